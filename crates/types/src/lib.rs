@@ -1,0 +1,12 @@
+//! The vocabulary that the crates of hacd share: who, where, when, and which membership.
+//!
+//! Nothing here behaves; a type is in this crate only if two of the three cores (`hac-totem`, `hac-quorum`, `hac-crm`)
+//! must speak of the same thing without knowing each other.
+
+mod node;
+mod time;
+mod view;
+
+pub use node::{Incarnation, LinkId, Member, NodeId};
+pub use time::{Timestamp, WallTime};
+pub use view::{Departure, Left, RingId, View, ViewKind};
