@@ -1,0 +1,216 @@
+//! Configured resources.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::NvSet;
+
+/// Which program runs a resource, `ocf:heartbeat:nginx`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Agent {
+    /// `ocf`, `systemd`, `lsb`, `stonith`, `service`.
+    pub class: String,
+    /// Provider, for class `ocf`.
+    pub provider: Option<String>,
+    /// Type.
+    pub kind: String,
+}
+
+impl fmt::Display for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.provider {
+            Some(provider) => write!(f, "{}:{provider}:{}", self.class, self.kind),
+            None => write!(f, "{}:{}", self.class, self.kind),
+        }
+    }
+}
+
+/// A resource at top level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Resource {
+    /// One service.
+    Primitive(Primitive),
+    /// Several, one after the other on one node.
+    Group(Group),
+    /// Copies on several nodes.
+    Clone(Clone),
+    /// Containers.
+    Bundle(Bundle),
+    /// Not a resource: defaults for primitives that name it.
+    Template(Template),
+}
+
+impl Resource {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Primitive(r) => &r.id,
+            Self::Group(r) => &r.id,
+            Self::Clone(r) => &r.id,
+            Self::Bundle(r) => &r.id,
+            Self::Template(r) => &r.0.id,
+        }
+    }
+
+    /// Its own meta-attributes.
+    #[must_use]
+    pub fn meta(&self) -> &[NvSet] {
+        match self {
+            Self::Primitive(r) => &r.meta,
+            Self::Group(r) => &r.meta,
+            Self::Clone(r) => &r.meta,
+            Self::Bundle(r) => &r.meta,
+            Self::Template(r) => &r.0.meta,
+        }
+    }
+}
+
+/// One service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Primitive {
+    /// Its id.
+    pub id: String,
+    /// Its agent; empty where `template` gives it.
+    pub agent: Agent,
+    /// Id of the template it takes defaults from.
+    pub template: Option<String>,
+    /// What people wrote about it.
+    pub description: Option<String>,
+    /// Parameters of the agent.
+    pub params: Vec<NvSet>,
+    /// Meta-attributes.
+    pub meta: Vec<NvSet>,
+    /// What it takes of a node's capacity.
+    pub utilization: Vec<NvSet>,
+    /// Operations.
+    pub operations: Vec<Operation>,
+    /// Takes over the operations block with this id.
+    pub operations_id_ref: Option<String>,
+    /// Other XML attributes of the element (which count as meta-attributes).
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Defaults for primitives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Template(pub Primitive);
+
+/// A configured operation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its id.
+    pub id: String,
+    /// Stands for the operation with this id.
+    pub id_ref: Option<String>,
+    /// `start`, `stop`, `monitor`, `promote` …
+    pub name: String,
+    /// Interval as written; `0` for once.
+    pub interval: String,
+    /// Everything else: `timeout`, `on-fail`, `role`, `enabled`, `start-delay`, `interval-origin`, `requires`,
+    /// `record-pending`, `OCF_CHECK_LEVEL` …
+    pub options: BTreeMap<String, String>,
+    /// Meta-attribute blocks.
+    pub meta: Vec<NvSet>,
+    /// Parameter blocks.
+    pub params: Vec<NvSet>,
+}
+
+/// Several primitives, one after the other on one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its id.
+    pub id: String,
+    /// What people wrote about it.
+    pub description: Option<String>,
+    /// Its members in start order.
+    pub members: Vec<Primitive>,
+    /// Parameters that the members inherit.
+    pub params: Vec<NvSet>,
+    /// Meta-attributes.
+    pub meta: Vec<NvSet>,
+    /// Other XML attributes of the element.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Copies of a primitive or group on several nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clone {
+    /// Its id.
+    pub id: String,
+    /// What people wrote about it.
+    pub description: Option<String>,
+    /// What is copied: [`Resource::Primitive`] or [`Resource::Group`].
+    pub child: Box<Resource>,
+    /// Parameters that the child inherits.
+    pub params: Vec<NvSet>,
+    /// Meta-attributes.
+    pub meta: Vec<NvSet>,
+    /// Written as the old element `master`: promotable.
+    pub legacy_master: bool,
+    /// Other XML attributes of the element.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Containers, each with an address, a connection and a primitive inside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// Its id.
+    pub id: String,
+    /// What people wrote about it.
+    pub description: Option<String>,
+    /// `docker`, `podman` (or the old `rkt`).
+    pub technology: String,
+    /// Attributes of that element: `image`, `replicas`, `replicas-per-host`, `promoted-max`, `network`, `options`,
+    /// `run-command` …
+    pub container: BTreeMap<String, String>,
+    /// Attributes of `network`.
+    pub network: BTreeMap<String, String>,
+    /// Attributes of each `port-mapping`.
+    pub ports: Vec<BTreeMap<String, String>>,
+    /// Attributes of each `storage-mapping`.
+    pub storage: Vec<BTreeMap<String, String>>,
+    /// What runs inside.
+    pub primitive: Option<Primitive>,
+    /// Meta-attributes.
+    pub meta: Vec<NvSet>,
+    /// Parameters.
+    pub params: Vec<NvSet>,
+    /// Other XML attributes of the element.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Which fence devices are tried for a node at which step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FencingLevel {
+    /// Its id.
+    pub id: String,
+    /// For which nodes.
+    pub target: FencingTarget,
+    /// 1 to 9, tried in this order.
+    pub index: u8,
+    /// Devices that must all succeed.
+    pub devices: Vec<String>,
+}
+
+/// The nodes that a fencing level is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FencingTarget {
+    /// One node by name.
+    Node(String),
+    /// Nodes whose names match.
+    Pattern(String),
+    /// Nodes with this attribute value.
+    Attribute(String, String),
+}
+
+/// A name for a set of objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    /// Its id.
+    pub id: String,
+    /// Ids of the objects.
+    pub members: Vec<String>,
+}

@@ -1,0 +1,121 @@
+//! What is known of nodes and resources.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Agent, NvSet};
+
+/// The status section.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// One entry a node.
+    pub nodes: Vec<NodeState>,
+    /// Tickets.
+    pub tickets: Vec<TicketState>,
+}
+
+/// What is known of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeState {
+    /// Id of the node.
+    pub id: String,
+    /// Its name.
+    pub uname: Option<String>,
+    /// Entry of a remote or guest node.
+    pub remote_node: bool,
+    /// In the membership: `true`/`false`, or seconds since 1970 when it joined (0: not).
+    pub in_ccm: Option<String>,
+    /// Its resource manager answers: `online`/`offline`, or seconds since 1970 since when (0: not).
+    pub crmd: Option<String>,
+    /// `down`, `pending`, `member`, `nack`.
+    pub join: Option<String>,
+    /// What it should be: `member` or `down`.
+    pub expected: Option<String>,
+    /// Remote nodes: in maintenance when last seen.
+    pub in_maintenance: Option<String>,
+    /// Remote nodes: when last fenced.
+    pub node_fenced: Option<String>,
+    /// Transient attributes: fail counts, `shutdown`, promotion scores …
+    pub attributes: Vec<NvSet>,
+    /// History of its resources.
+    pub resources: Vec<ResourceHistory>,
+}
+
+/// What a node did with a resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceHistory {
+    /// Id, with the instance number for a clone that has one in its history (`Nginx:0`).
+    pub id: String,
+    /// Agent that ran it.
+    pub agent: Agent,
+    /// Container it runs in.
+    pub container: Option<String>,
+    /// The last operation of each kind.
+    pub ops: Vec<OpHistory>,
+}
+
+/// The last result of one operation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpHistory {
+    /// Id of the entry: `RSC_last_0`, `RSC_last_failure_0`, `RSC_monitor_10000`.
+    pub id: String,
+    /// `RSC_TASK_INTERVALms`.
+    pub operation_key: String,
+    /// Task.
+    pub operation: String,
+    /// `ACTION:TRANSITION:EXPECTED_RC:UUID` of the order that it carried out.
+    pub transition_key: String,
+    /// The key with result and status in front, `STATUS:RC;KEY`, as written.
+    pub transition_magic: String,
+    /// Exit code.
+    pub rc_code: i32,
+    /// Execution status: -1 pending, 0 done, 1 cancelled, 2 timed out, 3 unsupported, 4 error, 5 hard error, 6 fatal,
+    /// 7 not installed, 8 not connected, 9 invalid.
+    pub op_status: i32,
+    /// Counts a node's operations; larger is later.
+    pub call_id: i64,
+    /// Interval in milliseconds.
+    pub interval_ms: u64,
+    /// When the result last changed, seconds since 1970.
+    pub last_rc_change: Option<i64>,
+    /// When it last ran, seconds since 1970 (old histories).
+    pub last_run: Option<i64>,
+    /// How long it took, milliseconds.
+    pub exec_time_ms: Option<u64>,
+    /// How long it waited, milliseconds.
+    pub queue_time_ms: Option<u64>,
+    /// Digest of the parameters it ran with.
+    pub op_digest: Option<String>,
+    /// Names of parameters whose change forces a restart (or, with `op_restart_reloadable`, does not).
+    pub op_force_restart: Option<String>,
+    /// Digest over those.
+    pub op_restart_digest: Option<String>,
+    /// Names of secret parameters.
+    pub op_secure_params: Option<String>,
+    /// Digest without those.
+    pub op_secure_digest: Option<String>,
+    /// Feature set of the node that ran it.
+    pub crm_feature_set: Option<String>,
+    /// What the agent said.
+    pub exit_reason: Option<String>,
+    /// Name of the node that ran it.
+    pub on_node: Option<String>,
+    /// Source of a migration.
+    pub migrate_source: Option<String>,
+    /// Target of a migration.
+    pub migrate_target: Option<String>,
+}
+
+/// What is known of a ticket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketState {
+    /// Its id.
+    pub id: String,
+    /// Whether it is granted.
+    pub granted: Option<String>,
+    /// Whether it is on standby.
+    pub standby: Option<String>,
+    /// When it was last granted, seconds since 1970.
+    pub last_granted: Option<String>,
+    /// Other attributes.
+    pub attributes: Vec<(String, String)>,
+}
