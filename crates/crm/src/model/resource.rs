@@ -87,6 +87,8 @@ pub struct Primitive {
     pub utilization: Vec<NvSet>,
     /// Operations.
     pub operations: Vec<Operation>,
+    /// Id of its operations block, by which other resources may take it over.
+    pub operations_id: Option<String>,
     /// Takes over the operations block with this id.
     pub operations_id_ref: Option<String>,
     /// Other XML attributes of the element (which count as meta-attributes).

@@ -36,6 +36,8 @@ pub struct NodeState {
     pub node_fenced: Option<String>,
     /// Transient attributes: fail counts, `shutdown`, promotion scores …
     pub attributes: Vec<NvSet>,
+    /// Transient capacity.
+    pub utilization: Vec<NvSet>,
     /// History of its resources.
     pub resources: Vec<ResourceHistory>,
 }
@@ -49,6 +51,8 @@ pub struct ResourceHistory {
     pub agent: Agent,
     /// Container it runs in.
     pub container: Option<String>,
+    /// Kept for the node while that is shut down, since this time (seconds since 1970).
+    pub shutdown_lock: Option<i64>,
     /// The last operation of each kind.
     pub ops: Vec<OpHistory>,
 }
