@@ -1,1 +1,66 @@
-//! placeholder
+//! What `hacd` and its clients say to each other: HTTP with JSON on a unix socket, version 1.
+//!
+//! `curl --unix-socket /run/hacd/hacd.sock http://hacd/v1/status` works too. Types of the cluster information base
+//! travel as JSON values, because this crate knows nothing of the resource manager: a client that wants them typed reads
+//! the value as `hac_crm::model::Cib` (or `hac_crm::cib::Change` when it writes one).
+//!
+//! Rules of the version: fields may be added, so readers ignore what they do not know and fill in what is missing;
+//! nothing is renamed or given another meaning within `/v1`.
+
+mod agents;
+mod error;
+mod event;
+mod request;
+mod status;
+
+pub use agents::{
+    AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation,
+};
+pub use error::{ErrorBody, ErrorCode};
+pub use event::{Event, Level};
+pub use request::{
+    AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery,
+    Finding, SettleRequest, Settled, Version,
+};
+pub use status::{
+    Address, CibResponse, Counter, Link, MemberState, Members, MembersEntry, Problem, Quorum,
+    Severity, Status, Sync,
+};
+
+/// Where the daemon listens unless it was told otherwise.
+pub const SOCKET: &str = "/run/hacd/hacd.sock";
+
+/// The host to put into URLs; the socket decides whom one talks to.
+pub const HOST: &str = "hacd";
+
+/// Version of this API, the first part of every path.
+pub const VERSION: u32 = 1;
+
+/// Largest body of a request, bytes.
+pub const MAX_REQUEST: usize = 4 << 20;
+
+/// The paths.
+pub mod route {
+    /// `GET`: [`Status`](crate::Status).
+    pub const STATUS: &str = "/v1/status";
+    /// `GET`, query [`CibQuery`](crate::CibQuery): [`CibResponse`](crate::CibResponse).
+    pub const CIB: &str = "/v1/cib";
+    /// `POST` [`ConfigureRequest`](crate::ConfigureRequest): [`Configured`](crate::Configured).
+    pub const CONFIGURE: &str = "/v1/configure";
+    /// `POST` [`CommandRequest`](crate::CommandRequest): [`Done`](crate::Done).
+    pub const COMMAND: &str = "/v1/command";
+    /// `POST` [`SettleRequest`](crate::SettleRequest): [`Settled`](crate::Settled).
+    pub const SETTLE: &str = "/v1/settle";
+    /// `GET`: [`Members`](crate::Members).
+    pub const MEMBERS: &str = "/v1/members";
+    /// `GET`: [`Quorum`](crate::Quorum).
+    pub const QUORUM: &str = "/v1/quorum";
+    /// `GET`: [`AgentList`](crate::AgentList), or with query [`AgentQuery`](crate::AgentQuery) one
+    /// [`AgentDetail`](crate::AgentDetail).
+    pub const AGENTS: &str = "/v1/agents";
+    /// `GET`, query [`EventsQuery`](crate::EventsQuery): a stream (`text/event-stream`) of [`Event`](crate::Event).
+    pub const EVENTS: &str = "/v1/events";
+}
+
+#[cfg(test)]
+mod tests;

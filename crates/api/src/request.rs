@@ -1,0 +1,166 @@
+//! What clients ask for and what they get.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Version of a CIB.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Version {
+    /// Raised by administrators only.
+    pub admin_epoch: u64,
+    /// Raised by every change of the configuration.
+    pub epoch: u64,
+    /// Raised by every change of the status.
+    pub num_updates: u64,
+}
+
+/// Query of `GET /v1/cib`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CibQuery {
+    /// With the values of secret parameters; only root gets them.
+    #[serde(default)]
+    pub secrets: bool,
+}
+
+/// Query of `GET /v1/agents`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentQuery {
+    /// Only this agent, with what it knows of itself: `ocf:heartbeat:nginx`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+}
+
+/// Query of `GET /v1/events`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsQuery {
+    /// Begin after this event, as far as it is remembered; otherwise with what happens from now on. 0 is from the
+    /// beginning of the memory. The header `Last-Event-ID` does the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// End the stream when the memory has been sent, instead of waiting for more.
+    #[serde(default)]
+    pub no_follow: bool,
+}
+
+/// A change of the configuration: all of `changes` or none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConfigureRequest {
+    /// `hac_crm::cib::Change`, in order.
+    pub changes: Vec<Value>,
+    /// Refuse with [`Old`](crate::ErrorCode::Old) if the configuration's epoch is not this version's any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Version>,
+    /// After the change is made, wait this long (milliseconds) until nothing is in progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+    /// Name of the program that asks, kept as `update-client`.
+    #[serde(default)]
+    pub client: String,
+}
+
+/// Answer to [`ConfigureRequest`]: the cluster agreed and every member stored it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Configured {
+    /// Version after the change.
+    pub version: Version,
+    /// What [verification](Finding) finds in the configuration as it is now.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// With `wait_ms`: whether nothing is in progress any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
+}
+
+/// Something remarkable about a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// `error`, `warning` or `info`.
+    pub severity: String,
+    /// Id of the object.
+    pub subject: String,
+    /// What is the matter.
+    pub sentence: String,
+    /// What to do about it.
+    #[serde(default)]
+    pub remedy: String,
+}
+
+/// Asks for something that does not change the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRequest {
+    /// What.
+    #[serde(flatten)]
+    pub command: Command,
+    /// As in [`ConfigureRequest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+}
+
+/// What an operator may ask for besides changes of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Forget failures and probe again where there were some: `resource cleanup`.
+    Cleanup {
+        /// Only this resource.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resource: Option<String>,
+        /// Only on this node.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+        /// Only of this operation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operation: Option<String>,
+        /// Only of the operation with this interval, milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        interval_ms: Option<u64>,
+    },
+    /// Forget everything known of resources and probe them again: `resource refresh`.
+    Refresh {
+        /// Only this resource.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resource: Option<String>,
+        /// Only on this node.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+    },
+    /// Set (or with `None` remove) an attribute of a node that lasts until it restarts.
+    Attribute {
+        /// The node's name.
+        node: String,
+        /// The attribute's name.
+        name: String,
+        /// Its value.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+    },
+}
+
+/// Answer to [`CommandRequest`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Version after it.
+    pub version: Version,
+    /// With `wait_ms`: whether nothing is in progress any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
+}
+
+/// Wait until nothing is in progress.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettleRequest {
+    /// Give up after this long, milliseconds, with [`Timeout`](crate::ErrorCode::Timeout).
+    pub timeout_ms: u64,
+}
+
+/// Whether the cluster has done all that it decided to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// It has.
+    pub settled: bool,
+    /// What it still waits for, in words.
+    #[serde(default)]
+    pub waiting_for: Vec<String>,
+}

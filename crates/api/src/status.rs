@@ -1,0 +1,217 @@
+//! What a node knows of its cluster.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Version;
+
+/// Everything `hacctl status` needs, as the answering node sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// Name of the cluster.
+    pub cluster_name: String,
+    /// Version of the daemon.
+    pub hacd_version: String,
+    /// Name of the answering node.
+    pub node: String,
+    /// Its id.
+    pub node_id: u32,
+    /// When this was written, milliseconds since 1970.
+    pub now_ms: i64,
+    /// When the daemon started, milliseconds since 1970.
+    pub started_ms: i64,
+    /// Name of the designated coordinator, if there is one.
+    pub dc: Option<String>,
+    /// Version of the daemon on the coordinator.
+    pub dc_version: Option<String>,
+    /// How far this node is in taking part.
+    pub sync: Sync,
+    /// Whether nothing is in progress.
+    pub settled: bool,
+    /// What is in progress, in words.
+    pub waiting_for: Vec<String>,
+    /// What a person should know, worst first.
+    pub problems: Vec<Problem>,
+    /// Who is a member.
+    pub members: Members,
+    /// Votes.
+    pub quorum: Quorum,
+    /// The cluster information base (`hac_crm::model::Cib`), secrets masked.
+    pub cib: Value,
+    /// Things counted since the start.
+    pub counters: Vec<Counter>,
+}
+
+/// How far a node is in taking part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sync {
+    /// Looking for others.
+    #[default]
+    Joining,
+    /// In a membership, comparing states.
+    Syncing,
+    /// Has the cluster's state and takes part.
+    Active,
+    /// Handing its resources over in order to leave.
+    Leaving,
+    /// A state of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Something a person should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// How bad.
+    pub severity: Severity,
+    /// One sentence: what is the matter.
+    pub sentence: String,
+    /// One sentence: what to do about it. May be empty.
+    #[serde(default)]
+    pub remedy: String,
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Nothing will work until it is put right.
+    Error,
+    /// Something is missing or less safe than it could be.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+/// The membership.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Members {
+    /// The ring as `REPRESENTATIVE.SEQUENCE` in hexadecimal.
+    pub ring: String,
+    /// All configured nodes, ascending by id.
+    pub nodes: Vec<MembersEntry>,
+}
+
+/// A configured node in the membership.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MembersEntry {
+    /// Its id.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Whether it is this node.
+    pub local: bool,
+    /// Whether it is a member.
+    pub state: MemberState,
+    /// Its life, as `BOOT.RANDOM`, if it is known.
+    pub incarnation: Option<String>,
+    /// How often it joined since this daemon started.
+    pub join_count: u32,
+    /// Its votes.
+    pub votes: u32,
+    /// Its addresses, by link.
+    pub addresses: Vec<Address>,
+    /// How the links to it do (empty for the own node).
+    pub links: Vec<Link>,
+}
+
+/// Whether a node is a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberState {
+    /// It is.
+    Joined,
+    /// It was and left in order.
+    Left,
+    /// It was and fell silent.
+    Lost,
+    /// It has not been seen since this daemon started.
+    #[default]
+    #[serde(other)]
+    Unseen,
+}
+
+impl MemberState {
+    /// The word that `corosync-cmapctl` prints: `joined` or `left`; `unseen` for a node never seen.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Left | Self::Lost => "left",
+            Self::Unseen => "unseen",
+        }
+    }
+}
+
+/// An address of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// The link.
+    pub link: u8,
+    /// The address.
+    pub ip: String,
+}
+
+/// How a link to a node does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Link {
+    /// The link.
+    pub link: u8,
+    /// Whether anything comes through.
+    pub connected: bool,
+    /// Smoothed round-trip time, microseconds.
+    pub rtt_us: Option<u64>,
+    /// Its variation, microseconds.
+    pub jitter_us: Option<u64>,
+    /// Lost probes in the recent past, parts per thousand.
+    pub loss_permille: Option<u32>,
+    /// How long the peer may be silent before it is suspected, milliseconds.
+    pub silence_limit_ms: Option<u64>,
+    /// How long ago something was heard, milliseconds.
+    pub last_heard_ms: Option<u64>,
+}
+
+/// Votes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Quorum {
+    /// Whether this partition may act.
+    pub quorate: bool,
+    /// Votes that a complete cluster has.
+    pub expected_votes: u32,
+    /// Highest number of votes seen or expected.
+    pub highest_expected: u32,
+    /// Votes of the members.
+    pub total_votes: u32,
+    /// Votes needed.
+    pub quorum: u32,
+    /// The flags of `corosync-quorumtool`: `2Node`, `Quorate`, `WaitForAll`, `AutoTieBreaker` …
+    pub flags: Vec<String>,
+    /// What is waited for, in words.
+    pub waiting_for: Option<String>,
+}
+
+/// Something counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counter {
+    /// Its name, with dots: `totem.rejected.mac`.
+    pub name: String,
+    /// Its value since the start.
+    pub value: u64,
+}
+
+/// Answer to `GET /v1/cib`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CibResponse {
+    /// Its version.
+    pub version: Version,
+    /// The cluster information base (`hac_crm::model::Cib`).
+    pub cib: Value,
+    /// Whether secrets are in clear.
+    pub secrets: bool,
+}
