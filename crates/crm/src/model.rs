@@ -8,6 +8,7 @@
 mod constraint;
 mod nvset;
 mod resource;
+mod secret;
 mod status;
 mod value;
 
@@ -16,6 +17,7 @@ pub use nvset::{Expression, NvPair, NvSet, Rule};
 pub use resource::{
     Agent, Bundle, Clone, FencingLevel, FencingTarget, Group, Operation, Primitive, Resource, Tag, Template,
 };
+pub use secret::{MASK, is_secret, mask, mask_configuration};
 pub use status::{NodeState, OpHistory, ResourceHistory, Status, TicketState};
 pub use value::{INFINITY, parse_bool, parse_duration_ms, parse_score};
 
