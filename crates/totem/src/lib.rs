@@ -1,1 +1,15 @@
-//! placeholder
+//! Membership and totally ordered messaging: a Totem single ring over UDP unicast, without input or output.
+//!
+//! [`Engine`] takes datagrams, time and messages and gives back, in order, what must be done ([`Output`]): datagrams to
+//! send, a number to make durable, views and messages to deliver, remarks for the log. The driver owns sockets, clock
+//! and disk. What is promised, the message table, the envelope and the timers are described in `docs/protocol.md`.
+
+mod config;
+mod engine;
+mod output;
+mod stats;
+
+pub use config::{AuthKey, Cipher, Config, ConfigError, NodeConfig, Stored, Timers};
+pub use engine::{Engine, Guarantee, LeaveReason, QueueFull};
+pub use output::{Delivery, GatherReason, Misbehaviour, Notice, Output};
+pub use stats::{LinkStatus, PeerProblem, Rejected, Stats};
