@@ -47,12 +47,7 @@ const COMMANDS: &[Command] = &[
         help: "format, lints, tidy, documentation, dependency walls; never writes",
         run: check::run,
     },
-    Command {
-        name: "fix",
-        arguments: "",
-        help: "format and apply what clippy can apply",
-        run: fix::run,
-    },
+    Command { name: "fix", arguments: "", help: "format and apply what clippy can apply", run: fix::run },
     Command {
         name: "sim",
         arguments: "--seeds N [--from S] [--only ring|cluster]",
@@ -71,12 +66,7 @@ const COMMANDS: &[Command] = &[
         help: "compare the scheduler with a checkout of Pacemaker's scheduler cases",
         run: conformance::run,
     },
-    Command {
-        name: "dist",
-        arguments: "",
-        help: "build a release tarball",
-        run: dist::run,
-    },
+    Command { name: "dist", arguments: "", help: "build a release tarball", run: dist::run },
 ];
 
 fn main() -> ExitCode {

@@ -1,0 +1,226 @@
+//! The dependency walls of `docs/architecture.md`, read from `cargo metadata`, and what every manifest must say.
+//!
+//! Each crate has a list of what it may depend on. A new edge is a decision: it is added here together with a page or
+//! a line in `docs/decisions/`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::project::{Metadata, Package, Project};
+
+/// A crate and what it may depend on, besides what the tests of every crate may use.
+struct Wall {
+    name: &'static str,
+    /// Crates of this workspace.
+    inside: &'static [&'static str],
+    /// Crates of the registry.
+    outside: &'static [&'static str],
+    /// A core is sans-IO: it has a `clippy.toml` of its own, and nothing below it may do input or output.
+    core: bool,
+}
+
+/// A library without input and output.
+const fn core(name: &'static str, inside: &'static [&'static str], outside: &'static [&'static str]) -> Wall {
+    Wall { name, inside, outside, core: true }
+}
+
+/// A program, or a library that may do input and output.
+const fn edge(name: &'static str, inside: &'static [&'static str], outside: &'static [&'static str]) -> Wall {
+    Wall { name, inside, outside, core: false }
+}
+
+const WALLS: &[Wall] = &[
+    core("hac-types", &[], &["serde"]),
+    core("hac-totem", &["hac-types"], &["bincode", "ring", "serde", "thiserror", "zeroize"]),
+    core("hac-quorum", &["hac-types"], &["serde", "thiserror"]),
+    core("hac-crm", &["hac-types"], &["md-5", "serde", "thiserror"]),
+    core("hac-pacemaker", &["hac-crm", "hac-types"], &["quick-xml", "thiserror", "time"]),
+    core("hac-node", &["hac-crm", "hac-quorum", "hac-totem", "hac-types"], &["bincode", "serde", "thiserror"]),
+    edge("hac-api", &[], &["serde", "serde_json"]),
+    edge(
+        "hacd",
+        &["hac-api", "hac-crm", "hac-node", "hac-pacemaker", "hac-quorum", "hac-totem", "hac-types"],
+        &[
+            "anyhow",
+            "axum",
+            "clap",
+            "futures-util",
+            "http-body-util",
+            "reqwest",
+            "ring",
+            "rustix",
+            "rustls",
+            "sd-notify",
+            "serde",
+            "serde_json",
+            "socket2",
+            "thiserror",
+            "time",
+            "tokio",
+            "tokio-stream",
+            "toml",
+            "tracing",
+            "tracing-subscriber",
+            "zeroize",
+        ],
+    ),
+    edge(
+        "hacctl",
+        &["hac-api", "hac-crm", "hac-pacemaker", "hac-types"],
+        &[
+            "anyhow",
+            "clap",
+            "clap_complete",
+            "futures-util",
+            "reqwest",
+            "ring",
+            "rustix",
+            "rustls",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "time",
+            "tokio",
+        ],
+    ),
+    edge("hac-sim", &["hac-crm", "hac-node", "hac-quorum", "hac-totem", "hac-types"], &["serde", "thiserror"]),
+    edge(
+        "hac-lab",
+        &["hac-api"],
+        &["anyhow", "axum", "clap", "reqwest", "rustix", "rustls", "serde", "serde_json", "thiserror", "time", "tokio"],
+    ),
+    edge(
+        "hac-tests",
+        &[
+            "hac-api",
+            "hac-crm",
+            "hac-lab",
+            "hac-node",
+            "hac-pacemaker",
+            "hac-quorum",
+            "hac-sim",
+            "hac-totem",
+            "hac-types",
+        ],
+        &["anyhow", "reqwest", "rustix", "serde", "serde_json", "tokio"],
+    ),
+    edge("xtask", &[], &["anyhow", "serde", "serde_json"]),
+];
+
+/// What the tests of every crate may use besides.
+const FOR_TESTS: &[&str] = &["expect-test", "proptest", "serde_json"];
+
+/// What must not be anywhere below a core: whatever brings input, output or a runtime with it.
+const NEVER_IN_A_CORE: &[&str] =
+    &["async-std", "axum", "hyper", "mio", "reqwest", "rustix", "smol", "socket2", "tokio", "tracing"];
+
+/// What must not be linked into anything: second crypto libraries (the list of `deny.toml`).
+const NEVER: &[&str] =
+    &["aws-lc-rs", "aws-lc-sys", "boring", "native-tls", "openssl", "openssl-sys", "rustls-rustcrypto"];
+
+const LICENCE: &str = "Apache-2.0 OR MIT";
+
+/// What stands against the walls.
+pub(super) fn problems(project: &Project) -> anyhow::Result<Vec<String>> {
+    let metadata = project.metadata(true)?;
+    let mut problems = Vec::new();
+    for package in metadata.packages.iter().filter(|package| package.source.is_none()) {
+        manifest(package, &mut problems)?;
+        let Some(wall) = WALLS.iter().find(|wall| wall.name == package.name) else {
+            problems.push(format!("{} has no wall in crates/xtask/src/check/walls.rs", package.name));
+            continue;
+        };
+        direct(wall, package, &mut problems);
+        if wall.core {
+            below(wall, package, &metadata, &mut problems);
+        }
+    }
+    for wall in WALLS {
+        if !metadata.packages.iter().any(|package| package.name == wall.name) {
+            problems.push(format!("{} has a wall but is no crate of the workspace", wall.name));
+        }
+    }
+    let banned = metadata.packages.iter().filter(|package| NEVER.contains(&package.name.as_str()));
+    problems.extend(banned.map(|package| format!("{} is banned: ring is the crypto library", package.name)));
+    cores_are_pure(project, &mut problems)?;
+    Ok(problems)
+}
+
+/// Licence, no publishing, the lints of the workspace.
+fn manifest(package: &Package, problems: &mut Vec<String>) -> anyhow::Result<()> {
+    let name = &package.name;
+    if package.license.as_deref() != Some(LICENCE) {
+        problems.push(format!("{name}: license.workspace = true is missing ({LICENCE})"));
+    }
+    if package.publish.as_ref().is_none_or(|registries| !registries.is_empty()) {
+        problems.push(format!("{name}: publish.workspace = true is missing"));
+    }
+    let text = std::fs::read_to_string(&package.manifest_path)?;
+    if !text.contains("[lints]\nworkspace = true") {
+        problems.push(format!("{name}: [lints] workspace = true is missing"));
+    }
+    Ok(())
+}
+
+/// The edges that the manifest itself states.
+fn direct(wall: &Wall, package: &Package, problems: &mut Vec<String>) {
+    for dependency in &package.dependencies {
+        let name = dependency.name.as_str();
+        let allowed = wall.inside.contains(&name) || wall.outside.contains(&name);
+        let for_tests = dependency.kind.as_deref() == Some("dev") && FOR_TESTS.contains(&name);
+        if !allowed && !for_tests {
+            problems.push(format!("{} must not depend on {name}", wall.name));
+        }
+    }
+}
+
+/// Everything that normal dependencies pull in below a core.
+fn below(wall: &Wall, package: &Package, metadata: &Metadata, problems: &mut Vec<String>) {
+    let names: BTreeMap<&str, &str> =
+        metadata.packages.iter().map(|package| (package.id.as_str(), package.name.as_str())).collect();
+    let nodes = metadata.resolve.iter().flat_map(|resolve| &resolve.nodes);
+    let edges: BTreeMap<&str, Vec<&str>> = nodes
+        .map(|node| {
+            let normal =
+                node.deps.iter().filter(|dependency| dependency.dep_kinds.iter().any(|kind| kind.kind.is_none()));
+            (node.id.as_str(), normal.map(|dependency| dependency.pkg.as_str()).collect())
+        })
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut open = vec![package.id.as_str()];
+    while let Some(id) = open.pop() {
+        if seen.insert(id) {
+            open.extend(edges.get(id).into_iter().flatten().copied());
+        }
+    }
+    for name in seen.iter().filter_map(|id| names.get(id)) {
+        if NEVER_IN_A_CORE.contains(name) {
+            problems.push(format!("{} is a core and {name} lies below it", wall.name));
+        }
+    }
+}
+
+/// Every core has the same `clippy.toml`, which bans clocks, sockets, files, threads and hash maps.
+fn cores_are_pure(project: &Project, problems: &mut Vec<String>) -> anyhow::Result<()> {
+    let mut first: Option<(String, String)> = None;
+    for wall in WALLS.iter().filter(|wall| wall.core) {
+        let folder = wall.name.trim_start_matches("hac-");
+        let path = format!("crates/{folder}/clippy.toml");
+        let Ok(text) = std::fs::read_to_string(project.root.join(&path)) else {
+            problems.push(format!("{path} is missing: {} is a core", wall.name));
+            continue;
+        };
+        for ban in ["Instant::now", "SystemTime::now", "HashMap", "HashSet", "UdpSocket", "fs::File"] {
+            if !text.contains(ban) {
+                problems.push(format!("{path} does not ban {ban}"));
+            }
+        }
+        match &first {
+            None => first = Some((path, text)),
+            Some((other, same)) if *same != text => {
+                problems.push(format!("{path} differs from {other}: the cores obey the same rules"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! `cargo xtask fix`: the writing counterpart of `check`.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::options::Options;
+use crate::project::Project;
+
+/// Applies clippy's machine-applicable suggestions, then formats.
+pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    Options::parse(arguments, &[], &[])?.no_words()?;
+    let mut clippy = project.cargo("clippy");
+    clippy.args(["--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"]);
+    let mut fmt = project.cargo("fmt");
+    fmt.arg("--all");
+    for mut command in [clippy, fmt] {
+        if !command.status().context("cannot run cargo")?.success() {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,32 @@
+//! `cargo xtask sim`: seeded chaos, run by the simulator's own binary.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, ensure};
+
+use crate::options::Options;
+use crate::project::{Profile, Project};
+
+/// Builds the simulator in release and runs the seeds asked for.
+pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let options = Options::parse(arguments, &["--quiet"], &["--seeds", "--from", "--only"])?;
+    options.no_words()?;
+    options.number("--seeds")?.context("say how many: cargo xtask sim --seeds N")?;
+    options.number("--from")?;
+    if let Some(only) = options.value("--only") {
+        ensure!(matches!(only, "ring" | "cluster"), "--only takes ring or cluster");
+    }
+    ensure!(exists(project)?, "the simulator has no program yet (crates/sim builds a library alone)");
+    let binaries = project.build(Profile::Release, &["hac-sim"])?;
+    let mut simulator = Command::new(binaries.join("hac-sim"));
+    simulator.args(arguments).current_dir(&project.root);
+    let status = simulator.status().context("cannot run hac-sim")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether the simulator has a binary.
+pub(crate) fn exists(project: &Project) -> anyhow::Result<bool> {
+    let metadata = project.metadata(false)?;
+    let mut targets = metadata.packages.iter().flat_map(|package| &package.targets);
+    Ok(targets.any(|target| target.name == "hac-sim" && target.kind.iter().any(|kind| kind == "bin")))
+}

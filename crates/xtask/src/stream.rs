@@ -1,0 +1,88 @@
+//! Runs a command, passes its lines on as they come, and lets the caller read them.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+/// How long output may still arrive after the command itself has ended: a process that it left behind may hold the
+/// pipe open for ever.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Runs `command` without standard input; every line of its output is printed and given to `on_line`.
+///
+/// # Errors
+/// It cannot be started or waited for.
+pub(crate) fn run(command: &mut Command, mut on_line: impl FnMut(&str)) -> anyhow::Result<ExitStatus> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot run {name}"))?;
+    let (sender, lines) = channel();
+    let stdout = child.stdout.take().map(|pipe| forward(pipe, sender.clone()));
+    let stderr = child.stderr.take().map(|pipe| forward(pipe, sender));
+    let mut show = |line: String| {
+        println!("{line}");
+        on_line(&line);
+    };
+    let status = loop {
+        match lines.recv_timeout(Duration::from_millis(100)) {
+            Ok(line) => show(line),
+            Err(RecvTimeoutError::Disconnected) => break child.wait()?,
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(status) = child.try_wait()? {
+                    while let Ok(line) = lines.recv_timeout(DRAIN) {
+                        show(line);
+                    }
+                    break status;
+                }
+            }
+        }
+    };
+    // The readers end with their pipes; one that is held open by a stranger ends with this process.
+    drop((stdout, stderr));
+    Ok(status)
+}
+
+/// Sends the lines of a pipe, whatever their encoding, until it ends or nobody listens.
+fn forward(pipe: impl Read + Send + 'static, sender: Sender<String>) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+            if sender.send(text).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    #[test]
+    fn lines_of_both_streams_and_the_status_arrive() {
+        let mut lines = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two >&2; printf three; exit 3"]);
+        let status = super::run(&mut command, |line| lines.push(line.to_owned())).unwrap();
+        lines.sort();
+        assert_eq!(lines, ["one", "three", "two"]);
+        assert_eq!(status.code(), Some(3));
+    }
+
+    #[test]
+    fn a_process_left_behind_does_not_hold_the_caller() {
+        let started = std::time::Instant::now();
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 30 & echo $!"]);
+        let mut pid = String::new();
+        super::run(&mut command, |line| pid = line.to_owned()).unwrap();
+        assert!(started.elapsed().as_secs() < 20);
+        Command::new("kill").arg(pid).status().unwrap();
+    }
+}

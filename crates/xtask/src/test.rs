@@ -1,0 +1,145 @@
+//! `cargo xtask test`: every test there is, from fast to real, and one last line that counts them.
+//!
+//! Everything is built once, in the dev profile: assertions and overflow checks are on, and nothing is built twice.
+//! The last line is `N passed, N failed, N skipped`; what was skipped is listed above it with its reason.
+
+mod configuration;
+mod results;
+mod tally;
+
+use std::process::{Command, ExitCode};
+
+use crate::options::Options;
+use crate::project::{Profile, Project};
+use crate::{conformance, sim, stream};
+use results::Counts;
+use tally::Tally;
+
+/// Seeds that every run of the tests repeats.
+const FIXED_SEEDS: u64 = 500;
+
+/// How many tests of real processes and hosts run at the same time.
+const REAL_THREADS: &str = "--test-threads=2";
+
+/// Runs all stages, whatever the earlier ones found.
+pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let options = Options::parse(arguments, &["--quick"], &[])?;
+    options.no_words()?;
+    let mut tally = Tally::default();
+    let mut build = project.cargo("build");
+    build.args(["--workspace", "--bins", "--locked"]);
+    if counted(&mut tally, "build", &mut build)? {
+        units(project, &mut tally)?;
+        configuration::check(project, &mut tally)?;
+        whole(project, options.has("--quick"), &mut tally)?;
+        if options.has("--quick") {
+            tally.skip("seeds of the simulator and conformance: --quick");
+        } else {
+            seeds(project, &mut tally)?;
+            scheduler(project, &mut tally)?;
+        }
+    }
+    print!("{}", tally.report());
+    Ok(if tally.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs a command whose output counts tests; what ends badly without a failed test counts as one.
+fn counted(tally: &mut Tally, stage: &str, command: &mut Command) -> anyhow::Result<bool> {
+    println!("\ntest: {stage}");
+    let mut counts = Counts::default();
+    let status = stream::run(command, |line| counts.read(line))?;
+    tally.add(stage, &counts);
+    if !status.success() && counts.failed == 0 {
+        tally.fail(&format!("{stage}: ended with {status}"));
+    }
+    Ok(status.success())
+}
+
+/// The tests beside the code, and the examples in the documentation.
+fn units(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
+    let whole = ["--workspace", "--locked", "--no-fail-fast", "--exclude", "hac-tests"];
+    if project.has_cargo_tool("nextest") {
+        let mut command = project.cargo("nextest");
+        command.arg("run").args(whole).args(["--lib", "--bins", "--tests", "--no-tests=pass"]);
+        command.args(["--status-level", "fail", "--final-status-level", "none"]);
+        counted(tally, "units (nextest)", &mut command)?;
+    } else {
+        let mut command = project.cargo("test");
+        command.args(whole).args(["--lib", "--bins", "--tests"]);
+        counted(tally, "units", &mut command)?;
+    }
+    let mut command = project.cargo("test");
+    command.args(whole).arg("--doc");
+    counted(tally, "examples in the documentation", &mut command)?;
+    Ok(())
+}
+
+/// The tests of the whole: scenarios, golden plans, real processes, real hosts; one program after the other.
+fn whole(project: &Project, quick: bool, tally: &mut Tally) -> anyhow::Result<()> {
+    let metadata = project.metadata(false)?;
+    let package = metadata.packages.iter().find(|package| package.name == "hac-tests");
+    let targets = package.iter().flat_map(|package| &package.targets);
+    for target in targets {
+        let select: &[&str] = match target.kind.first().map(String::as_str) {
+            Some("lib") => &["--lib"],
+            Some("test") => &["--test", &target.name],
+            _ => continue,
+        };
+        let real = ["lab", "daemon"].iter().any(|real| target.name.starts_with(real));
+        if real && quick {
+            tally.skip(&format!("{}: --quick", target.name));
+            continue;
+        }
+        let mut command = project.cargo("test");
+        command.args(["--locked", "--package", "hac-tests", "--no-fail-fast"]).args(select);
+        command.args(["--", "--show-output"]);
+        if real {
+            command.arg(REAL_THREADS);
+        }
+        command.env("HACD_BINARIES", project.binaries(Profile::Dev));
+        counted(tally, &format!("whole: {}", target.name), &mut command)?;
+    }
+    Ok(())
+}
+
+/// The fixed seeds of the simulator.
+fn seeds(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
+    if !sim::exists(project)? {
+        tally.skip("seeds of the simulator: it has no program yet");
+        return Ok(());
+    }
+    println!("\ntest: {FIXED_SEEDS} seeds of the simulator");
+    let mut command = Command::new(project.binaries(Profile::Dev).join("hac-sim"));
+    command.args(["--seeds", &FIXED_SEEDS.to_string(), "--from", "1"]).current_dir(&project.root);
+    let status = stream::run(&mut command, |_| {})?;
+    if status.success() {
+        tally.pass();
+    } else {
+        tally.fail(&format!("seeds of the simulator: ended with {status}"));
+    }
+    Ok(())
+}
+
+/// The scheduler beside Pacemaker's, where the cases are on this machine.
+fn scheduler(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
+    let Some(suite) = conformance::find(project) else {
+        tally.skip("conformance of the scheduler: no suite (PACEMAKER_CTS names none)");
+        return Ok(());
+    };
+    let tool = project.binaries(Profile::Dev).join("hacctl");
+    let offered = Command::new(&tool).args(["simulate", "--help"]).output()?.status.success();
+    if !offered {
+        tally.skip("conformance of the scheduler: hacctl has no `simulate` yet");
+        return Ok(());
+    }
+    println!("\ntest: conformance of the scheduler");
+    let score = conformance::compare(&suite, &tool, None)?;
+    let floor = conformance::floor(&project.root)?;
+    println!("{} (at least {floor} must)", score.line());
+    if score.levels[2] >= floor {
+        tally.pass();
+    } else {
+        tally.fail(&format!("conformance: {} agree at L3, {floor} must", score.levels[2]));
+    }
+    Ok(())
+}
