@@ -1,1 +1,71 @@
-//! Written next.
+//! The cluster information base as a replicated machine: `Cib::apply` takes the commands of
+//! the ordered stream, and every node that applied the same commands has the same CIB, byte for byte.
+//!
+//! * [`command`](Command): what travels in the stream. A [`Configure`] changes what people asked for, all or nothing; a
+//!   [`StatusChange`] changes what is known.
+//! * What is wrong is refused with a sentence and a remedy ([`Refusal`]); what is doubtful is found by `verify`.
+//! * Versions move as Pacemaker's do: a change of the configuration raises `epoch` and sets `num_updates` to zero, a
+//!   change of the status raises `num_updates`.
+//! * Results of operations are written down as Pacemaker's controller does, fail counts included, so that the scheduler
+//!   reads a live CIB and a stored one alike.
+
+mod command;
+mod status;
+
+pub use command::{
+    Change, CloneDef, Command, Configure, GroupDef, GroupEdit, Lifetime, Object, Place, PutMode, Section,
+};
+pub use status::{Join, NodePresence, OpCancelled, OpResult, OpStarted, StatusChange};
+
+use serde::{Deserialize, Serialize};
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Applied {
+    /// The CIB has a new version.
+    Changed(Changes),
+    /// All was so already; the version stays.
+    Unchanged,
+    /// Nothing was changed.
+    Refused(Refusal),
+}
+
+/// What changed, for those who act on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// The configuration changed (and must be stored), not only the status.
+    pub configuration: bool,
+    /// Histories that were forgotten, failures and all: the node concerned forgets them too and stops their monitors.
+    pub forgotten: Vec<HistoryOf>,
+    /// Histories whose recorded failure was forgotten: the node concerned does so too.
+    pub cleared: Vec<HistoryOf>,
+    /// What people should know although it was done: sentences.
+    pub warnings: Vec<String>,
+}
+
+/// One node's history of one resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HistoryOf {
+    /// Name of the node.
+    pub node: String,
+    /// Id under which the node keeps its history.
+    pub resource: String,
+}
+
+/// Why a command was not carried out, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Refusal {
+    /// What is wrong.
+    pub sentence: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Refusal {
+    /// A refusal of these two sentences.
+    #[must_use]
+    pub fn new(sentence: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), remedy: remedy.into() }
+    }
+}

@@ -1,0 +1,88 @@
+//! What goes in and out of the executor.
+
+use crate::cib::StatusChange;
+use crate::local::RunOp;
+
+/// What the executor wants done, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Broadcast this order; when it is delivered, apply [`RunOp::started`] everywhere and hand it to the target's
+    /// local side.
+    Run(RunOp),
+    /// Broadcast this change.
+    Status(StatusChange),
+    /// The transition is over.
+    Ended(Summary),
+    /// The world is no longer the one that was planned for: decide again now. Never while orders are in flight.
+    Replan(Abort),
+}
+
+/// How a transition went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Its number.
+    pub transition: u64,
+    /// Actions in the plan.
+    pub actions: usize,
+    /// Actions that were begun.
+    pub fired: usize,
+    /// Actions that ended as expected.
+    pub done: usize,
+    /// How it ended.
+    pub end: End,
+    /// What went wrong, in sentences.
+    pub problems: Vec<String>,
+}
+
+/// How a transition ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All of it was done.
+    Complete,
+    /// It was abandoned; [`Output::Replan`] follows.
+    Aborted(Abort),
+    /// It cannot go on, and deciding again would not help before something changes.
+    Stuck,
+}
+
+/// Why a transition is abandoned, or a decision needed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Abort {
+    /// The configuration changed.
+    Configuration,
+    /// A node came, went or changed its state.
+    Membership,
+    /// Quorum was gained or lost.
+    Quorum,
+    /// A node attribute changed: name of node and attribute.
+    Attribute(String, String),
+    /// An operation had another result than expected: its key and the node.
+    UnexpectedResult(String, String),
+    /// No result came in time: operation key and node.
+    Lost(String, String),
+    /// Histories or failures were forgotten.
+    Cleanup,
+    /// A node told its history.
+    History(String),
+    /// A node wants to leave.
+    Shutdown(String),
+    /// Asked for from outside, in words.
+    Other(String),
+}
+
+impl std::fmt::Display for Abort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Configuration => f.write_str("the configuration changed"),
+            Self::Membership => f.write_str("the membership changed"),
+            Self::Quorum => f.write_str("quorum changed"),
+            Self::Attribute(node, name) => write!(f, "attribute {name} of {node} changed"),
+            Self::UnexpectedResult(key, node) => write!(f, "{key} on {node} did not end as expected"),
+            Self::Lost(key, node) => write!(f, "no result of {key} came from {node} in time"),
+            Self::Cleanup => f.write_str("failures or histories were forgotten"),
+            Self::History(node) => write!(f, "{node} told its history"),
+            Self::Shutdown(node) => write!(f, "{node} wants to leave"),
+            Self::Other(words) => f.write_str(words),
+        }
+    }
+}
