@@ -1,0 +1,123 @@
+//! The XML of Pacemaker's cluster information base, schemas 1.3 to 4.0, to and from [`Cib`].
+//!
+//! What is read: everything that the scheduler looks at. Passed over: alerts, access lists, and attributes that only say
+//! who wrote an entry. Old names are kept where the scheduler knows both (the element `master`, the roles `Master` and
+//! `Slave`, `stonith-enabled`); defaults that schemas before 3.0 kept among the cluster properties move to
+//! `rsc_defaults` and `op_defaults`, as Pacemaker's own upgrade does.
+//!
+//! The input is not trusted: its size, depth and number of elements are bounded, document types (and with them
+//! user-defined entities) are refused, and every error names line and column.
+
+mod document;
+mod read;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use hac_crm::model::Cib;
+use thiserror::Error;
+
+/// Why a text is no CIB.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}, column {column}: {problem}")]
+pub struct XmlError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+/// What can be wrong with the XML of a CIB.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Problem {
+    /// The text is longer than [`MAX_BYTES`].
+    #[error("the document has {0} bytes, more than the {MAX_BYTES} that are read")]
+    TooLong(usize),
+    /// Elements nested deeper than [`MAX_DEPTH`].
+    #[error("elements are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// More elements than [`MAX_ELEMENTS`].
+    #[error("the document has more than {MAX_ELEMENTS} elements")]
+    TooManyElements,
+    /// More attributes in one element than [`MAX_ATTRIBUTES`].
+    #[error("an element has more than {MAX_ATTRIBUTES} attributes")]
+    TooManyAttributes,
+    /// A `<!DOCTYPE` declaration.
+    #[error("document type definitions are not accepted: remove the DOCTYPE")]
+    DocumentType,
+    /// Not well formed, in the parser's words.
+    #[error("not well-formed XML: {0}")]
+    Syntax(String),
+    /// The text ends within an element.
+    #[error("the document ends inside <{0}>")]
+    Truncated(String),
+    /// No element at all.
+    #[error("the document has no element")]
+    Empty,
+    /// Something after the end of the root element.
+    #[error("there is a second root element <{0}>")]
+    SecondRoot(String),
+    /// The root element is another.
+    #[error("the root element is <{0}>, not <cib>")]
+    NotCib(String),
+    /// An element lacks an attribute that it must have.
+    #[error("<{element}> lacks the attribute \"{attribute}\"")]
+    Lacks {
+        /// The element.
+        element: String,
+        /// The attribute.
+        attribute: &'static str,
+    },
+    /// An element has nothing inside that it is about.
+    #[error("<{element} id=\"{id}\"> has no {wanted} inside")]
+    LacksChild {
+        /// The element.
+        element: String,
+        /// Its id.
+        id: String,
+        /// What should be there.
+        wanted: &'static str,
+    },
+    /// An attribute is not of its type.
+    #[error("{attribute}=\"{value}\" in <{element}> is not {wanted}")]
+    Wrong {
+        /// The element.
+        element: String,
+        /// The attribute.
+        attribute: &'static str,
+        /// What it says, cut to a bearable length.
+        value: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+}
+
+/// Longest document read: 64 MiB, some forty times the CIB of a cluster of 500 resources on 16 nodes.
+pub const MAX_BYTES: usize = 64 << 20;
+/// Deepest nesting read; a CIB needs about a dozen.
+pub const MAX_DEPTH: usize = 64;
+/// Most elements read.
+pub const MAX_ELEMENTS: usize = 500_000;
+/// Most attributes of one element; an operation's history has about thirty.
+pub const MAX_ATTRIBUTES: usize = 256;
+
+/// Reads a CIB.
+///
+/// # Errors
+/// [`XmlError`] if the text is not well formed, too large in any of the bounds of this module, not a CIB, or has
+/// attributes of a wrong type.
+pub fn read(text: &str) -> Result<Cib, XmlError> {
+    let root = document::parse(text).map_err(|error| error.locate(text))?;
+    read::cib(&root).map_err(|error| error.locate(text))
+}
+
+/// Writes a CIB in the form that Pacemaker's tools accept. [`read`] gives it back as it was, except that characters
+/// which XML cannot express become U+FFFD, that the time of the last change is kept to the second, and that a CIB without
+/// schema gets one.
+#[must_use]
+pub fn write(cib: &Cib) -> String {
+    write::cib(cib)
+}
