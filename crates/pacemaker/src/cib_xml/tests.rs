@@ -76,34 +76,34 @@ fn defaults_of_old_schemas_move() {
 
 #[test]
 fn broken_documents_are_refused_with_line_and_column() {
-    refused("", &expect!["line 1, column 1: the document has no element"]);
-    refused("   \n", &expect!["line 1, column 1: the document has no element"]);
-    refused("hello", &expect!["line 1, column 1: the document has no element"]);
+    refused("", &expect![[r#"line 1, column 1: the document has no element"#]]);
+    refused("   \n", &expect![[r#"line 1, column 1: the document has no element"#]]);
+    refused("hello", &expect![[r#"line 1, column 1: the document has no element"#]]);
     refused(
         "<cib>\n  <configuration>\n    <nodes",
         &expect![
-            "line 3, column 5: not well-formed XML: syntax error: tag not closed: `>` not found before end of in…"
+            "line 3, column 5: not well-formed XML: syntax error: tag not closed: `>` not found before end of input"
         ],
     );
-    refused("<cib>\n  <configuration>", &expect!["line 2, column 18: the document ends inside <configuration>"]);
+    refused("<cib>\n  <configuration>", &expect![[r#"line 2, column 18: the document ends inside <configuration>"#]]);
     refused(
         "<cib>\n  </configuration></cib>",
         &expect![
-            "line 2, column 3: not well-formed XML: ill-formed document: expected `</cib>`, but `</configuration…"
+            "line 2, column 3: not well-formed XML: ill-formed document: expected `</cib>`, but `</configuration>` was found"
         ],
     );
-    refused("<cib/>\n<cib/>", &expect!["line 2, column 1: there is a second root element <cib>"]);
+    refused("<cib/>\n<cib/>", &expect![[r#"line 2, column 1: there is a second root element <cib>"#]]);
     refused(
         "<cib/>\n</cib>",
         &expect![
-            "line 2, column 1: not well-formed XML: ill-formed document: close tag `</cib>` does not match any o…"
+            "line 2, column 1: not well-formed XML: ill-formed document: close tag `</cib>` does not match any open tag"
         ],
     );
-    refused("<configuration/>", &expect!["line 1, column 1: the root element is <configuration>, not <cib>"]);
+    refused("<configuration/>", &expect![[r#"line 1, column 1: the root element is <configuration>, not <cib>"#]]);
     refused(
         "<cib a=\"1\" a=\"2\"/>",
         &expect![
-            "line 1, column 1: not well-formed XML: position 10: duplicated attribute, previous declaration at p…"
+            "line 1, column 1: not well-formed XML: position 10: duplicated attribute, previous declaration at position 4"
         ],
     );
     refused(
@@ -114,12 +114,12 @@ fn broken_documents_are_refused_with_line_and_column() {
     );
     refused(
         "<cib a=\"&bomb;\"/>",
-        &expect!["line 1, column 1: not well-formed XML: at 1..5: unrecognized entity `bomb`"],
+        &expect![[r#"line 1, column 1: not well-formed XML: at 1..5: unrecognized entity `bomb`"#]],
     );
     refused(
         "<cib a=\"&#0;\"/>",
         &expect![
-            "line 1, column 1: not well-formed XML: invalid character reference: 0x0 character is not permitted …"
+            "line 1, column 1: not well-formed XML: invalid character reference: 0x0 character is not permitted in XML"
         ],
     );
     refused(
@@ -168,7 +168,7 @@ fn meaningless_elements_are_refused_where_they_stand() {
 fn a_billion_laughs_are_not_laughed() {
     let bomb = "<?xml version=\"1.0\"?>\n<!DOCTYPE lolz [<!ENTITY lol \"lol\"><!ENTITY lol2 \"&lol;&lol;\">]>\n\
                 <cib a=\"&lol2;\"/>";
-    refused(bomb, &expect!["line 2, column 1: document type definitions are not accepted: remove the DOCTYPE"]);
+    refused(bomb, &expect![[r#"line 2, column 1: document type definitions are not accepted: remove the DOCTYPE"#]]);
 }
 
 #[test]
@@ -177,22 +177,22 @@ fn floods_are_refused() {
     for _ in 0..1_000_000 {
         deep.push_str("<rule>");
     }
-    refused(&deep, &expect!["line 1, column 384: elements are nested more than 64 deep"]);
+    refused(&deep, &expect![[r#"line 1, column 384: elements are nested more than 64 deep"#]]);
     let mut wide = String::from("<cib>");
     for _ in 0..2_000_000 {
         wide.push_str("<a/>");
     }
-    refused(&wide, &expect!["line 1, column 2000002: the document has more than 500000 elements"]);
+    refused(&wide, &expect![[r#"line 1, column 2000002: the document has more than 500000 elements"#]]);
     let mut attributes = String::from("<cib");
     for i in 0..100_000 {
         write!(attributes, " a{i}=\"1\"").unwrap();
     }
     attributes.push_str("/>");
-    refused(&attributes, &expect!["line 1, column 1: an element has more than 256 attributes"]);
+    refused(&attributes, &expect![[r#"line 1, column 1: an element has more than 256 attributes"#]]);
     let long = format!("<cib a=\"{}\"/>", "x".repeat(100_000_000));
     refused(
         &long,
-        &expect!["line 1, column 1: the document has 100000011 bytes, more than the 67108864 that are read"],
+        &expect![[r#"line 1, column 1: the document has 100000011 bytes, more than the 67108864 that are read"#]],
     );
 }
 
