@@ -1,1 +1,30 @@
-//! placeholder
+//! One node as one state machine: the ring ([`hac_totem`]), quorum ([`hac_quorum`]) and the resource manager
+//! ([`hac_crm`]) wired together, without input or output.
+//!
+//! [`Node`] takes datagrams, time, requests, results of agents and of the disk, and gives back, in order, what must be
+//! done ([`Output`]). The daemon performs outputs on a real machine, the simulator on a simulated one.
+//!
+//! What holds, and where it is made to hold:
+//! * Everything that changes the cluster's state goes through the ordered stream and is applied there by every member
+//!   (`replica`); a client's request is a proposal like any other and is answered when the cluster agreed
+//!   (`proposals`).
+//! * After each change of the membership the members compare their states, take over the best one, tell their own
+//!   resources' truth, and only then act again (`join`).
+//! * A change of the configuration is on the disk of every member before it is acknowledged (`durable`).
+//! * Outside effects follow only from safe messages delivered in a regular, active membership (`node`).
+
+mod config;
+mod event;
+mod node;
+mod output;
+mod report;
+mod request;
+
+pub use config::{Config, ConfigError, NodeInfo, Now, Stored};
+pub use event::{Event, Level};
+pub use node::Node;
+pub use output::{Output, Persist, PersistId};
+pub use report::{Counter, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity, SyncState};
+pub use request::{Reply, Request, RequestId};
+
+pub use hac_crm::local::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId};

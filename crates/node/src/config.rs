@@ -1,0 +1,84 @@
+//! What a node is told at its start.
+
+use std::time::Duration;
+
+use hac_crm::model::Configuration;
+use hac_types::{NodeId, Timestamp, WallTime};
+use thiserror::Error;
+
+/// The present, as the caller's clocks show it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic, counting suspend; must not run backwards. All waiting is done by it.
+    pub mono: Timestamp,
+    /// Civil time; may jump. For people, date rules and the expiry of failures.
+    pub wall: WallTime,
+}
+
+/// A configured node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// Its id.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+}
+
+/// All that a node must know. The same on all nodes but for who it is.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The ring. Its `node` says who this node is.
+    pub totem: hac_totem::Config,
+    /// Votes. Its `node` must be the same.
+    pub quorum: hac_quorum::Config,
+    /// Name of this node.
+    pub name: String,
+    /// All nodes, this one included.
+    pub nodes: Vec<NodeInfo>,
+    /// Name of the cluster.
+    pub cluster_name: String,
+    /// Version of the daemon, for people.
+    pub version: String,
+    /// Resources of the configuration file, loaded into a cluster that has never had a configuration.
+    pub seed: Option<Configuration>,
+    /// How long a node that shuts down waits for its resources to be handed over before it leaves as it is;
+    /// [`Config::SHUTDOWN_ESCALATION`] unless configured.
+    pub shutdown_escalation: Duration,
+    /// How long a request may wait for the cluster to agree; [`Config::REQUEST_TIMEOUT`] unless configured.
+    pub request_timeout: Duration,
+}
+
+impl Config {
+    /// Default of [`shutdown_escalation`](Self::shutdown_escalation): 20 minutes, as in Pacemaker.
+    pub const SHUTDOWN_ESCALATION: Duration = Duration::from_secs(20 * 60);
+    /// Default of [`request_timeout`](Self::request_timeout).
+    pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+}
+
+/// What survived from earlier lives of this node.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Of the ring.
+    pub totem: hac_totem::Stored,
+    /// The newest committed generation of the configuration that is intact.
+    pub cib: Option<Vec<u8>>,
+    /// The highest number of any generation found, intact or not; new ones are numbered above it.
+    pub cib_generation: u64,
+}
+
+/// Why a node cannot be made of a configuration. Nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// Of the ring.
+    #[error(transparent)]
+    Totem(#[from] hac_totem::ConfigError),
+    /// Of the votes.
+    #[error(transparent)]
+    Quorum(#[from] hac_quorum::ConfigError),
+    /// The parts disagree about who this node is or which nodes there are.
+    #[error("nodelist: the ring, the votes and the names do not speak of the same nodes")]
+    Nodes,
+    /// The stored configuration cannot be read, though it was written intact.
+    #[error("the stored configuration cannot be read: {0}; move it away to start from the other nodes' state")]
+    StoredCib(String),
+}

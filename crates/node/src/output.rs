@@ -1,0 +1,80 @@
+//! What a node wants done.
+
+use hac_crm::local::{Invocation, InvocationId, ProcessRef, WatchId};
+use hac_types::{LinkId, NodeId};
+
+use crate::{Event, Reply, RequestId};
+
+/// One thing to do. The driver performs outputs in the order in which they are given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send one datagram. Losing it is allowed.
+    Transmit {
+        /// From which of our links.
+        link: LinkId,
+        /// To which node's address on that link.
+        to: NodeId,
+        /// At most `netmtu` - 48 bytes.
+        datagram: Vec<u8>,
+    },
+    /// Store something and answer with [`Node::handle_persisted`](crate::Node::handle_persisted).
+    Persist {
+        /// To be given back with the answer.
+        id: PersistId,
+        /// What.
+        what: Persist,
+    },
+    /// Run an agent; answer with [`Node::handle_outcome`](crate::Node::handle_outcome).
+    Invoke(Invocation),
+    /// Stop an agent that runs, with all its processes. Its outcome is no longer awaited (and harmless).
+    CancelInvocation(InvocationId),
+    /// Call [`Node::handle_process_exited`](crate::Node::handle_process_exited) when the process ends, or at once if
+    /// it is no longer there.
+    Watch(WatchId, ProcessRef),
+    /// No longer.
+    Unwatch(WatchId),
+    /// Answer a request. Each is answered exactly once.
+    Reply {
+        /// Which.
+        id: RequestId,
+        /// With what.
+        reply: Reply,
+    },
+    /// Something happened that people may want to know.
+    Event(Event),
+    /// The node has left; nothing follows. The driver ends.
+    Stopped,
+}
+
+/// Names one [`Output::Persist`] in one life of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersistId(pub u64);
+
+/// What to store.
+///
+/// Generations of the configuration are written in two steps, so that a change is on the disk of every member before it
+/// counts: prepared (durable, but not read at the next start), then committed or discarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Persist {
+    /// The ring's number. Must be durable before any later output is performed.
+    RingSeq(u64),
+    /// Write this generation so that it is durable, without making it the one that is read at the next start. Later
+    /// outputs need not wait.
+    CibPrepare {
+        /// Its number; numbers grow.
+        generation: u64,
+        /// Its content, opaque.
+        bytes: Vec<u8>,
+    },
+    /// Make a prepared generation the one that is read at the next start. Older ones may be removed, but a few should
+    /// be kept. Later outputs need not wait.
+    CibCommit {
+        /// Its number.
+        generation: u64,
+    },
+    /// Remove a prepared generation, or one whose preparation failed.
+    CibDiscard {
+        /// Its number.
+        generation: u64,
+    },
+}

@@ -1,0 +1,57 @@
+//! What clients ask of a node and what they get.
+
+use std::time::Duration;
+
+use hac_crm::cib::{Configure, Refusal, StatusChange};
+use hac_crm::model::Version;
+
+/// Names one request in one life of the node; chosen by the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Change the configuration.
+    Configure(Configure),
+    /// Change what is known: [`StatusChange::ClearFailures`], [`StatusChange::ForgetHistory`] or
+    /// [`StatusChange::SetAttribute`]; everything else is refused, because it belongs to the nodes themselves.
+    Status(StatusChange),
+    /// Answer when the cluster has done all that it decided to do about everything that was asked before.
+    Settle {
+        /// Answer all the same after this long.
+        timeout: Duration,
+    },
+    /// The operator declares that the nodes that are waited for are down, and that this partition may act without
+    /// having seen them.
+    CancelWaitForAll,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The cluster agreed and did it; a change of the configuration is stored on every member.
+    Done {
+        /// Version of the CIB after it.
+        version: Version,
+        /// What people should know although it was done: sentences.
+        warnings: Vec<String>,
+    },
+    /// To [`Request::Settle`].
+    Settled {
+        /// Nothing is in progress.
+        settled: bool,
+        /// What still is, in words.
+        waiting_for: Vec<String>,
+    },
+    /// The cluster agreed that this cannot be done; nothing was changed.
+    Refused(Refusal),
+    /// A member could not store the change; nothing was changed.
+    NotStored(Refusal),
+    /// This partition is not quorate; nothing was changed.
+    NoQuorum(Refusal),
+    /// The node is leaving or overloaded; nothing was changed.
+    Unavailable(Refusal),
+    /// The cluster did not agree in time. The change may still be made; look before asking again.
+    TimedOut(Refusal),
+}

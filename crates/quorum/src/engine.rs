@@ -1,0 +1,374 @@
+//! Votequorum as a machine: memberships in, decisions out.
+//!
+//! Calling contract: [`Engine::membership`] for every regular membership, with what each member said of itself
+//! ([`Engine::info`] of each) in that membership; [`Engine::handle_timeout`] when [`Engine::poll_timeout`] is due. An
+//! answer is about the membership that was handed over last and about no other.
+//!
+//! ```text
+//!                    all seen at once, or a quorate peer,
+//!                    or the operator says so
+//!     WAITING ─────────────────────────────────────────► QUORATE ◄──┐
+//!        ▲  (only with wait_for_all)                        │       │ votes >= quorum,
+//!        └──────────────── votes < quorum ──────────────────┤       │ or tie breaker
+//!                          (wait_for_all)                   ▼       │
+//!                                                       INQUORATE ──┘
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hac_types::{NodeId, Timestamp};
+use thiserror::Error;
+
+use crate::{Config, ConfigError, TieBreaker};
+
+/// What a member says of itself in a membership. The values are those *before* the membership is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// Its votes.
+    pub votes: u32,
+    /// Votes that it believes a complete cluster has.
+    pub expected_votes: u32,
+    /// It was quorate in its previous membership.
+    pub quorate: bool,
+    /// It waits for all nodes (`wait_for_all`).
+    pub waiting: bool,
+}
+
+/// The judgement about a membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// This partition may act.
+    pub quorate: bool,
+    /// It was not so before.
+    pub changed: bool,
+}
+
+/// What the engine knows, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// This partition may act.
+    pub quorate: bool,
+    /// Votes that a complete cluster is believed to have.
+    pub expected_votes: u32,
+    /// The same as configured.
+    pub configured_votes: u32,
+    /// Votes of the members.
+    pub total_votes: u32,
+    /// Votes needed.
+    pub quorum: u32,
+    /// Which rules are in force.
+    pub flags: Flags,
+    /// What is waited for, in words; `None` when quorate.
+    pub waiting_for: Option<String>,
+}
+
+/// Which rules are in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `two_node`.
+    pub two_node: bool,
+    /// `wait_for_all`, given or implied.
+    pub wait_for_all: bool,
+    /// `last_man_standing`.
+    pub last_man_standing: bool,
+    /// `auto_tie_breaker`.
+    pub auto_tie_breaker: bool,
+    /// Quorate.
+    pub quorate: bool,
+}
+
+impl Flags {
+    /// The words of `corosync-quorumtool`.
+    #[must_use]
+    pub fn words(self) -> Vec<&'static str> {
+        [
+            (self.two_node, "2Node"),
+            (self.quorate, "Quorate"),
+            (self.wait_for_all, "WaitForAll"),
+            (self.last_man_standing, "LastManStanding"),
+            (self.auto_tie_breaker, "AutoTieBreaker"),
+        ]
+        .into_iter()
+        .filter_map(|(set, word)| set.then_some(word))
+        .collect()
+    }
+}
+
+/// Why an operator's change was refused. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// Fewer than there are.
+    #[error("expected votes cannot be lower than the {total} votes that are present")]
+    BelowTotal {
+        /// Votes of the members.
+        total: u32,
+    },
+    /// The partition would lose quorum by it.
+    #[error("with {expected} expected votes this partition would no longer be quorate")]
+    LosesQuorum {
+        /// What was asked for.
+        expected: u32,
+    },
+}
+
+/// A membership that was quorate.
+#[derive(Clone, Debug)]
+struct Quorate {
+    members: BTreeSet<NodeId>,
+    /// Members when votes alone made it quorate; a tie breaker does not move these.
+    lowest: NodeId,
+    highest: NodeId,
+}
+
+/// The quorum of one node; see the [module documentation](self).
+#[derive(Clone, Debug)]
+pub struct Engine {
+    config: Config,
+    expected: u32,
+    quorum: u32,
+    quorate: bool,
+    waiting: bool,
+    members: BTreeMap<NodeId, NodeInfo>,
+    last_quorate: Option<Quorate>,
+    /// When expected votes follow the partition down (`last_man_standing`).
+    window: Option<Timestamp>,
+}
+
+impl Engine {
+    /// A node that has just started: not quorate, waiting if `wait_for_all` is in force.
+    ///
+    /// # Errors
+    ///
+    /// The configuration cannot work.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let expected = config.expected();
+        Ok(Self {
+            expected,
+            quorum: majority(expected),
+            quorate: false,
+            waiting: config.waits_for_all(),
+            members: BTreeMap::new(),
+            last_quorate: None,
+            window: None,
+            config,
+        })
+    }
+
+    /// What this node says of itself at the beginning of a membership.
+    #[must_use]
+    pub fn info(&self) -> NodeInfo {
+        NodeInfo {
+            votes: self.config.votes_of(self.config.node),
+            expected_votes: self.expected,
+            quorate: self.quorate,
+            waiting: self.waiting,
+        }
+    }
+
+    /// Judges a membership. `members` holds what each member (this node among them) said of itself in it.
+    pub fn membership(&mut self, now: Timestamp, members: BTreeMap<NodeId, NodeInfo>) -> Decision {
+        let shrunk = self.members.keys().any(|node| !members.contains_key(node));
+        self.members = members;
+        let was_quorate = self.quorate;
+        let allow_decrease = self.learn_expected();
+        self.recompute(allow_decrease);
+        self.arm_window(now, shrunk);
+        Decision { quorate: self.quorate, changed: self.quorate != was_quorate }
+    }
+
+    /// Whether the last membership handed over is quorate.
+    #[must_use]
+    pub const fn is_quorate(&self) -> bool {
+        self.quorate
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must be called.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Timestamp> {
+        self.window
+    }
+
+    /// The end of the window of `last_man_standing`: the partition has been stable, expected votes follow it.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Option<Decision> {
+        if self.window.is_none_or(|due| now < due) {
+            return None;
+        }
+        self.window = None;
+        if !self.quorate {
+            return None;
+        }
+        let was_quorate = self.quorate;
+        self.expected = self.total();
+        self.recompute(true);
+        Some(Decision { quorate: self.quorate, changed: self.quorate != was_quorate })
+    }
+
+    /// The operator declares that the missing nodes are down: `wait_for_all` is satisfied.
+    pub fn cancel_wait_for_all(&mut self) -> Decision {
+        let was_quorate = self.quorate;
+        self.waiting = false;
+        self.recompute(false);
+        Decision { quorate: self.quorate, changed: self.quorate != was_quorate }
+    }
+
+    /// The operator says how many votes a complete cluster has.
+    ///
+    /// # Errors
+    ///
+    /// It contradicts what is present.
+    pub fn set_expected(&mut self, expected: u32) -> Result<Decision, Refused> {
+        let total = self.total();
+        if expected < total {
+            return Err(Refused::BelowTotal { total });
+        }
+        let was_quorate = self.quorate;
+        let mut changed = self.clone();
+        changed.expected = expected;
+        changed.recompute(true);
+        if was_quorate && !changed.quorate {
+            return Err(Refused::LosesQuorum { expected });
+        }
+        *self = changed;
+        Ok(Decision { quorate: self.quorate, changed: self.quorate != was_quorate })
+    }
+
+    /// What is known, for people.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            quorate: self.quorate,
+            expected_votes: self.expected,
+            configured_votes: self.config.expected(),
+            total_votes: self.total(),
+            quorum: self.quorum,
+            flags: Flags {
+                two_node: self.config.two_node,
+                wait_for_all: self.config.waits_for_all(),
+                last_man_standing: self.config.last_man_standing,
+                auto_tie_breaker: self.config.auto_tie_breaker.is_some(),
+                quorate: self.quorate,
+            },
+            waiting_for: self.waiting_for(),
+        }
+    }
+
+    fn waiting_for(&self) -> Option<String> {
+        if self.quorate {
+            return None;
+        }
+        let missing: Vec<String> = self
+            .config
+            .nodes
+            .iter()
+            .filter(|v| v.node != self.config.node && !self.members.contains_key(&v.node))
+            .map(|v| format!("{} ({})", v.name, v.node))
+            .collect();
+        let whom = if missing.is_empty() { "the other nodes".to_owned() } else { missing.join(", ") };
+        Some(if self.waiting {
+            format!("waiting for {whom}: wait_for_all, nothing starts before all nodes have been seen at once")
+        } else {
+            format!("waiting for {whom}: {} of {} votes needed for quorum are present", self.total(), self.quorum)
+        })
+    }
+
+    fn total(&self) -> u32 {
+        self.members.values().fold(0, |sum, info| sum.saturating_add(info.votes))
+    }
+
+    /// Takes over the expected votes of quorate members; without any, the highest anybody believes in. Whether the
+    /// quorum may shrink once, because a quorate member knows better than this node.
+    fn learn_expected(&mut self) -> bool {
+        let quorate = self.members.values().filter(|info| info.quorate).map(|info| info.expected_votes).max();
+        if let Some(expected) = quorate {
+            let adopts = !self.quorate && expected != self.expected;
+            self.expected = if self.quorate { self.expected.max(expected) } else { expected };
+            return adopts;
+        }
+        let anybody = self.members.values().map(|info| info.expected_votes).max().unwrap_or(0);
+        self.expected = self.expected.max(anybody);
+        false
+    }
+
+    /// The formula and the order of decisions.
+    fn recompute(&mut self, allow_decrease: bool) {
+        let total = self.total();
+        self.expected = self.expected.max(total);
+        let mut quorum = majority(self.expected).max(majority(total));
+        if !allow_decrease {
+            quorum = quorum.max(self.quorum);
+        }
+        if self.config.two_node && self.members.len() <= 2 {
+            quorum = 1;
+        }
+        self.quorum = quorum;
+
+        if self.waiting {
+            let released = self.members.values().any(|info| info.quorate && !info.waiting);
+            if total != self.expected && !released {
+                return;
+            }
+            self.waiting = false;
+        }
+        self.quorate = total >= quorum && total > 0;
+        if self.quorate {
+            self.note_quorate();
+        } else if self.tie_is_ours(total) {
+            self.quorate = true;
+            if let Some(last) = &mut self.last_quorate {
+                last.members = self.members.keys().copied().collect();
+            }
+        }
+        self.waiting = self.config.waits_for_all() && !self.quorate;
+    }
+
+    fn note_quorate(&mut self) {
+        let members: BTreeSet<NodeId> = self.members.keys().copied().collect();
+        if let (Some(&lowest), Some(&highest)) = (members.first(), members.last()) {
+            self.last_quorate = Some(Quorate { members, lowest, highest });
+        }
+    }
+
+    /// Whether this is the half that goes on. The other half must be unable to be quorate by its votes: that is judged
+    /// by the last *quorate* membership, so that a half that merely formed its ring anew does not change sides.
+    fn tie_is_ours(&self, total: u32) -> bool {
+        let Some(rule) = &self.config.auto_tie_breaker else { return false };
+        if total == 0 || total != self.expected / 2 {
+            return false;
+        }
+        let gone = self
+            .last_quorate
+            .as_ref()
+            .map_or(0, |last| last.members.iter().filter(|node| !self.members.contains_key(node)).count());
+        if u32::try_from(gone).unwrap_or(u32::MAX) >= self.quorum {
+            return false;
+        }
+        let with_us = |node: &NodeId| self.members.contains_key(node);
+        match rule {
+            TieBreaker::Lowest => self.last_quorate.as_ref().is_some_and(|last| with_us(&last.lowest)),
+            TieBreaker::Highest => self.last_quorate.as_ref().is_some_and(|last| with_us(&last.highest)),
+            TieBreaker::List(list) => {
+                let was_with_us =
+                    |node: &NodeId| self.last_quorate.as_ref().is_some_and(|last| last.members.contains(node));
+                list.iter().find(|node| with_us(node) || was_with_us(node)).is_some_and(with_us)
+            }
+        }
+    }
+
+    fn arm_window(&mut self, now: Timestamp, shrunk: bool) {
+        if !self.config.last_man_standing || !self.quorate || self.total() >= self.expected {
+            self.window = None;
+        } else if shrunk || self.window.is_none() {
+            self.window = Some(now + self.config.last_man_standing_window);
+        }
+    }
+}
+
+/// More than half.
+const fn majority(votes: u32) -> u32 {
+    // Written so that it cannot overflow: the same as (votes + 2) / 2.
+    votes / 2 + 1
+}
+
+#[cfg(test)]
+mod tests;
