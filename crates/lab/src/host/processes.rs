@@ -1,0 +1,93 @@
+//! The processes of a host, read from the machine's `/proc`.
+
+use std::fs;
+use std::path::Path;
+
+use crate::Error;
+
+/// A process of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its number as the machine sees it.
+    pub pid: i32,
+    /// Its number as the host sees it.
+    pub inner_pid: i32,
+    /// Its name, as in `/proc/PID/comm`.
+    pub name: String,
+    /// Memory that is resident, in KiB.
+    pub resident_kib: u64,
+    /// CPU time used so far, in clock ticks (100 a second on Linux).
+    pub cpu_ticks: u64,
+}
+
+/// All processes in the pid namespace of process `init`.
+pub(super) fn of_namespace(init: i32) -> Result<Vec<Process>, Error> {
+    let path = format!("/proc/{init}/ns/pid");
+    let namespace = fs::read_link(&path).map_err(Error::file(path))?;
+    let entries = fs::read_dir("/proc").map_err(Error::file("/proc"))?;
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let directory = entry.path();
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        if fs::read_link(directory.join("ns/pid")).is_ok_and(|link| link == namespace)
+            && let Some(process) = read(pid, &directory)
+        {
+            found.push(process);
+        }
+    }
+    Ok(found)
+}
+
+/// Reads one process; `None` if it went away meanwhile or is a zombie.
+fn read(pid: i32, directory: &Path) -> Option<Process> {
+    let status = fs::read_to_string(directory.join("status")).ok()?;
+    let stat = fs::read_to_string(directory.join("stat")).ok()?;
+    if field(&status, "State:")?.starts_with('Z') {
+        return None;
+    }
+    let inner = field(&status, "NSpid:")?.split_whitespace().last()?;
+    let resident = field(&status, "VmRSS:").and_then(|text| text.split(' ').next());
+    Some(Process {
+        pid,
+        inner_pid: inner.parse().ok()?,
+        name: field(&status, "Name:")?.to_owned(),
+        resident_kib: resident.and_then(|text| text.parse().ok()).unwrap_or(0),
+        cpu_ticks: cpu_ticks(&stat)?,
+    })
+}
+
+fn field<'a>(status: &'a str, key: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(key)).map(str::trim)
+}
+
+/// User and system time of `/proc/PID/stat`; the name in it may hold blanks and brackets.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let after_name = stat.rsplit_once(") ")?.1;
+    let mut fields = after_name.split(' ').skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cpu_ticks, field};
+
+    #[test]
+    fn cpu_time_is_found_behind_an_odd_name() {
+        let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 7 5 0 0 20 0 1 0 100 1 1";
+        assert_eq!(cpu_ticks(stat), Some(12));
+        assert_eq!(cpu_ticks("42 (x) S 1"), None);
+    }
+
+    #[test]
+    fn fields_of_a_status_are_trimmed() {
+        let status = "Name:\thacd\nNSpid:\t4711\t12\nVmRSS:\t    8124 kB\n";
+        assert_eq!(field(status, "Name:"), Some("hacd"));
+        assert_eq!(field(status, "NSpid:"), Some("4711\t12"));
+        assert_eq!(field(status, "VmRSS:"), Some("8124 kB"));
+        assert_eq!(field(status, "Nope:"), None);
+    }
+}

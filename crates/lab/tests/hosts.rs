@@ -1,0 +1,156 @@
+//! Hosts, network, cloud and prober together, with real nginx and without `hacd`.
+//!
+//! These need root, network namespaces and nginx; where they are missing the tests say so and do
+//! nothing. The runner in `tests/lab` counts what is skipped.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hac_lab::cloud::TOKEN;
+use hac_lab::{Daemon, Lab, Options, Plan, setup};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A lab of two hosts with nginx running on both; none where the machine cannot hold one.
+fn lab() -> Option<Lab> {
+    let possible = setup::check().and_then(|()| setup::check_namespaces());
+    if let Err(reason) = possible {
+        eprintln!("skipped: {reason}");
+        return None;
+    }
+    let lab =
+        Lab::new(&Options { hosts: 2, programs: PathBuf::from("/usr/bin"), probe_period: Duration::from_millis(10) })
+            .expect("a lab");
+    for host in lab.hosts() {
+        let nginx = Daemon { name: "nginx", command: vec!["nginx".into(), "-g".into(), "daemon off;".into()] };
+        host.at_boot(nginx.clone());
+        host.start(&nginx).expect("nginx starts");
+    }
+    Some(lab)
+}
+
+fn move_to(lab: &Lab, host: usize) {
+    let body = format!(r#"{{"type":"assign","droplet_id":{}}}"#, Plan::droplet(host));
+    let header = format!("Authorization: Bearer {TOKEN}");
+    let url = "http://203.0.113.1/v2/reserved_ips/198.51.100.10/actions";
+    let words = ["curl", "-sf", "-H", &header, "-d", &body, url];
+    let caller = lab.host(host).expect("a host");
+    caller.exec(&words).expect("the API accepts");
+}
+
+#[test]
+fn the_floating_ip_follows_the_api_and_the_power() {
+    let Some(lab) = lab() else { return };
+    let begin = Instant::now();
+    let prober = lab.prober();
+    prober.wait_answers(Some("primary"), begin, 5, LIMIT).expect("primary answers");
+
+    let moved = Instant::now();
+    move_to(&lab, 2);
+    prober.wait_answers(Some("secondary"), moved, 5, LIMIT).expect("secondary answers");
+    assert_eq!(lab.cloud().assigns(moved).first().and_then(|entry| entry.host()), Some(2));
+    assert!(prober.window(moved).gap < Duration::from_millis(500));
+
+    let lost = Instant::now();
+    lab.power_off(2).expect("power off");
+    assert!(!lab.host(2).expect("a host").is_on());
+    hac_lab::wait_for("the prober notices", LIMIT, || (prober.window(lost).failed > 2).then_some(()))
+        .expect("a dead host answers nobody");
+    move_to(&lab, 1);
+    let back = Instant::now();
+    prober.wait_answers(Some("primary"), back, 5, LIMIT).expect("primary answers again");
+    let window = prober.window(lost);
+    assert!(window.gap > Duration::from_millis(20), "{window:?}");
+
+    lab.power_on(2).expect("power on");
+    move_to(&lab, 2);
+    let booted = Instant::now();
+    prober.wait_answers(Some("secondary"), booted, 5, LIMIT).expect("nginx started at boot");
+}
+
+#[test]
+fn hosts_are_apart_from_each_other_and_from_the_machine() {
+    let Some(lab) = lab() else { return };
+    let (one, two) = (lab.host(1).expect("one"), lab.host(2).expect("two"));
+    assert_eq!(one.exec(&["hostname"]).expect("runs").trim(), "primary");
+    one.shell("echo kept >/var/lib/hacd/state; echo lost >/run/pid; echo mine >/etc/hacd/x").expect("writes");
+    assert!(two.read("/var/lib/hacd/state").is_err());
+    assert!(!std::path::Path::new("/etc/hacd/x").exists());
+    let id = "http://169.254.169.254/metadata/v1/id";
+    assert_eq!(one.exec(&["curl", "-s", id]).expect("asks"), "1000001");
+    assert_eq!(two.exec(&["curl", "-s", id]).expect("asks"), "1000002");
+
+    one.power_off().expect("off");
+    assert_eq!(one.read("/var/lib/hacd/state").expect("its disk"), "kept\n");
+    assert!(one.exec(&["true"]).is_err());
+    one.write("/etc/hacd/y", "written while off\n").expect("writes");
+    one.power_on().expect("on");
+    assert_eq!(one.read("/etc/hacd/y").expect("is there"), "written while off\n");
+    assert_eq!(one.read("/etc/hacd/x").expect("is there"), "mine\n");
+    assert!(one.read("/run/pid").is_err());
+    assert_eq!(one.processes_named("nginx").expect("list").len(), 2);
+}
+
+#[test]
+fn the_private_network_is_cut_and_healed_in_each_way() {
+    let Some(lab) = lab() else { return };
+    let reaches = |from: usize, to: usize| {
+        let target = format!("http://{}/", Plan::private(to));
+        let words = ["curl", "-s", "-m", "0.3", "-o", "/dev/null", &target];
+        let host = lab.host(from).expect("a host");
+        host.output_of(&words).expect("runs").status.success()
+    };
+    assert!(reaches(1, 2) && reaches(2, 1));
+    lab.network().cut().expect("cut");
+    assert!(!reaches(1, 2) && !reaches(2, 1));
+    lab.network().heal().expect("heal");
+    assert!(reaches(1, 2) && reaches(2, 1));
+    lab.network().lose(1, 2).expect("lose");
+    assert!(!reaches(1, 2));
+    lab.network().heal().expect("heal");
+    assert!(reaches(1, 2));
+    lab.network().private_link(2, false).expect("pull");
+    assert!(!reaches(1, 2));
+    lab.network().private_link(2, true).expect("plug");
+    assert!(reaches(1, 2));
+    let counters = lab.network().private_counters(1).expect("counters");
+    assert!(counters.iter().all(|&count| count > 0), "{counters:?}");
+}
+
+#[test]
+fn daemons_end_alone_and_are_told_apart() {
+    let Some(lab) = lab() else { return };
+    let host = lab.host(1).expect("a host");
+    let daemon = Daemon { name: "sleep", command: vec!["sleep".into(), "600".into()] };
+    host.start(&daemon).expect("starts");
+    assert!(host.start(&daemon).is_err());
+    assert_eq!(host.ended("sleep").expect("known"), None);
+    hac_lab::wait_for("sleep runs", LIMIT, || {
+        let found = host.processes_named("sleep").ok()?;
+        (found.len() == 1).then_some(())
+    })
+    .expect("runs");
+    let nginx = host.processes_named("nginx").expect("list");
+    host.kill("sleep").expect("kills");
+    assert!(host.ended("sleep").expect("known").is_some());
+    assert_eq!(host.processes_named("nginx").expect("list").len(), nginx.len());
+    host.start(&daemon).expect("starts again");
+}
+
+#[test]
+fn nothing_is_left_of_a_lab() {
+    let Some(lab) = lab() else { return };
+    let prefix = lab.plan().prefix().to_owned();
+    let directory = lab.directory().to_owned();
+    let pids: Vec<i32> =
+        lab.hosts().iter().flat_map(|host| host.processes().expect("list")).map(|process| process.pid).collect();
+    assert!(pids.len() >= 6, "{pids:?}");
+    drop(lab);
+    assert!(!directory.exists());
+    let names = std::fs::read_dir("/run/netns").expect("a directory");
+    let left = names.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&format!("{prefix}-")));
+    assert_eq!(left.count(), 0);
+    for pid in pids {
+        assert!(!std::path::Path::new(&format!("/proc/{pid}/ns")).exists(), "{pid}");
+    }
+}
