@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
 
+use crate::codemap;
 use crate::options::Options;
 use crate::project::Project;
 use crate::tidy;
@@ -32,9 +33,10 @@ type Step = (&'static str, fn(&Project) -> anyhow::Result<Finding>);
 
 /// The quick ones first.
 const STEPS: &[Step] = &[
-    ("format", |project| cargo(project, "fmt", &["--all", "--check"])),
+    ("format", |project| cargo(project, "fmt", &["--all", "--check", "--", "-l"])),
     ("tidy", |project| Ok(tidy::problems(&project.root)?.into())),
     ("manifests and dependency walls", |project| Ok(walls::problems(project)?.into())),
+    ("code map", |project| Ok(codemap::problems(&project.root)?.into())),
     ("links in the documents", |project| Ok(links::problems(&project.root)?.into())),
     ("deny.toml", deny),
     ("clippy", |project| {

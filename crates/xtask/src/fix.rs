@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use crate::codemap;
 use crate::options::Options;
 use crate::project::Project;
 
-/// Applies clippy's machine-applicable suggestions, then formats.
+/// Applies clippy's machine-applicable suggestions, formats, and writes the code map.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
     Options::parse(arguments, &[], &[])?.no_words()?;
     let mut clippy = project.cargo("clippy");
@@ -19,5 +20,6 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
             return Ok(ExitCode::FAILURE);
         }
     }
+    codemap::write(&project.root)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod codemap;
 mod conformance;
 mod demo;
 mod dist;
@@ -47,7 +48,12 @@ const COMMANDS: &[Command] = &[
         help: "format, lints, tidy, documentation, dependency walls; never writes",
         run: check::run,
     },
-    Command { name: "fix", arguments: "", help: "format and apply what clippy can apply", run: fix::run },
+    Command {
+        name: "fix",
+        arguments: "",
+        help: "format, apply what clippy can apply, write the code map",
+        run: fix::run,
+    },
     Command {
         name: "sim",
         arguments: "--seeds N [--from S] [--only ring|cluster]",

@@ -1,4 +1,4 @@
-//! Dead links in the documents: files that are not there, headings that nobody wrote.
+//! Dead links in the documents: files that are not there, headings that nobody wrote, paths in backquotes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,6 +17,8 @@ pub(super) fn problems(root: &Path) -> anyhow::Result<Vec<String>> {
                 problems.push(format!("{shown}:{line}: {target}: {reason}"));
             }
         }
+        let named = paths(&text).filter(|(_, path)| !root.join(path).exists());
+        problems.extend(named.map(|(line, path)| format!("{shown}:{line}: `{path}`: no such file")));
     }
     Ok(problems)
 }
@@ -65,6 +67,18 @@ fn links(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
+/// The folders that a path in backquotes may begin with to be taken for one of this project.
+const FOLDERS: &[&str] = &["config/", "crates/", "docs/", "systemd/", "tests/"];
+
+/// Paths of this project that stand in backquotes, with the lines that they are on.
+fn paths(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let quoted =
+        prose(text).flat_map(|(number, line)| line.split('`').skip(1).step_by(2).map(move |path| (number, path)));
+    quoted.filter(|(_, path)| {
+        FOLDERS.iter().any(|folder| path.starts_with(folder)) && !path.contains(['*', '{', ' ', '<'])
+    })
+}
+
 /// The anchors of the headings: lower case, spaces as dashes, punctuation dropped.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = prose(text).filter_map(|(_, line)| line.strip_prefix('#'));
@@ -81,12 +95,18 @@ fn anchors(text: &str) -> BTreeSet<String> {
 mod tests {
     use std::path::Path;
 
-    use super::{anchors, dead, links};
+    use super::{anchors, dead, links, paths};
 
     #[test]
     fn links_are_found_outside_of_code() {
         let text = "see [a](x.md) and [b](y.md#two)\n```\n[c](no.md)\n```\n";
         assert_eq!(links(text), [(1, "x.md"), (1, "y.md#two")]);
+    }
+
+    #[test]
+    fn paths_in_backquotes_are_found() {
+        let text = "see `crates/a.rs`, `cargo x` and `docs/*.md`\n";
+        assert_eq!(paths(text).collect::<Vec<_>>(), [(1, "crates/a.rs")]);
     }
 
     #[test]

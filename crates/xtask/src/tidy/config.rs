@@ -1,4 +1,4 @@
-//! Rules for `config/hacd.toml`: every option is explained, and says its default.
+//! Rules for `config/hacd.toml`: every option is explained, says its default, and is in `docs/configuration.md`.
 //!
 //! Lines of `# text` are prose, lines of `#key = value` and `#[section]` are options that are commented out. That the
 //! daemon knows exactly these keys is proven by `cargo xtask test` ("configuration keys").
@@ -22,8 +22,13 @@ pub(super) fn problems(root: &Path, problems: &mut Vec<String>) -> anyhow::Resul
     if !path.is_file() {
         return Ok(());
     }
+    let document = std::fs::read_to_string(root.join("docs/configuration.md")).unwrap_or_default();
     for key in keys(&std::fs::read_to_string(path)?) {
         let told = ["default", "required"].iter().any(|word| key.prose.to_lowercase().contains(word));
+        let short = key.name.rsplit('.').next().unwrap_or("");
+        if !document.contains(&format!("| `{short}` |")) {
+            problems.push(format!("docs/configuration.md does not name {}", key.name));
+        }
         if !told {
             problems.push(format!("config/hacd.toml:{}: {} does not say its default", key.line, key.name));
         }

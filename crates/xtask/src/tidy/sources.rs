@@ -18,7 +18,7 @@ const MARKS: &[&str] = &[
 ];
 
 /// Folders of machines that the project was worked on; they must not be named in it.
-const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk"), concat!("/ro", "ot"), concat!("/tmp/tar", "get")];
+const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk"), concat!("/ro", "ot/"), concat!("/tmp/tar", "get")];
 
 /// The sans-IO crates, by folder.
 const CORES: &[&str] = &["crm", "node", "pacemaker", "quorum", "totem", "types"];
@@ -90,7 +90,7 @@ fn names(line: &str, folder: &str) -> bool {
         let before = line[..at].chars().next_back();
         let after = line[at + folder.len()..].chars().next();
         let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "._-".contains(c));
-        !word(before) && before != Some('/') && !word(after)
+        !word(before) && before != Some('/') && (folder.ends_with('/') || !word(after))
     })
 }
 
