@@ -1,2 +1,5 @@
-//! placeholder
+//! The cluster daemon.
+mod config;
+#[cfg(test)]
+mod testing;
 fn main() {}

@@ -1,0 +1,338 @@
+//! The configuration of this node: `/etc/hacd/hacd.toml`, the same file on all nodes, and the `authkey` beside it.
+//!
+//! The file is read in two steps: [`read`] makes sections of checked values out of the text, the functions here make a
+//! [`Config`] that cannot be wrong out of the sections. What is wrong is a [`Mistake`]: one line with file, line, key
+//! and remedy.
+
+mod authkey;
+mod keys;
+mod mistake;
+mod nodes;
+mod print;
+mod read;
+mod ring;
+mod seed;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hac_crm::cib::Change;
+use hac_types::NodeId;
+
+pub(crate) use mistake::Mistake;
+pub(crate) use print::print_keys;
+
+use keys::Table;
+use read::{Document, Section};
+
+/// Where the file is unless the command line says otherwise.
+pub(crate) const FILE: &str = "/etc/hacd/hacd.toml";
+
+/// Names of syslog facilities, in the order of their numbers from 0; gaps have no name.
+pub(crate) const FACILITIES: &[&str] = &[
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "local0",
+    "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+];
+
+/// Names of syslog severities, in the order of their numbers from 0.
+pub(crate) const PRIORITIES: &[&str] = &["emerg", "alert", "crit", "error", "warning", "notice", "info", "debug"];
+
+/// Everything the daemon is told.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// Name of the cluster.
+    pub(crate) cluster_name: String,
+    /// This node's id.
+    pub(crate) node: NodeId,
+    /// This node's name.
+    pub(crate) name: String,
+    /// All nodes, ascending by id.
+    pub(crate) nodes: Vec<Node>,
+    /// Port of each link on which is received.
+    pub(crate) ports: Vec<u16>,
+    /// For the ring.
+    pub(crate) ring: hac_totem::Config,
+    /// For the votes.
+    pub(crate) quorum: hac_quorum::Config,
+    /// Where the log goes.
+    pub(crate) logging: Logging,
+    /// Where the cloud is.
+    pub(crate) digitalocean: DigitalOcean,
+    /// Which agents are used.
+    pub(crate) agents: Agents,
+    /// How long a shutdown may take.
+    pub(crate) shutdown_timeout: Duration,
+    /// What an empty cluster begins with.
+    pub(crate) seed: Vec<Change>,
+    /// What is allowed and should be known, one line each.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A node of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Its id.
+    pub(crate) id: NodeId,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its addresses, by link.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Its votes.
+    pub(crate) votes: u32,
+}
+
+/// `[logging]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Logging {
+    /// The file, if there shall be one.
+    pub(crate) file: Option<PathBuf>,
+    /// The facility for syslog (index into [`FACILITIES`]), if it shall be used.
+    pub(crate) syslog: Option<u8>,
+    /// Whether to write to standard error.
+    pub(crate) stderr: bool,
+    /// Time in front of lines of the file.
+    pub(crate) timestamp: Stamp,
+    /// Least important severity for the file: index into [`PRIORITIES`].
+    pub(crate) file_priority: u8,
+    /// The same for syslog.
+    pub(crate) syslog_priority: u8,
+    /// Also what helps to find a fault in hacd.
+    pub(crate) debug: Verbosity,
+}
+
+/// Time in front of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stamp {
+    /// None.
+    Off,
+    /// To the second.
+    Seconds,
+    /// To the millisecond.
+    Millis,
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// As the priorities say.
+    Normal,
+    /// Debug messages too.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// `[digitalocean]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DigitalOcean {
+    /// Where the API is, without a slash at the end.
+    pub(crate) api_url: String,
+    /// Where the metadata service is, without a slash at the end.
+    pub(crate) metadata_url: String,
+}
+
+/// `[agents]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Agents {
+    /// Whether the script is used where there is both.
+    pub(crate) prefer_script: bool,
+    /// Agents for which the native one is used.
+    pub(crate) native: Vec<String>,
+    /// Agents for which the script is used.
+    pub(crate) script: Vec<String>,
+    /// Where `resource.d` is.
+    pub(crate) ocf_root: PathBuf,
+}
+
+/// Who this node is, where the addresses of this host leave it open.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Identity {
+    /// Name or id given on the command line.
+    pub(crate) node: Option<String>,
+    /// Name of this host.
+    pub(crate) hostname: String,
+}
+
+/// Reads and checks the file.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the file.
+pub(crate) fn load(file: &Path, identity: &Identity) -> Result<Config, Vec<Mistake>> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let what = format!("cannot be read: {error}; config/hacd.toml is a commented example");
+        vec![Mistake { file: file.to_owned(), line: None, key: String::new(), what }]
+    })?;
+    check(file, &text, identity, &nodes::is_local)
+}
+
+/// The same for a text in hand; `local` says whether an address belongs to this host.
+fn check(file: &Path, text: &str, identity: &Identity, local: &dyn Fn(IpAddr) -> bool) -> Result<Config, Vec<Mistake>> {
+    let (document, mistakes) = read::read(file, text);
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let mut checker = Checker { file, document: &document, mistakes: Vec::new(), warnings: Vec::new() };
+    let config = checker.config(identity, local);
+    checker.mistakes.sort_by_key(|mistake| mistake.line.unwrap_or(usize::MAX));
+    match config {
+        Some(config) if checker.mistakes.is_empty() => Ok(config),
+        _ => Err(checker.mistakes),
+    }
+}
+
+/// Makes a [`Config`] out of the sections and gathers what is wrong.
+struct Checker<'a> {
+    file: &'a Path,
+    document: &'a Document,
+    mistakes: Vec<Mistake>,
+    warnings: Vec<String>,
+}
+
+impl Checker<'_> {
+    fn report(&mut self, line: usize, key: &str, what: impl Into<String>) {
+        let line = (line > 0).then_some(line);
+        self.mistakes.push(Mistake { file: self.file.to_owned(), line, key: key.to_owned(), what: what.into() });
+    }
+
+    fn warn(&mut self, line: usize, key: &str, what: &str) {
+        self.warnings.push(format!("{}:{line}: {key}: {what}", self.file.display()));
+    }
+
+    /// The line of a key that is named with its table, such as `totem.token`; 0 if it is not in the file.
+    fn line_of(&self, key: &str) -> usize {
+        let Some((table, name)) = key.rsplit_once('.') else { return 0 };
+        let found = Table::ALL.iter().find(|t| t.path() == table).map(|table| self.document.section(*table));
+        found.map_or(0, |section| section.line_of(name))
+    }
+
+    fn config(&mut self, identity: &Identity, local: &dyn Fn(IpAddr) -> bool) -> Option<Config> {
+        let totem = self.document.section(Table::Totem);
+        let logging = self.logging();
+        let digitalocean = self.digitalocean();
+        let agents = self.agents();
+        let nodes = self.nodes();
+        let ports = self.ports(&nodes);
+        let seed = self.seed();
+        let authkey = self.authkey(&totem);
+        let own = self.own_node(&nodes, identity, local);
+        let (node, name) = own.map(|own| (own.id, own.name.clone())).or_else(|| {
+            // Go on with any node, so that everything else that is wrong is found too.
+            nodes.first().map(|node| (node.id, node.name.clone()))
+        })?;
+        let quorum = self.quorum(node, &nodes);
+        let ring = self.ring(node, &nodes, authkey?)?;
+        let shutdown = self.document.section(Table::Agents).number("shutdown_timeout").unwrap_or(1_200_000);
+        Some(Config {
+            cluster_name: ring.cluster_name.clone(),
+            node,
+            name,
+            nodes,
+            ports,
+            ring,
+            quorum,
+            logging,
+            digitalocean,
+            agents,
+            shutdown_timeout: Duration::from_millis(shutdown),
+            seed: seed.into_iter().map(|(_, change)| change).collect(),
+            warnings: std::mem::take(&mut self.warnings),
+        })
+    }
+
+    fn logging(&mut self) -> Logging {
+        let section = self.document.section(Table::Logging);
+        let index = |key: &str, names: &[&str], default: u8| {
+            let found = section.text(key).and_then(|text| names.iter().position(|name| *name == text));
+            found.and_then(|index| u8::try_from(index).ok()).unwrap_or(default)
+        };
+        let path = section.text("logfile").unwrap_or("/var/log/hacd/hacd.log");
+        let facility = index("syslog_facility", FACILITIES, 3);
+        Logging {
+            file: section.bool("to_logfile").unwrap_or(false).then(|| PathBuf::from(path)),
+            syslog: section.bool("to_syslog").unwrap_or(true).then_some(facility),
+            stderr: section.bool("to_stderr").unwrap_or(false),
+            timestamp: match section.text("timestamp") {
+                Some("off" | "no") => Stamp::Off,
+                Some("hires") => Stamp::Millis,
+                _ => Stamp::Seconds,
+            },
+            file_priority: index("logfile_priority", PRIORITIES, 6),
+            syslog_priority: index("syslog_priority", PRIORITIES, 6),
+            debug: match section.text("debug") {
+                Some("on" | "yes") => Verbosity::Debug,
+                Some("trace") => Verbosity::Trace,
+                _ => Verbosity::Normal,
+            },
+        }
+    }
+
+    fn digitalocean(&mut self) -> DigitalOcean {
+        let section = self.document.section(Table::DigitalOcean);
+        let api_url = section.text("api_url").unwrap_or("https://api.digitalocean.com").to_owned();
+        if api_url.starts_with("http://") {
+            self.warn(section.line_of("api_url"), "digitalocean.api_url", "plain http: the API token travels in clear");
+        }
+        let metadata_url = section.text("metadata_url").unwrap_or("http://169.254.169.254").to_owned();
+        DigitalOcean { api_url, metadata_url }
+    }
+
+    fn agents(&mut self) -> Agents {
+        let section = self.document.section(Table::Agents);
+        for name in section.names("native").iter().filter(|name| section.names("script").contains(name)) {
+            let what = format!("{name} is in agents.script too; remove one of them");
+            self.report(section.line_of("native"), "agents.native", what);
+        }
+        Agents {
+            prefer_script: section.text("prefer") == Some("script"),
+            native: section.names("native").to_vec(),
+            script: section.names("script").to_vec(),
+            ocf_root: PathBuf::from(section.text("ocf_root").unwrap_or("/usr/lib/ocf")),
+        }
+    }
+
+    fn quorum(&mut self, node: NodeId, nodes: &[Node]) -> hac_quorum::Config {
+        let section = self.document.section(Table::Quorum);
+        let voters = nodes.iter().map(|n| hac_quorum::Voter { node: n.id, name: n.name.clone(), votes: n.votes });
+        let mut config = hac_quorum::Config::new(node, voters.collect());
+        config.expected_votes = section.number("expected_votes").and_then(|n| u32::try_from(n).ok());
+        config.two_node = section.bool("two_node").unwrap_or(false);
+        config.wait_for_all = section.bool("wait_for_all");
+        config.last_man_standing = section.bool("last_man_standing").unwrap_or(false);
+        if let Some(window) = section.number("last_man_standing_window") {
+            config.last_man_standing_window = Duration::from_millis(window);
+        }
+        if section.bool("auto_tie_breaker").unwrap_or(false) {
+            config.auto_tie_breaker = self.tie_breaker(&section);
+        }
+        if let Err(error) = config.validate() {
+            let sentence = error.to_string();
+            let (key, what) = sentence.split_once(": ").unwrap_or(("quorum", &sentence));
+            let line = self.line_of(key);
+            // What is wrong with the list of nodes has been said in better words.
+            if !self.mistakes.iter().any(|mistake| mistake.key.starts_with("nodelist")) {
+                self.report(if line > 0 { line } else { section.line }, key, what);
+            }
+        }
+        config
+    }
+
+    fn tie_breaker(&mut self, section: &Section) -> Option<hac_quorum::TieBreaker> {
+        let key = "auto_tie_breaker_node";
+        match section.text(key).unwrap_or("lowest") {
+            "lowest" => Some(hac_quorum::TieBreaker::Lowest),
+            "highest" => Some(hac_quorum::TieBreaker::Highest),
+            list => {
+                let ids: Option<Vec<NodeId>> = list.split_whitespace().map(|id| id.parse().ok().map(NodeId)).collect();
+                if ids.is_none() {
+                    let what = format!("must be lowest, highest or node ids with blanks between, not \"{list}\"");
+                    self.report(section.line_of(key), "quorum.auto_tie_breaker_node", what);
+                }
+                ids.map(hac_quorum::TieBreaker::List)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! Wrong files, each with the one line that it must give, and right ones.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hac_crm::cib::Object;
+
+use super::*;
+use crate::testing::TempDir;
+
+const TUTORIAL: &str = r#"[totem]
+version = 2
+cluster_name = "lbcluster"
+transport = "udpu"
+[[totem.interface]]
+ringnumber = 0
+mcastport = 5405
+[quorum]
+provider = "corosync_votequorum"
+two_node = 1
+[[nodelist.node]]
+ring0_addr = "10.132.0.11"
+name = "primary"
+nodeid = 1
+[[nodelist.node]]
+ring0_addr = "10.132.0.12"
+name = "secondary"
+nodeid = 2
+[logging]
+to_logfile = "yes"
+logfile = "/var/log/hacd/hacd.log"
+to_syslog = "yes"
+timestamp = "on"
+[digitalocean]
+api_url = "https://api.digitalocean.com"
+metadata_url = "http://169.254.169.254"
+"#;
+
+/// Reads `text` on the host that has the address 10.132.0.11.
+fn read_on(text: &str, own: &[&str], node: Option<&str>) -> Result<Config, Vec<String>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = TempDir::new();
+    let file = dir.path().join("hacd.toml");
+    let key = dir.path().join("authkey");
+    std::fs::write(&key, [1; 64]).expect("writes");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o400)).expect("sets the mode");
+    let own: Vec<IpAddr> = own.iter().map(|address| address.parse().expect("an address")).collect();
+    let identity = Identity { node: node.map(str::to_owned), hostname: "somewhere".into() };
+    let shorten = |mistake: Mistake| {
+        let file = PathBuf::from(mistake.file.file_name().expect("has a name"));
+        Mistake { file, ..mistake }.to_string()
+    };
+    check(&file, text, &identity, &|address| own.contains(&address))
+        .map_err(|mistakes| mistakes.into_iter().map(shorten).collect())
+}
+
+fn first_mistake(text: &str) -> String {
+    read_on(text, &["10.132.0.11"], None).expect_err("wrong").remove(0)
+}
+
+/// The tutorial's file with one piece of text replaced by another.
+fn with(from: &str, to: &str) -> String {
+    assert!(TUTORIAL.contains(from), "{from}");
+    TUTORIAL.replacen(from, to, 1)
+}
+
+#[test]
+fn the_tutorials_file_is_right() {
+    let config = read_on(TUTORIAL, &["10.132.0.12"], None).expect("right");
+    assert_eq!((config.node, config.name.as_str()), (NodeId(2), "secondary"));
+    assert_eq!(config.cluster_name, "lbcluster");
+    assert_eq!(config.ports, [5405]);
+    assert!(config.quorum.two_node && config.quorum.waits_for_all());
+    assert_eq!(config.logging.file, Some(PathBuf::from("/var/log/hacd/hacd.log")));
+    assert_eq!(config.logging.syslog, Some(3));
+    assert_eq!(config.ring.timers.token, Duration::from_secs(3));
+    assert!(config.seed.is_empty() && config.warnings.is_empty());
+}
+
+#[test]
+fn truth_may_be_written_in_any_of_corosyncs_ways_and_numbers_in_quotes() {
+    for truth in ["1", "true", "\"yes\"", "\"on\"", "\"1\""] {
+        let config = read_on(&with("two_node = 1", &format!("two_node = {truth}")), &["10.132.0.11"], None);
+        assert!(config.expect("right").quorum.two_node, "{truth}");
+    }
+    let config = read_on(&with("version = 2", "version = \"2\"\ntoken = \"5000\""), &["10.132.0.11"], None);
+    assert_eq!(config.expect("right").ring.timers.token, Duration::from_secs(5));
+}
+
+#[test]
+fn every_wrong_file_gives_one_line_with_file_line_key_and_remedy() {
+    let table = [
+        ("version = 2", "tokn = 1000", "hacd.toml:2: totem.tokn: unknown key, did you mean \"token\"?"),
+        ("[logging]", "[loging]", "hacd.toml:19: loging: unknown key, did you mean \"logging\"?"),
+        ("version = 2", "colour = 1", "hacd.toml:2: totem.colour: unknown key; hacd --print-keys lists the known ones"),
+        ("two_node = 1", "two_node = \"maybe\"", "hacd.toml:10: quorum.two_node: must be yes or no, not \"maybe\""),
+        (
+            "mcastport = 5405",
+            "mcastport = 80",
+            "hacd.toml:7: totem.interface.mcastport: must be a number from 1024 to 65535, not 80",
+        ),
+        ("\"udpu\"", "\"knet\"", "hacd.toml:4: totem.transport: must be one of udpu, not \"knet\""),
+        (
+            "\"10.132.0.12\"",
+            "\"secondary.example\"",
+            "hacd.toml:16: nodelist.node.ring0_addr: must be an IPv4 or IPv6 address, not \"secondary.example\"",
+        ),
+        (
+            "\"10.132.0.12\"",
+            "\"10.132.0.11\"",
+            "hacd.toml:16: nodelist.node.ring0_addr: 10.132.0.11 is an address of node \"primary\" (line 11) too",
+        ),
+        (
+            "\"10.132.0.12\"",
+            "\"fd00::12\"",
+            "hacd.toml:16: nodelist.node.ring0_addr: fd00::12 and 10.132.0.11 (line 11) are not of one family: \
+             use IPv4 or IPv6 for all",
+        ),
+        (
+            "\"secondary\"",
+            "\"primary\"",
+            "hacd.toml:17: nodelist.node.name: \"primary\" is the name of another node (line 11) too",
+        ),
+        (
+            "nodeid = 2",
+            "nodeid = 1",
+            "hacd.toml:18: nodelist.node.nodeid: 1 is the id of node \"primary\" (line 11) too",
+        ),
+        (
+            "nodeid = 2",
+            "",
+            "hacd.toml:15: nodelist.node.nodeid: is missing: write a number from 1, different for every node",
+        ),
+        (
+            "\"10.132.0.11\"",
+            "\"10.132.0.13\"",
+            "hacd.toml:11: nodelist.node.ring0_addr: none of 10.132.0.13, 10.132.0.12 is an address of this host; \
+             correct the address, or bring the interface up",
+        ),
+        ("version = 2", "token = 20", "hacd.toml:2: totem.token: must be milliseconds from 30 to 300000, not 20"),
+        ("version = 2", "consensus = 40", "hacd.toml:2: totem.consensus: must not be less than join"),
+        ("version = 2", "silence_max = 4000", "hacd.toml:2: totem.silence_max: must not be more than token"),
+        ("version = 2", "version = ", "hacd.toml:2: string values must be quoted, expected literal string"),
+        (
+            "[quorum]",
+            "[quorum]\nauto_tie_breaker = 1",
+            "hacd.toml:11: quorum.two_node: cannot be used with auto_tie_breaker; remove one of them",
+        ),
+        (
+            "[[totem.interface]]",
+            "[totem.interface]",
+            "hacd.toml:5: totem.interface: comes as often as needed: write [[totem.interface]]",
+        ),
+        (
+            "\"https://api.digitalocean.com\"",
+            "\"api.digitalocean.com\"",
+            "hacd.toml:25: digitalocean.api_url: must be an http:// or https:// URL, not \"api.digitalocean.com\"",
+        ),
+    ];
+    for (from, to, line) in table {
+        assert_eq!(first_mistake(&with(from, to)), line, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn two_nodes_on_one_host_need_to_be_told_apart() {
+    let own = ["10.132.0.11", "10.132.0.12"];
+    let mistakes = read_on(TUTORIAL, &own, None).expect_err("ambiguous");
+    assert!(mistakes[0].contains("start hacd with --node NAME"), "{mistakes:?}");
+    assert_eq!(read_on(TUTORIAL, &own, Some("secondary")).expect("right").node, NodeId(2));
+    assert_eq!(read_on(TUTORIAL, &own, Some("1")).expect("right").node, NodeId(1));
+    assert!(read_on(TUTORIAL, &own, Some("third")).is_err());
+}
+
+#[test]
+fn plain_http_to_the_api_is_a_warning() {
+    let text = with("https://api.digitalocean.com", "http://203.0.113.1");
+    let config = read_on(&text, &["10.132.0.11"], None).expect("right");
+    assert_eq!(config.warnings.len(), 1);
+    assert!(
+        config.warnings[0].ends_with("hacd.toml:25: digitalocean.api_url: plain http: the API token travels in clear")
+    );
+}
+
+#[test]
+fn resources_become_changes_in_an_order_that_works() {
+    let text = format!(
+        "{TUTORIAL}{}",
+        r#"
+[properties]
+stonith-enabled = false
+[[clone]]
+id = "Nginx-clone"
+resource = "Nginx"
+[[primitive]]
+id = "Nginx"
+agent = "nginx"
+params = { httpd = "/usr/sbin/nginx" }
+[[primitive.op]]
+name = "monitor"
+interval = "10s"
+on-fail = "restart"
+[[colocation]]
+id = "FloatIP-Nginx"
+score = "inf"
+resource = "Nginx"
+with = "Nginx-clone"
+"#
+    );
+    let config = read_on(&text, &["10.132.0.11"], None).expect("right");
+    let [properties, Change::Put { object: Object::Primitive(nginx), .. }, clone, colocation] = &config.seed[..] else {
+        panic!("{:?}", config.seed);
+    };
+    assert!(matches!(properties, Change::SetProperties { pairs, .. }
+        if pairs[..] == [("stonith-enabled".to_owned(), Some("false".to_owned()))]));
+    assert_eq!(nginx.agent.to_string(), "ocf:heartbeat:nginx");
+    assert_eq!(nginx.operations[0].options.get("on-fail").map(String::as_str), Some("restart"));
+    assert!(matches!(clone, Change::Put { object: Object::Clone(_), .. }));
+    assert!(matches!(colocation, Change::Put { object: Object::Constraint(_), .. }));
+
+    let text = format!("{TUTORIAL}[[primitive]]\nid = \"X\"\nagent = \"a:b:c:d\"\n");
+    assert!(first_mistake(&text).starts_with("hacd.toml:29: primitive.agent: \"a:b:c:d\" is not an agent"));
+}
+
+#[test]
+fn the_table_of_keys_has_no_key_twice_and_its_defaults_are_accepted() {
+    let mut seen = std::collections::BTreeSet::new();
+    for key in keys::KEYS {
+        assert!(seen.insert((key.table, key.name)), "{} twice", key.name);
+        if key.default.is_empty() {
+            continue;
+        }
+        let path = key.table.path();
+        let head = if key.table.repeats() { format!("[[{path}]]") } else { format!("[{path}]") };
+        let text = format!("{head}\n{} = \"{}\"\n", key.name, key.default);
+        let (_, mistakes) = read::read(std::path::Path::new("x"), &text);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+    }
+}
