@@ -48,9 +48,9 @@ impl Score {
     }
 }
 
-/// Builds `hacctl` in release and compares.
+/// Builds `hacctl` in release, or takes another program with the same options, and compares.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
-    let options = Options::parse(arguments, &[], &["--suite", "--level", "--only", "--show"])?;
+    let options = Options::parse(arguments, &[], &["--suite", "--level", "--only", "--show", "--tool"])?;
     options.no_words()?;
     let folder = match options.value("--suite") {
         Some(folder) => PathBuf::from(folder),
@@ -62,8 +62,12 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
         "L3" => Level::Execution,
         other => bail!("--level takes L1, L2 or L3, not {other}"),
     };
-    let binaries = project.build(Profile::Release, &["hacctl"])?;
-    let score = compare(&folder, &binaries.join("hacctl"), options.value("--only"))?;
+    let cases = suite::cases(&folder)?;
+    let tool = match options.value("--tool") {
+        Some(tool) => PathBuf::from(tool),
+        None => project.build(Profile::Release, &["hacctl"])?.join("hacctl"),
+    };
+    let score = judge(cases, &tool, options.value("--only"));
     let show = usize::try_from(options.number("--show")?.unwrap_or(5)).unwrap_or(usize::MAX);
     for (name, verdict) in score.differing.iter().filter(|(_, verdict)| !verdict.agrees(level)).take(show) {
         println!("{name}: {}", verdict.reason());
@@ -96,8 +100,12 @@ pub(crate) fn floor(root: &Path) -> anyhow::Result<usize> {
 ///
 /// # Errors
 /// There are no cases in the folder.
-pub(crate) fn compare(folder: &Path, tool: &Path, only: Option<&str>) -> anyhow::Result<Score> {
-    let mut cases = suite::cases(folder)?;
+pub(crate) fn compare(folder: &Path, tool: &Path) -> anyhow::Result<Score> {
+    Ok(judge(suite::cases(folder)?, tool, None))
+}
+
+/// Runs the tool over these cases, or those of them whose name holds a text.
+fn judge(mut cases: Vec<Case>, tool: &Path, only: Option<&str>) -> Score {
     cases.retain(|case| only.is_none_or(|text| case.name.contains(text)));
     let verdicts = judge_all(&cases, tool);
     let mut score = Score { total: cases.len(), levels: [0; 3], differing: Vec::new() };
@@ -109,7 +117,7 @@ pub(crate) fn compare(folder: &Path, tool: &Path, only: Option<&str>) -> anyhow:
             score.differing.push((case.name.clone(), verdict));
         }
     }
-    Ok(score)
+    score
 }
 
 /// One verdict a case, in the order of the cases.

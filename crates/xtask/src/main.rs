@@ -68,7 +68,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "conformance",
-        arguments: "--suite DIR [--level L1|L2|L3] [--only TEXT] [--show N]",
+        arguments: "--suite DIR [--level L1|L2|L3] [--only TEXT] [--show N] [--tool PROGRAM]",
         help: "compare the scheduler with a checkout of Pacemaker's scheduler cases",
         run: conformance::run,
     },

@@ -133,7 +133,7 @@ fn scheduler(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("\ntest: conformance of the scheduler");
-    let score = conformance::compare(&suite, &tool, None)?;
+    let score = conformance::compare(&suite, &tool)?;
     let floor = conformance::floor(&project.root)?;
     println!("{} (at least {floor} must)", score.line());
     if score.levels[2] >= floor {
