@@ -23,7 +23,8 @@ pub enum TieBreaker {
     Lowest,
     /// The one with the highest.
     Highest,
-    /// The one with the first of these nodes that was not left behind.
+    /// The one with the first of these nodes that took part in the last quorate partition; before there was any, the
+    /// one with the first of these nodes. The latter is safe only with `wait_for_all`.
     List(Vec<NodeId>),
 }
 

@@ -16,13 +16,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_types::{NodeId, Timestamp};
+use hac_types::{NodeId, RingId, Timestamp};
 use thiserror::Error;
 
 use crate::{Config, ConfigError, TieBreaker};
 
 /// What a member says of itself in a membership. The values are those *before* the membership is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeInfo {
     /// Its votes.
     pub votes: u32,
@@ -32,6 +32,21 @@ pub struct NodeInfo {
     pub quorate: bool,
     /// It waits for all nodes (`wait_for_all`).
     pub waiting: bool,
+    /// The last quorate membership of its life.
+    pub last_quorate: Option<LastQuorate>,
+}
+
+/// A membership that was quorate; tie breakers go by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastQuorate {
+    /// Which.
+    pub ring: RingId,
+    /// Its members.
+    pub members: BTreeSet<NodeId>,
+    /// Lowest member when votes alone last made a membership quorate; a tie breaker does not move it.
+    pub lowest: NodeId,
+    /// Highest member then.
+    pub highest: NodeId,
 }
 
 /// The judgement about a membership.
@@ -111,15 +126,6 @@ pub enum Refused {
     },
 }
 
-/// A membership that was quorate.
-#[derive(Clone, Debug)]
-struct Quorate {
-    members: BTreeSet<NodeId>,
-    /// Members when votes alone made it quorate; a tie breaker does not move these.
-    lowest: NodeId,
-    highest: NodeId,
-}
-
 /// The quorum of one node; see the [module documentation](self).
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -129,7 +135,8 @@ pub struct Engine {
     quorate: bool,
     waiting: bool,
     members: BTreeMap<NodeId, NodeInfo>,
-    last_quorate: Option<Quorate>,
+    ring: RingId,
+    last_quorate: Option<LastQuorate>,
     /// When expected votes follow the partition down (`last_man_standing`).
     window: Option<Timestamp>,
 }
@@ -149,6 +156,7 @@ impl Engine {
             quorate: false,
             waiting: config.waits_for_all(),
             members: BTreeMap::new(),
+            ring: RingId::default(),
             last_quorate: None,
             window: None,
             config,
@@ -163,12 +171,17 @@ impl Engine {
             expected_votes: self.expected,
             quorate: self.quorate,
             waiting: self.waiting,
+            last_quorate: self.last_quorate.clone(),
         }
     }
 
-    /// Judges a membership. `members` holds what each member (this node among them) said of itself in it.
-    pub fn membership(&mut self, now: Timestamp, members: BTreeMap<NodeId, NodeInfo>) -> Decision {
+    /// Judges the membership of `ring`. `members` holds what each member (this node among them) said of itself in it.
+    /// All members judge alike, because they go by what the best informed of them said.
+    pub fn membership(&mut self, now: Timestamp, ring: RingId, members: BTreeMap<NodeId, NodeInfo>) -> Decision {
         let shrunk = self.members.keys().any(|node| !members.contains_key(node));
+        self.ring = ring;
+        let newest = members.values().filter_map(|info| info.last_quorate.as_ref()).max_by_key(|q| q.ring);
+        self.last_quorate = newest.cloned();
         self.members = members;
         let was_quorate = self.quorate;
         let allow_decrease = self.learn_expected();
@@ -317,6 +330,7 @@ impl Engine {
             self.quorate = true;
             if let Some(last) = &mut self.last_quorate {
                 last.members = self.members.keys().copied().collect();
+                last.ring = self.ring;
             }
         }
         self.waiting = self.config.waits_for_all() && !self.quorate;
@@ -325,33 +339,29 @@ impl Engine {
     fn note_quorate(&mut self) {
         let members: BTreeSet<NodeId> = self.members.keys().copied().collect();
         if let (Some(&lowest), Some(&highest)) = (members.first(), members.last()) {
-            self.last_quorate = Some(Quorate { members, lowest, highest });
+            self.last_quorate = Some(LastQuorate { ring: self.ring, members, lowest, highest });
         }
     }
 
-    /// Whether this is the half that goes on. The other half must be unable to be quorate by its votes: that is judged
-    /// by the last *quorate* membership, so that a half that merely formed its ring anew does not change sides.
+    /// Whether this is the half that goes on. All that is not here, taken together, must be unable to be quorate by its
+    /// votes. (Votequorum asks that only of the members that went with the last change, and can be split in three steps
+    /// by it when the number of votes is odd.)
     fn tie_is_ours(&self, total: u32) -> bool {
-        let Some(rule) = &self.config.auto_tie_breaker else { return false };
-        if total == 0 || total != self.expected / 2 {
+        let Some(rule) = &self.config.auto_tie_breaker else {
             return false;
-        }
-        let gone = self
-            .last_quorate
-            .as_ref()
-            .map_or(0, |last| last.members.iter().filter(|node| !self.members.contains_key(node)).count());
-        if u32::try_from(gone).unwrap_or(u32::MAX) >= self.quorum {
+        };
+        let elsewhere = self.expected.saturating_sub(total);
+        if total == 0 || total != self.expected / 2 || elsewhere >= self.quorum {
             return false;
         }
         let with_us = |node: &NodeId| self.members.contains_key(node);
         match rule {
             TieBreaker::Lowest => self.last_quorate.as_ref().is_some_and(|last| with_us(&last.lowest)),
             TieBreaker::Highest => self.last_quorate.as_ref().is_some_and(|last| with_us(&last.highest)),
-            TieBreaker::List(list) => {
-                let was_with_us =
-                    |node: &NodeId| self.last_quorate.as_ref().is_some_and(|last| last.members.contains(node));
-                list.iter().find(|node| with_us(node) || was_with_us(node)).is_some_and(with_us)
-            }
+            TieBreaker::List(list) => match &self.last_quorate {
+                Some(last) => list.iter().find(|n| last.members.contains(n)).is_some_and(with_us),
+                None => list.first().is_some_and(with_us),
+            },
         }
     }
 

@@ -8,10 +8,14 @@
 //! Differences from votequorum, and why:
 //! * The members' [`NodeInfo`]s are handed over all at once for a membership instead of one by one, so that every member
 //!   computes from the same facts and no answer is given in between.
+//! * `auto_tie_breaker` acts on a half only if all that is elsewhere, taken together, cannot be quorate. Votequorum looks
+//!   at the members lost with the last change alone; three changes in a row then make two sides act. For the same
+//!   reason the members of the last quorate membership decide, not those of the last one.
 //! * `allow_downscale` is refused: upstream calls it unsupported, and a cluster that forgets its members by and by can
 //!   split. Expected votes are lowered by changing the node list.
-//! * `auto_tie_breaker` overrides `two_node` as it does in Corosync, but is refused together with it instead of being
-//!   repaired silently.
+//! * `two_node` together with `auto_tie_breaker` is refused instead of being repaired silently.
+//!
+//! `last_man_standing` believes, as in Corosync, that nodes missing for a whole window are down: who uses it must fence.
 
 mod config;
 mod coordinator;
@@ -19,4 +23,4 @@ mod engine;
 
 pub use config::{Config, ConfigError, TieBreaker, Voter};
 pub use coordinator::{Candidate, coordinator};
-pub use engine::{Decision, Engine, Flags, NodeInfo, Refused, Status};
+pub use engine::{Decision, Engine, Flags, LastQuorate, NodeInfo, Refused, Status};
