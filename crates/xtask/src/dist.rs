@@ -33,7 +33,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
         copy(&project.root.join(file), &tree.join(file))?;
     }
     for shell in SHELLS {
-        generated(&binaries, &["completions", shell], &tree.join("completions").join(shell))?;
+        generated(&binaries, &["completion", shell], &tree.join("completions").join(shell))?;
     }
     generated(&binaries, &["man"], &tree.join("man/hacctl.8"))?;
     let tarball = dist.join(format!("{name}.tar.gz"));

@@ -8,9 +8,10 @@ use crate::codemap;
 use crate::options::Options;
 use crate::project::Project;
 
-/// Applies clippy's machine-applicable suggestions, formats, and writes the code map.
+/// Writes the code map, applies clippy's machine-applicable suggestions, and formats.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
     Options::parse(arguments, &[], &[])?.no_words()?;
+    codemap::write(&project.root)?;
     let mut clippy = project.cargo("clippy");
     clippy.args(["--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"]);
     let mut fmt = project.cargo("fmt");
@@ -20,6 +21,5 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
             return Ok(ExitCode::FAILURE);
         }
     }
-    codemap::write(&project.root)?;
     Ok(ExitCode::SUCCESS)
 }

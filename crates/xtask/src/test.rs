@@ -8,6 +8,7 @@ mod results;
 mod tally;
 
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use crate::options::Options;
 use crate::project::{Profile, Project};
@@ -20,6 +21,9 @@ const FIXED_SEEDS: u64 = 500;
 
 /// How many tests of real processes and hosts run at the same time.
 const REAL_THREADS: &str = "--test-threads=2";
+
+/// How long a stage may take: far more than any does, so that a test that hangs ends as a failure.
+const LIMIT: Duration = Duration::from_secs(25 * 60);
 
 /// Runs all stages, whatever the earlier ones found.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
@@ -47,12 +51,19 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
 fn counted(tally: &mut Tally, stage: &str, command: &mut Command) -> anyhow::Result<bool> {
     println!("\ntest: {stage}");
     let mut counts = Counts::default();
-    let status = stream::run(command, |line| counts.read(line))?;
+    let outcome = stream::run(command, LIMIT, |line| counts.read(line));
     tally.add(stage, &counts);
-    if !status.success() && counts.failed == 0 {
-        tally.fail(&format!("{stage}: ended with {status}"));
+    match outcome {
+        Ok(status) if !status.success() && counts.failed == 0 => {
+            tally.fail(&format!("{stage}: ended with {status}"));
+            Ok(false)
+        }
+        Ok(status) => Ok(status.success()),
+        Err(error) => {
+            tally.fail(&format!("{stage}: {error:#}"));
+            Ok(false)
+        }
     }
-    Ok(status.success())
 }
 
 /// The tests beside the code, and the examples in the documentation.
@@ -111,11 +122,10 @@ fn seeds(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
     println!("\ntest: {FIXED_SEEDS} seeds of the simulator");
     let mut command = Command::new(project.binaries(Profile::Dev).join("hac-sim"));
     command.args(["--seeds", &FIXED_SEEDS.to_string(), "--from", "1"]).current_dir(&project.root);
-    let status = stream::run(&mut command, |_| {})?;
-    if status.success() {
-        tally.pass();
-    } else {
-        tally.fail(&format!("seeds of the simulator: ended with {status}"));
+    match stream::run(&mut command, LIMIT, |_| {}) {
+        Ok(status) if status.success() => tally.pass(),
+        Ok(status) => tally.fail(&format!("seeds of the simulator: ended with {status}")),
+        Err(error) => tally.fail(&format!("seeds of the simulator: {error:#}")),
     }
     Ok(())
 }

@@ -17,12 +17,8 @@ pub(super) fn check(project: &Project, tally: &mut Tally) -> anyhow::Result<()> 
         return Ok(());
     }
     let text = std::fs::read_to_string(project.root.join("config/hacd.toml"))?;
-    let told: BTreeSet<String> = tidy::config_keys(&text).into_iter().collect();
     let printed = String::from_utf8_lossy(&output.stdout);
-    let known: BTreeSet<String> =
-        printed.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
-    let missing: Vec<&String> = known.difference(&told).collect();
-    let unknown: Vec<&String> = told.difference(&known).collect();
+    let (missing, unknown) = compare(&printed, &tidy::config_keys(&text));
     if missing.is_empty() && unknown.is_empty() {
         tally.pass();
         return Ok(());
@@ -31,4 +27,41 @@ pub(super) fn check(project: &Project, tally: &mut Tally) -> anyhow::Result<()> 
         "configuration keys: config/hacd.toml does not name {missing:?} and names {unknown:?}, which hacd does not know"
     ));
     Ok(())
+}
+
+/// The keys that only the daemon knows, and those that only the file names.
+///
+/// The daemon prints a line a key; the key ends at the first tab, tables that repeat carry `[]`, and `table.*` stands for
+/// free keys, of which the file has at least one as an example.
+fn compare(printed: &str, told: &[String]) -> (Vec<String>, Vec<String>) {
+    let told: BTreeSet<String> = told.iter().cloned().collect();
+    let lines = printed.lines().filter(|line| !line.starts_with('#'));
+    let known: BTreeSet<String> =
+        lines.filter_map(|line| line.split('\t').next()).map(|key| key.replace("[]", "")).collect();
+    let free = |table: &str| known.contains(&format!("{table}.*"));
+    let table = |key: &str| key.rsplit_once('.').map_or(String::new(), |(table, _)| table.to_owned());
+    let told_of = |key: &String| match key.strip_suffix(".*") {
+        Some(free) => told.iter().any(|key| table(key) == free),
+        None => told.contains(key),
+    };
+    let missing = known.iter().filter(|key| !told_of(key)).cloned().collect();
+    let unknown = told.iter().filter(|key| !known.contains(*key) && !free(&table(key))).cloned().collect();
+    (missing, unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compare;
+
+    const PRINTED: &str =
+        "#key\taccepts\nquorum.two_node\tyes or no\ntotem.interface[].ringnumber\t0\nproperties.*\ttext\n";
+
+    #[test]
+    fn keys_are_compared_both_ways() {
+        let told = ["quorum.two_node", "totem.interface.ringnumber", "properties.x"].map(str::to_owned);
+        assert_eq!(compare(PRINTED, &told), (vec![], vec![]));
+        let (missing, unknown) = compare(PRINTED, &["quorum.two_nodes".to_owned()]);
+        assert_eq!(missing, ["properties.*", "quorum.two_node", "totem.interface.ringnumber"]);
+        assert_eq!(unknown, ["quorum.two_nodes"]);
+    }
 }
