@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -152,6 +153,7 @@ impl Host {
         let script = "exec 3<\"$1\"; shift; exec unshare --mount --uts --ipc --pid --fork sh \"$@\"";
         let mut outer = Command::new("ip")
             .args(["netns", "exec", &self.namespace, "sh", "-c", script, "sh"])
+            .process_group(0) // a Ctrl-C on the terminal is for the lab, not for its hosts
             .arg(&alive)
             .arg(self.directory.join("init.sh"))
             .args([Path::new(self.name()), &self.directory])

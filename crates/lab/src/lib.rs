@@ -8,13 +8,17 @@
 //! Nothing leaves the namespaces, nothing is started on the machine itself, and everything is gone
 //! when the [`Lab`] is dropped or its process ends, however it ends. The crate is never shipped.
 
+pub mod bench;
 pub mod cloud;
+pub mod demo;
 pub mod setup;
 
+mod cluster;
 mod error;
 mod guard;
 mod host;
 mod http;
+mod keep;
 mod lab;
 mod netns;
 mod network;
@@ -22,13 +26,19 @@ mod nginx;
 mod plan;
 mod prober;
 mod run;
+mod status;
+mod timeline;
 
+pub use cluster::{Agents, Cluster, Tools};
 pub use error::Error;
 pub use guard::{clean_up_on_signals, sweep};
 pub use host::{Daemon, Host, Process};
 pub use http::{Answer, get, request};
+pub use keep::{down, exec_kept, keeper, post_kept};
 pub use lab::{Lab, Options};
 pub use network::Network;
 pub use plan::Plan;
 pub use prober::{Prober, Sample, Window};
 pub use run::wait_for;
+pub use status::Status;
+pub use timeline::Timeline;

@@ -32,6 +32,11 @@ impl Network {
         Ok(network)
     }
 
+    /// The network of a lab that exists.
+    pub(crate) fn of(plan: Plan) -> Self {
+        Self { plan }
+    }
+
     fn build_cloud(&self) -> Result<(), Error> {
         let cloud = self.plan.cloud_namespace();
         let client = self.plan.client_namespace();
@@ -195,14 +200,6 @@ impl Network {
 
     fn cloud(&self, commands: &str) -> Result<(), Error> {
         batch(&self.plan.cloud_namespace(), commands)
-    }
-
-    /// Removes all namespaces; what cannot be removed is left.
-    pub(crate) fn remove(&self) {
-        for name in self.plan.namespaces() {
-            // The name may be gone already, and there is nobody to tell.
-            let _ = netns::remove(&name);
-        }
     }
 }
 

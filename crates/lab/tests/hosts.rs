@@ -1,7 +1,6 @@
 //! Hosts, network, cloud and prober together, with real nginx and without `hacd`.
 //!
-//! These need root, network namespaces and nginx; where they are missing the tests say so and do
-//! nothing. The runner in `tests/lab` counts what is skipped.
+//! These need root, network namespaces and nginx; where they are missing the tests say so and pass.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -15,7 +14,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 fn lab() -> Option<Lab> {
     let possible = setup::check().and_then(|()| setup::check_namespaces());
     if let Err(reason) = possible {
-        eprintln!("skipped: {reason}");
+        let thread = std::thread::current();
+        println!("skipped: {}: {reason}", thread.name().unwrap_or("hosts"));
         return None;
     }
     let lab =
@@ -88,7 +88,11 @@ fn hosts_are_apart_from_each_other_and_from_the_machine() {
     assert_eq!(one.read("/etc/hacd/y").expect("is there"), "written while off\n");
     assert_eq!(one.read("/etc/hacd/x").expect("is there"), "mine\n");
     assert!(one.read("/run/pid").is_err());
-    assert_eq!(one.processes_named("nginx").expect("list").len(), 2);
+    hac_lab::wait_for("nginx runs again", LIMIT, || {
+        let running = one.processes_named("nginx").ok()?;
+        (running.len() == 2).then_some(())
+    })
+    .expect("started at boot");
 }
 
 #[test]
@@ -153,4 +157,39 @@ fn nothing_is_left_of_a_lab() {
     for pid in pids {
         assert!(!std::path::Path::new(&format!("/proc/{pid}/ns")).exists(), "{pid}");
     }
+}
+
+#[test]
+fn a_kept_lab_outlives_its_maker_until_it_is_taken_down() {
+    let Some(lab) = lab() else { return };
+    let moved = Instant::now();
+    move_to(&lab, 2);
+    lab.prober().wait_answers(Some("secondary"), moved, 5, LIMIT).expect("secondary answers");
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_hac-lab"));
+    let directory = lab.keep(&program).expect("is kept");
+    let command = |words: &[&str]| {
+        let mut command = std::process::Command::new(&program);
+        command.args(words).env("HAC_LAB_DIRECTORY", &directory);
+        command
+    };
+    let run = |words: &[&str]| {
+        let output = command(words).output().expect("runs");
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(run(&["exec", "primary", "hostname"]).trim(), "primary");
+    let page = ["exec", "client", "curl", "-s", "-m", "2", "http://198.51.100.10/"];
+    assert!(run(&page).contains("Droplet: secondary"));
+    assert!(run(&["cloud"]).contains("\"holder\": \"secondary\""));
+    run(&["cloud", r#"{"holder":"primary"}"#]);
+    assert!(run(&page).contains("Droplet: primary"));
+    run(&["power", "off", "secondary"]);
+    hac_lab::wait_for("secondary is off", LIMIT, || {
+        let words = ["exec", "secondary", "true"];
+        let status = command(&words).output().ok()?.status;
+        (!status.success()).then_some(())
+    })
+    .expect("is off");
+    assert_eq!(hac_lab::down(Some(&directory)), 1);
+    assert!(!directory.exists());
 }

@@ -14,7 +14,7 @@ const ROOT: &str = "/metadata/v1";
 /// A file or a directory of the tree.
 enum Entry {
     Text(String),
-    Directory(BTreeMap<&'static str, Entry>),
+    Directory(BTreeMap<&'static str, Self>),
 }
 
 fn text(value: impl ToString) -> Entry {
@@ -45,8 +45,8 @@ pub(super) fn answer(world: &World, method: &str, path: &str, host: Option<usize
         return not_found();
     }
     let whole = tree(world, host);
-    let names = below.split('/').filter(|name| !name.is_empty());
-    let found = names.fold(Some(&whole), |entry, name| match entry? {
+    let mut names = below.split('/').filter(|name| !name.is_empty());
+    let found = names.try_fold(&whole, |entry, name| match entry {
         Entry::Directory(entries) => entries.get(name),
         Entry::Text(_) => None,
     });

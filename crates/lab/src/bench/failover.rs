@@ -1,0 +1,186 @@
+//! `bench failover`: how long the page is away when the active host dies or gives way.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use hac_api::Event as Noted;
+
+use super::{LIMIT, Series, pause};
+use crate::cloud::{Entry, Event};
+use crate::{Agents, Cluster, Error, Plan, Tools};
+
+/// So many answers in a row mean that the page is back.
+const STEADY: usize = 10;
+/// The cluster is left alone for this long between repetitions, plus a part that differs.
+const CALM: Duration = Duration::from_millis(700);
+
+/// What happens to the active host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scenario {
+    /// It loses power.
+    PowerOff,
+    /// It is put into standby.
+    Standby,
+    /// Its daemon is stopped in order.
+    Stop,
+    /// Its web server is killed.
+    Nginx,
+}
+
+impl Scenario {
+    /// The scenario of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "poweroff" => Self::PowerOff,
+            "standby" => Self::Standby,
+            "stop" => Self::Stop,
+            "nginx" => Self::Nginx,
+            _ => return None,
+        })
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::PowerOff => "the active host loses power",
+            Self::Standby => "the active host is put into standby",
+            Self::Stop => "hacd on the active host is stopped in order",
+            Self::Nginx => "nginx on the active host is killed",
+        }
+    }
+}
+
+/// The parts that a gap is cut into, in order.
+#[derive(Debug, Default)]
+struct Parts {
+    gap: Series,
+    detect: Series,
+    agree: Series,
+    decide: Series,
+    api: Series,
+    answer: Series,
+}
+
+/// Measures a scenario `repetitions` times and prints median and worst of all parts.
+///
+/// # Errors
+/// When the lab cannot be built or the cluster does not recover.
+pub fn failover(tools: &Tools, scenario: Scenario, repetitions: usize, out: &mut dyn Write) -> Result<(), Error> {
+    let cluster = Cluster::running(tools, 2, Agents::Native, "", LIMIT)?;
+    let mut parts = Parts::default();
+    for repetition in 0..repetitions {
+        // Faults shall strike at different moments of the daemons' periods.
+        let part = u32::try_from(repetition % 10).unwrap_or(0);
+        pause(CALM + Duration::from_millis(37) * part);
+        let gap = once(&cluster, scenario, &mut parts)?;
+        let text = format!("  {:>2}: {:.3} s", repetition + 1, gap.as_secs_f64());
+        writeln!(out, "{text}").map_err(Error::system("cannot write"))?;
+        recover(&cluster, scenario)?;
+    }
+    print(scenario, repetitions, &parts, out).map_err(Error::system("cannot write"))
+}
+
+/// One repetition; gives the gap.
+fn once(cluster: &Cluster, scenario: Scenario, parts: &mut Parts) -> Result<Duration, Error> {
+    let active = cluster.active()?;
+    let other = cluster.other(active)?;
+    let before = cluster.nginx(active);
+    let begin = Instant::now();
+    match scenario {
+        Scenario::PowerOff => cluster.lab().power_off(active)?,
+        Scenario::Standby => {
+            let words = ["--wait", "node", "standby", Plan::name(active)];
+            cluster.hacctl(active, &words).map(drop)?;
+        }
+        Scenario::Stop => cluster.stop(active)?,
+        Scenario::Nginx => cluster.kill_nginx(active)?,
+    }
+    let prober = cluster.lab().prober();
+    if scenario == Scenario::Nginx {
+        crate::wait_for("nginx runs again or the address has moved", LIMIT, || {
+            let now = cluster.nginx(active);
+            let moved = cluster.lab().cloud().holder() != Some(active);
+            (moved || now.is_some() && now != before).then_some(())
+        })?;
+        prober.wait_answers(None, Instant::now(), STEADY, LIMIT)?;
+    } else {
+        prober.wait_answers(Some(Plan::name(other)), begin, STEADY, LIMIT)?;
+    }
+    let window = prober.window(begin);
+    parts.gap.add(window.gap);
+    if scenario == Scenario::PowerOff
+        && let Some((_, first)) = window.around
+    {
+        parts.cut(cluster, other, begin, first);
+    }
+    Ok(window.gap)
+}
+
+/// Puts the cluster back to where a repetition begins.
+fn recover(cluster: &Cluster, scenario: Scenario) -> Result<(), Error> {
+    for host in cluster.lab().hosts() {
+        match scenario {
+            Scenario::PowerOff if !host.is_on() => cluster.lab().power_on(host.number())?,
+            Scenario::Standby => {
+                let words = ["--wait", "node", "online", host.name()];
+                cluster.hacctl(host.number(), &words).map(drop)?;
+            }
+            Scenario::Stop if host.ended("hacd")?.is_some() => cluster.start(host.number())?,
+            Scenario::Nginx => {
+                cluster.hacctl(host.number(), &["resource", "cleanup", "Nginx"]).map(drop)?;
+            }
+            Scenario::PowerOff | Scenario::Stop => (),
+        }
+    }
+    cluster.wait_up(LIMIT)?;
+    let prober = cluster.lab().prober();
+    prober.wait_answers(None, Instant::now(), STEADY, LIMIT)
+}
+
+impl Parts {
+    /// Cuts the time from the fault to the first answer with what the survivor noted and the cloud
+    /// saw. A part whose ends were not noted is left out.
+    fn cut(&mut self, cluster: &Cluster, survivor: usize, fault: Instant, answer: Instant) {
+        let events = cluster.events(survivor).unwrap_or_default();
+        let moment = |kind: &str, after: Instant| first(cluster, &events, kind, after);
+        let suspected = moment("suspected", fault);
+        let agreed = suspected.and_then(|at| moment("view", at));
+        let asked = cluster.lab().cloud().assigns(fault).first().map(|entry| entry.at);
+        let pointed = cluster.lab().cloud().journal(fault).iter().find_map(pointing);
+        let mut add = |series: fn(&mut Self) -> &mut Series, from, to| {
+            if let (Some(from), Some(to)) = (from, to) {
+                let length = Instant::saturating_duration_since(&to, from);
+                series(self).add(length);
+            }
+        };
+        add(|parts| &mut parts.detect, Some(fault), suspected);
+        add(|parts| &mut parts.agree, suspected, agreed);
+        add(|parts| &mut parts.decide, agreed, asked);
+        add(|parts| &mut parts.api, asked, pointed);
+        add(|parts| &mut parts.answer, pointed, Some(answer));
+    }
+}
+
+fn first(cluster: &Cluster, events: &[Noted], kind: &str, after: Instant) -> Option<Instant> {
+    // Events are exact to a millisecond: one in the same millisecond is after.
+    let after = after.checked_sub(Duration::from_millis(1)).unwrap_or(after);
+    events.iter().filter(|event| event.kind == kind).map(|event| cluster.moment(event)).find(|at| *at >= after)
+}
+
+fn pointing(entry: &Entry) -> Option<Instant> {
+    matches!(entry.event, Event::Holder(Some(_))).then_some(entry.at)
+}
+
+fn print(scenario: Scenario, repetitions: usize, parts: &Parts, out: &mut dyn Write) -> std::io::Result<()> {
+    writeln!(out, "\nfailover, {}, {repetitions} times", scenario.words())?;
+    writeln!(out, "{:<44} {:>9}  {:>9}", "", "median", "worst")?;
+    let mut line = |what: &str, series: &Series| match series.median() {
+        Some(_) => writeln!(out, "{what:<44} {}", series.columns()),
+        None => Ok(()),
+    };
+    line("gap in the page, as the client felt it", &parts.gap)?;
+    line("  detect: fault to suspicion", &parts.detect)?;
+    line("  agree:  suspicion to new membership", &parts.agree)?;
+    line("  decide: membership to request at the API", &parts.decide)?;
+    line("  API:    request to address moved", &parts.api)?;
+    line("  answer: address moved to first page", &parts.answer)
+}

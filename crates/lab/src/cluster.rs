@@ -1,0 +1,437 @@
+//! A cluster of real daemons on the hosts of a lab, with the tutorial's configuration.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hac_api::Event;
+use rustix::process::Signal;
+
+use crate::cloud::TOKEN;
+use crate::host::Daemon;
+use crate::run::wait_for;
+use crate::{Error, Host, Lab, Options, Plan, Status};
+
+/// Environment variable with the directory of the programs.
+const PROGRAMS_VARIABLE: &str = "HACD_BINARIES";
+/// The daemon's configuration on a host.
+pub(crate) const CONFIGURATION: &str = "/etc/hacd/hacd.toml";
+/// The cluster's key on a host.
+pub(crate) const KEY: &str = "/etc/hacd/authkey";
+/// The daemon's log on a host.
+pub(crate) const LOG: &str = "/var/log/hacd/hacd.log";
+/// Permission bits of the key.
+const KEY_MODE: u32 = 0o400;
+/// How long a daemon may take to stop in order.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// Where `hacd` and `hacctl` are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tools {
+    directory: PathBuf,
+}
+
+impl Tools {
+    /// The programs in `$HACD_BINARIES`, or beside this program, or one directory above it.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when `hacd` and `hacctl` are in none of these.
+    pub fn find() -> Result<Self, Error> {
+        let mut candidates: Vec<PathBuf> = std::env::var_os(PROGRAMS_VARIABLE).map(PathBuf::from).into_iter().collect();
+        if candidates.is_empty()
+            && let Ok(program) = std::env::current_exe()
+        {
+            candidates.extend(program.ancestors().skip(1).take(2).map(Path::to_owned));
+        }
+        let complete = |directory: &&PathBuf| ["hacd", "hacctl"].iter().all(|name| directory.join(name).is_file());
+        candidates.iter().find(complete).map(|directory| Self { directory: directory.clone() }).ok_or_else(|| {
+            let places: Vec<_> = candidates.iter().map(|path| path.display().to_string()).collect();
+            let places = places.join(", ");
+            Error::Missing(format!("hacd and hacctl are not in {places} (build them, or set {PROGRAMS_VARIABLE})"))
+        })
+    }
+
+    /// The directory they are in.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+}
+
+/// Which implementation of the web server's agent a cluster uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agents {
+    /// The ones inside `hacd`.
+    Native,
+    /// The OCF script of Debian's package `resource-agents`.
+    Packaged,
+}
+
+impl Agents {
+    /// Lines for `hacd.toml`.
+    fn configuration(self) -> &'static str {
+        match self {
+            Self::Native => "",
+            Self::Packaged => "\n[agents]\nscript = [\"ocf:heartbeat:nginx\"]\n",
+        }
+    }
+}
+
+/// A lab whose hosts run `hacd`.
+#[derive(Debug)]
+pub struct Cluster {
+    lab: Lab,
+    /// The same moment on the monotonic and the wall clock.
+    clocks: (Instant, SystemTime),
+}
+
+impl Cluster {
+    /// Builds a lab of `hosts` hosts with configuration and key in place; no daemon runs yet.
+    /// `more` is appended to `hacd.toml`.
+    ///
+    /// # Errors
+    /// When the lab cannot be built or `hacctl keygen` fails.
+    pub fn new(tools: &Tools, hosts: usize, agents: Agents, more: &str) -> Result<Self, Error> {
+        let lab =
+            Lab::new(&Options { hosts, programs: tools.directory.clone(), probe_period: Duration::from_millis(10) })?;
+        let cluster = Self { lab, clocks: (Instant::now(), SystemTime::now()) };
+        let text = format!("{}{}{more}", configuration(hosts), agents.configuration());
+        for host in cluster.lab.hosts() {
+            host.write(CONFIGURATION, &text)?;
+            host.at_boot(daemon());
+        }
+        cluster.make_key()?;
+        Ok(cluster)
+    }
+
+    /// Makes the key on the first host and copies it to the others.
+    fn make_key(&self) -> Result<(), Error> {
+        let first = self.host(1);
+        first.exec(&["hacctl", "keygen"])?;
+        let key = first.outside(KEY)?;
+        let key = std::fs::read(&key).map_err(Error::file(key))?;
+        for host in self.lab.hosts().iter().skip(1) {
+            host.write_with_mode(KEY, &key, KEY_MODE)?;
+        }
+        Ok(())
+    }
+
+    /// A cluster whose daemons run and which has the tutorial's resources, all started.
+    ///
+    /// # Errors
+    /// When a step fails or is not reached in `limit`.
+    pub fn running(tools: &Tools, hosts: usize, agents: Agents, more: &str, limit: Duration) -> Result<Self, Error> {
+        let cluster = Self::new(tools, hosts, agents, more)?;
+        cluster.start_all()?;
+        cluster.wait_status(1, "all nodes are online", limit, |status| status.online.len() == hosts)?;
+        cluster.configure_tutorial(1)?;
+        cluster.wait_up(limit)?;
+        Ok(cluster)
+    }
+
+    /// The lab below.
+    pub fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    /// The lab below, for who goes on with it alone.
+    pub(crate) fn into_lab(self) -> Lab {
+        self.lab
+    }
+
+    /// Host `number`.
+    ///
+    /// # Panics
+    /// When there is none: the caller chose the number of hosts.
+    pub fn host(&self, number: usize) -> &Host {
+        match self.lab.host(number) {
+            Ok(host) => host,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The names of all hosts.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.lab.hosts().iter().map(Host::name).collect()
+    }
+
+    /// Starts the daemon of a host.
+    ///
+    /// # Errors
+    /// When it runs already.
+    pub fn start(&self, host: usize) -> Result<(), Error> {
+        self.host(host).start(&daemon())
+    }
+
+    /// Starts all daemons, one right after the other.
+    ///
+    /// # Errors
+    /// When one runs already.
+    pub fn start_all(&self) -> Result<(), Error> {
+        self.lab.hosts().iter().try_for_each(|host| host.start(&daemon()))
+    }
+
+    /// Stops the daemon of a host in order, as systemd would: it hands its resources over first.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn stop(&self, host: usize) -> Result<(), Error> {
+        self.host(host).stop("hacd", STOP_LIMIT).map(drop)
+    }
+
+    /// Kills the daemon of a host and nothing else.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill(&self, host: usize) -> Result<(), Error> {
+        self.host(host).kill("hacd")
+    }
+
+    /// A graceful reboot: the daemon is stopped in order, then the host goes down; it comes up
+    /// with the daemon started.
+    ///
+    /// # Errors
+    /// When a step fails.
+    pub fn reboot(&self, host: usize) -> Result<(), Error> {
+        self.stop(host)?;
+        self.lab.power_off(host)?;
+        self.lab.power_on(host)
+    }
+
+    /// Kills the web server of a host, with all its processes.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill_nginx(&self, host: usize) -> Result<(), Error> {
+        self.host(host).signal("nginx", Signal::KILL)
+    }
+
+    /// The first process of a host's web server, as its pid file names it, if that runs.
+    pub fn nginx(&self, host: usize) -> Option<i32> {
+        let host = self.host(host);
+        let pid: i32 = host.read("/run/nginx.pid").ok()?.trim().parse().ok()?;
+        let running = host.processes_named("nginx").ok()?;
+        running.iter().any(|process| process.inner_pid == pid).then_some(pid)
+    }
+
+    /// Runs `hacctl` on a host, whatever comes of it.
+    ///
+    /// # Errors
+    /// When the host is off.
+    pub fn try_hacctl(&self, host: usize, words: &[&str]) -> Result<Output, Error> {
+        let mut command = vec!["hacctl"];
+        command.extend(words);
+        self.host(host).output_of(&command)
+    }
+
+    /// Runs `hacctl` on a host and gives what it printed.
+    ///
+    /// # Errors
+    /// When it ends badly.
+    pub fn hacctl(&self, host: usize, words: &[&str]) -> Result<String, Error> {
+        let mut command = vec!["hacctl"];
+        command.extend(words);
+        self.host(host).exec(&command)
+    }
+
+    /// Types the tutorial's lines on a host, `hacctl` in place of `crm`.
+    ///
+    /// # Errors
+    /// When one of them is refused.
+    pub fn configure_tutorial(&self, host: usize) -> Result<(), Error> {
+        for line in tutorial_lines(TOKEN) {
+            let words: Vec<&str> = line.iter().map(String::as_str).collect();
+            self.hacctl(host, &words)?;
+        }
+        Ok(())
+    }
+
+    /// What `hacctl status` shows on a host; none while its daemon does not answer.
+    pub fn status(&self, host: usize) -> Option<Status> {
+        let output = self.try_hacctl(host, &["status"]).ok()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        output.status.success().then(|| Status::parse(&text))
+    }
+
+    /// Waits until the status of a host satisfies `condition`.
+    ///
+    /// # Errors
+    /// [`Error::Late`], with the last status in its text.
+    pub fn wait_status(
+        &self,
+        host: usize,
+        what: &str,
+        limit: Duration,
+        mut condition: impl FnMut(&Status) -> bool,
+    ) -> Result<Status, Error> {
+        let mut last = String::from("no status at all");
+        let reached = wait_for(what, limit, || {
+            let status = self.status(host)?;
+            last.clone_from(&status.text);
+            condition(&status).then_some(status)
+        });
+        reached.map_err(|error| match error {
+            Error::Late { what, limit } => {
+                Error::Late { what: format!("{what}; {} shows:\n{last}", Plan::name(host)), limit }
+            }
+            other => other,
+        })
+    }
+
+    /// Waits until all hosts that are on are online in the eyes of each other, the tutorial's
+    /// resources are started and nothing is in progress.
+    ///
+    /// # Errors
+    /// [`Error::Late`].
+    pub fn wait_up(&self, limit: Duration) -> Result<Status, Error> {
+        let on: Vec<&Host> = self.lab.hosts().iter().filter(|host| host.is_on()).collect();
+        let names: Vec<&str> = on.iter().map(|host| host.name()).collect();
+        let mut last = Err(Error::Invalid("no host is on".to_owned()));
+        let deadline = Instant::now() + limit;
+        for host in &on {
+            let left = deadline.saturating_duration_since(Instant::now());
+            last = self.wait_status(host.number(), "all is up", left, |status| {
+                status.is_tutorial_up(&names) && self.is_settled(host.number())
+            });
+            last.as_ref().map(|_| ()).map_err(|error| Error::Invalid(error.to_string()))?;
+        }
+        last
+    }
+
+    /// Whether nothing is in progress, as the daemon of a host says.
+    pub fn is_settled(&self, host: usize) -> bool {
+        let output = self.try_hacctl(host, &["--json", "status"]);
+        output.is_ok_and(|output| {
+            let value: Result<hac_api::Status, _> = serde_json::from_slice(&output.stdout);
+            value.is_ok_and(|status| status.settled)
+        })
+    }
+
+    /// The number of the host that holds the floating IP in the eyes of the cloud.
+    ///
+    /// # Errors
+    /// When nobody holds it.
+    pub fn active(&self) -> Result<usize, Error> {
+        let holder = self.lab.cloud().holder();
+        holder.ok_or_else(|| Error::Invalid("nobody holds the floating IP".to_owned()))
+    }
+
+    /// Some other host than `host` that is on.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn other(&self, host: usize) -> Result<usize, Error> {
+        let mut others = self.lab.hosts().iter().filter(|other| other.number() != host);
+        others
+            .find(|other| other.is_on())
+            .map(Host::number)
+            .ok_or_else(|| Error::Invalid("there is no other host".to_owned()))
+    }
+
+    /// What the daemon of a host remembers to have happened.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn events(&self, host: usize) -> Result<Vec<Event>, Error> {
+        let text = self.hacctl(host, &["--json", "events"])?;
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// The log of a host's daemon.
+    pub fn log(&self, host: usize) -> String {
+        self.host(host).read(LOG).unwrap_or_default()
+    }
+
+    /// When an event happened, on the lab's clock; exact to a millisecond.
+    pub fn moment(&self, event: &Event) -> Instant {
+        let (instant, wall) = self.clocks;
+        let then = u64::try_from(event.time_ms).unwrap_or(0);
+        let then = UNIX_EPOCH + Duration::from_millis(then);
+        match then.duration_since(wall) {
+            Ok(after) => instant + after,
+            Err(before) => instant.checked_sub(before.duration()).unwrap_or(instant),
+        }
+    }
+
+    /// All that helps to understand a failed test: status, output and log of every host.
+    pub fn report(&self) -> String {
+        let mut report = String::new();
+        for host in self.lab.hosts() {
+            let status = self.status(host.number()).map_or_else(String::new, |status| status.text);
+            let output = host.output("hacd");
+            let log = self.log(host.number());
+            for (title, text) in [("status", &status), ("output", &output), ("log", &log)] {
+                report.push_str(&format!("--- {title} of {}\n{}\n", host.name(), tail(text)));
+            }
+        }
+        report
+    }
+}
+
+/// The last lines of a text.
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.len().saturating_sub(60);
+    lines.get(first..).unwrap_or_default().join("\n")
+}
+
+/// The daemon as the lab runs it.
+pub(crate) fn daemon() -> Daemon {
+    Daemon { name: "hacd", command: vec!["hacd".to_owned()] }
+}
+
+/// The tutorial's configuration for `hosts` hosts, with the lab's addresses.
+pub(crate) fn configuration(hosts: usize) -> String {
+    let two_node = if hosts == 2 { "two_node = 1\n" } else { "" };
+    let nodes: String = (1..=hosts)
+        .map(|host| {
+            format!(
+                "[[nodelist.node]]\nring0_addr = \"{}\"\nname = \"{}\"\nnodeid = {host}\n",
+                Plan::private(host),
+                Plan::name(host)
+            )
+        })
+        .collect();
+    format!(
+        r#"[totem]
+version = 2
+cluster_name = "lbcluster"
+transport = "udpu"
+[[totem.interface]]
+ringnumber = 0
+mcastport = 5405
+[quorum]
+provider = "corosync_votequorum"
+{two_node}{nodes}[logging]
+to_logfile = "yes"
+logfile = "{LOG}"
+to_syslog = "yes"
+timestamp = "on"
+[digitalocean]
+api_url = "http://203.0.113.1"
+metadata_url = "http://169.254.169.254"
+"#
+    )
+}
+
+/// The tutorial's `crm` lines, word by word, without the `crm`.
+pub(crate) fn tutorial_lines(token: &str) -> Vec<Vec<String>> {
+    let address = Plan::floating_ip();
+    [
+        "configure property stonith-enabled=false".to_owned(),
+        "configure property no-quorum-policy=ignore".to_owned(),
+        format!(
+            "configure primitive FloatIP ocf:digitalocean:floatip \
+             params do_token={token} floating_ip={address}"
+        ),
+        "configure primitive Nginx ocf:heartbeat:nginx params httpd=/usr/sbin/nginx \
+         op start timeout=40s interval=0 \
+         op monitor timeout=30s interval=10s on-fail=restart \
+         op stop timeout=60s interval=0"
+            .to_owned(),
+        "configure clone Nginx-clone Nginx".to_owned(),
+        "configure colocation FloatIP-Nginx inf: FloatIP Nginx-clone".to_owned(),
+    ]
+    .iter()
+    .map(|line| line.split_whitespace().map(str::to_owned).collect())
+    .collect()
+}

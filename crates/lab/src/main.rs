@@ -1,0 +1,191 @@
+//! `hac-lab`: hosts in network namespaces, a stand-in cloud, and `hacd` on them; for people.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use hac_lab::bench::{self, Scenario};
+use hac_lab::{Error, Tools, demo, setup};
+
+/// The laboratory of hacd; never installed on a node.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what the lab needs (nginx, resource-agents, iproute2 ...) with apt-get
+    Setup,
+    /// Bring the tutorial's cluster up, break it, show what happens
+    Demo {
+        /// Leave it running afterwards
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Measure
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Run a program on a host of the lab that was kept
+    Exec {
+        /// primary, secondary; client and cloud for their networks
+        host: String,
+        /// Program and arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        words: Vec<String>,
+    },
+    /// Switch a host of the kept lab off (power loss) or on
+    Power {
+        /// off or on
+        #[arg(value_parser = ["off", "on"])]
+        state: String,
+        /// The host
+        host: String,
+    },
+    /// Show or, with a JSON body, change the stand-in cloud of the kept lab
+    Cloud {
+        /// `{"settings":{"latency_ms":500}}`, `{"rules":[...]}`, `{"reset":true}` ...
+        change: Option<String>,
+    },
+    /// End all labs that were kept
+    Down,
+    /// Keep a lab running (started by `demo --keep`)
+    #[command(hide = true)]
+    Keeper {
+        /// The lab's directory
+        directory: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// How long the page is away when the active host fails
+    Failover {
+        /// Repetitions
+        #[arg(long, default_value_t = 10)]
+        reps: usize,
+        /// What happens: poweroff, standby, stop or nginx
+        #[arg(long, default_value = "poweroff", value_parser = ["poweroff", "standby", "stop", "nginx"])]
+        scenario: String,
+    },
+    /// From starting both daemons to everything started
+    Coldstart {
+        /// Repetitions
+        #[arg(long, default_value_t = 5)]
+        reps: usize,
+    },
+    /// Memory, CPU and packets of a node at idle
+    Idle {
+        /// Seconds
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+        /// Accepted for symmetry with the others; idling is measured once
+        #[arg(long, hide = true)]
+        reps: Option<usize>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nobody left to tell when even this cannot be written.
+            let _ = writeln!(io::stderr(), "hac-lab: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Error> {
+    let mut out = io::stdout();
+    match command {
+        Command::Setup => setup::install(&mut out),
+        Command::Demo { keep } => show(keep, &mut out),
+        Command::Bench(bench) => measure(&bench, &mut out),
+        Command::Exec { host, words } => hac_lab::exec_kept(&host, &words),
+        Command::Power { state, host } => {
+            let body = format!(r#"{{"type":"power_{state}"}}"#);
+            let path = format!("/v2/droplets/{host}/actions");
+            answer(&hac_lab::post_kept(&path, &body)?, &mut out)
+        }
+        Command::Cloud { change } => {
+            let body = change.unwrap_or_default();
+            answer(&hac_lab::post_kept("/_lab", &body)?, &mut out)
+        }
+        Command::Down => {
+            let count = hac_lab::down(None);
+            say(&mut out, &format!("{count} lab(s) ended"))
+        }
+        Command::Keeper { directory } => hac_lab::keeper(&directory),
+    }
+}
+
+fn show(keep: bool, out: &mut dyn Write) -> Result<(), Error> {
+    prepare()?;
+    let tools = Tools::find()?;
+    let Some(lab) = demo::run(&tools, keep, out)? else {
+        return say(out, "Everything is removed again.");
+    };
+    let program = std::env::current_exe()
+        .map_err(|source| Error::System { what: "cannot find this program".to_owned(), source })?;
+    let directory = lab.keep(&program)?;
+    let me = program.display();
+    say(
+        out,
+        &format!(
+            "\nThe cluster goes on running. Try:\n\
+             \x20 {me} exec primary hacctl status\n\
+             \x20 {me} exec secondary hacctl mon\n\
+             \x20 {me} exec primary hacctl node standby primary\n\
+             \x20 {me} exec primary hacctl node online primary\n\
+             \x20 {me} exec client curl -s http://198.51.100.10/\n\
+             \x20 {me} power off primary\n\
+             \x20 {me} power on primary\n\
+             \x20 {me} cloud '{{\"settings\":{{\"latency_ms\":1500}}}}'\n\
+             \x20 {me} exec primary bash\n\
+             Logs and disks are in {}. To end it:\n\
+             \x20 {me} down",
+            directory.display()
+        ),
+    )
+}
+
+fn measure(which: &Bench, out: &mut dyn Write) -> Result<(), Error> {
+    prepare()?;
+    setup::install(out)?;
+    let tools = Tools::find()?;
+    match which {
+        Bench::Failover { reps, scenario } => {
+            let scenario =
+                Scenario::named(scenario).ok_or_else(|| Error::Invalid(format!("there is no scenario {scenario}")))?;
+            bench::failover(&tools, scenario, *reps, out)
+        }
+        Bench::Coldstart { reps } => bench::coldstart(&tools, *reps, out),
+        Bench::Idle { seconds, reps: _ } => bench::idle(&tools, Duration::from_secs(*seconds), out),
+    }
+}
+
+/// Removes what dead labs left, and sees to it that ours leaves nothing.
+fn prepare() -> Result<(), Error> {
+    hac_lab::sweep();
+    hac_lab::clean_up_on_signals()
+        .map_err(|source| Error::System { what: "cannot watch for signals".to_owned(), source })
+}
+
+fn answer(answer: &hac_lab::Answer, out: &mut dyn Write) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(&answer.json()).unwrap_or_default();
+    say(out, &text)?;
+    if answer.status < 300 {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("the cloud refused: {}", answer.status)))
+}
+
+fn say(out: &mut dyn Write, text: &str) -> Result<(), Error> {
+    writeln!(out, "{text}").map_err(|source| Error::System { what: "cannot write".to_owned(), source })
+}
