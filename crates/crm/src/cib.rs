@@ -9,13 +9,24 @@
 //! * Results of operations are written down as Pacemaker's controller does, fail counts included, so that the scheduler
 //!   reads a live CIB and a stored one alike.
 
+mod canonical;
 mod command;
+mod configure;
+mod failures;
+pub(crate) mod history;
+mod ids;
+mod machine;
+mod observed;
 mod status;
+mod tree;
+mod verify;
 
 pub use command::{
     Change, CloneDef, Command, Configure, GroupDef, GroupEdit, Lifetime, Object, Place, PutMode, Section,
 };
+pub use machine::Bootstrap;
 pub use status::{Join, NodePresence, OpCancelled, OpResult, OpStarted, StatusChange};
+pub use verify::{AgentInfo, Agents, Finding, ParameterInfo, Severity, verify};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +67,7 @@ pub struct HistoryOf {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{sentence}")]
 pub struct Refusal {
-    /// What is wrong.
+    /// What is wrong. Never has the value of a parameter in it.
     pub sentence: String,
     /// What to do about it.
     pub remedy: String,

@@ -1,0 +1,133 @@
+//! Carries out a [`Configure`]: on a copy, step by step, then checked as a whole, then taken over or refused.
+
+mod attributes;
+mod delete;
+mod group;
+mod put;
+mod refer;
+mod secrets;
+
+use hac_types::WallTime;
+
+use super::verify::{Agents, Severity, verify};
+use super::{Applied, Change, Changes, Configure, Refusal, ids};
+use crate::model::Cib;
+
+/// Most steps in one command. Far above what a person types; keeps a command within what is worth replicating.
+const MAX_CHANGES: usize = 10_000;
+
+type Step = Result<(), Refusal>;
+
+/// A CIB that is being changed.
+struct Draft {
+    cib: Cib,
+    /// Where the status changed too.
+    status: bool,
+    warnings: Vec<String>,
+}
+
+pub(super) fn apply(cib: &mut Cib, command: &Configure, wall: WallTime) -> Applied {
+    match draft(cib, command) {
+        Err(refusal) => Applied::Refused(refusal),
+        Ok(draft) => adopt(cib, draft, command, wall),
+    }
+}
+
+/// The CIB as it would be.
+fn draft(cib: &Cib, command: &Configure) -> Result<Draft, Refusal> {
+    check_base(cib, command)?;
+    if command.changes.len() > MAX_CHANGES {
+        return Err(Refusal::new(
+            format!("{} changes at once are too many, {MAX_CHANGES} are allowed", command.changes.len()),
+            "make them in several steps",
+        ));
+    }
+    let mut draft = Draft { cib: cib.clone(), status: false, warnings: Vec::new() };
+    for change in &command.changes {
+        draft.step(change)?;
+    }
+    secrets::keep_masked(&cib.configuration, &mut draft.cib.configuration)?;
+    check_new_errors(cib, &draft.cib)?;
+    Ok(draft)
+}
+
+fn check_base(cib: &Cib, command: &Configure) -> Step {
+    let Some(base) = command.base else { return Ok(()) };
+    if (base.admin_epoch, base.epoch) == (cib.version.admin_epoch, cib.version.epoch) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        format!(
+            "CIB changed in the meantime: won't touch it! (it was {}.{}, it is {}.{})",
+            base.admin_epoch, base.epoch, cib.version.admin_epoch, cib.version.epoch
+        ),
+        "look at the configuration as it is now and make the change again",
+    ))
+}
+
+/// What was wrong before may stay, so that a bad configuration can be mended bit by bit.
+fn check_new_errors(before: &Cib, after: &Cib) -> Step {
+    let agents = Agents::default();
+    let old = verify(&before.configuration, &agents);
+    let found = verify(&after.configuration, &agents);
+    match found.into_iter().find(|finding| finding.severity == Severity::Error && !old.contains(finding)) {
+        None => Ok(()),
+        Some(finding) => Err(Refusal::new(finding.to_string(), finding.remedy)),
+    }
+}
+
+fn adopt(cib: &mut Cib, draft: Draft, command: &Configure, wall: WallTime) -> Applied {
+    let configuration = draft.cib.configuration != cib.configuration;
+    if !configuration && !draft.status {
+        return Applied::Unchanged;
+    }
+    *cib = draft.cib;
+    if configuration {
+        cib.configuration_changed();
+        cib.info.last_changed_ms = Some(wall.0);
+        cib.info.update_origin = Some(command.origin.clone());
+        cib.info.update_client = Some(command.client.clone());
+        cib.info.update_user = Some(command.user.clone());
+    } else {
+        cib.status_changed();
+    }
+    Applied::Changed(Changes { configuration, warnings: draft.warnings, ..Changes::default() })
+}
+
+impl Draft {
+    fn step(&mut self, change: &Change) -> Step {
+        match change {
+            Change::Put { object, mode } => put::put(self, object.clone(), *mode),
+            Change::Delete { id, force } => delete::delete(self, id, *force),
+            Change::SetProperties { section, set, pairs } => {
+                attributes::set_properties(self, *section, set.as_deref(), pairs);
+                Ok(())
+            }
+            Change::SetMeta { resource, name, value } => attributes::set_meta(self, resource, name, value.as_deref()),
+            Change::SetParam { resource, name, value } => attributes::set_param(self, resource, name, value.as_deref()),
+            Change::SetNodeAttribute { node, name, value, lifetime } => {
+                attributes::set_node_attribute(self, node, name, value.as_deref(), *lifetime)
+            }
+            Change::Rename { from, to } => refer::rename(self, from, to),
+            Change::ModGroup { group, edit } => group::edit(self, group, edit),
+            Change::ReplaceConfiguration(configuration) => {
+                let mut configuration = configuration.as_ref().clone();
+                ids::fill_configuration(&mut configuration);
+                self.cib.configuration = configuration;
+                Ok(())
+            }
+        }
+    }
+
+    fn warn(&mut self, sentence: String) {
+        self.warnings.push(sentence);
+    }
+}
+
+/// There is no object of this id.
+fn unknown(id: &str) -> Refusal {
+    Refusal::new(format!("object {id} does not exist"), "`configure show` lists what there is")
+}
+
+#[cfg(test)]
+mod tests;

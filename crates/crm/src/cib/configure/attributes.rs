@@ -1,0 +1,93 @@
+//! Properties, meta-attributes, parameters, node attributes.
+
+use super::super::ids::pair_id;
+use super::super::tree::{self, Which};
+use super::super::{Lifetime, Section};
+use super::put::unknown_node;
+use super::{Draft, Step, unknown};
+use crate::model::{BOOTSTRAP_OPTIONS, NvPair, NvSet};
+
+/// [`Change::SetProperties`](super::Change::SetProperties).
+pub(super) fn set_properties(
+    draft: &mut Draft,
+    section: Section,
+    set: Option<&str>,
+    pairs: &[(String, Option<String>)],
+) {
+    let configuration = &mut draft.cib.configuration;
+    let (sets, default) = match section {
+        Section::CrmConfig => (&mut configuration.crm_config, BOOTSTRAP_OPTIONS),
+        Section::RscDefaults => (&mut configuration.rsc_defaults, "rsc-options"),
+        Section::OpDefaults => (&mut configuration.op_defaults, "op-options"),
+    };
+    let id = set.unwrap_or(default);
+    for (name, value) in pairs {
+        set_in(sets, id, name, value.as_deref());
+    }
+}
+
+/// [`Change::SetMeta`](super::Change::SetMeta).
+pub(super) fn set_meta(draft: &mut Draft, resource: &str, name: &str, value: Option<&str>) -> Step {
+    set_of_resource(draft, resource, Which::Meta, name, value)
+}
+
+/// [`Change::SetParam`](super::Change::SetParam).
+pub(super) fn set_param(draft: &mut Draft, resource: &str, name: &str, value: Option<&str>) -> Step {
+    set_of_resource(draft, resource, Which::Params, name, value)
+}
+
+fn set_of_resource(draft: &mut Draft, resource: &str, which: Which, name: &str, value: Option<&str>) -> Step {
+    let resources = &mut draft.cib.configuration.resources;
+    let Some(sets) = tree::sets_mut(resources, resource, which) else { return Err(unknown(resource)) };
+    // The block that is there, whatever its id, unless a rule may switch it off.
+    let existing = sets.iter().find(|set| set.rule.is_none() && set.id_ref.is_none()).map(|set| set.id.clone());
+    let id = existing.unwrap_or_else(|| format!("{resource}-{}", which.suffix()));
+    set_in(sets, &id, name, value);
+    Ok(())
+}
+
+/// [`Change::SetNodeAttribute`](super::Change::SetNodeAttribute).
+pub(super) fn set_node_attribute(
+    draft: &mut Draft,
+    node: &str,
+    name: &str,
+    value: Option<&str>,
+    lifetime: Lifetime,
+) -> Step {
+    if lifetime == Lifetime::Reboot {
+        let changed = draft.cib.set_transient(node, name, value).ok_or_else(|| unknown_node(node))?;
+        draft.status |= changed;
+        return Ok(());
+    }
+    let found = draft.cib.configuration.nodes.iter_mut().find(|n| n.uname == node);
+    let Some(found) = found else { return Err(unknown_node(node)) };
+    let id = format!("nodes-{}", found.id);
+    let id = found.attributes.first().map_or(id, |set| set.id.clone());
+    set_in(&mut found.attributes, &id, name, value);
+    Ok(())
+}
+
+/// Sets or removes a pair in the block `id`, which is made if it is not there, and removed when it is empty.
+fn set_in(sets: &mut Vec<NvSet>, id: &str, name: &str, value: Option<&str>) {
+    let Some(value) = value else {
+        if let Some(set) = sets.iter_mut().find(|set| set.id == id) {
+            set.pairs.retain(|pair| pair.name != name);
+        }
+        sets.retain(|set| set.id != id || !set.pairs.is_empty() || set.id_ref.is_some());
+        return;
+    };
+    let index = sets.iter().position(|set| set.id == id).unwrap_or_else(|| {
+        sets.push(NvSet { id: id.to_owned(), ..NvSet::default() });
+        sets.len() - 1
+    });
+    let Some(set) = sets.get_mut(index) else { return };
+    match set.pairs.iter_mut().find(|pair| pair.name == name) {
+        Some(pair) => pair.value = Some(value.to_owned()),
+        None => set.pairs.push(NvPair {
+            id: pair_id(id, name),
+            name: name.to_owned(),
+            value: Some(value.to_owned()),
+            ..NvPair::default()
+        }),
+    }
+}

@@ -1,0 +1,54 @@
+//! [`Change::ModGroup`](super::Change::ModGroup).
+
+use super::super::{GroupEdit, Place, Refusal};
+use super::put::{group_mut, take_free};
+use super::{Draft, Step, unknown};
+use crate::model::Resource;
+
+pub(super) fn edit(draft: &mut Draft, id: &str, edit: &GroupEdit) -> Step {
+    if group_mut(&mut draft.cib.configuration.resources, id).is_none() {
+        return Err(unknown(id));
+    }
+    match edit {
+        GroupEdit::Add { resource, place } => add(draft, id, resource, place),
+        GroupEdit::Remove { resource } => remove(draft, id, resource),
+    }
+}
+
+fn add(draft: &mut Draft, id: &str, resource: &str, place: &Place) -> Step {
+    let primitive = take_free(draft, resource, id)?;
+    let Some(group) = group_mut(&mut draft.cib.configuration.resources, id) else { return Err(unknown(id)) };
+    let position = |member: &String| group.members.iter().position(|m| m.id == *member);
+    let index = match place {
+        Place::Last => Some(group.members.len()),
+        Place::Before(member) => position(member),
+        Place::After(member) => position(member).map(|index| index + 1),
+    };
+    match index {
+        Some(index) => {
+            group.members.insert(index, primitive);
+            Ok(())
+        }
+        None => Err(Refusal::new(
+            format!("the place named is not in group {id}"),
+            "name a member of the group after `before` or `after`",
+        )),
+    }
+}
+
+fn remove(draft: &mut Draft, id: &str, resource: &str) -> Step {
+    let resources = &mut draft.cib.configuration.resources;
+    let Some(group) = group_mut(resources, id) else { return Err(unknown(id)) };
+    let Some(index) = group.members.iter().position(|member| member.id == resource) else {
+        return Err(Refusal::new(format!("{resource} is not in group {id}"), format!("`configure show {id}`")));
+    };
+    if group.members.len() == 1 {
+        return Err(Refusal::new(
+            format!("{resource} is the only member of group {id}"),
+            format!("delete the group instead ({resource} stays): configure delete {id}"),
+        ));
+    }
+    let primitive = group.members.remove(index);
+    resources.push(Resource::Primitive(primitive));
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! What people are shown instead of a secret means "as it was" when it comes back.
+
+use super::super::Refusal;
+use super::super::tree::{self, Kind};
+use super::Step;
+use crate::model::{Configuration, MASK, NvSet, Primitive, is_secret};
+
+/// Puts the old value wherever a secret is masked. Refuses if there is none.
+pub(super) fn keep_masked(old: &Configuration, new: &mut Configuration) -> Step {
+    let owners: Vec<String> = tree::walk(&new.resources)
+        .into_iter()
+        .filter(|item| matches!(item.kind, Kind::Primitive(_) | Kind::Template(_)))
+        .map(|item| item.id.to_owned())
+        .collect();
+    let before = tree::walk(&old.resources);
+    for owner in owners {
+        let Some(primitive) = tree::primitive_mut(&mut new.resources, &owner) else { continue };
+        let same = before.iter().find(|item| item.id == owner).and_then(|item| match item.kind {
+            Kind::Primitive(primitive) | Kind::Template(primitive) => Some(primitive),
+            Kind::Group | Kind::Clone | Kind::Bundle => None,
+        });
+        restore(&owner, primitive, same)?;
+    }
+    Ok(())
+}
+
+fn restore(owner: &str, primitive: &mut Primitive, old: Option<&Primitive>) -> Step {
+    let Primitive { params, operations, .. } = primitive;
+    let of_operations = operations.iter_mut().flat_map(|operation| &mut operation.params);
+    for pair in params.iter_mut().chain(of_operations).flat_map(|set| &mut set.pairs) {
+        if pair.value.as_deref() != Some(MASK) || !is_secret(&pair.name) {
+            continue;
+        }
+        let Some(value) = old.and_then(|old| value_of(old, &pair.name)) else {
+            return Err(Refusal::new(
+                format!("{owner}: {MASK} is no value for {}, it only stands for one that is there", pair.name),
+                format!("give the value: params {}=...", pair.name),
+            ));
+        };
+        pair.value = Some(value.to_owned());
+    }
+    Ok(())
+}
+
+fn value_of<'a>(primitive: &'a Primitive, name: &str) -> Option<&'a str> {
+    let of_operations = primitive.operations.iter().flat_map(|operation| &operation.params);
+    let find = |set: &'a NvSet| set.get(name);
+    primitive.params.iter().chain(of_operations).find_map(find)
+}

@@ -1,0 +1,197 @@
+//! Ids of what is inside objects, made as crm makes them: `FloatIP-instance_attributes-do_token`, `Nginx-monitor-10s`.
+
+use std::collections::BTreeSet;
+
+use super::Object;
+use crate::model::{
+    Configuration, Constraint, Expression, LocationSubject, LocationTarget, NvSet, Operation, Primitive, Resource,
+    ResourceSet, Rule,
+};
+
+/// Gives every part of the configuration that has no id one.
+pub(super) fn fill_configuration(configuration: &mut Configuration) {
+    let Configuration { crm_config, rsc_defaults, op_defaults, nodes, resources, constraints, .. } = configuration;
+    for (sets, id) in
+        [(crm_config, crate::model::BOOTSTRAP_OPTIONS), (rsc_defaults, "rsc-options"), (op_defaults, "op-options")]
+    {
+        fill_sets(sets, |_| id.to_owned());
+    }
+    for node in nodes {
+        fill_node(&node.id, &mut node.attributes, &mut node.utilization);
+    }
+    resources.iter_mut().for_each(fill_resource);
+    constraints.iter_mut().for_each(fill_constraint);
+}
+
+/// Gives every part of `object` that has no id one.
+pub(super) fn fill_object(object: &mut Object) {
+    match object {
+        Object::Primitive(primitive) => fill_primitive(primitive),
+        Object::Template(template) => fill_primitive(&mut template.0),
+        Object::Group(group) => fill_attributes(&group.id, &mut group.params, &mut group.meta),
+        Object::Clone(clone) => fill_attributes(&clone.id, &mut clone.params, &mut clone.meta),
+        Object::Bundle(bundle) => {
+            fill_attributes(&bundle.id, &mut bundle.params, &mut bundle.meta);
+            bundle.primitive.iter_mut().for_each(fill_primitive);
+        }
+        Object::Constraint(constraint) => fill_constraint(constraint),
+        Object::Node(node) => fill_node(&node.id, &mut node.attributes, &mut node.utilization),
+        Object::Tag(_) | Object::FencingLevel(_) => {}
+    }
+}
+
+fn fill_resource(resource: &mut Resource) {
+    match resource {
+        Resource::Primitive(primitive) => fill_primitive(primitive),
+        Resource::Template(template) => fill_primitive(&mut template.0),
+        Resource::Group(group) => {
+            fill_attributes(&group.id, &mut group.params, &mut group.meta);
+            group.members.iter_mut().for_each(fill_primitive);
+        }
+        Resource::Clone(clone) => {
+            fill_attributes(&clone.id, &mut clone.params, &mut clone.meta);
+            fill_resource(&mut clone.child);
+        }
+        Resource::Bundle(bundle) => {
+            fill_attributes(&bundle.id, &mut bundle.params, &mut bundle.meta);
+            bundle.primitive.iter_mut().for_each(fill_primitive);
+        }
+    }
+}
+
+fn fill_primitive(primitive: &mut Primitive) {
+    let Primitive { id, params, meta, utilization, operations, .. } = primitive;
+    fill_attributes(id, params, meta);
+    fill_sets(utilization, |id_of| numbered(&format!("{id}-utilization"), id_of));
+    let mut used: BTreeSet<String> = operations.iter().map(|op| op.id.clone()).collect();
+    for operation in operations {
+        if operation.id.is_empty() {
+            operation.id = operation_id(id, operation, &used);
+            used.insert(operation.id.clone());
+        }
+        fill_attributes(&operation.id, &mut operation.params, &mut operation.meta);
+    }
+}
+
+fn operation_id(owner: &str, operation: &Operation, used: &BTreeSet<String>) -> String {
+    let interval = if operation.interval.is_empty() { "0" } else { &operation.interval };
+    unused(&format!("{owner}-{}-{interval}", operation.name), used)
+}
+
+fn fill_attributes(owner: &str, params: &mut [NvSet], meta: &mut [NvSet]) {
+    fill_sets(params, |index| numbered(&format!("{owner}-instance_attributes"), index));
+    fill_sets(meta, |index| numbered(&format!("{owner}-meta_attributes"), index));
+}
+
+fn fill_node(id: &str, attributes: &mut [NvSet], utilization: &mut [NvSet]) {
+    fill_sets(attributes, |index| numbered(&format!("nodes-{id}"), index));
+    fill_sets(utilization, |index| numbered(&format!("nodes-{id}-utilization"), index));
+}
+
+/// Ids for blocks (`id_of` their place) and pairs that have none.
+fn fill_sets(sets: &mut [NvSet], id_of: impl Fn(usize) -> String) {
+    let mut used: BTreeSet<String> = sets.iter().map(|set| set.id.clone()).collect();
+    for (index, set) in sets.iter_mut().enumerate() {
+        if set.id.is_empty() && set.id_ref.is_none() {
+            set.id = unused(&id_of(index), &used);
+            used.insert(set.id.clone());
+        }
+        if let Some(rule) = &mut set.rule {
+            fill_rule(&set.id, 0, rule);
+        }
+        let mut used: BTreeSet<String> = set.pairs.iter().map(|pair| pair.id.clone()).collect();
+        for pair in &mut set.pairs {
+            if pair.id.is_empty() && pair.id_ref.is_none() {
+                pair.id = unused(&pair_id(&set.id, &pair.name), &used);
+                used.insert(pair.id.clone());
+            }
+        }
+    }
+}
+
+/// Id of the pair `name` in the block `set`; what may not stand in an id becomes a dot.
+pub(super) fn pair_id(set: &str, name: &str) -> String {
+    let name: String = name.chars().map(|c| if is_id_char(c) { c } else { '.' }).collect();
+    format!("{set}-{name}")
+}
+
+fn fill_constraint(constraint: &mut Constraint) {
+    match constraint {
+        Constraint::Location(location) => {
+            if let LocationTarget::Rules(rules) = &mut location.target {
+                fill_rules(&location.id, rules);
+            }
+            fill_rules(&location.id, &mut location.lifetime);
+            if let LocationSubject::Sets(sets) = &mut location.subject {
+                fill_resource_sets(&location.id, sets);
+            }
+        }
+        Constraint::Colocation(colocation) => {
+            fill_rules(&colocation.id, &mut colocation.lifetime);
+            fill_resource_sets(&colocation.id, &mut colocation.sets);
+        }
+        Constraint::Order(order) => fill_resource_sets(&order.id, &mut order.sets),
+        Constraint::Ticket(ticket) => fill_resource_sets(&ticket.id, &mut ticket.sets),
+    }
+}
+
+fn fill_resource_sets(owner: &str, sets: &mut [ResourceSet]) {
+    for (index, set) in sets.iter_mut().enumerate() {
+        if set.id.is_empty() && set.id_ref.is_none() {
+            set.id = format!("{owner}-{index}");
+        }
+    }
+}
+
+fn fill_rules(owner: &str, rules: &mut [Rule]) {
+    for (index, rule) in rules.iter_mut().enumerate() {
+        fill_rule(owner, index, rule);
+    }
+}
+
+fn fill_rule(owner: &str, index: usize, rule: &mut Rule) {
+    if rule.id.is_empty() && rule.id_ref.is_none() {
+        rule.id = numbered(&format!("{owner}-rule"), index);
+    }
+    for (index, expression) in rule.expressions.iter_mut().enumerate() {
+        match expression {
+            Expression::Rule(inner) => fill_rule(&rule.id, index, inner),
+            Expression::Attribute { id, .. }
+            | Expression::Date { id, .. }
+            | Expression::Resource { id, .. }
+            | Expression::Operation { id, .. } => {
+                if id.is_empty() {
+                    *id = numbered(&format!("{}-expression", rule.id), index);
+                }
+            }
+        }
+    }
+}
+
+/// The first of a kind has the plain id.
+fn numbered(id: &str, index: usize) -> String {
+    if index == 0 { id.to_owned() } else { format!("{id}-{}", index - 1) }
+}
+
+fn unused(id: &str, used: &BTreeSet<String>) -> String {
+    if !used.contains(id) {
+        return id.to_owned();
+    }
+    let mut number = 0_u32;
+    loop {
+        let candidate = format!("{id}-{number}");
+        if !used.contains(&candidate) {
+            return candidate;
+        }
+        number += 1;
+    }
+}
+
+/// Whether `id` may be the id of an object: a letter or underscore, then letters, digits, `-`, `_`, `.`.
+pub(super) fn is_id(id: &str) -> bool {
+    id.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_') && id.chars().all(is_id_char)
+}
+
+fn is_id_char(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '.')
+}

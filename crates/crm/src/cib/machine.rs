@@ -1,0 +1,112 @@
+//! The machine itself: commands in, versions up.
+
+use hac_types::WallTime;
+
+use super::{Applied, Command, canonical, configure, ids, observed};
+use crate::model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, Configuration, Node, NvPair, NvSet, Version};
+
+/// What the first CIB of a cluster is made from. The same on every node, because it comes from the same file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bootstrap {
+    /// `totem.cluster_name`.
+    pub cluster_name: String,
+    /// Version of the daemon.
+    pub version: String,
+    /// Ids (decimal) and names of the nodes, in the order of `nodelist`.
+    pub nodes: Vec<(String, String)>,
+    /// Resources, constraints and properties that the file gives.
+    pub seed: Configuration,
+}
+
+/// Schema whose objects the model mirrors.
+const SCHEMA: &str = "pacemaker-3.9";
+/// Feature set whose rules are followed.
+const FEATURE_SET: &str = "3.16.1";
+
+impl Cib {
+    /// The CIB of a cluster that never ran. Its version is 0.0.0, so that any that ran is newer.
+    #[must_use]
+    pub fn initial(bootstrap: Bootstrap) -> Self {
+        let Bootstrap { cluster_name, version, nodes, seed: mut configuration } = bootstrap;
+        let facts = [
+            ("have-watchdog", "false".to_owned()),
+            ("dc-version", version),
+            ("cluster-infrastructure", "hacd".to_owned()),
+            ("cluster-name", cluster_name),
+        ];
+        let sets = &mut configuration.crm_config;
+        let index = sets.iter().position(|set| set.id == BOOTSTRAP_OPTIONS || set.id.is_empty()).unwrap_or_else(|| {
+            sets.insert(0, NvSet { id: BOOTSTRAP_OPTIONS.to_owned(), ..NvSet::default() });
+            0
+        });
+        if let Some(set) = sets.get_mut(index) {
+            set.pairs.retain(|pair| facts.iter().all(|(name, _)| pair.name != *name));
+            let pair = |(name, value): (&str, String)| NvPair {
+                name: name.to_owned(),
+                value: Some(value),
+                ..NvPair::default()
+            };
+            set.pairs.splice(0..0, facts.into_iter().map(pair));
+        }
+        for (id, uname) in nodes {
+            match configuration.nodes.iter_mut().find(|node| node.uname == uname) {
+                Some(node) => node.id = id,
+                None => configuration.nodes.push(Node { id, uname, ..Node::default() }),
+            }
+        }
+        ids::fill_configuration(&mut configuration);
+        let info = CibInfo {
+            validate_with: Some(SCHEMA.to_owned()),
+            crm_feature_set: Some(FEATURE_SET.to_owned()),
+            ..CibInfo::default()
+        };
+        Self { info, configuration, ..Self::default() }
+    }
+
+    /// Carries out a command of the ordered stream. The same CIB, command and `wall` give the same CIB everywhere:
+    /// `wall` is the time at which the command was proposed, travelling with it, not the time of the node that applies
+    /// it. A refused command leaves everything as it was.
+    pub fn apply(&mut self, command: &Command, wall: WallTime) -> Applied {
+        match command {
+            Command::Configure(command) => configure::apply(self, command, wall),
+            Command::Status(change) => observed::apply(self, change, wall),
+        }
+    }
+
+    /// Digest of everything, the same on every platform. Two nodes that applied the same commands have the same.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 16] {
+        canonical::digest(self)
+    }
+
+    /// Digest of the configuration and of the part of the version that counts its changes.
+    #[must_use]
+    pub fn configuration_digest(&self) -> [u8; 16] {
+        canonical::digest(&(self.version.admin_epoch, self.version.epoch, &self.configuration))
+    }
+
+    pub(super) fn configuration_changed(&mut self) {
+        let Version { admin_epoch, epoch, .. } = self.version;
+        self.version = Version { admin_epoch, epoch: epoch.saturating_add(1), num_updates: 0 };
+    }
+
+    pub(super) fn status_changed(&mut self) {
+        self.version.num_updates = self.version.num_updates.saturating_add(1);
+    }
+}
+
+impl Configuration {
+    /// Value of a cluster property: from the set that rules, then from the others in document order. Sets with a rule
+    /// are left out.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&str> {
+        let plain = |set: &&NvSet| set.rule.is_none();
+        let ruling = self.crm_config.iter().filter(plain).find(|set| set.id == BOOTSTRAP_OPTIONS);
+        ruling
+            .and_then(|set| set.get(name))
+            .or_else(|| self.crm_config.iter().filter(plain).find_map(|set| set.get(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

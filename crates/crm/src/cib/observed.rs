@@ -1,0 +1,331 @@
+//! Carries out a [`StatusChange`].
+
+use hac_types::WallTime;
+
+use super::ids::pair_id;
+use super::{
+    Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, StatusChange, failures, history,
+    tree,
+};
+use crate::model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory};
+
+/// Whether anything changed, or the name of a node that nobody knows.
+type Done = Result<bool, UnknownNode>;
+
+/// The node is not configured.
+struct UnknownNode(String);
+
+pub(super) fn apply(cib: &mut Cib, change: &StatusChange, wall: WallTime) -> Applied {
+    let mut changes = Changes::default();
+    match carry_out(cib, change, wall, &mut changes) {
+        Err(UnknownNode(name)) => Applied::Refused(Refusal::new(
+            format!("Node \"{name}\" is not a cluster node"),
+            "`node show` lists the nodes",
+        )),
+        Ok(false) => Applied::Unchanged,
+        Ok(true) => {
+            if changes.configuration {
+                cib.configuration_changed();
+            } else {
+                cib.status_changed();
+            }
+            Applied::Changed(changes)
+        }
+    }
+}
+
+fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut Changes) -> Done {
+    match change {
+        StatusChange::NodeStates(nodes) => {
+            let mut changed = false;
+            for node in nodes {
+                changed |= node_state(cib, node, changes);
+            }
+            Ok(changed)
+        }
+        StatusChange::NodeHistory { node, resources } => {
+            let state = state_mut(cib, node)?;
+            Ok(replace(&mut state.resources, resources.clone()))
+        }
+        StatusChange::OpStarted(started) => {
+            let (node, resource) = (&started.node, &started.resource);
+            record(cib, node, resource, &started.agent, &started.op)
+        }
+        StatusChange::OpResult(result) => op_result(cib, result, wall),
+        StatusChange::OpCancelled(cancelled) => op_cancelled(cib, cancelled),
+        StatusChange::SetAttribute { node, name, value } => {
+            cib.set_transient(node, name, value.as_deref()).ok_or_else(|| UnknownNode(node.clone()))
+        }
+        StatusChange::ClearFailures { resource, node, operation } => {
+            let operation = operation.as_ref().map(|(task, interval)| (task.as_str(), *interval));
+            clear_failures(cib, resource.as_deref(), node.as_deref(), operation, changes)
+        }
+        StatusChange::ClearFailCount { resource, node } => clear_fail_count(cib, resource, node, changes),
+        StatusChange::ForgetHistory { resource, node } => {
+            forget_history(cib, resource.as_deref(), node.as_deref(), changes)
+        }
+        StatusChange::Dc { node } => dc(cib, node.as_deref()),
+        StatusChange::Quorum(quorum) => Ok(set_quorum(cib, *quorum)),
+        StatusChange::Shutdown { node, wanted } => {
+            let asked = cib.transient(node, "shutdown").is_some();
+            if asked && *wanted {
+                return Ok(false);
+            }
+            let since = wanted.then(|| wall.as_secs().to_string());
+            cib.set_transient(node, "shutdown", since.as_deref()).ok_or_else(|| UnknownNode(node.clone()))
+        }
+        StatusChange::LetGo { node } => {
+            let state = state_mut(cib, node)?;
+            Ok(replace(&mut state.expected, Some("down".to_owned())))
+        }
+        StatusChange::Fenced { node } => fenced(cib, node),
+    }
+}
+
+fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
+    let changed = *place != value;
+    *place = value;
+    changed
+}
+
+/// The status of a configured node, made if it is not there.
+fn state_mut<'a>(cib: &'a mut Cib, name: &str) -> Result<&'a mut NodeState, UnknownNode> {
+    let id = cib.node_id(name).ok_or_else(|| UnknownNode(name.to_owned()))?.to_owned();
+    let nodes = &mut cib.status.nodes;
+    let index = nodes.iter().position(|state| state.id == id).unwrap_or_else(|| {
+        nodes.push(NodeState { id, uname: Some(name.to_owned()), ..NodeState::default() });
+        nodes.len() - 1
+    });
+    nodes.get_mut(index).ok_or_else(|| UnknownNode(name.to_owned()))
+}
+
+fn node_state(cib: &mut Cib, node: &NodePresence, changes: &mut Changes) -> bool {
+    let mut changed = false;
+    if cib.node_id(&node.name).is_none() {
+        cib.configuration.nodes.push(Node { id: node.id.clone(), uname: node.name.clone(), ..Node::default() });
+        changes.configuration = true;
+        changed = true;
+    }
+    let Ok(state) = state_mut(cib, &node.name) else { return changed };
+    let word = |yes: bool, words: (&str, &str)| Some(if yes { words.0 } else { words.1 }.to_owned());
+    changed |= replace(&mut state.uname, Some(node.name.clone()));
+    changed |= replace(&mut state.in_ccm, word(node.member, ("true", "false")));
+    changed |= replace(&mut state.crmd, word(node.online, ("online", "offline")));
+    changed |= replace(&mut state.join, Some(node.join.word().to_owned()));
+    if let Some(up) = node.expected_up {
+        changed |= replace(&mut state.expected, word(up, ("member", "down")));
+    }
+    if !node.member {
+        changed |= replace(&mut state.attributes, Vec::new());
+    }
+    changed
+}
+
+/// Keeps an entry in the history of `resource` on `node`.
+fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHistory) -> Done {
+    let state = state_mut(cib, node)?;
+    let index = state.resources.iter().position(|of| of.id == resource).unwrap_or_else(|| {
+        state.resources.push(ResourceHistory { id: resource.to_owned(), ..ResourceHistory::default() });
+        state.resources.len() - 1
+    });
+    let Some(of) = state.resources.get_mut(index) else { return Ok(false) };
+    let agent = replace(&mut of.agent, agent.clone());
+    Ok(history::record(of, op) || agent)
+}
+
+fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime) -> Done {
+    let recorded = record(cib, &result.node, &result.resource, &result.agent, &result.op)?;
+    // The same result delivered twice counts once.
+    let counted = recorded && failures::count(cib, result, wall);
+    Ok(recorded || counted)
+}
+
+fn op_cancelled(cib: &mut Cib, cancelled: &OpCancelled) -> Done {
+    let state = state_mut(cib, &cancelled.node)?;
+    let of = state.resources.iter_mut().find(|of| of.id == cancelled.resource);
+    Ok(of.is_some_and(|of| history::forget_operation(of, &cancelled.task, cancelled.interval_ms)))
+}
+
+/// The ids under which histories of `resource` may be kept; `None` is everything.
+fn history_ids(cib: &Cib, resource: Option<&str>) -> Option<Vec<String>> {
+    let resource = resource?;
+    let primitives = tree::primitives_of(&cib.configuration, resource);
+    // A resource that is no longer configured, or an instance by its number.
+    Some(if primitives.is_empty() { vec![resource.to_owned()] } else { primitives })
+}
+
+/// The statuses of one node, or of all.
+fn states_mut<'a>(
+    cib: &'a mut Cib,
+    node: Option<&str>,
+) -> Result<Box<dyn Iterator<Item = &'a mut NodeState> + 'a>, UnknownNode> {
+    Ok(match node {
+        Some(name) => Box::new(std::iter::once(state_mut(cib, name)?)),
+        None => Box::new(cib.status.nodes.iter_mut()),
+    })
+}
+
+fn name_of(state: &NodeState) -> String {
+    state.uname.clone().unwrap_or_else(|| state.id.clone())
+}
+
+fn selects(ids: Option<&[String]>, history: &str) -> bool {
+    ids.is_none_or(|ids| ids.iter().any(|id| history::belongs_to(history, id)))
+}
+
+fn clear_failures(
+    cib: &mut Cib,
+    resource: Option<&str>,
+    node: Option<&str>,
+    operation: Option<(&str, u64)>,
+    changes: &mut Changes,
+) -> Done {
+    let ids = history_ids(cib, resource);
+    let mut changed = false;
+    for state in states_mut(cib, node)? {
+        let name = name_of(state);
+        let failed: Vec<String> = state
+            .resources
+            .iter()
+            .filter(|of| selects(ids.as_deref(), &of.id))
+            .filter(|of| history::has_failure(of) || failures::any(state, &of.id))
+            .map(|of| of.id.clone())
+            .collect();
+        changed |= forget_counts(state, ids.as_deref(), operation);
+        if operation.is_some() {
+            for of in state.resources.iter_mut().filter(|of| failed.contains(&of.id)) {
+                if history::forget_failure(of, operation) {
+                    changes.cleared.push(HistoryOf { node: name.clone(), resource: of.id.clone() });
+                    changed = true;
+                }
+            }
+        } else {
+            changed |= !failed.is_empty();
+            state.resources.retain(|of| !failed.contains(&of.id));
+            changes.forgotten.extend(failed.into_iter().map(|resource| HistoryOf { node: name.clone(), resource }));
+        }
+    }
+    Ok(changed)
+}
+
+fn forget_counts(state: &mut NodeState, ids: Option<&[String]>, operation: Option<(&str, u64)>) -> bool {
+    let Some(ids) = ids else { return failures::forget(state, None, operation) };
+    let mut changed = false;
+    for id in ids {
+        changed |= failures::forget(state, Some(id), operation);
+    }
+    changed
+}
+
+fn clear_fail_count(cib: &mut Cib, resource: &str, node: &str, changes: &mut Changes) -> Done {
+    let state = state_mut(cib, node)?;
+    let mut changed = failures::forget(state, Some(resource), None);
+    for of in state.resources.iter_mut().filter(|of| history::belongs_to(&of.id, resource)) {
+        if history::forget_failure(of, None) {
+            changes.cleared.push(HistoryOf { node: node.to_owned(), resource: of.id.clone() });
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+fn forget_history(cib: &mut Cib, resource: Option<&str>, node: Option<&str>, changes: &mut Changes) -> Done {
+    let ids = history_ids(cib, resource);
+    let mut changed = false;
+    for state in states_mut(cib, node)? {
+        let name = name_of(state);
+        changed |= forget_counts(state, ids.as_deref(), None);
+        state.resources.retain(|of| {
+            let forgotten = selects(ids.as_deref(), &of.id);
+            if forgotten {
+                changes.forgotten.push(HistoryOf { node: name.clone(), resource: of.id.clone() });
+                changed = true;
+            }
+            !forgotten
+        });
+    }
+    Ok(changed)
+}
+
+fn dc(cib: &mut Cib, node: Option<&str>) -> Done {
+    let id = match node {
+        None => None,
+        Some(name) => Some(cib.node_id(name).ok_or_else(|| UnknownNode(name.to_owned()))?.to_owned()),
+    };
+    Ok(replace(&mut cib.info.dc_uuid, id))
+}
+
+fn set_quorum(cib: &mut Cib, quorum: bool) -> bool {
+    let policy = cib.configuration.property("no-quorum-policy");
+    let panic = match policy {
+        _ if quorum => None,
+        Some("fence" | "suicide") if cib.info.have_quorum => Some(true),
+        _ => cib.info.no_quorum_panic,
+    };
+    let panic = replace(&mut cib.info.no_quorum_panic, panic);
+    replace(&mut cib.info.have_quorum, quorum) || panic
+}
+
+fn fenced(cib: &mut Cib, node: &str) -> Done {
+    let state = state_mut(cib, node)?;
+    let gone = NodeState {
+        id: state.id.clone(),
+        uname: state.uname.clone(),
+        remote_node: state.remote_node,
+        in_ccm: Some("false".into()),
+        crmd: Some("offline".into()),
+        join: Some(Join::Down.word().into()),
+        expected: Some("down".into()),
+        ..NodeState::default()
+    };
+    Ok(replace(state, gone))
+}
+
+impl Cib {
+    /// Id of the configured node of this name.
+    #[must_use]
+    pub fn node_id(&self, name: &str) -> Option<&str> {
+        self.configuration.nodes.iter().find(|node| node.uname == name).map(|node| node.id.as_str())
+    }
+
+    /// Value of a transient attribute of a node.
+    #[must_use]
+    pub fn transient(&self, node: &str, name: &str) -> Option<&str> {
+        let id = self.node_id(node)?;
+        let state = self.status.nodes.iter().find(|state| state.id == id)?;
+        state.attributes.iter().find_map(|set| set.get(name))
+    }
+
+    /// Sets or removes a transient attribute. Whether that changed anything; `None` if nobody knows the node.
+    pub(super) fn set_transient(&mut self, node: &str, name: &str, value: Option<&str>) -> Option<bool> {
+        let state = state_mut(self, node).ok()?;
+        let Some(value) = value else {
+            let mut changed = false;
+            for set in &mut state.attributes {
+                let before = set.pairs.len();
+                set.pairs.retain(|pair| pair.name != name);
+                changed |= set.pairs.len() != before;
+            }
+            return Some(changed);
+        };
+        if let Some(pair) = state.attributes.iter_mut().flat_map(|set| &mut set.pairs).find(|pair| pair.name == name) {
+            return Some(replace(&mut pair.value, Some(value.to_owned())));
+        }
+        let id = format!("status-{}", state.id);
+        if state.attributes.is_empty() {
+            state.attributes.push(NvSet { id: id.clone(), ..NvSet::default() });
+        }
+        if let Some(set) = state.attributes.first_mut() {
+            set.pairs.push(NvPair {
+                id: pair_id(&id, name),
+                name: name.to_owned(),
+                value: Some(value.to_owned()),
+                ..NvPair::default()
+            });
+        }
+        Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests;

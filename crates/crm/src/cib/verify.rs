@@ -1,0 +1,106 @@
+//! What is wrong or doubtful in a configuration, in sentences.
+//!
+//! An error makes a change that brings it in refused; a warning lets it pass. Nothing found means that the scheduler
+//! reads every value as the user meant it. What depends on the agents (parameters, advised timeouts) is checked against
+//! the meta-data that the caller has.
+
+mod agents;
+mod operations;
+mod references;
+mod unsupported;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Configuration;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Severity {
+    /// It is taken, but may not be what was meant.
+    Warning,
+    /// It cannot be taken.
+    Error,
+}
+
+/// Something wrong or doubtful.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The object or property it is about.
+    pub subject: String,
+    /// What is wrong.
+    pub sentence: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.sentence)
+    }
+}
+
+/// What is known of the agents.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agents {
+    /// Meta-data by name, such as `ocf:heartbeat:nginx`.
+    pub known: BTreeMap<String, AgentInfo>,
+    /// Agents that were looked for and are not there.
+    pub missing: BTreeSet<String>,
+}
+
+/// What the checks need of an agent's meta-data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentInfo {
+    /// Its parameters.
+    pub parameters: Vec<ParameterInfo>,
+    /// Advised least timeouts in milliseconds, by action.
+    pub timeouts: BTreeMap<String, u64>,
+}
+
+/// A parameter of an agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParameterInfo {
+    /// Its name.
+    pub name: String,
+    /// Nothing works without it.
+    pub required: bool,
+}
+
+/// Everything wrong or doubtful in `configuration`, in the order of the document.
+#[must_use]
+pub fn verify(configuration: &Configuration, agents: &Agents) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    references::check(configuration, &mut findings);
+    values::check(configuration, &mut findings);
+    operations::check(configuration, &mut findings);
+    agents::check(configuration, agents, &mut findings);
+    unsupported::check(configuration, &mut findings);
+    findings.0
+}
+
+/// Collects findings.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn error(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
+        self.push(Severity::Error, subject, sentence.into(), remedy.into());
+    }
+
+    fn warning(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
+        self.push(Severity::Warning, subject, sentence.into(), remedy.into());
+    }
+
+    fn push(&mut self, severity: Severity, subject: &str, sentence: String, remedy: String) {
+        self.0.push(Finding { severity, subject: subject.to_owned(), sentence, remedy });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! What agents ask for: parameters, and time.
+
+use super::super::tree::{self, Item, Kind};
+use super::{AgentInfo, Agents, Findings};
+use crate::model::{Configuration, NvSet, Primitive, parse_duration_ms};
+
+/// Deepest chain of templates that is followed.
+const MAX_TEMPLATES: usize = 8;
+
+pub(super) fn check(configuration: &Configuration, agents: &Agents, findings: &mut Findings) {
+    let items = tree::walk(&configuration.resources);
+    for item in &items {
+        let Kind::Primitive(primitive) = item.kind else { continue };
+        let chain = with_templates(primitive, &items);
+        let Some(agent) = chain.iter().map(|p| &p.agent).find(|agent| !agent.kind.is_empty()) else { continue };
+        let name = agent.to_string();
+        if agents.missing.contains(&name) {
+            findings.error(
+                item.id,
+                format!("{name}: got no meta-data, does this RA exist?"),
+                "`ra list` shows the agents that are installed",
+            );
+        }
+        if let Some(info) = agents.known.get(&name) {
+            let inherited = item.parent.map(|parent| parents_params(parent, &items)).unwrap_or_default();
+            check_parameters(item.id, &chain, &inherited, info, findings);
+            check_timeouts(item.id, &chain, info, findings);
+        }
+    }
+}
+
+/// The primitive and the templates it takes from, nearest first.
+fn with_templates<'a>(primitive: &'a Primitive, items: &[Item<'a>]) -> Vec<&'a Primitive> {
+    let mut chain = vec![primitive];
+    let mut next = primitive.template.as_deref();
+    while let Some(id) = next.filter(|_| chain.len() < MAX_TEMPLATES) {
+        let template = items.iter().find_map(|item| match item.kind {
+            Kind::Template(template) if item.id == id => Some(template),
+            _ => None,
+        });
+        let Some(template) = template else { break };
+        chain.push(template);
+        next = template.template.as_deref();
+    }
+    chain
+}
+
+/// Names of parameters that come from the groups and clones around.
+fn parents_params<'a>(parent: &str, items: &[Item<'a>]) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    let mut next = items.iter().find(|item| item.id == parent);
+    while let Some(item) = next {
+        names.extend(pair_names(item.params));
+        next = item.parent.and_then(|parent| items.iter().find(|item| item.id == parent));
+    }
+    names
+}
+
+fn pair_names(sets: &[NvSet]) -> impl Iterator<Item = &str> {
+    sets.iter().flat_map(|set| &set.pairs).map(|pair| pair.name.as_str())
+}
+
+fn check_parameters(id: &str, chain: &[&Primitive], inherited: &[&str], info: &AgentInfo, findings: &mut Findings) {
+    let refers = chain.iter().flat_map(|p| &p.params).any(|set| set.id_ref.is_some());
+    let given: Vec<&str> = chain.iter().flat_map(|p| pair_names(&p.params)).collect();
+    for parameter in info.parameters.iter().filter(|parameter| parameter.required) {
+        let there = given.contains(&parameter.name.as_str()) || inherited.contains(&parameter.name.as_str());
+        if !there && !refers {
+            findings.error(
+                id,
+                format!("required parameter \"{}\" not defined", parameter.name),
+                format!("add it: params {}=...", parameter.name),
+            );
+        }
+    }
+    for name in given {
+        let special = name.starts_with("trace_") || name.starts_with("pcmk_") || name == "OCF_CHECK_LEVEL";
+        if !special && info.parameters.iter().all(|parameter| parameter.name != name) {
+            findings.error(
+                id,
+                format!("parameter {name} does not exist"),
+                "check the spelling; `ra info` shows the parameters of the agent",
+            );
+        }
+    }
+}
+
+fn check_timeouts(id: &str, chain: &[&Primitive], info: &AgentInfo, findings: &mut Findings) {
+    for operation in chain.iter().flat_map(|p| &p.operations) {
+        let Some(written) = operation.options.get("timeout") else { continue };
+        let advised = info.timeouts.get(&operation.name).copied().unwrap_or(0);
+        if parse_duration_ms(written).is_some_and(|ms| ms < advised) {
+            findings.warning(
+                id,
+                format!(
+                    "specified timeout {written} for {} is smaller than the advised {}s",
+                    operation.name,
+                    advised / 1000
+                ),
+                "give it more time, unless you know better",
+            );
+        }
+    }
+}

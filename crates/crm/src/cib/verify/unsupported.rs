@@ -1,0 +1,87 @@
+//! What can be written down and is understood by the scheduler, but not carried out by the daemon; and protection that
+//! is asked for and not there.
+
+use super::super::tree::{self, Kind};
+use super::Findings;
+use crate::model::{Configuration, Constraint, NvSet, Primitive, parse_bool};
+
+pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
+    let mut devices = false;
+    for item in tree::walk(&configuration.resources) {
+        match item.kind {
+            Kind::Primitive(primitive) => {
+                devices |= primitive.agent.class == "stonith";
+                check_primitive(primitive, findings);
+            }
+            Kind::Bundle => findings.error(
+                item.id,
+                "bundles are not carried out by hacd yet",
+                "run the container with a primitive, such as ocf:heartbeat:podman",
+            ),
+            Kind::Template(_) | Kind::Group | Kind::Clone => {}
+        }
+    }
+    for constraint in &configuration.constraints {
+        if let Constraint::Ticket(ticket) = constraint {
+            findings.error(
+                &ticket.id,
+                "tickets cannot be granted by hacd yet, what needs one would never run",
+                "leave the constraint out",
+            );
+        }
+    }
+    for node in configuration.nodes.iter().filter(|node| node.kind.as_deref() == Some("remote")) {
+        remote(&node.uname, findings);
+    }
+    check_fencing(configuration, devices, findings);
+}
+
+fn check_primitive(primitive: &Primitive, findings: &mut Findings) {
+    let (id, agent) = (primitive.id.as_str(), &primitive.agent);
+    if agent.class == "stonith" {
+        findings.error(
+            id,
+            "fence devices are not carried out by hacd yet",
+            "leave it out, and decide with stonith-enabled=false to do without that protection",
+        );
+    }
+    if agent.to_string() == "ocf:pacemaker:remote" {
+        remote(id, findings);
+    }
+    if value(&primitive.meta, "remote-node").is_some() {
+        remote(id, findings);
+    }
+    let own = primitive.attributes.get("allow-migrate").map(String::as_str);
+    if own.or_else(|| value(&primitive.meta, "allow-migrate")).and_then(parse_bool) == Some(true) {
+        findings.error(
+            id,
+            "live migration is not carried out by hacd yet",
+            "leave allow-migrate out: the resource is then stopped and started when it moves",
+        );
+    }
+}
+
+fn value<'a>(sets: &'a [NvSet], name: &str) -> Option<&'a str> {
+    sets.iter().find_map(|set| set.get(name))
+}
+
+fn remote(id: &str, findings: &mut Findings) {
+    findings.error(
+        id,
+        "remote and guest nodes are not carried out by hacd yet",
+        "make the host a full member: add it to nodelist in hacd.toml",
+    );
+}
+
+fn check_fencing(configuration: &Configuration, devices: bool, findings: &mut Findings) {
+    let property = |name| configuration.property(name).and_then(parse_bool);
+    let enabled = property("fencing-enabled").or_else(|| property("stonith-enabled")).unwrap_or(true);
+    let watchdog = property("have-watchdog").unwrap_or(false);
+    if enabled && !devices && !watchdog {
+        findings.warning(
+            "stonith-enabled",
+            "fencing is enabled, but there is no fence device: nothing will start",
+            "configure property stonith-enabled=false, if a node that cannot be reached may be taken for dead",
+        );
+    }
+}

@@ -1,0 +1,253 @@
+//! Values of properties, meta-attributes and constraints.
+
+use super::super::tree;
+use super::Findings;
+use crate::model::{
+    Configuration, Constraint, LocationTarget, NvSet, ResourceSet, Rule, parse_bool, parse_duration_ms, parse_score,
+};
+
+/// What a value must be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Bool,
+    Score,
+    Time,
+    Number,
+    Role,
+    OneOf(&'static [&'static str]),
+    Text,
+}
+
+const ROLES: &[&str] = &["Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave"];
+
+/// Cluster properties that have a meaning here or in Pacemaker.
+const PROPERTIES: &[(&str, Kind)] = &[
+    ("batch-limit", Kind::Number),
+    ("cluster-delay", Kind::Time),
+    ("cluster-infrastructure", Kind::Text),
+    ("cluster-ipc-limit", Kind::Number),
+    ("cluster-name", Kind::Text),
+    ("cluster-recheck-interval", Kind::Time),
+    ("concurrent-fencing", Kind::Bool),
+    ("dc-deadtime", Kind::Time),
+    ("dc-version", Kind::Text),
+    ("election-timeout", Kind::Time),
+    ("enable-acl", Kind::Bool),
+    ("enable-startup-probes", Kind::Bool),
+    ("fence-reaction", Kind::OneOf(&["stop", "panic"])),
+    ("have-watchdog", Kind::Bool),
+    ("join-finalization-timeout", Kind::Time),
+    ("join-integration-timeout", Kind::Time),
+    ("last-lrm-refresh", Kind::Text),
+    ("load-threshold", Kind::Text),
+    ("maintenance-mode", Kind::Bool),
+    ("migration-limit", Kind::Text),
+    ("no-quorum-policy", Kind::OneOf(&["stop", "freeze", "ignore", "demote", "fence", "suicide"])),
+    ("node-action-limit", Kind::Number),
+    ("node-health-base", Kind::Score),
+    ("node-health-green", Kind::Score),
+    ("node-health-red", Kind::Score),
+    ("node-health-strategy", Kind::OneOf(&["none", "migrate-on-red", "only-green", "progressive", "custom"])),
+    ("node-health-yellow", Kind::Score),
+    ("node-pending-timeout", Kind::Time),
+    ("pe-error-series-max", Kind::Text),
+    ("pe-input-series-max", Kind::Text),
+    ("pe-warn-series-max", Kind::Text),
+    ("placement-strategy", Kind::OneOf(&["default", "utilization", "minimal", "balanced"])),
+    ("priority-fencing-delay", Kind::Time),
+    ("remove-after-stop", Kind::Bool),
+    ("shutdown-escalation", Kind::Time),
+    ("shutdown-lock", Kind::Bool),
+    ("shutdown-lock-limit", Kind::Time),
+    ("start-failure-is-fatal", Kind::Bool),
+    ("startup-fencing", Kind::Bool),
+    ("fencing-action", Kind::OneOf(&["reboot", "off", "poweroff"])),
+    ("fencing-enabled", Kind::Bool),
+    ("fencing-max-attempts", Kind::Number),
+    ("fencing-timeout", Kind::Time),
+    ("fencing-watchdog-timeout", Kind::Text),
+    ("stonith-action", Kind::OneOf(&["reboot", "off", "poweroff"])),
+    ("stonith-enabled", Kind::Bool),
+    ("stonith-max-attempts", Kind::Number),
+    ("stonith-timeout", Kind::Time),
+    ("stonith-watchdog-timeout", Kind::Text),
+    ("stop-all-resources", Kind::Bool),
+    ("stop-orphan-actions", Kind::Bool),
+    ("stop-orphan-resources", Kind::Bool),
+    ("stop-removed-resources", Kind::Bool),
+    ("cancel-removed-actions", Kind::Bool),
+    ("symmetric-cluster", Kind::Bool),
+    ("transition-delay", Kind::Time),
+];
+
+/// Meta-attributes of resources.
+const META: &[(&str, Kind)] = &[
+    ("allow-migrate", Kind::Bool),
+    ("allow-unhealthy-nodes", Kind::Bool),
+    ("clone-max", Kind::Number),
+    ("clone-min", Kind::Number),
+    ("clone-node-max", Kind::Number),
+    ("critical", Kind::Bool),
+    ("failure-timeout", Kind::Time),
+    ("globally-unique", Kind::Bool),
+    ("interleave", Kind::Bool),
+    ("is-managed", Kind::Bool),
+    ("maintenance", Kind::Bool),
+    ("migration-threshold", Kind::Score),
+    ("multiple-active", Kind::OneOf(&["block", "stop_only", "stop_start", "stop_unexpected"])),
+    ("notify", Kind::Bool),
+    ("ordered", Kind::Bool),
+    ("priority", Kind::Score),
+    ("promotable", Kind::Bool),
+    ("promoted-max", Kind::Number),
+    ("promoted-node-max", Kind::Number),
+    ("requires", Kind::OneOf(&["nothing", "quorum", "fencing", "unfencing"])),
+    ("resource-stickiness", Kind::Score),
+    ("target-role", Kind::Role),
+];
+
+/// Node attributes that mean something to the cluster.
+const NODE: &[(&str, Kind)] = &[("maintenance", Kind::Bool), ("standby", Kind::Bool)];
+
+pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
+    for set in &configuration.crm_config {
+        check_set(&set.id, set, PROPERTIES, findings);
+        for pair in &set.pairs {
+            if !pair.name.is_empty() && PROPERTIES.iter().all(|(name, _)| *name != pair.name) {
+                findings.warning(
+                    &pair.name,
+                    "no such cluster property is known, it has no effect",
+                    "check the spelling",
+                );
+            }
+        }
+    }
+    configuration.rsc_defaults.iter().for_each(|set| check_set(&set.id, set, META, findings));
+    for set in &configuration.op_defaults {
+        check_set(&set.id, set, super::operations::OPTIONS, findings);
+    }
+    for node in &configuration.nodes {
+        node.attributes.iter().for_each(|set| check_set(&node.uname, set, NODE, findings));
+    }
+    for item in tree::walk(&configuration.resources) {
+        item.meta.iter().for_each(|set| check_set(item.id, set, META, findings));
+    }
+    configuration.constraints.iter().for_each(|constraint| check_constraint(constraint, findings));
+}
+
+fn check_set(subject: &str, set: &NvSet, table: &[(&str, Kind)], findings: &mut Findings) {
+    for pair in &set.pairs {
+        if let Some(value) = &pair.value {
+            check_option(subject, &pair.name, value, table, findings);
+        }
+    }
+    if let Some(score) = &set.score {
+        check_value(subject, "score", score, Kind::Score, findings);
+    }
+}
+
+/// Checks the value of an option of which the table knows the kind.
+pub(super) fn check_option(subject: &str, name: &str, value: &str, table: &[(&str, Kind)], findings: &mut Findings) {
+    if let Some((_, kind)) = table.iter().find(|(known, _)| *known == name) {
+        check_value(subject, name, value, *kind, findings);
+    }
+}
+
+fn check_value(subject: &str, name: &str, value: &str, kind: Kind, findings: &mut Findings) {
+    if value == "#default" {
+        return;
+    }
+    let one_of = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(value));
+    let (good, remedy) = match kind {
+        Kind::Text => (true, String::new()),
+        Kind::Bool => (parse_bool(value).is_some(), "say true or false".to_owned()),
+        Kind::Score => (parse_score(value).is_some(), "give an integer, INFINITY or -INFINITY".to_owned()),
+        Kind::Time => (is_time(value), "give a time such as 20, 40s, 500ms, 2min, 1h or PT5M".to_owned()),
+        Kind::Number => {
+            let good = value.trim().parse::<i64>().is_ok_and(|n| n >= -1);
+            (good, "give a whole number".to_owned())
+        }
+        Kind::Role => (one_of(ROLES), format!("it is one of {}", ROLES.join(", "))),
+        Kind::OneOf(words) => (one_of(words), format!("it is one of {}", words.join(", "))),
+    };
+    if !good {
+        findings.error(subject, format!("\"{value}\" is no value for {name}"), remedy);
+    }
+}
+
+/// A time with a unit, or an ISO 8601 duration.
+pub(super) fn is_time(value: &str) -> bool {
+    let iso = |rest: &str| {
+        rest.bytes().any(|b| b.is_ascii_digit()) && rest.bytes().all(|b| b.is_ascii_digit() || b"YMWDTHS.".contains(&b))
+    };
+    parse_duration_ms(value).is_some() || value.trim().strip_prefix('P').is_some_and(iso)
+}
+
+fn check_constraint(constraint: &Constraint, findings: &mut Findings) {
+    let id = constraint.id();
+    let mut value = |name: &str, value: &Option<String>, kind: Kind| {
+        if let Some(value) = value {
+            check_value(id, name, value, kind, findings);
+        }
+    };
+    const KINDS: &[&str] = &["Mandatory", "Optional", "Serialize"];
+    const ACTIONS: &[&str] = &["start", "stop", "promote", "demote"];
+    match constraint {
+        Constraint::Location(c) => {
+            value("role", &c.role, Kind::Role);
+            value("resource-discovery", &c.resource_discovery, Kind::OneOf(&["always", "never", "exclusive"]));
+            match &c.target {
+                LocationTarget::Node { score, .. } => value("score", score, Kind::Score),
+                LocationTarget::Rules(rules) => rules.iter().for_each(|rule| check_rule(id, rule, findings)),
+            }
+        }
+        Constraint::Colocation(c) => {
+            value("score", &c.score, Kind::Score);
+            value("rsc-role", &c.rsc_role, Kind::Role);
+            value("with-rsc-role", &c.with_rsc_role, Kind::Role);
+            value("influence", &c.influence, Kind::Bool);
+            check_sets(id, &c.sets, findings);
+        }
+        Constraint::Order(c) => {
+            value("kind", &c.kind, Kind::OneOf(KINDS));
+            value("score", &c.score, Kind::Score);
+            value("first-action", &c.first_action, Kind::OneOf(ACTIONS));
+            value("then-action", &c.then_action, Kind::OneOf(ACTIONS));
+            value("symmetrical", &c.symmetrical, Kind::Bool);
+            value("require-all", &c.require_all, Kind::Bool);
+            check_sets(id, &c.sets, findings);
+        }
+        Constraint::Ticket(c) => {
+            value("loss-policy", &c.loss_policy, Kind::OneOf(&["stop", "demote", "fence", "freeze"]));
+            value("rsc-role", &c.rsc_role, Kind::Role);
+            check_sets(id, &c.sets, findings);
+        }
+    }
+}
+
+fn check_sets(id: &str, sets: &[ResourceSet], findings: &mut Findings) {
+    for set in sets {
+        for (name, value, kind) in [
+            ("sequential", &set.sequential, Kind::Bool),
+            ("require-all", &set.require_all, Kind::Bool),
+            ("role", &set.role, Kind::Role),
+            ("score", &set.score, Kind::Score),
+        ] {
+            if let Some(value) = value {
+                check_value(id, name, value, kind, findings);
+            }
+        }
+    }
+}
+
+fn check_rule(id: &str, rule: &Rule, findings: &mut Findings) {
+    if let Some(score) = &rule.score {
+        check_value(id, "score", score, Kind::Score, findings);
+    }
+    if let Some(role) = &rule.role {
+        check_value(id, "role", role, Kind::Role, findings);
+    }
+    if let Some(op) = &rule.boolean_op {
+        check_value(id, "boolean-op", op, Kind::OneOf(&["and", "or"]), findings);
+    }
+}
