@@ -19,6 +19,12 @@ use tally::Tally;
 /// Seeds that every run of the tests repeats.
 const FIXED_SEEDS: u64 = 500;
 
+/// The packages whose tests are run one program after the other, with their output: they say what they cannot do here.
+const WHOLE: &[&str] = &["hac-lab", "hac-tests"];
+
+/// How the names of test programs begin that use real processes and hosts.
+const REAL: &[&str] = &["daemon", "hosts", "lab"];
+
 /// How many tests of real processes and hosts run at the same time.
 const REAL_THREADS: &str = "--test-threads=2";
 
@@ -32,9 +38,12 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     let mut tally = Tally::default();
     let mut build = project.cargo("build");
     build.args(["--workspace", "--bins", "--locked"]);
-    if counted(&mut tally, "build", &mut build) {
+    if counted(&mut tally, "build", Counts::libtest(), &mut build) {
         units(project, &mut tally);
         configuration::check(project, &mut tally)?;
+        if !options.has("--quick") {
+            set_up(project);
+        }
         whole(project, options.has("--quick"), &mut tally)?;
         if options.has("--quick") {
             tally.skip("seeds of the simulator and conformance: --quick");
@@ -48,9 +57,8 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
 }
 
 /// Runs a command whose output counts tests; what ends badly without a failed test counts as one.
-fn counted(tally: &mut Tally, stage: &str, command: &mut Command) -> bool {
+fn counted(tally: &mut Tally, stage: &str, mut counts: Counts, command: &mut Command) -> bool {
     println!("\ntest: {stage}");
-    let mut counts = Counts::default();
     let outcome = stream::run(command, LIMIT, |line| counts.read(line));
     tally.add(stage, &counts);
     match outcome {
@@ -64,46 +72,58 @@ fn counted(tally: &mut Tally, stage: &str, command: &mut Command) -> bool {
 
 /// The tests beside the code, and the examples in the documentation.
 fn units(project: &Project, tally: &mut Tally) {
-    let whole = ["--workspace", "--locked", "--no-fail-fast", "--exclude", "hac-tests"];
+    let mut whole = vec!["--workspace", "--locked", "--no-fail-fast"];
+    whole.extend(WHOLE.iter().flat_map(|package| ["--exclude", package]));
     if project.has_cargo_tool("nextest") {
         let mut command = project.cargo("nextest");
-        command.arg("run").args(whole).args(["--lib", "--bins", "--tests", "--no-tests=pass"]);
+        command.arg("run").args(&whole).args(["--lib", "--bins", "--tests", "--no-tests=pass"]);
         command.args(["--status-level", "fail", "--final-status-level", "none"]);
-        counted(tally, "units (nextest)", &mut command);
+        counted(tally, "units (nextest)", Counts::nextest(), &mut command);
     } else {
         let mut command = project.cargo("test");
-        command.args(whole).args(["--lib", "--bins", "--tests"]);
-        counted(tally, "units", &mut command);
+        command.args(&whole).args(["--lib", "--bins", "--tests"]);
+        counted(tally, "units", Counts::libtest(), &mut command);
     }
     let mut command = project.cargo("test");
-    command.args(whole).arg("--doc");
-    counted(tally, "examples in the documentation", &mut command);
+    command.args(&whole).arg("--doc");
+    counted(tally, "examples in the documentation", Counts::libtest(), &mut command);
+}
+
+/// Lets the lab install what real hosts need. Where it cannot, the tests of real hosts say what is missing.
+fn set_up(project: &Project) {
+    println!("\ntest: set-up of the lab");
+    let mut command = Command::new(project.binaries(Profile::Dev).join("hac-lab"));
+    match stream::run(command.arg("setup"), LIMIT, |_| {}) {
+        Ok(status) if status.success() => {}
+        Ok(status) => println!("the set-up ended with {status}"),
+        Err(error) => println!("no set-up: {error:#}"),
+    }
 }
 
 /// The tests of the whole: scenarios, golden plans, real processes, real hosts; one program after the other.
 fn whole(project: &Project, quick: bool, tally: &mut Tally) -> anyhow::Result<()> {
     let metadata = project.metadata(false)?;
-    let package = metadata.packages.iter().find(|package| package.name == "hac-tests");
-    let targets = package.iter().flat_map(|package| &package.targets);
-    for target in targets {
-        let select: &[&str] = match target.kind.first().map(String::as_str) {
-            Some("lib") => &["--lib"],
-            Some("test") => &["--test", &target.name],
-            _ => continue,
-        };
-        let real = ["lab", "daemon"].iter().any(|real| target.name.starts_with(real));
-        if real && quick {
-            tally.skip(&format!("{}: --quick", target.name));
-            continue;
+    for package in metadata.packages.iter().filter(|package| WHOLE.contains(&package.name.as_str())) {
+        for target in &package.targets {
+            let select: &[&str] = match target.kind.first().map(String::as_str) {
+                Some("lib") => &["--lib"],
+                Some(kind @ ("bin" | "test")) => &[if kind == "bin" { "--bin" } else { "--test" }, &target.name],
+                _ => continue,
+            };
+            let stage = format!("whole: {} {}", package.name, target.name);
+            let real = target.kind == ["test"] && REAL.iter().any(|real| target.name.starts_with(real));
+            if real && quick {
+                tally.skip(&format!("{stage}: --quick"));
+                continue;
+            }
+            let mut command = project.cargo("test");
+            command.args(["--locked", "--no-fail-fast", "--package", &package.name]).args(select);
+            command.args(["--", "--show-output"]);
+            if real {
+                command.arg(REAL_THREADS);
+            }
+            counted(tally, &stage, Counts::libtest(), &mut command);
         }
-        let mut command = project.cargo("test");
-        command.args(["--locked", "--package", "hac-tests", "--no-fail-fast"]).args(select);
-        command.args(["--", "--show-output"]);
-        if real {
-            command.arg(REAL_THREADS);
-        }
-        command.env("HACD_BINARIES", project.binaries(Profile::Dev));
-        counted(tally, &format!("whole: {}", target.name), &mut command);
     }
     Ok(())
 }

@@ -12,30 +12,37 @@ pub(super) struct Counts {
     pub(super) skipped: u64,
     pub(super) failures: Vec<String>,
     pub(super) skips: Vec<String>,
+    /// Whether nextest runs the tests: what libtest says is then part of the output of a failed test.
+    nextest: bool,
     /// Tests that have said that they cannot run and that libtest is going to count as passed.
     unable: u64,
 }
 
 impl Counts {
+    /// For the output of `cargo test`, or of a runner of our own.
+    pub(super) fn libtest() -> Self {
+        Self::default()
+    }
+
+    /// For the output of `cargo nextest run`.
+    pub(super) fn nextest() -> Self {
+        Self { nextest: true, ..Self::default() }
+    }
+
     /// Reads a line.
     pub(super) fn read(&mut self, line: &str) {
         let line = line.trim();
-        if let Some(reason) = line.strip_prefix("skipped: ") {
+        if self.nextest {
+            self.read_nextest(line);
+        } else if let Some(reason) = line.strip_prefix("skipped: ") {
             if !self.skips.iter().any(|known| known == reason) {
                 self.skips.push(reason.to_owned());
                 self.unable += 1;
             }
         } else if let Some(rest) = line.strip_prefix("test result:") {
-            self.libtest(rest);
-        } else if let Some(rest) = line.strip_prefix("Summary [") {
-            self.nextest(rest);
-        } else if let Some(name) = line.strip_prefix("test ").and_then(|l| l.strip_suffix(" ... FAILED")) {
+            self.libtest_result(rest);
+        } else if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
             self.failures.push(name.to_owned());
-        } else if let Some(rest) = line.strip_prefix("FAIL [") {
-            let name = rest.split_once(']').map_or(rest, |(_, name)| name).trim().to_owned();
-            if !self.failures.contains(&name) {
-                self.failures.push(name);
-            }
         } else if let [passed, failed, skipped] = numbers(line, &["passed", "failed", "skipped"])[..] {
             self.passed += passed;
             self.failed += failed;
@@ -44,8 +51,20 @@ impl Counts {
         }
     }
 
+    /// `Summary [   0.016s] 4 tests run: …` and `FAIL [   0.004s] (1/4) crate test`
+    fn read_nextest(&mut self, line: &str) {
+        if let Some(rest) = line.strip_prefix("Summary [") {
+            self.nextest_summary(rest);
+        } else if let Some((_, name)) = line.strip_prefix("FAIL [").and_then(|rest| rest.split_once(']')) {
+            let name = name.rsplit_once(") ").map_or(name, |(_, name)| name).trim();
+            if !self.failures.iter().any(|known| known == name) {
+                self.failures.push(name.to_owned());
+            }
+        }
+    }
+
     /// `ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s`
-    fn libtest(&mut self, rest: &str) {
+    fn libtest_result(&mut self, rest: &str) {
         let unable = std::mem::take(&mut self.unable);
         for part in rest.split([';', '.']) {
             let Some((count, what)) = count(part) else {
@@ -62,7 +81,7 @@ impl Counts {
     }
 
     /// `   0.016s] 4 tests run: 2 passed (1 slow), 1 failed, 1 timed out, 0 skipped`
-    fn nextest(&mut self, rest: &str) {
+    fn nextest_summary(&mut self, rest: &str) {
         let Some((_, counts)) = rest.split_once(" run: ") else {
             return;
         };
@@ -97,7 +116,10 @@ mod tests {
     use super::Counts;
 
     fn read(text: &str) -> Counts {
-        let mut counts = Counts::default();
+        read_into(Counts::libtest(), text)
+    }
+
+    fn read_into(mut counts: Counts, text: &str) -> Counts {
         text.lines().for_each(|line| counts.read(line));
         counts
     }
@@ -124,14 +146,16 @@ mod tests {
     }
 
     #[test]
-    fn nextest_is_read() {
-        let counts = read(
-            "        FAIL [   0.004s] hac-crm tests::x\n\
+    fn nextest_is_read_and_the_output_of_its_tests_is_not() {
+        let counts = read_into(
+            Counts::nextest(),
+            "        FAIL [   0.004s] (36/107) hac-crm tests::x\n    test tests::x ... FAILED\n\
+             test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out; finished in 0.68s\n\
              Summary [   0.016s] 5 tests run: 2 passed (1 slow), 2 failed, 1 timed out, 4 skipped\n",
         );
         assert_eq!((counts.passed, counts.failed, counts.skipped), (2, 3, 4));
         assert_eq!(counts.failures, ["hac-crm tests::x"]);
-        let one = read("     Summary [   0.016s] 1 test run: 1 passed, 0 skipped\n");
+        let one = read_into(Counts::nextest(), "     Summary [   0.016s] 1 test run: 1 passed, 0 skipped\n");
         assert_eq!((one.passed, one.failed, one.skipped), (1, 0, 0));
     }
 
