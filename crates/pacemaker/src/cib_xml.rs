@@ -12,6 +12,8 @@ mod document;
 mod read;
 mod write;
 
+pub(crate) use write::{Attributes, Writer};
+
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,14 @@
 //! The outside formats: what Pacemaker, `crm` and Corosync write and print, read into our types and printed from them.
 //!
+//! * [`agent_metadata`] reads what a resource agent says of itself.
 //! * [`cib_xml`] reads and writes the XML of a cluster information base.
+//! * [`simulate`] tells what would happen, in the words of `crm_simulate`.
 //!
 //! Everything is a function from text to types or back; nothing here touches a file, a clock or a socket.
 
+pub mod agent_metadata;
 pub mod cib_xml;
+pub mod simulate;
+
+mod standing;
+mod text;

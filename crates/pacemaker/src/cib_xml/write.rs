@@ -10,7 +10,7 @@ mod xml;
 use hac_crm::model::{Cib, CibInfo};
 use time::OffsetDateTime;
 
-use xml::{Attributes, Writer};
+pub(crate) use xml::{Attributes, Writer};
 
 /// Schema that the output follows if the CIB names none.
 const SCHEMA: &str = "pacemaker-3.9";

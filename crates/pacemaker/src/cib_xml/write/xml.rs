@@ -6,11 +6,11 @@ use crate::cib_xml::document::expressible;
 
 /// Attributes in the order in which they are written.
 #[derive(Debug, Default)]
-pub(super) struct Attributes(String);
+pub(crate) struct Attributes(String);
 
 impl Attributes {
     /// Adds one.
-    pub(super) fn with(mut self, name: &str, value: impl Display) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl Display) -> Self {
         self.0.push(' ');
         self.0.push_str(name);
         self.0.push_str("=\"");
@@ -20,7 +20,7 @@ impl Attributes {
     }
 
     /// Adds one if there is a value.
-    pub(super) fn opt(self, name: &str, value: Option<impl Display>) -> Self {
+    pub(crate) fn opt(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
@@ -28,12 +28,12 @@ impl Attributes {
     }
 
     /// Adds one if it is not empty.
-    pub(super) fn nonempty(self, name: &str, value: &str) -> Self {
+    pub(crate) fn nonempty(self, name: &str, value: &str) -> Self {
         if value.is_empty() { self } else { self.with(name, value) }
     }
 
     /// Adds all of a map.
-    pub(super) fn all<'a>(mut self, map: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
+    pub(crate) fn all<'a>(mut self, map: impl IntoIterator<Item = (&'a String, &'a String)>) -> Self {
         for (name, value) in map {
             self = self.with(name, value);
         }
@@ -61,14 +61,14 @@ fn escape_into(out: &mut String, value: &str) {
 
 /// A document in the making.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     text: String,
     depth: usize,
 }
 
 impl Writer {
     /// Writes an element with what `inside` writes.
-    pub(super) fn element(&mut self, name: &str, attributes: &Attributes, inside: impl FnOnce(&mut Self)) {
+    pub(crate) fn element(&mut self, name: &str, attributes: &Attributes, inside: impl FnOnce(&mut Self)) {
         self.indent();
         self.text.push('<');
         self.text.push_str(name);
@@ -91,12 +91,12 @@ impl Writer {
     }
 
     /// Writes an element with nothing inside.
-    pub(super) fn empty(&mut self, name: &str, attributes: &Attributes) {
+    pub(crate) fn empty(&mut self, name: &str, attributes: &Attributes) {
         self.element(name, attributes, |_| {});
     }
 
     /// The document.
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.text
     }
 

@@ -1,0 +1,142 @@
+//! What would happen: the report of `crm_simulate -S` about a CIB, and the graph in Pacemaker's two forms.
+//!
+//! The scheduler decides, every action of its plan is then taken to succeed, and the status that follows is read anew.
+
+mod apply;
+mod clock;
+mod execute;
+mod graph;
+mod ids;
+mod summary;
+
+#[cfg(test)]
+mod tests;
+
+use hac_crm::model::Cib;
+use hac_crm::scheduler::{self, ClusterView, Drawing, Outcome};
+use time::OffsetDateTime;
+
+pub use clock::Clock;
+
+use crate::standing::{Show, node_list, resource_list};
+use crate::text::Lines;
+
+/// A decision with what comes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulation {
+    /// What the scheduler found out.
+    pub outcome: Outcome,
+    /// Indexes of the plan's actions in the order in which they were carried out.
+    pub executed: Vec<usize>,
+    /// The state once all of them had succeeded, and how it stands.
+    pub after: Option<(Cib, ClusterView)>,
+    clock: Clock,
+    recorded: Option<i64>,
+    names: ids::Names,
+}
+
+/// Decides about `cib`; carries the plan out unless `schedule_only`.
+#[must_use]
+pub fn simulate(cib: &Cib, clock: &Clock, schedule_only: bool) -> Simulation {
+    let now = clock.time_for(cib);
+    let outcome = scheduler::run(cib, now);
+    let names = ids::Names::of(&outcome.view);
+    let mut simulation = Simulation {
+        outcome,
+        executed: Vec::new(),
+        after: None,
+        clock: clock.clone(),
+        recorded: cib.info.execution_date,
+        names,
+    };
+    if !schedule_only {
+        simulation.executed = execute::sweep(&simulation.outcome.plan);
+        let after = apply::apply(cib, &simulation, now);
+        let view = scheduler::view(&after, now);
+        simulation.after = Some((after, view));
+    }
+    simulation
+}
+
+impl Simulation {
+    /// The report in `crm_simulate`'s words.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut lines = Lines::default();
+        let note = self.clock_note();
+        if let Some(note) = &note {
+            lines.plain(note);
+        }
+        let view = &self.outcome.view;
+        preamble(&mut lines, view);
+        lines.plain("Current cluster status:");
+        standing(&mut lines, view, true);
+        lines.plain("");
+        lines.plain("Transition Summary:");
+        summary::summary(&mut lines, &self.outcome);
+        if let Some((_, after)) = &self.after {
+            lines.plain("");
+            lines.plain("Executing Cluster Transition:");
+            execute::execution(&mut lines, self);
+            if let Some(note) = &note {
+                lines.plain(note);
+            }
+            lines.plain("");
+            lines.plain("Revised Cluster Status:");
+            standing(&mut lines, after, false);
+        }
+        lines.finish()
+    }
+
+    /// The plan as Pacemaker's transition graph.
+    #[must_use]
+    pub fn graph_xml(&self, cib: &Cib) -> String {
+        graph::xml(&self.outcome.plan, cib, &self.names)
+    }
+
+    /// The plan with what was blocked, as a graph for Graphviz.
+    #[must_use]
+    pub fn dot(&self) -> String {
+        let drawing: &Drawing = &self.outcome.drawing;
+        graph::dot(drawing)
+    }
+
+    fn clock_note(&self) -> Option<String> {
+        match (&self.clock, self.recorded) {
+            (Clock::Given(_, words), _) => Some(format!("Setting effective cluster time: {words}")),
+            (Clock::Present(_), Some(recorded)) => {
+                let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+                let words = OffsetDateTime::from_unix_timestamp(recorded).ok().and_then(|t| t.format(&format).ok());
+                words.map(|words| format!("Using the original execution date of: {words}"))
+            }
+            (Clock::Present(_), None) => None,
+        }
+    }
+}
+
+/// What stands before the first section when it matters.
+fn preamble(lines: &mut Lines, view: &ClusterView) {
+    if view.maintenance_mode {
+        lines.plain("\u{20}             *** Resource management is DISABLED ***");
+        lines.plain("  The cluster will not attempt to start, stop or recover services");
+        lines.plain("");
+    }
+    if view.disabled > 0 || view.blocked > 0 {
+        lines.plain(&format!(
+            "{} of {} resource instances DISABLED and {} BLOCKED from further action due to failure",
+            view.disabled, view.instances, view.blocked
+        ));
+        lines.plain("");
+    }
+}
+
+fn standing(lines: &mut Lines, view: &ClusterView, pending: bool) {
+    lines.item(1, "Node List:");
+    node_list(lines, 2, view);
+    lines.plain("");
+    lines.item(1, "Full List of Resources:");
+    let show = Show { pending, inactive: true, in_full: false };
+    if !resource_list(lines, 2, view, show) {
+        lines.item(2, "No resources");
+    }
+}

@@ -1,0 +1,112 @@
+//! What the status would be once a plan had been carried out with success.
+
+use hac_crm::model::{Cib, NodeState, OpHistory, ResourceHistory};
+use hac_crm::plan::{Action, ActionKind, ResourceOp};
+use hac_crm::scheduler::view::NodeKind;
+use hac_types::WallTime;
+
+use super::Simulation;
+use super::ids::{Names, without_number};
+
+/// Stands for the coordinator that would have given the orders.
+const ORIGIN: &str = "00000000-0000-0000-0000-000000000000";
+
+/// A copy of `cib` with the assumed results.
+pub(super) fn apply(cib: &Cib, simulation: &Simulation, now: WallTime) -> Cib {
+    let mut after = cib.clone();
+    for &index in &simulation.executed {
+        let Some(action) = simulation.outcome.plan.actions.get(index) else { continue };
+        match &action.kind {
+            ActionKind::Resource(op) if op.task != "notify" => {
+                let state = node_state(&mut after, action, simulation);
+                record(state, &simulation.names, op, index, now);
+            }
+            ActionKind::Fence { action: what } if what != "on" => {
+                take_down(node_state(&mut after, action, simulation));
+            }
+            _ => {}
+        }
+    }
+    after
+}
+
+/// The entry of the node that an action is about; made if there is none.
+fn node_state<'a>(cib: &'a mut Cib, action: &Action, simulation: &Simulation) -> &'a mut NodeState {
+    let name = action.node.as_deref().unwrap_or_default();
+    let id = action.node_id.as_deref().unwrap_or(name);
+    let nodes = &mut cib.status.nodes;
+    let found = nodes
+        .iter()
+        .position(|state| state.uname.as_deref() == Some(name))
+        .or_else(|| nodes.iter().position(|state| state.uname.is_none() && state.id == id));
+    let index = found.unwrap_or_else(|| {
+        let kind = simulation.outcome.view.nodes.iter().find(|node| node.name == name).map(|node| node.kind);
+        nodes.push(NodeState {
+            id: id.to_owned(),
+            uname: Some(name.to_owned()),
+            remote_node: kind.is_some_and(|kind| kind != NodeKind::Member),
+            ..NodeState::default()
+        });
+        nodes.len() - 1
+    });
+    &mut nodes[index]
+}
+
+/// A node that was powered off is gone, and with it all that was known of it.
+fn take_down(state: &mut NodeState) {
+    state.in_ccm = Some("false".to_owned());
+    state.crmd = Some("offline".to_owned());
+    state.join = Some("down".to_owned());
+    state.expected = Some("down".to_owned());
+    state.attributes.clear();
+    state.utilization.clear();
+    state.resources.clear();
+}
+
+/// Writes the expected result of an order into the history.
+fn record(state: &mut NodeState, names: &Names, op: &ResourceOp, index: usize, now: WallTime) {
+    let own = op.instance.as_deref().unwrap_or(&op.resource);
+    let name = names.executed(own);
+    let short = without_number(own);
+    let uname = state.uname.clone();
+    let found = [name, short].into_iter().find_map(|id| state.resources.iter().position(|r| r.id == id));
+    let history = match found {
+        Some(position) => &mut state.resources[position],
+        None => {
+            let new = ResourceHistory { id: name.to_owned(), agent: op.agent.clone(), ..ResourceHistory::default() };
+            state.resources.push(new);
+            let last = state.resources.len() - 1;
+            &mut state.resources[last]
+        }
+    };
+    let key = format!("{}_{}_{}", history.id, op.task, op.interval_ms);
+    let transition_key = format!("{index}:0:{}:{ORIGIN}", op.expected_rc);
+    let id = if op.interval_ms > 0 { key.clone() } else { format!("{}_last_0", history.id) };
+    let meta = |name: &str| op.meta.get(name).cloned();
+    let result = OpHistory {
+        id,
+        operation_key: key,
+        operation: op.task.clone(),
+        transition_magic: format!("0:{};{transition_key}", op.expected_rc),
+        transition_key,
+        rc_code: op.expected_rc,
+        op_status: 0,
+        call_id: history.ops.iter().map(|entry| entry.call_id).max().unwrap_or(0).max(0).saturating_add(1),
+        interval_ms: op.interval_ms,
+        last_rc_change: Some(now.as_secs()),
+        exec_time_ms: Some(0),
+        queue_time_ms: Some(0),
+        op_digest: op.digest.clone(),
+        op_force_restart: op.restart.as_ref().map(|(params, _)| params.clone()),
+        op_restart_digest: op.restart.as_ref().map(|(_, digest)| digest.clone()),
+        exit_reason: Some(String::new()),
+        on_node: uname,
+        migrate_source: meta("CRM_meta_migrate_source"),
+        migrate_target: meta("CRM_meta_migrate_target"),
+        ..OpHistory::default()
+    };
+    match history.ops.iter_mut().find(|entry| entry.id == result.id) {
+        Some(entry) => *entry = result,
+        None => history.ops.push(result),
+    }
+}

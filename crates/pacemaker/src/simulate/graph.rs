@@ -1,0 +1,223 @@
+//! A plan as Pacemaker's transition graph, and as a drawing for Graphviz.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use hac_crm::model::{Agent, BOOTSTRAP_OPTIONS, Cib, INFINITY, parse_bool};
+use hac_crm::plan::{Action, ActionKind, Plan, ResourceOp};
+use hac_crm::scheduler::Drawing;
+
+use super::execute::is_locally_deleted;
+use super::ids::{Names, without_number};
+use crate::cib_xml::{Attributes, Writer};
+
+/// Writes the graph. An action's id is its place in the plan.
+pub(super) fn xml(plan: &Plan, cib: &Cib, names: &Names) -> String {
+    let starts_are_fatal = property(cib, &["start-failure-is-fatal"]).and_then(parse_bool).unwrap_or(true);
+    let attributes = Attributes::default()
+        .with("cluster-delay", property(cib, &["cluster-delay"]).unwrap_or("60s"))
+        .with("fencing-timeout", property(cib, &["fencing-timeout", "stonith-timeout"]).unwrap_or("60s"))
+        .with("failed-stop-offset", "INFINITY")
+        .with("failed-start-offset", if starts_are_fatal { "INFINITY" } else { "1" })
+        .with("transition_id", 1)
+        .opt("recheck-by", plan.recheck_by);
+    let mut writer = Writer::default();
+    writer.element("transition_graph", &attributes, |w| {
+        for (index, action) in plan.actions.iter().enumerate() {
+            synapse(w, plan, index, action, names);
+        }
+    });
+    writer.finish()
+}
+
+/// A cluster property under the first of its names that is set.
+fn property<'a>(cib: &'a Cib, names: &[&str]) -> Option<&'a str> {
+    let sets = &cib.configuration.crm_config;
+    let ruling = sets.iter().filter(|set| set.id == BOOTSTRAP_OPTIONS);
+    let others = sets.iter().filter(|set| set.id != BOOTSTRAP_OPTIONS);
+    let ordered: Vec<_> = ruling.chain(others).collect();
+    names.iter().find_map(|name| ordered.iter().find_map(|set| set.get(name)))
+}
+
+fn synapse(w: &mut Writer, plan: &Plan, index: usize, action: &Action, names: &Names) {
+    let mut attributes = Attributes::default().with("id", index);
+    if action.priority > 0 {
+        attributes = attributes.with("priority", action.priority.min(INFINITY));
+    }
+    w.element("synapse", &attributes, |w| {
+        w.element("action_set", &Attributes::default(), |w| {
+            w.element(element_name(action), &identity(index, action, names), |w| inside(w, action, names));
+        });
+        w.element("inputs", &Attributes::default(), |w| {
+            for &input in &action.inputs {
+                let Some(before) = plan.actions.get(input) else { continue };
+                w.element("trigger", &Attributes::default(), |w| {
+                    w.empty(element_name(before), &identity(input, before, names));
+                });
+            }
+        });
+    });
+}
+
+fn element_name(action: &Action) -> &'static str {
+    match &action.kind {
+        ActionKind::Resource(_) | ActionKind::Cancel(_) => "rsc_op",
+        ActionKind::DeleteHistory { .. } if is_locally_deleted(action) => "rsc_op",
+        ActionKind::Pseudo => "pseudo_event",
+        ActionKind::Fence { .. }
+        | ActionKind::Shutdown
+        | ActionKind::ClearFailCount { .. }
+        | ActionKind::DeleteHistory { .. } => "crm_event",
+    }
+}
+
+/// The attributes by which an action is known.
+fn identity(index: usize, action: &Action, names: &Names) -> Attributes {
+    let mut attributes = Attributes::default();
+    if element_name(action) == "crm_event" && matches!(action.kind, ActionKind::DeleteHistory { .. }) {
+        attributes = attributes.with("mode", "cib");
+    }
+    let (key, own) = names.key(action);
+    attributes
+        .with("id", index)
+        .with("operation", operation(action))
+        .with("operation_key", key)
+        .opt("internal_operation_key", own)
+        .opt("on_node", action.node.as_ref())
+        .opt("on_node_uuid", action.node_id.as_ref())
+        .opt("router_node", action.router_node.as_ref())
+}
+
+/// The task of an action.
+fn operation(action: &Action) -> &str {
+    match &action.kind {
+        ActionKind::Resource(op) => &op.task,
+        ActionKind::Cancel(_) => "cancel",
+        ActionKind::Fence { .. } => "stonith",
+        ActionKind::Shutdown => "do_shutdown",
+        ActionKind::ClearFailCount { .. } => "clear_failcount",
+        ActionKind::DeleteHistory { .. } if is_locally_deleted(action) => "delete",
+        ActionKind::DeleteHistory { .. } => "lrm_delete",
+        ActionKind::Pseudo => milestone(&action.key),
+    }
+}
+
+/// The task in a milestone's key: `notify` for the ones before and after, `notified` for their confirmation.
+fn milestone(key: &str) -> &str {
+    if key.starts_with("stonith-") {
+        return "stonith";
+    }
+    let Some((rest, "0")) = key.rsplit_once('_') else { return key };
+    if rest.contains("_confirmed-pre_notify_") || rest.contains("_confirmed-post_notify_") {
+        return "notified";
+    }
+    if rest.contains("_pre_notify_") || rest.contains("_post_notify_") {
+        return "notify";
+    }
+    rest.rsplit_once('_').map_or(rest, |(_, task)| task)
+}
+
+/// What is inside an action's element.
+fn inside(w: &mut Writer, action: &Action, names: &Names) {
+    match &action.kind {
+        ActionKind::Resource(op) | ActionKind::Cancel(op) => {
+            primitive(w, op.instance.as_deref().unwrap_or(&op.resource), Some(&op.agent), names);
+        }
+        ActionKind::DeleteHistory { resource, agent } => primitive(w, resource, Some(agent), names),
+        ActionKind::ClearFailCount { resource } => primitive(w, resource, None, names),
+        ActionKind::Pseudo | ActionKind::Fence { .. } | ActionKind::Shutdown => {}
+    }
+    w.empty("attributes", &Attributes::default().all(&graph_attributes(action)));
+    if !action.downed.is_empty() {
+        w.element("downed", &Attributes::default(), |w| {
+            for node in &action.downed {
+                w.empty("node", &Attributes::default().with("id", node));
+            }
+        });
+    }
+}
+
+fn primitive(w: &mut Writer, id: &str, agent: Option<&Agent>, names: &Names) {
+    let short = without_number(id);
+    let mut attributes = Attributes::default().with("id", short);
+    if short != id {
+        attributes = attributes.with("long-id", names.long(id));
+    }
+    if let Some(agent) = agent {
+        attributes =
+            attributes.with("class", &agent.class).opt("provider", agent.provider.as_ref()).with("type", &agent.kind);
+    }
+    w.empty("primitive", &attributes);
+}
+
+/// Parameters and meta values in one map.
+fn graph_attributes(action: &Action) -> BTreeMap<String, String> {
+    let mut all = action.meta.clone();
+    if let ActionKind::Resource(op) | ActionKind::Cancel(op) = &action.kind {
+        all.extend(operation_attributes(op));
+    }
+    if let ActionKind::Fence { action: what } = &action.kind {
+        all.entry("CRM_meta_stonith_action".to_owned()).or_insert_with(|| what.clone());
+    }
+    for (name, value) in [("CRM_meta_on_node", &action.node), ("CRM_meta_on_node_uuid", &action.node_id)] {
+        if let Some(value) = value {
+            all.insert(name.to_owned(), value.clone());
+        }
+    }
+    all
+}
+
+fn operation_attributes(op: &ResourceOp) -> BTreeMap<String, String> {
+    let mut all = op.params.clone();
+    all.extend(op.meta.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let mut add = |name: &str, value: String| {
+        all.entry(name.to_owned()).or_insert(value);
+    };
+    add("CRM_meta_timeout", op.timeout_ms.to_string());
+    if op.interval_ms > 0 {
+        add("CRM_meta_interval", op.interval_ms.to_string());
+        add("CRM_meta_name", op.task.clone());
+    }
+    if op.start_delay_ms > 0 {
+        add("CRM_meta_start_delay", op.start_delay_ms.to_string());
+    }
+    if op.expected_rc != 0 {
+        add("CRM_meta_op_target_rc", op.expected_rc.to_string());
+    }
+    if let Some(on_fail) = &op.on_fail {
+        add("CRM_meta_on_fail", on_fail.clone());
+    }
+    all
+}
+
+/// Draws planned actions green (milestones in orange letters), blocked ones red, the others blue, and unmet
+/// dependencies dashed.
+pub(super) fn dot(drawing: &Drawing) -> String {
+    let mut lines = Vec::with_capacity(drawing.actions.len() + drawing.edges.len());
+    let quoted = |name: &str| crate::text::printable(name).replace('\\', "\\\\").replace('"', "\\\"");
+    for action in &drawing.actions {
+        let (style, color) = match (action.planned, action.blocked) {
+            (true, _) => ("bold", "green"),
+            (false, true) => ("dashed", "red"),
+            (false, false) => ("dashed", "blue"),
+        };
+        let font = if action.pseudo { "orange" } else { "black" };
+        let name = quoted(&action.name);
+        lines.push(format!("\"{name}\" [ style={style} color=\"{color}\" fontcolor=\"{font}\"]"));
+    }
+    for &(before, after, planned) in &drawing.edges {
+        if let (Some(before), Some(after)) = (drawing.actions.get(before), drawing.actions.get(after)) {
+            let style = if planned { "bold" } else { "dashed" };
+            let (before, after) = (quoted(&before.name), quoted(&after.name));
+            lines.push(format!("\"{before}\" -> \"{after}\" [ style = {style}]"));
+        }
+    }
+    lines.sort();
+    let mut text = String::from(" digraph \"g\" {\n");
+    for line in lines {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{line}");
+    }
+    text.push_str("}\n");
+    text
+}

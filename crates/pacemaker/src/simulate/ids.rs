@@ -1,0 +1,123 @@
+//! The names that one instance of a clone goes by.
+//!
+//! `Nginx:1` is the scheduler's own id. Histories know it as `Nginx` or, where an old one bears a number, `Nginx:0`;
+//! graph and report use that name where there is one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hac_crm::plan::{Action, ActionKind};
+use hac_crm::scheduler::view::{ClusterView, ResourceKind, ResourceView};
+
+/// Names of all resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    /// All ids, and all names in histories.
+    known: BTreeSet<String>,
+    /// Name in histories by own id, where it differs.
+    histories: BTreeMap<String, String>,
+    /// Names of containers by name of guest node.
+    containers: BTreeMap<String, String>,
+}
+
+/// An id without its instance number.
+pub(super) fn without_number(id: &str) -> &str {
+    match id.rsplit_once(':') {
+        Some((base, digits))
+            if !base.is_empty() && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            base
+        }
+        _ => id,
+    }
+}
+
+impl Names {
+    /// Collects the names in `view`.
+    pub(super) fn of(view: &ClusterView) -> Self {
+        let mut names = Self::default();
+        for resource in &view.resources {
+            names.add(resource);
+        }
+        for node in &view.nodes {
+            if let Some(container) = &node.container {
+                names.containers.insert(node.name.clone(), container.clone());
+            }
+        }
+        names
+    }
+
+    fn add(&mut self, resource: &ResourceView) {
+        self.known.insert(resource.id.clone());
+        if let Some(history) = history_name(resource) {
+            self.known.insert(history.clone());
+            if *history != resource.id {
+                self.histories.insert(resource.id.clone(), history.clone());
+            }
+        }
+        for child in &resource.children {
+            self.add(child);
+        }
+        if let ResourceKind::Bundle { replicas, .. } = &resource.kind {
+            for replica in replicas {
+                let parts =
+                    [Some(&replica.container), replica.ip.as_ref(), replica.remote.as_ref(), replica.child.as_ref()];
+                parts.into_iter().flatten().for_each(|part| self.add(part));
+            }
+        }
+    }
+
+    /// The name in histories of the resource with this own id, if it differs.
+    pub(super) fn history(&self, id: &str) -> Option<&str> {
+        self.histories.get(id).map(String::as_str)
+    }
+
+    /// The id that a graph's `primitive` has as its long one: the own id, or the name in histories if that bears a number.
+    pub(super) fn long<'a>(&'a self, id: &'a str) -> &'a str {
+        match self.history(id) {
+            Some(history) if history != without_number(id) => history,
+            _ => id,
+        }
+    }
+
+    /// The name in the execution section: the configured one where that finds a resource, else the long one.
+    pub(super) fn executed<'a>(&'a self, id: &'a str) -> &'a str {
+        let short = without_number(id);
+        if short == id || self.known.contains(short) { short } else { self.long(id) }
+    }
+
+    /// An action's key as it is shown, and the own one if that differs.
+    pub(super) fn key<'a>(&'a self, action: &'a Action) -> (String, Option<&'a str>) {
+        let Some(id) = own_id(action) else { return (action.key.clone(), None) };
+        match (self.history(id), action.key.strip_prefix(id)) {
+            (Some(history), Some(rest)) => (format!("{history}{rest}"), Some(&action.key)),
+            _ => (action.key.clone(), None),
+        }
+    }
+
+    /// The resource that contains a guest node.
+    pub(super) fn container(&self, node: &str) -> Option<&str> {
+        self.containers.get(node).map(String::as_str)
+    }
+}
+
+/// The own id of the resource that an action is about.
+fn own_id(action: &Action) -> Option<&str> {
+    match &action.kind {
+        ActionKind::Resource(op) | ActionKind::Cancel(op) => Some(op.instance.as_deref().unwrap_or(&op.resource)),
+        ActionKind::ClearFailCount { resource } | ActionKind::DeleteHistory { resource, .. } => Some(resource),
+        ActionKind::Pseudo => instance_in(&action.key),
+        ActionKind::Fence { .. } | ActionKind::Shutdown => None,
+    }
+}
+
+/// The id with an instance number that a milestone's key begins with: `pgsql:0` of `pgsql:0_demote_0`.
+fn instance_in(key: &str) -> Option<&str> {
+    let colon = key.rfind(':')?;
+    let digits = key[colon + 1..].bytes().take_while(u8::is_ascii_digit).count();
+    let end = colon + 1 + digits;
+    (digits > 0 && key[end..].starts_with('_')).then(|| &key[..end])
+}
+
+fn history_name(_: &ResourceView) -> Option<&String> {
+    None
+}

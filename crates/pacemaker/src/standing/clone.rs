@@ -1,0 +1,146 @@
+//! Clones: instances that need a line of their own, and lists of nodes for the others.
+
+use hac_crm::scheduler::view::{ClusterView, ResourceView, Role};
+
+use super::Show;
+use super::resources::{parenthesised, resource, unmanaged_flag};
+use crate::text::Lines;
+
+/// A clone and what its kind says.
+pub(super) struct Clone<'a> {
+    /// It.
+    pub(super) resource: &'a ResourceView,
+    /// Id of what is copied.
+    pub(super) child: &'a str,
+    /// How many instances there may be.
+    pub(super) clone_max: usize,
+    /// Nodes that the `Stopped` list may name.
+    pub(super) allowed: &'a [String],
+}
+
+/// Prints a clone.
+pub(super) fn clone(lines: &mut Lines, depth: usize, clone: &Clone<'_>, view: &ClusterView, show: Show) {
+    let this = clone.resource;
+    let mut flags = Vec::new();
+    if this.flags.promotable {
+        flags.push("promotable");
+    }
+    if this.flags.unique {
+        flags.push("unique");
+    }
+    if this.target_role == Some(Role::Stopped) {
+        flags.push("disabled");
+    }
+    flags.extend(unmanaged_flag(this));
+    lines.item(depth, &format!("Clone Set: {} [{}]{}:", this.id, clone.child, parenthesised(&flags)));
+
+    let mut promoted = Vec::new();
+    let mut started = Vec::new();
+    for instance in &this.children {
+        if this.flags.unique || show.in_full {
+            if show.inactive || instance.flags.active {
+                resource(lines, depth + 1, instance, view, show);
+            }
+            continue;
+        }
+        if !instance.flags.active && !is_pending(instance, show) && !instance.flags.failed {
+            continue;
+        }
+        match summed_up(instance, view, show) {
+            Some((node, Role::Promoted)) => promoted.push(node),
+            Some((node, _)) => started.push(node),
+            None => resource(lines, depth + 1, instance, view, show),
+        }
+    }
+    if this.flags.unique || show.in_full {
+        return;
+    }
+    node_lists(lines, depth + 1, clone, view, [promoted, started], show);
+}
+
+/// The node and role of an instance that is as it should be; `None` if it needs a line of its own.
+fn summed_up<'a>(instance: &'a ResourceView, view: &ClusterView, show: Show) -> Option<(&'a str, Role)> {
+    if !all_parts(instance, &|part| {
+        part.flags.managed
+            && !part.flags.failed
+            && !part.flags.removed
+            && !part.flags.blocked
+            && !is_pending(part, show)
+    }) || !instance.flags.fully_active
+    {
+        return None;
+    }
+    let node = instance.nodes.first().or_else(|| instance.children.iter().find_map(|c| c.nodes.first()))?;
+    if view.nodes.iter().any(|n| n.name == *node && n.unclean && !n.online) {
+        return None;
+    }
+    Some((node, instance.role))
+}
+
+fn is_pending(resource: &ResourceView, show: Show) -> bool {
+    show.pending && resource.pending.as_ref().is_some_and(|(task, _)| task != "probe")
+        || resource.children.iter().any(|child| is_pending(child, show))
+}
+
+fn all_parts(resource: &ResourceView, holds: &impl Fn(&ResourceView) -> bool) -> bool {
+    if resource.children.is_empty() { holds(resource) } else { resource.children.iter().all(|c| all_parts(c, holds)) }
+}
+
+fn node_lists(
+    lines: &mut Lines,
+    depth: usize,
+    clone: &Clone<'_>,
+    view: &ClusterView,
+    [promoted, started]: [Vec<&str>; 2],
+    show: Show,
+) {
+    let this = clone.resource;
+    let listed = promoted.len() + started.len();
+    list(lines, depth, "Promoted", promoted, view);
+    let title = match (this.flags.promotable, this.target_role) {
+        (true, Some(Role::Unpromoted)) => "Unpromoted (target-role)",
+        (true, _) => "Unpromoted",
+        (false, _) => "Started",
+    };
+    list(lines, depth, title, started, view);
+    if !show.inactive || listed >= clone.clone_max {
+        return;
+    }
+    let mut stopped: Vec<(String, Vec<&str>)> = Vec::new();
+    let plain = if this.target_role == Some(Role::Stopped) { "Stopped (disabled)" } else { "Stopped" };
+    for node in clone.allowed {
+        if is_active_on(this, node) {
+            continue;
+        }
+        let title = match probe_failure(this, node) {
+            Some(words) => format!("Stopped ({words})"),
+            None => plain.to_owned(),
+        };
+        match stopped.iter_mut().find(|(t, _)| *t == title) {
+            Some((_, nodes)) => nodes.push(node),
+            None => stopped.push((title, vec![node])),
+        }
+    }
+    stopped.sort();
+    for (title, nodes) in stopped {
+        list(lines, depth, &title, nodes, view);
+    }
+}
+
+fn is_active_on(resource: &ResourceView, node: &str) -> bool {
+    resource.nodes.iter().any(|n| n == node) || resource.children.iter().any(|child| is_active_on(child, node))
+}
+
+fn probe_failure<'a>(resource: &'a ResourceView, node: &str) -> Option<&'a str> {
+    let own = resource.probe_failures.iter().find(|(n, _)| n == node).map(|(_, words)| words.as_str());
+    own.or_else(|| resource.children.iter().find_map(|child| probe_failure(child, node)))
+}
+
+/// Prints names in the order of nodes.
+fn list(lines: &mut Lines, depth: usize, title: &str, mut names: Vec<&str>, view: &ClusterView) {
+    if names.is_empty() {
+        return;
+    }
+    names.sort_by_key(|name| view.nodes.iter().position(|n| n.name == *name));
+    lines.item(depth, &format!("{title}: [ {} ]", names.join(" ")));
+}

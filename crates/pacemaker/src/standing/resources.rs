@@ -1,0 +1,194 @@
+//! The list of resources.
+
+use hac_crm::scheduler::view::{ClusterView, ReplicaView, ResourceKind, ResourceView, Role};
+
+use super::{Show, clone};
+use crate::text::Lines;
+
+/// Prints all resources, or that there are none. `false` if it was the latter.
+pub(crate) fn resource_list(lines: &mut Lines, depth: usize, view: &ClusterView, show: Show) -> bool {
+    let mut any = false;
+    for resource in view.resources.iter().filter(|r| is_shown(r, show)) {
+        any = true;
+        self::resource(lines, depth, resource, view, show);
+    }
+    any
+}
+
+/// Whether a resource at top level has a line.
+pub(crate) fn is_shown(resource: &ResourceView, show: Show) -> bool {
+    if resource.flags.removed && !resource.flags.active && !has_failed_part(resource) {
+        return false;
+    }
+    show.inactive || resource.flags.active
+}
+
+fn has_failed_part(resource: &ResourceView) -> bool {
+    resource.flags.failed || resource.children.iter().any(has_failed_part)
+}
+
+/// Prints one resource with all that is inside.
+pub(super) fn resource(lines: &mut Lines, depth: usize, resource: &ResourceView, view: &ClusterView, show: Show) {
+    match &resource.kind {
+        ResourceKind::Primitive { .. } => lines.item(depth, &primitive_line(resource, show, true)),
+        ResourceKind::Group => group(lines, depth, resource, view, show),
+        ResourceKind::Clone { child, clone_max, allowed, .. } => {
+            let parts = clone::Clone { resource, child, clone_max: *clone_max, allowed };
+            clone::clone(lines, depth, &parts, view, show);
+        }
+        ResourceKind::Bundle { image, replicas } => bundle(lines, depth, resource, (image, replicas), show),
+    }
+}
+
+fn group(lines: &mut Lines, depth: usize, group: &ResourceView, view: &ClusterView, show: Show) {
+    let mut flags = Vec::new();
+    if group.target_role == Some(Role::Stopped) {
+        flags.push("disabled");
+    }
+    flags.extend(unmanaged_flag(group));
+    lines.item(depth, &format!("Resource Group: {}{}:", group.id, parenthesised(&flags)));
+    for member in group.children.iter().filter(|member| is_shown(member, show)) {
+        resource(lines, depth + 1, member, view, show);
+    }
+}
+
+fn bundle(lines: &mut Lines, depth: usize, bundle: &ResourceView, of: (&str, &[ReplicaView]), show: Show) {
+    let (image, replicas) = of;
+    let title = if replicas.len() > 1 { "Container bundle set" } else { "Container bundle" };
+    let unique = if bundle.flags.unique { " (unique)" } else { "" };
+    let flag = if bundle.flags.blocked { Some("blocked") } else { unmanaged_flag(bundle) };
+    let flag = flag.map(|flag| format!(" ({flag})")).unwrap_or_default();
+    lines.item(depth, &format!("{title}: {} [{image}]{unique}{flag}:", bundle.id));
+    for replica in replicas {
+        lines.item(depth + 1, &replica_line(replica, show));
+    }
+}
+
+fn replica_line(replica: &ReplicaView, show: Show) -> String {
+    let resource = replica.child.as_ref().unwrap_or(&replica.container);
+    let mut name = replica.remote.as_ref().map_or_else(
+        || replica.container.id.clone(),
+        |remote| replica.node.clone().unwrap_or_else(|| remote.id.clone()),
+    );
+    if let Some(address) = &replica.address {
+        name.push_str(&format!(" ({address})"));
+    }
+    line(resource, &name, &replica.container.nodes, show, true)
+}
+
+/// The line of a primitive; without `with_node` it does not say where.
+pub(crate) fn primitive_line(resource: &ResourceView, show: Show, with_node: bool) -> String {
+    line(resource, &resource.name, &resource.nodes, show, with_node)
+}
+
+fn line(resource: &ResourceView, name: &str, nodes: &[String], show: Show, with_node: bool) -> String {
+    let flags = &resource.flags;
+    let mut line = format!("{name}\t({}):\t", agent(resource));
+    if flags.removed {
+        line.push_str(" ORPHANED");
+    }
+    let pending = if show.pending { resource.pending.as_ref() } else { None };
+    line.push(' ');
+    line.push_str(&state(resource, pending));
+    if with_node {
+        let place = match nodes {
+            [] => resource.locked_to.as_ref().or_else(|| pending.map(|(_, node)| node)),
+            [node] => Some(node),
+            _ => None,
+        };
+        if let Some(node) = place {
+            line.push(' ');
+            line.push_str(node);
+        }
+    }
+    if nodes.is_empty()
+        && !flags.failed
+        && let Some((_, words)) = resource.probe_failures.first()
+    {
+        line.push_str(&format!(" ({words})"));
+    }
+    line.push_str(&parenthesised(&flag_words(resource, pending)));
+    if with_node && nodes.len() > 1 {
+        line.push_str(&format!(" [ {} ]", nodes.join(" ")));
+    }
+    line
+}
+
+/// Class, provider and type; only class `ocf` shows a provider.
+fn agent(resource: &ResourceView) -> String {
+    match &resource.kind {
+        ResourceKind::Primitive { agent } if agent.class == "ocf" => agent.to_string(),
+        ResourceKind::Primitive { agent } => format!("{}:{}", agent.class, agent.kind),
+        ResourceKind::Group | ResourceKind::Clone { .. } | ResourceKind::Bundle { .. } => String::new(),
+    }
+}
+
+/// The role, or what replaces it.
+fn state(resource: &ResourceView, pending: Option<&(String, String)>) -> String {
+    let role = displayed_role(resource);
+    if resource.flags.failed {
+        return if role == Role::Promoted { "FAILED Promoted".to_owned() } else { "FAILED".to_owned() };
+    }
+    let under_way = match pending.map(|(task, _)| task.as_str()) {
+        Some("start") => Some("Starting"),
+        Some("stop") => Some("Stopping"),
+        Some("migrate_to" | "migrate_from") => Some("Migrating"),
+        Some("promote") => Some("Promoting"),
+        Some("demote") => Some("Demoting"),
+        _ => None,
+    };
+    under_way.map_or_else(|| role.to_string(), str::to_owned)
+}
+
+/// An active instance of a promotable clone is never just started.
+fn displayed_role(resource: &ResourceView) -> Role {
+    match resource.role {
+        Role::Unknown => Role::Stopped,
+        Role::Started if resource.flags.promotable => Role::Unpromoted,
+        role => role,
+    }
+}
+
+fn flag_words(resource: &ResourceView, pending: Option<&(String, String)>) -> Vec<&'static str> {
+    let flags = &resource.flags;
+    let mut words = Vec::new();
+    if flags.unclean {
+        words.push("UNCLEAN");
+    }
+    if resource.locked_to.is_some() {
+        words.push("LOCKED");
+    }
+    if pending.is_some_and(|(task, _)| task == "monitor") {
+        words.push("Monitoring");
+    }
+    match resource.target_role {
+        Some(Role::Stopped) => words.push("disabled"),
+        Some(Role::Unpromoted) if flags.promotable => words.push("target-role:Unpromoted"),
+        _ => {}
+    }
+    if flags.blocked {
+        words.push("blocked");
+    } else {
+        words.extend(unmanaged_flag(resource));
+    }
+    if flags.failure_ignored {
+        words.push("failure ignored");
+    }
+    words
+}
+
+/// `maintenance`, or else `unmanaged`, where it holds.
+pub(super) fn unmanaged_flag(resource: &ResourceView) -> Option<&'static str> {
+    if resource.flags.maintenance {
+        Some("maintenance")
+    } else if resource.flags.managed {
+        None
+    } else {
+        Some("unmanaged")
+    }
+}
+
+/// Words in parentheses after a blank; nothing if there are none.
+pub(super) fn parenthesised(words: &[&str]) -> String {
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
+}
