@@ -1,0 +1,301 @@
+//! Against a stand-in on loopback that answers from a script.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Method, Request, Response};
+use hac_crm::local::InvocationId;
+use hac_crm::model::Agent;
+
+use super::*;
+
+const IP: &str = "203.0.113.25";
+const TOKEN: &str = "dop_v1_secret";
+const OWN: u64 = 1_000_001;
+
+/// What the stand-in does with a POST.
+#[derive(Clone, Copy, Debug)]
+enum Do {
+    /// Assigns; the action is completed after this many looks.
+    Assign(u32),
+    /// Assigns and drops the connection without an answer.
+    AssignAndDrop,
+    /// Answers with this status and `retry-after`.
+    Refuse(u16, Option<u32>),
+    /// Accepts, but the action ends as errored.
+    Error,
+    /// Never answers.
+    Hang,
+}
+
+/// The cloud.
+#[derive(Debug, Default)]
+struct Cloud {
+    script: VecDeque<Do>,
+    droplet: Option<u64>,
+    looks: u32,
+    errored: bool,
+    /// 404 for the new names.
+    floating_only: bool,
+    /// Metadata never shows a change.
+    metadata_lags: bool,
+    metadata_down: bool,
+    api_down: bool,
+    posts: u32,
+    gets: u32,
+    tokens: Vec<String>,
+}
+
+type Shared = Arc<Mutex<Cloud>>;
+
+fn answer(status: u16, body: &str) -> Response<Body> {
+    Response::builder().status(status).body(Body::from(body.to_owned())).expect("an answer")
+}
+
+fn metadata(cloud: &Cloud, path: &str) -> Response<Body> {
+    let here = cloud.droplet == Some(OWN) && !cloud.metadata_lags;
+    match path {
+        _ if cloud.metadata_down => answer(500, ""),
+        "id" => answer(200, &OWN.to_string()),
+        _ if path.starts_with("reserved_ip") && cloud.floating_only => answer(404, ""),
+        _ if path.ends_with("active") => answer(200, if here { "true" } else { "false" }),
+        _ if path.ends_with("ip_address") => answer(200, IP),
+        _ => answer(404, ""),
+    }
+}
+
+fn action(cloud: &mut Cloud) -> Response<Body> {
+    let status = if cloud.errored {
+        "errored"
+    } else if cloud.looks == 0 {
+        "completed"
+    } else {
+        cloud.looks -= 1;
+        "in-progress"
+    };
+    answer(200, &format!(r#"{{"action":{{"id":7,"status":"{status}","region":"nyc3"}}}}"#))
+}
+
+fn post(cloud: &mut Cloud) -> Option<Response<Body>> {
+    cloud.posts += 1;
+    let created = r#"{"action":{"id":7,"status":"in-progress"}}"#;
+    match cloud.script.pop_front().unwrap_or(Do::Assign(0)) {
+        Do::Assign(looks) => {
+            cloud.droplet = Some(OWN);
+            cloud.looks = looks;
+            cloud.errored = false;
+            Some(answer(201, created))
+        }
+        Do::AssignAndDrop => {
+            cloud.droplet = Some(OWN);
+            // A body that breaks off is what a dropped connection looks like to the client.
+            let broken = futures_util::stream::iter([Ok("{\"act"), Err(std::io::Error::other("dropped"))]);
+            Some(Response::builder().status(201).body(Body::from_stream(broken)).expect("an answer"))
+        }
+        Do::Error => {
+            cloud.errored = true;
+            Some(answer(201, created))
+        }
+        Do::Refuse(status, after) => {
+            let mut refusal = answer(status, r#"{"id":"x","message":"You do not have access for the attempted action."}"#);
+            if let Some(after) = after {
+                refusal.headers_mut().insert("retry-after", after.into());
+            }
+            Some(refusal)
+        }
+        Do::Hang => None,
+    }
+}
+
+async fn serve(State(cloud): State<Shared>, request: Request<Body>) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let reply = {
+        let mut cloud = lock(&cloud);
+        if let Some(path) = path.strip_prefix("/metadata/v1/") {
+            return metadata(&cloud, path);
+        }
+        let token = request.headers().get("authorization").and_then(|t| t.to_str().ok()).unwrap_or("").to_owned();
+        cloud.tokens.push(token);
+        if cloud.api_down {
+            Some(answer(503, ""))
+        } else if path.contains("reserved_ips") && cloud.floating_only {
+            Some(answer(404, r#"{"id":"not_found","message":"The resource you requested could not be found."}"#))
+        } else if request.method() == Method::POST {
+            post(&mut cloud)
+        } else if path.contains("/actions/") {
+            Some(action(&mut cloud))
+        } else {
+            cloud.gets += 1;
+            let droplet = cloud.droplet.map_or_else(|| "null".to_owned(), |id| format!(r#"{{"id":{id}}}"#));
+            let key = if path.contains("reserved") { "reserved_ip" } else { "floating_ip" };
+            Some(answer(200, &format!(r#"{{"{key}":{{"ip":"{IP}","locked":false,"droplet":{droplet}}}}}"#)))
+        }
+    };
+    match reply {
+        Some(reply) => reply,
+        None => std::future::pending().await,
+    }
+}
+
+/// A stand-in and an agent that talks to it.
+async fn lab(cloud: Cloud) -> (Shared, FloatIp) {
+    let shared: Shared = Arc::new(Mutex::new(cloud));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (shared, FloatIp::new(&config::DigitalOcean { api_url: url.clone(), metadata_url: url }))
+}
+
+fn invocation(action: &str, interval_ms: u64) -> Invocation {
+    Invocation {
+        id: InvocationId(1),
+        resource: "FloatIP".into(),
+        instance: "FloatIP".into(),
+        agent: Agent { class: "ocf".into(), provider: Some("digitalocean".into()), kind: "floatip".into() },
+        action: action.into(),
+        interval_ms,
+        timeout: Duration::from_secs(20),
+        expected_rc: 0,
+        params: BTreeMap::from([
+            ("do_token".into(), TOKEN.into()),
+            ("floating_ip".into(), IP.into()),
+            ("api_check_interval".into(), "0".into()),
+        ]),
+        meta: BTreeMap::new(),
+    }
+}
+
+async fn start(script: &[Do]) -> (Shared, Finished) {
+    let (cloud, agent) = lab(Cloud { script: script.iter().copied().collect(), ..Cloud::default() }).await;
+    let run = agent.run(&invocation("start", 0));
+    let finished = tokio::time::timeout(Duration::from_secs(20), run).await.expect("within the timeout");
+    (cloud, finished)
+}
+
+#[tokio::test]
+async fn a_start_assigns_the_address_and_waits_for_the_end_of_the_action() {
+    let (cloud, agent) = lab(Cloud { metadata_lags: true, script: [Do::Assign(3)].into(), ..Cloud::default() }).await;
+    assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success));
+    let cloud = lock(&cloud);
+    assert_eq!((cloud.droplet, cloud.looks, cloud.posts), (Some(OWN), 0, 1));
+    assert!(cloud.tokens.iter().all(|token| *token == format!("Bearer {TOKEN}")));
+}
+
+#[tokio::test]
+async fn refusals_that_pass_do_not_stop_a_start() {
+    for script in [
+        &[Do::Refuse(422, None), Do::Refuse(422, None)][..],
+        &[Do::Refuse(429, Some(1))],
+        &[Do::Refuse(429, None)],
+        &[Do::Refuse(500, None), Do::Refuse(503, None)],
+        &[Do::Error],
+    ] {
+        let (cloud, finished) = start(script).await;
+        assert_eq!(finished, Finished::with(Exit::Success), "{script:?}");
+        let posts = u32::try_from(script.len()).expect("few") + 1;
+        assert_eq!((lock(&cloud).droplet, lock(&cloud).posts), (Some(OWN), posts), "{script:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hang_costs_one_request_and_the_address_arrives() {
+    let (cloud, finished) = start(&[Do::Hang]).await;
+    assert_eq!(finished, Finished::with(Exit::Success));
+    assert_eq!(lock(&cloud).posts, 2);
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_looked_up_and_not_repeated() {
+    let (cloud, finished) = start(&[Do::AssignAndDrop]).await;
+    assert_eq!(finished, Finished::with(Exit::Success));
+    assert_eq!(lock(&cloud).posts, 1);
+}
+
+#[tokio::test]
+async fn refusals_that_do_not_pass_end_a_start_at_once_and_say_which() {
+    for (status, rc, words) in [
+        (401, 4, "the API refused the token (401)"),
+        (403, 4, "the API does not allow the token to do this (403): You do not have access for the attempted action."),
+        (404, 2, "(404)"),
+    ] {
+        // A 404 of one family is asked again of the other.
+        let (cloud, finished) = start(&[Do::Refuse(status, None), Do::Refuse(status, None)]).await;
+        assert_eq!(finished.rc, rc);
+        let reason = finished.exit_reason.expect("a reason");
+        assert!(reason.contains(words), "{reason}");
+        assert!(!reason.contains(TOKEN));
+        assert!(lock(&cloud).posts <= 2);
+    }
+}
+
+#[tokio::test]
+async fn the_old_names_work_where_the_new_ones_do_not() {
+    let (cloud, agent) = lab(Cloud { floating_only: true, ..Cloud::default() }).await;
+    assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success));
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await, Finished::with(Exit::Success));
+    assert_eq!(lock(&cloud).droplet, Some(OWN));
+}
+
+#[tokio::test]
+async fn a_probe_asks_the_metadata_service_alone() {
+    let (cloud, agent) = lab(Cloud { droplet: Some(OWN), ..Cloud::default() }).await;
+    assert_eq!(agent.run(&invocation("monitor", 0)).await, Finished::with(Exit::Success));
+    lock(&cloud).droplet = Some(OWN + 1);
+    assert_eq!(agent.run(&invocation("monitor", 0)).await, Finished::with(Exit::NotRunning));
+    assert_eq!(lock(&cloud).gets, 0);
+}
+
+#[tokio::test]
+async fn a_moved_address_is_noticed_by_the_api_when_metadata_lags() {
+    let (cloud, agent) = lab(Cloud { droplet: Some(OWN), ..Cloud::default() }).await;
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await, Finished::with(Exit::Success));
+    // Metadata still shows it here, the API knows better.
+    let lagging = Cloud { droplet: Some(OWN), ..Cloud::default() };
+    let (other, _) = lab(lagging).await;
+    lock(&cloud).droplet = Some(OWN + 1);
+    let metadata_url = {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let router = Router::new().fallback(serve).with_state(Arc::clone(&other));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    };
+    let agent = FloatIp::new(&config::DigitalOcean { api_url: agent.api_url.clone(), metadata_url });
+    let finished = agent.run(&invocation("monitor", 10_000)).await;
+    assert_eq!(finished.rc, 7);
+    assert!(finished.exit_reason.expect("a reason").contains(&(OWN + 1).to_string()));
+}
+
+#[tokio::test]
+async fn an_outage_of_the_control_plane_fails_no_monitor() {
+    let down = Cloud { droplet: Some(OWN), metadata_down: true, api_down: true, ..Cloud::default() };
+    let (_, agent) = lab(down).await;
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await, Finished::with(Exit::Success));
+    assert_eq!(agent.run(&invocation("monitor", 0)).await, Finished::with(Exit::NotRunning));
+}
+
+#[tokio::test]
+async fn parameters_that_cannot_be_right_are_refused_before_anything_is_sent() {
+    let (cloud, agent) = lab(Cloud::default()).await;
+    for (name, value) in [("do_token", ""), ("do_token", "two words\n"), ("floating_ip", "nowhere")] {
+        let mut wrong = invocation("start", 0);
+        wrong.params.insert(name.into(), value.into());
+        let finished = agent.run(&wrong).await;
+        assert_eq!(finished.rc, 6, "{name}={value}");
+        assert!(finished.exit_reason.expect("a reason").contains(name));
+    }
+    assert_eq!(lock(&cloud).tokens.len(), 0);
+}
+
+#[test]
+fn pauses_grow_and_obey() {
+    assert_eq!(Trouble::TooMany(Some(Duration::from_secs(7))).pause(1), Duration::from_secs(7));
+    assert_eq!(Trouble::Failed(500).pause(1), Duration::from_millis(100));
+    assert_eq!(Trouble::Failed(500).pause(3), Duration::from_millis(400));
+    assert_eq!(Trouble::Failed(500).pause(60), Duration::from_secs(5));
+    assert_eq!(Trouble::Pending.pause(60), Duration::from_millis(500));
+}

@@ -1,0 +1,69 @@
+//! What needs no nginx; with a real one the agent is tested on the laboratory's hosts.
+
+use hac_crm::local::InvocationId;
+use hac_crm::model::Agent;
+use tokio::net::TcpListener;
+
+use super::*;
+
+fn invocation(action: &str, params: &[(&str, &str)]) -> Invocation {
+    Invocation {
+        id: InvocationId(1),
+        resource: "Nginx".into(),
+        instance: "Nginx".into(),
+        agent: Agent { class: "ocf".into(), provider: Some("heartbeat".into()), kind: "nginx".into() },
+        action: action.into(),
+        interval_ms: 10_000,
+        timeout: Duration::from_secs(20),
+        expected_rc: 0,
+        params: params.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        meta: BTreeMap::new(),
+    }
+}
+
+#[tokio::test]
+async fn without_the_program_a_start_says_so_and_a_stop_is_done() {
+    let file = std::env::temp_dir().join(format!("hacd-no-nginx-{}.conf", std::process::id()));
+    std::fs::write(&file, "pid /nonexistent/nginx.pid;\n").expect("written");
+    let params = [("httpd", "/nonexistent/nginx"), ("configfile", file.to_str().expect("text"))];
+    let started = Nginx::default().run(&invocation("start", &params)).await;
+    assert_eq!(started.rc, 5);
+    assert!(started.exit_reason.is_some_and(|reason| reason.contains("/nonexistent/nginx")));
+    assert_eq!(Nginx::default().run(&invocation("stop", &params)).await, Finished::with(Exit::Success));
+    assert_eq!(Nginx::default().run(&invocation("monitor", &params)).await, Finished::with(Exit::NotRunning));
+    std::fs::remove_file(&file).expect("removed");
+}
+
+#[tokio::test]
+async fn an_unknown_action_is_unsupported() {
+    let promoted = Nginx::default().run(&invocation("promote", &[])).await;
+    assert_eq!((promoted.rc, promoted.status), (3, ExecStatus::NotSupported));
+}
+
+#[test]
+fn the_pid_file_is_read_from_the_configuration() {
+    let file = std::env::temp_dir().join(format!("hacd-nginx-{}.conf", std::process::id()));
+    std::fs::write(&file, "user www-data;\n  pid /run/web.pid;\nevents {}\n").expect("written");
+    let params = BTreeMap::from([("configfile".to_owned(), file.display().to_string())]);
+    assert_eq!(pid_file(&params), Path::new("/run/web.pid"));
+    std::fs::remove_file(&file).expect("removed");
+    assert_eq!(pid_file(&params), Path::new(PID_FILE));
+}
+
+#[tokio::test]
+async fn the_status_page_must_answer_200() {
+    for (answer, rc) in [("HTTP/1.1 200 OK\r\n\r\n", 0), ("HTTP/1.1 502 Bad Gateway\r\n\r\n", 1), ("", 1)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/status", listener.local_addr().expect("bound"));
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let mut request = [0; 512];
+            let size = stream.read(&mut request).await.expect("a request");
+            assert!(request[..size].starts_with(b"GET /status HTTP/1.0\r\n"));
+            stream.write_all(answer.as_bytes()).await.expect("answered");
+        });
+        assert_eq!(check_url(&url).await.rc, rc, "{answer:?}");
+        server.await.expect("no panic");
+    }
+    assert_eq!(check_url("https://localhost/").await.rc, 6);
+}

@@ -1,0 +1,165 @@
+//! OCF scripts, unchanged, as processes: found below `resource.d`, told everything by their environment.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hac_crm::local::{ExecStatus, Invocation};
+use hac_crm::model::Agent;
+use tokio::process::Command;
+
+use super::process::{self, Ran};
+use super::{Exit, Finished};
+
+/// Where scripts look for programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Marks the reason of a failure on an agent's standard error.
+const REASON_PREFIX: &str = "ocf-exit-reason:";
+
+/// Directory for the scripts' own state; `ocf-shellfuncs` expects it.
+const RUN: &str = "/run/resource-agents";
+
+/// How long an agent may take to print its meta-data.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Finds and runs OCF scripts.
+#[derive(Debug)]
+pub(super) struct Ocf {
+    root: PathBuf,
+    node: String,
+    node_id: u32,
+}
+
+impl Ocf {
+    /// Scripts are below `root`/resource.d; `node` is told to them as the node they run on.
+    pub(super) const fn new(root: PathBuf, node: String, node_id: u32) -> Self {
+        Self { root, node, node_id }
+    }
+
+    /// The script of `agent`, if it is installed. Names that could lead elsewhere name nothing.
+    pub(super) fn path(&self, agent: &Agent) -> Option<PathBuf> {
+        let provider = agent.provider.as_deref()?;
+        let plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
+        if agent.class != "ocf" || !plain(provider) || !plain(&agent.kind) {
+            return None;
+        }
+        let path = self.root.join("resource.d").join(provider).join(&agent.kind);
+        path.is_file().then_some(path)
+    }
+
+    /// All scripts there are.
+    pub(super) fn installed(&self) -> Vec<Agent> {
+        let names = |path: PathBuf| {
+            let entries = fs::read_dir(path).into_iter().flatten().flatten();
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| !name.starts_with('.'))
+        };
+        let agent = |provider: &str, kind| Agent { class: "ocf".into(), provider: Some(provider.into()), kind };
+        let folder = self.root.join("resource.d");
+        names(folder.clone())
+            .flat_map(|provider| {
+                names(folder.join(&provider)).map(|kind| agent(&provider, kind)).collect::<Vec<_>>()
+            })
+            .filter(|agent| self.path(agent).is_some())
+            .collect()
+    }
+
+    /// What the script of `agent` prints for `meta-data`; `None` if there is no script or it prints nothing.
+    pub(super) async fn metadata(&self, agent: &Agent) -> Option<String> {
+        let mut command = Command::new(self.path(agent)?);
+        command.arg("meta-data").env_clear().env("PATH", PATH).env("OCF_ROOT", &self.root).current_dir("/");
+        let ran = tokio::time::timeout(METADATA_TIMEOUT, process::run(command)).await.ok()?.ok()?;
+        (ran.status.success() && !ran.stdout.is_empty()).then(|| String::from_utf8_lossy(&ran.stdout).into_owned())
+    }
+
+    /// Runs one action.
+    pub(super) async fn run(&self, invocation: &Invocation) -> Finished {
+        let Some(path) = self.path(&invocation.agent) else {
+            let reason = format!("there is no agent {} on this node", invocation.agent);
+            return Finished::failed(Exit::Installed, reason).with_status(ExecStatus::NotInstalled);
+        };
+        prepare();
+        let mut command = Command::new(&path);
+        command.arg(&invocation.action).env_clear().envs(self.environment(invocation)).current_dir("/");
+        match process::run(command).await {
+            Ok(ran) => finished(&ran),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Finished::failed(Exit::Perm, format!("{} is not executable", path.display()))
+                    .with_status(ExecStatus::Error)
+            }
+            Err(error) => Finished::failed(Exit::Generic, format!("could not run {}: {error}", path.display()))
+                .with_status(ExecStatus::Error),
+        }
+    }
+
+    /// The environment of one action.
+    fn environment(&self, invocation: &Invocation) -> BTreeMap<String, String> {
+        let agent = &invocation.agent;
+        let mut all = BTreeMap::new();
+        let mut put = |name: &str, value: String| all.insert(name.to_owned(), value);
+        put("PATH", PATH.to_owned());
+        put("LC_ALL", "C".to_owned());
+        put("OCF_ROOT", self.root.display().to_string());
+        put("OCF_RA_VERSION_MAJOR", "1".to_owned());
+        put("OCF_RA_VERSION_MINOR", "1".to_owned());
+        put("OCF_EXIT_REASON_PREFIX", REASON_PREFIX.to_owned());
+        put("OCF_RESOURCE_INSTANCE", invocation.instance.clone());
+        put("OCF_RESOURCE_TYPE", agent.kind.clone());
+        put("OCF_RESOURCE_PROVIDER", agent.provider.clone().unwrap_or_default());
+        put("OCF_RESKEY_CRM_meta_timeout", invocation.timeout.as_millis().to_string());
+        put("OCF_RESKEY_CRM_meta_interval", invocation.interval_ms.to_string());
+        put("OCF_RESKEY_CRM_meta_name", invocation.action.clone());
+        put("OCF_RESKEY_CRM_meta_on_node", self.node.clone());
+        put("OCF_RESKEY_CRM_meta_on_node_uuid", self.node_id.to_string());
+        put("OCF_RESKEY_crm_feature_set", "3.19.0".to_owned());
+        for (name, value) in invocation.meta.iter().filter(|(name, _)| variable(name)) {
+            put(&format!("OCF_RESKEY_{name}"), value.clone());
+        }
+        for (name, value) in invocation.params.iter().filter(|(name, _)| variable(name)) {
+            put(&format!("OCF_RESKEY_{name}"), value.clone());
+        }
+        for source in [&invocation.params, &invocation.meta] {
+            for name in ["OCF_CHECK_LEVEL", "CRM_meta_OCF_CHECK_LEVEL"] {
+                if let Some(level) = source.get(name) {
+                    put("OCF_CHECK_LEVEL", level.clone());
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Whether a name can be (part of) the name of a variable.
+fn variable(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['=', '\0'])
+}
+
+/// Makes the directory for the scripts' state. If that fails the scripts themselves say so.
+fn prepare() {
+    let _ = fs::create_dir_all(RUN);
+}
+
+fn finished(ran: &Ran) -> Finished {
+    let reason = exit_reason(&ran.stderr);
+    match (ran.status.code(), ran.status.signal()) {
+        (Some(rc), _) => Finished { rc, status: ExecStatus::Done, exit_reason: reason.filter(|_| rc != 0) },
+        (None, signal) => {
+            let reason = format!("the agent was ended by signal {}", signal.unwrap_or(0));
+            Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Error)
+        }
+    }
+}
+
+/// The last reason on the agent's standard error, to the end of its line.
+fn exit_reason(stderr: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(stderr);
+    let (_, reason) = text.rsplit_once(REASON_PREFIX)?;
+    let reason = reason.lines().next().unwrap_or("").trim();
+    (!reason.is_empty()).then(|| reason.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! With small scripts in a directory of their own.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use hac_crm::local::InvocationId;
+
+use super::*;
+
+/// A directory with agents that is removed at the end.
+struct Root(PathBuf);
+
+impl Root {
+    fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("hacd-ocf-{name}-{}", std::process::id()));
+        fs::create_dir_all(root.join("resource.d/test")).expect("a directory for the test");
+        Self(root)
+    }
+
+    fn script(&self, name: &str, body: &str) {
+        let path = self.0.join("resource.d/test").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
+    }
+
+    fn ocf(&self) -> Ocf {
+        Ocf::new(self.0.clone(), "primary".into(), 1)
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn invocation(kind: &str, action: &str) -> Invocation {
+    Invocation {
+        id: InvocationId(1),
+        resource: "R".into(),
+        instance: "R:0".into(),
+        agent: Agent { class: "ocf".into(), provider: Some("test".into()), kind: kind.into() },
+        action: action.into(),
+        interval_ms: 10_000,
+        timeout: Duration::from_secs(20),
+        expected_rc: 0,
+        params: BTreeMap::from([("ip".into(), "198.51.100.10; rm -rf /".into())]),
+        meta: BTreeMap::from([("CRM_meta_clone_max".into(), "2".into())]),
+    }
+}
+
+#[tokio::test]
+async fn everything_is_in_the_environment_and_nothing_else_is() {
+    let root = Root::new("env");
+    root.script("dump", "env | sort > $OCF_ROOT/env; echo \"$1 $#\" >> $OCF_ROOT/env");
+    assert_eq!(root.ocf().run(&invocation("dump", "monitor")).await, Finished::with(Exit::Success));
+    let env = fs::read_to_string(root.0.join("env")).expect("written by the script");
+    for line in [
+        "OCF_RESKEY_ip=198.51.100.10; rm -rf /",
+        "OCF_RESKEY_CRM_meta_clone_max=2",
+        "OCF_RESKEY_CRM_meta_timeout=20000",
+        "OCF_RESKEY_CRM_meta_interval=10000",
+        "OCF_RESOURCE_INSTANCE=R:0",
+        "OCF_RESKEY_CRM_meta_on_node=primary",
+        "OCF_RA_VERSION_MINOR=1",
+        "monitor 1",
+    ] {
+        assert!(env.lines().any(|l| l == line), "{line} in\n{env}");
+    }
+    assert!(!env.contains("CARGO"), "the daemon's own environment must not leak");
+}
+
+#[tokio::test]
+async fn the_last_exit_reason_is_told() {
+    let root = Root::new("reason");
+    root.script("fails", "echo 'ocf-exit-reason:first' >&2; echo noise >&2; echo 'ocf-exit-reason:no disk' >&2; exit 5");
+    assert_eq!(root.ocf().run(&invocation("fails", "start")).await, Finished::failed(Exit::Installed, "no disk"));
+}
+
+#[tokio::test]
+async fn a_missing_or_unusable_agent_says_so() {
+    let root = Root::new("missing");
+    let missing = root.ocf().run(&invocation("nothing", "monitor")).await;
+    assert_eq!((missing.rc, missing.status), (5, ExecStatus::NotInstalled));
+    root.script("locked", "exit 0");
+    let path = root.0.join("resource.d/test/locked");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
+    let locked = root.ocf().run(&invocation("locked", "start")).await;
+    assert_eq!((locked.rc, locked.status), (4, ExecStatus::Error));
+}
+
+#[tokio::test]
+async fn death_by_signal_is_an_error() {
+    let root = Root::new("signal");
+    root.script("dies", "kill -SEGV $$");
+    let died = root.ocf().run(&invocation("dies", "monitor")).await;
+    assert_eq!((died.rc, died.status), (1, ExecStatus::Error));
+}
+
+#[test]
+fn names_cannot_lead_out_of_the_directory() {
+    let root = Root::new("path");
+    fs::write(root.0.join("evil"), "").expect("written");
+    let agent = Agent { class: "ocf".into(), provider: Some("test".into()), kind: "../../evil".into() };
+    assert_eq!(root.ocf().path(&agent), None);
+    assert!(Path::new(&root.0.join("evil")).exists());
+}
+
+#[tokio::test]
+async fn agents_are_listed_and_asked_for_their_metadata() {
+    let root = Root::new("list");
+    root.script("asked", "[ \"$1\" = meta-data ] && echo '<resource-agent name=\"asked\"/>'");
+    let agents = root.ocf().installed();
+    assert_eq!(agents.len(), 1);
+    let agent = agents.first().expect("one");
+    assert_eq!(agent.to_string(), "ocf:test:asked");
+    assert_eq!(root.ocf().metadata(agent).await.as_deref(), Some("<resource-agent name=\"asked\"/>\n"));
+}

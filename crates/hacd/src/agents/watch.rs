@@ -1,0 +1,85 @@
+//! Processes behind resources: which they are, and when they end.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hac_crm::local::ProcessRef;
+use hac_crm::model::Agent;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Parameters that name a pid file, whatever the agent.
+const PID_FILE_PARAMETERS: &[&str] = &["pidfile", "pid_file", "pid"];
+
+/// The processes whose end means that a resource of `agent` is no longer what it was: the one that its pid file names.
+/// Empty if no pid file is known or its process is not there.
+pub(super) fn processes(agent: &Agent, params: &BTreeMap<String, String>) -> Vec<ProcessRef> {
+    let named = PID_FILE_PARAMETERS.iter().find_map(|name| params.get(*name)).map(PathBuf::from);
+    let file = named.or_else(|| (agent.kind == "nginx").then(|| super::nginx::pid_file(params)));
+    file.and_then(|file| from_file(&file)).into_iter().collect()
+}
+
+/// The process that a pid file names, if it is there.
+pub(super) fn from_file(file: &Path) -> Option<ProcessRef> {
+    let pid = fs::read_to_string(file).ok()?.trim().parse().ok()?;
+    find(pid)
+}
+
+/// The process of this id, if there is one that has not ended.
+pub(super) fn find(pid: u32) -> Option<ProcessRef> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may contain anything; behind it come the fields from the third on.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let state = fields.first()?;
+    let started = fields.get(19)?.parse().ok()?;
+    (!matches!(*state, "Z" | "X")).then_some(ProcessRef { pid, started })
+}
+
+/// Returns when the process has ended, at once if it is no longer there.
+///
+/// # Errors
+/// If the system cannot watch processes (a kernel before 5.3).
+pub(crate) async fn ended(process: ProcessRef) -> io::Result<()> {
+    let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
+    let fd = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+        Ok(fd) => fd,
+        Err(rustix::io::Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    // The descriptor may be that of a later process of the same id.
+    if find(process.pid) != Some(process) {
+        return Ok(());
+    }
+    let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
+    fd.readable().await?.retain_ready();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_a_process_is_noticed() {
+        let mut child = tokio::process::Command::new("sleep").arg("60").spawn().expect("started");
+        let process = find(child.id().expect("runs")).expect("there");
+        let watch = tokio::spawn(ended(process));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!watch.is_finished(), "it still runs");
+        child.kill().await.expect("ended by this test");
+        tokio::time::timeout(Duration::from_secs(5), watch).await.expect("in time").expect("no panic").expect("watched");
+        assert_eq!(find(process.pid), None);
+    }
+
+    #[tokio::test]
+    async fn another_process_of_the_same_id_is_not_the_one() {
+        let own = find(std::process::id()).expect("this test runs");
+        let other = ProcessRef { started: own.started + 1, ..own };
+        tokio::time::timeout(Duration::from_secs(5), ended(other)).await.expect("at once").expect("no error");
+    }
+}

@@ -1,0 +1,194 @@
+//! The log: what happens goes through `tracing` into a bounded queue, and one thread writes it to the file, to syslog (or
+//! the journal) and to standard error, so that a slow disk never stops the ring.
+//!
+//! Levels are syslog's. `tracing` has no `notice`: an `info!` with the field `notice = true` is one. Secrets never get
+//! here: what the agents are told is not logged, and types that hold secrets have a `Debug` without them.
+
+mod sinks;
+mod stamp;
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::thread;
+use std::time::Duration;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+use crate::clock;
+use crate::config::{Logging, Verbosity};
+use sinks::Sinks;
+
+/// How many lines may wait to be written; beyond that they are dropped and counted.
+const QUEUE: usize = 8192;
+
+/// Severities of syslog that hacd uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    /// Something failed.
+    Error = 3,
+    /// Something is not as it should be.
+    Warning = 4,
+    /// Normal and worth knowing.
+    Notice = 5,
+    /// Normal.
+    Info = 6,
+    /// For those who look for a fault.
+    Debug = 7,
+}
+
+impl Severity {
+    /// The word in the file.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// A message on its way to the sinks.
+#[derive(Clone, Debug)]
+struct Line {
+    severity: Severity,
+    wall_ms: i64,
+    /// The part of hacd it comes from.
+    part: &'static str,
+    text: String,
+}
+
+enum Order {
+    Write(Line),
+    /// Open the file anew.
+    Reopen,
+    /// Answer when all that came before is written.
+    Flush(SyncSender<()>),
+}
+
+/// The way to the thread that writes.
+#[derive(Clone)]
+pub(crate) struct Log {
+    orders: SyncSender<Order>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Log")
+    }
+}
+
+impl Log {
+    /// Starts the log as configured and makes it the one of this process. `node` is the name of this node.
+    ///
+    /// # Errors
+    /// The log file cannot be opened, or no thread can be started.
+    pub(crate) fn start(config: &Logging, node: &str) -> std::io::Result<Self> {
+        let mut sinks = Sinks::open(config, node)?;
+        let (orders, inbox) = mpsc::sync_channel(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&dropped);
+        thread::Builder::new().name("hacd-log".to_owned()).spawn(move || {
+            for order in inbox {
+                match order {
+                    Order::Write(line) => sinks.write(&line),
+                    Order::Reopen => sinks.reopen(),
+                    Order::Flush(done) => drop(done.send(())),
+                }
+                let lost = lost.swap(0, Ordering::Relaxed);
+                if lost > 0 {
+                    let text = format!("{lost} messages were dropped because they could not be written in time");
+                    let wall_ms = clock::wall().0;
+                    sinks.write(&Line { severity: Severity::Warning, wall_ms, part: "log", text });
+                }
+            }
+        })?;
+        let log = Self { orders, dropped };
+        let own = match config.debug {
+            Verbosity::Normal => LevelFilter::INFO,
+            Verbosity::Debug => LevelFilter::DEBUG,
+            Verbosity::Trace => LevelFilter::TRACE,
+        };
+        let targets = Targets::new().with_default(LevelFilter::WARN).with_target(TARGET, own);
+        let subscriber = tracing_subscriber::registry().with(log.clone().with_filter(targets));
+        // Only tests start a second log in one process; the first one stays then.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+        Ok(log)
+    }
+
+    /// Opens the file anew, for logrotate.
+    pub(crate) fn reopen(&self) {
+        let _ = self.orders.try_send(Order::Reopen);
+    }
+
+    /// Waits (at most a second) until everything is written.
+    pub(crate) fn flush(&self) {
+        let (done, wait) = mpsc::sync_channel(1);
+        if self.orders.send(Order::Flush(done)).is_ok() {
+            let _ = wait.recv_timeout(Duration::from_secs(1));
+        }
+    }
+
+    fn push(&self, line: Line) {
+        if let Err(TrySendError::Full(_)) = self.orders.try_send(Order::Write(line)) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// First part of the targets of hacd's own messages; what follows the second colon is the part of hacd.
+pub(crate) const TARGET: &str = "hacd";
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let metadata = event.metadata();
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let severity = match *metadata.level() {
+            Level::ERROR => Severity::Error,
+            Level::WARN => Severity::Warning,
+            Level::INFO if fields.notice => Severity::Notice,
+            Level::INFO => Severity::Info,
+            _ => Severity::Debug,
+        };
+        let part = metadata.target().rsplit("::").next().unwrap_or(TARGET);
+        self.push(Line { severity, wall_ms: clock::wall().0, part, text: fields.message + &fields.rest });
+    }
+}
+
+/// Gathers the fields of a message into one line.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    rest: String,
+    notice: bool,
+}
+
+impl Visit for Fields {
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if field.name() == "notice" {
+            self.notice = value;
+        } else {
+            self.record_debug(field, &value);
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        let _ = if field.name() == "message" {
+            write!(self.message, "{value:?}")
+        } else {
+            write!(self.rest, " {}={value:?}", field.name())
+        };
+    }
+}

@@ -1,0 +1,140 @@
+//! What survives a restart, in `/var/lib/hacd`:
+//!
+//! * `lock`: held (flock) by the one daemon that may use the directory.
+//! * `ring`: the ring's number and the counter of this node's lives, in two slots that are written in turn, each with a
+//!   checksum ([`slots`]).
+//! * `cib.N`: generations of the configuration, each with a checksum ([`generations`]).
+//!
+//! A file that is torn or corrupt is set aside as `NAME.corrupt-TIME`, with a message, and the newest intact one is used.
+
+mod generations;
+mod slots;
+mod worker;
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use hac_node::Stored;
+use hac_types::Incarnation;
+use rustix::fs::FlockOperation;
+use thiserror::Error;
+
+pub(crate) use generations::Generations;
+pub(crate) use slots::{RingState, Slots};
+pub(crate) use worker::{Worker, WorkerReply};
+
+/// Where the state is unless the command line says otherwise.
+pub(crate) const DIRECTORY: &str = "/var/lib/hacd";
+
+/// Why the state cannot be used. Nothing was changed but what the variants say.
+#[derive(Debug, Error)]
+pub(crate) enum StorageError {
+    /// A file or the directory cannot be used.
+    #[error("{}: {}", path.display(), words(source))]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another daemon holds the lock.
+    #[error("{}: another hacd uses this directory; stop it first", .0.display())]
+    Locked(PathBuf),
+}
+
+/// Adds the path to an error.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> StorageError + use<'_> {
+    move |source| StorageError::Io { path: path.to_owned(), source }
+}
+
+/// An error of the operating system in words, without its number: `no space left on device`.
+pub(crate) fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
+/// The state directory, locked.
+#[derive(Debug)]
+pub(crate) struct Storage {
+    /// The ring's number and the counter of lives.
+    pub(crate) slots: Slots,
+    /// The configuration.
+    pub(crate) generations: Generations,
+    /// Keeps the directory ours.
+    pub(crate) lock: File,
+}
+
+/// What was found when the directory was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// The directory.
+    pub(crate) storage: Storage,
+    /// What the node begins with; this life is counted already.
+    pub(crate) stored: Stored,
+    /// What was set aside, one sentence each.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// Opens (or makes) the directory, takes the lock, counts this life, and reads what is there.
+///
+/// # Errors
+/// The directory cannot be used, or another daemon uses it.
+pub(crate) fn open(directory: &Path, wall_secs: i64, random: u32) -> Result<Opened, StorageError> {
+    if !directory.is_dir() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(at(directory))?;
+    }
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(at(directory))?;
+    let lock = lock(directory)?;
+    let mut remarks = Vec::new();
+    let (mut slots, found) = Slots::open(directory, wall_secs, &mut remarks)?;
+    let mut generations = Generations::new(directory.to_owned());
+    let newest = generations.newest(wall_secs, &mut remarks)?;
+    // Wall clock seconds as the floor: a node that lost its disk is still in a later life than before.
+    let boot = found.boots.saturating_add(1).max(u32::try_from(wall_secs).unwrap_or(0));
+    let state = RingState { boots: boot, ring_seq: found.ring_seq };
+    slots.write(state)?;
+    if found == RingState::default() {
+        // Both slots have their place on the disk from now on: a full disk cannot stop the ring.
+        slots.write(state)?;
+    }
+    let incarnation = Incarnation(u64::from(boot) << 32 | u64::from(random));
+    let stored = Stored {
+        totem: hac_totem::Stored { ring_seq: state.ring_seq, incarnation },
+        cib: newest.content,
+        cib_generation: newest.highest,
+    };
+    Ok(Opened { storage: Storage { slots, generations, lock }, stored, remarks })
+}
+
+fn lock(directory: &Path) -> Result<File, StorageError> {
+    let path = directory.join("lock");
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(at(&path))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(StorageError::Locked(directory.to_owned())),
+        Err(error) => Err(StorageError::Io { path, source: error.into() }),
+    }
+}
+
+/// Moves a file that cannot be trusted out of the way and says so.
+fn set_aside(path: &Path, wall_secs: i64, why: &str, remarks: &mut Vec<String>) -> Result<(), StorageError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".corrupt-{wall_secs}"));
+    let aside = path.with_file_name(name);
+    fs::rename(path, &aside).map_err(at(path))?;
+    remarks.push(format!("{} is damaged ({why}); set aside as {}", path.display(), aside.display()));
+    Ok(())
+}
+
+/// Makes a change of the directory's entries durable.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! Restarts, torn and corrupt files, a full disk, two daemons.
+
+use std::os::unix::fs::FileExt as _;
+
+use hac_types::Incarnation;
+
+use super::*;
+use crate::testing::TempDir;
+
+const WALL: i64 = 1_700_000_000;
+
+fn boots(incarnation: Incarnation) -> u64 {
+    incarnation.0 >> 32
+}
+
+#[test]
+fn each_life_is_later_than_the_one_before_and_the_ring_number_stays() {
+    let dir = TempDir::new();
+    let mut opened = open(dir.path(), WALL, 7).expect("opens");
+    let first = opened.stored.totem.incarnation;
+    assert_eq!((boots(first), first.0 & 0xffff_ffff, opened.stored.totem.ring_seq), (WALL as u64, 7, 0));
+    opened.storage.slots.reserve(41).expect("writes");
+    opened.storage.slots.reserve(12).expect("writes");
+    drop(opened);
+    // The clock went backwards meanwhile.
+    let opened = open(dir.path(), WALL - 1000, 7).expect("opens");
+    assert_eq!(boots(opened.stored.totem.incarnation), WALL as u64 + 1);
+    assert_eq!(opened.stored.totem.ring_seq, 41);
+    assert!(opened.remarks.is_empty());
+}
+
+#[test]
+fn a_torn_slot_costs_only_itself() {
+    let dir = TempDir::new();
+    let mut opened = open(dir.path(), WALL, 0).expect("opens");
+    for seq in 1..=3 {
+        opened.storage.slots.reserve(seq).expect("writes");
+    }
+    drop(opened);
+    let file = File::options().write(true).open(dir.path().join("ring")).expect("opens");
+    // Numbers 1 and 2 were written at the start, 3 to 5 now: 5 (seq 3) is in the second slot, 4 (seq 2) in the first.
+    file.write_all_at(b"torn", 4096 + 30).expect("writes");
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!(opened.stored.totem.ring_seq, 2);
+    assert!(opened.remarks.is_empty());
+    drop(opened);
+    fs::write(dir.path().join("ring"), [0; 9000]).expect("writes");
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!(opened.stored.totem.ring_seq, 0);
+    assert!(opened.remarks[0].contains("ring is damaged (no intact slot); set aside as"), "{:?}", opened.remarks);
+    assert!(dir.path().join(format!("ring.corrupt-{WALL}")).exists());
+}
+
+#[test]
+fn only_committed_generations_count_and_the_newest_five_are_kept() {
+    let dir = TempDir::new();
+    let storage = open(dir.path(), WALL, 0).expect("opens").storage;
+    for number in 1..=7 {
+        storage.generations.prepare(number, format!("content {number}").as_bytes()).expect("prepares");
+        storage.generations.commit(number).expect("commits");
+    }
+    storage.generations.prepare(8, b"not agreed").expect("prepares");
+    storage.generations.prepare(9, b"refused").expect("prepares");
+    storage.generations.discard(9).expect("discards");
+    storage.generations.discard(9).expect("is gone");
+    drop(storage);
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!(opened.stored.cib.as_deref(), Some(&b"content 7"[..]));
+    assert_eq!(opened.stored.cib_generation, 8);
+    assert!(!dir.path().join("cib.2").exists() && dir.path().join("cib.3").exists());
+    assert!(!dir.path().join("cib.8.prepared").exists());
+}
+
+#[test]
+fn damaged_generations_are_set_aside_and_the_newest_intact_one_is_used() {
+    let dir = TempDir::new();
+    let storage = open(dir.path(), WALL, 0).expect("opens").storage;
+    for number in 1..=4 {
+        storage.generations.prepare(number, &[b'x'; 100]).expect("prepares");
+        storage.generations.commit(number).expect("commits");
+    }
+    drop(storage);
+    let path = |number: u64| dir.path().join(format!("cib.{number}"));
+    let bytes = fs::read(path(4)).expect("reads");
+    fs::write(path(4), &bytes[..90]).expect("cuts off");
+    let mut flipped = fs::read(path(3)).expect("reads");
+    flipped[100] ^= 1;
+    fs::write(path(3), flipped).expect("flips a bit");
+    fs::copy(path(1), path(5)).expect("takes an old one for a new one");
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!(opened.stored.cib.as_deref(), Some(&[b'x'; 100][..]));
+    assert_eq!(opened.stored.cib_generation, 5);
+    assert_eq!(opened.remarks.len(), 3, "{:?}", opened.remarks);
+    for (remark, why) in opened.remarks.iter().zip(["not a generation", "cut off", "wrong checksum"]) {
+        assert!(remark.contains(why), "{remark}");
+    }
+    assert!(path(2).exists() && !path(3).exists());
+}
+
+#[test]
+fn a_full_disk_refuses_the_new_generation_and_keeps_the_old() {
+    let dir = TempDir::new();
+    let storage = open(dir.path(), WALL, 0).expect("opens").storage;
+    storage.generations.prepare(1, b"old").expect("prepares");
+    storage.generations.commit(1).expect("commits");
+    std::os::unix::fs::symlink("/dev/full", dir.path().join("cib.2.tmp")).expect("makes a link");
+    assert_eq!(storage.generations.prepare(2, b"new"), Err("no space left on device".to_owned()));
+    assert!(storage.generations.commit(2).is_err());
+    drop(storage);
+    assert_eq!(open(dir.path(), WALL, 0).expect("opens").stored.cib.as_deref(), Some(&b"old"[..]));
+}
+
+#[test]
+fn two_daemons_cannot_share_a_directory_and_nobody_else_reads_it() {
+    let dir = TempDir::new();
+    let state = dir.path().join("state");
+    let first = open(&state, WALL, 0).expect("opens");
+    assert!(matches!(open(&state, WALL, 0), Err(StorageError::Locked(_))));
+    assert_eq!(fs::metadata(&state).expect("is there").permissions().mode() & 0o777, 0o700);
+    drop(first);
+    assert!(open(&state, WALL, 0).is_ok());
+}
+
+#[test]
+fn the_worker_carries_orders_out_in_their_order() {
+    use hac_node::{Persist, PersistId};
+    let dir = TempDir::new();
+    let generations = open(dir.path(), WALL, 0).expect("opens").storage.generations;
+    let (sender, replies) = std::sync::mpsc::channel();
+    let worker = Worker::start(generations, move |reply| {
+        let _ = sender.send((reply.id, reply.result));
+    })
+    .expect("starts");
+    worker.order(PersistId(1), Persist::CibPrepare { generation: 1, bytes: b"one".to_vec() }).expect("takes it");
+    worker.order(PersistId(2), Persist::CibCommit { generation: 1 }).expect("takes it");
+    worker.order(PersistId(3), Persist::CibCommit { generation: 2 }).expect("takes it");
+    drop(worker);
+    let replies: Vec<_> = replies.iter().collect();
+    assert_eq!(replies[0], (PersistId(1), Ok(())));
+    assert_eq!(replies[1], (PersistId(2), Ok(())));
+    assert_eq!(replies[2], (PersistId(3), Err("no such file or directory".to_owned())));
+    assert_eq!(open(dir.path(), WALL, 0).expect("opens").stored.cib.as_deref(), Some(&b"one"[..]));
+}
