@@ -62,7 +62,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "failover|coldstart|idle|messaging|detection|scheduler [--reps N]",
+        arguments: "failover|coldstart|idle|messaging|detection|scheduler [options of the bench]",
         help: "measure on this machine and print a table",
         run: bench::run,
     },

@@ -118,7 +118,7 @@ fn whole(project: &Project, quick: bool, tally: &mut Tally) -> anyhow::Result<()
             }
             let mut command = project.cargo("test");
             command.args(["--locked", "--no-fail-fast", "--package", &package.name]).args(select);
-            command.args(["--", "--show-output"]);
+            command.args(["--", "--show-output"]).env("HACD_BINARIES", project.binaries(Profile::Dev));
             if real {
                 command.arg(REAL_THREADS);
             }

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context as _;
+
 use crate::project::{Metadata, Package, Project};
 
 /// A crate and what it may depend on, besides what the tests of every crate may use.
@@ -117,6 +119,9 @@ const NEVER_IN_A_CORE: &[&str] =
 const NEVER: &[&str] =
     &["aws-lc-rs", "aws-lc-sys", "boring", "native-tls", "openssl", "openssl-sys", "rustls-rustcrypto"];
 
+/// Where dependencies are explained.
+const TABLE: &str = "docs/decisions/0009-dependencies.md";
+
 const LICENCE: &str = "Apache-2.0 OR MIT";
 
 /// What stands against the walls.
@@ -142,7 +147,20 @@ pub(super) fn problems(project: &Project) -> anyhow::Result<Vec<String>> {
     let banned = metadata.packages.iter().filter(|package| NEVER.contains(&package.name.as_str()));
     problems.extend(banned.map(|package| format!("{} is banned: ring is the crypto library", package.name)));
     cores_are_pure(project, &mut problems)?;
+    table(project, &metadata, &mut problems)?;
     Ok(problems)
+}
+
+/// Every crate of the registry that a manifest names has a line in the table of dependencies.
+fn table(project: &Project, metadata: &Metadata, problems: &mut Vec<String>) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(project.root.join(TABLE)).with_context(|| format!("{TABLE} is missing"))?;
+    let members = metadata.packages.iter().filter(|package| package.source.is_none());
+    let names: BTreeSet<&str> =
+        members.flat_map(|package| &package.dependencies).map(|dependency| dependency.name.as_str()).collect();
+    let inside = |name: &&str| WALLS.iter().any(|wall| wall.name == *name);
+    let missing = names.iter().filter(|name| !inside(name) && !text.contains(&format!("`{name}`")));
+    problems.extend(missing.map(|name| format!("{TABLE} does not name {name}")));
+    Ok(())
 }
 
 /// Licence, no publishing, the lints of the workspace.
