@@ -13,6 +13,8 @@ mod canonical;
 mod command;
 mod configure;
 mod failures;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub(crate) mod history;
 mod ids;
 mod machine;

@@ -15,7 +15,7 @@ pub(super) fn put(draft: &mut Draft, mut object: Object, mode: PutMode) -> Step 
         return Err(not_an_id(&id));
     }
     match mode {
-        PutMode::Create if exists(draft, &id) => return Err(found(&object)),
+        PutMode::Create if exists(draft, &id) => return Err(found(draft, &object)),
         PutMode::Replace if !exists(draft, &id) => return Err(unknown(&id)),
         PutMode::Create | PutMode::Replace | PutMode::Upsert => {}
     }
@@ -78,7 +78,7 @@ fn expect_kind(draft: &Draft, id: &str, kind: &str) -> Step {
     }
 }
 
-fn found(object: &Object) -> Refusal {
+fn found(draft: &Draft, object: &Object) -> Refusal {
     let kind = match object {
         Object::Primitive(_) => "primitive",
         Object::Template(_) => "template",
@@ -91,8 +91,9 @@ fn found(object: &Object) -> Refusal {
         Object::FencingLevel(_) => "fencing level",
     };
     let id = object.id();
+    let other = kind_of(&draft.cib.configuration, id).unwrap_or("object");
     Refusal::new(
-        format!("Cannot create {kind} with ID '{id}': Found existing object with same ID."),
+        format!("Cannot create {kind} with ID '{id}': Found existing {other} with same ID."),
         format!("choose another id, or change the one there is (`configure show {id}`)"),
     )
 }
@@ -265,7 +266,10 @@ fn put_node(draft: &mut Draft, object: Object, mode: PutMode) -> Step {
     let nodes = &mut draft.cib.configuration.nodes;
     let known = nodes.iter_mut().find(|old| old.uname == node.uname);
     match (known, mode) {
-        (Some(_), PutMode::Create) => Err(found(&Object::Node(node))),
+        (Some(_), PutMode::Create) => Err(Refusal::new(
+            format!("node {} exists", node.uname),
+            "change it instead: node attribute, node utilization",
+        )),
         (None, PutMode::Replace) => Err(unknown_node(&node.uname)),
         (Some(old), _) => {
             *old = node;
