@@ -13,6 +13,7 @@ pub mod cloud;
 pub mod demo;
 pub mod setup;
 
+mod capture;
 mod cluster;
 mod error;
 mod guard;
@@ -29,6 +30,7 @@ mod run;
 mod status;
 mod timeline;
 
+pub use capture::{Capture, Packet};
 pub use cluster::{Agents, Cluster, Tools};
 pub use error::Error;
 pub use guard::{clean_up_on_signals, sweep};

@@ -3,19 +3,26 @@
 //! These need root, network namespaces and nginx; where they are missing the tests say so and pass.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use hac_lab::cloud::TOKEN;
-use hac_lab::{Daemon, Lab, Options, Plan, setup};
+use hac_lab::{Daemon, Host, Lab, Options, Plan, setup};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
+#[allow(clippy::print_stdout, reason = "libtest shows what a test prints, and a skip must be seen")]
+fn skipped(reason: &str) {
+    let thread = std::thread::current();
+    println!("skipped: {}: {reason}", thread.name().unwrap_or("hosts"));
+}
+
 /// A lab of two hosts with nginx running on both; none where the machine cannot hold one.
 fn lab() -> Option<Lab> {
-    let possible = setup::check().and_then(|()| setup::check_namespaces());
-    if let Err(reason) = possible {
-        let thread = std::thread::current();
-        println!("skipped: {}: {reason}", thread.name().unwrap_or("hosts"));
+    static POSSIBLE: OnceLock<Result<(), String>> = OnceLock::new();
+    let install = || setup::install(&mut std::io::stderr()).map_err(|error| error.to_string());
+    if let Err(reason) = POSSIBLE.get_or_init(install) {
+        skipped(reason);
         return None;
     }
     let lab =
@@ -25,8 +32,18 @@ fn lab() -> Option<Lab> {
         let nginx = Daemon { name: "nginx", command: vec!["nginx".into(), "-g".into(), "daemon off;".into()] };
         host.at_boot(nginx.clone());
         host.start(&nginx).expect("nginx starts");
+        wait_nginx(host);
     }
     Some(lab)
+}
+
+/// Waits for nginx and its one worker.
+fn wait_nginx(host: &Host) {
+    hac_lab::wait_for("nginx runs", LIMIT, || {
+        let running = host.processes_named("nginx").ok()?;
+        (running.len() == 2).then_some(())
+    })
+    .expect("nginx runs");
 }
 
 fn move_to(lab: &Lab, host: usize) {
@@ -88,11 +105,7 @@ fn hosts_are_apart_from_each_other_and_from_the_machine() {
     assert_eq!(one.read("/etc/hacd/y").expect("is there"), "written while off\n");
     assert_eq!(one.read("/etc/hacd/x").expect("is there"), "mine\n");
     assert!(one.read("/run/pid").is_err());
-    hac_lab::wait_for("nginx runs again", LIMIT, || {
-        let running = one.processes_named("nginx").ok()?;
-        (running.len() == 2).then_some(())
-    })
-    .expect("started at boot");
+    wait_nginx(one);
 }
 
 #[test]
@@ -105,6 +118,13 @@ fn the_private_network_is_cut_and_healed_in_each_way() {
         host.output_of(&words).expect("runs").status.success()
     };
     assert!(reaches(1, 2) && reaches(2, 1));
+    let capture = lab.capture(1).expect("listens");
+    lab.send(2, 1, 5405, vec![b"one".to_vec(), b"two".to_vec()]).expect("sends");
+    hac_lab::wait_for("both datagrams were seen", LIMIT, || {
+        let payloads: Vec<_> = capture.packets().into_iter().filter(|p| p.is_udp()).map(|p| p.payload).collect();
+        (payloads == [b"one", b"two"]).then_some(())
+    })
+    .expect("seen");
     lab.network().cut().expect("cut");
     assert!(!reaches(1, 2) && !reaches(2, 1));
     lab.network().heal().expect("heal");
