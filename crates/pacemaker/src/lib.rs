@@ -2,12 +2,14 @@
 //!
 //! * [`agent_metadata`] reads what a resource agent says of itself.
 //! * [`cib_xml`] reads and writes the XML of a cluster information base.
+//! * [`mon`] tells how a cluster stands, in the words of `crm status`.
 //! * [`simulate`] tells what would happen, in the words of `crm_simulate`.
 //!
 //! Everything is a function from text to types or back; nothing here touches a file, a clock or a socket.
 
 pub mod agent_metadata;
 pub mod cib_xml;
+pub mod mon;
 pub mod simulate;
 
 mod standing;

@@ -4,7 +4,7 @@ mod clone;
 mod nodes;
 mod resources;
 
-pub(crate) use nodes::node_list;
+pub(crate) use nodes::{label, node_list, state};
 pub(crate) use resources::{is_shown, primitive_line, resource_list};
 
 /// What is shown of resources.

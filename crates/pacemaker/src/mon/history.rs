@@ -1,0 +1,83 @@
+//! Operations and fail counts, node by node.
+
+use hac_crm::model::INFINITY;
+use hac_crm::scheduler::view::{ClusterView, OperationView, ResourceKind, ResourceView};
+
+use super::{Options, date};
+use crate::text::Lines;
+
+/// An agent's exit code for something that does not run.
+const NOT_RUNNING: i32 = 7;
+
+/// Prints the section that `options` ask for: operations (with fail counts if those are asked for too), or only what
+/// failed.
+pub(super) fn section(lines: &mut Lines, view: &ClusterView, options: &Options) {
+    if !options.operations && !options.failcounts {
+        return;
+    }
+    let mut primitives = Vec::new();
+    view.resources.iter().for_each(|resource| collect(resource, &mut primitives));
+    lines.plain("");
+    lines.plain(if options.operations { "Operations:" } else { "Migration Summary:" });
+    for node in &view.nodes {
+        let mut inside = Lines::default();
+        for primitive in &primitives {
+            resource(&mut inside, primitive, &node.name, options);
+        }
+        if !inside.is_empty() {
+            lines.item(1, &format!("Node: {}:", node.name));
+            lines.append(&inside);
+        }
+    }
+}
+
+fn collect<'a>(resource: &'a ResourceView, found: &mut Vec<&'a ResourceView>) {
+    if matches!(resource.kind, ResourceKind::Primitive { .. }) {
+        found.push(resource);
+    }
+    resource.children.iter().for_each(|child| collect(child, found));
+    if let ResourceKind::Bundle { replicas, .. } = &resource.kind {
+        for replica in replicas {
+            let parts =
+                [replica.ip.as_ref(), replica.child.as_ref(), Some(&replica.container), replica.remote.as_ref()];
+            parts.into_iter().flatten().for_each(|part| collect(part, found));
+        }
+    }
+}
+
+/// What one resource did on one node.
+fn resource(lines: &mut Lines, resource: &ResourceView, node: &str, options: &Options) {
+    let failures = resource.fail_counts.iter().find(|(on, count, _)| on == node && *count > 0);
+    let mut operations: Vec<&OperationView> = resource.operations.iter().filter(|op| op.node == node).collect();
+    operations.retain(|op| !(is_probe(op) && op.rc == NOT_RUNNING));
+    operations.sort_by_key(|op| op.call_id);
+    operations.dedup_by_key(|op| (op.call_id, op.task.as_str(), op.interval_ms));
+    if !options.operations {
+        operations.clear();
+    }
+    let counted = if options.failcounts { failures } else { None };
+    if operations.is_empty() && counted.is_none() {
+        return;
+    }
+    let threshold = resource.migration_threshold.unwrap_or(INFINITY);
+    let mut title = format!("{}: migration-threshold={threshold}", resource.name);
+    if let Some((_, count, last)) = counted {
+        title.push_str(&format!(" fail-count={count}"));
+        if let Some(last) = last {
+            title.push_str(&format!(" last-failure='{}'", date(*last)));
+        }
+    }
+    lines.item(2, &format!("{title}:"));
+    for op in operations {
+        let text = match op.interval_ms {
+            0 if is_probe(op) => format!("({}) probe", op.call_id),
+            0 => format!("({}) {}", op.call_id, op.task),
+            interval => format!("({}) {}: interval=\"{interval}ms\"", op.call_id, op.task),
+        };
+        lines.item(3, &text);
+    }
+}
+
+fn is_probe(op: &OperationView) -> bool {
+    op.task == "monitor" && op.interval_ms == 0
+}
