@@ -238,3 +238,28 @@ fn the_table_of_keys_has_no_key_twice_and_its_defaults_are_accepted() {
         assert!(mistakes.is_empty(), "{mistakes:?}");
     }
 }
+
+/// The shipped file with every option switched on, but for those that contradict another one there or name a file.
+fn switched_on(text: &str) -> String {
+    let others = ["#authkey", "#linknumber", "#ring1_addr"];
+    let switch = |line: &str| match line.strip_prefix('#') {
+        Some(option) if others.iter().any(|other| line.starts_with(other)) || option.starts_with(' ') => String::new(),
+        Some(option) => option.to_owned(),
+        None => line.to_owned(),
+    };
+    text.lines().map(switch).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_shipped_files_are_right_also_with_every_option_switched_on() {
+    let shipped = include_str!("../../../../config/hacd.toml");
+    let own = ["10.0.0.11", "10.1.0.11"];
+    let plain = read_on(shipped, &own, None).expect("right");
+    let full = read_on(&switched_on(shipped), &own, None).expect("right");
+    assert!(plain.seed.is_empty() && full.seed.len() >= 9, "{:?}", full.seed.len());
+    assert_eq!(plain.ring.timers.validate(2), Ok(()));
+    let tutorial = include_str!("../../../../config/examples/tutorial.toml");
+    assert!(read_on(tutorial, &["10.132.0.11"], None).expect("right").quorum.two_node);
+    let three = include_str!("../../../../config/examples/three-nodes.toml");
+    assert_eq!(read_on(three, &own, None).expect("right").ports, [5405, 5406]);
+}
