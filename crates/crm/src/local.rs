@@ -2,11 +2,233 @@
 //! monitors, watches processes, and keeps the history of its own resources.
 //!
 //! Orders ([`RunOp`]) come in as delivered in the ordered stream. What an agent shall do goes out as [`Output::Invoke`];
-//! what became of it comes back through `Local::handle_outcome` and goes out as [`Output::Report`], which is to be
+//! what became of it comes back through [`Local::handle_outcome`] and goes out as [`Output::Report`], which is to be
 //! broadcast as it is.
+//!
+//! The rules are Pacemaker's executor's: further orders for a resource queue; a recurring operation runs again its
+//! interval after it ended, so that runs never overlap; of its results only changes are reported; whatever changes the
+//! state of a resource cancels its recurring operations first, and what a cancelled run finds is no result. On top of
+//! that, a process that an agent named is watched: when it ends, the recurring monitors run at once, and what they find
+//! is reported, not the end of the process.
 
 mod order;
+mod report;
+mod resource;
 
 pub use order::{
     ExecStatus, Invocation, InvocationId, Order, Outcome, Output, ProcessRef, RC_PENDING, RunOp, WatchId, operation_key,
 };
+
+use std::collections::{BTreeMap, VecDeque};
+
+use hac_types::{Timestamp, WallTime};
+
+use crate::cib::{Changes, OpCancelled, StatusChange, history};
+use crate::model::ResourceHistory;
+use resource::{Job, Managed};
+
+/// One node's side.
+///
+/// After each call of a `handle_` function, take all outputs ([`Local::poll_output`]) and ask for the next timeout
+/// ([`Local::poll_timeout`]). Call [`Local::handle_timeout`] when that is due.
+#[derive(Debug)]
+pub struct Local {
+    node: String,
+    /// By id of history.
+    resources: BTreeMap<String, Managed>,
+    /// Which resource an agent is running for.
+    invocations: BTreeMap<InvocationId, String>,
+    /// Which resource a process is watched for.
+    watches: BTreeMap<WatchId, String>,
+    last_call: i64,
+    last_id: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Local {
+    /// A node of this name that knows of no resource.
+    #[must_use]
+    pub fn new(node: impl Into<String>) -> Self {
+        Self {
+            node: node.into(),
+            resources: BTreeMap::new(),
+            invocations: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            last_call: 0,
+            last_id: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// An order was delivered. One for another node is ignored.
+    pub fn handle_run_op(&mut self, now: Timestamp, run: &RunOp) {
+        if run.node != self.node {
+            return;
+        }
+        let id = run.op.resource.clone();
+        self.resources.entry(id.clone()).or_insert_with(|| Managed::new(&id, &run.op.agent));
+        match run.order {
+            Order::Cancel => self.cancel(&id, run),
+            Order::Run => self.enqueue(now, &id, run),
+        }
+        self.advance(now, &id);
+    }
+
+    /// An agent ended. An outcome that is not awaited (any more) is ignored.
+    pub fn handle_outcome(&mut self, now: Timestamp, wall: WallTime, id: InvocationId, outcome: Outcome) {
+        let Some(resource) = self.invocations.remove(&id) else { return };
+        let Some(managed) = self.resources.get_mut(&resource) else { return };
+        let Some(active) = managed.active.take_if(|active| active.id == id) else { return };
+        let op = report::history(&self.node, &active.job, &outcome, now, wall, active.started);
+        let wanted = managed.finish(now, &active.job, &op);
+        let watched = managed.processes_after(&active.job, &op, &outcome);
+        if wanted {
+            self.outputs.push_back(Output::Report(report::result(&self.node, &active.job, op)));
+        }
+        if let Some(processes) = watched {
+            self.watch(&resource, &processes);
+        }
+        self.advance(now, &resource);
+    }
+
+    /// A watched process ended: the recurring monitors of its resource run at once.
+    pub fn handle_process_exited(&mut self, now: Timestamp, watch: WatchId) {
+        let Some(resource) = self.watches.remove(&watch) else { return };
+        let Some(managed) = self.resources.get_mut(&resource) else { return };
+        managed.watched.retain(|(id, _)| *id != watch);
+        managed.monitor_now(now);
+        self.advance(now, &resource);
+    }
+
+    /// A change of the CIB made histories be forgotten: those of this node go here too.
+    pub fn handle_changes(&mut self, now: Timestamp, changes: &Changes) {
+        let own = |of: &&crate::cib::HistoryOf| of.node == self.node;
+        let forgotten: Vec<String> = changes.forgotten.iter().filter(own).map(|of| of.resource.clone()).collect();
+        let cleared: Vec<String> = changes.cleared.iter().filter(own).map(|of| of.resource.clone()).collect();
+        for id in forgotten {
+            self.cancel_recurring(&id, None);
+            self.watch(&id, &[]);
+            if let Some(managed) = self.resources.get_mut(&id) {
+                managed.history.ops.clear();
+            }
+            self.advance(now, &id);
+        }
+        for id in cleared {
+            if let Some(managed) = self.resources.get_mut(&id) {
+                history::forget_failure(&mut managed.history, None);
+            }
+        }
+    }
+
+    /// Recurring operations that are due begin; agents that never ended are given up.
+    pub fn handle_timeout(&mut self, now: Timestamp, wall: WallTime) {
+        let overdue: Vec<InvocationId> = self
+            .resources
+            .values()
+            .filter_map(|managed| managed.active.as_ref())
+            .filter(|active| active.guard <= now)
+            .map(|active| active.id)
+            .collect();
+        for id in overdue {
+            self.outputs.push_back(Output::CancelInvocation(id));
+            self.handle_outcome(now, wall, id, report::never_ended());
+        }
+        let ids: Vec<String> = self.resources.keys().cloned().collect();
+        for id in ids {
+            self.advance(now, &id);
+        }
+    }
+
+    /// When [`Local::handle_timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.resources.values().filter_map(Managed::timeout).min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What this node knows of its resources, in the order of their ids.
+    #[must_use]
+    pub fn history(&self) -> Vec<ResourceHistory> {
+        self.resources.values().filter(|managed| !managed.history.ops.is_empty()).map(|m| m.history.clone()).collect()
+    }
+
+    /// Orders that are not carried out yet, recurring operations aside.
+    #[must_use]
+    pub fn in_progress(&self) -> usize {
+        self.resources.values().map(Managed::in_progress).sum()
+    }
+
+    fn enqueue(&mut self, now: Timestamp, id: &str, run: &RunOp) {
+        if run.op.interval_ms == 0 && history::changes_state(&run.op.task) {
+            self.cancel_recurring(id, None);
+        } else if run.op.interval_ms > 0 {
+            self.cancel_recurring(id, Some((&run.op.task, run.op.interval_ms)));
+        }
+        self.last_call += 1;
+        let job = Job { run: run.clone(), call_id: self.last_call, queued: now };
+        if let Some(managed) = self.resources.get_mut(id) {
+            managed.enqueue(now, job);
+        }
+    }
+
+    fn cancel(&mut self, id: &str, run: &RunOp) {
+        let (task, interval_ms) = (run.op.task.clone(), run.op.interval_ms);
+        self.cancel_recurring(id, Some((&task, interval_ms)));
+        if let Some(managed) = self.resources.get_mut(id) {
+            history::forget_operation(&mut managed.history, &task, interval_ms);
+        }
+        let (node, resource, transition_key) = (self.node.clone(), id.to_owned(), run.transition_key.clone());
+        let cancelled = OpCancelled { node, resource, task, interval_ms, transition_key };
+        self.outputs.push_back(Output::Report(StatusChange::OpCancelled(cancelled)));
+    }
+
+    /// Ends recurring operations, all of them or one, and their run in progress.
+    fn cancel_recurring(&mut self, id: &str, which: Option<(&str, u64)>) {
+        let Some(managed) = self.resources.get_mut(id) else { return };
+        if let Some(invocation) = managed.cancel_recurring(which) {
+            self.invocations.remove(&invocation);
+            self.outputs.push_back(Output::CancelInvocation(invocation));
+        }
+    }
+
+    /// Lets the resource begin what is its turn, and forgets it when there is nothing left of it.
+    fn advance(&mut self, now: Timestamp, id: &str) {
+        let Some(managed) = self.resources.get_mut(id) else { return };
+        if let Some(invocation) = managed.begin(now, InvocationId(self.last_id + 1)) {
+            self.last_id += 1;
+            self.invocations.insert(invocation.id, id.to_owned());
+            self.outputs.push_back(Output::Invoke(invocation));
+        } else if managed.is_forgettable() {
+            self.resources.remove(id);
+        }
+    }
+
+    /// Watches these processes for the resource, and no others.
+    fn watch(&mut self, id: &str, processes: &[ProcessRef]) {
+        let Some(managed) = self.resources.get_mut(id) else { return };
+        let (keep, drop): (Vec<_>, Vec<_>) =
+            managed.watched.drain(..).partition(|(_, process)| processes.contains(process));
+        managed.watched = keep;
+        for (watch, _) in drop {
+            self.watches.remove(&watch);
+            self.outputs.push_back(Output::Unwatch(watch));
+        }
+        for process in processes {
+            if managed.watched.iter().any(|(_, known)| known == process) {
+                continue;
+            }
+            self.last_id += 1;
+            let watch = WatchId(self.last_id);
+            managed.watched.push((watch, *process));
+            self.watches.insert(watch, id.to_owned());
+            self.outputs.push_back(Output::Watch(watch, *process));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,11 @@ pub(crate) fn is_probe(op: &OpHistory) -> bool {
     op.operation == "monitor" && op.interval_ms == 0
 }
 
+/// Whether the operation changes the state of a resource, so that recurring operations of the old state end first.
+pub(crate) fn changes_state(task: &str) -> bool {
+    matches!(task, "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from")
+}
+
 /// Keeps `op` in `history`. Returns whether that changed anything.
 pub(crate) fn record(history: &mut ResourceHistory, op: &OpHistory) -> bool {
     let mut entry = op.clone();
@@ -70,6 +75,12 @@ pub(crate) fn record(history: &mut ResourceHistory, op: &OpHistory) -> bool {
         (false, false, _) => vec![entry.operation_key.clone()],
     };
     let mut changed = false;
+    if changes_state(&op.operation) && op.interval_ms == 0 && !is_pending(op) {
+        // Recurring operations of the state before were cancelled; one that never ended has no result.
+        let before = history.ops.len();
+        history.ops.retain(|old| old.interval_ms == 0 || !is_pending(old));
+        changed |= history.ops.len() != before;
+    }
     for id in ids {
         changed |= keep(history, OpHistory { id, ..entry.clone() });
     }

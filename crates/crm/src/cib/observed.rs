@@ -134,6 +134,9 @@ fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHisto
 }
 
 fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime) -> Done {
+    if result.op.operation == "notify" {
+        return Ok(false);
+    }
     let recorded = record(cib, &result.node, &result.resource, &result.agent, &result.op)?;
     // The same result delivered twice counts once.
     let counted = recorded && failures::count(cib, result, wall);

@@ -105,7 +105,8 @@ pub struct Invocation {
     pub expected_rc: i32,
     /// Parameters, to be passed as `OCF_RESKEY_NAME`. Secrets among them: never log them.
     pub params: BTreeMap<String, String>,
-    /// `CRM_meta_NAME` values, to be passed as `OCF_RESKEY_CRM_meta_NAME`.
+    /// More of the same with `CRM_meta_` in front of each name; `timeout`, `interval` (milliseconds), `name` and
+    /// `on_node` are always there.
     pub meta: BTreeMap<String, String>,
 }
 
@@ -131,7 +132,7 @@ pub struct Outcome {
     pub status: ExecStatus,
     /// What the agent said about its failure.
     pub exit_reason: Option<String>,
-    /// How long it ran.
+    /// How long it ran; zero if that is not known.
     pub exec_time: Duration,
     /// Processes whose end means that the resource is no longer what it was. Looked at after a successful start,
     /// promote, demote or monitor.

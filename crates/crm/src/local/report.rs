@@ -1,0 +1,101 @@
+//! What goes to the agent, and what is told of its outcome.
+
+use std::time::Duration;
+
+use hac_types::{Timestamp, WallTime};
+
+use super::resource::Job;
+use super::{ExecStatus, Invocation, InvocationId, Outcome};
+use crate::cib::{OpResult, StatusChange};
+use crate::model::OpHistory;
+
+/// The run of an agent that carries `job` out.
+pub(super) fn invocation(id: InvocationId, job: &Job) -> Invocation {
+    let op = &job.run.op;
+    let mut meta = op.meta.clone();
+    let mut add = |name: &str, value: String| {
+        meta.entry(format!("CRM_meta_{name}")).or_insert(value);
+    };
+    add("name", op.task.clone());
+    add("timeout", op.timeout_ms.to_string());
+    add("interval", op.interval_ms.to_string());
+    add("on_node", job.run.node.clone());
+    Invocation {
+        id,
+        resource: op.resource.clone(),
+        instance: op.instance.clone().unwrap_or_else(|| op.resource.clone()),
+        agent: op.agent.clone(),
+        action: op.task.clone(),
+        interval_ms: op.interval_ms,
+        timeout: Duration::from_millis(op.timeout_ms),
+        expected_rc: op.expected_rc,
+        params: op.params.clone(),
+        meta,
+    }
+}
+
+/// What is kept of an outcome.
+pub(super) fn history(
+    node: &str,
+    job: &Job,
+    outcome: &Outcome,
+    now: Timestamp,
+    wall: WallTime,
+    started: Timestamp,
+) -> OpHistory {
+    let op = &job.run.op;
+    let meta = |name: &str| op.meta.get(&format!("CRM_meta_{name}")).cloned();
+    OpHistory {
+        operation: recorded_task(&op.task, outcome).to_owned(),
+        transition_key: job.run.transition_key.clone(),
+        rc_code: outcome.rc,
+        op_status: outcome.status.code(),
+        call_id: job.call_id,
+        interval_ms: op.interval_ms,
+        last_rc_change: Some(wall.as_secs()),
+        exec_time_ms: Some(millis(if outcome.exec_time.is_zero() { now.since(started) } else { outcome.exec_time })),
+        queue_time_ms: Some(millis(started.since(job.queued))),
+        op_digest: op.digest.clone(),
+        op_force_restart: op.restart.as_ref().map(|(names, _)| names.clone()),
+        op_restart_digest: op.restart.as_ref().map(|(_, digest)| digest.clone()),
+        exit_reason: outcome.exit_reason.clone(),
+        on_node: Some(node.to_owned()),
+        migrate_source: meta("migrate_source"),
+        migrate_target: meta("migrate_target"),
+        ..OpHistory::default()
+    }
+}
+
+/// A reload that worked is as good as a start; one that failed is known only to have failed.
+fn recorded_task<'a>(task: &'a str, outcome: &Outcome) -> &'a str {
+    match (task, outcome.rc, outcome.status) {
+        ("reload-agent", 0, ExecStatus::Done) => "start",
+        ("reload-agent", _, _) => "monitor",
+        _ => task,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What is told of a result.
+pub(super) fn result(node: &str, job: &Job, op: OpHistory) -> StatusChange {
+    StatusChange::OpResult(OpResult {
+        node: node.to_owned(),
+        resource: job.run.op.resource.clone(),
+        agent: job.run.op.agent.clone(),
+        op,
+        on_fail: job.run.op.on_fail.clone(),
+    })
+}
+
+/// The outcome of an agent that nothing more was heard of.
+pub(super) fn never_ended() -> Outcome {
+    Outcome {
+        rc: 1,
+        status: ExecStatus::Timeout,
+        exit_reason: Some("the agent did not end at its timeout".to_owned()),
+        ..Outcome::default()
+    }
+}

@@ -1,0 +1,180 @@
+//! One resource on this node: its queue, its recurring operations, its history.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use hac_types::Timestamp;
+
+use super::{Invocation, InvocationId, Outcome, ProcessRef, RunOp, WatchId, report};
+use crate::cib::history;
+use crate::model::{Agent, OpHistory, ResourceHistory};
+
+/// How long after its timeout an agent is given up. Whoever runs agents ends them at their timeout; this is for the case
+/// that it does not.
+const GUARD: Duration = Duration::from_secs(10);
+
+/// An order in the queue, or being carried out.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) run: RunOp,
+    pub(super) call_id: i64,
+    pub(super) queued: Timestamp,
+}
+
+impl Job {
+    fn key(&self) -> (String, u64) {
+        (self.run.op.task.clone(), self.run.op.interval_ms)
+    }
+
+    fn is_recurring(&self) -> bool {
+        self.run.op.interval_ms > 0
+    }
+}
+
+/// An agent that is running.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) id: InvocationId,
+    pub(super) job: Job,
+    pub(super) started: Timestamp,
+    /// When it is given up.
+    pub(super) guard: Timestamp,
+}
+
+/// A recurring operation.
+#[derive(Debug)]
+struct Recurring {
+    job: Job,
+    /// When it runs next. Not looked at while it runs.
+    due: Timestamp,
+    /// Exit code and status that were reported last.
+    reported: Option<(i32, i32)>,
+    /// Run again as soon as the present run has ended.
+    again: bool,
+}
+
+/// One resource.
+#[derive(Debug)]
+pub(super) struct Managed {
+    pub(super) history: ResourceHistory,
+    pub(super) active: Option<Active>,
+    pub(super) watched: Vec<(WatchId, ProcessRef)>,
+    queue: VecDeque<Job>,
+    /// By task and interval.
+    recurring: BTreeMap<(String, u64), Recurring>,
+}
+
+impl Managed {
+    pub(super) fn new(id: &str, agent: &Agent) -> Self {
+        Self {
+            history: ResourceHistory { id: id.to_owned(), agent: agent.clone(), ..ResourceHistory::default() },
+            active: None,
+            watched: Vec::new(),
+            queue: VecDeque::new(),
+            recurring: BTreeMap::new(),
+        }
+    }
+
+    /// Takes an order in: a recurring operation is due after its start delay, others queue.
+    pub(super) fn enqueue(&mut self, now: Timestamp, job: Job) {
+        self.history.agent = job.run.op.agent.clone();
+        if let Some(crate::cib::StatusChange::OpStarted(started)) = job.run.started() {
+            history::record(&mut self.history, &started.op);
+        }
+        if job.is_recurring() {
+            let due = now + Duration::from_millis(job.run.op.start_delay_ms);
+            self.recurring.insert(job.key(), Recurring { job, due, reported: None, again: false });
+        } else {
+            self.queue.push_back(job);
+        }
+    }
+
+    /// Ends recurring operations, all of them or one. Gives the run that is to be stopped.
+    pub(super) fn cancel_recurring(&mut self, which: Option<(&str, u64)>) -> Option<InvocationId> {
+        let hit = |(task, interval): &(String, u64)| which.is_none_or(|w| w == (task.as_str(), *interval));
+        self.recurring.retain(|key, _| !hit(key));
+        let active = self.active.take_if(|active| active.job.is_recurring() && hit(&active.job.key()))?;
+        Some(active.id)
+    }
+
+    /// Begins what is its turn: orders in their order, then the recurring operation that is longest due.
+    pub(super) fn begin(&mut self, now: Timestamp, id: InvocationId) -> Option<Invocation> {
+        if self.active.is_some() {
+            return None;
+        }
+        let job = match self.queue.pop_front() {
+            Some(job) => job,
+            None => {
+                let next = self.recurring.values().filter(|r| r.due <= now).min_by_key(|r| r.due)?;
+                Job { queued: next.due, ..next.job.clone() }
+            }
+        };
+        let invocation = report::invocation(id, &job);
+        let guard = now + invocation.timeout + GUARD;
+        self.active = Some(Active { id, job, started: now, guard });
+        Some(invocation)
+    }
+
+    /// Keeps a result. Returns whether it is to be reported: always, but for a recurring operation only if it differs
+    /// from the one before.
+    pub(super) fn finish(&mut self, now: Timestamp, job: &Job, op: &OpHistory) -> bool {
+        if job.is_recurring() {
+            let Some(recurring) = self.recurring.get_mut(&job.key()) else { return false };
+            let interval = Duration::from_millis(job.run.op.interval_ms);
+            recurring.due = if std::mem::take(&mut recurring.again) { now } else { now + interval };
+            let result = Some((op.rc_code, op.op_status));
+            if std::mem::replace(&mut recurring.reported, result) == result {
+                return false;
+            }
+        }
+        if job.run.op.task != "notify" {
+            history::record(&mut self.history, op);
+        }
+        true
+    }
+
+    /// The processes to be watched from now on; `None` leaves things as they are.
+    pub(super) fn processes_after(&self, job: &Job, op: &OpHistory, outcome: &Outcome) -> Option<Vec<ProcessRef>> {
+        let up = matches!(op.rc_code, 0 | 8 | 190 | 191) && op.op_status == 0;
+        match job.run.op.task.as_str() {
+            "start" | "promote" | "demote" | "monitor" | "migrate_from" if up => Some(outcome.watch.clone()),
+            "monitor" if op.rc_code == 7 => Some(Vec::new()),
+            "stop" | "migrate_to" if up => Some(Vec::new()),
+            _ => None,
+        }
+    }
+
+    /// Recurring monitors are due now; one that is running may have looked too early and runs once more.
+    pub(super) fn monitor_now(&mut self, now: Timestamp) {
+        let running = self.active.as_ref().map(|active| active.job.key());
+        for (key, recurring) in self.recurring.iter_mut().filter(|((task, _), _)| task == "monitor") {
+            if running.as_ref() == Some(key) {
+                recurring.again = true;
+            } else {
+                recurring.due = recurring.due.min(now);
+            }
+        }
+    }
+
+    /// When something is due.
+    pub(super) fn timeout(&self) -> Option<Timestamp> {
+        match &self.active {
+            Some(active) => Some(active.guard),
+            None => self.recurring.values().map(|recurring| recurring.due).min(),
+        }
+    }
+
+    pub(super) fn in_progress(&self) -> usize {
+        let active = self.active.as_ref().is_some_and(|active| !active.job.is_recurring());
+        self.queue.len() + usize::from(active)
+    }
+
+    /// Whether nothing would be lost with it.
+    pub(super) fn is_forgettable(&self) -> bool {
+        self.active.is_none()
+            && self.queue.is_empty()
+            && self.recurring.is_empty()
+            && self.watched.is_empty()
+            && self.history.ops.is_empty()
+    }
+}
