@@ -2,6 +2,14 @@
 //!
 //! It is a pure function; the live daemon and the simulator call the same one.
 
+mod action;
+mod arena;
+mod cluster;
+mod config;
+mod lookup;
+mod options;
+mod rules;
+mod score;
 pub mod view;
 
 use hac_types::WallTime;
