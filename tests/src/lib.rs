@@ -1,1 +1,3 @@
-//! placeholder
+//! Tests of the whole, and what they share.
+
+pub mod runner;

@@ -17,6 +17,6 @@ pub use statistics::Series;
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Lets time pass because the passing itself is what is wanted: a calm stretch to be watched.
-pub(crate) fn pause(length: Duration) {
+pub fn pause(length: Duration) {
     thread::sleep(length);
 }

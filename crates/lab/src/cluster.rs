@@ -186,6 +186,22 @@ impl Cluster {
         self.host(host).kill("hacd")
     }
 
+    /// Stops the daemon of a host for a while (SIGSTOP), as a host does that is starved or moved.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pause(&self, host: usize) -> Result<(), Error> {
+        self.host(host).signal("hacd", Signal::STOP)
+    }
+
+    /// Lets a paused daemon go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn resume(&self, host: usize) -> Result<(), Error> {
+        self.host(host).signal("hacd", Signal::CONT)
+    }
+
     /// A graceful reboot: the daemon is stopped in order, then the host goes down; it comes up
     /// with the daemon started.
     ///

@@ -1,0 +1,64 @@
+//! Real hosts: `hacd` in network namespaces, real nginx, the packaged OCF agent, a stand-in cloud.
+//!
+//! Each case builds a lab of its own and removes it; bounds on time are wide, because these tests
+//! assert what happens and in which order, never how fast.
+
+mod api;
+mod common;
+mod failover;
+mod hostile;
+mod membership;
+mod storage;
+mod tutorial;
+
+use std::io::stderr;
+use std::process::ExitCode;
+
+use common::Env;
+use hac_lab::{Agents, Tools, clean_up_on_signals, setup, sweep};
+use hac_tests::runner::{Case, run};
+
+/// A test of this program.
+type Test = fn(&Env) -> anyhow::Result<()>;
+
+fn main() -> ExitCode {
+    sweep();
+    if let Err(error) = clean_up_on_signals() {
+        return fail(&error.to_string());
+    }
+    let listing = std::env::args().any(|argument| argument == "--list");
+    // Listing must work, and be quick, everywhere.
+    let possible = if listing { Ok(()) } else { setup::install(&mut stderr()) };
+    let tools = Tools::find();
+    let reason = match (&possible, &tools) {
+        (Err(error), _) | (Ok(()), Err(error)) => Some(error.to_string()),
+        (Ok(()), Ok(_)) => None,
+    };
+    let with_both: Vec<(&str, Test)> = [failover::both(), tutorial::both()].concat();
+    let with_one: Vec<(&str, Test)> =
+        [tutorial::one(), failover::one(), membership::one(), api::one(), hostile::one(), storage::one()].concat();
+    let both = [("native", Agents::Native), ("packaged", Agents::Packaged)];
+    let variants = with_both.iter().flat_map(|&(name, test)| {
+        both.iter().map(move |&(variant, agents)| (format!("{name}/{variant}"), test, agents))
+    });
+    let single = with_one.iter().map(|&(name, test)| (name.to_owned(), test, Agents::Native));
+    let cases = variants.chain(single).map(|(name, test, agents)| {
+        let tools = tools.as_ref().ok().cloned();
+        let case = Case::new(name, move || match &tools {
+            Some(tools) => test(&Env::new(tools.clone(), agents)),
+            None => anyhow::bail!("no programs to test"),
+        });
+        match (&reason, listing) {
+            (Some(reason), false) => case.skipped(reason.as_str()),
+            (Some(_), true) | (None, _) => case,
+        }
+    });
+    run(cases.collect())
+}
+
+fn fail(text: &str) -> ExitCode {
+    use std::io::Write;
+    // Nothing is left to be done when even this cannot be said.
+    let _ = writeln!(stderr(), "{text}");
+    ExitCode::FAILURE
+}
