@@ -162,6 +162,12 @@ impl Local {
         self.resources.values().map(Managed::in_progress).sum()
     }
 
+    /// Whether any resource may be running here, as far as its history tells.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.resources.values().any(|managed| history::is_running(&managed.history))
+    }
+
     fn enqueue(&mut self, now: Timestamp, id: &str, run: &RunOp) {
         if run.op.interval_ms == 0 && history::changes_state(&run.op.task) {
             self.cancel_recurring(id, None);
