@@ -137,7 +137,9 @@ fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime) -> Done {
     if result.op.operation == "notify" {
         return Ok(false);
     }
-    let recorded = record(cib, &result.node, &result.resource, &result.agent, &result.op)?;
+    let mut op = result.op.clone();
+    op.last_rc_change.get_or_insert(wall.as_secs());
+    let recorded = record(cib, &result.node, &result.resource, &result.agent, &op)?;
     // The same result delivered twice counts once.
     let counted = recorded && failures::count(cib, result, wall);
     Ok(recorded || counted)

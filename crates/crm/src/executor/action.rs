@@ -1,13 +1,45 @@
 //! What goes in and out of the executor.
 
+use std::time::Duration;
+
 use crate::cib::StatusChange;
 use crate::local::RunOp;
+use crate::model::{Configuration, parse_duration_ms};
+
+/// Bounds on carrying a plan out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most orders on their way at one time, `batch-limit`; 0 is no limit.
+    pub batch_limit: usize,
+    /// Time that an order and its answer may take on top of the operation's own timeout, `cluster-delay`.
+    pub cluster_delay: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { batch_limit: 0, cluster_delay: Duration::from_secs(60) }
+    }
+}
+
+impl Limits {
+    /// What the cluster properties say.
+    #[must_use]
+    pub fn of(configuration: &Configuration) -> Self {
+        let default = Self::default();
+        let batch = configuration.property("batch-limit").and_then(|text| text.trim().parse().ok());
+        let delay = configuration.property("cluster-delay").and_then(parse_duration_ms).map(Duration::from_millis);
+        Self {
+            batch_limit: batch.unwrap_or(default.batch_limit),
+            cluster_delay: delay.unwrap_or(default.cluster_delay),
+        }
+    }
+}
 
 /// What the executor wants done, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Broadcast this order; when it is delivered, apply [`RunOp::started`] everywhere and hand it to the target's
-    /// local side.
+    /// Broadcast this order. When it is delivered, everybody applies [`RunOp::started`], and the target's local side
+    /// takes it.
     Run(RunOp),
     /// Broadcast this change.
     Status(StatusChange),
@@ -58,6 +90,8 @@ pub enum Abort {
     Attribute(String, String),
     /// An operation had another result than expected: its key and the node.
     UnexpectedResult(String, String),
+    /// A recurring operation, or one that was no longer awaited, had a good result: its key and the node.
+    News(String, String),
     /// No result came in time: operation key and node.
     Lost(String, String),
     /// Histories or failures were forgotten.
@@ -78,6 +112,7 @@ impl std::fmt::Display for Abort {
             Self::Quorum => f.write_str("quorum changed"),
             Self::Attribute(node, name) => write!(f, "attribute {name} of {node} changed"),
             Self::UnexpectedResult(key, node) => write!(f, "{key} on {node} did not end as expected"),
+            Self::News(key, node) => write!(f, "{key} on {node} has a new result"),
             Self::Lost(key, node) => write!(f, "no result of {key} came from {node} in time"),
             Self::Cleanup => f.write_str("failures or histories were forgotten"),
             Self::History(node) => write!(f, "{node} told its history"),

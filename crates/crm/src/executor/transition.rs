@@ -1,0 +1,344 @@
+//! One plan on its way: which action waits for what, which is in flight, which is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use hac_types::Timestamp;
+
+use super::{Abort, End, Limits, Output, Summary};
+use crate::cib::{OpResult, StatusChange, history};
+use crate::local::{ExecStatus, Order, RunOp, operation_key};
+use crate::model::{INFINITY, OpHistory};
+use crate::plan::{Action, ActionKind, Plan, ResourceOp};
+
+/// How far an action is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// For so many inputs it waits.
+    Waiting(usize),
+    /// It was begun and has not ended.
+    InFlight,
+    Done,
+    Failed,
+}
+
+/// What became of something that was delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Confirmed {
+    /// An action ended as planned.
+    Done,
+    /// An action ended otherwise.
+    Failed,
+    /// No action waited for it.
+    NotAwaited,
+}
+
+/// One plan on its way.
+#[derive(Debug)]
+pub(super) struct Transition {
+    number: u64,
+    uuid: String,
+    actions: Vec<Action>,
+    limits: Limits,
+    stages: Vec<Stage>,
+    /// For each action, those that wait for it.
+    dependents: Vec<Vec<usize>>,
+    /// Actions that can begin, as far as the plan goes.
+    ready: BTreeSet<usize>,
+    /// When actions in flight are given up.
+    deadlines: BTreeMap<usize, Timestamp>,
+    abort: Option<Abort>,
+    fired: usize,
+    problems: Vec<String>,
+}
+
+impl Transition {
+    pub(super) fn new(number: u64, uuid: String, plan: Plan, limits: Limits) -> Self {
+        let actions = plan.actions;
+        let mut dependents = vec![Vec::new(); actions.len()];
+        let mut stages = Vec::with_capacity(actions.len());
+        let mut ready = BTreeSet::new();
+        for (index, action) in actions.iter().enumerate() {
+            let inputs: BTreeSet<usize> = action.inputs.iter().copied().collect();
+            for &input in &inputs {
+                // An input that does not exist is never done.
+                if let Some(list) = dependents.get_mut(input) {
+                    list.push(index);
+                }
+            }
+            if inputs.is_empty() {
+                ready.insert(index);
+            }
+            stages.push(Stage::Waiting(inputs.len()));
+        }
+        Self {
+            number,
+            uuid,
+            actions,
+            limits,
+            stages,
+            dependents,
+            ready,
+            deadlines: BTreeMap::new(),
+            abort: None,
+            fired: 0,
+            problems: Vec::new(),
+        }
+    }
+
+    /// Begins nothing more, except what is to be finished in any case. The first reason stays.
+    pub(super) fn abort(&mut self, reason: Abort) {
+        self.abort.get_or_insert(reason);
+    }
+
+    /// Begins what can begin, in the order of the plan.
+    pub(super) fn fire(&mut self, now: Timestamp) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        // An action that is done at once may make an earlier one ready: start over until nothing more begins.
+        while let Some(index) = self.next_ready() {
+            self.ready.remove(&index);
+            self.fired += 1;
+            self.set(index, Stage::InFlight);
+            outputs.extend(self.begin(now, index));
+        }
+        outputs
+    }
+
+    fn next_ready(&self) -> Option<usize> {
+        let full = self.limits.batch_limit > 0 && self.deadlines.len() >= self.limits.batch_limit;
+        self.ready.iter().copied().find(|&index| {
+            let Some(action) = self.actions.get(index) else { return false };
+            let wanted = self.abort.is_none() || action.priority >= INFINITY;
+            wanted && (!full || matches!(action.kind, ActionKind::Pseudo))
+        })
+    }
+
+    fn begin(&mut self, now: Timestamp, index: usize) -> Option<Output> {
+        let action = self.actions.get(index)?;
+        let target = action.router_node.as_ref().or(action.node.as_ref()).cloned();
+        let node = match (&action.kind, target) {
+            (ActionKind::Pseudo, _) => {
+                self.done(index);
+                return None;
+            }
+            (ActionKind::Fence { action: what }, _) => {
+                let subject = action.node.as_deref().unwrap_or("an unnamed node");
+                let problem = format!(
+                    "cannot fence {subject} ({what}): fence devices are not carried out by hacd yet; what waits for it \
+                     stays undone"
+                );
+                self.fail(index, problem);
+                return None;
+            }
+            (_, None) => {
+                let problem = format!("{} names no node", action.key);
+                self.fail(index, problem);
+                return None;
+            }
+            (_, Some(node)) => node,
+        };
+        let mut wait = Duration::ZERO;
+        let output = match &action.kind {
+            ActionKind::Resource(op) => {
+                wait = Duration::from_millis(op.timeout_ms) + Duration::from_millis(op.start_delay_ms);
+                Output::Run(self.order(index, action, op, node, Order::Run))
+            }
+            ActionKind::Cancel(op) => Output::Run(self.order(index, action, op, node, Order::Cancel)),
+            ActionKind::Shutdown => Output::Status(StatusChange::LetGo { node }),
+            ActionKind::ClearFailCount { resource } => {
+                Output::Status(StatusChange::ClearFailCount { resource: resource.clone(), node })
+            }
+            ActionKind::DeleteHistory { resource, .. } => {
+                Output::Status(StatusChange::ForgetHistory { resource: Some(resource.clone()), node: Some(node) })
+            }
+            ActionKind::Pseudo | ActionKind::Fence { .. } => return None,
+        };
+        self.deadlines.insert(index, now + wait + self.limits.cluster_delay);
+        Some(output)
+    }
+
+    fn order(&self, index: usize, action: &Action, op: &ResourceOp, node: String, order: Order) -> RunOp {
+        let mut op = op.clone();
+        if let Some(name) = &action.node {
+            op.meta.entry("CRM_meta_on_node".to_owned()).or_insert_with(|| name.clone());
+        }
+        if let Some(id) = &action.node_id {
+            op.meta.entry("CRM_meta_on_node_uuid".to_owned()).or_insert_with(|| id.clone());
+        }
+        let transition_key = self.key(index, op.expected_rc);
+        RunOp { node, order, transition_key, op }
+    }
+
+    fn key(&self, index: usize, expected_rc: i32) -> String {
+        format!("{index}:{}:{expected_rc}:{}", self.number, self.uuid)
+    }
+
+    /// The action in flight that an order's key names.
+    fn action_of(&self, key: &str) -> Option<usize> {
+        let mut parts = key.splitn(4, ':');
+        let index: usize = parts.next()?.parse().ok()?;
+        let number: u64 = parts.next()?.parse().ok()?;
+        let uuid = parts.nth(1)?;
+        let ours = number == self.number && uuid == self.uuid;
+        (ours && self.stages.get(index) == Some(&Stage::InFlight)).then_some(index)
+    }
+
+    /// Takes what was delivered.
+    pub(super) fn confirm(&mut self, change: &StatusChange) -> Confirmed {
+        let index = match change {
+            StatusChange::OpResult(result) => return self.confirm_result(result),
+            StatusChange::OpCancelled(cancelled) => self.action_of(&cancelled.transition_key),
+            StatusChange::LetGo { node } => self.in_flight(node, |kind| matches!(kind, ActionKind::Shutdown)),
+            StatusChange::ClearFailCount { resource, node } => {
+                self.in_flight(node, |kind| matches!(kind, ActionKind::ClearFailCount { resource: r } if r == resource))
+            }
+            StatusChange::ForgetHistory { resource: Some(resource), node: Some(node) } => self
+                .in_flight(node, |kind| matches!(kind, ActionKind::DeleteHistory { resource: r, .. } if r == resource)),
+            _ => None,
+        };
+        match index {
+            Some(index) => {
+                self.done(index);
+                Confirmed::Done
+            }
+            None => Confirmed::NotAwaited,
+        }
+    }
+
+    fn confirm_result(&mut self, result: &OpResult) -> Confirmed {
+        let Some(index) = self.action_of(&result.op.transition_key) else { return Confirmed::NotAwaited };
+        // Nobody depends on what an agent answers to a notification.
+        if !history::is_unexpected(&result.op) || result.op.operation == "notify" {
+            self.done(index);
+            return Confirmed::Done;
+        }
+        let key = self.actions.get(index).map(|action| action.key.clone()).unwrap_or_default();
+        let op = &result.op;
+        let why = op.exit_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        self.fail(index, format!("{key} on {} gave {} (status {}){why}", result.node, op.rc_code, op.op_status));
+        self.abort(Abort::UnexpectedResult(key, result.node.clone()));
+        Confirmed::Failed
+    }
+
+    fn in_flight(&self, node: &str, is: impl Fn(&ActionKind) -> bool) -> Option<usize> {
+        self.deadlines.keys().copied().find(|&index| {
+            self.actions.get(index).is_some_and(|action| action.node.as_deref() == Some(node) && is(&action.kind))
+        })
+    }
+
+    /// Nothing more comes from a node that is gone.
+    pub(super) fn node_lost(&mut self, node: &str) {
+        let lost: Vec<usize> = self.deadlines.keys().copied().filter(|&index| self.runs_on(index, node)).collect();
+        for index in lost {
+            let key = self.actions.get(index).map(|action| action.key.clone()).unwrap_or_default();
+            self.fail(index, format!("{key} was on its way when {node} was lost"));
+        }
+    }
+
+    fn runs_on(&self, index: usize, node: &str) -> bool {
+        self.actions
+            .get(index)
+            .and_then(|action| action.router_node.as_ref().or(action.node.as_ref()))
+            .is_some_and(|name| name == node)
+    }
+
+    /// Gives up what should have ended long ago. What is to be recorded about it comes out.
+    pub(super) fn give_up_overdue(&mut self, now: Timestamp) -> Vec<Output> {
+        let overdue: Vec<usize> =
+            self.deadlines.iter().filter(|(_, deadline)| **deadline <= now).map(|(index, _)| *index).collect();
+        let mut outputs = Vec::new();
+        for index in overdue {
+            let Some(action) = self.actions.get(index) else { continue };
+            let key = action.key.clone();
+            let node = action.router_node.as_ref().or(action.node.as_ref()).cloned().unwrap_or_default();
+            if let ActionKind::Resource(op) = &action.kind {
+                outputs.push(Output::Status(lost_result(&node, op, self.key(index, op.expected_rc))));
+            }
+            self.fail(index, format!("no result of {key} came from {node} in time"));
+            self.abort(Abort::Lost(key, node));
+        }
+        outputs
+    }
+
+    pub(super) fn timeout(&self) -> Option<Timestamp> {
+        self.deadlines.values().min().copied()
+    }
+
+    pub(super) fn awaited(&self) -> Vec<(String, String)> {
+        let of = |index: &usize| {
+            let action = self.actions.get(*index)?;
+            Some((action.key.clone(), action.node.clone().unwrap_or_default()))
+        };
+        self.deadlines.keys().filter_map(of).collect()
+    }
+
+    /// How it went, if nothing is in flight and nothing can begin.
+    pub(super) fn ended(&self) -> Option<Summary> {
+        if !self.deadlines.is_empty() || self.next_ready().is_some() {
+            return None;
+        }
+        let done = self.stages.iter().filter(|stage| **stage == Stage::Done).count();
+        let end = match &self.abort {
+            Some(reason) => End::Aborted(reason.clone()),
+            None if done == self.actions.len() => End::Complete,
+            None => End::Stuck,
+        };
+        Some(Summary {
+            transition: self.number,
+            actions: self.actions.len(),
+            fired: self.fired,
+            done,
+            end,
+            problems: self.problems.clone(),
+        })
+    }
+
+    fn set(&mut self, index: usize, stage: Stage) {
+        if let Some(slot) = self.stages.get_mut(index) {
+            *slot = stage;
+        }
+    }
+
+    fn done(&mut self, index: usize) {
+        self.deadlines.remove(&index);
+        self.set(index, Stage::Done);
+        let dependents = self.dependents.get(index).cloned().unwrap_or_default();
+        for dependent in dependents {
+            if let Some(Stage::Waiting(inputs)) = self.stages.get_mut(dependent) {
+                *inputs = inputs.saturating_sub(1);
+                if *inputs == 0 {
+                    self.ready.insert(dependent);
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, index: usize, problem: String) {
+        self.deadlines.remove(&index);
+        self.set(index, Stage::Failed);
+        self.problems.push(problem);
+    }
+}
+
+/// The result of an operation of which nothing was heard.
+fn lost_result(node: &str, op: &ResourceOp, transition_key: String) -> StatusChange {
+    StatusChange::OpResult(OpResult {
+        node: node.to_owned(),
+        resource: op.resource.clone(),
+        agent: op.agent.clone(),
+        op: OpHistory {
+            operation_key: operation_key(&op.resource, &op.task, op.interval_ms),
+            operation: op.task.clone(),
+            transition_key,
+            rc_code: 1,
+            op_status: ExecStatus::Timeout.code(),
+            call_id: -1,
+            interval_ms: op.interval_ms,
+            op_digest: op.digest.clone(),
+            exit_reason: Some(format!("no result came from {node} in time")),
+            on_node: Some(node.to_owned()),
+            ..OpHistory::default()
+        },
+        on_fail: op.on_fail.clone(),
+    })
+}
