@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use hac_crm::local::ProcessRef;
@@ -53,9 +54,14 @@ pub(crate) async fn ended(process: ProcessRef) -> io::Result<()> {
     if find(process.pid) != Some(process) {
         return Ok(());
     }
-    let fd = AsyncFd::register_with_interest(fd, Interest::READABLE)?;
-    fd.readable().await?.retain_ready();
+    readiness(fd)?.readable().await?.retain_ready();
     Ok(())
+}
+
+/// Deprecated because a type may lie about its descriptor; an [`OwnedFd`] cannot, and what replaces it is `unsafe`.
+#[allow(deprecated)]
+fn readiness(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(fd, Interest::READABLE)
 }
 
 #[cfg(test)]

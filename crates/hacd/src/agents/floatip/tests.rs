@@ -197,7 +197,8 @@ async fn refusals_that_pass_do_not_stop_a_start() {
         let (cloud, finished) = start(script).await;
         assert_eq!(finished, Finished::with(Exit::Success), "{script:?}");
         let posts = u32::try_from(script.len()).expect("few") + 1;
-        assert_eq!((lock(&cloud).droplet, lock(&cloud).posts), (Some(OWN), posts), "{script:?}");
+        let cloud = lock(&cloud);
+        assert_eq!((cloud.droplet, cloud.posts), (Some(OWN), posts), "{script:?}");
     }
 }
 
