@@ -66,13 +66,16 @@ pub(super) fn source(path: &str, text: &str, problems: &mut Vec<String>) {
         if code.contains(BINCODE) && !wire && !tests {
             problems.push(format!("{path}:{number}: {BINCODE} outside of a wire module"));
         }
-        if code.contains("#[allow(") && !code.contains("reason") && !line.contains("//") {
-            let next = text.lines().nth(number).unwrap_or("");
-            if !next.contains("reason") {
-                problems.push(format!("{path}:{number}: #[allow] without a reason"));
-            }
+        if code.contains("#[allow(") && !reasoned(text, number) {
+            problems.push(format!("{path}:{number}: #[allow] without a reason"));
         }
     }
+}
+
+/// Whether a reason stands at an attribute, in a comment above or beside it, or as its `reason`.
+fn reasoned(text: &str, number: usize) -> bool {
+    let mut around = text.lines().skip(number.saturating_sub(2)).take(3);
+    around.any(|line| line.contains("//") || line.contains("reason"))
 }
 
 /// Names of machine folders, in any text file.
@@ -125,8 +128,9 @@ mod tests {
         let bincode = "//! a\nbincode::decode();\n";
         assert!(found("crates/totem/src/ring.rs", bincode)[0].contains("wire module"));
         assert_eq!(found("crates/totem/src/wire/body.rs", bincode), [""; 0]);
-        let allow = "//! a\n#[allow(dead_code)]\n";
+        let allow = "//! a\n\n#[allow(dead_code)]\n";
         assert!(found("a.rs", allow)[0].contains("without a reason"));
+        assert_eq!(found("a.rs", "//! a\n\n// So it is.\n#[allow(dead_code)]\n"), [""; 0]);
     }
 
     #[test]
