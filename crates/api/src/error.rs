@@ -19,11 +19,7 @@ pub struct ErrorBody {
 impl ErrorBody {
     /// An error without remedy.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            remedy: None,
-        }
+        Self { code, message: message.into(), remedy: None }
     }
 
     /// The same error with what to do about it.
@@ -37,9 +33,7 @@ impl ErrorBody {
 impl fmt::Display for ErrorBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        self.remedy
-            .as_ref()
-            .map_or(Ok(()), |remedy| write!(f, " ({remedy})"))
+        self.remedy.as_ref().map_or(Ok(()), |remedy| write!(f, " ({remedy})"))
     }
 }
 

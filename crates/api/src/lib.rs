@@ -13,18 +13,15 @@ mod event;
 mod request;
 mod status;
 
-pub use agents::{
-    AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation,
-};
+pub use agents::{AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation};
 pub use error::{ErrorBody, ErrorCode};
 pub use event::{Event, Level};
 pub use request::{
-    AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery,
-    Finding, SettleRequest, Settled, Version,
+    AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, Finding,
+    SettleRequest, Settled, Version,
 };
 pub use status::{
-    Address, CibResponse, Counter, Link, MemberState, Members, MembersEntry, Problem, Quorum,
-    Severity, Status, Sync,
+    Address, CibResponse, Counter, Link, MemberState, Members, MembersEntry, Problem, Quorum, Severity, Status, Sync,
 };
 
 /// Where the daemon listens unless it was told otherwise.
