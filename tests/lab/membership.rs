@@ -76,11 +76,11 @@ fn wait_apart(cluster: &Cluster, host: usize, other: usize) -> anyhow::Result<()
 fn cut(env: &Env) -> anyhow::Result<()> {
     env.with_running(|cluster| {
         let before = web_servers(cluster)?;
-        cluster.lab().network().cut()?;
+        cluster.lab().network()?.cut()?;
         wait_apart(cluster, 1, 2)?;
         wait_apart(cluster, 2, 1)?;
         let healed = Instant::now();
-        cluster.lab().network().heal()?;
+        cluster.lab().network()?.heal()?;
         assert_consistent(cluster)?;
         steady(cluster, None, Instant::now())?;
         let requests = cluster.lab().cloud().assigns(healed);
@@ -88,9 +88,9 @@ fn cut(env: &Env) -> anyhow::Result<()> {
         ensure!(web_servers(cluster)? == before, "a web server was restarted needlessly");
 
         // A cable pulled out, which the host sees.
-        cluster.lab().network().private_link(2, false)?;
+        cluster.lab().network()?.private_link(2, false)?;
         wait_apart(cluster, 1, 2)?;
-        cluster.lab().network().private_link(2, true)?;
+        cluster.lab().network()?.private_link(2, true)?;
         assert_consistent(cluster)?;
         steady(cluster, None, Instant::now())
     })
@@ -99,9 +99,9 @@ fn cut(env: &Env) -> anyhow::Result<()> {
 fn one_way(env: &Env) -> anyhow::Result<()> {
     env.with_running(|cluster| {
         for (from, to) in [(1, 2), (2, 1)] {
-            cluster.lab().network().lose(from, to)?;
+            cluster.lab().network()?.lose(from, to)?;
             wait_apart(cluster, to, from)?;
-            cluster.lab().network().heal()?;
+            cluster.lab().network()?.heal()?;
             assert_consistent(cluster)?;
             steady(cluster, None, Instant::now())?;
         }

@@ -54,6 +54,15 @@ pub trait Fabric: Send + Sync + 'static {
     fn power(&self, host: usize, on: bool) -> Result<(), Error>;
 }
 
+/// Where a cloud listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Door {
+    /// The address; port 0 for any free one.
+    pub(crate) listen: SocketAddr,
+    /// The host that calls here, if it is always the same; else it is known by its address.
+    pub(crate) host: Option<usize>,
+}
+
 /// Everything that the threads of a cloud share.
 struct Shared {
     world: Mutex<World>,
@@ -70,7 +79,7 @@ impl Shared {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The host that calls from an address, by its last octet.
+    /// The host that calls from an address, by that address.
     fn caller(&self, source: IpAddr) -> Option<usize> {
         let IpAddr::V4(address) = source else {
             return None;
@@ -88,57 +97,47 @@ pub(crate) fn loopback(host: usize) -> Ipv4Addr {
 /// A running cloud; it stops when it is dropped.
 pub struct Cloud {
     shared: Arc<Shared>,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
 
 impl std::fmt::Debug for Cloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cloud").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Cloud").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
 impl Cloud {
-    /// Starts a cloud of `hosts` droplets that listens on `listen` in a namespace (`None`: the
-    /// machine's own). The floating IP belongs to host 1 at first.
+    /// Starts a cloud of `hosts` droplets that listens in a namespace (`None`: the machine's own).
+    /// The floating IP belongs to `holder` at first.
     pub(crate) fn start(
         namespace: Option<String>,
-        listen: SocketAddr,
+        doors: Vec<Door>,
         hosts: usize,
+        holder: Option<usize>,
         fabric: Box<dyn Fabric>,
     ) -> Result<Self, Error> {
-        let world = World::new(hosts);
-        Self::resume(namespace, listen, hosts, fabric, world)
-    }
-
-    fn resume(
-        namespace: Option<String>,
-        listen: SocketAddr,
-        hosts: usize,
-        fabric: Box<dyn Fabric>,
-        world: World,
-    ) -> Result<Self, Error> {
+        let world = World::new(hosts, holder);
         fabric.point(world.holder())?;
         let shared = Arc::new(Shared { world: Mutex::new(world), fabric, effects: tokio::sync::Mutex::new(()), hosts });
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let serving = Arc::clone(&shared);
-        let thread = spawn_in(namespace, "cloud", move || server::serve(listen, serving, &tell, stopped))?;
-        let Ok(address) = told.recv() else {
+        let thread = spawn_in(namespace, "cloud", move || server::serve(&doors, &serving, &tell, stopped))?;
+        let Ok(addresses) = told.recv() else {
             let source = match thread.join() {
                 Ok(Err(error)) => error,
                 Ok(Ok(())) | Err(_) => std::io::Error::other("the thread ended"),
             };
-            let what = format!("the cloud cannot listen on {listen}");
-            return Err(Error::System { what, source });
+            return Err(Error::System { what: "the cloud cannot listen".to_owned(), source });
         };
-        Ok(Self { shared, address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { shared, addresses, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where the API and the metadata service listen.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where the API and the metadata service listen: door by door.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Adds a rule behind those that are there.

@@ -1,5 +1,7 @@
 //! A cluster of real daemons on the hosts of a lab, with the tutorial's configuration.
 
+mod files;
+
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,18 +10,13 @@ use hac_api::Event;
 use rustix::process::Signal;
 
 use crate::cloud::TOKEN;
-use crate::host::Daemon;
 use crate::run::wait_for;
-use crate::{Error, Host, Lab, Options, Plan, Status};
+use crate::{Error, Ground, Host, Lab, Options, Plan, Status};
+
+pub(crate) use files::daemon;
 
 /// Environment variable with the directory of the programs.
 const PROGRAMS_VARIABLE: &str = "HACD_BINARIES";
-/// The daemon's configuration on a host.
-pub(crate) const CONFIGURATION: &str = "/etc/hacd/hacd.toml";
-/// The cluster's key on a host.
-pub(crate) const KEY: &str = "/etc/hacd/authkey";
-/// The daemon's log on a host.
-pub(crate) const LOG: &str = "/var/log/hacd/hacd.log";
 /// Permission bits of the key.
 const KEY_MODE: u32 = 0o400;
 /// How long a daemon may take to stop in order.
@@ -66,16 +63,6 @@ pub enum Agents {
     Packaged,
 }
 
-impl Agents {
-    /// Lines for `hacd.toml`.
-    fn configuration(self) -> &'static str {
-        match self {
-            Self::Native => "",
-            Self::Packaged => "\n[agents]\nscript = [\"ocf:heartbeat:nginx\"]\n",
-        }
-    }
-}
-
 /// A lab whose hosts run `hacd`.
 #[derive(Debug)]
 pub struct Cluster {
@@ -85,19 +72,27 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Builds a lab of `hosts` hosts with configuration and key in place; no daemon runs yet.
-    /// `more` is appended to `hacd.toml`.
+    /// Builds a lab of `hosts` hosts in namespaces with configuration and key in place; no daemon
+    /// runs yet. `more` is appended to `hacd.toml`.
     ///
     /// # Errors
     /// When the lab cannot be built or `hacctl keygen` fails.
     pub fn new(tools: &Tools, hosts: usize, agents: Agents, more: &str) -> Result<Self, Error> {
-        let lab =
-            Lab::new(&Options { hosts, programs: tools.directory.clone(), probe_period: Duration::from_millis(10) })?;
+        Self::on(Ground::Namespaces, tools, hosts, agents, more)
+    }
+
+    /// The same on any ground.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn on(ground: Ground, tools: &Tools, hosts: usize, agents: Agents, more: &str) -> Result<Self, Error> {
+        let programs = tools.directory.clone();
+        let lab = Lab::new(&Options { ground, hosts, programs, probe_period: Duration::from_millis(10) })?;
         let cluster = Self { lab, clocks: (Instant::now(), SystemTime::now()) };
-        let text = format!("{}{}{more}", configuration(hosts), agents.configuration());
         for host in cluster.lab.hosts() {
-            host.write(CONFIGURATION, &text)?;
-            host.at_boot(daemon());
+            let text = files::configuration(host, hosts, agents)?;
+            host.write(files::CONFIGURATION, &format!("{text}{more}"))?;
+            host.at_boot(daemon(host)?);
         }
         cluster.make_key()?;
         Ok(cluster)
@@ -106,11 +101,12 @@ impl Cluster {
     /// Makes the key on the first host and copies it to the others.
     fn make_key(&self) -> Result<(), Error> {
         let first = self.host(1);
-        first.exec(&["hacctl", "keygen"])?;
-        let key = first.outside(KEY)?;
+        let path = files::place(first, files::KEY)?;
+        first.exec(&["hacctl", "keygen", "-k", &path])?;
+        let key = first.outside(files::KEY)?;
         let key = std::fs::read(&key).map_err(Error::file(key))?;
         for host in self.lab.hosts().iter().skip(1) {
-            host.write_with_mode(KEY, &key, KEY_MODE)?;
+            host.write_with_mode(files::KEY, &key, KEY_MODE)?;
         }
         Ok(())
     }
@@ -159,7 +155,8 @@ impl Cluster {
     /// # Errors
     /// When it runs already.
     pub fn start(&self, host: usize) -> Result<(), Error> {
-        self.host(host).start(&daemon())
+        let host = self.host(host);
+        host.start(&daemon(host)?)
     }
 
     /// Starts all daemons, one right after the other.
@@ -167,7 +164,7 @@ impl Cluster {
     /// # Errors
     /// When one runs already.
     pub fn start_all(&self) -> Result<(), Error> {
-        self.lab.hosts().iter().try_for_each(|host| host.start(&daemon()))
+        self.lab.hosts().iter().try_for_each(|host| host.start(&daemon(host)?))
     }
 
     /// Stops the daemon of a host in order, as systemd would: it hands its resources over first.
@@ -249,12 +246,17 @@ impl Cluster {
         self.host(host).exec(&command)
     }
 
+    /// The tutorial's lines with a token, word by word, without the `hacctl` in front.
+    pub(crate) fn tutorial_lines(&self, token: &str) -> Vec<Vec<String>> {
+        files::tutorial_lines(self.host(1).footing(), token)
+    }
+
     /// Types the tutorial's lines on a host, `hacctl` in place of `crm`.
     ///
     /// # Errors
     /// When one of them is refused.
     pub fn configure_tutorial(&self, host: usize) -> Result<(), Error> {
-        for line in tutorial_lines(TOKEN) {
+        for line in self.tutorial_lines(TOKEN) {
             let words: Vec<&str> = line.iter().map(String::as_str).collect();
             self.hacctl(host, &words)?;
         }
@@ -354,7 +356,7 @@ impl Cluster {
 
     /// The log of a host's daemon.
     pub fn log(&self, host: usize) -> String {
-        self.host(host).read(LOG).unwrap_or_default()
+        self.host(host).read(files::LOG).unwrap_or_default()
     }
 
     /// When an event happened, on the lab's clock; exact to a millisecond.
@@ -388,66 +390,4 @@ fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let first = lines.len().saturating_sub(60);
     lines.get(first..).unwrap_or_default().join("\n")
-}
-
-/// The daemon as the lab runs it.
-pub(crate) fn daemon() -> Daemon {
-    Daemon { name: "hacd", command: vec!["hacd".to_owned()] }
-}
-
-/// The tutorial's configuration for `hosts` hosts, with the lab's addresses.
-pub(crate) fn configuration(hosts: usize) -> String {
-    let two_node = if hosts == 2 { "two_node = 1\n" } else { "" };
-    let nodes: String = (1..=hosts)
-        .map(|host| {
-            format!(
-                "[[nodelist.node]]\nring0_addr = \"{}\"\nname = \"{}\"\nnodeid = {host}\n",
-                Plan::private(host),
-                Plan::name(host)
-            )
-        })
-        .collect();
-    format!(
-        r#"[totem]
-version = 2
-cluster_name = "lbcluster"
-transport = "udpu"
-[[totem.interface]]
-ringnumber = 0
-mcastport = 5405
-[quorum]
-provider = "corosync_votequorum"
-{two_node}{nodes}[logging]
-to_logfile = "yes"
-logfile = "{LOG}"
-to_syslog = "yes"
-timestamp = "on"
-[digitalocean]
-api_url = "http://203.0.113.1"
-metadata_url = "http://169.254.169.254"
-"#
-    )
-}
-
-/// The tutorial's `crm` lines, word by word, without the `crm`.
-pub(crate) fn tutorial_lines(token: &str) -> Vec<Vec<String>> {
-    let address = Plan::floating_ip();
-    [
-        "configure property stonith-enabled=false".to_owned(),
-        "configure property no-quorum-policy=ignore".to_owned(),
-        format!(
-            "configure primitive FloatIP ocf:digitalocean:floatip \
-             params do_token={token} floating_ip={address}"
-        ),
-        "configure primitive Nginx ocf:heartbeat:nginx params httpd=/usr/sbin/nginx \
-         op start timeout=40s interval=0 \
-         op monitor timeout=30s interval=10s on-fail=restart \
-         op stop timeout=60s interval=0"
-            .to_owned(),
-        "configure clone Nginx-clone Nginx".to_owned(),
-        "configure colocation FloatIP-Nginx inf: FloatIP Nginx-clone".to_owned(),
-    ]
-    .iter()
-    .map(|line| line.split_whitespace().map(str::to_owned).collect())
-    .collect()
 }

@@ -4,9 +4,8 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crate::bench::pause;
-use crate::cluster::tutorial_lines;
 use crate::timeline::seconds;
-use crate::{Agents, Cluster, Error, Lab, Plan, Timeline, Tools, get, setup};
+use crate::{Agents, Cluster, Error, Lab, Plan, Timeline, Tools, setup};
 
 /// How long each step may take until the demonstration gives up.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -35,10 +34,14 @@ struct Demo<'a> {
 /// # Errors
 /// When the machine cannot hold a lab, or a step does not come to its good end.
 pub fn run(tools: &Tools, keep: bool, out: &mut dyn Write) -> Result<Option<Lab>, Error> {
-    setup::install(out)?;
+    let (ground, reason) = setup::ground(out)?;
     let begin = Instant::now();
     title(out, "Two hosts, one floating IP, one web server")?;
-    let cluster = Cluster::new(tools, 2, Agents::Native, "")?;
+    if let Some(reason) = reason {
+        let text = "Each host is a handful of processes on a loopback address: no cables, no packaged agents.";
+        writeln!(out, "  {text}\n  (No namespaces: {reason})").map_err(closed)?;
+    }
+    let cluster = Cluster::on(ground, tools, 2, Agents::Native, "")?;
     let mut demo = Demo { cluster, out, measured: Vec::new() };
     let told = demo.tell();
     if told.is_err() {
@@ -92,7 +95,7 @@ impl Demo<'_> {
         self.cluster.wait_status(1, "both hosts are online", LIMIT, |status| status.online.len() == 2)?;
         let joined = begin.elapsed();
         self.say(&format!("  Both are online after {}. Now the tutorial's lines:\n", seconds(joined)))?;
-        for line in tutorial_lines("YOUR_TOKEN") {
+        for line in self.cluster.tutorial_lines("YOUR_TOKEN") {
             self.say(&format!("  hacctl {}", line.join(" ")))?;
         }
         self.cluster.configure_tutorial(1)?;
@@ -213,25 +216,6 @@ impl Demo<'_> {
         }
         self.say(&lines)?;
         self.say(&format!("The demonstration took {} s.", took.as_secs()))
-    }
-}
-
-impl Lab {
-    /// The page at the floating IP, as the client gets it.
-    ///
-    /// # Errors
-    /// When there is no answer.
-    pub fn page(&self) -> Result<String, Error> {
-        let client = self.plan().client_namespace();
-        let thread = crate::netns::spawn_in(Some(client), "page", || {
-            let target = crate::Prober::target();
-            Ok(get(target, "/", Duration::from_secs(2)))
-        })?;
-        match thread.join() {
-            Ok(Ok(answer)) => answer.map(|answer| answer.body),
-            Ok(Err(source)) => Err(Error::System { what: "cannot enter the client's namespace".to_owned(), source }),
-            Err(_) => Err(Error::Invalid("the request for the page panicked".to_owned())),
-        }
     }
 }
 

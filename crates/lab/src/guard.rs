@@ -67,6 +67,9 @@ pub(crate) fn remove(prefix: &str) {
     for init in inits(&directory) {
         kill(init);
     }
+    for process in standing_in(&directory) {
+        kill(process);
+    }
     for namespace in netns::list(&format!("{prefix}-")) {
         let _ = netns::remove(&namespace); // another sweep may have been faster
     }
@@ -112,6 +115,15 @@ fn inits(directory: &Path) -> Vec<i32> {
         .filter_map(|entry| fs::read_to_string(entry.path().join("init.pid")).ok())
         .filter_map(|text| text.trim().parse().ok())
         .filter(|&init| is_host(init))
+        .collect()
+}
+
+/// Processes whose working directory lies in a lab: those of its hosts without namespaces.
+fn standing_in(directory: &Path) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(directory)))
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
 }
 

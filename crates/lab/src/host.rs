@@ -1,13 +1,16 @@
-//! A host: a network namespace with private mounts, processes and name, and the daemons on it.
+//! A host and the daemons on it.
 //!
-//! A host has its own `/etc`, `/var`, `/usr/local` and `/usr/lib/ocf`, written over the machine's
+//! On its proper ground a host is a network namespace with private mounts, processes and name: it
+//! has its own `/etc`, `/var`, `/usr/local` and `/usr/lib/ocf`, written over the machine's
 //! and kept across a power-off; `/run` and `/dev/shm` are empty after each start, as on a real one.
 
+mod ground;
+mod namespaces;
 mod processes;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,23 +18,20 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use ground::Ground;
+pub(crate) use ground::{Footing, free_ring_port, free_tcp_port};
+pub(crate) use namespaces::inside;
 pub use processes::Process;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::network::Network;
 use crate::plan::Plan;
 use crate::run::{checked, wait_for};
-use crate::{Error, guard, nginx};
+use crate::{Error, nginx};
 
-/// What the first process of a host runs.
-const INIT: &str = include_str!("host/init.sh");
 /// How long a host may take to come up or go down.
 const BOOT_LIMIT: Duration = Duration::from_secs(20);
 /// Mode of files that the lab writes unless told otherwise.
 const PLAIN: u32 = 0o644;
-/// The trees that a host has for itself, longest names first where one holds another.
-const PRIVATE_TREES: [&str; 4] = ["/usr/lib/ocf", "/usr/local", "/etc", "/var"];
-
 /// A program that a host runs in the foreground of its own, with what it prints in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Daemon {
@@ -43,62 +43,43 @@ pub struct Daemon {
 
 /// A host that is switched on.
 #[derive(Debug)]
-struct Running {
-    /// The process that made the namespaces and waits for process 1; none for a host that another
-    /// process has switched on.
-    outer: Option<Child>,
-    /// Process 1 as seen from the machine.
-    init: i32,
-}
-
-impl Running {
-    /// Waits until the last process of the host is gone: process 1 is reaped after all others.
-    fn wait_gone(&mut self) {
-        match &mut self.outer {
-            // Its end is the host's end; there is no failure to tell.
-            Some(outer) => drop(outer.wait()),
-            None => drop(wait_for("the host ends", BOOT_LIMIT, || (!guard::is_alive(self.init)).then_some(()))),
-        }
-    }
+enum Running {
+    Namespaces(namespaces::Booted),
+    Loopback,
 }
 
 /// One host of a [`Lab`](crate::Lab).
 #[derive(Debug)]
 pub struct Host {
     number: usize,
-    namespace: String,
+    footing: Footing,
     directory: PathBuf,
     programs: PathBuf,
-    network: Network,
     running: Mutex<Option<Running>>,
     daemons: Mutex<BTreeMap<&'static str, Child>>,
     at_boot: Mutex<Vec<Daemon>>,
 }
 
 impl Host {
-    /// A host that is off. `directory` holds what it keeps, `alive` is the pipe whose end ends it,
-    /// `programs` a directory that comes first in its search path.
+    /// A host that is off. `directory` is the lab's, `programs` one that comes first in the host's
+    /// search path.
     pub(crate) fn new(
         number: usize,
         plan: &Plan,
-        network: Network,
+        footing: Footing,
         directory: &Path,
         programs: &Path,
     ) -> Result<Self, Error> {
         let directory = directory.join(Plan::name(number));
         fs::create_dir_all(&directory).map_err(Error::file(&directory))?;
-        let mut hosts = String::from("127.0.0.1 localhost\n203.0.113.1 api.digitalocean.com\n");
-        for other in plan.hosts() {
-            hosts.push_str(&format!("{} {}\n", Plan::private(other), Plan::name(other)));
+        if matches!(footing, Footing::Namespaces { .. }) {
+            namespaces::prepare(plan, &directory)?;
         }
-        write(&directory.join("hosts"), hosts.as_bytes(), PLAIN)?;
-        write(&directory.join("init.sh"), INIT.as_bytes(), PLAIN)?;
         Ok(Self {
             number,
-            namespace: plan.host_namespace(number),
+            footing,
             directory,
             programs: programs.to_owned(),
-            network,
             running: Mutex::new(None),
             daemons: Mutex::new(BTreeMap::new()),
             at_boot: Mutex::new(Vec::new()),
@@ -117,12 +98,12 @@ impl Host {
 
     /// The host's address on the private network.
     pub fn private(&self) -> Ipv4Addr {
-        Plan::private(self.number)
+        self.footing.private(self.number)
     }
 
     /// The host's address on the public network.
     pub fn public(&self) -> Ipv4Addr {
-        Plan::public(self.number)
+        self.footing.public(self.number)
     }
 
     /// Whether the host is switched on.
@@ -145,60 +126,75 @@ impl Host {
         if running.is_some() {
             return Ok(());
         }
-        self.network.link(self.number, true)?;
-        let mark = self.directory.join("init.pid");
-        let _ = fs::remove_file(&mark); // it is there only after an earlier life
-        let log = self.output_file("init")?;
-        let alive = self.directory.join("../alive");
-        let script = "exec 3<\"$1\"; shift; exec unshare --mount --uts --ipc --pid --fork sh \"$@\"";
-        let mut outer = Command::new("ip")
-            .args(["netns", "exec", &self.namespace, "sh", "-c", script, "sh"])
-            .process_group(0) // a Ctrl-C on the terminal is for the lab, not for its hosts
-            .arg(&alive)
-            .arg(self.directory.join("init.sh"))
-            .args([Path::new(self.name()), &self.directory])
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(Error::file(&self.directory))?)
-            .stderr(log)
-            .spawn()
-            .map_err(Error::system("cannot run ip"))?;
-        let booted = wait_for("the host boots", BOOT_LIMIT, || {
-            let text = fs::read_to_string(&mark).ok()?;
-            text.trim().parse::<i32>().ok()
+        *running = Some(match &self.footing {
+            Footing::Namespaces { namespace, network } => {
+                network.link(self.number, true)?;
+                let log = self.output_file("init")?;
+                let booted = namespaces::boot(namespace, self.name(), &self.directory, log);
+                let booted = booted.map_err(|error| match error {
+                    Error::Late { what, limit } => {
+                        Error::Late { what: format!("{what}: {}", self.output("init")), limit }
+                    }
+                    other => other,
+                })?;
+                Running::Namespaces(booted)
+            }
+            Footing::Loopback { .. } => {
+                for path in ["etc/hacd", "etc/nginx", "var/lib/hacd", "var/log/hacd", "var/www/html", "run"] {
+                    let path = self.root().join(path);
+                    fs::create_dir_all(&path).map_err(Error::file(path))?;
+                }
+                Running::Loopback
+            }
         });
-        match booted {
-            Ok(init) => {
-                *running = Some(Running { outer: Some(outer), init });
-                Ok(())
-            }
-            Err(_) => {
-                let _ = outer.kill(); // it may have ended by itself
-                let _ = outer.wait();
-                Err(Error::Command {
-                    command: format!("boot of {}", self.name()),
-                    status: "not up in time".to_owned(),
-                    text: self.output("init"),
-                })
-            }
-        }
+        Ok(())
     }
 
-    /// Power loss: the cables go dead at once, then everything on the host is killed.
+    /// Power loss: the cables go dead at once, then everything on the host is killed. Without
+    /// namespaces there are no cables: everything is killed.
     ///
     /// # Errors
     /// When the cables cannot be cut. A host that is off stays off.
     pub fn power_off(&self) -> Result<(), Error> {
         let mut running = locked(&self.running);
-        if let Some(mut now) = running.take() {
-            let cut = self.network.link(self.number, false);
-            signal(now.init, Signal::KILL);
-            now.wait_gone();
-            for (_, mut child) in std::mem::take(&mut *locked(&self.daemons)) {
-                let _ = child.wait(); // killed with its host
+        let mut result = Ok(());
+        match (running.take(), &self.footing) {
+            (Some(Running::Namespaces(mut booted)), Footing::Namespaces { network, .. }) => {
+                result = network.link(self.number, false);
+                booted.kill();
             }
-            cut?;
+            (Some(_), _) => self.kill_processes()?,
+            (None, _) => return Ok(()),
         }
-        Ok(())
+        for (_, mut child) in std::mem::take(&mut *locked(&self.daemons)) {
+            let _ = child.wait(); // killed with its host
+        }
+        result
+    }
+
+    /// Kills the processes of a host that shares the machine's, until none is left.
+    fn kill_processes(&self) -> Result<(), Error> {
+        let what = format!("the processes of {} end", self.name());
+        wait_for(&what, BOOT_LIMIT, || {
+            let left = processes::of_roots(&self.roots());
+            left.iter().for_each(|process| signal(process.pid, Signal::KILL));
+            left.is_empty().then_some(())
+        })
+    }
+
+    /// Where the processes of a host that shares the machine's begin: what the lab started, and
+    /// the web server, which has left its parents.
+    fn roots(&self) -> Vec<i32> {
+        let daemons = locked(&self.daemons);
+        let mut roots: Vec<i32> = daemons.values().filter_map(|child| i32::try_from(child.id()).ok()).collect();
+        let pid = fs::read_to_string(self.root().join("run/nginx.pid")).unwrap_or_default();
+        roots.extend(pid.trim().parse::<i32>().ok().filter(|&pid| processes::is_called(pid, "nginx")));
+        roots
+    }
+
+    /// The directory that a host without private mounts has in place of `/`.
+    fn root(&self) -> PathBuf {
+        self.directory.join("root")
     }
 
     /// Names a daemon that is started whenever the host is switched on.
@@ -237,6 +233,9 @@ impl Host {
     /// # Errors
     /// When it runs already, or cannot be started.
     pub fn start(&self, daemon: &Daemon) -> Result<(), Error> {
+        let words: Vec<&str> = daemon.command.iter().map(String::as_str).collect();
+        let log = self.output_file(daemon.name)?;
+        let mut command = self.command(&words)?;
         let mut daemons = locked(&self.daemons);
         if let Some(child) = daemons.get_mut(daemon.name)
             && matches!(child.try_wait(), Ok(None))
@@ -244,9 +243,7 @@ impl Host {
             let text = format!("{} runs already on {}", daemon.name, self.name());
             return Err(Error::Invalid(text));
         }
-        let words: Vec<&str> = daemon.command.iter().map(String::as_str).collect();
-        let log = self.output_file(daemon.name)?;
-        let mut command = self.command(&words)?;
+        command.process_group(0); // a Ctrl-C on the terminal is for the lab, not for its hosts
         command.stdin(Stdio::null()).stdout(log.try_clone().map_err(Error::file(&self.directory))?).stderr(log);
         let child = command.spawn().map_err(Error::system(format!("cannot start {}", daemon.name)))?;
         daemons.insert(daemon.name, child);
@@ -309,7 +306,11 @@ impl Host {
     /// # Errors
     /// [`Error::Off`].
     pub fn processes(&self) -> Result<Vec<Process>, Error> {
-        processes::of_namespace(self.init()?)
+        match &*locked(&self.running) {
+            None => Err(Error::Off(self.name().to_owned())),
+            Some(Running::Namespaces(booted)) => processes::of_namespace(booted.init),
+            Some(Running::Loopback) => Ok(processes::of_roots(&self.roots())),
+        }
     }
 
     /// The processes of the host with this name (as in `/proc/PID/comm`).
@@ -364,26 +365,19 @@ impl Host {
     /// # Errors
     /// [`Error::Off`] for a path that a switched-off host does not have.
     pub fn outside(&self, path: &str) -> Result<PathBuf, Error> {
-        if let Ok(init) = self.init() {
-            return Ok(PathBuf::from(format!("/proc/{init}/root{path}")));
+        match (&*locked(&self.running), &self.footing) {
+            (_, Footing::Loopback { .. }) => Ok(self.root().join(path.trim_start_matches('/'))),
+            (Some(Running::Namespaces(booted)), _) => Ok(PathBuf::from(format!("/proc/{}/root{path}", booted.init))),
+            (Some(Running::Loopback) | None, Footing::Namespaces { .. }) => {
+                namespaces::on_disk(&self.directory, path).ok_or_else(|| Error::Off(self.name().to_owned()))
+            }
         }
-        let tree = PRIVATE_TREES
-            .iter()
-            .find(|tree| path.starts_with(**tree))
-            .ok_or_else(|| Error::Off(self.name().to_owned()))?;
-        let below = path.strip_prefix(tree).unwrap_or_default();
-        let disk = self.directory.join("disk").join(tree.replace('/', "_"));
-        Ok(disk.join(below.trim_start_matches('/')))
     }
 
-    /// Takes over a host that another process has switched on.
+    /// Takes over a host of namespaces that another process has switched on.
     pub(crate) fn adopt(&self) {
-        let text = fs::read_to_string(self.directory.join("init.pid")).unwrap_or_default();
-        if let Ok(init) = text.trim().parse()
-            && guard::is_alive(init)
-        {
-            *locked(&self.running) = Some(Running { outer: None, init });
-        }
+        let booted = namespaces::Booted::of(&self.directory);
+        *locked(&self.running) = booted.map(Running::Namespaces);
     }
 
     /// Forgets that the host is on, so that it outlives this process.
@@ -397,9 +391,18 @@ impl Host {
         nginx::furnish(self)
     }
 
-    /// Process 1 of the host as seen from the machine.
-    pub(crate) fn init(&self) -> Result<i32, Error> {
-        locked(&self.running).as_ref().map(|running| running.init).ok_or_else(|| Error::Off(self.name().to_owned()))
+    /// Where API and metadata service listen for this host alone; none in namespaces, where they
+    /// have addresses of their own.
+    pub fn cloud(&self) -> Option<SocketAddr> {
+        match self.footing {
+            Footing::Namespaces { .. } => None,
+            Footing::Loopback { cloud, .. } => Some(cloud),
+        }
+    }
+
+    /// Where the host stands.
+    pub(crate) fn footing(&self) -> &Footing {
+        &self.footing
     }
 
     /// The directory with everything that the host keeps.
@@ -408,7 +411,17 @@ impl Host {
     }
 
     fn command(&self, words: &[&str]) -> Result<Command, Error> {
-        Ok(inside(self.init()?, &self.programs, words))
+        match &*locked(&self.running) {
+            None => Err(Error::Off(self.name().to_owned())),
+            Some(Running::Namespaces(booted)) => Ok(inside(booted.init, &self.programs, words)),
+            Some(Running::Loopback) => {
+                let mut command = Command::new("env");
+                command.args(words).current_dir(self.root());
+                namespaces::set_environment(&mut command, &self.programs);
+                command.env("HACD_SOCKET", self.root().join("run/hacd.sock"));
+                Ok(command)
+            }
+        }
     }
 
     fn output_file(&self, name: &str) -> Result<File, Error> {
@@ -422,24 +435,6 @@ impl Drop for Host {
         // Nothing can be done about a cable that cannot be cut: the namespace goes next.
         let _ = self.power_off();
     }
-}
-
-/// A command that runs inside the host whose process 1 is `init`.
-pub(crate) fn inside(init: i32, programs: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new("nsenter");
-    command
-        .args(["-t", &init.to_string(), "-m", "-u", "-i", "-n", "-p", "--"])
-        .args(words)
-        .env_clear()
-        .env("PATH", search_path(programs))
-        .env("HOME", "/run")
-        .env("LANG", "C.UTF-8")
-        .env("TERM", std::env::var("TERM").unwrap_or_else(|_| "dumb".to_owned()));
-    command
-}
-
-fn search_path(programs: &Path) -> String {
-    format!("{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", programs.display())
 }
 
 /// Sends a signal to a process of the machine; one that is gone needs none.

@@ -86,14 +86,6 @@ pub fn request(
     })
 }
 
-/// Sends one GET without a token.
-///
-/// # Errors
-/// As [`request`].
-pub fn get(server: SocketAddr, path: &str, limit: Duration) -> Result<Answer, Error> {
-    request(server, "GET", path, None, "", limit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::Answer;

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::{Cloud, TOKEN};
+use crate::cloud::{Cloud, Door, TOKEN};
 use crate::cluster::daemon;
-use crate::host::inside;
-use crate::lab::{Hands, Hosts, hold_alive};
+use crate::host::{Footing, inside};
+use crate::lab::{Hands, Hosts, Wires, hold_alive};
 use crate::netns::spawn_in;
 use crate::run::wait_for;
 use crate::{Answer, Error, Host, Lab, Network, Plan, guard, request};
@@ -42,8 +42,9 @@ impl Lab {
     /// Gives the lab to a process of its own, `PROGRAM keeper DIRECTORY`, and leaves it running.
     ///
     /// # Errors
-    /// When that process does not take over.
+    /// When that process does not take over, or the hosts are no namespaces.
     pub fn keep(self, program: &Path) -> Result<PathBuf, Error> {
+        self.network()?;
         let directory = self.directory().to_owned();
         let state = self.cloud().hand_over();
         let kept = Kept {
@@ -87,20 +88,22 @@ pub fn keeper(directory: &Path) -> Result<(), Error> {
     let network = Network::of(plan.clone());
     let mut adopted = Vec::new();
     for number in plan.hosts() {
-        let host = Host::new(number, &plan, network.clone(), directory, &kept.programs)?;
+        let footing = Footing::Namespaces { namespace: plan.host_namespace(number), network: network.clone() };
+        let host = Host::new(number, &plan, footing, directory, &kept.programs)?;
         host.adopt();
-        host.at_boot(daemon());
+        host.at_boot(daemon(&host)?);
         adopted.push(host);
     }
     let on: Vec<bool> = adopted.iter().map(Host::is_on).collect();
     let hosts = Arc::new(Hosts::new(adopted));
     let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 80));
+    let wires = Arc::new(Wires::Network(network));
+    let holder = plan.number(&kept.holder);
     let cloud = wait_for("the former cloud is gone", HANDOVER_LIMIT, || {
-        let hands = Hands { network: network.clone(), hosts: Arc::clone(&hosts) };
-        let namespace = Some(plan.cloud_namespace());
-        Cloud::start(namespace, listen, kept.hosts, Box::new(hands)).ok()
+        let hands = Hands { wires: Arc::clone(&wires), hosts: Arc::clone(&hosts) };
+        let doors = vec![Door { listen, host: None }];
+        Cloud::start(Some(plan.cloud_namespace()), doors, kept.hosts, holder, Box::new(hands)).ok()
     })?;
-    cloud.move_address(plan.number(&kept.holder))?;
     for (number, on) in plan.hosts().zip(on) {
         cloud.note_power(number, on);
     }

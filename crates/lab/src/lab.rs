@@ -7,16 +7,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::cloud::{Cloud, Fabric};
+use crate::cloud::{Cloud, Door, Fabric};
+use crate::forwarder::Forwarder;
+use crate::host::{Footing, Ground, free_ring_port, free_tcp_port};
+use crate::netns::spawn_in;
 use crate::run::run;
-use crate::{Error, Host, Network, Plan, Prober, guard, setup};
+use crate::{Error, Host, Network, Plan, Prober, guard, request, setup};
 
 /// Labs of this process so far.
 static COUNT: AtomicU32 = AtomicU32::new(0);
+/// How long the page may take that a person asks for.
+const PAGE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What a lab is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
+    /// What the hosts stand on.
+    pub ground: Ground,
     /// Number of hosts, 1 to 8.
     pub hosts: usize,
     /// A directory that comes first in the search path of the hosts: where `hacd` and `hacctl` are.
@@ -28,13 +35,13 @@ pub struct Options {
 /// Hosts, the cloud around them and a client. Everything is removed when it is dropped.
 #[derive(Debug)]
 pub struct Lab {
-    // Dropped in this order: first who asks, then who answers, then the wires.
+    // Dropped in this order: first who asks, then who answers, then what carries them.
     prober: Prober,
     cloud: Cloud,
     hosts: Arc<Hosts>,
-    network: Network,
+    wires: Arc<Wires>,
     /// Keeps the hosts alive: they end when the last writer of this pipe is gone.
-    _alive: File,
+    _alive: Option<File>,
     remains: Remains,
 }
 
@@ -45,6 +52,13 @@ struct Remains {
     directory: PathBuf,
     programs: PathBuf,
     kept: bool,
+}
+
+/// What connects hosts and client.
+#[derive(Debug)]
+pub(crate) enum Wires {
+    Network(Network),
+    Forwarder(Forwarder),
 }
 
 /// The hosts, known to the cloud as soon as they exist.
@@ -71,13 +85,21 @@ impl Hosts {
 
 /// The cloud's hands: routes and switches.
 pub(crate) struct Hands {
-    pub(crate) network: Network,
+    pub(crate) wires: Arc<Wires>,
     pub(crate) hosts: Arc<Hosts>,
 }
 
 impl Fabric for Hands {
     fn point(&self, holder: Option<usize>) -> Result<(), Error> {
-        self.network.point(holder)
+        match &*self.wires {
+            Wires::Network(network) => network.point(holder),
+            Wires::Forwarder(forwarder) => {
+                // At the very first the hosts do not exist yet; the lab points again when they do.
+                let host = holder.and_then(|number| self.hosts.get(number).ok());
+                forwarder.point(host.and_then(web_of));
+                Ok(())
+            }
+        }
     }
 
     fn power(&self, host: usize, on: bool) -> Result<(), Error> {
@@ -86,45 +108,84 @@ impl Fabric for Hands {
     }
 }
 
+/// Where the web server of a host without a network of its own listens.
+fn web_of(host: &Host) -> Option<SocketAddr> {
+    match host.footing() {
+        Footing::Loopback { web, .. } => Some(*web),
+        Footing::Namespaces { .. } => None,
+    }
+}
+
 impl Lab {
     /// Builds a lab whose hosts are switched on and run nothing yet.
     ///
     /// # Errors
-    /// [`Error::Missing`] when this machine cannot hold labs; else what failed.
+    /// [`Error::Missing`] when this machine cannot hold such a lab; else what failed.
     pub fn new(options: &Options) -> Result<Self, Error> {
-        setup::check()?;
+        setup::check(options.ground)?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("{}{}x{number}", guard::PREFIX, std::process::id());
         let plan = Plan::new(prefix, options.hosts);
         let directory = guard::base().join(plan.prefix());
         fs::create_dir_all(&directory).map_err(Error::file(&directory))?;
         guard::enlist(plan.prefix());
-        let remains = Remains {
-            plan: plan.clone(),
-            directory: directory.clone(),
-            programs: options.programs.clone(),
-            kept: false,
-        };
-        let alive = keep_alive(&directory)?;
-        let network = Network::new(plan.clone())?;
-        let hosts = Arc::new(Hosts::default());
-        let hands = Hands { network: network.clone(), hosts: Arc::clone(&hosts) };
-        let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 80));
-        let namespace = plan.cloud_namespace();
-        let count = plan.hosts().count();
-        let cloud = Cloud::start(Some(namespace), listen, count, Box::new(hands))?;
-        let mut built = Vec::new();
-        for number in plan.hosts() {
-            let host = Host::new(number, &plan, network.clone(), &directory, &options.programs)?;
-            host.power_on()?;
-            host.furnish()?;
-            built.push(host);
+        let remains = Remains { plan, directory, programs: options.programs.clone(), kept: false };
+        match options.ground {
+            Ground::Namespaces => Self::in_namespaces(remains, options.probe_period),
+            Ground::Loopback => Self::on_loopback(remains, options.probe_period),
         }
+    }
+
+    fn in_namespaces(remains: Remains, period: Duration) -> Result<Self, Error> {
+        let plan = remains.plan.clone();
+        let alive = keep_alive(&remains.directory)?;
+        let network = Network::new(plan.clone())?;
+        let wires = Arc::new(Wires::Network(network.clone()));
+        let listen = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 80));
+        let doors = vec![Door { listen, host: None }];
+        let hosts = Arc::new(Hosts::default());
+        let hands = Box::new(Hands { wires: Arc::clone(&wires), hosts: Arc::clone(&hosts) });
+        let cloud = Cloud::start(Some(plan.cloud_namespace()), doors, plan.hosts().count(), Some(1), hands)?;
+        let footing = |host| Footing::Namespaces { namespace: plan.host_namespace(host), network: network.clone() };
+        let built = remains.build(footing)?;
+        let target = SocketAddr::from((Plan::floating_ip(), 80));
+        let prober = Prober::start(Some(plan.client_namespace()), target, period)?;
+        let lab = Self { prober, cloud, hosts, wires, _alive: Some(alive), remains };
+        lab.with_hosts(built)
+    }
+
+    fn on_loopback(remains: Remains, period: Duration) -> Result<Self, Error> {
+        let plan = remains.plan.clone();
+        let count = plan.hosts().count();
+        let forwarder = Forwarder::start()?;
+        let target = forwarder.address();
+        let wires = Arc::new(Wires::Forwarder(forwarder));
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let doors = plan.hosts().map(|host| Door { listen, host: Some(host) }).collect();
+        let hosts = Arc::new(Hosts::default());
+        let hands = Box::new(Hands { wires: Arc::clone(&wires), hosts: Arc::clone(&hosts) });
+        let cloud = Cloud::start(None, doors, count, Some(1), hands)?;
+        let ring_port = free_ring_port(count)?;
+        let mut webs = Vec::new();
+        for host in plan.hosts() {
+            webs.push(free_tcp_port(crate::cloud::loopback(host))?);
+        }
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let nth = |all: &[SocketAddr], host: usize| all.get(host - 1).copied().unwrap_or(nowhere);
+        let footing =
+            |host| Footing::Loopback { web: nth(&webs, host), cloud: nth(cloud.addresses(), host), ring_port };
+        let built = remains.build(footing)?;
+        let prober = Prober::start(None, target, period)?;
+        let lab = Self { prober, cloud, hosts, wires, _alive: None, remains };
+        lab.with_hosts(built)
+    }
+
+    /// Makes the hosts known to the cloud, and the floating IP lead to its holder.
+    fn with_hosts(self, built: Vec<Host>) -> Result<Self, Error> {
         // Nobody else holds this lab yet, so its hosts are set for the first time.
-        let _ = hosts.0.set(built);
-        let client = plan.client_namespace();
-        let prober = Prober::start(Some(client), Prober::target(), options.probe_period)?;
-        Ok(Self { prober, cloud, hosts, network, _alive: alive, remains })
+        let _ = self.hosts.0.set(built);
+        self.cloud.move_address(self.cloud.holder())?;
+        Ok(self)
     }
 
     /// The names and addresses of this lab.
@@ -145,28 +206,34 @@ impl Lab {
         self.hosts.get(number)
     }
 
-    /// The host with this name.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn host_named(&self, name: &str) -> Result<&Host, Error> {
-        let number = self.plan().number(name);
-        self.host(number.ok_or_else(|| Error::Invalid(format!("there is no host {name}")))?)
-    }
-
     /// The stand-in cloud.
     pub fn cloud(&self) -> &Cloud {
         &self.cloud
     }
 
-    /// The wires.
-    pub fn network(&self) -> &Network {
-        &self.network
+    /// The wires between the hosts.
+    ///
+    /// # Errors
+    /// When the hosts share the machine's network: there is nothing to cut.
+    pub fn network(&self) -> Result<&Network, Error> {
+        match &*self.wires {
+            Wires::Network(network) => Ok(network),
+            Wires::Forwarder(_) => Err(Error::Missing("hosts on loopback have no cables".to_owned())),
+        }
     }
 
     /// The client that asks the floating IP.
     pub fn prober(&self) -> &Prober {
         &self.prober
+    }
+
+    /// Where the floating IP is reached: its own address, or a port of this machine that leads to
+    /// its holder.
+    pub fn floating(&self) -> SocketAddr {
+        match &*self.wires {
+            Wires::Network(_) => SocketAddr::from((Plan::floating_ip(), 80)),
+            Wires::Forwarder(forwarder) => forwarder.address(),
+        }
     }
 
     /// The directory with everything that the lab keeps.
@@ -199,6 +266,27 @@ impl Lab {
         Ok(())
     }
 
+    /// The page at the floating IP, as the client gets it.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn page(&self) -> Result<String, Error> {
+        let client = match &*self.wires {
+            Wires::Network(_) => Some(self.plan().client_namespace()),
+            Wires::Forwarder(_) => None,
+        };
+        let target = self.floating();
+        let ask = move || {
+            let answer = request(target, "GET", "/", None, "", PAGE_LIMIT);
+            answer.map(|answer| answer.body).map_err(std::io::Error::other)
+        };
+        let failed = Error::system("no page");
+        match spawn_in(client, "page", ask)?.join() {
+            Ok(page) => page.map_err(failed),
+            Err(_) => Err(failed(std::io::Error::other("the request panicked"))),
+        }
+    }
+
     /// Leaves everything running: nothing is removed when this is dropped. Another process must
     /// hold the pipe `alive` in the lab's directory by now, and take over the cloud.
     pub(crate) fn leave(mut self) {
@@ -206,6 +294,20 @@ impl Lab {
         for host in self.hosts.all() {
             host.leave();
         }
+    }
+}
+
+impl Remains {
+    /// Builds the hosts, switches them on and gives them their web server.
+    fn build(&self, footing: impl Fn(usize) -> Footing) -> Result<Vec<Host>, Error> {
+        let mut built = Vec::new();
+        for number in self.plan.hosts() {
+            let host = Host::new(number, &self.plan, footing(number), &self.directory, &self.programs)?;
+            host.power_on()?;
+            host.furnish()?;
+            built.push(host);
+        }
+        Ok(built)
     }
 }
 

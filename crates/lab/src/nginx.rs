@@ -1,29 +1,51 @@
 //! The web server of a host: Debian's nginx with a small configuration and the tutorial's page.
 
 use crate::Error;
-use crate::host::Host;
+use crate::host::{Footing, Host};
 
-/// Like Debian's own file where it matters (process id file, logs), and small.
-const CONFIGURATION: &str = "user www-data;
-worker_processes 1;
-pid /run/nginx.pid;
-error_log /var/log/nginx/error.log;
-events { worker_connections 256; }
-http {
-    access_log off;
-    keepalive_timeout 0;
-    server {
-        listen 80 default_server;
-        root /var/www/html;
-        index index.html;
-    }
-}
-";
+/// nginx's configuration on a host.
+pub(crate) const CONFIGURATION: &str = "/etc/nginx/nginx.conf";
 
 /// Writes nginx's configuration and the page that names the host.
 pub(crate) fn furnish(host: &Host) -> Result<(), Error> {
-    host.write("/etc/nginx/nginx.conf", CONFIGURATION)?;
+    host.write(CONFIGURATION, &configuration(host)?)?;
     host.write("/var/www/html/index.html", &page(host))
+}
+
+/// Like Debian's own file where it matters (process id file, logs), and small.
+fn configuration(host: &Host) -> Result<String, Error> {
+    let path = |path: &str| match host.footing() {
+        Footing::Namespaces { .. } => Ok(path.to_owned()),
+        Footing::Loopback { .. } => host.outside(path).map(|path| path.display().to_string()),
+    };
+    let (user, listen) = match host.footing() {
+        Footing::Namespaces { .. } => ("user www-data;", "80 default_server".to_owned()),
+        Footing::Loopback { web, .. } => ("", web.to_string()),
+    };
+    let mut temporary = String::new();
+    for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        temporary.push_str(&format!("    {kind}_temp_path {};\n", path(&format!("/run/nginx-{kind}"))?));
+    }
+    Ok(format!(
+        "{user}
+worker_processes 1;
+pid {pid};
+error_log {log};
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    keepalive_timeout 0;
+{temporary}    server {{
+        listen {listen};
+        root {html};
+        index index.html;
+    }}
+}}
+",
+        pid = path("/run/nginx.pid")?,
+        log = path("/var/log/nginx.error.log")?,
+        html = path("/var/www/html")?,
+    ))
 }
 
 /// The tutorial's page.

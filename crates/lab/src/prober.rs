@@ -13,11 +13,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::Error;
 use crate::http::{Answer, request_text};
 use crate::netns::spawn_in;
 use crate::nginx::page_of;
 use crate::run::wait_for;
-use crate::{Error, Plan};
 
 /// A request without an answer after this long has failed.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
@@ -110,11 +110,6 @@ impl Prober {
                 .all(|sample| sample.host.is_some() && host.is_none_or(|host| sample.is_from(host)))
                 .then_some(())
         })
-    }
-
-    /// The address that is asked.
-    pub fn target() -> SocketAddr {
-        SocketAddr::from((Plan::floating_ip(), 80))
     }
 }
 

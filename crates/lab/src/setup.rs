@@ -6,12 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::Error;
 use crate::run::run;
+use crate::{Error, Ground};
 
+/// The web server.
+const NGINX: &str = "/usr/sbin/nginx";
 /// Programs and files that the lab needs, each with the Debian package that has it.
 const NEEDED: [(&str, &str); 8] = [
-    ("/usr/sbin/nginx", "nginx-light"),
+    (NGINX, "nginx-light"),
     ("/usr/lib/ocf/resource.d/heartbeat/nginx", "resource-agents"),
     ("/usr/bin/curl", "curl"),
     ("/usr/bin/nsenter", "util-linux"),
@@ -36,23 +38,37 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Whether this machine can hold a lab.
+/// Whether this machine can hold a lab on this ground.
 ///
 /// # Errors
 /// [`Error::Missing`] with what is missing and what to do about it.
-pub fn check() -> Result<(), Error> {
-    if !is_root() {
-        let text = "the lab makes network namespaces: run it as root";
-        return Err(Error::Missing(text.to_owned()));
-    }
-    let packages = missing();
+pub fn check(ground: Ground) -> Result<(), Error> {
+    let packages = match ground {
+        Ground::Namespaces if !is_root() => {
+            let text = "the lab makes network namespaces: run it as root";
+            return Err(Error::Missing(text.to_owned()));
+        }
+        Ground::Namespaces => missing(),
+        Ground::Loopback if Path::new(NGINX).exists() => Vec::new(),
+        Ground::Loopback => vec!["nginx-light"],
+    };
     if !packages.is_empty() {
         let list = packages.join(" ");
-        return Err(Error::Missing(format!(
-            "not installed: {list} (try `hac-lab setup`, or `apt-get install {list}`)"
-        )));
+        let text = format!("not installed: {list} (try `hac-lab setup`, or `apt-get install {list}`)");
+        return Err(Error::Missing(text));
     }
     Ok(())
+}
+
+/// The best ground that this machine offers, and why it is not the better one.
+///
+/// # Errors
+/// [`Error::Missing`] when it offers none.
+pub fn ground(say: &mut dyn Write) -> Result<(Ground, Option<String>), Error> {
+    match install(say) {
+        Ok(()) => Ok((Ground::Namespaces, None)),
+        Err(reason) => check(Ground::Loopback).map(|()| (Ground::Loopback, Some(reason.to_string()))),
+    }
 }
 
 /// Installs what is missing with apt-get and checks that namespaces can be made. The services of
@@ -74,7 +90,7 @@ pub fn install(say: &mut dyn Write) -> Result<(), Error> {
             apt(&packages)?;
         }
     }
-    check()?;
+    check(Ground::Namespaces)?;
     check_namespaces()
 }
 

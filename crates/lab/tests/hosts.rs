@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use hac_lab::cloud::TOKEN;
-use hac_lab::{Daemon, Host, Lab, Options, Plan, setup};
+use hac_lab::{Daemon, Ground, Host, Lab, Options, Plan, setup};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -25,9 +25,13 @@ fn lab() -> Option<Lab> {
         skipped(reason);
         return None;
     }
-    let lab =
-        Lab::new(&Options { hosts: 2, programs: PathBuf::from("/usr/bin"), probe_period: Duration::from_millis(10) })
-            .expect("a lab");
+    let lab = Lab::new(&Options {
+        ground: Ground::Namespaces,
+        hosts: 2,
+        programs: PathBuf::from("/usr/bin"),
+        probe_period: Duration::from_millis(10),
+    })
+    .expect("a lab");
     for host in lab.hosts() {
         let nginx = Daemon { name: "nginx", command: vec!["nginx".into(), "-g".into(), "daemon off;".into()] };
         host.at_boot(nginx.clone());
@@ -125,19 +129,19 @@ fn the_private_network_is_cut_and_healed_in_each_way() {
         (payloads == [b"one", b"two"]).then_some(())
     })
     .expect("seen");
-    lab.network().cut().expect("cut");
+    lab.network().expect("cables").cut().expect("cut");
     assert!(!reaches(1, 2) && !reaches(2, 1));
-    lab.network().heal().expect("heal");
+    lab.network().expect("cables").heal().expect("heal");
     assert!(reaches(1, 2) && reaches(2, 1));
-    lab.network().lose(1, 2).expect("lose");
+    lab.network().expect("cables").lose(1, 2).expect("lose");
     assert!(!reaches(1, 2));
-    lab.network().heal().expect("heal");
+    lab.network().expect("cables").heal().expect("heal");
     assert!(reaches(1, 2));
-    lab.network().private_link(2, false).expect("pull");
+    lab.network().expect("cables").private_link(2, false).expect("pull");
     assert!(!reaches(1, 2));
-    lab.network().private_link(2, true).expect("plug");
+    lab.network().expect("cables").private_link(2, true).expect("plug");
     assert!(reaches(1, 2));
-    let counters = lab.network().private_counters(1).expect("counters");
+    let counters = lab.network().expect("cables").private_counters(1).expect("counters");
     assert!(counters.iter().all(|&count| count > 0), "{counters:?}");
 }
 

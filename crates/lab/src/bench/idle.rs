@@ -62,7 +62,7 @@ fn used_by(cluster: &Cluster, hosts: &[usize]) -> Result<Vec<Used>, Error> {
         Ok(Used {
             resident_kib: daemons.iter().map(|process| process.resident_kib).sum(),
             cpu_ticks: daemons.iter().map(|process| process.cpu_ticks).sum(),
-            counters: cluster.lab().network().private_counters(host)?,
+            counters: cluster.lab().network()?.private_counters(host)?,
         })
     };
     hosts.iter().map(used).collect()

@@ -23,40 +23,47 @@ use tokio::sync::oneshot;
 use super::api::{Call, Content, Refusal, Reply, millis};
 use super::journal::Event;
 use super::rules::fault_for;
-use super::{Fault, Shared, When, actions, api, door, metadata};
+use super::{Door, Fault, Shared, When, actions, api, door, metadata};
 
 /// Pause after a connection that could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Serves until told to stop; says through `tell` where it listens.
 pub(super) fn serve(
-    listen: SocketAddr,
-    shared: Arc<Shared>,
-    tell: &mpsc::Sender<SocketAddr>,
+    doors: &[Door],
+    shared: &Arc<Shared>,
+    tell: &mpsc::Sender<Vec<SocketAddr>>,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(listen).await?;
-        let address = listener.local_addr()?;
-        // The one who started us waits for this; if it gave up, we stop with the channel.
-        let _ = tell.send(address);
-        let app = Router::new().fallback(handle).with_state(shared);
-        let service = app.into_make_service_with_connect_info::<Peer>();
-        let server = async { axum::serve(Cuttable(listener), service).await };
-        tokio::select! {
-            ended = server => ended,
-            _ = stopped => Ok(()),
+        let mut addresses = Vec::new();
+        for door in doors {
+            let listener = TcpListener::bind(door.listen).await?;
+            addresses.push(listener.local_addr()?);
+            let app = Router::new().fallback(handle).with_state(Arc::clone(shared));
+            let service = app.into_make_service_with_connect_info::<Peer>();
+            let listener = Cuttable { listener, host: door.host };
+            tokio::spawn(async { axum::serve(listener, service).await });
         }
+        // The one who started us waits for this; if it gave up, we stop with the channel.
+        let _ = tell.send(addresses);
+        // Told to stop, or the cloud is gone without a word: the end either way.
+        let _ = stopped.await;
+        Ok(())
     })
 }
 
 /// A listener whose connections a handler can cut.
-struct Cuttable(TcpListener);
+struct Cuttable {
+    listener: TcpListener,
+    host: Option<usize>,
+}
 
 /// A connection that fails as soon as it has been cut.
 struct CuttableStream {
     stream: TcpStream,
+    host: Option<usize>,
     cut: Arc<AtomicBool>,
 }
 
@@ -64,6 +71,7 @@ struct CuttableStream {
 #[derive(Debug, Clone)]
 struct Peer {
     address: SocketAddr,
+    host: Option<usize>,
     cut: Arc<AtomicBool>,
 }
 
@@ -73,23 +81,24 @@ impl Listener for Cuttable {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
-            if let Ok((stream, address)) = self.0.accept().await {
+            if let Ok((stream, address)) = self.listener.accept().await {
                 let _ = stream.set_nodelay(true); // only speed is lost without it
                 let cut = Arc::new(AtomicBool::new(false));
-                return (CuttableStream { stream, cut }, address);
+                return (CuttableStream { stream, host: self.host, cut }, address);
             }
             tokio::time::sleep(ACCEPT_PAUSE).await;
         }
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
 impl Connected<IncomingStream<'_, Cuttable>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Cuttable>) -> Self {
-        Self { address: *stream.remote_addr(), cut: Arc::clone(&stream.io().cut) }
+        let io = stream.io();
+        Self { address: *stream.remote_addr(), host: io.host, cut: Arc::clone(&io.cut) }
     }
 }
 
@@ -135,7 +144,7 @@ async fn handle(
     if uri.path() == "/_lab" {
         return response(door::answer(&shared, method.as_str(), &body));
     }
-    let host = shared.caller(peer.address.ip());
+    let host = peer.host.or_else(|| shared.caller(peer.address.ip()));
     let struck = {
         let mut world = shared.world();
         fault_for(&mut world.rules, method.as_str(), &path, &body, host)

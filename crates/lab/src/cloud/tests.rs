@@ -46,13 +46,13 @@ impl Fixture {
         let done = Arc::new(Mutex::new(Vec::new()));
         let fabric = Box::new(Recorder(Arc::clone(&done)));
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let cloud = Cloud::start(None, listen, 2, fabric).expect("a free port");
+        let cloud = Cloud::start(None, vec![Door { listen, host: None }], 2, Some(1), fabric).expect("a free port");
         Self { cloud, done }
     }
 
     /// Sends a request as host `from`; `None` when the connection ended without an answer.
     fn try_call(&self, from: usize, method: &str, path: &str, token: &str, body: &str) -> Option<Answer> {
-        let server = self.cloud.address();
+        let server = self.cloud.addresses()[0];
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         bind(&socket, &SocketAddr::from((loopback(from), 0))).unwrap();
         connect(&socket, &server).unwrap();
@@ -233,7 +233,7 @@ fn a_dropped_connection_loses_the_request_or_only_its_answer() {
 fn a_hanging_request_is_in_the_journal_without_a_status() {
     let lab = Fixture::new();
     lab.cloud.add_rule(Rule::new("GET", "/id").fault(Fault { hang: Some(When::Before), ..Fault::default() }));
-    let server = lab.cloud.address();
+    let server = lab.cloud.addresses()[0];
     let mut stream = TcpStream::connect(server).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let text = request_text(server, "GET", "/metadata/v1/id", None, "");

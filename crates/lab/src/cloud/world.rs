@@ -93,8 +93,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A cloud of `hosts` droplets that are on; the first holds the address.
-    pub(super) fn new(hosts: usize) -> Self {
+    /// A cloud of `hosts` droplets that are on; `holder` has the address.
+    pub(super) fn new(hosts: usize, holder: Option<usize>) -> Self {
         let droplets = (1..=hosts).map(|host| {
             let droplet = Droplet {
                 name: Plan::name(host).to_owned(),
@@ -108,7 +108,7 @@ impl World {
             settings: Settings::default(),
             rules: Vec::new(),
             droplets: droplets.collect(),
-            holders: History::new(Some(1)),
+            holders: History::new(holder),
             actions: BTreeMap::new(),
             quota: Quota::default(),
             journal: Vec::new(),

@@ -40,6 +40,40 @@ pub(super) fn of_namespace(init: i32) -> Result<Vec<Process>, Error> {
     Ok(found)
 }
 
+/// The processes `roots` and all their descendants.
+pub(super) fn of_roots(roots: &[i32]) -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all: Vec<(Process, i32)> = entries
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            Some((read(pid, &entry.path())?, parent(&entry.path())?))
+        })
+        .collect();
+    let mut wanted = roots.to_vec();
+    loop {
+        let more: Vec<i32> = all
+            .iter()
+            .filter(|(process, parent)| wanted.contains(parent) && !wanted.contains(&process.pid))
+            .map(|(process, _)| process.pid)
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        wanted.extend(more);
+    }
+    all.into_iter().map(|(process, _)| process).filter(|process| wanted.contains(&process.pid)).collect()
+}
+
+/// Whether a process runs and has this name.
+pub(super) fn is_called(pid: i32, name: &str) -> bool {
+    read(pid, Path::new(&format!("/proc/{pid}"))).is_some_and(|process| process.name == name)
+}
+
+fn parent(directory: &Path) -> Option<i32> {
+    let status = fs::read_to_string(directory.join("status")).ok()?;
+    field(&status, "PPid:")?.parse().ok()
+}
+
 /// Reads one process; `None` if it went away meanwhile or is a zombie.
 fn read(pid: i32, directory: &Path) -> Option<Process> {
     let status = fs::read_to_string(directory.join("status")).ok()?;
