@@ -1,11 +1,18 @@
 //! The front of the crate: one node's part in the ring.
 
-use std::collections::VecDeque;
+use std::time::Duration;
 
 use hac_types::{LinkId, NodeId, Timestamp};
 use thiserror::Error;
 
-use crate::{Config, ConfigError, LinkStatus, Output, Rejected, Stats, Stored};
+use crate::ring::Ring;
+use crate::transport::Transport;
+use crate::{Config, ConfigError, GatherReason, LinkStatus, Notice, Output, Rejected, Stats, Stored};
+
+/// How long datagrams are dropped after a long pause: what the socket kept describes the past.
+const DRAIN: Duration = Duration::from_millis(5);
+/// A change may cause another; this many in a row settle everything.
+const REVIEWS_MAX: u32 = 16;
 
 /// What a sender may rely on when its message is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,8 +50,15 @@ pub struct QueueFull;
 /// event. Time comes in as an argument and must not run backwards.
 #[derive(Debug)]
 pub struct Engine {
-    outputs: VecDeque<Output>,
-    stats: Stats,
+    ring: Ring,
+    net: Transport,
+    /// When this process wanted to be woken, as last told.
+    expected: Option<Timestamp>,
+    /// Datagrams that arrived before this moment lay in the socket during a long pause.
+    drain_until: Option<Timestamp>,
+    /// Shortest pause after which the others may have gone on.
+    pause_min: Duration,
+    left: bool,
 }
 
 impl Engine {
@@ -52,18 +66,17 @@ impl Engine {
     ///
     /// # Errors
     /// The first rule of the configuration that is broken.
-    pub fn new(
-        config: Config,
-        stored: Stored,
-        entropy: [u8; 32],
-        now: Timestamp,
-    ) -> Result<Self, ConfigError> {
+    pub fn new(config: Config, stored: Stored, entropy: [u8; 32], now: Timestamp) -> Result<Self, ConfigError> {
         config.validate()?;
-        let _ = (stored, entropy, now);
-        Ok(Self {
-            outputs: VecDeque::new(),
-            stats: Stats::default(),
-        })
+        let nodes = config.nodes.len();
+        let pause_min = config.timers.silence_min_for(nodes).min(config.timers.token_for(nodes) / 2);
+        let mut net = Transport::new(&config, stored.incarnation, entropy, now);
+        let mut ring = Ring::new(&config, stored, now);
+        ring.enter_gather(GatherReason::Startup, &mut net);
+        let mut engine = Self { ring, net, expected: None, drain_until: None, pause_min, left: false };
+        engine.net.handle_timeout();
+        engine.settle();
+        Ok(engine)
     }
 
     /// Takes a datagram that came on `link` from the address of `from`. The driver drops what comes from addresses of
@@ -78,67 +91,138 @@ impl Engine {
         from: NodeId,
         datagram: &[u8],
     ) -> Result<(), Rejected> {
-        let _ = (now, link, from, datagram);
-        Err(Rejected::NoSession)
+        self.advance(now);
+        let result = self.take_datagram(link, from, datagram);
+        if let Err(reason) = result {
+            *self.net.stats.rejected.entry(reason).or_default() += 1;
+        }
+        self.settle();
+        result
+    }
+
+    fn take_datagram(&mut self, link: LinkId, from: NodeId, datagram: &[u8]) -> Result<(), Rejected> {
+        if self.left {
+            return Err(Rejected::HasLeft);
+        }
+        if self.drain_until.is_some_and(|until| self.net.now < until) {
+            return Err(Rejected::Paused);
+        }
+        if let Some((member, message)) = self.net.receive(link, from, datagram)? {
+            self.ring.handle(member, message, &mut self.net);
+        }
+        Ok(())
     }
 
     /// Takes the hint that `node` has nobody listening on `link` (ICMP port unreachable). It only shortens the wait; a
     /// peer that lives answers the probes.
     pub fn handle_unreachable(&mut self, now: Timestamp, link: LinkId, node: NodeId) {
-        let _ = (now, link, node);
+        self.advance(now);
+        self.net.hint_unreachable(link, node);
+        self.settle();
     }
 
     /// Takes the hint that a datagram was too large for the path to `node` (`EMSGSIZE`).
     pub fn handle_too_big(&mut self, now: Timestamp, link: LinkId, node: NodeId) {
-        let _ = (now, link, node);
+        self.advance(now);
+        self.net.hint_too_big(link, node);
+        self.settle();
     }
 
     /// Does what is due. Calling it early is harmless.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        let _ = now;
+        self.advance(now);
+        if !self.left {
+            self.net.handle_timeout();
+            self.review();
+            self.ring.handle_timeout(&mut self.net);
+        }
+        self.settle();
     }
 
     /// Queues a message of up to 1 MiB for all members, this one included. It is delivered here exactly once, in this
     /// view or a later one, unless this node stops before.
     ///
     /// # Errors
-    /// [`QueueFull`] if too much is queued already or the message is too large.
-    pub fn broadcast(
-        &mut self,
-        now: Timestamp,
-        payload: Vec<u8>,
-        guarantee: Guarantee,
-    ) -> Result<(), QueueFull> {
-        let _ = (now, payload, guarantee);
-        Err(QueueFull)
+    /// [`QueueFull`] if too much is queued already, the message is too large, or this node has left.
+    pub fn broadcast(&mut self, now: Timestamp, payload: Vec<u8>, guarantee: Guarantee) -> Result<(), QueueFull> {
+        self.advance(now);
+        if self.left {
+            return Err(QueueFull);
+        }
+        let result = self.ring.broadcast(payload, guarantee, &mut self.net);
+        self.settle();
+        result
     }
 
     /// Says LEAVE to everybody, three times on every link, and is silent afterwards.
     pub fn leave(&mut self, now: Timestamp, reason: LeaveReason) {
-        let _ = (now, reason);
+        self.advance(now);
+        if !self.left {
+            self.ring.leave(reason, &mut self.net);
+            self.left = true;
+        }
+        self.settle();
     }
 
     /// When [`Engine::handle_timeout`] must be called; `None` after [`Engine::leave`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        self.expected
     }
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.net.outputs.pop_front()
     }
 
     /// Counters since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.stats.clone()
+        let mut stats = self.net.stats.clone();
+        stats.queued = self.ring.queue.len() as u64;
+        stats
     }
 
     /// Every link to every other node.
     #[must_use]
     pub fn links(&self, now: Timestamp) -> Vec<LinkStatus> {
-        let _ = now;
-        Vec::new()
+        self.net.links(now)
+    }
+
+    /// Time goes on; finds out whether this process was kept from running.
+    fn advance(&mut self, now: Timestamp) {
+        let late = self.net.advance(now, self.expected);
+        if late.is_zero() || self.left {
+            return;
+        }
+        self.ring.postpone(late);
+        if late > self.pause_min {
+            self.net.stats.pauses += 1;
+            self.ring.doubting = true;
+            self.net.notice(Notice::PauseDetected { paused: late });
+        }
+        if late > self.ring.settings.token / 2 {
+            self.drain_until = Some(self.net.now + DRAIN);
+        }
+    }
+
+    /// Lets the ring see changes of connectivity.
+    fn review(&mut self) {
+        for _ in 0..REVIEWS_MAX {
+            if !std::mem::take(&mut self.net.changed) {
+                return;
+            }
+            self.ring.review(&mut self.net);
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.left {
+            self.expected = None;
+            return;
+        }
+        self.review();
+        let next = [self.ring.next_timeout(), self.net.next_timeout()].into_iter().flatten().min();
+        self.expected = next.map(|at| at.max(self.net.now));
     }
 }

@@ -5,9 +5,18 @@
 //! and disk. What is promised, the message table, the envelope and the timers are described in `docs/protocol.md`.
 
 mod config;
+mod crypto;
 mod engine;
+mod graph;
 mod output;
+mod pack;
+mod ring;
+mod rotation;
+mod state;
 mod stats;
+mod store;
+mod transport;
+mod wire;
 
 pub use config::{AuthKey, Cipher, Config, ConfigError, NodeConfig, Stored, Timers};
 pub use engine::{Engine, Guarantee, LeaveReason, QueueFull};

@@ -1,0 +1,209 @@
+//! Commit: the commit token goes round once to collect what everybody brings, and once more to show it to all.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hac_types::{Member, NodeId, RingId, Timestamp};
+
+use crate::GatherReason;
+use crate::ring::Ring;
+use crate::state::Phase;
+use crate::transport::Transport;
+use crate::wire::{Commit, Departed, Join, Members, Message, Slot};
+
+/// First wait before a commit token is sent again.
+const RESEND_FIRST: Duration = Duration::from_millis(20);
+
+/// One attempt at a ring, from the commit token to the installation. Dropped whole when it fails.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) ring: RingId,
+    pub(crate) members: Members,
+    /// What each member brings; complete after the first rotation.
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) departed: Departed,
+    /// Rounds and versions of the proposals this attempt is built on.
+    rounds: BTreeMap<NodeId, (u64, u64)>,
+    pub(crate) token_seen: u64,
+    sent: Option<SentCommit>,
+    /// When the attempt is given up.
+    pub(crate) deadline: Timestamp,
+}
+
+#[derive(Debug)]
+struct SentCommit {
+    commit: Commit,
+    to: NodeId,
+    resend_at: Timestamp,
+    wait: Duration,
+}
+
+impl Attempt {
+    /// Whether a member's proposal shows that it has given this attempt up.
+    pub(crate) fn is_abandoned_by(&self, from: Member, join: &Join) -> bool {
+        let Some(incarnation) = self.members.incarnation_of(from.node) else { return false };
+        let known = self.rounds.get(&from.node).copied().unwrap_or((0, 0));
+        let newer = (join.round, join.version) > known;
+        incarnation != from.incarnation || join.round > known.0 || (newer && join.proposal != self.members)
+    }
+
+    fn position(&self, node: NodeId) -> Option<usize> {
+        self.members.iter().position(|member| member.node == node)
+    }
+
+    fn successor(&self, me: NodeId) -> Option<NodeId> {
+        let next = (self.position(me)? + 1) % self.members.len();
+        self.members.get(next).map(|member| member.node)
+    }
+
+    fn predecessor(&self, me: NodeId) -> Option<NodeId> {
+        let previous = (self.position(me)? + self.members.len() - 1) % self.members.len();
+        self.members.get(previous).map(|member| member.node)
+    }
+
+    /// Whether the token comes from the member before us, with what we put in unchanged.
+    fn continues(&self, me: NodeId, from: Member, commit: &Commit) -> bool {
+        let position = self.position(me).unwrap_or(usize::MAX);
+        commit.ring == self.ring
+            && commit.token_seq > self.token_seen
+            && self.predecessor(me) == Some(from.node)
+            && commit.members == self.members
+            && commit.slots.len() == self.members.len()
+            && commit.slots.get(position) == self.slots.get(position)
+    }
+
+    fn is_full(&self) -> bool {
+        self.slots.len() == self.members.len()
+    }
+
+    pub(crate) fn next_timeout(&self) -> Timestamp {
+        self.sent.as_ref().map_or(self.deadline, |sent| sent.resend_at.min(self.deadline))
+    }
+
+    /// Stops repeating the commit token: a successor was seen.
+    pub(crate) fn progressed(&mut self) {
+        self.sent = None;
+    }
+
+    /// Passes the commit token on.
+    pub(crate) fn pass(&mut self, me: NodeId, net: &mut Transport) {
+        let Some(to) = self.successor(me) else { return };
+        self.token_seen += 1;
+        let commit = Commit {
+            ring: self.ring,
+            token_seq: self.token_seen,
+            members: self.members.clone(),
+            slots: self.slots.clone(),
+            departed: self.departed.clone(),
+        };
+        net.send(to, &Message::Commit(commit.clone()));
+        let wait = RESEND_FIRST.max(net.rtt_bound([to]) * 2);
+        self.sent = Some(SentCommit { commit, to, resend_at: net.now + wait, wait });
+    }
+
+    /// Sends the commit token again if no successor was seen in time.
+    pub(crate) fn resend(&mut self, wait_max: Duration, net: &mut Transport) {
+        let Some(sent) = &mut self.sent else { return };
+        if sent.resend_at <= net.now {
+            sent.wait = (sent.wait * 2).min(wait_max);
+            sent.resend_at = net.now + sent.wait;
+            net.stats.token_retransmits += 1;
+            let message = Message::Commit(sent.commit.clone());
+            net.send(sent.to, &message);
+        }
+    }
+}
+
+impl Ring {
+    /// Everybody agrees and this node is the lowest: creates the ring.
+    pub(crate) fn start_commit(
+        &mut self,
+        members: Members,
+        rounds: BTreeMap<NodeId, (u64, u64)>,
+        net: &mut Transport,
+    ) {
+        let ring = self.next_ring(net);
+        let mut attempt = Attempt {
+            ring,
+            members,
+            slots: vec![self.own_slot()],
+            departed: self.departed_list(),
+            rounds,
+            token_seen: 0,
+            sent: None,
+            deadline: net.now + self.settings.token,
+        };
+        if attempt.is_full() {
+            // Alone: there is nobody to ask.
+            self.enter_recovery(attempt, net);
+            return;
+        }
+        attempt.pass(self.me.node, net);
+        self.phase = Phase::Commit(attempt);
+    }
+
+    fn own_slot(&self) -> Slot {
+        let store = &self.current.store;
+        Slot { old_ring: self.current.ring, aru: store.aru(), high: store.high().max(store.aru()), round: self.round }
+    }
+
+    pub(crate) fn handle_commit(&mut self, from: Member, commit: Commit, net: &mut Transport) {
+        match &mut self.phase {
+            Phase::Gather(_) => self.join_commit(from, commit, net),
+            Phase::Commit(attempt) if attempt.continues(self.me.node, from, &commit) => {
+                attempt.token_seen = commit.token_seq;
+                attempt.slots = commit.slots;
+                attempt.departed = commit.departed;
+                let Phase::Commit(mut attempt) = std::mem::replace(&mut self.phase, Phase::starting(net.now)) else {
+                    return;
+                };
+                attempt.pass(self.me.node, net);
+                self.enter_recovery(attempt, net);
+            }
+            Phase::Recovery(recovery) if recovery.attempt.continues(self.me.node, from, &commit) => {
+                recovery.attempt.token_seen = commit.token_seq;
+                self.originate_token(net);
+            }
+            _ => {}
+        }
+    }
+
+    /// The commit token has come while we agree with it: put in what we bring.
+    fn join_commit(&mut self, from: Member, commit: Commit, net: &mut Transport) {
+        let Phase::Gather(gather) = &self.phase else { return };
+        let mut attempt = Attempt {
+            ring: commit.ring,
+            members: commit.members,
+            slots: commit.slots,
+            departed: commit.departed,
+            rounds: gather.rounds(),
+            token_seen: commit.token_seq,
+            sent: None,
+            deadline: net.now + self.settings.token,
+        };
+        let position = attempt.position(self.me.node);
+        let in_turn = position.is_some_and(|index| index > 0 && attempt.slots.len() == index);
+        let expected = attempt.members == *gather.proposal() && attempt.predecessor(self.me.node) == Some(from.node);
+        if !in_turn || !expected || attempt.ring.seq <= self.ring_seq_used {
+            return;
+        }
+        self.use_ring(attempt.ring, net);
+        attempt.slots.push(self.own_slot());
+        let own = self.departed.values().filter(|left| attempt.departed.0.iter().all(|l| l.member.node != left.member.node));
+        attempt.departed.0.extend(own.copied().collect::<Vec<_>>());
+        attempt.departed.0.sort_unstable_by_key(|left| left.member.node);
+        attempt.pass(self.me.node, net);
+        self.phase = Phase::Commit(attempt);
+    }
+
+    pub(crate) fn commit_timeout(&mut self, net: &mut Transport) {
+        let wait_max = self.settings.token_retransmit;
+        let Phase::Commit(attempt) = &mut self.phase else { return };
+        if attempt.deadline <= net.now {
+            self.note_failed_attempt(net);
+            self.enter_gather(GatherReason::TokenLostCommit, net);
+        } else {
+            attempt.resend(wait_max, net);
+        }
+    }
+}

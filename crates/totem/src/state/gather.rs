@@ -1,0 +1,204 @@
+//! Gather: agreeing on a membership.
+//!
+//! Every node proposes the membership that the connectivity it knows of makes possible (`graph::membership`) and says so
+//! in JOIN, with the row of the connectivity graph it is sure of. As the rows spread, the proposals become equal; when
+//! everybody in a proposal proposes it, the lowest node sends the commit token. A node that answers but never agrees is
+//! left out after the consensus timeout.
+
+use std::collections::BTreeMap;
+
+use hac_types::{Member, NodeId, Timestamp};
+
+use crate::graph::{self, Rows};
+use crate::ring::Ring;
+use crate::state::Phase;
+use crate::transport::Transport;
+use crate::wire::{Join, Members, Message};
+use crate::{GatherReason, Notice};
+
+/// The proposal a peer last made.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    member: Member,
+    pub(crate) round: u64,
+    pub(crate) version: u64,
+    proposal: Members,
+}
+
+/// State of the agreement.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    /// Grows with each change of the proposal.
+    version: u64,
+    proposal: Members,
+    heard: BTreeMap<NodeId, Heard>,
+    join_at: Timestamp,
+    pub(crate) consensus_at: Timestamp,
+    /// Until then nothing smaller than all configured nodes is agreed on: the node has just started.
+    listen_until: Option<Timestamp>,
+}
+
+impl Gather {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self {
+            version: 0,
+            proposal: Members::default(),
+            heard: BTreeMap::new(),
+            join_at: now,
+            consensus_at: now,
+            listen_until: None,
+        }
+    }
+
+    pub(crate) fn next_timeout(&self) -> Timestamp {
+        let next = self.join_at.min(self.consensus_at);
+        self.listen_until.map_or(next, |until| next.min(until))
+    }
+
+    /// The members of the proposal that have not made the same one.
+    fn missing(&self, me: NodeId) -> Vec<NodeId> {
+        let agrees = |member: &Member| {
+            self.heard.get(&member.node).is_some_and(|heard| heard.member == *member && heard.proposal == self.proposal)
+        };
+        self.proposal.iter().filter(|m| m.node != me && !agrees(m)).map(|m| m.node).collect()
+    }
+
+    /// The rounds in which the others agreed.
+    pub(crate) fn rounds(&self) -> BTreeMap<NodeId, (u64, u64)> {
+        self.heard.iter().map(|(node, heard)| (*node, (heard.round, heard.version))).collect()
+    }
+
+    pub(crate) fn proposal(&self) -> &Members {
+        &self.proposal
+    }
+}
+
+impl Ring {
+    /// Gives up what was and looks for a new membership.
+    pub(crate) fn enter_gather(&mut self, reason: GatherReason, net: &mut Transport) {
+        net.count_gather(reason);
+        net.notice(Notice::GatherEntered { reason });
+        net.ring = hac_types::RingId::default();
+        self.current.stop();
+        self.round += 1;
+        let starting = reason == GatherReason::Startup;
+        let mut gather = Gather::new(net.now);
+        gather.consensus_at = net.now + self.settings.consensus;
+        gather.listen_until = starting.then(|| net.now + self.settings.startup_listen);
+        self.phase = Phase::Gather(gather);
+        let rows = net.rows();
+        let doubtful = graph::doubtful(self.me, &rows);
+        net.check_soon(&doubtful);
+        self.review_gather(&rows, net);
+    }
+
+    /// Proposes what is possible now, if that has changed.
+    pub(crate) fn review_gather(&mut self, rows: &Rows, net: &mut Transport) {
+        let possible = graph::membership(self.me, rows);
+        let Phase::Gather(gather) = &mut self.phase else { return };
+        if gather.proposal != possible {
+            gather.proposal = possible;
+            gather.version += 1;
+            self.propose(net);
+        }
+        self.check_consensus(net);
+    }
+
+    fn join_message(&self, net: &Transport) -> Option<Message> {
+        let Phase::Gather(gather) = &self.phase else { return None };
+        Some(Message::Join(Join {
+            round: self.round,
+            version: gather.version,
+            ring_seq: self.ring_seq_high,
+            proposal: gather.proposal.clone(),
+            knowledge: net.own_knowledge(),
+            departed: self.departed_list(),
+        }))
+    }
+
+    /// Sends the proposal to everybody who can be reached.
+    fn propose(&mut self, net: &mut Transport) {
+        let Some(message) = self.join_message(net) else { return };
+        net.send_all(net.connected(), &message);
+        if let Phase::Gather(gather) = &mut self.phase {
+            gather.join_at = net.now + self.settings.join;
+        }
+    }
+
+    pub(crate) fn handle_join(&mut self, from: Member, join: Join, net: &mut Transport) {
+        self.hear_ring_seq(join.ring_seq);
+        for left in &join.departed.0 {
+            self.note_departed(*left, net);
+        }
+        net.learn_rows(&join.knowledge);
+        let settled = self.settled.get(&from.node);
+        if settled.is_some_and(|(life, round)| *life == from.incarnation && join.round <= *round) {
+            return;
+        }
+        match &self.phase {
+            Phase::Operational(_) if self.current.members.contains(&from) => {
+                self.enter_gather(GatherReason::Join, net);
+            }
+            Phase::Commit(attempt) if attempt.is_abandoned_by(from, &join) => {
+                self.enter_gather(GatherReason::Join, net);
+            }
+            Phase::Recovery(recovery) if recovery.attempt.is_abandoned_by(from, &join) => {
+                self.enter_gather(GatherReason::Join, net);
+            }
+            _ => {}
+        }
+        self.record_join(from, join, net);
+    }
+
+    fn record_join(&mut self, from: Member, join: Join, net: &mut Transport) {
+        let Phase::Gather(gather) = &mut self.phase else { return };
+        let stamp = (join.round, join.version);
+        let known = gather.heard.get(&from.node).filter(|known| known.member == from);
+        if known.is_some_and(|known| (known.round, known.version) >= stamp) {
+            return;
+        }
+        let heard = Heard { member: from, round: join.round, version: join.version, proposal: join.proposal };
+        gather.heard.insert(from.node, heard);
+        // It may not know of ours yet.
+        if let Some(message) = self.join_message(net) {
+            net.send(from.node, &message);
+        }
+        self.check_consensus(net);
+    }
+
+    /// Goes on if everybody in the proposal has made it.
+    fn check_consensus(&mut self, net: &mut Transport) {
+        let Phase::Gather(gather) = &self.phase else { return };
+        let complete = gather.proposal.len() == self.settings.nodes;
+        if gather.listen_until.is_some_and(|until| until > net.now) && !complete {
+            return;
+        }
+        if !gather.missing(self.me.node).is_empty() {
+            return;
+        }
+        if gather.proposal.first().is_some_and(|lowest| *lowest == self.me) {
+            let (members, rounds) = (gather.proposal.clone(), gather.rounds());
+            self.start_commit(members, rounds, net);
+        }
+    }
+
+    pub(crate) fn gather_timeout(&mut self, net: &mut Transport) {
+        let Phase::Gather(gather) = &mut self.phase else { return };
+        if gather.listen_until.is_some_and(|until| until <= net.now) {
+            gather.listen_until = None;
+            self.check_consensus(net);
+        }
+        let Phase::Gather(gather) = &self.phase else { return };
+        if gather.consensus_at <= net.now {
+            for node in gather.missing(self.me.node) {
+                net.withhold(node, self.settings.rejoin_hold);
+            }
+            self.note_failed_attempt(net);
+            self.enter_gather(GatherReason::ConsensusExpired, net);
+            return;
+        }
+        if gather.join_at <= net.now {
+            self.propose(net);
+        }
+    }
+}

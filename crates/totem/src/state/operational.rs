@@ -1,0 +1,182 @@
+//! Operational: the token rotates, messages are numbered and delivered.
+
+use std::time::Duration;
+
+use hac_types::{RingId, Timestamp};
+
+use crate::graph::{self, Rows};
+use crate::ring::Ring;
+use crate::rotation::{HOLD_AFTER, HoldReason};
+use crate::state::Phase;
+use crate::store::Packet;
+use crate::transport::Transport;
+use crate::wire::{Data, Members, Message, Token};
+use crate::{GatherReason, Guarantee, Notice};
+
+/// First wait before the representative is asked again to let the token go.
+const ASK_AGAIN: Duration = Duration::from_millis(15);
+
+/// State of a ring in service.
+#[derive(Debug, Default)]
+pub(crate) struct Operational {
+    /// A different membership that is possible, and when it is sought if it stays possible.
+    growth: Option<(Members, Timestamp)>,
+    /// When to ask again for the token, and the wait after that.
+    ask: Option<(Timestamp, Duration)>,
+}
+
+impl Ring {
+    /// The token has come.
+    pub(crate) fn operational_token(&mut self, token: Token, net: &mut Transport) {
+        let now = net.now;
+        self.current.arrive(&token, now);
+        if let Phase::Operational(operational) = &mut self.phase {
+            operational.ask = None;
+        }
+        if std::mem::take(&mut self.doubting) {
+            net.notice(Notice::PauseOver);
+        }
+        let idle = self.current.idle >= HOLD_AFTER && self.queue.is_empty();
+        if idle && self.current.is_representative() {
+            self.current.hold(token, now + self.settings.hold, HoldReason::Idle);
+        } else if let Some(pause) = self.current.backoff() {
+            self.current.hold(token, now + pause, HoldReason::Backoff);
+        } else {
+            self.operational_visit(token, net);
+        }
+        self.deliver(net);
+    }
+
+    /// Does what the token allows and passes it on. Alone, goes on until everything is delivered.
+    fn operational_visit(&mut self, mut token: Token, net: &mut Transport) {
+        loop {
+            let finished = self.send_messages(token, net);
+            if self.has_failed_to_receive(net) {
+                return;
+            }
+            let Some(back) = self.current.pass(finished, self.settings.token_retransmit, net) else { break };
+            self.current.arrive(&back, net.now);
+            self.deliver(net);
+            token = back;
+            if self.queue.is_empty() && self.current.store.delivered() == self.current.store.high() {
+                self.current.hold(token, net.now + self.settings.hold, HoldReason::Idle);
+                break;
+            }
+        }
+        self.deliver(net);
+    }
+
+    fn send_messages(&mut self, token: Token, net: &mut Transport) -> Token {
+        let origin = self.me.node;
+        let payload_max = net.payload_max(self.current.others());
+        let mut visit = self.current.begin(token, self.settings.flow, self.queue.len(), net);
+        while visit.allowance > 0
+            && let Some((guarantee, payload)) = self.queue.next_packet(payload_max)
+        {
+            let safe = guarantee == Guarantee::Safe;
+            let packet = |ring, seq| Packet::Data(Data { ring, seq, origin, safe, payload });
+            self.current.send(&mut visit, packet, net);
+        }
+        self.current.finish(visit, self.queue.len(), net.now)
+    }
+
+    /// Everybody waits for packets that do not reach this node: first ask for smaller datagrams, then leave the ring to
+    /// the others.
+    fn has_failed_to_receive(&mut self, net: &mut Transport) -> bool {
+        let stalled = self.current.stalled_for(net.now);
+        net.small_only = stalled >= self.settings.token / 4;
+        if stalled < self.settings.token {
+            return false;
+        }
+        net.notice(Notice::FailedToReceive);
+        for node in self.current.others() {
+            net.withhold(node, self.settings.rejoin_hold);
+        }
+        self.enter_gather(GatherReason::FailedToReceive, net);
+        true
+    }
+
+    /// There are messages to send: get the token going.
+    pub(crate) fn operational_queued(&mut self, was_empty: bool, net: &mut Transport) {
+        if self.queue.is_empty() {
+            return;
+        }
+        if let Some(held) = self.current.held.take_if(|held| held.reason == HoldReason::Idle) {
+            self.current.idle = 0;
+            self.operational_visit(held.token, net);
+            return;
+        }
+        if was_empty && self.current.idle + 2 >= HOLD_AFTER && !self.current.is_representative() {
+            self.ask_for_token(ASK_AGAIN, net);
+        }
+    }
+
+    fn ask_for_token(&mut self, wait: Duration, net: &mut Transport) {
+        net.send_all(self.current.others(), &Message::HoldCancel(self.current.ring));
+        if let Phase::Operational(operational) = &mut self.phase {
+            operational.ask = Some((net.now + wait, (wait * 2).min(self.settings.token_retransmit)));
+        }
+    }
+
+    /// Somebody waits for the token.
+    pub(crate) fn handle_hold_cancel(&mut self, ring: RingId, net: &mut Transport) {
+        if ring != self.current.ring || !matches!(self.phase, Phase::Operational(_)) {
+            return;
+        }
+        self.current.idle = 0;
+        if let Some(held) = self.current.held.take_if(|held| held.reason == HoldReason::Idle) {
+            self.operational_visit(held.token, net);
+        } else if net.now.since(self.current.last_visit) >= ASK_AGAIN {
+            // If the token was lost, ours may be the last copy.
+            self.current.resend(self.settings.token_retransmit, true, net);
+        }
+    }
+
+    /// Who is heard has changed.
+    pub(crate) fn review_operational(&mut self, rows: &Rows, net: &mut Transport) {
+        let members = self.current.members.clone();
+        if !graph::is_connected(self.me, rows, &members) {
+            let reason = self.why_lost(&members, net);
+            self.enter_gather(reason, net);
+            return;
+        }
+        let possible = graph::membership(self.me, rows);
+        let Phase::Operational(operational) = &mut self.phase else { return };
+        if possible == members {
+            operational.growth = None;
+        } else if possible.len() == self.settings.nodes {
+            self.enter_gather(GatherReason::Merge, net);
+        } else if operational.growth.as_ref().is_none_or(|(known, _)| *known != possible) {
+            operational.growth = Some((possible, net.now + self.settings.merge));
+        }
+    }
+
+    pub(crate) fn operational_timeout(&mut self, net: &mut Transport) {
+        let Phase::Operational(operational) = &mut self.phase else { return };
+        if operational.growth.as_ref().is_some_and(|(_, at)| *at <= net.now) {
+            self.enter_gather(GatherReason::Merge, net);
+            return;
+        }
+        if let Some((at, wait)) = operational.ask
+            && at <= net.now
+        {
+            self.ask_for_token(wait, net);
+        }
+        if self.current.members.len() > 1 && self.current.last_visit + self.settings.token <= net.now {
+            self.enter_gather(GatherReason::TokenLostOperational, net);
+            return;
+        }
+        self.current.resend(self.settings.token_retransmit, false, net);
+        if let Some(token) = self.current.take_held(net.now) {
+            self.operational_visit(token, net);
+        }
+    }
+
+    pub(crate) fn operational_next_timeout(&self, operational: &Operational) -> Option<Timestamp> {
+        let lost = (self.current.members.len() > 1).then(|| self.current.last_visit + self.settings.token);
+        let growth = operational.growth.as_ref().map(|(_, at)| *at);
+        let ask = operational.ask.map(|(at, _)| at);
+        let held = self.current.held.as_ref().map(|held| held.until);
+        [lost, growth, ask, held, self.current.resend_at()].into_iter().flatten().min()
+    }
+}

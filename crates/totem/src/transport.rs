@@ -1,0 +1,560 @@
+//! Below the ring: sessions, links, life of peers, path sizes. Gives the ring authenticated messages and takes messages
+//! to send; knows nothing of tokens and memberships but who hears whom.
+
+pub(crate) mod detector;
+pub(crate) mod hello;
+pub(crate) mod path;
+pub(crate) mod peer;
+pub(crate) mod replay;
+pub(crate) mod segment;
+pub(crate) mod session;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp};
+
+use crate::config::{NETMTU_MIN, Timers};
+use crate::crypto::ClusterKeys;
+use crate::graph::Rows;
+use crate::transport::path::DATAGRAM_FLOOR;
+use crate::transport::peer::{Life, Peer};
+use crate::transport::session::suite_of;
+use crate::wire::{Class, Header, Knowledge, Members, Message, OVERHEAD, OVERHEAD_ENCRYPTED};
+use crate::{Cipher, Config, GatherReason, LinkStatus, Misbehaviour, Notice, Output, PeerProblem, Rejected, Stats};
+
+/// The same trouble with the same peer is told at most this often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+/// A problem is shown as long as its cause was seen within this time.
+const PROBLEM_LASTS: Duration = Duration::from_secs(5);
+/// Bytes that a packet of messages needs around its payload, as original or as recovered message.
+const PACKET_HEADROOM: usize = 112;
+/// Lateness up to this is ordinary.
+const LATE_MIN: Duration = Duration::from_millis(10);
+const LATE_BUCKET: Duration = Duration::from_secs(30);
+
+/// Sessions with all peers, and the queue of outputs.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    pub(crate) me: Member,
+    pub(crate) now: Timestamp,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) stats: Stats,
+    /// Who is heard has changed, or what others say of it.
+    pub(crate) changed: bool,
+    /// The ring announced in pings.
+    pub(crate) ring: RingId,
+    pub(crate) small_only: bool,
+    peers: BTreeMap<NodeId, Peer>,
+    /// Whom this node hears, with a number that grows with every change.
+    row: (u64, Members),
+    /// The same of others, as far as told.
+    rows: BTreeMap<Member, (u64, Members)>,
+    keys: ClusterKeys,
+    entropy: [u8; 32],
+    cipher: Cipher,
+    overhead: usize,
+    config_hash: [u8; 8],
+    config_told: BTreeMap<NodeId, Timestamp>,
+    answers: (Timestamp, u32),
+    timers: Timers,
+    token: Duration,
+    ping: Duration,
+    silence_min: Duration,
+    silence_max: Duration,
+    /// Worst lateness of the present and the previous half minute, and when the present one began.
+    late: (Duration, Duration, Timestamp),
+}
+
+/// Which links a message takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    /// All that answer: small, rare, urgent.
+    All,
+    /// The best one: bulk.
+    Best,
+}
+
+impl Transport {
+    pub(crate) fn new(config: &Config, incarnation: Incarnation, entropy: [u8; 32], now: Timestamp) -> Self {
+        let count = config.nodes.len();
+        let silence_min = config.timers.silence_min_for(count);
+        let own = config.node;
+        let peers = config.nodes.iter().filter(|n| n.node != own).map(|n| {
+            let links = n.links.min(config.links);
+            (n.node, Peer::new(n.node, links, config.netmtu.max(NETMTU_MIN), &entropy, silence_min, now))
+        });
+        Self {
+            me: Member { node: own, incarnation },
+            now,
+            outputs: VecDeque::new(),
+            stats: Stats::default(),
+            changed: true,
+            ring: RingId::default(),
+            small_only: false,
+            peers: peers.collect(),
+            row: (1, Members::default()),
+            rows: BTreeMap::new(),
+            keys: ClusterKeys::new(&config.authkey, &config.cluster_name),
+            entropy,
+            cipher: config.cipher,
+            overhead: if config.cipher == Cipher::None { OVERHEAD } else { OVERHEAD_ENCRYPTED },
+            config_hash: hello::config_hash(config),
+            config_told: BTreeMap::new(),
+            answers: (now, 0),
+            token: config.timers.token_for(count),
+            ping: config.timers.ping_for(count),
+            silence_min,
+            silence_max: config.timers.silence_max_for(count),
+            timers: config.timers.clone(),
+            late: (Duration::ZERO, Duration::ZERO, now),
+        }
+    }
+
+    /// Time goes on. `expected` is when this process wanted to be woken at the latest.
+    ///
+    /// Returns how long it was not scheduled; the silence of peers during that time is not held against them.
+    pub(crate) fn advance(&mut self, now: Timestamp, expected: Option<Timestamp>) -> Duration {
+        self.now = self.now.max(now);
+        let late = expected.map_or(Duration::ZERO, |expected| self.now.since(expected));
+        if self.now.since(self.late.2) > LATE_BUCKET {
+            self.late = (Duration::ZERO, self.late.0, self.now);
+        }
+        if late <= LATE_MIN {
+            return Duration::ZERO;
+        }
+        self.late.0 = self.late.0.max(late);
+        let now = self.now;
+        for peer in self.peers.values_mut() {
+            peer.last_heard = peer.last_heard.map(|heard| (heard + late).min(now));
+            for path in &mut peer.paths {
+                path.last_heard = path.last_heard.map(|heard| (heard + late).min(now));
+            }
+            if let Life::Probing { .. } = peer.life {
+                peer.life = Life::Alive;
+            }
+        }
+        late
+    }
+
+    // --- receiving
+
+    /// Authenticates and decodes a datagram. What concerns only this layer is dealt with here.
+    pub(crate) fn receive(
+        &mut self,
+        link: LinkId,
+        from: NodeId,
+        datagram: &[u8],
+    ) -> Result<Option<(Member, Message)>, Rejected> {
+        self.stats.datagrams_received += 1;
+        self.stats.bytes_received += datagram.len() as u64;
+        let header = Header::parse(datagram)?;
+        if header.destination != self.me.node {
+            return Err(Rejected::Destination);
+        }
+        if header.source != from {
+            return Err(Rejected::Source);
+        }
+        if header.link != link {
+            return Err(Rejected::Link);
+        }
+        let mut peer = self.peers.remove(&from).ok_or(Rejected::Source)?;
+        let result = self.receive_from(&mut peer, &header, datagram);
+        self.peers.insert(from, peer);
+        result
+    }
+
+    fn receive_from(
+        &mut self,
+        peer: &mut Peer,
+        header: &Header,
+        datagram: &[u8],
+    ) -> Result<Option<(Member, Message)>, Rejected> {
+        if header.cluster != self.keys.cluster() {
+            self.report_problem(peer, PeerProblem::WrongKey);
+            return Err(Rejected::ForeignCluster);
+        }
+        if header.class == Class::Hello {
+            self.handle_hello(peer, header, datagram)?;
+            return Ok(None);
+        }
+        if header.suite != suite_of(self.cipher) {
+            return Err(Rejected::Suite);
+        }
+        let body = self.open(peer, header, datagram)?;
+        let member = peer.member().ok_or(Rejected::NoSession)?;
+        if matches!(peer.life, Life::Left { .. }) {
+            return Err(Rejected::HasLeft);
+        }
+        self.heard_from(peer, header.link);
+        let Some(message) = self.decode(peer, &body)? else { return Ok(None) };
+        Ok(self.dispatch(peer, header.link, message, datagram.len()).map(|message| (member, message)))
+    }
+
+    fn open(&mut self, peer: &mut Peer, header: &Header, datagram: &[u8]) -> Result<Vec<u8>, Rejected> {
+        let refused = match &mut peer.session {
+            Some(session) => match session.open(header, datagram) {
+                Ok(body) => return Ok(body),
+                Err(refused) => refused,
+            },
+            None => Rejected::NoSession,
+        };
+        match refused {
+            // It may belong to the session that is being made.
+            Rejected::NoSession | Rejected::Mac | Rejected::Replay if peer.pending.is_some() => {
+                self.open_pending(peer, header, datagram).map_err(|_| refused)
+            }
+            _ => Err(refused),
+        }
+    }
+
+    fn decode(&mut self, peer: &mut Peer, body: &[u8]) -> Result<Option<Message>, Rejected> {
+        let message = Message::decode(body);
+        let message = match message {
+            Ok(Message::Segment(segment)) => match peer.segments.accept(segment) {
+                None => return Ok(None),
+                Some(body) => Message::decode(&body),
+            },
+            other => other,
+        };
+        match message {
+            Ok(Message::Segment(_) | Message::Hello(_)) | Err(_) => {
+                self.report_misbehaviour(peer, Misbehaviour::Malformed);
+                Err(Rejected::Malformed)
+            }
+            Ok(message) => Ok(Some(message)),
+        }
+    }
+
+    /// Keeps what belongs here, gives on what belongs to the ring.
+    fn dispatch(&mut self, peer: &mut Peer, link: LinkId, message: Message, datagram_len: usize) -> Option<Message> {
+        match message {
+            Message::Ping(ping) => self.handle_ping(peer, link, ping),
+            Message::Pong(pong) => self.handle_pong(peer, link, pong),
+            Message::MtuProbe(_) => self.handle_size_probe(peer, link, datagram_len),
+            Message::MtuAck(size) => self.handle_size_ack(peer, link, size),
+            message => return Some(message),
+        }
+        None
+    }
+
+    // --- sending
+
+    fn transmit(&mut self, link: LinkId, to: NodeId, datagram: Vec<u8>) {
+        self.stats.datagrams_sent += 1;
+        self.stats.bytes_sent += datagram.len() as u64;
+        self.outputs.push_back(Output::Transmit { link, to, datagram });
+    }
+
+    fn send_on(&mut self, peer: &mut Peer, link: LinkId, message: &Message) {
+        let Some(session) = &mut peer.session else { return };
+        if let Some(datagram) = session.seal(link, message.class(), &message.encode()) {
+            self.transmit(link, peer.node, datagram);
+        }
+    }
+
+    /// Sends to one peer on every link that answers.
+    pub(crate) fn send(&mut self, to: NodeId, message: &Message) {
+        self.send_routed(to, message.class(), &message.encode(), Route::All);
+    }
+
+    /// Sends to several peers on every link that answers.
+    pub(crate) fn send_all(&mut self, to: impl IntoIterator<Item = NodeId>, message: &Message) {
+        let body = message.encode();
+        for node in to {
+            self.send_routed(node, message.class(), &body, Route::All);
+        }
+    }
+
+    /// Sends to several peers on the best link of each.
+    pub(crate) fn send_bulk(&mut self, to: impl IntoIterator<Item = NodeId>, message: &Message) {
+        let body = message.encode();
+        for node in to {
+            self.send_routed(node, message.class(), &body, Route::Best);
+        }
+    }
+
+    fn send_routed(&mut self, to: NodeId, class: Class, body: &[u8], route: Route) {
+        let Some(mut peer) = self.peers.remove(&to) else { return };
+        let links = match route {
+            Route::All => peer.usable_links(),
+            Route::Best => peer.best_path().map(|path| path.link).into_iter().collect(),
+        };
+        self.send_body(&mut peer, class, body, &links);
+        self.peers.insert(to, peer);
+    }
+
+    fn send_body(&mut self, peer: &mut Peer, class: Class, body: &[u8], links: &[LinkId]) {
+        let overhead = self.overhead;
+        let Some(session) = &mut peer.session else { return };
+        let fitting = |link: &LinkId| {
+            let path = peer.paths.get(usize::from(link.0));
+            path.map_or(0, |path| usize::from(path.mtu.current).saturating_sub(overhead))
+        };
+        let mut datagrams = Vec::new();
+        let id = if links.iter().any(|link| body.len() > fitting(link)) { session.next_segment() } else { 0 };
+        for link in links {
+            let body_max = fitting(link);
+            if body.len() <= body_max {
+                datagrams.push((*link, session.seal(*link, class, body)));
+                continue;
+            }
+            for segment in segment::cut(id, body, body_max) {
+                let piece = Message::Segment(segment).encode();
+                datagrams.push((*link, session.seal(*link, class, &piece)));
+            }
+        }
+        let to = peer.node;
+        for (link, datagram) in datagrams {
+            if let Some(datagram) = datagram {
+                self.transmit(link, to, datagram);
+            }
+        }
+    }
+
+    /// Bytes of payload that a packet to these peers may have so that it needs no cutting.
+    pub(crate) fn payload_max(&self, to: impl IntoIterator<Item = NodeId>) -> usize {
+        let sizes = to.into_iter().filter_map(|node| self.peers.get(&node)?.best_path()).map(|path| path.mtu.current);
+        let smallest = sizes.min().unwrap_or(DATAGRAM_FLOOR);
+        usize::from(smallest).saturating_sub(self.overhead + PACKET_HEADROOM)
+    }
+
+    // --- time
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self) {
+        let nodes: Vec<NodeId> = self.peers.keys().copied().collect();
+        for node in nodes {
+            let Some(mut peer) = self.peers.remove(&node) else { continue };
+            if hello::next_offer(&peer).is_some_and(|at| at <= self.now) {
+                self.offer_session(&mut peer);
+            }
+            if peer.session.is_some() && !matches!(peer.life, Life::Left { .. }) {
+                self.watch(&mut peer);
+            }
+            self.peers.insert(node, peer);
+        }
+    }
+
+    /// When something is due.
+    pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
+        let due = |peer: &Peer| match peer.session {
+            None => hello::next_offer(peer),
+            Some(_) => self.next_watch(peer),
+        };
+        self.peers.values().filter_map(due).min()
+    }
+
+    // --- who hears whom
+
+    /// The known graph: this node, those it hears, those they hear and so on, with what each says to hear. Announces a
+    /// change of our own row at once; forgets rows that nothing leads to any more.
+    pub(crate) fn rows(&mut self) -> Rows {
+        self.refresh_row();
+        let mut rows = Rows::new();
+        let mut open = vec![(self.me, self.row.1.clone())];
+        while let Some((member, heard)) = open.pop() {
+            for next in heard.iter().filter(|next| !rows.contains_key(&next.node)) {
+                if let Some((_, theirs)) = self.rows.get(next) {
+                    open.push((*next, theirs.clone()));
+                }
+            }
+            rows.entry(member.node).or_insert((member, heard));
+        }
+        self.rows.retain(|member, _| rows.get(&member.node).is_some_and(|(known, _)| known == member));
+        rows
+    }
+
+    fn refresh_row(&mut self) {
+        let now = self.now;
+        let heard: Vec<Member> = self.peers.values().filter(|p| p.is_heard(now)).filter_map(Peer::member).collect();
+        if heard == self.row.1.0 {
+            return;
+        }
+        self.row = (self.row.0 + 1, Members(heard));
+        for peer in self.peers.values_mut().filter(|peer| peer.is_alive()) {
+            for path in &mut peer.paths {
+                path.next_ping = path.next_ping.min(now);
+            }
+        }
+    }
+
+    /// What to tell others: our row, and all others if they do not all say the same.
+    pub(crate) fn own_knowledge(&self) -> Knowledge {
+        let (version, heard) = &self.row;
+        let own = [(self.me, *version, heard)];
+        let same = |(member, (_, theirs)): (&Member, &(u64, Members))| {
+            theirs.len() == heard.len() && theirs.iter().all(|m| *m == self.me || (m != member && heard.contains(m)))
+        };
+        if self.rows.iter().all(same) {
+            return Knowledge::new(own.into_iter());
+        }
+        Knowledge::new(own.into_iter().chain(self.rows.iter().map(|(member, (version, row))| (*member, *version, row))))
+    }
+
+    /// Takes what a peer says of itself and of others.
+    pub(crate) fn learn_rows(&mut self, knowledge: &Knowledge) {
+        for (member, version, heard) in knowledge.rows() {
+            let listed = self.peers.contains_key(&member.node);
+            if listed && self.rows.get(&member).is_none_or(|(known, _)| *known < version) {
+                self.rows.insert(member, (version, heard));
+                self.changed = true;
+            }
+        }
+    }
+
+    /// Somebody does not hear these: check them.
+    pub(crate) fn check_soon(&mut self, doubtful: &[NodeId]) {
+        for node in doubtful {
+            let Some(mut peer) = self.peers.remove(node) else { continue };
+            if peer.session.is_some() {
+                self.doubt(&mut peer);
+            }
+            self.peers.insert(*node, peer);
+        }
+    }
+
+    /// All peers with which a session exists and which have not left.
+    pub(crate) fn connected(&self) -> Vec<NodeId> {
+        let reachable = |peer: &&Peer| peer.session.is_some() && !matches!(peer.life, Life::Left { .. });
+        self.peers.values().filter(reachable).map(|peer| peer.node).collect()
+    }
+
+    /// The connected life of a peer, if it is in contact.
+    pub(crate) fn alive(&self, node: NodeId) -> Option<Member> {
+        self.peers.get(&node).filter(|peer| peer.is_alive()).and_then(Peer::member)
+    }
+
+    /// Whether the peer's present life differs from `member`.
+    pub(crate) fn has_restarted(&self, member: Member) -> bool {
+        let present = self.peers.get(&member.node).and_then(Peer::member);
+        present.is_some_and(|present| present.incarnation != member.incarnation)
+    }
+
+    /// This life of a node has left: expect nothing more of it.
+    pub(crate) fn mark_left(&mut self, member: Member, clean: bool) -> bool {
+        let Some(peer) = self.peers.get_mut(&member.node) else { return false };
+        if !peer.is_in_life(member.incarnation) || matches!(peer.life, Life::Left { .. }) {
+            return false;
+        }
+        peer.life = Life::Left { clean };
+        for path in &mut peer.paths {
+            path.up = false;
+        }
+        self.changed = true;
+        true
+    }
+
+    /// Do not count a peer among those heard for a while, although it answers.
+    pub(crate) fn withhold(&mut self, node: NodeId, time: Duration) {
+        if let Some(peer) = self.peers.get_mut(&node) {
+            peer.withheld_until = Some(self.now + time);
+            self.changed = true;
+        }
+    }
+
+    /// Nobody listens at a peer's port: a hint that shortens the wait.
+    pub(crate) fn hint_unreachable(&mut self, link: LinkId, node: NodeId) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(&node) else { return };
+        let others_up = peer.paths.iter().any(|path| path.link != link && path.up);
+        if !others_up && peer.life == Life::Alive {
+            peer.unreachable = true;
+            for path in &mut peer.paths {
+                path.next_ping = path.next_ping.min(now);
+            }
+        }
+    }
+
+    /// A datagram was too large for the path.
+    pub(crate) fn hint_too_big(&mut self, link: LinkId, node: NodeId) {
+        let now = self.now;
+        if let Some(path) = self.peers.get_mut(&node).and_then(|peer| peer.path_mut(link)) {
+            path.mtu.verify(now);
+            if path.mtu.current > DATAGRAM_FLOOR {
+                path.mtu.fall_back(now);
+            }
+        }
+    }
+
+    /// Somebody keeps missing packets: check whether they still pass.
+    pub(crate) fn verify_paths(&mut self) {
+        let now = self.now;
+        for path in self.peers.values_mut().flat_map(|peer| &mut peer.paths) {
+            path.mtu.verify(now);
+        }
+    }
+
+    /// A time within which nearly every answer of these peers comes.
+    pub(crate) fn rtt_bound(&self, peers: impl IntoIterator<Item = NodeId>) -> Duration {
+        peers.into_iter().filter_map(|node| self.peers.get(&node)).map(Peer::rtt_bound).max().unwrap_or_default()
+    }
+
+    // --- remarks
+
+    pub(crate) fn notice(&mut self, notice: Notice) {
+        self.outputs.push_back(Output::Notice(notice));
+    }
+
+    pub(crate) fn count_gather(&mut self, reason: GatherReason) {
+        *self.stats.gathers.entry(reason).or_default() += 1;
+    }
+
+    pub(crate) fn report_misbehaving(&mut self, node: NodeId, what: Misbehaviour) {
+        let Some(mut peer) = self.peers.remove(&node) else { return };
+        self.report_misbehaviour(&mut peer, what);
+        self.peers.insert(node, peer);
+    }
+
+    fn report_misbehaviour(&mut self, peer: &mut Peer, what: Misbehaviour) {
+        if peer.misbehaviour_told.is_none_or(|told| self.now.since(told) >= TELL_EVERY) {
+            peer.misbehaviour_told = Some(self.now);
+            self.notice(Notice::Misbehaving { node: peer.node, what });
+        }
+    }
+
+    fn report_problem(&mut self, peer: &mut Peer, problem: PeerProblem) {
+        peer.problem = Some((problem, self.now));
+        let told = peer.problem_told.is_some_and(|(what, at)| what == problem && self.now.since(at) < TELL_EVERY);
+        if told {
+            return;
+        }
+        peer.problem_told = Some((problem, self.now));
+        let node = peer.node;
+        self.notice(match problem {
+            PeerProblem::WrongKey => Notice::WrongKey { node },
+            PeerProblem::CipherDiffers => Notice::CipherDiffers { node },
+            PeerProblem::DuplicateNode => Notice::DuplicateNode { node },
+        });
+    }
+
+    fn notice_config_differs(&mut self, node: NodeId) {
+        if self.config_told.get(&node).is_none_or(|told| self.now.since(*told) >= TELL_EVERY) {
+            self.config_told.insert(node, self.now);
+            self.notice(Notice::ConfigDiffers { node });
+        }
+    }
+
+    /// Every link to every peer.
+    pub(crate) fn links(&self, now: Timestamp) -> Vec<LinkStatus> {
+        let mut links = Vec::new();
+        for peer in self.peers.values() {
+            let problem = peer.problem.filter(|(_, at)| now.since(*at) < PROBLEM_LASTS).map(|(problem, _)| problem);
+            links.extend(peer.paths.iter().map(|path| LinkStatus {
+                node: peer.node,
+                link: path.link,
+                member: peer.member(),
+                connected: path.up,
+                peer_alive: peer.is_alive(),
+                rtt: path.rtt.smoothed(),
+                jitter: path.rtt.smoothed().map(|_| path.rtt.deviation()),
+                loss: path.loss,
+                silence_limit: self.limit(peer),
+                last_heard: path.last_heard,
+                datagram_max: path.mtu.current,
+                problem,
+            }));
+        }
+        links
+    }
+}

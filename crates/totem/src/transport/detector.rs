@@ -1,0 +1,351 @@
+//! Who is alive: pings, silence limits, probes, suspicion and return.
+//!
+//! Suspicion is one node's observation and starts nothing but a new agreement; a wrong one costs a view change, never
+//! safety. The limit follows what the path and the hosts really do:
+//!
+//! ```text
+//! limit = max(silence_min, srtt + 4 rttvar + 3 ping + lateness of our own timers, what the measured loss demands)
+//! suspect = silent for limit, and three probes on all links unanswered; in any case after silence_max
+//! ```
+//!
+//! The node with the higher id pings half an interval after the other's ping, so that each hears the other twice an
+//! interval: its ping and its answer.
+
+use std::time::Duration;
+
+use hac_types::{LinkId, RingId, Timestamp};
+
+use crate::Notice;
+use crate::transport::Transport;
+use crate::transport::path::Path;
+use crate::transport::peer::{Life, Peer};
+use crate::wire::{Knowledge, Liveness, Message};
+
+/// Probes of a silent peer and the time between them.
+const PROBES: u32 = 3;
+const PROBE_SPACING: Duration = Duration::from_millis(10);
+/// Shortest wait for the answer to the last probe.
+const PROBE_WAIT_MIN: Duration = Duration::from_millis(20);
+/// A peer that returns within this time in the same life was suspected falsely.
+const FALSE_WITHIN: Duration = Duration::from_secs(10);
+/// After so long without suspicion a peer's earlier returns are forgotten.
+const STEADY: Duration = Duration::from_secs(600);
+const DECAY_EVERY: Duration = Duration::from_secs(3600);
+/// Pings are not closer together than this, however often what they carry changes.
+const PING_SPACING: Duration = Duration::from_millis(10);
+
+impl Transport {
+    /// The silence tolerated of a peer before it is probed.
+    pub(super) fn limit(&self, peer: &Peer) -> Duration {
+        let ceiling = self.silence_max.saturating_sub(Self::probe_time(peer));
+        if !self.timers.adaptive {
+            return ceiling;
+        }
+        if peer.unreachable {
+            return Duration::from_millis(150).max(peer.rtt_bound() * 2).min(ceiling);
+        }
+        let loss = peer.best_path().map_or(0.0, |path| path.loss);
+        let jitter = peer.rtt_bound() + self.ping * 3 + self.lateness();
+        peer.trust.silence_min.max(jitter).max(self.loss_allowance(loss)).min(ceiling)
+    }
+
+    /// So many frames in a row are lost once in ten million.
+    fn loss_allowance(&self, loss: f64) -> Duration {
+        let mut in_a_row = 0_u32;
+        let mut probability = 1.0;
+        while probability > 1e-7 && in_a_row < 40 {
+            probability *= loss;
+            in_a_row += 1;
+        }
+        self.ping / 2 * in_a_row
+    }
+
+    fn probe_time(peer: &Peer) -> Duration {
+        PROBE_SPACING * (PROBES - 1) + PROBE_WAIT_MIN.max(peer.rtt_bound())
+    }
+
+    /// How late this process was woken at worst in the last minute; it tells how late others may be.
+    fn lateness(&self) -> Duration {
+        self.late.0.max(self.late.1).min(self.token / 4)
+    }
+
+    /// Does what is due for one peer that has a session.
+    pub(super) fn watch(&mut self, peer: &mut Peer) {
+        self.ping_where_due(peer);
+        self.probe_sizes(peer);
+        self.watch_links(peer);
+        self.watch_life(peer);
+        if peer.withheld_until.is_some_and(|until| until <= self.now) {
+            peer.withheld_until = None;
+            self.changed = true;
+        }
+        if peer.trust.decay_at.is_some_and(|at| at <= self.now) {
+            peer.trust.silence_min = (peer.trust.silence_min * 9 / 10).max(self.silence_min);
+            let more = peer.trust.silence_min > self.silence_min;
+            peer.trust.decay_at = more.then(|| self.now + DECAY_EVERY);
+        }
+    }
+
+    fn ping_where_due(&mut self, peer: &mut Peer) {
+        for index in 0..peer.paths.len() {
+            if peer.paths[index].next_ping <= self.now {
+                self.ping(peer, index);
+            }
+        }
+    }
+
+    fn ping(&mut self, peer: &mut Peer, index: usize) {
+        let interval = match peer.life {
+            Life::Silent { since, .. } if self.now.since(since) > self.token => self.ping.max(self.timers.merge),
+            _ => self.ping,
+        };
+        let next = self.now + interval;
+        let Some(path) = peer.paths.get_mut(index) else { return };
+        path.pinged(self.now, next);
+        let link = path.link;
+        let message = Message::Ping(self.liveness(self.now.as_nanos()));
+        self.send_on(peer, link, &message);
+    }
+
+    fn liveness(&self, sent_at: u64) -> Liveness {
+        Liveness { sent_at, ring: self.ring, small_only: self.small_only, knowledge: self.own_knowledge() }
+    }
+
+    fn watch_links(&mut self, peer: &mut Peer) {
+        let limit = self.link_limit(peer);
+        let now = self.now;
+        for path in &mut peer.paths {
+            if path.up && path.last_heard.is_none_or(|heard| now.since(heard) > limit) {
+                path.up = false;
+                if peer.session.is_some() && matches!(peer.life, Life::Alive | Life::Probing { .. }) {
+                    self.outputs.push_back(crate::Output::Notice(Notice::LinkDown { link: path.link, node: peer.node }));
+                }
+            }
+        }
+    }
+
+    /// Silence after which a link is no longer preferred; losing it costs nothing while another is up.
+    fn link_limit(&self, peer: &Peer) -> Duration {
+        if peer.paths.len() < 2 { self.limit(peer) } else { (self.ping * 2 + peer.rtt_bound()).min(self.limit(peer)) }
+    }
+
+    fn watch_life(&mut self, peer: &mut Peer) {
+        let Some(heard) = peer.last_heard else { return };
+        let quiet = self.now.since(heard);
+        match peer.life {
+            Life::Alive if quiet >= self.limit(peer) => {
+                let until = (self.now + Self::probe_time(peer)).min(heard + self.silence_max);
+                peer.life = Life::Probing { until, next: self.now, sent: 0 };
+                self.probe(peer);
+            }
+            Life::Probing { .. } => self.probe(peer),
+            Life::Unproven if quiet >= self.silence_max => {
+                // Never answered: make a new session rather than wait for this one.
+                peer.session = None;
+                peer.hello.next = self.now;
+            }
+            _ => {}
+        }
+    }
+
+    fn probe(&mut self, peer: &mut Peer) {
+        let Life::Probing { until, next, sent } = peer.life else { return };
+        if until <= self.now {
+            self.suspect(peer);
+            return;
+        }
+        if sent < PROBES && next <= self.now {
+            peer.life = Life::Probing { until, next: self.now + PROBE_SPACING, sent: sent + 1 };
+            for index in 0..peer.paths.len() {
+                self.ping(peer, index);
+            }
+        }
+    }
+
+    fn suspect(&mut self, peer: &mut Peer) {
+        let quiet = peer.last_heard.map_or(Duration::ZERO, |heard| self.now.since(heard));
+        let limit = self.limit(peer);
+        let delay = peer.readmission_delay(&self.timers);
+        if self.now.since(peer.trust.steady_since) > STEADY {
+            peer.trust.returns = 0;
+        }
+        peer.life = Life::Silent { since: self.now, answers: 0, readmit_at: self.now + delay };
+        peer.unreachable = false;
+        for path in &mut peer.paths {
+            path.up = false;
+        }
+        self.stats.suspicions += 1;
+        self.changed = true;
+        self.notice(Notice::Suspected { node: peer.node, quiet, limit });
+    }
+
+    /// Somebody else does not hear this peer: check it sooner than its limit demands.
+    pub(super) fn doubt(&mut self, peer: &mut Peer) {
+        let Some(heard) = peer.last_heard else { return };
+        let doubtful = self.now.since(heard) > self.ping * 3 / 2 + peer.rtt_bound();
+        if peer.life == Life::Alive && doubtful && self.timers.adaptive {
+            let until = self.now + Self::probe_time(peer);
+            peer.life = Life::Probing { until, next: self.now, sent: 0 };
+            self.probe(peer);
+        }
+    }
+
+    /// Anything authentic came from the peer.
+    pub(super) fn heard_from(&mut self, peer: &mut Peer, link: LinkId) {
+        let now = self.now;
+        peer.last_heard = Some(now);
+        peer.unreachable = false;
+        if let Some(path) = peer.path_mut(link) {
+            path.last_heard = Some(now);
+        }
+        if matches!(peer.life, Life::Probing { .. }) {
+            peer.life = Life::Alive;
+        }
+    }
+
+    /// Answers a ping.
+    pub(super) fn handle_ping(&mut self, peer: &mut Peer, link: LinkId, ping: Liveness) {
+        let pong = Message::Pong(self.liveness(ping.sent_at));
+        self.send_on(peer, link, &pong);
+        let half_later = self.now + self.ping / 2;
+        let steady = match peer.life {
+            Life::Alive => true,
+            Life::Silent { readmit_at, .. } => readmit_at > self.now,
+            _ => false,
+        };
+        let follows = self.me.node > peer.node;
+        if let Some(path) = peer.path_mut(link) {
+            if !steady || (!path.up && path.unanswered < 2) {
+                // It can reach us: an answered ping from here makes the path usable in both directions.
+                let soonest = path.last_ping.map_or(Timestamp::ZERO, |last| last + PING_SPACING);
+                path.next_ping = path.next_ping.min(soonest);
+            } else if follows {
+                path.next_ping = half_later;
+            }
+        }
+        self.learn(peer, ping.ring, ping.small_only, &ping.knowledge);
+    }
+
+    /// Takes the answer to a ping of ours.
+    pub(super) fn handle_pong(&mut self, peer: &mut Peer, link: LinkId, pong: Liveness) {
+        let sent = Timestamp::from_nanos(pong.sent_at);
+        let now = self.now;
+        if sent <= now
+            && now.since(sent) < Duration::from_secs(60)
+            && let Some(path) = peer.path_mut(link)
+        {
+            path.answered(now, sent);
+            let came_up = !path.up;
+            path.up = true;
+            if came_up {
+                if path.mtu.next().is_none() {
+                    path.mtu.search(now);
+                }
+                self.notice(Notice::LinkUp { link, node: peer.node });
+            }
+        }
+        self.answered(peer);
+        self.learn(peer, pong.ring, pong.small_only, &pong.knowledge);
+    }
+
+    fn answered(&mut self, peer: &mut Peer) {
+        match peer.life {
+            Life::Unproven => {
+                peer.life = Life::Alive;
+                peer.trust.steady_since = self.now;
+                self.changed = true;
+            }
+            Life::Silent { since, answers, readmit_at } if answers >= 1 && readmit_at <= self.now => {
+                peer.life = Life::Alive;
+                peer.trust.returns = peer.trust.returns.saturating_add(1);
+                peer.trust.steady_since = self.now;
+                if self.now.since(since) < FALSE_WITHIN {
+                    self.stats.false_suspicions += 1;
+                    peer.trust.silence_min = (peer.trust.silence_min * 3 / 2).min(self.silence_max);
+                    peer.trust.decay_at = Some(self.now + DECAY_EVERY);
+                }
+                self.changed = true;
+                self.notice(Notice::Returned { node: peer.node, silence_min: peer.trust.silence_min });
+            }
+            Life::Silent { since, answers, readmit_at } => {
+                peer.life = Life::Silent { since, answers: answers.saturating_add(1), readmit_at };
+            }
+            Life::Alive | Life::Probing { .. } | Life::Left { .. } => {}
+        }
+    }
+
+    /// What a peer says about itself.
+    fn learn(&mut self, peer: &mut Peer, ring: RingId, small_only: bool, knowledge: &Knowledge) {
+        if peer.ring != ring {
+            peer.ring = ring;
+            self.changed = true;
+        }
+        if small_only && !peer.small_only {
+            let now = self.now;
+            for path in &mut peer.paths {
+                path.mtu.fall_back(now);
+            }
+        }
+        peer.small_only = small_only;
+        self.learn_rows(knowledge);
+    }
+
+    fn probe_sizes(&mut self, peer: &mut Peer) {
+        for index in 0..peer.paths.len() {
+            let Some(path) = peer.paths.get_mut(index) else { return };
+            let spacing = Duration::from_millis(50).max(path.rtt.bound() * 2);
+            let (up, link, before) = (path.up, path.link, path.mtu.current);
+            let size = path.mtu.poll(self.now, spacing, up);
+            let after = path.mtu.current;
+            if before != after {
+                self.notice(Notice::PathMtu { link, node: peer.node, datagram_max: after });
+            }
+            if let Some(size) = size {
+                self.send_size_probe(peer, link, size);
+            }
+        }
+    }
+
+    fn send_size_probe(&mut self, peer: &mut Peer, link: LinkId, size: u16) {
+        let padding = usize::from(size).saturating_sub(self.overhead + 4);
+        let message = Message::MtuProbe(vec![0; padding]);
+        self.send_on(peer, link, &message);
+    }
+
+    /// Answers a size probe with the size of the datagram it came in.
+    pub(super) fn handle_size_probe(&mut self, peer: &mut Peer, link: LinkId, datagram_len: usize) {
+        let size = u16::try_from(datagram_len).unwrap_or(u16::MAX);
+        self.send_on(peer, link, &Message::MtuAck(size));
+    }
+
+    pub(super) fn handle_size_ack(&mut self, peer: &mut Peer, link: LinkId, size: u16) {
+        let (now, node) = (self.now, peer.node);
+        if let Some(path) = peer.path_mut(link)
+            && path.mtu.acknowledge(now, size)
+        {
+            self.notice(Notice::PathMtu { link, node, datagram_max: size });
+        }
+    }
+
+    /// When something is due for a peer with a session.
+    pub(super) fn next_watch(&self, peer: &Peer) -> Option<Timestamp> {
+        let pings = peer.paths.iter().map(|path| path.next_ping);
+        let sizes = peer.paths.iter().filter_map(|path| path.mtu.next());
+        let link_limit = self.link_limit(peer);
+        let links = peer.paths.iter().filter(|path| path.up).filter_map(|path| silent_at(path, link_limit));
+        let life = match peer.life {
+            Life::Alive => peer.last_heard.map(|heard| heard + self.limit(peer)),
+            Life::Probing { until, next, sent } => Some(if sent < PROBES { next.min(until) } else { until }),
+            Life::Unproven => peer.last_heard.map(|heard| heard + self.silence_max),
+            Life::Silent { .. } => None,
+            Life::Left { .. } => return None,
+        };
+        let others = [life, peer.withheld_until, peer.trust.decay_at];
+        pings.chain(sizes).chain(links).chain(others.into_iter().flatten()).min()
+    }
+}
+
+/// Just after a link has been silent for `limit`.
+fn silent_at(path: &Path, limit: Duration) -> Option<Timestamp> {
+    path.last_heard.map(|heard| heard + limit + Duration::from_nanos(1))
+}

@@ -1,0 +1,211 @@
+//! One link to one peer: does it answer, how fast, how reliably, and how large a datagram passes.
+
+use std::time::Duration;
+
+use hac_types::{LinkId, Timestamp};
+
+/// Datagram size every path is trusted with before anything was probed.
+pub(crate) const DATAGRAM_FLOOR: u16 = 1200;
+/// IPv6 and UDP headers, taken off `netmtu`.
+const IP_OVERHEAD: u16 = 48;
+/// Sizes worth trying below the largest, descending.
+const LADDER: [u16; 9] = [60_000, 32_000, 16_000, 8952, 4000, 2000, 1452, 1400, 1300];
+/// How many probes of a size must be lost before it counts as too large.
+const PROBES_LOST: u32 = 3;
+/// How often the size in use is checked on a quiet path.
+const VERIFY_EVERY: Duration = Duration::from_secs(10);
+/// How long after a failure a larger size is tried again.
+const SEARCH_AGAIN: Duration = Duration::from_secs(30);
+
+/// One link to one peer.
+#[derive(Debug)]
+pub(crate) struct Path {
+    pub(crate) link: LinkId,
+    pub(crate) last_heard: Option<Timestamp>,
+    pub(crate) up: bool,
+    pub(crate) rtt: Rtt,
+    /// Share of pings lost, smoothed.
+    pub(crate) loss: f64,
+    pub(crate) next_ping: Timestamp,
+    pub(crate) last_ping: Option<Timestamp>,
+    pub(crate) unanswered: u32,
+    pub(crate) mtu: Mtu,
+}
+
+/// Round trip statistics with the weights of RFC 6298.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rtt {
+    smoothed: Option<Duration>,
+    deviation: Duration,
+}
+
+impl Rtt {
+    pub(crate) fn sample(&mut self, rtt: Duration) {
+        let Some(smoothed) = self.smoothed else {
+            self.smoothed = Some(rtt);
+            self.deviation = rtt / 2;
+            return;
+        };
+        self.deviation = (self.deviation * 3 + smoothed.abs_diff(rtt)) / 4;
+        self.smoothed = Some((smoothed * 7 + rtt) / 8);
+    }
+
+    pub(crate) fn smoothed(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
+    pub(crate) fn deviation(&self) -> Duration {
+        self.deviation
+    }
+
+    /// A time within which nearly every answer comes.
+    pub(crate) fn bound(&self) -> Duration {
+        self.smoothed.unwrap_or_default() + self.deviation * 4
+    }
+}
+
+/// Search for the largest datagram that passes.
+#[derive(Debug)]
+pub(crate) struct Mtu {
+    pub(crate) current: u16,
+    max: u16,
+    probe: Option<Probe>,
+    next: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Probe {
+    size: u16,
+    sent: u32,
+}
+
+impl Mtu {
+    pub(crate) fn new(netmtu: u16) -> Self {
+        let max = netmtu.saturating_sub(IP_OVERHEAD).max(DATAGRAM_FLOOR);
+        Self { current: DATAGRAM_FLOOR, max, probe: None, next: None }
+    }
+
+    /// Starts the search from the largest size.
+    pub(crate) fn search(&mut self, at: Timestamp) {
+        if self.max > self.current {
+            self.probe = Some(Probe { size: self.max, sent: 0 });
+            self.next = Some(at);
+        }
+    }
+
+    /// Checks at once whether the size in use still passes.
+    pub(crate) fn verify(&mut self, now: Timestamp) {
+        if self.current > DATAGRAM_FLOOR && self.probe.is_none() {
+            self.probe = Some(Probe { size: self.current, sent: 0 });
+            self.next = Some(now);
+        }
+    }
+
+    /// Falls back to the size that always passes.
+    pub(crate) fn fall_back(&mut self, now: Timestamp) {
+        self.current = DATAGRAM_FLOOR;
+        self.probe = None;
+        self.next = Some(now + SEARCH_AGAIN);
+    }
+
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.next
+    }
+
+    /// What to do now: the size of a probe to send, if any. `spacing` is how long to wait for the answer.
+    pub(crate) fn poll(&mut self, now: Timestamp, spacing: Duration, path_alive: bool) -> Option<u16> {
+        if self.next.is_none_or(|next| next > now) {
+            return None;
+        }
+        if !path_alive {
+            // Silence says nothing about sizes.
+            self.next = Some(now + VERIFY_EVERY);
+            return None;
+        }
+        match &mut self.probe {
+            None => {
+                let size = if self.current > DATAGRAM_FLOOR { self.current } else { self.max };
+                self.probe = Some(Probe { size, sent: 1 });
+            }
+            Some(probe) if probe.sent < PROBES_LOST => probe.sent += 1,
+            Some(probe) => {
+                let lost = probe.size;
+                if lost <= self.current {
+                    self.fall_back(now);
+                    return None;
+                }
+                let Some(size) = self.smaller_than(lost) else {
+                    self.probe = None;
+                    self.next = Some(now + SEARCH_AGAIN);
+                    return None;
+                };
+                self.probe = Some(Probe { size, sent: 1 });
+            }
+        }
+        self.next = Some(now + spacing);
+        self.probe.as_ref().map(|probe| probe.size).filter(|size| *size > DATAGRAM_FLOOR)
+    }
+
+    /// A probe was answered; whether the size in use changed.
+    pub(crate) fn acknowledge(&mut self, now: Timestamp, size: u16) -> bool {
+        if self.probe.as_ref().is_none_or(|probe| probe.size != size) {
+            return false;
+        }
+        let changed = self.current != size;
+        self.current = size;
+        self.probe = None;
+        self.next = Some(now + VERIFY_EVERY);
+        changed
+    }
+
+    fn smaller_than(&self, size: u16) -> Option<u16> {
+        LADDER.into_iter().find(|candidate| *candidate < size && *candidate > self.current)
+    }
+}
+
+impl Path {
+    pub(crate) fn new(link: LinkId, netmtu: u16, now: Timestamp) -> Self {
+        Self {
+            link,
+            last_heard: None,
+            up: false,
+            rtt: Rtt::default(),
+            loss: 0.0,
+            next_ping: now,
+            last_ping: None,
+            unanswered: 0,
+            mtu: Mtu::new(netmtu),
+        }
+    }
+
+    /// Forgets what belonged to an earlier life of the peer.
+    pub(crate) fn restart(&mut self, now: Timestamp) {
+        self.last_heard = None;
+        self.up = false;
+        self.unanswered = 0;
+        self.last_ping = None;
+        self.next_ping = now;
+    }
+
+    /// Notes that a ping goes out: the one before counts as lost if nothing answered it.
+    pub(crate) fn pinged(&mut self, now: Timestamp, next: Timestamp) {
+        if self.unanswered > 0 {
+            self.loss = self.loss * 0.95 + 0.05;
+        }
+        self.unanswered = self.unanswered.saturating_add(1);
+        self.last_ping = Some(now);
+        self.next_ping = next;
+    }
+
+    /// Notes the answer to a ping sent at `sent`.
+    pub(crate) fn answered(&mut self, now: Timestamp, sent: Timestamp) {
+        self.rtt.sample(now.since(sent));
+        if self.unanswered > 0 {
+            self.loss *= 0.95;
+        }
+        self.unanswered = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests;

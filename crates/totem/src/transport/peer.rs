@@ -1,0 +1,184 @@
+//! What is known of one other node.
+
+use std::time::Duration;
+
+use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp};
+
+use crate::PeerProblem;
+use crate::config::Timers;
+use crate::crypto::{SessionNonce, session_nonce};
+use crate::transport::path::Path;
+use crate::transport::segment::Segments;
+use crate::transport::session::Session;
+
+/// Whether a peer answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// No answered ping yet in this session.
+    Unproven,
+    /// It answers.
+    Alive,
+    /// It was silent for its limit: probes are out.
+    Probing {
+        /// When the suspicion becomes final.
+        until: Timestamp,
+        /// When the next probe goes out.
+        next: Timestamp,
+        /// Probes sent.
+        sent: u32,
+    },
+    /// It did not answer the probes. It is back after two answered pings, and not before `readmit_at`.
+    Silent {
+        since: Timestamp,
+        answers: u32,
+        readmit_at: Timestamp,
+    },
+    /// It said LEAVE: nothing is expected of this life any more.
+    Left {
+        clean: bool,
+    },
+}
+
+/// When hellos go out to a peer without a session.
+#[derive(Debug)]
+pub(crate) struct HelloPace {
+    pub(crate) next: Timestamp,
+    pub(crate) wait: Duration,
+    /// Answers given in the second that began at `window`.
+    pub(crate) answers: u32,
+    pub(crate) window: Timestamp,
+}
+
+/// How often a peer came and went, and what was learned from it.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    /// Silence tolerated at least; grows with false suspicions, decays with quiet hours.
+    pub(crate) silence_min: Duration,
+    pub(crate) decay_at: Option<Timestamp>,
+    /// Returns since the last long steady time.
+    pub(crate) returns: u32,
+    pub(crate) steady_since: Timestamp,
+}
+
+/// One other node.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) node: NodeId,
+    pub(crate) paths: Vec<Path>,
+    pub(crate) session: Option<Session>,
+    /// A session offered to the peer which it has not confirmed yet.
+    pub(crate) pending: Option<Session>,
+    /// How many sessions were made; each has its own nonce.
+    generation: u32,
+    pub(crate) nonce: SessionNonce,
+    pub(crate) hello: HelloPace,
+    pub(crate) life: Life,
+    pub(crate) last_heard: Option<Timestamp>,
+    pub(crate) trust: Trust,
+    /// The ring it says to be in.
+    pub(crate) ring: RingId,
+    pub(crate) small_only: bool,
+    /// Do not count it among those heard before this time, although it answers.
+    pub(crate) withheld_until: Option<Timestamp>,
+    pub(crate) unreachable: bool,
+    pub(crate) problem: Option<(PeerProblem, Timestamp)>,
+    pub(crate) problem_told: Option<(PeerProblem, Timestamp)>,
+    pub(crate) misbehaviour_told: Option<Timestamp>,
+    pub(crate) segments: Segments,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        node: NodeId,
+        links: u8,
+        netmtu: u16,
+        entropy: &[u8; 32],
+        silence_min: Duration,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            node,
+            paths: (0..links).map(|link| Path::new(LinkId(link), netmtu, now)).collect(),
+            session: None,
+            pending: None,
+            generation: 0,
+            nonce: session_nonce(entropy, node, 0),
+            hello: HelloPace { next: now, wait: HELLO_FIRST, answers: 0, window: now },
+            life: Life::Unproven,
+            last_heard: None,
+            trust: Trust { silence_min, decay_at: None, returns: 0, steady_since: now },
+            ring: RingId::default(),
+            small_only: false,
+            withheld_until: None,
+            unreachable: false,
+            problem: None,
+            problem_told: None,
+            misbehaviour_told: None,
+            segments: Segments::default(),
+        }
+    }
+
+    /// The life of the peer a session exists with.
+    pub(crate) fn member(&self) -> Option<Member> {
+        self.session.as_ref().map(Session::member)
+    }
+
+    /// Whether it is in contact in this life.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.session.is_some() && matches!(self.life, Life::Alive | Life::Probing { .. })
+    }
+
+    /// Whether it counts as heard: alive and not withheld.
+    pub(crate) fn is_heard(&self, now: Timestamp) -> bool {
+        self.is_alive() && self.withheld_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether `incarnation` is the life that is connected.
+    pub(crate) fn is_in_life(&self, incarnation: Incarnation) -> bool {
+        self.session.as_ref().is_some_and(|session| session.peer.incarnation == incarnation)
+    }
+
+    /// Takes a new nonce, so that what was said for the session just made cannot be used for another.
+    pub(crate) fn renew_nonce(&mut self, entropy: &[u8; 32]) {
+        self.generation = self.generation.wrapping_add(1);
+        self.nonce = session_nonce(entropy, self.node, self.generation);
+    }
+
+    pub(crate) fn path_mut(&mut self, link: LinkId) -> Option<&mut Path> {
+        self.paths.get_mut(usize::from(link.0))
+    }
+
+    /// Longest usual round trip on any link that answers.
+    pub(crate) fn rtt_bound(&self) -> Duration {
+        self.paths.iter().filter(|path| path.up).map(|path| path.rtt.bound()).max().unwrap_or_default()
+    }
+
+    /// The links to use for small urgent frames: all that answer, or all if none does.
+    pub(crate) fn usable_links(&self) -> Vec<LinkId> {
+        let up: Vec<LinkId> = self.paths.iter().filter(|path| path.up).map(|path| path.link).collect();
+        if up.is_empty() { self.paths.iter().map(|path| path.link).collect() } else { up }
+    }
+
+    /// The link for packets of messages: up, least loss, then shortest round trip, then lowest number.
+    pub(crate) fn best_path(&self) -> Option<&Path> {
+        self.paths.iter().min_by_key(|path| {
+            // Loss in steps of 5 %, so that noise does not move the traffic.
+            let loss = (0_u8..20).find(|step| path.loss < f64::from(*step + 1) * 0.05).unwrap_or(20);
+            let rtt = path.rtt.smoothed().unwrap_or(Duration::MAX).as_millis();
+            (!path.up, loss, rtt, path.link)
+        })
+    }
+
+    /// How long the peer must be steady before it is admitted again.
+    pub(crate) fn readmission_delay(&self, timers: &Timers) -> Duration {
+        match self.trust.returns {
+            0 => Duration::ZERO,
+            returns => Duration::from_millis(500).saturating_mul(1 << (returns - 1).min(16)).min(timers.rejoin_hold),
+        }
+    }
+}
+
+/// First wait between hellos; doubles up to [`HELLO_SLOWEST`].
+pub(crate) const HELLO_FIRST: Duration = Duration::from_millis(50);
+/// Longest wait between hellos to a node that is down.
+pub(crate) const HELLO_SLOWEST: Duration = Duration::from_millis(1000);

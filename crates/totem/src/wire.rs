@@ -1,0 +1,10 @@
+//! What goes over the network: a fixed, authenticated envelope around one message.
+
+pub(crate) mod body;
+pub(crate) mod envelope;
+
+pub(crate) use body::{
+    Commit, Data, Departed, Hello, HelloStage, Join, Knowledge, Leave, Liveness, Members, Message, Recovered, Segment,
+    Slot, Token,
+};
+pub(crate) use envelope::{Class, Header, OVERHEAD, OVERHEAD_ENCRYPTED};

@@ -1,0 +1,1 @@
+//! placeholder, filled with golden bytes
