@@ -3,13 +3,18 @@
 //! It is a pure function; the live daemon and the simulator call the same one.
 
 mod action;
+mod actions;
 mod arena;
 mod cluster;
 mod config;
+mod digests;
+mod fencing;
 mod lookup;
 mod options;
+mod placement;
 mod rules;
 mod score;
+mod status;
 pub mod view;
 
 use hac_types::WallTime;
@@ -63,12 +68,27 @@ pub fn schedule(cib: &Cib, now: WallTime) -> Plan {
 /// How things stand in `cib` at `now`.
 #[must_use]
 pub fn view(cib: &Cib, now: WallTime) -> ClusterView {
-    run(cib, now).view
+    let mut cluster = config::read(cib, now, false);
+    status::read(&mut cluster);
+    view::build(&cluster)
 }
 
 /// Decides and tells all that was found out on the way.
 #[must_use]
 pub fn run(cib: &Cib, now: WallTime) -> Outcome {
-    let _ = (cib, now);
-    Outcome::default()
+    decide(cib, now, false)
+}
+
+/// The same, with the scores of all resources on all nodes.
+#[must_use]
+pub fn run_with_scores(cib: &Cib, now: WallTime) -> Outcome {
+    decide(cib, now, true)
+}
+
+/// All stages in order.
+fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
+    let mut cluster = config::read(cib, now, scores);
+    status::read(&mut cluster);
+    let view = view::build(&cluster);
+    Outcome { view, ..Outcome::default() }
 }

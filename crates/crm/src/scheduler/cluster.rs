@@ -63,6 +63,8 @@ pub(super) struct Cluster<'a> {
     pub(super) top: Vec<RscIdx>,
     /// First resource with an id; anonymous instances also by the id without number.
     pub(super) rsc_by_id: BTreeMap<String, RscIdx>,
+    /// Resources by the name that their history goes by.
+    pub(super) renamed: BTreeMap<String, RscIdx>,
     /// Names of templates and what uses them, and of tags and what they stand for.
     pub(super) sets: BTreeMap<String, Vec<String>>,
     /// Tickets.
@@ -85,8 +87,14 @@ pub(super) struct Cluster<'a> {
     pub(super) unfencing_in_use: bool,
     /// Fence devices, or a watchdog, are configured.
     pub(super) fencing_configured: bool,
+    /// Recurring operations whose failure expired: they are scheduled again (resource, node, id in the history).
+    pub(super) reschedule: Vec<(RscIdx, NodeIdx, String)>,
+    /// Clearings of fail counts that wait for fencing of the node behind a connection.
+    pub(super) clear_after_fencing: Vec<(ActIdx, RscIdx)>,
+    /// Failures whose parameters can be compared only after the assignment.
+    pub(super) deferred_failure_checks: Vec<(RscIdx, NodeIdx, model::OpHistory)>,
     /// Parameter comparisons that wait for the assignment: (resource, node, operation).
-    pub(super) deferred_checks: Vec<(RscIdx, NodeIdx, usize)>,
+    pub(super) deferred_checks: Vec<(RscIdx, NodeIdx, model::OpHistory)>,
     /// Assignment scores for people, if wanted.
     pub(super) scores: Option<Vec<String>>,
 }

@@ -17,14 +17,14 @@ use hac_types::WallTime;
 use crate::model::{Agent, Cib, Resource as Configured};
 
 use super::cluster::{Arena, Cluster, RscIdx};
-use super::options::{NoQuorum, Options};
+use super::options::Options;
 use super::rules::Facts;
 use index::Index;
 
 pub(super) use collective::add_instance;
-pub(super) use nodes::add_node;
+pub(super) use nodes::add_attributes;
 pub(super) use prepare::Prepared;
-pub(super) use resource::{RemovedKind, add_removed};
+pub(super) use resource::{RemovedKind, add_removed, parse_role, target_role};
 
 /// Reads the configuration of `cib` as it holds at `now`.
 pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
@@ -41,7 +41,7 @@ pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         now,
         recheck_by: next.get(),
         warnings: Vec::new(),
-        quorate: cib.info.have_quorum || options.no_quorum == NoQuorum::Ignore && cib.info.have_quorum,
+        quorate: cib.info.have_quorum,
         options,
         defaults,
         op_defaults,
@@ -51,6 +51,7 @@ pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         rsc: Arena::default(),
         top: Vec::new(),
         rsc_by_id: BTreeMap::new(),
+        renamed: BTreeMap::new(),
         sets: BTreeMap::new(),
         tickets: BTreeMap::new(),
         locations: Arena::default(),
@@ -62,6 +63,9 @@ pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         has_remote_nodes: false,
         unfencing_in_use: false,
         fencing_configured: false,
+        reschedule: Vec::new(),
+        clear_after_fencing: Vec::new(),
+        deferred_failure_checks: Vec::new(),
         deferred_checks: Vec::new(),
         scores: scores.then(Vec::new),
     };
@@ -131,4 +135,15 @@ fn read_tags(cluster: &mut Cluster<'_>) {
 /// Whether an agent is a Pacemaker Remote connection.
 pub(super) fn is_remote_agent(agent: &Agent) -> bool {
     agent.class == "ocf" && agent.provider.as_deref() == Some("pacemaker") && agent.kind == "remote"
+}
+
+impl Cluster<'_> {
+    /// A removed connection's node, made if it does not exist.
+    pub(super) fn link_removed_connection(&mut self, rsc: RscIdx) {
+        let id = self.rsc[rsc].id.clone();
+        if self.find_node(&id).is_none() {
+            nodes::add_node(self, nodes::new_node(&id, &id, super::cluster::Kind::Remote));
+        }
+        nodes::link_connection(self, rsc);
+    }
 }

@@ -224,3 +224,47 @@ impl Cluster<'_> {
         &self.nodes[node].name
     }
 }
+
+impl Cluster<'_> {
+    /// The resource with this id, or one whose history goes by it.
+    pub(super) fn find_or_renamed(&self, id: &str) -> Option<RscIdx> {
+        self.find(id).or_else(|| self.renamed.get(id).copied())
+    }
+
+    /// Notes the name that a resource has in histories.
+    pub(super) fn rename(&mut self, rsc: RscIdx, id: &str) {
+        self.rsc[rsc].history_id = Some(id.to_owned());
+        self.renamed.entry(id.to_owned()).or_insert(rsc);
+    }
+
+    /// Notes that another answer may be right at `at`.
+    pub(super) fn recheck(&mut self, at: i64) {
+        if at > self.now {
+            self.recheck_by = Some(self.recheck_by.map_or(at, |before| before.min(at)));
+        }
+    }
+
+    /// A node on which a resource, or a part of it, is active or has an operation under way.
+    pub(super) fn any_location(&self, rsc: RscIdx) -> Option<NodeIdx> {
+        let resource = &self.rsc[rsc];
+        if resource.is_primitive() {
+            return resource.active.first().copied().or_else(|| resource.pending.as_ref().map(|(_, node)| *node));
+        }
+        resource.children.iter().find_map(|child| self.any_location(*child))
+    }
+
+    /// On how many nodes a resource is active: all, if it needs fencing, else clean ones.
+    pub(super) fn active_where_it_counts(&self, rsc: RscIdx) -> usize {
+        let (_, all, clean) = self.active_nodes(rsc);
+        if self.rsc[rsc].is.needs_fencing { all } else { clean }
+    }
+
+    /// Entries of a resource in a node's history.
+    pub(super) fn history(&self, rsc: RscIdx, node: NodeIdx) -> Vec<&crate::model::ResourceHistory> {
+        let Some(state) = self.nodes[node].state.and_then(|at| self.cib.status.nodes.get(at)) else {
+            return Vec::new();
+        };
+        let entries = self.rsc[rsc].histories.iter().filter(|(at, _)| *at == node);
+        entries.filter_map(|(_, position)| state.resources.get(*position)).collect()
+    }
+}

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Agent, Expression, NvSet, Rule, parse_duration_ms, parse_score};
 
-pub(super) use date::parse_iso_duration_ms;
+pub(super) use date::{parse as parse_date, parse_iso_duration_ms};
 
 /// Rules inside rules deeper than this do not hold.
 const DEPTH_LIMIT: usize = 64;

@@ -3,12 +3,16 @@
 //! Made from configuration and status alone, before any decision. All lists have the order in which they are printed:
 //! nodes by name (digits as numbers, letters without case), resources as configured after sorting by priority.
 
+mod build;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::Agent;
+
+pub(super) use build::build;
 
 /// What a resource does on a node, from least to most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -145,6 +149,8 @@ pub struct ResourceView {
     pub id: String,
     /// The id as displayed: without instance number for an instance of an anonymous clone.
     pub name: String,
+    /// Name under which histories know it, where that is not `id`: `rsc` or `rsc:1` for instance `rsc:0`.
+    pub history_name: Option<String>,
     /// What it is.
     pub kind: ResourceKind,
     /// Its role: for a collective the highest of its children's.

@@ -145,9 +145,7 @@ pub(super) fn create(
         cluster.rsc[rsc].reconnect_ms =
             params.get("reconnect_interval").and_then(|v| parse_interval_ms(v)).unwrap_or(0);
     }
-    let base = crate::scheduler::cluster::base_name(&id).to_owned();
     cluster.rsc_by_id.entry(id).or_insert(rsc);
-    cluster.rsc_by_id.entry(base).or_insert(rsc);
     rsc
 }
 

@@ -88,7 +88,7 @@ fn digits(text: &str, count: usize) -> Option<(i64, &str)> {
 }
 
 /// Reads an ISO 8601 date with or without time, as seconds since 1970. `None` if it is none.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub(in crate::scheduler) fn parse(text: &str) -> Option<i64> {
     let text = text.trim();
     if text.eq_ignore_ascii_case("epoch") {
         return Some(0);

@@ -1,0 +1,7 @@
+//! Stage: actions. What has to be done so that each resource gets from where it is to where it is to be.
+//!
+//! [`make`] is used by all stages that need an action; the other parts run after the assignment and read where
+//! everything will be. They write actions and orderings, and next roles where nothing else was decided.
+
+pub(super) mod make;
+pub(super) mod meta;

@@ -1,0 +1,1 @@
+//! Stage: graph. (Being written by the coordinator, see ordering.rs.)
