@@ -1,5 +1,6 @@
 //! What a node is told at its start.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hac_crm::model::Configuration;
@@ -53,6 +54,18 @@ impl Config {
     pub const SHUTDOWN_ESCALATION: Duration = Duration::from_secs(20 * 60);
     /// Default of [`request_timeout`](Self::request_timeout).
     pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+}
+
+impl Config {
+    /// Checks that the parts speak of the same nodes; the parts check themselves.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        let ids: BTreeSet<NodeId> = self.nodes.iter().map(|n| n.id).collect();
+        let ring: BTreeSet<NodeId> = self.totem.nodes.iter().map(|n| n.node).collect();
+        let voters: BTreeSet<NodeId> = self.quorum.nodes.iter().map(|v| v.node).collect();
+        let me = self.totem.node;
+        let named = self.nodes.iter().any(|n| n.id == me && n.name == self.name);
+        if ids == ring && ids == voters && self.quorum.node == me && named { Ok(()) } else { Err(ConfigError::Nodes) }
+    }
 }
 
 /// What survived from earlier lives of this node.

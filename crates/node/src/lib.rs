@@ -14,11 +14,17 @@
 //! * Outside effects follow only from safe messages delivered in a regular, active membership (`node`).
 
 mod config;
+mod durable;
 mod event;
+mod join;
 mod node;
 mod output;
+mod participant;
+mod proposals;
+mod replica;
 mod report;
 mod request;
+mod wire;
 
 pub use config::{Config, ConfigError, NodeInfo, Now, Stored};
 pub use event::{Event, Level};

@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use hac_crm::local::{InvocationId, Outcome, WatchId};
 use hac_crm::model::Cib;
+use hac_totem::{Engine, Guarantee};
 use hac_types::{LinkId, NodeId, Timestamp};
 
+use crate::participant::Participant;
 use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Stored};
 
 /// One node of a cluster.
@@ -14,9 +16,11 @@ use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, Reques
 /// what it gives, in order; then wait until [`Node::poll_timeout`] or the next event. If the time it names has passed,
 /// call [`Node::handle_timeout`] at once: decisions are made there, so that one is made for all that came in together.
 pub struct Node {
-    config: Config,
-    cib: Cib,
+    ring: Engine,
+    participant: Participant,
     outputs: VecDeque<Output>,
+    /// [`Output::Stopped`] was given.
+    stopped: bool,
 }
 
 impl Node {
@@ -26,61 +30,82 @@ impl Node {
     ///
     /// What is wrong with the configuration.
     pub fn new(config: Config, stored: Stored, entropy: [u8; 32], now: Now) -> Result<Self, ConfigError> {
-        let _ = (stored, entropy, now);
-        Ok(Self { config, cib: Cib::default(), outputs: VecDeque::new() })
+        config.validate()?;
+        let totem = stored.totem;
+        let participant = Participant::new(&config, stored, now)?;
+        let ring = Engine::new(config.totem, totem, entropy, now.mono)?;
+        let mut node = Self { ring, participant, outputs: VecDeque::new(), stopped: false };
+        node.pump(now);
+        Ok(node)
     }
 
     /// Takes a datagram that came on `link` from the address of `from`. The driver drops what comes from addresses of
     /// no node.
     pub fn handle_datagram(&mut self, now: Now, link: LinkId, from: NodeId, datagram: &[u8]) {
-        let _ = (now, link, from, datagram);
+        // Why it was dropped is counted by the ring and shown in the report.
+        let _ = self.ring.handle_datagram(now.mono, link, from, datagram);
+        self.pump(now);
     }
 
     /// Takes the hint that nobody listens at `node` on `link` (ICMP port unreachable).
     pub fn handle_unreachable(&mut self, now: Now, link: LinkId, node: NodeId) {
-        let _ = (now, link, node);
+        self.ring.handle_unreachable(now.mono, link, node);
+        self.pump(now);
     }
 
     /// Takes the hint that a datagram was too large for the path to `node` (`EMSGSIZE`).
     pub fn handle_too_big(&mut self, now: Now, link: LinkId, node: NodeId) {
-        let _ = (now, link, node);
+        self.ring.handle_too_big(now.mono, link, node);
+        self.pump(now);
     }
 
     /// Does what is due. Calling it early is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
-        let _ = now;
+        if self.ring.poll_timeout().is_some_and(|due| due <= now.mono) {
+            self.ring.handle_timeout(now.mono);
+        }
+        self.pump(now);
+        self.participant.handle_timeout(now);
+        self.pump(now);
     }
 
     /// Takes a client's request; [`Output::Reply`] with the same `id` follows sooner or later.
     pub fn handle_request(&mut self, now: Now, id: RequestId, request: Request) {
-        let _ = (now, id, request);
+        self.participant.handle_request(now, id, request);
+        self.pump(now);
     }
 
     /// An agent has finished.
     pub fn handle_outcome(&mut self, now: Now, invocation: InvocationId, outcome: Outcome) {
-        let _ = (now, invocation, outcome);
+        self.participant.handle_outcome(now, invocation, outcome);
+        self.pump(now);
     }
 
     /// A watched process has ended.
     pub fn handle_process_exited(&mut self, now: Now, watch: WatchId) {
-        let _ = (now, watch);
+        self.participant.handle_process_exited(now, watch);
+        self.pump(now);
     }
 
     /// What became of an [`Output::Persist`]; the error in words, such as `no space left on device`.
     pub fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
-        let _ = (now, id, result);
+        self.participant.handle_persisted(now, id, result);
+        self.pump(now);
     }
 
     /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.
     pub fn shutdown(&mut self, now: Now) {
-        let _ = now;
-        self.outputs.push_back(Output::Stopped);
+        self.participant.shutdown(now);
+        self.pump(now);
     }
 
     /// When [`Node::handle_timeout`] must be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        if self.stopped {
+            return None;
+        }
+        [self.ring.poll_timeout(), self.participant.poll_timeout()].into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -91,12 +116,64 @@ impl Node {
     /// How things stand.
     #[must_use]
     pub fn report(&self, now: Now) -> Report {
-        crate::report::empty(&self.config, now)
+        self.participant.report(now, &self.ring.stats(), &self.ring.links(now.mono))
     }
 
     /// The cluster's state as this node has it.
     #[must_use]
     pub const fn cib(&self) -> &Cib {
-        &self.cib
+        self.participant.cib()
+    }
+
+    /// Passes on between the ring and the participant until both are quiet.
+    fn pump(&mut self, now: Now) {
+        loop {
+            self.pass_up(now);
+            while let Some(output) = self.participant.poll_output() {
+                self.outputs.push_back(output);
+            }
+            if let Some(reason) = self.participant.take_leave() {
+                self.ring.leave(now.mono, reason);
+                self.pass_up(now);
+                self.outputs.push_back(Output::Stopped);
+                self.stopped = true;
+            }
+            if self.stopped || !self.pass_down(now) {
+                return;
+            }
+        }
+    }
+
+    /// What the ring has for the driver and for the participant, in order.
+    fn pass_up(&mut self, now: Now) {
+        while let Some(output) = self.ring.poll_output() {
+            match output {
+                hac_totem::Output::Transmit { link, to, datagram } => {
+                    self.outputs.push_back(Output::Transmit { link, to, datagram });
+                }
+                hac_totem::Output::Persist { ring_seq } => self.participant.persist_ring_seq(ring_seq),
+                hac_totem::Output::View(view) => self.participant.handle_view(now, view),
+                hac_totem::Output::Delivery(delivery) => {
+                    self.participant.handle_delivery(now, &delivery);
+                }
+                hac_totem::Output::Notice(notice) => self.participant.handle_notice(now, &notice),
+            }
+            while let Some(output) = self.participant.poll_output() {
+                self.outputs.push_back(output);
+            }
+        }
+    }
+
+    /// Messages of the participant for the ring; whether there were any. What the ring has no room for stays.
+    fn pass_down(&mut self, now: Now) -> bool {
+        let mut any = false;
+        while let Some(message) = self.participant.next_message() {
+            if self.ring.broadcast(now.mono, message.clone(), Guarantee::Safe).is_err() {
+                return any;
+            }
+            self.participant.sent();
+            any = true;
+        }
+        any
     }
 }

@@ -166,27 +166,3 @@ pub struct Counter {
     /// Its value since the start.
     pub value: u64,
 }
-
-/// A report of a node that knows nothing yet.
-pub(crate) fn empty(config: &crate::Config, now: crate::Now) -> Report {
-    Report {
-        cluster_name: config.cluster_name.clone(),
-        name: config.name.clone(),
-        node: config.totem.node,
-        incarnation: Incarnation::default(),
-        version: config.version.clone(),
-        now: now.wall,
-        started: now.wall,
-        ring: None,
-        sync: SyncState::Joining,
-        members: Vec::new(),
-        quorum: QuorumReport::default(),
-        dc: None,
-        dc_version: None,
-        settled: false,
-        waiting_for: Vec::new(),
-        problems: Vec::new(),
-        cib_version: Version::default(),
-        counters: Vec::new(),
-    }
-}

@@ -190,6 +190,12 @@ impl Engine {
         Decision { quorate: self.quorate, changed: self.quorate != was_quorate }
     }
 
+    /// Votes of `node`: as it says itself if it is a member, as configured otherwise.
+    #[must_use]
+    pub fn votes_of(&self, node: NodeId) -> u32 {
+        self.members.get(&node).map_or_else(|| self.config.votes_of(node), |info| info.votes)
+    }
+
     /// Whether the last membership handed over is quorate.
     #[must_use]
     pub const fn is_quorate(&self) -> bool {

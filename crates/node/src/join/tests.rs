@@ -1,0 +1,103 @@
+use hac_crm::model::Version;
+use hac_types::Incarnation;
+
+use super::*;
+use crate::wire::Votes;
+
+fn ring(seq: u64) -> RingId {
+    RingId { seq, ..RingId::default() }
+}
+
+fn hello(epoch: u64, updates: u64, lineage: Option<u64>) -> Hello {
+    Hello {
+        version: Version { admin_epoch: 0, epoch, num_updates: updates },
+        digest: [u8::try_from(epoch * 16 + updates).unwrap(); 16],
+        processed: Vec::new(),
+        lineage: lineage.map(ring),
+        fresh: false,
+        since: RingId::default(),
+        dc: None,
+        left_clean: BTreeSet::new(),
+        votes: Votes { votes: 1, expected_votes: 3, quorate: false, waiting: false, last_quorate: None },
+        wall: WallTime(i64::try_from(updates).unwrap()),
+        name: String::new(),
+        software: String::new(),
+    }
+}
+
+fn join() -> Join {
+    let member = |id| Member { node: NodeId(id), incarnation: Incarnation(1) };
+    Join::new(ring(8), vec![member(1), member(2), member(3)])
+}
+
+fn compared(hellos: [Hello; 3]) -> Comparison {
+    let mut join = join();
+    let [a, b, c] = hellos;
+    assert_eq!(join.hello(NodeId(3), c), None);
+    assert_eq!(join.hello(NodeId(1), a), None);
+    join.hello(NodeId(2), b).expect("that was the last one")
+}
+
+fn nodes(ids: &[u32]) -> BTreeSet<NodeId> {
+    ids.iter().copied().map(NodeId).collect()
+}
+
+#[test]
+fn equal_states_need_no_copy() {
+    let comparison = compared([hello(1, 1, None), hello(1, 1, None), hello(1, 1, None)]);
+    assert_eq!(comparison, Comparison { donor: NodeId(1), needy: nodes(&[]) });
+}
+
+#[test]
+fn the_newest_configuration_wins_then_the_quorate_past_then_the_stream() {
+    let comparison = compared([hello(1, 9, Some(9)), hello(2, 1, None), hello(1, 1, None)]);
+    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1, 3]) });
+    let comparison = compared([hello(1, 9, Some(4)), hello(1, 1, Some(8)), hello(1, 3, None)]);
+    assert_eq!(comparison.donor, NodeId(2));
+    let comparison = compared([hello(1, 1, Some(4)), hello(1, 1, None), hello(1, 3, Some(4))]);
+    assert_eq!(comparison, Comparison { donor: NodeId(3), needy: nodes(&[1, 2]) });
+}
+
+#[test]
+fn among_equal_versions_the_coordinator_wins() {
+    let other = Hello { digest: [99; 16], ..hello(1, 1, None) };
+    let dc = Some(Member { node: NodeId(2), incarnation: Incarnation(1) });
+    let two = Hello { dc, ..other.clone() };
+    let comparison = compared([hello(1, 1, None), two, other]);
+    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1]) });
+}
+
+#[test]
+fn a_state_comes_in_pieces_and_only_from_the_donor() {
+    let mut join = join();
+    for (id, epoch) in [(1, 1), (2, 2), (3, 1)] {
+        join.hello(NodeId(id), hello(epoch, 0, None));
+    }
+    let chunk = |index, last, bytes: &[u8]| Chunk { index, last, bytes: bytes.to_vec() };
+    assert!(!join.ready(NodeId(1), ready()), "not before the state is there");
+    assert_eq!(join.chunk(NodeId(1), chunk(0, true, b"forged")), Copied::More);
+    assert_eq!(join.chunk(NodeId(2), chunk(0, false, b"ab")), Copied::More);
+    assert_eq!(join.chunk(NodeId(2), chunk(2, true, b"xx")), Copied::More, "a piece is missing");
+    assert_eq!(join.chunk(NodeId(2), chunk(1, true, b"c")), Copied::All(b"abc".to_vec()));
+    assert_eq!(join.chunk(NodeId(2), chunk(2, true, b"more")), Copied::More);
+
+    assert_eq!(join.missing(), [NodeId(1), NodeId(2), NodeId(3)]);
+    assert!(!join.ready(NodeId(1), ready()));
+    assert!(!join.ready(NodeId(1), ready()), "twice is once");
+    assert!(!join.ready(NodeId(9), ready()), "a stranger");
+    assert!(!join.ready(NodeId(2), ready()));
+    assert!(join.ready(NodeId(3), ready()));
+}
+
+fn ready() -> Ready {
+    Ready { quorate: true, history: None }
+}
+
+#[test]
+fn all_agree_on_the_latest_time() {
+    let mut join = join();
+    for (id, updates) in [(1, 5), (2, 9), (3, 1)] {
+        join.hello(NodeId(id), hello(1, updates, None));
+    }
+    assert_eq!(join.wall(), WallTime(9));
+}

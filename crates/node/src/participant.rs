@@ -1,0 +1,318 @@
+//! A node's part in the cluster above the ring: views and deliveries in, messages and effects out.
+//!
+//! ```text
+//!              regular view             all ready                LetGo, or out of patience
+//!   JOINING ──────────────► SYNCING ──────────────► ACTIVE ───────────────────────────────► LEFT
+//!                             ▲ │ view                 │ view
+//!                             └─┘◄─────────────────────┘
+//! ```
+//!
+//! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
+//! delivered while active, [`acts`] the local side and the disk, [`coordination`] the coordinator's work,
+//! [`requests`] what clients ask, [`leaving`] the way out, [`telling`] the report.
+
+mod acts;
+mod barrier;
+mod coordination;
+mod leaving;
+mod requests;
+mod stream;
+mod telling;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use hac_crm::cib::Bootstrap;
+use hac_crm::local::Local;
+use hac_crm::model::Cib;
+use hac_totem::{Delivery, LeaveReason, Notice};
+use hac_types::{Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime};
+
+use self::acts::Disk;
+use self::coordination::Coordinator;
+use self::leaving::Leaving;
+use self::telling::Acquaintance;
+use crate::durable::Durable;
+use crate::join::Join;
+use crate::proposals::Proposals;
+use crate::replica::Replica;
+use crate::wire::{self, Body, Message, Order};
+use crate::{Config, ConfigError, Event, Level, Now, Output, Stored};
+
+/// See the [module documentation](self).
+pub(crate) struct Participant {
+    me: Member,
+    name: String,
+    names: BTreeMap<NodeId, String>,
+    cluster_name: String,
+    version: String,
+    shutdown_escalation: Duration,
+    request_timeout: Duration,
+
+    phase: Phase,
+    /// The last regular view.
+    view: Option<View>,
+    /// It is breaking up: what is delivered now is "maybe".
+    transitional: bool,
+    /// This process was not scheduled for a while and may no longer be a member.
+    paused: bool,
+    /// Orders that came while paused.
+    deferred: Vec<Order>,
+    /// No active view in this life yet.
+    fresh: bool,
+    since: RingId,
+    left_clean: BTreeSet<NodeId>,
+    copied_from: Option<NodeId>,
+
+    replica: Replica,
+    quorum: hac_quorum::Engine,
+    local: Local,
+    proposals: Proposals,
+    durable: Durable,
+    coordinator: Option<Coordinator>,
+    leaving: Option<Leaving>,
+    disk: Disk,
+
+    acquaintances: BTreeMap<NodeId, Acquaintance>,
+    /// The coordinator says that it is at work.
+    busy: bool,
+    started: WallTime,
+    /// The time of the last call.
+    now: Now,
+    counters: BTreeMap<&'static str, u64>,
+    outputs: VecDeque<Output>,
+    outbox: VecDeque<Vec<u8>>,
+    leave: Option<LeaveReason>,
+}
+
+/// How far the node is.
+#[derive(Debug)]
+enum Phase {
+    /// No regular view yet.
+    Joining,
+    /// Comparing states.
+    Syncing(Join),
+    /// Has the cluster's state and takes part.
+    Active,
+    /// Has left.
+    Left,
+}
+
+impl Participant {
+    /// A node that has just started. The configuration was checked.
+    pub(crate) fn new(config: &Config, stored: Stored, now: Now) -> Result<Self, ConfigError> {
+        let me = Member { node: config.totem.node, incarnation: stored.totem.incarnation };
+        let names: BTreeMap<NodeId, String> = config.nodes.iter().map(|n| (n.id, n.name.clone())).collect();
+        let replica = match &stored.cib {
+            Some(bytes) => {
+                let state = wire::decode_stored(bytes).map_err(|why| ConfigError::StoredCib(why.to_string()))?;
+                Replica::new(state.cib, state.lineage)
+            }
+            None => Replica::new(initial(config), None),
+        };
+        Ok(Self {
+            me,
+            name: config.name.clone(),
+            names,
+            cluster_name: config.cluster_name.clone(),
+            version: config.version.clone(),
+            shutdown_escalation: config.shutdown_escalation,
+            request_timeout: config.request_timeout,
+            phase: Phase::Joining,
+            view: None,
+            transitional: false,
+            paused: false,
+            deferred: Vec::new(),
+            fresh: true,
+            since: RingId::default(),
+            left_clean: BTreeSet::new(),
+            copied_from: None,
+            replica,
+            quorum: hac_quorum::Engine::new(config.quorum.clone())?,
+            local: Local::new(config.name.clone()),
+            proposals: Proposals::new(me),
+            durable: Durable::default(),
+            coordinator: None,
+            leaving: None,
+            disk: Disk::new(stored.cib_generation),
+            acquaintances: BTreeMap::new(),
+            busy: false,
+            started: now.wall,
+            now,
+            counters: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            outbox: VecDeque::new(),
+            leave: None,
+        })
+    }
+
+    /// Takes a view.
+    pub(crate) fn handle_view(&mut self, now: Now, view: View) {
+        self.now = now;
+        match view.kind {
+            ViewKind::Transitional => self.break_up(),
+            ViewKind::Regular => self.begin_view(view),
+        }
+    }
+
+    /// Takes a message.
+    pub(crate) fn handle_delivery(&mut self, now: Now, delivery: &Delivery) {
+        self.now = now;
+        let message = match wire::decode(&delivery.payload) {
+            Ok(message) => message,
+            Err(why) => {
+                self.count("node.undecodable");
+                self.remark(
+                    Level::Warning,
+                    format!("a message of {} is dropped: {why}", self.name_of(delivery.origin)),
+                );
+                return;
+            }
+        };
+        if self.ring() != Some(message.ring) || delivery.ring != message.ring {
+            self.count("node.stale_messages");
+            return;
+        }
+        match self.phase {
+            Phase::Syncing(_) if !self.transitional => {
+                self.handle_barrier(delivery.origin, message.body);
+            }
+            Phase::Active => self.handle_stream(delivery.origin, message.body),
+            Phase::Joining | Phase::Syncing(_) | Phase::Left => self.count("node.stale_messages"),
+        }
+    }
+
+    /// Takes a remark of the ring.
+    pub(crate) fn handle_notice(&mut self, now: Now, notice: &Notice) {
+        self.now = now;
+        match notice {
+            Notice::PauseDetected { .. } => self.paused = true,
+            Notice::PauseOver => self.resume(),
+            _ => {}
+        }
+        let event = telling::ring_event(notice);
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) must be called.
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        if matches!(self.phase, Phase::Left) {
+            return None;
+        }
+        [
+            self.local.poll_timeout(),
+            self.quorum.poll_timeout(),
+            self.proposals.poll_timeout(),
+            self.leaving.as_ref().map(Leaving::deadline),
+            self.coordination_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        if matches!(self.phase, Phase::Left) {
+            return;
+        }
+        self.local.handle_timeout(now.mono, now.wall);
+        self.drain_local();
+        if self.quorum.handle_timeout(now.mono).is_some() {
+            self.tell_quorum();
+        }
+        self.expire_requests();
+        self.expire_leaving();
+        self.coordinate();
+    }
+
+    /// The next thing to do.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The next message for the ring. It is given again until [`sent`](Self::sent).
+    pub(crate) fn next_message(&self) -> Option<&Vec<u8>> {
+        self.outbox.front()
+    }
+
+    /// The ring took the message.
+    pub(crate) fn sent(&mut self) {
+        self.outbox.pop_front();
+    }
+
+    /// Whether the node wants to leave the ring now; given once.
+    pub(crate) fn take_leave(&mut self) -> Option<LeaveReason> {
+        self.leave.take()
+    }
+
+    /// The state as this node has it.
+    pub(crate) const fn cib(&self) -> &Cib {
+        &self.replica.cib
+    }
+
+    fn ring(&self) -> Option<RingId> {
+        self.view.as_ref().map(|view| view.ring)
+    }
+
+    /// Whether outside effects may follow from what is delivered now.
+    fn acting(&self) -> bool {
+        matches!(self.phase, Phase::Active) && !self.transitional && !self.paused
+    }
+
+    fn is_dc(&self) -> bool {
+        self.replica.dc == Some(self.me)
+    }
+
+    fn name_of(&self, node: NodeId) -> String {
+        self.names.get(&node).cloned().unwrap_or_else(|| node.to_string())
+    }
+
+    /// Broadcasts for the present view.
+    fn say(&mut self, body: Body) {
+        let Some(ring) = self.ring() else { return };
+        match wire::encode(&Message { ring, body }) {
+            Some(bytes) => self.outbox.push_back(bytes),
+            None => {
+                self.count("node.too_large");
+                self.remark(Level::Error, "a message is too large for the ring and is dropped");
+            }
+        }
+    }
+
+    fn remark(&mut self, level: Level, text: impl Into<String>) {
+        self.event(Event::Remark { level, text: text.into() });
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn count(&mut self, name: &'static str) {
+        let counter = self.counters.entry(name).or_default();
+        *counter = counter.saturating_add(1);
+    }
+
+    /// The pause is over and this node is still a member: what was held back is done.
+    fn resume(&mut self) {
+        self.paused = false;
+        for order in std::mem::take(&mut self.deferred) {
+            self.carry_out(&order.run);
+        }
+        self.drain_local();
+    }
+}
+
+/// The state of a cluster that never ran, as this node's file has it.
+fn initial(config: &Config) -> Cib {
+    Cib::initial(Bootstrap {
+        cluster_name: config.cluster_name.clone(),
+        version: config.version.clone(),
+        nodes: config.nodes.iter().map(|n| (n.id.to_string(), n.name.clone())).collect(),
+        seed: config.seed.clone().unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,216 @@
+//! What this node does to the world: agents, processes, its disk.
+
+use std::collections::BTreeMap;
+
+use hac_crm::cib::{Command, Refusal};
+use hac_crm::local::{InvocationId, Outcome, RunOp, WatchId};
+
+use super::Participant;
+use crate::wire::{Body, ProposalId, Proposed, Vote};
+use crate::{Level, Now, Output, Persist, PersistId, Reply};
+
+/// What is being written to the disk, and why.
+#[derive(Clone, Debug)]
+pub(super) struct Disk {
+    generation: u64,
+    last_id: u64,
+    writing: BTreeMap<PersistId, Purpose>,
+    /// Why the newest configuration is not on this node's disk.
+    pub(super) undurable: Option<String>,
+}
+
+/// Why something is written.
+#[derive(Clone, Debug)]
+enum Purpose {
+    /// The ring's number.
+    RingSeq,
+    /// A change of the configuration that this node votes on.
+    Prepare(ProposalId),
+    /// A state that was taken over.
+    Store(u64),
+    /// A change that counts; the answer to its proposal waits for it.
+    Commit(Option<(ProposalId, Reply)>),
+}
+
+impl Disk {
+    /// A disk whose generations are numbered up to `generation`.
+    pub(super) const fn new(generation: u64) -> Self {
+        Self { generation, last_id: 0, writing: BTreeMap::new(), undurable: None }
+    }
+
+    /// A number above all others.
+    pub(super) const fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
+    }
+
+    fn begin(&mut self, purpose: Purpose) -> PersistId {
+        self.last_id += 1;
+        let id = PersistId(self.last_id);
+        self.writing.insert(id, purpose);
+        id
+    }
+}
+
+impl Participant {
+    /// An order for this node.
+    pub(super) fn carry_out(&mut self, run: &RunOp) {
+        self.local.handle_run_op(self.now.mono, run);
+    }
+
+    /// An agent has finished.
+    pub(crate) fn handle_outcome(&mut self, now: Now, id: InvocationId, outcome: Outcome) {
+        self.now = now;
+        self.local.handle_outcome(now.mono, now.wall, id, outcome);
+        self.drain_local();
+    }
+
+    /// A watched process has ended.
+    pub(crate) fn handle_process_exited(&mut self, now: Now, watch: WatchId) {
+        self.now = now;
+        self.local.handle_process_exited(now.mono, watch);
+        self.drain_local();
+    }
+
+    /// Passes on what the local side wants.
+    pub(super) fn drain_local(&mut self) {
+        while let Some(output) = self.local.poll_output() {
+            match output {
+                hac_crm::local::Output::Invoke(invocation) => {
+                    self.outputs.push_back(Output::Invoke(invocation));
+                }
+                hac_crm::local::Output::CancelInvocation(id) => {
+                    self.outputs.push_back(Output::CancelInvocation(id));
+                }
+                hac_crm::local::Output::Watch(id, process) => {
+                    self.outputs.push_back(Output::Watch(id, process));
+                }
+                hac_crm::local::Output::Unwatch(id) => self.outputs.push_back(Output::Unwatch(id)),
+                hac_crm::local::Output::Report(change) => {
+                    self.propose(Proposed::Command(Command::Status(change)), None, None);
+                }
+            }
+        }
+    }
+
+    /// The ring's number must be durable before what follows.
+    pub(crate) fn persist_ring_seq(&mut self, ring_seq: u64) {
+        let id = self.disk.begin(Purpose::RingSeq);
+        self.outputs.push_back(Output::Persist { id, what: Persist::RingSeq(ring_seq) });
+    }
+
+    /// Has a candidate stored, to vote on it.
+    pub(super) fn prepare(&mut self, proposal: ProposalId, generation: u64, bytes: Vec<u8>) {
+        let id = self.disk.begin(Purpose::Prepare(proposal));
+        let what = Persist::CibPrepare { generation, bytes };
+        self.outputs.push_back(Output::Persist { id, what });
+    }
+
+    /// Has a state that was taken over stored.
+    pub(super) fn store(&mut self, bytes: Vec<u8>) {
+        let generation = self.disk.next_generation();
+        let id = self.disk.begin(Purpose::Store(generation));
+        let what = Persist::CibPrepare { generation, bytes };
+        self.outputs.push_back(Output::Persist { id, what });
+    }
+
+    /// Makes a stored candidate the configuration, and then answers.
+    pub(super) fn commit(&mut self, generation: u64, proposal: ProposalId, reply: Reply) {
+        // In a transitional view the answer is only remembered; it is given when the proposal comes back.
+        let mine = (proposal.node, proposal.incarnation) == (self.me.node, self.me.incarnation);
+        let answer = if mine && !self.transitional {
+            Some((proposal, reply))
+        } else {
+            self.answer(proposal, reply);
+            None
+        };
+        self.commit_generation(generation, answer);
+    }
+
+    fn commit_generation(&mut self, generation: u64, answer: Option<(ProposalId, Reply)>) {
+        let id = self.disk.begin(Purpose::Commit(answer));
+        let what = Persist::CibCommit { generation };
+        self.outputs.push_back(Output::Persist { id, what });
+    }
+
+    /// A stored candidate comes to nothing.
+    pub(super) fn discard(&mut self, generation: u64) {
+        self.disk.last_id += 1;
+        let id = PersistId(self.disk.last_id);
+        let what = Persist::CibDiscard { generation };
+        self.outputs.push_back(Output::Persist { id, what });
+    }
+
+    /// What became of something that was to be stored.
+    pub(crate) fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
+        self.now = now;
+        let Some(purpose) = self.disk.writing.remove(&id) else { return };
+        match purpose {
+            Purpose::RingSeq => {
+                if let Err(why) = result {
+                    self.remark(Level::Error, format!("the ring's number could not be stored: {why}"));
+                    self.disk.undurable = Some(why);
+                }
+            }
+            Purpose::Prepare(proposal) => {
+                let current = self.durable.current.as_ref().map(|p| p.proposal.id);
+                if current == Some(proposal) && !self.transitional {
+                    self.say(Body::Vote(Vote { proposal, error: result.err() }));
+                }
+            }
+            Purpose::Store(generation) => match result {
+                Ok(()) => self.commit_generation(generation, None),
+                Err(why) => {
+                    self.discard(generation);
+                    self.not_durable(why);
+                }
+            },
+            Purpose::Commit(answer) => {
+                let warnings = match result {
+                    Ok(()) => {
+                        self.disk.undurable = None;
+                        Vec::new()
+                    }
+                    Err(why) => vec![self.not_durable(why)],
+                };
+                if let Some((proposal, reply)) = answer {
+                    self.answer_stored(proposal, reply, warnings);
+                }
+            }
+        }
+    }
+
+    /// A change counts, is stored here, and may be acknowledged. The view may have broken up meanwhile: that does not
+    /// matter, because the votes of all were delivered in a regular one.
+    fn answer_stored(&mut self, proposal: ProposalId, reply: Reply, more: Vec<String>) {
+        let reply = match reply {
+            Reply::Done { version, mut warnings } => {
+                warnings.extend(more);
+                Reply::Done { version, warnings }
+            }
+            other => other,
+        };
+        if let Some(concluded) = self.proposals.conclude(proposal)
+            && let Some(request) = concluded.request
+        {
+            self.reply(request, reply);
+        }
+    }
+
+    fn not_durable(&mut self, why: String) -> String {
+        let text = format!("{} could not store the configuration: {why}", self.name);
+        self.remark(Level::Error, text.clone());
+        self.disk.undurable = Some(why);
+        text
+    }
+
+    /// Why a client cannot be served without quorum.
+    pub(super) fn no_quorum(&self) -> Refusal {
+        let waiting = self.quorum.status().waiting_for;
+        let waiting = waiting.map(|w| format!(" ({w})")).unwrap_or_default();
+        Refusal::new(
+            format!("this partition has no quorum{waiting}; nothing was changed"),
+            "Try again when the other nodes are back; `hacctl quorum` shows who is missing.",
+        )
+    }
+}

@@ -1,0 +1,240 @@
+//! The designated coordinator's work: decide, order, decide again when the world has changed.
+//!
+//! Only the coordinator has a [`Coordinator`], from the moment a view is active until it breaks up. Nothing of it needs
+//! to survive: its successor decides again from the replicated state.
+//!
+//! ```text
+//!            something changed                 plan                    last action done
+//!   SETTLED ───────────────────► DECIDING ───────────► AT WORK ─────────────────────────► DECIDING
+//!      ▲                            │                     │ something changed: no more orders,
+//!      └──── nothing to do ─────────┘                     └ what runs is waited for ────► DECIDING
+//! ```
+
+use std::time::Duration;
+
+use hac_crm::cib::{Applied, Command, StatusChange};
+use hac_crm::executor::{Abort, End, Executor, Limits, Output as Ordered, Summary};
+use hac_crm::model::parse_duration_ms;
+use hac_crm::plan::{Decision, Plan};
+use hac_crm::scheduler;
+use hac_types::{RingId, Timestamp, WallTime};
+
+use super::Participant;
+use crate::wire::{Body, Dated, Order, ProposalId};
+use crate::{Event, Level};
+
+/// After this many decisions in a row that nothing from outside caused, the next ones wait.
+const RESTLESS: u32 = 20;
+
+/// How long they wait.
+const REST: Duration = Duration::from_secs(1);
+
+/// How often it is decided again although nothing happened, unless `cluster-recheck-interval` says otherwise.
+const RECHECK: Duration = Duration::from_secs(15 * 60);
+
+/// See the [module documentation](self).
+pub(super) struct Coordinator {
+    executor: Executor,
+    /// The state changed since the last decision.
+    dirty: bool,
+    /// Number of the last transition.
+    transition: u64,
+    /// Decisions since the last cause from outside.
+    restless: u32,
+    /// Not to decide before this.
+    not_before: Option<Timestamp>,
+    /// To decide at this time in any case.
+    recheck: Option<Timestamp>,
+    /// Who asked to be told when all is done.
+    settles: Vec<ProposalId>,
+    /// What the members were told last.
+    told_busy: Option<bool>,
+}
+
+impl Coordinator {
+    /// The coordinator of the view of `ring` on the node `name`.
+    pub(super) fn new(name: &str, ring: RingId) -> Self {
+        Self {
+            executor: Executor::new(format!("{name}-{ring}")),
+            dirty: true,
+            transition: 0,
+            restless: 0,
+            not_before: None,
+            recheck: None,
+            settles: Vec::new(),
+            told_busy: None,
+        }
+    }
+
+    /// Somebody wants to be told when all is done.
+    pub(super) fn settle(&mut self, id: ProposalId) {
+        self.settles.push(id);
+    }
+
+    /// The executor asks for a decision. What comes from outside is decided at once; a coordinator that only answers
+    /// itself rests now and then.
+    fn asked(&mut self, reason: &Abort) {
+        self.dirty = true;
+        let own = matches!(reason, Abort::UnexpectedResult(..) | Abort::Lost(..) | Abort::News(..) | Abort::Other(_));
+        if !own {
+            self.restless = 0;
+            self.not_before = None;
+        }
+    }
+}
+
+impl Participant {
+    /// When there is coordinator's work to do.
+    pub(super) fn coordination_timeout(&self) -> Option<Timestamp> {
+        let coordinator = self.coordinator.as_ref().filter(|_| self.acting())?;
+        let decide = coordinator.dirty.then(|| coordinator.not_before.unwrap_or(self.now.mono));
+        let quiet = coordinator.executor.is_idle() && !coordinator.dirty;
+        let news = !coordinator.settles.is_empty() || coordinator.told_busy != Some(false);
+        let settle = (quiet && news).then_some(self.now.mono);
+        [decide, settle, coordinator.recheck, coordinator.executor.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// A command was applied: the executor looks whether it was an answer or a disturbance.
+    pub(super) fn world_changed(&mut self, command: &Command, applied: &Applied) {
+        let now = self.now;
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.executor.handle_delivered(now.mono, command, applied);
+            self.drain_executor();
+        }
+    }
+
+    /// Tells all members that quorum was judged anew, between two views.
+    pub(super) fn tell_quorum(&mut self) {
+        let quorate = self.quorum.is_quorate();
+        if self.coordinator.is_some() && self.replica.cib.info.have_quorum != quorate {
+            self.say(Body::Change(Dated { wall: self.now.wall, change: StatusChange::Quorum(quorate) }));
+        }
+    }
+
+    /// Does what the coordinator has to do now.
+    pub(super) fn coordinate(&mut self) {
+        if !self.acting() {
+            return;
+        }
+        let now = self.now;
+        let Some(coordinator) = &mut self.coordinator else { return };
+        if coordinator.recheck.is_some_and(|at| at <= now.mono) {
+            coordinator.recheck = None;
+            let reason = Abort::Other("it is time to look again".to_owned());
+            coordinator.executor.abort(now.mono, reason);
+        }
+        coordinator.executor.handle_timeout(now.mono);
+        self.drain_executor();
+        let Some(coordinator) = &mut self.coordinator else { return };
+        let waits = coordinator.not_before.is_some_and(|at| now.mono < at);
+        if coordinator.dirty && !waits {
+            self.decide();
+        }
+        self.tell_progress();
+    }
+
+    fn decide(&mut self) {
+        let now = self.now;
+        let plan = scheduler::schedule(&self.replica.cib, now.wall);
+        let recheck = self.recheck_interval();
+        let Some(coordinator) = &mut self.coordinator else { return };
+        coordinator.dirty = false;
+        coordinator.not_before = None;
+        coordinator.recheck = Some(now.mono + next_recheck(&plan, now.wall, recheck));
+        for warning in &plan.warnings {
+            let event = Event::Remark { level: Level::Debug, text: warning.clone() };
+            self.outputs.push_back(crate::Output::Event(event));
+        }
+        coordinator.transition += 1;
+        let limits = Limits::of(&self.replica.cib.configuration);
+        if plan.actions.is_empty() {
+            coordinator.restless = 0;
+            coordinator.executor.start(now.mono, plan, limits);
+            return self.drain_executor();
+        }
+        coordinator.restless = coordinator.restless.saturating_add(1);
+        if coordinator.restless >= RESTLESS {
+            coordinator.not_before = Some(now.mono + REST);
+        }
+        let number = coordinator.transition;
+        let decisions = plan.summary.iter().map(decision_text).collect();
+        let actions = plan.actions.len();
+        coordinator.executor.start(now.mono, plan, limits);
+        self.event(Event::Transition { number, actions, decisions });
+        self.drain_executor();
+    }
+
+    /// `cluster-recheck-interval`.
+    fn recheck_interval(&self) -> Duration {
+        let configured = self.replica.cib.configuration.property("cluster-recheck-interval");
+        configured.and_then(parse_duration_ms).map_or(RECHECK, Duration::from_millis)
+    }
+
+    fn drain_executor(&mut self) {
+        loop {
+            let Some(coordinator) = &mut self.coordinator else { return };
+            let Some(output) = coordinator.executor.poll_output() else { return };
+            let wall = self.now.wall;
+            match output {
+                Ordered::Run(run) => self.say(Body::Order(Order { wall, run })),
+                Ordered::Status(change) => self.say(Body::Change(Dated { wall, change })),
+                Ordered::Ended(summary) if summary.actions == 0 => {}
+                Ordered::Ended(summary) => self.transition_ended(summary),
+                Ordered::Replan(reason) => coordinator.asked(&reason),
+            }
+        }
+    }
+
+    fn transition_ended(&mut self, summary: Summary) {
+        let end = match &summary.end {
+            End::Complete => format!("complete ({} actions)", summary.done),
+            End::Aborted(why) => {
+                format!("abandoned after {} of {} actions, because {why}", summary.done, summary.actions)
+            }
+            End::Stuck => {
+                format!("stuck after {} of {} actions", summary.done, summary.actions)
+            }
+        };
+        let Summary { transition: number, problems, .. } = summary;
+        self.event(Event::TransitionEnded { number, end, problems });
+    }
+
+    /// Tells the members, when it changes, whether there is work; and those who asked, when there is none.
+    fn tell_progress(&mut self) {
+        let Some(coordinator) = &mut self.coordinator else { return };
+        let busy = !coordinator.executor.is_idle() || coordinator.dirty;
+        let news = coordinator.told_busy != Some(busy);
+        coordinator.told_busy = Some(busy);
+        let settled = if busy { Vec::new() } else { std::mem::take(&mut coordinator.settles) };
+        if news {
+            self.say(Body::Progress { busy });
+        }
+        for id in settled {
+            self.say(Body::SettleDone(id));
+        }
+    }
+}
+
+/// When to decide again although nothing happens: when the plan says that time alone changes something, and at the
+/// latest after `interval`. An interval of zero means never.
+fn next_recheck(plan: &Plan, wall: WallTime, interval: Duration) -> Duration {
+    let never = Duration::from_secs(365 * 24 * 3600);
+    let interval = if interval.is_zero() { never } else { interval };
+    let by = plan.recheck_by.map(|at| {
+        let seconds = at.saturating_sub(wall.as_secs()).max(0);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(Duration::from_secs(1))
+    });
+    by.map_or(interval, |by| by.min(interval))
+}
+
+/// One line of the summary: `Start FloatIP (primary)`.
+fn decision_text(decision: &Decision) -> String {
+    let mut text = format!("{:?} {} ({})", decision.verb, decision.subject, decision.detail);
+    if let Some(reason) = &decision.reason {
+        text.push_str(&format!(" due to {reason}"));
+    }
+    if decision.blocked {
+        text.push_str(" [blocked]");
+    }
+    text
+}

@@ -1,0 +1,91 @@
+//! The way out: ask to be let go, wait until the resources are handed over, say goodbye.
+
+use hac_crm::cib::{Command, Refusal, StatusChange};
+use hac_totem::LeaveReason;
+use hac_types::Timestamp;
+
+use super::{Participant, Phase};
+use crate::wire::Proposed;
+use crate::{Level, Now, Reply};
+
+/// A node that wants to go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaving {
+    deadline: Timestamp,
+}
+
+impl Leaving {
+    /// When it goes as it is.
+    pub(super) const fn deadline(&self) -> Timestamp {
+        self.deadline
+    }
+}
+
+impl Participant {
+    /// Hands resources over and leaves; a second call leaves at once.
+    pub(crate) fn shutdown(&mut self, now: Now) {
+        self.now = now;
+        if matches!(self.phase, Phase::Left) {
+            return;
+        }
+        if self.leaving.is_some() {
+            self.remark(Level::Warning, "asked a second time to leave: leaving at once");
+            self.go();
+            return;
+        }
+        self.leaving = Some(Leaving { deadline: now.mono + self.shutdown_escalation });
+        let waits = !matches!(self.phase, Phase::Active);
+        if waits && !self.local.is_active() {
+            self.go();
+            return;
+        }
+        self.ask_to_leave();
+    }
+
+    fn ask_to_leave(&mut self) {
+        let change = StatusChange::Shutdown { node: self.name.clone(), wanted: true };
+        self.propose(Proposed::Command(Command::Status(change)), None, None);
+    }
+
+    /// In a new view the wish may have been lost with the state of the old one.
+    pub(super) fn ask_to_leave_again(&mut self) {
+        let asked = self.replica.cib.transient(&self.name, "shutdown").is_some();
+        if self.leaving.is_some() && !asked {
+            self.ask_to_leave();
+        }
+    }
+
+    /// The coordinator lets this node go.
+    pub(super) fn let_go(&mut self) {
+        if self.leaving.is_some() {
+            self.go();
+        }
+    }
+
+    /// The coordinator did not let this node go in time.
+    pub(super) fn expire_leaving(&mut self) {
+        if self.leaving.is_some_and(|leaving| leaving.deadline <= self.now.mono) {
+            let text = "was not let go in time: leaving with what still runs here";
+            self.remark(Level::Error, text);
+            self.go();
+        }
+    }
+
+    fn go(&mut self) {
+        if matches!(self.phase, Phase::Left) {
+            return;
+        }
+        self.phase = Phase::Left;
+        let resources_clean = !self.local.is_active();
+        self.leave = Some(LeaveReason::Shutdown { resources_clean });
+        self.coordinator = None;
+        self.outbox.clear();
+        for request in self.proposals.abandon() {
+            let refusal = Refusal::new(
+                "this node has left the cluster; the change may still be made",
+                "Look at the configuration on another node before asking again.",
+            );
+            self.reply(request, Reply::TimedOut(refusal));
+        }
+    }
+}

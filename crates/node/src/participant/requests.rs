@@ -1,0 +1,89 @@
+//! What clients ask of this node. Each request becomes a proposal; the answer follows from the stream.
+
+use hac_crm::cib::{Command, Refusal, StatusChange};
+use hac_types::Timestamp;
+
+use super::{Participant, Phase};
+use crate::proposals::REQUESTS_MAX;
+use crate::wire::{Body, Proposed};
+use crate::{Now, Output, Reply, Request, RequestId};
+
+impl Participant {
+    /// Takes a request.
+    pub(crate) fn handle_request(&mut self, now: Now, id: RequestId, request: Request) {
+        self.now = now;
+        if matches!(self.phase, Phase::Left) || self.proposals.requests() >= REQUESTS_MAX {
+            let refusal = Refusal::new(
+                "this node is leaving the cluster or has too much to do; nothing was changed",
+                "Ask another node, or try again later.",
+            );
+            self.reply(id, Reply::Unavailable(refusal));
+            return;
+        }
+        let (what, patience) = match request {
+            Request::Configure(configure) => (Proposed::Command(Command::Configure(configure)), self.request_timeout),
+            Request::Status(change) if is_for_operators(&change) => {
+                (Proposed::Command(Command::Status(change)), self.request_timeout)
+            }
+            Request::Status(_) => {
+                let refusal = Refusal::new(
+                    "only the nodes themselves may change this part of the status",
+                    "Use cleanup, refresh or a node attribute.",
+                );
+                self.reply(id, Reply::Refused(refusal));
+                return;
+            }
+            Request::Settle { timeout } => (Proposed::Settle, timeout),
+            Request::CancelWaitForAll => (Proposed::CancelWaitForAll, self.request_timeout),
+        };
+        self.propose(what, Some(id), Some(now.mono + patience));
+    }
+
+    /// Proposes something, now or as soon as this node takes part.
+    pub(super) fn propose(&mut self, what: Proposed, request: Option<RequestId>, deadline: Option<Timestamp>) {
+        let proposal = self.proposals.add(self.now, what, request, deadline);
+        if matches!(self.phase, Phase::Active) && !self.transitional {
+            self.say(Body::Propose(proposal));
+        }
+    }
+
+    /// Proposes again what has not come back from earlier views.
+    pub(super) fn propose_again(&mut self) {
+        let again: Vec<_> = self.proposals.again().cloned().collect();
+        for proposal in again {
+            self.say(Body::Propose(proposal));
+        }
+    }
+
+    /// Answers those who have waited too long.
+    pub(super) fn expire_requests(&mut self) {
+        for (id, what) in self.proposals.expired(self.now.mono) {
+            let reply = if what == Proposed::Settle {
+                Reply::Settled { settled: false, waiting_for: self.waiting_for() }
+            } else {
+                let mut sentence = "the cluster did not agree in time".to_owned();
+                for whom in self.waiting_for() {
+                    sentence.push_str("; ");
+                    sentence.push_str(&whom);
+                }
+                Reply::TimedOut(Refusal::new(
+                    sentence,
+                    "The change may still be made: look at the configuration before asking again.",
+                ))
+            };
+            self.reply(id, reply);
+        }
+    }
+
+    pub(super) fn reply(&mut self, id: RequestId, reply: Reply) {
+        self.outputs.push_back(Output::Reply { id, reply });
+    }
+}
+
+/// Whether people may ask for it.
+const fn is_for_operators(change: &StatusChange) -> bool {
+    matches!(
+        change,
+        StatusChange::ClearFailures { .. } | StatusChange::ForgetHistory { .. } | StatusChange::SetAttribute { .. }
+    )
+}

@@ -1,0 +1,278 @@
+//! What is delivered while this node takes part. Everything is applied, in transitional views too, because all who move
+//! on together were handed the same; answers and outside effects follow in regular views only.
+
+use hac_crm::cib::{Applied, Command, OpResult, StatusChange};
+use hac_crm::model::{Cib, Version};
+use hac_types::{NodeId, WallTime};
+
+use super::Participant;
+use crate::durable::{Prepare, Tally};
+use crate::replica::Replica;
+use crate::wire::{Body, Order, Proposal, ProposalId, Proposed, Vote};
+use crate::{Event, Level, Reply};
+
+impl Participant {
+    /// A message of an active view.
+    pub(super) fn handle_stream(&mut self, from: NodeId, body: Body) {
+        match body {
+            Body::Propose(proposal) => self.handle_proposal(from, proposal),
+            Body::Vote(vote) => self.handle_vote(from, vote),
+            Body::Order(order) => {
+                if self.comes_from_dc(from) {
+                    self.handle_order(order);
+                }
+            }
+            Body::Change(dated) => {
+                if self.comes_from_dc(from) {
+                    let applied = self.apply_status(&dated.change, dated.wall);
+                    self.follow_change(&dated.change, &applied);
+                }
+            }
+            Body::SettleDone(id) => {
+                if self.comes_from_dc(from) {
+                    self.answer(id, Reply::Settled { settled: true, waiting_for: Vec::new() });
+                }
+            }
+            Body::Progress { busy } => {
+                if self.comes_from_dc(from) {
+                    self.busy = busy;
+                }
+            }
+            Body::Hello(_) | Body::Snapshot(_) | Body::Ready(_) => self.count("node.out_of_phase"),
+        }
+    }
+
+    fn comes_from_dc(&mut self, from: NodeId) -> bool {
+        let so = self.replica.dc.is_some_and(|dc| dc.node == from);
+        if !so {
+            self.count("node.not_coordinator");
+        }
+        so
+    }
+
+    fn handle_proposal(&mut self, from: NodeId, proposal: Proposal) {
+        let id = proposal.id;
+        if id.node != from {
+            self.count("node.misattributed");
+            return;
+        }
+        if self.replica.is_processed(id) {
+            self.answer(id, self.done(Vec::new()));
+            return;
+        }
+        match proposal.what {
+            Proposed::Command(Command::Configure(_)) => {
+                self.durable.queue.push_back(proposal);
+                self.advance_configuration();
+            }
+            Proposed::Command(Command::Status(change)) => {
+                self.replica.mark_processed(id);
+                let applied = self.apply_status(&change, proposal.wall);
+                self.answer(id, self.reply_to(&applied));
+                self.follow_change(&change, &applied);
+            }
+            Proposed::Settle => {
+                if let Some(coordinator) = &mut self.coordinator {
+                    coordinator.settle(id);
+                }
+            }
+            Proposed::CancelWaitForAll => {
+                self.quorum.cancel_wait_for_all();
+                self.tell_quorum();
+                self.answer(id, self.done(Vec::new()));
+            }
+        }
+    }
+
+    /// Applies a change of the status and tells the coordinator's part of it.
+    fn apply_status(&mut self, change: &StatusChange, wall: WallTime) -> Applied {
+        let command = Command::Status(change.clone());
+        let applied = self.replica.apply(&command, wall);
+        self.forget_as_told(&applied);
+        self.world_changed(&command, &applied);
+        applied
+    }
+
+    /// What else follows from a change: events, and for a node that may go, going.
+    fn follow_change(&mut self, change: &StatusChange, applied: &Applied) {
+        match change {
+            StatusChange::OpResult(result) => self.event(result_event(result)),
+            StatusChange::Quorum(quorate) if matches!(applied, Applied::Changed(_)) => {
+                let waiting_for = self.quorum.status().waiting_for;
+                self.event(Event::Quorum { quorate: *quorate, waiting_for });
+            }
+            StatusChange::Shutdown { node, wanted: true } => {
+                self.event(Event::ShutdownRequested { node: node.clone() });
+            }
+            StatusChange::LetGo { node } if *node == self.name && !self.transitional => {
+                self.let_go();
+            }
+            _ => {}
+        }
+    }
+
+    /// Histories that were forgotten by the cluster are forgotten by the node that had them.
+    pub(super) fn forget_as_told(&mut self, applied: &Applied) {
+        if let Applied::Changed(changes) = applied {
+            self.local.handle_changes(self.now.mono, changes);
+            self.drain_local();
+        }
+    }
+
+    /// An order: recorded as pending everywhere, carried out by the node it names.
+    fn handle_order(&mut self, order: Order) {
+        if let Some(change) = order.run.started() {
+            self.apply_status(&change, order.wall);
+        }
+        let operation =
+            hac_crm::local::operation_key(&order.run.op.resource, &order.run.op.task, order.run.op.interval_ms);
+        self.event(Event::Operation { node: order.run.node.clone(), operation });
+        if order.run.node != self.name || self.transitional {
+            return;
+        }
+        if self.acting() {
+            self.carry_out(&order.run);
+            self.drain_local();
+        } else {
+            self.deferred.push(order);
+        }
+    }
+
+    /// Begins with the next change of the configuration, if none is being stored.
+    fn advance_configuration(&mut self) {
+        while self.durable.current.is_none() {
+            let Some(proposal) = self.durable.queue.pop_front() else { return };
+            let id = proposal.id;
+            if let Err(reply) = self.begin_configuration(proposal) {
+                self.replica.mark_processed(id);
+                self.answer(id, reply);
+            }
+        }
+    }
+
+    /// Computes the candidate and has it stored; the answer if it comes to nothing.
+    fn begin_configuration(&mut self, proposal: Proposal) -> Result<(), Reply> {
+        let Proposed::Command(command) = &proposal.what else { return Err(self.done(Vec::new())) };
+        if !self.may_configure() {
+            return Err(Reply::NoQuorum(self.no_quorum()));
+        }
+        let mut candidate: Cib = self.replica.cib.clone();
+        match candidate.apply(command, proposal.wall) {
+            Applied::Refused(refusal) => return Err(Reply::Refused(refusal)),
+            Applied::Unchanged => return Err(self.done(Vec::new())),
+            Applied::Changed(_) => {}
+        }
+        let generation = self.disk.next_generation();
+        let voters = self.view.iter().flat_map(|v| v.members.iter().map(|m| m.node)).collect();
+        let id = proposal.id;
+        self.durable.current = Some(Prepare::new(proposal, generation, voters));
+        match Replica::durable(&candidate, self.replica.lineage) {
+            Some(bytes) => self.prepare(id, generation, bytes),
+            None => {
+                let error = Some("the configuration is too large".to_owned());
+                self.say(Body::Vote(Vote { proposal: id, error }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this partition may change its configuration: it is quorate, or was told not to care.
+    fn may_configure(&self) -> bool {
+        let cib = &self.replica.cib;
+        cib.info.have_quorum || cib.configuration.property("no-quorum-policy") == Some("ignore")
+    }
+
+    fn handle_vote(&mut self, from: NodeId, vote: Vote) {
+        let Some(current) = &mut self.durable.current else { return };
+        match current.vote(from, vote.proposal, vote.error) {
+            Tally::Open => return,
+            Tally::Stored => self.commit_configuration(),
+            Tally::Failed(node, why) => self.abandon_configuration(node, &why),
+        }
+        self.advance_configuration();
+    }
+
+    /// All members have stored the change: it counts.
+    fn commit_configuration(&mut self) {
+        let Some(Prepare { proposal, generation, .. }) = self.durable.current.take() else { return };
+        let Proposed::Command(command) = &proposal.what else { return };
+        self.replica.mark_processed(proposal.id);
+        let applied = self.replica.apply(command, proposal.wall);
+        let Applied::Changed(changes) = &applied else {
+            // What is known of the present changed meanwhile so that the change no longer applies.
+            self.discard(generation);
+            self.answer(proposal.id, self.reply_to(&applied));
+            return;
+        };
+        self.forget_as_told(&applied);
+        if let Command::Configure(configure) = command {
+            self.event(Event::Configuration {
+                version: version_text(self.replica.cib.version),
+                origin: configure.origin.clone(),
+                client: configure.client.clone(),
+                user: configure.user.clone(),
+            });
+        }
+        self.world_changed(command, &applied);
+        let reply = self.done(changes.warnings.clone());
+        self.commit(generation, proposal.id, reply);
+    }
+
+    /// A member could not store the change: nobody has it.
+    fn abandon_configuration(&mut self, node: NodeId, why: &str) {
+        let Some(Prepare { proposal, generation, .. }) = self.durable.current.take() else { return };
+        self.replica.mark_processed(proposal.id);
+        self.discard(generation);
+        let refusal = hac_crm::cib::Refusal::new(
+            format!("{} could not store the change: {why}; nothing was changed", self.name_of(node)),
+            format!("Make room for /var/lib/hacd on {} and try again.", self.name_of(node)),
+        );
+        self.remark(Level::Warning, refusal.sentence.clone());
+        self.answer(proposal.id, Reply::NotStored(refusal));
+    }
+
+    fn done(&self, warnings: Vec<String>) -> Reply {
+        Reply::Done { version: self.replica.cib.version, warnings }
+    }
+
+    fn reply_to(&self, applied: &Applied) -> Reply {
+        match applied {
+            Applied::Changed(changes) => self.done(changes.warnings.clone()),
+            Applied::Unchanged => self.done(Vec::new()),
+            Applied::Refused(refusal) => Reply::Refused(refusal.clone()),
+        }
+    }
+
+    /// The answer to a proposal was found: given if it is this node's and the view is regular, remembered otherwise.
+    pub(super) fn answer(&mut self, id: ProposalId, reply: Reply) {
+        if (id.node, id.incarnation) != (self.me.node, self.me.incarnation) {
+            return;
+        }
+        if self.transitional {
+            self.proposals.maybe(id, reply);
+        } else if let Some(concluded) = self.proposals.conclude(id)
+            && let Some(request) = concluded.request
+        {
+            self.reply(request, concluded.maybe.unwrap_or(reply));
+        }
+    }
+}
+
+/// `ADMIN_EPOCH.EPOCH.NUM_UPDATES`.
+pub(super) fn version_text(version: Version) -> String {
+    format!("{}.{}.{}", version.admin_epoch, version.epoch, version.num_updates)
+}
+
+fn result_event(result: &OpResult) -> Event {
+    let op = &result.op;
+    let expected_rc = op.transition_key.split(':').nth(2).and_then(|rc| rc.parse::<i32>().ok());
+    let expected = op.op_status == 0 && expected_rc.is_none_or(|rc| rc == op.rc_code);
+    Event::Result {
+        node: result.node.clone(),
+        operation: op.operation_key.clone(),
+        rc: op.rc_code,
+        expected,
+        took_ms: op.exec_time_ms,
+        exit_reason: op.exit_reason.clone(),
+    }
+}

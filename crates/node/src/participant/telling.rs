@@ -1,0 +1,354 @@
+//! What this node tells people: the report, and the ring's remarks as events.
+
+use std::collections::BTreeSet;
+
+use hac_crm::model::parse_bool;
+use hac_totem::{LinkStatus, Notice, PeerProblem, Stats};
+use hac_types::{Departure, Incarnation, NodeId, View};
+
+use super::{Participant, Phase};
+use crate::report::{
+    Counter, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity, SyncState,
+};
+use crate::{Event, Level, Now};
+
+/// What this node remembers of another (or of itself).
+#[derive(Clone, Debug)]
+pub(super) struct Acquaintance {
+    state: MemberState,
+    incarnation: Incarnation,
+    joins: u32,
+    version: Option<String>,
+}
+
+impl Participant {
+    /// Notes who is in a view and says so.
+    pub(super) fn meet(&mut self, view: &View) {
+        let known: BTreeSet<NodeId> =
+            if self.view.is_some() { view.continuing.iter().copied().collect() } else { BTreeSet::new() };
+        let mut joined = Vec::new();
+        for member in &view.members {
+            let acquaintance = self.acquaintances.entry(member.node).or_insert(Acquaintance {
+                state: MemberState::Unseen,
+                incarnation: member.incarnation,
+                joins: 0,
+                version: None,
+            });
+            if !known.contains(&member.node) {
+                acquaintance.joins = acquaintance.joins.saturating_add(1);
+                joined.push(member.node);
+            }
+            acquaintance.state = MemberState::Joined;
+            acquaintance.incarnation = member.incarnation;
+        }
+        let (mut left, mut lost) = (Vec::new(), Vec::new());
+        for gone in &view.left {
+            let node = gone.member.node;
+            let orderly = gone.departure != Departure::Lost;
+            if orderly {
+                left.push(node)
+            } else {
+                lost.push(node)
+            }
+            if let Some(acquaintance) = self.acquaintances.get_mut(&node)
+                && !view.contains(node)
+            {
+                acquaintance.state = if orderly { MemberState::Left } else { MemberState::Lost };
+            }
+        }
+        let names = |nodes: Vec<NodeId>| nodes.into_iter().map(|n| self.name_of(n)).collect();
+        self.event(Event::View {
+            ring: view.ring,
+            members: names(view.members.iter().map(|m| m.node).collect()),
+            joined: names(joined),
+            left: names(left),
+            lost: names(lost),
+        });
+    }
+
+    /// A member told the version of its daemon.
+    pub(super) fn learn_version(&mut self, node: NodeId, version: String) {
+        if let Some(acquaintance) = self.acquaintances.get_mut(&node) {
+            acquaintance.version = Some(version);
+        }
+    }
+
+    /// How things stand.
+    pub(crate) fn report(&self, now: Now, stats: &Stats, links: &[LinkStatus]) -> Report {
+        let dc = self.replica.dc.filter(|_| matches!(self.phase, Phase::Active));
+        let dc_version = dc.and_then(|dc| self.acquaintances.get(&dc.node)?.version.clone());
+        Report {
+            cluster_name: self.cluster_name.clone(),
+            name: self.name.clone(),
+            node: self.me.node,
+            incarnation: self.me.incarnation,
+            version: self.version.clone(),
+            now: now.wall,
+            started: self.started,
+            ring: self.ring(),
+            sync: self.sync_state(),
+            members: self.member_reports(now, links),
+            quorum: self.quorum_report(),
+            dc: dc.map(|dc| self.name_of(dc.node)),
+            dc_version,
+            settled: self.is_settled(),
+            waiting_for: self.waiting_for(),
+            problems: self.problems(links),
+            cib_version: self.replica.cib.version,
+            counters: self.counters(stats),
+        }
+    }
+
+    const fn sync_state(&self) -> SyncState {
+        match self.phase {
+            Phase::Left => SyncState::Stopped,
+            Phase::Joining => SyncState::Joining,
+            Phase::Active | Phase::Syncing(_) if self.transitional => SyncState::Joining,
+            Phase::Syncing(_) => SyncState::Syncing,
+            Phase::Active if self.leaving.is_some() => SyncState::Leaving,
+            Phase::Active => SyncState::Active,
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Active)
+            && !self.transitional
+            && !self.busy
+            && self.durable.is_idle()
+            && self.proposals.len() == 0
+    }
+
+    /// What is in progress or waited for, in words.
+    pub(super) fn waiting_for(&self) -> Vec<String> {
+        let mut waiting = Vec::new();
+        let names = |nodes: Vec<NodeId>| nodes.into_iter().map(|node| self.name_of(node)).collect::<Vec<_>>().join(" ");
+        match &self.phase {
+            Phase::Joining => waiting.push("waiting for a membership to form".to_owned()),
+            Phase::Syncing(join) => {
+                waiting.push(format!("comparing states, waiting for {}", names(join.missing())));
+            }
+            Phase::Active if self.transitional => {
+                waiting.push("the membership is changing".to_owned());
+            }
+            Phase::Active => {
+                if self.paused {
+                    waiting.push("this node was paused and makes sure that it is still a member".to_owned());
+                }
+                if let Some(prepare) = &self.durable.current {
+                    let missing = names(prepare.missing().collect());
+                    waiting.push(format!("storing a change of the configuration on {missing}"));
+                }
+                if self.busy {
+                    waiting.push("the coordinator (DC) is at work".to_owned());
+                }
+            }
+            Phase::Left => {}
+        }
+        waiting.extend(self.quorum.status().waiting_for);
+        if self.leaving.is_some() {
+            waiting.push("leaving: waiting until the resources of this node are handed over".to_owned());
+        }
+        waiting
+    }
+
+    fn member_reports(&self, now: Now, links: &[LinkStatus]) -> Vec<MemberReport> {
+        let info = |node: NodeId| self.quorum.votes_of(node);
+        let report = |(&node, name): (&NodeId, &String)| {
+            let acquaintance = self.acquaintances.get(&node);
+            MemberReport {
+                node,
+                name: name.clone(),
+                local: node == self.me.node,
+                state: acquaintance.map_or(MemberState::Unseen, |a| a.state),
+                incarnation: acquaintance.map(|a| a.incarnation),
+                joins: acquaintance.map_or(0, |a| a.joins),
+                votes: info(node),
+                version: acquaintance.filter(|a| a.state == MemberState::Joined).and_then(|a| a.version.clone()),
+                links: links.iter().filter(|l| l.node == node).map(|l| link_report(now, l)).collect(),
+            }
+        };
+        self.names.iter().map(report).collect()
+    }
+
+    fn quorum_report(&self) -> QuorumReport {
+        let status = self.quorum.status();
+        let active = matches!(self.phase, Phase::Active) && !self.transitional;
+        QuorumReport {
+            quorate: active && self.replica.cib.info.have_quorum,
+            expected_votes: status.configured_votes,
+            highest_expected: status.expected_votes,
+            total_votes: status.total_votes,
+            quorum: status.quorum,
+            flags: status.flags.words().into_iter().map(str::to_owned).collect(),
+            waiting_for: status.waiting_for,
+        }
+    }
+
+    fn problems(&self, links: &[LinkStatus]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut add = |severity, sentence: String, remedy: &str| {
+            problems.push(Problem { severity, sentence, remedy: remedy.to_owned() });
+        };
+        if let Some(waiting) = self.quorum.status().waiting_for
+            && matches!(self.phase, Phase::Active)
+        {
+            let remedy = "Start the other nodes, or look at the network between them.";
+            add(Severity::Error, format!("no quorum: {waiting}"), remedy);
+        }
+        let mut told = BTreeSet::new();
+        for link in links.iter().filter(|l| l.problem.is_some()) {
+            if told.insert(link.node)
+                && let Some(problem) = link.problem
+            {
+                let name = self.name_of(link.node);
+                let (sentence, remedy) = peer_problem(problem, &name);
+                add(Severity::Error, sentence, remedy);
+            }
+        }
+        if let Some(why) = &self.disk.undurable {
+            let sentence = format!("the newest configuration is not on this node's disk: {why}");
+            let remedy = "Make room for /var/lib/hacd, then change the configuration or restart hacd.";
+            add(Severity::Error, sentence, remedy);
+        }
+        let down: Vec<String> = links
+            .iter()
+            .filter(|l| l.peer_alive && !l.connected)
+            .map(|l| format!("link {} to {}", l.link, self.name_of(l.node)))
+            .collect();
+        if !down.is_empty() {
+            let sentence = format!("without connection: {}", down.join(", "));
+            add(Severity::Warning, sentence, "Look at that network: the other link carries everything.");
+        }
+        self.missing_protection(&mut add);
+        problems.sort_by_key(|p| p.severity);
+        problems
+    }
+
+    /// What the configuration leaves unprotected, as people decided.
+    fn missing_protection(&self, add: &mut impl FnMut(Severity, String, &str)) {
+        let cib = &self.replica.cib;
+        if cib.configuration.property("stonith-enabled").and_then(parse_bool) == Some(false) {
+            let sentence = "stonith-enabled=false: a node that hangs or is cut off is not fenced, so \
+                            a resource may run twice for a while";
+            let remedy = "Accept it for resources that are harmless twice, or configure fencing.";
+            add(Severity::Info, sentence.to_owned(), remedy);
+        }
+        if cib.configuration.property("no-quorum-policy") == Some("ignore") {
+            let two_node = self.quorum.status().flags.two_node;
+            let sentence = if two_node {
+                "no-quorum-policy=ignore: resources are started even by a node that has not seen the other"
+            } else {
+                "no-quorum-policy=ignore: every part of a split cluster starts all resources"
+            };
+            let remedy = "Accept it, or remove the property.";
+            add(Severity::Info, sentence.to_owned(), remedy);
+        }
+    }
+
+    fn counters(&self, stats: &Stats) -> Vec<Counter> {
+        let mut counters: Vec<Counter> = Vec::new();
+        let mut add = |name: String, value: u64| counters.push(Counter { name, value });
+        for (name, &value) in &self.counters {
+            add((*name).to_owned(), value);
+        }
+        for (reason, &value) in &stats.rejected {
+            add(format!("totem.rejected.{}", snake(&format!("{reason:?}"))), value);
+        }
+        for (reason, &value) in &stats.gathers {
+            add(format!("totem.gathers.{}", snake(&format!("{reason:?}"))), value);
+        }
+        for (name, value) in [
+            ("datagrams_sent", stats.datagrams_sent),
+            ("datagrams_received", stats.datagrams_received),
+            ("bytes_sent", stats.bytes_sent),
+            ("bytes_received", stats.bytes_received),
+            ("tokens", stats.tokens),
+            ("token_retransmits", stats.token_retransmits),
+            ("packets_sent", stats.packets_sent),
+            ("retransmissions", stats.retransmissions),
+            ("retransmit_requests", stats.retransmit_requests),
+            ("delivered", stats.delivered),
+            ("views", stats.views),
+            ("suspicions", stats.suspicions),
+            ("false_suspicions", stats.false_suspicions),
+            ("pauses", stats.pauses),
+            ("queued", stats.queued),
+        ] {
+            add(format!("totem.{name}"), value);
+        }
+        counters.sort_by(|a, b| a.name.cmp(&b.name));
+        counters
+    }
+}
+
+fn peer_problem(problem: PeerProblem, name: &str) -> (String, &'static str) {
+    match problem {
+        PeerProblem::WrongKey => (
+            format!("authkey or cluster_name of {name} differs from ours"),
+            "Copy /etc/hacd/authkey and /etc/hacd/hacd.toml of one node to all and restart hacd there.",
+        ),
+        PeerProblem::CipherDiffers => (
+            format!("crypto_cipher of {name} differs from ours"),
+            "Copy /etc/hacd/hacd.toml of one node to all and restart hacd there.",
+        ),
+        PeerProblem::DuplicateNode => (
+            format!("another machine claims to be {name}"),
+            "Find the second machine with this node's addresses or configuration and stop hacd there.",
+        ),
+    }
+}
+
+fn link_report(now: Now, link: &LinkStatus) -> LinkReport {
+    let micros = |d: std::time::Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+    let millis = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    // The share is between 0 and 1, so the cast neither wraps nor loses anything that matters.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let loss_permille = (link.loss.clamp(0.0, 1.0) * 1000.0) as u32;
+    LinkReport {
+        link: link.link.0,
+        connected: link.connected,
+        rtt_us: link.rtt.map(micros),
+        jitter_us: link.jitter.map(micros),
+        loss_permille,
+        silence_limit_ms: millis(link.silence_limit),
+        last_heard_ms: link.last_heard.map(|at| millis(now.mono.since(at))),
+        datagram_max: link.datagram_max,
+    }
+}
+
+/// A remark of the ring as an event.
+pub(super) fn ring_event(notice: &Notice) -> Event {
+    let (level, what, node) = match notice {
+        Notice::GatherEntered { .. } => (Level::Info, "gather_entered", None),
+        Notice::RecoveryEntered { .. } => (Level::Info, "recovery_entered", None),
+        Notice::Suspected { node, .. } => (Level::Warning, "suspected", Some(*node)),
+        Notice::Returned { node, .. } => (Level::Notice, "returned", Some(*node)),
+        Notice::Connected { member } => (Level::Info, "connected", Some(member.node)),
+        Notice::WrongKey { node } => (Level::Error, "wrong_key", Some(*node)),
+        Notice::CipherDiffers { node } => (Level::Error, "cipher_differs", Some(*node)),
+        Notice::ConfigDiffers { node } => (Level::Warning, "config_differs", Some(*node)),
+        Notice::DuplicateNode { node } => (Level::Error, "duplicate_node", Some(*node)),
+        Notice::PauseDetected { .. } => (Level::Warning, "pause_detected", None),
+        Notice::PauseOver => (Level::Notice, "pause_over", None),
+        Notice::LinkDown { node, .. } => (Level::Warning, "link_down", Some(*node)),
+        Notice::LinkUp { node, .. } => (Level::Notice, "link_up", Some(*node)),
+        Notice::PathMtu { node, .. } => (Level::Info, "path_mtu", Some(*node)),
+        Notice::Misbehaving { node, .. } => (Level::Error, "misbehaving", Some(*node)),
+        Notice::FailedToReceive => (Level::Error, "failed_to_receive", None),
+        Notice::NoStableMembership { .. } => (Level::Warning, "no_stable_membership", None),
+        _ => (Level::Info, "other", None),
+    };
+    Event::Ring { level, what: what.to_owned(), node, text: notice.to_string() }
+}
+
+/// `WrongKey` as `wrong_key`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for (index, letter) in name.chars().enumerate() {
+        if letter.is_ascii_uppercase() && index > 0 {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}

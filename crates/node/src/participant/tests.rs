@@ -1,0 +1,205 @@
+//! Participants on a perfect stream: messages are put into one order at once and delivered to all members.
+
+mod cluster;
+
+use std::time::Duration;
+
+use hac_crm::cib::{Change, Configure, Section, StatusChange};
+
+use self::cluster::Cluster;
+use super::*;
+use crate::{Reply, Request, RequestId};
+
+fn set_property(name: &str, value: &str) -> Request {
+    let pairs = vec![(name.to_owned(), Some(value.to_owned()))];
+    let change = Change::SetProperties { section: Section::CrmConfig, set: None, pairs };
+    Request::Configure(Configure {
+        changes: vec![change],
+        origin: "node1".to_owned(),
+        client: "test".to_owned(),
+        user: "root".to_owned(),
+        base: None,
+    })
+}
+
+#[test]
+fn two_nodes_agree_on_a_change_of_the_configuration_and_store_it() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    assert!(cluster.report(1).quorum.quorate);
+    assert_eq!(cluster.report(2).dc.as_deref(), Some("node1"));
+    assert_eq!(cluster.report(1).sync, crate::SyncState::Active);
+
+    let reply = cluster.ask(1, set_property("stonith-enabled", "false"));
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    for node in [1, 2] {
+        assert_eq!(cluster.cib(node).configuration.property("stonith-enabled"), Some("false"));
+        assert_eq!(cluster.disk(node).committed, Some(1));
+    }
+    cluster.assert_equal(&[1, 2]);
+}
+
+#[test]
+fn a_change_that_one_member_cannot_store_is_refused_and_changes_nothing() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.disk(2).full = true;
+    let before = cluster.cib(1).version;
+    let reply = cluster.ask(1, set_property("stonith-enabled", "false"));
+    let Some(Reply::NotStored(refusal)) = reply else { panic!("{reply:?}") };
+    assert_eq!(refusal.sentence, "node2 could not store the change: no space left on device; nothing was changed");
+    assert_eq!(cluster.cib(1).version, before);
+    assert_eq!(cluster.disk(1).committed, None);
+    assert!(cluster.disk(1).prepared.is_empty(), "the candidate is discarded");
+    cluster.assert_equal(&[1, 2]);
+
+    cluster.disk(2).full = false;
+    let reply = cluster.ask(1, set_property("stonith-enabled", "false"));
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+}
+
+#[test]
+fn a_node_alone_waits_for_the_other_and_changes_nothing() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1]);
+    let report = cluster.report(1);
+    assert!(!report.quorum.quorate);
+    assert!(report.waiting_for.iter().any(|w| w.starts_with("waiting for node2 (2): wait_for_all")));
+    let reply = cluster.ask(1, set_property("stonith-enabled", "false"));
+    assert!(matches!(reply, Some(Reply::NoQuorum(_))), "{reply:?}");
+}
+
+#[test]
+fn a_request_that_a_view_change_interrupts_is_answered_once() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    cluster.disk(3).slow = true;
+    let id = cluster.request(1, set_property("stonith-enabled", "false"));
+    cluster.settle();
+    assert_eq!(cluster.reply(1, id), None, "node 3 has not stored it");
+    cluster.view(&[1, 2]);
+    let reply = cluster.reply(1, id);
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    assert_eq!(cluster.replies(1, id), 1);
+    cluster.assert_equal(&[1, 2]);
+    cluster.disk(3).slow = false;
+    cluster.view(&[1, 2, 3]);
+    assert_eq!(cluster.cib(3).configuration.property("stonith-enabled"), Some("false"));
+    cluster.assert_equal(&[1, 2, 3]);
+}
+
+#[test]
+fn what_was_stored_before_all_died_is_there_again() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.ask(2, set_property("cluster-delay", "70s"));
+    let version = cluster.cib(1).version;
+    cluster.kill(1);
+    cluster.kill(2);
+    cluster.start(1);
+    cluster.start(2);
+    cluster.view(&[1, 2]);
+    for node in [1, 2] {
+        assert_eq!(cluster.cib(node).configuration.property("cluster-delay"), Some("70s"));
+        assert_eq!(cluster.cib(node).version.epoch, version.epoch);
+    }
+    cluster.assert_equal(&[1, 2]);
+}
+
+#[test]
+fn a_node_whose_disk_is_lost_takes_the_others_state_over_and_stores_it() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.ask(1, set_property("cluster-delay", "70s"));
+    cluster.kill(2);
+    cluster.view(&[1]);
+    assert!(cluster.report(1).quorum.quorate, "two_node");
+    cluster.disk(2).wipe();
+    cluster.start(2);
+    cluster.view(&[1, 2]);
+    cluster.assert_equal(&[1, 2]);
+    assert_eq!(cluster.cib(2).configuration.property("cluster-delay"), Some("70s"));
+    assert!(cluster.disk(2).committed.is_some());
+    assert_eq!(cluster.report(2).dc.as_deref(), Some("node1"), "the coordinator stays");
+}
+
+#[test]
+fn of_two_sides_the_one_with_the_newer_configuration_wins() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.split(&[&[1], &[2]]);
+    cluster.ask(2, set_property("cluster-delay", "80s"));
+    cluster.view(&[1, 2]);
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), Some("80s"));
+    cluster.assert_equal(&[1, 2]);
+}
+
+#[test]
+fn what_is_refused_says_why_and_what_to_do() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    let delete = Change::Delete { id: "nothing".to_owned(), force: false };
+    let configure = Configure { changes: vec![delete], ..Configure::default() };
+    let reply = cluster.ask(1, Request::Configure(configure));
+    let Some(Reply::Refused(refusal)) = reply else { panic!("{reply:?}") };
+    assert!(refusal.sentence.contains("nothing"), "{refusal:?}");
+
+    let reply = cluster.ask(1, Request::Status(StatusChange::Quorum(true)));
+    assert!(matches!(reply, Some(Reply::Refused(_))), "{reply:?}");
+}
+
+#[test]
+fn a_request_that_nobody_agrees_to_is_answered_in_time() {
+    let mut cluster = Cluster::new(2);
+    let id = cluster.request(1, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    assert_eq!(cluster.reply(1, id), None);
+    cluster.advance(Duration::from_secs(61));
+    let reply = cluster.reply(1, id);
+    assert!(matches!(reply, Some(Reply::TimedOut(_))), "{reply:?}");
+}
+
+#[test]
+fn waiting_until_all_is_done_works_on_any_node() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    for node in [1, 2] {
+        let reply = cluster.ask(node, Request::Settle { timeout: Duration::from_secs(5) });
+        assert_eq!(reply, Some(Reply::Settled { settled: true, waiting_for: Vec::new() }));
+        assert!(cluster.report(node).settled, "{:?}", cluster.report(node).waiting_for);
+    }
+}
+
+#[test]
+fn a_message_for_another_view_means_nothing() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    let stale = cluster.capture(1, set_property("cluster-delay", "80s"));
+    cluster.view(&[1, 2]);
+    let version = cluster.cib(1).version;
+    cluster.inject(&stale);
+    assert_eq!(cluster.cib(1).version, version);
+    let report = cluster.report(2);
+    assert!(report.counters.iter().any(|c| c.name == "node.stale_messages" && c.value > 0));
+}
+
+#[test]
+fn bytes_that_are_no_message_are_counted() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.deliver_bytes(1, 2, &[1, 0xff, 0xff, 0xff]);
+    cluster.deliver_bytes(1, 2, &[]);
+    let report = cluster.report(1);
+    let count = report.counters.iter().find(|c| c.name == "node.undecodable").map(|c| c.value);
+    assert_eq!(count, Some(2));
+}
+
+#[test]
+fn who_is_not_the_coordinator_cannot_order() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    let before = cluster.cib(1).clone();
+    let change = StatusChange::Quorum(false);
+    cluster.say_as(2, Body::Change(wire::Dated { wall: WallTime(0), change }));
+    assert_eq!(*cluster.cib(1), before);
+}

@@ -1,0 +1,354 @@
+//! The perfect stream and the hosts on it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use hac_crm::model::Cib;
+use hac_totem::{Delivery, Guarantee, Stats};
+use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, View, ViewKind, WallTime};
+
+use super::*;
+use crate::{NodeInfo, Persist, PersistId, Report};
+
+/// A host's disk.
+#[derive(Default)]
+pub(crate) struct Disk {
+    pub(crate) prepared: BTreeMap<u64, Vec<u8>>,
+    pub(crate) committed: Option<u64>,
+    content: Option<Vec<u8>>,
+    highest: u64,
+    pub(crate) full: bool,
+    pub(crate) slow: bool,
+    waiting: Vec<(PersistId, Persist)>,
+}
+
+impl Disk {
+    pub(crate) fn wipe(&mut self) {
+        *self = Self::default();
+    }
+
+    fn perform(&mut self, what: Persist) -> Result<(), String> {
+        match what {
+            Persist::CibPrepare { .. } if self.full => Err("no space left on device".to_owned()),
+            Persist::CibPrepare { generation, bytes } => {
+                self.highest = self.highest.max(generation);
+                self.prepared.insert(generation, bytes);
+                Ok(())
+            }
+            Persist::CibCommit { generation } => {
+                self.content = Some(self.prepared.remove(&generation).expect("prepared before"));
+                self.committed = Some(generation);
+                Ok(())
+            }
+            Persist::CibDiscard { generation } => {
+                self.prepared.remove(&generation);
+                Ok(())
+            }
+            Persist::RingSeq(_) => Ok(()),
+        }
+    }
+}
+
+struct Host {
+    participant: Option<Participant>,
+    lives: u64,
+    disk: Disk,
+    replies: BTreeMap<RequestId, Vec<Reply>>,
+    last_request: u64,
+    ring: Option<(RingId, BTreeSet<u32>)>,
+}
+
+/// See the module.
+pub(crate) struct Cluster {
+    hosts: BTreeMap<u32, Host>,
+    now: Now,
+    rings: u64,
+    seq: u64,
+}
+
+impl Cluster {
+    pub(crate) fn new(count: u32) -> Self {
+        let now = Now { mono: Timestamp::from_millis(1), wall: WallTime(1_700_000_000_000) };
+        let host = |id| {
+            let host = Host {
+                participant: None,
+                lives: 0,
+                disk: Disk::default(),
+                replies: BTreeMap::new(),
+                last_request: 0,
+                ring: None,
+            };
+            (id, host)
+        };
+        let mut cluster = Self { hosts: (1..=count).map(host).collect(), now, rings: 0, seq: 0 };
+        for id in 1..=count {
+            cluster.start(id);
+        }
+        cluster
+    }
+
+    fn config(&self, id: u32) -> Config {
+        let ids: Vec<u32> = self.hosts.keys().copied().collect();
+        let voters =
+            ids.iter().map(|&id| hac_quorum::Voter { node: NodeId(id), name: format!("node{id}"), votes: 1 }).collect();
+        let mut quorum = hac_quorum::Config::new(NodeId(id), voters);
+        quorum.two_node = ids.len() == 2;
+        Config {
+            totem: hac_totem::Config {
+                cluster_name: "test".to_owned(),
+                node: NodeId(id),
+                nodes: ids.iter().map(|&id| hac_totem::NodeConfig { node: NodeId(id), links: 1 }).collect(),
+                links: 1,
+                authkey: hac_totem::AuthKey::new(vec![7; 32]).unwrap(),
+                cipher: hac_totem::Cipher::None,
+                timers: hac_totem::Timers::default(),
+                window_size: 50,
+                max_messages: 17,
+                netmtu: 1500,
+            },
+            quorum,
+            name: format!("node{id}"),
+            nodes: ids.iter().map(|&id| NodeInfo { id: NodeId(id), name: format!("node{id}") }).collect(),
+            cluster_name: "test".to_owned(),
+            version: "0.1.0".to_owned(),
+            seed: None,
+            shutdown_escalation: Config::SHUTDOWN_ESCALATION,
+            request_timeout: Config::REQUEST_TIMEOUT,
+        }
+    }
+
+    pub(crate) fn start(&mut self, id: u32) {
+        let config = self.config(id);
+        config.validate().unwrap();
+        let now = self.now;
+        let host = self.hosts.get_mut(&id).unwrap();
+        host.lives += 1;
+        let stored = Stored {
+            totem: hac_totem::Stored { ring_seq: 0, incarnation: Incarnation(host.lives << 32) },
+            cib: host.disk.content.clone(),
+            cib_generation: host.disk.highest,
+        };
+        host.ring = None;
+        host.participant = Some(Participant::new(&config, stored, now).unwrap());
+    }
+
+    pub(crate) fn kill(&mut self, id: u32) {
+        let host = self.hosts.get_mut(&id).unwrap();
+        host.participant = None;
+        host.disk.prepared.clear();
+        host.disk.waiting.clear();
+    }
+
+    fn member(&self, id: u32) -> Member {
+        let incarnation = Incarnation(self.hosts[&id].lives << 32);
+        Member { node: NodeId(id), incarnation }
+    }
+
+    /// These form a membership; then everything happens that can happen at once.
+    pub(crate) fn view(&mut self, members: &[u32]) {
+        self.form(members);
+        self.settle();
+    }
+
+    /// These sides form a membership each.
+    pub(crate) fn split(&mut self, sides: &[&[u32]]) {
+        for side in sides {
+            self.form(side);
+        }
+        self.settle();
+    }
+
+    fn form(&mut self, ids: &[u32]) {
+        self.rings += 1;
+        let ring = RingId { seq: self.rings * 4, rep: ids[0], ..RingId::default() };
+        let members: Vec<Member> = ids.iter().map(|&id| self.member(id)).collect();
+        let old: BTreeMap<u32, Option<(RingId, BTreeSet<u32>)>> =
+            ids.iter().map(|&id| (id, self.hosts[&id].ring.clone())).collect();
+        for &id in ids {
+            let now = self.now;
+            let together: Vec<NodeId> = ids
+                .iter()
+                .filter(|other| old[other].is_some() && old[other] == old[&id])
+                .map(|&other| NodeId(other))
+                .collect();
+            let together = if together.is_empty() { vec![NodeId(id)] } else { together };
+            let alive = self.hosts[&id].ring.clone();
+            let mut left = Vec::new();
+            let mut transitional = None;
+            if let Some((old_ring, old_members)) = alive {
+                left = old_members
+                    .iter()
+                    .filter(|m| !together.contains(&NodeId(**m)))
+                    .map(|&m| Left { member: self.member(m), departure: Departure::Lost })
+                    .collect();
+                let mine: Vec<Member> = together.iter().map(|n| self.member(n.0)).collect();
+                transitional = Some(View {
+                    ring: old_ring,
+                    kind: ViewKind::Transitional,
+                    members: mine,
+                    continuing: together.clone(),
+                    left: left.clone(),
+                });
+            }
+            let regular = View { ring, kind: ViewKind::Regular, members: members.clone(), continuing: together, left };
+            let host = self.hosts.get_mut(&id).unwrap();
+            host.ring = Some((ring, ids.iter().copied().collect()));
+            let participant = host.participant.as_mut().unwrap();
+            if let Some(view) = transitional {
+                participant.handle_view(now, view);
+            }
+            participant.handle_view(now, regular);
+        }
+    }
+
+    /// Everything happens that can happen without time passing.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..100_000 {
+            if !self.step() {
+                return;
+            }
+        }
+        panic!("it never settles");
+    }
+
+    fn step(&mut self) -> bool {
+        let mut any = false;
+        let mut messages: VecDeque<(u32, Vec<u8>)> = VecDeque::new();
+        let now = self.now;
+        for (&id, host) in &mut self.hosts {
+            let Some(participant) = &mut host.participant else { continue };
+            if participant.poll_timeout().is_some_and(|due| due <= now.mono) {
+                participant.handle_timeout(now);
+                any = true;
+            }
+            while let Some(bytes) = participant.next_message().cloned() {
+                participant.sent();
+                messages.push_back((id, bytes));
+            }
+            let mut outputs = Vec::new();
+            while let Some(output) = participant.poll_output() {
+                outputs.push(output);
+            }
+            for output in outputs {
+                any = true;
+                match output {
+                    Output::Persist { id, what } if host.disk.slow => {
+                        host.disk.waiting.push((id, what));
+                    }
+                    Output::Persist { id, what } => {
+                        let result = host.disk.perform(what);
+                        participant.handle_persisted(now, id, result);
+                    }
+                    Output::Reply { id, reply } => host.replies.entry(id).or_default().push(reply),
+                    _ => {}
+                }
+            }
+        }
+        for (from, bytes) in messages {
+            any = true;
+            self.broadcast(from, &bytes);
+        }
+        any
+    }
+
+    fn broadcast(&mut self, from: u32, bytes: &[u8]) {
+        let Some((ring, members)) = self.hosts[&from].ring.clone() else { return };
+        self.seq += 1;
+        for id in members {
+            let same = self.hosts[&id].ring.as_ref().is_some_and(|(r, _)| *r == ring);
+            if same {
+                self.deliver(id, from, ring, bytes);
+            }
+        }
+    }
+
+    fn deliver(&mut self, to: u32, from: u32, ring: RingId, bytes: &[u8]) {
+        let delivery = Delivery {
+            ring,
+            seq: self.seq,
+            origin: NodeId(from),
+            guarantee: Guarantee::Safe,
+            transitional: false,
+            payload: bytes.to_vec(),
+        };
+        let now = self.now;
+        if let Some(participant) = &mut self.hosts.get_mut(&to).unwrap().participant {
+            participant.handle_delivery(now, &delivery);
+        }
+    }
+
+    pub(crate) fn deliver_bytes(&mut self, to: u32, from: u32, bytes: &[u8]) {
+        let (ring, _) = self.hosts[&to].ring.clone().unwrap();
+        self.deliver(to, from, ring, bytes);
+    }
+
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.now.mono += by;
+        self.now.wall.0 += i64::try_from(by.as_millis()).unwrap();
+        self.settle();
+    }
+
+    pub(crate) fn request(&mut self, node: u32, request: Request) -> RequestId {
+        let now = self.now;
+        let host = self.hosts.get_mut(&node).unwrap();
+        host.last_request += 1;
+        let id = RequestId(host.last_request);
+        host.participant.as_mut().unwrap().handle_request(now, id, request);
+        id
+    }
+
+    pub(crate) fn ask(&mut self, node: u32, request: Request) -> Option<Reply> {
+        let id = self.request(node, request);
+        self.settle();
+        self.reply(node, id)
+    }
+
+    pub(crate) fn reply(&self, node: u32, id: RequestId) -> Option<Reply> {
+        self.hosts[&node].replies.get(&id).and_then(|all| all.first().cloned())
+    }
+
+    pub(crate) fn replies(&self, node: u32, id: RequestId) -> usize {
+        self.hosts[&node].replies.get(&id).map_or(0, Vec::len)
+    }
+
+    /// Asks, but takes the message away before it is delivered.
+    pub(crate) fn capture(&mut self, node: u32, request: Request) -> (u32, Vec<u8>) {
+        self.request(node, request);
+        let participant = self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap();
+        let bytes = participant.next_message().cloned().unwrap();
+        participant.sent();
+        (node, bytes)
+    }
+
+    pub(crate) fn inject(&mut self, (from, bytes): &(u32, Vec<u8>)) {
+        self.broadcast(*from, bytes);
+        self.settle();
+    }
+
+    pub(crate) fn say_as(&mut self, node: u32, body: Body) {
+        self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap().say(body);
+        self.settle();
+    }
+
+    pub(crate) fn disk(&mut self, node: u32) -> &mut Disk {
+        &mut self.hosts.get_mut(&node).unwrap().disk
+    }
+
+    pub(crate) fn cib(&self, node: u32) -> &Cib {
+        self.hosts[&node].participant.as_ref().unwrap().cib()
+    }
+
+    pub(crate) fn report(&self, node: u32) -> Report {
+        let participant = self.hosts[&node].participant.as_ref().unwrap();
+        participant.report(self.now, &Stats::default(), &[])
+    }
+
+    /// These have the same state.
+    pub(crate) fn assert_equal(&self, nodes: &[u32]) {
+        for pair in nodes.windows(2) {
+            let (a, b) = (self.cib(pair[0]), self.cib(pair[1]));
+            assert_eq!(a, b, "nodes {pair:?} differ");
+            assert_eq!(a.digest(), b.digest());
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What every member has in common: the CIB and up to where the stream has been followed.
+
+use std::collections::BTreeMap;
+
+use hac_crm::cib::{Applied, Command};
+use hac_crm::model::{Cib, Status};
+use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
+
+use crate::wire::{self, Lane, Processed, ProposalId, Snapshot, StoredState};
+
+/// The replicated state. Members that were handed the same stream have equal ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Replica {
+    pub(crate) cib: Cib,
+    processed: BTreeMap<(NodeId, Lane), (Incarnation, u64)>,
+    /// The newest quorate active view whose state this is.
+    pub(crate) lineage: Option<RingId>,
+    /// The coordinator of the last active view.
+    pub(crate) dc: Option<Member>,
+}
+
+impl Replica {
+    /// A state that has seen no stream yet.
+    pub(crate) const fn new(cib: Cib, lineage: Option<RingId>) -> Self {
+        Self { cib, processed: BTreeMap::new(), lineage, dc: None }
+    }
+
+    /// Applies a command; see [`Cib::apply`].
+    pub(crate) fn apply(&mut self, command: &Command, wall: WallTime) -> Applied {
+        self.cib.apply(command, wall)
+    }
+
+    /// Whether a proposal was processed before.
+    pub(crate) fn is_processed(&self, id: ProposalId) -> bool {
+        self.processed
+            .get(&(id.node, id.lane))
+            .is_some_and(|&(incarnation, seq)| (id.incarnation, id.seq) <= (incarnation, seq))
+    }
+
+    /// A proposal was processed, whatever came of it.
+    pub(crate) fn mark_processed(&mut self, id: ProposalId) {
+        let mark = self.processed.entry((id.node, id.lane)).or_default();
+        *mark = (*mark).max((id.incarnation, id.seq));
+    }
+
+    /// The marks, in order.
+    pub(crate) fn processed(&self) -> Vec<Processed> {
+        let row = |(&(node, lane), &(incarnation, seq))| Processed { node, lane, incarnation, seq };
+        self.processed.iter().map(row).collect()
+    }
+
+    /// For a member that has another state.
+    pub(crate) fn snapshot(&self) -> Option<Vec<u8>> {
+        wire::encode_snapshot(&Snapshot {
+            cib: self.cib.clone(),
+            processed: self.processed(),
+            lineage: self.lineage,
+            dc: self.dc,
+        })
+    }
+
+    /// Takes another member's state over.
+    pub(crate) fn replace(&mut self, snapshot: Snapshot) {
+        let row = |p: Processed| ((p.node, p.lane), (p.incarnation, p.seq));
+        *self = Self {
+            cib: snapshot.cib,
+            processed: snapshot.processed.into_iter().map(row).collect(),
+            lineage: snapshot.lineage,
+            dc: snapshot.dc,
+        };
+    }
+
+    /// What of `cib` goes to the disk: what people asked for, without what is known of the present.
+    pub(crate) fn durable(cib: &Cib, lineage: Option<RingId>) -> Option<Vec<u8>> {
+        let mut cib = Cib { status: Status::default(), ..cib.clone() };
+        cib.version.num_updates = 0;
+        cib.info.have_quorum = false;
+        cib.info.dc_uuid = None;
+        wire::encode_stored(&StoredState { cib, lineage })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+use super::*;
+
+fn id(incarnation: u64, lane: Lane, seq: u64) -> ProposalId {
+    ProposalId { node: NodeId(1), incarnation: Incarnation(incarnation), lane, seq }
+}
+
+#[test]
+fn a_proposal_is_processed_once() {
+    let mut replica = Replica::new(Cib::default(), None);
+    assert!(!replica.is_processed(id(1, Lane::Status, 1)));
+    replica.mark_processed(id(1, Lane::Status, 2));
+    assert!(replica.is_processed(id(1, Lane::Status, 1)));
+    assert!(replica.is_processed(id(1, Lane::Status, 2)));
+    assert!(!replica.is_processed(id(1, Lane::Status, 3)));
+    assert!(!replica.is_processed(id(1, Lane::Configure, 1)), "the lanes are apart");
+    assert!(!replica.is_processed(id(2, Lane::Status, 1)), "a later life begins anew");
+    replica.mark_processed(id(2, Lane::Status, 1));
+    assert!(replica.is_processed(id(1, Lane::Status, 9)), "an earlier life is over");
+}
+
+#[test]
+fn a_state_that_is_handed_over_is_the_same() {
+    let mut replica = Replica::new(Cib::default(), Some(RingId { seq: 4, ..RingId::default() }));
+    replica.mark_processed(id(1, Lane::Status, 2));
+    replica.cib.version.epoch = 3;
+    let snapshot = wire::decode_snapshot(&replica.snapshot().unwrap()).unwrap();
+    let mut other = Replica::new(Cib::default(), None);
+    other.replace(snapshot);
+    assert_eq!(other.cib, replica.cib);
+    assert_eq!(other.processed(), replica.processed());
+    assert_eq!(other.lineage, replica.lineage);
+}
+
+#[test]
+fn the_disk_gets_what_people_asked_for_and_nothing_of_the_present() {
+    let mut cib = Cib::default();
+    cib.version.epoch = 3;
+    cib.version.num_updates = 7;
+    cib.info.have_quorum = true;
+    cib.status.nodes.push(hac_crm::model::NodeState::default());
+    let stored = wire::decode_stored(&Replica::durable(&cib, None).unwrap()).unwrap();
+    assert_eq!(stored.cib.version.epoch, 3);
+    assert_eq!(stored.cib.version.num_updates, 0);
+    assert!(!stored.cib.info.have_quorum);
+    assert!(stored.cib.status.nodes.is_empty());
+}

@@ -1,0 +1,349 @@
+//! What nodes say to each other in the ordered stream, and how the configuration lies on the disk: the only place that
+//! knows of the encoding (bincode).
+//!
+//! ```text
+//! message:  version u8 │ body (bincode, little endian, variable integers)
+//! stored:   "hacd-cib" │ version u8 │ body
+//! ```
+//!
+//! Everything here came through the ring's authentication or from our own disk, and is yet decoded within bounds: a
+//! limit on what a body may claim to contain, no trailing bytes, unknown versions and kinds refused. What is refused is
+//! a counter ([`Undecodable`]), never a panic.
+
+use std::collections::BTreeSet;
+
+use bincode::config::{Configuration, Limit};
+use hac_crm::cib::{Command, StatusChange};
+use hac_crm::local::RunOp;
+use hac_crm::model::{Cib, ResourceHistory, Version};
+use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// First byte of every message; raised when an old node could misunderstand a new one.
+pub(crate) const VERSION: u8 = 1;
+
+/// Largest message that is taken, and largest that is sent: below the ring's 1 MiB.
+pub(crate) const MESSAGE_MAX: usize = 1_000_000;
+
+/// Bytes of a snapshot in one message: small enough to leave room for others in between.
+pub(crate) const CHUNK: usize = 256 * 1024;
+
+/// Largest snapshot, bytes. A CIB of 2000 resources on 16 nodes has about 20 MiB of histories.
+pub(crate) const SNAPSHOT_MAX: usize = 128 << 20;
+
+/// What stands at the beginning of a stored configuration.
+const STORED_MAGIC: &[u8; 8] = b"hacd-cib";
+
+/// A message, and the ring for which it was composed: it means nothing in another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Message {
+    /// The ring.
+    pub(crate) ring: RingId,
+    /// What is said.
+    pub(crate) body: Body,
+}
+
+/// What a node says.
+///
+/// ```text
+///  a new view          every member: Hello
+///  all Hellos there    the donor: Snapshot*          (only if somebody needs it)
+///  state complete      every member: Ready
+///  all Ready there     ACTIVE: Propose, Vote, Order, Change, SettleDone, Progress
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Body {
+    /// What I bring into this view.
+    Hello(Hello),
+    /// A piece of the state that is taken over.
+    Snapshot(Chunk),
+    /// I have the state; this is how my own resources stand.
+    Ready(Ready),
+    /// Let us do this.
+    Propose(Proposal),
+    /// I have stored (or could not store) the configuration that would follow from a proposal.
+    Vote(Vote),
+    /// The coordinator orders an operation.
+    Order(Order),
+    /// The coordinator changes the status.
+    Change(Dated),
+    /// The coordinator says that all is done that followed from what came before this proposal.
+    SettleDone(ProposalId),
+    /// The coordinator says whether it is at work.
+    Progress {
+        /// It is.
+        busy: bool,
+    },
+}
+
+/// What a node brings into a view.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    /// Version of its CIB.
+    pub(crate) version: Version,
+    /// Digest of its CIB.
+    pub(crate) digest: [u8; 16],
+    /// Up to where it has processed the proposals of each node.
+    pub(crate) processed: Vec<Processed>,
+    /// The newest quorate active view whose state this is; survives restarts.
+    pub(crate) lineage: Option<RingId>,
+    /// This life has not been in an active view yet.
+    pub(crate) fresh: bool,
+    /// The first active view of those in which it took part without interruption; the default if none.
+    pub(crate) since: RingId,
+    /// The coordinator it knew.
+    pub(crate) dc: Option<Member>,
+    /// Nodes that left its previous view in good order.
+    pub(crate) left_clean: BTreeSet<NodeId>,
+    /// What it says to quorum.
+    pub(crate) votes: Votes,
+    /// Its civil time.
+    pub(crate) wall: WallTime,
+    /// Its name.
+    pub(crate) name: String,
+    /// Version of its daemon, for people.
+    pub(crate) software: String,
+}
+
+/// [`hac_quorum::NodeInfo`] on the wire.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Votes {
+    pub(crate) votes: u32,
+    pub(crate) expected_votes: u32,
+    pub(crate) quorate: bool,
+    pub(crate) waiting: bool,
+    pub(crate) last_quorate: Option<(RingId, BTreeSet<NodeId>, NodeId, NodeId)>,
+}
+
+impl From<hac_quorum::NodeInfo> for Votes {
+    fn from(info: hac_quorum::NodeInfo) -> Self {
+        let last_quorate = info.last_quorate.map(|q| (q.ring, q.members, q.lowest, q.highest));
+        Self {
+            votes: info.votes,
+            expected_votes: info.expected_votes,
+            quorate: info.quorate,
+            waiting: info.waiting,
+            last_quorate,
+        }
+    }
+}
+
+impl From<Votes> for hac_quorum::NodeInfo {
+    fn from(votes: Votes) -> Self {
+        let last_quorate = votes.last_quorate.map(|(ring, members, lowest, highest)| hac_quorum::LastQuorate {
+            ring,
+            members,
+            lowest,
+            highest,
+        });
+        Self {
+            votes: votes.votes,
+            expected_votes: votes.expected_votes,
+            quorate: votes.quorate,
+            waiting: votes.waiting,
+            last_quorate,
+        }
+    }
+}
+
+/// A piece of a snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Chunk {
+    /// Its place, from 0.
+    pub(crate) index: u32,
+    /// It is the last one.
+    pub(crate) last: bool,
+    /// The bytes.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A node has the state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Ready {
+    /// Its judgement about quorum in this view; that of the coordinator counts.
+    pub(crate) quorate: bool,
+    /// All histories of its own resources, if they differ from what the state says.
+    pub(crate) history: Option<Vec<ResourceHistory>>,
+}
+
+/// Names a proposal for ever. Each node counts separately what is carried out at once and what needs votes, because
+/// the two overtake each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct ProposalId {
+    /// Who proposes.
+    pub(crate) node: NodeId,
+    /// In which of its lives.
+    pub(crate) incarnation: Incarnation,
+    /// Which of its sequences.
+    pub(crate) lane: Lane,
+    /// Counts from 1.
+    pub(crate) seq: u64,
+}
+
+/// A sequence of proposals that do not overtake each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Lane {
+    /// Carried out when delivered.
+    Status,
+    /// Stored by all members first.
+    Configure,
+    /// Changes nothing; may be delivered twice.
+    Ask,
+}
+
+/// Up to where the proposals of a node were processed: all of its `lane` up to `seq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Processed {
+    pub(crate) node: NodeId,
+    pub(crate) lane: Lane,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) seq: u64,
+}
+
+/// A proposal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Proposal {
+    /// Its name.
+    pub(crate) id: ProposalId,
+    /// Civil time at which it was made.
+    pub(crate) wall: WallTime,
+    /// What is proposed.
+    pub(crate) what: Proposed,
+}
+
+/// What is proposed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Proposed {
+    /// A command for the CIB.
+    Command(Command),
+    /// That the coordinator says when all is done.
+    Settle,
+    /// That nobody is waited for any more.
+    CancelWaitForAll,
+}
+
+/// A vote on a stored configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Vote {
+    /// On this proposal.
+    pub(crate) proposal: ProposalId,
+    /// Why it could not be stored.
+    pub(crate) error: Option<String>,
+}
+
+/// An order of the coordinator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// When it was given.
+    pub(crate) wall: WallTime,
+    /// What.
+    pub(crate) run: RunOp,
+}
+
+/// A change of the status by the coordinator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Dated {
+    /// When it was made.
+    pub(crate) wall: WallTime,
+    /// What changes.
+    pub(crate) change: StatusChange,
+}
+
+/// What a snapshot contains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    pub(crate) cib: Cib,
+    pub(crate) processed: Vec<Processed>,
+    pub(crate) lineage: Option<RingId>,
+    pub(crate) dc: Option<Member>,
+}
+
+/// What is on the disk: a CIB whose status is empty.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredState {
+    pub(crate) cib: Cib,
+    pub(crate) lineage: Option<RingId>,
+}
+
+/// Why bytes were not understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+pub(crate) enum Undecodable {
+    /// A version unknown here.
+    #[error("it has a version that this program does not know")]
+    Version,
+    /// Not what it should be.
+    #[error("its content is malformed")]
+    Malformed,
+}
+
+/// The message as bytes; `None` if it is larger than the ring takes.
+pub(crate) fn encode(message: &Message) -> Option<Vec<u8>> {
+    let mut bytes = vec![VERSION];
+    append(&mut bytes, message)?;
+    (bytes.len() <= MESSAGE_MAX).then_some(bytes)
+}
+
+/// The bytes as a message.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Message, Undecodable> {
+    match bytes.split_first() {
+        Some((&VERSION, body)) => whole(body),
+        Some(_) => Err(Undecodable::Version),
+        None => Err(Undecodable::Malformed),
+    }
+}
+
+/// A snapshot as bytes.
+pub(crate) fn encode_snapshot(snapshot: &Snapshot) -> Option<Vec<u8>> {
+    let mut bytes = vec![VERSION];
+    append(&mut bytes, snapshot)?;
+    (bytes.len() <= SNAPSHOT_MAX).then_some(bytes)
+}
+
+/// The bytes as a snapshot.
+pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, Undecodable> {
+    match bytes.split_first() {
+        Some((&VERSION, body)) => whole(body),
+        Some(_) => Err(Undecodable::Version),
+        None => Err(Undecodable::Malformed),
+    }
+}
+
+/// A configuration as it lies on the disk.
+pub(crate) fn encode_stored(state: &StoredState) -> Option<Vec<u8>> {
+    let mut bytes = STORED_MAGIC.to_vec();
+    bytes.push(VERSION);
+    append(&mut bytes, state)?;
+    (bytes.len() <= SNAPSHOT_MAX).then_some(bytes)
+}
+
+/// What lies on the disk as a configuration.
+pub(crate) fn decode_stored(bytes: &[u8]) -> Result<StoredState, Undecodable> {
+    let body = bytes.strip_prefix(STORED_MAGIC).ok_or(Undecodable::Malformed)?;
+    match body.split_first() {
+        Some((&VERSION, body)) => whole(body),
+        Some(_) => Err(Undecodable::Version),
+        None => Err(Undecodable::Malformed),
+    }
+}
+
+/// Variable-length integers; nothing may claim to be larger than a snapshot.
+const fn coding() -> Configuration<bincode::config::LittleEndian, bincode::config::Varint, Limit<SNAPSHOT_MAX>> {
+    bincode::config::standard().with_limit::<SNAPSHOT_MAX>()
+}
+
+fn append<T: Serialize>(bytes: &mut Vec<u8>, value: &T) -> Option<()> {
+    bincode::serde::encode_into_std_write(value, bytes, coding()).ok().map(|_| ())
+}
+
+/// Decodes and insists that nothing is left over.
+fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, Undecodable> {
+    match bincode::serde::decode_from_slice(body, coding()) {
+        Ok((value, used)) if used == body.len() => Ok(value),
+        Ok(_) | Err(_) => Err(Undecodable::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests;
