@@ -1,0 +1,89 @@
+//! The language of `crm configure`, both ways.
+//!
+//! One object a line; `\` at the end of a line goes on with the next, `#` at its beginning is a comment, values with
+//! blanks are quoted. Keywords may be abbreviated to any beginning, or any of their letters in order, that no other
+//! keyword has. What the language cannot say (bundles, values with control characters, nested rules …) is shown as
+//! `xml <...>` and read back in that form, as crm does.
+//!
+//! Differences from crm: objects of a kind are shown in the order of the configuration, which decides ties, not sorted
+//! by id; `ms` makes a clone with `promotable=true`; `property NAME=` removes a property.
+
+mod parse;
+mod show;
+mod token;
+mod xml_form;
+
+#[cfg(test)]
+mod tests;
+
+use hac_crm::cib::Change;
+use hac_crm::model::Configuration;
+use thiserror::Error;
+
+/// The words that begin an object.
+pub const KEYWORDS: &[&str] = &[
+    "primitive",
+    "clone",
+    "ms",
+    "master",
+    "group",
+    "bundle",
+    "colocation",
+    "collocation",
+    "order",
+    "location",
+    "property",
+    "rsc_defaults",
+    "op_defaults",
+    "node",
+    "rsc_template",
+    "tag",
+    "fencing_topology",
+    "rsc_ticket",
+    "rename",
+    "modgroup",
+    "xml",
+];
+
+/// What is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct SyntaxError {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// Reads a text of any number of objects. Every object is to be created ([`Create`](hac_crm::cib::PutMode::Create)).
+///
+/// # Errors
+/// [`SyntaxError`] with the place of the first mistake.
+pub fn parse(text: &str) -> Result<Vec<Change>, SyntaxError> {
+    let mut changes = Vec::new();
+    for statement in token::statements(text)? {
+        parse::statement(statement, &mut changes)?;
+    }
+    Ok(changes)
+}
+
+/// Reads one object from words that a shell has already taken apart.
+///
+/// # Errors
+/// [`SyntaxError`]; its column counts in the words joined by blanks.
+pub fn parse_words(words: &[String]) -> Result<Vec<Change>, SyntaxError> {
+    let mut changes = Vec::new();
+    parse::statement(token::from_words(words), &mut changes)?;
+    Ok(changes)
+}
+
+/// Writes the objects called `ids`, or all if there are none. `type:KIND`, `tag:ID` and `related:ID` stand for all
+/// objects of a kind, those under a tag, and those that refer to an object.
+#[must_use]
+pub fn show(configuration: &Configuration, ids: &[&str]) -> String {
+    show::show(configuration, ids)
+}

@@ -1,0 +1,249 @@
+//! From words to changes.
+
+mod attributes;
+mod constraint;
+mod resource;
+mod rule;
+mod section;
+
+use hac_crm::cib::{Change, GroupEdit, Object, Place, PutMode};
+use hac_crm::model::parse_score;
+
+use super::token::Token;
+use super::{KEYWORDS, SyntaxError, xml_form};
+
+/// Reads one statement.
+pub(super) fn statement(tokens: Vec<Token>, changes: &mut Vec<Change>) -> Result<(), SyntaxError> {
+    let mut words = Words { tokens, position: 0 };
+    if words.peek() == Some("configure") {
+        words.skip();
+    }
+    let Some(first) = words.next() else { return Ok(()) };
+    // What ends a script of crm does nothing here: all of it is one change.
+    if matches!(first.text.as_str(), "commit" | "end" | "up" | "quit" | "exit" | "bye") && words.is_done() {
+        return Ok(());
+    }
+    match keyword(&first)? {
+        "primitive" => changes.push(put(Object::Primitive(resource::primitive(&mut words)?))),
+        "rsc_template" => changes.push(put(Object::Template(resource::template(&mut words)?))),
+        "group" => changes.push(put(Object::Group(resource::group(&mut words)?))),
+        "clone" => changes.push(put(Object::Clone(resource::clone(&mut words, false)?))),
+        "ms" | "master" => changes.push(put(Object::Clone(resource::clone(&mut words, true)?))),
+        "colocation" | "collocation" => changes.push(put(Object::Constraint(constraint::colocation(&mut words)?))),
+        "order" => changes.push(put(Object::Constraint(constraint::order(&mut words)?))),
+        "location" => changes.push(put(Object::Constraint(constraint::location(&mut words)?))),
+        "rsc_ticket" => changes.push(put(Object::Constraint(constraint::ticket(&mut words)?))),
+        "property" => changes.push(section::properties(&mut words, hac_crm::cib::Section::CrmConfig)?),
+        "rsc_defaults" => changes.push(section::properties(&mut words, hac_crm::cib::Section::RscDefaults)?),
+        "op_defaults" => changes.push(section::properties(&mut words, hac_crm::cib::Section::OpDefaults)?),
+        "node" => changes.push(put(Object::Node(section::node(&mut words)?))),
+        "tag" => changes.push(put(Object::Tag(section::tag(&mut words)?))),
+        "fencing_topology" => {
+            changes.extend(section::fencing_topology(&mut words)?.into_iter().map(|l| put(Object::FencingLevel(l))));
+        }
+        "rename" => {
+            let (from, to) = (words.id("what is renamed")?, words.id("its new id")?);
+            changes.push(Change::Rename { from, to });
+        }
+        "modgroup" => changes.push(modgroup(&mut words)?),
+        "xml" => changes.extend(xml_form::parse(&words.rest_joined(), &first)?.into_iter().map(put)),
+        _ => {
+            return Err(first.error(
+                "bundles cannot be written in crm's words here",
+                "Write the bundle as 'xml <bundle id=\"...\"> ... </bundle>'.",
+            ));
+        }
+    }
+    words.end()
+}
+
+fn put(object: Object) -> Change {
+    Change::Put { object, mode: PutMode::Create }
+}
+
+/// Which keyword a word is or abbreviates.
+fn keyword(token: &Token) -> Result<&'static str, SyntaxError> {
+    let word = token.text.as_str();
+    if let Some(exact) = KEYWORDS.iter().find(|k| **k == word) {
+        return Ok(exact);
+    }
+    let mut candidates: Vec<&'static str> = KEYWORDS.iter().copied().filter(|k| k.starts_with(word)).collect();
+    if candidates.is_empty() {
+        candidates = KEYWORDS.iter().copied().filter(|k| is_subsequence(word, k)).collect();
+    }
+    // Two spellings of one thing.
+    candidates.retain(|k| !matches!(*k, "collocation" | "master") || candidates_alone(word, k));
+    match candidates[..] {
+        [only] => Ok(only),
+        [] => Err(token.error(
+            format!("{} begins no object", token.quoted()),
+            format!("Objects begin with {}.", KEYWORDS.join(", ")),
+        )),
+        _ => Err(token.error(
+            format!("{} may mean {}", token.quoted(), candidates.join(" or ")),
+            "Write some more letters of it.",
+        )),
+    }
+}
+
+/// Whether an alternative spelling is the only one that `word` can mean.
+fn candidates_alone(word: &str, spelling: &str) -> bool {
+    let other = if spelling == "master" { "ms" } else { "colocation" };
+    !other.starts_with(word) && !is_subsequence(word, other)
+}
+
+fn is_subsequence(word: &str, of: &str) -> bool {
+    let mut letters = of.chars();
+    !word.is_empty() && word.chars().all(|c| letters.any(|l| l == c))
+}
+
+fn modgroup(words: &mut Words) -> Result<Change, SyntaxError> {
+    let group = words.id("the group")?;
+    let verb = words.expect("add or remove")?;
+    let resource = words.id("the resource")?;
+    let edit = match verb.text.as_str() {
+        "add" => {
+            let place = match words.next() {
+                None => Place::Last,
+                Some(token) if token.text == "before" => Place::Before(words.id("the member it comes before")?),
+                Some(token) if token.text == "after" => Place::After(words.id("the member it comes after")?),
+                Some(token) => {
+                    return Err(token.error(
+                        format!("{} is no place", token.quoted()),
+                        "Write 'before MEMBER' or 'after MEMBER', or nothing for the end.",
+                    ));
+                }
+            };
+            GroupEdit::Add { resource, place }
+        }
+        "remove" => GroupEdit::Remove { resource },
+        _ => {
+            let message = format!("{} is neither add nor remove", verb.quoted());
+            return Err(verb.error(message, "Write 'modgroup GROUP add RSC [before|after MEMBER]' or 'remove RSC'."));
+        }
+    };
+    Ok(Change::ModGroup { group, edit })
+}
+
+/// The words of a statement, read from left to right.
+pub(super) struct Words {
+    tokens: Vec<Token>,
+    position: usize,
+}
+
+impl Words {
+    /// The next word, which stays.
+    pub(super) fn peek(&self) -> Option<&str> {
+        self.tokens.get(self.position).map(|token| token.text.as_str())
+    }
+
+    /// Passes over a word.
+    pub(super) fn skip(&mut self) {
+        self.position += 1;
+    }
+
+    /// Takes a word.
+    pub(super) fn next(&mut self) -> Option<Token> {
+        let token = self.tokens.get(self.position).cloned();
+        self.position += 1;
+        token
+    }
+
+    /// Takes the next word if it is `word`.
+    pub(super) fn take(&mut self, word: &str) -> bool {
+        let found = self.peek() == Some(word);
+        if found {
+            self.skip();
+        }
+        found
+    }
+
+    /// Takes a word that must be there; `what` says what it is.
+    pub(super) fn expect(&mut self, what: &str) -> Result<Token, SyntaxError> {
+        if self.position < self.tokens.len() {
+            self.position += 1;
+            return Ok(self.tokens[self.position - 1].clone());
+        }
+        let last = self.last();
+        Err(last.error(format!("here ends what was written, but {what} must follow"), format!("Add {what}.")))
+    }
+
+    /// Takes an id.
+    pub(super) fn id(&mut self, what: &str) -> Result<String, SyntaxError> {
+        let token = self.expect(what)?;
+        let begins_well = token.text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        let is_id =
+            begins_well && token.text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'));
+        if is_id {
+            return Ok(token.text);
+        }
+        Err(token.error(
+            format!("{} is no id", token.quoted()),
+            "An id begins with a letter; letters, digits, '-', '_' and '.' may follow.",
+        ))
+    }
+
+    /// Takes `SCORE:` if it stands here: the score as the CIB writes it, or the name of an attribute that has it.
+    pub(super) fn score(&mut self) -> Option<Score> {
+        let text = self.peek()?.strip_suffix(':')?;
+        let score = match parse_score(text) {
+            Some(_) => Score::Number(written_score(text)),
+            None if !text.is_empty() && !text.contains([' ', '=']) => Score::Attribute(text.to_owned()),
+            None => return None,
+        };
+        self.skip();
+        Some(score)
+    }
+
+    /// A mistake at the next word, or at the end.
+    pub(super) fn error(&self, message: impl Into<String>, remedy: impl Into<String>) -> SyntaxError {
+        self.tokens.get(self.position).map_or_else(|| self.last(), Token::clone).error(message, remedy)
+    }
+
+    /// Whether no word is left.
+    pub(super) fn is_done(&self) -> bool {
+        self.position >= self.tokens.len()
+    }
+
+    /// Refuses words that are left.
+    pub(super) fn end(&mut self) -> Result<(), SyntaxError> {
+        match self.next() {
+            None => Ok(()),
+            Some(token) => Err(token.error(
+                format!("{} has no place here", token.quoted()),
+                "Remove it; values with blanks are written in quotes.",
+            )),
+        }
+    }
+
+    fn rest_joined(&mut self) -> String {
+        let rest: Vec<&str> = self.tokens.iter().skip(self.position).map(|t| t.text.as_str()).collect();
+        let text = rest.join(" ");
+        self.position = self.tokens.len();
+        text
+    }
+
+    fn last(&self) -> Token {
+        let end = |t: &Token| Token { column: t.column + t.text.chars().count(), ..t.clone() };
+        self.tokens.last().map_or_else(|| Token { text: String::new(), line: 1, column: 1 }, end)
+    }
+}
+
+/// What stands before a colon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Score {
+    /// A score.
+    Number(String),
+    /// The name of a node attribute that has the score.
+    Attribute(String),
+}
+
+/// A score as the CIB writes it: `inf` becomes `INFINITY`.
+pub(super) fn written_score(text: &str) -> String {
+    let (sign, magnitude) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let infinite = magnitude.eq_ignore_ascii_case("inf") || magnitude.eq_ignore_ascii_case("infinity");
+    format!("{sign}{}", if infinite { "INFINITY" } else { magnitude })
+}

@@ -1,0 +1,92 @@
+//! Blocks of `NAME=VALUE`.
+
+use hac_crm::model::{NvPair, NvSet};
+
+use super::rule::rule;
+use super::{Score, Words};
+use crate::crm_syntax::SyntaxError;
+
+/// Words that begin another block and so end one.
+pub(super) const BLOCKS: [&str; 9] =
+    ["params", "meta", "utilization", "operations", "op", "op_params", "op_meta", "attributes", "rule"];
+
+/// Reads what stands in a block: `[$id=ID] [SCORE:] [rule ...] NAME=VALUE ...`, or `$id-ref=ID`.
+pub(super) fn block(words: &mut Words) -> Result<NvSet, SyntaxError> {
+    let mut set = NvSet::default();
+    while let Some((name, value)) = peek_pair(words) {
+        match name.as_str() {
+            "$id" => set.id = value.unwrap_or_default(),
+            "$id-ref" => set.id_ref = value,
+            _ => break,
+        }
+        words.skip();
+    }
+    if let Some(score) = words.score() {
+        match score {
+            Score::Number(number) => set.score = Some(number),
+            Score::Attribute(name) => {
+                return Err(
+                    words.error(format!("'{name}' is no score"), "Write a number, inf or -inf before the colon.")
+                );
+            }
+        }
+    }
+    if words.take("rule") {
+        set.rule = Some(rule(words)?);
+    }
+    set.pairs = pairs(words);
+    if set.pairs.is_empty() && set.id_ref.is_none() {
+        return Err(words.error("a block has nothing in it", "Write NAME=VALUE, or leave the block out."));
+    }
+    Ok(set)
+}
+
+/// Reads pairs until another block begins.
+pub(super) fn pairs(words: &mut Words) -> Vec<NvPair> {
+    let mut pairs = Vec::new();
+    while let Some((name, value)) = peek_pair(words) {
+        words.skip();
+        pairs.push(match name.strip_prefix('$') {
+            // `$ID:NAME` stands for the pair of that id.
+            Some(reference) if value.is_none() => {
+                let (id_ref, name) = reference.split_once(':').unwrap_or((reference, ""));
+                NvPair { id_ref: Some(id_ref.to_owned()), name: name.to_owned(), ..NvPair::default() }
+            }
+            _ => NvPair { name, value, ..NvPair::default() },
+        });
+    }
+    pairs
+}
+
+/// The next word as a name and a value, if it is a pair (or a name alone) and begins no other block.
+pub(super) fn peek_pair(words: &Words) -> Option<(String, Option<String>)> {
+    let text = words.peek()?;
+    if BLOCKS.contains(&text) || text.ends_with(':') && !text.contains('=') {
+        return None;
+    }
+    match text.split_once('=') {
+        Some(("", _)) => None,
+        Some((name, value)) => Some((name.to_owned(), Some(value.to_owned()))),
+        None if text.is_empty() => None,
+        None => Some((text.to_owned(), None)),
+    }
+}
+
+/// The next word as `NAME=VALUE`.
+pub(super) fn peek_assignment(words: &Words) -> Option<(String, String)> {
+    match peek_pair(words)? {
+        (name, Some(value)) => Some((name, value)),
+        (_, None) => None,
+    }
+}
+
+/// Takes `NAME=VALUE` if that is next, with this name.
+pub(super) fn take_option(words: &mut Words, name: &str) -> Option<String> {
+    match peek_assignment(words) {
+        Some((found, value)) if found == name => {
+            words.skip();
+            Some(value)
+        }
+        _ => None,
+    }
+}

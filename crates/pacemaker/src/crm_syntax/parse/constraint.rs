@@ -1,0 +1,300 @@
+//! Constraints.
+
+use hac_crm::model::{
+    Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket, parse_score,
+};
+
+use super::attributes::{peek_assignment, take_option};
+use super::rule::rule;
+use super::{Score, Words};
+use crate::crm_syntax::SyntaxError;
+use crate::crm_syntax::token::Token;
+
+const ROLES: [&str; 6] = ["Started", "Stopped", "Promoted", "Unpromoted", "Master", "Slave"];
+const ACTIONS: [&str; 4] = ["start", "stop", "promote", "demote"];
+const KINDS: [&str; 3] = ["Mandatory", "Optional", "Serialize"];
+
+/// What stands after the colon of a resource.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Suffix {
+    Role,
+    Action,
+}
+
+/// Reads a colocation after its keyword.
+pub(super) fn colocation(words: &mut Words) -> Result<Constraint, SyntaxError> {
+    let id = words.id("the id of the colocation")?;
+    let score = match words.score() {
+        Some(Score::Number(score)) => Some(score),
+        Some(Score::Attribute(name)) => {
+            return Err(words.error(format!("'{name}' is no score"), "Write a number, inf or -inf before the colon."));
+        }
+        None => return Err(words.error("a colocation needs a score", "Write 'colocation ID inf: RSC WITH'.")),
+    };
+    let mut colocation = Colocation { id, score, ..Colocation::default() };
+    match items(words, Suffix::Role)? {
+        Items::Pair(first, second) => {
+            (colocation.rsc, colocation.rsc_role) = first;
+            (colocation.with_rsc, colocation.with_rsc_role) = second;
+        }
+        Items::Sets(sets) => colocation.sets = sets,
+    }
+    while let Some((name, value)) = peek_assignment(words) {
+        match name.as_str() {
+            "node-attribute" => colocation.node_attribute = Some(value),
+            "influence" => colocation.influence = Some(value),
+            _ => break,
+        }
+        words.skip();
+    }
+    Ok(Constraint::Colocation(colocation))
+}
+
+/// Reads an order after its keyword.
+pub(super) fn order(words: &mut Words) -> Result<Constraint, SyntaxError> {
+    let mut order = Order { id: words.id("the id of the order")?, ..Order::default() };
+    if let Some(text) = words.peek().and_then(|word| word.strip_suffix(':')) {
+        let known = KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(text));
+        order.kind = match (known, parse_score(text)) {
+            (Some(kind), _) => Some((*kind).to_owned()),
+            (None, Some(0)) => Some("Optional".to_owned()),
+            (None, Some(_)) => Some("Mandatory".to_owned()),
+            (None, None) => {
+                return Err(words.error(
+                    format!("'{}' is no kind of order", crate::text::printable(text)),
+                    "Write Mandatory:, Optional: or Serialize: (or nothing for Mandatory).",
+                ));
+            }
+        };
+        words.skip();
+    }
+    match items(words, Suffix::Action)? {
+        Items::Pair(first, then) => {
+            (order.first, order.first_action) = first;
+            (order.then, order.then_action) = then;
+        }
+        Items::Sets(sets) => order.sets = sets,
+    }
+    while let Some((name, value)) = peek_assignment(words) {
+        match name.as_str() {
+            "symmetrical" => order.symmetrical = Some(value),
+            "require-all" => order.require_all = Some(value),
+            _ => break,
+        }
+        words.skip();
+    }
+    Ok(Constraint::Order(order))
+}
+
+/// Reads a ticket constraint after its keyword.
+pub(super) fn ticket(words: &mut Words) -> Result<Constraint, SyntaxError> {
+    let id = words.id("the id of the ticket constraint")?;
+    let name = words.expect("a ticket and a colon")?;
+    let Some(ticket_name) = name.text.strip_suffix(':').filter(|name| !name.is_empty()) else {
+        return Err(name.error(format!("{} is no ticket", name.quoted()), "Write 'rsc_ticket ID TICKET: RSC'."));
+    };
+    let mut ticket = Ticket { id, ticket: ticket_name.to_owned(), ..Ticket::default() };
+    let (mut sets, mut plain) = sets_and_rest(words, Suffix::Role)?;
+    match (sets.is_empty(), plain.len()) {
+        (true, 0) => {
+            return Err(words.error("a ticket constraint needs a resource", "Write 'rsc_ticket ID TICKET: RSC'."));
+        }
+        (true, 1) => (ticket.rsc, ticket.rsc_role) = plain.swap_remove(0),
+        _ => {
+            sets.append(&mut runs(plain, Suffix::Role));
+            ticket.sets = sets;
+        }
+    }
+    ticket.loss_policy = take_option(words, "loss-policy");
+    Ok(Constraint::Ticket(ticket))
+}
+
+/// Reads a location after its keyword.
+pub(super) fn location(words: &mut Words) -> Result<Constraint, SyntaxError> {
+    let id = words.id("the id of the location")?;
+    let subject = subject(words)?;
+    let (mut role, mut resource_discovery) = (None, None);
+    while let Some((name, value)) = peek_assignment(words) {
+        match name.as_str() {
+            "role" => role = Some(value),
+            "resource-discovery" => resource_discovery = Some(value),
+            _ => break,
+        }
+        words.skip();
+    }
+    let target = if words.peek() == Some("rule") {
+        let mut rules = Vec::new();
+        while words.take("rule") {
+            rules.push(rule(words)?);
+        }
+        LocationTarget::Rules(rules)
+    } else {
+        let Some(Score::Number(score)) = words.score() else {
+            return Err(words.error(
+                "a location needs a score and a node, or rules",
+                "Write 'location ID RSC inf: NODE' or 'location ID RSC rule -inf: not_defined ATTRIBUTE'.",
+            ));
+        };
+        LocationTarget::Node { node: words.expect("a node")?.text, score: Some(score) }
+    };
+    Ok(Constraint::Location(Location { id, subject, role, resource_discovery, target, lifetime: Vec::new() }))
+}
+
+fn subject(words: &mut Words) -> Result<LocationSubject, SyntaxError> {
+    let token = words.expect("a resource")?;
+    if token.text == "{" {
+        let mut sets = Vec::new();
+        let mut plain = Vec::new();
+        loop {
+            match words.expect("} at the end of the resources")? {
+                end if end.text == "}" => break,
+                open if open.text == "(" || open.text == "[" => {
+                    sets.append(&mut runs(std::mem::take(&mut plain), Suffix::Role));
+                    sets.push(bracketed(words, &open, Suffix::Role)?);
+                }
+                member => plain.push(split(&member, Suffix::Role)?),
+            }
+        }
+        sets.append(&mut runs(plain, Suffix::Role));
+        return Ok(LocationSubject::Sets(sets));
+    }
+    if let Some(pattern) = token.text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
+        return Ok(match pattern.strip_prefix('!') {
+            Some(rest) => LocationSubject::Pattern(rest.to_owned(), true),
+            None => LocationSubject::Pattern(pattern.to_owned(), false),
+        });
+    }
+    Ok(LocationSubject::Resource(token.text))
+}
+
+type Item = (String, Option<String>);
+
+/// The resources of a constraint.
+enum Items {
+    Pair(Item, Item),
+    Sets(Vec<ResourceSet>),
+}
+
+/// Reads resources and sets until an option follows: sets, and plain resources after the last of them.
+fn sets_and_rest(words: &mut Words, suffix: Suffix) -> Result<(Vec<ResourceSet>, Vec<Item>), SyntaxError> {
+    let mut sets = Vec::new();
+    let mut plain: Vec<Item> = Vec::new();
+    while let Some(word) = words.peek()
+        && !word.contains('=')
+    {
+        let token = words.expect("a resource")?;
+        if token.text == "(" || token.text == "[" {
+            sets.append(&mut runs(std::mem::take(&mut plain), suffix));
+            sets.push(bracketed(words, &token, suffix)?);
+        } else {
+            plain.push(split(&token, suffix)?);
+        }
+    }
+    Ok((sets, plain))
+}
+
+/// Reads the resources of a colocation or an order.
+fn items(words: &mut Words, suffix: Suffix) -> Result<Items, SyntaxError> {
+    let (mut sets, mut plain) = sets_and_rest(words, suffix)?;
+    if sets.is_empty() && plain.len() == 2 {
+        let (second, first) = (plain.pop(), plain.pop());
+        if let (Some(first), Some(second)) = (first, second) {
+            return Ok(Items::Pair(first, second));
+        }
+    }
+    if sets.is_empty() && plain.len() < 2 {
+        return Err(
+            words.error("a constraint is between two resources or more", "Name the resources one after the other.")
+        );
+    }
+    sets.append(&mut runs(plain, suffix));
+    Ok(Items::Sets(sets))
+}
+
+/// Plain resources as sets: one for each run of the same role or action.
+fn runs(plain: Vec<Item>, suffix: Suffix) -> Vec<ResourceSet> {
+    let mut sets: Vec<ResourceSet> = Vec::new();
+    let mut last: Option<Option<String>> = None;
+    for (member, word) in plain {
+        match sets.last_mut() {
+            Some(set) if last.as_ref() == Some(&word) => set.members.push(member),
+            _ => {
+                let mut set = ResourceSet { members: vec![member], ..ResourceSet::default() };
+                assign(&mut set, word.clone(), suffix);
+                sets.push(set);
+            }
+        }
+        last = Some(word);
+    }
+    sets
+}
+
+fn assign(set: &mut ResourceSet, word: Option<String>, suffix: Suffix) {
+    match suffix {
+        Suffix::Role => set.role = word,
+        Suffix::Action => set.action = word,
+    }
+}
+
+/// Reads `A B )` or `A B ]`, perhaps with options.
+fn bracketed(words: &mut Words, open: &Token, suffix: Suffix) -> Result<ResourceSet, SyntaxError> {
+    let close = if open.text == "(" { ")" } else { "]" };
+    let mut set = ResourceSet { sequential: Some("false".to_owned()), ..ResourceSet::default() };
+    if close == "]" {
+        set.require_all = Some("false".to_owned());
+    }
+    let mut common: Option<Option<String>> = None;
+    loop {
+        let token = words.expect(&format!("{close} at the end of the set"))?;
+        if token.text == close {
+            break;
+        }
+        if let Some((name, value)) = token.text.split_once('=') {
+            let field = match name {
+                "sequential" => &mut set.sequential,
+                "require-all" => &mut set.require_all,
+                "role" => &mut set.role,
+                "action" => &mut set.action,
+                "score" => &mut set.score,
+                "kind" => &mut set.kind,
+                _ => return Err(token.error(format!("{} is no option of a set", token.quoted()), "Remove it.")),
+            };
+            *field = Some(value.to_owned());
+            continue;
+        }
+        let (member, word) = split(&token, suffix)?;
+        if common.as_ref().is_some_and(|before| *before != word) {
+            return Err(token.error("the members of a set have the same role or action", "Write it at every member."));
+        }
+        if word.is_some() {
+            assign(&mut set, word.clone(), suffix);
+        }
+        common = Some(word);
+        set.members.push(member);
+    }
+    if set.members.is_empty() {
+        return Err(open.error("a set needs members", "Name at least one resource between the brackets."));
+    }
+    Ok(set)
+}
+
+/// Takes a resource and its role or action apart.
+fn split(token: &Token, suffix: Suffix) -> Result<Item, SyntaxError> {
+    let Some((resource, word)) = token.text.split_once(':') else {
+        if matches!(token.text.as_str(), ")" | "]" | "}" | "{") {
+            return Err(token.error(format!("{} closes nothing", token.quoted()), "Remove it."));
+        }
+        return Ok((token.text.clone(), None));
+    };
+    let (known, what): (&[&str], _) = match suffix {
+        Suffix::Role => (&ROLES, "a role"),
+        Suffix::Action => (&ACTIONS, "an action"),
+    };
+    match known.iter().find(|k| k.eq_ignore_ascii_case(word)) {
+        Some(known) if !resource.is_empty() => Ok((resource.to_owned(), Some((*known).to_owned()))),
+        _ => Err(token.error(
+            format!("{} does not end in {what}", token.quoted()),
+            format!("After the colon stands one of {}.", known.join(", ")),
+        )),
+    }
+}

@@ -1,0 +1,199 @@
+//! Primitives, templates, groups and clones.
+
+use hac_crm::cib::{CloneDef, GroupDef};
+use hac_crm::model::{Agent, NvPair, NvSet, Operation, Primitive, Template};
+
+use super::Words;
+use super::attributes::{BLOCKS, block, pairs, peek_assignment, peek_pair, take_option};
+use crate::crm_syntax::SyntaxError;
+use crate::crm_syntax::token::Token;
+
+const CLASSES: [&str; 6] = ["ocf", "systemd", "lsb", "stonith", "service", "upstart"];
+/// The provider of a type without one.
+const DEFAULT_PROVIDER: &str = "heartbeat";
+/// What stands beside name and interval in an operation; all else goes to the agent.
+const OPERATION_OPTIONS: [&str; 9] = [
+    "timeout",
+    "role",
+    "on-fail",
+    "start-delay",
+    "enabled",
+    "interval-origin",
+    "requires",
+    "record-pending",
+    "description",
+];
+
+/// Reads a primitive after its keyword.
+pub(super) fn primitive(words: &mut Words) -> Result<Primitive, SyntaxError> {
+    let id = words.id("the id of the primitive")?;
+    let agent = words.expect("an agent such as ocf:heartbeat:nginx, or @TEMPLATE")?;
+    let mut primitive = Primitive { id, ..Primitive::default() };
+    match agent.text.strip_prefix('@') {
+        Some(template) => primitive.template = Some(template.to_owned()),
+        None => primitive.agent = self::agent(&agent)?,
+    }
+    body(words, &mut primitive)?;
+    Ok(primitive)
+}
+
+/// Reads a template after its keyword.
+pub(super) fn template(words: &mut Words) -> Result<Template, SyntaxError> {
+    let id = words.id("the id of the template")?;
+    let agent = words.expect("an agent such as ocf:heartbeat:nginx")?;
+    let mut template = Primitive { id, agent: self::agent(&agent)?, ..Primitive::default() };
+    body(words, &mut template)?;
+    Ok(Template(template))
+}
+
+/// Reads `[CLASS:[PROVIDER:]]TYPE`.
+fn agent(token: &Token) -> Result<Agent, SyntaxError> {
+    let parts: Vec<&str> = token.text.split(':').collect();
+    let ocf = |provider: &str, kind: &str| Agent {
+        class: "ocf".to_owned(),
+        provider: Some(provider.to_owned()),
+        kind: kind.to_owned(),
+    };
+    let agent = match parts[..] {
+        _ if parts.iter().any(|part| part.is_empty()) || token.text.contains(['=', ' ']) => None,
+        [kind] => Some(ocf(DEFAULT_PROVIDER, kind)),
+        ["ocf", kind] => Some(ocf(DEFAULT_PROVIDER, kind)),
+        ["ocf", provider, kind] => Some(ocf(provider, kind)),
+        [class, kind] if CLASSES.contains(&class) => {
+            Some(Agent { class: class.to_owned(), provider: None, kind: kind.to_owned() })
+        }
+        [provider, kind] => Some(ocf(provider, kind)),
+        _ => None,
+    };
+    agent.ok_or_else(|| {
+        token.error(
+            format!("{} is no agent", token.quoted()),
+            "Write CLASS:PROVIDER:TYPE such as ocf:heartbeat:nginx, CLASS:TYPE such as systemd:nginx, or a type alone.",
+        )
+    })
+}
+
+fn body(words: &mut Words, primitive: &mut Primitive) -> Result<(), SyntaxError> {
+    primitive.description = take_option(words, "description");
+    if peek_assignment(words).is_some() {
+        // The word `params` may be left out at first.
+        primitive.params.push(NvSet { pairs: pairs(words), ..NvSet::default() });
+    }
+    while let Some(token) = words.next() {
+        match token.text.as_str() {
+            "params" => primitive.params.push(block(words)?),
+            "meta" => primitive.meta.push(block(words)?),
+            "utilization" => primitive.utilization.push(block(words)?),
+            "operations" => {
+                primitive.operations_id = take_option(words, "$id");
+                primitive.operations_id_ref = take_option(words, "$id-ref");
+            }
+            "op" => {
+                let operation = operation(words)?;
+                let same = |o: &Operation| {
+                    o.name == operation.name
+                        && o.interval == operation.interval
+                        && o.options.get("role") == operation.options.get("role")
+                };
+                if primitive.operations.iter().any(same) {
+                    return Err(token.error(
+                        format!(
+                            "{} already has a {} op with interval {}",
+                            primitive.id, operation.name, operation.interval
+                        ),
+                        "Give each its own interval.",
+                    ));
+                }
+                primitive.operations.push(operation);
+            }
+            "op_params" | "op_meta" => {
+                let Some(operation) = primitive.operations.last_mut() else {
+                    return Err(token.error(format!("{} follows no op", token.quoted()), "Write it after an op."));
+                };
+                let set = block(words)?;
+                if token.text == "op_params" { operation.params.push(set) } else { operation.meta.push(set) }
+            }
+            _ => return Err(unexpected(&token)),
+        }
+    }
+    Ok(())
+}
+
+fn unexpected(token: &Token) -> SyntaxError {
+    token.error(
+        format!("{} has no place here", token.quoted()),
+        format!("Blocks begin with {}; values with blanks are written in quotes.", BLOCKS[..7].join(", ")),
+    )
+}
+
+fn operation(words: &mut Words) -> Result<Operation, SyntaxError> {
+    let name = words.expect("the name of an operation, such as monitor")?;
+    if name.text.contains('=') {
+        return Err(name.error("an op begins with its name", "Write 'op monitor interval=10s timeout=20s'."));
+    }
+    let mut operation = Operation { name: name.text, interval: "0".to_owned(), ..Operation::default() };
+    let mut params = Vec::new();
+    while let Some((name, value)) = peek_assignment(words) {
+        words.skip();
+        match name.as_str() {
+            "$id" => operation.id = value,
+            "$id-ref" => operation.id_ref = Some(value),
+            "interval" => operation.interval = value,
+            option if OPERATION_OPTIONS.contains(&option) => {
+                operation.options.insert(name, value);
+            }
+            _ => params.push(NvPair { name, value: Some(value), ..NvPair::default() }),
+        }
+    }
+    if !params.is_empty() {
+        operation.params.push(NvSet { pairs: params, ..NvSet::default() });
+    }
+    Ok(operation)
+}
+
+/// Reads a group after its keyword.
+pub(super) fn group(words: &mut Words) -> Result<GroupDef, SyntaxError> {
+    let mut group = GroupDef { id: words.id("the id of the group")?, ..GroupDef::default() };
+    while peek_pair(words).is_some_and(|(_, value)| value.is_none()) {
+        group.members.push(words.id("a member")?);
+    }
+    if group.members.is_empty() {
+        return Err(words.error("a group needs members", "Write 'group ID RSC RSC...'."));
+    }
+    group.description = take_option(words, "description");
+    collective(words, &mut group.params, &mut group.meta)?;
+    Ok(group)
+}
+
+/// Reads a clone after its keyword; `promotable` if that was `ms`.
+pub(super) fn clone(words: &mut Words, promotable: bool) -> Result<CloneDef, SyntaxError> {
+    let id = words.id("the id of the clone")?;
+    let child = words.id("the resource that is cloned")?;
+    let mut clone = CloneDef { id, child, description: take_option(words, "description"), ..CloneDef::default() };
+    collective(words, &mut clone.params, &mut clone.meta)?;
+    if promotable && !clone.meta.iter().any(|set| set.get("promotable").is_some()) {
+        let pair = NvPair { name: "promotable".to_owned(), value: Some("true".to_owned()), ..NvPair::default() };
+        match clone.meta.iter_mut().find(|set| set.rule.is_none() && set.id_ref.is_none()) {
+            Some(set) => set.pairs.push(pair),
+            None => clone.meta.push(NvSet { pairs: vec![pair], ..NvSet::default() }),
+        }
+    }
+    Ok(clone)
+}
+
+/// Reads the blocks of a group or clone.
+fn collective(words: &mut Words, params: &mut Vec<NvSet>, meta: &mut Vec<NvSet>) -> Result<(), SyntaxError> {
+    while let Some(token) = words.next() {
+        match token.text.as_str() {
+            "params" => params.push(block(words)?),
+            "meta" => meta.push(block(words)?),
+            _ => {
+                return Err(token.error(
+                    format!("{} has no place here", token.quoted()),
+                    "Write options after 'meta': meta interleave=true.",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

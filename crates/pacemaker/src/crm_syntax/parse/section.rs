@@ -1,0 +1,127 @@
+//! Properties, defaults, nodes, tags, and fencing levels.
+
+use hac_crm::cib::{Change, Section};
+use hac_crm::model::{FencingLevel, FencingTarget, Node, NvSet, Tag};
+
+use super::Words;
+use super::attributes::{block, pairs, peek_assignment, take_option};
+use crate::crm_syntax::SyntaxError;
+
+/// Reads `[ID:] NAME=VALUE ...`; an empty value removes.
+pub(super) fn properties(words: &mut Words, section: Section) -> Result<Change, SyntaxError> {
+    let mut set = take_option(words, "$id");
+    if let Some(id) = words.peek().and_then(|word| word.strip_suffix(':')) {
+        set = Some(id.to_owned());
+        words.skip();
+    }
+    if words.peek() == Some("rule") || words.score().is_some() {
+        return Err(words.error(
+            "sets with a rule or a score cannot be written in crm's words here",
+            "Load the configuration as XML: 'configure load xml update FILE'.",
+        ));
+    }
+    let mut changed = Vec::new();
+    while let Some((name, value)) = peek_assignment(words) {
+        words.skip();
+        changed.push((name, Some(value).filter(|value| !value.is_empty())));
+    }
+    if changed.is_empty() {
+        return Err(words.error("nothing is said to be set", "Write NAME=VALUE, or NAME= to remove it."));
+    }
+    Ok(Change::SetProperties { section, set, pairs: changed })
+}
+
+/// Reads `[$id=ID | ID:] NAME[:KIND] [attributes ...] [utilization ...]`.
+pub(super) fn node(words: &mut Words) -> Result<Node, SyntaxError> {
+    let mut node = Node { id: take_option(words, "$id").unwrap_or_default(), ..Node::default() };
+    if let Some(id) = words.peek().and_then(|word| word.strip_suffix(':')) {
+        node.id = id.to_owned();
+        words.skip();
+    }
+    let name = words.expect("the name of the node")?;
+    match name.text.split_once(':') {
+        Some((uname, kind @ ("member" | "normal" | "ping" | "remote"))) => {
+            node.uname = uname.to_owned();
+            node.kind = Some(kind.to_owned());
+        }
+        Some(_) => {
+            return Err(
+                name.error(format!("{} is no node", name.quoted()), "Write NAME, or NAME:member or NAME:remote.")
+            );
+        }
+        None => node.uname.clone_from(&name.text),
+    }
+    take_option(words, "description");
+    if peek_assignment(words).is_some() {
+        node.attributes.push(NvSet { pairs: pairs(words), ..NvSet::default() });
+    }
+    while let Some(token) = words.next() {
+        match token.text.as_str() {
+            "attributes" => node.attributes.push(block(words)?),
+            "utilization" => node.utilization.push(block(words)?),
+            _ => {
+                return Err(token.error(
+                    format!("{} has no place here", token.quoted()),
+                    "Blocks of a node begin with attributes or utilization.",
+                ));
+            }
+        }
+    }
+    Ok(node)
+}
+
+/// Reads `ID[:] OBJECT OBJECT...`.
+pub(super) fn tag(words: &mut Words) -> Result<Tag, SyntaxError> {
+    let id = words.id("the id of the tag")?;
+    let id = id.strip_suffix(':').map_or_else(|| id.clone(), str::to_owned);
+    let mut members = Vec::new();
+    while !words.is_done() {
+        members.push(words.id("an object")?);
+    }
+    if members.is_empty() {
+        return Err(words.error("a tag needs members", "Write 'tag ID OBJECT OBJECT...'."));
+    }
+    Ok(Tag { id, members })
+}
+
+/// Reads `NODE: DEVICE[,DEVICE] ...`, a level a word, for one node after the other.
+pub(super) fn fencing_topology(words: &mut Words) -> Result<Vec<FencingLevel>, SyntaxError> {
+    let mut levels: Vec<FencingLevel> = Vec::new();
+    let mut target: Option<(String, FencingTarget)> = None;
+    while let Some(token) = words.next() {
+        if let Some(node) = token.text.strip_suffix(':') {
+            target = Some((node.to_owned(), FencingTarget::Node(node.to_owned())));
+            continue;
+        }
+        if let Some(pattern) = token.text.strip_prefix("pattern:") {
+            target = Some((pattern.to_owned(), FencingTarget::Pattern(pattern.to_owned())));
+            continue;
+        }
+        if let Some((name, value)) = token.text.strip_prefix("attr:").and_then(|attribute| attribute.split_once('=')) {
+            let target_attribute = FencingTarget::Attribute(name.to_owned(), value.to_owned());
+            target = Some((format!("{name}-{value}"), target_attribute));
+            continue;
+        }
+        let Some((label, target)) = &target else {
+            return Err(token.error(
+                "these levels are for no node",
+                "Write the node before its levels: 'fencing_topology NODE: DEVICE DEVICE'.",
+            ));
+        };
+        let index = levels.iter().filter(|level| level.target == *target).count() + 1;
+        let Some(index) = u8::try_from(index).ok().filter(|&index| index <= 9) else {
+            return Err(token.error("a node has at most nine levels", "Join devices of one level with commas."));
+        };
+        let safe: String = label.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+        levels.push(FencingLevel {
+            id: format!("fencing-{safe}-{index}"),
+            target: target.clone(),
+            index,
+            devices: token.text.split(',').filter(|device| !device.is_empty()).map(str::to_owned).collect(),
+        });
+    }
+    if levels.is_empty() {
+        return Err(words.error("a topology needs levels", "Write 'fencing_topology NODE: DEVICE DEVICE'."));
+    }
+    Ok(levels)
+}

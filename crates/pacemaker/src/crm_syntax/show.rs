@@ -1,0 +1,121 @@
+//! From the configuration to text.
+
+mod attributes;
+mod constraint;
+mod resource;
+mod section;
+
+use hac_crm::model::{Configuration, Constraint, Resource};
+
+/// An object as text.
+struct Shown {
+    /// Keyword, as in `type:KEYWORD`.
+    kind: &'static str,
+    /// Its id; for nodes the name.
+    id: String,
+    /// Other objects that it mentions.
+    mentions: Vec<String>,
+    text: String,
+}
+
+/// Writes the objects that `wanted` names, or all.
+pub(super) fn show(configuration: &Configuration, wanted: &[&str]) -> String {
+    let objects = objects(configuration);
+    let chosen = |object: &Shown| {
+        wanted.is_empty()
+            || wanted.iter().any(|word| match word.split_once(':') {
+                Some(("type", kind)) => object.kind == kind,
+                Some(("tag", tag)) => configuration.tags.iter().any(|t| t.id == tag && t.members.contains(&object.id)),
+                Some(("related", id)) => object.id == id || object.mentions.iter().any(|mention| mention == id),
+                _ => object.id == *word,
+            })
+    };
+    objects.into_iter().filter(chosen).map(|object| object.text).collect()
+}
+
+/// All objects in the order of kinds.
+fn objects(configuration: &Configuration) -> Vec<Shown> {
+    let mut objects = Vec::new();
+    for node in &configuration.nodes {
+        objects.push(shown("node", &node.uname, Vec::new(), section::node(node)));
+    }
+    let mut resources = Vec::new();
+    configuration.resources.iter().for_each(|r| collect(r, &mut resources));
+    for kind in ["rsc_template", "primitive", "bundle", "group", "ms", "clone"] {
+        for resource in resources.iter().filter(|r| resource_kind(r) == kind) {
+            let text = resource::resource(resource, configuration);
+            objects.push(shown(kind, resource.id(), resource_mentions(resource), text));
+        }
+    }
+    for tag in &configuration.tags {
+        objects.push(shown("tag", &tag.id, tag.members.clone(), section::tag(tag)));
+    }
+    for kind in ["location", "colocation", "order", "rsc_ticket"] {
+        for constraint in configuration.constraints.iter().filter(|c| constraint_kind(c) == kind) {
+            let (text, mentions) = (constraint::constraint(constraint), constraint::mentions(constraint));
+            objects.push(shown(kind, constraint.id(), mentions, text));
+        }
+    }
+    if let Some(text) = section::fencing_topology(&configuration.fencing_topology) {
+        objects.push(shown("fencing_topology", "fencing_topology", Vec::new(), text));
+    }
+    for (kind, sets) in [
+        ("property", &configuration.crm_config),
+        ("rsc_defaults", &configuration.rsc_defaults),
+        ("op_defaults", &configuration.op_defaults),
+    ] {
+        for set in sets {
+            objects.push(shown(kind, &set.id, Vec::new(), section::properties(kind, set)));
+        }
+    }
+    objects
+}
+
+fn shown(kind: &'static str, id: &str, mentions: Vec<String>, text: String) -> Shown {
+    Shown { kind, id: id.to_owned(), mentions, text }
+}
+
+/// A resource and all that are inside, each to be shown by itself. What is inside a bundle is part of its text.
+fn collect(resource: &Resource, found: &mut Vec<Resource>) {
+    match resource {
+        Resource::Group(group) => found.extend(group.members.iter().cloned().map(Resource::Primitive)),
+        Resource::Clone(clone) => collect(&clone.child, found),
+        Resource::Primitive(_) | Resource::Bundle(_) | Resource::Template(_) => {}
+    }
+    found.push(resource.clone());
+}
+
+fn resource_kind(resource: &Resource) -> &'static str {
+    match resource {
+        Resource::Primitive(_) => "primitive",
+        Resource::Group(_) => "group",
+        Resource::Clone(clone) if clone.legacy_master => "ms",
+        Resource::Clone(_) => "clone",
+        Resource::Bundle(_) => "bundle",
+        Resource::Template(_) => "rsc_template",
+    }
+}
+
+fn resource_mentions(resource: &Resource) -> Vec<String> {
+    match resource {
+        Resource::Primitive(primitive) => primitive.template.iter().cloned().collect(),
+        Resource::Group(group) => group.members.iter().map(|member| member.id.clone()).collect(),
+        Resource::Clone(clone) => vec![clone.child.id().to_owned()],
+        Resource::Bundle(bundle) => bundle.primitive.iter().map(|inner| inner.id.clone()).collect(),
+        Resource::Template(_) => Vec::new(),
+    }
+}
+
+fn constraint_kind(constraint: &Constraint) -> &'static str {
+    match constraint {
+        Constraint::Location(_) => "location",
+        Constraint::Colocation(_) => "colocation",
+        Constraint::Order(_) => "order",
+        Constraint::Ticket(_) => "rsc_ticket",
+    }
+}
+
+/// An object's lines, continued as crm does.
+fn paragraph(lines: &[String]) -> String {
+    format!("{}\n", lines.join(" \\\n\t"))
+}

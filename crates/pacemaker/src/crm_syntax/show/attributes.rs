@@ -1,0 +1,173 @@
+//! Blocks of `NAME=VALUE`, values, scores and rules.
+
+use std::collections::BTreeMap;
+
+use hac_crm::model::{Configuration, Expression, NvPair, NvSet, Resource, Rule};
+
+/// The language has no words for something.
+pub(super) struct Unspeakable;
+
+/// A value, quoted where needed.
+pub(super) fn value(text: &str) -> Result<String, Unspeakable> {
+    if text.chars().any(char::is_control) {
+        return Err(Unspeakable);
+    }
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')) {
+        return Ok(text.to_owned());
+    }
+    Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+/// A word that stands without quotes: an id, a node, a name.
+pub(super) fn word(text: &str) -> Result<&str, Unspeakable> {
+    let speakable = !text.is_empty()
+        && !text.starts_with(['/', '{', '(', '[', '@'])
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '"' | '\'' | '\\' | '='));
+    if speakable { Ok(text) } else { Err(Unspeakable) }
+}
+
+/// `NAME=VALUE`.
+pub(super) fn assignment(name: &str, text: &str) -> Result<String, Unspeakable> {
+    Ok(format!("{}={}", word(name)?, value(text)?))
+}
+
+/// A score and a colon.
+pub(super) fn score(text: &str) -> Result<String, Unspeakable> {
+    let word = word(text)?;
+    Ok(format!("{}:", word.replace("INFINITY", "inf").trim_start_matches('+')))
+}
+
+/// Pairs in one line, each after a blank.
+pub(super) fn pairs(pairs: &[NvPair]) -> Result<String, Unspeakable> {
+    let mut text = String::new();
+    for pair in pairs {
+        text.push(' ');
+        text.push_str(&self::pair(pair)?);
+    }
+    Ok(text)
+}
+
+/// One pair.
+pub(super) fn pair(pair: &NvPair) -> Result<String, Unspeakable> {
+    match (&pair.id_ref, &pair.value) {
+        (Some(_), _) => Err(Unspeakable),
+        (None, Some(text)) => assignment(&pair.name, text),
+        (None, None) => Ok(word(&pair.name)?.to_owned()),
+    }
+}
+
+/// A block after its keyword. `referred` says whether another block stands for one by its id.
+pub(super) fn block(keyword: &str, set: &NvSet, referred: impl Fn(&str) -> bool) -> Result<String, Unspeakable> {
+    let mut text = keyword.to_owned();
+    if let Some(id) = &set.id_ref {
+        return Ok(format!("{keyword} {}", assignment("$id-ref", id)?));
+    }
+    if set.pairs.is_empty() {
+        return Err(Unspeakable);
+    }
+    if referred(&set.id) {
+        text.push_str(&format!(" {}", assignment("$id", &set.id)?));
+    }
+    if let Some(score) = &set.score {
+        text.push_str(&format!(" {}", self::score(score)?));
+    }
+    if let Some(rule) = &set.rule {
+        text.push_str(&format!(" {}", self::rule(rule)?));
+    }
+    text.push_str(&pairs(&set.pairs)?);
+    Ok(text)
+}
+
+/// Whether some block of a resource stands for the block `id`.
+pub(super) fn is_referred(configuration: &Configuration, id: &str) -> bool {
+    configuration.resources.iter().any(|resource| refers(resource, id))
+}
+
+fn refers(resource: &Resource, id: &str) -> bool {
+    let to_it = |sets: &[NvSet]| sets.iter().any(|set| set.id_ref.as_deref() == Some(id));
+    match resource {
+        Resource::Primitive(r) => to_it(&r.params) || to_it(&r.meta) || to_it(&r.utilization),
+        Resource::Template(r) => to_it(&r.0.params) || to_it(&r.0.meta) || to_it(&r.0.utilization),
+        Resource::Group(r) => {
+            to_it(&r.params)
+                || to_it(&r.meta)
+                || r.members.iter().any(|m| to_it(&m.params) || to_it(&m.meta) || to_it(&m.utilization))
+        }
+        Resource::Clone(r) => to_it(&r.params) || to_it(&r.meta) || refers(&r.child, id),
+        Resource::Bundle(r) => to_it(&r.params) || to_it(&r.meta),
+    }
+}
+
+/// A rule with its keyword.
+pub(super) fn rule(rule: &Rule) -> Result<String, Unspeakable> {
+    if let Some(id) = &rule.id_ref {
+        return Ok(format!("rule {}", assignment("$id-ref", id)?));
+    }
+    let mut text = "rule".to_owned();
+    if let Some(role) = &rule.role {
+        text.push_str(&format!(" {}", assignment("$role", role)?));
+    }
+    if let Some(score) = rule.score.as_ref().or(rule.score_attribute.as_ref()) {
+        text.push_str(&format!(" {}", self::score(score)?));
+    }
+    if rule.expressions.is_empty() {
+        return Err(Unspeakable);
+    }
+    let parts = rule.expressions.iter().map(expression).collect::<Result<Vec<_>, _>>()?;
+    let operator = if rule.boolean_op.as_deref() == Some("or") { " or " } else { " and " };
+    Ok(format!("{text} {}", parts.join(operator)))
+}
+
+fn expression(expression: &Expression) -> Result<String, Unspeakable> {
+    match expression {
+        Expression::Attribute { value_source: Some(_), .. } => Err(Unspeakable),
+        Expression::Attribute { attribute, operation, value: None, .. } => {
+            Ok(format!("{} {}", word(operation)?, word(attribute)?))
+        }
+        Expression::Attribute { attribute, operation, value: Some(text), value_type, .. } => {
+            let kind = value_type.as_ref().map(|kind| format!("{kind}:")).unwrap_or_default();
+            let unquoted = word(text).map(str::to_owned).or_else(|Unspeakable| value(text))?;
+            Ok(format!("{} {kind}{} {unquoted}", word(attribute)?, word(operation)?))
+        }
+        Expression::Date { operation, start, end, duration, spec, .. } => {
+            date(operation.as_deref(), [start.as_deref(), end.as_deref()], duration.as_ref(), spec.as_ref())
+        }
+        Expression::Resource { .. } | Expression::Operation { .. } | Expression::Rule(_) => Err(Unspeakable),
+    }
+}
+
+fn date(
+    operation: Option<&str>,
+    [start, end]: [Option<&str>; 2],
+    duration: Option<&BTreeMap<String, String>>,
+    spec: Option<&BTreeMap<String, String>>,
+) -> Result<String, Unspeakable> {
+    let parts = |text: &mut String, parts: &BTreeMap<String, String>| -> Result<(), Unspeakable> {
+        for (name, value) in parts.iter().filter(|(name, _)| *name != "id") {
+            text.push_str(&format!(" {}", assignment(name, value)?));
+        }
+        Ok(())
+    };
+    match (operation.unwrap_or("in_range"), start, end, spec) {
+        ("lt", None, Some(end), None) => Ok(format!("date lt {}", word(end)?)),
+        ("gt", Some(start), None, None) => Ok(format!("date gt {}", word(start)?)),
+        ("in_range", start, end, None) if start.is_some() || end.is_some() => {
+            let mut text = "date in".to_owned();
+            for (name, time) in [("start", start), ("end", end)] {
+                if let Some(time) = time {
+                    text.push_str(&format!(" {}", assignment(name, time)?));
+                }
+            }
+            if let Some(duration) = duration {
+                parts(&mut text, duration)?;
+            }
+            Ok(text)
+        }
+        ("date_spec", None, None, Some(spec)) if spec.keys().any(|name| name != "id") => {
+            let mut text = "date spec".to_owned();
+            parts(&mut text, spec)?;
+            Ok(text)
+        }
+        _ => Err(Unspeakable),
+    }
+}

@@ -1,0 +1,278 @@
+//! Reading, showing, and mistakes.
+
+mod errors;
+mod round_trip;
+
+use expect_test::{Expect, expect};
+use hac_crm::cib::{Change, Object};
+use hac_crm::model::{Clone as CloneResource, Configuration, Group, NvPair, NvSet, Primitive, Resource};
+
+use super::*;
+
+/// What changes make of nothing, without any check: sets get ids, groups and clones take their members in.
+fn assemble(changes: Vec<Change>) -> Configuration {
+    let mut c = Configuration::default();
+    for change in changes {
+        match change {
+            Change::Put { object, .. } => place(&mut c, object),
+            Change::SetProperties { section, set, pairs } => {
+                let (sets, usual) = match section {
+                    hac_crm::cib::Section::CrmConfig => (&mut c.crm_config, "cib-bootstrap-options"),
+                    hac_crm::cib::Section::RscDefaults => (&mut c.rsc_defaults, "rsc-options"),
+                    hac_crm::cib::Section::OpDefaults => (&mut c.op_defaults, "op-options"),
+                };
+                let pair = |(name, value): (String, Option<String>)| NvPair { name, value, ..NvPair::default() };
+                let id = set.unwrap_or_else(|| usual.to_owned());
+                sets.push(NvSet { id, pairs: pairs.into_iter().map(pair).collect(), ..NvSet::default() });
+            }
+            other => panic!("no object: {other:?}"),
+        }
+    }
+    c
+}
+
+fn place(c: &mut Configuration, object: Object) {
+    let mut take = |id: &str| {
+        let at = c.resources.iter().position(|r| r.id() == id).expect("members come first");
+        c.resources.remove(at)
+    };
+    let resource = match object {
+        Object::Primitive(primitive) => Resource::Primitive(primitive),
+        Object::Template(template) => Resource::Template(template),
+        Object::Bundle(bundle) => Resource::Bundle(bundle),
+        Object::Group(def) => {
+            let member = |id: &String| -> Primitive {
+                let Resource::Primitive(primitive) = take(id) else { panic!("a primitive") };
+                primitive
+            };
+            let members = def.members.iter().map(member).collect();
+            let (id, description, params, meta) = (def.id, def.description, def.params, def.meta);
+            Resource::Group(Group { id, description, members, params, meta, ..Group::default() })
+        }
+        Object::Clone(def) => Resource::Clone(CloneResource {
+            child: Box::new(take(&def.child)),
+            id: def.id,
+            description: def.description,
+            params: def.params,
+            meta: def.meta,
+            legacy_master: false,
+            attributes: std::collections::BTreeMap::new(),
+        }),
+        Object::Constraint(constraint) => return c.constraints.push(constraint),
+        Object::Node(node) => return c.nodes.push(node),
+        Object::Tag(tag) => return c.tags.push(tag),
+        Object::FencingLevel(level) => return c.fencing_topology.push(level),
+    };
+    c.resources.push(resource);
+}
+
+fn shown(text: &str, expected: &Expect) {
+    let configuration = assemble(parse(text).unwrap());
+    let text = show(&configuration, &[]);
+    expected.assert_eq(&text);
+    assert_eq!(show(&assemble(parse(&text).unwrap()), &[]), text, "it reads back as shown");
+}
+
+#[test]
+fn the_tutorials_lines_are_shown_as_crm_shows_them() {
+    let text = "\
+node 1: primary standby=off
+node 2: secondary attributes standby=on
+primitive FloatIP ocf:digitalocean:floatip params do_token=your_digitalocean_personal_access_token floating_ip=198.51.100.10
+primitive Nginx ocf:heartbeat:nginx params httpd=\"/usr/sbin/nginx\" op start timeout=40s interval=0 \\
+   op monitor timeout=30s interval=10s on-fail=restart op stop timeout=\"60s\" interval=\"0\"
+clone Nginx-clone Nginx
+colocation FloatIP-Nginx inf: FloatIP Nginx-clone
+property have-watchdog=false dc-version=2.1.5-a3f44794f94 cluster-name=lbcluster stonith-enabled=false
+";
+    shown(
+        text,
+        &expect![[r#"
+        node 1: primary \
+        	attributes standby=off
+        node 2: secondary \
+        	attributes standby=on
+        primitive FloatIP ocf:digitalocean:floatip \
+        	params do_token=your_digitalocean_personal_access_token floating_ip=198.51.100.10
+        primitive Nginx nginx \
+        	params httpd="/usr/sbin/nginx" \
+        	op start timeout=40s interval=0 \
+        	op monitor timeout=30s interval=10s on-fail=restart \
+        	op stop timeout=60s interval=0
+        clone Nginx-clone Nginx
+        colocation FloatIP-Nginx inf: FloatIP Nginx-clone
+        property cib-bootstrap-options: \
+        	have-watchdog=false \
+        	dc-version=2.1.5-a3f44794f94 \
+        	cluster-name=lbcluster \
+        	stonith-enabled=false
+    "#]],
+    );
+}
+
+#[test]
+fn everything_the_language_has() {
+    let text = r#"
+# a comment
+rsc_template tm ocf:heartbeat:Dummy op monitor interval=30s meta target-role=Stopped
+primitive d1 Dummy fake="a b" state=/tmp/x meta priority=5 op monitor interval=10s timeout=20s OCF_CHECK_LEVEL=5
+primitive d2 pacemaker:Dummy description="it's \"mine\"" operations $id=ops op monitor interval=5
+primitive d3 Dummy params rule -inf: not_defined pingd fake=7 params 5: fake=9 op monitor op_meta b=2
+primitive d4 @tm params $id=shared fake=3 utilization cpu=2
+primitive d5 systemd:nginx params $id-ref=shared meta is-managed
+primitive st ocf:pacemaker:Stateful op monitor role=Promoted interval=10s op monitor role=Unpromoted interval=11s
+group g d1 d2 description="a group" meta target-role=Started
+ms m st meta notify=true
+clone c d3 meta interleave=true clone-max=2
+tag tg g c
+location l1 d4 100: primary
+location l2 d4 rule -inf: not_defined pingd or pingd lte 0
+location l3 m rule $role=Promoted 50: #uname eq primary and date in start=2009-05-26 months=5 rule w: defined w
+location l4 { d4 ( d5 g ) } inf: secondary
+location l5 /d.*/ resource-discovery=exclusive -INFINITY: primary
+location l6 m role=Promoted 10: primary
+location l7 d5 rule 10: date gt 2020-01-01 and a number:lt 7 and date spec hours=9-17 weekdays=1-5
+colocation c1 inf: d4 m:promoted
+colocation c2 -inf: d4 d5 node-attribute=site
+colocation c3 100: ( d4 d5 ) c
+colocation c4 inf: d4:Started d5:Started [ g c ] influence=false
+collocation c5 5: d4 d5 g
+order o1 mandatory: d4 d5:start symmetrical=false
+order o2 m:promote d4:start
+order o3 Optional: d4 ( d5 g ) c
+order o4 Serialize: d4 [ d5 g ]
+order o5 0: d4 d5
+order o6 inf: d4 d5 g
+order o7 ( d4 d5 )
+rsc_ticket tk T1: g m:Promoted loss-policy=stop
+rsc_ticket tk2 T1: d4
+fencing_topology primary: f1,f2 f3 pattern:sec.* f4 attr:rack=1 f5
+property other: x="a:b"
+rsc_defaults resource-stickiness=100
+op_defaults $id=mine timeout=60s
+xml <bundle id="box"> \
+  <docker image="x y"/> \
+</bundle>
+commit
+"#;
+    shown(
+        text,
+        &expect![[r#"
+        rsc_template tm Dummy \
+        	meta target-role=Stopped \
+        	op monitor interval=30s
+        primitive d4 @tm \
+        	params $id=shared fake=3 \
+        	utilization cpu=2
+        primitive d5 systemd:nginx \
+        	params $id-ref=shared \
+        	meta is-managed
+        primitive d1 Dummy \
+        	params fake="a b" state="/tmp/x" \
+        	meta priority=5 \
+        	op monitor timeout=20s interval=10s \
+        	op_params OCF_CHECK_LEVEL=5
+        primitive d2 ocf:pacemaker:Dummy \
+        	description="it's \"mine\"" \
+        	operations $id=ops \
+        	op monitor interval=5
+        primitive st ocf:pacemaker:Stateful \
+        	op monitor interval=10s role=Promoted \
+        	op monitor interval=11s role=Unpromoted
+        primitive d3 Dummy \
+        	params rule -inf: not_defined pingd fake=7 \
+        	params 5: fake=9 \
+        	op monitor interval=0 \
+        	op_meta b=2
+        xml <bundle id="box"> \
+          <docker image="x y"/> \
+        </bundle>
+        group g d1 d2 \
+        	description="a group" \
+        	meta target-role=Started
+        clone m st \
+        	meta notify=true promotable=true
+        clone c d3 \
+        	meta interleave=true clone-max=2
+        tag tg g c
+        location l1 d4 100: primary
+        location l2 d4 \
+        	rule -inf: not_defined pingd or pingd lte 0
+        location l3 m \
+        	rule $role=Promoted 50: #uname eq primary and date in start=2009-05-26 months=5 \
+        	rule w: defined w
+        location l4 { d4 ( d5 g ) } inf: secondary
+        location l5 /d.*/ resource-discovery=exclusive -inf: primary
+        location l6 m role=Promoted 10: primary
+        location l7 d5 \
+        	rule 10: date gt 2020-01-01 and a number:lt 7 and date spec hours=9-17 weekdays=1-5
+        colocation c1 inf: d4 m:Promoted
+        colocation c2 -inf: d4 d5 node-attribute=site
+        colocation c3 100: ( d4 d5 ) c
+        colocation c4 inf: d4:Started d5:Started [ g c ] influence=false
+        colocation c5 5: d4 d5 g
+        order o1 Mandatory: d4 d5:start symmetrical=false
+        order o2 m:promote d4:start
+        order o3 Optional: d4 ( d5 g ) c
+        order o4 Serialize: d4 [ d5 g ]
+        order o5 Optional: d4 d5
+        order o6 Mandatory: d4 d5 g
+        order o7 ( d4 d5 )
+        rsc_ticket tk T1: g m:Promoted loss-policy=stop
+        rsc_ticket tk2 T1: d4
+        fencing_topology \
+        	primary: f1,f2 f3 \
+        	pattern:sec.* f4 \
+        	attr:rack=1 f5
+        property other: \
+        	x="a:b"
+        rsc_defaults rsc-options: \
+        	resource-stickiness=100
+        op_defaults mine: \
+        	timeout=60s
+    "#]],
+    );
+}
+
+#[test]
+fn keywords_and_letters_of_them_will_do() {
+    let (long, short) =
+        ("primitive a Dummy\nproperty b=c\ncolocation d inf: a b", "prim a Dummy\nproperty b=c\ncoloc d inf: a b");
+    assert_eq!(parse(long).unwrap(), parse(short).unwrap());
+    assert_eq!(parse("rscd x=1").unwrap(), parse("rsc_defaults x=1").unwrap());
+    assert_eq!(parse("configure primitive a Dummy").unwrap(), parse("primitive a Dummy").unwrap());
+}
+
+#[test]
+fn words_from_a_shell_keep_their_blanks() {
+    let words = ["primitive", "a", "Dummy", "params", "x=two words"].map(str::to_owned);
+    assert_eq!(parse_words(&words).unwrap(), parse("primitive a Dummy params x=\"two words\"").unwrap());
+    let error = parse_words(&["primitive".to_owned(), "a".to_owned()]).unwrap_err();
+    assert_eq!((error.line, error.column), (1, 12));
+}
+
+#[test]
+fn an_empty_value_removes_a_property() {
+    let Some(Change::SetProperties { pairs, .. }) = parse("property a= b=1").unwrap().pop() else {
+        panic!("properties")
+    };
+    assert_eq!(pairs, [("a".to_owned(), None), ("b".to_owned(), Some("1".to_owned()))]);
+}
+
+#[test]
+fn groups_are_changed_and_objects_renamed() {
+    use hac_crm::cib::{GroupEdit, Place};
+    let add = GroupEdit::Add { resource: "b".to_owned(), place: Place::Before("a".to_owned()) };
+    assert_eq!(parse("modgroup g add b before a").unwrap(), [Change::ModGroup { group: "g".to_owned(), edit: add }]);
+    assert_eq!(parse("rename a b").unwrap(), [Change::Rename { from: "a".to_owned(), to: "b".to_owned() }]);
+}
+
+#[test]
+fn only_what_is_asked_for_is_shown() {
+    let c = assemble(parse("primitive a Dummy\nprimitive b Dummy\nclone k b\nlocation l a 5: n\ntag t a l\n").unwrap());
+    assert_eq!(show(&c, &["b", "l"]), "primitive b Dummy\nlocation l a 5: n\n");
+    assert_eq!(show(&c, &["type:clone"]), "clone k b\n");
+    assert_eq!(show(&c, &["tag:t"]), "primitive a Dummy\nlocation l a 5: n\n");
+    assert_eq!(show(&c, &["related:b"]), "primitive b Dummy\nclone k b\n");
+    assert_eq!(show(&c, &["nothing"]), "");
+}

@@ -1,0 +1,216 @@
+//! Mistakes: where, what, and what to do.
+
+use expect_test::{Expect, expect};
+
+use super::*;
+
+fn refused(text: &str, expected: &Expect) {
+    let error = parse(text).expect_err("this must be refused");
+    expected.assert_eq(&format!("{error}. {}", error.remedy));
+}
+
+#[test]
+fn objects() {
+    refused(
+        "\nfrobnicate x",
+        &expect![[
+            r#"line 2, column 1: 'frobnicate' begins no object. Objects begin with primitive, clone, ms, master, group, bundle, colocation, collocation, order, location, property, rsc_defaults, op_defaults, node, rsc_template, tag, fencing_topology, rsc_ticket, rename, modgroup, xml."#
+        ]],
+    );
+    refused(
+        "p x",
+        &expect![[r#"line 1, column 1: 'p' may mean primitive or property. Write some more letters of it."#]],
+    );
+    refused(
+        "primitive",
+        &expect![[
+            r#"line 1, column 10: here ends what was written, but the id of the primitive must follow. Add the id of the primitive."#
+        ]],
+    );
+    refused(
+        "primitive 9x Dummy",
+        &expect![[
+            r#"line 1, column 11: '9x' is no id. An id begins with a letter; letters, digits, '-', '_' and '.' may follow."#
+        ]],
+    );
+    refused(
+        "primitive x ocf:a:b:c",
+        &expect![[
+            r#"line 1, column 13: 'ocf:a:b:c' is no agent. Write CLASS:PROVIDER:TYPE such as ocf:heartbeat:nginx, CLASS:TYPE such as systemd:nginx, or a type alone."#
+        ]],
+    );
+    refused(
+        "primitive x Dummy params",
+        &expect![[r#"line 1, column 25: a block has nothing in it. Write NAME=VALUE, or leave the block out."#]],
+    );
+    refused(
+        "primitive x Dummy \\\n\top interval=1",
+        &expect![[r#"line 2, column 5: an op begins with its name. Write 'op monitor interval=10s timeout=20s'."#]],
+    );
+    refused(
+        "primitive x Dummy op monitor interval=10s op monitor interval=10s",
+        &expect![[r#"line 1, column 43: x already has a monitor op with interval 10s. Give each its own interval."#]],
+    );
+    refused(
+        "primitive x Dummy op_meta a=1",
+        &expect![[r#"line 1, column 19: 'op_meta' follows no op. Write it after an op."#]],
+    );
+    refused(
+        "primitive x Dummy params a=\"b\nc",
+        &expect![[r#"line 1, column 28: this quotation has no end. Close it with " on the same line."#]],
+    );
+    refused("group g", &expect![[r#"line 1, column 8: a group needs members. Write 'group ID RSC RSC...'."#]]);
+    refused(
+        "clone c d clone-max=2",
+        &expect![[
+            r#"line 1, column 11: 'clone-max=2' has no place here. Write options after 'meta': meta interleave=true."#
+        ]],
+    );
+    refused(
+        "bundle b docker image=x",
+        &expect![[
+            r#"line 1, column 1: bundles cannot be written in crm's words here. Write the bundle as 'xml <bundle id="..."> ... </bundle>'."#
+        ]],
+    );
+    refused(
+        "property",
+        &expect!["line 1, column 9: nothing is said to be set. Write NAME=VALUE, or NAME= to remove it."],
+    );
+    refused(
+        "rsc_defaults rule #uname eq a x=1",
+        &expect![[
+            r#"line 1, column 14: sets with a rule or a score cannot be written in crm's words here. Load the configuration as XML: 'configure load xml update FILE'."#
+        ]],
+    );
+    refused(
+        "node a:b",
+        &expect![[r#"line 1, column 6: 'a:b' is no node. Write NAME, or NAME:member or NAME:remote."#]],
+    );
+    refused("tag t", &expect![[r#"line 1, column 6: a tag needs members. Write 'tag ID OBJECT OBJECT...'."#]]);
+    refused(
+        "fencing_topology f1 f2",
+        &expect![[
+            r#"line 1, column 18: these levels are for no node. Write the node before its levels: 'fencing_topology NODE: DEVICE DEVICE'."#
+        ]],
+    );
+    refused(
+        "modgroup g drop a",
+        &expect![[
+            r#"line 1, column 12: 'drop' is neither add nor remove. Write 'modgroup GROUP add RSC [before|after MEMBER]' or 'remove RSC'."#
+        ]],
+    );
+    refused(
+        "xml <primitive/>",
+        &expect![[
+            r#"line 1, column 1: what follows xml is wrong: <primitive> lacks the attribute "id". Write one element of a CIB after xml."#
+        ]],
+    );
+    refused(
+        "xml <status/>",
+        &expect![[
+            r#"line 1, column 1: what follows xml is no resource and no constraint. Write <primitive>, <group>, <clone>, <bundle> or a constraint after xml."#
+        ]],
+    );
+    refused(
+        "primitive \u{1b}[2Jx Dummy",
+        &expect![[
+            r#"line 1, column 11: '\u{1b}[2Jx' is no id. An id begins with a letter; letters, digits, '-', '_' and '.' may follow."#
+        ]],
+    );
+}
+
+#[test]
+fn constraints() {
+    refused(
+        "colocation c a b",
+        &expect![[r#"line 1, column 14: a colocation needs a score. Write 'colocation ID inf: RSC WITH'."#]],
+    );
+    refused(
+        "colocation c inf: a",
+        &expect![[
+            r#"line 1, column 20: a constraint is between two resources or more. Name the resources one after the other."#
+        ]],
+    );
+    refused(
+        "colocation c inf: a b:Leader",
+        &expect![[
+            r#"line 1, column 21: 'b:Leader' does not end in a role. After the colon stands one of Started, Stopped, Promoted, Unpromoted, Master, Slave."#
+        ]],
+    );
+    refused(
+        "colocation c inf: ( a b",
+        &expect![[
+            r#"line 1, column 24: here ends what was written, but ) at the end of the set must follow. Add ) at the end of the set."#
+        ]],
+    );
+    refused(
+        "colocation c inf: ( ) b",
+        &expect![[r#"line 1, column 19: a set needs members. Name at least one resource between the brackets."#]],
+    );
+    refused("colocation c inf: a b )", &expect![[r#"line 1, column 23: ')' closes nothing. Remove it."#]]);
+    refused(
+        "order o Perhaps: a b",
+        &expect![[
+            r#"line 1, column 9: 'Perhaps' is no kind of order. Write Mandatory:, Optional: or Serialize: (or nothing for Mandatory)."#
+        ]],
+    );
+    refused(
+        "order o a b:restart",
+        &expect![
+            "line 1, column 11: 'b:restart' does not end in an action. After the colon stands one of start, stop, promote, demote."
+        ],
+    );
+    refused(
+        "order o a b symetrical=false",
+        &expect![[
+            r#"line 1, column 13: 'symetrical=false' has no place here. Remove it; values with blanks are written in quotes."#
+        ]],
+    );
+    refused(
+        "location l a primary",
+        &expect![[
+            r#"line 1, column 14: a location needs a score and a node, or rules. Write 'location ID RSC inf: NODE' or 'location ID RSC rule -inf: not_defined ATTRIBUTE'."#
+        ]],
+    );
+    refused(
+        "location l a inf:",
+        &expect![[r#"line 1, column 18: here ends what was written, but a node must follow. Add a node."#]],
+    );
+    refused(
+        "location l a rule inf: a is b",
+        &expect![[
+            r#"line 1, column 26: 'is' is no comparison. Write 'ATTRIBUTE eq VALUE' with lt, gt, lte, gte, eq or ne (before it perhaps string:, number: or version:), 'defined ATTRIBUTE', 'not_defined ATTRIBUTE' or 'date ...'."#
+        ]],
+    );
+    refused(
+        "location l a rule inf: a eq 1 and b eq 2 or c eq 3",
+        &expect![[
+            r#"line 1, column 42: a rule has either 'and' or 'or' between its parts. Use two rules, or write the constraint as xml."#
+        ]],
+    );
+    refused(
+        "location l a rule inf: date around noon",
+        &expect![[
+            r#"line 1, column 29: 'around' says nothing about a date. Write 'date lt TIME', 'date gt TIME', 'date in start=TIME end=TIME' or 'date spec hours=9-17'."#
+        ]],
+    );
+    refused(
+        "location l a rule inf: date in",
+        &expect![[
+            r#"line 1, column 29: this date has no times. Write start= and end=, or what a spec compares: hours=9-17."#
+        ]],
+    );
+    refused(
+        "rsc_ticket t T1 a",
+        &expect![[r#"line 1, column 14: 'T1' is no ticket. Write 'rsc_ticket ID TICKET: RSC'."#]],
+    );
+}
+
+#[test]
+fn no_beginning_of_a_text_panics() {
+    let text = "location l { a ( b:Master c ) } rule $id=x -inf: #uname number:eq \"a b\" or date in start=1 days=2 \\\n\
+                \tx='y\nxml <a>";
+    for end in (0..text.len()).filter(|&end| text.is_char_boundary(end)) {
+        let _ = parse(&text[..end]).map_err(|error| error.to_string().len());
+    }
+}
