@@ -166,6 +166,26 @@ fn daemons_end_alone_and_are_told_apart() {
 }
 
 #[test]
+fn the_packaged_agent_runs_the_web_server_of_one_host() {
+    let Some(lab) = lab() else { return };
+    let host = lab.host(2).expect("a host");
+    let agent = |action: &str| {
+        let script = format!(
+            "export OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=Nginx OCF_RESKEY_httpd=/usr/sbin/nginx \
+             OCF_RESKEY_CRM_meta_timeout=30000 OCF_RA_VERSION_MAJOR=1 OCF_RA_VERSION_MINOR=0; \
+             exec $OCF_ROOT/resource.d/heartbeat/nginx {action}"
+        );
+        host.output_of(&["sh", "-c", &script]).expect("runs").status.code()
+    };
+    assert_eq!(agent("monitor"), Some(0));
+    assert_eq!(agent("stop"), Some(0));
+    assert_eq!(agent("monitor"), Some(7));
+    assert_eq!(agent("start"), Some(0));
+    assert_eq!(agent("monitor"), Some(0));
+    assert!(!lab.host(1).expect("a host").processes_named("nginx").expect("list").is_empty());
+}
+
+#[test]
 fn nothing_is_left_of_a_lab() {
     let Some(lab) = lab() else { return };
     let prefix = lab.plan().prefix().to_owned();

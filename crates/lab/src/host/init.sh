@@ -11,8 +11,8 @@ mkdir -p /run/lock /run/resource-agents /run/hacd
 for tree in /etc /var /usr/local /usr/lib/ocf; do
     [ -d "$tree" ] || continue
     key=$(echo "$tree" | tr / _)
-    mkdir -p "$dir/disk/$key" "$dir/work/$key"
-    mount -t overlay overlay -o "lowerdir=$tree,upperdir=$dir/disk/$key,workdir=$dir/work/$key" "$tree"
+    mkdir -p "$dir/disk/$key" "$dir/scratch/$key"
+    mount -t overlay overlay -o "lowerdir=$tree,upperdir=$dir/disk/$key,workdir=$dir/scratch/$key" "$tree"
 done
 mkdir -p /etc/hacd /var/lib/hacd /var/log/hacd /var/log/nginx /var/www/html
 rm -f /etc/resolv.conf
