@@ -1,12 +1,14 @@
-//! `hacctl simulate`: what would happen to a stored cluster state. Needs no daemon.
+//! `hacctl simulate`: decides about a stored cluster state, without a daemon.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 use hac_api::ErrorCode;
+use hac_crm::model::Cib;
 use hac_pacemaker::cib_xml;
 use hac_pacemaker::simulate::{Clock, Simulation, simulate};
 use hac_types::WallTime;
@@ -17,107 +19,107 @@ use crate::terminal;
 /// Options of `simulate`.
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
-    /// The cluster state: the XML of a CIB, `-` for standard input
+    /// The state, as CIB XML; `-` is standard input
     #[arg(short = 'x', long, value_name = "FILE")]
     xml_file: PathBuf,
-    /// Decide as if it were this time: ISO 8601, UTC unless it says otherwise
+    /// Decide as if it were this time: @ and seconds since 1970, or a date such as 2026-01-31 12:00:00
     #[arg(short = 't', long, value_name = "TIME")]
     now: Option<String>,
     /// Stop after the transition summary
     #[arg(long)]
     schedule_only: bool,
-    /// Write the transition graph there, as Pacemaker's XML
+    /// Write the graph as XML
     #[arg(short = 'G', long, value_name = "FILE")]
     graph: Option<PathBuf>,
-    /// Write the graph there for Graphviz, with the actions that are blocked
+    /// Write the graph for Graphviz
     #[arg(short = 'D', long, value_name = "FILE")]
     dot: Option<PathBuf>,
-    /// Write the assignment scores there
-    #[arg(long, value_name = "FILE")]
-    scores: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Print the assignment scores too
+    #[arg(short = 's', long)]
+    scores: bool,
 }
 
-/// How a simulation is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// The report of `crm_simulate`
     Text,
-    /// Plan, reasons and both states
     Json,
 }
 
-/// Carries out `simulate`.
-pub(crate) fn run(args: &SimulateArgs, json: bool) -> Result<ExitCode, Failure> {
-    let clock = match &args.now {
-        Some(text) => Clock::given(text).ok_or_else(|| {
-            Failure::usage(format!("--now: '{}' is no time", terminal::harmless(text)))
-                .with_remedy("Write it as 2026-11-22 07:36:07, or with a T between, or as @ and seconds since 1970.")
-        })?,
-        None => Clock::Present(present()),
-    };
-    let text = read(&args.xml_file)?;
-    let cib = cib_xml::read(&text)
-        .map_err(|error| Failure::new(ErrorCode::Invalid, format!("{}: {error}", args.xml_file.display())))?;
-    let simulation = simulate(&cib, &clock, args.schedule_only);
-    for warning in &simulation.outcome.plan.warnings {
-        eprintln!("WARNING: {}", terminal::harmless(warning));
-    }
-    if let Some(file) = &args.graph {
+/// Prints what would be done and what would come of it.
+pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Failure> {
+    let cib = load(&arguments.xml_file)?;
+    let simulation = simulate(&cib, &clock(arguments.now.as_deref())?, arguments.schedule_only);
+    if let Some(file) = &arguments.graph {
         write(file, &simulation.graph_xml(&cib))?;
     }
-    if let Some(file) = &args.dot {
+    if let Some(file) = &arguments.dot {
         write(file, &simulation.dot())?;
     }
-    if let Some(file) = &args.scores {
-        write(file, &simulation.outcome.scores.join("\n"))?;
-    }
-    if json || args.format == Format::Json {
+    if json || arguments.format == Format::Json {
         terminal::print_json(&as_json(&simulation))?;
     } else {
         terminal::print(&simulation.report())?;
+        if arguments.scores {
+            terminal::print(&simulation.outcome.scores.join("\n"))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn as_json(simulation: &Simulation) -> serde_json::Value {
-    serde_json::json!({
-        "current": simulation.outcome.view,
-        "plan": simulation.outcome.plan,
-        "executed": simulation.executed,
-        "revised": simulation.after.as_ref().map(|(_, view)| view),
-    })
-}
-
-fn present() -> WallTime {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    WallTime(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn read(file: &Path) -> Result<String, Failure> {
-    // One byte more than is accepted, so that the reader can say that it is too long.
-    let limit = cib_xml::MAX_BYTES as u64 + 1;
-    let read = if file.as_os_str() == "-" {
-        limited(std::io::stdin(), limit)
+fn load(file: &Path) -> Result<Cib, Failure> {
+    let name = file.display();
+    let read = if file == Path::new("-") {
+        let mut text = String::new();
+        let limit = u64::try_from(cib_xml::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+        std::io::stdin().take(limit).read_to_string(&mut text).map(|_| text)
     } else {
-        fs::File::open(file).and_then(|file| limited(file, limit))
+        // Too long a file is refused before it is read.
+        match fs::metadata(file) {
+            Ok(meta) if meta.len() > cib_xml::MAX_BYTES as u64 => {
+                let what =
+                    format!("{name} has {} bytes, more than the {} that are read", meta.len(), cib_xml::MAX_BYTES);
+                return Err(Failure::new(ErrorCode::Invalid, what).with_remedy("Is it a CIB? See 'cibadmin -Q'."));
+            }
+            _ => fs::read_to_string(file),
+        }
     };
-    let bytes = read.map_err(|error| Failure::system(&format!("could not read {}", file.display()), &error))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Failure::new(ErrorCode::Invalid, format!("{}: byte {at} is not UTF-8", file.display()))
+    let text = read.map_err(|error| {
+        Failure { exit_code: 66, ..Failure::system(&format!("could not read {name}"), &error) }.with_remedy(
+            "Name a file with a CIB in it, as 'cibadmin -Q' or 'hacctl configure save xml FILE' writes one.",
+        )
+    })?;
+    cib_xml::read(&text).map_err(|error| Failure {
+        exit_code: 65,
+        message: format!("{name}: {error}"),
+        remedy: Some("Put that place right; nothing was decided.".to_owned()),
     })
 }
 
-fn limited(from: impl std::io::Read, limit: u64) -> std::io::Result<Vec<u8>> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    from.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// The time to decide at.
+fn clock(given: Option<&str>) -> Result<Clock, Failure> {
+    let Some(words) = given else {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        return Ok(Clock::Present(WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))));
+    };
+    Clock::given(words).ok_or_else(|| {
+        Failure::usage(format!("--now: '{}' is no time", terminal::harmless(words)))
+            .with_remedy("Write @ and seconds since 1970, or a date such as '2026-01-31 12:00:00'.")
+    })
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     fs::write(file, text).map_err(|error| Failure::system(&format!("could not write {}", file.display()), &error))
+}
+
+fn as_json(simulation: &Simulation) -> serde_json::Value {
+    let outcome = &simulation.outcome;
+    serde_json::json!({
+        "status": outcome.view,
+        "plan": outcome.plan,
+        "executed": simulation.executed,
+        "revised_status": simulation.after.as_ref().map(|(_, view)| view),
+    })
 }

@@ -1,0 +1,182 @@
+//! Talking to the daemon: HTTP with JSON over its unix socket.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hac_api::{
+    AgentDetail, AgentList, CibResponse, CommandRequest, ConfigureRequest, Configured, Done, ErrorBody, ErrorCode,
+    SettleRequest, Settled, Status, route,
+};
+use hac_crm::cib::Change;
+use hac_crm::model::Cib;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+
+/// How long the daemon may take to answer, over and above what a request asks it to wait.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// A connection to the daemon of this node.
+#[derive(Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    socket: PathBuf,
+}
+
+impl Client {
+    /// Prepares to talk to the daemon that listens on `socket`; nothing is sent yet.
+    pub(crate) fn new(socket: &Path) -> Result<Self, Failure> {
+        // Only fails if it is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .unix_socket(socket)
+            .tls_certs_only([])
+            .no_proxy()
+            .build()
+            .map_err(|error| Failure::system("could not prepare the connection", &error))?;
+        Ok(Self { http, socket: socket.to_owned() })
+    }
+
+    /// How the cluster stands.
+    pub(crate) async fn status(&self) -> Result<Status, Failure> {
+        self.get(route::STATUS, &()).await
+    }
+
+    /// The cluster information base, with secrets in clear only if `secrets`.
+    pub(crate) async fn cib(&self, secrets: bool) -> Result<Cib, Failure> {
+        let response: CibResponse = self.get(route::CIB, &hac_api::CibQuery { secrets }).await?;
+        read_cib(response.cib)
+    }
+
+    /// Makes `changes`, all or none.
+    pub(crate) async fn configure(
+        &self,
+        changes: &[Change],
+        base: Option<hac_api::Version>,
+        wait: Option<Duration>,
+    ) -> Result<Configured, Failure> {
+        let changes = changes
+            .iter()
+            .map(serde_json::to_value)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Failure::system("could not write the change", &error))?;
+        let request = ConfigureRequest { changes, base, wait_ms: wait.map(millis), client: "hacctl".to_owned() };
+        self.post(route::CONFIGURE, &request, wait).await
+    }
+
+    /// Asks for something that does not change the configuration.
+    pub(crate) async fn command(&self, command: hac_api::Command, wait: Option<Duration>) -> Result<Done, Failure> {
+        self.post(route::COMMAND, &CommandRequest { command, wait_ms: wait.map(millis) }, wait).await
+    }
+
+    /// Waits until nothing is in progress, at most `timeout`.
+    pub(crate) async fn settle(&self, timeout: Duration) -> Result<Settled, Failure> {
+        self.post(route::SETTLE, &SettleRequest { timeout_ms: millis(timeout) }, Some(timeout)).await
+    }
+
+    /// The agents that this node knows.
+    pub(crate) async fn agents(&self) -> Result<AgentList, Failure> {
+        self.get(route::AGENTS, &()).await
+    }
+
+    /// What one agent says of itself.
+    pub(crate) async fn agent(&self, name: &str) -> Result<AgentDetail, Failure> {
+        self.get(route::AGENTS, &hac_api::AgentQuery { agent: Some(name.to_owned()) }).await
+    }
+
+    /// The stream of events, raw.
+    pub(crate) async fn events(&self, follow: bool) -> Result<reqwest::Response, Failure> {
+        let query = hac_api::EventsQuery { since: Some(0), no_follow: !follow };
+        let sent = self.http.get(url(route::EVENTS)).query(&query).send().await;
+        let response = sent.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+    }
+
+    async fn get<A: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<A, Failure> {
+        let request = self.http.get(url(path)).query(query).timeout(ANSWER);
+        self.answer(request).await
+    }
+
+    async fn post<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        wait: Option<Duration>,
+    ) -> Result<A, Failure> {
+        let request = self.http.post(url(path)).json(body).timeout(ANSWER + wait.unwrap_or_default());
+        self.answer(request).await
+    }
+
+    async fn answer<A: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<A, Failure> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        response.json().await.map_err(|error| {
+            Failure::new(ErrorCode::Internal, format!("hacd answered something hacctl cannot read: {error}"))
+                .with_remedy(
+                    "Are hacd and hacctl of the same version? Compare 'hacd --version' and 'hacctl --version'.",
+                )
+        })
+    }
+
+    /// What a failed connection means.
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let socket = self.socket.display();
+        if error.is_timeout() {
+            return Failure::new(ErrorCode::Timeout, format!("hacd did not answer on {socket} in time"))
+                .with_remedy("See what it does with 'journalctl -u hacd' or in its log file.");
+        }
+        match io_kind(error) {
+            Some(ErrorKind::PermissionDenied) => {
+                Failure::new(ErrorCode::NotPermitted, format!("you may not talk to hacd on {socket}"))
+                    .with_remedy("Run hacctl as root, for example with sudo.")
+            }
+            Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Failure::disconnected(format!(
+                "hacd is not running here: nothing listens on {socket}"
+            ))
+            .with_remedy("Start it with 'systemctl start hacd'; if it does not stay up, 'hacd --check' says why."),
+            _ => Failure::disconnected(format!("the connection to hacd on {socket} broke: {error}"))
+                .with_remedy("Try again; if it happens again, see 'journalctl -u hacd'."),
+        }
+    }
+}
+
+/// Reads the CIB out of an answer.
+pub(crate) fn read_cib(value: serde_json::Value) -> Result<Cib, Failure> {
+    serde_json::from_value(value).map_err(|error| {
+        Failure::new(ErrorCode::Internal, format!("hacd sent a cluster state that hacctl cannot read: {error}"))
+            .with_remedy("Are hacd and hacctl of the same version? Compare 'hacd --version' and 'hacctl --version'.")
+    })
+}
+
+fn url(path: &str) -> String {
+    format!("http://{}{path}", hac_api::HOST)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the daemon says about a request that it did not carry out.
+async fn refusal(response: reqwest::Response) -> Failure {
+    let status = response.status();
+    response.json::<ErrorBody>().await.map_or_else(
+        |_| Failure::new(ErrorCode::Internal, format!("hacd answered with status {status} and no reason")),
+        Failure::from,
+    )
+}
+
+/// The kind of the system's error somewhere below `error`.
+fn io_kind(error: &reqwest::Error) -> Option<ErrorKind> {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return Some(io.kind());
+        }
+        source = error.source();
+    }
+    None
+}

@@ -1,0 +1,54 @@
+//! One file per command; this one only tells them apart.
+
+mod completion;
+mod configure;
+mod context;
+mod events;
+mod keygen;
+mod members;
+mod node;
+mod quorum;
+mod ra;
+mod resource;
+pub(crate) mod simulate;
+mod status;
+mod verify;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::args::{Arguments, Command};
+use crate::client::Client;
+use crate::failure::Failure;
+
+pub(crate) use context::Context;
+
+/// Runs what was typed.
+pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    match arguments.command {
+        Command::Keygen(keygen) => return keygen::run(&keygen, arguments.json),
+        Command::Simulate(simulate) => return simulate::run(&simulate, arguments.json),
+        Command::Completion { shell } => return completion::run(shell),
+        _ => {}
+    }
+    let timeout = Duration::from_secs(arguments.timeout);
+    let context = Context {
+        client: Client::new(&arguments.socket)?,
+        json: arguments.json,
+        wait: arguments.wait.then_some(timeout),
+        timeout,
+    };
+    match arguments.command {
+        Command::Status(what) => status::once(&context, &what).await,
+        Command::Mon(what) => status::mon(&context, &what).await,
+        Command::Members { verbose } => members::run(&context, verbose).await,
+        Command::Quorum => quorum::run(&context).await,
+        Command::Configure { words } => configure::run(&context, &words).await,
+        Command::Node(command) => node::run(&context, command).await,
+        Command::Resource(command) => resource::run(&context, command).await,
+        Command::Ra(command) => ra::run(&context, command).await,
+        Command::Verify => verify::run(&context).await,
+        Command::Events { follow } => events::run(&context, follow).await,
+        Command::Keygen(_) | Command::Simulate(_) | Command::Completion { .. } => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,111 @@
+//! `configure edit`: the text form in an editor, and back.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use hac_crm::cib::{Change, Object, PutMode};
+use hac_pacemaker::crm_syntax;
+
+use super::{current, must_exist, syntax};
+use crate::commands::Context;
+use crate::failure::Failure;
+
+/// Opens the objects named (or all) in `$VISUAL`, `$EDITOR` or `vi` and makes the change if there is one.
+pub(super) async fn run(context: &Context, ids: &[String]) -> Result<(), Failure> {
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let (cib, base) = current(&context.client).await?;
+    must_exist(&cib.configuration, &ids)?;
+    let before = crm_syntax::show(&cib.configuration, &ids);
+    let file = std::env::temp_dir().join(format!("hacctl-edit-{}.crm", std::process::id()));
+    write(&file, &before).map_err(|error| Failure::system(&format!("could not write {}", file.display()), &error))?;
+    let edited = edit(&file);
+    let after = edited.and_then(|()| {
+        fs::read_to_string(&file)
+            .map_err(|error| Failure::system(&format!("could not read {}", file.display()), &error))
+    })?;
+    if after == before {
+        remove(&file);
+        return context.done("nothing was changed", None);
+    }
+    let changes = steps(&before, &after);
+    let result = match changes {
+        Ok(changes) => context.change_since(&changes, Some(base), "").await,
+        Err(failure) => Err(failure),
+    };
+    match result {
+        Ok(()) => {
+            remove(&file);
+            Ok(())
+        }
+        // What was typed is not lost.
+        Err(mut failure) => {
+            let kept = format!("Your text is in {}.", file.display());
+            failure.remedy = Some(failure.remedy.map_or_else(|| kept.clone(), |remedy| format!("{remedy} {kept}")));
+            Err(failure)
+        }
+    }
+}
+
+/// What turns `before` into `after`: objects that are gone are deleted, all others are written as they stand.
+fn steps(before: &str, after: &str) -> Result<Vec<Change>, Failure> {
+    let old = crm_syntax::parse(before).map_err(|error| syntax(&error))?;
+    let new = crm_syntax::parse(after).map_err(|error| syntax(&error))?;
+    let id = |change: &Change| match change {
+        Change::Put { object, .. } if !matches!(object, Object::Node(_)) => Some(object.id().to_owned()),
+        _ => None,
+    };
+    let kept: Vec<String> = new.iter().filter_map(id).collect();
+    let gone = old.iter().filter_map(id).filter(|id| !kept.contains(id));
+    let deletions = gone.map(|id| Change::Delete { id, force: false });
+    Ok(deletions.chain(new.into_iter().map(upsert)).collect())
+}
+
+fn upsert(change: Change) -> Change {
+    match change {
+        Change::Put { object, .. } => Change::Put { object, mode: PutMode::Upsert },
+        other => other,
+    }
+}
+
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    out.write_all(text.as_bytes())
+}
+
+fn edit(file: &Path) -> Result<(), Failure> {
+    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "vi".into());
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or("vi");
+    let status = Command::new(program).args(words).arg(file).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::usage(format!("the editor '{program}' ended with {status}; nothing was changed"))),
+        Err(error) => Err(Failure::system(&format!("could not start the editor '{program}'"), &error)
+            .with_remedy("Set the variable EDITOR to one that is installed.")),
+    }
+}
+
+fn remove(file: &Path) {
+    if let Err(error) = fs::remove_file(file) {
+        eprintln!("WARNING: could not remove {}: {error}", file.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_was_deleted_in_the_editor_is_deleted() {
+        let before = "primitive A ocf:heartbeat:Dummy\nprimitive B ocf:heartbeat:Dummy\n";
+        let after = "primitive B ocf:heartbeat:Dummy \\\n\tmeta target-role=Stopped\n";
+        let steps = steps(before, after).expect("both are right");
+        assert_eq!(steps.first(), Some(&Change::Delete { id: "A".into(), force: false }));
+        assert!(
+            matches!(&steps[1..], [Change::Put { object: Object::Primitive(b), mode: PutMode::Upsert }] if b.id == "B")
+        );
+    }
+}

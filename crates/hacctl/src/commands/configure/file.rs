@@ -1,0 +1,148 @@
+//! `configure save|load|diff`: the configuration as a file in crm's words (or XML).
+
+use std::fs;
+use std::io::Read as _;
+
+use hac_api::ErrorCode;
+use hac_crm::cib::{Change, Command, Configure, PutMode};
+use hac_crm::model::{Cib, Configuration};
+use hac_pacemaker::{cib_xml, crm_syntax};
+use hac_types::WallTime;
+
+use super::{current, syntax};
+use crate::commands::Context;
+use crate::failure::Failure;
+use crate::terminal;
+
+/// `save [xml] FILE`, with `-` for standard output. Secrets are masked.
+pub(super) async fn save(context: &Context, words: &[String]) -> Result<(), Failure> {
+    let (xml, name) = match words {
+        [name] => (false, name),
+        [form, name] if form == "xml" => (true, name),
+        _ => {
+            return Err(
+                Failure::usage("where shall it be saved?").with_remedy("Write 'hacctl configure save [xml] FILE'.")
+            );
+        }
+    };
+    let cib = context.client.cib(false).await?;
+    let text = if xml { cib_xml::write(&cib) } else { crm_syntax::show(&cib.configuration, &[]) };
+    if name == "-" {
+        return terminal::print(&text);
+    }
+    fs::write(name, text).map_err(|error| Failure::system(&format!("could not write {name}"), &error))?;
+    context.done(&format!("saved the configuration to {name}; secrets in it are masked"), None)
+}
+
+/// `load [xml] replace|update FILE`, with `-` for standard input.
+pub(super) async fn load(context: &Context, words: &[String]) -> Result<(), Failure> {
+    let (method, name) = match words {
+        [method, name] => (method.as_str(), name),
+        [form, method, name] if form == "xml" => (method.as_str(), name),
+        _ => return Err(usage()),
+    };
+    let text = read(name)?;
+    let (cib, base) = current(&context.client).await?;
+    let changes = match method {
+        "update" | "push" => {
+            crm_syntax::parse(&text).map_err(|error| syntax(&error))?.into_iter().map(upsert).collect()
+        }
+        "replace" => vec![Change::ReplaceConfiguration(Box::new(whole(&cib, &text)?))],
+        _ => return Err(usage()),
+    };
+    context.change_since(&changes, Some(base), &format!("loaded {name}")).await
+}
+
+/// `diff FILE`: what `load replace FILE` would change; exit code 0 in any case.
+pub(super) async fn diff(context: &Context, words: &[String]) -> Result<(), Failure> {
+    let [name] = words else {
+        return Err(Failure::usage("which file?").with_remedy("Write 'hacctl configure diff FILE'."));
+    };
+    let text = read(name)?;
+    let (cib, _) = current(&context.client).await?;
+    let new = whole(&cib, &text)?;
+    let (old, new) = (crm_syntax::show(&cib.configuration, &[]), crm_syntax::show(&new, &[]));
+    terminal::print(&compare(&old, &new))
+}
+
+fn usage() -> Failure {
+    Failure::usage("load needs a way and a file").with_remedy("Write 'hacctl configure load replace|update FILE'.")
+}
+
+fn upsert(change: Change) -> Change {
+    match change {
+        Change::Put { object, .. } => Change::Put { object, mode: PutMode::Upsert },
+        other => other,
+    }
+}
+
+fn read(name: &str) -> Result<String, Failure> {
+    let read = if name == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(name)
+    };
+    read.map_err(|error| Failure::system(&format!("could not read {name}"), &error))
+}
+
+/// The configuration that `text` describes by itself; the cluster's nodes stay.
+fn whole(now: &Cib, text: &str) -> Result<Configuration, Failure> {
+    if text.trim_start().starts_with('<') {
+        let mut cib = cib_xml::read(text).map_err(|error| Failure::usage(error.to_string()))?;
+        if cib.configuration.nodes.is_empty() {
+            cib.configuration.nodes.clone_from(&now.configuration.nodes);
+        }
+        return Ok(cib.configuration);
+    }
+    let changes = crm_syntax::parse(text).map_err(|error| syntax(&error))?;
+    let mut fresh = Cib::default();
+    fresh.configuration.nodes.clone_from(&now.configuration.nodes);
+    let command = Configure { changes: changes.into_iter().map(upsert).collect(), ..Configure::default() };
+    match fresh.apply(&Command::Configure(command), WallTime::default()) {
+        hac_crm::cib::Applied::Refused(refusal) => {
+            Err(Failure::new(ErrorCode::Invalid, refusal.sentence).with_remedy(refusal.remedy))
+        }
+        _ => Ok(fresh.configuration),
+    }
+}
+
+/// The objects that differ, old with `-`, new with `+`.
+fn compare(old: &str, new: &str) -> String {
+    let (old, new) = (objects(old), objects(new));
+    let mut text = String::new();
+    for object in old.iter().filter(|o| !new.contains(o)) {
+        object.lines().for_each(|line| text.push_str(&format!("-{line}\n")));
+    }
+    for object in new.iter().filter(|o| !old.contains(o)) {
+        object.lines().for_each(|line| text.push_str(&format!("+{line}\n")));
+    }
+    text
+}
+
+/// Cuts a text at its objects: a line that begins with a tab goes on with the object before.
+fn objects(text: &str) -> Vec<String> {
+    let mut objects: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match objects.last_mut() {
+            Some(object) if line.starts_with('\t') => {
+                object.push('\n');
+                object.push_str(line);
+            }
+            _ => objects.push(line.to_owned()),
+        }
+    }
+    objects
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_names_whole_objects() {
+        let old = "primitive A Dummy \\\n\tmeta x=1\nprimitive B Dummy\n";
+        let new = "primitive A Dummy \\\n\tmeta x=2\nprimitive B Dummy\n";
+        assert_eq!(compare(old, new), "-primitive A Dummy \\\n-\tmeta x=1\n+primitive A Dummy \\\n+\tmeta x=2\n");
+    }
+}

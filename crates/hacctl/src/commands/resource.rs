@@ -1,0 +1,272 @@
+//! `hacctl resource`: steering what runs.
+
+mod constraint;
+
+use std::process::ExitCode;
+
+use hac_api::{Command, ErrorCode};
+use hac_crm::cib::Change;
+use hac_crm::model::{Cib, NvSet, Primitive, Resource};
+use hac_crm::scheduler::view::{ClusterView, ResourceView};
+use hac_types::WallTime;
+
+use super::Context;
+use crate::args::{AttributeArgs, ResourceCommand};
+use crate::client::read_cib;
+use crate::failure::Failure;
+use crate::{progress, terminal};
+
+/// Carries out one of the resource commands.
+pub(crate) async fn run(context: &Context, command: ResourceCommand) -> Result<ExitCode, Failure> {
+    match command {
+        ResourceCommand::Status { resource } => status(context, resource.as_deref()).await?,
+        ResourceCommand::Start { resources } => target_role(context, &resources, "Started").await?,
+        ResourceCommand::Stop { resources } => target_role(context, &resources, "Stopped").await?,
+        ResourceCommand::Promote { resource } => target_role(context, &[resource], "Promoted").await?,
+        ResourceCommand::Demote { resource } => target_role(context, &[resource], "Unpromoted").await?,
+        ResourceCommand::Restart { resource } => restart(context, &resource).await?,
+        ResourceCommand::Move { resource, node, force } => {
+            constraint::migrate(context, &resource, node.as_deref(), force).await?;
+        }
+        ResourceCommand::Ban { resource, node } => constraint::ban(context, &resource, node.as_deref()).await?,
+        ResourceCommand::Clear { resource } => constraint::clear(context, &resource).await?,
+        ResourceCommand::Cleanup { resource, node } => cleanup(context, resource, node).await?,
+        ResourceCommand::Refresh { resource, node } => {
+            let what = described(resource.as_deref(), node.as_deref());
+            ask(context, Command::Refresh { resource, node }, &format!("Looking again at {what}")).await?;
+        }
+        ResourceCommand::Failcount { resource, action, node } => {
+            if action == "delete" {
+                cleanup(context, Some(resource), Some(node)).await?;
+            } else {
+                failcount(context, &resource, &node).await?;
+            }
+        }
+        ResourceCommand::Manage { resource } => meta(context, &resource, "is-managed", Some("true")).await?,
+        ResourceCommand::Unmanage { resource } => meta(context, &resource, "is-managed", Some("false")).await?,
+        ResourceCommand::Maintenance { resource, state } => {
+            let state = if matches!(state.as_str(), "on" | "true") { "true" } else { "false" };
+            meta(context, &resource, "maintenance", Some(state)).await?;
+        }
+        ResourceCommand::Param(arguments) => attribute(context, arguments, Kind::Param).await?,
+        ResourceCommand::Meta(arguments) => attribute(context, arguments, Kind::Meta).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The cluster as the daemon sees it now: configuration, and how it stands.
+async fn look(context: &Context) -> Result<(Cib, ClusterView), Failure> {
+    let status = context.client.status().await?;
+    let cib = read_cib(status.cib)?;
+    let view = hac_crm::scheduler::view(&cib, WallTime(status.now_ms));
+    Ok((cib, view))
+}
+
+/// Refuses a resource that is not configured, and names those that are.
+fn must_exist(cib: &Cib, resource: &str) -> Result<(), Failure> {
+    if find(cib, resource).is_some() {
+        return Ok(());
+    }
+    let known: Vec<_> = cib.configuration.resources.iter().map(Resource::id).collect();
+    let remedy = if known.is_empty() {
+        "No resource is configured; make one with 'hacctl configure primitive ...'.".to_owned()
+    } else {
+        format!("The cluster's resources are: {}.", known.join(", "))
+    };
+    let name = terminal::harmless(resource);
+    Err(Failure::new(ErrorCode::NoSuch, format!("resource {name} does not exist")).with_remedy(remedy))
+}
+
+/// What a command needs to know of a configured resource, at whatever depth it stands.
+struct Found<'a> {
+    meta: &'a [NvSet],
+    params: &'a [NvSet],
+}
+
+fn find<'a>(cib: &'a Cib, id: &str) -> Option<Found<'a>> {
+    cib.configuration.resources.iter().find_map(|resource| find_in(resource, id))
+}
+
+fn find_in<'a>(resource: &'a Resource, id: &str) -> Option<Found<'a>> {
+    let primitive = |p: &'a Primitive| (p.id == id).then_some(Found { meta: &p.meta, params: &p.params });
+    match resource {
+        Resource::Primitive(p) => primitive(p),
+        Resource::Group(g) if g.id == id => Some(Found { meta: &g.meta, params: &g.params }),
+        Resource::Group(g) => g.members.iter().find_map(primitive),
+        Resource::Clone(c) if c.id == id => Some(Found { meta: &c.meta, params: &c.params }),
+        Resource::Clone(c) => find_in(&c.child, id),
+        Resource::Bundle(b) if b.id == id => Some(Found { meta: &b.meta, params: &b.params }),
+        Resource::Bundle(b) => b.primitive.as_ref().and_then(primitive),
+        Resource::Template(_) => None,
+    }
+}
+
+/// The views of the resource called `id`: one, or the instances of an anonymous clone's child.
+fn views<'a>(tree: &'a [ResourceView], id: &str) -> Vec<&'a ResourceView> {
+    let mut found = Vec::new();
+    for view in tree {
+        if view.id == id || view.name == id {
+            found.push(view);
+        } else {
+            found.extend(views(&view.children, id));
+        }
+    }
+    found
+}
+
+/// Names of the nodes on which `id` is active, each once.
+fn active_on(view: &ClusterView, id: &str) -> Vec<String> {
+    let mut nodes: Vec<String> = Vec::new();
+    let mut open = views(&view.resources, id);
+    while let Some(resource) = open.pop() {
+        for node in &resource.nodes {
+            if !nodes.contains(node) {
+                nodes.push(node.clone());
+            }
+        }
+        open.extend(&resource.children);
+    }
+    nodes.sort();
+    nodes
+}
+
+async fn status(context: &Context, resource: Option<&str>) -> Result<(), Failure> {
+    let (cib, view) = look(context).await?;
+    let Some(id) = resource else {
+        if context.json {
+            return terminal::print_json(&view.resources);
+        }
+        return terminal::print(&hac_pacemaker::mon::resources(&view));
+    };
+    must_exist(&cib, id)?;
+    let nodes = active_on(&view, id);
+    if context.json {
+        return terminal::print_json(&serde_json::json!({ "resource": id, "running_on": nodes }));
+    }
+    if nodes.is_empty() {
+        return terminal::print(&format!("resource {id} is NOT running"));
+    }
+    let lines: Vec<_> = nodes.iter().map(|node| format!("resource {id} is running on: {node}")).collect();
+    terminal::print(&lines.join("\n"))
+}
+
+async fn target_role(context: &Context, resources: &[String], role: &str) -> Result<(), Failure> {
+    let (cib, _) = look(context).await?;
+    for resource in resources {
+        must_exist(&cib, resource)?;
+    }
+    let changes: Vec<_> = resources.iter().map(|resource| set_meta(resource, "target-role", Some(role))).collect();
+    context.change(&changes, &format!("target-role of {} is {role}", resources.join(", "))).await
+}
+
+fn set_meta(resource: &str, name: &str, value: Option<&str>) -> Change {
+    Change::SetMeta { resource: resource.to_owned(), name: name.to_owned(), value: value.map(str::to_owned) }
+}
+
+async fn meta(context: &Context, resource: &str, name: &str, value: Option<&str>) -> Result<(), Failure> {
+    let (cib, _) = look(context).await?;
+    must_exist(&cib, resource)?;
+    let done = format!("{name} of {resource} is {}", value.unwrap_or("unset"));
+    context.change(&[set_meta(resource, name, value)], &done).await
+}
+
+/// Stops, waits, starts again, waits; puts back the role that was wanted before.
+async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
+    let (cib, view) = look(context).await?;
+    must_exist(&cib, resource)?;
+    if active_on(&view, resource).is_empty() {
+        return Err(Failure::new(ErrorCode::Invalid, format!("resource {resource} is not running"))
+            .with_remedy(format!("Start it with 'hacctl resource start {resource}'.")));
+    }
+    let before = find(&cib, resource)
+        .and_then(|found| found.meta.iter().find_map(|set| set.get("target-role")))
+        .map(str::to_owned);
+    eprintln!("INFO: ordering {resource} to stop");
+    context.client.configure(&[set_meta(resource, "target-role", Some("Stopped"))], None, None).await?;
+    let stopped = progress::show("waiting for stop to finish", context.client.settle(context.timeout)).await;
+    eprintln!("INFO: ordering {resource} to start");
+    // Also if the stop did not finish in time: nobody asked for it to stay stopped.
+    context.client.configure(&[set_meta(resource, "target-role", before.as_deref())], None, None).await?;
+    stopped?;
+    progress::show("waiting for start to finish", context.client.settle(context.timeout)).await?;
+    let (_, view) = look(context).await?;
+    if active_on(&view, resource).is_empty() {
+        return Err(Failure::new(ErrorCode::Invalid, format!("resource {resource} did not start again"))
+            .with_remedy("'hacctl status' shows what failed."));
+    }
+    context.done(&format!("restarted {resource}"), None)
+}
+
+async fn cleanup(context: &Context, resource: Option<String>, node: Option<String>) -> Result<(), Failure> {
+    let (cib, _) = look(context).await?;
+    if let Some(resource) = &resource {
+        must_exist(&cib, resource)?;
+    }
+    let done = format!("Cleaned up {}", described(resource.as_deref(), node.as_deref()));
+    ask(context, Command::Cleanup { resource, node, operation: None, interval_ms: None }, &done).await
+}
+
+/// Sends a command that does not change the configuration.
+async fn ask(context: &Context, command: Command, done: &str) -> Result<(), Failure> {
+    if let Command::Cleanup { node: Some(node), .. } | Command::Refresh { node: Some(node), .. } = &command {
+        super::node::find(&context.client.status().await?, Some(node))?;
+    }
+    let work = context.client.command(command, context.wait);
+    let answer = progress::show("waiting for the cluster to settle", work).await?;
+    context.done(done, answer.settled)
+}
+
+fn described(resource: Option<&str>, node: Option<&str>) -> String {
+    format!("{} on {}", resource.unwrap_or("all resources"), node.unwrap_or("all nodes"))
+}
+
+async fn failcount(context: &Context, resource: &str, node: &str) -> Result<(), Failure> {
+    let (cib, view) = look(context).await?;
+    must_exist(&cib, resource)?;
+    if !view.nodes.iter().any(|n| n.name == node) {
+        super::node::find(&context.client.status().await?, Some(node))?;
+    }
+    let counts = views(&view.resources, resource).into_iter().flat_map(|v| &v.fail_counts);
+    let count = counts.filter(|(on, _, _)| on == node).map(|(_, count, _)| *count).max().unwrap_or(0);
+    if context.json {
+        return terminal::print_json(&serde_json::json!({ "resource": resource, "node": node, "fail_count": count }));
+    }
+    let count = if count >= hac_crm::model::INFINITY { "INFINITY".to_owned() } else { count.to_string() };
+    terminal::print(&format!("scope=status  name=fail-count-{resource} value={count}"))
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Param,
+    Meta,
+}
+
+async fn attribute(context: &Context, arguments: AttributeArgs, kind: Kind) -> Result<(), Failure> {
+    let AttributeArgs { resource, action, name, value } = arguments;
+    let (cib, _) = look(context).await?;
+    must_exist(&cib, &resource)?;
+    if action == "show" {
+        let sets = find(&cib, &resource).map_or(&[][..], |found| match kind {
+            Kind::Param => found.params,
+            Kind::Meta => found.meta,
+        });
+        let value = sets.iter().find_map(|set| set.get(&name));
+        let value = value.ok_or_else(|| {
+            Failure::new(ErrorCode::NoSuch, format!("{name} of {resource} is not set"))
+                .with_remedy(format!("'hacctl configure show {resource}' prints what is."))
+        })?;
+        return terminal::print(&terminal::harmless(value));
+    }
+    if action == "set" && value.is_none() {
+        return Err(
+            Failure::usage(format!("a value for {name} is missing")).with_remedy("Write NAME VALUE after 'set'.")
+        );
+    }
+    let done = format!("{action} {name} of {resource}");
+    let value = value.filter(|_| action == "set");
+    let change = match kind {
+        Kind::Param => Change::SetParam { resource, name, value },
+        Kind::Meta => Change::SetMeta { resource, name, value },
+    };
+    context.change(&[change], &done).await
+}

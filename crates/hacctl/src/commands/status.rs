@@ -1,0 +1,170 @@
+//! `hacctl status` and `hacctl mon`: how the cluster stands.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use hac_api::{Severity, Status};
+use hac_crm::scheduler::view::ClusterView;
+use hac_pacemaker::mon;
+use hac_types::WallTime;
+
+use super::Context;
+use crate::args::{MonArgs, Sections, StatusArgs};
+use crate::client::read_cib;
+use crate::failure::Failure;
+use crate::terminal;
+
+/// `hacctl status`.
+pub(crate) async fn once(context: &Context, what: &StatusArgs) -> Result<ExitCode, Failure> {
+    let sections = words(&what.sections, &what.words)?;
+    if what.simple {
+        return check(context).await;
+    }
+    let report = Report::get(context).await?;
+    report.print(context, &Sections { inactive: true, ..sections })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `hacctl mon`: again and again, until Ctrl-C. Goes on showing that there is no connection while there is none.
+pub(crate) async fn mon(context: &Context, what: &MonArgs) -> Result<ExitCode, Failure> {
+    loop {
+        let report = Report::get(context).await;
+        if what.once {
+            report?.print(context, &what.sections)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if !context.json {
+            // Home, and clear to the end of the screen.
+            terminal::print("\x1b[H\x1b[2J")?;
+        }
+        match report {
+            Ok(report) => report.print(context, &what.sections)?,
+            Err(failure) => failure.print(context.json),
+        }
+        tokio::time::sleep(Duration::from_secs(what.interval)).await;
+    }
+}
+
+/// crm's words after `status`, as options.
+fn words(sections: &Sections, words: &[String]) -> Result<Sections, Failure> {
+    let mut sections = sections.clone();
+    for word in words {
+        match word.as_str() {
+            "full" => {
+                sections.failcounts = true;
+                sections.operations = true;
+            }
+            "bynode" => sections.by_node = true,
+            "inactive" => sections.inactive = true,
+            "ops" => sections.operations = true,
+            "failcounts" => sections.failcounts = true,
+            _ => {
+                return Err(Failure::usage(format!("status does not know the word '{}'", terminal::harmless(word)))
+                    .with_remedy("It knows full, bynode, inactive, ops and failcounts."));
+            }
+        }
+    }
+    Ok(sections)
+}
+
+/// What the daemon says, and how its CIB reads.
+struct Report {
+    status: Status,
+    cib: hac_crm::model::Cib,
+    view: ClusterView,
+}
+
+impl Report {
+    async fn get(context: &Context) -> Result<Self, Failure> {
+        let mut status = context.client.status().await?;
+        let cib = read_cib(std::mem::take(&mut status.cib))?;
+        let view = hac_crm::scheduler::view(&cib, WallTime(status.now_ms));
+        Ok(Self { status, cib, view })
+    }
+
+    fn print(&self, context: &Context, sections: &Sections) -> Result<(), Failure> {
+        if context.json {
+            let mut value =
+                serde_json::to_value(&self.status).map_err(|error| Failure::system("could not write JSON", &error))?;
+            if let Some(fields) = value.as_object_mut() {
+                fields.remove("cib");
+                fields.insert("cluster".to_owned(), serde_json::json!(self.view));
+            }
+            return terminal::print_json(&value);
+        }
+        let options = mon::Options {
+            inactive: sections.inactive,
+            by_node: sections.by_node,
+            failcounts: sections.failcounts,
+            operations: sections.operations,
+        };
+        let mut text = mon::render(&self.facts(), &self.view, &self.cib, &options);
+        text.push_str(&self.problems());
+        terminal::print(&text)
+    }
+
+    fn facts(&self) -> mon::Facts {
+        let status = &self.status;
+        mon::Facts {
+            cluster_name: status.cluster_name.clone(),
+            node: status.node.clone(),
+            dc: status.dc.clone(),
+            dc_version: status.dc_version.clone().unwrap_or_else(|| status.hacd_version.clone()),
+            quorate: status.quorum.quorate,
+            now: WallTime(status.now_ms),
+        }
+    }
+
+    /// One line a problem, and one what to do about it.
+    fn problems(&self) -> String {
+        let mut text = String::new();
+        for problem in &self.status.problems {
+            if text.is_empty() {
+                text.push_str("\nAttention:\n");
+            }
+            let word = match problem.severity {
+                Severity::Error => "ERROR",
+                Severity::Warning => "WARNING",
+                Severity::Info => "NOTE",
+            };
+            text.push_str(&format!("  * {word}: {}\n", terminal::harmless(&problem.sentence)));
+            if !problem.remedy.is_empty() {
+                text.push_str(&format!("    {}\n", terminal::harmless(&problem.remedy)));
+            }
+        }
+        text
+    }
+}
+
+/// `status --simple`: one line and the exit code of a monitoring plugin: 0 well, 1 warning, 2 critical.
+async fn check(context: &Context) -> Result<ExitCode, Failure> {
+    let report = match Report::get(context).await {
+        Ok(report) => report,
+        Err(failure) => {
+            terminal::print(&format!("CLUSTER CRIT: {}", failure.message))?;
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let (view, quorum) = (&report.view, &report.status.quorum);
+    let online = view.nodes.iter().filter(|n| n.online).count();
+    let away: Vec<_> = view.nodes.iter().filter(|n| !n.online).map(|n| format!("offline node: {}", n.name)).collect();
+    let failed = view.failed.iter().map(|f| format!("failed: {}", f.operation_key));
+    let worries: Vec<String> = away.into_iter().chain(failed).collect();
+    let (text, code) = if !quorum.quorate {
+        (
+            format!(
+                "CLUSTER CRIT: no quorum{}",
+                quorum.waiting_for.as_ref().map(|w| format!(", {w}")).unwrap_or_default()
+            ),
+            2,
+        )
+    } else if report.status.dc.is_none() {
+        ("CLUSTER WARN: no coordinator (DC) yet".to_owned(), 1)
+    } else if worries.is_empty() {
+        (format!("CLUSTER OK: {online} nodes online, {} resource instances configured", view.instances), 0)
+    } else {
+        (format!("CLUSTER WARN: {}", worries.join(", ")), 1)
+    };
+    terminal::print(&terminal::harmless(&text))?;
+    Ok(ExitCode::from(code))
+}

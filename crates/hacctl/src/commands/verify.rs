@@ -1,0 +1,113 @@
+//! `hacctl verify`: what is wrong or doubtful in the configuration, judged with what the agents say of themselves.
+
+use std::process::ExitCode;
+
+use hac_api::{AgentDetail, ErrorCode};
+use hac_crm::cib::{AgentInfo, Agents, Applied, Change, Command, Configure, Finding, ParameterInfo, Severity, verify};
+use hac_crm::model::{Agent, Cib, Configuration, Resource, parse_duration_ms};
+use hac_types::WallTime;
+
+use super::Context;
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::terminal;
+
+/// Prints every finding; exit code 78 if one of them is an error.
+pub(crate) async fn run(context: &Context) -> Result<ExitCode, Failure> {
+    let cib = context.client.cib(false).await?;
+    let agents = known(&context.client, &cib.configuration).await?;
+    let findings = verify(&cib.configuration, &agents);
+    let wrong = findings.iter().any(|f| f.severity == Severity::Error);
+    if context.json {
+        terminal::print_json(&findings)?;
+    } else if findings.is_empty() {
+        eprintln!("INFO: nothing to complain about");
+    } else {
+        findings.iter().for_each(print);
+    }
+    Ok(if wrong { ExitCode::from(78) } else { ExitCode::SUCCESS })
+}
+
+/// Says what `changes` would bring in that was not there before: refuses errors, prints warnings. What the cluster
+/// itself refuses is left to it.
+pub(crate) async fn preview(context: &Context, changes: &[Change]) -> Result<(), Failure> {
+    let before = context.client.cib(false).await?;
+    let mut after: Cib = before.clone();
+    let configure = Configure { changes: changes.to_vec(), ..Configure::default() };
+    if let Applied::Refused(_) = after.apply(&Command::Configure(configure), WallTime::default()) {
+        return Ok(());
+    }
+    let agents = known(&context.client, &after.configuration).await?;
+    let old = verify(&before.configuration, &agents);
+    let new: Vec<Finding> = verify(&after.configuration, &agents).into_iter().filter(|f| !old.contains(f)).collect();
+    if let Some(error) = new.iter().find(|f| f.severity == Severity::Error) {
+        return Err(Failure::new(ErrorCode::Invalid, terminal::harmless(&error.to_string())).with_remedy(&error.remedy));
+    }
+    if !context.json {
+        new.iter().for_each(print);
+    }
+    Ok(())
+}
+
+fn print(finding: &Finding) {
+    let word = match finding.severity {
+        Severity::Warning => "WARNING",
+        Severity::Error => "ERROR",
+    };
+    eprintln!("{word}: {}", terminal::harmless(&finding.to_string()));
+    if !finding.remedy.is_empty() {
+        eprintln!("  {}", terminal::harmless(&finding.remedy));
+    }
+}
+
+/// What this node knows of the agents that `configuration` uses.
+async fn known(client: &Client, configuration: &Configuration) -> Result<Agents, Failure> {
+    let mut names = Vec::new();
+    configuration.resources.iter().for_each(|resource| collect(resource, &mut names));
+    names.sort();
+    names.dedup();
+    let mut agents = Agents::default();
+    for name in names {
+        match client.agent(&name).await {
+            Ok(detail) => {
+                agents.known.insert(name, info(detail));
+            }
+            Err(failure) if failure.exit_code == ErrorCode::NoSuch.exit_code() => {
+                agents.missing.insert(name);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(agents)
+}
+
+/// Names of the agents that hacd itself runs, so that it knows of them.
+fn collect(resource: &Resource, names: &mut Vec<String>) {
+    let mut add = |agent: &Agent| {
+        if agent.class == "ocf" {
+            names.push(agent.to_string());
+        }
+    };
+    match resource {
+        Resource::Primitive(primitive) => add(&primitive.agent),
+        Resource::Template(template) => add(&template.0.agent),
+        Resource::Group(group) => group.members.iter().for_each(|member| add(&member.agent)),
+        Resource::Bundle(bundle) => bundle.primitive.iter().for_each(|inner| add(&inner.agent)),
+        Resource::Clone(clone) => collect(&clone.child, names),
+    }
+}
+
+fn info(detail: AgentDetail) -> AgentInfo {
+    let timeouts = detail.actions.into_iter().filter_map(|action| {
+        let timeout = parse_duration_ms(action.timeout.as_deref()?)?;
+        Some((action.name, timeout))
+    });
+    AgentInfo {
+        timeouts: timeouts.collect(),
+        parameters: detail
+            .parameters
+            .into_iter()
+            .map(|parameter| ParameterInfo { name: parameter.name, required: parameter.required })
+            .collect(),
+    }
+}

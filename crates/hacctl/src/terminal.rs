@@ -1,0 +1,26 @@
+//! Standard output.
+
+use std::io::{self, Write as _};
+
+use crate::failure::Failure;
+
+/// Writes `text` to standard output, ending it with a line break. A closed pipe (`| head`) is not a failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    match write!(out, "{text}{end}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::system("could not print", &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes `value` as indented JSON.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::system("could not write JSON", &error))?;
+    print(&text)
+}
+
+/// Makes text that came from elsewhere harmless for a terminal: control characters become `?`.
+pub(crate) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '?' } else { c }).collect()
+}
