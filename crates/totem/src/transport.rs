@@ -9,7 +9,7 @@ pub(crate) mod replay;
 pub(crate) mod segment;
 pub(crate) mod session;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp};
@@ -46,6 +46,8 @@ pub(crate) struct Transport {
     pub(crate) ring: RingId,
     pub(crate) small_only: bool,
     peers: BTreeMap<NodeId, Peer>,
+    /// The other nodes of the configuration.
+    others: BTreeSet<NodeId>,
     /// Whom this node hears, with a number that grows with every change.
     row: (u64, Members),
     /// The same of others, as far as told.
@@ -93,6 +95,7 @@ impl Transport {
             ring: RingId::default(),
             small_only: false,
             peers: peers.collect(),
+            others: config.nodes.iter().map(|n| n.node).filter(|node| *node != own).collect(),
             row: (1, Members::default()),
             rows: BTreeMap::new(),
             keys: ClusterKeys::new(&config.authkey, &config.cluster_name),
@@ -395,7 +398,7 @@ impl Transport {
     /// Takes what a peer says of itself and of others.
     pub(crate) fn learn_rows(&mut self, knowledge: &Knowledge) {
         for (member, version, heard) in knowledge.rows() {
-            let listed = self.peers.contains_key(&member.node);
+            let listed = self.others.contains(&member.node);
             if listed && self.rows.get(&member).is_none_or(|(known, _)| *known < version) {
                 self.rows.insert(member, (version, heard));
                 self.changed = true;

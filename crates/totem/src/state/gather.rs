@@ -36,6 +36,8 @@ pub(crate) struct Gather {
     pub(crate) consensus_at: Timestamp,
     /// Until then nothing smaller than all configured nodes is agreed on: the node has just started.
     listen_until: Option<Timestamp>,
+    /// Until then nothing is agreed on: the proposal leaves out somebody who is heard, so the rows may still change.
+    settle_until: Option<Timestamp>,
 }
 
 impl Gather {
@@ -47,12 +49,13 @@ impl Gather {
             join_at: now,
             consensus_at: now,
             listen_until: None,
+            settle_until: None,
         }
     }
 
     pub(crate) fn next_timeout(&self) -> Timestamp {
-        let next = self.join_at.min(self.consensus_at);
-        self.listen_until.map_or(next, |until| next.min(until))
+        let waits = self.listen_until.into_iter().chain(self.settle_until);
+        waits.fold(self.join_at.min(self.consensus_at), Timestamp::min)
     }
 
     /// The members of the proposal that have not made the same one.
@@ -96,9 +99,14 @@ impl Ring {
     pub(crate) fn review_gather(&mut self, rows: &Rows, net: &mut Transport) {
         let possible = graph::membership(self.me, rows);
         let Phase::Gather(gather) = &mut self.phase else { return };
+        let leaves_out = rows.get(&self.me.node).is_some_and(|(_, heard)| heard.iter().any(|m| !possible.contains(m)));
+        if !leaves_out {
+            gather.settle_until = None;
+        }
         if gather.proposal != possible {
             gather.proposal = possible;
             gather.version += 1;
+            gather.settle_until = leaves_out.then(|| net.now + self.settings.join * 2);
             self.propose(net);
         }
         self.check_consensus(net);
@@ -170,7 +178,8 @@ impl Ring {
     fn check_consensus(&mut self, net: &mut Transport) {
         let Phase::Gather(gather) = &self.phase else { return };
         let complete = gather.proposal.len() == self.settings.nodes;
-        if gather.listen_until.is_some_and(|until| until > net.now) && !complete {
+        let listening = gather.listen_until.is_some_and(|until| until > net.now) && !complete;
+        if listening || gather.settle_until.is_some_and(|until| until > net.now) {
             return;
         }
         if !gather.missing(self.me.node).is_empty() {
@@ -184,8 +193,10 @@ impl Ring {
 
     pub(crate) fn gather_timeout(&mut self, net: &mut Transport) {
         let Phase::Gather(gather) = &mut self.phase else { return };
-        if gather.listen_until.is_some_and(|until| until <= net.now) {
-            gather.listen_until = None;
+        let now = net.now;
+        let listened = gather.listen_until.take_if(|until| *until <= now).is_some();
+        let settled = gather.settle_until.take_if(|until| *until <= now).is_some();
+        if listened || settled {
             self.check_consensus(net);
         }
         let Phase::Gather(gather) = &self.phase else { return };

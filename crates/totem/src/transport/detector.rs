@@ -257,6 +257,7 @@ impl Transport {
             }
             Life::Silent { since, answers, readmit_at } if answers >= 1 && readmit_at <= self.now => {
                 peer.life = Life::Alive;
+                peer.paths.iter_mut().for_each(Path::forget_counts);
                 peer.trust.returns = peer.trust.returns.saturating_add(1);
                 peer.trust.steady_since = self.now;
                 if self.now.since(since) < FALSE_WITHIN {

@@ -10,6 +10,8 @@ pub(crate) const DATAGRAM_FLOOR: u16 = 1200;
 const IP_OVERHEAD: u16 = 48;
 /// Sizes worth trying below the largest, descending.
 const LADDER: [u16; 9] = [60_000, 32_000, 16_000, 8952, 4000, 2000, 1452, 1400, 1300];
+/// Pings between two estimates of the loss.
+const LOSS_WINDOW: u32 = 32;
 /// How many probes of a size must be lost before it counts as too large.
 const PROBES_LOST: u32 = 3;
 /// How often the size in use is checked on a quiet path.
@@ -28,7 +30,10 @@ pub(crate) struct Path {
     pub(crate) loss: f64,
     pub(crate) next_ping: Timestamp,
     pub(crate) last_ping: Option<Timestamp>,
+    /// Pings since the last answer.
     pub(crate) unanswered: u32,
+    /// Pings and answers since the loss was last estimated.
+    counted: (u32, u32),
     pub(crate) mtu: Mtu,
 }
 
@@ -174,6 +179,7 @@ impl Path {
             next_ping: now,
             last_ping: None,
             unanswered: 0,
+            counted: (0, 0),
             mtu: Mtu::new(netmtu),
         }
     }
@@ -182,27 +188,34 @@ impl Path {
     pub(crate) fn restart(&mut self, now: Timestamp) {
         self.last_heard = None;
         self.up = false;
-        self.unanswered = 0;
+        self.forget_counts();
         self.last_ping = None;
         self.next_ping = now;
     }
 
-    /// Notes that a ping goes out: the one before counts as lost if nothing answered it.
+    /// Notes that a ping goes out.
     pub(crate) fn pinged(&mut self, now: Timestamp, next: Timestamp) {
-        if self.unanswered > 0 {
-            self.loss = self.loss * 0.95 + 0.05;
-        }
         self.unanswered = self.unanswered.saturating_add(1);
+        self.counted.0 = self.counted.0.saturating_add(1);
         self.last_ping = Some(now);
         self.next_ping = next;
     }
 
-    /// Notes the answer to a ping sent at `sent`.
+    /// Notes the answer to a ping sent at `sent`. Loss is estimated only while answers come: an outage is none.
     pub(crate) fn answered(&mut self, now: Timestamp, sent: Timestamp) {
         self.rtt.sample(now.since(sent));
-        if self.unanswered > 0 {
-            self.loss *= 0.95;
+        self.unanswered = 0;
+        self.counted.1 = self.counted.1.saturating_add(1);
+        if self.counted.0 >= LOSS_WINDOW {
+            let lost = self.counted.0.saturating_sub(self.counted.1);
+            self.loss = f64::midpoint(self.loss, f64::from(lost) / f64::from(self.counted.0));
+            self.counted = (0, 0);
         }
+    }
+
+    /// Forgets counts that an outage made meaningless.
+    pub(crate) fn forget_counts(&mut self) {
+        self.counted = (0, 0);
         self.unanswered = 0;
     }
 }

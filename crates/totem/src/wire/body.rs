@@ -255,7 +255,8 @@ impl Knowledge {
             let heard = heard.iter().filter_map(position).fold(0, |bits, index| bits | 1_u64 << index);
             Some(Row { node: u8::try_from(position(&member)?).ok()?, version, heard })
         });
-        let rows = rows.collect();
+        let mut rows: Vec<Row> = rows.collect();
+        rows.sort_unstable_by_key(|row| row.node);
         Self { nodes: Members(nodes), rows }
     }
 
