@@ -95,7 +95,7 @@ impl Local {
     pub fn handle_process_exited(&mut self, now: Timestamp, watch: WatchId) {
         let Some(resource) = self.watches.remove(&watch) else { return };
         let Some(managed) = self.resources.get_mut(&resource) else { return };
-        managed.watched.retain(|(id, _)| *id != watch);
+        managed.process_ended(watch);
         managed.monitor_now(now);
         self.advance(now, &resource);
     }

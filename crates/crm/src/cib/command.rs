@@ -99,7 +99,8 @@ pub enum Change {
         /// How.
         edit: GroupEdit,
     },
-    /// Everything anew.
+    /// Everything anew, except that nodes are not removed and keep their ids, and that properties which the cluster
+    /// writes itself stay.
     ReplaceConfiguration(Box<Configuration>),
 }
 

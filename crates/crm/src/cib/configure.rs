@@ -5,12 +5,13 @@ mod delete;
 mod group;
 mod put;
 mod refer;
+mod replace;
 mod secrets;
 
 use hac_types::WallTime;
 
 use super::verify::{Agents, Severity, verify};
-use super::{Applied, Change, Changes, Configure, Refusal, ids};
+use super::{Applied, Change, Changes, Configure, Refusal};
 use crate::model::Cib;
 
 /// Most steps in one command. Far above what a person types; keeps a command within what is worth replicating.
@@ -47,7 +48,7 @@ fn draft(cib: &Cib, command: &Configure) -> Result<Draft, Refusal> {
         draft.step(change)?;
     }
     secrets::keep_masked(&cib.configuration, &mut draft.cib.configuration)?;
-    check_new_errors(cib, &draft.cib)?;
+    check_new_findings(cib, &mut draft)?;
     Ok(draft)
 }
 
@@ -65,15 +66,21 @@ fn check_base(cib: &Cib, command: &Configure) -> Step {
     ))
 }
 
-/// What was wrong before may stay, so that a bad configuration can be mended bit by bit.
-fn check_new_errors(before: &Cib, after: &Cib) -> Step {
+/// A new error refuses, a new warning is told. What was wrong before may stay, so that a bad configuration can be
+/// mended bit by bit.
+fn check_new_findings(before: &Cib, draft: &mut Draft) -> Step {
     let agents = Agents::default();
     let old = verify(&before.configuration, &agents);
-    let found = verify(&after.configuration, &agents);
-    match found.into_iter().find(|finding| finding.severity == Severity::Error && !old.contains(finding)) {
-        None => Ok(()),
-        Some(finding) => Err(Refusal::new(finding.to_string(), finding.remedy)),
+    for finding in verify(&draft.cib.configuration, &agents) {
+        if old.contains(&finding) {
+            continue;
+        }
+        if finding.severity == Severity::Error {
+            return Err(Refusal::new(finding.to_string(), finding.remedy));
+        }
+        draft.warn(format!("{finding}; {}", finding.remedy));
     }
+    Ok(())
 }
 
 fn adopt(cib: &mut Cib, draft: Draft, command: &Configure, wall: WallTime) -> Applied {
@@ -111,9 +118,7 @@ impl Draft {
             Change::Rename { from, to } => refer::rename(self, from, to),
             Change::ModGroup { group, edit } => group::edit(self, group, edit),
             Change::ReplaceConfiguration(configuration) => {
-                let mut configuration = configuration.as_ref().clone();
-                ids::fill_configuration(&mut configuration);
-                self.cib.configuration = configuration;
+                replace::replace(self, configuration.as_ref().clone());
                 Ok(())
             }
         }

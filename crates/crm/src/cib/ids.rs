@@ -35,8 +35,8 @@ pub(super) fn fill_object(object: &mut Object) {
             bundle.primitive.iter_mut().for_each(fill_primitive);
         }
         Object::Constraint(constraint) => fill_constraint(constraint),
-        Object::Node(node) => fill_node(&node.id, &mut node.attributes, &mut node.utilization),
-        Object::Tag(_) | Object::FencingLevel(_) => {}
+        // A node's id may have to be looked up first.
+        Object::Node(_) | Object::Tag(_) | Object::FencingLevel(_) => {}
     }
 }
 
@@ -83,7 +83,8 @@ fn fill_attributes(owner: &str, params: &mut [NvSet], meta: &mut [NvSet]) {
     fill_sets(meta, |index| numbered(&format!("{owner}-meta_attributes"), index));
 }
 
-fn fill_node(id: &str, attributes: &mut [NvSet], utilization: &mut [NvSet]) {
+/// Gives the blocks and pairs of a node ids.
+pub(super) fn fill_node(id: &str, attributes: &mut [NvSet], utilization: &mut [NvSet]) {
     fill_sets(attributes, |index| numbered(&format!("nodes-{id}"), index));
     fill_sets(utilization, |index| numbered(&format!("nodes-{id}-utilization"), index));
 }

@@ -23,30 +23,29 @@ const SCHEMA: &str = "pacemaker-3.9";
 /// Feature set whose rules are followed.
 const FEATURE_SET: &str = "3.16.1";
 
+/// Properties that the cluster writes itself.
+pub(super) const FACTS: [&str; 4] = ["have-watchdog", "dc-version", "cluster-infrastructure", "cluster-name"];
+
 impl Cib {
     /// The CIB of a cluster that never ran. Its version is 0.0.0, so that any that ran is newer.
     #[must_use]
     pub fn initial(bootstrap: Bootstrap) -> Self {
         let Bootstrap { cluster_name, version, nodes, seed: mut configuration } = bootstrap;
-        let facts = [
-            ("have-watchdog", "false".to_owned()),
-            ("dc-version", version),
-            ("cluster-infrastructure", "hacd".to_owned()),
-            ("cluster-name", cluster_name),
-        ];
+        let values = ["false".to_owned(), version, "hacd".to_owned(), cluster_name];
+        let facts = FACTS.into_iter().zip(values);
         let sets = &mut configuration.crm_config;
         let index = sets.iter().position(|set| set.id == BOOTSTRAP_OPTIONS || set.id.is_empty()).unwrap_or_else(|| {
             sets.insert(0, NvSet { id: BOOTSTRAP_OPTIONS.to_owned(), ..NvSet::default() });
             0
         });
         if let Some(set) = sets.get_mut(index) {
-            set.pairs.retain(|pair| facts.iter().all(|(name, _)| pair.name != *name));
+            set.pairs.retain(|pair| !FACTS.contains(&pair.name.as_str()));
             let pair = |(name, value): (&str, String)| NvPair {
                 name: name.to_owned(),
                 value: Some(value),
                 ..NvPair::default()
             };
-            set.pairs.splice(0..0, facts.into_iter().map(pair));
+            set.pairs.splice(0..0, facts.map(pair));
         }
         for (id, uname) in nodes {
             match configuration.nodes.iter_mut().find(|node| node.uname == uname) {

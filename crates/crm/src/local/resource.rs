@@ -59,6 +59,8 @@ pub(super) struct Managed {
     pub(super) history: ResourceHistory,
     pub(super) active: Option<Active>,
     pub(super) watched: Vec<(WatchId, ProcessRef)>,
+    /// Processes that ended and are still named by the agent: watching them again would tell the same again.
+    ended: Vec<ProcessRef>,
     queue: VecDeque<Job>,
     /// By task and interval.
     recurring: BTreeMap<(String, u64), Recurring>,
@@ -70,6 +72,7 @@ impl Managed {
             history: ResourceHistory { id: id.to_owned(), agent: agent.clone(), ..ResourceHistory::default() },
             active: None,
             watched: Vec::new(),
+            ended: Vec::new(),
             queue: VecDeque::new(),
             recurring: BTreeMap::new(),
         }
@@ -134,14 +137,23 @@ impl Managed {
     }
 
     /// The processes to be watched from now on; `None` leaves things as they are.
-    pub(super) fn processes_after(&self, job: &Job, op: &OpHistory, outcome: &Outcome) -> Option<Vec<ProcessRef>> {
+    pub(super) fn processes_after(&mut self, job: &Job, op: &OpHistory, outcome: &Outcome) -> Option<Vec<ProcessRef>> {
         let up = matches!(op.rc_code, 0 | 8 | 190 | 191) && op.op_status == 0;
-        match job.run.op.task.as_str() {
-            "start" | "promote" | "demote" | "monitor" | "migrate_from" if up => Some(outcome.watch.clone()),
-            "monitor" if op.rc_code == 7 => Some(Vec::new()),
-            "stop" | "migrate_to" if up => Some(Vec::new()),
-            _ => None,
-        }
+        let named = match job.run.op.task.as_str() {
+            "start" | "promote" | "demote" | "monitor" | "migrate_from" if up => outcome.watch.as_slice(),
+            "monitor" if op.rc_code == 7 => &[],
+            "stop" | "migrate_to" if up => &[],
+            _ => return None,
+        };
+        self.ended.retain(|process| named.contains(process));
+        Some(named.iter().filter(|process| !self.ended.contains(process)).copied().collect())
+    }
+
+    /// A watched process ended. Its watch is over.
+    pub(super) fn process_ended(&mut self, watch: WatchId) {
+        let ended = self.watched.iter().filter(|(id, _)| *id == watch).map(|(_, process)| *process);
+        self.ended.extend(ended);
+        self.watched.retain(|(id, _)| *id != watch);
     }
 
     /// Recurring monitors are due now; one that is running may have looked too early and runs once more.

@@ -262,7 +262,7 @@ fn warn_about_members(draft: &mut Draft, constraint: &crate::model::Constraint) 
 }
 
 fn put_node(draft: &mut Draft, object: Object, mode: PutMode) -> Step {
-    let Object::Node(node) = object else { return Ok(()) };
+    let Object::Node(mut node) = object else { return Ok(()) };
     let nodes = &mut draft.cib.configuration.nodes;
     let known = nodes.iter_mut().find(|old| old.uname == node.uname);
     match (known, mode) {
@@ -271,11 +271,21 @@ fn put_node(draft: &mut Draft, object: Object, mode: PutMode) -> Step {
             "change it instead: node attribute, node utilization",
         )),
         (None, PutMode::Replace) => Err(unknown_node(&node.uname)),
+        (Some(old), _) if !node.id.is_empty() && node.id != old.id => Err(Refusal::new(
+            format!("node {} has the id {}, not {}", node.uname, old.id, node.id),
+            "leave the id out; a node's id is nodelist.node.nodeid in hacd.toml",
+        )),
         (Some(old), _) => {
+            node.id.clone_from(&old.id);
+            ids::fill_node(&node.id, &mut node.attributes, &mut node.utilization);
             *old = node;
             Ok(())
         }
+        (None, _) if node.id.is_empty() || node.uname.is_empty() => {
+            Err(Refusal::new("a new node needs a name and an id", "add the node to nodelist in hacd.toml instead"))
+        }
         (None, _) => {
+            ids::fill_node(&node.id, &mut node.attributes, &mut node.utilization);
             nodes.push(node);
             Ok(())
         }

@@ -53,7 +53,7 @@ impl World {
     }
 
     fn say(&mut self, line: &str) {
-        let _ = writeln!(self.story, "{:>6} {line}", self.now.as_nanos() / 1_000_000);
+        let _ = writeln!(self.story, "{:<6}{line}", self.now.as_nanos() / 1_000_000);
     }
 
     /// Until nothing more happens at this time.
@@ -218,19 +218,19 @@ fn a_resource_is_probed_started_and_recovered_when_it_dies() {
     world.kill("primary");
     world.pass(Duration::from_secs(12));
     expect_test::expect![[r#"
-             0 primary: monitor -> 7
-             0 secondary: monitor -> 7
-             0 primary: start -> 0
-             0 primary: monitor -> 0
-             0 transition 1: Complete
-         10000 primary: monitor -> 0
-         12000 primary: the process dies
-         12000 primary: monitor -> 7
-         12000 primary: stop -> 0
-         12000 primary: start -> 0
-         12000 primary: monitor -> 0
-         12000 transition 2: Complete
-         22000 primary: monitor -> 0
+        0     primary: monitor -> 7
+        0     secondary: monitor -> 7
+        0     primary: start -> 0
+        0     primary: monitor -> 0
+        0     transition 1: Complete
+        10000 primary: monitor -> 0
+        12000 primary: the process dies
+        12000 primary: monitor -> 7
+        12000 primary: stop -> 0
+        12000 primary: start -> 0
+        12000 primary: monitor -> 0
+        12000 transition 2: Complete
+        22000 primary: monitor -> 0
     "#]]
     .assert_eq(&world.story);
     assert_eq!(world.cib.transient("primary", "fail-count-FloatIP#monitor_10000"), Some("1"));
@@ -243,20 +243,20 @@ fn a_start_that_fails_moves_the_resource() {
     world.broken.push("primary".into());
     world.kill("primary");
     expect_test::expect![[r#"
-             0 primary: monitor -> 7
-             0 secondary: monitor -> 7
-             0 primary: start -> 0
-             0 primary: monitor -> 0
-             0 transition 1: Complete
-             0 primary: the process dies
-             0 primary: monitor -> 7
-             0 primary: stop -> 0
-             0 primary: start -> 1
-             0 transition 2: Aborted(UnexpectedResult("FloatIP_start_0", "primary"))
-             0 primary: stop -> 0
-             0 secondary: start -> 0
-             0 secondary: monitor -> 0
-             0 transition 3: Complete
+        0     primary: monitor -> 7
+        0     secondary: monitor -> 7
+        0     primary: start -> 0
+        0     primary: monitor -> 0
+        0     transition 1: Complete
+        0     primary: the process dies
+        0     primary: monitor -> 7
+        0     primary: stop -> 0
+        0     primary: start -> 1
+        0     transition 2: Aborted(UnexpectedResult("FloatIP_start_0", "primary"))
+        0     primary: stop -> 0
+        0     secondary: start -> 0
+        0     secondary: monitor -> 0
+        0     transition 3: Complete
     "#]]
     .assert_eq(&world.story);
     assert_eq!(world.cib.transient("primary", "fail-count-FloatIP#start_0"), Some("INFINITY"));
@@ -267,11 +267,11 @@ fn a_start_that_fails_moves_the_resource() {
     world.stream.push_back(Message::Command(Command::Status(cleanup)));
     world.settle();
     expect_test::expect![[r#"
-             0 primary: monitor -> 7
-             0 secondary: stop -> 0
-             0 primary: start -> 0
-             0 primary: monitor -> 0
-             0 transition 4: Complete
+        0     primary: monitor -> 7
+        0     secondary: stop -> 0
+        0     primary: start -> 0
+        0     primary: monitor -> 0
+        0     transition 4: Complete
     "#]]
     .assert_eq(&world.story);
     for (name, local) in &world.locals {
@@ -287,5 +287,5 @@ fn the_loop_survives_a_new_coordinator() {
     world.executor.abort(world.now, crate::executor::Abort::Membership);
     world.story.clear();
     world.settle();
-    assert_eq!(world.story.trim(), "0 transition 1: Complete", "all is as wanted");
+    assert_eq!(world.story.trim(), "0     transition 1: Complete", "all is as wanted");
 }
