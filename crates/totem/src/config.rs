@@ -73,11 +73,7 @@ impl AuthKey {
     /// [`ConfigError::AuthKeyLength`] unless there are 32 to 4096 bytes.
     pub fn new(bytes: Vec<u8>) -> Result<Self, ConfigError> {
         let bytes = Zeroizing::new(bytes);
-        if (32..=4096).contains(&bytes.len()) {
-            Ok(Self(bytes))
-        } else {
-            Err(ConfigError::AuthKeyLength(bytes.len()))
-        }
+        if (32..=4096).contains(&bytes.len()) { Ok(Self(bytes)) } else { Err(ConfigError::AuthKeyLength(bytes.len())) }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -164,42 +160,34 @@ impl Timers {
     #[must_use]
     pub fn token_for(&self, nodes: usize) -> Duration {
         let above_two = u32::try_from(nodes.saturating_sub(2)).unwrap_or(u32::MAX);
-        self.token
-            .saturating_add(self.token_coefficient.saturating_mul(above_two))
+        self.token.saturating_add(self.token_coefficient.saturating_mul(above_two))
     }
 
     /// Longest wait before a token is sent again.
     #[must_use]
     pub fn token_retransmit_for(&self, nodes: usize) -> Duration {
-        let tenths = self
-            .token_retransmits_before_loss_const
-            .saturating_mul(10)
-            .saturating_add(2);
-        self.token_retransmit
-            .unwrap_or_else(|| self.token_for(nodes).saturating_mul(10) / tenths)
+        let tenths = self.token_retransmits_before_loss_const.saturating_mul(10).saturating_add(2);
+        self.token_retransmit.unwrap_or_else(|| self.token_for(nodes).saturating_mul(10) / tenths)
     }
 
     /// How long the representative keeps the token of an idle ring.
     #[must_use]
     pub fn hold_for(&self, nodes: usize) -> Duration {
-        let derived =
-            (self.token_retransmit_for(nodes) * 8 / 10).saturating_sub(Duration::from_millis(10));
+        let derived = (self.token_retransmit_for(nodes) * 8 / 10).saturating_sub(Duration::from_millis(10));
         self.hold.unwrap_or(derived).max(Duration::from_millis(10))
     }
 
     /// How long to wait for a node that answers but does not agree.
     #[must_use]
     pub fn consensus_for(&self, nodes: usize) -> Duration {
-        self.consensus
-            .unwrap_or_else(|| self.token_for(nodes).saturating_mul(12) / 10)
+        self.consensus.unwrap_or_else(|| self.token_for(nodes).saturating_mul(12) / 10)
     }
 
     /// How often each peer is pinged on each link.
     #[must_use]
     pub fn ping_for(&self, nodes: usize) -> Duration {
         let usual = Duration::from_millis(if nodes <= 4 { 100 } else { 250 });
-        self.ping
-            .unwrap_or_else(|| usual.min(self.silence_max_for(nodes) / 4))
+        self.ping.unwrap_or_else(|| usual.min(self.silence_max_for(nodes) / 4))
     }
 
     /// Silence that is always tolerated.
@@ -208,9 +196,7 @@ impl Timers {
         if self.ping.is_some() {
             return self.silence_min;
         }
-        self.silence_min
-            .max(self.ping_for(nodes) * 7 / 2)
-            .min(self.silence_max_for(nodes))
+        self.silence_min.max(self.ping_for(nodes) * 7 / 2).min(self.silence_max_for(nodes))
     }
 
     /// Silence that is never tolerated.
@@ -235,67 +221,27 @@ impl Timers {
         for (key, value) in floors {
             require(key, value >= TIMEOUT_MIN, "must be at least 30 ms")?;
         }
-        require(
-            "totem.token",
-            token <= Duration::from_secs(300),
-            "must be at most 300000 ms",
-        )?;
+        require("totem.token", token <= Duration::from_secs(300), "must be at most 300000 ms")?;
         require(
             "totem.token_retransmits_before_loss_const",
             (1..=1000).contains(&self.token_retransmits_before_loss_const),
             "must be 1 to 1000",
         )?;
-        require(
-            "totem.token_retransmit",
-            self.token_retransmit_for(nodes) < token,
-            "must be less than token",
-        )?;
-        require(
-            "totem.hold",
-            self.hold_for(nodes) < token,
-            "must be less than token",
-        )?;
-        require(
-            "totem.consensus",
-            self.consensus_for(nodes) >= self.join,
-            "must not be less than join",
-        )?;
+        require("totem.token_retransmit", self.token_retransmit_for(nodes) < token, "must be less than token")?;
+        require("totem.hold", self.hold_for(nodes) < token, "must be less than token")?;
+        require("totem.consensus", self.consensus_for(nodes) >= self.join, "must not be less than join")?;
         let ping = self.ping_for(nodes);
-        require(
-            "totem.ping",
-            ping >= Duration::from_millis(10),
-            "must be at least 10 ms",
-        )?;
-        require(
-            "totem.silence_min",
-            self.silence_min_for(nodes) >= ping * 3,
-            "must be at least three times ping",
-        )?;
+        require("totem.ping", ping >= Duration::from_millis(10), "must be at least 10 ms")?;
+        require("totem.silence_min", self.silence_min_for(nodes) >= ping * 3, "must be at least three times ping")?;
         let silence_max = self.silence_max_for(nodes);
-        require(
-            "totem.silence_max",
-            silence_max <= token,
-            "must not be more than token",
-        )?;
-        require(
-            "totem.silence_max",
-            silence_max >= self.silence_min_for(nodes),
-            "must not be less than silence_min",
-        )?;
-        require(
-            "totem.startup_listen",
-            self.startup_listen <= token,
-            "must not be more than token",
-        )
+        require("totem.silence_max", silence_max <= token, "must not be more than token")?;
+        require("totem.silence_max", silence_max >= self.silence_min_for(nodes), "must not be less than silence_min")?;
+        require("totem.startup_listen", self.startup_listen <= token, "must not be more than token")
     }
 }
 
 fn require(key: &'static str, holds: bool, rule: &'static str) -> Result<(), ConfigError> {
-    if holds {
-        Ok(())
-    } else {
-        Err(ConfigError::Timer { key, rule })
-    }
+    if holds { Ok(()) } else { Err(ConfigError::Timer { key, rule }) }
 }
 
 /// What is wrong with a configuration; nothing has been started.
@@ -355,31 +301,15 @@ impl Config {
         if !ids.contains(&self.node) {
             return Err(ConfigError::NotListed(self.node));
         }
-        if let Some(node) = self
-            .nodes
-            .iter()
-            .find(|n| !(1..=LINKS_MAX).contains(&n.links))
-        {
+        if let Some(node) = self.nodes.iter().find(|n| !(1..=LINKS_MAX).contains(&n.links)) {
             return Err(ConfigError::Links(node.node));
         }
         if !(1..=LINKS_MAX).contains(&self.links) {
             return Err(ConfigError::Links(self.node));
         }
-        require(
-            "totem.window_size",
-            (1..=10_000).contains(&self.window_size),
-            "must be 1 to 10000",
-        )?;
-        require(
-            "totem.max_messages",
-            (1..=self.window_size).contains(&self.max_messages),
-            "must be 1 to window_size",
-        )?;
-        require(
-            "totem.netmtu",
-            self.netmtu >= NETMTU_MIN,
-            "must be at least 1280",
-        )?;
+        require("totem.window_size", (1..=10_000).contains(&self.window_size), "must be 1 to 10000")?;
+        require("totem.max_messages", (1..=self.window_size).contains(&self.max_messages), "must be 1 to window_size")?;
+        require("totem.netmtu", self.netmtu >= NETMTU_MIN, "must be at least 1280")?;
         self.timers.validate(self.nodes.len())
     }
 }

@@ -147,9 +147,7 @@ impl Search<'_> {
     fn offer(&mut self, clique: u64) {
         let difference = clique ^ self.best;
         let lower = difference & difference.wrapping_neg() & clique != 0;
-        if clique.count_ones() > self.best.count_ones()
-            || (clique.count_ones() == self.best.count_ones() && lower)
-        {
+        if clique.count_ones() > self.best.count_ones() || (clique.count_ones() == self.best.count_ones() && lower) {
             self.best = clique;
         }
     }

@@ -221,7 +221,11 @@ impl fmt::Display for Notice {
                 limit.as_millis()
             ),
             Self::Returned { node, silence_min } => {
-                write!(f, "node {node} answers again; silence of {} ms is tolerated from now on", silence_min.as_millis())
+                write!(
+                    f,
+                    "node {node} answers again; silence of {} ms is tolerated from now on",
+                    silence_min.as_millis()
+                )
             }
             Self::Connected { member } => write!(f, "connected to node {} (life {})", member.node, member.incarnation),
             Self::WrongKey { node } => {

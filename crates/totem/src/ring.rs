@@ -26,9 +26,7 @@ use crate::state::Phase;
 use crate::store::Packet;
 use crate::transport::Transport;
 use crate::wire::{Data, Departed, Leave, Members, Message};
-use crate::{
-    Config, Delivery, GatherReason, Guarantee, LeaveReason, Misbehaviour, Notice, Output, QueueFull, Stored,
-};
+use crate::{Config, Delivery, GatherReason, Guarantee, LeaveReason, Misbehaviour, Notice, Output, QueueFull, Stored};
 
 /// Ring numbers are made durable in blocks of this size, so that a new ring seldom waits for the disk.
 const RESERVE: u64 = 256;
@@ -202,9 +200,7 @@ impl Ring {
 
     /// Somebody said, or says of another, that it has left.
     pub(crate) fn note_departed(&mut self, left: Left, net: &mut Transport) {
-        if left.member.node != self.me.node
-            && net.mark_left(left.member, left.departure == Departure::LeftClean)
-        {
+        if left.member.node != self.me.node && net.mark_left(left.member, left.departure == Departure::LeftClean) {
             self.departed.insert(left.member.node, left);
         }
     }
@@ -290,8 +286,7 @@ impl Ring {
     /// A number for a new ring of ours.
     pub(crate) fn next_ring(&mut self, net: &mut Transport) -> RingId {
         self.ring_seq_high = self.ring_seq_high.saturating_add(RING_STEP);
-        let ring =
-            RingId { seq: self.ring_seq_high, rep: self.me.node.0, rep_incarnation: self.me.incarnation };
+        let ring = RingId { seq: self.ring_seq_high, rep: self.me.node.0, rep_incarnation: self.me.incarnation };
         self.use_ring(ring, net);
         ring
     }

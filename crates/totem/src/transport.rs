@@ -395,15 +395,18 @@ impl Transport {
         Knowledge::new(own.into_iter().chain(self.rows.iter().map(|(member, (version, row))| (*member, *version, row))))
     }
 
-    /// Takes what a peer says of itself and of others.
-    pub(crate) fn learn_rows(&mut self, knowledge: &Knowledge) {
+    /// Takes what a peer says of itself and of others; whether there was anything new.
+    pub(crate) fn learn_rows(&mut self, knowledge: &Knowledge) -> bool {
+        let mut news = false;
         for (member, version, heard) in knowledge.rows() {
             let listed = self.others.contains(&member.node);
             if listed && self.rows.get(&member).is_none_or(|(known, _)| *known < version) {
                 self.rows.insert(member, (version, heard));
-                self.changed = true;
+                news = true;
             }
         }
+        self.changed |= news;
+        news
     }
 
     /// Somebody does not hear these: check them.

@@ -116,12 +116,7 @@ impl Attempt {
 
 impl Ring {
     /// Everybody agrees and this node is the lowest: creates the ring.
-    pub(crate) fn start_commit(
-        &mut self,
-        members: Members,
-        rounds: BTreeMap<NodeId, (u64, u64)>,
-        net: &mut Transport,
-    ) {
+    pub(crate) fn start_commit(&mut self, members: Members, rounds: BTreeMap<NodeId, (u64, u64)>, net: &mut Transport) {
         let ring = self.next_ring(net);
         let mut attempt = Attempt {
             ring,
@@ -189,7 +184,8 @@ impl Ring {
         }
         self.use_ring(attempt.ring, net);
         attempt.slots.push(self.own_slot());
-        let own = self.departed.values().filter(|left| attempt.departed.0.iter().all(|l| l.member.node != left.member.node));
+        let own =
+            self.departed.values().filter(|left| attempt.departed.0.iter().all(|l| l.member.node != left.member.node));
         attempt.departed.0.extend(own.copied().collect::<Vec<_>>());
         attempt.departed.0.sort_unstable_by_key(|left| left.member.node);
         attempt.pass(self.me.node, net);

@@ -13,13 +13,13 @@
 
 use std::time::Duration;
 
-use hac_types::{LinkId, RingId, Timestamp};
+use hac_types::{LinkId, Member, RingId, Timestamp};
 
 use crate::Notice;
 use crate::transport::Transport;
 use crate::transport::path::Path;
 use crate::transport::peer::{Life, Peer};
-use crate::wire::{Knowledge, Liveness, Message};
+use crate::wire::{Knowledge, Liveness, Members, Message};
 
 /// Probes of a silent peer and the time between them.
 const PROBES: u32 = 3;
@@ -118,7 +118,8 @@ impl Transport {
             if path.up && path.last_heard.is_none_or(|heard| now.since(heard) > limit) {
                 path.up = false;
                 if peer.session.is_some() && matches!(peer.life, Life::Alive | Life::Probing { .. }) {
-                    self.outputs.push_back(crate::Output::Notice(Notice::LinkDown { link: path.link, node: peer.node }));
+                    self.outputs
+                        .push_back(crate::Output::Notice(Notice::LinkDown { link: path.link, node: peer.node }));
                 }
             }
         }
@@ -270,8 +271,19 @@ impl Transport {
             }
             Life::Silent { since, answers, readmit_at } => {
                 peer.life = Life::Silent { since, answers: answers.saturating_add(1), readmit_at };
+                if answers == 0 {
+                    self.ping_soon(peer);
+                }
             }
             Life::Alive | Life::Probing { .. } | Life::Left { .. } => {}
+        }
+    }
+
+    /// Pings on all links as soon as the spacing allows.
+    fn ping_soon(&self, peer: &mut Peer) {
+        for path in &mut peer.paths {
+            let soonest = path.last_ping.map_or(self.now, |last| last + PING_SPACING);
+            path.next_ping = path.next_ping.min(soonest);
         }
     }
 
@@ -288,7 +300,13 @@ impl Transport {
             }
         }
         peer.small_only = small_only;
-        self.learn_rows(knowledge);
+        let news = self.learn_rows(knowledge);
+        let hears_us =
+            |(member, _, heard): (Member, u64, Members)| member.node != peer.node || heard.contains(&self.me);
+        if news && peer.is_alive() && !knowledge.rows().all(hears_us) {
+            // Let it hear us.
+            self.ping_soon(peer);
+        }
     }
 
     fn probe_sizes(&mut self, peer: &mut Peer) {

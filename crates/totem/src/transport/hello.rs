@@ -227,4 +227,3 @@ pub(crate) fn config_hash(config: &crate::Config) -> [u8; 8] {
 pub(super) fn next_offer(peer: &Peer) -> Option<Timestamp> {
     peer.session.is_none().then_some(peer.hello.next)
 }
-

@@ -28,15 +28,9 @@ pub(crate) enum Life {
         sent: u32,
     },
     /// It did not answer the probes. It is back after two answered pings, and not before `readmit_at`.
-    Silent {
-        since: Timestamp,
-        answers: u32,
-        readmit_at: Timestamp,
-    },
+    Silent { since: Timestamp, answers: u32, readmit_at: Timestamp },
     /// It said LEAVE: nothing is expected of this life any more.
-    Left {
-        clean: bool,
-    },
+    Left { clean: bool },
 }
 
 /// When hellos go out to a peer without a session.

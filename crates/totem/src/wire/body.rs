@@ -324,11 +324,7 @@ fn length(count: usize) -> u16 {
 }
 
 fn bounded(count: u16) -> Result<usize, DecodeError> {
-    if usize::from(count) <= NODES_MAX {
-        Ok(usize::from(count))
-    } else {
-        Err(DecodeError::LimitExceeded)
-    }
+    if usize::from(count) <= NODES_MAX { Ok(usize::from(count)) } else { Err(DecodeError::LimitExceeded) }
 }
 
 fn encode_member<E: Encoder>(member: &Member, encoder: &mut E) -> Result<(), EncodeError> {

@@ -76,7 +76,13 @@ fn record(life: &mut Life, event: &Event) {
                 assert!(stay.transitional.is_some(), "no transitional view before {}", view.ring);
                 stay.next = Some(view.ring);
             }
-            life.stays.push(Stay { view: view.clone(), transitional: None, delivered: vec![], sent: vec![], next: None });
+            life.stays.push(Stay {
+                view: view.clone(),
+                transitional: None,
+                delivered: vec![],
+                sent: vec![],
+                next: None,
+            });
         }
         Event::Delivery(d) => {
             let stay = life.stays.last_mut().expect("a delivery belongs to a view");
@@ -225,9 +231,8 @@ fn safe_delivery(lives: &[Life]) {
     let by_member: BTreeMap<Member, &Life> = lives.iter().map(|life| (life.me, life)).collect();
     for life in lives {
         for stay in &life.stays {
-            let regular = stay.delivered.iter().filter(|d| d.guarantee == Guarantee::Safe && !d.transitional);
-            let last = regular.last();
-            let Some(last) = last else { continue };
+            let is_safe = |d: &&Delivered| d.guarantee == Guarantee::Safe && !d.transitional;
+            let Some(last) = stay.delivered.iter().rfind(is_safe) else { continue };
             for member in &stay.view.members {
                 let Some(other) = by_member.get(member) else { continue };
                 let theirs = other.stays.iter().find(|s| s.view.ring == stay.view.ring);

@@ -1,7 +1,11 @@
 //! The ring under a simulated network: whole engines, virtual time, seeded faults.
+#![allow(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 mod checks;
+mod hostile;
+mod links;
 mod membership;
 mod net;
 mod ordering;
 mod random;
+mod sweep;

@@ -133,7 +133,11 @@ fn who_leaves_is_out_at_once_and_its_reason_is_known_to_all() {
             let expected = if clean { Departure::LeftClean } else { Departure::LeftUnclean };
             assert_eq!((left[0].member.node, left[0].departure), (NodeId(nodes), expected));
             let reasons = net.notices(*node);
-            assert!(reasons.iter().any(|n| matches!(n, Notice::GatherEntered { reason } if *reason != GatherReason::Silence)));
+            assert!(
+                reasons
+                    .iter()
+                    .any(|n| matches!(n, Notice::GatherEntered { reason } if *reason != GatherReason::Silence))
+            );
         }
         check(&net);
     }
@@ -243,7 +247,11 @@ fn a_hint_that_nobody_listens_shortens_the_wait_and_cannot_remove_the_living() {
     net.run(ms(2000));
     for _ in 0..100 {
         let now = net.now;
-        net.hosts.get_mut(&1).unwrap().engine.as_mut().unwrap().handle_unreachable(now, hac_types::LinkId(0), NodeId(2));
+        net.hosts.get_mut(&1).unwrap().engine.as_mut().unwrap().handle_unreachable(
+            now,
+            hac_types::LinkId(0),
+            NodeId(2),
+        );
         net.drain(1);
         net.run(ms(20));
     }

@@ -27,13 +27,7 @@ pub(crate) struct Conditions {
 
 impl Default for Conditions {
     fn default() -> Self {
-        Self {
-            latency: Duration::from_micros(100),
-            jitter: Duration::ZERO,
-            loss: 0,
-            duplication: 0,
-            size_max: 65_535,
-        }
+        Self { latency: Duration::from_micros(100), jitter: Duration::ZERO, loss: 0, duplication: 0, size_max: 65_535 }
     }
 }
 
@@ -271,6 +265,13 @@ impl Net {
         self.cut.clear();
     }
 
+    /// No power fails any more.
+    pub(crate) fn spare_all(&mut self) {
+        for host in self.hosts.values_mut() {
+            host.dies_after = None;
+        }
+    }
+
     /// Performs what a node wants done.
     pub(crate) fn drain(&mut self, node: u32) {
         loop {
@@ -423,12 +424,12 @@ impl Net {
     /// The regular view a node is in.
     pub(crate) fn view(&self, node: u32) -> Option<&View> {
         self.hosts[&node].engine.as_ref()?;
-        self.hosts[&node].log.iter().rev().take_while(|(_, e)| !matches!(e, Event::Started(_))).find_map(|(_, event)| {
-            match event {
+        self.hosts[&node].log.iter().rev().take_while(|(_, e)| !matches!(e, Event::Started(_))).find_map(
+            |(_, event)| match event {
                 Event::View(view) if view.kind == ViewKind::Regular => Some(view),
                 _ => None,
-            }
-        })
+            },
+        )
     }
 
     pub(crate) fn member_ids(&self, node: u32) -> Vec<u32> {
@@ -444,7 +445,8 @@ impl Net {
         let mut views = nodes.iter().map(|node| self.view(*node));
         let Some(Some(first)) = views.next() else { return false };
         let members: Vec<u32> = first.members.iter().map(|m| m.node.0).collect();
-        members == nodes && views.all(|view| view.is_some_and(|view| view.ring == first.ring && view.members == first.members))
+        members == nodes
+            && views.all(|view| view.is_some_and(|view| view.ring == first.ring && view.members == first.members))
     }
 
     /// Runs until all running nodes form one ring; panics if they do not in time. Returns how long it took.
@@ -467,7 +469,10 @@ impl Net {
 
     fn tail(&self, node: u32, count: usize) -> Vec<String> {
         let log = &self.hosts[&node].log;
-        log.iter().skip(log.len().saturating_sub(count)).map(|(at, event)| format!("\n  {at} {}", brief(event))).collect()
+        log.iter()
+            .skip(log.len().saturating_sub(count))
+            .map(|(at, event)| format!("\n  {at} {}", brief(event)))
+            .collect()
     }
 
     /// What a node delivered since it last started.
