@@ -1,3 +1,5 @@
+//! Tests: changes of the configuration, made durable before they count.
+
 use hac_types::{Incarnation, WallTime};
 
 use super::*;

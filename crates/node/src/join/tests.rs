@@ -1,3 +1,5 @@
+//! Tests of the module `join`.
+
 use hac_crm::model::Version;
 use hac_types::Incarnation;
 

@@ -1,3 +1,5 @@
+//! Tests: this node's own proposals, from the request until the cluster agreed.
+
 use hac_crm::cib::{Command, Configure, StatusChange};
 use hac_crm::model::Version;
 use hac_types::{Incarnation, NodeId};

@@ -1,3 +1,5 @@
+//! Tests: what every member has in common: the CIB and up to where the stream has been followed.
+
 use super::*;
 
 fn id(incarnation: u64, lane: Lane, seq: u64) -> ProposalId {

@@ -1,3 +1,5 @@
+//! Tests of the module `wire`.
+
 use hac_crm::cib::Section;
 
 use super::*;

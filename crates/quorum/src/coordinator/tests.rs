@@ -1,3 +1,5 @@
+//! Tests: the designated coordinator: one member that plans for all.
+
 use hac_types::{Incarnation, NodeId};
 
 use super::*;

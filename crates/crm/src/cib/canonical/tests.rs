@@ -1,3 +1,5 @@
+//! Tests: a digest over any serialisable value that is the same on every platform and in every build.
+
 use std::collections::BTreeMap;
 
 use super::digest;
