@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Agent;
+use crate::model::{Agent, MASK, is_secret};
 
 /// The decision about one cluster state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,8 +74,8 @@ pub enum ActionKind {
     },
 }
 
-/// An order for an agent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// An order for an agent. `Debug` masks the values of secrets.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceOp {
     /// Id under which the node keeps its history: without instance number for an anonymous clone.
     pub resource: String,
@@ -103,6 +103,33 @@ pub struct ResourceOp {
     pub digest: Option<String>,
     /// Names (blank separated, blank at both ends) and digest of parameters whose change needs a restart.
     pub restart: Option<(String, String)>,
+}
+
+impl std::fmt::Debug for ResourceOp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            resource, instance, agent, task, interval_ms, timeout_ms, start_delay_ms, expected_rc, on_fail, ..
+        } = self;
+        let mut params = self.params.clone();
+        for (_, value) in params.iter_mut().filter(|(name, _)| is_secret(name)) {
+            MASK.clone_into(value);
+        }
+        f.debug_struct("ResourceOp")
+            .field("resource", resource)
+            .field("instance", instance)
+            .field("agent", agent)
+            .field("task", task)
+            .field("interval_ms", interval_ms)
+            .field("timeout_ms", timeout_ms)
+            .field("start_delay_ms", start_delay_ms)
+            .field("expected_rc", expected_rc)
+            .field("on_fail", on_fail)
+            .field("params", &params)
+            .field("meta", &self.meta)
+            .field("digest", &self.digest)
+            .field("restart", &self.restart)
+            .finish()
+    }
 }
 
 /// One line of the transition summary.

@@ -148,7 +148,9 @@ fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime) -> Done {
 fn op_cancelled(cib: &mut Cib, cancelled: &OpCancelled) -> Done {
     let state = state_mut(cib, &cancelled.node)?;
     let of = state.resources.iter_mut().find(|of| of.id == cancelled.resource);
-    Ok(of.is_some_and(|of| history::forget_operation(of, &cancelled.task, cancelled.interval_ms)))
+    let changed = of.is_some_and(|of| history::forget_operation(of, &cancelled.task, cancelled.interval_ms));
+    state.resources.retain(|of| !of.ops.is_empty());
+    Ok(changed)
 }
 
 /// The ids under which histories of `resource` may be kept; `None` is everything.
@@ -198,12 +200,8 @@ fn clear_failures(
             .collect();
         changed |= forget_counts(state, ids.as_deref(), operation);
         if operation.is_some() {
-            for of in state.resources.iter_mut().filter(|of| failed.contains(&of.id)) {
-                if history::forget_failure(of, operation) {
-                    changes.cleared.push(HistoryOf { node: name.clone(), resource: of.id.clone() });
-                    changed = true;
-                }
-            }
+            let ids = Some(failed.as_slice());
+            changed |= forget_recorded_failures(state, &name, |id| selects(ids, id), operation, changes);
         } else {
             changed |= !failed.is_empty();
             state.resources.retain(|of| !failed.contains(&of.id));
@@ -224,14 +222,27 @@ fn forget_counts(state: &mut NodeState, ids: Option<&[String]>, operation: Optio
 
 fn clear_fail_count(cib: &mut Cib, resource: &str, node: &str, changes: &mut Changes) -> Done {
     let state = state_mut(cib, node)?;
-    let mut changed = failures::forget(state, Some(resource), None);
-    for of in state.resources.iter_mut().filter(|of| history::belongs_to(&of.id, resource)) {
-        if history::forget_failure(of, None) {
-            changes.cleared.push(HistoryOf { node: node.to_owned(), resource: of.id.clone() });
-            changed = true;
+    let counted = failures::forget(state, Some(resource), None);
+    let concerns = |id: &str| history::belongs_to(id, resource);
+    Ok(forget_recorded_failures(state, node, concerns, None, changes) || counted)
+}
+
+/// Forgets the entries of last failures on the node called `name`, and histories of which nothing is left.
+fn forget_recorded_failures(
+    state: &mut NodeState,
+    name: &str,
+    concerns: impl Fn(&str) -> bool,
+    operation: Option<(&str, u64)>,
+    changes: &mut Changes,
+) -> bool {
+    let before = changes.cleared.len();
+    for of in state.resources.iter_mut().filter(|of| concerns(&of.id)) {
+        if history::forget_failure(of, operation) {
+            changes.cleared.push(HistoryOf { node: name.to_owned(), resource: of.id.clone() });
         }
     }
-    Ok(changed)
+    state.resources.retain(|of| !of.ops.is_empty());
+    changes.cleared.len() != before
 }
 
 fn forget_history(cib: &mut Cib, resource: Option<&str>, node: Option<&str>, changes: &mut Changes) -> Done {

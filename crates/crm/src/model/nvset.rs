@@ -1,8 +1,11 @@
 //! Blocks of names and values, and the rules that switch them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use super::{MASK, is_secret};
 
 /// A block of name/value pairs: `instance_attributes`, `meta_attributes`, `utilization`, `cluster_property_set` …
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +30,8 @@ impl NvSet {
     }
 }
 
-/// One pair.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// One pair. `Debug` masks the values of secrets.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NvPair {
     /// Its id.
     pub id: String,
@@ -38,6 +41,19 @@ pub struct NvPair {
     pub name: String,
     /// The value; a pair without one is ignored.
     pub value: Option<String>,
+}
+
+impl fmt::Debug for NvPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, id_ref, name, value } = self;
+        let value = value.as_deref().map(|value| if is_secret(name) { MASK } else { value });
+        f.debug_struct("NvPair")
+            .field("id", id)
+            .field("id_ref", id_ref)
+            .field("name", name)
+            .field("value", &value)
+            .finish()
+    }
 }
 
 /// A condition, with the score it gives where it is used for placement.

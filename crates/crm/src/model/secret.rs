@@ -13,25 +13,12 @@ pub const MASK: &str = "********";
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    if ["_file", "_path", "_script", "file", "_dir"]
-        .iter()
-        .any(|end| name.ends_with(end))
-    {
+    if ["_file", "_path", "_script", "file", "_dir"].iter().any(|end| name.ends_with(end)) {
         return false;
     }
-    [
-        "token",
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "api_key",
-        "apikey",
-        "private_key",
-        "credential",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
+    ["token", "password", "passwd", "passphrase", "secret", "api_key", "apikey", "private_key", "credential"]
+        .iter()
+        .any(|word| name.contains(word))
         || name == "pass"
         || name == "key"
         || name.ends_with("_pass")
@@ -88,44 +75,19 @@ mod tests {
 
     #[test]
     fn tokens_are_secret_and_names_of_files_are_not() {
-        for name in [
-            "do_token",
-            "password",
-            "Passwd",
-            "api_key",
-            "client_secret",
-            "login_pass",
-        ] {
+        for name in ["do_token", "password", "Passwd", "api_key", "client_secret", "login_pass"] {
             assert!(is_secret(name), "{name}");
         }
-        for name in [
-            "floating_ip",
-            "httpd",
-            "passwd_script",
-            "keyfile",
-            "token_file",
-            "monitor_keyspace",
-            "bypass",
-        ] {
+        for name in ["floating_ip", "httpd", "passwd_script", "keyfile", "token_file", "monitor_keyspace", "bypass"] {
             assert!(!is_secret(name), "{name}");
         }
     }
 
     #[test]
     fn secrets_are_masked_wherever_they_stand() {
-        let pair = |name: &str| NvPair {
-            name: name.into(),
-            value: Some("hunter2".into()),
-            ..NvPair::default()
-        };
-        let set = || NvSet {
-            pairs: vec![pair("do_token"), pair("floating_ip")],
-            ..NvSet::default()
-        };
-        let primitive = Primitive {
-            params: vec![set()],
-            ..Primitive::default()
-        };
+        let pair = |name: &str| NvPair { name: name.into(), value: Some("hunter2".into()), ..NvPair::default() };
+        let set = || NvSet { pairs: vec![pair("do_token"), pair("floating_ip")], ..NvSet::default() };
+        let primitive = Primitive { params: vec![set()], ..Primitive::default() };
         let clone = Clone {
             id: "c".into(),
             description: None,
@@ -138,12 +100,8 @@ mod tests {
         let mut cib = Cib::default();
         cib.configuration.resources.push(Resource::Clone(clone));
         mask(&mut cib);
-        let Resource::Clone(clone) = &cib.configuration.resources[0] else {
-            panic!("still a clone")
-        };
-        let Resource::Primitive(child) = clone.child.as_ref() else {
-            panic!("still a primitive")
-        };
+        let Resource::Clone(clone) = &cib.configuration.resources[0] else { panic!("still a clone") };
+        let Resource::Primitive(child) = clone.child.as_ref() else { panic!("still a primitive") };
         for sets in [&clone.params, &child.params] {
             assert_eq!(sets[0].get("do_token"), Some(MASK));
             assert_eq!(sets[0].get("floating_ip"), Some("hunter2"));

@@ -3,7 +3,8 @@
 use super::super::tree;
 use super::Findings;
 use crate::model::{
-    Configuration, Constraint, LocationTarget, NvSet, ResourceSet, Rule, parse_bool, parse_duration_ms, parse_score,
+    Configuration, Constraint, Expression, LocationTarget, NvSet, ResourceSet, Rule, parse_bool, parse_duration_ms,
+    parse_score,
 };
 
 /// What a value must be.
@@ -108,6 +109,15 @@ const META: &[(&str, Kind)] = &[
 
 /// Node attributes that mean something to the cluster.
 const NODE: &[(&str, Kind)] = &[("maintenance", Kind::Bool), ("standby", Kind::Bool)];
+
+/// Comparisons of node attributes in rules.
+const COMPARISONS: &[&str] = &["defined", "not_defined", "eq", "ne", "lt", "gt", "lte", "gte"];
+
+/// As what they are compared.
+const TYPES: &[&str] = &["string", "integer", "number", "version"];
+
+/// What a rule can say about the time.
+const DATE_OPERATIONS: &[&str] = &["in_range", "gt", "lt", "date_spec"];
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     for set in &configuration.crm_config {
@@ -249,5 +259,20 @@ fn check_rule(id: &str, rule: &Rule, findings: &mut Findings) {
     }
     if let Some(op) = &rule.boolean_op {
         check_value(id, "boolean-op", op, Kind::OneOf(&["and", "or"]), findings);
+    }
+    for expression in &rule.expressions {
+        match expression {
+            Expression::Attribute { operation, value_type, .. } => {
+                check_value(id, "operation", operation, Kind::OneOf(COMPARISONS), findings);
+                if let Some(value_type) = value_type {
+                    check_value(id, "type", value_type, Kind::OneOf(TYPES), findings);
+                }
+            }
+            Expression::Date { operation: Some(operation), .. } => {
+                check_value(id, "operation", operation, Kind::OneOf(DATE_OPERATIONS), findings);
+            }
+            Expression::Date { .. } | Expression::Resource { .. } | Expression::Operation { .. } => {}
+            Expression::Rule(inner) => check_rule(id, inner, findings),
+        }
     }
 }
