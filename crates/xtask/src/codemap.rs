@@ -18,7 +18,11 @@ pub(crate) fn problems(root: &Path) -> anyhow::Result<Vec<String>> {
     }
     let text = std::fs::read_to_string(path)?;
     let current = replaced(&text, &render(root)?)?;
-    Ok(if current == text { Vec::new() } else { vec![format!("{DOCUMENT}: the code map is old: cargo xtask fix")] })
+    Ok(if current == text {
+        Vec::new()
+    } else {
+        vec![format!("{DOCUMENT}: the code map is old: cargo xtask fix --map")]
+    })
 }
 
 /// Brings the map up to date.

@@ -10,8 +10,12 @@ use crate::project::Project;
 
 /// Writes the code map, applies clippy's machine-applicable suggestions, and formats.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
-    Options::parse(arguments, &[], &[])?.no_words()?;
+    let options = Options::parse(arguments, &["--map"], &[])?;
+    options.no_words()?;
     codemap::write(&project.root)?;
+    if options.has("--map") {
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut clippy = project.cargo("clippy");
     clippy.args(["--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"]);
     let mut fmt = project.cargo("fmt");

@@ -50,8 +50,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "fix",
-        arguments: "",
-        help: "format, apply what clippy can apply, write the code map",
+        arguments: "[--map]",
+        help: "write the code map, apply what clippy can apply, format; --map stops after the first",
         run: fix::run,
     },
     Command {
