@@ -134,6 +134,8 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<String>,
     },
+    /// The operator declares that the nodes waited for are down: act without having seen them all (`wait_for_all`).
+    CancelWaitForAll,
 }
 
 /// Answer to [`CommandRequest`].
@@ -149,7 +151,7 @@ pub struct Done {
 /// Wait until nothing is in progress.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettleRequest {
-    /// Give up after this long, milliseconds, with [`Timeout`](crate::ErrorCode::Timeout).
+    /// Answer after this long, milliseconds, even if something is still in progress.
     pub timeout_ms: u64,
 }
 

@@ -109,6 +109,8 @@ pub struct MembersEntry {
     pub state: MemberState,
     /// Its life, as `BOOT.RANDOM`, if it is known.
     pub incarnation: Option<String>,
+    /// Version of its daemon, if it is a member.
+    pub version: Option<String>,
     /// How often it joined since this daemon started.
     pub join_count: u32,
     /// Its votes.
@@ -174,6 +176,8 @@ pub struct Link {
     pub silence_limit_ms: Option<u64>,
     /// How long ago something was heard, milliseconds.
     pub last_heard_ms: Option<u64>,
+    /// Largest datagram known to pass, bytes.
+    pub datagram_max: Option<u16>,
 }
 
 /// Votes.

@@ -1,4 +1,3 @@
-// For the daemon's engineer: agents.rs and agents/ are the coordinator's and complete; call Agents::{new,run,list,detail} and watch::ended. Your call.rs, program.rs, processes.rs and ocf.rs were set aside beside your brief.
 //! Resource agents: one interface, several ways to run.
 //!
 //! [`Agents::run`] takes an [`Invocation`] and gives the [`Outcome`]; what is native and what is a script, above here
@@ -47,8 +46,7 @@ enum Native {
 }
 
 impl Native {
-    const ALL: [(&'static str, Self); 2] =
-        [(floatip::NAME, Self::FloatIp), (nginx::NAME, Self::Nginx)];
+    const ALL: [(&'static str, Self); 2] = [(floatip::NAME, Self::FloatIp), (nginx::NAME, Self::Nginx)];
 
     fn named(agent: &str) -> Option<Self> {
         Self::ALL.iter().find(|(name, _)| *name == agent).map(|(_, native)| *native)

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hac_crm::cib::Change;
+use hac_crm::model::Configuration;
 use hac_types::NodeId;
 
 pub(crate) use mistake::Mistake;
@@ -50,7 +50,7 @@ pub(crate) struct Config {
     /// All nodes, ascending by id.
     pub(crate) nodes: Vec<Node>,
     /// Port of each link on which is received.
-    pub(crate) ports: Vec<u16>,
+    pub(crate) ports: Vec<Port>,
     /// For the ring.
     pub(crate) ring: hac_totem::Config,
     /// For the votes.
@@ -64,9 +64,18 @@ pub(crate) struct Config {
     /// How long a shutdown may take.
     pub(crate) shutdown_timeout: Duration,
     /// What an empty cluster begins with.
-    pub(crate) seed: Vec<Change>,
+    pub(crate) seed: Option<Configuration>,
     /// What is allowed and should be known, one line each.
     pub(crate) warnings: Vec<String>,
+}
+
+/// A port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Port {
+    /// Its number.
+    pub(crate) number: u16,
+    /// The line on which it is chosen; 0 if it is the default.
+    pub(crate) line: usize,
 }
 
 /// A node of the list.
@@ -213,7 +222,7 @@ impl Checker<'_> {
         let agents = self.agents();
         let nodes = self.nodes();
         let ports = self.ports(&nodes);
-        let seed = self.seed();
+        let seed = self.seed(&nodes);
         let authkey = self.authkey(&totem);
         let own = self.own_node(&nodes, identity, local);
         let (node, name) = own.map(|own| (own.id, own.name.clone())).or_else(|| {
@@ -235,7 +244,7 @@ impl Checker<'_> {
             digitalocean,
             agents,
             shutdown_timeout: Duration::from_millis(shutdown),
-            seed: seed.into_iter().map(|(_, change)| change).collect(),
+            seed,
             warnings: std::mem::take(&mut self.warnings),
         })
     }

@@ -136,6 +136,18 @@ impl Log {
         }
     }
 
+    /// Writes an event of the node; its kind is the part of hacd.
+    pub(crate) fn event(&self, event: &hac_node::Event, now: hac_node::Now) {
+        let severity = match event.level() {
+            hac_node::Level::Error => Severity::Error,
+            hac_node::Level::Warning => Severity::Warning,
+            hac_node::Level::Notice => Severity::Notice,
+            hac_node::Level::Info => Severity::Info,
+            hac_node::Level::Debug => Severity::Debug,
+        };
+        self.push(Line { severity, wall_ms: now.wall.0, part: event.kind(), text: event.to_string() });
+    }
+
     fn push(&self, line: Line) {
         if let Err(TrySendError::Full(_)) = self.orders.try_send(Order::Write(line)) {
             self.dropped.fetch_add(1, Ordering::Relaxed);

@@ -59,11 +59,12 @@ struct Service<'a> {
 
 impl<'a> Service<'a> {
     fn new(params: &'a BTreeMap<String, String>) -> Result<Self, Finished> {
-        let get = |name: &str| {
-            params.get(name).map(|value| value.trim()).filter(|value| !value.is_empty()).ok_or_else(|| {
-                Finished::failed(Exit::Configured, format!("the required parameter {name} is not set"))
-            })
-        };
+        let get =
+            |name: &str| {
+                params.get(name).map(|value| value.trim()).filter(|value| !value.is_empty()).ok_or_else(|| {
+                    Finished::failed(Exit::Configured, format!("the required parameter {name} is not set"))
+                })
+            };
         let (token, address) = (get("do_token")?, get("floating_ip")?);
         if address.parse::<std::net::IpAddr>().is_err() {
             return Err(Finished::failed(Exit::Configured, format!("floating_ip is no address: {address}")));
@@ -258,7 +259,8 @@ fn finished(refused: Refused, address: &str) -> Finished {
             Finished::failed(Exit::Perm, format!("the API does not allow the token to do this (403): {message}"))
         }
         Refused::Unknown => {
-            let reason = format!("the API knows no address {address} in the token's account, or not this droplet (404)");
+            let reason =
+                format!("the API knows no address {address} in the token's account, or not this droplet (404)");
             Finished::failed(Exit::Args, reason)
         }
         Refused::Other(status, message) => {

@@ -119,7 +119,8 @@ impl Ocf {
         put("OCF_RESKEY_CRM_meta_on_node", self.node.clone());
         put("OCF_RESKEY_CRM_meta_on_node_uuid", self.node_id.to_string());
         put("OCF_RESKEY_crm_feature_set", FEATURE_SET.to_owned());
-        let level = invocation.params.get("OCF_CHECK_LEVEL").or_else(|| invocation.meta.get("CRM_meta_OCF_CHECK_LEVEL"));
+        let level =
+            invocation.params.get("OCF_CHECK_LEVEL").or_else(|| invocation.meta.get("CRM_meta_OCF_CHECK_LEVEL"));
         if let Some(level) = level {
             put("OCF_CHECK_LEVEL", level.clone());
         }

@@ -97,7 +97,10 @@ mod tests {
     #[tokio::test]
     async fn output_and_exit_code_come_back() {
         let ran = run(shell("echo out; echo err >&2; exit 7")).await.expect("ran");
-        assert_eq!((ran.status.code(), ran.stdout.as_slice(), ran.stderr.as_slice()), (Some(7), &b"out\n"[..], &b"err\n"[..]));
+        assert_eq!(
+            (ran.status.code(), ran.stdout.as_slice(), ran.stderr.as_slice()),
+            (Some(7), &b"out\n"[..], &b"err\n"[..])
+        );
     }
 
     #[tokio::test]

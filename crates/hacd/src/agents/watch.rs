@@ -78,7 +78,11 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(!watch.is_finished(), "it still runs");
         child.kill().await.expect("ended by this test");
-        tokio::time::timeout(Duration::from_secs(5), watch).await.expect("in time").expect("no panic").expect("watched");
+        tokio::time::timeout(Duration::from_secs(5), watch)
+            .await
+            .expect("in time")
+            .expect("no panic")
+            .expect("watched");
         assert_eq!(find(process.pid), None);
     }
 

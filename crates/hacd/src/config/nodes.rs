@@ -6,7 +6,7 @@ use hac_types::NodeId;
 
 use super::keys::Table;
 use super::read::Section;
-use super::{Checker, Identity, Node};
+use super::{Checker, Identity, Node, Port};
 
 /// Whether `address` belongs to this host: a socket can be bound to it.
 pub(super) fn is_local(address: IpAddr) -> bool {
@@ -110,9 +110,10 @@ impl Checker<'_> {
     }
 
     /// The port of each link.
-    pub(super) fn ports(&mut self, nodes: &[Node]) -> Vec<u16> {
+    pub(super) fn ports(&mut self, nodes: &[Node]) -> Vec<Port> {
         let links = nodes.iter().map(|node| node.addresses.len()).max().unwrap_or(1);
-        let mut ports: Vec<u16> = [5405, 5406].into_iter().take(links).collect();
+        let default = |number| Port { number, line: 0 };
+        let mut ports: Vec<Port> = [5405, 5406].into_iter().take(links).map(default).collect();
         let mut seen = Vec::new();
         for section in self.document.sections(Table::Interface) {
             let link = section.number("ringnumber").or_else(|| section.number("linknumber")).unwrap_or(0);
@@ -122,7 +123,7 @@ impl Checker<'_> {
             seen.push(link);
             let port = section.number("mcastport").and_then(|port| u16::try_from(port).ok());
             match (ports.get_mut(usize::try_from(link).unwrap_or(usize::MAX)), port) {
-                (Some(own), Some(port)) => *own = port,
+                (Some(own), Some(number)) => *own = Port { number, line: section.line_of("mcastport") },
                 (Some(_), None) => {}
                 (None, _) => {
                     let what = format!("link {link} is described but no node has ring{link}_addr");

@@ -4,29 +4,46 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::cib::{Change, CloneDef, GroupDef, Object, PutMode, Section};
+use hac_crm::cib::{Applied, Bootstrap, Change, CloneDef, Command, Configure, GroupDef, Object, PutMode, Section};
 use hac_crm::model::{
-    Agent, Colocation, Constraint, Location, LocationSubject, LocationTarget, NvPair, NvSet, Operation, Order,
-    Primitive,
+    Agent, Cib, Colocation, Configuration, Constraint, Location, LocationSubject, LocationTarget, NvPair, NvSet,
+    Operation, Order, Primitive,
 };
 
-use super::Checker;
+use hac_types::WallTime;
+
 use super::read::{Free, SeedSection};
+use super::{Checker, Node};
 
 /// Order in which objects are made, so that what is referred to exists.
 const ORDER: &[&str] =
     &["properties", "rsc_defaults", "op_defaults", "primitive", "group", "clone", "colocation", "order", "location"];
 
 impl Checker<'_> {
-    /// The changes that make the resources of the file; empty if there are none.
-    pub(super) fn seed(&mut self) -> Vec<(usize, Change)> {
+    /// What an empty cluster begins with; `None` if the file has no resources. They are put one after the other into an
+    /// empty CIB, so that one set of rules says what is right.
+    pub(super) fn seed(&mut self, nodes: &[Node]) -> Option<Configuration> {
+        let nodes = nodes.iter().map(|node| (node.id.to_string(), node.name.clone())).collect();
+        let mut cib = Cib::initial(Bootstrap { nodes, ..Bootstrap::default() });
+        let changes = self.seed_changes();
+        for (line, table, change) in &changes {
+            let configure = Configure { changes: vec![change.clone()], ..Configure::default() };
+            if let Applied::Refused(refusal) = cib.apply(&Command::Configure(configure), WallTime(0)) {
+                self.report(*line, table, format!("{}; {}", refusal.sentence, refusal.remedy));
+            }
+        }
+        (!changes.is_empty()).then_some(cib.configuration)
+    }
+
+    /// The changes that make the resources of the file, with their lines and tables.
+    fn seed_changes(&mut self) -> Vec<(usize, &'static str, Change)> {
         let document = self.document;
         let mut changes = Vec::new();
         for kind in ORDER {
             for section in document.seed.iter().filter(|section| section.table == *kind) {
                 let mut reader = SeedReader { section, checker: self };
                 if let Some(change) = reader.change() {
-                    changes.push((section.line, change));
+                    changes.push((section.line, section.table, change));
                 }
             }
         }

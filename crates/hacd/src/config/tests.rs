@@ -1,10 +1,10 @@
 //! Wrong files, each with the one line that it must give, and right ones.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hac_crm::cib::Object;
+use hac_crm::model::Resource;
 
 use super::*;
 use crate::testing::TempDir;
@@ -70,12 +70,12 @@ fn the_tutorials_file_is_right() {
     let config = read_on(TUTORIAL, &["10.132.0.12"], None).expect("right");
     assert_eq!((config.node, config.name.as_str()), (NodeId(2), "secondary"));
     assert_eq!(config.cluster_name, "lbcluster");
-    assert_eq!(config.ports, [5405]);
+    assert_eq!(config.ports, [Port { number: 5405, line: 7 }]);
     assert!(config.quorum.two_node && config.quorum.waits_for_all());
     assert_eq!(config.logging.file, Some(PathBuf::from("/var/log/hacd/hacd.log")));
     assert_eq!(config.logging.syslog, Some(3));
     assert_eq!(config.ring.timers.token, Duration::from_secs(3));
-    assert!(config.seed.is_empty() && config.warnings.is_empty());
+    assert!(config.seed.is_none() && config.warnings.is_empty());
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn plain_http_to_the_api_is_a_warning() {
 }
 
 #[test]
-fn resources_become_changes_in_an_order_that_works() {
+fn resources_seed_the_cluster_whatever_their_order_in_the_file() {
     let text = format!(
         "{TUTORIAL}{}",
         r#"
@@ -201,23 +201,23 @@ params = { httpd = "/usr/sbin/nginx" }
 name = "monitor"
 interval = "10s"
 on-fail = "restart"
+[[primitive]]
+id = "FloatIP"
+agent = "ocf:digitalocean:floatip"
 [[colocation]]
 id = "FloatIP-Nginx"
 score = "inf"
-resource = "Nginx"
+resource = "FloatIP"
 with = "Nginx-clone"
 "#
     );
-    let config = read_on(&text, &["10.132.0.11"], None).expect("right");
-    let [properties, Change::Put { object: Object::Primitive(nginx), .. }, clone, colocation] = &config.seed[..] else {
-        panic!("{:?}", config.seed);
-    };
-    assert!(matches!(properties, Change::SetProperties { pairs, .. }
-        if pairs[..] == [("stonith-enabled".to_owned(), Some("false".to_owned()))]));
+    let seed = read_on(&text, &["10.132.0.11"], None).expect("right").seed.expect("there is something");
+    assert_eq!(seed.property("stonith-enabled"), Some("false"));
+    let [Resource::Primitive(_), Resource::Clone(clone)] = &seed.resources[..] else { panic!("{:?}", seed.resources) };
+    let Resource::Primitive(nginx) = &*clone.child else { panic!("{clone:?}") };
     assert_eq!(nginx.agent.to_string(), "ocf:heartbeat:nginx");
     assert_eq!(nginx.operations[0].options.get("on-fail").map(String::as_str), Some("restart"));
-    assert!(matches!(clone, Change::Put { object: Object::Clone(_), .. }));
-    assert!(matches!(colocation, Change::Put { object: Object::Constraint(_), .. }));
+    assert_eq!(seed.constraints.len(), 1);
 
     let text = format!("{TUTORIAL}[[primitive]]\nid = \"X\"\nagent = \"a:b:c:d\"\n");
     assert!(first_mistake(&text).starts_with("hacd.toml:29: primitive.agent: \"a:b:c:d\" is not an agent"));
@@ -234,7 +234,7 @@ fn the_table_of_keys_has_no_key_twice_and_its_defaults_are_accepted() {
         let path = key.table.path();
         let head = if key.table.repeats() { format!("[[{path}]]") } else { format!("[{path}]") };
         let text = format!("{head}\n{} = \"{}\"\n", key.name, key.default);
-        let (_, mistakes) = read::read(std::path::Path::new("x"), &text);
+        let (_, mistakes) = read::read(Path::new("x"), &text);
         assert!(mistakes.is_empty(), "{mistakes:?}");
     }
 }
@@ -256,10 +256,12 @@ fn the_shipped_files_are_right_also_with_every_option_switched_on() {
     let own = ["10.0.0.11", "10.1.0.11"];
     let plain = read_on(shipped, &own, None).expect("right");
     let full = read_on(&switched_on(shipped), &own, None).expect("right");
-    assert!(plain.seed.is_empty() && full.seed.len() >= 9, "{:?}", full.seed.len());
+    let seeded = full.seed.expect("resources");
+    assert!(plain.seed.is_none() && seeded.resources.len() + seeded.constraints.len() >= 4, "{seeded:?}");
     assert_eq!(plain.ring.timers.validate(2), Ok(()));
     let tutorial = include_str!("../../../../config/examples/tutorial.toml");
     assert!(read_on(tutorial, &["10.132.0.11"], None).expect("right").quorum.two_node);
     let three = include_str!("../../../../config/examples/three-nodes.toml");
-    assert_eq!(read_on(three, &own, None).expect("right").ports, [5405, 5406]);
+    let ports = read_on(three, &own, None).expect("right").ports;
+    assert_eq!(ports.iter().map(|port| port.number).collect::<Vec<_>>(), [5405, 5406]);
 }

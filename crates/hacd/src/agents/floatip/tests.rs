@@ -100,7 +100,8 @@ fn post(cloud: &mut Cloud) -> Option<Response<Body>> {
             Some(answer(201, created))
         }
         Do::Refuse(status, after) => {
-            let mut refusal = answer(status, r#"{"id":"x","message":"You do not have access for the attempted action."}"#);
+            let mut refusal =
+                answer(status, r#"{"id":"x","message":"You do not have access for the attempted action."}"#);
             if let Some(after) = after {
                 refusal.headers_mut().insert("retry-after", after.into());
             }
@@ -172,7 +173,8 @@ fn invocation(action: &str, interval_ms: u64) -> Invocation {
 async fn start(script: &[Do]) -> (Shared, Finished) {
     let (cloud, agent) = lab(Cloud { script: script.iter().copied().collect(), ..Cloud::default() }).await;
     let invocation = invocation("start", 0);
-    let finished = tokio::time::timeout(Duration::from_secs(20), agent.run(&invocation)).await.expect("within the timeout");
+    let finished =
+        tokio::time::timeout(Duration::from_secs(20), agent.run(&invocation)).await.expect("within the timeout");
     (cloud, finished)
 }
 

@@ -24,14 +24,14 @@ fn invocation(action: &str, params: &[(&str, &str)]) -> Invocation {
 #[tokio::test]
 async fn without_the_program_a_start_says_so_and_a_stop_is_done() {
     let file = std::env::temp_dir().join(format!("hacd-no-nginx-{}.conf", std::process::id()));
-    std::fs::write(&file, "pid /nonexistent/nginx.pid;\n").expect("written");
+    fs::write(&file, "pid /nonexistent/nginx.pid;\n").expect("written");
     let params = [("httpd", "/nonexistent/nginx"), ("configfile", file.to_str().expect("text"))];
     let started = Nginx::default().run(&invocation("start", &params)).await;
     assert_eq!(started.rc, 5);
     assert!(started.exit_reason.is_some_and(|reason| reason.contains("/nonexistent/nginx")));
     assert_eq!(Nginx::default().run(&invocation("stop", &params)).await, Finished::with(Exit::Success));
     assert_eq!(Nginx::default().run(&invocation("monitor", &params)).await, Finished::with(Exit::NotRunning));
-    std::fs::remove_file(&file).expect("removed");
+    fs::remove_file(&file).expect("removed");
 }
 
 #[tokio::test]
@@ -43,10 +43,10 @@ async fn an_unknown_action_is_unsupported() {
 #[test]
 fn the_pid_file_is_read_from_the_configuration() {
     let file = std::env::temp_dir().join(format!("hacd-nginx-{}.conf", std::process::id()));
-    std::fs::write(&file, "user www-data;\n  pid /run/web.pid;\nevents {}\n").expect("written");
+    fs::write(&file, "user www-data;\n  pid /run/web.pid;\nevents {}\n").expect("written");
     let params = BTreeMap::from([("configfile".to_owned(), file.display().to_string())]);
     assert_eq!(pid_file(&params), Path::new("/run/web.pid"));
-    std::fs::remove_file(&file).expect("removed");
+    fs::remove_file(&file).expect("removed");
     assert_eq!(pid_file(&params), Path::new(PID_FILE));
 }
 

@@ -73,7 +73,10 @@ async fn everything_is_in_the_environment_and_nothing_else_is() {
 #[tokio::test]
 async fn the_last_exit_reason_is_told() {
     let root = Root::new("reason");
-    root.script("fails", "echo 'ocf-exit-reason:first' >&2; echo noise >&2; echo 'ocf-exit-reason:no disk' >&2; exit 5");
+    root.script(
+        "fails",
+        "echo 'ocf-exit-reason:first' >&2; echo noise >&2; echo 'ocf-exit-reason:no disk' >&2; exit 5",
+    );
     assert_eq!(root.ocf().run(&invocation("fails", "start")).await, Finished::failed(Exit::Installed, "no disk"));
 }
 

@@ -1,0 +1,16 @@
+//! The local API: HTTP with JSON on a unix socket that only root may use. Its types are in `hac-api`.
+//!
+//! A request is handled in the task of its connection; what concerns the node is asked of the driver through a channel,
+//! so that there is one way in.
+
+mod convert;
+mod hub;
+mod refusal;
+mod routes;
+mod server;
+
+pub(crate) use hub::Hub;
+pub(crate) use server::{Api, serve};
+
+#[cfg(test)]
+mod tests;

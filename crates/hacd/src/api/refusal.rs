@@ -1,0 +1,35 @@
+//! Errors as responses.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hac_api::{ErrorBody, ErrorCode};
+use hac_crm::cib::Refusal;
+
+/// An error on its way to a client.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) ErrorBody);
+
+impl Refused {
+    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self(ErrorBody::new(code, message))
+    }
+
+    /// What the cluster refused, with its remedy.
+    pub(super) fn of(code: ErrorCode, refusal: Refusal) -> Self {
+        let body = ErrorBody::new(code, refusal.sentence);
+        Self(if refusal.remedy.is_empty() { body } else { body.with_remedy(refusal.remedy) })
+    }
+
+    /// The daemon ends.
+    pub(super) fn ending() -> Self {
+        Self::new(ErrorCode::Unavailable, "hacd is ending")
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, Json(self.0)).into_response()
+    }
+}

@@ -1,0 +1,217 @@
+//! The handlers, one a path.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::stream::{self, Stream, StreamExt as _};
+use hac_api::{
+    AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Done, ErrorCode,
+    EventsQuery, Members, Quorum, SettleRequest, Settled, Status, Version, route,
+};
+use hac_crm::cib::{Configure, StatusChange};
+use hac_crm::model::mask;
+use hac_node::{Reply, Request};
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::convert;
+use super::refusal::Refused;
+use super::server::{Api, Peer};
+use crate::driver::{Ask, Look, SETTLE_MAX};
+
+type Answer<T> = Result<Json<T>, Refused>;
+
+pub(super) fn router(api: Api) -> Router {
+    Router::new()
+        .route(route::STATUS, get(status))
+        .route(route::CIB, get(cib))
+        .route(route::MEMBERS, get(members))
+        .route(route::QUORUM, get(quorum))
+        .route(route::AGENTS, get(agents))
+        .route(route::EVENTS, get(events))
+        .route(route::CONFIGURE, post(configure))
+        .route(route::COMMAND, post(command))
+        .route(route::SETTLE, post(settle))
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_so)
+        .layer(DefaultBodyLimit::max(hac_api::MAX_REQUEST))
+        .with_state(api)
+}
+
+async fn unknown() -> Refused {
+    Refused::new(ErrorCode::Usage, "there is no such path")
+}
+
+async fn not_so() -> Refused {
+    Refused::new(ErrorCode::Usage, "this path does not know that method")
+}
+
+async fn look(api: &Api) -> Result<Box<Look>, Refused> {
+    let (reply, answer) = oneshot::channel();
+    api.asks.send(Ask::Look(reply)).await.map_err(|_| Refused::ending())?;
+    answer.await.map_err(|_| Refused::ending())
+}
+
+async fn request(api: &Api, request: Request) -> Result<Reply, Refused> {
+    let (reply, answer) = oneshot::channel();
+    api.asks.send(Ask::Request { request, reply }).await.map_err(|_| Refused::ending())?;
+    answer.await.map_err(|_| Refused::ending())
+}
+
+async fn status(State(api): State<Api>) -> Answer<Status> {
+    let mut look = look(&api).await?;
+    mask(&mut look.cib);
+    Ok(Json(convert::status(*look, &api.addresses)?))
+}
+
+async fn cib(State(api): State<Api>, Query(query): Query<CibQuery>) -> Answer<CibResponse> {
+    let mut look = look(&api).await?;
+    if !query.secrets {
+        mask(&mut look.cib);
+    }
+    let version = convert::version(look.cib.version);
+    Ok(Json(CibResponse { version, cib: convert::json(&look.cib)?, secrets: query.secrets }))
+}
+
+async fn members(State(api): State<Api>) -> Answer<Members> {
+    let look = look(&api).await?;
+    Ok(Json(convert::members(&look.report, &api.addresses)))
+}
+
+async fn quorum(State(api): State<Api>) -> Answer<Quorum> {
+    Ok(Json(convert::quorum(look(&api).await?.report.quorum)))
+}
+
+async fn agents(State(api): State<Api>, Query(query): Query<AgentQuery>) -> Result<Response, Refused> {
+    let Some(name) = query.agent else { return Ok(Json(api.agents.list()).into_response()) };
+    match api.agents.detail(&name).await {
+        Some(detail) => Ok(Json(detail).into_response()),
+        None => Err(Refused::new(ErrorCode::NoSuch, format!("there is no agent {name} on this node"))),
+    }
+}
+
+async fn configure(
+    State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    body: Result<Json<ConfigureRequest>, JsonRejection>,
+) -> Answer<Configured> {
+    let order = read(body)?;
+    let changes = order.changes.into_iter().map(serde_json::from_value).collect::<Result<Vec<_>, _>>();
+    let changes =
+        changes.map_err(|error| Refused::new(ErrorCode::Usage, format!("a change cannot be read: {error}")))?;
+    let own = look(&api).await?.report.name;
+    let configure = Configure {
+        changes,
+        origin: own,
+        client: order.client,
+        user: user(&peer),
+        base: order.base.map(convert::version_back),
+    };
+    let (version, findings) = done(request(&api, Request::Configure(configure)).await?)?;
+    let settled = settle_if(&api, order.wait_ms).await?;
+    Ok(Json(Configured { version, findings, settled }))
+}
+
+async fn command(State(api): State<Api>, body: Result<Json<CommandRequest>, JsonRejection>) -> Answer<Done> {
+    let order = read(body)?;
+    let change = match order.command {
+        Command::Cleanup { resource, node, operation, interval_ms } => StatusChange::ClearFailures {
+            resource,
+            node,
+            operation: operation.map(|operation| (operation, interval_ms.unwrap_or(0))),
+        },
+        Command::Refresh { resource, node } => StatusChange::ForgetHistory { resource, node },
+        Command::Attribute { node, name, value } => StatusChange::SetAttribute { node, name, value },
+        Command::CancelWaitForAll => {
+            let (version, _) = done(request(&api, Request::CancelWaitForAll).await?)?;
+            return Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }));
+        }
+    };
+    let (version, _) = done(request(&api, Request::Status(change)).await?)?;
+    Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }))
+}
+
+async fn settle(State(api): State<Api>, body: Result<Json<SettleRequest>, JsonRejection>) -> Answer<Settled> {
+    let order = read(body)?;
+    Ok(Json(settle_for(&api, order.timeout_ms).await?))
+}
+
+async fn settle_if(api: &Api, wait_ms: Option<u64>) -> Result<Option<Settled>, Refused> {
+    match wait_ms {
+        Some(wait_ms) => settle_for(api, wait_ms).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn settle_for(api: &Api, wait_ms: u64) -> Result<Settled, Refused> {
+    let timeout = Duration::from_millis(wait_ms).min(SETTLE_MAX);
+    match request(api, Request::Settle { timeout }).await? {
+        Reply::Settled { settled, waiting_for } => Ok(Settled { settled, waiting_for }),
+        other => done(other).map(|_| Settled { settled: true, waiting_for: Vec::new() }),
+    }
+}
+
+/// The version after a request that was carried out, and what is to be said about it.
+fn done(reply: Reply) -> Result<(Version, Vec<hac_api::Finding>), Refused> {
+    match reply {
+        Reply::Done { version, warnings } => {
+            let finding =
+                |sentence| hac_api::Finding { severity: "warning".to_owned(), sentence, ..hac_api::Finding::default() };
+            Ok((convert::version(version), warnings.into_iter().map(finding).collect()))
+        }
+        Reply::Settled { .. } => Err(Refused::new(ErrorCode::Internal, "the node gave an answer of another kind")),
+        Reply::Refused(refusal) => Err(Refused::of(ErrorCode::Invalid, refusal)),
+        Reply::NotStored(refusal) => Err(Refused::of(ErrorCode::Storage, refusal)),
+        Reply::NoQuorum(refusal) => Err(Refused::of(ErrorCode::Quorum, refusal)),
+        Reply::Unavailable(refusal) => Err(Refused::of(ErrorCode::Unavailable, refusal)),
+        Reply::TimedOut(refusal) => Err(Refused::of(ErrorCode::Timeout, refusal)),
+    }
+}
+
+async fn events(
+    State(api): State<Api>,
+    Query(query): Query<EventsQuery>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
+    let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
+    let (past, present) = api.hub.follow(resumed.or(query.since));
+    let present = BroadcastStream::new(present).filter_map(|event| async {
+        // A follower that fell behind misses what it missed; the numbers show it.
+        event.ok()
+    });
+    let follow = !query.no_follow;
+    let future = stream::once(async move { follow }).filter(|follow| std::future::ready(*follow));
+    let present = future.flat_map({
+        let mut present = Some(present.boxed());
+        move |_| present.take().unwrap_or_else(|| stream::empty().boxed())
+    });
+    let all = stream::iter(past).chain(present);
+    let events = all.map(|event: hac_api::Event| {
+        let data = serde_json::to_string(&event).unwrap_or_default();
+        Ok(sse::Event::default().id(event.seq.to_string()).event(event.kind).data(data))
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refused> {
+    match body {
+        Ok(Json(body)) => Ok(body),
+        Err(rejection) => Err(Refused::new(ErrorCode::Usage, rejection.body_text())),
+    }
+}
+
+/// Name of the user at the other end, as far as it is known without asking a name service.
+fn user(peer: &Peer) -> String {
+    match peer.uid {
+        Some(0) => "root".to_owned(),
+        Some(uid) => format!("uid {uid}"),
+        None => String::new(),
+    }
+}

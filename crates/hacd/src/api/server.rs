@@ -1,0 +1,89 @@
+//! The socket: who may connect, and how long a request may take.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use axum::serve::IncomingStream;
+use hac_api::ErrorCode;
+use tokio::net::UnixListener;
+use tokio::sync::mpsc;
+
+use super::hub::Hub;
+use super::refusal::Refused;
+use super::routes;
+use crate::agents::Agents;
+use crate::driver::Ask;
+
+/// What the handlers need.
+#[derive(Clone)]
+pub(crate) struct Api {
+    /// The way to the driver.
+    pub(crate) asks: mpsc::Sender<Ask>,
+    /// Events.
+    pub(crate) hub: Arc<Hub>,
+    /// Agents, for their descriptions.
+    pub(crate) agents: Arc<Agents>,
+    /// Addresses of the nodes by id, for people.
+    pub(crate) addresses: Arc<Vec<crate::config::Node>>,
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) uid: Option<u32>,
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self { uid: stream.io().peer_cred().ok().map(|credentials| credentials.uid()) }
+    }
+}
+
+/// Makes the socket and serves it in a task of its own.
+///
+/// # Errors
+/// The socket cannot be made.
+pub(crate) fn serve(path: &Path, api: Api) -> io::Result<()> {
+    let listener = listen(path)?;
+    let router = routes::router(api).layer(axum::middleware::from_fn(admit));
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, service).await {
+            tracing::error!(target: "hacd::api", "the API has ended: {error}");
+        }
+    });
+    Ok(())
+}
+
+/// A socket that only its owner may use. One that a daemon left behind is replaced; the state directory's lock has made
+/// sure that none is alive.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // Nobody can connect between the two calls who could not afterwards: the credentials of every peer are checked.
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Lets root and the user of the daemon in.
+async fn admit(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
+    let own = rustix::process::geteuid().as_raw();
+    if peer.uid.is_some_and(|uid| uid == 0 || uid == own) {
+        next.run(request).await
+    } else {
+        Refused::new(ErrorCode::NotPermitted, "only root may talk to hacd").into_response()
+    }
+}

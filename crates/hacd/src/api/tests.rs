@@ -1,0 +1,243 @@
+//! The API over its socket, with a driver played by the test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hac_api::{ErrorBody, ErrorCode, route};
+use hac_crm::cib::Refusal;
+use hac_crm::model::{Cib, NvPair, NvSet, Primitive, Resource, Version};
+use hac_node::{Now, QuorumReport, Reply, Report, Request, SyncState};
+use hac_types::{Incarnation, NodeId, Timestamp, WallTime};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::{Api, Hub, serve};
+use crate::agents::Agents;
+use crate::config::{self, DigitalOcean};
+use crate::driver::{Ask, Look};
+use crate::testing::TempDir;
+use crate::udp::Counters;
+
+/// A server and the client's side of it.
+struct Fixture {
+    dir: TempDir,
+    hub: Arc<Hub>,
+    asks: mpsc::Receiver<Ask>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = TempDir::new();
+        let options = config::Agents {
+            prefer_script: false,
+            native: Vec::new(),
+            script: Vec::new(),
+            ocf_root: dir.path().to_owned(),
+        };
+        let nowhere = DigitalOcean { api_url: "http://127.0.0.1:9".into(), metadata_url: "http://127.0.0.1:9".into() };
+        let (sender, asks) = mpsc::channel(8);
+        let hub = Arc::new(Hub::new());
+        let api = Api {
+            asks: sender,
+            hub: Arc::clone(&hub),
+            agents: Agents::new(options, &nowhere, "primary", 1),
+            addresses: Arc::default(),
+        };
+        serve(&dir.path().join("sock"), api).expect("listens");
+        Self { dir, hub, asks }
+    }
+
+    fn client(&self) -> reqwest::Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let socket = self.dir.path().join("sock");
+        reqwest::Client::builder().unix_socket(socket).tls_certs_only([]).build().expect("a client")
+    }
+
+    fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.client().get(format!("http://hacd{path}"))
+    }
+
+    fn post(&self, path: &str, body: &Value) -> reqwest::RequestBuilder {
+        self.client().post(format!("http://hacd{path}")).json(body)
+    }
+
+    /// Sends a request and plays the driver meanwhile.
+    async fn exchange(
+        &mut self,
+        request: reqwest::RequestBuilder,
+        mut driver: impl FnMut(Request) -> Reply,
+    ) -> (u16, Value) {
+        let sent = tokio::spawn(request.timeout(Duration::from_secs(5)).send());
+        tokio::pin!(sent);
+        loop {
+            tokio::select! {
+                response = &mut sent => {
+                    let response = response.expect("runs").expect("answers");
+                    let status = response.status().as_u16();
+                    return (status, response.json().await.expect("is JSON"));
+                }
+                Some(ask) = self.asks.recv() => match ask {
+                    Ask::Look(reply) => drop(reply.send(Box::new(look()))),
+                    Ask::Request { request, reply } => drop(reply.send(driver(request))),
+                },
+            }
+        }
+    }
+}
+
+fn look() -> Look {
+    let mut cib = Cib { version: Version { admin_epoch: 0, epoch: 4, num_updates: 2 }, ..Cib::default() };
+    let token = NvPair { name: "do_token".into(), value: Some("hunter2".into()), ..NvPair::default() };
+    let params = vec![NvSet { pairs: vec![token], ..NvSet::default() }];
+    cib.configuration.resources.push(Resource::Primitive(Primitive { params, ..Primitive::default() }));
+    let report = Report {
+        cluster_name: "lb".into(),
+        name: "primary".into(),
+        node: NodeId(1),
+        incarnation: Incarnation(1),
+        version: "0".into(),
+        now: WallTime(5),
+        started: WallTime(1),
+        ring: None,
+        sync: SyncState::Active,
+        members: Vec::new(),
+        quorum: QuorumReport::default(),
+        dc: Some("primary".into()),
+        dc_version: None,
+        settled: true,
+        waiting_for: Vec::new(),
+        problems: Vec::new(),
+        cib_version: cib.version,
+        counters: Vec::new(),
+    };
+    Look { report, cib, udp: Counters { unlisted: 3, ..Counters::default() } }
+}
+
+fn unexpected(request: Request) -> Reply {
+    panic!("nobody asked for {request:?}")
+}
+
+#[tokio::test]
+async fn status_and_cib_hide_secrets_unless_they_are_asked_for() {
+    let mut fixture = Fixture::new();
+    let (code, status) = fixture.exchange(fixture.get(route::STATUS), unexpected).await;
+    assert_eq!((code, &status["node"], &status["dc"]), (200, &json!("primary"), &json!("primary")));
+    assert!(!status.to_string().contains("hunter2") && status.to_string().contains("********"));
+    assert!(status["counters"].as_array().expect("a list").contains(&json!({"name": "udp.unlisted", "value": 3})));
+    let (_, cib) = fixture.exchange(fixture.get(route::CIB), unexpected).await;
+    assert!(!cib.to_string().contains("hunter2"));
+    assert_eq!(cib["version"]["epoch"], 4);
+    let (_, cib) = fixture.exchange(fixture.get("/v1/cib?secrets=true"), unexpected).await;
+    assert!(cib.to_string().contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_change_goes_to_the_node_with_origin_client_and_user() {
+    let mut fixture = Fixture::new();
+    let change = json!({"SetProperties": {"section": "CrmConfig", "set": null, "pairs": [["a", "b"]]}});
+    let order = json!({"changes": [change], "base": {"admin_epoch": 0, "epoch": 4, "num_updates": 0},
+        "client": "crm", "wait_ms": 10});
+    let request = fixture.post(route::CONFIGURE, &order);
+    let (code, answer) = fixture
+        .exchange(request, |request| match request {
+            Request::Configure(configure) => {
+                assert_eq!((configure.origin.as_str(), configure.client.as_str()), ("primary", "crm"));
+                assert_eq!(configure.user, "root");
+                assert_eq!(configure.base.map(|base| base.epoch), Some(4));
+                assert_eq!(configure.changes.len(), 1);
+                let version = Version { admin_epoch: 0, epoch: 5, num_updates: 0 };
+                Reply::Done { version, warnings: vec!["mind the gap".into()] }
+            }
+            Request::Settle { timeout } => {
+                assert_eq!(timeout, Duration::from_millis(10));
+                Reply::Settled { settled: false, waiting_for: vec!["a start".into()] }
+            }
+            other => unexpected(other),
+        })
+        .await;
+    assert_eq!((code, &answer["version"]["epoch"]), (200, &json!(5)));
+    assert_eq!(answer["findings"][0]["sentence"], "mind the gap");
+    assert_eq!(answer["settled"], json!({"settled": false, "waiting_for": ["a start"]}));
+}
+
+#[tokio::test]
+async fn what_the_cluster_refuses_comes_back_with_sentence_remedy_and_code() {
+    let mut fixture = Fixture::new();
+    type Kind = fn(Refusal) -> Reply;
+    let table = [
+        (Reply::Refused as Kind, ErrorCode::Invalid, 422),
+        (Reply::NotStored, ErrorCode::Storage, 507),
+        (Reply::NoQuorum, ErrorCode::Quorum, 503),
+        (Reply::Unavailable, ErrorCode::Unavailable, 503),
+        (Reply::TimedOut, ErrorCode::Timeout, 504),
+    ];
+    for (reply, code, status) in table {
+        let order = json!({"command": "cleanup", "resource": "X"});
+        let request = fixture.post(route::COMMAND, &order);
+        let (got, body) = fixture.exchange(request, |_| reply(Refusal::new("no X", "make it"))).await;
+        let body: ErrorBody = serde_json::from_value(body).expect("an error");
+        assert_eq!((got, body.code, body.message.as_str()), (status, code, "no X"));
+        assert_eq!(body.remedy.as_deref(), Some("make it"));
+    }
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_before_the_node_hears_of_it() {
+    let mut fixture = Fixture::new();
+    for (path, body) in [
+        (route::CONFIGURE, json!({"changes": [{"Explode": {}}]})),
+        (route::CONFIGURE, json!({"changes": 1})),
+        (route::COMMAND, json!({"command": "dance"})),
+        ("/v1/nothing", json!({})),
+        (route::STATUS, json!({})),
+        (route::SETTLE, json!([])),
+    ] {
+        let request = fixture.post(path, &body);
+        let (code, answer) = fixture.exchange(request, unexpected).await;
+        assert_eq!((code, &answer["code"]), (400, &json!("usage")), "{path} {body}");
+    }
+    let big = json!({"changes": ["x".repeat(hac_api::MAX_REQUEST)]});
+    let request = fixture.post(route::CONFIGURE, &big);
+    let (code, _) = fixture.exchange(request, unexpected).await;
+    assert_eq!(code, 400);
+}
+
+#[tokio::test]
+async fn events_are_numbered_remembered_and_followed() {
+    let fixture = Fixture::new();
+    let now = Now { mono: Timestamp::from_millis(7), wall: WallTime(1000) };
+    let remark = |text: &str| hac_node::Event::Remark { level: hac_node::Level::Notice, text: text.into() };
+    fixture.hub.publish(&remark("one"), now);
+    fixture.hub.publish(&remark("two"), now);
+    let past = fixture.get("/v1/events?since=1&no_follow=true").send().await.expect("answers");
+    let past = past.text().await.expect("ends");
+    assert!(past.contains("id: 2\n") && past.contains("event: remark\n") && !past.contains("id: 1\n"), "{past}");
+    let mut stream = fixture.get(route::EVENTS).send().await.expect("answers");
+    fixture.hub.publish(&remark("three"), now);
+    let piece = tokio::time::timeout(Duration::from_secs(5), stream.chunk()).await.expect("in time");
+    let piece = String::from_utf8(piece.expect("works").expect("there is more").to_vec()).expect("is text");
+    assert!(piece.contains("id: 3\n"), "{piece}");
+    let data = piece.lines().find_map(|line| line.strip_prefix("data: ")).expect("has data");
+    let event: hac_api::Event = serde_json::from_str(data).expect("is an event");
+    assert_eq!((event.text.as_str(), event.level, event.time_ms), ("three", hac_api::Level::Notice, 1000));
+}
+
+#[tokio::test]
+async fn agents_are_listed_and_described() {
+    let mut fixture = Fixture::new();
+    let (_, list) = fixture.exchange(fixture.get(route::AGENTS), unexpected).await;
+    let names: Vec<&str> =
+        list["agents"].as_array().expect("a list").iter().filter_map(|a| a["name"].as_str()).collect();
+    assert_eq!(names, ["ocf:digitalocean:floatip", "ocf:heartbeat:nginx"]);
+    let (_, one) = fixture.exchange(fixture.get("/v1/agents?agent=ocf:digitalocean:floatip"), unexpected).await;
+    let required: Vec<&str> = one["parameters"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|parameter| parameter["required"] == true)
+        .filter_map(|parameter| parameter["name"].as_str())
+        .collect();
+    assert_eq!(required, ["do_token", "floating_ip"]);
+    let (code, _) = fixture.exchange(fixture.get("/v1/agents?agent=ocf:x:y"), unexpected).await;
+    assert_eq!(code, 404);
+}

@@ -1,0 +1,184 @@
+//! Brings the daemon up: everything is opened before the node is made, and what cannot be opened is said in one line.
+
+use std::io;
+use std::sync::Arc;
+
+use hac_node::{Node, NodeInfo};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::sync::mpsc;
+
+use crate::agents::Agents;
+use crate::api::{self, Api, Hub};
+use crate::arguments::Arguments;
+use crate::config::{self, Config, Identity};
+use crate::driver::{self, Driver, End, Input, Parts};
+use crate::log::Log;
+use crate::storage::{self, Opened, StorageError, Worker};
+use crate::udp::{OpenError, Udp};
+use crate::{clock, exit};
+
+/// Questions of clients that may wait.
+const ASKS: usize = 64;
+
+/// Why the daemon does not run.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// Exit code.
+    pub(crate) code: u8,
+    /// One line.
+    pub(crate) line: String,
+}
+
+impl Failure {
+    fn os(line: impl Into<String>) -> Self {
+        Self { code: exit::OS, line: line.into() }
+    }
+
+    fn config(line: impl Into<String>) -> Self {
+        Self { code: exit::CONFIG, line: line.into() }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self::os(error.to_string())
+    }
+}
+
+/// Who this node is, as far as host and command line tell.
+pub(crate) fn identity(arguments: &Arguments) -> Identity {
+    let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Identity { node: arguments.node.clone(), hostname }
+}
+
+/// Runs the daemon until the node has left.
+///
+/// # Errors
+/// It cannot be started.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let config = config::load(&arguments.config, &identity(arguments)).map_err(|mistakes| {
+        // One line is enough to go on with; --check prints them all.
+        Failure::config(mistakes.first().map(ToString::to_string).unwrap_or_default())
+    })?;
+    let entropy = Entropy::new()?;
+    let wall = clock::wall();
+    let opened = storage::open(&arguments.state, wall.as_secs(), entropy.life)?;
+    let log = Log::start(&config.logging, &config.name).map_err(|error| {
+        let file = config.logging.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        let why = storage::words(&error);
+        Failure::config(format!("{}: logging.logfile: {file}: {why}", arguments.config.display()))
+    })?;
+    abort_on_panic(log.clone());
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(target: "hacd::start", notice = true, "hacd {version} starts as node {} ({})", config.name, config.node);
+    config.warnings.iter().for_each(|warning| tracing::warn!(target: "hacd::config", "{warning}"));
+    opened.remarks.iter().for_each(|remark| tracing::error!(target: "hacd::storage", "{remark}"));
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::os(format!("no runtime: {error}")))?;
+    let result = runtime.block_on(serve(arguments, config, opened, entropy.node, log.clone()));
+    if let Err(failure) = &result {
+        tracing::error!(target: "hacd::start", "{}", failure.line);
+    }
+    // What agents still do is given up here, and their processes with it.
+    drop(runtime);
+    log.flush();
+    result
+}
+
+/// Opens sockets, makes the node and drives it.
+async fn serve(
+    arguments: &Arguments,
+    config: Config,
+    opened: Opened,
+    entropy: [u8; 32],
+    log: Log,
+) -> Result<(), Failure> {
+    let Opened { storage, stored, .. } = opened;
+    let (sender, inputs) = mpsc::unbounded_channel();
+    let (asks, questions) = mpsc::channel(ASKS);
+    let udp = Udp::open(&config, sender.clone()).map_err(|error| taken(arguments, &config, &error))?;
+    for address in udp.missing() {
+        tracing::warn!(target: "hacd::udp", "{} is not an address of this host yet; waiting for it", address.ip());
+    }
+    let agents = Agents::new(config.agents.clone(), &config.digitalocean, &config.name, config.node.0);
+    let hub = Arc::new(Hub::new());
+    let replies = sender.clone();
+    let worker = Worker::start(storage.generations, move |reply| {
+        let _ = replies.send(Input::Persisted(reply));
+    });
+    let worker = worker.map_err(|error| Failure::os(format!("no thread for the storage: {error}")))?;
+    let addresses = Arc::new(config.nodes.clone());
+    let node = Node::new(node_config(config), stored, entropy, clock::now());
+    let node = node.map_err(|error| Failure::config(format!("{}: {error}", arguments.config.display())))?;
+
+    let api = Api { asks, hub: Arc::clone(&hub), agents: Arc::clone(&agents), addresses };
+    api::serve(&arguments.socket, api)
+        .map_err(|error| Failure::os(format!("{}: {}", arguments.socket.display(), storage::words(&error))))?;
+    driver::ready();
+    let parts = Parts { node, udp, slots: storage.slots, worker, agents, hub, log, inputs, sender, asks: questions };
+    let end = Driver::new(parts).run().await.map_err(|error| Failure::os(format!("no signals: {error}")))?;
+    let _ = std::fs::remove_file(&arguments.socket);
+    if end == End::Left {
+        tracing::info!(target: "hacd::start", notice = true, "this node has left the cluster");
+    }
+    // Another daemon may use the directory from here on, and not before.
+    drop(storage.lock);
+    Ok(())
+}
+
+fn node_config(config: Config) -> hac_node::Config {
+    hac_node::Config {
+        totem: config.ring,
+        quorum: config.quorum,
+        name: config.name,
+        nodes: config.nodes.into_iter().map(|node| NodeInfo { id: node.id, name: node.name }).collect(),
+        cluster_name: config.cluster_name,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: config.seed,
+        shutdown_escalation: config.shutdown_timeout,
+        request_timeout: hac_node::Config::REQUEST_TIMEOUT,
+    }
+}
+
+/// The line about a port that cannot be had.
+fn taken(arguments: &Arguments, config: &Config, error: &OpenError) -> Failure {
+    let OpenError { link, address, source } = error;
+    let line = config.ports.get(usize::from(*link)).map_or(0, |port| port.line);
+    let place = if line > 0 { format!(":{line}") } else { String::new() };
+    let what = match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            "is taken by another program; stop it (corosync?) or choose another mcastport".to_owned()
+        }
+        _ => storage::words(source),
+    };
+    let file = arguments.config.display();
+    Failure::config(format!("{file}{place}: totem.interface.mcastport: UDP port {address} {what}"))
+}
+
+/// A broken invariant means stop, so that the others take over: the panic is logged and the process aborts.
+fn abort_on_panic(log: Log) {
+    std::panic::set_hook(Box::new(move |panic| {
+        tracing::error!(target: "hacd::panic", "hacd has a fault and stops: {panic}");
+        crate::complain(&panic.to_string());
+        log.flush();
+        std::process::abort();
+    }));
+}
+
+/// Randomness of this life.
+struct Entropy {
+    node: [u8; 32],
+    life: u32,
+}
+
+impl Entropy {
+    fn new() -> Result<Self, Failure> {
+        let random = SystemRandom::new();
+        let mut node = [0; 32];
+        let mut life = [0; 4];
+        let filled = random.fill(&mut node).and_then(|()| random.fill(&mut life));
+        filled.map_err(|_| Failure::os("the operating system gives no randomness"))?;
+        Ok(Self { node, life: u32::from_le_bytes(life) })
+    }
+}
