@@ -214,9 +214,9 @@ pub(in crate::scheduler) fn parse_iso_duration_ms(text: &str) -> Option<u64> {
             (b'M', false) => 30 * 86_400,
             (b'W', false) => 7 * 86_400,
             (b'D', false) => 86_400,
-            (b'H', true) => 3600,
+            (b'H', _) => 3600,
             (b'M', true) => 60,
-            (b'S', true) => 1,
+            (b'S', _) => 1,
             _ => return None,
         };
         total = total.saturating_add(number.saturating_mul(seconds * 1000));

@@ -2,7 +2,7 @@
 
 use crate::model::{OpHistory, ResourceHistory};
 use crate::scheduler::action::OnFail;
-use crate::scheduler::cluster::{Cluster, MultiplyActive, NodeIdx, Role, RscIdx, Task, base_name};
+use crate::scheduler::cluster::{Cluster, Kind, MultiplyActive, NodeIdx, Role, RscIdx, Task, base_name};
 use crate::scheduler::config::{self, RemovedKind};
 
 use super::{nodes, operation, sort};
@@ -67,6 +67,9 @@ fn link_removed_fillers(cluster: &mut Cluster<'_>, entries: &[ResourceHistory]) 
         {
             cluster.rsc[rsc].launcher = Some(container);
             cluster.rsc[container].launched.push(rsc);
+            if let Some(node) = cluster.rsc[rsc].remote_node {
+                cluster.nodes[node].kind = Kind::Guest;
+            }
         }
     }
 }

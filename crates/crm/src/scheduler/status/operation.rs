@@ -76,9 +76,9 @@ pub(super) struct Judged {
     pub(super) expired: bool,
 }
 
-/// Only these operations say anything of a resource's state.
+/// Whether an operation says anything of a resource's state.
 fn says_something(task: &str) -> bool {
-    matches!(task, "monitor" | "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from")
+    !matches!(task, "notify" | "meta-data" | "")
 }
 
 /// Whether this is a probe.
@@ -386,12 +386,14 @@ fn remap(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &mut Judged) 
         rc::NOT_CONFIGURED => judged.status = status::ERROR_FATAL,
         rc::UNIMPLEMENTED if op.interval_ms > 0 => judged.status = status::NOT_SUPPORTED,
         rc::UNIMPLEMENTED | rc::NOT_INSTALLED | rc::INVALID_PARAM | rc::INSUFFICIENT_PRIV => {
-            if op.operation == "stop" && !cluster.can_fence(story.node) {
+            if op.operation == "stop" && !judged.expired && !cluster.can_fence(story.node) {
                 cluster.rsc[rsc].is.blocked = true;
+                cluster.rsc[rsc].is.failed = true;
             }
             judged.status = status::ERROR_HARD;
         }
-        _ => {}
+        rc::OK | rc::NOT_RUNNING => {}
+        _ => judged.status = status::ERROR,
     }
 }
 

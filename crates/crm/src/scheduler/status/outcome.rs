@@ -82,6 +82,7 @@ pub(super) fn success(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: 
                 cluster.rsc[rsc].role = Role::Unpromoted;
             }
             "migrate_to" => migration::succeeded(cluster, story, judged.at),
+            _ if cluster.rsc[rsc].role < Role::Started => set_active(cluster, rsc),
             _ => {}
         }
     }

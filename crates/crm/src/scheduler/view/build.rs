@@ -16,7 +16,7 @@ use super::{
 pub(in crate::scheduler) fn build(cluster: &Cluster<'_>) -> ClusterView {
     let mut view = ClusterView {
         nodes: cluster.node_order.iter().map(|node| self::node(cluster, *node)).collect(),
-        resources: cluster.top.iter().map(|rsc| resource(cluster, *rsc)).collect(),
+        resources: cluster.top.iter().filter(|rsc| !is_internal(cluster, **rsc)).map(|rsc| resource(cluster, *rsc)).collect(),
         failed: cluster.failed.clone(),
         tickets: cluster
             .tickets
@@ -43,6 +43,11 @@ pub(in crate::scheduler) fn build(cluster: &Cluster<'_>) -> ClusterView {
         view.blocked += usize::from(cluster.rsc[rsc].is.blocked);
     }
     view
+}
+
+/// A connection that was made for a guest and that nobody configured.
+fn is_internal(cluster: &Cluster<'_>, rsc: RscIdx) -> bool {
+    cluster.rsc[rsc].meta.get("internal").is_some_and(|text| text == "true")
 }
 
 fn names(cluster: &Cluster<'_>, nodes: &[NodeIdx]) -> Vec<String> {

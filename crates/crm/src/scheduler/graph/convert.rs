@@ -1,0 +1,147 @@
+//! An action of the working data as an action of a plan.
+
+use std::collections::BTreeMap;
+
+use crate::plan::{Action, ActionKind, ResourceOp};
+use crate::scheduler::cluster::{self, ActIdx, Cluster, NodeIdx, RscIdx, Task, base_name};
+
+/// Converts all but the inputs.
+pub(super) fn action(cluster: &Cluster<'_>, action: ActIdx) -> Action {
+    let entry = &cluster.actions[action];
+    let acts_on = entry.node.filter(|_| !entry.pseudo || is_guest_fencing(cluster, entry));
+    let node = acts_on.map(|node| &cluster.nodes[node]);
+    Action {
+        inputs: Vec::new(),
+        key: entry.key.clone(),
+        node: node.map(|node| node.name.clone()),
+        node_id: node.map(|node| node.id.clone()),
+        router_node: cluster.router_of(action).map(|node| cluster.nodes[node].name.clone()),
+        priority: priority(cluster, entry),
+        kind: kind(cluster, action),
+        downed: downed(cluster, entry),
+        meta: if entry.rsc.is_some_and(|rsc| cluster.rsc[rsc].is_primitive()) && !entry.pseudo {
+            BTreeMap::new()
+        } else {
+            meta(&entry.meta)
+        },
+    }
+}
+
+/// The fencing of a guest node is a milestone that names its node.
+fn is_guest_fencing(cluster: &Cluster<'_>, entry: &cluster::Action) -> bool {
+    entry.task == Task::Fence && entry.node.is_some_and(|node| cluster.nodes[node].is_guest())
+}
+
+fn priority(cluster: &Cluster<'_>, entry: &cluster::Action) -> i32 {
+    let of_resource = entry.rsc.map_or(0, |rsc| cluster.rsc[rsc].priority);
+    of_resource.max(entry.priority).max(0)
+}
+
+fn kind(cluster: &Cluster<'_>, action: ActIdx) -> ActionKind {
+    let entry = &cluster.actions[action];
+    let named = |rsc: RscIdx| cluster.rsc[rsc].id.clone();
+    match (entry.task, entry.rsc) {
+        _ if entry.pseudo => ActionKind::Pseudo,
+        (Task::Fence, _) => ActionKind::Fence { action: entry.detail.clone().unwrap_or_default() },
+        (Task::Shutdown, _) => ActionKind::Shutdown,
+        (Task::ClearFailCount, Some(rsc)) => ActionKind::ClearFailCount { resource: named(rsc) },
+        (Task::Delete, Some(rsc)) => {
+            ActionKind::DeleteHistory { resource: named(rsc), agent: cluster.rsc[rsc].blocks.agent.clone() }
+        }
+        (Task::Cancel, Some(rsc)) => ActionKind::Cancel(Box::new(operation(cluster, entry, rsc))),
+        (_, Some(rsc)) => ActionKind::Resource(Box::new(operation(cluster, entry, rsc))),
+        (_, None) => ActionKind::Pseudo,
+    }
+}
+
+fn operation(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx) -> ResourceOp {
+    let resource = &cluster.rsc[rsc];
+    let top = cluster.top(rsc, false);
+    let anonymous = cluster.anonymous_clone(rsc).is_some();
+    let known = if anonymous { base_name(resource.known_as()) } else { resource.known_as() };
+    let number = |name: &str| entry.meta.get(name).and_then(|text| text.parse().ok());
+    let task = match entry.task {
+        Task::Cancel => entry.detail.clone().unwrap_or_else(|| "monitor".into()),
+        task => task.name().to_owned(),
+    };
+    let mut all = meta(&entry.meta);
+    add_resource_meta(cluster, rsc, top, &mut all);
+    let params = if matches!(entry.task, Task::Cancel) { BTreeMap::new() } else { parameters(cluster, entry, rsc) };
+    let (digest, restart) = cluster.digests_for(rsc, entry.node, entry);
+    ResourceOp {
+        resource: known.to_owned(),
+        instance: (known != resource.id).then(|| resource.id.clone()),
+        agent: resource.blocks.agent.clone(),
+        task,
+        interval_ms: entry.interval_ms,
+        timeout_ms: number("timeout").unwrap_or(20_000),
+        start_delay_ms: number("start-delay").unwrap_or(0),
+        expected_rc: entry.meta.get("op_target_rc").and_then(|text| text.parse().ok()).unwrap_or(0),
+        on_fail: entry.meta.get("on-fail").cloned(),
+        params,
+        meta: all,
+        digest,
+        restart,
+    }
+}
+
+/// Parameters for the agent: the resource's on that node, then the operation's own.
+fn parameters(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx) -> BTreeMap<String, String> {
+    let mut params = cluster.params(rsc, entry.node.filter(|_| !is_container_wide(cluster, rsc)));
+    for (name, value) in cluster.operation_params(rsc, entry) {
+        params.insert(name, value);
+    }
+    params
+}
+
+/// Connections are configured once for all nodes.
+fn is_container_wide(cluster: &Cluster<'_>, rsc: RscIdx) -> bool {
+    cluster.is_connection(rsc)
+}
+
+/// `CRM_meta_...` of everything known of the action.
+fn meta(values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    values.iter().map(|(name, value)| (format!("CRM_meta_{}", name.replace('-', "_")), value.clone())).collect()
+}
+
+/// What agents are told of the clone that they are an instance of.
+fn add_resource_meta(cluster: &Cluster<'_>, rsc: RscIdx, top: RscIdx, all: &mut BTreeMap<String, String>) {
+    let mut add = |name: &str, value: String| {
+        all.insert(format!("CRM_meta_{name}"), value);
+    };
+    if let Some(data) = cluster.clone_data(top).filter(|_| top != rsc) {
+        let is = &cluster.rsc[top].is;
+        let number = cluster.rsc[rsc].id.rsplit_once(':').map_or("0", |(_, number)| number);
+        add("clone", number.to_owned());
+        add("clone_max", data.max.to_string());
+        add("clone_node_max", data.node_max.to_string());
+        add("globally_unique", is.unique.to_string());
+        add("notify", is.notify.to_string());
+        if is.promotable {
+            add("promoted_max", data.promoted_max.to_string());
+            add("promoted_node_max", data.promoted_node_max.to_string());
+            add("master_max", data.promoted_max.to_string());
+            add("master_node_max", data.promoted_node_max.to_string());
+        }
+    }
+}
+
+/// Nodes that the action takes down.
+fn downed(cluster: &Cluster<'_>, entry: &cluster::Action) -> Vec<String> {
+    let id = |node: NodeIdx| cluster.nodes[node].id.clone();
+    match entry.task {
+        Task::Shutdown => entry.node.map(id).into_iter().collect(),
+        Task::Fence if matches!(entry.detail.as_deref(), Some("off" | "reboot")) => {
+            entry.node.map(id).into_iter().collect()
+        }
+        Task::Stop => {
+            let moves = |rsc: RscIdx| cluster.rsc[rsc].actions.iter().any(|other| {
+                let other = &cluster.actions[*other];
+                matches!(other.task, Task::MigrateTo | Task::MigrateFrom) && other.runnable && !other.optional
+            });
+            let connection = entry.rsc.filter(|rsc| !moves(*rsc));
+            connection.and_then(|rsc| cluster.rsc[rsc].remote_node).map(id).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
