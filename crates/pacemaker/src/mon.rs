@@ -14,7 +14,7 @@ use hac_crm::scheduler::view::{ClusterView, NodeView, ResourceKind, ResourceView
 use hac_types::WallTime;
 use time::OffsetDateTime;
 
-use crate::standing::{self, Show, is_shown, node_list, primitive_line, resource_list};
+use crate::standing::{self, Show, is_active, is_shown, node_list, primitive_line, resource_list};
 use crate::text::Lines;
 
 /// What the running daemon knows besides the CIB.
@@ -175,7 +175,7 @@ fn inactive(lines: &mut Lines, view: &ClusterView, show: Show) {
     lines.plain("");
     lines.plain("Inactive Resources:");
     let resting: Vec<ResourceView> =
-        view.resources.iter().filter(|r| !r.flags.active && is_shown(r, show)).cloned().collect();
+        view.resources.iter().filter(|r| !is_active(r, view) && is_shown(r, view, show)).cloned().collect();
     let view = ClusterView { nodes: view.nodes.clone(), resources: resting, ..ClusterView::default() };
     if !resource_list(lines, 1, &view, show) {
         lines.item(1, "No inactive resources");

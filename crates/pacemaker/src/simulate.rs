@@ -38,27 +38,30 @@ pub struct Simulation {
 /// Decides about `cib`; carries the plan out unless `schedule_only`.
 #[must_use]
 pub fn simulate(cib: &Cib, clock: &Clock, schedule_only: bool) -> Simulation {
+    let outcome = scheduler::run(cib, clock.time_for(cib));
+    if schedule_only { Simulation::of(cib, outcome, clock) } else { carry_out(cib, outcome, clock) }
+}
+
+/// Carries out what was decided about `cib`.
+#[must_use]
+pub fn carry_out(cib: &Cib, outcome: Outcome, clock: &Clock) -> Simulation {
     let now = clock.time_for(cib);
-    let outcome = scheduler::run(cib, now);
-    let names = ids::Names::of(&outcome.view);
-    let mut simulation = Simulation {
-        outcome,
-        executed: Vec::new(),
-        after: None,
-        clock: clock.clone(),
-        recorded: cib.info.execution_date,
-        names,
-    };
-    if !schedule_only {
-        simulation.executed = execute::sweep(&simulation.outcome.plan);
-        let after = apply::apply(cib, &simulation, now);
-        let view = scheduler::view(&after, now);
-        simulation.after = Some((after, view));
-    }
+    let mut simulation = Simulation::of(cib, outcome, clock);
+    simulation.executed = execute::sweep(&simulation.outcome.plan);
+    let after = apply::apply(cib, &simulation, now);
+    let view = scheduler::view(&after, now);
+    simulation.after = Some((after, view));
     simulation
 }
 
 impl Simulation {
+    /// A decision that is not carried out yet.
+    fn of(cib: &Cib, outcome: Outcome, clock: &Clock) -> Self {
+        let names = ids::Names::of(&outcome.view);
+        let recorded = cib.info.execution_date;
+        Self { outcome, executed: Vec::new(), after: None, clock: clock.clone(), recorded, names }
+    }
+
     /// The report in `crm_simulate`'s words.
     #[must_use]
     pub fn report(&self) -> String {

@@ -5,7 +5,7 @@ mod nodes;
 mod resources;
 
 pub(crate) use nodes::{label, node_list, state};
-pub(crate) use resources::{is_shown, primitive_line, resource_list};
+pub(crate) use resources::{is_active, is_shown, primitive_line, resource_list};
 
 /// What is shown of resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use hac_types::WallTime;
 use super::Simulation;
 use super::ids::{Names, without_number};
 
-/// Stands for the coordinator that would have given the orders.
-const ORIGIN: &str = "00000000-0000-0000-0000-000000000000";
+/// Stands for the coordinator that would have given the orders, as in Pacemaker's simulator.
+const ORIGIN: &str = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
 /// A copy of `cib` with the assumed results.
 pub(super) fn apply(cib: &Cib, simulation: &Simulation, now: WallTime) -> Cib {
@@ -69,6 +69,11 @@ fn record(state: &mut NodeState, names: &Names, op: &ResourceOp, index: usize, n
     let name = names.executed(own);
     let short = without_number(own);
     let uname = state.uname.clone();
+    let known = |id: &str| state.resources.iter().filter(|r| r.id == id).count();
+    if known(name) > 1 {
+        // Of several entries none is the right one; Pacemaker's simulator leaves them too.
+        return;
+    }
     let found = [name, short].into_iter().find_map(|id| state.resources.iter().position(|r| r.id == id));
     let history = match found {
         Some(position) => &mut state.resources[position],
@@ -80,7 +85,8 @@ fn record(state: &mut NodeState, names: &Names, op: &ResourceOp, index: usize, n
         }
     };
     let key = format!("{}_{}_{}", history.id, op.task, op.interval_ms);
-    let transition_key = format!("{index}:0:{}:{ORIGIN}", op.expected_rc);
+    // Transition -1 is later than any: an operation that was under way is over.
+    let transition_key = format!("{index}:-1:{}:{ORIGIN}", op.expected_rc);
     let id = if op.interval_ms > 0 { key.clone() } else { format!("{}_last_0", history.id) };
     let meta = |name: &str| op.meta.get(name).cloned();
     let result = OpHistory {

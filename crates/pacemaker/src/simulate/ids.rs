@@ -48,7 +48,7 @@ impl Names {
 
     fn add(&mut self, resource: &ResourceView) {
         self.known.insert(resource.id.clone());
-        if let Some(history) = history_name(resource) {
+        if let Some(history) = &resource.history_name {
             self.known.insert(history.clone());
             if *history != resource.id {
                 self.histories.insert(resource.id.clone(), history.clone());
@@ -88,10 +88,16 @@ impl Names {
     /// An action's key as it is shown, and the own one if that differs.
     pub(super) fn key<'a>(&'a self, action: &'a Action) -> (String, Option<&'a str>) {
         let Some(id) = own_id(action) else { return (action.key.clone(), None) };
-        match (self.history(id), action.key.strip_prefix(id)) {
-            (Some(history), Some(rest)) => (format!("{history}{rest}"), Some(&action.key)),
-            _ => (action.key.clone(), None),
-        }
+        let Some(rest) = action.key.strip_prefix(id) else { return (action.key.clone(), None) };
+        // What is told to others after a node was fenced is called as after a stop.
+        let rest = match rest {
+            "_post_notify_stonith_0" => "_post_notify_stop_0",
+            "_confirmed-post_notify_stonith_0" => "_notified_0",
+            _ => rest,
+        };
+        let shown = format!("{}{rest}", self.history(id).unwrap_or(id));
+        let own = (shown != action.key).then_some(action.key.as_str());
+        (shown, own)
     }
 
     /// The resource that contains a guest node.
@@ -116,8 +122,4 @@ fn instance_in(key: &str) -> Option<&str> {
     let digits = key[colon + 1..].bytes().take_while(u8::is_ascii_digit).count();
     let end = colon + 1 + digits;
     (digits > 0 && key[end..].starts_with('_')).then(|| &key[..end])
-}
-
-fn history_name(_: &ResourceView) -> Option<&String> {
-    None
 }

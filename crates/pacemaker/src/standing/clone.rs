@@ -3,7 +3,7 @@
 use hac_crm::scheduler::view::{ClusterView, ResourceView, Role};
 
 use super::Show;
-use super::resources::{parenthesised, resource, unmanaged_flag};
+use super::resources::{is_active, parenthesised, resource, unmanaged_flag};
 use crate::text::Lines;
 
 /// A clone and what its kind says.
@@ -38,12 +38,12 @@ pub(super) fn clone(lines: &mut Lines, depth: usize, clone: &Clone<'_>, view: &C
     let mut started = Vec::new();
     for instance in &this.children {
         if this.flags.unique || show.in_full {
-            if show.inactive || instance.flags.active {
+            if show.inactive || is_active(instance, view) {
                 resource(lines, depth + 1, instance, view, show);
             }
             continue;
         }
-        if !instance.flags.active && !is_pending(instance, show) && !instance.flags.failed {
+        if !is_active(instance, view) && !is_pending(instance, show) {
             continue;
         }
         match summed_up(instance, view, show) {
@@ -107,7 +107,8 @@ fn node_lists(
         return;
     }
     let mut stopped: Vec<(String, Vec<&str>)> = Vec::new();
-    let plain = if this.target_role == Some(Role::Stopped) { "Stopped (disabled)" } else { "Stopped" };
+    let disabled = |r: &ResourceView| r.target_role == Some(Role::Stopped);
+    let plain = if disabled(this) || this.children.iter().any(disabled) { "Stopped (disabled)" } else { "Stopped" };
     for node in clone.allowed {
         if is_active_on(this, node) {
             continue;

@@ -1,30 +1,48 @@
 //! The list of resources.
 
-use hac_crm::scheduler::view::{ClusterView, ReplicaView, ResourceKind, ResourceView, Role};
+use hac_crm::scheduler::view::{ClusterView, NodeKind, ReplicaView, ResourceKind, ResourceView, Role};
 
 use super::{Show, clone};
 use crate::text::Lines;
 
-/// Prints all resources, or that there are none. `false` if it was the latter.
+/// Prints all resources. `false` if there was nothing to print.
 pub(crate) fn resource_list(lines: &mut Lines, depth: usize, view: &ClusterView, show: Show) -> bool {
     let mut any = false;
-    for resource in view.resources.iter().filter(|r| is_shown(r, show)) {
+    for resource in view.resources.iter().filter(|r| is_shown(r, view, show)) {
         any = true;
         self::resource(lines, depth, resource, view, show);
     }
     any
 }
 
-/// Whether a resource at top level has a line.
-pub(crate) fn is_shown(resource: &ResourceView, show: Show) -> bool {
-    if resource.flags.removed && !resource.flags.active && !has_failed_part(resource) {
+/// Whether a resource at top level has a line: removed ones only while they are active, the connection to a guest node
+/// never.
+pub(crate) fn is_shown(resource: &ResourceView, view: &ClusterView, show: Show) -> bool {
+    if is_guest_connection(resource, view) {
         return false;
     }
-    show.inactive || resource.flags.active
+    let active = is_active(resource, view);
+    active || show.inactive && !resource.flags.removed
 }
 
-fn has_failed_part(resource: &ResourceView) -> bool {
-    resource.flags.failed || resource.children.iter().any(has_failed_part)
+/// Whether a resource or any part of it is active on a node that is up, or whose state is not known. What is not managed
+/// is taken to go on where it was.
+pub(crate) fn is_active(resource: &ResourceView, view: &ClusterView) -> bool {
+    let counts = |name: &String| view.nodes.iter().any(|node| node.name == *name && (node.online || node.unclean));
+    let here = !resource.flags.managed && !resource.nodes.is_empty() || resource.nodes.iter().any(counts);
+    here && resource.flags.active
+        || resource.children.iter().any(|child| is_active(child, view))
+        || matches!(&resource.kind, ResourceKind::Bundle { replicas, .. } if replicas.iter().any(|replica| {
+            let parts = [Some(&replica.container), replica.ip.as_ref(), replica.remote.as_ref(), replica.child.as_ref()];
+            parts.into_iter().flatten().any(|part| is_active(part, view))
+        }))
+}
+
+/// Whether a resource is the connection to a guest node, which was made for it and is not configured.
+fn is_guest_connection(resource: &ResourceView, view: &ClusterView) -> bool {
+    let remote = matches!(&resource.kind, ResourceKind::Primitive { agent }
+        if agent.kind == "remote" && agent.provider.as_deref() == Some("pacemaker"));
+    remote && view.nodes.iter().any(|node| node.name == resource.id && node.kind == NodeKind::Guest)
 }
 
 /// Prints one resource with all that is inside.
@@ -47,7 +65,7 @@ fn group(lines: &mut Lines, depth: usize, group: &ResourceView, view: &ClusterVi
     }
     flags.extend(unmanaged_flag(group));
     lines.item(depth, &format!("Resource Group: {}{}:", group.id, parenthesised(&flags)));
-    for member in group.children.iter().filter(|member| is_shown(member, show)) {
+    for member in group.children.iter().filter(|member| show.inactive || is_active(member, view)) {
         resource(lines, depth + 1, member, view, show);
     }
 }
