@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::plan::{Action, ActionKind, ResourceOp};
 use crate::scheduler::cluster::{self, ActIdx, Cluster, NodeIdx, RscIdx, Task, base_name};
+use crate::scheduler::digests;
 
 /// Converts all but the inputs.
 pub(super) fn action(cluster: &Cluster<'_>, action: ActIdx) -> Action {
@@ -15,7 +16,7 @@ pub(super) fn action(cluster: &Cluster<'_>, action: ActIdx) -> Action {
         key: entry.key.clone(),
         node: node.map(|node| node.name.clone()),
         node_id: node.map(|node| node.id.clone()),
-        router_node: cluster.router_of(action).map(|node| cluster.nodes[node].name.clone()),
+        router_node: router(cluster, entry).map(|node| cluster.nodes[node].name.clone()),
         priority: priority(cluster, entry),
         kind: kind(cluster, action),
         downed: downed(cluster, entry),
@@ -67,7 +68,6 @@ fn operation(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx) -> Res
     let mut all = meta(&entry.meta);
     add_resource_meta(cluster, rsc, top, &mut all);
     let params = if matches!(entry.task, Task::Cancel) { BTreeMap::new() } else { parameters(cluster, entry, rsc) };
-    let (digest, restart) = cluster.digests_for(rsc, entry.node, entry);
     ResourceOp {
         resource: known.to_owned(),
         instance: (known != resource.id).then(|| resource.id.clone()),
@@ -80,23 +80,45 @@ fn operation(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx) -> Res
         on_fail: entry.meta.get("on-fail").cloned(),
         params,
         meta: all,
-        digest,
-        restart,
+        digest: Some(digest(cluster, entry, rsc)),
+        // What an agent can take in place is known to its node alone.
+        restart: None,
     }
 }
 
-/// Parameters for the agent: the resource's on that node, then the operation's own.
+/// Parameters for the agent: the operation's own, then the resource's on that node.
 fn parameters(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx) -> BTreeMap<String, String> {
-    let mut params = cluster.params(rsc, entry.node.filter(|_| !is_container_wide(cluster, rsc)));
-    for (name, value) in cluster.operation_params(rsc, entry) {
-        params.insert(name, value);
-    }
-    params
+    // Connections are configured once for all nodes.
+    let node = entry.node.filter(|_| !cluster.is_connection(rsc));
+    digests::operation_params(cluster, rsc, entry.task.name(), entry.interval_ms, node)
 }
 
-/// Connections are configured once for all nodes.
-fn is_container_wide(cluster: &Cluster<'_>, rsc: RscIdx) -> bool {
-    cluster.is_connection(rsc)
+/// The digest that the history shall keep; what makes a resource run is compared as its start.
+fn digest(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx) -> String {
+    let task = match entry.task {
+        Task::Monitor if entry.interval_ms == 0 => Task::Start,
+        Task::Promote | Task::MigrateFrom => Task::Start,
+        other => other,
+    };
+    digests::digest(&digests::digest_params(cluster, rsc, task.name(), entry.interval_ms, entry.node))
+}
+
+/// The cluster node through which an action on a remote or guest node goes: where the connection was for what takes
+/// down, where it will be for what brings up.
+fn router(cluster: &Cluster<'_>, entry: &cluster::Action) -> Option<NodeIdx> {
+    let node = entry.node.filter(|_| !entry.pseudo)?;
+    if !cluster.nodes[node].is_pacemaker_remote() || entry.task == Task::Fence || entry.on_dc {
+        return None;
+    }
+    let connection = cluster.nodes[node].connection?;
+    let (began, ended) = (cluster.current_node(connection), cluster.rsc[connection].assigned);
+    let takes_down =
+        matches!(entry.task, Task::Stop | Task::Demote | Task::Cancel | Task::MigrateTo | Task::MigrateFrom);
+    match (began, ended) {
+        (Some(began), Some(_)) if takes_down => Some(began),
+        (began, None) => began,
+        (_, ended) => ended,
+    }
 }
 
 /// `CRM_meta_...` of everything known of the action.
@@ -135,10 +157,12 @@ fn downed(cluster: &Cluster<'_>, entry: &cluster::Action) -> Vec<String> {
             entry.node.map(id).into_iter().collect()
         }
         Task::Stop => {
-            let moves = |rsc: RscIdx| cluster.rsc[rsc].actions.iter().any(|other| {
-                let other = &cluster.actions[*other];
-                matches!(other.task, Task::MigrateTo | Task::MigrateFrom) && other.runnable && !other.optional
-            });
+            let moves = |rsc: RscIdx| {
+                cluster.rsc[rsc].actions.iter().any(|other| {
+                    let other = &cluster.actions[*other];
+                    matches!(other.task, Task::MigrateTo | Task::MigrateFrom) && other.runnable && !other.optional
+                })
+            };
             let connection = entry.rsc.filter(|rsc| !moves(*rsc));
             connection.and_then(|rsc| cluster.rsc[rsc].remote_node).map(id).into_iter().collect()
         }

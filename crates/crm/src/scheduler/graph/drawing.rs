@@ -1,7 +1,7 @@
 //! All that was considered, for people who look for the reason.
 
 use crate::scheduler::cluster::{ActIdx, Cluster};
-use crate::scheduler::{DrawnAction, Drawing};
+use crate::scheduler::{Drawing, DrawnAction};
 
 use super::pick;
 

@@ -30,9 +30,7 @@ pub(super) fn input(cluster: &mut Cluster<'_>, action: ActIdx, at: usize) -> boo
         return false;
     }
     let weak = F::ORDERED | F::FIRST_IMPLIES_THEN_GRAPHED | F::THEN_IMPLIES_FIRST_GRAPHED | F::SERIALIZE;
-    if !before.runnable
-        && (flags.only(weak) || flags.has(F::MIN_RUNNABLE) || flags.has(F::UNMIGRATABLE_THEN_BLOCKS))
-    {
+    if !before.runnable && (flags.only(weak) || flags.has(F::MIN_RUNNABLE) || flags.has(F::UNMIGRATABLE_THEN_BLOCKS)) {
         return false;
     }
     if flags.has(F::IF_FIRST_UNMIGRATABLE) && before.migratable {
@@ -57,10 +55,7 @@ fn is_stuck_stop(cluster: &Cluster<'_>, action: ActIdx, before: ActIdx) -> bool 
     let (entry, before) = (&cluster.actions[action], &cluster.actions[before]);
     let Some(rsc) = before.rsc.filter(|rsc| Some(*rsc) != entry.rsc) else { return false };
     let is = &cluster.rsc[rsc].is;
-    is.failed
-        && !is.managed
-        && before.task == Task::Stop
-        && entry.rsc.is_some_and(|rsc| cluster.rsc[rsc].is_clone())
+    is.failed && !is.managed && before.task == Task::Stop && entry.rsc.is_some_and(|rsc| cluster.rsc[rsc].is_clone())
 }
 
 /// Room is made on a node before something comes there.
