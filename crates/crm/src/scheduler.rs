@@ -7,10 +7,13 @@ mod actions;
 mod arena;
 mod cluster;
 mod config;
+mod constraints;
 mod digests;
 mod fencing;
+mod graph;
 mod lookup;
 mod options;
+mod ordering;
 mod placement;
 mod rules;
 mod score;
@@ -90,5 +93,6 @@ fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
     let mut cluster = config::read(cib, now, scores);
     status::read(&mut cluster);
     let view = view::build(&cluster);
+    constraints::read(&mut cluster);
     Outcome { view, ..Outcome::default() }
 }
