@@ -56,7 +56,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "sim",
-        arguments: "--seeds N [--from S] [--only ring|cluster]",
+        arguments: "--seeds N [--from S] [--only ring|cluster] [--nodes N] [--trace] [--once]",
         help: "seeded chaos in the simulator",
         run: sim::run,
     },

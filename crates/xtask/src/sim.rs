@@ -7,9 +7,13 @@ use anyhow::{Context as _, ensure};
 use crate::options::Options;
 use crate::project::{Profile, Project};
 
+/// What the simulator accepts.
+const FLAGS: &[&str] = &["--once", "--quiet", "--trace"];
+const VALUES: &[&str] = &["--from", "--nodes", "--only", "--seeds"];
+
 /// Builds the simulator in release and runs the seeds asked for.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
-    let options = Options::parse(arguments, &["--quiet"], &["--seeds", "--from", "--only"])?;
+    let options = Options::parse(arguments, FLAGS, VALUES)?;
     options.no_words()?;
     options.number("--seeds")?.context("say how many: cargo xtask sim --seeds N")?;
     options.number("--from")?;
