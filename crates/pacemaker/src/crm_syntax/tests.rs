@@ -3,7 +3,7 @@
 mod errors;
 mod round_trip;
 
-use expect_test::{Expect, expect};
+use expect_test::{Expect, expect, expect_file};
 use hac_crm::cib::{Change, Object};
 use hac_crm::model::{Clone as CloneResource, Configuration, Group, NvPair, NvSet, Primitive, Resource};
 
@@ -112,126 +112,10 @@ property have-watchdog=false dc-version=2.1.5-a3f44794f94 cluster-name=lbcluster
 
 #[test]
 fn everything_the_language_has() {
-    let text = r#"
-# a comment
-rsc_template tm ocf:heartbeat:Dummy op monitor interval=30s meta target-role=Stopped
-primitive d1 Dummy fake="a b" state=/tmp/x meta priority=5 op monitor interval=10s timeout=20s OCF_CHECK_LEVEL=5
-primitive d2 pacemaker:Dummy description="it's \"mine\"" operations $id=ops op monitor interval=5
-primitive d3 Dummy params rule -inf: not_defined pingd fake=7 params 5: fake=9 op monitor op_meta b=2
-primitive d4 @tm params $id=shared fake=3 utilization cpu=2
-primitive d5 systemd:nginx params $id-ref=shared meta is-managed
-primitive st ocf:pacemaker:Stateful op monitor role=Promoted interval=10s op monitor role=Unpromoted interval=11s
-group g d1 d2 description="a group" meta target-role=Started
-ms m st meta notify=true
-clone c d3 meta interleave=true clone-max=2
-tag tg g c
-location l1 d4 100: primary
-location l2 d4 rule -inf: not_defined pingd or pingd lte 0
-location l3 m rule $role=Promoted 50: #uname eq primary and date in start=2009-05-26 months=5 rule w: defined w
-location l4 { d4 ( d5 g ) } inf: secondary
-location l5 /d.*/ resource-discovery=exclusive -INFINITY: primary
-location l6 m role=Promoted 10: primary
-location l7 d5 rule 10: date gt 2020-01-01 and a number:lt 7 and date spec hours=9-17 weekdays=1-5
-colocation c1 inf: d4 m:promoted
-colocation c2 -inf: d4 d5 node-attribute=site
-colocation c3 100: ( d4 d5 ) c
-colocation c4 inf: d4:Started d5:Started [ g c ] influence=false
-collocation c5 5: d4 d5 g
-order o1 mandatory: d4 d5:start symmetrical=false
-order o2 m:promote d4:start
-order o3 Optional: d4 ( d5 g ) c
-order o4 Serialize: d4 [ d5 g ]
-order o5 0: d4 d5
-order o6 inf: d4 d5 g
-order o7 ( d4 d5 )
-rsc_ticket tk T1: g m:Promoted loss-policy=stop
-rsc_ticket tk2 T1: d4
-fencing_topology primary: f1,f2 f3 pattern:sec.* f4 attr:rack=1 f5
-property other: x="a:b"
-rsc_defaults resource-stickiness=100
-op_defaults $id=mine timeout=60s
-xml <bundle id="box"> \
-  <docker image="x y"/> \
-</bundle>
-commit
-"#;
-    shown(
-        text,
-        &expect![[r#"
-        rsc_template tm Dummy \
-        	meta target-role=Stopped \
-        	op monitor interval=30s
-        primitive d4 @tm \
-        	params $id=shared fake=3 \
-        	utilization cpu=2
-        primitive d5 systemd:nginx \
-        	params $id-ref=shared \
-        	meta is-managed
-        primitive d1 Dummy \
-        	params fake="a b" state="/tmp/x" \
-        	meta priority=5 \
-        	op monitor timeout=20s interval=10s \
-        	op_params OCF_CHECK_LEVEL=5
-        primitive d2 ocf:pacemaker:Dummy \
-        	description="it's \"mine\"" \
-        	operations $id=ops \
-        	op monitor interval=5
-        primitive st ocf:pacemaker:Stateful \
-        	op monitor interval=10s role=Promoted \
-        	op monitor interval=11s role=Unpromoted
-        primitive d3 Dummy \
-        	params rule -inf: not_defined pingd fake=7 \
-        	params 5: fake=9 \
-        	op monitor interval=0 \
-        	op_meta b=2
-        xml <bundle id="box"> \
-          <docker image="x y"/> \
-        </bundle>
-        group g d1 d2 \
-        	description="a group" \
-        	meta target-role=Started
-        clone m st \
-        	meta notify=true promotable=true
-        clone c d3 \
-        	meta interleave=true clone-max=2
-        tag tg g c
-        location l1 d4 100: primary
-        location l2 d4 \
-        	rule -inf: not_defined pingd or pingd lte 0
-        location l3 m \
-        	rule $role=Promoted 50: #uname eq primary and date in start=2009-05-26 months=5 \
-        	rule w: defined w
-        location l4 { d4 ( d5 g ) } inf: secondary
-        location l5 /d.*/ resource-discovery=exclusive -inf: primary
-        location l6 m role=Promoted 10: primary
-        location l7 d5 \
-        	rule 10: date gt 2020-01-01 and a number:lt 7 and date spec hours=9-17 weekdays=1-5
-        colocation c1 inf: d4 m:Promoted
-        colocation c2 -inf: d4 d5 node-attribute=site
-        colocation c3 100: ( d4 d5 ) c
-        colocation c4 inf: d4:Started d5:Started [ g c ] influence=false
-        colocation c5 5: d4 d5 g
-        order o1 Mandatory: d4 d5:start symmetrical=false
-        order o2 m:promote d4:start
-        order o3 Optional: d4 ( d5 g ) c
-        order o4 Serialize: d4 [ d5 g ]
-        order o5 Optional: d4 d5
-        order o6 Mandatory: d4 d5 g
-        order o7 ( d4 d5 )
-        rsc_ticket tk T1: g m:Promoted loss-policy=stop
-        rsc_ticket tk2 T1: d4
-        fencing_topology \
-        	primary: f1,f2 f3 \
-        	pattern:sec.* f4 \
-        	attr:rack=1 f5
-        property other: \
-        	x="a:b"
-        rsc_defaults rsc-options: \
-        	resource-stickiness=100
-        op_defaults mine: \
-        	timeout=60s
-    "#]],
-    );
+    let configuration = assemble(parse(include_str!("tests/everything.crm")).unwrap());
+    let text = show(&configuration, &[]);
+    expect_file!["tests/everything-shown.crm"].assert_eq(&text);
+    assert_eq!(show(&assemble(parse(&text).unwrap()), &[]), text, "it reads back as shown");
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn refused(text: &str, expected: &Expect) {
 }
 
 #[test]
-fn objects() {
+fn primitives() {
     refused(
         "\nfrobnicate x",
         &expect![[
@@ -59,6 +59,10 @@ fn objects() {
         "primitive x Dummy params a=\"b\nc",
         &expect![[r#"line 1, column 28: this quotation has no end. Close it with " on the same line."#]],
     );
+}
+
+#[test]
+fn other_objects() {
     refused("group g", &expect![[r#"line 1, column 8: a group needs members. Write 'group ID RSC RSC...'."#]]);
     refused(
         "clone c d clone-max=2",
