@@ -8,7 +8,7 @@ use hac_totem::{Engine, Guarantee};
 use hac_types::{LinkId, NodeId, Timestamp};
 
 use crate::participant::Participant;
-use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Stored};
+use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
 
 /// One node of a cluster.
 ///
@@ -117,6 +117,12 @@ impl Node {
     #[must_use]
     pub fn report(&self, now: Now) -> Report {
         self.participant.report(now, &self.ring.stats(), &self.ring.links(now.mono))
+    }
+
+    /// The most important facts of [`Node::report`], at no cost.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.participant.standing()
     }
 
     /// The cluster's state as this node has it.

@@ -1,7 +1,7 @@
 //! What a node knows of itself and its cluster, for people.
 
 use hac_crm::model::Version;
-use hac_types::{Incarnation, NodeId, RingId, WallTime};
+use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
 use serde::{Deserialize, Serialize};
 
 /// How things stand as this node sees them. The CIB is beside it ([`Node::cib`](crate::Node::cib)).
@@ -43,6 +43,21 @@ pub struct Report {
     pub cib_version: Version,
     /// Things counted since the start, by name.
     pub counters: Vec<Counter>,
+}
+
+/// The few facts of a [`Report`] that programs ask for often; cheap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How far the node is in taking part.
+    pub sync: SyncState,
+    /// The ring in service.
+    pub ring: Option<RingId>,
+    /// The designated coordinator, while the node is active.
+    pub dc: Option<Member>,
+    /// The node's partition may act.
+    pub quorate: bool,
+    /// Nothing is in progress, as far as the node knows.
+    pub settled: bool,
 }
 
 /// How far a node is in taking part.

@@ -1,1 +1,17 @@
-//! Written next.
+//! N nodes in one thread under one seed, in a world that does them every harm the fault model knows; and checkers that
+//! say whether they kept their promises.
+//!
+//! A run has a phase of chaos, in which the promises of safety must hold after every event, and a calm one, in which
+//! the nodes must find together again. The same seed gives the same run, to the last bit.
+
+pub mod check;
+pub mod cluster;
+pub mod disk;
+pub mod net;
+pub mod options;
+pub mod queue;
+pub mod reality;
+pub mod rng;
+pub mod run;
+pub mod trace;
+pub mod tutorial;

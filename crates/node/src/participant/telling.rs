@@ -8,7 +8,7 @@ use hac_types::{Departure, Incarnation, NodeId, View};
 
 use super::{Participant, Phase};
 use crate::report::{
-    Counter, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity, SyncState,
+    Counter, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity, Standing, SyncState,
 };
 use crate::{Event, Level, Now};
 
@@ -75,7 +75,7 @@ impl Participant {
 
     /// How things stand.
     pub(crate) fn report(&self, now: Now, stats: &Stats, links: &[LinkStatus]) -> Report {
-        let dc = self.replica.dc.filter(|_| matches!(self.phase, Phase::Active));
+        let dc = self.standing().dc;
         let dc_version = dc.and_then(|dc| self.acquaintances.get(&dc.node)?.version.clone());
         Report {
             cluster_name: self.cluster_name.clone(),
@@ -96,6 +96,18 @@ impl Participant {
             problems: self.problems(links),
             cib_version: self.replica.cib.version,
             counters: self.counters(stats),
+        }
+    }
+
+    /// How things stand, in short.
+    pub(crate) fn standing(&self) -> Standing {
+        let active = matches!(self.phase, Phase::Active) && !self.transitional;
+        Standing {
+            sync: self.sync_state(),
+            ring: self.ring(),
+            dc: self.replica.dc.filter(|_| active),
+            quorate: active && self.replica.cib.info.have_quorum,
+            settled: self.is_settled(),
         }
     }
 
@@ -172,9 +184,8 @@ impl Participant {
 
     fn quorum_report(&self) -> QuorumReport {
         let status = self.quorum.status();
-        let active = matches!(self.phase, Phase::Active) && !self.transitional;
         QuorumReport {
-            quorate: active && self.replica.cib.info.have_quorum,
+            quorate: self.standing().quorate,
             expected_votes: status.configured_votes,
             highest_expected: status.expected_votes,
             total_votes: status.total_votes,

@@ -1,0 +1,117 @@
+//! What must always hold, one file a property. A property that was never looked at is a failure of the run set: what is
+//! executed is counted.
+
+mod agreement;
+mod answers;
+mod coordinator;
+mod durability;
+mod effects;
+mod recovery;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hac_node::{Event, Invocation};
+
+use crate::cluster::{Host, World};
+use crate::reality::Reality;
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which, by its name in the fault model.
+    pub property: &'static str,
+    /// How.
+    pub text: String,
+}
+
+impl Violation {
+    /// A broken promise.
+    #[must_use]
+    pub fn new(property: &'static str, text: impl Into<String>) -> Self {
+        Self { property, text: text.into() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.property, self.text)
+    }
+}
+
+/// All properties of whole nodes, and how often each was looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Checks {
+    agreement: agreement::Agreement,
+    coordinator: coordinator::OneCoordinator,
+    /// What was found inside an event, to be reported after it.
+    found: Option<Violation>,
+    /// Two sides were quorate at once (which `two_node` permits).
+    pub split: bool,
+    /// How often each property was looked at.
+    pub executed: BTreeMap<&'static str, u64>,
+    /// How often something interesting happened.
+    pub sometimes: BTreeMap<&'static str, u64>,
+}
+
+impl Checks {
+    /// A node said that something happened.
+    pub(crate) fn saw(&mut self, event: &Event) {
+        let name = match event {
+            Event::Active { copied_from: Some(_), .. } => "a state was taken over",
+            Event::Active { quorate: false, .. } => "a view without quorum became active",
+            Event::Active { .. } => "a view with quorum became active",
+            Event::View { lost, .. } if !lost.is_empty() => "a node was lost",
+            Event::View { left, .. } if !left.is_empty() => "a node left in good order",
+            Event::TransitionEnded { problems, .. } if !problems.is_empty() => "a transition met problems",
+            Event::TransitionEnded { end, .. } if end.starts_with("abandoned") => "a transition was abandoned",
+            Event::TransitionEnded { .. } => "a transition was completed",
+            Event::Result { expected: false, .. } => "an operation failed",
+            Event::Ring { what, .. } if what == "pause_detected" => "a pause was noticed",
+            Event::Ring { what, .. } if what == "returned" => "a suspicion was false",
+            Event::Configuration { .. } => "the configuration changed",
+            _ => return,
+        };
+        *self.sometimes.entry(name).or_default() += 1;
+    }
+
+    /// A property was found broken inside an event.
+    pub(crate) fn violated(&mut self, violation: Violation) {
+        self.found.get_or_insert(violation);
+    }
+
+    /// After every event.
+    pub(crate) fn after_event(&mut self, hosts: &BTreeMap<u32, Host>) -> Result<(), Violation> {
+        if let Some(violation) = self.found.take() {
+            return Err(violation);
+        }
+        self.agreement.check(hosts, &mut self.executed)?;
+        self.coordinator.check(hosts, &mut self.executed, &mut self.split)
+    }
+
+    /// An agent is about to be run.
+    pub(crate) fn effect(
+        &mut self,
+        host: u32,
+        invocation: &Invocation,
+        hosts: &BTreeMap<u32, Host>,
+        reality: &Reality,
+    ) -> Result<(), Violation> {
+        effects::check(host, invocation, hosts, reality, &mut self.executed)
+    }
+}
+
+/// After the calm phase.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn at_the_end(world: &mut World) -> Result<(), Violation> {
+    recovery::check(world)?;
+    answers::check(world)?;
+    durability::check(world)
+}
+
+fn count(executed: &mut BTreeMap<&'static str, u64>, property: &'static str) {
+    *executed.entry(property).or_default() += 1;
+}

@@ -1,0 +1,47 @@
+//! P-10 and P-5: an agent starts something only while its node is quorate (or told not to care), and never what already
+//! runs on another member of its view.
+
+use std::collections::BTreeMap;
+
+use hac_node::{Invocation, SyncState};
+
+use super::{Violation, count};
+use crate::cluster::Host;
+use crate::reality::Reality;
+use crate::tutorial::ADDRESS;
+
+/// Looks at an agent that is about to be run.
+pub(super) fn check(
+    id: u32,
+    invocation: &Invocation,
+    hosts: &BTreeMap<u32, Host>,
+    reality: &Reality,
+    executed: &mut BTreeMap<&'static str, u64>,
+) -> Result<(), Violation> {
+    if invocation.action != "start" {
+        return Ok(());
+    }
+    let Some(node) = hosts.get(&id).and_then(|host| host.node.as_ref()) else { return Ok(()) };
+    let standing = node.standing();
+    count(executed, "P-10");
+    let ignores = node.cib().configuration.property("no-quorum-policy") == Some("ignore");
+    if !standing.quorate && !ignores {
+        let text = format!("node{id} starts {} without quorum", invocation.resource);
+        return Err(Violation::new("P-10", text));
+    }
+    if invocation.resource != ADDRESS || standing.sync != SyncState::Active {
+        return Ok(());
+    }
+    count(executed, "P-6");
+    for other in reality.places(ADDRESS) {
+        let member = hosts.get(&other).and_then(|host| host.node.as_ref()).is_some_and(|node| {
+            let other = node.standing();
+            other.sync == SyncState::Active && other.ring == standing.ring
+        });
+        if other != id && member {
+            let text = format!("node{id} starts {ADDRESS} while it runs on node{other} of the same view");
+            return Err(Violation::new("P-6", text));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,428 @@
+//! Whole nodes in one world.
+//!
+//! One thread, one seed. Everything that happens is an event of the queue; what a node wants done is performed in
+//! order, and the node may die between any two of its outputs.
+
+mod faults;
+mod host;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hac_crm::local::{ExecStatus, Outcome};
+use hac_node::{InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
+use hac_types::{LinkId, NodeId, Timestamp, WallTime};
+
+pub use self::faults::Chaos;
+pub use self::host::{Host, Power};
+use crate::check::{Checks, Violation};
+use crate::net::Net;
+use crate::options::Options;
+use crate::queue::Queue;
+use crate::reality::Reality;
+use crate::rng::Rng;
+use crate::trace::Trace;
+
+/// Civil time at the beginning of every run.
+const WALL: i64 = 1_700_000_000_000;
+
+/// Events at one instant after which a run counts as going round in circles.
+const SPIN: u32 = 200_000;
+
+/// What can happen.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A datagram arrives.
+    Datagram {
+        /// On which link.
+        link: LinkId,
+        /// From whom.
+        from: NodeId,
+        /// What.
+        datagram: Vec<u8>,
+    },
+    /// The node asked to be called.
+    Wake,
+    /// A write ended.
+    Persisted(PersistId, Result<(), String>),
+    /// An agent ended.
+    AgentEnded(InvocationId),
+    /// A watched process ended.
+    ProcessExited(WatchId),
+    /// A client asks.
+    Ask(Request),
+}
+
+/// An event, and whom it concerns.
+#[derive(Clone, Debug)]
+enum Item {
+    /// The host, in this life (an event for an earlier life is void).
+    Host(u32, u64, Event),
+    /// The daemon of a host starts.
+    Start(u32),
+    /// A host goes on after a pause.
+    Resume(u32),
+}
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What was asked.
+    pub request: Request,
+    /// When.
+    pub at: Timestamp,
+    /// The answers; more than one is a fault.
+    pub replies: Vec<Reply>,
+    /// The life that was asked is over.
+    pub void: bool,
+}
+
+/// See the [module documentation](self).
+pub struct World {
+    /// What the seed stands for.
+    pub options: Options,
+    /// The time.
+    pub now: Timestamp,
+    queue: Queue<Item>,
+    /// The network.
+    pub net: Net,
+    /// The hosts.
+    pub hosts: BTreeMap<u32, Host>,
+    /// What is really so.
+    pub reality: Reality,
+    /// What happened.
+    pub trace: Trace,
+    /// The properties that are checked.
+    pub checks: Checks,
+    /// All requests, by host, life and number.
+    pub asked: BTreeMap<(u32, u64, RequestId), Asked>,
+    timing: Rng,
+    agents: Rng,
+    entropy: Rng,
+    spin: u32,
+    /// The chances of a daemon to die at an output, in millionths.
+    pub deadly: u64,
+    /// How long agents take: shortest and longest.
+    pub agent_time: (Duration, Duration),
+}
+
+impl World {
+    /// A world in which nothing has been started.
+    #[must_use]
+    pub fn new(options: Options, recording: bool) -> Self {
+        let seed = options.seed;
+        let hosts = (1..=options.nodes).map(|id| (id, Host::new(id))).collect();
+        Self {
+            now: Timestamp::from_millis(1000),
+            queue: Queue::default(),
+            net: Net::new(seed),
+            hosts,
+            reality: Reality::default(),
+            trace: Trace::new(recording),
+            checks: Checks::default(),
+            asked: BTreeMap::new(),
+            timing: Rng::new(seed, 2),
+            agents: Rng::new(seed, 3),
+            entropy: Rng::new(seed, 4),
+            spin: 0,
+            deadly: 0,
+            agent_time: (Duration::from_millis(5), Duration::from_millis(60)),
+            options,
+        }
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    ///
+    /// The first property that is violated.
+    pub fn run(&mut self, time: Duration) -> Result<(), Violation> {
+        let until = self.now + time;
+        while let Some((at, item)) = self.queue.pop(until) {
+            self.spin = if at > self.now { 0 } else { self.spin + 1 };
+            if self.spin > SPIN {
+                return Err(Violation::new("P-11", "something happens for ever at one instant"));
+            }
+            self.now = self.now.max(at);
+            self.happen(item);
+            self.check_all()?;
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    /// Lets time pass until `so` or `patience` is over. Whether it became so.
+    ///
+    /// # Errors
+    ///
+    /// The first property that is violated.
+    pub fn run_until(&mut self, patience: Duration, so: impl Fn(&Self) -> bool) -> Result<bool, Violation> {
+        let until = self.now + patience;
+        while self.now < until {
+            if so(self) {
+                return Ok(true);
+            }
+            self.run(Duration::from_millis(10))?;
+        }
+        Ok(so(self))
+    }
+
+    fn happen(&mut self, item: Item) {
+        match item {
+            Item::Start(id) => self.start_now(id),
+            Item::Resume(id) => self.resume(id),
+            Item::Host(id, life, event) => {
+                let Some(host) = self.hosts.get_mut(&id) else { return };
+                if host.life != life {
+                    return;
+                }
+                if host.paused {
+                    host.hold(event);
+                    return;
+                }
+                self.handle(id, event);
+            }
+        }
+    }
+
+    /// The time as a host sees it.
+    fn time_at(&self, id: u32) -> hac_node::Now {
+        let step = self.hosts.get(&id).map_or(0, |host| host.clock_step_ms);
+        let millis = i64::try_from(self.now.as_nanos() / 1_000_000).unwrap_or(i64::MAX);
+        hac_node::Now { mono: self.now, wall: WallTime(WALL + millis + step) }
+    }
+
+    fn handle(&mut self, id: u32, event: Event) {
+        let now = self.time_at(id);
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if let Event::AgentEnded(invocation) = &event {
+            // Agents live on when the daemon dies, and do what they were told.
+            let invocation = *invocation;
+            self.agent_ended(id, invocation);
+            return self.drain(id);
+        }
+        let Some(node) = &mut host.node else { return };
+        match event {
+            Event::Datagram { link, from, datagram } => node.handle_datagram(now, link, from, &datagram),
+            Event::Wake => {
+                if node.poll_timeout().is_some_and(|due| due <= now.mono) {
+                    node.handle_timeout(now);
+                }
+                host.wake = None;
+            }
+            Event::Persisted(persist, result) => node.handle_persisted(now, persist, result),
+            Event::ProcessExited(watch) => {
+                host.watches.remove(&watch);
+                node.handle_process_exited(now, watch);
+            }
+            Event::Ask(request) => {
+                host.last_request += 1;
+                let number = RequestId(host.last_request);
+                let key = (id, host.life, number);
+                let asked = Asked { request: request.clone(), at: self.now, replies: Vec::new(), void: false };
+                self.asked.insert(key, asked);
+                node.handle_request(now, number, request);
+            }
+            Event::AgentEnded(_) => {}
+        }
+        self.drain(id);
+    }
+
+    /// Performs what a node wants done, in order, unless it dies in between.
+    fn drain(&mut self, id: u32) {
+        loop {
+            let Some(host) = self.hosts.get_mut(&id) else { return };
+            let Some(node) = &mut host.node else { return };
+            let Some(output) = node.poll_output() else { break };
+            self.perform(id, output);
+            if self.deadly > 0 && self.timing.below(1_000_000) < self.deadly {
+                self.trace.line(self.now, id, "dies between two outputs");
+                self.kill(id, Power::Stays);
+                self.start_after(id, Duration::from_millis(300));
+                return;
+            }
+        }
+        self.arrange_wake(id);
+    }
+
+    fn arrange_wake(&mut self, id: u32) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let Some(node) = &host.node else { return };
+        let due = node.poll_timeout().map(|due| due.max(self.now));
+        if due != host.wake {
+            host.wake = due;
+            if let Some(at) = due {
+                self.queue.push(at, Item::Host(id, host.life, Event::Wake));
+            }
+        }
+    }
+
+    fn perform(&mut self, id: u32, output: Output) {
+        match output {
+            Output::Transmit { link, to, datagram } => self.transmit(id, link, to, datagram),
+            Output::Persist { id: persist, what } => self.persist(id, persist, &what),
+            Output::Invoke(invocation) => self.invoke(id, invocation),
+            Output::CancelInvocation(invocation) => {
+                if let Some(host) = self.hosts.get_mut(&id) {
+                    host.invocations.remove(&invocation);
+                }
+            }
+            Output::Watch(watch, process) => {
+                let alive = self.reality.is_alive(process);
+                let Some(host) = self.hosts.get_mut(&id) else { return };
+                host.watches.insert(watch, process);
+                if !alive {
+                    let event = Event::ProcessExited(watch);
+                    self.queue.push(self.now, Item::Host(id, host.life, event));
+                }
+            }
+            Output::Unwatch(watch) => {
+                if let Some(host) = self.hosts.get_mut(&id) {
+                    host.watches.remove(&watch);
+                }
+            }
+            Output::Reply { id: request, reply } => {
+                let life = self.hosts.get(&id).map_or(0, |host| host.life);
+                self.trace.line(self.now, id, format!("answers: {}", reply_text(&reply)));
+                if let Some(asked) = self.asked.get_mut(&(id, life, request)) {
+                    asked.replies.push(reply);
+                }
+            }
+            Output::Event(event) => {
+                self.checks.saw(&event);
+                self.trace.line(self.now, id, event.to_string());
+            }
+            Output::Stopped => {
+                self.trace.line(self.now, id, "has left");
+                self.kill(id, Power::Stays);
+            }
+        }
+    }
+
+    fn transmit(&mut self, from: u32, link: LinkId, to: NodeId, datagram: Vec<u8>) {
+        self.trace.mix(self.now, from, &datagram);
+        let Some(life) = self.hosts.get(&to.0).map(|host| host.life) else { return };
+        for delay in self.net.fate(from, to.0, link) {
+            let datagram = datagram.clone();
+            let event = Event::Datagram { link, from: NodeId(from), datagram };
+            self.queue.push(self.now + delay, Item::Host(to.0, life, event));
+        }
+    }
+
+    fn persist(&mut self, id: u32, persist: PersistId, what: &Persist) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let result = host.disk.write(what);
+        let time = if matches!(what, Persist::RingSeq(_)) { Duration::ZERO } else { host.disk.latency };
+        host.disk_busy = host.disk_busy.max(now) + time;
+        let event = Event::Persisted(persist, result);
+        self.queue.push(host.disk_busy, Item::Host(id, host.life, event));
+    }
+
+    fn invoke(&mut self, id: u32, invocation: hac_node::Invocation) {
+        let (low, high) = self.agent_time;
+        let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        let time = Duration::from_nanos(self.agents.between(nanos(low), nanos(high)));
+        let text = format!("runs {} {}", invocation.resource, invocation.action);
+        self.trace.line(self.now, id, text);
+        let effect = self.checks.effect(id, &invocation, &self.hosts, &self.reality);
+        if let Err(violation) = effect {
+            self.checks.violated(violation);
+        }
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let at = self.now + time.min(invocation.timeout);
+        let event = Event::AgentEnded(invocation.id);
+        host.invocations.insert(invocation.id, (invocation, at + Duration::from_nanos(1)));
+        self.queue.push(at, Item::Host(id, host.life, event));
+    }
+
+    fn agent_ended(&mut self, id: u32, invocation: InvocationId) {
+        let now = self.time_at(id);
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let Some((invocation, _)) = host.invocations.remove(&invocation) else { return };
+        let slow = self.agent_time.0 >= invocation.timeout;
+        let outcome = if slow {
+            let exit_reason = Some("it did not end in time".to_owned());
+            Outcome { rc: 1, status: ExecStatus::Timeout, exit_reason, ..Outcome::default() }
+        } else {
+            self.reality.act(id, &invocation).outcome
+        };
+        if let Some(node) = &mut host.node {
+            node.handle_outcome(now, invocation.id, outcome);
+        }
+    }
+
+    /// A client asks a host, now.
+    pub fn ask(&mut self, id: u32, request: Request) {
+        if let Some(host) = self.hosts.get(&id) {
+            self.queue.push(self.now, Item::Host(id, host.life, Event::Ask(request)));
+        }
+    }
+
+    /// A resource dies; who watches it is told.
+    pub fn kill_resource(&mut self, id: u32, resource: &str) {
+        let Some(process) = self.reality.kill(id, resource) else { return };
+        self.trace.line(self.now, id, format!("{resource} dies"));
+        let Some(host) = self.hosts.get(&id) else { return };
+        let watchers = host.watches.iter().filter(|(_, p)| **p == process).map(|(watch, _)| *watch);
+        for watch in watchers {
+            self.queue.push(self.now, Item::Host(id, host.life, Event::ProcessExited(watch)));
+        }
+    }
+
+    /// Hosts whose node runs and is not paused.
+    pub fn up(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.values().filter(|host| host.node.is_some() && !host.paused)
+    }
+
+    /// Whether all nodes that run are one active cluster in which nothing is in progress.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let mut rings = Vec::new();
+        for node in self.hosts.values().filter_map(|host| host.node.as_ref()) {
+            let standing = node.standing();
+            if standing.sync != SyncState::Active || !standing.settled || !standing.quorate {
+                return false;
+            }
+            rings.push(standing.ring);
+        }
+        !rings.is_empty() && rings.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
+    /// How all nodes stand, in words.
+    #[must_use]
+    pub fn standings(&self) -> String {
+        let words = |host: &Host| {
+            let Some(node) = &host.node else { return format!("{} is down", host.name()) };
+            let report = node.report(self.time_at(host.id));
+            let ring = report.ring.map_or_else(|| "-".to_owned(), |ring| ring.to_string());
+            format!(
+                "{} is {:?} in {ring}, coordinator {}, {}",
+                host.name(),
+                report.sync,
+                report.dc.as_deref().unwrap_or("NONE"),
+                report.waiting_for.join("; ")
+            )
+        };
+        self.hosts.values().map(words).collect::<Vec<_>>().join(" | ")
+    }
+
+    fn check_all(&mut self) -> Result<(), Violation> {
+        self.checks.after_event(&self.hosts)
+    }
+}
+
+fn reply_text(reply: &Reply) -> String {
+    match reply {
+        Reply::Done { version, .. } => {
+            format!("done, version {}.{}.{}", version.admin_epoch, version.epoch, version.num_updates)
+        }
+        Reply::Settled { settled: true, .. } => "settled".to_owned(),
+        Reply::Settled { waiting_for, .. } => format!("not settled: {}", waiting_for.join("; ")),
+        Reply::Refused(why)
+        | Reply::NotStored(why)
+        | Reply::NoQuorum(why)
+        | Reply::Unavailable(why)
+        | Reply::TimedOut(why) => why.sentence.clone(),
+    }
+}

@@ -1,0 +1,210 @@
+//! The chaos: faults drawn from the seed, one after the other; and the calm after it.
+
+use std::time::Duration;
+
+use hac_crm::cib::{Change, Configure, Section, StatusChange};
+use hac_node::Request;
+
+use super::{Power, World};
+use crate::check::{self, Violation};
+use crate::net::Weather;
+use crate::rng::Rng;
+use crate::tutorial::{ADDRESS, SERVER};
+
+/// Faults to come.
+pub struct Chaos {
+    rng: Rng,
+    changes: u64,
+}
+
+impl Chaos {
+    /// The faults of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { rng: Rng::new(seed, 5), changes: 0 }
+    }
+
+    /// A whole run: the hosts start, faults happen, the world becomes calm, and all must be well.
+    ///
+    /// # Errors
+    ///
+    /// The first property that is violated.
+    pub fn run(mut self, world: &mut World) -> Result<(), Violation> {
+        let ids: Vec<u32> = world.hosts.keys().copied().collect();
+        for &id in &ids {
+            let delay = Duration::from_millis(self.rng.below(600));
+            world.start_after(id, delay);
+        }
+        if self.rng.chance(700) {
+            // Most runs begin with a cluster that works, so that there is something to break.
+            world.run_until(Duration::from_secs(20), World::is_settled)?;
+        }
+        self.storm(world);
+        let end = world.now + world.options.chaos;
+        while world.now < end {
+            self.fault(world, &ids);
+            let pause = u64::try_from(world.options.pause_between.as_millis()).unwrap_or(1000);
+            world.run(Duration::from_millis(self.rng.between(1, pause * 2)))?;
+        }
+        Self::calm(world, &ids)?;
+        check::at_the_end(world)
+    }
+
+    /// The weather of the chaos.
+    fn storm(&mut self, world: &mut World) {
+        let options = &world.options;
+        world.net.weather = Weather {
+            loss: options.loss,
+            duplication: options.duplication,
+            delay: Duration::from_micros(self.rng.between(50, 2000)),
+            jitter: options.jitter,
+        };
+        world.deadly = if options.crash_between_outputs { 200 } else { 0 };
+    }
+
+    fn fault(&mut self, world: &mut World, ids: &[u32]) {
+        let Some(&id) = self.rng.pick(ids) else { return };
+        let other = self.rng.pick(ids).copied().unwrap_or(id);
+        match self.rng.below(20) {
+            0 | 1 => self.partition(world, ids),
+            2 if id != other => {
+                world.trace.line(world.now, 0, format!("nothing passes from node{id} to node{other}"));
+                world.net.cut_way(id, other);
+            }
+            3 if id != other => {
+                let link = u8::try_from(self.rng.below(u64::from(world.options.links))).unwrap_or(0);
+                world.trace.line(world.now, 0, format!("link {link} between node{id} and node{other} is cut"));
+                world.net.cut_link(id, other, link);
+            }
+            4..=6 => {
+                if !world.net.is_whole() {
+                    world.trace.line(world.now, 0, "the network is whole again");
+                }
+                world.net.heal();
+            }
+            7 => {
+                let time = [40, 200, 320, 500, 1000, 3500, 8000];
+                let millis = self.rng.pick(&time).copied().unwrap_or(40);
+                world.pause(id, Duration::from_millis(millis));
+            }
+            8 | 9 => self.crash(world, id, Power::Stays),
+            10 => self.crash(world, id, Power::Off),
+            11 => self.shut_down(world, id),
+            12 => {
+                let full = self.rng.chance(500);
+                self.change_disk(world, id, full);
+            }
+            13 => {
+                let resource = if self.rng.chance(500) { ADDRESS } else { SERVER };
+                world.kill_resource(id, resource);
+            }
+            14 => {
+                if let Some(host) = world.hosts.get_mut(&id) {
+                    let step = i64::try_from(self.rng.below(7_200_000)).unwrap_or(0) - 3_600_000;
+                    host.clock_step_ms = step;
+                }
+            }
+            15 => {
+                let slow = self.rng.between(5, 3000);
+                world.agent_time.1 = world.agent_time.0 + Duration::from_millis(slow);
+            }
+            _ => self.request(world, id),
+        }
+    }
+
+    fn partition(&mut self, world: &mut World, ids: &[u32]) {
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for &id in ids {
+            if self.rng.chance(500) { left.push(id) } else { right.push(id) }
+        }
+        if left.is_empty() || right.is_empty() {
+            return;
+        }
+        world.trace.line(world.now, 0, format!("the network is cut between {left:?} and {right:?}"));
+        world.net.partition(&[left, right]);
+    }
+
+    fn crash(&mut self, world: &mut World, id: u32, power: Power) {
+        world.kill(id, power);
+        if world.options.disk_loss && self.rng.chance(300) && Self::others_have_all(world, id) {
+            world.trace.line(world.now, id, "gets an empty disk");
+            if let Some(host) = world.hosts.get_mut(&id) {
+                host.disk.wipe();
+            }
+        }
+        world.start_after(id, Duration::from_millis(self.rng.between(1, 6000)));
+    }
+
+    /// Whether a disk may be lost: the others are one active cluster, so what was acknowledged is with them.
+    fn others_have_all(world: &World, id: u32) -> bool {
+        let mut others = world.hosts.values().filter(|host| host.id != id).peekable();
+        others.peek().is_some() && others.all(|host| host.node.as_ref().is_some_and(|node| node.standing().quorate))
+    }
+
+    fn shut_down(&mut self, world: &mut World, id: u32) {
+        let now = world.time_at(id);
+        let Some(host) = world.hosts.get_mut(&id) else { return };
+        if let Some(node) = host.node.as_mut().filter(|_| !host.paused) {
+            world.trace.line(world.now, id, "is asked to leave");
+            node.shutdown(now);
+            world.drain(id);
+            world.start_after(id, Duration::from_millis(self.rng.between(3000, 9000)));
+        }
+    }
+
+    fn change_disk(&mut self, world: &mut World, id: u32, full: bool) {
+        let latency = Duration::from_millis(self.rng.between(1, 800));
+        if let Some(host) = world.hosts.get_mut(&id) {
+            host.disk.full = full;
+            host.disk.latency = latency;
+        }
+    }
+
+    fn request(&mut self, world: &mut World, id: u32) {
+        let request = match self.rng.below(4) {
+            0 => Request::Settle { timeout: Duration::from_secs(self.rng.between(1, 20)) },
+            1 => Request::Status(StatusChange::ClearFailures { resource: None, node: None, operation: None }),
+            _ => {
+                self.changes += 1;
+                let pair = (format!("sim-change-{}", self.changes), Some(self.changes.to_string()));
+                let change = Change::SetProperties { section: Section::CrmConfig, set: None, pairs: vec![pair] };
+                Request::Configure(Configure {
+                    changes: vec![change],
+                    origin: format!("node{id}"),
+                    client: "sim".to_owned(),
+                    user: "root".to_owned(),
+                    base: None,
+                })
+            }
+        };
+        world.ask(id, request);
+    }
+
+    /// Faults cease, and everybody comes back.
+    fn calm(world: &mut World, ids: &[u32]) -> Result<(), Violation> {
+        world.trace.line(world.now, 0, "the world becomes calm");
+        world.net.heal();
+        world.net.weather = Weather::calm();
+        world.deadly = 0;
+        world.agent_time = (Duration::from_millis(5), Duration::from_millis(60));
+        for &id in ids {
+            if let Some(host) = world.hosts.get_mut(&id) {
+                host.disk.full = false;
+                host.disk.latency = Duration::from_millis(2);
+                host.clock_step_ms = 0;
+            }
+            world.start_after(id, Duration::from_millis(10));
+        }
+        // Pauses and shutdowns that were under way end.
+        world.run(Duration::from_secs(12))?;
+        for &id in ids {
+            world.start_after(id, Duration::ZERO);
+        }
+        world.run(Duration::from_secs(10))?;
+        let everywhere = StatusChange::ClearFailures { resource: None, node: None, operation: None };
+        if let Some(&id) = ids.first() {
+            world.ask(id, Request::Status(everywhere));
+        }
+        world.run(Duration::from_secs(1))
+    }
+}

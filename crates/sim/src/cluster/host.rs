@@ -1,0 +1,214 @@
+//! One host: its daemon, its disk, its pauses, and what configuration it has.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hac_crm::model::Configuration;
+use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Stored, WatchId};
+use hac_types::{Incarnation, NodeId, Timestamp};
+
+use super::{Event, Item, World};
+use crate::disk::Disk;
+
+/// Datagrams that wait in a socket while its owner does not run.
+const SOCKET_BUFFER: usize = 200;
+
+/// What happens to a host's resources when its daemon dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// The daemon alone dies.
+    Stays,
+    /// The whole host does.
+    Off,
+}
+
+/// One host.
+pub struct Host {
+    /// Which.
+    pub id: u32,
+    /// Its daemon, if it runs.
+    pub node: Option<Node>,
+    /// Counts its daemons.
+    pub life: u64,
+    /// Its disk.
+    pub disk: Disk,
+    /// Until when the disk is busy.
+    pub(super) disk_busy: Timestamp,
+    /// It does not run.
+    pub paused: bool,
+    held: Vec<Event>,
+    pub(super) wake: Option<Timestamp>,
+    pub(super) invocations: BTreeMap<InvocationId, (Invocation, Timestamp)>,
+    pub(super) watches: BTreeMap<WatchId, ProcessRef>,
+    pub(super) last_request: u64,
+    /// How far its civil clock is off, milliseconds.
+    pub clock_step_ms: i64,
+}
+
+impl Host {
+    /// A host that was never started.
+    #[must_use]
+    pub fn new(id: u32) -> Self {
+        Self {
+            id,
+            node: None,
+            life: 0,
+            disk: Disk::new(),
+            disk_busy: Timestamp::ZERO,
+            paused: false,
+            held: Vec::new(),
+            wake: None,
+            invocations: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            last_request: 0,
+            clock_step_ms: 0,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("node{}", self.id)
+    }
+
+    /// Keeps an event until the host runs again; a socket holds so many datagrams and no more.
+    pub(super) fn hold(&mut self, event: Event) {
+        let datagrams = self.held.iter().filter(|e| matches!(e, Event::Datagram { .. })).count();
+        if !matches!(event, Event::Datagram { .. }) || datagrams < SOCKET_BUFFER {
+            self.held.push(event);
+        }
+    }
+}
+
+impl World {
+    /// The daemon of a host starts after a while, unless it runs then.
+    pub fn start_after(&mut self, id: u32, delay: Duration) {
+        self.queue.push(self.now + delay, Item::Start(id));
+    }
+
+    pub(super) fn start_now(&mut self, id: u32) {
+        if self.hosts.get(&id).is_none_or(|host| host.node.is_some()) {
+            return;
+        }
+        let config = self.config(id);
+        let now = self.time_at(id);
+        let entropy = self.entropy.entropy();
+        let random = self.entropy.bits() & 0xffff_ffff;
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        host.life += 1;
+        host.disk.lives += 1;
+        let (cib, cib_generation) = host.disk.read();
+        let incarnation = Incarnation(host.disk.lives << 32 | random);
+        let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };
+        host.wake = None;
+        let node = match Node::new(config, Stored { totem, cib, cib_generation }, entropy, now) {
+            Ok(node) => node,
+            Err(why) => {
+                self.trace.line(self.now, id, format!("cannot start: {why}"));
+                return;
+            }
+        };
+        host.node = Some(node);
+        self.trace.line(self.now, id, format!("starts, life {}", host.life));
+        self.drain(id);
+    }
+
+    /// A daemon dies, with its host or alone.
+    pub fn kill(&mut self, id: u32, power: Power) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if power == Power::Off {
+            // Agents die with the host; with the daemon alone they do not.
+            host.invocations.clear();
+            self.reality.power_off(id);
+        }
+        if host.node.take().is_none() {
+            return;
+        }
+        host.watches.clear();
+        host.held.clear();
+        host.paused = false;
+        let orphans: Vec<Invocation> = std::mem::take(&mut host.invocations).into_values().map(|(i, _)| i).collect();
+        let life = host.life;
+        host.life += 1;
+        for asked in self.asked.range_mut((id, life, hac_node::RequestId(0))..) {
+            if (asked.0.0, asked.0.1) == (id, life) {
+                asked.1.void = true;
+            }
+        }
+        for orphan in &orphans {
+            self.reality.act(id, orphan);
+        }
+        let what = if power == Power::Off { "loses its power" } else { "is killed" };
+        self.trace.line(self.now, id, what);
+    }
+
+    /// A host does not run for a while; what comes waits.
+    pub fn pause(&mut self, id: u32, time: Duration) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.node.is_none() || host.paused {
+            return;
+        }
+        host.paused = true;
+        self.trace.line(self.now, id, format!("is paused for {} ms", time.as_millis()));
+        self.queue.push(self.now + time, Item::Resume(id));
+    }
+
+    pub(super) fn resume(&mut self, id: u32) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if !std::mem::take(&mut host.paused) {
+            return;
+        }
+        let held = std::mem::take(&mut host.held);
+        self.trace.line(self.now, id, "goes on");
+        // A process that was stopped finds its timers due first, as often as it finds its sockets readable first.
+        let (sockets, rest): (Vec<_>, Vec<_>) = held.into_iter().partition(|e| matches!(e, Event::Datagram { .. }));
+        let timers_first = self.timing.chance(500);
+        let order: Vec<Event> = if timers_first {
+            std::iter::once(Event::Wake).chain(rest).chain(sockets).collect()
+        } else {
+            sockets.into_iter().chain(rest).chain(std::iter::once(Event::Wake)).collect()
+        };
+        for event in order {
+            if self.hosts.get(&id).is_some_and(|host| host.node.is_some()) {
+                self.handle(id, event);
+            }
+        }
+    }
+
+    fn config(&self, id: u32) -> Config {
+        let ids: Vec<u32> = self.hosts.keys().copied().collect();
+        let name = |id: u32| format!("node{id}");
+        let voter = |&id: &u32| hac_quorum::Voter { node: NodeId(id), name: name(id), votes: 1 };
+        let mut quorum = hac_quorum::Config::new(NodeId(id), ids.iter().map(voter).collect());
+        quorum.two_node = ids.len() == 2;
+        let link = |&id: &u32| hac_totem::NodeConfig { node: NodeId(id), links: self.options.links };
+        let key = hac_totem::AuthKey::new(vec![0x42; 64]);
+        Config {
+            totem: hac_totem::Config {
+                cluster_name: "sim".to_owned(),
+                node: NodeId(id),
+                nodes: ids.iter().map(link).collect(),
+                links: self.options.links,
+                // 64 bytes are a key.
+                authkey: key.expect("64 bytes are a key"),
+                cipher: hac_totem::Cipher::None,
+                timers: hac_totem::Timers::default(),
+                window_size: 50,
+                max_messages: 17,
+                netmtu: 1500,
+            },
+            quorum,
+            name: name(id),
+            nodes: ids.iter().map(|&id| NodeInfo { id: NodeId(id), name: name(id) }).collect(),
+            cluster_name: "sim".to_owned(),
+            version: "0.1.0".to_owned(),
+            seed: Some(self.seed_configuration()),
+            shutdown_escalation: Config::SHUTDOWN_ESCALATION,
+            request_timeout: Duration::from_secs(20),
+        }
+    }
+
+    fn seed_configuration(&self) -> Configuration {
+        crate::tutorial::configuration(self.options.nodes)
+    }
+}

@@ -1,0 +1,113 @@
+//! The network between the hosts: what is lost, doubled, delayed, overtaken, cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use hac_types::LinkId;
+
+use crate::rng::Rng;
+
+/// How the network behaves at present.
+#[derive(Clone, Debug)]
+pub struct Weather {
+    /// Lost datagrams, thousandths.
+    pub loss: u64,
+    /// Doubled datagrams, thousandths.
+    pub duplication: u64,
+    /// Shortest time a datagram takes.
+    pub delay: Duration,
+    /// Up to this much more, drawn for each datagram: datagrams overtake each other.
+    pub jitter: Duration,
+}
+
+impl Weather {
+    /// A quiet local network.
+    #[must_use]
+    pub const fn calm() -> Self {
+        Self { loss: 0, duplication: 0, delay: Duration::from_micros(150), jitter: Duration::from_micros(100) }
+    }
+}
+
+/// The network.
+#[derive(Clone, Debug)]
+pub struct Net {
+    /// How it behaves.
+    pub weather: Weather,
+    /// Ways on which nothing passes: from, to, link.
+    cut: BTreeSet<(u32, u32, u8)>,
+    rng: Rng,
+    /// Datagrams by fate, for the report.
+    pub counts: BTreeMap<&'static str, u64>,
+}
+
+impl Net {
+    /// A quiet network.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let counts = BTreeMap::new();
+        Self { weather: Weather::calm(), cut: BTreeSet::new(), rng: Rng::new(seed, 1), counts }
+    }
+
+    /// Cuts the way from one host to another on all links.
+    pub fn cut_way(&mut self, from: u32, to: u32) {
+        self.cut.extend([(from, to, 0), (from, to, 1)]);
+    }
+
+    /// Cuts one link between two hosts, both ways.
+    pub fn cut_link(&mut self, a: u32, b: u32, link: u8) {
+        self.cut.extend([(a, b, link), (b, a, link)]);
+    }
+
+    /// Cuts both ways between the hosts of different groups. Hosts in no group are left alone.
+    pub fn partition(&mut self, groups: &[Vec<u32>]) {
+        for (index, group) in groups.iter().enumerate() {
+            for other in groups.iter().skip(index + 1) {
+                for &a in group {
+                    for &b in other {
+                        self.cut_way(a, b);
+                        self.cut_way(b, a);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everything is connected again.
+    pub fn heal(&mut self) {
+        self.cut.clear();
+    }
+
+    /// Whether nothing is cut.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.cut.is_empty()
+    }
+
+    /// After which times a datagram arrives: never, once or twice.
+    pub fn fate(&mut self, from: u32, to: u32, link: LinkId) -> Vec<Duration> {
+        if self.cut.contains(&(from, to, link.0)) {
+            self.count("cut");
+            return Vec::new();
+        }
+        if self.rng.chance(self.weather.loss) {
+            self.count("lost");
+            return Vec::new();
+        }
+        self.count("passed");
+        let mut times = vec![self.time()];
+        if self.rng.chance(self.weather.duplication) {
+            self.count("doubled");
+            times.push(self.time() * 2);
+        }
+        times
+    }
+
+    fn time(&mut self) -> Duration {
+        let jitter = u64::try_from(self.weather.jitter.as_nanos()).unwrap_or(u64::MAX);
+        self.weather.delay + Duration::from_nanos(self.rng.below(jitter))
+    }
+
+    fn count(&mut self, fate: &'static str) {
+        *self.counts.entry(fate).or_default() += 1;
+    }
+}

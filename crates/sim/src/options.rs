@@ -1,0 +1,59 @@
+//! What one seed stands for: how large the cluster is, how bad the world.
+
+use std::time::Duration;
+
+use crate::rng::Rng;
+
+/// Everything that is drawn before a run begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The seed.
+    pub seed: u64,
+    /// Hosts.
+    pub nodes: u32,
+    /// Links between them, 1 or 2.
+    pub links: u8,
+    /// How long faults happen.
+    pub chaos: Duration,
+    /// How long the world is calm afterwards, at most.
+    pub calm: Duration,
+    /// Mean time between two faults.
+    pub pause_between: Duration,
+    /// Datagrams lost during the chaos, thousandths, at most.
+    pub loss: u64,
+    /// Datagrams doubled, thousandths, at most.
+    pub duplication: u64,
+    /// Delay of a datagram, at most.
+    pub jitter: Duration,
+    /// A daemon may be killed between any two things it does.
+    pub crash_between_outputs: bool,
+    /// Disks may be lost (never so many that an acknowledged change could be).
+    pub disk_loss: bool,
+}
+
+impl Options {
+    /// What `seed` stands for. `nodes` overrides the number of hosts.
+    #[must_use]
+    pub fn of(seed: u64, nodes: Option<u32>) -> Self {
+        let mut rng = Rng::new(seed, 7);
+        let drawn = match rng.below(10) {
+            0..=4 => 2,
+            5..=7 => 3,
+            8 => 4,
+            _ => 5,
+        };
+        Self {
+            seed,
+            nodes: nodes.unwrap_or(drawn),
+            links: if rng.chance(300) { 2 } else { 1 },
+            chaos: Duration::from_secs(rng.between(5, 40)),
+            calm: Duration::from_secs(60),
+            pause_between: Duration::from_millis(rng.between(200, 3000)),
+            loss: if rng.chance(500) { rng.below(200) } else { 0 },
+            duplication: if rng.chance(500) { rng.below(100) } else { 0 },
+            jitter: Duration::from_micros(if rng.chance(500) { rng.below(40_000) } else { 200 }),
+            crash_between_outputs: rng.chance(300),
+            disk_loss: rng.chance(200),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What is really so, whatever the cluster believes: which resource runs on which host.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hac_crm::local::{ExecStatus, Invocation, Outcome, ProcessRef};
+
+/// The world outside the cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Reality {
+    /// Running instances: host and instance name, and the process behind.
+    running: BTreeMap<(u32, String), ProcessRef>,
+    last_pid: u32,
+    /// Resources that fail to start, by host.
+    pub broken: BTreeSet<(u32, String)>,
+    /// Times anything was started, by host and instance.
+    pub starts: BTreeMap<(u32, String), u64>,
+}
+
+/// What an agent did.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Its result.
+    pub outcome: Outcome,
+    /// It started something that did not run.
+    pub started: bool,
+}
+
+const OK: i32 = 0;
+const ERROR: i32 = 1;
+const NOT_RUNNING: i32 = 7;
+
+impl Reality {
+    /// Carries an agent's action out, at the moment at which it ends.
+    pub fn act(&mut self, host: u32, invocation: &Invocation) -> Done {
+        let key = (host, invocation.resource.clone());
+        let mut started = false;
+        let rc = match invocation.action.as_str() {
+            "start" if self.broken.contains(&key) => ERROR,
+            "start" => {
+                if !self.running.contains_key(&key) {
+                    self.last_pid += 1;
+                    let process = ProcessRef { pid: self.last_pid, started: u64::from(self.last_pid) };
+                    self.running.insert(key.clone(), process);
+                    *self.starts.entry(key.clone()).or_default() += 1;
+                    started = true;
+                }
+                OK
+            }
+            "stop" => {
+                self.running.remove(&key);
+                OK
+            }
+            "monitor" if self.running.contains_key(&key) => OK,
+            "monitor" => NOT_RUNNING,
+            _ => OK,
+        };
+        let watch = self.running.get(&key).copied().into_iter().collect();
+        let outcome = Outcome {
+            rc,
+            status: ExecStatus::Done,
+            exit_reason: (rc == ERROR).then(|| "it is broken".to_owned()),
+            watch,
+            ..Outcome::default()
+        };
+        Done { outcome, started }
+    }
+
+    /// Where a resource runs.
+    #[must_use]
+    pub fn places(&self, resource: &str) -> Vec<u32> {
+        self.running.keys().filter(|(_, r)| r == resource).map(|(host, _)| *host).collect()
+    }
+
+    /// All that runs: host and resource.
+    pub fn running(&self) -> impl Iterator<Item = &(u32, String)> {
+        self.running.keys()
+    }
+
+    /// A resource dies. The process that is gone.
+    pub fn kill(&mut self, host: u32, resource: &str) -> Option<ProcessRef> {
+        self.running.remove(&(host, resource.to_owned()))
+    }
+
+    /// Whether a process runs.
+    #[must_use]
+    pub fn is_alive(&self, process: ProcessRef) -> bool {
+        self.running.values().any(|p| *p == process)
+    }
+
+    /// The power of a host goes: nothing runs there.
+    pub fn power_off(&mut self, host: u32) {
+        self.running.retain(|(h, _), _| *h != host);
+    }
+}

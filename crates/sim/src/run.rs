@@ -1,0 +1,80 @@
+//! One seed, from its options to its verdict.
+
+use std::collections::BTreeMap;
+
+use crate::check::Violation;
+use crate::cluster::{Chaos, World};
+use crate::options::Options;
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The ring alone.
+    Ring,
+    /// Whole nodes.
+    Cluster,
+}
+
+impl Kind {
+    /// Its word on the command line.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ring => "ring",
+            Self::Cluster => "cluster",
+        }
+    }
+}
+
+/// The properties that are checked in runs of the kind with this word.
+#[must_use]
+pub fn properties(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "cluster" => &["P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "LIVE-1", "answers"],
+        _ => &[],
+    }
+}
+
+/// Runs a seed.
+#[must_use]
+pub fn run(kind: Kind, options: Options, recording: bool) -> Verdict {
+    match kind {
+        Kind::Cluster => cluster(options, recording),
+        Kind::Ring => cluster(options, recording),
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What the seed stood for.
+    pub options: Options,
+    /// The first promise that was broken.
+    pub violation: Option<Violation>,
+    /// Equal for equal runs.
+    pub hash: u64,
+    /// Events that happened.
+    pub events: u64,
+    /// How often each property was looked at.
+    pub executed: BTreeMap<&'static str, u64>,
+    /// How often something interesting happened.
+    pub sometimes: BTreeMap<&'static str, u64>,
+    /// What happened, if it was recorded.
+    pub timeline: Option<String>,
+}
+
+/// Runs whole nodes under a seed.
+fn cluster(options: Options, recording: bool) -> Verdict {
+    let mut world = World::new(options.clone(), recording);
+    let violation = Chaos::new(options.seed).run(&mut world).err();
+    let timeline = recording.then(|| world.trace.timeline(options.nodes, 400));
+    Verdict {
+        options,
+        violation,
+        hash: world.trace.hash(),
+        events: world.trace.events(),
+        executed: world.checks.executed,
+        sometimes: world.checks.sometimes,
+        timeline,
+    }
+}
