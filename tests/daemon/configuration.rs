@@ -79,8 +79,9 @@ fn refusal(tools: &Tools, place: &Place, text: &str) -> anyhow::Result<String> {
     let file = place.path("hacd.toml");
     fs::write(&file, text)?;
     let mut child = Command::new(tools.directory().join("hacd"))
-        .arg("--config")
-        .arg(&file)
+        .args([Path::new("--config"), &file])
+        .args([Path::new("--state"), &place.path("state")])
+        .args([Path::new("--socket"), &place.path("socket")])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -56,7 +56,7 @@ struct Seconds<'a>(&'a Duration);
 
 impl std::fmt::Display for Seconds<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} s", self.0.as_secs_f64())
+        write!(f, "{:.1} s", self.0.as_secs_f64())
     }
 }
 

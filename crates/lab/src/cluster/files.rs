@@ -29,6 +29,8 @@ pub(crate) fn daemon(host: &Host) -> Result<Daemon, Error> {
         for (option, path) in [("--config", CONFIGURATION), ("--state", STATE), ("--socket", SOCKET)] {
             command.extend([option.to_owned(), place(host, path)?]);
         }
+        // All loopback addresses are addresses of this machine: the daemon must be told which it is.
+        command.extend(["--node", host.name()].map(str::to_owned));
     }
     Ok(Daemon { name: "hacd", command })
 }
