@@ -2,6 +2,7 @@
 //!
 //! * [`agent_metadata`] reads what a resource agent says of itself.
 //! * [`cib_xml`] reads and writes the XML of a cluster information base.
+//! * [`corosync_conf`] turns a `corosync.conf` into a `hacd.toml`.
 //! * [`crm_syntax`] reads and writes the language of `crm configure`.
 //! * [`mon`] tells how a cluster stands, in the words of `crm status`.
 //! * [`simulate`] tells what would happen, in the words of `crm_simulate`.
@@ -10,6 +11,7 @@
 
 pub mod agent_metadata;
 pub mod cib_xml;
+pub mod corosync_conf;
 pub mod crm_syntax;
 pub mod mon;
 pub mod simulate;

@@ -1,0 +1,141 @@
+//! Conversions, and files that are none.
+
+use expect_test::expect;
+
+use super::*;
+
+#[test]
+fn the_tutorials_file_is_taken_over() {
+    let text = "\
+totem {
+  version: 2
+  cluster_name: lbcluster
+  transport: udpu
+  interface {
+    ringnumber: 0
+    bindnetaddr: 10.132.0.11
+    broadcast: yes
+    mcastport: 5405
+  }
+}
+
+quorum {
+  provider: corosync_votequorum
+  two_node: 1
+}
+
+nodelist {
+  node {
+    ring0_addr: 10.132.0.11
+    name: primary
+    nodeid: 1
+  }
+  node {
+    ring0_addr: 10.132.0.12
+    name: secondary
+    nodeid: 2
+  }
+}
+
+logging {
+  to_logfile: yes
+  logfile: /var/log/corosync/corosync.log
+  to_syslog: yes
+  timestamp: on
+}
+";
+    expect![[r##"
+        # Converted from corosync.conf.
+        # Note: make a new key with 'hacctl keygen' and copy it to all nodes: corosync's is not used.
+        # Note: the log goes to /var/log/hacd/hacd.log: corosync's file is left to corosync.
+
+        [totem]
+        version = 2
+        cluster_name = "lbcluster"
+        transport = "udpu"
+
+        [[totem.interface]]
+        ringnumber = 0
+        bindnetaddr = "10.132.0.11"
+        broadcast = "yes"
+        mcastport = 5405
+
+        [quorum]
+        provider = "corosync_votequorum"
+        two_node = 1
+
+        [[nodelist.node]]
+        ring0_addr = "10.132.0.11"
+        name = "primary"
+        nodeid = 1
+
+        [[nodelist.node]]
+        ring0_addr = "10.132.0.12"
+        name = "secondary"
+        nodeid = 2
+
+        [logging]
+        to_logfile = "yes"
+        to_syslog = "yes"
+        timestamp = "on"
+    "##]]
+    .assert_eq(&to_toml(text).unwrap().toml);
+}
+
+#[test]
+fn what_hacd_does_differently_is_noted() {
+    let text = "# comment\ntotem {\n  transport: knet\n  crypto_cipher: aes128\n  token: 5000\n  token: 6000\n  rrp_mode: active\n\
+                \tinterface {\n knet_transport: sctp\n }\n}\n\
+                quorum {\n  device {\n    model: net\n  }\n}\n\
+                nodelist {\n  node {\n    ring0_addr: web\"1\n  }\n node {\n ring0_addr: fd00::2\n nodeid: 7\n }\n}\n\
+                logging {\n logger_subsys {\n subsys: QUORUM\n }\n}\nnozzle {\n}\n";
+    expect![[r##"
+        # Converted from corosync.conf.
+        # Note: totem.rrp_mode (line 7) is left out: hacd has no such key.
+        # Note: transport knet becomes udpu: hacd talks by UDP unicast, encrypted, on up to two links.
+        # Note: crypto_cipher aes128 becomes aes256, hacd's default.
+        # Note: make a new key with 'hacctl keygen' and copy it to all nodes: corosync's is not used.
+        # Note: totem.interface.knet_transport (line 9) is left out: hacd has no such key.
+        # Note: quorum.device (line 13) is left out: hacd has no quorum device.
+        # Note: node 1 has no name; it is called web"1 here, change it to its host's name.
+        # Note: ring0_addr of node 1 is no address; hacd resolves no names, write its IP address.
+        # Note: node 7 has no name; it is called node7 here, change it to its host's name.
+        # Note: logging.logger_subsys (line 27) is left out: hacd's parts log alike.
+        # Note: the section nozzle (line 31) is left out: hacd has none such.
+
+        [totem]
+        token = 6000
+        transport = "udpu"
+
+        [[totem.interface]]
+
+        [quorum]
+
+        [[nodelist.node]]
+        ring0_addr = "web\"1"
+        nodeid = 1
+        name = "web\"1"
+
+        [[nodelist.node]]
+        ring0_addr = "fd00::2"
+        nodeid = 7
+        name = "node7"
+
+        [logging]
+    "##]]
+    .assert_eq(&to_toml(text).unwrap().toml);
+}
+
+#[test]
+fn broken_files_are_refused_with_their_line() {
+    let error = |text: &str| to_toml(text).unwrap_err().to_string();
+    expect![[r#"line 2: 'version 2' is neither KEY: VALUE nor the beginning or end of a section"#]]
+        .assert_eq(&error("totem {\n  version 2\n}"));
+    expect![[r#"line 1: the section totem has no }"#]].assert_eq(&error("totem {\n\n"));
+    expect![[r#"line 1: this } closes nothing"#]].assert_eq(&error("}\n"));
+    expect![[r#"line 9: sections are nested too deep"#]].assert_eq(&error(&"a {\n".repeat(100)));
+    expect![[r#"line 4: there is no nodelist with a node; hacd needs the address of every node"#]]
+        .assert_eq(&error("totem {\n}\n\nnodelist {\n}\n"));
+    expect![[r#"line 1: '\u{1b}[2J' is neither KEY: VALUE nor the beginning or end of a section"#]]
+        .assert_eq(&error("\u{1b}[2J"));
+}
