@@ -1,0 +1,248 @@
+//! Daemons as processes on addresses of 127.0.0.0/8, and talking to them over their sockets.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long anything may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `look` gives something.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A cluster of nodes `n1`, `n2`, … on `127.0.NET.1`, …, each with its own directory.
+pub(crate) struct Cluster {
+    directory: PathBuf,
+    net: u8,
+    nodes: u8,
+    extra: String,
+}
+
+impl Cluster {
+    pub(crate) fn new(net: u8, nodes: u8) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("hacd-daemon-{}-{count}", std::process::id()));
+        fs::create_dir(&directory).expect("makes a directory");
+        let cluster = Self { directory, net, nodes, extra: String::new() };
+        for node in 1..=nodes {
+            fs::create_dir(cluster.dir(node)).expect("makes a directory");
+            cluster.write_key(node, 7);
+            cluster.write_config(node, &cluster.config());
+        }
+        cluster
+    }
+
+    /// The same cluster with a second link on `127.1.NET.X`.
+    pub(crate) fn with_two_links(mut self) -> Self {
+        self.extra = "[[totem.interface]]\nlinknumber = 1\n".to_owned();
+        for node in 1..=self.nodes {
+            self.write_config(node, &self.config());
+        }
+        self
+    }
+
+    pub(crate) fn dir(&self, node: u8) -> PathBuf {
+        self.directory.join(format!("n{node}"))
+    }
+
+    pub(crate) fn address(&self, node: u8) -> String {
+        format!("127.0.{}.{node}", self.net)
+    }
+
+    pub(crate) fn config(&self) -> String {
+        let mut text = format!("[totem]\ncluster_name = \"net{}\"\n{}", self.net, self.extra);
+        if self.nodes == 2 {
+            text.push_str("[quorum]\ntwo_node = 1\n");
+        }
+        for node in 1..=self.nodes {
+            let address = self.address(node);
+            text.push_str(&format!(
+                "[[nodelist.node]]\nring0_addr = \"{address}\"\nname = \"n{node}\"\nnodeid = {node}\n"
+            ));
+            if !self.extra.is_empty() {
+                text.push_str(&format!("ring1_addr = \"127.1.{}.{node}\"\n", self.net));
+            }
+        }
+        let log = self.directory.join("LOG");
+        text.push_str(&format!("[logging]\nto_syslog = no\nto_logfile = yes\nlogfile = \"{}\"\n", log.display()));
+        text.replace("= no\n", "= \"no\"\n").replace("= yes\n", "= \"yes\"\n")
+    }
+
+    /// Each node has its own log although the configuration is the same.
+    pub(crate) fn write_config(&self, node: u8, text: &str) {
+        let log = self.directory.join("LOG").display().to_string();
+        let text = text.replace(&log, &self.log_path(node).display().to_string());
+        fs::write(self.dir(node).join("hacd.toml"), text).expect("writes");
+    }
+
+    pub(crate) fn write_key(&self, node: u8, byte: u8) {
+        let path = self.dir(node).join("authkey");
+        let _ = fs::remove_file(&path);
+        fs::write(&path, [byte; 128]).expect("writes");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).expect("sets the mode");
+    }
+
+    pub(crate) fn log_path(&self, node: u8) -> PathBuf {
+        self.dir(node).join("hacd.log")
+    }
+
+    pub(crate) fn log(&self, node: u8) -> String {
+        fs::read_to_string(self.log_path(node)).unwrap_or_default()
+    }
+
+    fn command(&self, node: u8) -> Command {
+        let dir = self.dir(node);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hacd"));
+        command.arg("--config").arg(dir.join("hacd.toml")).arg("--state").arg(dir.join("state"));
+        command.arg("--socket").arg(dir.join("sock")).arg("--node").arg(format!("n{node}"));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a daemon and waits until it answers.
+    pub(crate) fn start(&self, node: u8) -> Daemon {
+        let child = self.command(node).stderr(Stdio::null()).spawn().expect("starts");
+        let daemon = Daemon { child, socket: self.dir(node).join("sock") };
+        wait_for("an answer", || daemon.get("/v1/members"));
+        daemon
+    }
+
+    /// Runs a daemon that is expected to end by itself.
+    pub(crate) fn fail(&self, node: u8) -> (Option<i32>, String) {
+        let Output { status, stderr, .. } = self.command(node).output().expect("runs");
+        (status.code(), String::from_utf8_lossy(&stderr).into_owned())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A running daemon; killed when dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Daemon {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("is killed");
+        self.child.wait().expect("is reaped");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        assert!(status.expect("runs").success());
+    }
+
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        wait_for("the daemon's end", || self.child.try_wait().expect("waits"))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
+        self.exchange(&format!("GET {path} HTTP/1.1\r\nHost: hacd\r\nConnection: close\r\n\r\n"))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: hacd\r\nConnection: close\r\n");
+        let request = format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
+        self.exchange(&request).expect("answers")
+    }
+
+    fn exchange(&self, request: &str) -> Option<Value> {
+        let mut stream = UnixStream::connect(&self.socket).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (_, body) = answer.split_once("\r\n\r\n")?;
+        serde_json::from_str(body).ok()
+    }
+
+    /// Names of the members, as this daemon sees them.
+    pub(crate) fn members(&self) -> Vec<String> {
+        let members = self.get("/v1/members").unwrap_or_default();
+        let nodes = members["nodes"].as_array().cloned().unwrap_or_default();
+        let joined = nodes.iter().filter(|node| node["state"] == "joined");
+        joined.filter_map(|node| node["name"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Waits until this node takes part in a membership of exactly these nodes.
+    pub(crate) fn await_members(&self, names: &[&str]) {
+        wait_for(&format!("the members {names:?}"), || {
+            let status = self.get("/v1/status")?;
+            (status["sync"] == "active" && self.members() == names).then_some(())
+        });
+    }
+
+    /// A cluster property.
+    pub(crate) fn property(&self, name: &str) -> Option<String> {
+        let cib = self.get("/v1/cib")?;
+        let pairs = cib["cib"]["configuration"]["crm_config"][0]["pairs"].as_array()?.clone();
+        let pair = pairs.iter().find(|pair| pair["name"] == name)?;
+        pair["value"].as_str().map(str::to_owned)
+    }
+
+    /// Sets a cluster property; gives the answer.
+    pub(crate) fn set_property(&self, name: &str, value: &str) -> Value {
+        let change =
+            serde_json::json!({"SetProperties": {"section": "CrmConfig", "set": null, "pairs": [[name, value]]}});
+        self.post("/v1/configure", &serde_json::json!({"changes": [change], "client": "test"}))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The UDP sockets of a process as `ADDRESS:PORT`.
+pub(crate) fn udp_sockets(pid: u32) -> Vec<(String, u16)> {
+    let links = fs::read_dir(format!("/proc/{pid}/fd")).expect("is there");
+    let inodes: Vec<String> = links
+        .filter_map(|link| {
+            let target = fs::read_link(link.ok()?.path()).ok()?;
+            let inode = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned();
+            Some(inode)
+        })
+        .collect();
+    let mut sockets = Vec::new();
+    for table in ["udp", "udp6"] {
+        let text = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("net").join(table));
+        for line in text.unwrap_or_default().lines().skip(1) {
+            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+            if inodes.iter().any(|inode| fields.get(9) == Some(&inode.as_str())) {
+                let (address, port) = fields[1].split_once(':').expect("an address");
+                sockets.push((address.to_owned(), u16::from_str_radix(port, 16).expect("a port")));
+            }
+        }
+    }
+    sockets
+}

@@ -1,0 +1,157 @@
+//! Whole daemons as processes: what they open, what they say, what survives them.
+
+mod harness;
+
+use std::fs;
+
+use harness::{Cluster, udp_sockets, wait_for};
+
+#[test]
+fn two_daemons_become_one_cluster_and_a_change_made_on_one_is_on_both() {
+    let cluster = Cluster::new(101, 2);
+    let one = cluster.start(1);
+    let status = one.get("/v1/status").expect("answers");
+    assert_eq!(status["quorum"]["quorate"], false, "wait_for_all holds");
+    let two = cluster.start(2);
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    let answer = one.set_property("no-quorum-policy", "ignore");
+    assert!(answer["version"]["epoch"].as_u64().expect("done") >= 1, "{answer}");
+    wait_for("the change on the other node", || two.property("no-quorum-policy").filter(|value| value == "ignore"));
+}
+
+#[test]
+fn only_the_tutorials_ports_are_used() {
+    let cluster = Cluster::new(102, 2).with_two_links();
+    let one = cluster.start(1);
+    let two = cluster.start(2);
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    let mut sockets = udp_sockets(one.pid());
+    sockets.sort();
+    // Addresses are written with their bytes in the host's order.
+    let (link0, link1) = ("0166007F".to_owned(), "0166017F".to_owned());
+    let expected = [(link0.clone(), 5404), (link0, 5405), (link1.clone(), 5405), (link1, 5406)];
+    assert_eq!(sockets, expected);
+}
+
+#[test]
+fn the_configuration_survives_both_daemons_being_killed() {
+    let cluster = Cluster::new(103, 2);
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    for value in ["1min", "2min", "3min"] {
+        let answer = two.set_property("cluster-recheck-interval", value);
+        assert!(answer["version"]["epoch"].is_u64(), "{answer}");
+    }
+    one.kill();
+    two.kill();
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    for daemon in [&one, &two] {
+        assert_eq!(daemon.property("cluster-recheck-interval").as_deref(), Some("3min"));
+    }
+}
+
+#[test]
+fn a_damaged_generation_is_set_aside_with_a_message_and_the_one_before_is_used() {
+    let cluster = Cluster::new(104, 1);
+    let one = cluster.start(1);
+    one.await_members(&["n1"]);
+    for value in ["1min", "2min"] {
+        let answer = one.set_property("cluster-recheck-interval", value);
+        assert!(answer["version"]["epoch"].is_u64(), "{answer}");
+    }
+    one.kill();
+    let newest = newest_generation(&cluster);
+    let mut bytes = fs::read(&newest).expect("reads");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&newest, bytes).expect("writes");
+    let one = cluster.start(1);
+    one.await_members(&["n1"]);
+    assert_eq!(one.property("cluster-recheck-interval").as_deref(), Some("1min"));
+    let log = cluster.log(1);
+    assert!(log.contains("is damaged (wrong checksum); set aside as"), "{log}");
+}
+
+fn newest_generation(cluster: &Cluster) -> std::path::PathBuf {
+    let state = cluster.dir(1).join("state");
+    let number = |name: &str| name.strip_prefix("cib.").and_then(|number| number.parse::<u64>().ok());
+    let names = fs::read_dir(&state).expect("is there").filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let newest = names.filter_map(|name| number(&name)).max().expect("there is one");
+    state.join(format!("cib.{newest}"))
+}
+
+#[test]
+fn a_change_that_cannot_be_stored_is_refused_and_the_old_state_stays() {
+    let cluster = Cluster::new(105, 1);
+    let one = cluster.start(1);
+    one.await_members(&["n1"]);
+    one.set_property("cluster-recheck-interval", "1min");
+    // The next generations go to a device that is full.
+    for number in 1..200 {
+        let path = cluster.dir(1).join("state").join(format!("cib.{number}.tmp"));
+        std::os::unix::fs::symlink("/dev/full", path).expect("makes a link");
+    }
+    let answer = one.set_property("cluster-recheck-interval", "2min");
+    assert_eq!(answer["code"], "storage", "{answer}");
+    assert!(answer["message"].as_str().expect("a sentence").contains("no space left on device"), "{answer}");
+    assert_eq!(one.property("cluster-recheck-interval").as_deref(), Some("1min"));
+}
+
+#[test]
+fn another_key_makes_no_cluster_and_both_sides_say_so() {
+    let cluster = Cluster::new(106, 2);
+    cluster.write_key(2, 8);
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    for (daemon, node) in [(&one, 1), (&two, 2)] {
+        wait_for("a problem in the status", || {
+            let status = daemon.get("/v1/status")?;
+            status["problems"].as_array()?.iter().find(|problem| problem.to_string().contains("authkey")).cloned()
+        });
+        wait_for("a message in the log", || cluster.log(node).contains("authkey").then_some(()));
+        wait_for("a membership of one", || (daemon.members() == [format!("n{node}")]).then_some(()));
+    }
+}
+
+#[test]
+fn what_cannot_start_says_why_in_one_line() {
+    let cluster = Cluster::new(107, 2);
+    let config = cluster.config();
+    cluster.write_config(2, &config.replace("cluster_name", "cluster_nam"));
+    let (code, said) = cluster.fail(2);
+    let file = cluster.dir(2).join("hacd.toml");
+    let line = format!("hacd: {}:2: totem.cluster_nam: unknown key, did you mean \"cluster_name\"?\n", file.display());
+    assert_eq!((code, said), (Some(78), line));
+
+    cluster.write_config(2, &config);
+    let _taken = std::net::UdpSocket::bind((cluster.address(2), 5405)).expect("binds");
+    let (code, said) = cluster.fail(2);
+    assert_eq!((code, said.lines().count()), (Some(78), 1), "{said}");
+    assert!(said.contains("UDP port 127.0.107.2:5405 is taken by another program"), "{said}");
+
+    let _one = cluster.start(1);
+    let (code, said) = cluster.fail(1);
+    assert_eq!(code, Some(71));
+    assert!(said.contains("another hacd uses this directory"), "{said}");
+}
+
+#[test]
+fn sighup_opens_the_log_anew_and_sigterm_twice_ends_at_once() {
+    let cluster = Cluster::new(108, 1);
+    let one = cluster.start(1);
+    one.await_members(&["n1"]);
+    let rotated = cluster.dir(1).join("old.log");
+    fs::rename(cluster.log_path(1), &rotated).expect("rotates");
+    one.signal("HUP");
+    wait_for("the new file", || cluster.log_path(1).exists().then_some(()));
+    one.set_property("cluster-recheck-interval", "1min");
+    wait_for("a line in it", || cluster.log(1).contains("the configuration changed").then_some(()));
+    one.signal("TERM");
+    wait_for("the first to be heard", || cluster.log(1).contains("handing resources over").then_some(()));
+    one.signal("TERM");
+    assert!(one.wait().success());
+    assert!(!cluster.dir(1).join("sock").exists());
+}
