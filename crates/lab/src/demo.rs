@@ -37,10 +37,16 @@ pub fn run(tools: &Tools, keep: bool, out: &mut dyn Write) -> Result<Option<Lab>
     let (ground, reason) = setup::ground(out)?;
     let begin = Instant::now();
     title(out, "Two hosts, one floating IP, one web server")?;
-    if let Some(reason) = reason {
-        let text = "Each host is a handful of processes on a loopback address: no cables, no packaged agents.";
-        writeln!(out, "  {text}\n  (No namespaces: {reason})").map_err(closed)?;
-    }
+    let text = match reason {
+        None => {
+            "Each host is a set of namespaces of this machine, with its own network, files and processes.".to_owned()
+        }
+        Some(reason) => format!(
+            "Each host is a handful of processes on a loopback address: no cables, no packaged agents.\n  \
+             (No namespaces: {reason})"
+        ),
+    };
+    writeln!(out, "  {text}").map_err(closed)?;
     let cluster = Cluster::on(ground, tools, 2, Agents::Native, "")?;
     let mut demo = Demo { cluster, out, measured: Vec::new() };
     let told = demo.tell();
@@ -80,8 +86,7 @@ impl Demo<'_> {
         self.say(&lines.join("\n"))?;
         self.say(&format!(
             "  Floating IP {}. A client asks it for its page every 10 ms.\n  \
-             The hosts are namespaces of this machine, the cloud's API is a stand-in; hacd, nginx\n  \
-             and the network are real. Nothing leaves this machine.",
+             The cloud's API is a stand-in; hacd and nginx are real. Nothing leaves this machine.",
             Plan::floating_ip()
         ))
     }

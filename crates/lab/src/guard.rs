@@ -19,9 +19,10 @@ const INTERRUPTED: i32 = 130;
 /// The labs of this process that are to be removed when it is told to end.
 static LIVE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Where all labs of the machine keep their files.
+/// Where all labs of this user keep their files.
 pub(crate) fn base() -> PathBuf {
-    std::env::temp_dir().join("hac-lab")
+    let user = rustix::process::geteuid();
+    std::env::temp_dir().join(format!("hac-lab-{}", user.as_raw()))
 }
 
 pub(crate) fn enlist(prefix: &str) {

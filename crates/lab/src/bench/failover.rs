@@ -141,9 +141,9 @@ impl Parts {
     /// saw. A part whose ends were not noted is left out.
     fn cut(&mut self, cluster: &Cluster, survivor: usize, fault: Instant, answer: Instant) {
         let events = cluster.events(survivor).unwrap_or_default();
-        let moment = |kind: &str, after: Instant| first(cluster, &events, kind, after);
-        let suspected = moment("suspected", fault);
-        let agreed = suspected.and_then(|at| moment("view", at));
+        let moment = |wanted: fn(&Noted) -> bool, after| first(cluster, &events, wanted, after);
+        let suspected = moment(|event| event.kind == "ring" && event.text.contains("is silent"), fault);
+        let agreed = suspected.and_then(|at| moment(|event| event.kind == "active", at));
         let asked = cluster.lab().cloud().assigns(fault).first().map(|entry| entry.at);
         let pointed = cluster.lab().cloud().journal(fault).iter().find_map(pointing);
         let mut add = |series: fn(&mut Self) -> &mut Series, from, to| {
@@ -160,10 +160,10 @@ impl Parts {
     }
 }
 
-fn first(cluster: &Cluster, events: &[Noted], kind: &str, after: Instant) -> Option<Instant> {
+fn first(cluster: &Cluster, events: &[Noted], wanted: fn(&Noted) -> bool, after: Instant) -> Option<Instant> {
     // Events are exact to a millisecond: one in the same millisecond is after.
     let after = after.checked_sub(Duration::from_millis(1)).unwrap_or(after);
-    events.iter().filter(|event| event.kind == kind).map(|event| cluster.moment(event)).find(|at| *at >= after)
+    events.iter().filter(|event| wanted(event)).map(|event| cluster.moment(event)).find(|at| *at >= after)
 }
 
 fn pointing(entry: &Entry) -> Option<Instant> {
@@ -179,7 +179,7 @@ fn print(scenario: Scenario, repetitions: usize, parts: &Parts, out: &mut dyn Wr
     };
     line("gap in the page, as the client felt it", &parts.gap)?;
     line("  detect: fault to suspicion", &parts.detect)?;
-    line("  agree:  suspicion to new membership", &parts.agree)?;
+    line("  agree:  suspicion to active membership", &parts.agree)?;
     line("  decide: membership to request at the API", &parts.decide)?;
     line("  API:    request to address moved", &parts.api)?;
     line("  answer: address moved to first page", &parts.answer)
