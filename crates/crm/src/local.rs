@@ -3,7 +3,7 @@
 //!
 //! Orders ([`RunOp`]) come in as delivered in the ordered stream. What an agent shall do goes out as [`Output::Invoke`];
 //! what became of it comes back through [`Local::handle_outcome`] and goes out as [`Output::Report`], which is to be
-//! broadcast as it is.
+//! broadcast as it is. It is kept in the history when it comes back in the stream ([`Local::handle_delivered`]).
 //!
 //! The rules are Pacemaker's executor's: further orders for a resource queue; a recurring operation runs again its
 //! interval after it ended, so that runs never overlap; of its results only changes are reported; whatever changes the
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use hac_types::{Timestamp, WallTime};
 
-use crate::cib::{Changes, OpCancelled, StatusChange, history};
+use crate::cib::{Applied, Changes, HistoryOf, OpCancelled, OpResult, StatusChange, history};
 use crate::model::ResourceHistory;
 use resource::{Job, Managed};
 
@@ -100,9 +100,29 @@ impl Local {
         self.advance(now, &resource);
     }
 
-    /// A change of the CIB made histories be forgotten: those of this node go here too.
+    /// A change of the status was delivered and applied. What it says of this node is kept here as the CIB keeps it:
+    /// results when they are delivered, not when they are found, so that both always tell the same.
+    ///
+    /// `wall` is the time that travelled with the change.
+    pub fn handle_delivered(&mut self, now: Timestamp, wall: WallTime, change: &StatusChange, applied: &Applied) {
+        match change {
+            StatusChange::OpResult(result) if result.node == self.node => self.keep(result, wall),
+            StatusChange::OpCancelled(cancelled) if cancelled.node == self.node => {
+                if let Some(managed) = self.resources.get_mut(&cancelled.resource) {
+                    history::forget_operation(&mut managed.history, &cancelled.task, cancelled.interval_ms);
+                }
+                self.advance(now, &cancelled.resource);
+            }
+            _ => {}
+        }
+        if let Applied::Changed(changes) = applied {
+            self.handle_changes(now, changes);
+        }
+    }
+
+    /// Histories that were forgotten by the cluster, those of this node among them, go here too.
     pub fn handle_changes(&mut self, now: Timestamp, changes: &Changes) {
-        let own = |of: &&crate::cib::HistoryOf| of.node == self.node;
+        let own = |of: &&HistoryOf| of.node == self.node;
         let forgotten: Vec<String> = changes.forgotten.iter().filter(own).map(|of| of.resource.clone()).collect();
         let cleared: Vec<String> = changes.cleared.iter().filter(own).map(|of| of.resource.clone()).collect();
         for id in forgotten {
@@ -117,6 +137,7 @@ impl Local {
             if let Some(managed) = self.resources.get_mut(&id) {
                 history::forget_failure(&mut managed.history, None);
             }
+            self.advance(now, &id);
         }
     }
 
@@ -181,12 +202,27 @@ impl Local {
         }
     }
 
+    /// Keeps a result of this node's, also one that the coordinator told in its place.
+    fn keep(&mut self, result: &OpResult, wall: WallTime) {
+        if result.op.operation == "notify" {
+            return;
+        }
+        let id = &result.resource;
+        let managed = self.resources.entry(id.clone()).or_insert_with(|| Managed::new(id, &result.agent));
+        managed.history.agent.clone_from(&result.agent);
+        history::record(&mut managed.history, &history::dated(&result.op, wall));
+        if managed.tells_too_much(&result.op) {
+            // It was on its way when the history was forgotten, and its monitor ended. Nobody may think that it goes on.
+            let (node, resource, task) = (self.node.clone(), id.clone(), result.op.operation.clone());
+            let (interval_ms, transition_key) = (result.op.interval_ms, String::new());
+            let cancelled = OpCancelled { node, resource, task, interval_ms, transition_key };
+            self.outputs.push_back(Output::Report(StatusChange::OpCancelled(cancelled)));
+        }
+    }
+
     fn cancel(&mut self, id: &str, run: &RunOp) {
         let (task, interval_ms) = (run.op.task.clone(), run.op.interval_ms);
         self.cancel_recurring(id, Some((&task, interval_ms)));
-        if let Some(managed) = self.resources.get_mut(id) {
-            history::forget_operation(&mut managed.history, &task, interval_ms);
-        }
         let (node, resource, transition_key) = (self.node.clone(), id.to_owned(), run.transition_key.clone());
         let cancelled = OpCancelled { node, resource, task, interval_ms, transition_key };
         self.outputs.push_back(Output::Report(StatusChange::OpCancelled(cancelled)));

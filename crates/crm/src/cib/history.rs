@@ -5,6 +5,8 @@
 //! fails leaves the entry of its last good run as it is. A probe that finds what it did not expect counts as failed
 //! here; the scheduler knows better.
 
+use hac_types::WallTime;
+
 use crate::local::{ExecStatus, operation_key};
 use crate::model::{NodeState, OpHistory, ResourceHistory};
 
@@ -94,6 +96,11 @@ fn keep(history: &mut ResourceHistory, entry: OpHistory) -> bool {
         None => history.ops.push(entry),
     }
     true
+}
+
+/// The result with the time at which it was told, if it has none.
+pub(crate) fn dated(op: &OpHistory, wall: WallTime) -> OpHistory {
+    OpHistory { last_rc_change: op.last_rc_change.or(Some(wall.as_secs())), ..op.clone() }
 }
 
 /// Forgets the recurring operation. Returns whether it was there.

@@ -137,8 +137,7 @@ fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime) -> Done {
     if result.op.operation == "notify" {
         return Ok(false);
     }
-    let mut op = result.op.clone();
-    op.last_rc_change.get_or_insert(wall.as_secs());
+    let op = history::dated(&result.op, wall);
     let recorded = record(cib, &result.node, &result.resource, &result.agent, &op)?;
     // The same result delivered twice counts once.
     let counted = recorded && failures::count(cib, result, wall);

@@ -118,8 +118,8 @@ impl Managed {
         Some(invocation)
     }
 
-    /// Keeps a result. Returns whether it is to be reported: always, but for a recurring operation only if it differs
-    /// from the one before.
+    /// An operation ended. Returns whether its result is to be reported: always, but for a recurring operation only if
+    /// it differs from the one before.
     pub(super) fn finish(&mut self, now: Timestamp, job: &Job, op: &OpHistory) -> bool {
         if job.is_recurring() {
             let Some(recurring) = self.recurring.get_mut(&job.key()) else { return false };
@@ -130,10 +130,17 @@ impl Managed {
                 return false;
             }
         }
-        if job.run.op.task != "notify" {
-            history::record(&mut self.history, op);
-        }
         true
+    }
+
+    /// Whether the history says that a recurring operation goes on that does not.
+    pub(super) fn tells_too_much(&self, op: &OpHistory) -> bool {
+        if op.interval_ms == 0 || self.recurring.contains_key(&(op.operation.clone(), op.interval_ms)) {
+            return false;
+        }
+        // What changed the state since, or is about to, says so itself.
+        let last = self.history.ops.iter().find(|entry| entry.id == format!("{}_last_0", self.history.id));
+        last.is_none_or(|last| !history::is_pending(last) && last.call_id < op.call_id)
     }
 
     /// The processes to be watched from now on; `None` leaves things as they are.

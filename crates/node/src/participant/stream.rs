@@ -88,7 +88,8 @@ impl Participant {
     fn apply_status(&mut self, change: &StatusChange, wall: WallTime) -> Applied {
         let command = Command::Status(change.clone());
         let applied = self.replica.apply(&command, wall);
-        self.forget_as_told(&applied);
+        self.local.handle_delivered(self.now.mono, wall, change, &applied);
+        self.drain_local();
         self.world_changed(&command, &applied);
         applied
     }
