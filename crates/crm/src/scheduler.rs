@@ -5,6 +5,7 @@
 mod action;
 mod actions;
 mod arena;
+mod builtin;
 mod cluster;
 mod config;
 mod constraints;
@@ -15,6 +16,7 @@ mod lookup;
 mod options;
 mod ordering;
 mod placement;
+mod probes;
 mod rules;
 mod score;
 mod status;

@@ -3,5 +3,9 @@
 //! [`make`] is used by all stages that need an action; the other parts run after the assignment and read where
 //! everything will be. They write actions and orderings, and next roles where nothing else was decided.
 
+pub(super) mod collective;
 pub(super) mod make;
 pub(super) mod meta;
+mod migration;
+mod primitive;
+pub(super) mod recurring;

@@ -168,12 +168,7 @@ impl Cluster<'_> {
     }
 
     /// The newest existing action of this kind; with a node, the newest on it.
-    pub(in crate::scheduler) fn first_action(
-        &self,
-        rsc: RscIdx,
-        task: Task,
-        node: Option<NodeIdx>,
-    ) -> Option<ActIdx> {
+    pub(in crate::scheduler) fn first_action(&self, rsc: RscIdx, task: Task, node: Option<NodeIdx>) -> Option<ActIdx> {
         self.rsc[rsc].actions.iter().rev().copied().find(|action| {
             let action = &self.actions[*action];
             action.task == task && action.interval_ms == 0 && (node.is_none() || action.node == node)

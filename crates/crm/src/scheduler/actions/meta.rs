@@ -48,9 +48,7 @@ pub(in crate::scheduler) fn find_operation(
     let operations = &cluster.rsc[rsc].blocks.operations;
     let exact = |name: &str, interval_ms: u64| {
         operations.iter().position(|operation| {
-            operation.name == name
-                && interval_of(operation) == interval_ms
-                && (with_disabled || is_enabled(operation))
+            operation.name == name && interval_of(operation) == interval_ms && (with_disabled || is_enabled(operation))
         })
     };
     exact(name, interval_ms).or_else(|| match name {
@@ -127,9 +125,11 @@ fn start_delay(cluster: &Cluster<'_>, meta: &BTreeMap<String, String>, interval_
 
 /// The enabled recurring monitor with the shortest interval.
 fn most_frequent_monitor<'c>(cluster: &'c Cluster<'_>, rsc: RscIdx) -> Option<&'c Operation> {
-    let monitors = cluster.rsc[rsc].blocks.operations.iter().filter(|operation| {
-        operation.name == "monitor" && interval_of(operation) > 0 && is_enabled(operation)
-    });
+    let monitors = cluster.rsc[rsc]
+        .blocks
+        .operations
+        .iter()
+        .filter(|operation| operation.name == "monitor" && interval_of(operation) > 0 && is_enabled(operation));
     monitors.min_by_key(|operation| interval_of(operation))
 }
 

@@ -1,0 +1,201 @@
+//! Stage: probes. Where it is not known whether a resource runs, its agent is asked before anything is decided about it.
+//!
+//! Reads histories and tables of allowed nodes; writes probes and the orderings around them.
+
+use super::actions::recurring::expect;
+use super::cluster::{ActIdx, Cluster, Discovery, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant};
+
+/// Makes the probes that are needed on every node that can be asked.
+pub(super) fn create(cluster: &mut Cluster<'_>) {
+    for node in cluster.node_order.clone() {
+        let host = &cluster.nodes[node];
+        if !host.online {
+            fence_if_unreachable(cluster, node);
+            continue;
+        }
+        if host.unclean || !host.discovery {
+            continue;
+        }
+        for at in 0..cluster.top.len() {
+            let rsc = cluster.top[at];
+            probe(cluster, rsc, node);
+        }
+    }
+}
+
+/// A remote node whose connection failed for good cannot be asked any more.
+fn fence_if_unreachable(cluster: &mut Cluster<'_>, node: NodeIdx) {
+    let host = &cluster.nodes[node];
+    let lost = host.is_remote() && host.connection.is_some_and(|connection| cluster.rsc[connection].is.failed);
+    if lost {
+        cluster.fence_node(node, "the connection is unrecoverable", false);
+    }
+}
+
+/// Makes the probes of `rsc` on `node`; tells whether one was made.
+fn probe(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    match cluster.rsc[rsc].variant {
+        Variant::Primitive => primitive(cluster, rsc, node),
+        Variant::Group { .. } => all(cluster, &cluster.rsc[rsc].children.clone(), node),
+        Variant::Clone(_) => clone(cluster, rsc, node),
+        Variant::Bundle(_) => bundle(cluster, rsc, node),
+    }
+}
+
+fn all(cluster: &mut Cluster<'_>, parts: &[RscIdx], node: NodeIdx) -> bool {
+    let mut any = false;
+    for part in parts {
+        any |= probe(cluster, *part, node);
+    }
+    any
+}
+
+/// Instances that are not told apart are probed once a node.
+fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    if cluster.rsc[rsc].is.exclusive_discovery {
+        let allowed = cluster.rsc[rsc].allowed.get(node);
+        if allowed.is_none_or(|allowed| allowed.discovery != Discovery::Exclusive) {
+            cluster.rsc[rsc].allowed.remove(node);
+            return false;
+        }
+    }
+    let children = cluster.rsc[rsc].children.clone();
+    if cluster.rsc[rsc].is.unique {
+        return all(cluster, &children, node);
+    }
+    let known = children.iter().copied().find(|child| is_known(cluster, *child, node));
+    let planned = || children.iter().copied().find(|child| place(cluster, *child) == Some(node));
+    let instance = known.or_else(planned).or_else(|| children.first().copied());
+    instance.is_some_and(|instance| probe(cluster, instance, node))
+}
+
+fn is_known(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    let resource = &cluster.rsc[rsc];
+    if resource.is_primitive() {
+        return resource.known.contains(&node);
+    }
+    resource.children.iter().any(|child| is_known(cluster, *child, node))
+}
+
+fn place(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<NodeIdx> {
+    let resource = &cluster.rsc[rsc];
+    resource.assigned.or_else(|| resource.children.first().and_then(|child| place(cluster, *child)))
+}
+
+fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    let replicas = cluster.replicas(rsc);
+    let one_per_host = cluster.bundle_data(rsc).is_some_and(|data| data.per_host == 1);
+    let mut any = false;
+    for replica in &replicas {
+        if let Some(ip) = replica.ip {
+            any |= probe(cluster, ip, node);
+        }
+        if let Some(inner) = replica.child.filter(|_| replica.node == Some(node)) {
+            any |= probe(cluster, inner, node);
+        }
+        if probe(cluster, replica.container, node) {
+            any = true;
+            if one_per_host {
+                let others: Vec<RscIdx> =
+                    replicas.iter().map(|other| other.container).filter(|other| *other != replica.container).collect();
+                before_other_containers(cluster, replica.container, &others, node);
+            }
+        }
+        // The connection is probed where the container will be.
+        let host = cluster.rsc[replica.container].assigned.is_some();
+        if let Some(remote) = replica.remote.filter(|_| host) {
+            any |= probe(cluster, remote, node);
+        }
+    }
+    any
+}
+
+fn before_other_containers(cluster: &mut Cluster<'_>, container: RscIdx, others: &[RscIdx], node: NodeIdx) {
+    let Some(probe) = probe_on(cluster, container, node) else { return };
+    for other in others {
+        if cluster.rsc[*other].assigned == Some(node) {
+            cluster.add_ordering(Ordering {
+                first: Side::action(probe, Task::Monitor, Some(container)),
+                then: Side::of(*other, Task::Start),
+                flags: F::ORDERED,
+            });
+        }
+    }
+}
+
+fn probe_on(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> Option<ActIdx> {
+    let probes = cluster.actions_of(rsc, Task::Monitor, 0);
+    probes.into_iter().find(|probe| cluster.actions[*probe].node == Some(node))
+}
+
+fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    if !is_needed(cluster, rsc, node) || guest_tells(cluster, rsc, node) {
+        return false;
+    }
+    let probe = cluster.action(rsc, Task::Monitor, Some(node), false);
+    cluster.actions[probe].optional = false;
+    let resource = &cluster.rsc[rsc];
+    if !resource.active.contains(&node) {
+        expect(cluster, probe, 7);
+    } else if resource.role == Role::Promoted {
+        expect(cluster, probe, 8);
+    }
+    let top = match cluster.anonymous_clone(rsc) {
+        Some(clone) => clone,
+        None => rsc,
+    };
+    let mut flags = F::ORDERED;
+    if !cluster.actions[probe].runnable && !cluster.is_active(top, false) {
+        flags |= F::UNRUNNABLE_FIRST_BLOCKS;
+    }
+    let first = Side::action(probe, Task::Monitor, Some(rsc));
+    cluster.add_ordering(Ordering { first, then: Side::of(top, Task::Start), flags });
+    cluster.add_ordering(Ordering { first, then: Side::of(rsc, Task::Reload), flags: F::ORDERED });
+    true
+}
+
+/// Whether it is not known if a primitive runs on `node`, and could.
+fn is_needed(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    let (resource, host) = (&cluster.rsc[rsc], &cluster.nodes[node]);
+    if host.is_pacemaker_remote() {
+        let cannot = resource.is.fence_device
+            || cluster.is_connection(rsc)
+            || cluster.guest_connection_in(rsc).is_some();
+        if cannot {
+            return false;
+        }
+    }
+    let inside = resource.launcher.is_some() && !cluster.is_connection(rsc);
+    if inside || resource.is.removed || resource.known.contains(&node) {
+        return false;
+    }
+    let allowed = resource.allowed.get(node);
+    let top = cluster.top(rsc, false);
+    if resource.is.exclusive_discovery || cluster.rsc[top].is.exclusive_discovery {
+        return allowed.is_some_and(|allowed| allowed.discovery == Discovery::Exclusive);
+    }
+    allowed.is_none_or(|allowed| allowed.discovery != Discovery::Never)
+}
+
+/// Whether what is known of a guest makes a probe inside it pointless; then the start waits for the guest.
+fn guest_tells(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    if !cluster.nodes[node].is_guest() {
+        return false;
+    }
+    let Some(guest) = cluster.container_of(node) else { return false };
+    let first = if cluster.rsc[guest].role == Role::Stopped {
+        Task::Monitor
+    } else if cluster.rsc[guest].next_role == Role::Stopped || moves(cluster, guest) {
+        Task::Stop
+    } else {
+        return false;
+    };
+    let top = cluster.anonymous_clone(rsc).unwrap_or(rsc);
+    cluster.order_tasks(guest, first, top, Task::Start, F::ORDERED);
+    true
+}
+
+fn moves(cluster: &Cluster<'_>, rsc: RscIdx) -> bool {
+    let resource = &cluster.rsc[rsc];
+    resource.assigned.is_some_and(|node| !resource.active.contains(&node))
+}
