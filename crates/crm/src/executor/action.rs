@@ -11,13 +11,15 @@ use crate::model::{Configuration, parse_duration_ms};
 pub struct Limits {
     /// Most orders on their way at one time, `batch-limit`; 0 is no limit.
     pub batch_limit: usize,
+    /// Most of them on one node, `node-action-limit`; 0 is no limit.
+    pub node_action_limit: usize,
     /// Time that an order and its answer may take on top of the operation's own timeout, `cluster-delay`.
     pub cluster_delay: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { batch_limit: 0, cluster_delay: Duration::from_secs(60) }
+        Self { batch_limit: 0, node_action_limit: 0, cluster_delay: Duration::from_secs(60) }
     }
 }
 
@@ -26,10 +28,11 @@ impl Limits {
     #[must_use]
     pub fn of(configuration: &Configuration) -> Self {
         let default = Self::default();
-        let batch = configuration.property("batch-limit").and_then(|text| text.trim().parse().ok());
+        let number = |name| configuration.property(name).and_then(|text| text.trim().parse().ok());
         let delay = configuration.property("cluster-delay").and_then(parse_duration_ms).map(Duration::from_millis);
         Self {
-            batch_limit: batch.unwrap_or(default.batch_limit),
+            batch_limit: number("batch-limit").unwrap_or(default.batch_limit),
+            node_action_limit: number("node-action-limit").unwrap_or(default.node_action_limit),
             cluster_delay: delay.unwrap_or(default.cluster_delay),
         }
     }

@@ -109,14 +109,20 @@ impl Transition {
         self.ready.iter().copied().find(|&index| {
             let Some(action) = self.actions.get(index) else { return false };
             let wanted = self.abort.is_none() || action.priority >= INFINITY;
-            wanted && (!full || matches!(action.kind, ActionKind::Pseudo))
+            wanted && (matches!(action.kind, ActionKind::Pseudo) || !(full || self.is_busy(action)))
         })
+    }
+
+    /// Whether the node of the action has as much to do as it may have.
+    fn is_busy(&self, action: &Action) -> bool {
+        let limit = self.limits.node_action_limit;
+        let Some(node) = target(action).filter(|_| limit > 0) else { return false };
+        self.deadlines.keys().filter(|&&index| self.runs_on(index, node)).count() >= limit
     }
 
     fn begin(&mut self, now: Timestamp, index: usize) -> Option<Output> {
         let action = self.actions.get(index)?;
-        let target = action.router_node.as_ref().or(action.node.as_ref()).cloned();
-        let node = match (&action.kind, target) {
+        let node = match (&action.kind, target(action).map(str::to_owned)) {
             (ActionKind::Pseudo, _) => {
                 self.done(index);
                 return None;
@@ -236,10 +242,7 @@ impl Transition {
     }
 
     fn runs_on(&self, index: usize, node: &str) -> bool {
-        self.actions
-            .get(index)
-            .and_then(|action| action.router_node.as_ref().or(action.node.as_ref()))
-            .is_some_and(|name| name == node)
+        self.actions.get(index).and_then(target) == Some(node)
     }
 
     /// Gives up what should have ended long ago. What is to be recorded about it comes out.
@@ -250,7 +253,7 @@ impl Transition {
         for index in overdue {
             let Some(action) = self.actions.get(index) else { continue };
             let key = action.key.clone();
-            let node = action.router_node.as_ref().or(action.node.as_ref()).cloned().unwrap_or_default();
+            let node = target(action).unwrap_or_default().to_owned();
             if let ActionKind::Resource(op) = &action.kind {
                 outputs.push(Output::Status(lost_result(&node, op, self.key(index, op.expected_rc))));
             }
@@ -318,6 +321,11 @@ impl Transition {
         self.set(index, Stage::Failed);
         self.problems.push(problem);
     }
+}
+
+/// Name of the node that carries an action out.
+fn target(action: &Action) -> Option<&str> {
+    action.router_node.as_deref().or(action.node.as_deref())
 }
 
 /// The result of an operation of which nothing was heard.
