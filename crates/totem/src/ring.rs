@@ -175,7 +175,10 @@ impl Ring {
             }
             return;
         }
-        if self.current.ring == ring && self.current.is_member(from.node) && is_of_ring(&packet, &self.current) {
+        // Once this node has told what it brings, nothing may be added to it but what all of the new ring receive.
+        let open = matches!(self.phase, Phase::Gather(_) | Phase::Operational(_));
+        if open && self.current.ring == ring && self.current.is_member(from.node) && is_of_ring(&packet, &self.current)
+        {
             self.current.receive(packet);
             if matches!(self.phase, Phase::Operational(_)) {
                 self.deliver(net);

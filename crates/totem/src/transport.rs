@@ -354,15 +354,25 @@ impl Transport {
     /// change of our own row at once; forgets rows that nothing leads to any more.
     pub(crate) fn rows(&mut self) -> Rows {
         self.refresh_row();
-        let mut rows = Rows::new();
-        let mut open = vec![(self.me, self.row.1.clone())];
-        while let Some((member, heard)) = open.pop() {
-            for next in heard.iter().filter(|next| !rows.contains_key(&next.node)) {
-                if let Some((_, theirs)) = self.rows.get(next) {
-                    open.push((*next, theirs.clone()));
+        let mut rows = Rows::from([(self.me.node, (self.me, self.row.1.clone()))]);
+        let mut level = vec![self.me];
+        // Nearer claims come first, so that a node's present life hides earlier ones that somebody far still claims.
+        while !level.is_empty() {
+            let mut next: Vec<Member> = Vec::new();
+            for member in &level {
+                if let Some((_, heard)) = rows.get(&member.node) {
+                    next.extend(heard.iter().filter(|heard| !rows.contains_key(&heard.node)));
                 }
             }
-            rows.entry(member.node).or_insert((member, heard));
+            next.sort_unstable_by_key(|member| (member.node, std::cmp::Reverse(member.incarnation)));
+            next.dedup_by_key(|member| member.node);
+            next.retain(|member| self.rows.contains_key(member));
+            for member in &next {
+                if let Some((_, heard)) = self.rows.get(member) {
+                    rows.insert(member.node, (*member, heard.clone()));
+                }
+            }
+            level = next;
         }
         self.rows.retain(|member, _| rows.get(&member.node).is_some_and(|(known, _)| known == member));
         rows

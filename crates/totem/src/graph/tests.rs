@@ -15,8 +15,10 @@ fn members(nodes: &[u32]) -> Members {
 /// The rows `me` knows when these edges exist: all that can be reached.
 fn seen_by(me: u32, edges: &[(u32, u32)]) -> Rows {
     let heard = |node: u32| {
-        let mut heard: Vec<u32> =
-            edges.iter().filter_map(|(a, b)| (*a == node).then_some(*b).or((*b == node).then_some(*a))).collect();
+        let mut heard: Vec<u32> = edges
+            .iter()
+            .filter_map(|(a, b)| (*a == node).then_some(*b).or_else(|| (*b == node).then_some(*a)))
+            .collect();
         heard.sort_unstable();
         members(&heard)
     };

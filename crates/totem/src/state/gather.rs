@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_types::{Member, NodeId, Timestamp};
+use hac_types::{Member, NodeId, RingId, Timestamp};
 
 use crate::graph::{self, Rows};
 use crate::ring::Ring;
@@ -81,7 +81,8 @@ impl Ring {
     pub(crate) fn enter_gather(&mut self, reason: GatherReason, net: &mut Transport) {
         net.count_gather(reason);
         net.notice(Notice::GatherEntered { reason });
-        net.ring = hac_types::RingId::default();
+        net.ring = RingId::default();
+        net.stats.ring = None;
         self.current.stop();
         self.round += 1;
         let starting = reason == GatherReason::Startup;

@@ -16,6 +16,9 @@ use crate::{GatherReason, Guarantee, Notice};
 /// First wait before the representative is asked again to let the token go.
 const ASK_AGAIN: Duration = Duration::from_millis(15);
 
+/// So many rotations before the representative would keep the token, it is asked not to.
+const ASK_MARGIN: u32 = 5;
+
 /// State of a ring in service.
 #[derive(Debug, Default)]
 pub(crate) struct Operational {
@@ -56,6 +59,9 @@ impl Ring {
             }
             let Some(back) = self.current.pass(finished, self.settings.token_retransmit, net) else { break };
             self.current.arrive(&back, net.now);
+            if std::mem::take(&mut self.doubting) {
+                net.notice(Notice::PauseOver);
+            }
             self.deliver(net);
             token = back;
             if self.queue.is_empty() && self.current.store.delivered() == self.current.store.high() {
@@ -106,8 +112,14 @@ impl Ring {
             self.operational_visit(held.token, net);
             return;
         }
-        if was_empty && self.current.idle + 2 >= HOLD_AFTER && !self.current.is_representative() {
+        if !was_empty || self.current.is_representative() {
+            return;
+        }
+        // The representative may count a few rotations more than we do.
+        if self.current.idle + ASK_MARGIN >= HOLD_AFTER {
             self.ask_for_token(ASK_AGAIN, net);
+        } else if let Phase::Operational(operational) = &mut self.phase {
+            operational.ask = operational.ask.or_else(|| Some((net.now + ASK_AGAIN, ASK_AGAIN * 2)));
         }
     }
 

@@ -18,6 +18,7 @@
 //! MTU_PROBE ► MTU_ACK               does a datagram of this size pass
 //! ```
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
@@ -117,7 +118,7 @@ pub(crate) struct Recovered {
 /// the same graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub(crate) struct Knowledge {
-    /// Everybody mentioned; rows refer to positions here.
+    /// Everybody mentioned, in any of its lives, ascending; rows refer to positions here.
     nodes: Members,
     rows: Vec<Row>,
 }
@@ -244,14 +245,21 @@ impl Members {
 }
 
 impl Knowledge {
-    /// Collects rows: who, which version, whom it hears.
-    pub(crate) fn new<'a>(rows: impl Iterator<Item = (Member, u64, &'a Members)> + Clone) -> Self {
-        let mut nodes: Vec<Member> = rows.clone().flat_map(|(m, _, heard)| heard.iter().copied().chain([m])).collect();
-        nodes.sort_unstable();
-        nodes.dedup_by_key(|member| member.node);
-        nodes.truncate(NODES_MAX);
+    /// Collects rows: who, which version, whom it hears. Rows are exact or left out: the first is the most important.
+    pub(crate) fn new<'a>(rows: impl Iterator<Item = (Member, u64, &'a Members)>) -> Self {
+        let mut mentioned: BTreeSet<Member> = BTreeSet::new();
+        let mut chosen = Vec::new();
+        for (member, version, heard) in rows {
+            let with: BTreeSet<Member> =
+                heard.iter().copied().chain([member]).chain(mentioned.iter().copied()).collect();
+            if with.len() <= NODES_MAX {
+                mentioned = with;
+                chosen.push((member, version, heard));
+            }
+        }
+        let nodes: Vec<Member> = mentioned.into_iter().collect();
         let position = |member: &Member| nodes.binary_search(member).ok();
-        let rows = rows.filter_map(|(member, version, heard)| {
+        let rows = chosen.into_iter().filter_map(|(member, version, heard)| {
             let heard = heard.iter().filter_map(position).fold(0, |bits, index| bits | 1_u64 << index);
             Some(Row { node: u8::try_from(position(&member)?).ok()?, version, heard })
         });
@@ -359,7 +367,8 @@ impl Validate for Knowledge {
     fn is_valid(&self) -> bool {
         let count = self.nodes.len();
         let beyond = if count < 64 { u64::MAX << count } else { 0 };
-        self.nodes.is_valid()
+        count <= NODES_MAX
+            && self.nodes.windows(2).all(|pair| pair[0] < pair[1])
             && self.rows.windows(2).all(|pair| pair[0].node < pair[1].node)
             && self.rows.iter().all(|row| usize::from(row.node) < count && row.heard & beyond == 0)
     }

@@ -145,6 +145,7 @@ impl Run {
 
 fn sweep(seeds: std::ops::Range<u64>, menu: Menu) {
     let only = std::env::var("TOTEM_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+    let mut failing = Vec::new();
     for seed in seeds.filter(|seed| only.is_none_or(|only| only == *seed)) {
         let outcome = std::panic::catch_unwind(|| {
             let mut run = Run::start(seed, menu);
@@ -153,11 +154,11 @@ fn sweep(seeds: std::ops::Range<u64>, menu: Menu) {
             run.calm();
             check(&run.net);
         });
-        if let Err(cause) = outcome {
-            eprintln!("seed {seed} fails; repeat with TOTEM_SEED={seed}");
-            std::panic::resume_unwind(cause);
+        if outcome.is_err() {
+            failing.push(seed);
         }
     }
+    assert!(failing.is_empty(), "these seeds fail, repeat one with TOTEM_SEED=…: {failing:?}");
 }
 
 /// How many seeds: a few in every test run, more on request.
