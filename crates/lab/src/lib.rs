@@ -1,12 +1,29 @@
 //! The laboratory of hacd: real daemons on hosts that one machine can hold.
 //!
-//! A [`Lab`] is a handful of [hosts](Host) made of network namespaces, a [stand-in for the
-//! cloud](cloud) with its control API and metadata service, the floating IP as a route that the
-//! API moves, and a [prober](Prober) that asks the floating IP for its page many times a second.
-//! On top of it a [`Cluster`] runs `hacd` with the tutorial's configuration.
+//! A [`Lab`] is a handful of [hosts](Host), a [stand-in for the cloud](cloud) with its control API and metadata service,
+//! the floating IP as a route that the API moves, and a [prober](Prober) that asks the floating IP for its page many
+//! times a second. On top of it a [`Cluster`] runs `hacd` with the tutorial's configuration.
 //!
-//! Nothing leaves the namespaces, nothing is started on the machine itself, and everything is gone
-//! when the [`Lab`] is dropped or its process ends, however it ends. The crate is never shipped.
+//! Nothing leaves the lab, nothing is started on the machine itself, and everything is gone when the [`Lab`] is dropped
+//! or its process ends, however it ends. The crate is never shipped.
+//!
+//! | module | what |
+//! |---|---|
+//! | `lab` | the whole: hosts, cloud, wires, prober |
+//! | `host` | one host: power, programs, daemons, files, processes |
+//! | `network` | the wires of namespaces: bridges, routes, cables, cuts |
+//! | `forwarder` | the floating IP where there are no namespaces |
+//! | [`cloud`] | the API and metadata service, with faults and a journal |
+//! | `prober` | the client, and the gaps it felt |
+//! | `capture` | packets, listened to and forged |
+//! | `cluster` | `hacd` on the hosts of a lab; `status` reads what `hacctl` shows |
+//! | [`demo`], [`bench`](mod@bench), `timeline` | for people |
+//! | `keep`, `guard` | labs that go on running, and the removal of all others |
+//! | [`setup`] | what the machine must have |
+//! | `plan`, `netns`, `http`, `nginx`, `run` | names and addresses, threads in namespaces, small tools |
+//!
+//! Invariants: no module but [`setup`] changes the machine outside a lab's own names and directory; no module but
+//! `cluster` and what is built on it knows `hacd`.
 
 pub mod bench;
 pub mod cloud;
