@@ -169,7 +169,8 @@ pub(crate) struct Identity {
 /// Everything that is wrong, in the order of the file.
 pub(crate) fn load(file: &Path, identity: &Identity) -> Result<Config, Vec<Mistake>> {
     let text = std::fs::read_to_string(file).map_err(|error| {
-        let what = format!("cannot be read: {error}; config/hacd.toml is a commented example");
+        let why = crate::storage::words(&error);
+        let what = format!("cannot be read: {why}; config/hacd.toml is a commented example");
         vec![Mistake { file: file.to_owned(), line: None, key: String::new(), what }]
     })?;
     check(file, &text, identity, &nodes::is_local)

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hac_types::{LinkId, NodeId};
+use rustix::net::sockopt;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -26,6 +27,7 @@ use tokio::task::AbortHandle;
 
 use crate::config::Config;
 use crate::driver::Input;
+use crate::storage;
 
 /// Receive buffer asked for, bytes: some hundred full datagrams, a burst after a pause.
 const RECEIVE_BUFFER: usize = 1 << 20;
@@ -102,6 +104,8 @@ struct Open {
 
 struct Sender {
     socket: Arc<UdpSocket>,
+    /// Why the last datagram could not be sent, other than for want of a listener.
+    failing: Option<io::ErrorKind>,
     /// The task that waits for the hints.
     hints: AbortHandle,
 }
@@ -165,8 +169,8 @@ impl Udp {
 
     /// Sends a datagram.
     pub(crate) fn send(&mut self, link: LinkId, to: NodeId, datagram: &[u8]) -> Sent {
-        let open = self.links.get(usize::from(link.0)).and_then(|link| link.open.as_ref());
-        let Some(sender) = open.and_then(|open| open.send.get(&to)) else {
+        let open = self.links.get_mut(usize::from(link.0)).and_then(|link| link.open.as_mut());
+        let Some(sender) = open.and_then(|open| open.send.get_mut(&to)) else {
             self.counters.unsent += 1;
             return Sent::Gone;
         };
@@ -176,6 +180,7 @@ impl Udp {
             match socket.send(datagram) {
                 Ok(_) => {
                     self.counters.sent += 1;
+                    sender.failing = None;
                     return if refused { Sent::Refused } else { Sent::Gone };
                 }
                 // The answer to an earlier datagram; this one has not been sent yet.
@@ -184,7 +189,15 @@ impl Udp {
                     self.counters.unsent += 1;
                     return Sent::TooBig;
                 }
-                Err(_) => break,
+                // The buffer of the socket is full: as good as lost on the way.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    if sender.failing.replace(error.kind()) != Some(error.kind()) {
+                        let why = storage::words(&error);
+                        tracing::warn!(target: "hacd::udp", "nothing can be sent to node {to} on link {link}: {why}");
+                    }
+                    break;
+                }
             }
         }
         self.counters.unsent += 1;
@@ -244,6 +257,7 @@ impl Link {
         let mut send = BTreeMap::new();
         for (node, address) in &self.peers {
             let socket = bind(from, true).map_err(about(from))?;
+            never_fragment(&socket, from).map_err(about(from))?;
             // Without a route to the peer there is nothing to connect to yet: as if the address were missing.
             SockRef::from(&socket).connect(&(*address).into()).map_err(|error| match error.kind() {
                 io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
@@ -253,7 +267,7 @@ impl Link {
             })?;
             let socket = Arc::new(socket);
             let task = hints(Arc::clone(&socket), self.id, *node, inputs.clone());
-            send.insert(*node, Sender { hints: tokio::spawn(task).abort_handle(), socket });
+            send.insert(*node, Sender { hints: tokio::spawn(task).abort_handle(), failing: None, socket });
         }
         Ok(Open { receive, send })
     }
@@ -269,6 +283,15 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     UdpSocket::from_std(socket.into())
+}
+
+/// The ring finds out which datagrams pass and takes a refusal as a hint; fragments would only hide it.
+fn never_fragment(socket: &UdpSocket, address: SocketAddr) -> io::Result<()> {
+    match address {
+        SocketAddr::V4(_) => sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::DO)?,
+        SocketAddr::V6(_) => sockopt::set_ipv6_mtu_discover(socket, sockopt::Ipv6PathMtuDiscovery::DO)?,
+    }
+    Ok(())
 }
 
 /// Waits for hints that nobody listens at the peer. Ends with the socket.
