@@ -1,9 +1,10 @@
 //! Blocks of names and values, and the rules that switch them.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{MASK, is_secret};
 
@@ -129,5 +130,27 @@ pub enum Expression {
         interval: Option<String>,
     },
     /// A rule inside.
-    Rule(Box<Rule>),
+    Rule(#[serde(deserialize_with = "inner_rule")] Box<Rule>),
 }
+
+/// Deepest nesting of rules that is read. People write two levels; a peer that sends thousands would exhaust the stack.
+const MAX_DEPTH: u8 = 16;
+
+thread_local! {
+    /// How deep in a rule the reader is. A reader has no other way to know.
+    static DEPTH: Cell<u8> = const { Cell::new(0) };
+}
+
+fn inner_rule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Rule>, D::Error> {
+    let depth = DEPTH.get();
+    if depth >= MAX_DEPTH {
+        return Err(serde::de::Error::custom("rules are nested too deeply"));
+    }
+    DEPTH.set(depth + 1);
+    let rule = Rule::deserialize(deserializer);
+    DEPTH.set(depth);
+    rule.map(Box::new)
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::NvSet;
 
@@ -144,7 +144,8 @@ pub struct Clone {
     pub id: String,
     /// What people wrote about it.
     pub description: Option<String>,
-    /// What is copied: [`Resource::Primitive`] or [`Resource::Group`].
+    /// What is copied: [`Resource::Primitive`] or [`Resource::Group`]; nothing else is read.
+    #[serde(deserialize_with = "child")]
     pub child: Box<Resource>,
     /// Parameters that the child inherits.
     pub params: Vec<NvSet>,
@@ -154,6 +155,21 @@ pub struct Clone {
     pub legacy_master: bool,
     /// Other XML attributes of the element.
     pub attributes: BTreeMap<String, String>,
+}
+
+/// What can be in a clone, in the order of [`Resource`]. Reading nothing else keeps what a peer sends from nesting
+/// without end.
+#[derive(Deserialize)]
+enum Child {
+    Primitive(Primitive),
+    Group(Group),
+}
+
+fn child<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Resource>, D::Error> {
+    Ok(Box::new(match Child::deserialize(deserializer)? {
+        Child::Primitive(primitive) => Resource::Primitive(primitive),
+        Child::Group(group) => Resource::Group(group),
+    }))
 }
 
 /// Containers, each with an address, a connection and a primitive inside.
@@ -216,3 +232,6 @@ pub struct Tag {
     /// Ids of the objects.
     pub members: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;
