@@ -107,7 +107,8 @@ pub struct Timers {
     pub token_coefficient: Duration,
     /// How often a lost token is sent again before it counts as lost (default 4).
     pub token_retransmits_before_loss_const: u32,
-    /// Longest wait before a token without successor is sent again; derived: token / (const + 0.2).
+    /// Longest wait before a token without successor is sent again; derived: token / (const + 0.2),
+    /// at least 30 ms.
     pub token_retransmit: Option<Duration>,
     /// How long the representative keeps the token of an idle ring; derived: 0.8 token_retransmit - 10 ms.
     pub hold: Option<Duration>,
@@ -167,7 +168,8 @@ impl Timers {
     #[must_use]
     pub fn token_retransmit_for(&self, nodes: usize) -> Duration {
         let tenths = self.token_retransmits_before_loss_const.saturating_mul(10).saturating_add(2);
-        self.token_retransmit.unwrap_or_else(|| self.token_for(nodes).saturating_mul(10) / tenths)
+        let derived = self.token_for(nodes).saturating_mul(10) / tenths;
+        self.token_retransmit.unwrap_or_else(|| derived.max(TIMEOUT_MIN))
     }
 
     /// How long the representative keeps the token of an idle ring.
@@ -236,7 +238,7 @@ impl Timers {
         let silence_max = self.silence_max_for(nodes);
         require("totem.silence_max", silence_max <= token, "must not be more than token")?;
         require("totem.silence_max", silence_max >= self.silence_min_for(nodes), "must not be less than silence_min")?;
-        require("totem.startup_listen", self.startup_listen <= token, "must not be more than token")
+        require("totem.startup_listen", self.startup_listen <= Duration::from_secs(60), "must be at most 60000 ms")
     }
 }
 
@@ -313,3 +315,6 @@ impl Config {
         self.timers.validate(self.nodes.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

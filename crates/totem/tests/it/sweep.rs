@@ -143,8 +143,14 @@ impl Run {
     }
 }
 
+/// A number from the environment, for runs by hand.
+#[expect(clippy::disallowed_methods, reason = "a test may be told which seeds to run")]
+fn asked_for(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 fn sweep(seeds: std::ops::Range<u64>, menu: Menu) {
-    let only = std::env::var("TOTEM_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
+    let only = asked_for("TOTEM_SEED");
     let mut failing = Vec::new();
     for seed in seeds.filter(|seed| only.is_none_or(|only| only == *seed)) {
         let outcome = std::panic::catch_unwind(|| {
@@ -163,7 +169,7 @@ fn sweep(seeds: std::ops::Range<u64>, menu: Menu) {
 
 /// How many seeds: a few in every test run, more on request.
 fn seeds(from: u64, usual: u64) -> std::ops::Range<u64> {
-    let count = std::env::var("TOTEM_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(usual);
+    let count = asked_for("TOTEM_SEEDS").unwrap_or(usual);
     from..from + count
 }
 
