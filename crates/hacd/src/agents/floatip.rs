@@ -37,6 +37,9 @@ const LOOK_MIN: Duration = Duration::from_millis(20);
 /// Longest pause between two looks at an action.
 const LOOK_MAX: Duration = Duration::from_millis(500);
 
+/// Part of an operation's timeout that is left for saying why it did not succeed.
+const MARGIN: Duration = Duration::from_millis(200);
+
 /// The agent. One for all its resources: they share connections and what is known of this droplet.
 #[derive(Debug)]
 pub(super) struct FloatIp {
@@ -100,7 +103,7 @@ impl FloatIp {
             Err(wrong) => return wrong,
         };
         match invocation.action.as_str() {
-            "start" => self.start(&service).await,
+            "start" => self.start(&service, invocation.timeout.saturating_sub(MARGIN)).await,
             "stop" | "validate-all" => Finished::with(Exit::Success),
             "monitor" | "status" => self.monitor(&service, invocation.interval_ms > 0).await,
             other => Finished::failed(Exit::Unimplemented, format!("floatip knows no action {other}"))
@@ -154,7 +157,9 @@ impl FloatIp {
         }
     }
 
-    async fn start(&self, service: &Service<'_>) -> Finished {
+    /// Tries until `budget` is used up, and then says what the last try met with.
+    async fn start(&self, service: &Service<'_>, budget: Duration) -> Finished {
+        let begin = Instant::now();
         let droplet = match self.droplet().await {
             Ok(droplet) => droplet,
             Err(failed) => return failed,
@@ -175,6 +180,12 @@ impl FloatIp {
                 Err(passing) => passing,
             };
             tries += 1;
+            if begin.elapsed() + trouble.pause(tries) >= budget {
+                return Finished::failed(
+                    Exit::Generic,
+                    format!("{} could not be assigned: {trouble}", service.address),
+                );
+            }
             tracing::info!(target: "hacd::agents", "assigning {}: {trouble}; trying again", service.address);
             tokio::time::sleep(trouble.pause(tries)).await;
             // Whatever went wrong may have gone wrong after the address was moved.
@@ -221,6 +232,8 @@ impl FloatIp {
         let due = lock(&self.checked).get(service.address).is_none_or(|last| last.elapsed() >= service.check);
         let by_api = match known {
             Some(true) if recurring && due => self.ask_api(service).await,
+            // Metadata may lag behind a start; the API knows.
+            Some(false) if recurring => self.ask_api(service).await,
             None => self.ask_api(service).await,
             _ => None,
         };

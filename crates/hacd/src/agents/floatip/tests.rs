@@ -205,6 +205,15 @@ async fn refusals_that_pass_do_not_stop_a_start() {
 }
 
 #[tokio::test]
+async fn a_start_that_runs_out_of_time_says_what_it_met_with() {
+    let (_, agent) = lab(Cloud { script: [Do::Refuse(503, None); 20].into(), ..Cloud::default() }).await;
+    let short = Invocation { timeout: Duration::from_millis(900), ..invocation("start", 0) };
+    let finished = agent.run(&short).await;
+    assert_eq!(finished.rc, 1);
+    assert_eq!(finished.exit_reason.as_deref(), Some("203.0.113.25 could not be assigned: the API failed (503)"));
+}
+
+#[tokio::test]
 async fn a_hang_costs_one_request_and_the_address_arrives() {
     let (cloud, finished) = start(&[Do::Hang]).await;
     assert_eq!(finished, Finished::with(Exit::Success));
@@ -271,6 +280,14 @@ async fn a_moved_address_is_noticed_by_the_api_when_metadata_lags() {
     let finished = agent.run(&invocation("monitor", 10_000)).await;
     assert_eq!(finished.rc, 7);
     assert!(finished.exit_reason.expect("a reason").contains(&(OWN + 1).to_string()));
+}
+
+#[tokio::test]
+async fn metadata_that_lag_behind_a_start_fail_no_monitor() {
+    let (cloud, agent) = lab(Cloud { droplet: Some(OWN), metadata_lags: true, ..Cloud::default() }).await;
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await, Finished::with(Exit::Success));
+    lock(&cloud).droplet = Some(OWN + 1);
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await.rc, 7);
 }
 
 #[tokio::test]
