@@ -5,6 +5,7 @@
 mod action;
 mod actions;
 mod arena;
+mod assign;
 mod builtin;
 mod cluster;
 mod config;
@@ -95,6 +96,15 @@ fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
     let mut cluster = config::read(cib, now, scores);
     status::read(&mut cluster);
     let view = view::build(&cluster);
+    placement::health::constrain(&mut cluster);
     constraints::read(&mut cluster);
-    Outcome { view, ..Outcome::default() }
+    placement::run(&mut cluster);
+    builtin::run(&mut cluster);
+    assign::run(&mut cluster);
+    probes::run(&mut cluster);
+    actions::run(&mut cluster);
+    ordering::run(&mut cluster);
+    let plan = graph::plan(&mut cluster);
+    let drawing = graph::draw(&mut cluster);
+    Outcome { plan, view, drawing, scores: cluster.scores.unwrap_or_default() }
 }

@@ -47,8 +47,10 @@ pub(super) enum Task {
     Reload,
     /// `cancel` of a recurring operation.
     Cancel,
-    /// `lrm_delete`: forget a history.
+    /// `lrm_delete`: forget the history of a resource on an absent node.
     Delete,
+    /// `delete`: let the node forget a resource that is no longer configured or changed its agent.
+    CleanUp,
     /// `clear_failcount`.
     ClearFailCount,
     /// `stonith`: power a node off or on.
@@ -79,6 +81,7 @@ impl Task {
             Self::Reload => "reload-agent",
             Self::Cancel => "cancel",
             Self::Delete => "lrm_delete",
+            Self::CleanUp => "delete",
             Self::ClearFailCount => "clear_failcount",
             Self::Fence => "stonith",
             Self::Shutdown => "do_shutdown",
@@ -104,7 +107,8 @@ impl Task {
             "migrate_from" => Self::MigrateFrom,
             "reload" | "reload-agent" => Self::Reload,
             "cancel" => Self::Cancel,
-            "lrm_delete" | "delete" => Self::Delete,
+            "lrm_delete" => Self::Delete,
+            "delete" => Self::CleanUp,
             "clear_failcount" => Self::ClearFailCount,
             "stonith" => Self::Fence,
             "do_shutdown" => Self::Shutdown,

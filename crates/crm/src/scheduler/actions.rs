@@ -9,3 +9,11 @@ pub(super) mod meta;
 mod migration;
 mod primitive;
 pub(super) mod recurring;
+
+/// Makes the actions of all resources.
+pub(super) fn run(cluster: &mut super::cluster::Cluster<'_>) {
+    for at in 0..cluster.top.len() {
+        let rsc = cluster.top[at];
+        collective::create(cluster, rsc);
+    }
+}

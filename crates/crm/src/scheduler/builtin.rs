@@ -11,7 +11,7 @@ use crate::model::INFINITY;
 const NESTED_CONTAINER_SCORE: i32 = 10_000;
 
 /// Creates the built-in constraints of everything.
-pub(super) fn create(cluster: &mut Cluster<'_>) {
+pub(super) fn run(cluster: &mut Cluster<'_>) {
     for at in 0..cluster.top.len() {
         let rsc = cluster.top[at];
         of_resource(cluster, rsc);

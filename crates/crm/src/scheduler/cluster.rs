@@ -327,10 +327,10 @@ pub(super) struct CloneData {
     pub(super) template: Option<Rc<super::config::Prepared>>,
     /// Instances made so far, surplus ones too.
     pub(super) made: usize,
-    /// Promotion scores were merged into the node table.
-    pub(super) merged_promotion_weights: bool,
-    /// Instances assigned.
-    pub(super) assigned: usize,
+    /// Promotion scores were added to the instances' tables.
+    pub(super) promotion_added: bool,
+    /// Roles are being, or were, chosen.
+    pub(super) choosing_roles: bool,
     /// Notification milestones, while notifications are made.
     pub(super) stop_notify: Option<usize>,
 }
@@ -423,7 +423,7 @@ pub(super) struct Resource {
     pub(super) priority: i32,
     /// How much it wants to stay.
     pub(super) stickiness: i32,
-    /// Failures on one node until it is banned there.
+    /// Failures on one node until it is banned there; 0 is never.
     pub(super) ban_after: i32,
     /// After how long failures are forgotten, milliseconds; 0 is never.
     pub(super) failure_expiry_ms: u64,
@@ -449,6 +449,8 @@ pub(super) struct Resource {
     pub(super) known: Vec<NodeIdx>,
     /// Where it will be.
     pub(super) assigned: Option<NodeIdx>,
+    /// Its score there when that was decided.
+    pub(super) assigned_score: i32,
     /// Role now.
     pub(super) role: Role,
     /// Role to reach.

@@ -12,9 +12,10 @@ impl Cluster<'_> {
         let entry = &self.nodes[node];
         if entry.is_guest() {
             let Some(container) = self.container_of(node) else { return false };
-            return self.rsc[container].active.iter().all(|host| {
-                self.nodes[*host].online || (!self.nodes[*host].is_guest() && self.can_fence(*host))
-            });
+            return self.rsc[container]
+                .active
+                .iter()
+                .all(|host| self.nodes[*host].online || (!self.nodes[*host].is_guest() && self.can_fence(*host)));
         }
         if !self.options.fencing || !self.fencing_configured {
             return false;

@@ -6,7 +6,7 @@ use super::actions::recurring::expect;
 use super::cluster::{ActIdx, Cluster, Discovery, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant};
 
 /// Makes the probes that are needed on every node that can be asked.
-pub(super) fn create(cluster: &mut Cluster<'_>) {
+pub(super) fn run(cluster: &mut Cluster<'_>) {
     for node in cluster.node_order.clone() {
         let host = &cluster.nodes[node];
         if !host.online {

@@ -122,7 +122,7 @@ pub(super) fn create(
     }
     requires(cluster, get("requires"), remote, &mut is);
     let ban_after = match score("migration-threshold") {
-        Some(failures) if failures > 0 => failures,
+        Some(failures) if failures >= 0 => failures,
         _ => INFINITY,
     };
     let rsc = Resource {
@@ -182,6 +182,7 @@ fn blank(
         active: Vec::new(),
         known: Vec::new(),
         assigned: None,
+        assigned_score: 0,
         role: Role::Stopped,
         next_role: Role::Unknown,
         pending: None,

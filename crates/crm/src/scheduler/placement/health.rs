@@ -1,6 +1,7 @@
 //! Health of nodes: `#health...` attributes as colours or numbers.
 
-use crate::scheduler::cluster::{Cluster, NodeIdx};
+use crate::model::parse_bool;
+use crate::scheduler::cluster::{Cluster, Discovery, Location, NodeIdx, Role};
 use crate::scheduler::options::HealthStrategy;
 use crate::scheduler::score;
 use crate::scheduler::view::Health;
@@ -9,6 +10,35 @@ use crate::scheduler::view::Health;
 pub(in crate::scheduler) fn sum(cluster: &Cluster<'_>, node: NodeIdx, base: i32) -> i32 {
     let attributes = cluster.nodes[node].attributes.iter().filter(|(name, _)| name.starts_with("#health"));
     attributes.fold(base, |sum, (_, value)| score::add(sum, cluster.options.score(value)))
+}
+
+/// Makes health into location constraints of all resources at top level. Goes before the configured ones.
+pub(in crate::scheduler) fn constrain(cluster: &mut Cluster<'_>) {
+    let strategy = cluster.options.health;
+    if strategy == HealthStrategy::None {
+        return;
+    }
+    let base = if strategy == HealthStrategy::Progressive { cluster.options.health_scores[3] } else { 0 };
+    for node in cluster.node_order.clone() {
+        let health = sum(cluster, node, base);
+        if health == 0 {
+            continue;
+        }
+        for rsc in cluster.top.clone() {
+            let exempt = cluster.rsc[rsc].meta.get("allow-unhealthy-nodes").and_then(|text| parse_bool(text));
+            if health < 0 && exempt == Some(true) {
+                continue;
+            }
+            let location = cluster.locations.push(Location {
+                id: "node-health-strategy".to_owned(),
+                rsc,
+                role: Role::Unknown,
+                discovery: Discovery::Always,
+                nodes: vec![(node, health)],
+            });
+            cluster.rsc[rsc].locations.push(location);
+        }
+    }
 }
 
 /// How healthy a node is, for people.

@@ -110,9 +110,11 @@ fn without_instance(rest: &str) -> &str {
 fn is_blocked_by_failure(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: Option<&OpHistory>) -> bool {
     let resource = &cluster.rsc[rsc];
     let name = base_name(&resource.id);
-    let blocking = resource.blocks.operations.iter().filter(|operation| {
-        operation.options.get("on-fail").is_some_and(|text| text == "block")
-    });
+    let blocking = resource
+        .blocks
+        .operations
+        .iter()
+        .filter(|operation| operation.options.get("on-fail").is_some_and(|text| text == "block"));
     for operation in blocking {
         let interval_ms = crate::scheduler::actions::meta::interval_of(operation);
         let matches = |op: &OpHistory| {

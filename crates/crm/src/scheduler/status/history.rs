@@ -286,9 +286,8 @@ fn find_instance(cluster: &mut Cluster<'_>, clone: RscIdx, node: NodeIdx, base: 
             }
             Some(_) => {}
             None if !skip_inactive && inactive.is_none() && !cluster.rsc[instance].is.blocked => {
-                inactive = part_of(cluster, instance, base).filter(|part| {
-                    cluster.rsc[*part].pending.as_ref().is_none_or(|(_, elsewhere)| *elsewhere == node)
-                });
+                inactive = part_of(cluster, instance, base)
+                    .filter(|part| cluster.rsc[*part].pending.as_ref().is_none_or(|(_, elsewhere)| *elsewhere == node));
             }
             None => {}
         }
@@ -318,8 +317,7 @@ fn is_universal(cluster: &Cluster<'_>, clone: RscIdx) -> bool {
 
 /// Makes a resource for a history whose resource is no longer configured.
 fn removed_resource(cluster: &mut Cluster<'_>, entry: &ResourceHistory) -> RscIdx {
-    let rsc =
-        config::add_removed(cluster, &entry.id, &entry.agent, entry.container.as_deref(), RemovedKind::Primitive);
+    let rsc = config::add_removed(cluster, &entry.id, &entry.agent, entry.container.as_deref(), RemovedKind::Primitive);
     cluster.rsc[rsc].is.removed_filler = entry.container.is_some();
     if cluster.is_connection(rsc) {
         cluster.link_removed_connection(rsc);

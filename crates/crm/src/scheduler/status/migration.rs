@@ -41,10 +41,8 @@ fn find_op(
 /// Whether the node's history has anything but monitors that is newer than `op`.
 fn acted_after(cluster: &Cluster<'_>, story: &Story<'_>, node: &str, op: &OpHistory, same_node: bool) -> bool {
     ops(cluster, story, node).iter().any(|other| {
-        matches!(
-            other.operation.as_str(),
-            "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from"
-        ) && compare(other, op, same_node) == Ordering::Greater
+        matches!(other.operation.as_str(), "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from")
+            && compare(other, op, same_node) == Ordering::Greater
     })
 }
 

@@ -13,7 +13,8 @@ pub(super) fn read(cluster: &mut Cluster<'_>) {
         cluster.nodes[node].state = Some(at);
         if cluster.nodes[node].is_pacemaker_remote() {
             let fenced = state.node_fenced.as_deref().is_some_and(|text| !matches!(text.trim(), "" | "0" | "false"));
-            let maintenance = state.in_maintenance.as_deref().is_some_and(|text| !matches!(text.trim(), "" | "0" | "false"));
+            let maintenance =
+                state.in_maintenance.as_deref().is_some_and(|text| !matches!(text.trim(), "" | "0" | "false"));
             cluster.nodes[node].remote_was_fenced = fenced;
             cluster.nodes[node].remote_maintenance = maintenance;
             continue;
@@ -105,9 +106,10 @@ fn online_with_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeSta
     if cluster.nodes[node].shutdown {
         return peer_online;
     }
-    let terminate = cluster.nodes[node].attributes.get("terminate").is_some_and(|text| {
-        parse_bool(text).unwrap_or_else(|| text.trim().parse::<i64>().is_ok_and(|time| time > 0))
-    });
+    let terminate = cluster.nodes[node]
+        .attributes
+        .get("terminate")
+        .is_some_and(|text| parse_bool(text).unwrap_or_else(|| text.trim().parse::<i64>().is_ok_and(|time| time > 0)));
     if member.is_none() {
         cluster.fence_node(node, "peer has not been seen by the cluster", false);
     } else if join == "nack" {

@@ -143,7 +143,8 @@ fn masked_probe(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judge
     record(cluster, story, judged.at);
     let op = &story.ops[judged.at];
     let words = op.rc_code;
-    let words = if op.op_status == status::NOT_INSTALLED && words != rc::INVALID_PARAM { rc::NOT_INSTALLED } else { words };
+    let words =
+        if op.op_status == status::NOT_INSTALLED && words != rc::INVALID_PARAM { rc::NOT_INSTALLED } else { words };
     cluster.rsc[story.rsc].probe_failures.push((story.node, exit_words(words).to_owned()));
     let concerned = concerned(cluster, story.rsc);
     cluster.add_score(concerned, Some(story.node), -INFINITY);
@@ -294,10 +295,7 @@ fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> 
     if let Some(reason) = clear {
         clear_failures(cluster, rsc, node, reason);
     }
-    let harmless = matches!(
-        op.rc_code,
-        rc::OK | rc::NOT_RUNNING | rc::PROMOTED | rc::DEGRADED | rc::DEGRADED_PROMOTED
-    );
+    let harmless = matches!(op.rc_code, rc::OK | rc::NOT_RUNNING | rc::PROMOTED | rc::DEGRADED | rc::DEGRADED_PROMOTED);
     expired && !(is_probe(op) && harmless)
 }
 

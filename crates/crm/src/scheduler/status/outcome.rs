@@ -5,8 +5,8 @@ use crate::scheduler::action::OnFail;
 use crate::scheduler::cluster::{Cluster, Role, RscIdx, Task};
 
 use super::history::Story;
-use super::operation::{Judged, is_masked_probe, is_probe, rc, record};
 use super::migration;
+use super::operation::{Judged, is_masked_probe, is_probe, rc, record};
 
 /// At least active: unpromoted if it could be promoted.
 fn set_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
@@ -58,9 +58,10 @@ pub(super) fn success(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: 
     } else {
         match op.operation.as_str() {
             "monitor" => {
-                clears = story.last_failure.map(|at| &story.ops[at]).is_some_and(|failure| {
-                    failure.operation == op.operation && failure.interval_ms == op.interval_ms
-                });
+                clears = story
+                    .last_failure
+                    .map(|at| &story.ops[at])
+                    .is_some_and(|failure| failure.operation == op.operation && failure.interval_ms == op.interval_ms);
                 if cluster.rsc[rsc].role < Role::Started {
                     set_active(cluster, rsc);
                 }

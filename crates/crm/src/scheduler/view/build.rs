@@ -16,7 +16,12 @@ use super::{
 pub(in crate::scheduler) fn build(cluster: &Cluster<'_>) -> ClusterView {
     let mut view = ClusterView {
         nodes: cluster.node_order.iter().map(|node| self::node(cluster, *node)).collect(),
-        resources: cluster.top.iter().filter(|rsc| !is_internal(cluster, **rsc)).map(|rsc| resource(cluster, *rsc)).collect(),
+        resources: cluster
+            .top
+            .iter()
+            .filter(|rsc| !is_internal(cluster, **rsc))
+            .map(|rsc| resource(cluster, *rsc))
+            .collect(),
         failed: cluster.failed.clone(),
         tickets: cluster
             .tickets
