@@ -1,210 +1,17 @@
 //! The whole loop on two nodes: plan, orders, agents, results, CIB, plan again; with a stand-in for the scheduler that
 //! wants one resource to run and be monitored on one node.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::op;
-use crate::cib::fixtures::{NOW, cluster};
-use crate::cib::{Command, StatusChange, history};
-use crate::executor::{Abort, Executor, Limits, Output};
-use crate::local::{Invocation, Local, Outcome, Output as LocalOutput, ProcessRef, WatchId};
+use super::world::World;
+use crate::cib::fixtures::NOW;
+use crate::cib::{StatusChange, history};
+use crate::executor::{Abort, Executor};
 use crate::model::{Cib, parse_score};
 use crate::plan::{Action, Plan};
-use hac_types::Timestamp;
-
-/// What is delivered in order to all.
-enum Message {
-    Command(Command),
-    Run(crate::local::RunOp),
-}
-
-/// Two nodes with one resource, its real state, and what happened, as text.
-struct World {
-    cib: Cib,
-    executor: Executor,
-    locals: BTreeMap<String, Local>,
-    now: Timestamp,
-    stream: std::collections::VecDeque<Message>,
-    /// Where the service is up in truth, and who watches it.
-    up: BTreeMap<String, Option<WatchId>>,
-    /// Nodes on which a start fails.
-    broken: Vec<String>,
-    /// Agents that are running, and where.
-    agents: Vec<(String, Invocation)>,
-    story: String,
-}
-
-impl World {
-    fn new() -> Self {
-        let nodes = ["primary", "secondary"];
-        let mut world = Self {
-            cib: cluster(),
-            executor: Executor::new("u"),
-            locals: nodes.iter().map(|&name| (name.to_owned(), Local::new(name))).collect(),
-            now: Timestamp::ZERO,
-            stream: std::collections::VecDeque::new(),
-            up: BTreeMap::new(),
-            broken: vec![],
-            agents: vec![],
-            story: String::new(),
-        };
-        world.executor.abort(world.now, Abort::Other("the cluster begins".into()));
-        world.settle();
-        world
-    }
-
-    fn say(&mut self, line: &str) {
-        let _ = writeln!(self.story, "{:<6}{line}", self.now.as_nanos() / 1_000_000);
-    }
-
-    /// Until nothing more happens at this time; agents answer at once.
-    fn settle(&mut self) {
-        loop {
-            self.drain();
-            if !self.deliver() && !self.answer(0) {
-                return;
-            }
-        }
-    }
-
-    fn drain(&mut self) {
-        self.drain_executor();
-        self.drain_locals();
-    }
-
-    /// The next message reaches everybody.
-    fn deliver(&mut self) -> bool {
-        match self.stream.pop_front() {
-            None => return false,
-            Some(Message::Command(command)) => {
-                let applied = self.cib.apply(&command, NOW);
-                if let Command::Status(change) = &command {
-                    for local in self.locals.values_mut() {
-                        local.handle_delivered(self.now, NOW, change, &applied);
-                    }
-                }
-                self.executor.handle_delivered(self.now, &command, &applied);
-            }
-            Some(Message::Run(run)) => {
-                if let Some(started) = run.started() {
-                    let applied = self.cib.apply(&Command::Status(started.clone()), NOW);
-                    self.executor.handle_delivered(self.now, &Command::Status(started), &applied);
-                }
-                for local in self.locals.values_mut() {
-                    local.handle_run_op(self.now, &run);
-                }
-            }
-        }
-        self.drain();
-        true
-    }
-
-    /// An agent that is running ends.
-    fn answer(&mut self, index: usize) -> bool {
-        if index >= self.agents.len() {
-            return false;
-        }
-        let (node, invocation) = self.agents.remove(index);
-        let outcome = self.agent(&node, &invocation.action);
-        self.say(&format!("{node}: {} -> {}", invocation.action, outcome.rc));
-        let local = self.locals.get_mut(&node).expect("it asked");
-        local.handle_outcome(self.now, NOW, invocation.id, outcome);
-        self.drain();
-        true
-    }
-
-    fn drain_executor(&mut self) {
-        while let Some(output) = self.executor.poll_output() {
-            match output {
-                Output::Run(run) => self.stream.push_back(Message::Run(run)),
-                Output::Status(change) => self.stream.push_back(Message::Command(Command::Status(change))),
-                Output::Ended(summary) => {
-                    let line = format!("transition {}: {:?}", summary.transition, summary.end);
-                    self.say(&line);
-                }
-                Output::Replan(_) => {
-                    let plan = decide(&self.cib);
-                    self.executor.start(self.now, plan, Limits::default());
-                }
-            }
-        }
-    }
-
-    fn drain_locals(&mut self) {
-        let names: Vec<String> = self.locals.keys().cloned().collect();
-        for name in names {
-            while let Some(output) = self.locals.get_mut(&name).and_then(Local::poll_output) {
-                match output {
-                    LocalOutput::Invoke(invocation) => self.agents.push((name.clone(), invocation)),
-                    LocalOutput::CancelInvocation(id) => {
-                        self.agents.retain(|(node, invocation)| *node != name || invocation.id != id);
-                    }
-                    LocalOutput::Watch(id, _) => {
-                        self.up.insert(name.clone(), Some(id));
-                    }
-                    LocalOutput::Report(change) => self.stream.push_back(Message::Command(Command::Status(change))),
-                    LocalOutput::Unwatch(_) => {}
-                }
-            }
-        }
-    }
-
-    fn agent(&mut self, node: &str, action: &str) -> Outcome {
-        let rc = match action {
-            "start" if self.broken.iter().any(|b| b == node) => 1,
-            "start" => {
-                self.up.entry(node.to_owned()).or_insert(None);
-                0
-            }
-            "stop" => {
-                self.up.remove(node);
-                0
-            }
-            _ if self.up.contains_key(node) => 0,
-            _ => 7,
-        };
-        let watch = if self.up.contains_key(node) { vec![ProcessRef { pid: 40, started: 1 }] } else { vec![] };
-        Outcome { rc, watch, ..Outcome::default() }
-    }
-
-    /// The service dies; the node notices.
-    fn kill(&mut self, node: &str) {
-        let Some(watch) = self.up.remove(node) else { return };
-        self.say(&format!("{node}: the process dies"));
-        if let Some(watch) = watch {
-            self.locals.get_mut(node).expect("known").handle_process_exited(self.now, watch);
-        }
-        self.drain();
-    }
-
-    fn status(&mut self, change: StatusChange) {
-        self.stream.push_back(Message::Command(Command::Status(change)));
-    }
-
-    fn assert_agreed(&self) {
-        for (name, local) in &self.locals {
-            let state = self.cib.status.nodes.iter().find(|s| s.uname.as_ref() == Some(name)).expect("known");
-            assert_eq!(local.history(), state.resources, "{name} and the CIB know the same");
-        }
-    }
-
-    fn pass(&mut self, time: Duration) {
-        let end = self.now + time;
-        let due = |world: &Self| world.locals.values().filter_map(Local::poll_timeout).min();
-        while let Some(next) = due(self).filter(|next| *next <= end) {
-            self.now = self.now.max(next);
-            for local in self.locals.values_mut() {
-                local.handle_timeout(self.now, NOW);
-            }
-            self.settle();
-        }
-        self.now = end;
-    }
-}
 
 /// Probes, then one place to run, the first node on which no start failed for ever; monitored there. Nothing while a
 /// result is awaited.
@@ -266,25 +73,25 @@ fn after_failure(of: &crate::model::ResourceHistory, last: &crate::model::OpHist
 
 #[test]
 fn a_resource_is_probed_started_and_recovered_when_it_dies() {
-    let mut world = World::new();
+    let mut world = World::new(decide);
     world.pass(Duration::from_secs(12));
-    world.kill("primary");
+    world.kill("primary", "FloatIP");
     world.settle();
     world.pass(Duration::from_secs(12));
     expect_test::expect![[r#"
-        0     primary: monitor -> 7
-        0     secondary: monitor -> 7
-        0     primary: start -> 0
-        0     primary: monitor -> 0
+        0     primary: FloatIP monitor -> 7
+        0     secondary: FloatIP monitor -> 7
+        0     primary: FloatIP start -> 0
+        0     primary: FloatIP monitor -> 0
         0     transition 1: Complete
-        10000 primary: monitor -> 0
-        12000 primary: the process dies
-        12000 primary: monitor -> 7
-        12000 primary: stop -> 0
-        12000 primary: start -> 0
-        12000 primary: monitor -> 0
+        10000 primary: FloatIP monitor -> 0
+        12000 primary: the process of FloatIP dies
+        12000 primary: FloatIP monitor -> 7
+        12000 primary: FloatIP stop -> 0
+        12000 primary: FloatIP start -> 0
+        12000 primary: FloatIP monitor -> 0
         12000 transition 2: Complete
-        22000 primary: monitor -> 0
+        22000 primary: FloatIP monitor -> 0
     "#]]
     .assert_eq(&world.story);
     assert_eq!(world.cib.transient("primary", "fail-count-FloatIP#monitor_10000"), Some("1"));
@@ -293,24 +100,24 @@ fn a_resource_is_probed_started_and_recovered_when_it_dies() {
 
 #[test]
 fn a_start_that_fails_moves_the_resource() {
-    let mut world = World::new();
-    world.broken.push("primary".into());
-    world.kill("primary");
+    let mut world = World::new(decide);
+    world.broken.push(("primary".into(), "FloatIP".into()));
+    world.kill("primary", "FloatIP");
     world.settle();
     expect_test::expect![[r#"
-        0     primary: monitor -> 7
-        0     secondary: monitor -> 7
-        0     primary: start -> 0
-        0     primary: monitor -> 0
+        0     primary: FloatIP monitor -> 7
+        0     secondary: FloatIP monitor -> 7
+        0     primary: FloatIP start -> 0
+        0     primary: FloatIP monitor -> 0
         0     transition 1: Complete
-        0     primary: the process dies
-        0     primary: monitor -> 7
-        0     primary: stop -> 0
-        0     primary: start -> 1
+        0     primary: the process of FloatIP dies
+        0     primary: FloatIP monitor -> 7
+        0     primary: FloatIP stop -> 0
+        0     primary: FloatIP start -> 1
         0     transition 2: Aborted(UnexpectedResult("FloatIP_start_0", "primary"))
-        0     primary: stop -> 0
-        0     secondary: start -> 0
-        0     secondary: monitor -> 0
+        0     primary: FloatIP stop -> 0
+        0     secondary: FloatIP start -> 0
+        0     secondary: FloatIP monitor -> 0
         0     transition 3: Complete
     "#]]
     .assert_eq(&world.story);
@@ -322,10 +129,10 @@ fn a_start_that_fails_moves_the_resource() {
     world.status(cleanup);
     world.settle();
     expect_test::expect![[r#"
-        0     primary: monitor -> 7
-        0     secondary: stop -> 0
-        0     primary: start -> 0
-        0     primary: monitor -> 0
+        0     primary: FloatIP monitor -> 7
+        0     secondary: FloatIP stop -> 0
+        0     primary: FloatIP start -> 0
+        0     primary: FloatIP monitor -> 0
         0     transition 4: Complete
     "#]]
     .assert_eq(&world.story);
@@ -334,7 +141,7 @@ fn a_start_that_fails_moves_the_resource() {
 
 #[test]
 fn the_loop_survives_a_new_coordinator() {
-    let mut world = World::new();
+    let mut world = World::new(decide);
     world.executor = Executor::new("v");
     world.executor.abort(world.now, Abort::Membership);
     world.story.clear();
@@ -386,8 +193,8 @@ impl World {
                 self.answer(pick.index(self.agents.len()));
             }
             Step::Answer(_) => {}
-            Step::Kill(first) => self.kill(&name(first)),
-            Step::Break(first) => self.broken.push(name(first)),
+            Step::Kill(first) => self.kill(&name(first), "FloatIP"),
+            Step::Break(first) => self.broken.push((name(first), "FloatIP".into())),
             Step::Mend => self.broken.clear(),
             Step::Cleanup => {
                 self.status(StatusChange::ClearFailures { resource: None, node: None, operation: None });
@@ -418,7 +225,7 @@ proptest! {
     fn whatever_happens_it_ends_with_the_service_up_once_and_everybody_agreed(
         steps in prop::collection::vec(any_step(), 0..120),
     ) {
-        let mut world = World::new();
+        let mut world = World::new(decide);
         for (count, step) in (0..).zip(steps) {
             world.step(step, count);
             let running: Vec<&String> = world.agents.iter().map(|(node, _)| node).collect();
@@ -435,7 +242,7 @@ proptest! {
         world.status(StatusChange::ClearFailures { resource: None, node: None, operation: None });
         world.settle();
         prop_assert!(world.executor.is_idle(), "{:?}", world.executor.awaited());
-        prop_assert_eq!(world.up.keys().collect::<Vec<_>>(), ["primary"], "{}", world.story);
+        prop_assert_eq!(world.running(), ["FloatIP@primary"], "{}", world.story);
         world.assert_agreed();
     }
 }

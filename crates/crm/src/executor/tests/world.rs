@@ -1,0 +1,224 @@
+//! A cluster of two without a network: CIB, executor, both local sides, agents that answer when they are told to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use hac_types::Timestamp;
+
+use crate::cib::fixtures::{NOW, cluster};
+use crate::cib::{Command, StatusChange};
+use crate::executor::{Abort, Executor, Limits, Output};
+use crate::local::{Invocation, Local, Outcome, Output as LocalOutput, ProcessRef, RunOp, WatchId};
+use crate::model::Cib;
+use crate::plan::Plan;
+
+/// What is delivered in order to all.
+enum Message {
+    Command(Command),
+    Run(RunOp),
+}
+
+/// Two nodes, what really runs on them, and what happened, as text.
+pub(super) struct World {
+    /// Who decides.
+    decide: fn(&Cib) -> Plan,
+    pub(super) cib: Cib,
+    pub(super) executor: Executor,
+    pub(super) locals: BTreeMap<String, Local>,
+    pub(super) now: Timestamp,
+    stream: VecDeque<Message>,
+    /// What is up in truth, by node and resource, and who watches it.
+    pub(super) up: BTreeMap<(String, String), (ProcessRef, Option<WatchId>)>,
+    /// Where a start fails, by node and resource.
+    pub(super) broken: Vec<(String, String)>,
+    /// Agents that are running, and where.
+    pub(super) agents: Vec<(String, Invocation)>,
+    last_pid: u32,
+    pub(super) story: String,
+}
+
+impl World {
+    pub(super) fn new(decide: fn(&Cib) -> Plan) -> Self {
+        let nodes = ["primary", "secondary"];
+        let mut world = Self {
+            decide,
+            cib: cluster(),
+            executor: Executor::new("u"),
+            locals: nodes.iter().map(|&name| (name.to_owned(), Local::new(name))).collect(),
+            now: Timestamp::ZERO,
+            stream: VecDeque::new(),
+            up: BTreeMap::new(),
+            broken: vec![],
+            agents: vec![],
+            last_pid: 0,
+            story: String::new(),
+        };
+        world.executor.abort(world.now, Abort::Other("the cluster begins".into()));
+        world.settle();
+        world
+    }
+
+    pub(super) fn say(&mut self, line: &str) {
+        let _ = writeln!(self.story, "{:<6}{line}", self.now.as_nanos() / 1_000_000);
+    }
+
+    /// Until nothing more happens at this time; agents answer at once.
+    pub(super) fn settle(&mut self) {
+        loop {
+            self.drain();
+            if !self.deliver() && !self.answer(0) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn drain(&mut self) {
+        self.drain_executor();
+        self.drain_locals();
+    }
+
+    /// The next message reaches everybody.
+    pub(super) fn deliver(&mut self) -> bool {
+        match self.stream.pop_front() {
+            None => return false,
+            Some(Message::Command(command)) => {
+                let applied = self.cib.apply(&command, NOW);
+                if let Command::Status(change) = &command {
+                    for local in self.locals.values_mut() {
+                        local.handle_delivered(self.now, NOW, change, &applied);
+                    }
+                }
+                self.executor.handle_delivered(self.now, &command, &applied);
+            }
+            Some(Message::Run(run)) => {
+                if let Some(started) = run.started() {
+                    let applied = self.cib.apply(&Command::Status(started.clone()), NOW);
+                    self.executor.handle_delivered(self.now, &Command::Status(started), &applied);
+                }
+                for local in self.locals.values_mut() {
+                    local.handle_run_op(self.now, &run);
+                }
+            }
+        }
+        self.drain();
+        true
+    }
+
+    /// An agent that is running ends.
+    pub(super) fn answer(&mut self, index: usize) -> bool {
+        if index >= self.agents.len() {
+            return false;
+        }
+        let (node, invocation) = self.agents.remove(index);
+        let outcome = self.agent(&node, &invocation.resource, &invocation.action);
+        let line = format!("{node}: {} {} -> {}", invocation.resource, invocation.action, outcome.rc);
+        self.say(&line);
+        let local = self.locals.get_mut(&node).expect("it asked");
+        local.handle_outcome(self.now, NOW, invocation.id, outcome);
+        self.drain();
+        true
+    }
+
+    fn drain_executor(&mut self) {
+        while let Some(output) = self.executor.poll_output() {
+            match output {
+                Output::Run(run) => self.stream.push_back(Message::Run(run)),
+                Output::Status(change) => self.stream.push_back(Message::Command(Command::Status(change))),
+                Output::Ended(summary) => {
+                    let line = format!("transition {}: {:?}", summary.transition, summary.end);
+                    self.say(&line);
+                }
+                Output::Replan(_) => {
+                    let plan = (self.decide)(&self.cib);
+                    self.executor.start(self.now, plan, Limits::default());
+                }
+            }
+        }
+    }
+
+    fn drain_locals(&mut self) {
+        let names: Vec<String> = self.locals.keys().cloned().collect();
+        for name in names {
+            while let Some(output) = self.locals.get_mut(&name).and_then(Local::poll_output) {
+                match output {
+                    LocalOutput::Invoke(invocation) => self.agents.push((name.clone(), invocation)),
+                    LocalOutput::CancelInvocation(id) => {
+                        self.agents.retain(|(node, invocation)| *node != name || invocation.id != id);
+                    }
+                    LocalOutput::Watch(id, process) => {
+                        for (up, watch) in self.up.values_mut().filter(|(up, _)| *up == process) {
+                            (*up, *watch) = (process, Some(id));
+                        }
+                    }
+                    LocalOutput::Report(change) => self.stream.push_back(Message::Command(Command::Status(change))),
+                    LocalOutput::Unwatch(_) => {}
+                }
+            }
+        }
+    }
+
+    fn agent(&mut self, node: &str, resource: &str, action: &str) -> Outcome {
+        let key = (node.to_owned(), resource.to_owned());
+        let rc = match action {
+            "start" if self.broken.contains(&key) => 1,
+            "start" => {
+                self.last_pid += 1;
+                let process = ProcessRef { pid: self.last_pid, started: 1 };
+                self.up.entry(key.clone()).or_insert((process, None));
+                0
+            }
+            "stop" => {
+                self.up.remove(&key);
+                0
+            }
+            _ if self.up.contains_key(&key) => 0,
+            _ => 7,
+        };
+        let watch = self.up.get(&key).map(|(process, _)| *process).into_iter().collect();
+        Outcome { rc, watch, ..Outcome::default() }
+    }
+
+    /// The service dies; the node notices.
+    pub(super) fn kill(&mut self, node: &str, resource: &str) {
+        let Some((_, watch)) = self.up.remove(&(node.to_owned(), resource.to_owned())) else { return };
+        self.say(&format!("{node}: the process of {resource} dies"));
+        if let Some(watch) = watch {
+            self.locals.get_mut(node).expect("known").handle_process_exited(self.now, watch);
+        }
+        self.drain();
+    }
+
+    /// Where something is up, as `RSC@NODE`.
+    pub(super) fn running(&self) -> Vec<String> {
+        self.up.keys().map(|(node, resource)| format!("{resource}@{node}")).collect()
+    }
+
+    pub(super) fn command(&mut self, command: Command) {
+        self.stream.push_back(Message::Command(command));
+    }
+
+    pub(super) fn status(&mut self, change: StatusChange) {
+        self.stream.push_back(Message::Command(Command::Status(change)));
+    }
+
+    pub(super) fn assert_agreed(&self) {
+        for (name, local) in &self.locals {
+            let state = self.cib.status.nodes.iter().find(|s| s.uname.as_ref() == Some(name)).expect("known");
+            assert_eq!(local.history(), state.resources, "{name} and the CIB know the same");
+        }
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        let due = |world: &Self| world.locals.values().filter_map(Local::poll_timeout).min();
+        while let Some(next) = due(self).filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            for local in self.locals.values_mut() {
+                local.handle_timeout(self.now, NOW);
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+}
