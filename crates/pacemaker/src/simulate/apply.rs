@@ -84,7 +84,9 @@ fn record(state: &mut NodeState, names: &Names, op: &ResourceOp, index: usize, n
             &mut state.resources[last]
         }
     };
-    let key = format!("{}_{}_{}", history.id, op.task, op.interval_ms);
+    // Parameters taken in place are as good as a start with them.
+    let task = if matches!(op.task.as_str(), "reload" | "reload-agent") { "start" } else { op.task.as_str() };
+    let key = format!("{}_{task}_{}", history.id, op.interval_ms);
     // Transition -1 is later than any: an operation that was under way is over.
     let transition_key = format!("{index}:-1:{}:{ORIGIN}", op.expected_rc);
     let id = if op.interval_ms > 0 { key.clone() } else { format!("{}_last_0", history.id) };
@@ -92,7 +94,7 @@ fn record(state: &mut NodeState, names: &Names, op: &ResourceOp, index: usize, n
     let result = OpHistory {
         id,
         operation_key: key,
-        operation: op.task.clone(),
+        operation: task.to_owned(),
         transition_magic: format!("0:{};{transition_key}", op.expected_rc),
         transition_key,
         rc_code: op.expected_rc,

@@ -1,6 +1,11 @@
-//! Times, sweeps and names.
+//! Times, sweeps, and the report and graph of a plan made by hand.
 
-use hac_crm::plan::{Action, ActionKind, Plan};
+use std::collections::BTreeMap;
+
+use expect_test::{expect, expect_file};
+use hac_crm::model::Agent;
+use hac_crm::plan::{Action, ActionKind, Decision, Plan, Reason, ResourceOp, Verb};
+use hac_crm::scheduler::DrawnAction;
 use hac_types::WallTime;
 
 use super::execute::sweep;
@@ -45,7 +50,7 @@ fn milestone(inputs: &[usize]) -> Action {
         priority: 0,
         kind: ActionKind::Pseudo,
         downed: Vec::new(),
-        meta: std::collections::BTreeMap::new(),
+        meta: BTreeMap::new(),
     }
 }
 
@@ -60,4 +65,163 @@ fn what_fires_in_a_sweep_counts_for_those_later_in_it() {
 fn a_cycle_never_fires() {
     let plan = Plan { actions: [&[1][..], &[0], &[]].map(milestone).into(), ..Plan::default() };
     assert_eq!(sweep(&plan), [2]);
+}
+
+fn agent(provider: &str, kind: &str) -> Agent {
+    Agent { class: "ocf".to_owned(), provider: Some(provider.to_owned()), kind: kind.to_owned() }
+}
+
+/// An order for an agent; instances have their number in `id`.
+fn order(
+    inputs: &[usize],
+    id: &str,
+    agent: &Agent,
+    (task, interval_ms): (&str, u64),
+    (node, node_id): (&str, &str),
+) -> Action {
+    let short = ids::without_number(id);
+    let op = ResourceOp {
+        resource: short.to_owned(),
+        instance: (short != id).then(|| id.to_owned()),
+        agent: agent.clone(),
+        task: task.to_owned(),
+        interval_ms,
+        timeout_ms: 20_000,
+        ..ResourceOp::default()
+    };
+    Action {
+        key: format!("{id}_{task}_{interval_ms}"),
+        node: Some(node.to_owned()),
+        node_id: Some(node_id.to_owned()),
+        kind: ActionKind::Resource(Box::new(op)),
+        ..milestone(inputs)
+    }
+}
+
+/// The address moves, the web server starts on the second node, and the first node goes.
+fn outcome(cib: &Cib) -> Outcome {
+    let (float, nginx) = (agent("digitalocean", "floatip"), agent("heartbeat", "nginx"));
+    let (primary, secondary) = (("primary", "1"), ("secondary", "2"));
+    let named = |inputs: &[usize], key: &str| Action { key: key.to_owned(), ..milestone(inputs) };
+    let on_primary = |inputs: &[usize], kind, key: &str| Action {
+        node: Some("primary".to_owned()),
+        node_id: Some("1".to_owned()),
+        kind,
+        ..named(inputs, key)
+    };
+    let mut monitor = order(&[0], "FloatIP", &float, ("monitor", 10_000), secondary);
+    monitor.priority = 5;
+    let mut fence = on_primary(&[2, 4], ActionKind::Fence { action: "off".to_owned() }, "stonith-primary-off");
+    fence.downed = vec!["1".to_owned()];
+    let clear = ActionKind::ClearFailCount { resource: "Nginx:0".to_owned() };
+    let actions = vec![
+        order(&[2, 5], "FloatIP", &float, ("start", 0), secondary),
+        monitor,
+        order(&[], "FloatIP", &float, ("stop", 0), primary),
+        order(&[6], "Nginx:1", &nginx, ("start", 0), secondary),
+        order(&[], "Nginx:0", &nginx, ("stop", 0), primary),
+        named(&[3], "Nginx-clone_running_0"),
+        named(&[], "Nginx-clone_start_0"),
+        fence,
+        on_primary(&[], clear, "Nginx:0_clear_failcount_0"),
+    ];
+    let decision = |verb, subject: &str, detail: &str, reason, blocked| Decision {
+        verb,
+        subject: subject.to_owned(),
+        detail: detail.to_owned(),
+        reason,
+        blocked,
+    };
+    let summary = vec![
+        decision(
+            Verb::Fence,
+            "primary",
+            "off",
+            Some(Reason::Other("peer is no longer part of the cluster".into())),
+            false,
+        ),
+        decision(Verb::Move, "FloatIP", "primary -> secondary", None, false),
+        decision(Verb::Stop, "Nginx:0", "primary", Some(Reason::NodeAvailability), false),
+        decision(Verb::Start, "Nginx:1", "secondary", Some(Reason::Unrunnable("x".into(), "start".into())), true),
+    ];
+    let drawn = |name: &str, planned, pseudo| DrawnAction { name: name.to_owned(), planned, blocked: !planned, pseudo };
+    Outcome {
+        plan: Plan { actions, summary, recheck_by: Some(1_700_000_600), warnings: Vec::new() },
+        view: scheduler::view(cib, WallTime::from_secs(1_700_000_000)),
+        drawing: Drawing {
+            actions: vec![
+                drawn("FloatIP_start_0 secondary", true, false),
+                drawn("Nginx-clone_running_0", true, true),
+                drawn("a\"b", false, false),
+            ],
+            edges: vec![(1, 0, true), (0, 2, false)],
+        },
+        scores: Vec::new(),
+    }
+}
+
+#[test]
+fn a_plan_is_told_carried_out_and_its_end_shown() {
+    let cib = crate::cib_xml::read(include_str!("tests/state.xml")).unwrap();
+    let simulation = carry_out(&cib, outcome(&cib), &Clock::Present(WallTime(0)));
+    expect![[r#"
+        Using the original execution date of: 2023-11-14 22:13:20Z
+        Current cluster status:
+          * Node List:
+            * Online: [ primary secondary ]
+
+          * Full List of Resources:
+            * FloatIP	(ocf:digitalocean:floatip):	 Started primary
+            * Clone Set: Nginx-clone [Nginx]:
+              * Started: [ primary ]
+              * Stopped: [ secondary ]
+
+        Transition Summary:
+          * Fence (off) primary 'peer is no longer part of the cluster'
+          * Move       FloatIP     ( primary -> secondary )
+          * Stop       Nginx:0     (              primary )  due to node availability
+          * Start      Nginx:1     (            secondary )  due to unrunnable x start (blocked)
+
+        Executing Cluster Transition:
+          * Resource action: FloatIP         stop on primary
+          * Resource action: Nginx           stop on primary
+          * Pseudo action:   Nginx-clone_start_0
+          * Fencing primary (off)
+          * Cluster action:  clear_failcount for Nginx on primary
+          * Resource action: Nginx           start on secondary
+          * Pseudo action:   Nginx-clone_running_0
+          * Resource action: FloatIP         start on secondary
+          * Resource action: FloatIP         monitor=10000 on secondary
+        Using the original execution date of: 2023-11-14 22:13:20Z
+
+        Revised Cluster Status:
+          * Node List:
+            * Online: [ secondary ]
+            * OFFLINE: [ primary ]
+
+          * Full List of Resources:
+            * FloatIP	(ocf:digitalocean:floatip):	 Started secondary
+            * Clone Set: Nginx-clone [Nginx]:
+              * Started: [ secondary ]
+              * Stopped: [ primary ]
+    "#]].assert_eq(&simulation.report());
+    let given = Clock::given("2023-11-14 22:13:20").unwrap();
+    let first = carry_out(&cib, outcome(&cib), &given).report();
+    assert!(first.starts_with("Setting effective cluster time: 2023-11-14 22:13:20\n"), "{first}");
+}
+
+#[test]
+fn the_graph_is_written_in_pacemakers_forms() {
+    let cib = crate::cib_xml::read(include_str!("tests/state.xml")).unwrap();
+    let simulation = carry_out(&cib, outcome(&cib), &Clock::Present(WallTime(0)));
+    expect_file!["tests/graph.xml"].assert_eq(&simulation.graph_xml(&cib));
+    expect![[r#"
+         digraph "g" {
+        "FloatIP_start_0 secondary" -> "a\"b" [ style = dashed]
+        "FloatIP_start_0 secondary" [ style=bold color="green" fontcolor="black"]
+        "Nginx-clone_running_0" -> "FloatIP_start_0 secondary" [ style = bold]
+        "Nginx-clone_running_0" [ style=bold color="green" fontcolor="orange"]
+        "a\"b" [ style=dashed color="red" fontcolor="black"]
+        }
+    "#]].assert_eq(&simulation.dot());
 }

@@ -18,7 +18,7 @@ pub(crate) fn resource_list(lines: &mut Lines, depth: usize, view: &ClusterView,
 /// Whether a resource at top level has a line: removed ones only while they are active, the connection to a guest node
 /// never.
 pub(crate) fn is_shown(resource: &ResourceView, view: &ClusterView, show: Show) -> bool {
-    if is_guest_connection(resource, view) {
+    if is_guest_connection(resource, view) && !resource.flags.removed {
         return false;
     }
     let active = is_active(resource, view);
