@@ -7,6 +7,7 @@ mod coordinator;
 mod durability;
 mod effects;
 mod recovery;
+pub mod ring;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -57,6 +58,9 @@ pub struct Checks {
 impl Checks {
     /// A node said that something happened.
     pub(crate) fn saw(&mut self, event: &Event) {
+        if let Event::View { ring, members, .. } = event {
+            self.coordinator.saw_view(*ring, members);
+        }
         let name = match event {
             Event::Active { copied_from: Some(_), .. } => "a state was taken over",
             Event::Active { quorate: false, .. } => "a view without quorum became active",

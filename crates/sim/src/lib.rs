@@ -7,10 +7,12 @@
 pub mod check;
 pub mod cluster;
 pub mod disk;
+pub mod harm;
 pub mod net;
 pub mod options;
 pub mod queue;
 pub mod reality;
+pub mod ring;
 pub mod rng;
 pub mod run;
 pub mod trace;

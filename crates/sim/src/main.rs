@@ -88,7 +88,7 @@ fn arguments() -> Result<Arguments, String> {
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || -> Result<u64, String> {
-            let value = words.next().ok_or(format!("{word} needs a number"))?;
+            let value = words.next().ok_or_else(|| format!("{word} needs a number"))?;
             value.parse().map_err(|_| format!("{word} needs a number, not {value}"))
         };
         match word.as_str() {

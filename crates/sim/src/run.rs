@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::Violation;
-use crate::cluster::{Chaos, World};
+use crate::check::{self, Violation};
 use crate::options::Options;
+use crate::{cluster, ring};
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Kind {
 pub fn properties(kind: &str) -> &'static [&'static str] {
     match kind {
         "cluster" => &["P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "LIVE-1", "answers"],
-        _ => &[],
+        _ => check::ring::PROPERTIES,
     }
 }
 
@@ -39,8 +39,8 @@ pub fn properties(kind: &str) -> &'static [&'static str] {
 #[must_use]
 pub fn run(kind: Kind, options: Options, recording: bool) -> Verdict {
     match kind {
-        Kind::Cluster => cluster(options, recording),
-        Kind::Ring => cluster(options, recording),
+        Kind::Cluster => run_cluster(options, recording),
+        Kind::Ring => run_ring(options, recording),
     }
 }
 
@@ -64,9 +64,9 @@ pub struct Verdict {
 }
 
 /// Runs whole nodes under a seed.
-fn cluster(options: Options, recording: bool) -> Verdict {
-    let mut world = World::new(options.clone(), recording);
-    let violation = Chaos::new(options.seed).run(&mut world).err();
+fn run_cluster(options: Options, recording: bool) -> Verdict {
+    let mut world = cluster::World::new(options.clone(), recording);
+    let violation = cluster::Chaos::new(options.seed).run(&mut world).err();
     let timeline = recording.then(|| world.trace.timeline(options.nodes, 400));
     Verdict {
         options,
@@ -75,6 +75,22 @@ fn cluster(options: Options, recording: bool) -> Verdict {
         events: world.trace.events(),
         executed: world.checks.executed,
         sometimes: world.checks.sometimes,
+        timeline,
+    }
+}
+
+/// Runs the ring alone under a seed.
+fn run_ring(options: Options, recording: bool) -> Verdict {
+    let mut world = ring::World::new(options.clone(), recording);
+    let violation = ring::Chaos::new(options.seed).run(&mut world).err();
+    let timeline = recording.then(|| world.trace.timeline(options.nodes, 400));
+    Verdict {
+        options,
+        violation,
+        hash: world.trace.hash(),
+        events: world.trace.events(),
+        executed: world.executed,
+        sometimes: world.sometimes,
         timeline,
     }
 }

@@ -1,7 +1,7 @@
 //! P-9: all members of an active view name the same coordinator. Q-8: and judge alike about quorum. Q-1: and two views
 //! without a common member are never quorate at once, unless the cluster has two nodes, for which `two_node` permits it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hac_node::SyncState;
 use hac_types::{Member, RingId};
@@ -16,9 +16,33 @@ const VIEWS: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(super) struct OneCoordinator {
     views: BTreeMap<RingId, (u32, Option<Member>)>,
+    members: BTreeMap<RingId, BTreeSet<String>>,
 }
 
 impl OneCoordinator {
+    /// A view has these members.
+    pub(super) fn saw_view(&mut self, ring: RingId, members: &[String]) {
+        self.members.insert(ring, members.iter().cloned().collect());
+        while self.members.len() > VIEWS {
+            self.members.pop_first();
+        }
+    }
+
+    /// Two of these views that have no common member. A view that others are just leaving for the next one shares
+    /// members with it: what those still believe who have not noticed can have no effect, because no safe message is
+    /// delivered without all.
+    fn without_common_member(&self, rings: &[RingId]) -> Option<(RingId, RingId)> {
+        for (index, a) in rings.iter().enumerate() {
+            for b in rings.iter().skip(index + 1) {
+                let (first, second) = (self.members.get(a)?, self.members.get(b)?);
+                if first.is_disjoint(second) {
+                    return Some((*a, *b));
+                }
+            }
+        }
+        None
+    }
+
     pub(super) fn check(
         &mut self,
         hosts: &BTreeMap<u32, Host>,
@@ -48,21 +72,13 @@ impl OneCoordinator {
         count(executed, "Q-1");
         if quorate.len() > 1 {
             *split = true;
-            if hosts.len() > 2 && !is_one_breaking_up(hosts, &quorate) {
-                let text = format!("{quorate:?} are quorate at once");
-                return Err(Violation::new("Q-1", text));
+            let rings: Vec<RingId> = quorate.keys().copied().collect();
+            if hosts.len() > 2
+                && let Some(apart) = self.without_common_member(&rings)
+            {
+                return Err(Violation::new("Q-1", format!("{apart:?} are quorate at once")));
             }
         }
         Ok(())
     }
-}
-
-/// Whether the older of two quorate views only has members that have not noticed yet that a majority went on without
-/// them: what they still believe can have no effect, because no safe message is delivered among them any more.
-fn is_one_breaking_up(hosts: &BTreeMap<u32, Host>, quorate: &BTreeMap<RingId, u32>) -> bool {
-    let Some((newest, _)) = quorate.last_key_value() else { return true };
-    let majority = hosts.len() / 2 + 1;
-    let gone_on =
-        hosts.values().filter(|host| host.node.as_ref().is_some_and(|node| node.standing().ring == Some(*newest)));
-    gone_on.count() >= majority
 }

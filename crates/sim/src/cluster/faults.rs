@@ -7,7 +7,8 @@ use hac_node::Request;
 
 use super::{Power, World};
 use crate::check::{self, Violation};
-use crate::net::Weather;
+use crate::harm::{self, Harmed};
+use crate::net::{Net, Weather};
 use crate::rng::Rng;
 use crate::tutorial::{ADDRESS, SERVER};
 
@@ -63,30 +64,11 @@ impl Chaos {
     }
 
     fn fault(&mut self, world: &mut World, ids: &[u32]) {
-        let Some(&id) = self.rng.pick(ids) else { return };
-        let other = self.rng.pick(ids).copied().unwrap_or(id);
+        let Some(&id) = self.rng.pick(ids) else {
+            return;
+        };
         match self.rng.below(20) {
-            0 | 1 => self.partition(world, ids),
-            2 if id != other => {
-                world.trace.line(world.now, 0, format!("nothing passes from node{id} to node{other}"));
-                world.net.cut_way(id, other);
-            }
-            3 if id != other => {
-                let link = u8::try_from(self.rng.below(u64::from(world.options.links))).unwrap_or(0);
-                world.trace.line(world.now, 0, format!("link {link} between node{id} and node{other} is cut"));
-                world.net.cut_link(id, other, link);
-            }
-            4..=6 => {
-                if !world.net.is_whole() {
-                    world.trace.line(world.now, 0, "the network is whole again");
-                }
-                world.net.heal();
-            }
-            7 => {
-                let time = [40, 200, 320, 500, 1000, 3500, 8000];
-                let millis = self.rng.pick(&time).copied().unwrap_or(40);
-                world.pause(id, Duration::from_millis(millis));
-            }
+            0..=7 => self.befall(world, ids),
             8 | 9 => self.crash(world, id, Power::Stays),
             10 => self.crash(world, id, Power::Off),
             11 => self.shut_down(world, id),
@@ -112,16 +94,9 @@ impl Chaos {
         }
     }
 
-    fn partition(&mut self, world: &mut World, ids: &[u32]) {
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        for &id in ids {
-            if self.rng.chance(500) { left.push(id) } else { right.push(id) }
-        }
-        if left.is_empty() || right.is_empty() {
-            return;
-        }
-        world.trace.line(world.now, 0, format!("the network is cut between {left:?} and {right:?}"));
-        world.net.partition(&[left, right]);
+    fn befall(&mut self, world: &mut World, ids: &[u32]) {
+        let links = world.options.links;
+        harm::befall(world, &mut self.rng, ids, links);
     }
 
     fn crash(&mut self, world: &mut World, id: u32, power: Power) {
@@ -206,5 +181,19 @@ impl Chaos {
             world.ask(id, Request::Status(everywhere));
         }
         world.run(Duration::from_secs(1))
+    }
+}
+
+impl Harmed for World {
+    fn net(&mut self) -> &mut Net {
+        &mut self.net
+    }
+
+    fn note(&mut self, text: String) {
+        self.trace.line(self.now, 0, text);
+    }
+
+    fn pause(&mut self, id: u32, time: Duration) {
+        self.pause_host(id, time);
     }
 }

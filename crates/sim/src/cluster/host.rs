@@ -143,7 +143,7 @@ impl World {
     }
 
     /// A host does not run for a while; what comes waits.
-    pub fn pause(&mut self, id: u32, time: Duration) {
+    pub fn pause_host(&mut self, id: u32, time: Duration) {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         if host.node.is_none() || host.paused {
             return;

@@ -1,0 +1,129 @@
+//! The promises of the ring (extended virtual synchrony), one file a property, judged over the whole record of a run.
+
+mod agreed;
+mod atomicity;
+mod delivery;
+mod liveness;
+mod membership;
+mod order;
+mod safe;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hac_types::{Member, NodeId, RingId, View, ViewKind};
+
+pub use self::liveness::recovery;
+use super::Violation;
+use crate::ring::{History, Item, Message, Process};
+
+/// How often each property was looked at.
+pub type Executed = BTreeMap<&'static str, u64>;
+
+/// The properties.
+pub const PROPERTIES: &[&str] = &[
+    "EVS-1", "EVS-2", "EVS-3", "EVS-4", "EVS-5", "EVS-7", "EVS-8", "EVS-9", "EVS-11", "EVS-12", "EVS-14", "EVS-17",
+    "EVS-18", "LIVE-1", "LIVE-2",
+];
+
+/// Judges a record.
+///
+/// # Errors
+///
+/// The first promise that was broken.
+pub fn judge(history: &History, executed: &mut Executed) -> Result<(), Violation> {
+    let lives: Vec<Life<'_>> = history.processes.iter().map(|(id, p)| Life::of(*id, p)).collect();
+    delivery::check(history, executed)?;
+    membership::check(&lives, executed)?;
+    order::check(history, executed)?;
+    agreed::check(&lives, executed)?;
+    atomicity::check(&lives, executed)?;
+    safe::check(&lives, executed)
+}
+
+/// What one life of an engine was given in one ring.
+#[derive(Clone, Debug)]
+pub(super) struct Stay<'a> {
+    pub(super) view: &'a View,
+    /// The transitional view at its end, if there was one.
+    pub(super) end: Option<&'a View>,
+    /// Delivered in the regular view: position and message.
+    pub(super) regular: BTreeMap<u64, Message>,
+    /// Delivered in the regular view with the promise of safety.
+    pub(super) safe: BTreeSet<Message>,
+    /// Delivered in the transitional view.
+    pub(super) transitional: BTreeSet<Message>,
+    /// It is the last one of a life that died in it.
+    pub(super) died: bool,
+}
+
+impl Stay<'_> {
+    pub(super) fn ring(&self) -> RingId {
+        self.view.ring
+    }
+
+    pub(super) fn has(&self, message: &Message) -> bool {
+        self.transitional.contains(message) || self.regular.values().any(|m| m == message)
+    }
+
+    pub(super) fn all(&self) -> BTreeSet<Message> {
+        self.regular.values().chain(&self.transitional).copied().collect()
+    }
+}
+
+/// One life of an engine, ring by ring.
+#[derive(Clone, Debug)]
+pub(super) struct Life<'a> {
+    pub(super) member: Member,
+    pub(super) stays: Vec<Stay<'a>>,
+}
+
+impl<'a> Life<'a> {
+    fn of((host, _): (u32, u64), process: &'a Process) -> Self {
+        let member = Member { node: NodeId(host), incarnation: process.incarnation };
+        let mut stays: Vec<Stay<'a>> = Vec::new();
+        for item in &process.items {
+            match item {
+                Item::View(view) if view.kind == ViewKind::Regular => stays.push(Stay {
+                    view,
+                    end: None,
+                    regular: BTreeMap::new(),
+                    safe: BTreeSet::new(),
+                    transitional: BTreeSet::new(),
+                    died: false,
+                }),
+                Item::View(view) => {
+                    if let Some(stay) = stays.last_mut() {
+                        stay.end = Some(view);
+                    }
+                }
+                Item::Delivered { seq, guarantee, transitional, message: Some(message), .. } => {
+                    let Some(stay) = stays.last_mut() else { continue };
+                    if *transitional {
+                        stay.transitional.insert(*message);
+                    } else {
+                        stay.regular.insert(*seq, *message);
+                        if *guarantee == hac_totem::Guarantee::Safe {
+                            stay.safe.insert(*message);
+                        }
+                    }
+                }
+                Item::Delivered { .. } | Item::Sent { .. } => {}
+                Item::Died => {
+                    if let Some(stay) = stays.last_mut() {
+                        stay.died = true;
+                    }
+                }
+            }
+        }
+        Self { member, stays }
+    }
+
+    /// Its stays, each with the one that followed.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (&Stay<'a>, Option<&Stay<'a>>)> {
+        self.stays.iter().enumerate().map(|(index, stay)| (stay, self.stays.get(index + 1)))
+    }
+}
+
+pub(super) fn count(executed: &mut Executed, property: &'static str) {
+    *executed.entry(property).or_default() += 1;
+}

@@ -1,0 +1,43 @@
+//! EVS-7: who comes along from the same ring to the same ring was given the same messages.
+
+use super::{Executed, Life, Stay, Violation, count};
+
+pub(super) fn check(lives: &[Life<'_>], executed: &mut Executed) -> Result<(), Violation> {
+    for (index, life) in lives.iter().enumerate() {
+        for other in lives.iter().skip(index + 1).filter(|o| o.member.node != life.member.node) {
+            for (stay, next) in life.steps() {
+                let Some(next) = next else { continue };
+                let there = other.steps().find(|(s, _)| s.ring() == stay.ring());
+                let Some((theirs, Some(their_next))) = there else { continue };
+                if their_next.ring() == next.ring() && together(stay, other) && together(theirs, life) {
+                    count(executed, "EVS-7");
+                    compare(life, stay, other, theirs)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the other came along in the transitional view at the end of a stay.
+fn together(stay: &Stay<'_>, other: &Life<'_>) -> bool {
+    stay.end.is_some_and(|end| end.members.contains(&other.member))
+}
+
+fn compare(life: &Life<'_>, stay: &Stay<'_>, other: &Life<'_>, theirs: &Stay<'_>) -> Result<(), Violation> {
+    let (ours, theirs) = (stay.all(), theirs.all());
+    match ours.symmetric_difference(&theirs).next() {
+        None => Ok(()),
+        Some(message) => {
+            let who = if ours.contains(message) { life } else { other };
+            let text = format!(
+                "of node{} and node{}, which left ring {} together, only node{} was given {message:?}",
+                life.member.node,
+                other.member.node,
+                stay.ring(),
+                who.member.node
+            );
+            Err(Violation::new("EVS-7", text))
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! EVS-12: what is given to anybody as safe in a regular view is given to every member of that view, there or in its
+//! transitional view, unless it dies.
+
+use std::collections::BTreeMap;
+
+use hac_types::{Member, RingId};
+
+use super::{Executed, Life, Stay, Violation, count};
+
+pub(super) fn check(lives: &[Life<'_>], executed: &mut Executed) -> Result<(), Violation> {
+    let mut stays: BTreeMap<(Member, RingId), &Stay<'_>> = BTreeMap::new();
+    for life in lives {
+        for stay in &life.stays {
+            stays.insert((life.member, stay.ring()), stay);
+        }
+    }
+    for life in lives {
+        for stay in &life.stays {
+            for member in stay.view.members.iter().filter(|m| **m != life.member) {
+                let Some(theirs) = stays.get(&(*member, stay.ring())).filter(|s| !s.died) else { continue };
+                count(executed, "EVS-12");
+                // A view that lasted until the end of the run may not have delivered its last messages everywhere.
+                let last = theirs.end.is_none();
+                let skipped = if last { stay.safe.len().saturating_sub(40) } else { stay.safe.len() };
+                if let Some(message) = stay.safe.iter().take(skipped).find(|m| !theirs.has(m)) {
+                    let text = format!(
+                        "node{} was given {message:?} as safe in ring {}, node{} never was",
+                        life.member.node,
+                        stay.ring(),
+                        member.node
+                    );
+                    return Err(Violation::new("EVS-12", text));
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,376 @@
+//! The ring alone: engines in one world, each sending numbered messages, and a record of all that they were given.
+
+mod faults;
+mod history;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hac_totem::{Engine, Guarantee, Output};
+use hac_types::{Incarnation, LinkId, NodeId, Timestamp};
+
+pub use self::faults::Chaos;
+pub use self::history::{History, Item, Message, Process};
+use crate::check::Violation;
+use crate::net::Net;
+use crate::options::Options;
+use crate::queue::Queue;
+use crate::rng::Rng;
+use crate::trace::Trace;
+
+/// Events at one instant after which a run counts as going round in circles.
+const SPIN: u32 = 200_000;
+
+/// Datagrams that wait in a socket while its owner does not run.
+const SOCKET_BUFFER: usize = 200;
+
+#[derive(Clone, Debug)]
+enum Event {
+    /// A datagram arrives at a host.
+    Datagram { to: u32, link: LinkId, from: NodeId, datagram: Vec<u8> },
+    /// An engine asked to be called.
+    Wake { host: u32, life: u64 },
+    /// The application of a host sends something.
+    Send { host: u32 },
+    /// An engine starts.
+    Start { host: u32 },
+    /// A host goes on after a pause.
+    Resume { host: u32 },
+}
+
+/// One host.
+#[derive(Debug, Default)]
+pub struct Host {
+    engine: Option<Engine>,
+    life: u64,
+    ring_seq: u64,
+    lives: u64,
+    paused: bool,
+    held: Vec<(LinkId, NodeId, Vec<u8>)>,
+    wake: Option<Timestamp>,
+    sent: u64,
+}
+
+impl Host {
+    /// Whether its engine runs and the host does.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        self.engine.is_some() && !self.paused
+    }
+
+    /// Counts its engines.
+    #[must_use]
+    pub const fn life(&self) -> u64 {
+        self.life
+    }
+}
+
+/// See the [module documentation](self).
+pub struct World {
+    /// What the seed stands for.
+    pub options: Options,
+    /// The time.
+    pub now: Timestamp,
+    queue: Queue<Event>,
+    /// The network.
+    pub net: Net,
+    /// The hosts.
+    pub hosts: BTreeMap<u32, Host>,
+    /// What happened, for people.
+    pub trace: Trace,
+    /// What every engine was given, for the checkers.
+    pub history: History,
+    /// How often each property was looked at.
+    pub executed: BTreeMap<&'static str, u64>,
+    /// How often something interesting happened.
+    pub sometimes: BTreeMap<&'static str, u64>,
+    entropy: Rng,
+    load: Rng,
+    timing: Rng,
+    /// Mean time between two messages of a host.
+    pub pace: Duration,
+    /// The chances of an engine to die at an output, in millionths.
+    pub deadly: u64,
+    spin: u32,
+}
+
+impl World {
+    /// A world in which nothing was started.
+    #[must_use]
+    pub fn new(options: Options, recording: bool) -> Self {
+        let seed = options.seed;
+        let mut world = Self {
+            now: Timestamp::from_millis(1000),
+            queue: Queue::default(),
+            net: Net::new(seed),
+            hosts: (1..=options.nodes).map(|id| (id, Host::default())).collect(),
+            trace: Trace::new(recording),
+            history: History::default(),
+            executed: BTreeMap::new(),
+            sometimes: BTreeMap::new(),
+            entropy: Rng::new(seed, 4),
+            load: Rng::new(seed, 6),
+            timing: Rng::new(seed, 2),
+            pace: Duration::from_millis(50),
+            deadly: 0,
+            spin: 0,
+            options,
+        };
+        for id in 1..=world.options.nodes {
+            world.queue.push(world.now, Event::Send { host: id });
+        }
+        world
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    ///
+    /// The world goes round in circles.
+    pub fn run(&mut self, time: Duration) -> Result<(), Violation> {
+        let until = self.now + time;
+        while let Some((at, event)) = self.queue.pop(until) {
+            self.spin = if at > self.now { 0 } else { self.spin + 1 };
+            if self.spin > SPIN {
+                return Err(Violation::new("LIVE-2", "something happens for ever at one instant"));
+            }
+            self.now = self.now.max(at);
+            self.happen(event);
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Start { host } => self.start_now(host),
+            Event::Resume { host } => self.resume(host),
+            Event::Send { host } => {
+                self.send(host);
+                let pace = u64::try_from(self.pace.as_nanos()).unwrap_or(u64::MAX);
+                let next = Duration::from_nanos(self.load.between(1, pace.saturating_mul(2)));
+                self.queue.push(self.now + next, Event::Send { host });
+            }
+            Event::Wake { host, life } => self.wake(host, life),
+            Event::Datagram { to, link, from, datagram } => {
+                let now = self.now;
+                let Some(host) = self.hosts.get_mut(&to) else { return };
+                if host.paused {
+                    if host.held.len() < SOCKET_BUFFER {
+                        host.held.push((link, from, datagram));
+                    }
+                    return;
+                }
+                if let Some(engine) = &mut host.engine {
+                    // Why a datagram is refused is counted by the engine.
+                    let _ = engine.handle_datagram(now, link, from, &datagram);
+                    self.drain(to);
+                }
+            }
+        }
+    }
+
+    fn wake(&mut self, id: u32, life: u64) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.life != life || host.paused || host.wake.is_none_or(|at| at > now) {
+            return;
+        }
+        host.wake = None;
+        let Some(engine) = &mut host.engine else { return };
+        if engine.poll_timeout().is_some_and(|due| due <= now) {
+            engine.handle_timeout(now);
+        }
+        self.drain(id);
+    }
+
+    /// The application of a host sends a numbered message of a random size.
+    fn send(&mut self, id: u32) {
+        let now = self.now;
+        let size = match self.load.below(100) {
+            0 => self.load.below(60_000),
+            1..=9 => self.load.below(5000),
+            _ => self.load.below(200),
+        };
+        let guarantee = if self.load.chance(700) { Guarantee::Safe } else { Guarantee::Agreed };
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.paused {
+            return;
+        }
+        let Some(engine) = &mut host.engine else { return };
+        let message = Message { host: id, life: host.life, number: host.sent + 1 };
+        if engine.broadcast(now, message.encode(size), guarantee).is_ok() {
+            host.sent += 1;
+            self.history.record(id, host.life, Item::Sent { message, guarantee });
+        }
+        self.drain(id);
+    }
+
+    fn drain(&mut self, id: u32) {
+        loop {
+            let Some(host) = self.hosts.get_mut(&id) else { return };
+            let Some(engine) = &mut host.engine else { return };
+            let Some(output) = engine.poll_output() else { break };
+            self.perform(id, output);
+            if self.deadly > 0 && self.timing.below(1_000_000) < self.deadly {
+                self.trace.line(self.now, id, "dies between two outputs");
+                self.kill(id);
+                self.start_after(id, Duration::from_millis(300));
+                return;
+            }
+        }
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let due = host.engine.as_ref().and_then(Engine::poll_timeout).map(|due| due.max(now));
+        if due != host.wake {
+            host.wake = due;
+            if let Some(at) = due {
+                self.queue.push(at, Event::Wake { host: id, life: host.life });
+            }
+        }
+    }
+
+    fn perform(&mut self, id: u32, output: Output) {
+        let now = self.now;
+        match output {
+            Output::Transmit { link, to, datagram } => {
+                self.trace.mix(now, id, &datagram);
+                for delay in self.net.fate(id, to.0, link) {
+                    let (to, from, datagram) = (to.0, NodeId(id), datagram.clone());
+                    self.queue.push(now + delay, Event::Datagram { to, link, from, datagram });
+                }
+            }
+            Output::Persist { ring_seq } => {
+                if let Some(host) = self.hosts.get_mut(&id) {
+                    host.ring_seq = host.ring_seq.max(ring_seq);
+                }
+            }
+            Output::View(view) => {
+                let members: Vec<u32> = view.members.iter().map(|m| m.node.0).collect();
+                self.trace.line(now, id, format!("{:?} view {} {members:?}", view.kind, view.ring));
+                self.record(id, Item::View(view));
+            }
+            Output::Delivery(delivery) => {
+                if delivery.transitional {
+                    *self.sometimes.entry("a message was delivered in a transitional view").or_default() += 1;
+                }
+                self.trace.mix(now, id, &delivery.seq.to_le_bytes());
+                self.record(id, Item::of(&delivery));
+            }
+            Output::Notice(notice) => {
+                if let hac_totem::Notice::GatherEntered { reason } = &notice {
+                    *self.sometimes.entry(faults::reason_name(*reason)).or_default() += 1;
+                }
+                self.trace.line(now, id, notice.to_string());
+            }
+        }
+    }
+
+    fn record(&mut self, id: u32, item: Item) {
+        let life = self.hosts.get(&id).map_or(0, |host| host.life);
+        self.history.record(id, life, item);
+    }
+
+    /// The engine of a host starts after a while, unless it runs then.
+    pub fn start_after(&mut self, id: u32, delay: Duration) {
+        self.queue.push(self.now + delay, Event::Start { host: id });
+    }
+
+    fn start_now(&mut self, id: u32) {
+        let now = self.now;
+        let config = self.config(id);
+        let entropy = self.entropy.entropy();
+        let random = self.entropy.bits() & 0xffff_ffff;
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.engine.is_some() {
+            return;
+        }
+        host.lives += 1;
+        host.life += 1;
+        host.wake = None;
+        host.sent = 0;
+        let incarnation = Incarnation(host.lives << 32 | random);
+        let stored = hac_totem::Stored { ring_seq: host.ring_seq, incarnation };
+        self.history.begin(id, host.life, incarnation);
+        host.engine = Engine::new(config, stored, entropy, now).ok();
+        self.trace.line(now, id, format!("starts, life {}", host.life));
+        self.drain(id);
+    }
+
+    /// An engine dies.
+    pub fn kill(&mut self, id: u32) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.engine.take().is_none() {
+            return;
+        }
+        host.held.clear();
+        host.paused = false;
+        let life = host.life;
+        self.history.record(id, life, Item::Died);
+        self.trace.line(self.now, id, "is killed");
+    }
+
+    /// An engine leaves in good order.
+    pub fn leave(&mut self, id: u32) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.paused {
+            return;
+        }
+        if let Some(engine) = &mut host.engine {
+            engine.leave(now, hac_totem::LeaveReason::Shutdown { resources_clean: true });
+            self.trace.line(now, id, "leaves");
+            self.drain(id);
+            self.kill(id);
+        }
+    }
+
+    fn pause_host(&mut self, id: u32, time: Duration) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.engine.is_none() || host.paused {
+            return;
+        }
+        host.paused = true;
+        self.trace.line(self.now, id, format!("is paused for {} ms", time.as_millis()));
+        self.queue.push(self.now + time, Event::Resume { host: id });
+    }
+
+    fn resume(&mut self, id: u32) {
+        let now = self.now;
+        let timers_first = self.timing.chance(500);
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if !std::mem::take(&mut host.paused) {
+            return;
+        }
+        let held = std::mem::take(&mut host.held);
+        let Some(engine) = &mut host.engine else { return };
+        self.trace.line(now, id, "goes on");
+        if timers_first {
+            engine.handle_timeout(now);
+        }
+        for (link, from, datagram) in held {
+            let _ = engine.handle_datagram(now, link, from, &datagram);
+        }
+        engine.handle_timeout(now);
+        host.wake = None;
+        self.drain(id);
+    }
+
+    fn config(&self, id: u32) -> hac_totem::Config {
+        let links = self.options.links;
+        let node = |&id: &u32| hac_totem::NodeConfig { node: NodeId(id), links };
+        let key = hac_totem::AuthKey::new(vec![0x42; 64]);
+        hac_totem::Config {
+            cluster_name: "sim".to_owned(),
+            node: NodeId(id),
+            nodes: self.hosts.keys().map(node).collect(),
+            links,
+            authkey: key.expect("64 bytes are a key"),
+            cipher: hac_totem::Cipher::None,
+            timers: hac_totem::Timers::default(),
+            window_size: 50,
+            max_messages: 17,
+            netmtu: 1500,
+        }
+    }
+}

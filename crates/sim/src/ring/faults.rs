@@ -1,0 +1,120 @@
+//! The chaos of the ring, and the calm after it.
+
+use std::time::Duration;
+
+use hac_totem::GatherReason;
+
+use super::World;
+use crate::check::{Violation, ring};
+use crate::harm::{self, Harmed};
+use crate::net::{Net, Weather};
+use crate::rng::Rng;
+
+/// Faults to come.
+pub struct Chaos {
+    rng: Rng,
+}
+
+impl Chaos {
+    /// The faults of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { rng: Rng::new(seed, 5) }
+    }
+
+    /// A whole run.
+    ///
+    /// # Errors
+    ///
+    /// The first property that is violated.
+    pub fn run(mut self, world: &mut World) -> Result<(), Violation> {
+        let ids: Vec<u32> = world.hosts.keys().copied().collect();
+        for &id in &ids {
+            world.start_after(id, Duration::from_millis(self.rng.below(600)));
+        }
+        world.run(Duration::from_millis(self.rng.between(0, 3000)))?;
+        self.storm(world);
+        let end = world.now + world.options.chaos;
+        while world.now < end {
+            self.fault(world, &ids);
+            let pause = u64::try_from(world.options.pause_between.as_millis()).unwrap_or(1000);
+            world.run(Duration::from_millis(self.rng.between(1, pause * 2)))?;
+        }
+        ring::recovery(world, &ids)
+    }
+
+    fn storm(&mut self, world: &mut World) {
+        let options = &world.options;
+        world.net.weather = Weather {
+            loss: options.loss,
+            duplication: options.duplication,
+            delay: Duration::from_micros(self.rng.between(50, 2000)),
+            jitter: options.jitter,
+        };
+        world.deadly = if options.crash_between_outputs { 200 } else { 0 };
+        world.pace = Duration::from_millis(self.rng.between(5, 100));
+    }
+
+    fn fault(&mut self, world: &mut World, ids: &[u32]) {
+        let Some(&id) = self.rng.pick(ids) else { return };
+        let back = Duration::from_millis(self.rng.between(1, 5000));
+        match self.rng.below(12) {
+            0 | 1 => {
+                world.kill(id);
+                world.start_after(id, back);
+            }
+            2 => {
+                world.leave(id);
+                world.start_after(id, back);
+            }
+            _ => {
+                let links = world.options.links;
+                harm::befall(world, &mut self.rng, ids, links);
+            }
+        }
+    }
+}
+
+impl World {
+    /// Faults cease.
+    pub fn calm(&mut self, ids: &[u32]) {
+        self.trace.line(self.now, 0, "the world becomes calm");
+        self.net.heal();
+        self.net.weather = Weather::calm();
+        self.deadly = 0;
+        for &id in ids {
+            self.start_after(id, Duration::ZERO);
+        }
+    }
+}
+
+impl Harmed for World {
+    fn net(&mut self) -> &mut Net {
+        &mut self.net
+    }
+
+    fn note(&mut self, text: String) {
+        self.trace.line(self.now, 0, text);
+    }
+
+    fn pause(&mut self, id: u32, time: Duration) {
+        self.pause_host(id, time);
+    }
+}
+
+/// A name to count a reason by.
+pub(super) const fn reason_name(reason: GatherReason) -> &'static str {
+    match reason {
+        GatherReason::Startup => "gather at the start",
+        GatherReason::TokenLostOperational => "gather: token lost in service",
+        GatherReason::TokenLostCommit => "gather: token lost in commit",
+        GatherReason::TokenLostRecovery => "gather: token lost in recovery",
+        GatherReason::ConsensusExpired => "gather: consensus expired",
+        GatherReason::Silence => "gather: a member fell silent",
+        GatherReason::Leave => "gather: a member left",
+        GatherReason::Restart => "gather: a member restarted",
+        GatherReason::Merge => "gather: merge",
+        GatherReason::Join => "gather: a proposal",
+        GatherReason::FailedToReceive => "gather: failed to receive",
+    }
+}
