@@ -265,3 +265,20 @@ fn the_shipped_files_are_right_also_with_every_option_switched_on() {
     let ports = read_on(three, &own, None).expect("right").ports;
     assert_eq!(ports.iter().map(|port| port.number).collect::<Vec<_>>(), [5405, 5406]);
 }
+
+#[test]
+fn no_damage_to_the_file_makes_more_than_lines_of_complaint() {
+    let resources = "[properties]\na = 1\n[[primitive]]\nid = \"P\"\nagent = \"nginx\"\nparams = { a = \"b\" }\n[[primitive.op]]\nname = \"monitor\"\n";
+    let text = format!("{TUTORIAL}{resources}");
+    let mut damaged = 0;
+    for at in (0..text.len()).step_by(5) {
+        for replacement in ["", "[", "\"", "\n", "=", "{", "\u{1b}"] {
+            let broken = format!("{}{replacement}{}", &text[..at], &text[at + 1..]);
+            for line in read_on(&broken, &["10.132.0.11"], None).err().unwrap_or_default() {
+                damaged += 1;
+                assert!(!line.contains(char::is_control) && line.starts_with("hacd.toml:"), "{line:?}");
+            }
+        }
+    }
+    assert!(damaged > 200, "{damaged}");
+}

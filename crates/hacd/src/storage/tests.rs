@@ -141,3 +141,22 @@ fn the_worker_carries_orders_out_in_their_order() {
     assert_eq!(replies[2], (PersistId(3), Err("no such file or directory".to_owned())));
     assert_eq!(open(dir.path(), WALL, 0).expect("opens").stored.cib.as_deref(), Some(&b"one"[..]));
 }
+
+#[test]
+fn a_generation_cut_off_anywhere_is_never_taken_for_whole() {
+    let dir = TempDir::new();
+    let storage = open(dir.path(), WALL, 0).expect("opens").storage;
+    for (number, content) in [(1, &b"old"[..]), (2, b"new")] {
+        storage.generations.prepare(number, content).expect("prepares");
+        storage.generations.commit(number).expect("commits");
+    }
+    drop(storage);
+    let newest = dir.path().join("cib.2");
+    let whole = fs::read(&newest).expect("reads");
+    for length in 0..whole.len() {
+        fs::write(&newest, &whole[..length]).expect("cuts off");
+        let opened = open(dir.path(), WALL, 0).expect("opens");
+        assert_eq!(opened.stored.cib.as_deref(), Some(&b"old"[..]), "{length}");
+        assert_eq!(opened.remarks.len(), 1);
+    }
+}
