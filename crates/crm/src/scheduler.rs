@@ -99,7 +99,7 @@ fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
     placement::health::constrain(&mut cluster);
     constraints::read(&mut cluster);
     placement::run(&mut cluster);
-    builtin::create(&mut cluster);
+    builtin::run(&mut cluster);
     assign::run(&mut cluster);
     probes::run(&mut cluster);
     actions::run(&mut cluster);

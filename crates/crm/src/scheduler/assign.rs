@@ -1,84 +1,156 @@
-//! Stage: assignment. (Coordinator's stopgap so that the live daemon can be tried: lead, replace this file with the real stage 10.)
+//! Stage: assignment. Where each resource will be, and in which role.
+//!
+//! Reads tables of allowed nodes and colocations; writes those tables, assigned nodes, next roles, the load of nodes, and
+//! whether nodes behind connections will be up.
 
-use super::cluster::{Cluster, NodeIdx, Role, RscIdx};
-use crate::model::INFINITY;
+mod bundle;
+mod clone;
+mod colocation;
+mod instances;
+mod lists;
+mod primitive;
+mod promotable;
+mod sort;
+mod utilization;
+mod wishes;
+
+use super::cluster::{Cluster, NodeIdx, Role, RscIdx, Variant};
+use super::options::Strategy;
 
 /// Assigns everything.
 pub(super) fn run(cluster: &mut Cluster<'_>) {
-    for at in 0..cluster.top.len() {
-        let rsc = cluster.top[at];
-        assign(cluster, rsc);
+    if cluster.options.strategy != Strategy::Default {
+        sort::by_scores(cluster);
+    }
+    let top = cluster.top.clone();
+    if cluster.has_remote_nodes {
+        for rsc in &top {
+            if cluster.is_connection(*rsc) {
+                let target = cluster.rsc[*rsc].migration.map(|(_, target)| target);
+                assign(cluster, *rsc, target, true);
+            }
+        }
+    }
+    for rsc in &top {
+        if !cluster.is_connection(*rsc) {
+            assign(cluster, *rsc, None, true);
+        }
     }
 }
 
-fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+/// Assigns a resource, with what it depends on first. `prefer` is taken if it is as good as any. With `stop_if_fail` a
+/// resource without a node is to be stopped; without, this is only an attempt.
+fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) -> Option<NodeIdx> {
+    match cluster.rsc[rsc].variant {
+        Variant::Primitive => primitive::assign(cluster, rsc, prefer, stop_if_fail),
+        Variant::Group { colocated, .. } => group(cluster, rsc, prefer, stop_if_fail, colocated),
+        Variant::Clone(_) => {
+            clone::assign(cluster, rsc, prefer);
+            None
+        }
+        Variant::Bundle(_) => {
+            bundle::assign(cluster, rsc, prefer, stop_if_fail);
+            None
+        }
+    }
+}
+
+fn group(
+    cluster: &mut Cluster<'_>,
+    rsc: RscIdx,
+    prefer: Option<NodeIdx>,
+    stop_if_fail: bool,
+    colocated: bool,
+) -> Option<NodeIdx> {
     if !cluster.rsc[rsc].is.unassigned {
-        return;
+        return cluster.rsc[rsc].assigned;
     }
+    if cluster.rsc[rsc].is.assigning {
+        return None;
+    }
+    cluster.rsc[rsc].is.assigning = true;
+    cluster.note_scores(rsc);
+    let mut first = None;
+    for member in cluster.rsc[rsc].children.clone() {
+        let node = assign(cluster, member, prefer, stop_if_fail);
+        first = first.or(node);
+    }
+    if let Some(member) = cluster.rsc[rsc].children.first() {
+        cluster.rsc[rsc].next_role = cluster.rsc[*member].next_role;
+    }
+    cluster.rsc[rsc].is.assigning = false;
     cluster.rsc[rsc].is.unassigned = false;
-    for at in 0..cluster.rsc[rsc].this_with.len() {
-        let col = cluster.colocations[cluster.rsc[rsc].this_with[at]].clone();
-        assign(cluster, col.primary);
-        if col.score >= INFINITY {
-            let nodes: Vec<NodeIdx> = cluster.primitives(col.primary).iter().filter_map(|p| cluster.rsc[*p].assigned).collect();
-            for node in cluster.node_order.clone() {
-                if !nodes.contains(&node) {
-                    cluster.rsc[rsc].allowed.add(node, -INFINITY);
-                }
-            }
-        }
-    }
-    let children = cluster.rsc[rsc].children.clone();
-    if !cluster.rsc[rsc].is_primitive() {
-        let mut used: Vec<NodeIdx> = Vec::new();
-        let clone = cluster.rsc[rsc].is_clone();
-        let mut order = children.clone();
-        order.sort_by_key(|child| cluster.rsc[*child].active.is_empty());
-        for child in order {
-            if clone {
-                for node in &used {
-                    for part in cluster.primitives(child) {
-                        cluster.rsc[part].allowed.add(*node, -INFINITY);
-                    }
-                }
-            }
-            assign(cluster, child);
-            used.extend(cluster.primitives(child).first().and_then(|p| cluster.rsc[*p].assigned));
-        }
-        return;
-    }
-    primitive(cluster, rsc);
+    first.filter(|_| colocated)
 }
 
-fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    let current = cluster.current_node(rsc);
-    if !cluster.rsc[rsc].is.managed {
-        cluster.rsc[rsc].next_role = cluster.rsc[rsc].role;
-        cluster.rsc[rsc].assigned = current;
+/// Puts a resource and all its parts on a node, or nowhere. Without `force` the node must be fit for it.
+fn place(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>, force: bool, stop_if_fail: bool) {
+    if !cluster.rsc[rsc].children.is_empty() {
+        for child in cluster.rsc[rsc].children.clone() {
+            place(cluster, child, node, force, stop_if_fail);
+        }
         return;
     }
-    let stopped = cluster.rsc[rsc].next_role == Role::Stopped;
-    let mut nodes: Vec<NodeIdx> = cluster.node_order.clone();
-    nodes.retain(|node| cluster.node_available(*node) && cluster.is_allowed(rsc, *node) && !stopped);
-    nodes.sort_by_key(|node| {
-        (
-            -i64::from(cluster.rsc[rsc].allowed.score(*node)),
-            cluster.nodes[*node].assigned,
-            Some(*node) != current,
-            cluster.nodes[*node].name.clone(),
-        )
-    });
-    let best = match (nodes.first(), current) {
-        (Some(first), Some(now))
-            if nodes.contains(&now) && cluster.rsc[rsc].allowed.score(now) == cluster.rsc[rsc].allowed.score(*first) =>
-        {
-            Some(now)
+    let mut node = node;
+    if let Some(chosen) = node
+        && !force
+    {
+        let banned = cluster.rsc[rsc].allowed.score(chosen) < 0;
+        let down = !cluster.node_available(chosen) && !cluster.nodes[chosen].is_guest();
+        if banned || down {
+            if stop_if_fail {
+                cluster.rsc[rsc].next_role = Role::Stopped;
+            }
+            node = None;
         }
-        (first, _) => first.copied(),
-    };
-    cluster.rsc[rsc].assigned = best;
-    match best {
-        Some(node) => cluster.nodes[node].assigned += 1,
-        None => cluster.rsc[rsc].next_role = Role::Stopped,
     }
+    unassign(cluster, rsc);
+    cluster.rsc[rsc].is.unassigned = false;
+    let Some(node) = node else {
+        if stop_if_fail {
+            nowhere(cluster, rsc);
+        }
+        return;
+    };
+    let score = cluster.rsc[rsc].allowed.get(node).map_or(0, |allowed| allowed.score);
+    let resource = &mut cluster.rsc[rsc];
+    resource.assigned = Some(node);
+    resource.assigned_score = score;
+    if let Some(allowed) = resource.allowed.get_mut(node) {
+        allowed.count += 1;
+    }
+    cluster.nodes[node].assigned += 1;
+    utilization::consume(cluster, rsc, node);
+}
+
+/// A resource that can be nowhere is stopped: what was made for it already follows.
+fn nowhere(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    use super::cluster::Task;
+    cluster.rsc[rsc].next_role = Role::Stopped;
+    for action in cluster.rsc[rsc].actions.clone() {
+        let entry = &mut cluster.actions[action];
+        let for_stopped = entry.meta.get("op_target_rc").is_some_and(|rc| rc == "7");
+        match entry.task {
+            Task::Stop => entry.optional = false,
+            Task::Start => entry.runnable = false,
+            _ if entry.interval_ms > 0 && !for_stopped => entry.runnable = false,
+            _ => {}
+        }
+    }
+}
+
+/// Takes a resource and all its parts from their nodes.
+pub(super) fn unassign(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    for child in cluster.rsc[rsc].children.clone() {
+        unassign(cluster, child);
+    }
+    let Some(node) = cluster.rsc[rsc].assigned.take() else { return };
+    cluster.rsc[rsc].is.unassigned = true;
+    cluster.nodes[node].assigned = cluster.nodes[node].assigned.saturating_sub(1);
+    utilization::release(cluster, rsc, node);
+}
+
+/// Takes a resource and all its parts from their nodes, for good: it is to be stopped.
+pub(super) fn unassign_and_stop(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    place(cluster, rsc, None, true, true);
 }

@@ -268,3 +268,32 @@ impl Cluster<'_> {
         entries.filter_map(|(_, position)| state.resources.get(*position)).collect()
     }
 }
+
+impl Cluster<'_> {
+    /// The one node on which a resource is active (`current`) or will be; `None` if there is none or more than one.
+    pub(super) fn location(&self, rsc: RscIdx, current: bool) -> Option<NodeIdx> {
+        let mut found = None;
+        for part in self.primitives(rsc) {
+            let part = &self.rsc[part];
+            let assigned = part.assigned;
+            let nodes = if current { part.active.as_slice() } else { assigned.as_slice() };
+            for node in nodes {
+                if found.is_some_and(|other| other != *node) {
+                    return None;
+                }
+                found = Some(*node);
+            }
+        }
+        found
+    }
+
+    /// Whether a resource or a part of it waits for a person.
+    pub(super) fn any_blocked(&self, rsc: RscIdx) -> bool {
+        self.rsc[rsc].is.blocked || self.rsc[rsc].children.iter().any(|child| self.any_blocked(*child))
+    }
+
+    /// Whether a resource or a part of it failed.
+    pub(super) fn any_failed(&self, rsc: RscIdx) -> bool {
+        self.rsc[rsc].is.failed || self.rsc[rsc].children.iter().any(|child| self.any_failed(*child))
+    }
+}
