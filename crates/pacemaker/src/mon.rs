@@ -54,16 +54,16 @@ pub fn render(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options) -
     summary(&mut lines, facts, view, cib);
     lines.plain("");
     lines.plain("Node List:");
-    let show = Show { pending: true, inactive: options.inactive, in_full: false };
+    let show = Show { view, pending: true, inactive: options.inactive };
     if options.by_node {
-        by_node(&mut lines, view, show);
+        by_node(&mut lines, show);
         if options.inactive {
-            inactive(&mut lines, view, show);
+            inactive(&mut lines, show);
         }
     } else {
         node_list(&mut lines, 1, view);
         lines.plain("");
-        resource_section(&mut lines, view, show);
+        resource_section(&mut lines, show);
     }
     history::section(&mut lines, view, options);
     failures::section(&mut lines, view);
@@ -74,7 +74,7 @@ pub fn render(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options) -
 #[must_use]
 pub fn resources(view: &ClusterView) -> String {
     let mut lines = Lines::default();
-    resource_section(&mut lines, view, Show { pending: true, inactive: true, in_full: false });
+    resource_section(&mut lines, Show { view, pending: true, inactive: true });
     lines.finish()
 }
 
@@ -124,23 +124,23 @@ fn last_change(cib: &Cib) -> Option<String> {
     Some(text)
 }
 
-fn resource_section(lines: &mut Lines, view: &ClusterView, show: Show) {
+fn resource_section(lines: &mut Lines, show: Show<'_>) {
     let (title, none) = if show.inactive {
         ("Full List of Resources:", "No resources")
     } else {
         ("Active Resources:", "No active resources")
     };
     lines.plain(title);
-    if !resource_list(lines, 1, view, show) {
+    if !resource_list(lines, 1, show) {
         lines.item(1, none);
     }
 }
 
-fn by_node(lines: &mut Lines, view: &ClusterView, show: Show) {
-    for node in &view.nodes {
+fn by_node(lines: &mut Lines, show: Show<'_>) {
+    for node in &show.view.nodes {
         lines.item(1, &format!("{} {}: {}:", standing::label(node.kind), node.name, standing::state(node)));
         let mut active = Vec::new();
-        view.resources.iter().for_each(|resource| active_on(node, resource, &mut active));
+        show.view.resources.iter().for_each(|resource| active_on(node, resource, &mut active));
         if !active.is_empty() {
             lines.item(2, "Resources:");
         }
@@ -171,13 +171,14 @@ fn active_on<'a>(node: &NodeView, resource: &'a ResourceView, found: &mut Vec<&'
     }
 }
 
-fn inactive(lines: &mut Lines, view: &ClusterView, show: Show) {
+fn inactive(lines: &mut Lines, show: Show<'_>) {
     lines.plain("");
     lines.plain("Inactive Resources:");
+    let view = show.view;
     let resting: Vec<ResourceView> =
-        view.resources.iter().filter(|r| !is_active(r, view) && is_shown(r, view, show)).cloned().collect();
+        view.resources.iter().filter(|r| !is_active(r, view) && is_shown(r, show)).cloned().collect();
     let view = ClusterView { nodes: view.nodes.clone(), resources: resting, ..ClusterView::default() };
-    if !resource_list(lines, 1, &view, show) {
+    if !resource_list(lines, 1, Show { view: &view, ..show }) {
         lines.item(1, "No inactive resources");
     }
 }

@@ -138,8 +138,8 @@ fn standing(lines: &mut Lines, view: &ClusterView, pending: bool) {
     node_list(lines, 2, view);
     lines.plain("");
     lines.item(1, "Full List of Resources:");
-    let show = Show { pending, inactive: true, in_full: false };
-    if !resource_list(lines, 2, view, show) {
+    let show = Show { view, pending, inactive: true };
+    if !resource_list(lines, 2, show) {
         lines.item(2, "No resources");
     }
 }

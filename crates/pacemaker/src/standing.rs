@@ -4,16 +4,25 @@ mod clone;
 mod nodes;
 mod resources;
 
+use hac_crm::scheduler::view::ClusterView;
+
 pub(crate) use nodes::{label, node_list, state};
 pub(crate) use resources::{is_active, is_shown, primitive_line, resource_list};
 
-/// What is shown of resources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Show {
+/// What is shown of a cluster's resources.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Show<'a> {
+    /// How the cluster stands.
+    pub(crate) view: &'a ClusterView,
     /// Operations under way instead of the role that holds until they are done.
     pub(crate) pending: bool,
     /// Resources that are not active, too.
     pub(crate) inactive: bool,
-    /// Instances of clones one by one instead of summed up by node.
-    pub(crate) in_full: bool,
+}
+
+impl Show<'_> {
+    /// Whether a node is up.
+    fn is_online(&self, name: &str) -> bool {
+        self.view.nodes.iter().any(|node| node.name == name && node.online)
+    }
 }

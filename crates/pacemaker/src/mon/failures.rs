@@ -5,14 +5,16 @@ use hac_crm::scheduler::view::{ClusterView, FailedOperation};
 use super::{date, span};
 use crate::text::Lines;
 
-/// Prints the section if there is anything in it.
+/// Prints the section if there is anything in it. What failed on a node that is gone is history.
 pub(super) fn section(lines: &mut Lines, view: &ClusterView) {
-    if view.failed.is_empty() {
+    let is_up = |name: &str| view.nodes.iter().any(|node| node.name == name && node.online);
+    let failed: Vec<&FailedOperation> = view.failed.iter().filter(|failed| is_up(&failed.operation.node)).collect();
+    if failed.is_empty() {
         return;
     }
     lines.plain("");
     lines.plain("Failed Resource Actions:");
-    for failed in &view.failed {
+    for failed in failed {
         lines.item(1, &line(failed));
     }
 }

@@ -204,7 +204,8 @@ fn a_plan_is_told_carried_out_and_its_end_shown() {
             * Clone Set: Nginx-clone [Nginx]:
               * Started: [ secondary ]
               * Stopped: [ primary ]
-    "#]].assert_eq(&simulation.report());
+    "#]]
+    .assert_eq(&simulation.report());
     let given = Clock::given("2023-11-14 22:13:20").unwrap();
     let first = carry_out(&cib, outcome(&cib), &given).report();
     assert!(first.starts_with("Setting effective cluster time: 2023-11-14 22:13:20\n"), "{first}");
@@ -223,5 +224,6 @@ fn the_graph_is_written_in_pacemakers_forms() {
         "Nginx-clone_running_0" [ style=bold color="green" fontcolor="orange"]
         "a\"b" [ style=dashed color="red" fontcolor="black"]
         }
-    "#]].assert_eq(&simulation.dot());
+    "#]]
+    .assert_eq(&simulation.dot());
 }

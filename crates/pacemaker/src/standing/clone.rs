@@ -1,9 +1,9 @@
 //! Clones: instances that need a line of their own, and lists of nodes for the others.
 
-use hac_crm::scheduler::view::{ClusterView, ResourceView, Role};
+use hac_crm::scheduler::view::{ResourceView, Role};
 
 use super::Show;
-use super::resources::{is_active, parenthesised, resource, unmanaged_flag};
+use super::resources::{is_active, is_disabled, parenthesised, resource, unmanaged_flag};
 use crate::text::Lines;
 
 /// A clone and what its kind says.
@@ -19,7 +19,7 @@ pub(super) struct Clone<'a> {
 }
 
 /// Prints a clone.
-pub(super) fn clone(lines: &mut Lines, depth: usize, clone: &Clone<'_>, view: &ClusterView, show: Show) {
+pub(super) fn clone(lines: &mut Lines, depth: usize, clone: &Clone<'_>, show: Show<'_>) {
     let this = clone.resource;
     let mut flags = Vec::new();
     if this.flags.promotable {
@@ -28,7 +28,7 @@ pub(super) fn clone(lines: &mut Lines, depth: usize, clone: &Clone<'_>, view: &C
     if this.flags.unique {
         flags.push("unique");
     }
-    if this.target_role == Some(Role::Stopped) {
+    if is_disabled(this) {
         flags.push("disabled");
     }
     flags.extend(unmanaged_flag(this));
@@ -37,29 +37,29 @@ pub(super) fn clone(lines: &mut Lines, depth: usize, clone: &Clone<'_>, view: &C
     let mut promoted = Vec::new();
     let mut started = Vec::new();
     for instance in &this.children {
-        if this.flags.unique || show.in_full {
-            if show.inactive || is_active(instance, view) {
-                resource(lines, depth + 1, instance, view, show);
+        if this.flags.unique {
+            if show.inactive || is_active(instance, show.view) {
+                resource(lines, depth + 1, instance, show);
             }
             continue;
         }
-        if !is_active(instance, view) && !is_pending(instance, show) {
+        if !is_active(instance, show.view) && !is_pending(instance, show) {
             continue;
         }
-        match summed_up(instance, view, show) {
+        match summed_up(instance, show) {
             Some((node, Role::Promoted)) => promoted.push(node),
             Some((node, _)) => started.push(node),
-            None => resource(lines, depth + 1, instance, view, show),
+            None => resource(lines, depth + 1, instance, show),
         }
     }
-    if this.flags.unique || show.in_full {
+    if this.flags.unique {
         return;
     }
-    node_lists(lines, depth + 1, clone, view, [promoted, started], show);
+    node_lists(lines, depth + 1, clone, [promoted, started], show);
 }
 
 /// The node and role of an instance that is as it should be; `None` if it needs a line of its own.
-fn summed_up<'a>(instance: &'a ResourceView, view: &ClusterView, show: Show) -> Option<(&'a str, Role)> {
+fn summed_up<'a>(instance: &'a ResourceView, show: Show<'_>) -> Option<(&'a str, Role)> {
     if !all_parts(instance, &|part| {
         part.flags.managed
             && !part.flags.failed
@@ -71,13 +71,13 @@ fn summed_up<'a>(instance: &'a ResourceView, view: &ClusterView, show: Show) -> 
         return None;
     }
     let node = instance.nodes.first().or_else(|| instance.children.iter().find_map(|c| c.nodes.first()))?;
-    if view.nodes.iter().any(|n| n.name == *node && n.unclean && !n.online) {
+    if show.view.nodes.iter().any(|n| n.name == *node && n.unclean && !n.online) {
         return None;
     }
     Some((node, instance.role))
 }
 
-fn is_pending(resource: &ResourceView, show: Show) -> bool {
+fn is_pending(resource: &ResourceView, show: Show<'_>) -> bool {
     show.pending && resource.pending.as_ref().is_some_and(|(task, _)| task != "probe")
         || resource.children.iter().any(|child| is_pending(child, show))
 }
@@ -86,23 +86,16 @@ fn all_parts(resource: &ResourceView, holds: &impl Fn(&ResourceView) -> bool) ->
     if resource.children.is_empty() { holds(resource) } else { resource.children.iter().all(|c| all_parts(c, holds)) }
 }
 
-fn node_lists(
-    lines: &mut Lines,
-    depth: usize,
-    clone: &Clone<'_>,
-    view: &ClusterView,
-    [promoted, started]: [Vec<&str>; 2],
-    show: Show,
-) {
+fn node_lists(lines: &mut Lines, depth: usize, clone: &Clone<'_>, [promoted, started]: [Vec<&str>; 2], show: Show<'_>) {
     let this = clone.resource;
     let listed = promoted.len() + started.len();
-    list(lines, depth, "Promoted", promoted, view);
+    list(lines, depth, "Promoted", promoted, show);
     let title = match (this.flags.promotable, this.target_role) {
         (true, Some(Role::Unpromoted)) => "Unpromoted (target-role)",
         (true, _) => "Unpromoted",
         (false, _) => "Started",
     };
-    list(lines, depth, title, started, view);
+    list(lines, depth, title, started, show);
     if !show.inactive || listed >= clone.clone_max {
         return;
     }
@@ -113,7 +106,8 @@ fn node_lists(
         if is_active_on(this, node) {
             continue;
         }
-        let title = match probe_failure(this, node) {
+        let failure = if show.is_online(node) { probe_failure(this, node) } else { None };
+        let title = match failure {
             Some(words) => format!("Stopped ({words})"),
             None => plain.to_owned(),
         };
@@ -124,7 +118,7 @@ fn node_lists(
     }
     stopped.sort();
     for (title, nodes) in stopped {
-        list(lines, depth, &title, nodes, view);
+        list(lines, depth, &title, nodes, show);
     }
 }
 
@@ -138,10 +132,10 @@ fn probe_failure<'a>(resource: &'a ResourceView, node: &str) -> Option<&'a str> 
 }
 
 /// Prints names in the order of nodes.
-fn list(lines: &mut Lines, depth: usize, title: &str, mut names: Vec<&str>, view: &ClusterView) {
+fn list(lines: &mut Lines, depth: usize, title: &str, mut names: Vec<&str>, show: Show<'_>) {
     if names.is_empty() {
         return;
     }
-    names.sort_by_key(|name| view.nodes.iter().position(|n| n.name == *name));
+    names.sort_by_key(|name| show.view.nodes.iter().position(|n| n.name == *name));
     lines.item(depth, &format!("{title}: [ {} ]", names.join(" ")));
 }

@@ -6,23 +6,22 @@ use super::{Show, clone};
 use crate::text::Lines;
 
 /// Prints all resources. `false` if there was nothing to print.
-pub(crate) fn resource_list(lines: &mut Lines, depth: usize, view: &ClusterView, show: Show) -> bool {
+pub(crate) fn resource_list(lines: &mut Lines, depth: usize, show: Show<'_>) -> bool {
     let mut any = false;
-    for resource in view.resources.iter().filter(|r| is_shown(r, view, show)) {
+    for resource in show.view.resources.iter().filter(|r| is_shown(r, show)) {
         any = true;
-        self::resource(lines, depth, resource, view, show);
+        self::resource(lines, depth, resource, show);
     }
     any
 }
 
 /// Whether a resource at top level has a line: removed ones only while they are active, the connection to a guest node
 /// never.
-pub(crate) fn is_shown(resource: &ResourceView, view: &ClusterView, show: Show) -> bool {
-    if is_guest_connection(resource, view) && !resource.flags.removed {
+pub(crate) fn is_shown(resource: &ResourceView, show: Show<'_>) -> bool {
+    if is_guest_connection(resource, show.view) && !resource.flags.removed {
         return false;
     }
-    let active = is_active(resource, view);
-    active || show.inactive && !resource.flags.removed
+    is_active(resource, show.view) || show.inactive && !resource.flags.removed
 }
 
 /// Whether a resource or any part of it is active on a node that is up, or whose state is not known. What is not managed
@@ -46,31 +45,31 @@ fn is_guest_connection(resource: &ResourceView, view: &ClusterView) -> bool {
 }
 
 /// Prints one resource with all that is inside.
-pub(super) fn resource(lines: &mut Lines, depth: usize, resource: &ResourceView, view: &ClusterView, show: Show) {
+pub(super) fn resource(lines: &mut Lines, depth: usize, resource: &ResourceView, show: Show<'_>) {
     match &resource.kind {
         ResourceKind::Primitive { .. } => lines.item(depth, &primitive_line(resource, show, true)),
-        ResourceKind::Group => group(lines, depth, resource, view, show),
+        ResourceKind::Group => group(lines, depth, resource, show),
         ResourceKind::Clone { child, clone_max, allowed, .. } => {
             let parts = clone::Clone { resource, child, clone_max: *clone_max, allowed };
-            clone::clone(lines, depth, &parts, view, show);
+            clone::clone(lines, depth, &parts, show);
         }
         ResourceKind::Bundle { image, replicas } => bundle(lines, depth, resource, (image, replicas), show),
     }
 }
 
-fn group(lines: &mut Lines, depth: usize, group: &ResourceView, view: &ClusterView, show: Show) {
+fn group(lines: &mut Lines, depth: usize, group: &ResourceView, show: Show<'_>) {
     let mut flags = Vec::new();
-    if group.target_role == Some(Role::Stopped) {
+    if is_disabled(group) {
         flags.push("disabled");
     }
     flags.extend(unmanaged_flag(group));
     lines.item(depth, &format!("Resource Group: {}{}:", group.id, parenthesised(&flags)));
-    for member in group.children.iter().filter(|member| show.inactive || is_active(member, view)) {
-        resource(lines, depth + 1, member, view, show);
+    for member in group.children.iter().filter(|member| show.inactive || is_active(member, show.view)) {
+        resource(lines, depth + 1, member, show);
     }
 }
 
-fn bundle(lines: &mut Lines, depth: usize, bundle: &ResourceView, of: (&str, &[ReplicaView]), show: Show) {
+fn bundle(lines: &mut Lines, depth: usize, bundle: &ResourceView, of: (&str, &[ReplicaView]), show: Show<'_>) {
     let (image, replicas) = of;
     let title = if replicas.len() > 1 { "Container bundle set" } else { "Container bundle" };
     let unique = if bundle.flags.unique { " (unique)" } else { "" };
@@ -82,7 +81,7 @@ fn bundle(lines: &mut Lines, depth: usize, bundle: &ResourceView, of: (&str, &[R
     }
 }
 
-fn replica_line(replica: &ReplicaView, show: Show) -> String {
+fn replica_line(replica: &ReplicaView, show: Show<'_>) -> String {
     let resource = replica.child.as_ref().unwrap_or(&replica.container);
     let mut name = replica.remote.as_ref().map_or_else(
         || replica.container.id.clone(),
@@ -95,11 +94,11 @@ fn replica_line(replica: &ReplicaView, show: Show) -> String {
 }
 
 /// The line of a primitive; without `with_node` it does not say where.
-pub(crate) fn primitive_line(resource: &ResourceView, show: Show, with_node: bool) -> String {
+pub(crate) fn primitive_line(resource: &ResourceView, show: Show<'_>, with_node: bool) -> String {
     line(resource, &resource.name, &resource.nodes, show, with_node)
 }
 
-fn line(resource: &ResourceView, name: &str, nodes: &[String], show: Show, with_node: bool) -> String {
+fn line(resource: &ResourceView, name: &str, nodes: &[String], show: Show<'_>, with_node: bool) -> String {
     let flags = &resource.flags;
     let mut line = format!("{name}\t({}):\t", agent(resource));
     if flags.removed {
@@ -121,7 +120,7 @@ fn line(resource: &ResourceView, name: &str, nodes: &[String], show: Show, with_
     }
     if nodes.is_empty()
         && !flags.failed
-        && let Some((_, words)) = resource.probe_failures.first()
+        && let Some((_, words)) = resource.probe_failures.iter().find(|(node, _)| show.is_online(node))
     {
         line.push_str(&format!(" ({words})"));
     }
@@ -193,6 +192,15 @@ fn flag_words(resource: &ResourceView, pending: Option<&(String, String)>) -> Ve
         words.push("failure ignored");
     }
     words
+}
+
+/// Whether a collective is kept from its full role by configuration: stopped, or not promoted.
+pub(super) fn is_disabled(resource: &ResourceView) -> bool {
+    match resource.target_role {
+        Some(Role::Stopped) => true,
+        Some(Role::Unpromoted) => resource.flags.promotable,
+        _ => false,
+    }
 }
 
 /// `maintenance`, or else `unmanaged`, where it holds.
