@@ -16,6 +16,7 @@ mod graph;
 mod lookup;
 mod options;
 mod ordering;
+mod params;
 mod placement;
 mod probes;
 mod rules;
@@ -100,7 +101,9 @@ fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
     constraints::read(&mut cluster);
     placement::run(&mut cluster);
     builtin::run(&mut cluster);
+    params::run(&mut cluster);
     assign::run(&mut cluster);
+    params::run_deferred(&mut cluster);
     probes::run(&mut cluster);
     actions::run(&mut cluster);
     ordering::run(&mut cluster);

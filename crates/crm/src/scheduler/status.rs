@@ -11,7 +11,8 @@ mod operation;
 mod outcome;
 pub(super) mod sort;
 
-pub(super) use operation::operation_view;
+pub(super) use operation::{active_since, operation_view};
+pub(super) use sort::sorted;
 
 use super::cluster::{Cluster, NodeIdx, Role, Task, Ticket};
 use crate::model::parse_bool;

@@ -396,7 +396,7 @@ fn remap(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &mut Judged) 
 }
 
 /// Place in `order` since which the recurring operations of an active resource count; `None` if it is not active.
-pub(super) fn active_since(ops: &[OpHistory], order: &[usize]) -> Option<usize> {
+pub(in crate::scheduler) fn active_since(ops: &[OpHistory], order: &[usize]) -> Option<usize> {
     let (mut start, mut stop, mut by_monitor, mut by_role) = (None, None, None, None);
     for (place, at) in order.iter().enumerate() {
         let op = &ops[*at];

@@ -76,7 +76,7 @@ fn compare_transitions(a: &OpHistory, b: &OpHistory) -> Ordering {
 
 /// Positions of operations from oldest to newest. Comparing is not always consistent, so this is an insertion sort, which
 /// ends in any case.
-pub(super) fn sorted(ops: &[OpHistory]) -> Vec<usize> {
+pub(in crate::scheduler) fn sorted(ops: &[OpHistory]) -> Vec<usize> {
     let mut order: Vec<usize> = Vec::with_capacity(ops.len());
     for at in 0..ops.len() {
         let place = order.iter().rposition(|other| compare(&ops[*other], &ops[at], true) != Ordering::Greater);

@@ -1,0 +1,173 @@
+//! Stage: changed definitions. What runs with other parameters, or by another agent, than configured is reloaded,
+//! restarted or scheduled again; what is no longer configured is cancelled and forgotten.
+//!
+//! Reads histories and configured parameters; writes required starts, reloads, cancellations, clean-ups and clearings of
+//! fail counts, and their orderings. Runs before the assignment; what depends on where a bundle's container will be is
+//! put off until after it.
+
+use crate::model::{OpHistory, ResourceHistory};
+use crate::plan::Reason;
+
+use super::actions::recurring;
+use super::actions::meta;
+use super::cluster::{Cluster, NodeIdx, Ordering, RelationFlags, RscIdx, Side, Task};
+use super::digests::{self, Comparison};
+use super::status::failcount::{Count, fail_count};
+use super::status::{active_since, sorted};
+
+/// Compares everything that is recorded with what is configured.
+pub(super) fn run(cluster: &mut Cluster<'_>) {
+    for node in cluster.node_order.clone() {
+        if !cluster.nodes[node].maintenance && !cluster.node_available(node) {
+            continue;
+        }
+        for rsc in cluster.rsc.keys() {
+            if !cluster.rsc[rsc].is_primitive() {
+                continue;
+            }
+            let entries: Vec<ResourceHistory> = cluster.history(rsc, node).into_iter().cloned().collect();
+            for entry in &entries {
+                check_resource(cluster, rsc, node, entry);
+            }
+        }
+    }
+}
+
+/// Compares what had to wait for the assignment.
+pub(super) fn run_deferred(cluster: &mut Cluster<'_>) {
+    for (rsc, node, op) in std::mem::take(&mut cluster.deferred_checks) {
+        check_and_forgive(cluster, rsc, node, &op);
+    }
+    for (rsc, node, op) in std::mem::take(&mut cluster.deferred_failure_checks) {
+        if digests::compare(cluster, rsc, node, &op).changed() {
+            cluster.clear_fail_count(rsc, node, "resource parameters have changed");
+        }
+    }
+}
+
+fn check_resource(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: &ResourceHistory) {
+    if cluster.rsc[rsc].is.removed {
+        if cluster.anonymous_clone(rsc).is_none() {
+            clean_up(cluster, rsc, node);
+        }
+        return;
+    }
+    let agent_changed = entry.agent != cluster.rsc[rsc].blocks.agent && !entry.agent.class.is_empty();
+    let active = cluster.rsc[rsc].active.contains(&node);
+    if agent_changed {
+        if active {
+            cluster.action(rsc, Task::Stop, Some(node), false);
+            cluster.rsc[rsc].is.start_pending = true;
+        }
+        clean_up(cluster, rsc, node);
+    }
+    if !active {
+        return;
+    }
+    let order = sorted(&entry.ops);
+    let Some(start) = active_since(&entry.ops, &order) else { return };
+    for at in &order[start..] {
+        let op = &entry.ops[*at];
+        let in_maintenance = cluster.rsc[rsc].is.maintenance || cluster.nodes[node].maintenance;
+        if op.interval_ms > 0 && in_maintenance {
+            cancel(cluster, rsc, node, op);
+        } else if op.interval_ms > 0
+            || matches!(op.operation.as_str(), "monitor" | "start" | "promote" | "migrate_from")
+        {
+            if digests::needs_assignment(cluster, rsc) {
+                cluster.deferred_checks.push((rsc, node, op.clone()));
+            } else {
+                check_and_forgive(cluster, rsc, node, op);
+            }
+        }
+    }
+}
+
+/// An operation whose definition changed may be tried afresh.
+fn check_and_forgive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) {
+    if check(cluster, rsc, node, op) && fail_count(cluster, rsc, node, Count::Effective, None).0 != 0 {
+        cluster.clear_fail_count(rsc, node, "action definition changed");
+    }
+}
+
+/// Compares one operation and does what a change calls for. Tells whether there was one.
+fn check(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> bool {
+    let task = match op.operation.as_str() {
+        "monitor" if op.interval_ms == 0 => "start",
+        "promote" | "migrate_from" => "start",
+        other => other,
+    };
+    if op.interval_ms > 0 && meta::find_operation(cluster, rsc, task, op.interval_ms, false).is_none() {
+        if cluster.options.cancel_removed {
+            cancel(cluster, rsc, node, op);
+        }
+        return true;
+    }
+    let expired = cluster.reschedule.iter().any(|(r, n, id)| (*r, *n) == (rsc, node) && *id == op.id);
+    let found = if expired { Comparison::NeedsRestart } else { digests::compare(cluster, rsc, node, op) };
+    match found {
+        Comparison::Same | Comparison::Unknown => return false,
+        Comparison::NeedsRestart => require(cluster, rsc, task, op.interval_ms),
+        Comparison::Different if op.interval_ms > 0 => {
+            let key = format!("{}_{task}_{}", cluster.rsc[rsc].id, op.interval_ms);
+            if let Some(kind) = Task::parse(task) {
+                let action = cluster.keyed_action(key, kind, op.interval_ms, Some(rsc), Some(node), true);
+                cluster.actions[action].reschedule = true;
+            }
+        }
+        Comparison::Different if op.op_restart_digest.is_some() => reload(cluster, rsc, node),
+        Comparison::Different => require(cluster, rsc, task, op.interval_ms),
+    }
+    true
+}
+
+/// Requires an operation wherever it will be done.
+fn require(cluster: &mut Cluster<'_>, rsc: RscIdx, task: &str, interval_ms: u64) {
+    let Some(kind) = Task::parse(task) else { return };
+    let key = format!("{}_{task}_{interval_ms}", cluster.rsc[rsc].id);
+    let action = cluster.keyed_action(key, kind, interval_ms, Some(rsc), None, false);
+    cluster.actions[action].reason = Some(Reason::DefinitionChange);
+}
+
+/// Lets the agent take changed parameters in place; a stop or demote that is needed anyway makes that superfluous.
+fn reload(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+    let is = cluster.rsc[rsc].is;
+    if !is.managed || is.failed {
+        return;
+    }
+    if is.start_pending {
+        cluster.action(rsc, Task::Stop, Some(node), false);
+        return;
+    }
+    cluster.rsc[rsc].is.reload = true;
+    let reload = cluster.action(rsc, Task::Reload, Some(node), false);
+    cluster.set_reason(reload, Reason::DefinitionChange);
+    for then in [Task::Stop, Task::Demote] {
+        cluster.add_ordering(Ordering {
+            first: Side::action(reload, Task::Reload, Some(rsc)),
+            then: Side::of(rsc, then),
+            flags: RelationFlags::ORDERED | RelationFlags::THEN_CANCELS_FIRST,
+        });
+    }
+}
+
+/// Cancels a recurring operation, after a stop if there is one.
+fn cancel(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) {
+    let action = recurring::cancel(cluster, rsc, &op.operation, op.interval_ms, node);
+    cluster.actions[action].meta.insert("call-id".into(), op.call_id.to_string());
+    cluster.add_ordering(Ordering {
+        first: Side::of(rsc, Task::Stop),
+        then: Side::action(action, Task::Cancel, Some(rsc)),
+        flags: RelationFlags::ORDERED,
+    });
+}
+
+/// Lets a node forget a resource, after it was stopped and before it is started again.
+fn clean_up(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+    if cluster.rsc[rsc].is.failed || cluster.nodes[node].unclean || !cluster.nodes[node].online {
+        return;
+    }
+    cluster.action(rsc, Task::CleanUp, Some(node), false);
+    cluster.order_tasks(rsc, Task::Stop, rsc, Task::CleanUp, RelationFlags::ORDERED);
+    cluster.order_tasks(rsc, Task::CleanUp, rsc, Task::Start, RelationFlags::ORDERED);
+}
