@@ -84,7 +84,12 @@ impl Checks {
         self.found.get_or_insert(violation);
     }
 
-    /// After every event.
+    /// Whether a property was found broken and has not been reported.
+    pub(crate) const fn found_something(&self) -> bool {
+        self.found.is_some()
+    }
+
+    /// After every event that changed what a node is.
     pub(crate) fn after_event(&mut self, hosts: &BTreeMap<u32, Host>) -> Result<(), Violation> {
         if let Some(violation) = self.found.take() {
             return Err(violation);

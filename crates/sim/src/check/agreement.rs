@@ -27,10 +27,9 @@ impl Agreement {
         executed: &mut BTreeMap<&'static str, u64>,
     ) -> Result<(), Violation> {
         for host in hosts.values() {
-            let Some(node) = &host.node else { continue };
-            let standing = node.standing();
+            let (Some((standing, version)), Some(node)) = (host.seen, &host.node) else { continue };
             let (SyncState::Active, Some(ring)) = (standing.sync, standing.ring) else { continue };
-            let position = (ring, node.cib().version);
+            let position = (ring, version);
             if self.seen.insert(host.id, position) == Some(position) {
                 continue;
             }

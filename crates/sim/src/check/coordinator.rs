@@ -51,8 +51,7 @@ impl OneCoordinator {
     ) -> Result<(), Violation> {
         let mut quorate: BTreeMap<RingId, u32> = BTreeMap::new();
         for host in hosts.values() {
-            let Some(node) = &host.node else { continue };
-            let standing = node.standing();
+            let Some((standing, _)) = host.seen else { continue };
             let (SyncState::Active, Some(ring)) = (standing.sync, standing.ring) else { continue };
             let &mut (first, dc) = self.views.entry(ring).or_insert((host.id, standing.dc));
             if first != host.id {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_crm::model::Configuration;
-use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Stored, WatchId};
+use hac_crm::model::{Configuration, Version};
+use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Standing, Stored, WatchId};
 use hac_types::{Incarnation, NodeId, Timestamp};
 
 use super::{Event, Item, World};
@@ -34,6 +34,8 @@ pub struct Host {
     pub disk: Disk,
     /// Until when the disk is busy.
     pub(super) disk_busy: Timestamp,
+    /// What its node was when it last did something, and the version of its CIB.
+    pub seen: Option<(Standing, Version)>,
     /// It does not run.
     pub paused: bool,
     held: Vec<Event>,
@@ -55,6 +57,7 @@ impl Host {
             life: 0,
             disk: Disk::new(),
             disk_busy: Timestamp::ZERO,
+            seen: None,
             paused: false,
             held: Vec::new(),
             wake: None,
@@ -124,6 +127,7 @@ impl World {
         if host.node.take().is_none() {
             return;
         }
+        host.seen = None;
         host.watches.clear();
         host.held.clear();
         host.paused = false;
