@@ -65,12 +65,13 @@ impl World {
 
     /// Until nothing more happens at this time; agents answer at once.
     pub(super) fn settle(&mut self) {
-        loop {
+        for _ in 0..10_000 {
             self.drain();
             if !self.deliver() && !self.answer(0) {
                 return;
             }
         }
+        panic!("it never settles:\n{}", self.story);
     }
 
     pub(super) fn drain(&mut self) {
