@@ -96,6 +96,7 @@ mod tests {
                     loss_permille: Some(5),
                     silence_limit_ms: Some(350),
                     last_heard_ms: Some(12),
+                    ..Link::default()
                 }]
             },
             ..MembersEntry::default()
