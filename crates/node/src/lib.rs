@@ -30,7 +30,9 @@ pub use config::{Config, ConfigError, NodeInfo, Now, Stored};
 pub use event::{Event, Level};
 pub use node::Node;
 pub use output::{Output, Persist, PersistId};
-pub use report::{Counter, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity, Standing, SyncState};
+pub use report::{
+    Counter, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity, Standing, SyncState,
+};
 pub use request::{Reply, Request, RequestId};
 
 pub use hac_crm::local::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId};

@@ -270,7 +270,7 @@ fn result_event(result: &OpResult) -> Event {
     let expected = op.op_status == 0 && expected_rc.is_none_or(|rc| rc == op.rc_code);
     Event::Result {
         node: result.node.clone(),
-        operation: op.operation_key.clone(),
+        operation: hac_crm::local::operation_key(&result.resource, &op.operation, op.interval_ms),
         rc: op.rc_code,
         expected,
         took_ms: op.exec_time_ms,
