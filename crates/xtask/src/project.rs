@@ -143,9 +143,7 @@ impl Project {
         for package in packages {
             command.args(["--package", package]);
         }
-        if profile == Profile::Release {
-            command.arg("--release");
-        }
+        command.args(["--profile", profile.name()]);
         let status = command.status().context("cannot run cargo")?;
         ensure!(status.success(), "the build of {} failed", packages.join(", "));
         Ok(self.binaries(profile))
@@ -155,16 +153,29 @@ impl Project {
     pub(crate) fn binaries(&self, profile: Profile) -> PathBuf {
         self.target.join(match profile {
             Profile::Dev => "debug",
-            Profile::Release => "release",
+            Profile::Seeds | Profile::Release => profile.name(),
         })
     }
 }
 
 /// How something is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Profile {
     /// With assertions and overflow checks: what the tests use.
     Dev,
+    /// As `Dev`, and optimised: for the simulator, which otherwise takes most of the time of all tests.
+    Seeds,
     /// What is shipped and measured.
     Release,
+}
+
+impl Profile {
+    /// What cargo calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Seeds => "seeds",
+            Self::Release => "release",
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test there is, from fast to real, and one last line that counts them.
 //!
-//! Everything is built once, in the dev profile: assertions and overflow checks are on, and nothing is built twice.
+//! Everything but the simulator is built once, in the dev profile: assertions and overflow checks are on, and little is
+//! built twice.
 //! The last line is `N passed, N failed, N skipped`; what was skipped is listed above it with its reason.
 
 mod configuration;
@@ -16,8 +17,8 @@ use crate::{conformance, sim, stream};
 use results::Counts;
 use tally::Tally;
 
-/// Seeds that every run of the tests repeats.
-const FIXED_SEEDS: u64 = 500;
+/// Seeds that every run of the tests repeats. More are for `cargo xtask sim`: this many take a few minutes.
+const FIXED_SEEDS: u64 = 100;
 
 /// The packages whose tests are run one program after the other, with their output: they say what they cannot do here.
 const WHOLE: &[&str] = &["hac-lab", "hac-tests"];
@@ -39,21 +40,29 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     let mut build = project.cargo("build");
     build.args(["--workspace", "--bins", "--locked"]);
     if counted(&mut tally, "build", Counts::libtest(), &mut build) {
+        let quick = options.has("--quick");
         units(project, &mut tally);
-        configuration::check(project, &mut tally)?;
-        if !options.has("--quick") {
+        stage(&mut tally, "configuration keys", |tally| configuration::check(project, tally));
+        if !quick {
             set_up(project);
         }
-        whole(project, options.has("--quick"), &mut tally)?;
-        if options.has("--quick") {
+        stage(&mut tally, "whole", |tally| whole(project, quick, tally));
+        if quick {
             tally.skip("seeds of the simulator and conformance: --quick");
         } else {
-            seeds(project, &mut tally)?;
-            scheduler(project, &mut tally)?;
+            stage(&mut tally, "seeds of the simulator", |tally| seeds(project, tally));
+            stage(&mut tally, "conformance of the scheduler", |tally| scheduler(project, tally));
         }
     }
     print!("{}", tally.report());
     Ok(if tally.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs a stage; what keeps it from running counts as a failure, and the other stages still run.
+fn stage(tally: &mut Tally, name: &str, run: impl FnOnce(&mut Tally) -> anyhow::Result<()>) {
+    if let Err(error) = run(tally) {
+        tally.fail(&format!("{name}: {error:#}"));
+    }
 }
 
 /// Runs a command whose output counts tests; what ends badly without a failed test counts as one.
@@ -110,10 +119,10 @@ fn whole(project: &Project, quick: bool, tally: &mut Tally) -> anyhow::Result<()
                 Some(kind @ ("bin" | "test")) => &[if kind == "bin" { "--bin" } else { "--test" }, &target.name],
                 _ => continue,
             };
-            let stage = format!("whole: {} {}", package.name, target.name);
+            let name = format!("whole: {} {}", package.name, target.name);
             let real = target.kind == ["test"] && REAL.iter().any(|real| target.name.starts_with(real));
             if real && quick {
-                tally.skip(&format!("{stage}: --quick"));
+                tally.skip(&format!("{name}: --quick"));
                 continue;
             }
             let mut command = project.cargo("test");
@@ -122,25 +131,35 @@ fn whole(project: &Project, quick: bool, tally: &mut Tally) -> anyhow::Result<()
             if real {
                 command.arg(REAL_THREADS);
             }
-            counted(tally, &stage, Counts::libtest(), &mut command);
+            counted(tally, &name, Counts::libtest(), &mut command);
         }
     }
     Ok(())
 }
 
-/// The fixed seeds of the simulator.
+/// The fixed seeds of the simulator: whole nodes and the ring alone, at the same time.
 fn seeds(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
     if !sim::exists(project)? {
         tally.skip("seeds of the simulator: it has no program yet");
         return Ok(());
     }
     println!("\ntest: {FIXED_SEEDS} seeds of the simulator");
-    let mut command = Command::new(project.binaries(Profile::Dev).join("hac-sim"));
-    command.args(["--seeds", &FIXED_SEEDS.to_string(), "--from", "1"]).current_dir(&project.root);
-    match stream::run(&mut command, LIMIT, |_| {}) {
-        Ok(status) if status.success() => tally.pass(),
-        Ok(status) => tally.fail(&format!("seeds of the simulator: ended with {status}")),
-        Err(error) => tally.fail(&format!("seeds of the simulator: {error:#}")),
+    let simulator = project.build(Profile::Seeds, &["hac-sim"])?.join("hac-sim");
+    let run = |kind: &str| {
+        let mut command = Command::new(&simulator);
+        command.args(["--seeds", &FIXED_SEEDS.to_string(), "--from", "1", "--only", kind]);
+        stream::run(&mut command, LIMIT, |_| {})
+    };
+    let (cluster, ring) = std::thread::scope(|scope| {
+        let ring = scope.spawn(|| run("ring"));
+        (run("cluster"), ring.join().unwrap_or_else(|_| Err(anyhow::anyhow!("its thread panicked"))))
+    });
+    for (kind, outcome) in [("ring", ring), ("cluster", cluster)] {
+        match outcome {
+            Ok(status) if status.success() => tally.pass(),
+            Ok(status) => tally.fail(&format!("seeds of the simulator: {kind}: ended with {status}")),
+            Err(error) => tally.fail(&format!("seeds of the simulator: {kind}: {error:#}")),
+        }
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ const WALLS: &[Wall] = &[
     core("hac-types", &[], &["serde"]),
     core("hac-totem", &["hac-types"], &["bincode", "ring", "serde", "thiserror", "zeroize"]),
     core("hac-quorum", &["hac-types"], &["serde", "thiserror"]),
-    core("hac-crm", &["hac-types"], &["md-5", "serde", "thiserror"]),
+    core("hac-crm", &["hac-types"], &["md-5", "regex-lite", "serde", "thiserror"]),
     core("hac-pacemaker", &["hac-crm", "hac-types"], &["quick-xml", "thiserror", "time"]),
     core("hac-node", &["hac-crm", "hac-quorum", "hac-totem", "hac-types"], &["bincode", "serde", "thiserror"]),
     edge("hac-api", &[], &["serde", "serde_json"]),
