@@ -3,6 +3,7 @@
 
 mod checks;
 mod detection;
+mod directed;
 mod hostile;
 mod links;
 mod membership;

@@ -78,6 +78,8 @@ pub(crate) struct Net {
     cut: BTreeSet<(u32, u32, u8)>,
     flying: BTreeMap<(Timestamp, u64), Datagram>,
     order: u64,
+    /// Of the datagrams of this class, the one after so many more is lost.
+    pub(crate) lose_one: Option<(u8, u64)>,
     /// Every datagram sent, while recording.
     pub(crate) recording: Option<Vec<Datagram>>,
     /// Datagrams to a node that is down are answered with port unreachable.
@@ -131,6 +133,7 @@ impl Net {
             cut: BTreeSet::new(),
             flying: BTreeMap::new(),
             order: 0,
+            lose_one: None,
             recording: None,
             unreachable_hints: false,
             rejected: BTreeMap::new(),
@@ -309,13 +312,24 @@ impl Net {
         let lost = self.random.chance(conditions.loss)
             || datagram.bytes.len() > conditions.size_max
             || self.cut.contains(&(datagram.from, datagram.to, datagram.link));
-        if lost {
+        if lost || self.is_the_one(&datagram) {
             return;
         }
         let copies = if self.random.chance(conditions.duplication) { 2 } else { 1 };
         for _ in 0..copies {
             let spread = Duration::from_nanos(self.random.below(1 + conditions.jitter.as_nanos() as u64));
             self.inject(conditions.latency + spread, datagram.clone());
+        }
+    }
+
+    fn is_the_one(&mut self, datagram: &Datagram) -> bool {
+        match &mut self.lose_one {
+            Some((class, left)) if datagram.bytes[6] == *class => {
+                let hit = *left == 0;
+                *left = left.wrapping_sub(1);
+                hit
+            }
+            _ => false,
         }
     }
 
