@@ -201,10 +201,14 @@ impl Cluster<'_> {
         }
     }
 
-    /// Notes the whole table of `rsc`.
+    /// Notes the whole table of `rsc` and those of its parts.
     pub(super) fn note_scores(&mut self, rsc: RscIdx) {
-        if self.scores.is_none() {
+        if self.scores.is_none() || self.rsc[rsc].is.removed {
             return;
+        }
+        for at in 0..self.rsc[rsc].children.len() {
+            let child = self.rsc[rsc].children[at];
+            self.note_scores(child);
         }
         for node in self.node_order.clone() {
             if let Some(allowed) = self.rsc[rsc].allowed.get(node) {

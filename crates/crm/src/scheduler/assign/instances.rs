@@ -143,12 +143,6 @@ pub(super) fn assign_all(
             assigned += 1;
         }
     }
-    // Whoever was banned is settled too: nowhere.
-    for instance in instances {
-        if cluster.rsc[*instance].is.unassigned {
-            super::assign(cluster, *instance, None, true);
-        }
-    }
 }
 
 /// Sets the parent's counts to zero. Returns how many nodes may run instances.

@@ -46,7 +46,7 @@ fn kind(cluster: &Cluster<'_>, action: ActIdx) -> ActionKind {
         (Task::Fence, _) => ActionKind::Fence { action: entry.detail.clone().unwrap_or_default() },
         (Task::Shutdown, _) => ActionKind::Shutdown,
         (Task::ClearFailCount, Some(rsc)) => ActionKind::ClearFailCount { resource: named(rsc) },
-        (Task::Delete, Some(rsc)) => {
+        (Task::Delete | Task::CleanUp, Some(rsc)) => {
             ActionKind::DeleteHistory { resource: named(rsc), agent: cluster.rsc[rsc].blocks.agent.clone() }
         }
         (Task::Cancel, Some(rsc)) => ActionKind::Cancel(Box::new(operation(cluster, entry, rsc))),
