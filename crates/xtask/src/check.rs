@@ -56,7 +56,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     let mut wrong = Vec::new();
     for (name, step) in STEPS {
         println!("check: {name}");
-        match step(project)? {
+        match step(project).unwrap_or_else(|error| Finding::Wrong(vec![format!("{error:#}")])) {
             Finding::Good => {}
             Finding::Skipped(reason) => println!("  skipped: {reason}"),
             Finding::Wrong(problems) => {
