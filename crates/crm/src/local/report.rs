@@ -5,7 +5,7 @@ use std::time::Duration;
 use hac_types::{Timestamp, WallTime};
 
 use super::resource::Job;
-use super::{ExecStatus, Invocation, InvocationId, Outcome};
+use super::{ExecStatus, Invocation, InvocationId, Outcome, operation_key};
 use crate::cib::{OpResult, StatusChange};
 use crate::model::OpHistory;
 
@@ -45,9 +45,12 @@ pub(super) fn history(
 ) -> OpHistory {
     let op = &job.run.op;
     let meta = |name: &str| op.meta.get(&format!("CRM_meta_{name}")).cloned();
+    let task = recorded_task(&op.task, outcome);
     OpHistory {
-        operation: recorded_task(&op.task, outcome).to_owned(),
+        operation_key: operation_key(&op.resource, task, op.interval_ms),
+        operation: task.to_owned(),
         transition_key: job.run.transition_key.clone(),
+        transition_magic: format!("{}:{};{}", outcome.status.code(), outcome.rc, job.run.transition_key),
         rc_code: outcome.rc,
         op_status: outcome.status.code(),
         call_id: job.call_id,

@@ -1,0 +1,184 @@
+//! The tutorial's cluster under the real scheduler: what a person sees happen.
+
+use std::time::Duration;
+
+use super::world::World;
+use crate::cib::fixtures::{NOW, configure, lost, property, up};
+use crate::cib::{Change, Lifetime, StatusChange};
+use crate::model::Cib;
+use crate::plan::Plan;
+use crate::scheduler::schedule;
+
+fn decide(cib: &Cib) -> Plan {
+    schedule(cib, NOW)
+}
+
+fn standby(world: &mut World, node: &str, on: bool) {
+    let (node, name) = (node.to_owned(), "standby".to_owned());
+    let value = on.then(|| "on".to_owned());
+    world.command(configure(vec![Change::SetNodeAttribute { node, name, value, lifetime: Lifetime::Forever }]));
+    world.settle();
+}
+
+fn meta(world: &mut World, resource: &str, name: &str, value: &str) {
+    let (resource, name, value) = (resource.to_owned(), name.to_owned(), Some(value.to_owned()));
+    world.command(configure(vec![Change::SetMeta { resource, name, value }]));
+    world.settle();
+}
+
+const BOTH: [&str; 3] = ["FloatIP@primary", "Nginx@primary", "Nginx@secondary"];
+
+#[test]
+fn the_tutorials_resources_start() {
+    let world = World::new(decide);
+    expect_test::expect![[r#"
+        0     secondary: FloatIP monitor -> 7
+        0     primary: FloatIP monitor -> 7
+        0     primary: Nginx monitor -> 7
+        0     secondary: Nginx monitor -> 7
+        0     primary: FloatIP start -> 0
+        0     primary: Nginx start -> 0
+        0     secondary: Nginx start -> 0
+        0     primary: Nginx monitor -> 0
+        0     secondary: Nginx monitor -> 0
+        0     transition 1: Complete
+    "#]]
+    .assert_eq(&world.story);
+    assert_eq!(world.running(), BOTH);
+    assert!(world.executor.is_idle());
+    world.assert_agreed();
+}
+
+#[test]
+fn a_dead_service_is_started_again_where_it_was() {
+    let mut world = World::new(decide);
+    world.story.clear();
+    world.kill("secondary", "Nginx");
+    world.settle();
+    expect_test::expect![[r#"
+        0     secondary: the process of Nginx dies
+        0     secondary: Nginx monitor -> 7
+        0     secondary: Nginx stop -> 0
+        0     secondary: Nginx start -> 0
+        0     secondary: Nginx monitor -> 0
+        0     transition 2: Complete
+    "#]]
+    .assert_eq(&world.story);
+    assert_eq!(world.running(), BOTH);
+    assert_eq!(world.cib.transient("secondary", "fail-count-Nginx#monitor_10000"), Some("1"));
+}
+
+#[test]
+fn a_service_that_cannot_start_again_lets_the_address_go_to_the_other_node_until_cleanup() {
+    let mut world = World::new(decide);
+    world.broken.push(("primary".into(), "Nginx".into()));
+    world.story.clear();
+    world.kill("primary", "Nginx");
+    world.settle();
+    expect_test::expect![[r#"
+        0     primary: the process of Nginx dies
+        0     primary: Nginx monitor -> 7
+        0     primary: Nginx stop -> 0
+        0     primary: Nginx start -> 1
+        0     transition 2: Aborted(UnexpectedResult("Nginx:0_start_0", "primary"))
+        0     primary: FloatIP stop -> 0
+        0     primary: Nginx stop -> 0
+        0     secondary: FloatIP start -> 0
+        0     transition 3: Complete
+    "#]]
+    .assert_eq(&world.story);
+    assert_eq!(world.running(), ["FloatIP@secondary", "Nginx@secondary"]);
+    world.broken.clear();
+    world.status(StatusChange::ClearFailures { resource: Some("Nginx-clone".into()), node: None, operation: None });
+    world.settle();
+    assert_eq!(world.running(), ["Nginx@primary", "FloatIP@secondary", "Nginx@secondary"]);
+    world.assert_agreed();
+}
+
+#[test]
+fn migration_threshold_moves_the_address_although_each_restart_works() {
+    let mut world = World::new(decide);
+    meta(&mut world, "Nginx-clone", "migration-threshold", "2");
+    for _ in 0..2 {
+        world.kill("primary", "Nginx");
+        world.settle();
+        world.pass(Duration::from_secs(30));
+    }
+    assert_eq!(world.running(), ["FloatIP@secondary", "Nginx@secondary"]);
+}
+
+#[test]
+fn standby_hands_over_and_online_takes_part_again() {
+    let mut world = World::new(decide);
+    world.story.clear();
+    standby(&mut world, "primary", true);
+    expect_test::expect![[r#"
+        0     primary: FloatIP stop -> 0
+        0     primary: Nginx stop -> 0
+        0     secondary: FloatIP start -> 0
+        0     transition 2: Complete
+    "#]]
+    .assert_eq(&world.story);
+    assert_eq!(world.running(), ["FloatIP@secondary", "Nginx@secondary"]);
+    standby(&mut world, "primary", false);
+    assert_eq!(world.running(), ["Nginx@primary", "FloatIP@secondary", "Nginx@secondary"]);
+}
+
+#[test]
+fn a_lost_nodes_address_follows_at_once() {
+    let mut world = World::new(decide);
+    world.story.clear();
+    world.status(StatusChange::NodeStates(vec![lost("1", "primary"), up("2", "secondary")]));
+    world.settle();
+    expect_test::expect![[r#"
+        0     secondary: FloatIP start -> 0
+        0     transition 2: Complete
+    "#]]
+    .assert_eq(&world.story);
+    assert!(world.running().contains(&"FloatIP@secondary".to_owned()), "{:?}", world.running());
+}
+
+#[test]
+fn target_role_and_maintenance_are_obeyed() {
+    let mut world = World::new(decide);
+    meta(&mut world, "FloatIP", "target-role", "Stopped");
+    assert_eq!(world.running(), ["Nginx@primary", "Nginx@secondary"]);
+    meta(&mut world, "FloatIP", "target-role", "Started");
+    assert_eq!(world.running(), BOTH);
+    world.command(configure(vec![property("maintenance-mode", "true")]));
+    world.settle();
+    world.kill("primary", "Nginx");
+    world.settle();
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.running(), ["FloatIP@primary", "Nginx@secondary"], "nobody acts");
+    world.command(configure(vec![property("maintenance-mode", "false")]));
+    world.settle();
+    world.status(StatusChange::ForgetHistory { resource: None, node: None });
+    world.settle();
+    assert_eq!(world.running(), BOTH);
+}
+
+#[test]
+fn without_quorum_nothing_stays_unless_it_is_to_be_ignored() {
+    let mut world = World::new(decide);
+    world.status(StatusChange::Quorum(false));
+    world.settle();
+    assert_eq!(world.running(), BOTH, "the tutorial ignores it");
+    world.command(configure(vec![property("no-quorum-policy", "stop")]));
+    world.settle();
+    assert_eq!(world.running(), [""; 0]);
+    world.status(StatusChange::Quorum(true));
+    world.settle();
+    assert_eq!(world.running(), BOTH);
+}
+
+#[test]
+fn fencing_without_a_device_starts_nothing() {
+    let mut world = World::new(decide);
+    standby(&mut world, "primary", true);
+    standby(&mut world, "secondary", true);
+    assert_eq!(world.running(), [""; 0]);
+    world.command(configure(vec![property("stonith-enabled", "true")]));
+    standby(&mut world, "primary", false);
+    assert_eq!(world.running(), [""; 0]);
+}
