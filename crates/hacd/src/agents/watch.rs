@@ -5,12 +5,18 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hac_crm::local::ProcessRef;
 use hac_crm::model::Agent;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+/// How long a dead process may wait for its parent before it is told of all the same.
+const REAPED: Duration = Duration::from_secs(1);
+/// How often is looked whether the parent took note.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// Parameters that name a pid file, whatever the agent.
 const PID_FILE_PARAMETERS: &[&str] = &["pidfile", "pid_file", "pid"];
@@ -55,7 +61,17 @@ pub(crate) async fn ended(process: ProcessRef) -> io::Result<()> {
         return Ok(());
     }
     readiness(fd)?.readable().await?.retain_ready();
+    reaped(pid).await;
     Ok(())
+}
+
+/// Waits until nothing is left of a process that has ended: until its parent takes note, signals still reach it, and a
+/// monitor that looks in this way would find it alive.
+async fn reaped(pid: Pid) {
+    let end = tokio::time::Instant::now() + REAPED;
+    while test_kill_process(pid).is_ok() && tokio::time::Instant::now() < end {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Deprecated because a type may lie about its descriptor; an [`OwnedFd`] cannot, and what replaces it is `unsafe`.
@@ -66,8 +82,6 @@ fn readiness(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test]

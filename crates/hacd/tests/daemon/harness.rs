@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,6 +32,7 @@ pub(crate) struct Cluster {
     net: u8,
     nodes: u8,
     extra: String,
+    agents: String,
 }
 
 impl Cluster {
@@ -40,7 +41,7 @@ impl Cluster {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("hacd-daemon-{}-{count}", std::process::id()));
         fs::create_dir(&directory).expect("makes a directory");
-        let cluster = Self { directory, net, nodes, extra: String::new() };
+        let cluster = Self { directory, net, nodes, extra: String::new(), agents: String::new() };
         for node in 1..=nodes {
             fs::create_dir(cluster.dir(node)).expect("makes a directory");
             cluster.write_key(node, 7);
@@ -56,6 +57,40 @@ impl Cluster {
             self.write_config(node, &self.config());
         }
         self
+    }
+
+    /// Gives all nodes an agent `ocf:test:Service`: a process that sleeps, with a pid file that they share, and for each
+    /// node a list of the actions that were run.
+    pub(crate) fn with_service(mut self) -> Self {
+        let provider = self.directory.join("ocf/resource.d/test");
+        fs::create_dir_all(&provider).expect("makes a directory");
+        let script = include_str!("service.sh").replace("DIRECTORY", &self.directory.display().to_string());
+        let path = provider.join("Service");
+        fs::write(&path, script).expect("writes");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        self.agents = format!("[agents]\nocf_root = \"{}\"\n", self.directory.join("ocf").display());
+        for node in 1..=self.nodes {
+            self.write_config(node, &self.config());
+        }
+        self
+    }
+
+    /// The process of the service, if it runs.
+    pub(crate) fn service(&self) -> Option<u32> {
+        let pid = fs::read_to_string(self.pidfile()).ok()?.trim().parse().ok()?;
+        // A process that has ended may wait for its parent to take note.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        (!stat.contains(") Z ")).then_some(pid)
+    }
+
+    fn pidfile(&self) -> PathBuf {
+        self.directory.join("service.pid")
+    }
+
+    /// How often an action of the service was run on a node.
+    pub(crate) fn count(&self, node: u8, action: &str) -> usize {
+        let actions = fs::read_to_string(self.directory.join(format!("n{node}.actions"))).unwrap_or_default();
+        actions.lines().filter(|line| *line == action).count()
     }
 
     pub(crate) fn dir(&self, node: u8) -> PathBuf {
@@ -82,6 +117,7 @@ impl Cluster {
         }
         let log = self.directory.join("LOG");
         text.push_str(&format!("[logging]\nto_syslog = no\nto_logfile = yes\nlogfile = \"{}\"\n", log.display()));
+        text.push_str(&self.agents);
         text.replace("= no\n", "= \"no\"\n").replace("= yes\n", "= \"yes\"\n")
     }
 
@@ -133,6 +169,9 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        if let Some(pid) = self.service() {
+            let _ = Command::new("kill").arg("-KILL").arg(pid.to_string()).status();
+        }
         let _ = fs::remove_dir_all(&self.directory);
     }
 }
@@ -208,11 +247,36 @@ impl Daemon {
         pair["value"].as_str().map(str::to_owned)
     }
 
+    /// Waits until nothing is in progress.
+    pub(crate) fn settle(&self) {
+        let answer = self.post("/v1/settle", &json!({"timeout_ms": 20_000}));
+        assert_eq!(answer["settled"], true, "{answer}");
+    }
+
+    /// Makes changes; they must be accepted.
+    pub(crate) fn configure(&self, changes: &Value) {
+        let answer = self.post("/v1/configure", &json!({"changes": changes, "client": "test"}));
+        assert!(answer["version"].is_object(), "{answer}");
+    }
+
+    /// Makes the service of [`Cluster::with_service`] a resource whose monitor runs once a minute.
+    pub(crate) fn run_service(&self, cluster: &Cluster) {
+        self.set_property("stonith-enabled", "false");
+        self.set_property("no-quorum-policy", "ignore");
+        let pair = json!({"id": "", "id_ref": null, "name": "pidfile", "value": cluster.pidfile()});
+        let params = json!({"id": "", "id_ref": null, "score": null, "rule": null, "pairs": [pair]});
+        let monitor = json!({"id": "", "id_ref": null, "name": "monitor", "interval": "60s", "options": {}, "meta": [],
+            "params": []});
+        let primitive = json!({"id": "S", "agent": {"class": "ocf", "provider": "test", "kind": "Service"},
+            "template": null, "description": null, "params": [params], "meta": [], "utilization": [],
+            "operations": [monitor], "operations_id": null, "operations_id_ref": null, "attributes": {}});
+        self.configure(&json!([{"Put": {"object": {"Primitive": primitive}, "mode": "Create"}}]));
+    }
+
     /// Sets a cluster property; gives the answer.
     pub(crate) fn set_property(&self, name: &str, value: &str) -> Value {
-        let change =
-            serde_json::json!({"SetProperties": {"section": "CrmConfig", "set": null, "pairs": [[name, value]]}});
-        self.post("/v1/configure", &serde_json::json!({"changes": [change], "client": "test"}))
+        let change = json!({"SetProperties": {"section": "CrmConfig", "set": null, "pairs": [[name, value]]}});
+        self.post("/v1/configure", &json!({"changes": [change], "client": "test"}))
     }
 }
 

@@ -3,6 +3,8 @@
 mod harness;
 
 use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use harness::{Cluster, udp_sockets, wait_for};
 
@@ -154,4 +156,71 @@ fn sighup_opens_the_log_anew_and_sigterm_twice_ends_at_once() {
     one.signal("TERM");
     assert!(one.wait().success());
     assert!(!cluster.dir(1).join("sock").exists());
+}
+
+#[test]
+fn the_death_of_a_process_is_noticed_at_once_and_it_is_started_again_in_place() {
+    let cluster = Cluster::new(110, 2).with_service();
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    one.run_service(&cluster);
+    let first = wait_for("the service", || cluster.service());
+    let runs_on = if cluster.count(1, "start") > 0 { 1 } else { 2 };
+    // Its process is watched once the monitor has run; that recurs only once a minute.
+    wait_for("the first monitor", || (cluster.count(runs_on, "monitor") >= 2).then_some(()));
+    one.settle();
+    let killed = Instant::now();
+    kill(first);
+    let second = wait_for("another process", || cluster.service().filter(|pid| *pid != first));
+    assert!(killed.elapsed() < Duration::from_secs(20), "long before the next monitor");
+    assert_eq!(cluster.count(3 - runs_on, "start"), 0, "in place");
+    assert_ne!(first, second);
+}
+
+#[test]
+fn a_daemon_killed_and_started_again_leaves_what_runs_alone() {
+    let cluster = Cluster::new(111, 2).with_service();
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    one.run_service(&cluster);
+    let process = wait_for("the service", || cluster.service());
+    one.settle();
+    let starts = |cluster: &Cluster| cluster.count(1, "start") + cluster.count(2, "start");
+    assert_eq!(starts(&cluster), 1);
+    // Both daemons die; the service does not.
+    one.kill();
+    two.kill();
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    one.settle();
+    assert_eq!(cluster.service(), Some(process));
+    assert_eq!(starts(&cluster), 1, "nothing is started twice");
+}
+
+#[test]
+fn a_daemon_killed_for_good_loses_its_resource_to_the_other() {
+    let cluster = Cluster::new(112, 2).with_service();
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    one.run_service(&cluster);
+    let process = wait_for("the service", || cluster.service());
+    one.settle();
+    let runs_on = if cluster.count(1, "start") > 0 { 1 } else { 2 };
+    let (dead, alive, survivor) = if runs_on == 1 { (one, two, 2) } else { (two, one, 1) };
+    // The whole host dies, as far as one process can stand for it.
+    dead.kill();
+    kill(process);
+    wait_for("a start on the other node", || (cluster.count(survivor, "start") == 1).then_some(()));
+    let name = format!("n{survivor}");
+    alive.await_members(&[&name]);
+    wait_for("the service", || cluster.service().filter(|pid| *pid != process));
+}
+
+fn kill(pid: u32) {
+    let status = Command::new("kill").arg("-KILL").arg(pid.to_string()).status();
+    assert!(status.expect("runs").success());
 }
