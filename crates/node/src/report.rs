@@ -60,6 +60,14 @@ pub struct Standing {
     pub settled: bool,
 }
 
+impl Standing {
+    /// Whether the node has the cluster's state and takes part, if only to leave.
+    #[must_use]
+    pub const fn takes_part(&self) -> bool {
+        matches!(self.sync, SyncState::Active | SyncState::Leaving)
+    }
+}
+
 /// How far a node is in taking part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SyncState {

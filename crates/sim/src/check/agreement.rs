@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use hac_crm::model::Version;
-use hac_node::SyncState;
 use hac_types::RingId;
 
 use super::{Violation, count};
@@ -28,7 +27,7 @@ impl Agreement {
     ) -> Result<(), Violation> {
         for host in hosts.values() {
             let (Some((standing, version)), Some(node)) = (host.seen, &host.node) else { continue };
-            let (SyncState::Active, Some(ring)) = (standing.sync, standing.ring) else { continue };
+            let (true, Some(ring)) = (standing.takes_part(), standing.ring) else { continue };
             let position = (ring, version);
             if self.seen.insert(host.id, position) == Some(position) {
                 continue;

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_node::SyncState;
 use hac_types::{Member, RingId};
 
 use super::{Violation, count};
@@ -52,7 +51,7 @@ impl OneCoordinator {
         let mut quorate: BTreeMap<RingId, u32> = BTreeMap::new();
         for host in hosts.values() {
             let Some((standing, _)) = host.seen else { continue };
-            let (SyncState::Active, Some(ring)) = (standing.sync, standing.ring) else { continue };
+            let (true, Some(ring)) = (standing.takes_part(), standing.ring) else { continue };
             let &mut (first, dc) = self.views.entry(ring).or_insert((host.id, standing.dc));
             if first != host.id {
                 count(executed, "P-9");

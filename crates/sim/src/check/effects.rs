@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_node::{Invocation, SyncState};
+use hac_node::Invocation;
 
 use super::{Violation, count};
 use crate::cluster::Host;
@@ -29,14 +29,14 @@ pub(super) fn check(
         let text = format!("node{id} starts {} without quorum", invocation.resource);
         return Err(Violation::new("P-10", text));
     }
-    if invocation.resource != ADDRESS || standing.sync != SyncState::Active {
+    if invocation.resource != ADDRESS || !standing.takes_part() {
         return Ok(());
     }
     count(executed, "P-6");
     for other in reality.places(ADDRESS) {
         let member = hosts.get(&other).and_then(|host| host.node.as_ref()).is_some_and(|node| {
             let other = node.standing();
-            other.sync == SyncState::Active && other.ring == standing.ring
+            other.takes_part() && other.ring == standing.ring
         });
         if other != id && member {
             let text = format!("node{id} starts {ADDRESS} while it runs on node{other} of the same view");

@@ -100,8 +100,9 @@ impl Chaos {
     }
 
     fn crash(&mut self, world: &mut World, id: u32, power: Power) {
+        let safe = Self::others_have_all(world, id);
         world.kill(id, power);
-        if world.options.disk_loss && self.rng.chance(300) && Self::others_have_all(world, id) {
+        if world.options.disk_loss && safe && self.rng.chance(300) {
             world.trace.line(world.now, id, "gets an empty disk");
             if let Some(host) = world.hosts.get_mut(&id) {
                 host.disk.wipe();
@@ -110,10 +111,14 @@ impl Chaos {
         world.start_after(id, Duration::from_millis(self.rng.between(1, 6000)));
     }
 
-    /// Whether a disk may be lost: the others are one active cluster, so what was acknowledged is with them.
+    /// Whether a disk may be lost: all nodes are one quorate view, so what was acknowledged is with the others too.
     fn others_have_all(world: &World, id: u32) -> bool {
-        let mut others = world.hosts.values().filter(|host| host.id != id).peekable();
-        others.peek().is_some() && others.all(|host| host.node.as_ref().is_some_and(|node| node.standing().quorate))
+        let ring = |host: &super::Host| {
+            let (standing, _) = host.seen?;
+            standing.ring.filter(|_| standing.quorate && standing.takes_part())
+        };
+        let mine = world.hosts.get(&id).and_then(ring);
+        world.hosts.len() > 1 && mine.is_some() && world.hosts.values().all(|host| ring(host) == mine)
     }
 
     fn shut_down(&mut self, world: &mut World, id: u32) {
