@@ -135,7 +135,7 @@ fn dead_nginx(env: &Env) -> anyhow::Result<()> {
         ensure!(requests.is_empty(), "the API was asked for nothing: {requests:?}");
         let status = cluster.status(active).context("status")?;
         ensure!(
-            status.failed.iter().any(|line| line.contains("Nginx monitor on")),
+            status.failed.iter().any(|line| line.contains("Nginx") && line.contains("monitor on")),
             "the failure is not told:\n{}",
             status.text
         );

@@ -8,12 +8,16 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Tests that run at the same time unless the command line says otherwise.
 const THREADS: usize = 2;
+
+/// A test that takes longer hangs; nothing can end it but the end of the program.
+const HANG: Duration = Duration::from_secs(180);
 
 /// What a test does.
 pub type Body = Box<dyn Fn() -> anyhow::Result<()> + Send + Sync>;
@@ -115,16 +119,37 @@ fn work(queue: &Mutex<VecDeque<Case>>, outcomes: &Mutex<Vec<(String, Outcome)>>)
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(case) = next else { return };
         let begin = Instant::now();
-        let outcome = outcome_of(&case);
+        let outcome = watched(&case, outcomes);
         let seconds = begin.elapsed().as_secs_f64();
         match &outcome {
+            Outcome::Failed(text) => {
+                say(&format!("test {} ... FAILED ({seconds:.1} s)\n{text}", case.name));
+            }
             Outcome::Passed => say(&format!("test {} ... ok ({seconds:.1} s)", case.name)),
-            Outcome::Failed(_) => say(&format!("test {} ... FAILED ({seconds:.1} s)", case.name)),
             Outcome::Skipped(reason) => say(&format!("skipped: {}: {reason}", case.name)),
         }
         let mut all = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         all.push((case.name, outcome));
     }
+}
+
+/// Runs a test; if it hangs, says how the others went so far and ends the program.
+fn watched(case: &Case, outcomes: &Mutex<Vec<(String, Outcome)>>) -> Outcome {
+    let (tell, ended) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if ended.recv_timeout(HANG) == Err(RecvTimeoutError::Timeout) {
+                let mut all = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+                say(&format!("{} hangs: it has not ended after {} s", case.name, HANG.as_secs()));
+                all.push((case.name.clone(), Outcome::Failed(String::new())));
+                summary(&all);
+                std::process::exit(1);
+            }
+        });
+        let outcome = outcome_of(case);
+        drop(tell);
+        outcome
+    })
 }
 
 fn outcome_of(case: &Case) -> Outcome {
@@ -148,15 +173,10 @@ fn summary(outcomes: &[(String, Outcome)]) -> ExitCode {
         match outcome {
             Outcome::Passed => passed += 1,
             Outcome::Skipped(_) => skipped += 1,
-            Outcome::Failed(text) => {
+            Outcome::Failed(_) => {
                 failed += 1;
-                say(&format!("\n---- {name}\n{text}"));
+                say(&format!("test {name} ... FAILED"));
             }
-        }
-    }
-    for (name, outcome) in outcomes {
-        if matches!(outcome, Outcome::Failed(_)) {
-            say(&format!("test {name} ... FAILED"));
         }
     }
     say(&format!("{passed} passed, {failed} failed, {skipped} skipped"));

@@ -17,7 +17,9 @@ use crate::{Error, Lab, Plan};
 
 /// Only IPv4 packets, in the byte order of the network.
 const ETH_P_IP: u32 = 0x0800_u16.to_be() as u32;
-/// IP protocol number of UDP.
+/// IP protocol numbers.
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
 const UDP: u8 = 17;
 /// How often a listener looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(50);
@@ -47,6 +49,11 @@ impl Packet {
         self.protocol == UDP
     }
 
+    /// Whether it is a message of the network itself.
+    pub fn is_icmp(&self) -> bool {
+        self.protocol == ICMP
+    }
+
     /// Reads an IPv4 packet; `None` if it is cut short.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let words = usize::from(bytes.first()? & 0x0f);
@@ -60,7 +67,7 @@ impl Packet {
             let octets: [u8; 2] = rest.get(at..at + 2)?.try_into().ok()?;
             Some(u16::from_be_bytes(octets))
         };
-        let has_ports = matches!(protocol, 6 | UDP);
+        let has_ports = matches!(protocol, TCP | UDP);
         let ports = if has_ports { (number(0)?, number(2)?) } else { (0, 0) };
         let payload = match protocol {
             UDP => {

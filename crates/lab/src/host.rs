@@ -167,7 +167,9 @@ impl Host {
             (None, _) => return Ok(()),
         }
         for (_, mut child) in std::mem::take(&mut *locked(&self.daemons)) {
-            let _ = child.wait(); // killed with its host
+            // Ended with its host; but what has been paused does not notice by itself.
+            let _ = child.kill();
+            let _ = child.wait();
         }
         result
     }
@@ -274,6 +276,12 @@ impl Host {
         }
         for process in found {
             signal(process.pid, signal_to_send);
+        }
+        if signal_to_send == Signal::CONT {
+            // A program that was paused has paused the one that brought it onto the host.
+            let daemons = locked(&self.daemons);
+            let pids = daemons.values().filter_map(|child| i32::try_from(child.id()).ok());
+            pids.for_each(|pid| signal(pid, Signal::CONT));
         }
         Ok(())
     }
