@@ -126,7 +126,7 @@ pub enum Refused {
     },
 }
 
-/// The quorum of one node; see the [module documentation](self).
+/// The quorum of one node; its rules are those of votequorum(5).
 #[derive(Clone, Debug)]
 pub struct Engine {
     config: Config,
