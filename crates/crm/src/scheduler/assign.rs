@@ -112,7 +112,9 @@ fn place(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>, force: b
         }
         return;
     };
-    let score = cluster.rsc[rsc].allowed.get(node).map_or(0, |allowed| allowed.score);
+    // Who is left where it is has the node's own score, whatever its table says.
+    let own = cluster.nodes[node].table_entry.score;
+    let score = if force { own } else { cluster.rsc[rsc].allowed.get(node).map_or(own, |allowed| allowed.score) };
     let resource = &mut cluster.rsc[rsc];
     resource.assigned = Some(node);
     resource.assigned_score = score;

@@ -105,7 +105,7 @@ fn launched(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 
 fn ban_from_remote_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     for node in allowed_nodes(cluster, rsc) {
-        if cluster.nodes[node].is_pacemaker_remote()
+        if cluster.nodes[node].connection.is_some()
             && let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node)
         {
             allowed.score = -INFINITY;

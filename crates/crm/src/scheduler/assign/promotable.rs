@@ -318,7 +318,7 @@ pub(super) fn update_dependent(cluster: &mut Cluster<'_>, dependent: RscIdx, clo
                 }
             }
         }
-        hosts.push((node, cluster.rsc[clone].allowed.score(node)));
+        hosts.push((node, score_where_assigned(cluster, instance)));
     }
     if points >= INFINITY && (dependent_role != Role::Promoted || primary_role != Role::Promoted) {
         colocation::only_on(cluster, dependent, &hosts);
@@ -335,4 +335,9 @@ pub(super) fn update_dependent_priority(cluster: &mut Cluster<'_>, dependent: Rs
     } else if points >= INFINITY {
         cluster.rsc[dependent].priority = -INFINITY;
     }
+}
+
+/// The score that an instance had on its node when it was placed there; of a group, its first member's.
+fn score_where_assigned(cluster: &Cluster<'_>, instance: RscIdx) -> i32 {
+    cluster.primitives(instance).first().map_or(0, |part| cluster.rsc[*part].assigned_score)
 }

@@ -44,8 +44,14 @@ pub(super) fn build(
     let flag = |name: &str| cluster.rsc[rsc].meta.get(name).and_then(|v| parse_bool(v));
     let promotable = flag("promotable").unwrap_or(legacy_master);
     let node_max = count(cluster, rsc, &["clone-node-max"]).unwrap_or(1);
-    let unique = flag("globally-unique").unwrap_or(node_max > 1) && supports_unique(&prepared);
-    let max = count(cluster, rsc, &["clone-max"]).unwrap_or_else(|| cluster.nodes.len().max(1)).min(INSTANCE_LIMIT);
+    let nodes = cluster.nodes.len();
+    let mut unique = flag("globally-unique").unwrap_or(node_max > 1);
+    let mut max = count(cluster, rsc, &["clone-max"]).unwrap_or(nodes.max(1)).min(INSTANCE_LIMIT);
+    if unique && !supports_unique(&prepared) {
+        cluster.warnings.push(format!("clone {id}: instances of this agent cannot be told apart"));
+        unique = false;
+        max = max.min(nodes);
+    }
     let (interleave, ordered) = (flag("interleave").unwrap_or(false), flag("ordered").unwrap_or(false));
     let promoted_max = count(cluster, rsc, &["promoted-max", "master-max"]).unwrap_or(1);
     let promoted_node_max = count(cluster, rsc, &["promoted-node-max", "master-node-max"]).unwrap_or(1);

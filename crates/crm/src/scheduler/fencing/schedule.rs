@@ -1,0 +1,1 @@
+//! Stage: fencing and shutdown of nodes, and what comes before and after.

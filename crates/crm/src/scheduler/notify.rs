@@ -1,0 +1,1 @@
+//! Notifications of clone instances about what happens to their siblings.

@@ -1,0 +1,1 @@
+//! Orderings of what happens behind Pacemaker Remote connections.
