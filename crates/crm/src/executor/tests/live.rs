@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
+use super::chaos::any_step;
 use super::world::World;
 use crate::cib::fixtures::{NOW, configure, lost, property, up};
-use crate::cib::{Change, Lifetime, StatusChange};
+use crate::cib::{Change, StatusChange};
 use crate::model::Cib;
 use crate::plan::Plan;
 use crate::scheduler::schedule;
@@ -14,9 +17,7 @@ fn decide(cib: &Cib) -> Plan {
 }
 
 fn standby(world: &mut World, node: &str, on: bool) {
-    let (node, name) = (node.to_owned(), "standby".to_owned());
-    let value = on.then(|| "on".to_owned());
-    world.command(configure(vec![Change::SetNodeAttribute { node, name, value, lifetime: Lifetime::Forever }]));
+    world.standby(node, on);
     world.settle();
 }
 
@@ -181,4 +182,31 @@ fn fencing_without_a_device_starts_nothing() {
     world.command(configure(vec![property("stonith-enabled", "true")]));
     standby(&mut world, "primary", false);
     assert_eq!(world.running(), [""; 0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_happens_the_address_is_never_twice_and_in_the_end_all_is_up(
+        steps in prop::collection::vec(any_step(), 0..120),
+    ) {
+        let mut world = World::new(decide);
+        for (count, step) in (0..).zip(steps) {
+            world.step(step, count, &["FloatIP", "Nginx"]);
+            world.assert_one_at_a_time();
+            let addresses = world.running().iter().filter(|up| up.starts_with("FloatIP")).count();
+            prop_assert!(addresses <= 1, "{}", world.story);
+        }
+        world.calm_down();
+        prop_assert!(world.executor.is_idle(), "{:?}", world.executor.awaited());
+        let running = world.running();
+        let addresses = running.iter().filter(|up| up.starts_with("FloatIP")).count();
+        // Nobody monitors the tutorial's address, so one that died stays away until it is looked for.
+        prop_assert!(addresses <= 1 && running.len() == addresses + 2, "{running:?}\n{}", world.story);
+        world.status(StatusChange::ForgetHistory { resource: None, node: None });
+        world.settle();
+        prop_assert_eq!(world.running().len(), 3, "{}", world.story);
+        world.assert_agreed();
+    }
 }

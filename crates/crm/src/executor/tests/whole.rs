@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::chaos::any_step;
 use super::op;
 use super::world::World;
-use crate::cib::fixtures::NOW;
 use crate::cib::{StatusChange, history};
 use crate::executor::{Abort, Executor};
 use crate::model::{Cib, parse_score};
@@ -149,77 +149,6 @@ fn the_loop_survives_a_new_coordinator() {
     assert_eq!(world.story.trim(), "0     transition 1: Complete", "all is as wanted");
 }
 
-/// What may happen at any moment.
-#[derive(Clone, Debug)]
-enum Step {
-    Deliver,
-    Answer(prop::sample::Index),
-    Kill(bool),
-    Break(bool),
-    Mend,
-    Cleanup,
-    Refresh(bool),
-    Attribute,
-    Pass(u64),
-    NewCoordinator,
-}
-
-fn any_step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        8 => Just(Step::Deliver),
-        6 => any::<prop::sample::Index>().prop_map(Step::Answer),
-        2 => any::<bool>().prop_map(Step::Kill),
-        1 => any::<bool>().prop_map(Step::Break),
-        1 => Just(Step::Mend),
-        1 => Just(Step::Cleanup),
-        1 => any::<bool>().prop_map(Step::Refresh),
-        1 => Just(Step::Attribute),
-        2 => (0..40_000_u64).prop_map(Step::Pass),
-        1 => Just(Step::NewCoordinator),
-    ]
-}
-
-fn name(first: bool) -> String {
-    if first { "primary" } else { "secondary" }.to_owned()
-}
-
-impl World {
-    fn step(&mut self, step: Step, count: u32) {
-        match step {
-            Step::Deliver => {
-                self.deliver();
-            }
-            Step::Answer(pick) if !self.agents.is_empty() => {
-                self.answer(pick.index(self.agents.len()));
-            }
-            Step::Answer(_) => {}
-            Step::Kill(first) => self.kill(&name(first), "FloatIP"),
-            Step::Break(first) => self.broken.push((name(first), "FloatIP".into())),
-            Step::Mend => self.broken.clear(),
-            Step::Cleanup => {
-                self.status(StatusChange::ClearFailures { resource: None, node: None, operation: None });
-            }
-            Step::Refresh(first) => {
-                self.status(StatusChange::ForgetHistory { resource: None, node: Some(name(first)) });
-            }
-            Step::Attribute => {
-                let (node, name, value) = (name(true), "colour".to_owned(), Some(count.to_string()));
-                self.status(StatusChange::SetAttribute { node, name, value });
-            }
-            Step::Pass(millis) => self.now += Duration::from_millis(millis),
-            Step::NewCoordinator => {
-                self.executor = Executor::new(format!("u{count}"));
-                self.executor.abort(self.now, Abort::Membership);
-            }
-        }
-        for local in self.locals.values_mut() {
-            local.handle_timeout(self.now, NOW);
-        }
-        self.executor.handle_timeout(self.now);
-        self.drain();
-    }
-}
-
 proptest! {
     #[test]
     fn whatever_happens_it_ends_with_the_service_up_once_and_everybody_agreed(
@@ -227,20 +156,10 @@ proptest! {
     ) {
         let mut world = World::new(decide);
         for (count, step) in (0..).zip(steps) {
-            world.step(step, count);
-            let running: Vec<&String> = world.agents.iter().map(|(node, _)| node).collect();
-            prop_assert!(running.len() <= 2 && (running.len() < 2 || running[0] != running[1]), "{:?}", running);
+            world.step(step, count, &["FloatIP"]);
+            world.assert_one_at_a_time();
         }
-        // Then nothing more goes wrong.
-        world.broken.clear();
-        for _ in 0..3 {
-            world.settle();
-            world.pass(Duration::from_secs(100));
-            world.executor.handle_timeout(world.now);
-            world.settle();
-        }
-        world.status(StatusChange::ClearFailures { resource: None, node: None, operation: None });
-        world.settle();
+        world.calm_down();
         prop_assert!(world.executor.is_idle(), "{:?}", world.executor.awaited());
         prop_assert_eq!(world.running(), ["FloatIP@primary"], "{}", world.story);
         world.assert_agreed();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hac_types::Timestamp;
 
-use crate::cib::fixtures::{NOW, cluster};
-use crate::cib::{Command, StatusChange};
+use crate::cib::fixtures::{NOW, cluster, configure};
+use crate::cib::{Change, Command, Lifetime, StatusChange};
 use crate::executor::{Abort, Executor, Limits, Output};
 use crate::local::{Invocation, Local, Outcome, Output as LocalOutput, ProcessRef, RunOp, WatchId};
 use crate::model::Cib;
@@ -195,8 +195,21 @@ impl World {
         self.up.keys().map(|(node, resource)| format!("{resource}@{node}")).collect()
     }
 
+    /// Orders on their way are lost.
+    pub(super) fn drop_orders(&mut self) {
+        self.stream.retain(|message| !matches!(message, Message::Run(_)));
+    }
+
     pub(super) fn command(&mut self, command: Command) {
         self.stream.push_back(Message::Command(command));
+    }
+
+    /// Somebody sends a node to standby, or calls it back.
+    pub(super) fn standby(&mut self, node: &str, on: bool) {
+        let (node, name) = (node.to_owned(), "standby".to_owned());
+        let value = on.then(|| "on".to_owned());
+        let change = Change::SetNodeAttribute { node, name, value, lifetime: Lifetime::Forever };
+        self.command(configure(vec![change]));
     }
 
     pub(super) fn status(&mut self, change: StatusChange) {
