@@ -106,6 +106,7 @@ fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
     params::run_deferred(&mut cluster);
     probes::run(&mut cluster);
     actions::run(&mut cluster);
+    fencing::schedule::run(&mut cluster);
     ordering::run(&mut cluster);
     let plan = graph::plan(&mut cluster);
     let drawing = graph::draw(&mut cluster);

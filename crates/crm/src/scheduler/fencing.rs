@@ -2,6 +2,8 @@
 //!
 //! While the status is read nodes are only marked; what is really done is decided after all resource actions exist.
 
+pub(super) mod schedule;
+
 use crate::plan::Reason;
 
 use super::cluster::{ActIdx, Cluster, NodeIdx, Task};
