@@ -267,7 +267,9 @@ pub(super) fn version_text(version: Version) -> String {
 fn result_event(result: &OpResult) -> Event {
     let op = &result.op;
     let expected_rc = op.transition_key.split(':').nth(2).and_then(|rc| rc.parse::<i32>().ok());
-    let expected = op.op_status == 0 && expected_rc.is_none_or(|rc| rc == op.rc_code);
+    // A probe asks; that something runs where nobody knew of it is an answer, not a failure.
+    let answers = op.operation == "monitor" && op.interval_ms == 0 && matches!(op.rc_code, 0 | 7 | 8);
+    let expected = op.op_status == 0 && (answers || expected_rc.is_none_or(|rc| rc == op.rc_code));
     Event::Result {
         node: result.node.clone(),
         operation: hac_crm::local::operation_key(&result.resource, &op.operation, op.interval_ms),
