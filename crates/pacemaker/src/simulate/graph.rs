@@ -124,7 +124,7 @@ fn inside(w: &mut Writer, action: &Action, names: &Names) {
             primitive(w, op.instance.as_deref().unwrap_or(&op.resource), Some(&op.agent), names);
         }
         ActionKind::DeleteHistory { resource, agent } => primitive(w, resource, Some(agent), names),
-        ActionKind::ClearFailCount { resource } => primitive(w, resource, None, names),
+        ActionKind::ClearFailCount { resource } => primitive(w, resource, names.agent(resource), names),
         ActionKind::Pseudo | ActionKind::Fence { .. } | ActionKind::Shutdown => {}
     }
     w.empty("attributes", &Attributes::default().all(&graph_attributes(action)));
@@ -138,7 +138,7 @@ fn inside(w: &mut Writer, action: &Action, names: &Names) {
 }
 
 fn primitive(w: &mut Writer, id: &str, agent: Option<&Agent>, names: &Names) {
-    let short = without_number(id);
+    let short = if names.is_unique(id) { id } else { without_number(id) };
     let mut attributes = Attributes::default().with("id", short);
     if short != id {
         attributes = attributes.with("long-id", names.long(id));

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hac_crm::model::Agent;
 use hac_crm::plan::{Action, ActionKind};
 use hac_crm::scheduler::view::{ClusterView, ResourceKind, ResourceView};
 
@@ -15,6 +16,10 @@ pub(super) struct Names {
     known: BTreeSet<String>,
     /// Name in histories by own id, where it differs.
     histories: BTreeMap<String, String>,
+    /// Agents by own id.
+    agents: BTreeMap<String, Agent>,
+    /// Own ids of instances that are told apart by number.
+    unique: BTreeSet<String>,
     /// Names of containers by name of guest node.
     containers: BTreeMap<String, String>,
 }
@@ -54,6 +59,12 @@ impl Names {
                 self.histories.insert(resource.id.clone(), history.clone());
             }
         }
+        if let ResourceKind::Primitive { agent } = &resource.kind {
+            self.agents.insert(resource.id.clone(), agent.clone());
+            if resource.flags.unique {
+                self.unique.insert(resource.id.clone());
+            }
+        }
         for child in &resource.children {
             self.add(child);
         }
@@ -64,6 +75,16 @@ impl Names {
                 parts.into_iter().flatten().for_each(|part| self.add(part));
             }
         }
+    }
+
+    /// The agent of the resource with this own id.
+    pub(super) fn agent(&self, id: &str) -> Option<&Agent> {
+        self.agents.get(id)
+    }
+
+    /// Whether the resource with this own id is told apart by its number.
+    pub(super) fn is_unique(&self, id: &str) -> bool {
+        self.unique.contains(id)
     }
 
     /// The name in histories of the resource with this own id, if it differs.
