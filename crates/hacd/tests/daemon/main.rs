@@ -224,3 +224,41 @@ fn kill(pid: u32) {
     let status = Command::new("kill").arg("-KILL").arg(pid.to_string()).status();
     assert!(status.expect("runs").success());
 }
+
+#[test]
+fn a_daemon_that_is_asked_to_leaves_in_good_order() {
+    let cluster = Cluster::new(109, 2);
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    one.signal("TERM");
+    assert!(one.wait().success());
+    two.await_members(&["n2"]);
+    let members = two.get("/v1/members").expect("answers");
+    assert_eq!(members["nodes"][0]["state"], "left", "{members}");
+    // A graceful leave is no reason to wait for a timeout, and the one that stays keeps quorum.
+    assert_eq!(two.get("/v1/quorum").expect("answers")["quorate"], true);
+}
+
+#[test]
+fn a_leaving_node_hands_its_resource_over_and_the_last_one_stops_it() {
+    let cluster = Cluster::new(113, 2).with_service();
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    one.run_service(&cluster);
+    wait_for("the service", || cluster.service());
+    one.settle();
+    let runs_on = if cluster.count(1, "start") > 0 { 1 } else { 2 };
+    let (leaving, staying, other) = if runs_on == 1 { (one, two, 2) } else { (two, one, 1) };
+    leaving.signal("TERM");
+    assert!(leaving.wait().success());
+    assert_eq!(cluster.count(runs_on, "stop"), 1);
+    wait_for("a start on the other node", || (cluster.count(other, "start") == 1).then_some(()));
+    let name = format!("n{other}");
+    staying.await_members(&[&name]);
+    staying.settle();
+    staying.signal("TERM");
+    assert!(staying.wait().success());
+    assert_eq!(cluster.service(), None, "nothing runs without a cluster");
+}
