@@ -101,6 +101,8 @@ pub struct World {
     entropy: Rng,
     spin: u32,
     changed: bool,
+    /// Lines for scenarios, by host.
+    log: Option<BTreeMap<u32, Vec<String>>>,
     /// The chances of a daemon to die at an output, in millionths.
     pub deadly: u64,
     /// How long agents take: shortest and longest.
@@ -127,6 +129,7 @@ impl World {
             entropy: Rng::new(seed, 4),
             spin: 0,
             changed: false,
+            log: None,
             deadly: 0,
             agent_time: (Duration::from_millis(5), Duration::from_millis(60)),
             options,
@@ -301,6 +304,9 @@ impl World {
             }
             Output::Event(event) => {
                 self.checks.saw(&event);
+                if let (Some(log), Some(line)) = (&mut self.log, log_line(&event)) {
+                    log.entry(id).or_default().push(line);
+                }
                 self.trace.line(self.now, id, event.to_string());
             }
             Output::Stopped => {
@@ -400,6 +406,39 @@ impl World {
         !rings.is_empty() && rings.windows(2).all(|pair| pair[0] == pair[1])
     }
 
+    /// Whether nothing is in progress on any node that runs, be they one cluster or several.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let mut nodes = self.hosts.values().filter(|host| !host.paused).filter_map(|host| host.node.as_ref());
+        nodes.all(|node| {
+            let standing = node.standing();
+            standing.sync == SyncState::Active && standing.settled
+        })
+    }
+
+    /// What a node tells people.
+    #[must_use]
+    pub fn report(&self, id: u32) -> Option<hac_node::Report> {
+        let node = self.hosts.get(&id)?.node.as_ref()?;
+        Some(node.report(self.time_at(id)))
+    }
+
+    /// From now on, what happens is kept for [`World::take_log`].
+    pub fn keep_log(&mut self) {
+        self.log = Some(BTreeMap::new());
+    }
+
+    /// What happened since the last call, node by node, without times and ring numbers.
+    pub fn take_log(&mut self) -> String {
+        let mut text = String::new();
+        for (id, lines) in self.log.replace(BTreeMap::new()).unwrap_or_default() {
+            for line in lines {
+                text.push_str(&format!("node{id} {line}\n"));
+            }
+        }
+        text
+    }
+
     /// How all nodes stand, in words.
     #[must_use]
     pub fn standings(&self) -> String {
@@ -439,4 +478,37 @@ fn reply_text(reply: &Reply) -> String {
         | Reply::Unavailable(why)
         | Reply::TimedOut(why) => why.sentence.clone(),
     }
+}
+
+/// What a scenario shows of an event: what does not depend on timing to the microsecond.
+fn log_line(event: &hac_node::Event) -> Option<String> {
+    use hac_node::Event as E;
+    Some(match event {
+        E::View { members, left, lost, .. } => {
+            let mut line = format!("sees {}", members.join(" "));
+            for (word, names) in [("left", left), ("lost", lost)] {
+                if !names.is_empty() {
+                    line.push_str(&format!(", {word}: {}", names.join(" ")));
+                }
+            }
+            line
+        }
+        E::Active { dc, quorate, copied_from, .. } => {
+            let quorum = if *quorate { "with" } else { "without" };
+            let mut line = format!("takes part {quorum} quorum, DC {}", dc.as_deref().unwrap_or("NONE"));
+            if let Some(donor) = copied_from {
+                line.push_str(&format!(", state of {donor}"));
+            }
+            line
+        }
+        E::Transition { decisions, .. } if decisions.is_empty() => return None,
+        E::Transition { decisions, .. } => format!("decides: {}", decisions.join("; ")),
+        E::TransitionEnded { problems, .. } if !problems.is_empty() => {
+            format!("has problems: {}", problems.join("; "))
+        }
+        E::Configuration { .. } => "has a new configuration".to_owned(),
+        E::Remark { level, text } if *level >= hac_node::Level::Warning => text.clone(),
+        E::Ring { what, .. } if what == "pause_detected" => "notices that it was paused".to_owned(),
+        _ => return None,
+    })
 }

@@ -15,5 +15,6 @@ pub mod reality;
 pub mod ring;
 pub mod rng;
 pub mod run;
+pub mod script;
 pub mod trace;
 pub mod tutorial;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use hac_sim::options::Options;
 use hac_sim::run::{self, Kind, Verdict};
+use hac_sim::script;
 
 const USAGE: &str = "usage: hac-sim [--seeds N] [--from SEED] [--only ring|cluster] [--nodes N] [--trace] [--once]
   --seeds N    how many seeds to run (default 100)
@@ -14,6 +15,7 @@ const USAGE: &str = "usage: hac-sim [--seeds N] [--from SEED] [--only ring|clust
   --only KIND  whole nodes (cluster) or the ring alone (ring); default both
   --nodes N    hosts, instead of as many as the seed says
   --trace      print what happened
+  --script FILE  run a directed scenario and print what really happens, instead of seeds
   --once       run each seed once instead of twice (the second run must be equal)";
 
 struct Arguments {
@@ -24,6 +26,7 @@ struct Arguments {
     nodes: Option<u32>,
     trace: bool,
     once: bool,
+    script: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -35,6 +38,9 @@ fn main() -> ExitCode {
         }
     };
     let mut out = io::stdout().lock();
+    if let Some(file) = &arguments.script {
+        return run_script(file, &mut out);
+    }
     let mut well = true;
     for kind in [Kind::Ring, Kind::Cluster] {
         let wanted = match kind {
@@ -50,6 +56,19 @@ fn main() -> ExitCode {
         }
     }
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs a directed scenario.
+fn run_script(file: &str, out: &mut impl Write) -> ExitCode {
+    let text = std::fs::read_to_string(file).map_err(|why| format!("{file}: {why}"));
+    match text.and_then(|text| script::run(&text)) {
+        Ok(real) if out.write_all(real.as_bytes()).is_ok() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(why) => {
+            let _ = writeln!(io::stderr(), "hac-sim: {why}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Runs all seeds of one kind; whether all kept their promises.
@@ -83,8 +102,16 @@ fn run_seeds(arguments: &Arguments, kind: Kind, out: &mut impl Write) -> io::Res
 }
 
 fn arguments() -> Result<Arguments, String> {
-    let mut arguments =
-        Arguments { seeds: 100, from: 1, cluster: true, ring: true, nodes: None, trace: false, once: false };
+    let mut arguments = Arguments {
+        seeds: 100,
+        from: 1,
+        cluster: true,
+        ring: true,
+        nodes: None,
+        trace: false,
+        once: false,
+        script: None,
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || -> Result<u64, String> {
@@ -104,6 +131,7 @@ fn arguments() -> Result<Arguments, String> {
                 _ => return Err("--only takes ring or cluster".to_owned()),
             },
             "--trace" => arguments.trace = true,
+            "--script" => arguments.script = Some(words.next().ok_or("--script needs a file")?),
             "--once" => arguments.once = true,
             "--quiet" => {}
             _ => return Err(format!("what is {word}?")),

@@ -32,6 +32,24 @@ pub struct Options {
 }
 
 impl Options {
+    /// A world in which nothing happens by itself, for directed scenarios.
+    #[must_use]
+    pub const fn directed(nodes: u32) -> Self {
+        Self {
+            seed: 1,
+            nodes,
+            links: 1,
+            chaos: Duration::ZERO,
+            calm: Duration::from_secs(60),
+            pause_between: Duration::from_secs(1),
+            loss: 0,
+            duplication: 0,
+            jitter: Duration::ZERO,
+            crash_between_outputs: false,
+            disk_loss: false,
+        }
+    }
+
     /// What `seed` stands for. `nodes` overrides the number of hosts.
     #[must_use]
     pub fn of(seed: u64, nodes: Option<u32>) -> Self {

@@ -122,12 +122,7 @@ impl Chaos {
     }
 
     fn shut_down(&mut self, world: &mut World, id: u32) {
-        let now = world.time_at(id);
-        let Some(host) = world.hosts.get_mut(&id) else { return };
-        if let Some(node) = host.node.as_mut().filter(|_| !host.paused) {
-            world.trace.line(world.now, id, "is asked to leave");
-            node.shutdown(now);
-            world.drain(id);
+        if world.shut_down(id) {
             world.start_after(id, Duration::from_millis(self.rng.between(3000, 9000)));
         }
     }

@@ -146,6 +146,17 @@ impl World {
         self.trace.line(self.now, id, what);
     }
 
+    /// A daemon is asked to leave; whether there was one that could be asked.
+    pub fn shut_down(&mut self, id: u32) -> bool {
+        let now = self.time_at(id);
+        let Some(host) = self.hosts.get_mut(&id) else { return false };
+        let Some(node) = host.node.as_mut().filter(|_| !host.paused) else { return false };
+        self.trace.line(self.now, id, "is asked to leave");
+        node.shutdown(now);
+        self.drain(id);
+        true
+    }
+
     /// A host does not run for a while; what comes waits.
     pub fn pause_host(&mut self, id: u32, time: Duration) {
         let Some(host) = self.hosts.get_mut(&id) else { return };
