@@ -14,6 +14,7 @@ mod digests;
 mod fencing;
 mod graph;
 mod lookup;
+mod notify;
 mod options;
 mod ordering;
 mod params;
@@ -108,6 +109,7 @@ fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
     actions::run(&mut cluster);
     fencing::schedule::run(&mut cluster);
     ordering::run(&mut cluster);
+    notify::run(&mut cluster);
     let plan = graph::plan(&mut cluster);
     let drawing = graph::draw(&mut cluster);
     Outcome { plan, view, drawing, scores: cluster.scores.unwrap_or_default() }

@@ -2,6 +2,7 @@
 
 use crate::model::INFINITY;
 use crate::scheduler::cluster::{Cluster, RscIdx, Task, Variant};
+use crate::scheduler::notify;
 
 use super::primitive;
 
@@ -36,6 +37,7 @@ fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     if cluster.rsc[rsc].is.promotable {
         roles(cluster, rsc, &children);
     }
+    notify::order_tasks(cluster, rsc);
 }
 
 /// What instances are about to do.
@@ -78,26 +80,30 @@ fn instances(cluster: &mut Cluster<'_>, rsc: RscIdx, parts: &[RscIdx]) {
         create(cluster, *part);
         seen.look(cluster, *part);
     }
-    cluster.pseudo_action(rsc, Task::Start, !seen.starting, true);
+    let start = cluster.pseudo_action(rsc, Task::Start, !seen.starting, true);
     let started = cluster.pseudo_action(rsc, Task::Started, !seen.starting, false);
     cluster.actions[started].priority = INFINITY;
     cluster.actions[started].runnable = seen.active || seen.starting;
+    notify::milestones(cluster, rsc, Task::Start, start, started);
     let stop = cluster.pseudo_action(rsc, Task::Stop, !seen.stopping, true);
     let stopped = cluster.pseudo_action(rsc, Task::Stopped, !seen.stopping, true);
     cluster.actions[stopped].priority = INFINITY;
     cluster.actions[stop].migratable = !seen.restarting;
+    notify::milestones(cluster, rsc, Task::Stop, stop, stopped);
 }
 
 fn roles(cluster: &mut Cluster<'_>, rsc: RscIdx, parts: &[RscIdx]) {
     let mut seen = Seen::default();
     parts.iter().for_each(|part| seen.look(cluster, *part));
-    cluster.pseudo_action(rsc, Task::Promote, !seen.promoting, true);
+    let promote = cluster.pseudo_action(rsc, Task::Promote, !seen.promoting, true);
     let promoted = cluster.pseudo_action(rsc, Task::Promoted, !seen.promoting, false);
     cluster.actions[promoted].priority = INFINITY;
     cluster.actions[promoted].runnable = seen.promoting;
-    cluster.pseudo_action(rsc, Task::Demote, !seen.demoting, true);
+    notify::milestones(cluster, rsc, Task::Promote, promote, promoted);
+    let demote = cluster.pseudo_action(rsc, Task::Demote, !seen.demoting, true);
     let demoted = cluster.pseudo_action(rsc, Task::Demoted, !seen.demoting, true);
     cluster.actions[demoted].priority = INFINITY;
+    notify::milestones(cluster, rsc, Task::Demote, demote, demoted);
 }
 
 fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx) {
