@@ -92,10 +92,10 @@ fn ports(env: &Env) -> anyhow::Result<()> {
             ensure!(fits, "a packet that the firewall stops: {packet:?}");
         }
         for host in cluster.lab().hosts() {
-            let udp = local_ports(&host.read("/proc/net/udp")?);
+            let udp = local_ports(&host.exec(&["cat", "/proc/net/udp"])?);
             ensure!(udp.iter().all(|port| (5404..=5406).contains(port)), "UDP ports {udp:?}");
             ensure!(udp.contains(&5405), "UDP ports {udp:?}");
-            let listening = listening_ports(&host.read("/proc/net/tcp")?);
+            let listening = listening_ports(&host.exec(&["cat", "/proc/net/tcp"])?);
             ensure!(listening == [80], "TCP ports {listening:?}");
         }
         Ok(())

@@ -142,10 +142,11 @@ impl Executor {
             StatusChange::Quorum(_) => Some(Abort::Quorum),
             StatusChange::Shutdown { node, .. } => Some(Abort::Shutdown(node.clone())),
             StatusChange::Fenced { .. } => (!expected).then_some(Abort::Membership),
-            StatusChange::OpCancelled(_)
-            | StatusChange::ClearFailures { .. }
-            | StatusChange::ClearFailCount { .. }
-            | StatusChange::ForgetHistory { .. } => (!expected).then_some(Abort::Cleanup),
+            // The plan was made with these failures in mind: without them the resource may be started.
+            StatusChange::ClearFailCount { .. } => Some(Abort::Cleanup),
+            StatusChange::OpCancelled(_) | StatusChange::ClearFailures { .. } | StatusChange::ForgetHistory { .. } => {
+                (!expected).then_some(Abort::Cleanup)
+            }
         };
         match reason {
             Some(reason) => self.abort(now, reason),
