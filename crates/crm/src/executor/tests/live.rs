@@ -140,6 +140,31 @@ fn a_lost_nodes_address_follows_at_once() {
 }
 
 #[test]
+fn a_leaving_node_is_let_go_when_it_has_nothing_left() {
+    let mut world = World::new(decide);
+    world.story.clear();
+    world.status(StatusChange::Shutdown { node: "primary".into(), wanted: true });
+    world.settle();
+    expect_test::expect![[r#"
+        0     primary: FloatIP stop -> 0
+        0     primary: Nginx stop -> 0
+        0     primary: may go
+        0     secondary: FloatIP start -> 0
+        0     transition 2: Complete
+    "#]]
+    .assert_eq(&world.story);
+    assert_eq!(world.running(), ["FloatIP@secondary", "Nginx@secondary"]);
+    let state = world.cib.status.nodes.iter().find(|state| state.id == "1").expect("known");
+    assert_eq!(state.expected.as_deref(), Some("down"));
+    // The last one has nobody to hand anything to.
+    world.status(StatusChange::NodeStates(vec![lost("1", "primary")]));
+    world.status(StatusChange::Shutdown { node: "secondary".into(), wanted: true });
+    world.settle();
+    assert_eq!(world.running(), [""; 0]);
+    assert!(world.story.contains("secondary: may go"), "{}", world.story);
+}
+
+#[test]
 fn target_role_and_maintenance_are_obeyed() {
     let mut world = World::new(decide);
     meta(&mut world, "FloatIP", "target-role", "Stopped");

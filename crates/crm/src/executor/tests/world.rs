@@ -125,7 +125,12 @@ impl World {
         while let Some(output) = self.executor.poll_output() {
             match output {
                 Output::Run(run) => self.stream.push_back(Message::Run(run)),
-                Output::Status(change) => self.stream.push_back(Message::Command(Command::Status(change))),
+                Output::Status(change) => {
+                    if let StatusChange::LetGo { node } = &change {
+                        self.say(&format!("{node}: may go"));
+                    }
+                    self.status(change);
+                }
                 Output::Ended(summary) => {
                     let line = format!("transition {}: {:?}", summary.transition, summary.end);
                     self.say(&line);
