@@ -20,6 +20,7 @@ mod ordering;
 mod params;
 mod placement;
 mod probes;
+mod remote;
 mod rules;
 mod score;
 mod status;
@@ -107,6 +108,7 @@ fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
     params::run_deferred(&mut cluster);
     probes::run(&mut cluster);
     actions::run(&mut cluster);
+    remote::run(&mut cluster);
     fencing::schedule::run(&mut cluster);
     ordering::run(&mut cluster);
     notify::run(&mut cluster);

@@ -3,7 +3,9 @@
 //! Reads histories and tables of allowed nodes; writes probes and the orderings around them.
 
 use super::actions::recurring::expect;
-use super::cluster::{ActIdx, Cluster, Discovery, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant};
+use super::cluster::{
+    ActIdx, Cluster, Discovery, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant,
+};
 
 /// Makes the probes that are needed on every node that can be asked.
 pub(super) fn run(cluster: &mut Cluster<'_>) {
@@ -101,10 +103,19 @@ fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
                 before_other_containers(cluster, replica.container, &others, node);
             }
         }
-        // The connection is probed where the container will be.
-        let host = cluster.rsc[replica.container].assigned.is_some();
-        if let Some(remote) = replica.remote.filter(|_| host) {
-            any |= probe(cluster, remote, node);
+        // A connection can be probed once there is something to connect to.
+        let placed = cluster.rsc[replica.container].assigned.is_some();
+        if let Some(remote) = replica.remote.filter(|_| placed)
+            && probe(cluster, remote, node)
+        {
+            any = true;
+            if let Some(asked) = probe_on(cluster, remote, node) {
+                cluster.add_ordering(Ordering {
+                    first: Side::of(replica.container, Task::Start),
+                    then: Side::action(asked, Task::Monitor, Some(remote)),
+                    flags: F::NESTED_REMOTE_PROBE,
+                });
+            }
         }
     }
     any
@@ -158,9 +169,8 @@ fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 fn is_needed(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     let (resource, host) = (&cluster.rsc[rsc], &cluster.nodes[node]);
     if host.is_pacemaker_remote() {
-        let cannot = resource.is.fence_device
-            || cluster.is_connection(rsc)
-            || cluster.guest_connection_in(rsc).is_some();
+        let cannot =
+            resource.is.fence_device || cluster.is_connection(rsc) || cluster.guest_connection_in(rsc).is_some();
         if cannot {
             return false;
         }

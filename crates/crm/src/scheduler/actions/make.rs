@@ -197,9 +197,7 @@ impl Cluster<'_> {
             self.actions[action].runnable = false;
         } else if needs == Needs::Nothing {
             let host_is_lost = host.is_guest() && !self.can_fence(node);
-            let entry = &mut self.actions[action];
-            entry.reason = None;
-            entry.runnable = !host_is_lost;
+            self.actions[action].runnable = !host_is_lost;
         } else {
             self.apply_quorum(action, rsc);
         }
@@ -216,7 +214,9 @@ impl Cluster<'_> {
             _ => (true, None),
         };
         self.actions[action].runnable = runnable;
-        self.actions[action].reason = reason;
+        if reason.is_some() {
+            self.actions[action].reason = reason;
+        }
     }
 
     /// What holds for a resource without quorum; `Ignore` with quorum.

@@ -6,8 +6,7 @@ use crate::scheduler::config::parse_role;
 use super::meta;
 
 /// What may not recur.
-const ONCE: [&str; 8] =
-    ["start", "stop", "promote", "demote", "reload", "reload-agent", "migrate_to", "migrate_from"];
+const ONCE: [&str; 8] = ["start", "stop", "promote", "demote", "reload", "reload-agent", "migrate_to", "migrate_from"];
 
 /// A configured recurring operation.
 #[derive(Clone, Debug)]
