@@ -34,7 +34,7 @@ pub(crate) struct Gather {
     heard: BTreeMap<NodeId, Heard>,
     join_at: Timestamp,
     pub(crate) consensus_at: Timestamp,
-    /// Until then nothing smaller than all configured nodes is agreed on: the node has just started.
+    /// Until then nothing smaller than all configured nodes is agreed on: this node or a member has just started.
     listen_until: Option<Timestamp>,
     /// Until then nothing is agreed on: the proposal leaves out somebody who is heard, so the rows may still change.
     settle_until: Option<Timestamp>,
@@ -85,7 +85,8 @@ impl Ring {
         net.stats.ring = None;
         self.current.stop();
         self.round += 1;
-        let starting = reason == GatherReason::Startup;
+        // A member in a new life is about to be connected: the next membership is to have it already.
+        let starting = matches!(reason, GatherReason::Startup | GatherReason::Restart);
         let mut gather = Gather::new(net.now);
         gather.consensus_at = net.now + self.settings.consensus;
         gather.listen_until = starting.then(|| net.now + self.settings.startup_listen);
