@@ -14,6 +14,9 @@ mod sort;
 mod utilization;
 mod wishes;
 
+pub(super) use instances::compatible;
+pub(super) use lists::with_this;
+
 use super::cluster::{Cluster, NodeIdx, Role, RscIdx, Variant};
 use super::options::Strategy;
 

@@ -1,93 +1,126 @@
-//! Stage: built-in constraints. What follows from what a resource is, without anybody having written it.
+//! Stage: constraints that follow from what resources are.
 //!
-//! Reads resources; writes orderings and colocations, and bans of containers and connections from remote nodes.
+//! Reads resources and the status; writes orderings, colocations, and bans of what may not run on remote nodes.
 
-use super::action::{RelationFlags as F, Side};
-use super::cluster::{Cluster, Colocation, NodeIdx, Ordering, Role, RscIdx, Task, Variant};
-use super::constraints::add_colocation;
 use crate::model::INFINITY;
 
-/// Colocation with a container in which other things than one node may run.
-const NESTED_CONTAINER_SCORE: i32 = 10_000;
+use super::cluster::{
+    Cluster, Colocation, NodeIdx, Ordering, RelationFlags as R, Role, RscIdx, Side, Task, Variant,
+};
+use super::constraints::add_colocation;
+use super::options::Strategy;
 
-/// Creates the built-in constraints of everything.
+/// Score of a bundle's connection with its container: it may be elsewhere if it must.
+const NEAR_CONTAINER: i32 = 10_000;
+
+/// Adds the constraints of all resources.
 pub(super) fn run(cluster: &mut Cluster<'_>) {
-    for at in 0..cluster.top.len() {
-        let rsc = cluster.top[at];
-        of_resource(cluster, rsc);
+    for rsc in cluster.top.clone() {
+        of(cluster, rsc);
     }
 }
 
-fn of_resource(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn of(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     match cluster.rsc[rsc].variant {
         Variant::Primitive => primitive(cluster, rsc),
-        Variant::Group { .. } => group(cluster, rsc),
+        Variant::Group { ordered, colocated } => group(cluster, rsc, ordered, colocated),
         Variant::Clone(_) => clone(cluster, rsc),
         Variant::Bundle(_) => bundle(cluster, rsc),
     }
 }
 
 fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    if !cluster.rsc[rsc].is.managed {
+    let is = cluster.rsc[rsc].is;
+    if !is.managed {
         return;
     }
-    let top = cluster.top(rsc, false);
-    cluster.order_tasks(rsc, Task::Stop, rsc, Task::Start, F::ORDERED | F::FIRST_IMPLIES_THEN | F::INTERMEDIATE_STOP);
-    if cluster.rsc[top].is.promotable || cluster.rsc[rsc].role > Role::Unpromoted {
-        cluster.order_tasks(rsc, Task::Demote, rsc, Task::Stop, F::PROMOTED_THEN_IMPLIES_FIRST);
-        cluster.order_tasks(rsc, Task::Start, rsc, Task::Promote, F::UNRUNNABLE_FIRST_BLOCKS);
+    cluster.order_tasks(
+        rsc,
+        Task::Stop,
+        rsc,
+        Task::Start,
+        R::ORDERED | R::FIRST_IMPLIES_THEN | R::INTERMEDIATE_STOP,
+    );
+    let promotable = cluster.rsc[cluster.top(rsc, false)].is.promotable;
+    if promotable || cluster.rsc[rsc].role > Role::Unpromoted {
+        cluster.order_tasks(rsc, Task::Demote, rsc, Task::Stop, R::PROMOTED_THEN_IMPLIES_FIRST);
+        cluster.order_tasks(rsc, Task::Start, rsc, Task::Promote, R::UNRUNNABLE_FIRST_BLOCKS);
     }
-    cluster.order_tasks(rsc, Task::Delete, rsc, Task::Monitor, F::IF_ON_SAME_NODE | F::THEN_CANCELS_FIRST);
-    if cluster.rsc[rsc].is.needs_unfencing {
-        unfencing(cluster, rsc);
+    cluster.order_tasks(rsc, Task::Delete, rsc, Task::Monitor, R::IF_ON_SAME_NODE | R::THEN_CANCELS_FIRST);
+    if !is.fence_device && cluster.unfencing_in_use && is.needs_unfencing {
+        order_unfencing(cluster, rsc);
     }
-    if cluster.rsc[rsc].launcher.is_some() {
-        launched(cluster, rsc);
+    if cluster.options.strategy != Strategy::Default && !cluster.rsc[rsc].utilization.is_empty() {
+        order_load(cluster, rsc);
     }
-    if cluster.rsc[rsc].is.fence_device || cluster.is_connection(rsc) {
-        ban_from_remote_nodes(cluster, rsc);
+    if let Some(container) = cluster.rsc[rsc].launcher {
+        with_container(cluster, rsc, container);
+    }
+    if cluster.is_connection(rsc) || is.fence_device {
+        avoid_remote_nodes(cluster, rsc);
     }
 }
 
-/// A node is unfenced after what ran there was stopped, and before it starts there.
-fn unfencing(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+/// The allowed nodes by name.
+fn allowed_nodes(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<NodeIdx> {
+    cluster.node_order.iter().copied().filter(|node| cluster.rsc[rsc].allowed.has(*node)).collect()
+}
+
+fn order_unfencing(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     for node in allowed_nodes(cluster, rsc) {
         let unfence = cluster.fence_op(node, Some("on"), true, None, false);
-        let unfence = Side::action(unfence, Task::Fence, None);
+        let this = Side::action(unfence, Task::Fence, None);
         cluster.add_ordering(Ordering {
             first: Side::of(rsc, Task::Stop),
-            then: unfence,
-            flags: F::ORDERED | F::IF_ON_SAME_NODE,
+            then: this,
+            flags: R::ORDERED | R::IF_ON_SAME_NODE,
         });
         cluster.add_ordering(Ordering {
-            first: unfence,
+            first: this,
             then: Side::of(rsc, Task::Start),
-            flags: F::FIRST_IMPLIES_SAME_NODE_THEN | F::IF_ON_SAME_NODE,
+            flags: R::FIRST_IMPLIES_SAME_NODE_THEN | R::IF_ON_SAME_NODE,
         });
     }
 }
 
-fn allowed_nodes(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<NodeIdx> {
-    let table = &cluster.rsc[rsc].allowed;
-    cluster.node_order.iter().copied().filter(|node| table.has(*node)).collect()
+/// What leaves a node makes room for what comes.
+fn order_load(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    for node in cluster.rsc[rsc].active.clone() {
+        let relieved = load_stopped(cluster, node);
+        cluster.add_ordering(Ordering { first: Side::of(rsc, Task::Stop), then: relieved, flags: R::IF_ON_SAME_NODE_OR_TARGET });
+    }
+    for node in allowed_nodes(cluster, rsc) {
+        let relieved = load_stopped(cluster, node);
+        for task in [Task::Start, Task::MigrateTo] {
+            cluster.add_ordering(Ordering { first: relieved, then: Side::of(rsc, task), flags: R::IF_ON_SAME_NODE_OR_TARGET });
+        }
+    }
 }
 
-/// What runs in a container, or is the connection into one.
-fn launched(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    let Some(launcher) = cluster.rsc[rsc].launcher else { return };
-    let nested = cluster.rsc[rsc].is.allow_remote_remotes;
-    let guest = if cluster.is_guest_connection(rsc) {
-        if !nested {
-            ban_from_remote_nodes(cluster, launcher);
+/// The milestone that what leaves a node has left.
+fn load_stopped(cluster: &mut Cluster<'_>, node: NodeIdx) -> Side {
+    let name = format!("load_stopped_{}", cluster.nodes[node].name);
+    let action = cluster.milestone(&name);
+    cluster.actions[action].node.get_or_insert(node);
+    cluster.actions[action].optional = false;
+    Side::action(action, Task::Milestone, None)
+}
+
+/// What is inside a container, or the connection to what is inside.
+fn with_container(cluster: &mut Cluster<'_>, rsc: RscIdx, container: RscIdx) {
+    let connection = if cluster.is_connection(rsc) {
+        if !cluster.rsc[rsc].is.allow_remote_remotes {
+            avoid_remote_nodes(cluster, container);
         }
-        cluster.order_tasks(launcher, Task::Monitor, rsc, Task::Stop, F::ORDERED);
+        cluster.order_tasks(container, Task::Monitor, rsc, Task::Stop, R::ORDERED);
         None
-    } else if cluster.is_connection(launcher) {
-        Some(launcher)
+    } else if cluster.is_connection(container) {
+        Some(container)
     } else {
-        cluster.guest_connection_in(launcher)
+        cluster.guest_connection_in(container)
     };
-    if let Some(connection) = guest {
+    if let Some(connection) = connection {
+        // It runs inside: nowhere else then.
         for node in allowed_nodes(cluster, rsc) {
             if cluster.nodes[node].connection != Some(connection)
                 && let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node)
@@ -97,14 +130,15 @@ fn launched(cluster: &mut Cluster<'_>, rsc: RscIdx) {
         }
         return;
     }
-    cluster.order_tasks(launcher, Task::Start, rsc, Task::Start, F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS);
-    cluster.order_tasks(rsc, Task::Stop, launcher, Task::Stop, F::THEN_IMPLIES_FIRST);
-    let score = if nested { NESTED_CONTAINER_SCORE } else { INFINITY };
-    keep_together(cluster, "#resource-with-container", rsc, launcher, score, true);
+    let needs = R::FIRST_IMPLIES_THEN | R::UNRUNNABLE_FIRST_BLOCKS;
+    cluster.order_tasks(container, Task::Start, rsc, Task::Start, needs);
+    cluster.order_tasks(rsc, Task::Stop, container, Task::Stop, R::THEN_IMPLIES_FIRST);
+    let score = if cluster.rsc[rsc].is.allow_remote_remotes { NEAR_CONTAINER } else { INFINITY };
+    colocate(cluster, "#resource-with-container", score, rsc, container, true);
 }
 
-fn ban_from_remote_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    for node in allowed_nodes(cluster, rsc) {
+fn avoid_remote_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    for node in cluster.nodes.keys() {
         if cluster.nodes[node].connection.is_some()
             && let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node)
         {
@@ -113,7 +147,15 @@ fn ban_from_remote_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-fn keep_together(cluster: &mut Cluster<'_>, id: &str, dependent: RscIdx, primary: RscIdx, score: i32, influence: bool) {
+/// Adds a built-in colocation.
+fn colocate(
+    cluster: &mut Cluster<'_>,
+    id: &str,
+    score: i32,
+    dependent: RscIdx,
+    primary: RscIdx,
+    influence: bool,
+) {
     add_colocation(
         cluster,
         Colocation {
@@ -130,132 +172,127 @@ fn keep_together(cluster: &mut Cluster<'_>, id: &str, dependent: RscIdx, primary
     );
 }
 
-fn group(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    let (ordered, colocated) = match cluster.rsc[rsc].variant {
-        Variant::Group { ordered, colocated } => (ordered, colocated),
-        _ => return,
-    };
-    cluster.order_tasks(rsc, Task::Stop, rsc, Task::Stopped, F::UNRUNNABLE_FIRST_BLOCKS);
-    cluster.order_tasks(rsc, Task::Stopped, rsc, Task::Start, F::ORDERED);
-    cluster.order_tasks(rsc, Task::Start, rsc, Task::Started, F::UNRUNNABLE_FIRST_BLOCKS);
-    let top = cluster.top(rsc, false);
-    let promotable = cluster.rsc[top].is.promotable;
-    let mut previous = None;
-    let mut last_active: Option<RscIdx> = None;
-    for at in 0..cluster.rsc[rsc].children.len() {
-        let member = cluster.rsc[rsc].children[at];
-        of_resource(cluster, member);
-        member_and_group(cluster, rsc, member, (ordered, previous.is_none()), promotable);
-        if let Some(before) = previous {
-            if colocated {
-                let influence = cluster.rsc[member].is.critical;
-                keep_together(cluster, "#group-members", member, before, INFINITY, influence);
-            }
+fn group(cluster: &mut Cluster<'_>, rsc: RscIdx, ordered: bool, colocated: bool) {
+    cluster.order_tasks(rsc, Task::Stop, rsc, Task::Stopped, R::UNRUNNABLE_FIRST_BLOCKS);
+    cluster.order_tasks(rsc, Task::Stopped, rsc, Task::Start, R::ORDERED);
+    cluster.order_tasks(rsc, Task::Start, rsc, Task::Started, R::UNRUNNABLE_FIRST_BLOCKS);
+    let promotable = cluster.rsc[cluster.top(rsc, false)].is.promotable;
+    let (mut previous, mut last_active) = (None, None);
+    for member in cluster.rsc[rsc].children.clone() {
+        primitive(cluster, member);
+        member_with_group(cluster, rsc, member, (ordered, colocated, promotable), previous);
+        if let Some(previous) = previous {
             if ordered {
-                member_and_previous(cluster, member, before, promotable);
+                member_after(cluster, member, previous, promotable);
             }
+            stop_in_sequence(cluster, member, previous, last_active.filter(|_| ordered));
         }
-        if cluster.is_active(member, true) {
-            if let (true, Some(before), Some(last)) = (ordered, previous, last_active)
-                && !cluster.is_active(before, false)
-            {
-                cluster.order_tasks(member, Task::Stop, last, Task::Stop, F::ORDERED);
-            }
+        if !cluster.rsc[member].active.is_empty() {
             last_active = Some(member);
         }
         previous = Some(member);
     }
 }
 
-/// A member begins after the group begins, and the group is done after the member is.
-fn member_and_group(
+/// A member relative to its group's milestones, and placed with the member before it.
+fn member_with_group(
     cluster: &mut Cluster<'_>,
     group: RscIdx,
     member: RscIdx,
-    (ordered, first): (bool, bool),
-    promotable: bool,
+    (ordered, colocated, promotable): (bool, bool, bool),
+    previous: Option<RscIdx>,
 ) {
-    let mut begin_down = F::THEN_IMPLIES_FIRST_GRAPHED;
-    let mut end_down = F::FIRST_IMPLIES_THEN_GRAPHED;
-    if ordered && first {
-        begin_down |= F::ORDERED;
-        end_down = F::FIRST_IMPLIES_THEN;
+    let mut down = R::THEN_IMPLIES_FIRST_GRAPHED;
+    let mut after_down = R::FIRST_IMPLIES_THEN_GRAPHED;
+    match previous {
+        None if ordered => {
+            down |= R::ORDERED;
+            after_down = R::FIRST_IMPLIES_THEN;
+        }
+        None => {}
+        Some(previous) if colocated => {
+            let influence = cluster.rsc[member].is.critical;
+            colocate(cluster, "#group-members", INFINITY, member, previous, influence);
+        }
+        Some(_) => {}
     }
-    let end_up = F::UNRUNNABLE_FIRST_BLOCKS | F::FIRST_IMPLIES_THEN | F::FIRST_IMPLIES_THEN_GRAPHED;
-    let begin_up = if ordered {
-        F::THEN_IMPLIES_FIRST_GRAPHED
-    } else {
-        F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS | F::THEN_IMPLIES_FIRST_GRAPHED
-    };
+    let after_up = R::UNRUNNABLE_FIRST_BLOCKS | R::FIRST_IMPLIES_THEN | R::FIRST_IMPLIES_THEN_GRAPHED;
+    let unordered = R::FIRST_IMPLIES_THEN | R::UNRUNNABLE_FIRST_BLOCKS | R::THEN_IMPLIES_FIRST_GRAPHED;
     if promotable {
-        cluster.order_tasks(group, Task::Demote, member, Task::Demote, begin_down);
-        cluster.order_tasks(member, Task::Demote, group, Task::Demoted, end_down);
-        cluster.order_tasks(member, Task::Promote, group, Task::Promoted, end_up);
-        cluster.order_tasks(group, Task::Promote, member, Task::Promote, begin_up);
+        cluster.order_tasks(group, Task::Demote, member, Task::Demote, down);
+        cluster.order_tasks(member, Task::Demote, group, Task::Demoted, after_down);
+        cluster.order_tasks(member, Task::Promote, group, Task::Promoted, after_up);
+        cluster.order_tasks(group, Task::Promote, member, Task::Promote, R::THEN_IMPLIES_FIRST_GRAPHED);
     }
-    cluster.order_tasks(group, Task::Stop, member, Task::Stop, begin_down);
-    cluster.order_tasks(member, Task::Stop, group, Task::Stopped, end_down);
-    cluster.order_tasks(group, Task::Start, member, Task::Start, begin_up);
-    cluster.order_tasks(member, Task::Start, group, Task::Started, end_up);
+    cluster.order_tasks(group, Task::Stop, member, Task::Stop, down);
+    cluster.order_tasks(member, Task::Stop, group, Task::Stopped, after_down);
+    cluster.order_tasks(group, Task::Start, member, Task::Start, R::THEN_IMPLIES_FIRST_GRAPHED);
+    cluster.order_tasks(member, Task::Start, group, Task::Started, after_up);
+    if !ordered {
+        cluster.order_tasks(group, Task::Start, member, Task::Start, unordered);
+        if promotable {
+            cluster.order_tasks(group, Task::Promote, member, Task::Promote, unordered);
+        }
+    }
 }
 
-/// Members of an ordered group start one after the other, and stop the other way round.
-fn member_and_previous(cluster: &mut Cluster<'_>, member: RscIdx, previous: RscIdx, promotable: bool) {
-    let up = F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS;
-    cluster.order_tasks(previous, Task::Start, member, Task::Start, up);
-    cluster.order_tasks(member, Task::Stop, previous, Task::Stop, F::ORDERED | F::INTERMEDIATE_STOP);
-    if cluster.is_active(member, true) && !cluster.is_active(previous, false) {
-        let flags = F::THEN_IMPLIES_FIRST | F::UNRUNNABLE_FIRST_BLOCKS;
+/// A member of an ordered group relative to the member before it.
+fn member_after(cluster: &mut Cluster<'_>, member: RscIdx, previous: RscIdx, promotable: bool) {
+    let needs = R::FIRST_IMPLIES_THEN | R::UNRUNNABLE_FIRST_BLOCKS;
+    cluster.order_tasks(previous, Task::Start, member, Task::Start, needs);
+    cluster.order_tasks(member, Task::Stop, previous, Task::Stop, R::ORDERED | R::INTERMEDIATE_STOP);
+    let active = |rsc: RscIdx| !cluster.rsc[rsc].active.is_empty();
+    if active(member) && !active(previous) {
+        let flags = R::THEN_IMPLIES_FIRST | R::UNRUNNABLE_FIRST_BLOCKS;
         cluster.order_tasks(member, Task::Stop, previous, Task::Start, flags);
     }
     if promotable {
-        cluster.order_tasks(previous, Task::Promote, member, Task::Promote, up);
-        cluster.order_tasks(member, Task::Demote, previous, Task::Demote, F::ORDERED);
+        cluster.order_tasks(previous, Task::Promote, member, Task::Promote, needs);
+        cluster.order_tasks(member, Task::Demote, previous, Task::Demote, R::ORDERED);
+    }
+}
+
+/// In a partly active group an active member after an inactive one still stops before the active one before that.
+fn stop_in_sequence(cluster: &mut Cluster<'_>, member: RscIdx, previous: RscIdx, last_active: Option<RscIdx>) {
+    let active = |rsc: RscIdx| !cluster.rsc[rsc].active.is_empty();
+    if let Some(last_active) = last_active
+        && active(member)
+        && !active(previous)
+    {
+        cluster.order_tasks(member, Task::Stop, last_active, Task::Stop, R::ORDERED);
     }
 }
 
 fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    cluster.order_tasks(rsc, Task::Stopped, rsc, Task::Start, F::ORDERED);
-    cluster.order_tasks(rsc, Task::Start, rsc, Task::Started, F::UNRUNNABLE_FIRST_BLOCKS);
-    cluster.order_tasks(rsc, Task::Stop, rsc, Task::Stopped, F::UNRUNNABLE_FIRST_BLOCKS);
-    let promotable = cluster.rsc[rsc].is.promotable;
+    let (promotable, ordered) =
+        (cluster.rsc[rsc].is.promotable, cluster.clone_data(rsc).is_some_and(|data| data.ordered));
+    cluster.order_tasks(rsc, Task::Stopped, rsc, Task::Start, R::ORDERED);
+    cluster.order_tasks(rsc, Task::Start, rsc, Task::Started, R::UNRUNNABLE_FIRST_BLOCKS);
+    cluster.order_tasks(rsc, Task::Stop, rsc, Task::Stopped, R::UNRUNNABLE_FIRST_BLOCKS);
     if promotable {
-        cluster.order_tasks(rsc, Task::Demoted, rsc, Task::Stop, F::ORDERED);
-        cluster.order_tasks(rsc, Task::Started, rsc, Task::Promote, F::UNRUNNABLE_FIRST_BLOCKS);
+        cluster.order_tasks(rsc, Task::Demoted, rsc, Task::Stop, R::ORDERED);
+        cluster.order_tasks(rsc, Task::Started, rsc, Task::Promote, R::UNRUNNABLE_FIRST_BLOCKS);
     }
-    let ordered = cluster.clone_data(rsc).is_some_and(|data| data.ordered);
-    let mut instances = cluster.rsc[rsc].children.clone();
-    if ordered {
-        instances.sort_by_key(|instance| number(&cluster.rsc[*instance].id));
-    }
-    for (at, instance) in instances.iter().copied().enumerate() {
-        of_resource(cluster, instance);
-        cluster.order_tasks(
-            rsc,
-            Task::Start,
-            instance,
-            Task::Start,
-            F::UNRUNNABLE_FIRST_BLOCKS | F::THEN_IMPLIES_FIRST_GRAPHED,
-        );
-        cluster.order_tasks(instance, Task::Start, rsc, Task::Started, F::FIRST_IMPLIES_THEN_GRAPHED);
-        cluster.order_tasks(rsc, Task::Stop, instance, Task::Stop, F::THEN_IMPLIES_FIRST_GRAPHED);
-        cluster.order_tasks(instance, Task::Stop, rsc, Task::Stopped, F::FIRST_IMPLIES_THEN_GRAPHED);
-        for later in instances.iter().skip(at + 1).copied().filter(|_| ordered) {
-            cluster.order_tasks(instance, Task::Start, later, Task::Start, F::ORDERED);
-            cluster.order_tasks(later, Task::Stop, instance, Task::Stop, F::ORDERED);
+    let instances = cluster.rsc[rsc].children.clone();
+    for (at, instance) in instances.iter().enumerate() {
+        of(cluster, *instance);
+        let begins = R::UNRUNNABLE_FIRST_BLOCKS | R::THEN_IMPLIES_FIRST_GRAPHED;
+        cluster.order_tasks(rsc, Task::Start, *instance, Task::Start, begins);
+        cluster.order_tasks(*instance, Task::Start, rsc, Task::Started, R::FIRST_IMPLIES_THEN_GRAPHED);
+        cluster.order_tasks(rsc, Task::Stop, *instance, Task::Stop, R::THEN_IMPLIES_FIRST_GRAPHED);
+        cluster.order_tasks(*instance, Task::Stop, rsc, Task::Stopped, R::FIRST_IMPLIES_THEN_GRAPHED);
+        for later in instances[at + 1..].iter().filter(|_| ordered) {
+            cluster.order_tasks(*instance, Task::Start, *later, Task::Start, R::ORDERED);
+            cluster.order_tasks(*later, Task::Stop, *instance, Task::Stop, R::ORDERED);
         }
     }
     if promotable {
-        promotions(cluster, rsc, &instances, ordered);
+        order_roles(cluster, rsc, &instances, ordered);
     }
 }
 
-/// The instance number in an id.
-fn number(id: &str) -> usize {
-    id.rsplit_once(':').and_then(|(_, number)| number.parse().ok()).unwrap_or(0)
-}
-
-fn promotions(cluster: &mut Cluster<'_>, rsc: RscIdx, instances: &[RscIdx], ordered: bool) {
+/// Milestones of a promotable collective relative to each other.
+fn restart_with_roles(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     for (first, then) in [
         (Task::Stopped, Task::Start),
         (Task::Stopped, Task::Promote),
@@ -265,59 +302,68 @@ fn promotions(cluster: &mut Cluster<'_>, rsc: RscIdx, instances: &[RscIdx], orde
         (Task::Started, Task::Promote),
         (Task::Demote, Task::Demoted),
     ] {
-        cluster.order_tasks(rsc, first, rsc, then, F::ORDERED);
+        cluster.order_tasks(rsc, first, rsc, then, R::ORDERED);
     }
+}
+
+fn order_roles(cluster: &mut Cluster<'_>, rsc: RscIdx, instances: &[RscIdx], ordered: bool) {
+    restart_with_roles(cluster, rsc);
     let mut previous = None;
     for instance in instances.iter().copied() {
-        cluster.order_tasks(instance, Task::Demote, instance, Task::Promote, F::ORDERED);
-        cluster.order_tasks(rsc, Task::Promote, instance, Task::Promote, F::ORDERED);
-        cluster.order_tasks(instance, Task::Promote, rsc, Task::Promoted, F::ORDERED);
-        cluster.order_tasks(rsc, Task::Demote, instance, Task::Demote, F::THEN_IMPLIES_FIRST_GRAPHED);
-        cluster.order_tasks(instance, Task::Demote, rsc, Task::Demoted, F::FIRST_IMPLIES_THEN_GRAPHED);
+        cluster.order_tasks(instance, Task::Demote, instance, Task::Promote, R::ORDERED);
+        cluster.order_tasks(rsc, Task::Promote, instance, Task::Promote, R::ORDERED);
+        cluster.order_tasks(instance, Task::Promote, rsc, Task::Promoted, R::ORDERED);
+        cluster.order_tasks(rsc, Task::Demote, instance, Task::Demote, R::THEN_IMPLIES_FIRST_GRAPHED);
+        cluster.order_tasks(instance, Task::Demote, rsc, Task::Demoted, R::FIRST_IMPLIES_THEN_GRAPHED);
         if let Some(previous) = previous.filter(|_| ordered) {
-            cluster.order_tasks(previous, Task::Promote, instance, Task::Promote, F::ORDERED);
-            cluster.order_tasks(instance, Task::Demote, previous, Task::Demote, F::ORDERED);
+            cluster.order_tasks(previous, Task::Promote, instance, Task::Promote, R::ORDERED);
+            cluster.order_tasks(instance, Task::Demote, previous, Task::Demote, R::ORDERED);
         }
         previous = Some(instance);
     }
 }
 
 fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let inner = cluster.bundle_data(rsc).and_then(|data| data.child);
+    if let Some(inner) = inner {
+        with_inner(cluster, rsc, inner, &[(Task::Start, Task::Started), (Task::Stop, Task::Stopped)]);
+    }
     for replica in cluster.replicas(rsc) {
         let container = replica.container;
-        of_resource(cluster, container);
-        let begin = F::UNRUNNABLE_FIRST_BLOCKS | F::THEN_IMPLIES_FIRST_GRAPHED;
-        cluster.order_tasks(rsc, Task::Start, container, Task::Start, begin);
-        if let Some(inner) = replica.child {
-            cluster.order_tasks(rsc, Task::Stop, inner, Task::Stop, F::THEN_IMPLIES_FIRST_GRAPHED);
+        primitive(cluster, container);
+        let begins = R::UNRUNNABLE_FIRST_BLOCKS | R::THEN_IMPLIES_FIRST_GRAPHED;
+        cluster.order_tasks(rsc, Task::Start, container, Task::Start, begins);
+        if let Some(child) = replica.child {
+            cluster.order_tasks(rsc, Task::Stop, child, Task::Stop, R::THEN_IMPLIES_FIRST_GRAPHED);
         }
-        cluster.order_tasks(rsc, Task::Stop, container, Task::Stop, F::THEN_IMPLIES_FIRST_GRAPHED);
-        cluster.order_tasks(container, Task::Start, rsc, Task::Started, F::FIRST_IMPLIES_THEN_GRAPHED);
-        cluster.order_tasks(container, Task::Stop, rsc, Task::Stopped, F::FIRST_IMPLIES_THEN_GRAPHED);
+        cluster.order_tasks(rsc, Task::Stop, container, Task::Stop, R::THEN_IMPLIES_FIRST_GRAPHED);
+        cluster.order_tasks(container, Task::Start, rsc, Task::Started, R::FIRST_IMPLIES_THEN_GRAPHED);
+        cluster.order_tasks(container, Task::Stop, rsc, Task::Stopped, R::FIRST_IMPLIES_THEN_GRAPHED);
         if let Some(ip) = replica.ip {
-            of_resource(cluster, ip);
-            let up = F::UNRUNNABLE_FIRST_BLOCKS | F::GUEST_ALLOWED;
+            primitive(cluster, ip);
+            let up = R::UNRUNNABLE_FIRST_BLOCKS | R::GUEST_ALLOWED;
             cluster.order_tasks(ip, Task::Start, container, Task::Start, up);
-            cluster.order_tasks(container, Task::Stop, ip, Task::Stop, F::THEN_IMPLIES_FIRST | F::GUEST_ALLOWED);
-            keep_together(cluster, "#ip-with-container", ip, container, INFINITY, true);
+            let down = R::THEN_IMPLIES_FIRST | R::GUEST_ALLOWED;
+            cluster.order_tasks(container, Task::Stop, ip, Task::Stop, down);
+            colocate(cluster, "#ip-with-container", INFINITY, ip, container, true);
         }
         if let Some(remote) = replica.remote {
-            of_resource(cluster, remote);
+            primitive(cluster, remote);
         }
     }
-    let Some(inner) = cluster.bundle_data(rsc).and_then(|data| data.child) else { return };
-    of_resource(cluster, inner);
-    for (begin, done) in [
-        (Task::Start, Task::Started),
-        (Task::Stop, Task::Stopped),
-        (Task::Promote, Task::Promoted),
-        (Task::Demote, Task::Demoted),
-    ] {
-        let roles = matches!(begin, Task::Promote | Task::Demote);
-        if roles && !cluster.rsc[inner].is.promotable {
-            continue;
+    if let Some(inner) = inner {
+        clone(cluster, inner);
+        if cluster.rsc[inner].is.promotable {
+            restart_with_roles(cluster, rsc);
+            with_inner(cluster, rsc, inner, &[(Task::Promote, Task::Promoted), (Task::Demote, Task::Demoted)]);
         }
-        cluster.order_tasks(rsc, begin, inner, begin, F::THEN_IMPLIES_FIRST_GRAPHED);
-        cluster.order_tasks(inner, done, rsc, done, F::FIRST_IMPLIES_THEN_GRAPHED);
+    }
+}
+
+/// A bundle's milestones around those of the clone inside.
+fn with_inner(cluster: &mut Cluster<'_>, rsc: RscIdx, inner: RscIdx, tasks: &[(Task, Task)]) {
+    for (begin, end) in tasks {
+        cluster.order_tasks(rsc, *begin, inner, *begin, R::THEN_IMPLIES_FIRST_GRAPHED);
+        cluster.order_tasks(inner, *end, rsc, *end, R::FIRST_IMPLIES_THEN_GRAPHED);
     }
 }

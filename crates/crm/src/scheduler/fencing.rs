@@ -6,7 +6,7 @@ pub(super) mod schedule;
 
 use crate::plan::Reason;
 
-use super::cluster::{ActIdx, Cluster, NodeIdx, Task};
+use super::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags, RscIdx, Task};
 
 impl Cluster<'_> {
     /// Whether `node` can be fenced from here.
@@ -105,6 +105,22 @@ impl Cluster<'_> {
             self.set_reason(action, Reason::Other(reason.to_owned()));
         }
         action
+    }
+
+    /// Orders the unfencing of `node` before `action` of `rsc`, if that must not happen on a node that is still fenced.
+    pub(super) fn unfence_before(&mut self, action: ActIdx, rsc: RscIdx, node: NodeIdx, flags: RelationFlags) {
+        let is = &self.rsc[rsc].is;
+        if !(is.needs_unfencing || (is.fence_device && self.unfencing_in_use)) {
+            return;
+        }
+        let unfence = self.fence_op(node, Some("on"), true, None, false);
+        self.order(unfence, action, flags);
+        let unfenced = self.nodes[node].attributes.get("#node-unfenced");
+        let when = unfenced.and_then(|when| when.parse::<i64>().ok()).unwrap_or(0);
+        if when == 0 && self.nodes[node].online && !self.nodes[node].unclean {
+            let reason = format!("required by {} {}", self.rsc[rsc].id, self.actions[action].task.name());
+            self.fence_op(node, Some("on"), false, Some(&reason), false);
+        }
     }
 
     /// Seconds by which fencing of `node` waits: only that of the most important node does.

@@ -15,6 +15,7 @@ pub(super) use drawing::draw;
 
 /// The plan.
 pub(super) fn plan(cluster: &mut Cluster<'_>) -> Plan {
+    pick::drop_invalid(cluster);
     let order = order(cluster);
     let mut picked = Vec::new();
     for action in order {

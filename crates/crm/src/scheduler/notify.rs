@@ -135,13 +135,28 @@ fn follow(cluster: &mut Cluster<'_>, about: ActIdx, milestones: [ActIdx; 2]) {
     }
 }
 
+/// Whether `instance` is active and will not be stopped.
+fn stays_up(cluster: &Cluster<'_>, instance: RscIdx) -> bool {
+    let stops = cluster.actions_of(instance, Task::Stop, 0);
+    cluster.rsc[instance].role > Role::Stopped && stops.iter().all(|stop| cluster.actions[*stop].optional)
+}
+
 /// An active instance is told of what is about to happen.
 fn tell_before(cluster: &mut Cluster<'_>, instance: RscIdx, task: Task, around: Around) {
-    if cluster.rsc[instance].role <= Role::Stopped {
+    let ends = (around.tell_before, around.told_before);
+    if task == Task::Promote {
+        // By then all that is to be up is.
+        let resource = &cluster.rsc[instance];
+        if let (true, Some(node)) = (resource.next_role > Role::Stopped, resource.assigned) {
+            notify(cluster, instance, node, ("pre", task), ends);
+        }
+        return;
+    }
+    if cluster.rsc[instance].role <= Role::Stopped || (task == Task::Start && !stays_up(cluster, instance)) {
         return;
     }
     for node in cluster.rsc[instance].active.clone() {
-        notify(cluster, instance, node, ("pre", task), (around.tell_before, around.told_before));
+        notify(cluster, instance, node, ("pre", task), ends);
     }
 }
 
@@ -149,11 +164,14 @@ fn tell_before(cluster: &mut Cluster<'_>, instance: RscIdx, task: Task, around: 
 fn tell_after(cluster: &mut Cluster<'_>, instance: RscIdx, task: Task, around: Around) {
     let ends = (around.tell_after, around.told_after);
     let resource = &cluster.rsc[instance];
-    let demoted = task == Task::Demote && resource.role > Role::Stopped;
-    if demoted {
-        for node in resource.active.clone() {
-            notify(cluster, instance, node, ("post", task), ends);
+    if task == Task::Demote {
+        if resource.role > Role::Stopped {
+            for node in resource.active.clone() {
+                notify(cluster, instance, node, ("post", task), ends);
+            }
         }
+    } else if task == Task::Stop && !stays_up(cluster, instance) {
+        // It is not there to be told.
     } else if let (true, Some(node)) = (resource.next_role > Role::Stopped, resource.assigned) {
         notify(cluster, instance, node, ("post", task), ends);
     }

@@ -8,7 +8,7 @@ mod apply;
 mod block;
 mod collective;
 mod flags;
-mod partner;
+mod guests;
 mod probes;
 mod update;
 
@@ -35,12 +35,13 @@ struct Walk {
 pub(super) fn run(cluster: &mut Cluster<'_>) {
     let orderings = std::mem::take(&mut cluster.orderings);
     apply::all(cluster, &orderings);
-    block::unrunnable(cluster);
-    probes::order(cluster, &orderings);
     let mut walk = Walk {
         left: cluster.actions.len().saturating_mul(MAX_UPDATES_PER_ACTION).max(MAX_UPDATES_PER_ACTION),
         ..Walk::default()
     };
+    block::unrunnable(cluster, &mut walk);
+    probes::order(cluster, &orderings);
+    guests::drop_impossible(cluster);
     let actions: Vec<ActIdx> = cluster.actions.keys().rev().collect();
     for action in actions {
         update::action(cluster, &mut walk, action);

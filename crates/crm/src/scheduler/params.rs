@@ -8,8 +8,8 @@
 use crate::model::{OpHistory, ResourceHistory};
 use crate::plan::Reason;
 
-use super::actions::recurring;
 use super::actions::meta;
+use super::actions::recurring;
 use super::cluster::{Cluster, NodeIdx, Ordering, RelationFlags, RscIdx, Side, Task};
 use super::digests::{self, Comparison};
 use super::status::failcount::{Count, fail_count};

@@ -115,7 +115,8 @@ fn apply_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
         }
         return;
     }
-    let forgiven = cluster.actions_of(rsc, Task::ClearFailCount, 0).iter().any(|a| cluster.actions[*a].node == Some(node));
+    let forgiven =
+        cluster.actions_of(rsc, Task::ClearFailCount, 0).iter().any(|a| cluster.actions[*a].node == Some(node));
     if !forgiven && failed_too_often(cluster, rsc, node) {
         let banned = if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, false) };
         cluster.add_score(banned, Some(node), -INFINITY);

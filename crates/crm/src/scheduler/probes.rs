@@ -145,16 +145,15 @@ fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     }
     let probe = cluster.action(rsc, Task::Monitor, Some(node), false);
     cluster.actions[probe].optional = false;
+    cluster.unfence_before(probe, rsc, node, F::ORDERED);
     let resource = &cluster.rsc[rsc];
     if !resource.active.contains(&node) {
         expect(cluster, probe, 7);
     } else if resource.role == Role::Promoted {
         expect(cluster, probe, 8);
     }
-    let top = match cluster.anonymous_clone(rsc) {
-        Some(clone) => clone,
-        None => rsc,
-    };
+    let top = cluster.top(rsc, false);
+    let top = if cluster.rsc[top].is_clone() { top } else { rsc };
     let mut flags = F::ORDERED;
     if !cluster.actions[probe].runnable && !cluster.is_active(top, false) {
         flags |= F::UNRUNNABLE_FIRST_BLOCKS;

@@ -36,13 +36,16 @@ pub(super) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-/// The recurring operations in force, each name and interval once.
+/// The recurring operations in force. Those that share name and interval contradict each other: none of them counts.
 fn configured(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<Recurring> {
     let mut found: Vec<Recurring> = Vec::new();
     for operation in &cluster.rsc[rsc].blocks.operations {
         let interval_ms = meta::interval_of(operation);
-        let known = found.iter().any(|other| other.name == operation.name && other.interval_ms == interval_ms);
-        if interval_ms == 0 || known || ONCE.contains(&operation.name.as_str()) || !meta::is_enabled(operation) {
+        let same = |other: &&crate::model::Operation| {
+            other.name == operation.name && meta::interval_of(other) == interval_ms
+        };
+        let contradicted = cluster.rsc[rsc].blocks.operations.iter().filter(same).count() > 1;
+        if interval_ms == 0 || contradicted || ONCE.contains(&operation.name.as_str()) || !meta::is_enabled(operation) {
             continue;
         }
         let role = operation.options.get("role").and_then(|role| parse_role(role));

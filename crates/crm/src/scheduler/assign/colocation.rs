@@ -1,7 +1,7 @@
 //! Applying a colocation to the dependent's table, or to how much it wants to be promoted.
 
 use crate::model::{INFINITY, parse_bool};
-use crate::scheduler::cluster::{ColIdx, Cluster, NodeIdx, Role, RscIdx, Variant};
+use crate::scheduler::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx, Variant};
 use crate::scheduler::score;
 
 use super::{instances, place, wishes};
@@ -19,13 +19,7 @@ pub(super) enum Affects {
 
 /// Applies a colocation of `dependent` with `primary`, which may be parts of what the constraint names. With
 /// `for_dependent` it is the dependent's kind that decides how, else the primary's.
-pub(super) fn apply(
-    cluster: &mut Cluster<'_>,
-    dependent: RscIdx,
-    primary: RscIdx,
-    idx: ColIdx,
-    for_dependent: bool,
-) {
+pub(super) fn apply(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx, for_dependent: bool) {
     let which = if for_dependent { dependent } else { primary };
     match cluster.rsc[which].variant {
         Variant::Primitive if for_dependent => apply(cluster, dependent, primary, idx, false),
@@ -158,11 +152,9 @@ fn apply_to_scores(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx
 /// Changes how much an instance wants to be promoted according to where the primary is.
 fn apply_to_priority(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
     let constraint = &cluster.colocations[idx];
-    let (points, dependent_role, primary_role) =
-        (constraint.score, constraint.dependent_role, constraint.primary_role);
+    let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
     let (Some(here), Some(there)) = (cluster.rsc[dependent].assigned, cluster.rsc[primary].assigned) else { return };
-    let (mine, theirs) =
-        (node_value(cluster, here, idx, dependent), node_value(cluster, there, idx, primary));
+    let (mine, theirs) = (node_value(cluster, here, idx, dependent), node_value(cluster, there, idx, primary));
     if !same(mine.as_ref(), theirs.as_ref()) {
         if points >= INFINITY && dependent_role == Role::Promoted {
             cluster.rsc[dependent].priority = -INFINITY;
@@ -216,8 +208,7 @@ fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: 
         return;
     }
     let constraint = &cluster.colocations[idx];
-    let (points, dependent_role, primary_role) =
-        (constraint.score, constraint.dependent_role, constraint.primary_role);
+    let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
     if cluster.rsc[clone].is.promotable && primary_role != Role::Unknown {
         super::promotable::update_dependent(cluster, dependent, clone, idx);
         if dependent_role == Role::Promoted {

@@ -1,7 +1,7 @@
 //! Which colocations count for a resource: its own and those it inherits.
 
 use crate::model::INFINITY;
-use crate::scheduler::cluster::{ColIdx, Cluster, RscIdx, Variant};
+use crate::scheduler::cluster::{Cluster, ColIdx, RscIdx, Variant};
 use crate::scheduler::constraints::{Sort, insert};
 
 /// Colocations in which `rsc` (or what it stands for) is the dependent.
@@ -12,7 +12,7 @@ pub(super) fn this_with(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<ColIdx> {
 }
 
 /// Colocations in which `rsc` (or what it stands for) is the primary.
-pub(super) fn with_this(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<ColIdx> {
+pub(in crate::scheduler) fn with_this(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<ColIdx> {
     let mut list = Vec::new();
     collect(cluster, rsc, rsc, &mut list, Sort::ByDependent);
     list
@@ -67,14 +67,7 @@ fn add_all(cluster: &Cluster<'_>, list: &mut Vec<ColIdx>, added: &[ColIdx], sort
     }
 }
 
-fn group(
-    cluster: &Cluster<'_>,
-    rsc: RscIdx,
-    asked: RscIdx,
-    list: &mut Vec<ColIdx>,
-    sort: Sort,
-    colocated: bool,
-) {
+fn group(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColIdx>, sort: Sort, colocated: bool) {
     let members = &cluster.rsc[rsc].children;
     let end = match sort {
         Sort::ByPrimary => members.first(),

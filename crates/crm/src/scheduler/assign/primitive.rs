@@ -1,7 +1,7 @@
 //! Primitives: colocations first, then the best node.
 
 use crate::model::INFINITY;
-use crate::scheduler::cluster::{ColIdx, Cluster, NodeIdx, Role, RscIdx};
+use crate::scheduler::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx};
 use crate::scheduler::options::NoQuorum;
 
 use super::{colocation, lists, place, sort, utilization, wishes};
@@ -52,9 +52,8 @@ fn apply_colocations(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     let this_with = lists::this_with(cluster, rsc);
     let with_this = lists::with_this(cluster, rsc);
     for mandatory in [true, false] {
-        let wanted = |cluster: &Cluster<'_>, idx: ColIdx| {
-            (cluster.colocations[idx].score.abs() >= INFINITY) == mandatory
-        };
+        let wanted =
+            |cluster: &Cluster<'_>, idx: ColIdx| (cluster.colocations[idx].score.abs() >= INFINITY) == mandatory;
         for idx in &this_with {
             if wanted(cluster, *idx) {
                 apply_this_with(cluster, *idx, rsc);

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::model::INFINITY;
-use crate::scheduler::cluster::{ColIdx, Cluster, LocIdx, NodeIdx, Role, RscIdx, Variant, base_name};
+use crate::scheduler::cluster::{Cluster, ColIdx, LocIdx, NodeIdx, Role, RscIdx, Variant, base_name};
 use crate::scheduler::options::NoQuorum;
 use crate::scheduler::score;
 
@@ -301,8 +301,7 @@ fn leave_unpromoted(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 /// Applies a colocation with a role of a promotable clone to the dependent's table.
 pub(super) fn update_dependent(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx) {
     let constraint = &cluster.colocations[idx];
-    let (points, dependent_role, primary_role) =
-        (constraint.score, constraint.dependent_role, constraint.primary_role);
+    let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
     let mut hosts = Vec::new();
     for instance in cluster.rsc[clone].children.clone() {
         let Some(node) = cluster.location(instance, false) else { continue };

@@ -16,13 +16,7 @@ pub(super) fn nodes(cluster: &Cluster<'_>, rsc: RscIdx, active: Option<NodeIdx>)
     nodes
 }
 
-fn compare(
-    cluster: &Cluster<'_>,
-    table: &AllowedTable,
-    a: NodeIdx,
-    b: NodeIdx,
-    active: Option<NodeIdx>,
-) -> Ordering {
+fn compare(cluster: &Cluster<'_>, table: &AllowedTable, a: NodeIdx, b: NodeIdx, active: Option<NodeIdx>) -> Ordering {
     let score = |node: NodeIdx| if cluster.node_available(node) { table.score(node) } else { -INFINITY };
     let by_score = score(b).cmp(&score(a));
     let by_name = || cluster.nodes[a].name.cmp(&cluster.nodes[b].name);

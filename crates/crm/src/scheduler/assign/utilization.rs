@@ -140,7 +140,11 @@ fn add_load(cluster: &Cluster<'_>, rsc: RscIdx, listed: &[RscIdx], load: &mut Lo
         }
         Variant::Group { colocated, .. } => {
             let cloned = resource.parent.is_some_and(|parent| cluster.rsc[parent].is_clone());
-            let members = if *colocated || cloned { &resource.children[..] } else { resource.children.get(..1).unwrap_or_default() };
+            let members = if *colocated || cloned {
+                &resource.children[..]
+            } else {
+                resource.children.get(..1).unwrap_or_default()
+            };
             for member in members {
                 if !listed.contains(member) {
                     add_load(cluster, *member, listed, load);

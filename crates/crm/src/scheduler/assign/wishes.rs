@@ -1,7 +1,7 @@
 //! Wishes: what is colocated with a resource wants it to be where it could run itself.
 
 use crate::model::INFINITY;
-use crate::scheduler::cluster::{AllowedTable, ColIdx, Cluster, NodeIdx, RscIdx};
+use crate::scheduler::cluster::{AllowedTable, Cluster, ColIdx, NodeIdx, RscIdx};
 use crate::scheduler::score;
 
 use super::{colocation, lists};

@@ -3,7 +3,6 @@
 //! Reads nodes and all actions; writes fencing and shutdown actions, turns what fencing implies into milestones, and
 //! relates at once, for the orderings are applied later.
 
-use crate::plan::Reason;
 use crate::scheduler::cluster::{ActIdx, Cluster, Needs, NodeIdx, RelationFlags as F, RscIdx, Task};
 
 /// Decides about every node in order of names. What happens to the coordinator comes last.
@@ -101,10 +100,6 @@ fn shut_down(cluster: &mut Cluster<'_>, node: NodeIdx) -> ActIdx {
             continue;
         }
         cluster.actions[stop].optional = false;
-        if cluster.actions[stop].reason.is_none() {
-            let reason = Reason::Other("node shutdown".to_owned());
-            cluster.set_reason(stop, reason);
-        }
         cluster.order(stop, shutdown, F::ORDERED | F::UNRUNNABLE_FIRST_BLOCKS);
     }
     shutdown
@@ -165,7 +160,9 @@ fn stops(cluster: &mut Cluster<'_>, rsc: RscIdx, victim: NodeIdx, fencing: ActId
             && top != rsc
             && let Some(stop) = cluster.first_action(top, Task::Stop, None)
         {
-            cluster.order(fencing, stop, F::FIRST_IMPLIES_THEN);
+            // That of a group stands for all its members, that of a clone not for instances on other nodes.
+            let flags = if cluster.rsc[top].is_group() { F::FIRST_IMPLIES_THEN } else { F::ORDERED };
+            cluster.order(fencing, stop, flags);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What belongs into the graph.
 
-use crate::scheduler::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags as F, Task};
+use crate::scheduler::cluster::{ActIdx, Cluster, Key, RelationFlags as F, Task};
 
 /// Whether `action` is to be done.
 pub(super) fn action(cluster: &Cluster<'_>, action: ActIdx) -> bool {
@@ -22,32 +22,83 @@ pub(super) fn action(cluster: &Cluster<'_>, action: ActIdx) -> bool {
     entry.on_dc || (host.is_guest() && !host.remote_requires_reset) || (host.online && !host.unclean)
 }
 
-/// Whether `action` must wait for what stands at this position before it.
+/// Whether `action` must wait for what stands at this position before it. An ordering that does not count here is taken
+/// out for good.
 pub(super) fn input(cluster: &mut Cluster<'_>, action: ActIdx, at: usize) -> bool {
+    match judge(cluster, action, at) {
+        Judgement::Yes => true,
+        Judgement::No => false,
+        Judgement::Never => {
+            cluster.actions[action].before[at].flags = F::NONE;
+            false
+        }
+    }
+}
+
+/// What is to be done about an ordering in the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    Yes,
+    No,
+    Never,
+}
+
+fn judge(cluster: &Cluster<'_>, action: ActIdx, at: usize) -> Judgement {
     let relation = cluster.actions[action].before[at];
     let (flags, before) = (relation.flags, &cluster.actions[relation.action]);
-    if flags.is_none() {
-        return false;
+    let weak = F::ORDERED | F::FIRST_IMPLIES_THEN_GRAPHED | F::THEN_IMPLIES_FIRST_GRAPHED;
+    if flags.is_none()
+        || (!before.runnable
+            && (flags.only(weak) || flags.has(F::MIN_RUNNABLE) || flags.has(F::UNMIGRATABLE_THEN_BLOCKS)))
+        || (flags.has(F::IF_FIRST_UNMIGRATABLE) && before.migratable)
+        || (flags == F::ORDERED && before.migratable && before.key.ends_with("_stop_0"))
+    {
+        return Judgement::No;
     }
-    let weak = F::ORDERED | F::FIRST_IMPLIES_THEN_GRAPHED | F::THEN_IMPLIES_FIRST_GRAPHED | F::SERIALIZE;
-    if !before.runnable && (flags.only(weak) || flags.has(F::MIN_RUNNABLE) || flags.has(F::UNMIGRATABLE_THEN_BLOCKS)) {
-        return false;
-    }
-    if flags.has(F::IF_FIRST_UNMIGRATABLE) && before.migratable {
-        return false;
-    }
-    if flags == F::ORDERED && before.migratable && before.task == Task::Stop {
-        return false;
-    }
+    let here = cluster.actions[action].node;
     if flags == F::IF_ON_SAME_NODE_OR_TARGET {
-        return on_same_node_or_target(cluster, action, relation.action);
+        let entry = &cluster.actions[action];
+        let Some(rsc) = entry.rsc.filter(|_| entry.task == Task::MigrateTo) else {
+            let useless = before.node != here || before.optional;
+            return if useless { Judgement::Never } else { Judgement::Yes };
+        };
+        return if before.node == cluster.rsc[rsc].assigned { Judgement::Yes } else { Judgement::Never };
     }
     if flags == F::IF_REQUIRED_ON_SAME_NODE {
-        let here = cluster.actions[action].node;
         let elsewhere = before.node.is_some() && here.is_some() && before.node != here;
-        return !elsewhere && !before.optional;
+        return if elsewhere || before.optional { Judgement::Never } else { Judgement::Yes };
     }
-    !is_stuck_stop(cluster, action, relation.action)
+    if is_stuck_stop(cluster, action, relation.action) {
+        return Judgement::No;
+    }
+    let absent = before.optional && !before.always_in_graph && before.planned.is_none();
+    if absent && !self::action(cluster, relation.action) { Judgement::No } else { Judgement::Yes }
+}
+
+/// Takes out orderings that nobody could meet: between a guest and what runs in it, and those by which two migrations
+/// would wait for each other to make room.
+pub(super) fn drop_invalid(cluster: &mut Cluster<'_>) {
+    for action in cluster.actions.keys() {
+        for at in 0..cluster.actions[action].before.len() {
+            let relation = cluster.actions[action].before[at];
+            if relation.flags.is_none() {
+                continue;
+            }
+            let entry = &cluster.actions[action];
+            let from_inside = !relation.flags.has(F::GUEST_ALLOWED)
+                && cluster.actions[relation.action].rsc.is_some()
+                && entry.rsc.is_some_and(|rsc| {
+                    let inside = cluster.actions[relation.action].node.and_then(|node| cluster.container_of(node));
+                    inside == Some(rsc)
+                });
+            let makes_room = relation.flags == F::IF_ON_SAME_NODE_OR_TARGET
+                && entry.rsc.is_some()
+                && entry.task == Task::MigrateTo;
+            if from_inside || (makes_room && leads_back(cluster, action, at)) {
+                cluster.actions[action].before[at].flags = F::NONE;
+            }
+        }
+    }
 }
 
 /// A clone does not wait for the stop of something that failed and is not managed.
@@ -58,39 +109,22 @@ fn is_stuck_stop(cluster: &Cluster<'_>, action: ActIdx, before: ActIdx) -> bool 
     is.failed && !is.managed && before.task == Task::Stop && entry.rsc.is_some_and(|rsc| cluster.rsc[rsc].is_clone())
 }
 
-/// Room is made on a node before something comes there.
-fn on_same_node_or_target(cluster: &mut Cluster<'_>, action: ActIdx, before: ActIdx) -> bool {
-    let entry = &cluster.actions[action];
-    let target: Option<NodeIdx> = match (entry.task, entry.rsc) {
-        (Task::MigrateTo, Some(rsc)) => cluster.rsc[rsc].assigned,
-        _ => entry.node,
-    };
-    let first = &cluster.actions[before];
-    if first.node.is_some() && target.is_some() && first.node != target {
-        return false;
-    }
-    if first.optional {
-        return false;
-    }
-    !leads_back(cluster, before, action)
-}
-
-/// Whether `from` waits, directly or not, for `to`.
-fn leads_back(cluster: &Cluster<'_>, from: ActIdx, to: ActIdx) -> bool {
+/// Whether what stands at this position before `action` waits, directly or not, for `action` itself.
+fn leads_back(cluster: &Cluster<'_>, action: ActIdx, at: usize) -> bool {
     let mut seen = vec![false; cluster.actions.len()];
-    let mut open = vec![from];
-    while let Some(action) = open.pop() {
-        if action == to {
-            return true;
-        }
-        if std::mem::replace(&mut seen[crate::scheduler::arena::Key::at(action)], true) {
+    let mut open = vec![(action, at)];
+    while let Some((then, at)) = open.pop() {
+        let first = cluster.actions[then].before[at].action;
+        if judge(cluster, then, at) != Judgement::Yes {
             continue;
         }
-        let waits = cluster.actions[action].before.iter().filter(|relation| {
-            let before = &cluster.actions[relation.action];
-            !relation.flags.is_none() && before.runnable && (!before.optional || before.always_in_graph)
-        });
-        open.extend(waits.map(|relation| relation.action));
+        if first == action {
+            return true;
+        }
+        if std::mem::replace(&mut seen[first.at()], true) {
+            continue;
+        }
+        open.extend((0..cluster.actions[first].before.len()).map(|at| (first, at)));
     }
     false
 }

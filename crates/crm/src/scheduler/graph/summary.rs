@@ -65,7 +65,7 @@ impl<'c, 'a> Look<'c, 'a> {
         let find = |task, node| cluster.first_action(rsc, task, node);
         let start = find(Task::Start, next);
         let startable = start.is_some_and(|start| cluster.actions[start].runnable);
-        let stop = find(Task::Stop, if startable { current } else { None });
+        let stop = find(Task::Stop, if startable { current } else { None }).or_else(|| find(Task::Stop, None));
         let (promote, demote) = (find(Task::Promote, next), find(Task::Demote, next));
         Self { cluster, rsc, current, next, start, stop, promote, demote }
     }

@@ -1,10 +1,12 @@
 //! Orderings whose later side is a group, clone or bundle.
 
-use crate::scheduler::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags as F, RscIdx, Task};
+use crate::model::parse_bool;
+use crate::scheduler::assign;
+use crate::scheduler::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
 
 use super::flags::{self, original_task, parts};
-use super::partner;
-use super::update::{Changed, Step, pair};
+use super::update::{self, Changed, Step, pair};
+use super::Walk;
 
 /// The milestone at which what `first` begins has been reached; `first` itself unless it is a collective's.
 ///
@@ -13,51 +15,81 @@ pub(super) fn finished(cluster: &Cluster<'_>, first: ActIdx) -> ActIdx {
     let entry = &cluster.actions[first];
     let Some(rsc) = entry.rsc else { return first };
     let resource = &cluster.rsc[rsc];
-    if resource.is_primitive() || entry.key.contains("_notify_") || entry.interval_ms > 0 {
+    if resource.is_primitive() || entry.key.contains("notify") || entry.interval_ms > 0 {
         return first;
     }
     let Some(reached) = entry.task.begun().finished().filter(|task| *task != Task::Notified) else { return first };
-    let key = if resource.is_group() || !resource.is.notify {
-        format!("{}_{}_0", resource.id, reached.name())
-    } else {
+    let tells = resource.is.notify && (resource.is_clone() || cluster.is_bundled(rsc));
+    let key = if tells {
         format!("{}_confirmed-post_notify_{}_0", resource.id, reached.name())
+    } else {
+        format!("{}_{}_0", resource.id, reached.name())
     };
     resource.actions.iter().rev().copied().find(|action| cluster.actions[*action].key == key).unwrap_or(first)
 }
 
-/// Updates `first` and `then`, and what is inside the resource of `then`.
-pub(super) fn update(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
-    match cluster.actions[then].rsc {
-        Some(rsc) if cluster.rsc[rsc].is_group() => group(cluster, rsc, first, then, step),
-        Some(rsc) if !cluster.rsc[rsc].is_primitive() => instances(cluster, rsc, first, then, step),
-        _ => pair(cluster, first, then, step),
+/// Updates `first` and `then` as the kind of `owner` asks, and what is inside the resource of `then`.
+pub(super) fn update(
+    cluster: &mut Cluster<'_>,
+    walk: &mut Walk,
+    owner: RscIdx,
+    first: ActIdx,
+    then: ActIdx,
+    step: &Step,
+) -> Changed {
+    let Some(rsc) = cluster.actions[then].rsc else { return pair(cluster, walk, first, then, step) };
+    if cluster.rsc[owner].is_primitive() {
+        pair(cluster, walk, first, then, step)
+    } else if cluster.rsc[owner].is_group() {
+        group(cluster, walk, rsc, first, then, step)
+    } else {
+        instances(cluster, walk, rsc, first, then, step)
     }
 }
 
 /// A group: itself and every member that has such an action.
-fn group(cluster: &mut Cluster<'_>, rsc: RscIdx, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
-    let mut changed = pair(cluster, first, then, step);
+fn group(
+    cluster: &mut Cluster<'_>,
+    walk: &mut Walk,
+    rsc: RscIdx,
+    first: ActIdx,
+    then: ActIdx,
+    step: &Step,
+) -> Changed {
+    let mut changed = pair(cluster, walk, first, then, step);
     let task = cluster.actions[then].task;
     for at in 0..cluster.rsc[rsc].children.len() {
         let member = cluster.rsc[rsc].children[at];
         if let Some(part) = cluster.first_action(member, task, step.node) {
-            changed |= update(cluster, first, part, step);
+            changed |= update(cluster, walk, member, first, part, step);
         }
     }
     changed
 }
 
-fn instances(cluster: &mut Cluster<'_>, rsc: RscIdx, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+fn instances(
+    cluster: &mut Cluster<'_>,
+    walk: &mut Walk,
+    rsc: RscIdx,
+    first: ActIdx,
+    then: ActIdx,
+    step: &Step,
+) -> Changed {
     if interleaves(cluster, first, then) {
-        return interleaved(cluster, rsc, first, then, step);
+        return interleaved(cluster, walk, rsc, first, then, step);
     }
-    let mut changed = pair(cluster, first, then, step);
+    let mut changed = pair(cluster, walk, first, then, step);
     let task = cluster.actions[then].task;
     for instance in parts(cluster, rsc) {
         let Some(part) = cluster.first_action(instance, task, step.node) else { continue };
-        if flags::seen(cluster, part, step.node).runnable {
-            changed |= update(cluster, first, part, step);
+        if !flags::seen(cluster, part, step.node).runnable {
+            continue;
         }
+        let of_part = update(cluster, walk, instance, first, part, step);
+        if of_part.then {
+            update::follow(cluster, walk, part);
+        }
+        changed |= of_part;
     }
     changed
 }
@@ -71,11 +103,17 @@ fn interleaves(cluster: &Cluster<'_>, first: ActIdx, then: ActIdx) -> bool {
     }
     let down = matches!(cluster.actions[then].task, Task::Stop | Task::Demote);
     let decides = if down { before } else { after };
-    // Bundles always do.
-    cluster.clone_data(decides).is_none_or(|data| data.interleave)
+    cluster.rsc[decides].meta.get("interleave").and_then(|text| parse_bool(text)).unwrap_or(false)
 }
 
-fn interleaved(cluster: &mut Cluster<'_>, rsc: RscIdx, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+fn interleaved(
+    cluster: &mut Cluster<'_>,
+    walk: &mut Walk,
+    rsc: RscIdx,
+    first: ActIdx,
+    then: ActIdx,
+    step: &Step,
+) -> Changed {
     let mut changed = Changed::default();
     let Some(before) = cluster.actions[first].rsc else { return changed };
     let current = {
@@ -84,20 +122,22 @@ fn interleaved(cluster: &mut Cluster<'_>, rsc: RscIdx, first: ActIdx, then: ActI
     };
     let (first_task, then_task) = (original_task(cluster, first), cluster.actions[then].task);
     for instance in parts(cluster, rsc) {
-        let Some(counterpart) = partner::of(cluster, instance, before, current) else {
+        let Some(counterpart) = assign::compatible(cluster, instance, before, Role::Unknown, current) else {
             if step.flags.any(F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS) && !current {
-                changed.then |= partner::unassign(cluster, instance);
+                let was = cluster.location(instance, false);
+                assign::unassign_and_stop(cluster, instance);
+                changed.then |= was.is_some();
             }
             continue;
         };
-        let Some(partner_action) = instance_action(cluster, counterpart, before, first_task, None) else { continue };
+        let Some(partner_action) = instance_action(cluster, counterpart, before, first_task, step.node) else { continue };
         let Some(own_action) = instance_action(cluster, instance, rsc, then_task, step.node) else { continue };
         if cluster.order(partner_action, own_action, step.flags) {
             changed.first = true;
             changed.then = true;
         }
         let seen = flags::seen(cluster, partner_action, step.node);
-        changed |= update(cluster, partner_action, own_action, &Step { first: seen, ..*step });
+        changed |= update(cluster, walk, instance, partner_action, own_action, &Step { first: seen, ..*step });
     }
     changed
 }
@@ -116,6 +156,6 @@ fn instance_action(
     });
     match inner {
         Some(inner) => cluster.first_action(inner, task, None),
-        None => cluster.first_action(instance, task, node).or_else(|| cluster.first_action(instance, task, None)),
+        None => cluster.first_action(instance, task, node),
     }
 }

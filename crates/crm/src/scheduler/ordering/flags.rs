@@ -13,6 +13,18 @@ pub(super) struct Seen {
     pub(super) migratable: bool,
 }
 
+/// How `action` looks in an ordering with something on `node`. Of a clone's action it matters what is required there, but
+/// whether it can be carried out anywhere.
+pub(super) fn for_ordering(cluster: &mut Cluster<'_>, action: ActIdx, node: Option<NodeIdx>) -> Seen {
+    let anywhere = seen(cluster, action, None);
+    let of_clone = cluster.actions[action].rsc.is_some_and(|rsc| cluster.rsc[rsc].is_clone());
+    if node.is_none() || !of_clone {
+        return anywhere;
+    }
+    let there = seen(cluster, action, node);
+    Seen { runnable: there.runnable || anywhere.runnable, ..there }
+}
+
 /// How `action` looks on `node` (or anywhere). What a collective's milestone turns out to be is written down.
 pub(super) fn seen(cluster: &mut Cluster<'_>, action: ActIdx, node: Option<NodeIdx>) -> Seen {
     match cluster.actions[action].rsc {
@@ -58,10 +70,11 @@ fn group(cluster: &mut Cluster<'_>, rsc: RscIdx, action: ActIdx, node: Option<No
 fn instances(cluster: &mut Cluster<'_>, rsc: RscIdx, action: ActIdx, node: Option<NodeIdx>) -> Seen {
     let mut result = Seen { optional: true, runnable: false, migratable: false };
     let task = original_task(cluster, action);
-    for instance in parts(cluster, rsc) {
-        let Some(part) = cluster.first_action(instance, task, node) else { continue };
-        let part = seen(cluster, part, None);
-        if !part.optional {
+    for instance in parts_with(cluster, rsc, task) {
+        let where_to_look = node.filter(|_| cluster.rsc[instance].is_primitive());
+        let Some(part) = cluster.first_action(instance, task, where_to_look) else { continue };
+        let part = seen(cluster, part, node);
+        if result.optional && !part.optional {
             result.optional = false;
             cluster.actions[action].optional = false;
         }
@@ -78,6 +91,17 @@ pub(super) fn parts(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<RscIdx> {
     match cluster.bundle_data(rsc) {
         Some(data) => data.replicas.iter().map(|replica| replica.container).collect(),
         None => cluster.rsc[rsc].children.clone(),
+    }
+}
+
+/// The parts that carry a task out: in a bundle roles are what is inside changes, not the containers.
+fn parts_with(cluster: &Cluster<'_>, rsc: RscIdx, task: Task) -> Vec<RscIdx> {
+    let inner = cluster.bundle_data(rsc).and_then(|data| data.child);
+    match inner {
+        Some(inner) if matches!(task, Task::Promote | Task::Demote | Task::Notify) => {
+            cluster.rsc[inner].children.clone()
+        }
+        _ => parts(cluster, rsc),
     }
 }
 

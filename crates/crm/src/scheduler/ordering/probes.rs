@@ -1,6 +1,8 @@
 //! What probes come before, by orderings that are about something else.
 
-use crate::scheduler::cluster::{ActIdx, Cluster, Ordering, RelationFlags as F, RscIdx, Task};
+use crate::model::parse_bool;
+use crate::scheduler::assign;
+use crate::scheduler::cluster::{ActIdx, Cluster, Ordering, RelationFlags as F, Role, RscIdx, Task};
 
 /// Orders probes before what is ordered after a stop, and before what would be restarted.
 pub(super) fn order(cluster: &mut Cluster<'_>, orderings: &[Ordering]) {
@@ -22,7 +24,8 @@ fn probes(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<ActIdx> {
 fn before_what_follows_a_stop(cluster: &mut Cluster<'_>, ordering: &Ordering) {
     let Some(rsc) = ordering.first.rsc else { return };
     let launched = ordering.then.rsc.is_some() && cluster.rsc[rsc].launcher == ordering.then.rsc;
-    if ordering.flags.is_none() || ordering.then.rsc == Some(rsc) || ordering.first.task != Task::Stop || launched {
+    let of_container = launched && ordering.then.task == Task::Stop;
+    if ordering.flags.is_none() || ordering.then.rsc == Some(rsc) || ordering.first.task != Task::Stop || of_container {
         return;
     }
     let probes = probes(cluster, rsc);
@@ -68,18 +71,18 @@ fn before_restarts(cluster: &mut Cluster<'_>, rsc: RscIdx) {
         return;
     }
     for probe in probes(cluster, rsc) {
-        let mut seen = Vec::new();
         let after: Vec<ActIdx> = cluster.actions[probe].after.iter().rev().map(|r| r.action).collect();
         for action in after {
+            let mut seen = Vec::new();
             through(cluster, probe, action, &mut seen);
-        }
-        for action in seen {
-            cluster.actions[action].tracking = false;
+            for action in seen {
+                cluster.actions[action].tracking = false;
+            }
         }
     }
 }
 
-/// Follows what is implied by `from`, and orders `probe` before the stops on the way.
+/// Follows what is implied by `from`, and orders `probe` before what would be brought down on the way.
 fn through(cluster: &mut Cluster<'_>, probe: ActIdx, from: ActIdx, seen: &mut Vec<ActIdx>) {
     let mut open = vec![from];
     while let Some(action) = open.pop() {
@@ -87,15 +90,64 @@ fn through(cluster: &mut Cluster<'_>, probe: ActIdx, from: ActIdx, seen: &mut Ve
             continue;
         }
         seen.push(action);
-        let own = cluster.actions[probe].rsc;
-        if let Some(rsc) = cluster.actions[action].rsc.filter(|rsc| Some(*rsc) != own && cluster.rsc[*rsc].is_primitive()) {
-            for stop in cluster.actions_of(rsc, Task::Stop, 0) {
-                if !cluster.actions[stop].pseudo {
-                    cluster.order(probe, stop, F::ORDERED);
-                }
-            }
+        let after = cluster.actions[action].rsc;
+        if let Some(rsc) = after.filter(|rsc| Some(*rsc) != cluster.actions[probe].rsc) {
+            before_coming_down(cluster, probe, action, rsc);
         }
-        let implied = cluster.actions[action].after.iter().filter(|r| r.flags.has(F::FIRST_IMPLIES_THEN));
-        open.extend(implied.map(|r| r.action));
+        let partner = after.and_then(|after| interleaved_partner(cluster, probe, after));
+        let next = cluster.actions[action].after.iter().filter(|relation| {
+            relation.flags.has(F::FIRST_IMPLIES_THEN)
+                || leads_inside(cluster, probe, after, relation.action, partner)
+        });
+        let next: Vec<ActIdx> = next.map(|relation| relation.action).collect();
+        open.extend(next);
     }
+}
+
+/// What starts anew must have come down before; the probe goes before that.
+fn before_coming_down(cluster: &mut Cluster<'_>, probe: ActIdx, action: ActIdx, rsc: RscIdx) {
+    let down = match cluster.actions[action].task {
+        Task::Start => Task::Stop,
+        Task::Promote => Task::Demote,
+        _ => return,
+    };
+    if !cluster.rsc[rsc].is_primitive() {
+        return;
+    }
+    for earlier in cluster.actions_of(rsc, down, 0) {
+        if !cluster.actions[earlier].pseudo {
+            cluster.order(probe, earlier, F::ORDERED);
+        }
+    }
+}
+
+/// For an interleaved clone: the instance that goes with the probe's resource, if there is one.
+fn interleaved_partner(cluster: &Cluster<'_>, probe: ActIdx, after: RscIdx) -> Option<Option<RscIdx>> {
+    let resource = &cluster.rsc[after];
+    let interleave = resource.meta.get("interleave").and_then(|text| parse_bool(text)).unwrap_or(false);
+    if !interleave || !(resource.is_clone() || resource.is_bundle()) {
+        return None;
+    }
+    let rsc = cluster.actions[probe].rsc?;
+    Some(assign::compatible(cluster, rsc, after, Role::Unknown, false))
+}
+
+/// From a collective's milestone to what is inside: to all parts, or to the partner of an interleaved clone.
+fn leads_inside(
+    cluster: &Cluster<'_>,
+    probe: ActIdx,
+    after: Option<RscIdx>,
+    then: ActIdx,
+    partner: Option<Option<RscIdx>>,
+) -> bool {
+    let (Some(after), Some(inner)) = (after, cluster.actions[then].rsc) else { return false };
+    let own_parent = cluster.actions[probe].rsc.is_some_and(|rsc| cluster.rsc[rsc].parent == Some(after));
+    let collective = &cluster.rsc[after];
+    if collective.is_primitive() || own_parent || cluster.rsc[inner].parent != Some(after) {
+        return false;
+    }
+    if !cluster.rsc[inner].is_primitive() && !cluster.rsc[inner].is_group() {
+        return false;
+    }
+    partner.is_none_or(|partner| !collective.is_clone() || partner == Some(inner))
 }

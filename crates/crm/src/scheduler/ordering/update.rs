@@ -72,8 +72,9 @@ pub(super) fn action(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx) {
 }
 
 fn visit(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx) {
-    let was_runnable = cluster.actions[then].runnable;
-    if cluster.actions[then].required_runnable > 0 {
+    let before = flags_of(cluster, then);
+    let counted = cluster.actions[then].required_runnable > 0;
+    if counted {
         // Counted anew from what is before it.
         cluster.actions[then].runnable = false;
         cluster.actions[then].runnable_before = 0;
@@ -81,67 +82,85 @@ fn visit(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx) {
     let mut then_changed = false;
     // What is added on the way is newer than all that is there, and is seen in the next round.
     for at in (0..cluster.actions[then].before.len()).rev() {
-        let changed = relation(cluster, then, at);
+        let (changed, first) = relation(cluster, walk, then, at);
         if changed.first {
-            let first = cluster.actions[then].before[at].action;
             follow(cluster, walk, first);
             action(cluster, walk, first);
         }
         then_changed |= changed.then;
     }
-    if cluster.actions[then].required_runnable > 0 {
-        then_changed |= was_runnable != cluster.actions[then].runnable;
+    if counted {
+        then_changed = before != flags_of(cluster, then);
     }
     if then_changed {
-        if was_runnable && !cluster.actions[then].runnable {
-            block::dependents(cluster, then);
+        if before.runnable && !cluster.actions[then].runnable {
+            block::dependents(cluster, walk, then);
         }
         action(cluster, walk, then);
         follow(cluster, walk, then);
     }
 }
 
+/// The flags of an action by themselves.
+fn flags_of(cluster: &Cluster<'_>, action: ActIdx) -> Own {
+    let entry = &cluster.actions[action];
+    Own {
+        optional: entry.optional,
+        runnable: entry.runnable,
+        migratable: entry.migratable,
+        pseudo: entry.pseudo,
+        shown: entry.always_in_graph,
+    }
+}
+
+/// Flags of an action, to see whether they changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Own {
+    optional: bool,
+    runnable: bool,
+    migratable: bool,
+    pseudo: bool,
+    shown: bool,
+}
+
 /// Updates everything after `action`.
-fn follow(cluster: &mut Cluster<'_>, walk: &mut Walk, of: ActIdx) {
+pub(super) fn follow(cluster: &mut Cluster<'_>, walk: &mut Walk, of: ActIdx) {
     for at in (0..cluster.actions[of].after.len()).rev() {
         let after = cluster.actions[of].after[at].action;
         action(cluster, walk, after);
     }
 }
 
-/// Applies the relation at this position before `then`.
-fn relation(cluster: &mut Cluster<'_>, then: ActIdx, at: usize) -> Changed {
+/// Applies the relation at this position before `then`. Returns what changed, and what came first in the end.
+fn relation(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx, at: usize) -> (Changed, ActIdx) {
     let entry = cluster.actions[then].before[at];
     let (mut first, flags) = (entry.action, entry.flags);
     let (first_node, then_node) = (place(cluster, first), place(cluster, then));
-    let same_node_only = flags.any(F::IF_ON_SAME_NODE);
-    if same_node_only && first_node.is_some() && then_node.is_some() && first_node != then_node {
+    if flags.has(F::IF_ON_SAME_NODE) && first_node.is_some() && then_node.is_some() && first_node != then_node {
         cluster.actions[then].before[at].flags = F::NONE;
-        return Changed::default();
+        return (Changed::default(), first);
     }
-    let mut changed = Changed::default();
-    if flags.has(F::THEN_CANCELS_FIRST) && !cluster.actions[then].optional {
+    if flags.has(F::THEN_CANCELS_FIRST) && cluster.actions[first].rsc.is_some() && !cluster.actions[then].optional {
         cancel(cluster, first);
     }
     if is_between_resources(cluster, first, then) {
-        let finished = collective::finished(cluster, first);
-        if finished != first {
-            cluster.actions[then].before[at].flags = F::NONE;
-            cluster.order(finished, then, flags);
-            first = finished;
+        first = collective::finished(cluster, first);
+    }
+    let mut changed = by_flags(cluster, walk, (first, then), then_node, (at, flags));
+    if first != entry.action {
+        let flags = cluster.actions[then].before[at].flags;
+        if cluster.order(first, then, flags) {
+            changed.then = true;
         }
+        cluster.actions[then].before[at].flags = F::NONE;
     }
-    if !cluster.actions[then].before[at].flags.is_none() || first != entry.action {
-        changed |= by_flags(cluster, first, then, then_node, flags);
-    }
-    changed
+    (changed, first)
 }
 
-/// Whether the two are of different resources, neither of which contains the other's.
+/// Whether the two are of different resources, the later one not a part of the earlier one.
 fn is_between_resources(cluster: &Cluster<'_>, first: ActIdx, then: ActIdx) -> bool {
     match (cluster.actions[first].rsc, cluster.actions[then].rsc) {
         (Some(a), Some(b)) => a != b && !cluster.is_inside(b, a),
-        (Some(_), None) => false,
         _ => false,
     }
 }
@@ -166,71 +185,67 @@ fn place(cluster: &Cluster<'_>, action: ActIdx) -> Option<NodeIdx> {
 }
 
 /// Applies each flag that is set, in the order that decides which reason is noted.
-fn by_flags(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, node: Option<NodeIdx>, flags: F) -> Changed {
-    let node = node.filter(|_| flags.has(F::FIRST_IMPLIES_SAME_NODE_THEN) || cluster.actions[then].node.is_some());
+fn by_flags(
+    cluster: &mut Cluster<'_>,
+    walk: &mut Walk,
+    (first, then): (ActIdx, ActIdx),
+    then_node: Option<NodeIdx>,
+    (at, flags): (usize, F),
+) -> Changed {
+    let first_node = place(cluster, first);
+    let seen = flags::for_ordering(cluster, first, then_node);
+    let then_seen = flags::for_ordering(cluster, then, first_node);
+    let mut node = cluster.actions[then].node;
     let mut flags = flags;
     if flags.has(F::FIRST_IMPLIES_SAME_NODE_THEN) {
         flags = flags.without(F::FIRST_IMPLIES_SAME_NODE_THEN) | F::FIRST_IMPLIES_THEN;
+        cluster.actions[then].before[at].flags = flags;
+        node = cluster.actions[first].node;
     }
     let mut changed = Changed::default();
-    let order: [(F, Aspect); 5] = [
-        (F::FIRST_IMPLIES_THEN, Aspect::Optional),
-        (F::INTERMEDIATE_STOP, Aspect::Both),
-        (F::THEN_IMPLIES_FIRST, Aspect::Optional),
-        (F::PROMOTED_THEN_IMPLIES_FIRST, Aspect::Optional),
-        (F::MIN_RUNNABLE, Aspect::Runnable),
-    ];
-    for (flag, aspect) in order {
-        if flags.has(flag) {
-            changed |= by_flag(cluster, first, then, node, aspect, flag);
+    for (flag, aspect, only_optional) in [
+        (F::FIRST_IMPLIES_THEN, Aspect::Optional, true),
+        (F::INTERMEDIATE_STOP, Aspect::Both, false),
+        (F::THEN_IMPLIES_FIRST, Aspect::Optional, false),
+        (F::PROMOTED_THEN_IMPLIES_FIRST, Aspect::Optional, true),
+        (F::MIN_RUNNABLE, Aspect::Runnable, false),
+        (F::NESTED_REMOTE_PROBE, Aspect::Runnable, false),
+        (F::UNRUNNABLE_FIRST_BLOCKS, Aspect::Runnable, false),
+        (F::UNMIGRATABLE_THEN_BLOCKS, Aspect::Optional, false),
+        (F::FIRST_ELSE_THEN, Aspect::Optional, false),
+        (F::ORDERED, Aspect::Runnable, false),
+        (F::ASYMMETRIC, Aspect::Runnable, false),
+    ] {
+        if !flags.has(flag) {
+            continue;
         }
+        // Of some only matters whether the first is required.
+        let seen = if only_optional { Seen { runnable: false, migratable: false, ..seen } } else { seen };
+        let step = Step { node, first: seen, aspect, flags: flag };
+        changed |= match flag {
+            F::NESTED_REMOTE_PROBE => nested_probe(cluster, walk, (first, then), at, &step),
+            _ => by_flag(cluster, walk, first, then, &step),
+        };
     }
-    if flags.has(F::NESTED_REMOTE_PROBE) {
-        changed |= nested_probe(cluster, first, then, node);
+    if flags.has(F::FIRST_IMPLIES_THEN_GRAPHED) && cluster.actions[first].runnable && !seen.optional {
+        cluster.actions[then].always_in_graph = true;
     }
-    let rest: [(F, Aspect); 5] = [
-        (F::UNRUNNABLE_FIRST_BLOCKS, Aspect::Runnable),
-        (F::UNMIGRATABLE_THEN_BLOCKS, Aspect::Optional),
-        (F::FIRST_ELSE_THEN, Aspect::Optional),
-        (F::ORDERED, Aspect::Runnable),
-        (F::ASYMMETRIC, Aspect::Runnable),
-    ];
-    for (flag, aspect) in rest {
-        if flags.has(flag) {
-            changed |= by_flag(cluster, first, then, node, aspect, flag);
-        }
+    if flags.has(F::THEN_IMPLIES_FIRST_GRAPHED) && !then_seen.optional {
+        cluster.actions[first].always_in_graph = true;
     }
-    graphed(cluster, first, then, flags);
     changed |= unmanaged_stop(cluster, first, then, flags);
     changed
 }
 
 /// Applies one flag.
-fn by_flag(
-    cluster: &mut Cluster<'_>,
-    first: ActIdx,
-    then: ActIdx,
-    node: Option<NodeIdx>,
-    aspect: Aspect,
-    flag: F,
-) -> Changed {
-    let seen = flags::seen(cluster, first, node);
-    let step = Step { node, first: seen, aspect, flags: flag };
-    // Flags that act on the first action are the first resource's business.
-    let backwards = flag.any(F::THEN_IMPLIES_FIRST | F::PROMOTED_THEN_IMPLIES_FIRST);
+fn by_flag(cluster: &mut Cluster<'_>, walk: &mut Walk, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+    // One flag is the first resource's business.
+    let backwards = step.flags.has(F::THEN_IMPLIES_FIRST);
     let owner = if backwards { cluster.actions[first].rsc } else { cluster.actions[then].rsc };
-    if flag.has(F::MIN_RUNNABLE) {
-        return min_runnable(cluster, then, seen);
-    }
     match owner {
-        Some(_) if backwards && !collective_then(cluster, then) => pair(cluster, first, then, &step),
-        Some(_) => collective::update(cluster, first, then, &step),
-        None => loose(cluster, first, then, &step),
+        Some(owner) => collective::update(cluster, walk, owner, first, then, step),
+        None => loose(cluster, first, then, step),
     }
-}
-
-fn collective_then(cluster: &Cluster<'_>, then: ActIdx) -> bool {
-    cluster.actions[then].rsc.is_some_and(|rsc| !cluster.rsc[rsc].is_primitive())
 }
 
 /// An action without resource: only what is plain holds.
@@ -240,51 +255,40 @@ fn loose(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, step: &Step) ->
         cluster.actions[then].optional = false;
         changed.then = true;
     }
+    if step.flags.has(F::THEN_IMPLIES_FIRST) && !step.first.optional && cluster.actions[first].runnable {
+        cluster.actions[first].runnable = false;
+        changed.first = true;
+    }
+    if step.flags.has(F::MIN_RUNNABLE) && step.first.runnable {
+        // One more of those before `then` can be carried out.
+        let entry = &mut cluster.actions[then];
+        entry.runnable_before += 1;
+        if entry.runnable_before >= entry.required_runnable && !entry.runnable {
+            entry.runnable = true;
+            changed.then = true;
+        }
+    }
     if step.flags.has(F::UNRUNNABLE_FIRST_BLOCKS) && !step.first.runnable && cluster.actions[then].runnable {
         cluster.actions[then].runnable = false;
         changed.then = true;
     }
-    if step.flags.has(F::THEN_IMPLIES_FIRST) && !cluster.actions[then].optional && cluster.actions[first].optional {
-        cluster.actions[first].optional = false;
-        changed.first = true;
-    }
     changed
 }
 
-/// Counts one more of those before `then` that can be carried out.
-fn min_runnable(cluster: &mut Cluster<'_>, then: ActIdx, first: Seen) -> Changed {
-    if first.runnable {
-        let entry = &mut cluster.actions[then];
-        entry.runnable_before += 1;
-        if entry.runnable_before >= entry.required_runnable {
-            entry.runnable = true;
-        }
-    }
-    Changed::default()
-}
-
 /// A probe through a connection that is up already does not wait for the connection's own.
-fn nested_probe(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, node: Option<NodeIdx>) -> Changed {
-    let seen = flags::seen(cluster, first, node);
+fn nested_probe(
+    cluster: &mut Cluster<'_>,
+    walk: &mut Walk,
+    (first, then): (ActIdx, ActIdx),
+    at: usize,
+    step: &Step,
+) -> Changed {
     let runs = cluster.actions[first].rsc.is_some_and(|rsc| !cluster.rsc[rsc].active.is_empty());
-    if !seen.runnable && runs {
-        for entry in &mut cluster.actions[then].before {
-            if entry.action == first {
-                entry.flags = F::NONE;
-            }
-        }
+    if !step.first.runnable && runs {
+        cluster.actions[then].before[at].flags = F::NONE;
         return Changed::default();
     }
-    by_flag(cluster, first, then, node, Aspect::Runnable, F::UNRUNNABLE_FIRST_BLOCKS)
-}
-
-/// What is shown because of what is done.
-fn graphed(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, flags: F) {
-    let (before, after) = (&cluster.actions[first], &cluster.actions[then]);
-    let shows_then = flags.has(F::FIRST_IMPLIES_THEN_GRAPHED) && before.runnable && !before.optional;
-    let shows_first = flags.has(F::THEN_IMPLIES_FIRST_GRAPHED) && !after.optional;
-    cluster.actions[then].always_in_graph |= shows_then;
-    cluster.actions[first].always_in_graph |= shows_first;
+    by_flag(cluster, walk, first, then, &Step { flags: F::UNRUNNABLE_FIRST_BLOCKS, ..*step })
 }
 
 /// What needs the stop of something that waits for a person waits too.
@@ -303,7 +307,17 @@ fn unmanaged_stop(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, flags:
 }
 
 /// Updates two actions for one flag, whatever their resources contain.
-pub(super) fn pair(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+pub(super) fn pair(cluster: &mut Cluster<'_>, walk: &mut Walk, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+    let changed = apply(cluster, first, then, step);
+    let in_collective = cluster.actions[then].rsc.is_some_and(|rsc| cluster.rsc[rsc].parent.is_some());
+    if changed.then && in_collective {
+        // "Stop, then start" of a cloned group's members needs this at once.
+        action(cluster, walk, then);
+    }
+    changed
+}
+
+fn apply(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
     let mut changes = Changes { cluster, first, then, changed: Changed::default() };
     let flags = step.flags;
     if flags.has(F::ASYMMETRIC) {
