@@ -7,7 +7,7 @@ use hac_lab::cloud::{Fault, Rule, TOKEN, When};
 use hac_lab::{Cluster, Plan};
 
 use crate::Test;
-use crate::common::{Env, LIMIT, assert_consistent, assert_contains, steady, wait_online};
+use crate::common::{Env, LIMIT, assert_consistent, assert_contains, steady, wait, wait_online};
 
 /// A token that the API does not know.
 const WRONG_TOKEN: &str = "dop_v1_this_token_was_revoked";
@@ -116,6 +116,7 @@ fn wrong_token(env: &Env) -> anyhow::Result<()> {
             status.failed.iter().any(|line| line.contains("the API refused the token (401)"))
         })?;
         ensure!(!status.text.contains(WRONG_TOKEN), "the token is shown:\n{}", status.text);
+        wait("the other host has tried as well", || cluster.is_settled(1))?;
         let watched = Instant::now();
         hac_lab::bench::pause(WATCHED);
         let later = cluster.lab().cloud().assigns(watched);

@@ -12,7 +12,7 @@ pub(crate) fn both() -> Vec<(&'static str, Test)> {
     vec![
         ("a_host_without_power_is_replaced_and_comes_back", power_off),
         ("a_killed_daemon_restarts_nothing_when_it_is_back", kill_daemon),
-        ("a_reboot_hands_over_before_it_goes_down", reboot),
+        ("a_reboot_hands_over_in_good_order", reboot),
         ("standby_moves_everything_and_online_brings_it_back", standby),
         ("a_dead_web_server_is_restarted_in_place", dead_nginx),
         ("a_web_server_broken_for_good_gives_the_address_away", broken_nginx),
@@ -80,18 +80,19 @@ fn kill_daemon(env: &Env) -> anyhow::Result<()> {
 fn reboot(env: &Env) -> anyhow::Result<()> {
     env.with_running(|cluster| {
         let active = cluster.active()?;
-        let other = cluster.other(active)?;
+        let (name, other) = (Plan::name(active), cluster.other(active)?);
         let begin = Instant::now();
         cluster.stop(active)?;
-        let stopped = Instant::now();
-        let handed_over = cluster.lab().cloud().assigns(begin);
-        let first = handed_over.first().context("the address was not handed over before the end")?;
-        ensure!(first.at < stopped && first.host() == Some(other), "{handed_over:?}");
         ensure!(cluster.nginx(active).is_none(), "nginx runs on after an orderly stop");
         cluster.lab().power_off(active)?;
-        steady(cluster, Some(other), stopped)?;
-        let status = cluster.status(other).context("status")?;
-        ensure!(status.offline.contains(Plan::name(active)), "{}", status.text);
+        steady(cluster, Some(other), begin)?;
+        let handed_over = cluster.lab().cloud().assigns(begin);
+        let hosts: Vec<_> = handed_over.iter().map(|entry| entry.host()).collect();
+        ensure!(hosts == [Some(other)], "{handed_over:?}");
+        let status = cluster.wait_status(other, "it is gone", LIMIT, |status| status.offline.contains(name))?;
+        ensure!(status.failed.is_empty(), "an orderly reboot is no failure:\n{}", status.text);
+        let log = cluster.log(other);
+        ensure!(log.contains(&format!("left: {name}")), "it did not leave in order:\n{log}");
         cluster.lab().power_on(active)?;
         assert_consistent(cluster)?;
         steady(cluster, None, Instant::now())
