@@ -79,6 +79,9 @@ pub(crate) struct Opened {
     pub(crate) remarks: Vec<String>,
 }
 
+/// Lives by which a node leaps ahead whose record of them was damaged: it may have been restarted often in the last seconds.
+const LOST_LIVES: u32 = 60;
+
 /// Opens (or makes) the directory, takes the lock, counts this life, and reads what is there.
 ///
 /// # Errors
@@ -91,10 +94,12 @@ pub(crate) fn open(directory: &Path, wall_secs: i64, random: u32) -> Result<Open
     let lock = lock(directory)?;
     let mut remarks = Vec::new();
     let (mut slots, found) = Slots::open(directory, wall_secs, &mut remarks)?;
+    let damaged = !remarks.is_empty();
     let mut generations = Generations::new(directory.to_owned());
     let newest = generations.newest(wall_secs, &mut remarks)?;
     // Wall clock seconds as the floor: a node that lost its disk is still in a later life than before.
-    let boot = found.boots.saturating_add(1).max(u32::try_from(wall_secs).unwrap_or(0));
+    let lost = if damaged { LOST_LIVES } else { 0 };
+    let boot = found.boots.saturating_add(1).max(u32::try_from(wall_secs).unwrap_or(0).saturating_add(lost));
     let state = RingState { boots: boot, ring_seq: found.ring_seq };
     slots.write(state)?;
     if found == RingState::default() {

@@ -30,17 +30,19 @@ impl Replica {
         self.cib.apply(command, wall)
     }
 
-    /// Whether a proposal was processed before.
+    /// Whether a proposal was processed before. Another life of a node has proposed nothing yet: no two lives of a node
+    /// are ever in one membership, and which of two is the later one does not matter here.
     pub(crate) fn is_processed(&self, id: ProposalId) -> bool {
         self.processed
             .get(&(id.node, id.lane))
-            .is_some_and(|&(incarnation, seq)| (id.incarnation, id.seq) <= (incarnation, seq))
+            .is_some_and(|&(incarnation, seq)| id.incarnation == incarnation && id.seq <= seq)
     }
 
     /// A proposal was processed, whatever came of it.
     pub(crate) fn mark_processed(&mut self, id: ProposalId) {
         let mark = self.processed.entry((id.node, id.lane)).or_default();
-        *mark = (*mark).max((id.incarnation, id.seq));
+        let before = if mark.0 == id.incarnation { mark.1 } else { 0 };
+        *mark = (id.incarnation, before.max(id.seq));
     }
 
     /// The marks, in order.

@@ -29,6 +29,11 @@ fn each_life_is_later_than_the_one_before_and_the_ring_number_stays() {
     assert!(opened.remarks.is_empty());
 }
 
+/// The life of one more start.
+fn opened_life(dir: &TempDir) -> Incarnation {
+    open(dir.path(), WALL, 0).expect("opens").stored.totem.incarnation
+}
+
 #[test]
 fn a_torn_slot_costs_only_itself() {
     let dir = TempDir::new();
@@ -44,9 +49,11 @@ fn a_torn_slot_costs_only_itself() {
     assert_eq!(opened.stored.totem.ring_seq, 2);
     assert!(opened.remarks.is_empty());
     drop(opened);
+    let before = boots(opened_life(&dir));
     fs::write(dir.path().join("ring"), [0; 9000]).expect("writes");
     let opened = open(dir.path(), WALL, 0).expect("opens");
     assert_eq!(opened.stored.totem.ring_seq, 0);
+    assert!(boots(opened.stored.totem.incarnation) > before, "a later life, though the last ones are forgotten");
     assert!(opened.remarks[0].contains("ring is damaged (no intact slot); set aside as"), "{:?}", opened.remarks);
     assert!(dir.path().join(format!("ring.corrupt-{WALL}")).exists());
 }
