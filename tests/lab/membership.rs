@@ -44,6 +44,8 @@ fn cold_start(env: &Env) -> anyhow::Result<()> {
 
 fn alone(env: &Env) -> anyhow::Result<()> {
     env.with_running(|cluster| {
+        // The tutorial's `ignore` would start everything all the same.
+        cluster.hacctl(1, &["configure", "property", "no-quorum-policy=stop"])?;
         for host in [1, 2] {
             cluster.stop(host)?;
         }
