@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use hac_node::{Event, Invocation};
+use hac_types::RingId;
 
 use crate::cluster::{Host, World};
 use crate::reality::Reality;
@@ -47,7 +48,8 @@ pub struct Checks {
     coordinator: coordinator::OneCoordinator,
     /// What was found inside an event, to be reported after it.
     found: Option<Violation>,
-    /// Two sides were quorate at once (which `two_node` permits).
+    /// Two sides were quorate at once (which `two_node` permits), or one acknowledged a change without the other (which
+    /// `no-quorum-policy=ignore` permits): what was acknowledged on one of them may be lost.
     pub split: bool,
     /// How often each property was looked at.
     pub executed: BTreeMap<&'static str, u64>,
@@ -77,6 +79,11 @@ impl Checks {
             _ => return,
         };
         *self.sometimes.entry(name).or_default() += 1;
+    }
+
+    /// A node of a cluster that ignores quorum acknowledged a change in this view.
+    pub(crate) fn acknowledged(&mut self, ring: Option<RingId>, nodes: usize) {
+        self.split |= nodes == 2 && ring.is_some_and(|ring| self.coordinator.members(ring) < nodes);
     }
 
     /// A property was found broken inside an event.

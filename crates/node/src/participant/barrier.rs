@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_crm::cib::{Command, Join as Joined, NodePresence, StatusChange};
+use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, StatusChange};
 use hac_crm::model::ResourceHistory;
 use hac_quorum::{Candidate, coordinator};
 use hac_types::{Departure, Member, NodeId, View, WallTime};
@@ -252,6 +252,11 @@ impl Participant {
     fn record(&mut self, wall: WallTime, change: StatusChange) {
         let applied = self.replica.apply(&Command::Status(change), wall);
         self.forget_as_told(&applied);
+        // A node that the configuration did not know was taken in.
+        let grown = matches!(&applied, Applied::Changed(changes) if changes.configuration);
+        if grown && let Some(bytes) = Replica::durable(&self.replica.cib, self.replica.lineage) {
+            self.store(bytes);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hac_crm::cib::{Agents, Severity as Doubt, verify};
 use hac_crm::model::parse_bool;
 use hac_totem::{LinkStatus, Notice, PeerProblem, Stats};
 use hac_types::{Departure, Incarnation, NodeId, View};
@@ -230,9 +231,31 @@ impl Participant {
             let sentence = format!("without connection: {}", down.join(", "));
             add(Severity::Warning, sentence, "Look at that network: the other link carries everything.");
         }
+        self.doubts(&mut add);
         self.missing_protection(&mut add);
         problems.sort_by_key(|p| p.severity);
         problems
+    }
+
+    /// What is wrong or doubtful in the configuration.
+    fn doubts(&self, add: &mut impl FnMut(Severity, String, &str)) {
+        let cib = &self.replica.cib;
+        for finding in verify(&cib.configuration, &Agents::default()) {
+            // Without fencing although it is wanted nothing starts at all.
+            let stops_all = finding.subject == "stonith-enabled";
+            let severity = match finding.severity {
+                Doubt::Error => Severity::Error,
+                Doubt::Warning if stops_all => Severity::Error,
+                Doubt::Warning => Severity::Warning,
+            };
+            add(severity, finding.to_string(), &finding.remedy);
+        }
+        let id = self.me.node.to_string();
+        let known = cib.configuration.nodes.iter().find(|node| node.id == id);
+        if let Some(other) = known.filter(|node| node.uname != self.name) {
+            let sentence = format!("this node is called {} in hacd.toml and {} in the cluster", self.name, other.uname);
+            add(Severity::Error, sentence, "Give it the same name in both: until then nothing can run here.");
+        }
     }
 
     /// What the configuration leaves unprotected, as people decided.

@@ -27,6 +27,11 @@ impl OneCoordinator {
         }
     }
 
+    /// How many members a view has.
+    pub(super) fn members(&self, ring: RingId) -> usize {
+        self.members.get(&ring).map_or(0, BTreeSet::len)
+    }
+
     /// Two of these views that have no common member. A view that others are just leaving for the next one shares
     /// members with it: what those still believe who have not noticed can have no effect, because no safe message is
     /// delivered without all.
