@@ -11,7 +11,7 @@ use crate::model::OpHistory;
 
 use super::actions::meta;
 use super::cluster::{Cluster, NodeIdx, RscIdx};
-use super::rules::{Facts, read_blocks};
+use super::rules::{Facts, compare_versions, read_blocks};
 
 /// How an operation's parameters compare with the configured ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,8 +156,38 @@ pub(super) fn compare(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &Op
     match &op.op_digest {
         None => Comparison::Unknown,
         Some(recorded) if *recorded == digest(&params) => Comparison::Same,
+        Some(_) if same_but_for_masked(cluster, rsc, op, params) => Comparison::Same,
         Some(_) => Comparison::Different,
     }
+}
+
+/// Whether nothing but secrets differ, and these are masked: then nobody can tell, and nothing is done. Reports are
+/// written with secrets masked.
+fn same_but_for_masked(
+    cluster: &Cluster<'_>,
+    rsc: RscIdx,
+    op: &OpHistory,
+    mut params: BTreeMap<String, String>,
+) -> bool {
+    let (Some(recorded), Some(names)) = (&op.op_secure_digest, &op.op_secure_params) else { return false };
+    let is_masked = |value: &String| !value.is_empty() && value.bytes().all(|b| b == b'*');
+    if !names.split_ascii_whitespace().any(|name| params.get(name).is_some_and(is_masked)) {
+        return false;
+    }
+    let is_old = op.crm_feature_set.as_deref().is_none_or(|version| compare_versions(version, "3.16.0").is_lt());
+    let device = cluster.rsc[rsc].is.fence_device;
+    params.retain(|name, _| {
+        let secret = names.split_ascii_whitespace().any(|secret| secret == name);
+        // Older versions hashed only what the agent itself declares.
+        let undeclared = name == "CRM_meta_timeout" || (device && is_fencing_param(name));
+        !secret && !(is_old && undeclared)
+    });
+    digest(&params) == *recorded
+}
+
+/// Parameters of fence devices that the cluster reads and the agent does not know.
+fn is_fencing_param(name: &str) -> bool {
+    name.starts_with("pcmk_") || name == "provides" || name == "stonith-timeout"
 }
 
 #[cfg(test)]

@@ -183,7 +183,8 @@ fn is_needed(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     if resource.is.exclusive_discovery || cluster.rsc[top].is.exclusive_discovery {
         return allowed.is_some_and(|allowed| allowed.discovery == Discovery::Exclusive);
     }
-    allowed.is_none_or(|allowed| allowed.discovery != Discovery::Never)
+    let discovery = allowed.map_or(host.table_entry.discovery, |allowed| allowed.discovery);
+    discovery != Discovery::Never
 }
 
 /// Whether what is known of a guest makes a probe inside it pointless; then the start waits for the guest.

@@ -100,6 +100,7 @@ pub(super) fn set_roles(cluster: &mut Cluster<'_>, clone: RscIdx) {
     let max = cluster.clone_data(clone).map_or(0, |data| data.promoted_max);
     let mut promoted = 0;
     for instance in cluster.rsc[clone].children.clone() {
+        note_priority(cluster, instance);
         let node = if promoted < max { node_to_promote_on(cluster, clone, instance) } else { None };
         let frozen = cluster.role(instance) < Role::Promoted
             && !cluster.quorate
@@ -339,4 +340,14 @@ pub(super) fn update_dependent_priority(cluster: &mut Cluster<'_>, dependent: Rs
 /// The score that an instance had on its node when it was placed there; of a group, its first member's.
 fn score_where_assigned(cluster: &Cluster<'_>, instance: RscIdx) -> i32 {
     cluster.primitives(instance).first().map_or(0, |part| cluster.rsc[*part].assigned_score)
+}
+
+/// Notes for people how much an instance wants to be promoted.
+fn note_priority(cluster: &mut Cluster<'_>, instance: RscIdx) {
+    let node = cluster.location(instance, false);
+    cluster.note_score(|cluster| {
+        let points = score::text(cluster.rsc[instance].promotion_priority);
+        let place = node.map_or_else(|| "(inactive)".to_owned(), |node| format!("on {}", cluster.nodes[node].name));
+        format!("{} promotion score {place}: {points}", cluster.rsc[instance].id)
+    });
 }
