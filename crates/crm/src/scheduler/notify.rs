@@ -21,7 +21,7 @@ struct Around {
 
 /// Makes the milestones around `begin` and `done` of a clone.
 pub(super) fn milestones(cluster: &mut Cluster<'_>, clone: RscIdx, task: Task, begin: ActIdx, done: ActIdx) {
-    if !cluster.rsc[clone].is.notify {
+    if !cluster.rsc[clone].is.notify || !cluster.rsc[clone].is_clone() {
         return;
     }
     let reached = cluster.actions[done].task;

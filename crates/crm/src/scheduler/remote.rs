@@ -90,7 +90,7 @@ fn state(cluster: &Cluster<'_>, connection: RscIdx) -> State {
     }
     let Some(host) = host else { return State::Unknown };
     let host_down = host_lost || !cluster.nodes[host].online;
-    if resource.active.len() > 1 && resource.migration.is_some() || resource.assigned != Some(host) || host_down {
+    if (resource.active.len() > 1 && resource.migration.is_some()) || host_down {
         // The new host is not connected yet, the old one does not matter any more.
         return State::Resting;
     }
