@@ -257,3 +257,21 @@ fn a_hint_that_nobody_listens_shortens_the_wait_and_cannot_remove_the_living() {
     }
     assert_eq!(net.regular_views(1), 1);
 }
+
+#[test]
+fn a_node_that_slept_through_the_restart_of_another_is_taken_back_by_all() {
+    for phase in (0..4000).step_by(500) {
+        let mut net = Net::formed(phase, 5, 2);
+        net.run(ms(2000));
+        net.pause(3, ms(8000));
+        net.run(ms(phase));
+        net.crash(5);
+        net.run(ms(phase / 2));
+        net.start(5);
+        net.run(ms(8000 - phase - phase / 2));
+        let took = net.run_until_formed(ms(10_000));
+        assert!(took < ms(5000), "restart after {phase} ms of sleep: {took:?}");
+        net.run(ms(2000));
+        check(&net);
+    }
+}
