@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use hac_lab::{Cluster, Plan};
+use hac_lab::{Cluster, Plan, Status};
 
 use crate::Test;
 use crate::common::{Env, LIMIT, assert_consistent, assert_contains, bring_up, steady, wait, wait_online, web_servers};
@@ -12,6 +12,7 @@ pub(crate) fn one() -> Vec<(&'static str, Test)> {
     vec![
         ("both_hosts_start_cold", cold_start),
         ("a_host_alone_says_whom_it_waits_for", alone),
+        ("a_host_alone_that_ignores_quorum_says_so_and_serves", alone_and_ignorant),
         ("a_cut_link_heals_into_one_cluster", cut),
         ("a_link_that_loses_one_direction_heals", one_way),
         ("hosts_with_different_keys_do_not_meet", other_key),
@@ -44,22 +45,19 @@ fn cold_start(env: &Env) -> anyhow::Result<()> {
 
 fn alone(env: &Env) -> anyhow::Result<()> {
     env.with_running(|cluster| {
-        // The tutorial's `ignore` would start everything all the same.
-        cluster.hacctl(1, &["configure", "property", "no-quorum-policy=stop"])?;
-        for host in [1, 2] {
-            cluster.stop(host)?;
-        }
+        cluster.hacctl(1, &["--wait", "configure", "property", "no-quorum-policy=stop"])?;
+        stop_both(cluster)?;
         let begin = Instant::now();
         cluster.start(2)?;
-        let status = cluster.wait_status(2, "it says whom it waits for", LIMIT, |status| {
-            status.text.contains("wait_for_all") && status.text.contains("primary")
-        })?;
+        let status = wait_waiting(cluster, 2, "primary")?;
         ensure!(!status.quorate, "{}", status.text);
+        let quorum = cluster.try_hacctl(2, &["quorum"])?;
+        ensure!(quorum.status.code() == Some(2), "{quorum:?}");
+        wait("it has decided", || cluster.is_settled(2))?;
+        let status = cluster.status(2).context("status")?;
         ensure!(status.place("FloatIP").is_none(), "{}", status.text);
         ensure!(cluster.nginx(2).is_none(), "it started nginx without quorum");
         ensure!(cluster.lab().cloud().assigns(begin).is_empty(), "it asked for the address");
-        let quorum = cluster.try_hacctl(2, &["quorum"])?;
-        ensure!(quorum.status.code() == Some(2), "{quorum:?}");
         cluster.start(1)?;
         assert_consistent(cluster)?;
         // It has seen all once: it may go on alone from now on.
@@ -67,6 +65,35 @@ fn alone(env: &Env) -> anyhow::Result<()> {
         cluster.lab().power_off(1)?;
         steady(cluster, Some(2), begin)
     })
+}
+
+/// The tutorial's policy says that quorum does not matter: then it does not matter here either.
+fn alone_and_ignorant(env: &Env) -> anyhow::Result<()> {
+    env.with_running(|cluster| {
+        stop_both(cluster)?;
+        let begin = Instant::now();
+        cluster.start(2)?;
+        let status = wait_waiting(cluster, 2, "primary")?;
+        ensure!(!status.quorate, "{}", status.text);
+        steady(cluster, Some(2), begin)?;
+        cluster.start(1)?;
+        assert_consistent(cluster)
+    })
+}
+
+fn stop_both(cluster: &Cluster) -> anyhow::Result<()> {
+    for host in [1, 2] {
+        cluster.stop(host)?;
+    }
+    Ok(())
+}
+
+/// Waits until a host says that it waits for another one.
+fn wait_waiting(cluster: &Cluster, host: usize, other: &str) -> anyhow::Result<Status> {
+    let status = cluster.wait_status(host, "it says whom it waits for", LIMIT, |status| {
+        status.text.contains("wait_for_all") && status.text.contains(other)
+    })?;
+    Ok(status)
 }
 
 /// Waits until a host holds the other for gone.
