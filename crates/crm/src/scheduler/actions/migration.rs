@@ -29,7 +29,6 @@ pub(super) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx, current: Option<Nod
     let partial = cluster.rsc[rsc].migration.is_some();
     let arrive = cluster.action(rsc, Task::MigrateFrom, Some(to), true);
     cluster.actions[arrive].migratable = true;
-    cluster.actions[arrive].needs = cluster.actions[start].needs;
     name_ends(cluster, arrive, from, to);
     let together = F::ORDERED | F::UNMIGRATABLE_THEN_BLOCKS;
     let mut order = |first: Task, then: Task, flags: F| {
@@ -41,9 +40,13 @@ pub(super) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx, current: Option<Nod
     }
     order(Task::MigrateFrom, Task::Stop, together);
     order(Task::MigrateFrom, Task::Start, together | F::FIRST_ELSE_THEN);
-    if !partial {
+    // Whatever is left of the migration begins only after fencing.
+    if partial {
+        cluster.actions[arrive].needs = cluster.actions[start].needs;
+    } else {
         let leave = cluster.action(rsc, Task::MigrateTo, Some(from), true);
         cluster.actions[leave].migratable = true;
+        cluster.actions[leave].needs = cluster.actions[start].needs;
         name_ends(cluster, leave, from, to);
     }
 }

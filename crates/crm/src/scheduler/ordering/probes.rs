@@ -28,8 +28,10 @@ fn before_what_follows_a_stop(cluster: &mut Cluster<'_>, ordering: &Ordering) {
     if ordering.flags.is_none() || ordering.then.rsc == Some(rsc) || ordering.first.task != Task::Stop || of_container {
         return;
     }
+    // Unfencing comes after stops, but before probes.
+    let unfences = ordering.then.task == Task::Fence;
     let probes = probes(cluster, rsc);
-    if probes.is_empty() {
+    if probes.is_empty() || unfences {
         return;
     }
     let thens = match (ordering.then.action, ordering.then.rsc) {
