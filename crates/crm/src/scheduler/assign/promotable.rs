@@ -195,6 +195,8 @@ fn sort(cluster: &mut Cluster<'_>, clone: RscIdx) {
             && cluster.rsc[*instance].promotion_priority >= 0
         {
             cluster.rsc[*instance].promotion_priority = cluster.rsc[clone].allowed.score(node);
+        } else if node.is_none() {
+            cluster.rsc[*instance].promotion_priority = -INFINITY;
         }
     }
     let mut sorted: Vec<RscIdx> = Vec::with_capacity(instances.len());
@@ -218,18 +220,9 @@ fn compare(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
     }
 }
 
-/// Adds to the clone's table what those want that go with the promoted role, in either direction.
+/// Adds to the clone's table what those want that go with the promoted role.
 fn add_wishes(cluster: &mut Cluster<'_>, clone: RscIdx) {
     let mut table = cluster.rsc[clone].allowed.clone();
-    for idx in lists::this_with(cluster, clone) {
-        let constraint = &cluster.colocations[idx];
-        if constraint.dependent_role != Role::Promoted {
-            continue;
-        }
-        let (other, points) = (constraint.primary, constraint.score);
-        let mode = wishes::Mode { optional: points < INFINITY, ..wishes::Mode::default() };
-        wishes::add(cluster, other, clone, &mut table, Some(idx), wishes::factor(points), mode);
-    }
     for idx in lists::with_this(cluster, clone) {
         let constraint = &cluster.colocations[idx];
         if constraint.primary_role != Role::Promoted || !wishes::has_influence(cluster, idx, None) {

@@ -242,7 +242,6 @@ pub(in crate::scheduler) fn target_role(value: Option<&str>, promotable: bool) -
     match parse_role(value.unwrap_or("Started")) {
         Some(Role::Stopped) => Role::Stopped,
         Some(Role::Unpromoted) if promotable => Role::Unpromoted,
-        Some(Role::Promoted) if promotable => Role::Promoted,
         _ => Role::Unknown,
     }
 }
