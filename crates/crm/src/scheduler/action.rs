@@ -225,8 +225,6 @@ pub(super) struct Action {
     pub(super) on_dc: bool,
     /// A recurring operation to be scheduled again.
     pub(super) reschedule: bool,
-    /// Configured operation's values were read.
-    pub(super) has_meta: bool,
     /// What it waits for.
     pub(super) needs: Needs,
     /// What follows from its failure.

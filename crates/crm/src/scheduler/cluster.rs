@@ -136,8 +136,6 @@ pub(super) struct Node {
     pub(super) shutdown: bool,
     /// It should be up.
     pub(super) expected_up: bool,
-    /// Probes may run there.
-    pub(super) probes_allowed: bool,
     /// It is the designated coordinator.
     pub(super) is_dc: bool,
     /// Its history was read.
@@ -160,8 +158,6 @@ pub(super) struct Node {
     pub(super) assigned: usize,
     /// Position of its entry in the status.
     pub(super) state: Option<usize>,
-    /// Digests recorded by unfencing and the like do not change it, but its health does.
-    pub(super) health: i32,
 }
 
 /// Kinds of nodes.
@@ -331,8 +327,6 @@ pub(super) struct CloneData {
     pub(super) promotion_added: bool,
     /// Roles are being, or were, chosen.
     pub(super) choosing_roles: bool,
-    /// Notification milestones, while notifications are made.
-    pub(super) stop_notify: Option<usize>,
 }
 
 /// What only bundles have.
@@ -342,8 +336,6 @@ pub(super) struct BundleData {
     pub(super) replicas: Vec<Replica>,
     /// The clone of what runs inside.
     pub(super) child: Option<RscIdx>,
-    /// How many promoted.
-    pub(super) promoted_max: usize,
     /// How many on one host.
     pub(super) per_host: usize,
     /// The image.
@@ -477,8 +469,6 @@ pub(super) struct Resource {
     pub(super) probe_failures: Vec<(NodeIdx, String)>,
     /// Histories: (node, position in the node's list).
     pub(super) histories: Vec<(NodeIdx, usize)>,
-    /// Severest consequence of failures so far, by node.
-    pub(super) fail_roles: Vec<(NodeIdx, Role)>,
 }
 
 /// Flags of a resource.
@@ -530,14 +520,10 @@ pub(super) struct Flags {
     pub(super) updating_nodes: bool,
     /// A fence device.
     pub(super) fence_device: bool,
-    /// Starts here are of an agent whose definition changed.
-    pub(super) has_utilization: bool,
     /// Made by a bundle.
     pub(super) internal: bool,
     /// Containers may contain connections that run elsewhere.
     pub(super) allow_remote_remotes: bool,
-    /// A restarting instance seen while a collective's actions are made.
-    pub(super) restarting: bool,
 }
 
 /// A ticket.
@@ -553,6 +539,7 @@ pub(super) struct Ticket {
 #[derive(Clone, Debug)]
 pub(super) struct Location {
     /// Its id.
+    #[expect(dead_code, reason = "tells constraints apart in debug output")]
     pub(super) id: String,
     /// The resource.
     pub(super) rsc: RscIdx,
@@ -568,6 +555,7 @@ pub(super) struct Location {
 #[derive(Clone, Debug)]
 pub(super) struct Colocation {
     /// Its id.
+    #[expect(dead_code, reason = "tells constraints apart in debug output")]
     pub(super) id: String,
     /// Placed after ...
     pub(super) dependent: RscIdx,

@@ -180,7 +180,7 @@ fn same_but_for_masked(
         let secret = names.split_ascii_whitespace().any(|secret| secret == name);
         // Older versions hashed only what the agent itself declares.
         let undeclared = name == "CRM_meta_timeout" || (device && is_fencing_param(name));
-        !secret && !(is_old && undeclared)
+        !(secret || is_old && undeclared)
     });
     digest(&params) == *recorded
 }

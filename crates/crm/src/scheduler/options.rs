@@ -83,8 +83,6 @@ pub(super) struct Options {
     pub(super) cancel_removed: bool,
     /// Nothing is touched.
     pub(super) maintenance: bool,
-    /// Probes are made when a node joins.
-    pub(super) startup_probes: bool,
     /// How resources are spread.
     pub(super) strategy: Strategy,
     /// What health attributes mean.
@@ -152,7 +150,6 @@ impl Options {
             stop_removed: flag(&["stop-removed-resources", "stop-orphan-resources"], true),
             cancel_removed: flag(&["cancel-removed-actions", "stop-orphan-actions"], true),
             maintenance: flag(&["maintenance-mode"], false),
-            startup_probes: flag(&["enable-startup-probes"], true),
             strategy,
             health,
             shutdown_lock: flag(&["shutdown-lock"], false),

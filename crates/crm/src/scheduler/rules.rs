@@ -173,7 +173,7 @@ fn attribute_holds(operation: &str, left: Option<&str>, right: Option<&str>, val
             _ => false,
         };
     };
-    let kind = value_type.unwrap_or(match ordered {
+    let kind = value_type.unwrap_or_else(|| match ordered {
         true if l.contains('.') || r.contains('.') => "number",
         true => "integer",
         false => "string",

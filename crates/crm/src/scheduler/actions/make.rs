@@ -105,7 +105,6 @@ impl Cluster<'_> {
             migration_abort: false,
             on_dc: task == Task::Delete,
             reschedule: false,
-            has_meta: false,
             needs: Needs::Nothing,
             on_fail: super::super::action::OnFail::Restart,
             fail_role: Role::Started,

@@ -24,6 +24,12 @@ pub(super) fn apply(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscId
     match cluster.rsc[which].variant {
         Variant::Primitive if for_dependent => apply(cluster, dependent, primary, idx, false),
         Variant::Primitive => pair(cluster, dependent, primary, idx),
+        // An instance that is a group is promoted as a whole.
+        Variant::Group { .. }
+            if for_dependent && affects(cluster, dependent, primary, idx, false) == Affects::Role =>
+        {
+            apply(cluster, dependent, primary, idx, false);
+        }
         Variant::Group { colocated, .. } if for_dependent => {
             dependent_group(cluster, dependent, primary, idx, colocated);
         }
@@ -153,7 +159,7 @@ fn apply_to_scores(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx
 fn apply_to_priority(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
     let constraint = &cluster.colocations[idx];
     let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
-    let (Some(here), Some(there)) = (cluster.rsc[dependent].assigned, cluster.rsc[primary].assigned) else { return };
+    let (Some(here), Some(there)) = (cluster.location(dependent, false), cluster.rsc[primary].assigned) else { return };
     let (mine, theirs) = (node_value(cluster, here, idx, dependent), node_value(cluster, there, idx, primary));
     if !same(mine.as_ref(), theirs.as_ref()) {
         if points >= INFINITY && dependent_role == Role::Promoted {

@@ -112,7 +112,7 @@ fn compare_wishes(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
 /// Assigns instances until `max` are placed, no more than `per_node` on one node; the others are banned.
 pub(super) fn assign_all(cluster: &mut Cluster<'_>, parent: RscIdx, instances: &[RscIdx], max: usize, per_node: usize) {
     let available = reset_counts(cluster, parent);
-    let optimal = if available > 0 { (max / available).max(1) } else { 1 };
+    let optimal = max.checked_div(available).unwrap_or(1).max(1);
     let mut assigned = 0;
     for instance in instances {
         if assigned >= max {

@@ -322,7 +322,15 @@ pub(super) fn update_dependent(cluster: &mut Cluster<'_>, dependent: RscIdx, clo
 pub(super) fn update_dependent_priority(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx) {
     let constraint = &cluster.colocations[idx];
     let (points, primary_role) = (constraint.score, constraint.primary_role);
-    if instances::compatible(cluster, dependent, clone, primary_role, false).is_some() {
+    let Some(here) = cluster.location(dependent, false) else { return };
+    let value = colocation::node_value(cluster, here, idx, dependent);
+    let with_us = cluster.rsc[clone].children.iter().any(|instance| {
+        let there = cluster.location(*instance, false);
+        cluster.next_role(*instance) == primary_role
+            && !cluster.any_blocked(*instance)
+            && there.is_some_and(|node| colocation::node_value(cluster, node, idx, *instance) == value)
+    });
+    if with_us {
         let priority = cluster.rsc[dependent].priority;
         cluster.rsc[dependent].priority = score::add(priority, points);
     } else if points >= INFINITY {

@@ -57,7 +57,6 @@ pub(super) fn add(cluster: &mut Cluster<'_>, bundle: &Bundle) -> Option<RscIdx> 
     let replicas = number("replicas").unwrap_or(promoted_max).clamp(1, REPLICA_LIMIT);
     let per_host = number("replicas-per-host").unwrap_or(1).max(1);
     let variant = Variant::Bundle(BundleData {
-        promoted_max,
         per_host,
         image: bundle.container.get("image").cloned().unwrap_or_default(),
         ..BundleData::default()

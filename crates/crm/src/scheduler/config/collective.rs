@@ -46,7 +46,7 @@ pub(super) fn build(
     let node_max = count(cluster, rsc, &["clone-node-max"]).unwrap_or(1);
     let nodes = cluster.nodes.len();
     let mut unique = flag("globally-unique").unwrap_or(node_max > 1);
-    let mut max = count(cluster, rsc, &["clone-max"]).unwrap_or(nodes.max(1)).min(INSTANCE_LIMIT);
+    let mut max = count(cluster, rsc, &["clone-max"]).unwrap_or_else(|| nodes.max(1)).min(INSTANCE_LIMIT);
     if unique && !supports_unique(&prepared) {
         cluster.warnings.push(format!("clone {id}: instances of this agent cannot be told apart"));
         unique = false;

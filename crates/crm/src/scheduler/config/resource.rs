@@ -196,7 +196,6 @@ fn blank(
         promotion_priority: 0,
         probe_failures: Vec::new(),
         histories: Vec::new(),
-        fail_roles: Vec::new(),
     }
 }
 

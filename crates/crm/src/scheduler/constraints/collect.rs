@@ -21,16 +21,6 @@ impl Cluster<'_> {
         self.add_ordering(Ordering { first: Side::of(first, task), then: Side::of(then, then_task), flags });
     }
 
-    /// Orders two actions that exist, once all orderings are applied.
-    pub(in crate::scheduler) fn order_later(&mut self, first: ActIdx, then: ActIdx, flags: RelationFlags) {
-        let side = |action: ActIdx| {
-            let entry = &self.actions[action];
-            Side { rsc: entry.rsc, task: entry.task, interval_ms: entry.interval_ms, action: Some(action) }
-        };
-        let ordering = Ordering { first: side(first), then: side(then), flags };
-        self.add_ordering(ordering);
-    }
-
     /// The milestone of this name, which belongs to no resource.
     pub(in crate::scheduler) fn milestone(&mut self, name: &str) -> ActIdx {
         if let Some(action) = self.loose_actions.get(name).and_then(|actions| actions.first()) {

@@ -173,8 +173,8 @@ fn read_sets(cluster: &mut Cluster<'_>, order: &model::Order, sets: &[ResourceSe
 
 /// Members of a set, each before the next.
 fn inside_set(cluster: &mut Cluster<'_>, order: &model::Order, set: &ResourceSet, parent: Kind) {
-    let kind = set.kind.as_deref().map_or(parent, |text| self::kind(Some(text), None));
-    let symmetry = self::symmetry(kind, order.symmetrical.as_deref());
+    let kind = set.kind.as_deref().map_or(parent, |text| kind(Some(text), None));
+    let symmetry = symmetry(kind, order.symmetrical.as_deref());
     let sequential = set.sequential.as_deref().and_then(parse_bool).unwrap_or(true);
     let Some(action) = task(cluster, &order.id, set.action.as_deref()) else { return };
     let resources = set_resources(cluster, &order.id, set);

@@ -16,7 +16,7 @@ fn transition(op: &OpHistory) -> (i64, &str) {
 
 /// The exit code that the order expected: the third number of its key.
 pub(in crate::scheduler) fn expected_rc(op: &OpHistory) -> Option<i32> {
-    op.transition_key.splitn(4, ':').nth(2)?.parse().ok()
+    op.transition_key.split(':').nth(2)?.parse().ok()
 }
 
 /// Compares the age of two operations: less is older. With `same_node` call ids can be compared.
