@@ -107,6 +107,7 @@ fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
     assign::run(&mut cluster);
     params::run_deferred(&mut cluster);
     probes::run(&mut cluster);
+    params::forgive_removed(&mut cluster);
     actions::run(&mut cluster);
     remote::run(&mut cluster);
     fencing::schedule::run(&mut cluster);

@@ -45,6 +45,29 @@ pub(super) fn run_deferred(cluster: &mut Cluster<'_>) {
     }
 }
 
+/// Forgets the failures of resources that are no longer configured, before they are stopped.
+pub(super) fn forgive_removed(cluster: &mut Cluster<'_>) {
+    if !cluster.options.stop_removed {
+        return;
+    }
+    for rsc in cluster.top.clone() {
+        if !cluster.rsc[rsc].is.removed {
+            continue;
+        }
+        for node in cluster.node_order.clone() {
+            if !cluster.nodes[node].online || fail_count(cluster, rsc, node, Count::Effective, None).0 == 0 {
+                continue;
+            }
+            let clear = cluster.clear_fail_count(rsc, node, "it is removed");
+            cluster.add_ordering(Ordering {
+                first: Side::action(clear, Task::ClearFailCount, Some(rsc)),
+                then: Side::of(rsc, Task::Stop),
+                flags: RelationFlags::ORDERED,
+            });
+        }
+    }
+}
+
 fn check_resource(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: &ResourceHistory) {
     if cluster.rsc[rsc].is.removed {
         if cluster.anonymous_clone(rsc).is_none() {

@@ -39,6 +39,13 @@ fn compare(cluster: &Cluster<'_>, table: &AllowedTable, a: NodeIdx, b: NodeIdx, 
 
 /// Sorts resources at top level by priority, then by how much they want their nodes.
 pub(super) fn by_scores(cluster: &mut Cluster<'_>) {
+    // Nodes as they stand by themselves: the best one decides first.
+    let mut own = AllowedTable::default();
+    for node in cluster.node_order.clone() {
+        own.insert(node, cluster.nodes[node].table_entry);
+    }
+    let mut nodes = cluster.node_order.clone();
+    nodes.sort_by(|a, b| compare(cluster, &own, *a, *b, None));
     let mut keyed: Vec<(RscIdx, i32, i32, Vec<i32>)> = Vec::with_capacity(cluster.top.len());
     for rsc in cluster.top.clone() {
         let mut table = AllowedTable::default();
@@ -46,7 +53,7 @@ pub(super) fn by_scores(cluster: &mut Cluster<'_>) {
         wishes::add(cluster, rsc, rsc, &mut table, None, 1.0, mode);
         let current = if cluster.rsc[rsc].active.is_empty() { None } else { cluster.current_node(rsc) };
         let here = current.map_or(-INFINITY, |node| table.score(node));
-        let scores = cluster.node_order.iter().map(|node| table.score(*node)).collect();
+        let scores = nodes.iter().map(|node| table.score(*node)).collect();
         keyed.push((rsc, cluster.rsc[rsc].priority, here, scores));
     }
     keyed.sort_by(|a, b| b.1.cmp(&a.1).then(b.2.cmp(&a.2)).then_with(|| b.3.cmp(&a.3)));

@@ -107,11 +107,11 @@ pub(super) fn read(cluster: &mut Cluster<'_>, story: &mut Story<'_>, at: usize) 
         expired: false,
     };
     judged.expired = has_expired(cluster, story, op);
+    if judged.expired && judged.rc != judged.expected && op.interval_ms == 0 {
+        return;
+    }
     remap(cluster, story, &mut judged);
     if judged.expired && judged.rc != judged.expected {
-        if op.interval_ms == 0 {
-            return;
-        }
         let node = &cluster.nodes[story.node];
         if node.online && !node.unclean {
             cluster.reschedule.push((story.rsc, story.node, op.id.clone()));
