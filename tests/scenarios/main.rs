@@ -39,6 +39,6 @@ fn first_difference(expected: &str, real: &str) -> String {
     let (number, (expected, real)) = lines
         .clone()
         .find(|(_, (a, b))| a != b)
-        .unwrap_or((expected.lines().count().min(real.lines().count()), ("(end)", "(end)")));
+        .unwrap_or_else(|| (expected.lines().count().min(real.lines().count()), ("(end)", "(end)")));
     format!("line {}\n  expected: {expected}\n  real:     {real}", number + 1)
 }

@@ -298,7 +298,7 @@ impl World {
             Output::Reply { id: request, reply } => {
                 let life = self.hosts.get(&id).map_or(0, |host| host.life);
                 self.trace.line(self.now, id, format!("answers: {}", reply_text(&reply)));
-                let ring = self.hosts.get(&id).and_then(|host| Some(host.node.as_ref()?.standing().ring?));
+                let ring = self.hosts.get(&id).and_then(|host| host.node.as_ref()?.standing().ring);
                 if let Some(asked) = self.asked.get_mut(&(id, life, request)) {
                     if matches!((&asked.request, &reply), (Request::Configure(_), Reply::Done { .. })) {
                         self.checks.acknowledged(ring, self.hosts.len());

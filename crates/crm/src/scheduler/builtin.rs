@@ -4,9 +4,7 @@
 
 use crate::model::INFINITY;
 
-use super::cluster::{
-    Cluster, Colocation, NodeIdx, Ordering, RelationFlags as R, Role, RscIdx, Side, Task, Variant,
-};
+use super::cluster::{Cluster, Colocation, NodeIdx, Ordering, RelationFlags as R, Role, RscIdx, Side, Task, Variant};
 use super::constraints::add_colocation;
 use super::options::Strategy;
 
@@ -34,13 +32,7 @@ fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     if !is.managed {
         return;
     }
-    cluster.order_tasks(
-        rsc,
-        Task::Stop,
-        rsc,
-        Task::Start,
-        R::ORDERED | R::FIRST_IMPLIES_THEN | R::INTERMEDIATE_STOP,
-    );
+    cluster.order_tasks(rsc, Task::Stop, rsc, Task::Start, R::ORDERED | R::FIRST_IMPLIES_THEN | R::INTERMEDIATE_STOP);
     let promotable = cluster.rsc[cluster.top(rsc, false)].is.promotable;
     if promotable || cluster.rsc[rsc].role > Role::Unpromoted {
         cluster.order_tasks(rsc, Task::Demote, rsc, Task::Stop, R::PROMOTED_THEN_IMPLIES_FIRST);
@@ -87,12 +79,20 @@ fn order_unfencing(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 fn order_load(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     for node in cluster.rsc[rsc].active.clone() {
         let relieved = load_stopped(cluster, node);
-        cluster.add_ordering(Ordering { first: Side::of(rsc, Task::Stop), then: relieved, flags: R::IF_ON_SAME_NODE_OR_TARGET });
+        cluster.add_ordering(Ordering {
+            first: Side::of(rsc, Task::Stop),
+            then: relieved,
+            flags: R::IF_ON_SAME_NODE_OR_TARGET,
+        });
     }
     for node in allowed_nodes(cluster, rsc) {
         let relieved = load_stopped(cluster, node);
         for task in [Task::Start, Task::MigrateTo] {
-            cluster.add_ordering(Ordering { first: relieved, then: Side::of(rsc, task), flags: R::IF_ON_SAME_NODE_OR_TARGET });
+            cluster.add_ordering(Ordering {
+                first: relieved,
+                then: Side::of(rsc, task),
+                flags: R::IF_ON_SAME_NODE_OR_TARGET,
+            });
         }
     }
 }
@@ -148,14 +148,7 @@ fn avoid_remote_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// Adds a built-in colocation.
-fn colocate(
-    cluster: &mut Cluster<'_>,
-    id: &str,
-    score: i32,
-    dependent: RscIdx,
-    primary: RscIdx,
-    influence: bool,
-) {
+fn colocate(cluster: &mut Cluster<'_>, id: &str, score: i32, dependent: RscIdx, primary: RscIdx, influence: bool) {
     add_colocation(
         cluster,
         Colocation {

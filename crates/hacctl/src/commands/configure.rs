@@ -96,7 +96,7 @@ async fn show(context: &Context, words: &[String]) -> Result<(), Failure> {
     let secrets = words.iter().any(|w| w == "--show-secrets");
     let xml = words.first().is_some_and(|w| w == "xml");
     let ids: Vec<&str> =
-        words.iter().map(String::as_str).filter(|w| !w.starts_with("--") && !(xml && *w == "xml")).collect();
+        words.iter().map(String::as_str).filter(|w| !w.starts_with("--") && (!xml || *w != "xml")).collect();
     let cib = context.client.cib(secrets).await?;
     must_exist(&cib.configuration, &ids)?;
     if context.json {

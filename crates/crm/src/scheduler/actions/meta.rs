@@ -86,15 +86,20 @@ pub(in crate::scheduler) fn read_meta(
         meta.insert("interval".into(), operation.interval.clone());
         read_blocks(&operation.meta, None, &facts, &mut meta);
     }
-    if task == "monitor" && interval_ms == 0 && !meta.contains_key("timeout")
-        && let Some(timeout) = most_frequent_monitor(cluster, rsc).and_then(|op| op.options.get("timeout")) {
-            meta.insert("timeout".into(), timeout.clone());
-        }
+    if task == "monitor"
+        && interval_ms == 0
+        && !meta.contains_key("timeout")
+        && let Some(timeout) = most_frequent_monitor(cluster, rsc).and_then(|op| op.options.get("timeout"))
+    {
+        meta.insert("timeout".into(), timeout.clone());
+    }
     read_blocks(&cluster.op_defaults, None, &facts, &mut meta);
-    if resource.is.fence_device && (task == "start" || (task == "monitor" && interval_ms == 0))
-        && let Some(timeout) = cluster.params(rsc, None).remove("pcmk_monitor_timeout") {
-            meta.insert("timeout".into(), timeout);
-        }
+    if resource.is.fence_device
+        && (task == "start" || (task == "monitor" && interval_ms == 0))
+        && let Some(timeout) = cluster.params(rsc, None).remove("pcmk_monitor_timeout")
+    {
+        meta.insert("timeout".into(), timeout);
+    }
     let timeout = meta.get("timeout").and_then(|timeout| parse_interval_ms(timeout)).unwrap_or(DEFAULT_TIMEOUT_MS);
     meta.insert("timeout".into(), timeout.to_string());
     if interval_ms > 0 {

@@ -61,8 +61,7 @@ impl Way {
             restarting: false,
         };
         if let Some((source, target)) = resource.migration {
-            let goes_on =
-                way.migrates && all == 2 && current == Some(source) && resource.assigned == Some(target);
+            let goes_on = way.migrates && all == 2 && current == Some(source) && resource.assigned == Some(target);
             if !goes_on {
                 cluster.rsc[rsc].migration = None;
                 way.need_stop = true;
@@ -154,13 +153,7 @@ impl Way {
     }
 
     /// Makes the action that leads from one role to the next; `false` if no action does.
-    fn take(
-        &self,
-        cluster: &mut Cluster<'_>,
-        (from, to): (Role, Role),
-        node: Option<NodeIdx>,
-        optional: bool,
-    ) -> bool {
+    fn take(&self, cluster: &mut Cluster<'_>, (from, to): (Role, Role), node: Option<NodeIdx>, optional: bool) -> bool {
         match (from, to) {
             (Role::Unknown, Role::Stopped) => self.stop(cluster, optional),
             (Role::Stopped, Role::Started | Role::Unpromoted) => self.start(cluster, node, optional),

@@ -41,9 +41,8 @@ fn configured(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<Recurring> {
     let mut found: Vec<Recurring> = Vec::new();
     for operation in &cluster.rsc[rsc].blocks.operations {
         let interval_ms = meta::interval_of(operation);
-        let same = |other: &&crate::model::Operation| {
-            other.name == operation.name && meta::interval_of(other) == interval_ms
-        };
+        let same =
+            |other: &&crate::model::Operation| other.name == operation.name && meta::interval_of(other) == interval_ms;
         let contradicted = cluster.rsc[rsc].blocks.operations.iter().filter(same).count() > 1;
         if interval_ms == 0 || contradicted || ONCE.contains(&operation.name.as_str()) || !meta::is_enabled(operation) {
             continue;

@@ -25,9 +25,7 @@ pub(super) fn apply(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscId
         Variant::Primitive if for_dependent => apply(cluster, dependent, primary, idx, false),
         Variant::Primitive => pair(cluster, dependent, primary, idx),
         // An instance that is a group is promoted as a whole.
-        Variant::Group { .. }
-            if for_dependent && affects(cluster, dependent, primary, idx, false) == Affects::Role =>
-        {
+        Variant::Group { .. } if for_dependent && affects(cluster, dependent, primary, idx, false) == Affects::Role => {
             apply(cluster, dependent, primary, idx, false);
         }
         Variant::Group { colocated, .. } if for_dependent => {

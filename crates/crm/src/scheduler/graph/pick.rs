@@ -91,9 +91,8 @@ pub(super) fn drop_invalid(cluster: &mut Cluster<'_>) {
                     let inside = cluster.actions[relation.action].node.and_then(|node| cluster.container_of(node));
                     inside == Some(rsc)
                 });
-            let makes_room = relation.flags == F::IF_ON_SAME_NODE_OR_TARGET
-                && entry.rsc.is_some()
-                && entry.task == Task::MigrateTo;
+            let makes_room =
+                relation.flags == F::IF_ON_SAME_NODE_OR_TARGET && entry.rsc.is_some() && entry.task == Task::MigrateTo;
             if from_inside || (makes_room && leads_back(cluster, action, at)) {
                 cluster.actions[action].before[at].flags = F::NONE;
             }

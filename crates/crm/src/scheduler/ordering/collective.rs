@@ -4,9 +4,9 @@ use crate::model::parse_bool;
 use crate::scheduler::assign;
 use crate::scheduler::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
 
+use super::Walk;
 use super::flags::{self, original_task, parts};
 use super::update::{self, Changed, Step, pair};
-use super::Walk;
 
 /// The milestone at which what `first` begins has been reached; `first` itself unless it is a collective's.
 ///
@@ -48,14 +48,7 @@ pub(super) fn update(
 }
 
 /// A group: itself and every member that has such an action.
-fn group(
-    cluster: &mut Cluster<'_>,
-    walk: &mut Walk,
-    rsc: RscIdx,
-    first: ActIdx,
-    then: ActIdx,
-    step: &Step,
-) -> Changed {
+fn group(cluster: &mut Cluster<'_>, walk: &mut Walk, rsc: RscIdx, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
     let mut changed = pair(cluster, walk, first, then, step);
     let task = cluster.actions[then].task;
     for at in 0..cluster.rsc[rsc].children.len() {
@@ -130,7 +123,9 @@ fn interleaved(
             }
             continue;
         };
-        let Some(partner_action) = instance_action(cluster, counterpart, before, first_task, step.node) else { continue };
+        let Some(partner_action) = instance_action(cluster, counterpart, before, first_task, step.node) else {
+            continue;
+        };
         let Some(own_action) = instance_action(cluster, instance, rsc, then_task, step.node) else { continue };
         if cluster.order(partner_action, own_action, step.flags) {
             changed.first = true;

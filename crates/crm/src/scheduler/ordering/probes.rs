@@ -98,8 +98,7 @@ fn through(cluster: &mut Cluster<'_>, probe: ActIdx, from: ActIdx, seen: &mut Ve
         }
         let partner = after.and_then(|after| interleaved_partner(cluster, probe, after));
         let next = cluster.actions[action].after.iter().filter(|relation| {
-            relation.flags.has(F::FIRST_IMPLIES_THEN)
-                || leads_inside(cluster, probe, after, relation.action, partner)
+            relation.flags.has(F::FIRST_IMPLIES_THEN) || leads_inside(cluster, probe, after, relation.action, partner)
         });
         let next: Vec<ActIdx> = next.map(|relation| relation.action).collect();
         open.extend(next);

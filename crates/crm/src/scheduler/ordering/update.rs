@@ -169,9 +169,10 @@ fn is_between_resources(cluster: &Cluster<'_>, first: ActIdx, then: ActIdx) -> b
 fn cancel(cluster: &mut Cluster<'_>, first: ActIdx) {
     cluster.actions[first].optional = true;
     if cluster.actions[first].task == Task::Reload
-        && let Some(rsc) = cluster.actions[first].rsc {
-            cluster.rsc[rsc].is.reload = false;
-        }
+        && let Some(rsc) = cluster.actions[first].rsc
+    {
+        cluster.rsc[rsc].is.reload = false;
+    }
 }
 
 /// Where an action acts; a group's start where the group will be.
