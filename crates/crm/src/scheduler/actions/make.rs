@@ -196,6 +196,7 @@ impl Cluster<'_> {
             self.actions[action].runnable = false;
         } else if needs == Needs::Nothing {
             let host_is_lost = host.is_guest() && !self.can_fence(node);
+            self.actions[action].reason = None;
             self.actions[action].runnable = !host_is_lost;
         } else {
             self.apply_quorum(action, rsc);
