@@ -58,8 +58,6 @@ pub(crate) struct Participant {
     paused: bool,
     /// Orders that came while paused.
     deferred: Vec<Order>,
-    /// No active view in this life yet.
-    fresh: bool,
     since: RingId,
     left_clean: BTreeSet<NodeId>,
     copied_from: Option<NodeId>,
@@ -123,7 +121,6 @@ impl Participant {
             transitional: false,
             paused: false,
             deferred: Vec::new(),
-            fresh: true,
             since: RingId::default(),
             left_clean: BTreeSet::new(),
             copied_from: None,

@@ -17,12 +17,14 @@ pub(crate) struct Replica {
     pub(crate) lineage: Option<RingId>,
     /// The coordinator of the last active view.
     pub(crate) dc: Option<Member>,
+    /// The life of each node in which it last was a member: what is known of another life is over.
+    pub(crate) lives: BTreeMap<NodeId, Incarnation>,
 }
 
 impl Replica {
     /// A state that has seen no stream yet.
     pub(crate) const fn new(cib: Cib, lineage: Option<RingId>) -> Self {
-        Self { cib, processed: BTreeMap::new(), lineage, dc: None }
+        Self { cib, processed: BTreeMap::new(), lineage, dc: None, lives: BTreeMap::new() }
     }
 
     /// Applies a command; see [`Cib::apply`].
@@ -38,7 +40,7 @@ impl Replica {
             .is_some_and(|&(incarnation, seq)| id.incarnation == incarnation && id.seq <= seq)
     }
 
-    /// A proposal was processed, whatever came of it.
+    /// A proposal was carried out. One node's proposals of a lane come in order, so all before it are over too.
     pub(crate) fn mark_processed(&mut self, id: ProposalId) {
         let mark = self.processed.entry((id.node, id.lane)).or_default();
         let before = if mark.0 == id.incarnation { mark.1 } else { 0 };
@@ -58,6 +60,7 @@ impl Replica {
             processed: self.processed(),
             lineage: self.lineage,
             dc: self.dc,
+            lives: self.lives.clone(),
         })
     }
 
@@ -69,6 +72,7 @@ impl Replica {
             processed: snapshot.processed.into_iter().map(row).collect(),
             lineage: snapshot.lineage,
             dc: snapshot.dc,
+            lives: snapshot.lives,
         };
     }
 

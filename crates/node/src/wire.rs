@@ -10,7 +10,7 @@
 //! limit on what a body may claim to contain, no trailing bytes, unknown versions and kinds refused. What is refused is
 //! a counter ([`Undecodable`]), never a panic.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::config::{Configuration, Limit};
 use hac_crm::cib::{Command, StatusChange};
@@ -89,8 +89,8 @@ pub(crate) struct Hello {
     pub(crate) processed: Vec<Processed>,
     /// The newest quorate active view whose state this is; survives restarts.
     pub(crate) lineage: Option<RingId>,
-    /// This life has not been in an active view yet.
-    pub(crate) fresh: bool,
+    /// The lives of the nodes to which its state belongs.
+    pub(crate) lives: BTreeMap<NodeId, Incarnation>,
     /// The first active view of those in which it took part without interruption; the default if none.
     pub(crate) since: RingId,
     /// The coordinator it knew.
@@ -258,6 +258,7 @@ pub(crate) struct Snapshot {
     pub(crate) processed: Vec<Processed>,
     pub(crate) lineage: Option<RingId>,
     pub(crate) dc: Option<Member>,
+    pub(crate) lives: BTreeMap<NodeId, Incarnation>,
 }
 
 /// What is on the disk: a CIB whose status is empty.

@@ -67,7 +67,7 @@ pub struct Verdict {
 fn run_cluster(options: Options, recording: bool) -> Verdict {
     let mut world = cluster::World::new(options.clone(), recording);
     let violation = cluster::Chaos::new(options.seed).run(&mut world).err();
-    let timeline = recording.then(|| world.trace.timeline(options.nodes, 400));
+    let timeline = recording.then(|| world.trace.timeline(options.nodes, usize::MAX));
     Verdict {
         options,
         violation,
@@ -83,7 +83,7 @@ fn run_cluster(options: Options, recording: bool) -> Verdict {
 fn run_ring(options: Options, recording: bool) -> Verdict {
     let mut world = ring::World::new(options.clone(), recording);
     let violation = ring::Chaos::new(options.seed).run(&mut world).err();
-    let timeline = recording.then(|| world.trace.timeline(options.nodes, 400));
+    let timeline = recording.then(|| world.trace.timeline(options.nodes, usize::MAX));
     Verdict {
         options,
         violation,

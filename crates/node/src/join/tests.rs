@@ -16,7 +16,7 @@ fn hello(epoch: u64, updates: u64, lineage: Option<u64>) -> Hello {
         digest: [u8::try_from(epoch * 16 + updates).unwrap(); 16],
         processed: Vec::new(),
         lineage: lineage.map(ring),
-        fresh: false,
+        lives: BTreeMap::new(),
         since: RingId::default(),
         dc: None,
         left_clean: BTreeSet::new(),

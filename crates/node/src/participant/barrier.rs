@@ -45,7 +45,7 @@ impl Participant {
             digest: self.replica.cib.digest(),
             processed: self.replica.processed(),
             lineage: self.replica.lineage,
-            fresh: self.fresh,
+            lives: self.replica.lives.clone(),
             since: self.since,
             dc: self.replica.dc,
             left_clean: self.left_clean.clone(),
@@ -172,7 +172,7 @@ impl Participant {
 
     /// The barrier is over. Everything here follows from what all members delivered, so it is the same on all.
     fn activate(&mut self) {
-        let Phase::Syncing(join) = std::mem::replace(&mut self.phase, Phase::Active) else {
+        let Phase::Syncing(join) = std::mem::replace(&mut self.phase, Phase::Joining) else {
             return;
         };
         let Some(comparison) = join.comparison() else { return };
@@ -186,13 +186,13 @@ impl Participant {
         self.record_presence(&join, &comparison.donor, wall);
         for (&node, ready) in join.readies() {
             if let Some(resources) = &ready.history {
-                let node = self.name_of(node);
+                let node = self.shared_name_of(node);
                 let resources = resources.clone();
                 self.record(wall, StatusChange::NodeHistory { node, resources });
             }
         }
         self.record(wall, StatusChange::Quorum(quorate));
-        self.record(wall, StatusChange::Dc { node: dc.map(|dc| self.name_of(dc.node)) });
+        self.record(wall, StatusChange::Dc { node: dc.map(|dc| self.shared_name_of(dc.node)) });
         self.replica.dc = dc;
         if quorate {
             self.replica.lineage = Some(ring);
@@ -200,8 +200,10 @@ impl Participant {
 
         let mine = candidates.iter().find(|c| c.member == self.me);
         self.since = mine.map_or(ring, |c| c.since);
-        self.fresh = false;
+        self.replica.lives.extend(join.members().iter().map(|m| (m.node, m.incarnation)));
         self.busy = true;
+        // Not before all is recorded: what is proposed from now on must not overtake what is proposed again below.
+        self.phase = Phase::Active;
         let copied_from = self.copied_from.map(|donor| self.name_of(donor));
         let dc_name = dc.map(|dc| self.name_of(dc.node));
         self.event(Event::Active { ring, dc: dc_name, quorate, copied_from });
@@ -224,7 +226,10 @@ impl Participant {
             members.iter().map(|(id, hello)| (id.clone(), hello.name.clone())).collect();
         names.extend(nodes.iter().map(|node| (node.id.clone(), node.uname.clone())));
 
-        let gone = |id: &String| members.get(id).is_none_or(|hello| hello.fresh);
+        let lives = hellos.get(donor).map(|hello| hello.lives.clone()).unwrap_or_default();
+        let same_life = |m: &&Member| lives.get(&m.node) == Some(&m.incarnation);
+        let stayed: BTreeSet<String> = join.members().iter().filter(same_life).map(|m| m.node.to_string()).collect();
+        let gone = |id: &String| !stayed.contains(id);
         let away = names.iter().filter(|(id, _)| gone(id)).map(|(id, name)| NodePresence {
             id: id.clone(),
             name: name.clone(),
@@ -246,6 +251,13 @@ impl Participant {
         let here = here.collect();
         self.record(wall, StatusChange::NodeStates(away));
         self.record(wall, StatusChange::NodeStates(here));
+    }
+
+    /// The name of a node that all members have for it: that of the CIB.
+    fn shared_name_of(&self, node: NodeId) -> String {
+        let id = node.to_string();
+        let known = self.replica.cib.configuration.nodes.iter().find(|n| n.id == id);
+        known.map_or_else(|| self.name_of(node), |n| n.uname.clone())
     }
 
     /// Applies what follows from the barrier itself.

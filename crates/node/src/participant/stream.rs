@@ -57,7 +57,9 @@ impl Participant {
             return;
         }
         if self.replica.is_processed(id) {
-            self.answer(id, self.done(Vec::new()));
+            if !self.transitional {
+                self.answer(id, self.done(Vec::new()));
+            }
             return;
         }
         match proposal.what {
@@ -66,9 +68,14 @@ impl Participant {
                 self.advance_configuration();
             }
             Proposed::Command(Command::Status(change)) => {
-                self.replica.mark_processed(id);
                 let applied = self.apply_status(&change, proposal.wall);
-                self.answer(id, self.reply_to(&applied));
+                match &applied {
+                    Applied::Refused(refusal) => self.refuse(id, Reply::Refused(refusal.clone())),
+                    Applied::Changed(_) | Applied::Unchanged => {
+                        self.replica.mark_processed(id);
+                        self.answer(id, self.reply_to(&applied));
+                    }
+                }
                 self.follow_change(&change, &applied);
             }
             Proposed::Settle => {
@@ -145,8 +152,7 @@ impl Participant {
             let Some(proposal) = self.durable.queue.pop_front() else { return };
             let id = proposal.id;
             if let Err(reply) = self.begin_configuration(proposal) {
-                self.replica.mark_processed(id);
-                self.answer(id, reply);
+                self.refuse(id, reply);
             }
         }
     }
@@ -197,14 +203,14 @@ impl Participant {
     fn commit_configuration(&mut self) {
         let Some(Prepare { proposal, generation, .. }) = self.durable.current.take() else { return };
         let Proposed::Command(command) = &proposal.what else { return };
-        self.replica.mark_processed(proposal.id);
         let applied = self.replica.apply(command, proposal.wall);
         let Applied::Changed(changes) = &applied else {
             // What is known of the present changed meanwhile so that the change no longer applies.
             self.discard(generation);
-            self.answer(proposal.id, self.reply_to(&applied));
+            self.refuse(proposal.id, self.reply_to(&applied));
             return;
         };
+        self.replica.mark_processed(proposal.id);
         self.forget_as_told(&applied);
         if let Command::Configure(configure) = command {
             self.event(Event::Configuration {
@@ -222,14 +228,13 @@ impl Participant {
     /// A member could not store the change: nobody has it.
     fn abandon_configuration(&mut self, node: NodeId, why: &str) {
         let Some(Prepare { proposal, generation, .. }) = self.durable.current.take() else { return };
-        self.replica.mark_processed(proposal.id);
         self.discard(generation);
         let refusal = hac_crm::cib::Refusal::new(
             format!("{} could not store the change: {why}; nothing was changed", self.name_of(node)),
             format!("Make room for /var/lib/hacd on {} and try again.", self.name_of(node)),
         );
         self.remark(Level::Warning, refusal.sentence.clone());
-        self.answer(proposal.id, Reply::NotStored(refusal));
+        self.refuse(proposal.id, Reply::NotStored(refusal));
     }
 
     fn done(&self, warnings: Vec<String>) -> Reply {
@@ -241,6 +246,14 @@ impl Participant {
             Applied::Changed(changes) => self.done(changes.warnings.clone()),
             Applied::Unchanged => self.done(Vec::new()),
             Applied::Refused(refusal) => Reply::Refused(refusal.clone()),
+        }
+    }
+
+    /// A proposal came to nothing. In a transitional view that is no answer: others may have carried it out, and if not,
+    /// it will be proposed again and judged anew. What changed nothing needs no mark either.
+    fn refuse(&mut self, id: ProposalId, reply: Reply) {
+        if !self.transitional {
+            self.answer(id, reply);
         }
     }
 
