@@ -9,7 +9,7 @@ mod file;
 use std::process::ExitCode;
 
 use hac_api::{ErrorCode, Version};
-use hac_crm::cib::Change;
+use hac_crm::cib::{Change, PutMode};
 use hac_crm::model::{Cib, Configuration};
 use hac_pacemaker::crm_syntax;
 
@@ -127,6 +127,14 @@ async fn delete(context: &Context, words: &[String]) -> Result<(), Failure> {
     }
     let changes: Vec<_> = ids.iter().map(|id| Change::Delete { id: (*id).clone(), force }).collect();
     context.change(&changes, "").await
+}
+
+/// The same step, whether the object is there already or not.
+fn upsert(change: Change) -> Change {
+    match change {
+        Change::Put { object, .. } => Change::Put { object, mode: PutMode::Upsert },
+        other => other,
+    }
 }
 
 /// The configuration and the version that a change of it starts from.

@@ -6,10 +6,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use hac_crm::cib::{Change, Object, PutMode};
+use hac_crm::cib::{Change, Object};
 use hac_pacemaker::crm_syntax;
 
-use super::{current, must_exist, syntax};
+use super::{current, must_exist, syntax, upsert};
 use crate::commands::Context;
 use crate::failure::Failure;
 
@@ -63,13 +63,6 @@ fn steps(before: &str, after: &str) -> Result<Vec<Change>, Failure> {
     Ok(deletions.chain(new.into_iter().map(upsert)).collect())
 }
 
-fn upsert(change: Change) -> Change {
-    match change {
-        Change::Put { object, .. } => Change::Put { object, mode: PutMode::Upsert },
-        other => other,
-    }
-}
-
 fn write(file: &Path, text: &str) -> std::io::Result<()> {
     let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
     out.write_all(text.as_bytes())
@@ -96,6 +89,8 @@ fn remove(file: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use hac_crm::cib::PutMode;
+
     use super::*;
 
     #[test]

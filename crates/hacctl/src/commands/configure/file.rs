@@ -4,12 +4,12 @@ use std::fs;
 use std::io::Read as _;
 
 use hac_api::ErrorCode;
-use hac_crm::cib::{Change, Command, Configure, PutMode};
+use hac_crm::cib::{Change, Command, Configure};
 use hac_crm::model::{Cib, Configuration};
 use hac_pacemaker::{cib_xml, crm_syntax};
 use hac_types::WallTime;
 
-use super::{current, syntax};
+use super::{current, syntax, upsert};
 use crate::commands::Context;
 use crate::failure::Failure;
 use crate::terminal;
@@ -67,13 +67,6 @@ pub(super) async fn diff(context: &Context, words: &[String]) -> Result<(), Fail
 
 fn usage() -> Failure {
     Failure::usage("load needs a way and a file").with_remedy("Write 'hacctl configure load replace|update FILE'.")
-}
-
-fn upsert(change: Change) -> Change {
-    match change {
-        Change::Put { object, .. } => Change::Put { object, mode: PutMode::Upsert },
-        other => other,
-    }
 }
 
 fn read(name: &str) -> Result<String, Failure> {
