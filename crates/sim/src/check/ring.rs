@@ -52,6 +52,8 @@ pub(super) struct Stay<'a> {
     pub(super) safe: BTreeSet<Message>,
     /// Delivered in the transitional view.
     pub(super) transitional: BTreeSet<Message>,
+    /// Delivered in either.
+    pub(super) given: BTreeSet<Message>,
     /// It is the last one of a life that died in it.
     pub(super) died: bool,
 }
@@ -62,11 +64,7 @@ impl Stay<'_> {
     }
 
     pub(super) fn has(&self, message: &Message) -> bool {
-        self.transitional.contains(message) || self.regular.values().any(|m| m == message)
-    }
-
-    pub(super) fn all(&self) -> BTreeSet<Message> {
-        self.regular.values().chain(&self.transitional).copied().collect()
+        self.given.contains(message)
     }
 }
 
@@ -89,6 +87,7 @@ impl<'a> Life<'a> {
                     regular: BTreeMap::new(),
                     safe: BTreeSet::new(),
                     transitional: BTreeSet::new(),
+                    given: BTreeSet::new(),
                     died: false,
                 }),
                 Item::View(view) => {
@@ -98,6 +97,7 @@ impl<'a> Life<'a> {
                 }
                 Item::Delivered { seq, guarantee, transitional, message: Some(message), .. } => {
                     let Some(stay) = stays.last_mut() else { continue };
+                    stay.given.insert(*message);
                     if *transitional {
                         stay.transitional.insert(*message);
                     } else {

@@ -25,8 +25,8 @@ fn together(stay: &Stay<'_>, other: &Life<'_>) -> bool {
 }
 
 fn compare(life: &Life<'_>, stay: &Stay<'_>, other: &Life<'_>, theirs: &Stay<'_>) -> Result<(), Violation> {
-    let (ours, theirs) = (stay.all(), theirs.all());
-    match ours.symmetric_difference(&theirs).next() {
+    let (ours, theirs) = (&stay.given, &theirs.given);
+    match ours.symmetric_difference(theirs).next() {
         None => Ok(()),
         Some(message) => {
             let who = if ours.contains(message) { life } else { other };
