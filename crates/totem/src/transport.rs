@@ -45,7 +45,8 @@ pub(crate) struct Transport {
     /// The ring announced in pings.
     pub(crate) ring: RingId,
     pub(crate) small_only: bool,
-    peers: BTreeMap<NodeId, Peer>,
+    /// On the heap: a peer is taken out while it is worked on, and is large.
+    peers: BTreeMap<NodeId, Box<Peer>>,
     /// The other nodes of the configuration.
     others: BTreeSet<NodeId>,
     /// Whom this node hears, with a number that grows with every change.
@@ -84,7 +85,7 @@ impl Transport {
         let own = config.node;
         let peers = config.nodes.iter().filter(|n| n.node != own).map(|n| {
             let links = n.links.min(config.links);
-            (n.node, Peer::new(n.node, links, config.netmtu.max(NETMTU_MIN), &entropy, silence_min, now))
+            (n.node, Box::new(Peer::new(n.node, links, config.netmtu.max(NETMTU_MIN), &entropy, silence_min, now)))
         });
         Self {
             me: Member { node: own, incarnation },
@@ -345,7 +346,7 @@ impl Transport {
             None => hello::next_offer(peer),
             Some(_) => self.next_watch(peer),
         };
-        self.peers.values().filter_map(due).min()
+        self.peers.values().filter_map(|peer| due(peer)).min()
     }
 
     // --- who hears whom
@@ -380,7 +381,7 @@ impl Transport {
 
     fn refresh_row(&mut self) {
         let now = self.now;
-        let heard: Vec<Member> = self.peers.values().filter(|p| p.is_heard(now)).filter_map(Peer::member).collect();
+        let heard: Vec<Member> = self.peers.values().filter(|p| p.is_heard(now)).filter_map(|p| p.member()).collect();
         if heard == self.row.1.0 {
             return;
         }
@@ -432,18 +433,18 @@ impl Transport {
 
     /// All peers with which a session exists and which have not left.
     pub(crate) fn connected(&self) -> Vec<NodeId> {
-        let reachable = |peer: &&Peer| peer.session.is_some() && !matches!(peer.life, Life::Left { .. });
-        self.peers.values().filter(reachable).map(|peer| peer.node).collect()
+        let reachable = |peer: &Peer| peer.session.is_some() && !matches!(peer.life, Life::Left { .. });
+        self.peers.values().filter(|peer| reachable(peer)).map(|peer| peer.node).collect()
     }
 
     /// The connected life of a peer, if it is in contact.
     pub(crate) fn alive(&self, node: NodeId) -> Option<Member> {
-        self.peers.get(&node).filter(|peer| peer.is_alive()).and_then(Peer::member)
+        self.peers.get(&node).filter(|peer| peer.is_alive()).and_then(|peer| peer.member())
     }
 
     /// Whether the peer's present life differs from `member`.
     pub(crate) fn has_restarted(&self, member: Member) -> bool {
-        let present = self.peers.get(&member.node).and_then(Peer::member);
+        let present = self.peers.get(&member.node).and_then(|peer| peer.member());
         present.is_some_and(|present| present.incarnation != member.incarnation)
     }
 
@@ -503,7 +504,12 @@ impl Transport {
 
     /// A time within which nearly every answer of these peers comes.
     pub(crate) fn rtt_bound(&self, peers: impl IntoIterator<Item = NodeId>) -> Duration {
-        peers.into_iter().filter_map(|node| self.peers.get(&node)).map(Peer::rtt_bound).max().unwrap_or_default()
+        peers
+            .into_iter()
+            .filter_map(|node| self.peers.get(&node))
+            .map(|peer| peer.rtt_bound())
+            .max()
+            .unwrap_or_default()
     }
 
     // --- remarks
