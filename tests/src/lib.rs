@@ -1,3 +1,4 @@
 //! Tests of the whole, and what they share.
 
+pub mod golden;
 pub mod runner;

@@ -34,6 +34,15 @@ pub(super) fn apply(cib: &mut Cib, command: &Configure, wall: WallTime) -> Appli
     }
 }
 
+/// `cib` with these changes made and not verified.
+pub(super) fn unverified(cib: &Cib, changes: &[Change]) -> Result<Cib, Refusal> {
+    let mut draft = Draft { cib: cib.clone(), status: false, warnings: Vec::new() };
+    for change in changes {
+        draft.step(change)?;
+    }
+    Ok(draft.cib)
+}
+
 /// The CIB as it would be.
 fn draft(cib: &Cib, command: &Configure) -> Result<Draft, Refusal> {
     check_base(cib, command)?;

@@ -2,7 +2,7 @@
 
 use hac_types::WallTime;
 
-use super::{Applied, Command, canonical, configure, ids, observed};
+use super::{Applied, Change, Command, Refusal, canonical, configure, ids, observed};
 use crate::model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, Configuration, Node, NvPair, NvSet, Version};
 
 /// What the first CIB of a cluster is made from. The same on every node, because it comes from the same file.
@@ -70,6 +70,15 @@ impl Cib {
             Command::Configure(command) => configure::apply(self, command, wall),
             Command::Status(change) => observed::apply(self, change, wall),
         }
+    }
+
+    /// A copy with these changes made but not verified: to decide about what the daemon would refuse to carry out. The
+    /// version stays.
+    ///
+    /// # Errors
+    /// A change that cannot be made at all: an id that is taken, a member that is not there.
+    pub fn with_unverified(&self, changes: &[Change]) -> Result<Self, Refusal> {
+        configure::unverified(self, changes)
     }
 
     /// Digest of everything, the same on every platform. Two nodes that applied the same commands have the same.

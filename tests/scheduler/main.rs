@@ -1,0 +1,80 @@
+//! Golden plans: every file of this folder is a state and the plan for it. With `HACD_BLESS=1` the plans are rewritten.
+//!
+//! Where Pacemaker's `crm_simulate` is installed, each state is exported to it as XML, and must give the same plan.
+
+mod peer;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, ensure};
+use hac_pacemaker::cib_xml;
+use hac_pacemaker::simulate::{Clock, simulate};
+use hac_tests::golden::Golden;
+use hac_tests::runner::{Case, run};
+use hac_types::WallTime;
+
+fn main() -> ExitCode {
+    let files = files();
+    let peer = peer::find();
+    let mut cases = vec![Case::new("there_are_golden_plans", {
+        let count = files.len();
+        move || {
+            ensure!(count > 0, "no file was found");
+            Ok(())
+        }
+    })];
+    for file in files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let (first, second) = (file.clone(), file);
+        cases.push(Case::new(format!("plan/{name}"), move || plan(&first)));
+        let found = peer.clone();
+        let beside = Case::new(format!("as_pacemaker/{name}"), move || match &found {
+            Ok(tool) => peer::agrees(tool, &read(&second)?),
+            Err(why) => anyhow::bail!("{why}"),
+        });
+        cases.push(match &peer {
+            Ok(_) => beside,
+            Err(why) => beside.skipped(why),
+        });
+    }
+    run(cases)
+}
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scheduler");
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|ending| ending == "txt")).collect();
+    files.sort();
+    files
+}
+
+fn read(file: &Path) -> anyhow::Result<Golden> {
+    Golden::read(&fs::read_to_string(file)?).with_context(|| file.display().to_string())
+}
+
+/// The plan is the one in the file, and the one for the state as exported and read again.
+fn plan(file: &Path) -> anyhow::Result<()> {
+    let text = fs::read_to_string(file)?;
+    let golden = read(file)?;
+    let simulation = golden.simulate();
+    let real = golden.rendered(&simulation);
+    if real != text && std::env::var_os("HACD_BLESS").is_some() {
+        fs::write(file, &real)?;
+    } else {
+        ensure!(real == text, "{}\n(HACD_BLESS=1 rewrites the files)", first_difference(&text, &real));
+    }
+    let exported = simulate(&cib_xml::read(&golden.xml())?, &Clock::Present(WallTime(0)), true);
+    ensure!(exported.outcome.plan == simulation.outcome.plan, "exported and read again the plan is another");
+    Ok(())
+}
+
+fn first_difference(expected: &str, real: &str) -> String {
+    let mut lines = expected.lines().zip(real.lines()).enumerate();
+    match lines.find(|(_, (a, b))| a != b) {
+        Some((number, (a, b))) => format!("line {}\n  expected: {a}\n  real:     {b}", number + 1),
+        None => format!("{} lines expected, {} are real", expected.lines().count(), real.lines().count()),
+    }
+}

@@ -1,0 +1,170 @@
+//! A node's history, one operation a line.
+
+use anyhow::{Context as _, bail, ensure};
+use hac_crm::model::{Agent, Bundle, Cib, OpHistory, Primitive, Resource, ResourceHistory, parse_duration_ms};
+
+/// The coordinator that gave all orders.
+const ORIGIN: &str = "00000000-0000-0000-0000-000000000000";
+/// How long ago operations ended unless the file says, in milliseconds.
+const AGO_MS: u64 = 3_600_000;
+/// Exit code and status of an operation that has not ended.
+const PENDING: (i32, i32) = (193, -1);
+/// A probe finds nothing.
+const NOT_RUNNING: i32 = 7;
+
+/// Reads the lines of one node.
+pub(super) fn read(cib: &Cib, node: &str, lines: &[&str]) -> anyhow::Result<Vec<ResourceHistory>> {
+    let mut histories: Vec<ResourceHistory> = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let call = i64::try_from(index)? + 1;
+        let (resource, agent, op) = operation(cib, node, line, call).with_context(|| (*line).to_owned())?;
+        let position = histories.iter().position(|history| history.id == resource).unwrap_or_else(|| {
+            histories.push(ResourceHistory { id: resource, agent, ..ResourceHistory::default() });
+            histories.len() - 1
+        });
+        record(&mut histories[position], op);
+    }
+    Ok(histories)
+}
+
+/// Reads a line: the name in the history, its agent, the operation.
+fn operation(cib: &Cib, node: &str, line: &str, call: i64) -> anyhow::Result<(String, Agent, OpHistory)> {
+    let mut words = line.split_whitespace();
+    let resource = words.next().context("which resource?")?.to_owned();
+    let task = words.next().context("which operation?")?;
+    let (task, interval) = task.split_once('/').unwrap_or((task, "0"));
+    let interval_ms = parse_duration_ms(interval).with_context(|| format!("{interval} is no interval"))?;
+    let mut expected = if task == "monitor" && interval_ms == 0 { NOT_RUNNING } else { 0 };
+    let (mut rc, mut status, mut ago) = (None, 0, AGO_MS);
+    let mut agent = agent_of(cib, &resource);
+    let mut op = OpHistory { exit_reason: Some(String::new()), ..OpHistory::default() };
+    for word in words {
+        if let Ok(number) = word.parse() {
+            rc = Some(number);
+            continue;
+        }
+        match word.split_once('=') {
+            None if word == "pending" => (rc, status) = (Some(PENDING.0), PENDING.1),
+            Some(("expected", value)) => expected = value.parse().context("expected= takes an exit code")?,
+            Some(("status", value)) => status = value.parse().context("status= takes a number")?,
+            Some(("ago", value)) => ago = parse_duration_ms(value).context("ago= takes a time")?,
+            Some(("to", value)) => {
+                op.migrate_source = Some(node.to_owned());
+                op.migrate_target = Some(value.to_owned());
+            }
+            Some(("from", value)) => {
+                op.migrate_source = Some(value.to_owned());
+                op.migrate_target = Some(node.to_owned());
+            }
+            Some(("digest", value)) => op.op_digest = Some(value.to_owned()),
+            Some(("force-restart", value)) => {
+                let (names, digest) = value.split_once(':').context("force-restart=NAME,NAME:DIGEST")?;
+                op.op_force_restart = Some(format!(" {} ", names.replace(',', " ")));
+                op.op_restart_digest = Some(digest.to_owned());
+            }
+            Some(("agent", value)) => agent = Some(parse_agent(value)?),
+            _ => bail!("{word} is nothing that an operation has"),
+        }
+    }
+    let rc = rc.unwrap_or(expected);
+    let now = cib.info.execution_date.unwrap_or_default();
+    op.operation_key = format!("{resource}_{task}_{interval_ms}");
+    op.operation = task.to_owned();
+    op.transition_key = format!("{call}:1:{expected}:{ORIGIN}");
+    op.transition_magic = format!("{status}:{rc};{}", op.transition_key);
+    op.rc_code = rc;
+    op.op_status = status;
+    op.call_id = if status == PENDING.1 { -1 } else { call };
+    op.interval_ms = interval_ms;
+    op.last_rc_change = Some(now - i64::try_from(ago / 1000)?);
+    op.on_node = Some(node.to_owned());
+    let agent = agent.context("it is not configured: say agent=CLASS:PROVIDER:TYPE")?;
+    Ok((resource, agent, op))
+}
+
+/// Keeps an operation under the ids that Pacemaker gives it.
+fn record(history: &mut ResourceHistory, op: OpHistory) {
+    let expected = op.transition_key.split(':').nth(2).and_then(|rc| rc.parse().ok());
+    let failed = op.op_status != PENDING.1 && (op.op_status != 0 || expected != Some(op.rc_code));
+    let last = format!("{}_last_0", history.id);
+    let failure = format!("{}_last_failure_0", history.id);
+    let ids = match (op.operation.as_str(), failed, op.interval_ms) {
+        ("migrate_to" | "migrate_from", ..) => vec![op.operation_key.clone()],
+        (_, true, 0) => vec![failure, last],
+        (_, true, _) => vec![failure],
+        (_, false, 0) => vec![last],
+        (_, false, _) => vec![op.operation_key.clone()],
+    };
+    for id in ids {
+        let entry = OpHistory { id, ..op.clone() };
+        match history.ops.iter_mut().find(|old| old.id == entry.id) {
+            Some(old) => *old = entry,
+            None => history.ops.push(entry),
+        }
+    }
+}
+
+fn parse_agent(text: &str) -> anyhow::Result<Agent> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let (class, provider, kind) = match parts[..] {
+        [class, kind] => (class, None, kind),
+        [class, provider, kind] => (class, Some(provider.to_owned()), kind),
+        _ => bail!("{text} is no agent"),
+    };
+    ensure!(!class.is_empty() && !kind.is_empty(), "{text} is no agent");
+    Ok(Agent { class: class.to_owned(), provider, kind: kind.to_owned() })
+}
+
+/// The agent of a configured resource, of an instance, of a part of a bundle, or of the connection to a guest node.
+fn agent_of(cib: &Cib, name: &str) -> Option<Agent> {
+    let base = name.rsplit_once(':').filter(|(_, n)| n.parse::<u32>().is_ok()).map_or(name, |(base, _)| base);
+    let mut found = None;
+    for resource in &cib.configuration.resources {
+        walk(resource, &mut |primitive| {
+            let template = primitive.template.as_deref().and_then(|id| template_agent(cib, id));
+            if primitive.id == base {
+                found = Some(template.unwrap_or_else(|| primitive.agent.clone()));
+            } else if primitive.meta.iter().any(|set| set.get("remote-node") == Some(base)) {
+                found = Some(ocf("pacemaker", "remote"));
+            }
+        });
+        if let Resource::Bundle(bundle) = resource {
+            found = found.or_else(|| implied(bundle, base));
+        }
+    }
+    found
+}
+
+fn template_agent(cib: &Cib, id: &str) -> Option<Agent> {
+    cib.configuration.resources.iter().find_map(|resource| match resource {
+        Resource::Template(template) if template.0.id == id => Some(template.0.agent.clone()),
+        _ => None,
+    })
+}
+
+/// The agents of what a bundle implies.
+fn implied(bundle: &Bundle, name: &str) -> Option<Agent> {
+    let part = name.strip_prefix(bundle.id.as_str())?.strip_prefix('-')?;
+    if part.parse::<u32>().is_ok() {
+        Some(ocf("pacemaker", "remote"))
+    } else if part.starts_with("ip-") {
+        Some(ocf("heartbeat", "IPaddr2"))
+    } else {
+        let (engine, number) = part.rsplit_once('-')?;
+        number.parse::<u32>().ok().map(|_| ocf("heartbeat", engine))
+    }
+}
+
+fn ocf(provider: &str, kind: &str) -> Agent {
+    Agent { class: "ocf".to_owned(), provider: Some(provider.to_owned()), kind: kind.to_owned() }
+}
+
+fn walk(resource: &Resource, see: &mut impl FnMut(&Primitive)) {
+    match resource {
+        Resource::Primitive(primitive) => see(primitive),
+        Resource::Group(group) => group.members.iter().for_each(see),
+        Resource::Clone(clone) => walk(&clone.child, see),
+        Resource::Bundle(bundle) => bundle.primitive.iter().for_each(see),
+        Resource::Template(_) => {}
+    }
+}
