@@ -1,11 +1,11 @@
 //! What the ring is told at its start, checked once.
 
-use std::fmt;
 use std::time::Duration;
 
 use hac_types::{Incarnation, NodeId};
 use thiserror::Error;
-use zeroize::Zeroizing;
+
+use crate::AuthKey;
 
 /// Most nodes a configuration may name. Every list a peer can send is bounded by it.
 pub(crate) const NODES_MAX: usize = 64;
@@ -60,31 +60,6 @@ pub struct Stored {
     pub ring_seq: u64,
     /// This life, allocated and made durable by the caller before the start: boot counter in the upper half.
     pub incarnation: Incarnation,
-}
-
-/// The cluster's shared secret, `authkey`: wiped from memory when dropped, never printed.
-#[derive(Clone)]
-pub struct AuthKey(Zeroizing<Vec<u8>>);
-
-impl AuthKey {
-    /// Takes the raw bytes of the key file, which corosync-keygen or `hacctl keygen` wrote.
-    ///
-    /// # Errors
-    /// [`ConfigError::AuthKeyLength`] unless there are 32 to 4096 bytes.
-    pub fn new(bytes: Vec<u8>) -> Result<Self, ConfigError> {
-        let bytes = Zeroizing::new(bytes);
-        if (32..=4096).contains(&bytes.len()) { Ok(Self(bytes)) } else { Err(ConfigError::AuthKeyLength(bytes.len())) }
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for AuthKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AuthKey(..)")
-    }
 }
 
 /// Whether bodies are encrypted (`crypto_cipher`). Must be equal on all nodes.

@@ -17,7 +17,7 @@ pub(crate) const TAG_LEN: usize = 16;
 pub(crate) type SessionNonce = [u8; 16];
 
 /// A 256-bit secret, wiped when dropped.
-type Secret = Zeroizing<[u8; 32]>;
+pub(crate) type Secret = Zeroizing<[u8; 32]>;
 
 /// What is derived from the key file alone.
 #[derive(Debug)]
@@ -44,9 +44,7 @@ pub(crate) struct DirectionKeys {
 
 impl ClusterKeys {
     pub(crate) fn new(authkey: &AuthKey, cluster_name: &str) -> Self {
-        let salt = hmac::Key::new(hmac::HMAC_SHA256, b"hacd/1");
-        let prk = Zeroizing::new(to_array(hmac::sign(&salt, authkey.bytes()).as_ref()));
-        let prk = hmac::Key::new(hmac::HMAC_SHA256, prk.as_ref());
+        let prk = extract(authkey);
         let hello = expand(&prk, b"hello", &[cluster_name.as_bytes()]);
         let id = expand(&prk, b"cluster-id", &[cluster_name.as_bytes()]);
         let cluster = [id[0], id[1], id[2], id[3]];
@@ -109,8 +107,15 @@ fn session_id(one: &End, other: &End) -> [u8; 32] {
     to_array(context.finish().as_ref())
 }
 
+/// HKDF-Extract: the secret from which everything else is derived.
+pub(crate) fn extract(authkey: &AuthKey) -> hmac::Key {
+    let salt = hmac::Key::new(hmac::HMAC_SHA256, b"hacd/1");
+    let prk = Zeroizing::new(to_array(hmac::sign(&salt, authkey.bytes()).as_ref()));
+    hmac::Key::new(hmac::HMAC_SHA256, prk.as_ref())
+}
+
 /// HKDF-Expand for at most one block, with the label `"hacd/1 " purpose 0x00 context`.
-fn expand(prk: &hmac::Key, purpose: &[u8], context: &[&[u8]]) -> Secret {
+pub(crate) fn expand(prk: &hmac::Key, purpose: &[u8], context: &[&[u8]]) -> Secret {
     let mut signing = hmac::Context::with_key(prk);
     signing.update(b"hacd/1 ");
     signing.update(purpose);

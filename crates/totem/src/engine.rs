@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::ring::Ring;
 use crate::transport::Transport;
-use crate::{Config, ConfigError, GatherReason, LinkStatus, Notice, Output, Rejected, Stats, Stored};
+use crate::{AuthKey, Config, ConfigError, GatherReason, LinkStatus, Notice, Output, Rejected, Stats, Stored};
 
 /// How long datagrams are dropped after a long pause: what the socket kept describes the past.
 const DRAIN: Duration = Duration::from_millis(5);
@@ -152,6 +152,26 @@ impl Engine {
         let result = self.ring.broadcast(payload, guarantee, &mut self.net);
         self.settle();
         result
+    }
+
+    /// Talks to peers that use `next` as well as to those that use the present key; to the latter alone if there is none.
+    /// The first step of changing the key: everybody accepts the next one before anybody sends with it.
+    pub fn accept_key(&mut self, now: Timestamp, next: Option<&AuthKey>) {
+        self.advance(now);
+        self.net.accept_key(next);
+        self.settle();
+    }
+
+    /// Sends with the accepted key from now on, and moves every session to it without interruption; the second step.
+    /// After twice the token timeout the former key opens nothing any more ([`Notice::FormerKeyRetired`]). Nothing
+    /// happens without an accepted key.
+    pub fn use_key(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.net.use_key();
+        if !self.left {
+            self.net.handle_timeout();
+        }
+        self.settle();
     }
 
     /// Says LEAVE to everybody, three times on every link, and is silent afterwards.

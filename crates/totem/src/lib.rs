@@ -4,6 +4,7 @@
 //! send, a number to make durable, views and messages to deliver, remarks for the log. The driver owns sockets, clock
 //! and disk. What is promised, the message table, the envelope and the timers are described in `docs/protocol.md`.
 
+mod authkey;
 mod config;
 mod crypto;
 mod engine;
@@ -18,7 +19,8 @@ mod store;
 mod transport;
 mod wire;
 
-pub use config::{AuthKey, Cipher, Config, ConfigError, NodeConfig, Stored, Timers};
+pub use authkey::{AuthKey, Fingerprint, SealedKey};
+pub use config::{Cipher, Config, ConfigError, NodeConfig, Stored, Timers};
 pub use engine::{Engine, Guarantee, LeaveReason, QueueFull};
 pub use output::{Delivery, GatherReason, Misbehaviour, Notice, Output};
 pub use stats::{LinkStatus, PeerProblem, Rejected, Stats};

@@ -147,6 +147,13 @@ pub enum Notice {
         /// Whose address.
         node: NodeId,
     },
+    /// Datagrams from a peer's address are authenticated with the key that was in use before the last change.
+    FormerKey {
+        /// Whose address.
+        node: NodeId,
+    },
+    /// The former key opens nothing any more.
+    FormerKeyRetired,
     /// A peer encrypts otherwise than we do.
     CipherDiffers {
         /// Who.
@@ -231,6 +238,10 @@ impl fmt::Display for Notice {
             Self::WrongKey { node } => {
                 write!(f, "datagrams from node {node} are refused: its authkey or cluster_name differs from ours")
             }
+            Self::FormerKey { node } => {
+                write!(f, "datagrams from node {node} are refused: it still has the authkey from before the rotation")
+            }
+            Self::FormerKeyRetired => f.write_str("the former authkey is no longer accepted"),
             Self::CipherDiffers { node } => write!(f, "node {node} is refused: its crypto_cipher differs from ours"),
             Self::ConfigDiffers { node } => write!(f, "the nodelist or timeouts of node {node} differ from ours"),
             Self::DuplicateNode { node } => {

@@ -107,6 +107,8 @@ pub struct Stats {
 pub enum PeerProblem {
     /// Its authkey or cluster name differs.
     WrongKey,
+    /// It still has the key from before the last change.
+    FormerKey,
     /// Its cipher differs.
     CipherDiffers,
     /// Another process claims its id.

@@ -3,6 +3,7 @@
 
 pub(crate) mod detector;
 pub(crate) mod hello;
+pub(crate) mod keyring;
 pub(crate) mod path;
 pub(crate) mod peer;
 pub(crate) mod replay;
@@ -17,6 +18,7 @@ use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp};
 use crate::config::{NETMTU_MIN, Timers};
 use crate::crypto::ClusterKeys;
 use crate::graph::Rows;
+use crate::transport::keyring::Keyring;
 use crate::transport::path::DATAGRAM_FLOOR;
 use crate::transport::peer::{Life, Peer};
 use crate::transport::session::suite_of;
@@ -53,7 +55,8 @@ pub(crate) struct Transport {
     row: (u64, Members),
     /// The same of others, as far as told.
     rows: BTreeMap<Member, (u64, Members)>,
-    keys: ClusterKeys,
+    keyring: Keyring,
+    cluster_name: String,
     entropy: [u8; 32],
     cipher: Cipher,
     overhead: usize,
@@ -99,7 +102,8 @@ impl Transport {
             others: config.nodes.iter().map(|n| n.node).filter(|node| *node != own).collect(),
             row: (1, Members::default()),
             rows: BTreeMap::new(),
-            keys: ClusterKeys::new(&config.authkey, &config.cluster_name),
+            keyring: Keyring::new(ClusterKeys::new(&config.authkey, &config.cluster_name)),
+            cluster_name: config.cluster_name.clone(),
             entropy,
             cipher: config.cipher,
             overhead: if config.cipher == Cipher::None { OVERHEAD } else { OVERHEAD_ENCRYPTED },
@@ -174,8 +178,8 @@ impl Transport {
         header: &Header,
         datagram: &[u8],
     ) -> Result<Option<(Member, Message)>, Rejected> {
-        if header.cluster != self.keys.cluster() {
-            self.report_problem(peer, PeerProblem::WrongKey);
+        if !self.can_read(peer, header) {
+            self.report_foreign(peer, header.cluster);
             return Err(Rejected::ForeignCluster);
         }
         if header.class == Class::Hello {
@@ -204,7 +208,11 @@ impl Transport {
             None => Rejected::NoSession,
         };
         match refused {
-            // It may belong to the session that is being made.
+            // It may belong to the session before,
+            Rejected::NoSession if peer.former.as_ref().is_some_and(|former| former.cluster() == header.cluster) => {
+                peer.former.as_mut().map_or(Err(refused), |former| former.open(header, datagram))
+            }
+            // or to the one that is being made.
             Rejected::NoSession | Rejected::Mac | Rejected::Replay if peer.pending.is_some() => {
                 self.open_pending(peer, header, datagram).map_err(|_| refused)
             }
@@ -327,10 +335,11 @@ impl Transport {
 
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self) {
+        self.retire_former_key();
         let nodes: Vec<NodeId> = self.peers.keys().copied().collect();
         for node in nodes {
             let Some(mut peer) = self.peers.remove(&node) else { continue };
-            if hello::next_offer(&peer).is_some_and(|at| at <= self.now) {
+            if self.next_offer(&peer).is_some_and(|at| at <= self.now) {
                 self.offer_session(&mut peer);
             }
             if peer.session.is_some() && !matches!(peer.life, Life::Left { .. }) {
@@ -342,11 +351,9 @@ impl Transport {
 
     /// When something is due.
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
-        let due = |peer: &Peer| match peer.session {
-            None => hello::next_offer(peer),
-            Some(_) => self.next_watch(peer),
-        };
-        self.peers.values().filter_map(|peer| due(peer)).min()
+        let watch = |peer: &Peer| peer.session.is_some().then(|| self.next_watch(peer)).flatten();
+        let due = |peer: &Peer| [self.next_offer(peer), watch(peer)].into_iter().flatten().min();
+        self.peers.values().filter_map(|peer| due(peer)).chain(self.next_retirement()).min()
     }
 
     // --- who hears whom
@@ -545,6 +552,7 @@ impl Transport {
         let node = peer.node;
         self.notice(match problem {
             PeerProblem::WrongKey => Notice::WrongKey { node },
+            PeerProblem::FormerKey => Notice::FormerKey { node },
             PeerProblem::CipherDiffers => Notice::CipherDiffers { node },
             PeerProblem::DuplicateNode => Notice::DuplicateNode { node },
         });

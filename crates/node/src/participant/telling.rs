@@ -319,7 +319,12 @@ fn peer_problem(problem: PeerProblem, name: &str) -> (String, &'static str) {
     match problem {
         PeerProblem::WrongKey => (
             format!("authkey or cluster_name of {name} differs from ours"),
-            "Copy /etc/hacd/authkey and /etc/hacd/hacd.toml of one node to all and restart hacd there.",
+            "Copy /etc/hacd/authkey and /etc/hacd/hacd.toml of one node to all and restart hacd there; if the key was \
+             rotated while a node was away, it is that node that needs the others' files.",
+        ),
+        PeerProblem::FormerKey => (
+            format!("{name} was away when the key was rotated and still has the one before"),
+            "Copy /etc/hacd/authkey of a member to that node (owner root, mode 0600) and restart hacd there.",
         ),
         PeerProblem::CipherDiffers => (
             format!("crypto_cipher of {name} differs from ours"),
@@ -359,6 +364,8 @@ pub(super) fn ring_event(notice: &Notice) -> Event {
         Notice::Returned { node, .. } => (Level::Notice, "returned", Some(*node)),
         Notice::Connected { member } => (Level::Info, "connected", Some(member.node)),
         Notice::WrongKey { node } => (Level::Error, "wrong_key", Some(*node)),
+        Notice::FormerKey { node } => (Level::Error, "former_key", Some(*node)),
+        Notice::FormerKeyRetired => (Level::Notice, "former_key_retired", None),
         Notice::CipherDiffers { node } => (Level::Error, "cipher_differs", Some(*node)),
         Notice::ConfigDiffers { node } => (Level::Warning, "config_differs", Some(*node)),
         Notice::DuplicateNode { node } => (Level::Error, "duplicate_node", Some(*node)),

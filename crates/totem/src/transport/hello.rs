@@ -3,11 +3,11 @@
 //! A session is usable for a node as soon as its own nonce came back, because only a living holder of the key can have
 //! sent it. Nonces are never used for a second session, so whatever was recorded belongs to keys nobody uses any more.
 //! An established session is replaced only by a proven one, and never while its peer is alive unless the peer's life
-//! is a later one.
+//! is a later one or the session's key a newer one.
 
-use hac_types::{LinkId, Timestamp};
+use hac_types::LinkId;
 
-use crate::crypto::End;
+use crate::crypto::{ClusterKeys, End, SessionNonce};
 use crate::transport::Transport;
 use crate::transport::peer::{HELLO_FIRST, HELLO_SLOWEST, Life, Peer};
 use crate::transport::session::{Session, suite_of};
@@ -20,43 +20,50 @@ const ANSWERS_PER_PEER: u32 = 10;
 /// Answers to hellos in a second altogether.
 const ANSWERS_TOTAL: u32 = 50;
 
+/// What a hello says of freshness: our contribution, and that of the peer back.
+struct Nonces {
+    own: SessionNonce,
+    echo: SessionNonce,
+}
+
 impl Transport {
     /// Offers a session on every link.
     pub(super) fn offer_session(&mut self, peer: &mut Peer) {
         peer.hello.next = self.now + peer.hello.wait;
         peer.hello.wait = (peer.hello.wait * 2).min(HELLO_SLOWEST);
-        let nonce = peer.nonce;
-        for index in 0..peer.paths.len() {
-            let link = peer.paths[index].link;
-            self.send_hello(peer, link, HelloStage::Offer, nonce, [0; 16]);
+        let keys = self.keyring.own();
+        for path in &peer.paths {
+            self.send_hello(peer, path.link, &keys, HelloStage::Offer, Nonces { own: peer.nonce, echo: [0; 16] });
         }
     }
 
-    fn send_hello(&mut self, peer: &Peer, link: LinkId, stage: HelloStage, nonce: [u8; 16], echo: [u8; 16]) {
+    fn send_hello(&mut self, peer: &Peer, link: LinkId, keys: &ClusterKeys, stage: HelloStage, nonces: Nonces) {
         let suite = suite_of(self.cipher);
+        let Nonces { own: nonce, echo } = nonces;
         let body = Message::Hello(Hello { stage, nonce, echo, suite, config_hash: self.config_hash }).encode();
         let header = Header {
             suite: SUITE_HMAC,
             key_id: 0,
             class: Class::Hello,
             link,
-            cluster: self.keys.cluster(),
+            cluster: keys.cluster(),
             source: self.me.node,
             destination: peer.node,
             incarnation: self.me.incarnation,
             counter: 0,
         };
-        if let Some(datagram) = envelope::seal_plain(&header, &body, self.keys.hello()) {
+        if let Some(datagram) = envelope::seal_plain(&header, &body, keys.hello()) {
             self.transmit(link, peer.node, datagram);
         }
     }
 
-    /// Takes a hello whose header fits but is not authenticated yet.
+    /// Takes a hello whose header fits but is not authenticated yet. It is answered under the key it came with.
     pub(super) fn handle_hello(&mut self, peer: &mut Peer, header: &Header, datagram: &[u8]) -> Result<(), Rejected> {
+        let keys = self.keyring.named(header.cluster).ok_or(Rejected::ForeignCluster)?;
         if header.suite != SUITE_HMAC {
             return Err(Rejected::Suite);
         }
-        envelope::verify(datagram, self.keys.hello())?;
+        envelope::verify(datagram, keys.hello())?;
         let Message::Hello(hello) = Message::decode(envelope::open_plain(datagram)?)? else {
             return Err(Rejected::Malformed);
         };
@@ -67,32 +74,39 @@ impl Transport {
         let end = End { node: peer.node, incarnation: header.incarnation, nonce: hello.nonce };
         self.note_config(peer, &hello);
         match hello.stage {
-            HelloStage::Offer => self.handle_offer(peer, header.link, end),
-            HelloStage::Answer => self.handle_answer(peer, header.link, end, &hello),
-            HelloStage::Confirm => self.handle_confirm(peer, &end, &hello),
+            HelloStage::Offer => self.handle_offer(peer, header.link, &keys, end),
+            HelloStage::Answer => self.handle_answer(peer, header.link, &keys, end, &hello),
+            HelloStage::Confirm => self.handle_confirm(peer, &keys, &end, &hello),
         }
     }
 
-    fn handle_offer(&mut self, peer: &mut Peer, link: LinkId, end: End) -> Result<(), Rejected> {
+    fn handle_offer(&mut self, peer: &mut Peer, link: LinkId, keys: &ClusterKeys, end: End) -> Result<(), Rejected> {
         self.take_answer_right(peer)?;
-        if let Some(session) = peer.session.as_ref().filter(|session| session.is_with(&end)) {
+        let cluster = keys.cluster();
+        if let Some(session) = peer.session.as_ref().filter(|session| session.is_with(&end, cluster)) {
             // It has missed that we have this session already.
-            let own = session.own.nonce;
-            self.send_hello(peer, link, HelloStage::Confirm, own, end.nonce);
+            let nonces = Nonces { own: session.own.nonce, echo: end.nonce };
+            self.send_hello(peer, link, keys, HelloStage::Confirm, nonces);
             return Ok(());
         }
-        self.admissible(peer, &end)?;
-        if peer.pending.as_ref().is_none_or(|pending| !pending.is_with(&end)) {
-            peer.pending = Some(self.session_with(peer, end));
+        self.admissible(peer, &end, cluster)?;
+        if peer.pending.as_ref().is_none_or(|pending| !pending.is_with(&end, cluster)) {
+            peer.pending = Some(self.session_with(peer, keys, end));
         }
-        let nonce = peer.nonce;
-        self.send_hello(peer, link, HelloStage::Answer, nonce, end.nonce);
+        self.send_hello(peer, link, keys, HelloStage::Answer, Nonces { own: peer.nonce, echo: end.nonce });
         Ok(())
     }
 
-    fn handle_answer(&mut self, peer: &mut Peer, link: LinkId, end: End, hello: &Hello) -> Result<(), Rejected> {
+    fn handle_answer(
+        &mut self,
+        peer: &mut Peer,
+        link: LinkId,
+        keys: &ClusterKeys,
+        end: End,
+        hello: &Hello,
+    ) -> Result<(), Rejected> {
         if let Some(session) = &peer.session
-            && session.is_with(&end)
+            && session.is_with(&end, keys.cluster())
             && session.own.nonce == hello.echo
         {
             return Ok(());
@@ -100,24 +114,31 @@ impl Transport {
         if hello.echo != peer.nonce {
             return Err(Rejected::NoSession);
         }
-        self.admissible(peer, &end)?;
-        let session = self.session_with(peer, end);
-        let own = session.own.nonce;
+        self.admissible(peer, &end, keys.cluster())?;
+        let session = self.session_with(peer, keys, end);
+        let nonces = Nonces { own: session.own.nonce, echo: end.nonce };
         self.establish(peer, session);
-        self.send_hello(peer, link, HelloStage::Confirm, own, end.nonce);
+        self.send_hello(peer, link, keys, HelloStage::Confirm, nonces);
         Ok(())
     }
 
-    fn handle_confirm(&mut self, peer: &mut Peer, end: &End, hello: &Hello) -> Result<(), Rejected> {
-        if peer.session.as_ref().is_some_and(|session| session.is_with(end)) {
+    fn handle_confirm(
+        &mut self,
+        peer: &mut Peer,
+        keys: &ClusterKeys,
+        end: &End,
+        hello: &Hello,
+    ) -> Result<(), Rejected> {
+        let cluster = keys.cluster();
+        if peer.session.as_ref().is_some_and(|session| session.is_with(end, cluster)) {
             return Ok(());
         }
         if hello.echo != peer.nonce {
             return Err(Rejected::NoSession);
         }
-        self.admissible(peer, end)?;
-        let session = peer.pending.take().filter(|pending| pending.is_with(end));
-        let session = session.unwrap_or_else(|| self.session_with(peer, *end));
+        self.admissible(peer, end, cluster)?;
+        let session = peer.pending.take().filter(|pending| pending.is_with(end, cluster));
+        let session = session.unwrap_or_else(|| self.session_with(peer, keys, *end));
         self.establish(peer, session);
         Ok(())
     }
@@ -142,13 +163,13 @@ impl Transport {
         }
     }
 
-    fn session_with(&self, peer: &Peer, end: End) -> Session {
+    fn session_with(&self, peer: &Peer, keys: &ClusterKeys, end: End) -> Session {
         let own = End { node: self.me.node, incarnation: self.me.incarnation, nonce: peer.nonce };
-        Session::new(&self.keys, own, end, self.cipher)
+        Session::new(keys, own, end, self.cipher)
     }
 
-    /// Whether a session with this life may take the place of the present one.
-    fn admissible(&mut self, peer: &mut Peer, end: &End) -> Result<(), Rejected> {
+    /// Whether a session with this life under this key may take the place of the present one.
+    fn admissible(&mut self, peer: &mut Peer, end: &End, cluster: [u8; 4]) -> Result<(), Rejected> {
         let Some(session) = &peer.session else { return Ok(()) };
         let present = session.peer.incarnation;
         if end.incarnation > present {
@@ -156,6 +177,9 @@ impl Transport {
         }
         if matches!(peer.life, Life::Left { .. }) && end.incarnation == present {
             return Err(Rejected::Incarnation);
+        }
+        if self.is_rekeying(peer, end.incarnation, cluster) {
+            return Ok(());
         }
         if peer.is_alive() {
             self.report_problem(peer, PeerProblem::DuplicateNode);
@@ -165,9 +189,14 @@ impl Transport {
     }
 
     fn establish(&mut self, peer: &mut Peer, session: Session) {
+        if self.is_rekeying(peer, session.peer.incarnation, session.cluster()) {
+            self.move_to(peer, session);
+            return;
+        }
         let member = session.member();
         let same_life = peer.member() == Some(member);
         peer.session = Some(session);
+        peer.former = None;
         peer.pending = None;
         peer.renew_nonce(&self.entropy);
         peer.hello.wait = HELLO_FIRST;
@@ -221,9 +250,4 @@ pub(crate) fn config_hash(config: &crate::Config) -> [u8; 8] {
     let mut hash = [0; 8];
     hash.copy_from_slice(&digest.as_ref()[..8]);
     hash
-}
-
-/// When the next hello to this peer is due.
-pub(super) fn next_offer(peer: &Peer) -> Option<Timestamp> {
-    peer.session.is_none().then_some(peer.hello.next)
 }

@@ -60,6 +60,8 @@ pub(crate) struct Peer {
     pub(crate) node: NodeId,
     pub(crate) paths: Vec<Path>,
     pub(crate) session: Option<Session>,
+    /// The session before, under the former key: what is on its way is still read.
+    pub(crate) former: Option<Session>,
     /// A session offered to the peer which it has not confirmed yet.
     pub(crate) pending: Option<Session>,
     /// How many sessions were made; each has its own nonce.
@@ -94,6 +96,7 @@ impl Peer {
             node,
             paths: (0..links).map(|link| Path::new(LinkId(link), netmtu, now)).collect(),
             session: None,
+            former: None,
             pending: None,
             generation: 0,
             nonce: session_nonce(entropy, node, 0),

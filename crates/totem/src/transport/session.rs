@@ -14,6 +14,7 @@ pub(crate) struct Session {
     pub(crate) own: End,
     pub(crate) peer: End,
     suite: u8,
+    /// Names the key in every header.
     cluster: [u8; 4],
     outgoing: DirectionKeys,
     incoming: DirectionKeys,
@@ -50,6 +51,16 @@ impl Session {
         Member { node: self.peer.node, incarnation: self.peer.incarnation }
     }
 
+    /// Names the key it was made with.
+    pub(crate) const fn cluster(&self) -> [u8; 4] {
+        self.cluster
+    }
+
+    /// Goes on after a session with the same life: pieces of large bodies keep their own numbers.
+    pub(crate) const fn continue_after(&mut self, before: &Self) {
+        self.next_segment = before.next_segment;
+    }
+
     /// A number for the pieces of the next large body.
     pub(crate) fn next_segment(&mut self) -> u64 {
         self.next_segment += 1;
@@ -76,7 +87,7 @@ impl Session {
 
     /// Checks a datagram against this session and returns its body; marks its counter as used.
     pub(crate) fn open(&mut self, header: &Header, datagram: &[u8]) -> Result<Vec<u8>, Rejected> {
-        if header.incarnation != self.peer.incarnation {
+        if header.incarnation != self.peer.incarnation || header.cluster != self.cluster {
             return Err(Rejected::NoSession);
         }
         let window = self.windows.get_mut(usize::from(header.link.0)).ok_or(Rejected::Link)?;
@@ -88,8 +99,8 @@ impl Session {
         envelope::open(header, datagram, &self.incoming)
     }
 
-    /// Whether this session is with exactly this life and contribution of the peer.
-    pub(crate) fn is_with(&self, peer: &End) -> bool {
-        self.peer == *peer
+    /// Whether this session is with exactly this life and contribution of the peer, under this key.
+    pub(crate) fn is_with(&self, peer: &End, cluster: [u8; 4]) -> bool {
+        self.peer == *peer && self.cluster == cluster
     }
 }

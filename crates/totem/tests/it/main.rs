@@ -10,4 +10,5 @@ mod membership;
 mod net;
 mod ordering;
 mod random;
+mod rotation;
 mod sweep;
