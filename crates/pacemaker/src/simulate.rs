@@ -35,10 +35,11 @@ pub struct Simulation {
     names: ids::Names,
 }
 
-/// Decides about `cib`; carries the plan out unless `schedule_only`.
+/// Decides about `cib`, noting the assignment scores if `scores`; carries the plan out unless `schedule_only`.
 #[must_use]
-pub fn simulate(cib: &Cib, clock: &Clock, schedule_only: bool) -> Simulation {
-    let outcome = scheduler::run(cib, clock.time_for(cib));
+pub fn simulate(cib: &Cib, clock: &Clock, schedule_only: bool, scores: bool) -> Simulation {
+    let decide = if scores { scheduler::run_with_scores } else { scheduler::run };
+    let outcome = decide(cib, clock.time_for(cib));
     if schedule_only { Simulation::of(cib, outcome, clock) } else { carry_out(cib, outcome, clock) }
 }
 

@@ -51,7 +51,7 @@ enum Format {
 /// Prints what would be done and what would come of it.
 pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Failure> {
     let cib = load(&arguments.xml_file)?;
-    let simulation = simulate(&cib, &clock(arguments.now.as_deref())?, arguments.schedule_only);
+    let simulation = simulate(&cib, &clock(arguments.now.as_deref())?, arguments.schedule_only, arguments.scores);
     if let Some(file) = &arguments.graph {
         write(file, &simulation.graph_xml(&cib))?;
     }

@@ -108,7 +108,7 @@ pub(super) fn attribute_value(
 }
 
 /// What is colocated with a bundle's inside cannot run inside itself; for it the inside is where the container is.
-fn host_for(cluster: &Cluster<'_>, node: NodeIdx, rsc: RscIdx) -> NodeIdx {
+pub(super) fn host_for(cluster: &Cluster<'_>, node: NodeIdx, rsc: RscIdx) -> NodeIdx {
     let outside = cluster.nodes[node].kind == crate::scheduler::cluster::Kind::Bundle && cluster.is_bundled(rsc);
     if !outside {
         return node;

@@ -278,9 +278,22 @@ pub(in crate::scheduler) fn compatible(
     role: Role,
     current: bool,
 ) -> Option<RscIdx> {
+    let place = cluster.location(rsc, current);
+    compatible_at(cluster, place, rsc, collective, role, current)
+}
+
+/// The same for an instance that is taken to be at `place`.
+fn compatible_at(
+    cluster: &Cluster<'_>,
+    place: Option<NodeIdx>,
+    rsc: RscIdx,
+    collective: RscIdx,
+    role: Role,
+    current: bool,
+) -> Option<RscIdx> {
     let instances = instances_of(cluster, collective);
     let on = |node: NodeIdx| instances.iter().copied().find(|i| matches_node(cluster, *i, node, role, current));
-    match cluster.location(rsc, current) {
+    match place {
         Some(node) => on(node),
         None => sorting::nodes(cluster, rsc, None).into_iter().find_map(on),
     }
@@ -294,7 +307,8 @@ fn matches_node(cluster: &Cluster<'_>, instance: RscIdx, node: NodeIdx, role: Ro
         && cluster.location(instance, current) == Some(node)
 }
 
-/// The container of a bundle that goes with an instance.
+/// The container of a bundle that goes with an instance. What runs inside a container itself is where that one is.
 pub(super) fn compatible_container(cluster: &Cluster<'_>, rsc: RscIdx, bundle: RscIdx) -> Option<RscIdx> {
-    compatible(cluster, rsc, bundle, Role::Unknown, false)
+    let place = cluster.location(rsc, false).map(|node| super::colocation::host_for(cluster, node, rsc));
+    compatible_at(cluster, place, rsc, bundle, Role::Unknown, false)
 }

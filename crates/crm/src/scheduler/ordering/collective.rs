@@ -19,7 +19,7 @@ pub(super) fn finished(cluster: &Cluster<'_>, first: ActIdx) -> ActIdx {
         return first;
     }
     let Some(reached) = entry.task.begun().finished().filter(|task| *task != Task::Notified) else { return first };
-    let tells = resource.is.notify && (resource.is_clone() || cluster.is_bundled(rsc));
+    let tells = resource.is.notify && (resource.is_clone() || resource.is_bundle());
     let key = if tells {
         format!("{}_confirmed-post_notify_{}_0", resource.id, reached.name())
     } else {
