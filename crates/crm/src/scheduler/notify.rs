@@ -114,6 +114,10 @@ fn of_task(cluster: &mut Cluster<'_>, clone: RscIdx, task: Task, around: Around)
         return;
     }
     let instances = cluster.primitives(clone);
+    if !instances.iter().any(|instance| does(cluster, *instance, task)) {
+        // The clone begins and ends the task, but nothing comes of it that anybody could be told.
+        return;
+    }
     for instance in instances.iter().copied() {
         tell_before(cluster, instance, task, around);
         tell_after(cluster, instance, task, around);
@@ -123,6 +127,15 @@ fn of_task(cluster: &mut Cluster<'_>, clone: RscIdx, task: Task, around: Around)
             after_fencing(cluster, instance, &instances);
         }
     }
+}
+
+/// Whether `instance` is to do `task`.
+fn does(cluster: &Cluster<'_>, instance: RscIdx, task: Task) -> bool {
+    let down = matches!(task, Task::Stop | Task::Demote);
+    cluster.actions_of(instance, task, 0).into_iter().any(|action| {
+        let action = &cluster.actions[action];
+        !action.optional && (action.runnable || down)
+    })
 }
 
 /// Milestones are needed as what they are about is.
@@ -141,13 +154,19 @@ fn stays_up(cluster: &Cluster<'_>, instance: RscIdx) -> bool {
     cluster.rsc[instance].role > Role::Stopped && stops.iter().all(|stop| cluster.actions[*stop].optional)
 }
 
+/// Where `instance` will be up in the end: not where it should be, but cannot start.
+fn will_be_up(cluster: &Cluster<'_>, instance: RscIdx) -> Option<NodeIdx> {
+    let resource = &cluster.rsc[instance];
+    let planned = resource.assigned.filter(|_| resource.next_role > Role::Stopped)?;
+    (stays_up(cluster, instance) || does(cluster, instance, Task::Start)).then_some(planned)
+}
+
 /// An active instance is told of what is about to happen.
 fn tell_before(cluster: &mut Cluster<'_>, instance: RscIdx, task: Task, around: Around) {
     let ends = (around.tell_before, around.told_before);
     if task == Task::Promote {
         // By then all that is to be up is.
-        let resource = &cluster.rsc[instance];
-        if let (true, Some(node)) = (resource.next_role > Role::Stopped, resource.assigned) {
+        if let Some(node) = will_be_up(cluster, instance) {
             notify(cluster, instance, node, ("pre", task), ends);
         }
         return;
@@ -172,7 +191,7 @@ fn tell_after(cluster: &mut Cluster<'_>, instance: RscIdx, task: Task, around: A
         }
     } else if task == Task::Stop && !stays_up(cluster, instance) {
         // It is not there to be told.
-    } else if let (true, Some(node)) = (resource.next_role > Role::Stopped, resource.assigned) {
+    } else if let Some(node) = will_be_up(cluster, instance) {
         notify(cluster, instance, node, ("post", task), ends);
     }
     before_monitors(cluster, instance, around.told_after);

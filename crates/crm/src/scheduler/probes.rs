@@ -103,9 +103,8 @@ fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
                 before_other_containers(cluster, replica.container, &others, node);
             }
         }
-        // A connection can be probed once there is something to connect to.
-        let placed = cluster.rsc[replica.container].assigned.is_some();
-        if let Some(remote) = replica.remote.filter(|_| placed)
+        // A connection can be probed once there is something to connect to: a container that runs, or will.
+        if let Some(remote) = replica.remote
             && probe(cluster, remote, node)
         {
             any = true;
@@ -168,9 +167,9 @@ fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 fn is_needed(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     let (resource, host) = (&cluster.rsc[rsc], &cluster.nodes[node]);
     if host.is_pacemaker_remote() {
-        let cannot =
-            resource.is.fence_device || cluster.is_connection(rsc) || cluster.guest_connection_in(rsc).is_some();
-        if cannot {
+        // A bundle's container may run there, any other guest may not.
+        let guest = cluster.guest_connection_in(rsc).is_some_and(|inner| !cluster.rsc[inner].is.allow_remote_remotes);
+        if resource.is.fence_device || cluster.is_connection(rsc) || guest {
             return false;
         }
     }

@@ -154,6 +154,8 @@ fn on_guest(cluster: &mut Cluster<'_>, action: ActIdx, node: NodeIdx, connection
                 before(cluster, action, connection, Task::Stop, F::THEN_IMPLIES_FIRST);
             }
         }
+        // The monitors of a guest end with it: there is nothing to wait for.
+        Task::Cancel => {}
         _ if entry.interval_ms > 0 => {
             let flags = F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS;
             if cluster.rsc[connection].next_role != Role::Stopped {
