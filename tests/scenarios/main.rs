@@ -4,6 +4,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hac_sim::options::Options;
+use hac_sim::run::{self, Kind};
+
+/// Seeds that once showed a fault, and which.
+const FOUND: &[(Kind, u64, &str)] = &[
+    (Kind::Cluster, 10_032, "a start ordered with quorum waited behind another order and ran without"),
+    (Kind::Cluster, 10_093, "the same"),
+    (Kind::Cluster, 10_564, "the same"),
+    (Kind::Cluster, 10_926, "the same"),
+];
+
 fn scenarios() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let entries = fs::read_dir(folder).expect("the folder is here");
@@ -32,6 +43,15 @@ fn every_scenario_goes_as_its_file_says() {
         }
     }
     assert!(wrong.is_empty(), "{}\n(HACD_BLESS=1 rewrites the files)", wrong.join("\n\n"));
+}
+
+#[test]
+fn seeds_that_once_showed_a_fault_show_none() {
+    for &(kind, seed, fault) in FOUND {
+        let verdict = run::run(kind, Options::of(seed, None), false);
+        let kind = kind.word();
+        assert!(verdict.violation.is_none(), "{kind} seed {seed} ({fault}): {:?}", verdict.violation);
+    }
 }
 
 fn first_difference(expected: &str, real: &str) -> String {

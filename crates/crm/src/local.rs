@@ -10,6 +10,11 @@
 //! state of a resource cancels its recurring operations first, and what a cancelled run finds is no result. On top of
 //! that, a process that an agent named is watched: when it ends, the recurring monitors run at once, and what they find
 //! is reported, not the end of the process.
+//!
+//! An order counts in the view in which it was delivered. While that is in doubt nothing ordered begins
+//! ([`Local::hold`], [`Local::release`]), and when the view is over what has not begun never will
+//! ([`Local::end_view`]). An agent that runs goes on; if the next coordinator orders the same again, its result answers
+//! that order, and it is not run twice.
 
 mod order;
 mod report;
@@ -42,6 +47,8 @@ pub struct Local {
     watches: BTreeMap<WatchId, String>,
     last_call: i64,
     last_id: u64,
+    /// Nothing that was ordered begins; recurring operations go on.
+    held: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -56,6 +63,7 @@ impl Local {
             watches: BTreeMap::new(),
             last_call: 0,
             last_id: 0,
+            held: false,
             outputs: VecDeque::new(),
         }
     }
@@ -72,6 +80,25 @@ impl Local {
             Order::Run => self.enqueue(now, &id, run),
         }
         self.advance(now, &id);
+    }
+
+    /// It is in doubt whether what was ordered still counts: no order begins until [`Local::release`].
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// What was ordered counts after all.
+    pub fn release(&mut self, now: Timestamp) {
+        self.held = false;
+        self.advance_all(now);
+    }
+
+    /// The view is over: orders that have not begun are dropped and leave no trace.
+    pub fn end_view(&mut self, now: Timestamp) {
+        for managed in self.resources.values_mut() {
+            managed.end_view();
+        }
+        self.release(now);
     }
 
     /// An agent ended. An outcome that is not awaited (any more) is ignored.
@@ -154,10 +181,7 @@ impl Local {
             self.outputs.push_back(Output::CancelInvocation(id));
             self.handle_outcome(now, wall, id, report::never_ended());
         }
-        let ids: Vec<String> = self.resources.keys().cloned().collect();
-        for id in ids {
-            self.advance(now, &id);
-        }
+        self.advance_all(now);
     }
 
     /// When [`Local::handle_timeout`] is due.
@@ -174,7 +198,26 @@ impl Local {
     /// What this node knows of its resources, in the order of their ids.
     #[must_use]
     pub fn history(&self) -> Vec<ResourceHistory> {
-        self.resources.values().filter(|managed| !managed.history.ops.is_empty()).map(|m| m.history.clone()).collect()
+        self.history_with(std::iter::empty())
+    }
+
+    /// The same, with those of `reported` in it that are not delivered yet and are good results of this node's orders:
+    /// for a coordinator that would otherwise order again what is done. (A failure is told when it is counted, which is
+    /// at its delivery.)
+    #[must_use]
+    pub fn history_with<'a>(&self, reported: impl Iterator<Item = &'a StatusChange>) -> Vec<ResourceHistory> {
+        let mut histories: BTreeMap<&String, ResourceHistory> =
+            self.resources.iter().map(|(id, managed)| (id, managed.history.clone())).collect();
+        for change in reported {
+            let StatusChange::OpResult(OpResult { node, resource, op, .. }) = change else { continue };
+            let told = *node == self.node && op.operation != "notify" && op.interval_ms == 0;
+            if let (true, Some(managed), Some(history)) =
+                (told && !history::is_failure(op), self.resources.get(resource), histories.get_mut(resource))
+            {
+                managed.record_result(history, op);
+            }
+        }
+        histories.into_values().filter(|history| !history.ops.is_empty()).collect()
     }
 
     /// Orders that are not carried out yet, recurring operations aside.
@@ -190,9 +233,10 @@ impl Local {
     }
 
     fn enqueue(&mut self, now: Timestamp, id: &str, run: &RunOp) {
-        if run.op.interval_ms == 0 && history::changes_state(&run.op.task) {
-            self.cancel_recurring(id, None);
-        } else if run.op.interval_ms > 0 {
+        if self.resources.get_mut(id).is_some_and(|managed| managed.adopt(run)) {
+            return;
+        }
+        if run.op.interval_ms > 0 {
             self.cancel_recurring(id, Some((&run.op.task, run.op.interval_ms)));
         }
         self.last_call += 1;
@@ -210,7 +254,9 @@ impl Local {
         let id = &result.resource;
         let managed = self.resources.entry(id.clone()).or_insert_with(|| Managed::new(id, &result.agent));
         managed.history.agent.clone_from(&result.agent);
-        history::record(&mut managed.history, &history::dated(&result.op, wall));
+        let mut history = std::mem::take(&mut managed.history);
+        managed.record_result(&mut history, &history::dated(&result.op, wall));
+        managed.history = history;
         if managed.tells_too_much(&result.op) {
             // It was on its way when the history was forgotten, and its monitor ended. Nobody may think that it goes on.
             let (node, resource, task) = (self.node.clone(), id.clone(), result.op.operation.clone());
@@ -237,10 +283,20 @@ impl Local {
         }
     }
 
+    fn advance_all(&mut self, now: Timestamp) {
+        let ids: Vec<String> = self.resources.keys().cloned().collect();
+        for id in ids {
+            self.advance(now, &id);
+        }
+    }
+
     /// Lets the resource begin what is its turn, and forgets it when there is nothing left of it.
     fn advance(&mut self, now: Timestamp, id: &str) {
+        if !self.held && self.resources.get(id).is_some_and(Managed::ends_recurring) {
+            self.cancel_recurring(id, None);
+        }
         let Some(managed) = self.resources.get_mut(id) else { return };
-        if let Some(invocation) = managed.begin(now, InvocationId(self.last_id + 1)) {
+        if let Some(invocation) = managed.begin(now, InvocationId(self.last_id + 1), self.held) {
             self.last_id += 1;
             self.invocations.insert(invocation.id, id.to_owned());
             self.outputs.push_back(Output::Invoke(invocation));

@@ -36,7 +36,7 @@ use crate::durable::Durable;
 use crate::join::Join;
 use crate::proposals::Proposals;
 use crate::replica::Replica;
-use crate::wire::{self, Body, Message, Order};
+use crate::wire::{self, Body, Message};
 use crate::{Config, ConfigError, Event, Level, Now, Output, Stored};
 
 /// See the [module documentation](self).
@@ -56,8 +56,6 @@ pub(crate) struct Participant {
     transitional: bool,
     /// This process was not scheduled for a while and may no longer be a member.
     paused: bool,
-    /// Orders that came while paused.
-    deferred: Vec<Order>,
     since: RingId,
     left_clean: BTreeSet<NodeId>,
     copied_from: Option<NodeId>,
@@ -120,7 +118,6 @@ impl Participant {
             view: None,
             transitional: false,
             paused: false,
-            deferred: Vec::new(),
             since: RingId::default(),
             left_clean: BTreeSet::new(),
             copied_from: None,
@@ -183,7 +180,10 @@ impl Participant {
     pub(crate) fn handle_notice(&mut self, now: Now, notice: &Notice) {
         self.now = now;
         match notice {
-            Notice::PauseDetected { .. } => self.paused = true,
+            Notice::PauseDetected { .. } => {
+                self.paused = true;
+                self.local.hold();
+            }
             Notice::PauseOver => self.resume(),
             _ => {}
         }
@@ -294,10 +294,10 @@ impl Participant {
     /// The pause is over and this node is still a member: what was held back is done.
     fn resume(&mut self) {
         self.paused = false;
-        for order in std::mem::take(&mut self.deferred) {
-            self.carry_out(&order.run);
+        if !self.transitional {
+            self.local.release(self.now.mono);
+            self.drain_local();
         }
-        self.drain_local();
     }
 }
 

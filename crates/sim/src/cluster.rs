@@ -346,6 +346,7 @@ impl World {
         let time = Duration::from_nanos(self.agents.between(nanos(low), nanos(high)));
         let text = format!("runs {} {}", invocation.resource, invocation.action);
         self.trace.line(self.now, id, text);
+        self.reality.begin(id, &invocation);
         let effect = self.checks.effect(id, &invocation, &self.hosts, &self.reality);
         if let Err(violation) = effect {
             self.checks.violated(violation);

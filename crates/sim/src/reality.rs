@@ -14,6 +14,8 @@ pub struct Reality {
     pub broken: BTreeSet<(u32, String)>,
     /// Times anything was started, by host and instance.
     pub starts: BTreeMap<(u32, String), u64>,
+    /// Times an agent was run, by host, instance and action.
+    pub runs: BTreeMap<(u32, String, String), u64>,
 }
 
 /// What an agent did.
@@ -30,6 +32,12 @@ const ERROR: i32 = 1;
 const NOT_RUNNING: i32 = 7;
 
 impl Reality {
+    /// An agent begins.
+    pub fn begin(&mut self, host: u32, invocation: &Invocation) {
+        let key = (host, invocation.resource.clone(), invocation.action.clone());
+        *self.runs.entry(key).or_default() += 1;
+    }
+
     /// Carries an agent's action out, at the moment at which it ends.
     pub fn act(&mut self, host: u32, invocation: &Invocation) -> Done {
         let key = (host, invocation.resource.clone());

@@ -25,10 +25,13 @@
 //! | `fail RESOURCE NODE`, `break RESOURCE NODE`, `mend` | a resource dies; cannot be started; can be again |
 //! | `disk-full NODE`, `disk-ok NODE`, `wipe NODE` | the disk |
 //! | `property NAME VALUE [at NODE]`, `standby NODE`, `online NODE`, `cleanup` | what people ask for; prints the answer |
+//! | `agents TIME` | from now on every agent takes so long |
 //! | `wait TIME` | time passes |
 //! | `settle [TIME]` | time passes until nothing is in progress; prints if that takes longer than TIME (30s) |
 //! | `status` | prints how all stand, and what really runs where |
+//! | `runs` | prints which agents began since the last `runs`, monitors aside |
 //! | `log` | prints what happened since the last `log`, node by node |
+//! | `timeline` | prints all that happened so far with its times, for looking into a scenario |
 //! | `problems NODE` | prints what the node tells people |
 
 use std::fmt::Write as _;
@@ -132,11 +135,14 @@ fn perform(world: &mut Option<World>, command: &str) -> Result<String, String> {
             let change = StatusChange::ClearFailures { resource: None, node: None, operation: None };
             return ask(world, None, Request::Status(change));
         }
+        ("agents", [time]) => world.agent_time = (duration(time)?, duration(time)?),
         ("wait", [time]) => world.run(duration(time)?).map_err(|broken| broken.to_string())?,
         ("settle", []) => return settle(world, Duration::from_secs(30)),
         ("settle", [time]) => return settle(world, duration(time)?),
         ("status", []) => return Ok(status(world)),
+        ("runs", []) => return Ok(runs(world)),
         ("log", []) => return Ok(world.take_log()),
+        ("timeline", []) => return Ok(world.trace.timeline(world.options.nodes, usize::MAX)),
         ("problems", [node]) => return problems(world, node),
         _ => return Err("there is no such command".to_owned()),
     }
@@ -282,6 +288,16 @@ fn status(world: &World) -> String {
         let places: Vec<String> = world.reality.places(resource).iter().map(|id| format!("node{id}")).collect();
         let places = if places.is_empty() { "nowhere".to_owned() } else { places.join(" ") };
         let _ = writeln!(text, "{resource} runs on {places}");
+    }
+    text
+}
+
+fn runs(world: &mut World) -> String {
+    let mut text = String::new();
+    for ((id, resource, action), times) in std::mem::take(&mut world.reality.runs) {
+        if action != "monitor" {
+            let _ = writeln!(text, "node{id} {resource} {action} {times}");
+        }
     }
     text
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hac_types::Timestamp;
 
 use super::{Invocation, InvocationId, Outcome, ProcessRef, RunOp, WatchId, report};
-use crate::cib::history;
+use crate::cib::{StatusChange, history};
 use crate::model::{Agent, OpHistory, ResourceHistory};
 
 /// How long after its timeout an agent is given up. Whoever runs agents ends them at their timeout; this is for the case
@@ -29,6 +29,18 @@ impl Job {
     fn is_recurring(&self) -> bool {
         self.run.op.interval_ms > 0
     }
+
+    fn changes_state(&self) -> bool {
+        !self.is_recurring() && history::changes_state(&self.run.op.task)
+    }
+
+    /// Whether `order` asks for what this one does.
+    fn is_same_as(&self, order: &RunOp) -> bool {
+        let (mine, other) = (&self.run.op, &order.op);
+        matches!(mine.task.as_str(), "start" | "stop" | "promote" | "demote" | "monitor")
+            && (&mine.task, mine.interval_ms) == (&other.task, other.interval_ms)
+            && (&mine.agent, &mine.params) == (&other.agent, &other.params)
+    }
 }
 
 /// An agent that is running.
@@ -39,6 +51,8 @@ pub(super) struct Active {
     pub(super) started: Timestamp,
     /// When it is given up.
     pub(super) guard: Timestamp,
+    /// It was ordered in a view that is over.
+    inherited: bool,
 }
 
 /// A recurring operation.
@@ -81,15 +95,57 @@ impl Managed {
     /// Takes an order in: a recurring operation is due after its start delay, others queue.
     pub(super) fn enqueue(&mut self, now: Timestamp, job: Job) {
         self.history.agent = job.run.op.agent.clone();
-        if let Some(crate::cib::StatusChange::OpStarted(started)) = job.run.started() {
-            history::record(&mut self.history, &started.op);
-        }
         if job.is_recurring() {
+            self.record_pending(&job.run);
             let due = now + Duration::from_millis(job.run.op.start_delay_ms);
             self.recurring.insert(job.key(), Recurring { job, due, reported: None, again: false });
         } else {
             self.queue.push_back(job);
         }
+    }
+
+    /// Whether `order` is the one that is being carried out since an earlier view: a new coordinator orders again what
+    /// it finds pending. Its result then answers the new order.
+    pub(super) fn adopt(&mut self, order: &RunOp) -> bool {
+        let alone = self.queue.is_empty();
+        let Some(active) = self.active.as_mut().filter(|a| alone && a.inherited && a.job.is_same_as(order)) else {
+            return false;
+        };
+        active.job.run = order.clone();
+        active.inherited = false;
+        self.record_pending(order);
+        true
+    }
+
+    /// A view is over: what it ordered and is not begun is dropped, what is begun may be ordered again.
+    pub(super) fn end_view(&mut self) {
+        self.queue.clear();
+        if let Some(active) = &mut self.active {
+            active.inherited = true;
+        }
+    }
+
+    /// Notes in the history that the order is being carried out.
+    fn record_pending(&mut self, run: &RunOp) {
+        if let Some(StatusChange::OpStarted(started)) = run.started() {
+            history::record(&mut self.history, &started.op);
+        }
+    }
+
+    /// Notes a result in `history`, which is this resource's or a copy of it. What was begun after it stays pending.
+    pub(super) fn record_result(&self, history: &mut ResourceHistory, op: &OpHistory) {
+        history::record(history, op);
+        let later = self.active.as_ref().filter(|active| active.job.run.transition_key != op.transition_key);
+        let later = later.filter(|active| !active.job.is_recurring()).and_then(|active| active.job.run.started());
+        if let Some(StatusChange::OpStarted(started)) = later {
+            history::record(history, &started.op);
+        }
+    }
+
+    /// Whether recurring operations must end because the next order changes what they look at.
+    pub(super) fn ends_recurring(&self) -> bool {
+        let free = self.active.as_ref().is_none_or(|active| active.job.is_recurring());
+        free && self.queue.front().is_some_and(Job::changes_state)
     }
 
     /// Ends recurring operations, all of them or one. Gives the run that is to be stopped.
@@ -100,13 +156,17 @@ impl Managed {
         Some(active.id)
     }
 
-    /// Begins what is its turn: orders in their order, then the recurring operation that is longest due.
-    pub(super) fn begin(&mut self, now: Timestamp, id: InvocationId) -> Option<Invocation> {
+    /// Begins what is its turn: orders in their order, unless they are held, then the recurring operation that is
+    /// longest due.
+    pub(super) fn begin(&mut self, now: Timestamp, id: InvocationId, held: bool) -> Option<Invocation> {
         if self.active.is_some() {
             return None;
         }
-        let job = match self.queue.pop_front() {
-            Some(job) => job,
+        let job = match self.queue.pop_front_if(|_| !held) {
+            Some(job) => {
+                self.record_pending(&job.run);
+                job
+            }
             None => {
                 let next = self.recurring.values().filter(|r| r.due <= now).min_by_key(|r| r.due)?;
                 Job { queued: next.due, ..next.job.clone() }
@@ -114,7 +174,7 @@ impl Managed {
         };
         let invocation = report::invocation(id, &job);
         let guard = now + invocation.timeout + GUARD;
-        self.active = Some(Active { id, job, started: now, guard });
+        self.active = Some(Active { id, job, started: now, guard, inherited: false });
         Some(invocation)
     }
 
@@ -139,6 +199,9 @@ impl Managed {
             return false;
         }
         // What changed the state since, or is about to, says so itself.
+        if self.queue.iter().any(Job::changes_state) {
+            return false;
+        }
         let last = self.history.ops.iter().find(|entry| entry.id == format!("{}_last_0", self.history.id));
         last.is_none_or(|last| !history::is_pending(last) && last.call_id < op.call_id)
     }

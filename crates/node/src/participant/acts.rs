@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hac_crm::cib::{Command, Refusal};
-use hac_crm::local::{InvocationId, Outcome, RunOp, WatchId};
+use hac_crm::local::{InvocationId, Outcome, WatchId};
 
 use super::Participant;
 use crate::wire::{Body, ProposalId, Proposed, Vote};
@@ -53,11 +53,6 @@ impl Disk {
 }
 
 impl Participant {
-    /// An order for this node.
-    pub(super) fn carry_out(&mut self, run: &RunOp) {
-        self.local.handle_run_op(self.now.mono, run);
-    }
-
     /// An agent has finished.
     pub(crate) fn handle_outcome(&mut self, now: Now, id: InvocationId, outcome: Outcome) {
         self.now = now;

@@ -11,7 +11,7 @@ use super::coordination::Coordinator;
 use super::{Participant, Phase};
 use crate::join::{Copied, Join};
 use crate::replica::Replica;
-use crate::wire::{self, Body, Chunk, Hello, Ready};
+use crate::wire::{self, Body, Chunk, Hello, Proposed, Ready};
 use crate::{Event, Level};
 
 impl Participant {
@@ -19,6 +19,7 @@ impl Participant {
     pub(super) fn break_up(&mut self) {
         self.transitional = true;
         self.coordinator = None;
+        self.local.hold();
     }
 
     /// A regular view: everything that belonged to the old ring goes, and the barrier begins.
@@ -30,7 +31,8 @@ impl Participant {
         self.paused = false;
         self.coordinator = None;
         self.copied_from = None;
-        self.deferred.clear();
+        self.local.end_view(self.now.mono);
+        self.drain_local();
         self.outbox.clear();
         if let Some(generation) = self.durable.reset() {
             self.discard(generation);
@@ -155,7 +157,12 @@ impl Participant {
 
     /// This node has the state of the view, and tells its own truth if that says otherwise.
     fn say_ready(&mut self) {
-        let histories = self.local.history();
+        // What it found and has not been able to tell is told first: nobody must order it again.
+        let reported = self.proposals.again().filter_map(|proposal| match &proposal.what {
+            Proposed::Command(Command::Status(change)) => Some(change),
+            _ => None,
+        });
+        let histories = self.local.history_with(reported);
         let mut recorded: Vec<&ResourceHistory> = self.recorded_histories().iter().collect();
         recorded.sort_by(|a, b| a.id.cmp(&b.id));
         let same = recorded.into_iter().eq(&histories);

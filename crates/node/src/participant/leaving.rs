@@ -76,6 +76,7 @@ impl Participant {
             return;
         }
         self.phase = Phase::Left;
+        self.local.hold();
         let resources_clean = !self.local.is_active();
         self.leave = Some(LeaveReason::Shutdown { resources_clean });
         self.coordinator = None;

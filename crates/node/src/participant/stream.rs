@@ -127,7 +127,8 @@ impl Participant {
         }
     }
 
-    /// An order: recorded as pending everywhere, carried out by the node it names.
+    /// An order: recorded as pending everywhere, carried out by the node it names. In a transitional view it is only
+    /// recorded, and the node says at the next barrier that it did not begin; nor does it before a pause is over.
     fn handle_order(&mut self, order: Order) {
         if let Some(change) = order.run.started() {
             self.apply_status(&change, order.wall);
@@ -135,14 +136,9 @@ impl Participant {
         let operation =
             hac_crm::local::operation_key(&order.run.op.resource, &order.run.op.task, order.run.op.interval_ms);
         self.event(Event::Operation { node: order.run.node.clone(), operation });
-        if order.run.node != self.name || self.transitional {
-            return;
-        }
-        if self.acting() {
-            self.carry_out(&order.run);
+        if order.run.node == self.name && !self.transitional {
+            self.local.handle_run_op(self.now.mono, &order.run);
             self.drain_local();
-        } else {
-            self.deferred.push(order);
         }
     }
 
