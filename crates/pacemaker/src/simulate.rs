@@ -35,11 +35,19 @@ pub struct Simulation {
     names: ids::Names,
 }
 
-/// Decides about `cib`, noting the assignment scores if `scores`; carries the plan out unless `schedule_only`.
+/// Decides about `cib`; carries the plan out unless `schedule_only`.
 #[must_use]
-pub fn simulate(cib: &Cib, clock: &Clock, schedule_only: bool, scores: bool) -> Simulation {
-    let decide = if scores { scheduler::run_with_scores } else { scheduler::run };
-    let outcome = decide(cib, clock.time_for(cib));
+pub fn simulate(cib: &Cib, clock: &Clock, schedule_only: bool) -> Simulation {
+    as_decided(cib, scheduler::run(cib, clock.time_for(cib)), clock, schedule_only)
+}
+
+/// The same, with the assignment scores.
+#[must_use]
+pub fn simulate_with_scores(cib: &Cib, clock: &Clock, schedule_only: bool) -> Simulation {
+    as_decided(cib, scheduler::run_with_scores(cib, clock.time_for(cib)), clock, schedule_only)
+}
+
+fn as_decided(cib: &Cib, outcome: Outcome, clock: &Clock, schedule_only: bool) -> Simulation {
     if schedule_only { Simulation::of(cib, outcome, clock) } else { carry_out(cib, outcome, clock) }
 }
 

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use hac_api::ErrorCode;
 use hac_crm::model::Cib;
 use hac_pacemaker::cib_xml;
-use hac_pacemaker::simulate::{Clock, Simulation, simulate};
+use hac_pacemaker::simulate::{Clock, Simulation, simulate, simulate_with_scores};
 use hac_types::WallTime;
 
 use crate::failure::Failure;
@@ -51,7 +51,8 @@ enum Format {
 /// Prints what would be done and what would come of it.
 pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Failure> {
     let cib = load(&arguments.xml_file)?;
-    let simulation = simulate(&cib, &clock(arguments.now.as_deref())?, arguments.schedule_only, arguments.scores);
+    let decide = if arguments.scores { simulate_with_scores } else { simulate };
+    let simulation = decide(&cib, &clock(arguments.now.as_deref())?, arguments.schedule_only);
     if let Some(file) = &arguments.graph {
         write(file, &simulation.graph_xml(&cib))?;
     }
