@@ -1,6 +1,7 @@
 //! Golden plans: every file of this folder is a state and the plan for it. With `HACD_BLESS=1` the plans are rewritten.
 //!
 //! Where Pacemaker's `crm_simulate` is installed, each state is exported to it as XML, and must give the same plan.
+//! `HACD_EXPORT=DIR` writes the XML of every state into a folder, for other tools.
 
 mod peer;
 
@@ -65,6 +66,9 @@ fn plan(file: &Path) -> anyhow::Result<()> {
         fs::write(file, &real)?;
     } else {
         ensure!(real == text, "{}\n(HACD_BLESS=1 rewrites the files)", first_difference(&text, &real));
+    }
+    if let (Some(folder), Some(name)) = (std::env::var_os("HACD_EXPORT"), file.file_stem()) {
+        fs::write(Path::new(&folder).join(name).with_extension("xml"), golden.xml())?;
     }
     let exported = simulate(&cib_xml::read(&golden.xml())?, &Clock::Present(WallTime(0)), true);
     ensure!(exported.outcome.plan == simulation.outcome.plan, "exported and read again the plan is another");

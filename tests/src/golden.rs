@@ -34,10 +34,10 @@
 //! after `on` are the node's history, one operation a line, oldest first:
 //!
 //! `RESOURCE TASK[/INTERVAL] [RC] [pending] [status=N] [expected=RC] [ago=TIME] [to=NODE] [from=NODE] [digest=TEXT]
-//! [reloadable=NAMES] [agent=CLASS:PROVIDER:TYPE]`
+//! [force-restart=NAME,NAME:DIGEST] [agent=CLASS:PROVIDER:TYPE]`
 //!
 //! The exit code is as expected unless said: 7 for a `monitor` without interval, else 0. Operations ended an hour ago
-//! unless said.
+//! unless said, and ran with the parameters that are configured.
 
 mod history;
 mod read;

@@ -31,6 +31,7 @@ use hac_types::WallTime;
 use crate::model::Cib;
 use crate::plan::Plan;
 
+pub use digests::digest;
 pub use view::{ClusterView, Role};
 
 /// Everything that one run of the scheduler finds out.

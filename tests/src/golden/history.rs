@@ -1,5 +1,7 @@
 //! A node's history, one operation a line.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, bail, ensure};
 use hac_crm::model::{Agent, Bundle, Cib, OpHistory, Primitive, Resource, ResourceHistory, parse_duration_ms};
 
@@ -7,6 +9,8 @@ use hac_crm::model::{Agent, Bundle, Cib, OpHistory, Primitive, Resource, Resourc
 const ORIGIN: &str = "00000000-0000-0000-0000-000000000000";
 /// How long ago operations ended unless the file says, in milliseconds.
 const AGO_MS: u64 = 3_600_000;
+/// How long an operation may take unless its configuration says, in milliseconds.
+const TIMEOUT_MS: u64 = 20_000;
 /// Exit code and status of an operation that has not ended.
 const PENDING: (i32, i32) = (193, -1);
 /// A probe finds nothing.
@@ -36,8 +40,10 @@ fn operation(cib: &Cib, node: &str, line: &str, call: i64) -> anyhow::Result<(St
     let interval_ms = parse_duration_ms(interval).with_context(|| format!("{interval} is no interval"))?;
     let mut expected = if task == "monitor" && interval_ms == 0 { NOT_RUNNING } else { 0 };
     let (mut rc, mut status, mut ago) = (None, 0, AGO_MS);
-    let mut agent = agent_of(cib, &resource);
-    let mut op = OpHistory { exit_reason: Some(String::new()), ..OpHistory::default() };
+    let primitive = configured(cib, &resource);
+    let mut agent = primitive.map(|primitive| agent_of(cib, primitive)).or_else(|| implied_agent(cib, &resource));
+    let op_digest = primitive.map(|primitive| current_digest(cib, primitive, task, interval_ms));
+    let mut op = OpHistory { exit_reason: Some(String::new()), op_digest, ..OpHistory::default() };
     for word in words {
         if let Ok(number) = word.parse() {
             rc = Some(number);
@@ -115,29 +121,50 @@ fn parse_agent(text: &str) -> anyhow::Result<Agent> {
     Ok(Agent { class: class.to_owned(), provider, kind: kind.to_owned() })
 }
 
-/// The agent of a configured resource, of an instance, of a part of a bundle, or of the connection to a guest node.
-fn agent_of(cib: &Cib, name: &str) -> Option<Agent> {
+/// The configured primitive of this name, or whose instance this is.
+fn configured<'a>(cib: &'a Cib, name: &str) -> Option<&'a Primitive> {
     let base = name.rsplit_once(':').filter(|(_, n)| n.parse::<u32>().is_ok()).map_or(name, |(base, _)| base);
-    let mut found = None;
-    for resource in &cib.configuration.resources {
-        walk(resource, &mut |primitive| {
-            let template = primitive.template.as_deref().and_then(|id| template_agent(cib, id));
-            if primitive.id == base {
-                found = Some(template.unwrap_or_else(|| primitive.agent.clone()));
-            } else if primitive.meta.iter().any(|set| set.get("remote-node") == Some(base)) {
-                found = Some(ocf("pacemaker", "remote"));
-            }
-        });
-        if let Resource::Bundle(bundle) = resource {
-            found = found.or_else(|| implied(bundle, base));
-        }
-    }
-    found
+    primitives(cib).into_iter().find(|primitive| primitive.id == base)
 }
 
-fn template_agent(cib: &Cib, id: &str) -> Option<Agent> {
+fn agent_of(cib: &Cib, primitive: &Primitive) -> Agent {
+    template(cib, primitive).map_or_else(|| primitive.agent.clone(), |template| template.agent.clone())
+}
+
+/// The digest that an operation with the configured parameters has. Blocks with rules do not count.
+fn current_digest(cib: &Cib, primitive: &Primitive, task: &str, interval_ms: u64) -> String {
+    let sources = [Some(primitive), template(cib, primitive)];
+    let sets = sources.iter().flatten().flat_map(|source| &source.params).filter(|set| set.rule.is_none());
+    let mut params = BTreeMap::new();
+    for pair in sets.flat_map(|set| &set.pairs) {
+        params.entry(pair.name.clone()).or_insert_with(|| pair.value.clone().unwrap_or_default());
+    }
+    if interval_ms > 0 {
+        let operation = primitive
+            .operations
+            .iter()
+            .find(|op| op.name == task && parse_duration_ms(&op.interval) == Some(interval_ms));
+        let timeout = operation.and_then(|op| parse_duration_ms(op.options.get("timeout")?));
+        params.insert("CRM_meta_timeout".to_owned(), timeout.unwrap_or(TIMEOUT_MS).to_string());
+    }
+    hac_crm::scheduler::digest(&params)
+}
+
+/// The agent of a part of a bundle, or of the connection to a guest node.
+fn implied_agent(cib: &Cib, name: &str) -> Option<Agent> {
+    let hosts = |primitive: &&Primitive| primitive.meta.iter().any(|set| set.get("remote-node") == Some(name));
+    if primitives(cib).iter().any(hosts) {
+        return Some(ocf("pacemaker", "remote"));
+    }
     cib.configuration.resources.iter().find_map(|resource| match resource {
-        Resource::Template(template) if template.0.id == id => Some(template.0.agent.clone()),
+        Resource::Bundle(bundle) => implied(bundle, name),
+        _ => None,
+    })
+}
+
+fn template<'a>(cib: &'a Cib, primitive: &Primitive) -> Option<&'a Primitive> {
+    cib.configuration.resources.iter().find_map(|resource| match resource {
+        Resource::Template(template) if Some(&template.0.id) == primitive.template.as_ref() => Some(&template.0),
         _ => None,
     })
 }
@@ -159,12 +186,18 @@ fn ocf(provider: &str, kind: &str) -> Agent {
     Agent { class: "ocf".to_owned(), provider: Some(provider.to_owned()), kind: kind.to_owned() }
 }
 
-fn walk(resource: &Resource, see: &mut impl FnMut(&Primitive)) {
+fn primitives(cib: &Cib) -> Vec<&Primitive> {
+    let mut found = Vec::new();
+    cib.configuration.resources.iter().for_each(|resource| collect(resource, &mut found));
+    found
+}
+
+fn collect<'a>(resource: &'a Resource, found: &mut Vec<&'a Primitive>) {
     match resource {
-        Resource::Primitive(primitive) => see(primitive),
-        Resource::Group(group) => group.members.iter().for_each(see),
-        Resource::Clone(clone) => walk(&clone.child, see),
-        Resource::Bundle(bundle) => bundle.primitive.iter().for_each(see),
+        Resource::Primitive(primitive) => found.push(primitive),
+        Resource::Group(group) => found.extend(&group.members),
+        Resource::Clone(clone) => collect(&clone.child, found),
+        Resource::Bundle(bundle) => found.extend(&bundle.primitive),
         Resource::Template(_) => {}
     }
 }

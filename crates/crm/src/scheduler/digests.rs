@@ -83,7 +83,8 @@ pub(super) fn operation_params(
 }
 
 /// Digest over parameters, byte for byte as it is recorded in histories.
-pub(super) fn digest(params: &BTreeMap<String, String>) -> String {
+#[must_use]
+pub fn digest(params: &BTreeMap<String, String>) -> String {
     let mut text = String::from(" <parameters");
     for (name, value) in params {
         // Writing into a string does not fail.

@@ -69,6 +69,8 @@ pub(super) struct Options {
     pub(super) concurrent_fencing: bool,
     /// Nodes never seen are fenced.
     pub(super) startup_fencing: bool,
+    /// Agents are asked what runs where nothing is known.
+    pub(super) startup_probes: bool,
     /// Milliseconds by which fencing of a less important side waits.
     pub(super) priority_fencing_delay_ms: u64,
     /// What is done without quorum.
@@ -143,6 +145,7 @@ impl Options {
             watchdog: flag(&["have-watchdog"], false),
             concurrent_fencing: flag(&["concurrent-fencing"], true),
             startup_fencing: flag(&["startup-fencing"], true),
+            startup_probes: flag(&["enable-startup-probes"], true),
             priority_fencing_delay_ms: time("priority-fencing-delay"),
             no_quorum,
             symmetric: flag(&["symmetric-cluster"], true),

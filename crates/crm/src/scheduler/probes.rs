@@ -9,6 +9,9 @@ use super::cluster::{
 
 /// Makes the probes that are needed on every node that can be asked.
 pub(super) fn run(cluster: &mut Cluster<'_>) {
+    if !cluster.options.startup_probes {
+        return;
+    }
     for node in cluster.node_order.clone() {
         let host = &cluster.nodes[node];
         if !host.online {
