@@ -166,6 +166,13 @@ fn fill_rule(owner: &str, index: usize, rule: &mut Rule) {
                 }
             }
         }
+        if let Expression::Date { id, duration, spec, .. } = expression {
+            for (part, name) in [(duration, "duration"), (spec, "spec")] {
+                if let Some(part) = part {
+                    part.entry("id".to_owned()).or_insert_with(|| format!("{id}-{name}"));
+                }
+            }
+        }
     }
 }
 
