@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hac_node::{InvocationId, Node, Reply, RequestId, WatchId};
+use hac_udp::Udp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -33,7 +34,7 @@ use crate::api::Hub;
 use crate::clock;
 use crate::log::Log;
 use crate::storage::{Slots, Worker};
-use crate::udp::{self, Udp};
+use crate::udp;
 pub(crate) use inputs::{Ask, Input, Look, SETTLE_MAX};
 use watchdog::Watchdog;
 pub(crate) use watchdog::ready;

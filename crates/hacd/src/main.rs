@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`config`] | `hacd.toml` and the `authkey` |
 //! | [`storage`] | what survives a restart |
-//! | [`udp`] | the sockets of the ring |
+//! | [`udp`] | which sockets the ring needs |
 //! | [`driver`] | the task that owns the node |
 //! | [`agents`] | resource agents |
 //! | [`api`] | what `hacctl` talks to |

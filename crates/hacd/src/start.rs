@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use hac_node::{Node, NodeInfo};
+use hac_udp::OpenError;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::mpsc;
 
@@ -14,8 +15,7 @@ use crate::config::{self, Config, Identity};
 use crate::driver::{self, Driver, End, Input, Parts};
 use crate::log::Log;
 use crate::storage::{self, Opened, StorageError, Worker};
-use crate::udp::{OpenError, Udp};
-use crate::{clock, exit};
+use crate::{clock, exit, udp};
 
 /// Questions of clients that may wait.
 const ASKS: usize = 64;
@@ -97,7 +97,7 @@ async fn serve(
     let Opened { storage, stored, .. } = opened;
     let (sender, inputs) = mpsc::unbounded_channel();
     let (asks, questions) = mpsc::channel(ASKS);
-    let udp = Udp::open(&config, sender.clone()).map_err(|error| taken(arguments, &config, &error))?;
+    let udp = udp::open(&config, sender.clone()).map_err(|error| taken(arguments, &config, &error))?;
     for address in udp.missing() {
         tracing::warn!(target: "hacd::udp", "{} is not an address of this host yet; waiting for it", address.ip());
     }

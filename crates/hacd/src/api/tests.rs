@@ -8,6 +8,7 @@ use hac_crm::cib::Refusal;
 use hac_crm::model::{Cib, NvPair, NvSet, Primitive, Resource, Version};
 use hac_node::{Now, QuorumReport, Reply, Report, Request, SyncState};
 use hac_types::{Incarnation, NodeId, Timestamp, WallTime};
+use hac_udp::Counters;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -16,7 +17,6 @@ use crate::agents::Agents;
 use crate::config::{self, DigitalOcean};
 use crate::driver::{Ask, Look};
 use crate::testing::TempDir;
-use crate::udp::Counters;
 
 /// A server and the client's side of it.
 struct Fixture {

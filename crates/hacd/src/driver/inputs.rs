@@ -5,12 +5,12 @@ use std::time::Duration;
 use hac_crm::model::Cib;
 use hac_node::{InvocationId, Outcome, Reply, Report, Request, RequestId, WatchId};
 use hac_types::{LinkId, NodeId};
+use hac_udp::Counters;
 use tokio::sync::oneshot;
 
 use super::Driver;
 use crate::clock;
 use crate::storage::WorkerReply;
-use crate::udp::Counters;
 
 /// Something that a task of the daemon has to say.
 #[derive(Debug)]

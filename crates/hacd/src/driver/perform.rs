@@ -1,44 +1,67 @@
 //! Performs what the node wants done, in order.
 
 use hac_node::{Event, Invocation, Output, Persist, PersistId, ProcessRef, WatchId};
+use hac_udp::Trouble;
 
 use super::inputs::Input;
 use super::{Driver, End};
-use crate::udp::Sent;
 use crate::{agents, clock};
 
 impl Driver {
-    /// Performs everything that is to be done now.
+    /// Performs everything that is to be done now. Datagrams that follow each other leave together.
     pub(super) fn perform(&mut self) {
-        while let Some(output) = self.parts.node.poll_output() {
-            match output {
-                Output::Transmit { link, to, datagram } => match self.parts.udp.send(link, to, &datagram) {
-                    Sent::Gone => {}
-                    Sent::Refused => self.parts.node.handle_unreachable(clock::now(), link, to),
-                    Sent::TooBig => self.parts.node.handle_too_big(clock::now(), link, to),
-                },
-                Output::Persist { id, what } => self.persist(id, what),
-                Output::Invoke(invocation) => self.invoke(invocation),
-                Output::CancelInvocation(id) => {
-                    if let Some(task) = self.running.remove(&id) {
-                        task.abort();
-                    }
+        loop {
+            while let Some(output) = self.parts.node.poll_output() {
+                if let Output::Transmit { link, to, datagram } = output {
+                    self.parts.udp.queue(link, to, &datagram);
+                } else {
+                    self.flush();
+                    self.act(output);
                 }
-                Output::Watch(id, process) => self.watch(id, process),
-                Output::Unwatch(id) => {
-                    if let Some(task) = self.watches.remove(&id) {
-                        task.abort();
-                    }
-                }
-                Output::Reply { id, reply } => {
-                    if let Some(waiting) = self.waiting.remove(&id) {
-                        // A client that went away does not want it any more.
-                        let _ = waiting.send(reply);
-                    }
-                }
-                Output::Event(event) => self.event(&event),
-                Output::Stopped => self.end = Some(End::Left),
             }
+            if !self.flush() {
+                return;
+            }
+        }
+    }
+
+    /// Sends what is queued; whether the node had to be told of troubles.
+    fn flush(&mut self) -> bool {
+        let troubles = self.parts.udp.flush();
+        for trouble in &troubles {
+            match *trouble {
+                Trouble::Refused(link, to) => self.parts.node.handle_unreachable(clock::now(), link, to),
+                Trouble::TooBig(link, to) => self.parts.node.handle_too_big(clock::now(), link, to),
+            }
+        }
+        !troubles.is_empty()
+    }
+
+    /// Performs anything but a transmission.
+    fn act(&mut self, output: Output) {
+        match output {
+            Output::Transmit { .. } => {}
+            Output::Persist { id, what } => self.persist(id, what),
+            Output::Invoke(invocation) => self.invoke(invocation),
+            Output::CancelInvocation(id) => {
+                if let Some(task) = self.running.remove(&id) {
+                    task.abort();
+                }
+            }
+            Output::Watch(id, process) => self.watch(id, process),
+            Output::Unwatch(id) => {
+                if let Some(task) = self.watches.remove(&id) {
+                    task.abort();
+                }
+            }
+            Output::Reply { id, reply } => {
+                if let Some(waiting) = self.waiting.remove(&id) {
+                    // A client that went away does not want it any more.
+                    let _ = waiting.send(reply);
+                }
+            }
+            Output::Event(event) => self.event(&event),
+            Output::Stopped => self.end = Some(End::Left),
         }
     }
 
