@@ -1,8 +1,9 @@
-//! Measurements on real daemons: failover, cold start, idle cost.
+//! Measurements on real daemons: failover, cold start, idle cost; and on the ring alone: messaging.
 
 mod coldstart;
 mod failover;
 mod idle;
+mod messaging;
 mod statistics;
 
 use std::thread;
@@ -11,6 +12,7 @@ use std::time::Duration;
 pub use coldstart::coldstart;
 pub use failover::{Scenario, failover};
 pub use idle::idle;
+pub use messaging::{Messaging, messaging};
 pub use statistics::Series;
 
 /// How long a step of a measurement may take.

@@ -22,6 +22,7 @@ pub use ground::Ground;
 pub(crate) use ground::{Footing, free_ring_port, free_tcp_port};
 pub(crate) use namespaces::inside;
 pub use processes::Process;
+pub(crate) use processes::cpu_ticks;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::plan::Plan;
@@ -220,6 +221,18 @@ impl Host {
     pub fn exec(&self, command: &[&str]) -> Result<String, Error> {
         let output = self.output_of(command)?;
         checked(&format!("{}: {}", self.name(), command.join(" ")), &output)
+    }
+
+    /// Starts a program on the host to be talked to through its standard input and output. It ends with the host.
+    ///
+    /// # Errors
+    /// [`Error::Off`], or when the program cannot be started.
+    pub fn converse(&self, command: &[&str]) -> Result<Child, Error> {
+        let mut prepared = self.command(command)?;
+        prepared.process_group(0); // as for daemons
+        let log = self.output_file("converse")?;
+        prepared.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        prepared.spawn().map_err(Error::system(format!("cannot run {}", command.join(" "))))
     }
 
     /// Runs a line of shell on the host.

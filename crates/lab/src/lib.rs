@@ -19,6 +19,7 @@
 //! | `cluster` | `hacd` on the hosts of a lab; `status` reads what `hacctl` shows |
 //! | [`demo`], [`bench`](mod@bench), `timeline` | for people |
 //! | `keep`, `guard` | labs that go on running, and the removal of all others |
+//! | `ringnode` | a node that is the ring and its sockets alone, for a bench |
 //! | [`setup`] | what the machine must have |
 //! | `plan`, `netns`, `http`, `nginx`, `run` | names and addresses, threads in namespaces, small tools |
 //!
@@ -44,6 +45,7 @@ mod network;
 mod nginx;
 mod plan;
 mod prober;
+mod ringnode;
 mod run;
 mod status;
 mod timeline;
@@ -59,6 +61,7 @@ pub use lab::{Lab, Options};
 pub use network::Network;
 pub use plan::Plan;
 pub use prober::{Prober, Sample, Window};
+pub use ringnode::{RingNode, ring_node};
 pub use run::wait_for;
 pub use status::Status;
 pub use timeline::Timeline;

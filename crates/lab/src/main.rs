@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use hac_lab::bench::{self, Scenario};
-use hac_lab::{Error, Tools, demo, setup};
+use hac_lab::bench::{self, Messaging, Scenario};
+use hac_lab::{Error, RingNode, Tools, demo, setup};
 
 /// The laboratory of hacd; never installed on a node.
 #[derive(Debug, Parser)]
@@ -53,6 +53,25 @@ enum Command {
     },
     /// End all labs that were kept
     Down,
+    /// Be a node of `bench messaging` (started by it on each host)
+    #[command(hide = true)]
+    RingNode {
+        /// The position of this node's address, from 1
+        #[arg(long)]
+        number: usize,
+        /// The addresses of all nodes
+        #[arg(long, value_delimiter = ',', required = true)]
+        addresses: Vec<std::net::IpAddr>,
+        /// The port on which all receive
+        #[arg(long)]
+        port: u16,
+        /// Encrypt what is sent
+        #[arg(long)]
+        encrypted: bool,
+        /// Largest IP packet to try
+        #[arg(long, default_value_t = 1500)]
+        netmtu: u16,
+    },
     /// Keep a lab running (started by `demo --keep`)
     #[command(hide = true)]
     Keeper {
@@ -87,6 +106,24 @@ enum Bench {
         #[arg(long, hide = true)]
         reps: Option<usize>,
     },
+    /// Ordered messages: throughput, latency, CPU; beside Corosync where that is installed
+    Messaging {
+        /// Numbers of hosts
+        #[arg(long, value_delimiter = ',', default_value = "2,3,5", value_parser = clap::value_parser!(u8).range(1..=8))]
+        hosts: Vec<u8>,
+        /// Sizes of messages, bytes
+        #[arg(long, value_delimiter = ',', default_value = "64,1024,8192,65536")]
+        sizes: Vec<usize>,
+        /// Milliseconds of sending for each figure
+        #[arg(long, default_value_t = 200)]
+        millis: u64,
+        /// Repetitions; the median counts
+        #[arg(long, default_value_t = 3)]
+        reps: usize,
+        /// Do not measure Corosync, even if it is there
+        #[arg(long)]
+        alone: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -120,6 +157,9 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Down => {
             let count = hac_lab::down(None);
             say(&mut out, &format!("{count} lab(s) ended"))
+        }
+        Command::RingNode { number, addresses, port, encrypted, netmtu } => {
+            hac_lab::ring_node(&RingNode { number, addresses, port, encrypted, netmtu })
         }
         Command::Keeper { directory } => hac_lab::keeper(&directory),
     }
@@ -158,15 +198,20 @@ fn show(keep: bool, out: &mut dyn Write) -> Result<(), Error> {
 fn measure(which: &Bench, out: &mut dyn Write) -> Result<(), Error> {
     prepare()?;
     setup::install(out)?;
-    let tools = Tools::find()?;
     match which {
+        Bench::Messaging { hosts, sizes, millis, reps, alone } => {
+            let hosts = hosts.iter().copied().map(usize::from).collect();
+            let length = Duration::from_millis(*millis);
+            let what = Messaging { hosts, sizes: sizes.clone(), length, repetitions: (*reps).max(1), alone: *alone };
+            bench::messaging(&what, out)
+        }
         Bench::Failover { reps, scenario } => {
             let scenario =
                 Scenario::named(scenario).ok_or_else(|| Error::Invalid(format!("there is no scenario {scenario}")))?;
-            bench::failover(&tools, scenario, *reps, out)
+            bench::failover(&Tools::find()?, scenario, *reps, out)
         }
-        Bench::Coldstart { reps } => bench::coldstart(&tools, *reps, out),
-        Bench::Idle { seconds, reps: _ } => bench::idle(&tools, Duration::from_secs(*seconds), out),
+        Bench::Coldstart { reps } => bench::coldstart(&Tools::find()?, *reps, out),
+        Bench::Idle { seconds, reps: _ } => bench::idle(&Tools::find()?, Duration::from_secs(*seconds), out),
     }
 }
 

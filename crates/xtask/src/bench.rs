@@ -11,7 +11,7 @@ const BENCHES: &[(&str, Option<&str>, &[&str])] = &[
     ("failover", Some("hac-lab"), &["hacd", "hacctl", "hac-lab"]),
     ("coldstart", Some("hac-lab"), &["hacd", "hacctl", "hac-lab"]),
     ("idle", Some("hac-lab"), &["hacd", "hacctl", "hac-lab"]),
-    ("messaging", None, &[]),
+    ("messaging", Some("hac-lab"), &["hac-lab"]),
     ("detection", None, &[]),
     ("scheduler", None, &[]),
 ];

@@ -97,7 +97,7 @@ fn field<'a>(status: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// User and system time of `/proc/PID/stat`; the name in it may hold blanks and brackets.
-fn cpu_ticks(stat: &str) -> Option<u64> {
+pub(crate) fn cpu_ticks(stat: &str) -> Option<u64> {
     let after_name = stat.rsplit_once(") ")?.1;
     let mut fields = after_name.split(' ').skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
