@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hac_types::{LinkId, NodeId};
+use quinn_udp::{Transmit, UdpSocketState};
+use rustix::io::Errno;
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -13,16 +15,71 @@ use tokio::task::AbortHandle;
 use crate::link::never_fragment;
 use crate::{Counters, Hint, Trouble};
 
+/// Send buffer asked for, bytes: a burst of the largest kind must not fill it.
+const SEND_BUFFER: usize = 1 << 20;
+/// Most bytes that one call may send, over any version of IP.
+const RUN_MAX: usize = 65_000;
+
 /// A connected socket to one peer on one link.
 #[derive(Debug)]
 pub(crate) struct Sender {
     socket: Arc<UdpSocket>,
+    state: UdpSocketState,
+    address: SocketAddr,
     link: LinkId,
     node: NodeId,
+    run: Run,
     /// Why the last datagram could not be sent, other than for want of a listener.
     failing: Option<io::ErrorKind>,
     /// The task that waits for the hints.
     hints: AbortHandle,
+}
+
+/// Datagrams that one call can send: all of one size but the last, which may be shorter.
+#[derive(Debug, Default)]
+struct Run {
+    bytes: Vec<u8>,
+    /// Size of the first.
+    size: usize,
+    count: usize,
+    /// The last one was shorter: nothing can follow.
+    ended: bool,
+}
+
+impl Run {
+    /// Whether a datagram of this length can be added to a run of at most `most`.
+    fn has_room(&self, length: usize, most: usize) -> bool {
+        // An empty one would leave no trace between the others.
+        let fits = (1..=self.size).contains(&length) && self.bytes.len() + length <= RUN_MAX;
+        self.count == 0 || (!self.ended && fits && self.count < most)
+    }
+
+    fn add(&mut self, datagram: &[u8]) {
+        if self.count == 0 {
+            self.size = datagram.len();
+        }
+        self.ended = datagram.len() < self.size;
+        self.bytes.extend_from_slice(datagram);
+        self.count += 1;
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+        self.ended = false;
+    }
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    Gone,
+    /// Too large for the path.
+    TooBig,
+    /// The kernel or the card does not take several at once, or not of this size.
+    NotTogether,
+    /// Lost.
+    Lost,
 }
 
 impl Drop for Sender {
@@ -39,49 +96,102 @@ impl Sender {
         address: SocketAddr,
         hint: &Hint,
     ) -> io::Result<Self> {
-        never_fragment(&socket, address)?;
+        let state = state(&socket, address)?;
+        // The kernel may give less; that is no reason not to start.
+        let _ = SockRef::from(&socket).set_send_buffer_size(SEND_BUFFER);
         SockRef::from(&socket).connect(&address.into())?;
         let socket = Arc::new(socket);
         let task = hints(Arc::clone(&socket), link, node, Arc::clone(hint));
         let hints = tokio::spawn(task).abort_handle();
-        Ok(Self { socket, link, node, failing: None, hints })
+        Ok(Self { socket, state, address, link, node, run: Run::default(), failing: None, hints })
     }
 
     /// Takes a datagram to be sent.
     pub(crate) fn queue(&mut self, datagram: &[u8], counters: &mut Counters, troubles: &mut Vec<Trouble>) {
-        self.send(datagram, counters, troubles);
+        if !self.run.has_room(datagram.len(), self.state.max_gso_segments()) {
+            self.flush(counters, troubles);
+        }
+        self.run.add(datagram);
     }
 
     /// Sends what was taken.
-    pub(crate) fn flush(&mut self, _counters: &mut Counters, _troubles: &mut Vec<Trouble>) {}
+    pub(crate) fn flush(&mut self, counters: &mut Counters, troubles: &mut Vec<Trouble>) {
+        let mut run = std::mem::take(&mut self.run);
+        let datagrams = || run.bytes.chunks(run.size.max(1));
+        match run.count {
+            0 => {}
+            1 => drop(self.send(&run.bytes, None, 1, counters, troubles)),
+            _ => {
+                let count = u64::try_from(run.count).unwrap_or(u64::MAX);
+                if self.send(&run.bytes, Some(run.size), count, counters, troubles) == Sent::NotTogether {
+                    let mut too_big = false;
+                    for datagram in datagrams() {
+                        too_big |= self.send(datagram, None, 1, counters, troubles) == Sent::TooBig;
+                    }
+                    if too_big {
+                        self.take_heart();
+                    }
+                }
+            }
+        }
+        // Its memory serves the next run.
+        run.clear();
+        self.run = run;
+    }
 
-    fn send(&mut self, datagram: &[u8], counters: &mut Counters, troubles: &mut Vec<Trouble>) {
-        let socket = SockRef::from(&*self.socket);
+    /// Not several at once were refused but their size: the next run may be sent at once again.
+    fn take_heart(&mut self) {
+        if let Ok(state) = state(&self.socket, self.address) {
+            self.state = state;
+        }
+    }
+
+    /// Sends `count` datagrams of `size` (one, if there is no size) in one call.
+    fn send(
+        &mut self,
+        bytes: &[u8],
+        size: Option<usize>,
+        count: u64,
+        counters: &mut Counters,
+        troubles: &mut Vec<Trouble>,
+    ) -> Sent {
         for _ in 0..2 {
             counters.send_calls += 1;
-            match socket.send(datagram) {
-                Ok(_) => {
-                    counters.sent += 1;
+            let error = match self.call(bytes, size) {
+                Ok(()) => {
+                    counters.sent += count;
                     self.failing = None;
-                    return;
+                    return Sent::Gone;
                 }
+                Err(error) => error,
+            };
+            let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+            match errno {
                 // The answer to an earlier datagram; this one has not been sent yet.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    troubles.push(Trouble::Refused(self.link, self.node));
-                }
-                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::MSGSIZE.raw_os_error()) => {
+                Some(Errno::CONNREFUSED) => troubles.push(Trouble::Refused(self.link, self.node)),
+                Some(Errno::INVAL | Errno::IO | Errno::MSGSIZE) if size.is_some() => return Sent::NotTogether,
+                Some(Errno::MSGSIZE) => {
                     troubles.push(Trouble::TooBig(self.link, self.node));
-                    break;
+                    counters.unsent += count;
+                    return Sent::TooBig;
                 }
                 // The buffer of the socket is full: as good as lost on the way.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => {
+                Some(Errno::AGAIN) => break,
+                _ => {
                     self.complain(&error);
                     break;
                 }
             }
         }
-        counters.unsent += 1;
+        counters.unsent += count;
+        Sent::Lost
+    }
+
+    fn call(&self, bytes: &[u8], size: Option<usize>) -> io::Result<()> {
+        let Some(size) = size else { return SockRef::from(&*self.socket).send(bytes).map(drop) };
+        let transmit =
+            Transmit { destination: self.address, ecn: None, contents: bytes, segment_size: Some(size), src_ip: None };
+        self.state.try_send((&*self.socket).into(), &transmit)
     }
 
     /// Says once why nothing can be sent.
@@ -91,6 +201,14 @@ impl Sender {
             tracing::warn!(target: "hacd::udp", "nothing can be sent to node {node} on link {link}: {error}");
         }
     }
+}
+
+/// Prepares a socket for sending several datagrams at once, none of which is ever cut by the network.
+fn state(socket: &UdpSocket, address: SocketAddr) -> io::Result<UdpSocketState> {
+    let state = UdpSocketState::new(socket.into())?;
+    // It lets the network's hints about sizes be ignored; the ring wants them.
+    never_fragment(socket, address)?;
+    Ok(state)
 }
 
 /// Waits for hints that nobody listens at the peer. Ends with the socket.

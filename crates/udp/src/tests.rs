@@ -18,7 +18,8 @@ fn addresses(net: &str, own: u32) -> Vec<LinkAddresses> {
 
 fn hint() -> (Hint, Hints) {
     let (sender, hints) = unbounded_channel();
-    (Arc::new(move |link, node| drop(sender.send((link, node)))), hints)
+    let hint = move |link, node| sender.send((link, node)).expect("the test listens");
+    (Arc::new(hint), hints)
 }
 
 fn open(net: &str, own: u32) -> (Udp, Hints) {
@@ -98,4 +99,53 @@ async fn a_datagram_that_no_path_takes_is_told() {
     one.queue(LINK, NodeId(2), &[0; 65_535]);
     assert_eq!(one.flush(), [Trouble::TooBig(LINK, NodeId(2))]);
     assert_eq!(one.counters().unsent, 1);
+}
+
+/// Datagrams of these sizes, each filled with its number.
+fn numbered(sizes: &[usize]) -> Vec<Vec<u8>> {
+    (0_u8..).zip(sizes).map(|(number, size)| vec![number; *size]).collect()
+}
+
+async fn receive_all(to: &mut Udp, count: usize) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        tokio::time::timeout(SOON, to.readable()).await.expect("in time");
+        while let Some(datagram) = to.receive() {
+            all.push(datagram.bytes.to_vec());
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_burst_arrives_whole_and_in_order_whatever_its_sizes() {
+    let (mut one, _a) = open("127.0.88", 1);
+    let (mut two, _b) = open("127.0.88", 2);
+    let mut sizes = vec![1400; 70];
+    sizes.extend([300, 1400, 1400, 900, 1400, 1, 1, 0, 7, 60_000, 60_000, 8]);
+    let sent = numbered(&sizes);
+    for datagram in &sent {
+        one.queue(LINK, NodeId(2), datagram);
+    }
+    assert_eq!(one.flush(), []);
+    assert_eq!(receive_all(&mut two, sent.len()).await, sent);
+    let (sent, received) = (one.counters(), two.counters());
+    assert_eq!((sent.sent, received.received), (82, 82));
+    assert!(sent.send_calls < 20, "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_datagram_that_is_too_large_does_not_keep_others_from_leaving_together() {
+    let (mut one, _a) = open("127.0.89", 1);
+    let (mut two, _b) = open("127.0.89", 2);
+    one.queue(LINK, NodeId(2), &[0; 65_530]);
+    assert_eq!(one.flush(), [Trouble::TooBig(LINK, NodeId(2))]);
+    let small = numbered(&[100; 10]);
+    let calls = one.counters().send_calls;
+    for datagram in &small {
+        one.queue(LINK, NodeId(2), datagram);
+    }
+    assert_eq!(one.flush(), []);
+    assert_eq!(one.counters().send_calls, calls + 1);
+    assert_eq!(receive_all(&mut two, small.len()).await, small);
 }
