@@ -16,5 +16,6 @@ pub mod ring;
 pub mod rng;
 pub mod run;
 pub mod script;
+pub mod sweep;
 pub mod trace;
 pub mod tutorial;

@@ -21,8 +21,14 @@ use crate::trace::Trace;
 /// Events at one instant after which a run counts as going round in circles.
 const SPIN: u32 = 200_000;
 
+/// Events after which a run counts as a livelock: many times what the busiest seed needs.
+const EVENTS_MAX: u64 = 20_000_000;
+
 /// Datagrams that wait in a socket while its owner does not run.
 const SOCKET_BUFFER: usize = 200;
+
+/// What must happen in a run of many seeds.
+pub const COVERAGE: &[&str] = &[];
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -92,6 +98,7 @@ pub struct World {
     /// The chances of an engine to die at an output, in millionths.
     pub deadly: u64,
     spin: u32,
+    happened: u64,
 }
 
 impl World {
@@ -114,6 +121,7 @@ impl World {
             pace: Duration::from_millis(50),
             deadly: 0,
             spin: 0,
+            happened: 0,
             options,
         };
         for id in 1..=world.options.nodes {
@@ -131,8 +139,12 @@ impl World {
         let until = self.now + time;
         while let Some((at, event)) = self.queue.pop(until) {
             self.spin = if at > self.now { 0 } else { self.spin + 1 };
+            self.happened += 1;
             if self.spin > SPIN {
                 return Err(Violation::new("LIVE-2", "something happens for ever at one instant"));
+            }
+            if self.happened > EVENTS_MAX {
+                return Err(Violation::new("LIVE-2", format!("more than {EVENTS_MAX} events: a livelock")));
             }
             self.now = self.now.max(at);
             self.happen(event);
@@ -323,6 +335,12 @@ impl World {
             self.drain(id);
             self.kill(id);
         }
+    }
+
+    /// Whether every host runs.
+    #[must_use]
+    pub fn is_awake(&self) -> bool {
+        self.hosts.values().all(Host::is_up)
     }
 
     fn pause_host(&mut self, id: u32, time: Duration) {

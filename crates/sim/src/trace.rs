@@ -36,10 +36,20 @@ impl Trace {
     /// Something happened that is not worth a line.
     pub fn mix(&mut self, at: Timestamp, host: u32, bytes: &[u8]) {
         self.events += 1;
-        for byte in at.as_nanos().to_le_bytes().iter().chain(&host.to_le_bytes()).chain(bytes) {
-            self.hash ^= u64::from(*byte);
-            self.hash = self.hash.wrapping_mul(0x0000_0100_0000_01b3);
+        self.absorb(at.as_nanos());
+        self.absorb(u64::from(host) << 32 ^ bytes.len() as u64);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.absorb(u64::from_le_bytes(*word));
         }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.absorb(u64::from_le_bytes(last));
+    }
+
+    fn absorb(&mut self, word: u64) {
+        self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.hash ^= self.hash >> 32;
     }
 
     /// Something happened that people may want to read.

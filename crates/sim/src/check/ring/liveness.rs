@@ -12,6 +12,9 @@ use crate::ring::{Item, Message, World};
 /// again (5 s), and the slowest timers run once (token and consensus).
 const ONE_VIEW: Duration = Duration::from_secs(25);
 
+/// So many tenths of a second of one view are enough.
+const STEADY: u32 = 10;
+
 /// After this long without further messages everything is delivered.
 const DELIVERED: Duration = Duration::from_secs(2);
 
@@ -23,12 +26,14 @@ const DELIVERED: Duration = Duration::from_secs(2);
 pub fn recovery(world: &mut World, ids: &[u32]) -> Result<(), Violation> {
     world.calm(ids);
     let begin = world.now;
-    while world.now.since(begin) < ONE_VIEW {
+    let mut together = 0;
+    while together < STEADY && world.now.since(begin) < ONE_VIEW {
         world.run(Duration::from_millis(100))?;
         // Hosts that died or left just before come back too.
         for &id in ids {
             world.start_after(id, Duration::ZERO);
         }
+        together = if world.is_awake() && one_view(world).is_ok() { together + 1 } else { 0 };
     }
     let mut executed = std::mem::take(&mut world.executed);
     let result = one_view(world).and_then(|ring| {
@@ -37,6 +42,9 @@ pub fn recovery(world: &mut World, ids: &[u32]) -> Result<(), Violation> {
         world.run(Duration::from_secs(2))?;
         world.pace = Duration::from_secs(3600);
         world.run(DELIVERED)?;
+        if one_view(world)? != ring {
+            return Err(Violation::new("LIVE-1", format!("ring {ring} ended although nothing happened")));
+        }
         all_delivered(world, ring)?;
         count(&mut executed, "LIVE-2");
         judge(&world.history, &mut executed)
