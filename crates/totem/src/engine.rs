@@ -50,8 +50,8 @@ pub struct QueueFull;
 /// event. Time comes in as an argument and must not run backwards.
 #[derive(Debug)]
 pub struct Engine {
-    ring: Ring,
-    net: Transport,
+    pub(crate) ring: Ring,
+    pub(crate) net: Transport,
     /// When this process wanted to be woken, as last told.
     expected: Option<Timestamp>,
     /// Datagrams that arrived before this moment lay in the socket during a long pause.
@@ -77,6 +77,12 @@ impl Engine {
         engine.net.handle_timeout();
         engine.settle();
         Ok(engine)
+    }
+
+    /// In every ring the packets are numbered from the one after `before`, instead of from 1. Only for tests of long
+    /// lived rings, directly after [`Engine::new`], and alike on all nodes.
+    pub fn number_after(&mut self, before: u64) {
+        self.ring.first_before = before;
     }
 
     /// Takes a datagram that came on `link` from the address of `from`. The driver drops what comes from addresses of

@@ -13,16 +13,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hac_types::NodeId;
+use hac_types::{NodeId, mutant};
 
 use crate::{Guarantee, QueueFull};
 
 /// Largest message, bytes.
 pub(crate) const MESSAGE_MAX: usize = 1 << 20;
 /// Most messages waiting to be sent.
-const QUEUE_MAX: usize = 16_384;
+pub(crate) const QUEUE_MAX: usize = 16_384;
 /// Most bytes waiting to be sent.
-const QUEUE_BYTES_MAX: usize = 16 << 20;
+pub(crate) const QUEUE_BYTES_MAX: usize = 16 << 20;
 
 const WHOLE: u8 = 0;
 const PIECE: u8 = 1;
@@ -56,7 +56,12 @@ impl SendQueue {
         }
         self.bytes = bytes;
         self.next_id = self.next_id.wrapping_add(1);
-        self.messages.push_back(Outgoing { payload, guarantee, sent: 0, id: self.next_id });
+        let message = Outgoing { payload, guarantee, sent: 0, id: self.next_id };
+        if mutant("last-first") && !self.is_cut() {
+            self.messages.push_front(message);
+        } else {
+            self.messages.push_back(message);
+        }
         Ok(())
     }
 
@@ -68,9 +73,18 @@ impl SendQueue {
         self.messages.is_empty()
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether a part of the first message was numbered in the present ring.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.messages.front().is_some_and(|first| first.sent > 0)
+    }
+
     /// The ring ended: a message of which only a part was numbered starts again.
     pub(crate) fn restart_partial(&mut self) {
-        if let Some(first) = self.messages.front_mut() {
+        if let Some(first) = self.messages.front_mut().filter(|_| !mutant("piece-not-repeated")) {
             first.sent = 0;
         }
     }
@@ -203,7 +217,9 @@ impl Assembly {
             self.partials.remove(&origin);
             return Ok(None);
         }
-        partial.bytes.extend_from_slice(bytes);
+        if !(mutant("piece-forgotten") && offset == 0 && bytes.len() < total / 2) {
+            partial.bytes.extend_from_slice(bytes);
+        }
         if partial.bytes.len() == total {
             return Ok(self.partials.remove(&origin).map(|partial| partial.bytes));
         }

@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, Timestamp};
+use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::graph::{self, Rows};
 use crate::pack::{Assembly, SendQueue};
@@ -61,6 +61,8 @@ pub(crate) struct Ring {
     pub(crate) me: Member,
     pub(crate) settings: Settings,
     pub(crate) phase: Phase,
+    /// In every ring the first packet has the number after this one.
+    pub(crate) first_before: u64,
     /// The ring last installed here. It has ended unless the phase is operational.
     pub(crate) current: Rotation,
     pub(crate) queue: SendQueue,
@@ -103,7 +105,8 @@ impl Ring {
                 flow: Flow { window_size: config.window_size, max_messages: config.max_messages },
             },
             phase: Phase::starting(now),
-            current: Rotation::new(RingId::default(), Members(vec![me]), me.node, now),
+            first_before: 0,
+            current: Rotation::new(RingId::default(), Members(vec![me]), me.node, 0, now),
             queue: SendQueue::default(),
             assembly: Assembly::default(),
             delivered: 0,
@@ -176,9 +179,9 @@ impl Ring {
             return;
         }
         // Once this node has told what it brings, nothing may be added to it but what all of the new ring receive.
-        let open = matches!(self.phase, Phase::Gather(_) | Phase::Operational(_));
-        if open && self.current.ring == ring && self.current.is_member(from.node) && is_of_ring(&packet, &self.current)
-        {
+        let open = matches!(self.phase, Phase::Gather(_) | Phase::Operational(_)) || mutant("packet-after-account");
+        let ours = self.current.ring == ring || mutant("packet-of-another-ring");
+        if open && ours && self.current.is_member(from.node) && is_of_ring(&packet, &self.current) {
             self.current.receive(packet);
             if matches!(self.phase, Phase::Operational(_)) {
                 self.deliver(net);
@@ -197,6 +200,9 @@ impl Ring {
     }
 
     fn handle_leave(&mut self, from: Member, leave: &Leave, net: &mut Transport) {
+        if mutant("leave-unheard") {
+            return;
+        }
         let departure = if leave.resources_clean { Departure::LeftClean } else { Departure::LeftUnclean };
         self.note_departed(Left { member: from, departure }, net);
     }
@@ -261,7 +267,10 @@ impl Ring {
     }
 
     pub(crate) fn deliver_packet(&mut self, data: &Data, transitional: bool, net: &mut Transport) {
-        let (messages, result) = self.assembly.unpack(data.origin, &data.payload);
+        let (mut messages, result) = self.assembly.unpack(data.origin, &data.payload);
+        if mutant("delivered-twice") {
+            messages.extend(messages.first().cloned());
+        }
         for payload in messages {
             self.delivered += 1;
             net.stats.delivered += 1;
@@ -288,7 +297,8 @@ impl Ring {
 
     /// A number for a new ring of ours.
     pub(crate) fn next_ring(&mut self, net: &mut Transport) -> RingId {
-        self.ring_seq_high = self.ring_seq_high.saturating_add(RING_STEP);
+        let step = if mutant("ring-number-again") { 0 } else { RING_STEP };
+        self.ring_seq_high = self.ring_seq_high.saturating_add(step);
         let ring = RingId { seq: self.ring_seq_high, rep: self.me.node.0, rep_incarnation: self.me.incarnation };
         self.use_ring(ring, net);
         ring
@@ -300,7 +310,9 @@ impl Ring {
         self.ring_seq_used = ring.seq;
         if ring.seq > self.reserved {
             self.reserved = ring.seq.saturating_add(RESERVE);
-            net.outputs.push_back(Output::Persist { ring_seq: self.reserved });
+            if !mutant("ring-number-not-kept") {
+                net.outputs.push_back(Output::Persist { ring_seq: self.reserved });
+            }
         }
     }
 

@@ -4,9 +4,10 @@
 //! wrapped (64 bits), a gap is requested once it was there for a whole rotation, the wait before a token is sent again
 //! follows the measured rotation, and rotations that carry the same requests again and again are slowed down.
 
+use std::fmt;
 use std::time::Duration;
 
-use hac_types::{NodeId, RingId, Timestamp};
+use hac_types::{NodeId, RingId, Timestamp, mutant};
 
 use crate::store::{Packet, STORE_MAX, Store};
 use crate::transport::Transport;
@@ -90,20 +91,21 @@ pub(crate) struct Visit {
 }
 
 impl Rotation {
-    pub(crate) fn new(ring: RingId, members: Members, me: NodeId, now: Timestamp) -> Self {
+    /// Our part in a ring in which the first packet has the number after `before`.
+    pub(crate) fn new(ring: RingId, members: Members, me: NodeId, before: u64, now: Timestamp) -> Self {
         Self {
             ring,
             members,
-            store: Store::default(),
-            safe: 0,
+            store: Store::after(before),
+            safe: before,
             held: None,
             last_visit: now,
             idle: 0,
             me,
             sent: None,
-            token_seen: 0,
-            last_seq: 0,
-            last_aru: 0,
+            token_seen: before,
+            last_seq: before,
+            last_aru: before,
             sent_last_visit: 0,
             backlog_told: 0,
             rotation_time: Duration::ZERO,
@@ -133,6 +135,26 @@ impl Rotation {
         after.or_else(|| self.members.first()).map_or(self.me, |member| member.node)
     }
 
+    /// The number of the last token acted upon.
+    pub(crate) fn token_seen(&self) -> u64 {
+        self.token_seen
+    }
+
+    /// The first token of the ring.
+    pub(crate) fn first_token(&self) -> Token {
+        let before = self.last_seq;
+        Token { ring: self.ring, token_seq: before + 1, seq: before, aru: before, ..Token::default() }
+    }
+
+    /// Writes what makes the state of this ring.
+    pub(crate) fn outline(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let store = &self.store;
+        let packets = (store.aru(), store.high(), store.delivered(), store.released(), store.len());
+        let account = (self.token_seen, self.last_seq, self.last_aru, self.sent_last_visit, self.backlog_told);
+        let waits = (self.held.is_some(), self.sent.is_some(), self.idle, self.same_requests, self.stalled_since);
+        write!(out, "{:?}{:?}{}{packets:?}{account:?}{waits:?}", self.ring, self.members, self.safe)
+    }
+
     /// Takes no further part: the ring has ended here.
     pub(crate) fn stop(&mut self) {
         self.held = None;
@@ -141,7 +163,8 @@ impl Rotation {
 
     /// Whether a token is newer than every one seen.
     pub(crate) fn accepts(&self, token: &Token) -> bool {
-        token.token_seq > self.token_seen && token.seq >= self.last_seq
+        let newer = token.token_seq > self.token_seen || mutant("token-repeated");
+        newer && token.seq >= self.last_seq
     }
 
     /// Whether a token claims what cannot be: no ring gets so far ahead of a member that takes part.
@@ -173,7 +196,7 @@ impl Rotation {
         let requests = std::mem::take(&mut token.requests);
         for seq in requests {
             match self.store.get(seq) {
-                Some(packet) if allowance > 0 => {
+                Some(packet) if allowance > 0 && !mutant("requests-unserved") => {
                     net.stats.retransmissions += 1;
                     net.send_all(self.others(), &to_message(packet));
                     allowance -= 1;
@@ -192,6 +215,7 @@ impl Rotation {
     fn request_missing(&mut self, token: &mut Token, net: &mut Transport) {
         let room = REQUESTS_MAX.saturating_sub(token.requests.len());
         let limit = self.last_seq.min(token.seq);
+        let room = if mutant("nothing-requested") { 0 } else { room };
         let missing: Vec<u64> =
             self.store.missing(limit).filter(|seq| token.requests.binary_search(seq).is_err()).take(room).collect();
         net.stats.retransmit_requests += missing.len() as u64;
@@ -207,7 +231,11 @@ impl Rotation {
 
     fn allowance(&self, token: &Token, flow: Flow, queued: usize) -> u32 {
         let queued = u32::try_from(queued).unwrap_or(u32::MAX);
-        let mut allowance = flow.max_messages.min(flow.window_size.saturating_sub(token.fcc));
+        let mut window = flow.window_size.saturating_sub(token.fcc);
+        if mutant("window-ignored") {
+            window = flow.window_size;
+        }
+        let mut allowance = if mutant("burst-unlimited") { window } else { flow.max_messages.min(window) };
         let waiting = token.backlog.saturating_add(queued).saturating_sub(self.backlog_told);
         if waiting > 0 {
             let share = u64::from(flow.window_size) * u64::from(self.backlog_told) / u64::from(waiting);
@@ -227,7 +255,9 @@ impl Rotation {
         let packet = packet(self.ring, visit.token.seq);
         net.stats.packets_sent += 1;
         net.send_bulk(self.others(), &to_message(&packet));
-        self.store.insert(packet);
+        if !mutant("own-packet-forgotten") {
+            self.store.insert(packet);
+        }
     }
 
     /// Completes the account of the visit.
@@ -239,7 +269,8 @@ impl Rotation {
         self.sent_last_visit = sent;
         self.backlog_told = queued;
         let aru = self.store.aru();
-        if aru < token.aru || token.aru_addr == self.me.0 || token.aru_addr == 0 {
+        let lower = aru < token.aru && !mutant("lack-concealed");
+        if lower || token.aru_addr == self.me.0 || token.aru_addr == 0 {
             token.aru = aru.min(token.seq);
             token.aru_addr = if token.aru == token.seq { 0 } else { self.me.0 };
         }
@@ -298,7 +329,7 @@ impl Rotation {
     pub(crate) fn resend(&mut self, resend_max: Duration, at_once: bool, net: &mut Transport) {
         let next = self.successor();
         let Some(sent) = &mut self.sent else { return };
-        if sent.resend_at > net.now && !at_once {
+        if (sent.resend_at > net.now && !at_once) || mutant("token-not-repeated") {
             return;
         }
         sent.wait = (sent.wait * 2).min(resend_max);

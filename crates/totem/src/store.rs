@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_types::NodeId;
+use hac_types::{NodeId, mutant};
 
 use crate::wire::{Data, Recovered};
 
@@ -29,7 +29,7 @@ impl Packet {
 }
 
 /// Packets by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Store {
     packets: BTreeMap<u64, Packet>,
     aru: u64,
@@ -39,6 +39,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// An empty store in which the first packet has the number after `before`.
+    pub(crate) fn after(before: u64) -> Self {
+        Self { packets: BTreeMap::new(), aru: before, high: before, delivered: before, released: before }
+    }
+
     /// Everything up to here was received.
     pub(crate) fn aru(&self) -> u64 {
         self.aru
@@ -52,6 +57,16 @@ impl Store {
     /// Everything up to here was delivered, or passed over.
     pub(crate) fn delivered(&self) -> u64 {
         self.delivered
+    }
+
+    /// Everything up to here was forgotten.
+    pub(crate) fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// Packets kept.
+    pub(crate) fn len(&self) -> usize {
+        self.packets.len()
     }
 
     /// Whether a number was received, forgotten ones included.
@@ -79,6 +94,7 @@ impl Store {
 
     /// Forgets delivered packets up to `seq`: every member has them.
     pub(crate) fn release(&mut self, seq: u64) {
+        let seq = if mutant("released-too-early") { self.aru } else { seq };
         let seq = seq.min(self.delivered).min(self.aru);
         while self.released < seq {
             self.released += 1;
@@ -88,9 +104,12 @@ impl Store {
 
     /// The next packet to deliver if it is there and, being safe, is known to be received by all up to `safe`.
     pub(crate) fn next_deliverable(&mut self, safe: u64) -> Option<&Packet> {
-        let next = self.delivered + 1;
+        let mut next = self.delivered + 1;
+        if mutant("gap-delivered") {
+            next = self.packets.range(next..).next().map_or(next, |(seq, _)| *seq);
+        }
         match self.packets.get(&next)? {
-            Packet::Data(data) if data.safe && next > safe => None,
+            Packet::Data(data) if data.safe && next > safe && !mutant("safe-too-early") => None,
             packet => {
                 self.delivered = next;
                 Some(packet)
@@ -107,7 +126,7 @@ impl Store {
             let gap = seq > self.aru;
             self.delivered = seq;
             match self.packets.get(&seq)? {
-                Packet::Data(data) if gap && !comes_along(data.origin) => {}
+                Packet::Data(data) if gap && !comes_along(data.origin) && !mutant("gap-in-transition") => {}
                 _ => break,
             }
         }

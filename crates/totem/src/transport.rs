@@ -11,9 +11,10 @@ pub(crate) mod segment;
 pub(crate) mod session;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 use std::time::Duration;
 
-use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp};
+use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::config::{NETMTU_MIN, Timers};
 use crate::crypto::ClusterKeys;
@@ -472,6 +473,7 @@ impl Transport {
     /// Do not count a peer among those heard for a while, although it answers.
     pub(crate) fn withhold(&mut self, node: NodeId, time: Duration) {
         if let Some(peer) = self.peers.get_mut(&node) {
+            let time = if mutant("withheld-for-ever") { Duration::from_secs(1 << 30) } else { time };
             peer.withheld_until = Some(self.now + time);
             self.changed = true;
         }
@@ -517,6 +519,20 @@ impl Transport {
             .map(|peer| peer.rtt_bound())
             .max()
             .unwrap_or_default()
+    }
+
+    /// Writes what makes the state of this layer: sessions, who is heard, what passes.
+    pub(crate) fn outline(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        write!(out, "{:?}{}{:?}{:?}", self.ring, self.small_only, self.row, self.rows)?;
+        for peer in self.peers.values() {
+            let claims = (peer.ring, peer.small_only, peer.withheld_until, peer.unreachable);
+            write!(out, "{:?}{:?}{:?}{claims:?}", peer.member(), peer.life, peer.last_heard)?;
+            write!(out, "{:?}{:?}", peer.trust, peer.paths)?;
+            if let Some(session) = &peer.session {
+                session.outline(out)?;
+            }
+        }
+        Ok(())
     }
 
     // --- remarks

@@ -3,10 +3,14 @@
 //! Nothing here behaves; a type is in this crate only if two of the three cores (`hac-totem`, `hac-quorum`, `hac-crm`)
 //! must speak of the same thing without knowing each other.
 
+mod mutant;
 mod node;
 mod time;
 mod view;
 
+pub use mutant::mutant;
+#[cfg(feature = "mutants")]
+pub use mutant::switch_mutant;
 pub use node::{Incarnation, LinkId, Member, NodeId};
 pub use time::{Timestamp, WallTime};
 pub use view::{Departure, Left, RingId, View, ViewKind};

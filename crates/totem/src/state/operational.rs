@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_types::{RingId, Timestamp};
+use hac_types::{RingId, Timestamp, mutant};
 
 use crate::graph::{self, Rows};
 use crate::ring::Ring;
@@ -39,7 +39,7 @@ impl Ring {
         if std::mem::take(&mut self.doubting) {
             net.notice(Notice::PauseOver);
         }
-        let idle = self.current.idle >= HOLD_AFTER && self.queue.is_empty();
+        let idle = self.current.idle >= HOLD_AFTER && (self.queue.is_empty() || mutant("token-kept"));
         if idle && self.current.is_representative() {
             self.current.hold(token, now + self.settings.hold, HoldReason::Idle);
         } else if let Some(pause) = self.current.backoff() {
@@ -154,7 +154,7 @@ impl Ring {
         }
         let possible = graph::membership(self.me, rows);
         let Phase::Operational(operational) = &mut self.phase else { return };
-        if possible == members {
+        if possible == members || mutant("never-merges") {
             operational.growth = None;
         } else if possible.len() == self.settings.nodes {
             self.enter_gather(GatherReason::Merge, net);

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use hac_types::{Departure, Left, Member, NodeId, RingId, Timestamp, View, ViewKind};
+use hac_types::{Departure, Left, Member, NodeId, RingId, Timestamp, View, ViewKind, mutant};
 
 use crate::pack::Assembly;
 use crate::ring::Ring;
@@ -45,6 +45,11 @@ impl Recovery {
         resend.chain(held).fold(self.attempt.next_timeout(), Timestamp::min)
     }
 
+    /// Packets of the old ring that this node still has to send.
+    pub(crate) fn to_send(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Notes what the token says about the end of the exchange; whether the ring can be installed.
     fn account(&mut self, token: &mut Token) -> bool {
         if !self.queue.is_empty() {
@@ -62,14 +67,15 @@ impl Recovery {
         }
         let complete = self.clear_visits >= 3 && self.install_seq <= token.aru;
         self.complete_visits = if complete { self.complete_visits + 1 } else { 0 };
-        self.complete_visits >= 2
+        self.complete_visits >= 2 || (mutant("recovery-cut-short") && self.queue.is_empty())
     }
 }
 
 impl Ring {
     /// The commit token is complete: exchange what is missing.
     pub(crate) fn enter_recovery(&mut self, attempt: Attempt, net: &mut Transport) {
-        let rotation = Rotation::new(attempt.ring, attempt.members.clone(), self.me.node, net.now);
+        let before = self.first_before;
+        let rotation = Rotation::new(attempt.ring, attempt.members.clone(), self.me.node, before, net.now);
         let queue = self.packets_to_send_again(&attempt);
         let alone = attempt.members.len() == 1;
         let recovery = Recovery {
@@ -84,7 +90,7 @@ impl Ring {
         };
         if alone {
             self.install(recovery, net);
-            let token = Token { ring: self.current.ring, token_seq: 1, ..Token::default() };
+            let token = self.current.first_token();
             self.operational_token(token, net);
             return;
         }
@@ -99,6 +105,7 @@ impl Ring {
         pairs
             .filter(|(member, slot)| {
                 *member == self.me
+                    || mutant("all-come-along")
                     || (slot.old_ring == old.ring && old.ring != RingId::default() && old.members.contains(member))
             })
             .collect()
@@ -111,7 +118,7 @@ impl Ring {
         let aru_min = along.iter().map(|(_, slot)| slot.aru).min().unwrap_or(0);
         let aru_max = along.iter().map(|(_, slot)| slot.aru).max().unwrap_or(0);
         let high = along.iter().map(|(_, slot)| slot.high).max().unwrap_or(0);
-        if along.len() < 2 || aru_min == high {
+        if along.len() < 2 || aru_min == high || mutant("nothing-recovered") {
             return VecDeque::new();
         }
         let lowest = along.iter().find(|(_, slot)| slot.aru == aru_max).map(|(member, _)| *member);
@@ -126,7 +133,7 @@ impl Ring {
             return;
         }
         recovery.originated = true;
-        let token = Token { ring: recovery.rotation.ring, token_seq: 1, ..Token::default() };
+        let token = recovery.rotation.first_token();
         self.recovery_token(token, net);
     }
 
@@ -214,6 +221,9 @@ impl Ring {
             continuing: along.iter().map(|member| member.node).collect(),
             left: left.map(|member| left_how(*member, attempt)).collect(),
         }));
+        if mutant("rest-dropped") {
+            return;
+        }
         let comes_along = |node: NodeId| along.iter().any(|member| member.node == node);
         while let Some(packet) = self.current.store.next_remaining(comes_along) {
             if let Packet::Data(data) = packet {

@@ -10,7 +10,7 @@ fn packet(seq: u64, origin: u32, safe: bool) -> Packet {
 
 #[test]
 fn aru_stops_at_the_first_gap() {
-    let mut store = Store::default();
+    let mut store = Store::after(0);
     assert!(store.insert(packet(1, 1, false)));
     assert!(store.insert(packet(3, 1, false)));
     assert!(!store.insert(packet(3, 1, false)), "twice");
@@ -22,7 +22,7 @@ fn aru_stops_at_the_first_gap() {
 
 #[test]
 fn a_safe_packet_waits_and_makes_later_ones_wait() {
-    let mut store = Store::default();
+    let mut store = Store::after(0);
     store.insert(packet(1, 1, false));
     store.insert(packet(2, 1, true));
     store.insert(packet(3, 1, false));
@@ -34,7 +34,7 @@ fn a_safe_packet_waits_and_makes_later_ones_wait() {
 
 #[test]
 fn after_a_gap_only_those_who_come_along_are_delivered() {
-    let mut store = Store::default();
+    let mut store = Store::after(0);
     for (seq, origin) in [(1, 9), (3, 9), (4, 1), (6, 1)] {
         store.insert(packet(seq, origin, true));
     }
@@ -47,7 +47,7 @@ fn after_a_gap_only_those_who_come_along_are_delivered() {
 
 #[test]
 fn nothing_undelivered_is_forgotten() {
-    let mut store = Store::default();
+    let mut store = Store::after(0);
     for seq in 1..=4 {
         store.insert(packet(seq, 1, false));
     }
@@ -61,7 +61,7 @@ fn nothing_undelivered_is_forgotten() {
 
 #[test]
 fn numbers_far_ahead_are_refused() {
-    let mut store = Store::default();
+    let mut store = Store::after(0);
     assert!(!store.insert(packet(STORE_MAX + 1, 1, false)));
     assert!(store.insert(packet(STORE_MAX, 1, false)));
     assert!(!store.insert(packet(u64::MAX, 1, false)));

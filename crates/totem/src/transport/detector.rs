@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use hac_types::{LinkId, Member, RingId, Timestamp};
+use hac_types::{LinkId, Member, RingId, Timestamp, mutant};
 
 use crate::Notice;
 use crate::transport::Transport;
@@ -134,7 +134,7 @@ impl Transport {
         let Some(heard) = peer.last_heard else { return };
         let quiet = self.now.since(heard);
         match peer.life {
-            Life::Alive if quiet >= self.limit(peer) => {
+            Life::Alive if quiet >= self.limit(peer) && !mutant("silence-unnoticed") => {
                 let until = (self.now + Self::probe_time(peer)).min(heard + self.silence_max);
                 peer.life = Life::Probing { until, next: self.now, sent: 0 };
                 self.probe(peer);

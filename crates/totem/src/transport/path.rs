@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_types::{LinkId, Timestamp};
+use hac_types::{LinkId, Timestamp, mutant};
 
 /// Datagram size every path is trusted with before anything was probed.
 pub(crate) const DATAGRAM_FLOOR: u16 = 1200;
@@ -108,7 +108,9 @@ impl Mtu {
 
     /// Falls back to the size that always passes.
     pub(crate) fn fall_back(&mut self, now: Timestamp) {
-        self.current = DATAGRAM_FLOOR;
+        if !mutant("size-kept") {
+            self.current = DATAGRAM_FLOOR;
+        }
         self.probe = None;
         self.next = Some(now + SEARCH_AGAIN);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp};
+use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::PeerProblem;
 use crate::config::Timers;
@@ -137,6 +137,9 @@ impl Peer {
 
     /// Takes a new nonce, so that what was said for the session just made cannot be used for another.
     pub(crate) fn renew_nonce(&mut self, entropy: &[u8; 32]) {
+        if mutant("nonce-again") {
+            return;
+        }
         self.generation = self.generation.wrapping_add(1);
         self.nonce = session_nonce(entropy, self.node, self.generation);
     }

@@ -1,5 +1,7 @@
 //! A session: keys, counters and replay windows between one life of this node and one life of a peer.
 
+use std::fmt;
+
 use hac_types::{LinkId, Member};
 
 use crate::config::LINKS_MAX;
@@ -97,6 +99,11 @@ impl Session {
         envelope::verify(datagram, &self.incoming.mac)?;
         window.mark(header.counter);
         envelope::open(header, datagram, &self.incoming)
+    }
+
+    /// Writes what was received and sent, without the keys.
+    pub(crate) fn outline(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        write!(out, "{:?}{:?}{:?}{}", self.peer, self.windows, self.counters, self.next_segment)
     }
 
     /// Whether this session is with exactly this life and contribution of the peer, under this key.
