@@ -5,6 +5,6 @@ pub(crate) mod envelope;
 
 pub(crate) use body::{
     Commit, Data, Departed, Hello, HelloStage, Join, Knowledge, Leave, Liveness, Members, Message, Recovered, Segment,
-    Slot, Token,
+    Slot, Stamp, Token,
 };
 pub(crate) use envelope::{Class, Header, OVERHEAD, OVERHEAD_ENCRYPTED};

@@ -1,15 +1,14 @@
 //! Commit: the commit token goes round once to collect what everybody brings, and once more to show it to all.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_types::{Member, NodeId, RingId, Timestamp};
+use hac_types::{Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::GatherReason;
 use crate::ring::Ring;
 use crate::state::Phase;
 use crate::transport::Transport;
-use crate::wire::{Commit, Departed, Join, Members, Message, Slot};
+use crate::wire::{Commit, Departed, Join, Members, Message, Slot, Stamp};
 
 /// First wait before a commit token is sent again.
 const RESEND_FIRST: Duration = Duration::from_millis(20);
@@ -22,8 +21,8 @@ pub(crate) struct Attempt {
     /// What each member brings; complete after the first rotation.
     pub(crate) slots: Vec<Slot>,
     pub(crate) departed: Departed,
-    /// Rounds and versions of the proposals this attempt is built on.
-    rounds: BTreeMap<NodeId, (u64, u64)>,
+    /// The proposals this attempt is built on, one for each member.
+    stamps: Vec<Stamp>,
     pub(crate) token_seen: u64,
     sent: Option<SentCommit>,
     /// When the attempt is given up.
@@ -42,9 +41,9 @@ impl Attempt {
     /// Whether a member's proposal shows that it has given this attempt up.
     pub(crate) fn is_abandoned_by(&self, from: Member, join: &Join) -> bool {
         let Some(incarnation) = self.members.incarnation_of(from.node) else { return false };
-        let known = self.rounds.get(&from.node).copied().unwrap_or((0, 0));
-        let newer = (join.round, join.version) > known;
-        incarnation != from.incarnation || join.round > known.0 || (newer && join.proposal != self.members)
+        let known = self.position(from.node).and_then(|index| self.stamps.get(index)).copied().unwrap_or_default();
+        let newer = join.stamp() > known && join.proposal != self.members;
+        incarnation != from.incarnation || join.round > known.round || newer
     }
 
     fn position(&self, node: NodeId) -> Option<usize> {
@@ -93,6 +92,7 @@ impl Attempt {
             ring: self.ring,
             token_seq: self.token_seen,
             members: self.members.clone(),
+            stamps: self.stamps.clone(),
             slots: self.slots.clone(),
             departed: self.departed.clone(),
         };
@@ -116,14 +116,14 @@ impl Attempt {
 
 impl Ring {
     /// Everybody agrees and this node is the lowest: creates the ring.
-    pub(crate) fn start_commit(&mut self, members: Members, rounds: BTreeMap<NodeId, (u64, u64)>, net: &mut Transport) {
+    pub(crate) fn start_commit(&mut self, members: Members, stamps: Vec<Stamp>, net: &mut Transport) {
         let ring = self.next_ring(net);
         let mut attempt = Attempt {
             ring,
             members,
             slots: vec![self.own_slot()],
             departed: self.departed_list(),
-            rounds,
+            stamps,
             token_seen: 0,
             sent: None,
             deadline: net.now + self.settings.token,
@@ -163,23 +163,27 @@ impl Ring {
         }
     }
 
-    /// The commit token has come while we agree with it: put in what we bring.
+    /// The commit token has come while we agree with it: put in what we bring. One that is built on a proposal of an
+    /// earlier round of ours is refused: whoever made it gives it up as soon as it hears of the present one.
     fn join_commit(&mut self, from: Member, commit: Commit, net: &mut Transport) {
         let Phase::Gather(gather) = &self.phase else { return };
+        let round = self.round;
         let mut attempt = Attempt {
             ring: commit.ring,
             members: commit.members,
             slots: commit.slots,
             departed: commit.departed,
-            rounds: gather.rounds(),
+            stamps: commit.stamps,
             token_seen: commit.token_seq,
             sent: None,
             deadline: net.now + self.settings.token,
         };
         let position = attempt.position(self.me.node);
         let in_turn = position.is_some_and(|index| index > 0 && attempt.slots.len() == index);
-        let expected = attempt.members == *gather.proposal() && attempt.predecessor(self.me.node) == Some(from.node);
-        if !in_turn || !expected || attempt.ring.seq <= self.ring_seq_used {
+        let agreed = attempt.members == *gather.proposal() || mutant("commit-unasked");
+        let expected = agreed && attempt.predecessor(self.me.node) == Some(from.node);
+        let present = position.and_then(|index| attempt.stamps.get(index)).is_some_and(|stamp| stamp.round == round);
+        if !in_turn || !expected || !present || attempt.ring.seq <= self.ring_seq_used {
             return;
         }
         self.use_ring(attempt.ring, net);

@@ -7,21 +7,20 @@
 
 use std::collections::BTreeMap;
 
-use hac_types::{Member, NodeId, RingId, Timestamp};
+use hac_types::{Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::graph::{self, Rows};
 use crate::ring::Ring;
 use crate::state::Phase;
 use crate::transport::Transport;
-use crate::wire::{Join, Members, Message};
+use crate::wire::{Join, Members, Message, Stamp};
 use crate::{GatherReason, Notice};
 
 /// The proposal a peer last made.
 #[derive(Debug)]
 pub(crate) struct Heard {
     member: Member,
-    pub(crate) round: u64,
-    pub(crate) version: u64,
+    stamp: Stamp,
     proposal: Members,
 }
 
@@ -61,14 +60,19 @@ impl Gather {
     /// The members of the proposal that have not made the same one.
     fn missing(&self, me: NodeId) -> Vec<NodeId> {
         let agrees = |member: &Member| {
+            if mutant("agreement-assumed") {
+                return true;
+            }
             self.heard.get(&member.node).is_some_and(|heard| heard.member == *member && heard.proposal == self.proposal)
         };
         self.proposal.iter().filter(|m| m.node != me && !agrees(m)).map(|m| m.node).collect()
     }
 
-    /// The rounds in which the others agreed.
-    pub(crate) fn rounds(&self) -> BTreeMap<NodeId, (u64, u64)> {
-        self.heard.iter().map(|(node, heard)| (*node, (heard.round, heard.version))).collect()
+    /// The proposals with which all agreed; this node's own is of `round`.
+    fn stamps(&self, me: NodeId, round: u64) -> Vec<Stamp> {
+        let own = Stamp { round, version: self.version };
+        let heard = |node: NodeId| self.heard.get(&node).map(|heard| heard.stamp).unwrap_or_default();
+        self.proposal.iter().map(|member| if member.node == me { own } else { heard(member.node) }).collect()
     }
 
     pub(crate) fn proposal(&self) -> &Members {
@@ -142,7 +146,9 @@ impl Ring {
         }
         net.learn_rows(&join.knowledge);
         let settled = self.settled.get(&from.node);
-        if settled.is_some_and(|(life, round)| *life == from.incarnation && join.round <= *round) {
+        if !mutant("old-proposal")
+            && settled.is_some_and(|(life, round)| *life == from.incarnation && join.round <= *round)
+        {
             return;
         }
         match &self.phase {
@@ -162,12 +168,12 @@ impl Ring {
 
     fn record_join(&mut self, from: Member, join: Join, net: &mut Transport) {
         let Phase::Gather(gather) = &mut self.phase else { return };
-        let stamp = (join.round, join.version);
+        let stamp = join.stamp();
         let known = gather.heard.get(&from.node).filter(|known| known.member == from);
-        if known.is_some_and(|known| (known.round, known.version) >= stamp) {
+        if known.is_some_and(|known| known.stamp >= stamp) {
             return;
         }
-        let heard = Heard { member: from, round: join.round, version: join.version, proposal: join.proposal };
+        let heard = Heard { member: from, stamp, proposal: join.proposal };
         gather.heard.insert(from.node, heard);
         // It may not know of ours yet.
         if let Some(message) = self.join_message(net) {
@@ -188,8 +194,8 @@ impl Ring {
             return;
         }
         if gather.proposal.first().is_some_and(|lowest| *lowest == self.me) {
-            let (members, rounds) = (gather.proposal.clone(), gather.rounds());
-            self.start_commit(members, rounds, net);
+            let (members, stamps) = (gather.proposal.clone(), gather.stamps(self.me.node, self.round));
+            self.start_commit(members, stamps, net);
         }
     }
 
@@ -215,3 +221,6 @@ impl Ring {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

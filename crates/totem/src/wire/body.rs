@@ -163,9 +163,20 @@ pub(crate) struct Commit {
     pub(crate) ring: RingId,
     pub(crate) token_seq: u64,
     pub(crate) members: Members,
+    /// The proposal of each member that the ring is built on.
+    pub(crate) stamps: Vec<Stamp>,
     /// One for each member, filled in order.
     pub(crate) slots: Vec<Slot>,
     pub(crate) departed: Departed,
+}
+
+/// Which of a node's proposals: compared as a whole, later ones are greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
+pub(crate) struct Stamp {
+    /// As in [`Join`].
+    pub(crate) round: u64,
+    /// As in [`Join`].
+    pub(crate) version: u64,
 }
 
 /// What one member brings from its old ring.
@@ -395,6 +406,13 @@ impl Validate for Recovered {
     }
 }
 
+impl Join {
+    /// Which proposal of its sender this is.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp { round: self.round, version: self.version }
+    }
+}
+
 impl Validate for Join {
     fn is_valid(&self) -> bool {
         self.proposal.is_valid() && !self.proposal.is_empty() && self.knowledge.is_valid() && self.departed.is_valid()
@@ -406,6 +424,7 @@ impl Validate for Commit {
         let lowest = self.members.first();
         self.members.is_valid()
             && self.departed.is_valid()
+            && self.stamps.len() == self.members.len()
             && self.slots.len() <= self.members.len()
             && lowest.is_some_and(|m| m.node.0 == self.ring.rep && m.incarnation == self.ring.rep_incarnation)
             && self.slots.iter().all(|slot| slot.aru <= slot.high && slot.old_ring.seq < self.ring.seq)

@@ -49,8 +49,19 @@ fn token() -> Token {
     }
 }
 
+fn stamp(round: u64, version: u64) -> Stamp {
+    Stamp { round, version }
+}
+
 fn commit() -> Commit {
-    Commit { ring: ring(), token_seq: 3, members: members(), slots: vec![slot()], departed: departed() }
+    Commit {
+        ring: ring(),
+        token_seq: 3,
+        members: members(),
+        stamps: vec![stamp(7, 2), stamp(3, 1)],
+        slots: vec![slot()],
+        departed: departed(),
+    }
 }
 
 fn join() -> Join {
@@ -85,7 +96,7 @@ fn the_bytes_of_every_message_are_those_agreed_on() {
         Recovered: 031001fd050000000100000001010c01fd0500000001000000fb2c01020103ababab
         Join: 0503010c0201fd050000000100000002fd05000000020000000201fd050000000100000002fd0500000002000000020007020109010103fd050000000300000001
         Leave: 060c01fd05000000010000000100
-        Commit: 070c01fd0500000001000000030201fd050000000100000002fd0500000002000000010801fd05000000010000000406020103fd050000000300000001
+        Commit: 070c01fd0500000001000000030201fd050000000100000002fd05000000020000000207020301010801fd05000000010000000406020103fd050000000300000001
         HoldCancel: 080c01fd0500000001000000
         Ping: 09fc40420f000c01fd0500000001000000000201fd050000000100000002fd050000000200000002000702010901
         Pong: 0afc40420f000c01fd0500000001000000000201fd050000000100000002fd050000000200000002000702010901
@@ -137,6 +148,7 @@ fn what_contradicts_itself_is_refused() {
         Message::Join(Join { proposal: Members::default(), ..join() }),
         Message::Commit(Commit { members: Members(vec![member(2)]), ..commit() }),
         Message::Commit(Commit { slots: vec![slot(); 3], ..commit() }),
+        Message::Commit(Commit { stamps: vec![stamp(7, 2)], ..commit() }),
         Message::Commit(Commit { slots: vec![Slot { aru: 7, ..slot() }], ..commit() }),
         Message::Commit(Commit { slots: vec![Slot { old_ring: ring(), ..slot() }], ..commit() }),
         Message::Segment(Segment { id: 1, index: 2, count: 2, bytes: vec![1] }),
