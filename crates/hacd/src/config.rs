@@ -177,7 +177,12 @@ pub(crate) fn load(file: &Path, identity: &Identity) -> Result<Config, Vec<Mista
 }
 
 /// The same for a text in hand; `local` says whether an address belongs to this host.
-fn check(file: &Path, text: &str, identity: &Identity, local: &dyn Fn(IpAddr) -> bool) -> Result<Config, Vec<Mistake>> {
+pub(crate) fn check(
+    file: &Path,
+    text: &str,
+    identity: &Identity,
+    local: &dyn Fn(IpAddr) -> bool,
+) -> Result<Config, Vec<Mistake>> {
     let (document, mistakes) = read::read(file, text);
     if !mistakes.is_empty() {
         return Err(mistakes);

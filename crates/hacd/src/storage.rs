@@ -7,8 +7,8 @@
 //!
 //! A file that is torn or corrupt is set aside as `NAME.corrupt-TIME`, with a message, and the newest intact one is used.
 
-mod generations;
-mod slots;
+pub(crate) mod generations;
+pub(crate) mod slots;
 mod worker;
 
 use std::fs::{self, File};

@@ -16,6 +16,8 @@
 mod config;
 mod durable;
 mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod join;
 mod node;
 mod output;

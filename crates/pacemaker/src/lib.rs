@@ -13,6 +13,8 @@ pub mod agent_metadata;
 pub mod cib_xml;
 pub mod corosync_conf;
 pub mod crm_syntax;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod mon;
 pub mod simulate;
 

@@ -8,6 +8,8 @@ mod authkey;
 mod config;
 mod crypto;
 mod engine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod graph;
 mod inspect;
 mod output;

@@ -10,6 +10,7 @@ mod conformance;
 mod demo;
 mod dist;
 mod fix;
+mod fuzz;
 mod options;
 mod project;
 mod sim;
@@ -71,6 +72,12 @@ const COMMANDS: &[Command] = &[
         arguments: "--suite DIR [--level L1|L2|L3] [--only TEXT] [--show N] [--tool PROGRAM]",
         help: "compare the scheduler with a checkout of Pacemaker's scheduler cases",
         run: conformance::run,
+    },
+    Command {
+        name: "fuzz",
+        arguments: "[TARGET…] [--seconds N] [--merge]",
+        help: "give the parsers hostile input, N seconds each (60); --merge keeps what reached new code",
+        run: fuzz::run,
     },
     Command { name: "dist", arguments: "", help: "build a release tarball", run: dist::run },
 ];

@@ -157,12 +157,7 @@ fn checksum(number: u64, content: &[u8]) -> Digest {
 
 fn write(path: &Path, number: u64, content: &[u8]) -> io::Result<()> {
     let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    let mut header = Vec::with_capacity(HEADER);
-    header.extend_from_slice(MAGIC);
-    header.extend_from_slice(&number.to_le_bytes());
-    header.extend_from_slice(&(content.len() as u64).to_le_bytes());
-    header.extend_from_slice(checksum(number, content).as_ref());
-    file.write_all(&header)?;
+    file.write_all(&header(number, content))?;
     file.write_all(content)?;
     file.sync_all()
 }
@@ -173,7 +168,21 @@ fn read(path: &Path, number: u64) -> Result<Vec<u8>, String> {
     if size > MAX {
         return Err(format!("{size} bytes are too many"));
     }
-    let mut bytes = fs::read(path).map_err(|error| words(&error))?;
+    content(fs::read(path).map_err(|error| words(&error))?, number)
+}
+
+/// What lies in the file of generation `number` in front of its content.
+pub(crate) fn header(number: u64, content: &[u8]) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(MAGIC);
+    header.extend_from_slice(&number.to_le_bytes());
+    header.extend_from_slice(&(content.len() as u64).to_le_bytes());
+    header.extend_from_slice(checksum(number, content).as_ref());
+    header
+}
+
+/// The content of a file's bytes, or what is wrong with them.
+pub(crate) fn content(mut bytes: Vec<u8>, number: u64) -> Result<Vec<u8>, String> {
     let Some((header, content)) = bytes.split_at_checked(HEADER) else { return Err("cut off".to_owned()) };
     let length = (content.len() as u64).to_le_bytes();
     if header[..8] != MAGIC[..] || header[8..16] != number.to_le_bytes() {

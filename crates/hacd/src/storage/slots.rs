@@ -11,7 +11,7 @@ use super::{StorageError, at, set_aside, sync_directory};
 /// Distance between the slots: never in one sector or page.
 const STRIDE: u64 = 4096;
 /// Bytes of a slot: magic (8), number (8), boots (4), zero (4), ring_seq (8), checksum (32).
-const SLOT: usize = 64;
+pub(crate) const SLOT: usize = 64;
 const MAGIC: &[u8; 8] = b"HACDRNG1";
 
 /// What the slots keep.
@@ -84,7 +84,8 @@ fn newest(file: &File) -> Option<(u64, RingState)> {
     [slot(0), slot(STRIDE)].into_iter().flatten().max_by_key(|(number, _)| *number)
 }
 
-fn encode(number: u64, state: RingState) -> [u8; SLOT] {
+/// A slot as it lies in the file.
+pub(crate) fn encode(number: u64, state: RingState) -> [u8; SLOT] {
     let mut bytes = [0; SLOT];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..16].copy_from_slice(&number.to_le_bytes());
@@ -95,7 +96,8 @@ fn encode(number: u64, state: RingState) -> [u8; SLOT] {
     bytes
 }
 
-fn decode(bytes: &[u8; SLOT]) -> Option<(u64, RingState)> {
+/// Number and state of a slot; `None` if it is not intact.
+pub(crate) fn decode(bytes: &[u8; SLOT]) -> Option<(u64, RingState)> {
     let (content, checksum) = bytes.split_at(32);
     if content[..8] != MAGIC[..] || digest(&SHA256, content).as_ref() != checksum {
         return None;

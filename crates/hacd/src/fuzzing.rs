@@ -1,0 +1,71 @@
+//! What the fuzz targets of `tests/fuzz` do with their input. Compiled for them and for the tests, never into the daemon.
+//!
+//! Each function takes any bytes and must return: a panic is a finding, and so is a broken promise that it asserts.
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use hac_pacemaker::corosync_conf;
+use toml::de::DeTable;
+
+use crate::config::{self, Identity};
+use crate::storage::{RingState, generations, slots};
+
+/// The files below `/var/lib/hacd`. No bytes are taken for a file that they are not, what was written is read, and one
+/// changed byte is noticed wherever it is.
+pub fn state_files(input: &[u8]) {
+    assert!(generations::content(input.to_vec(), 1).is_err(), "a checksum was guessed");
+    let mut file = generations::header(1, input);
+    file.extend_from_slice(input);
+    assert_eq!(generations::content(file.clone(), 1).as_deref(), Ok(input));
+    assert!(generations::content(file.clone(), 2).is_err(), "another generation is taken for this one");
+    change(&mut file, input);
+    assert!(generations::content(file, 1).is_err(), "a changed generation is taken");
+
+    let Some((chosen, _)) = input.split_first_chunk::<20>() else { return };
+    let (number, rest) = chosen.split_first_chunk::<8>().expect("20 bytes have 8");
+    let (ring_seq, boots) = rest.split_first_chunk::<8>().expect("12 bytes have 8");
+    let state = RingState {
+        boots: boots.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte)),
+        ring_seq: u64::from_le_bytes(*ring_seq),
+    };
+    let mut slot = slots::encode(u64::from_le_bytes(*number), state);
+    assert_eq!(slots::decode(&slot), Some((u64::from_le_bytes(*number), state)));
+    change(&mut slot, input);
+    assert_eq!(slots::decode(&slot), None, "a changed slot is taken");
+    if let Some((slot, _)) = input.split_first_chunk::<{ slots::SLOT }>() {
+        assert_eq!(slots::decode(slot), None, "a checksum was guessed");
+    }
+}
+
+/// Changes one byte, where and how the end of `choice` says.
+fn change(bytes: &mut [u8], choice: &[u8]) {
+    let choice: Vec<usize> = choice.iter().rev().take(3).map(|byte| usize::from(*byte)).collect();
+    let place = choice.iter().take(2).fold(0, |sum, byte| sum << 8 | byte) % bytes.len();
+    let how = choice.get(2).and_then(|byte| u8::try_from(*byte).ok()).unwrap_or(1);
+    bytes[place] ^= how.max(1);
+}
+
+/// `hacd.toml`. What is wrong is said in lines that name the file and stay on their line.
+pub fn hacd_toml(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let file = Path::new("/nowhere/hacd.toml");
+    let identity = Identity { node: None, hostname: "primary".to_owned() };
+    // The key is not there, so that something is wrong in any case.
+    let mistakes = config::check(file, text, &identity, &|_| true).expect_err("there is no key");
+    assert!(!mistakes.is_empty());
+    for line in mistakes.iter().map(ToString::to_string) {
+        assert!(line.starts_with('/') && !line.contains(char::is_control), "{line:?}");
+    }
+}
+
+/// A `corosync.conf`. What comes of it is TOML, whatever the values were.
+pub fn corosync_conf(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let Ok(converted) = corosync_conf::to_toml(text) else { return };
+    if let Err(error) = DeTable::parse(&converted.toml) {
+        panic!("{error}\n{}", converted.toml);
+    }
+}

@@ -1,0 +1,203 @@
+//! One participant, a disk that takes everything, agents that never answer, and a stream with another member whose
+//! words come from the fuzzer.
+
+use std::time::Duration;
+
+use hac_totem::{AuthKey, Cipher, Delivery, Guarantee, NodeConfig, Timers};
+use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime};
+
+use crate::participant::Participant;
+use crate::wire::{self, Body, Message};
+use crate::{Config, NodeInfo, Now, Output, Stored};
+
+const HONEST: NodeId = NodeId(1);
+const PEER: NodeId = NodeId(2);
+/// A node that does more than this without time passing is in a loop.
+const ROUNDS_MAX: u32 = 10_000;
+
+/// See the module.
+pub(super) struct World {
+    participant: Participant,
+    now: Now,
+    ring: RingId,
+    members: Vec<Member>,
+    seq: u64,
+}
+
+impl World {
+    /// A node in a view with its peer. A polite one says hello with the node's own state and is ready.
+    pub(super) fn with_peer(polite: bool) -> Self {
+        let mut world = Self::new(None).expect("the configuration is right and there is no state");
+        world.form(true);
+        let words = world.own_words();
+        for message in words {
+            let theirs = polite.then(|| as_peer(message.body.clone()));
+            world.deliver(HONEST, message.body);
+            if let Some(body) = theirs {
+                world.deliver(PEER, body);
+            }
+        }
+        let ready = polite.then_some(Body::Ready(wire::Ready { quorate: true, history: None }));
+        if let Some(ready) = ready {
+            world.deliver(PEER, ready);
+        }
+        world.settle();
+        world
+    }
+
+    /// A node that finds this on its disk; `None` if it refuses to start from it.
+    pub(super) fn from_disk(stored: Vec<u8>) -> Option<Self> {
+        Self::new(Some(stored))
+    }
+
+    fn new(cib: Option<Vec<u8>>) -> Option<Self> {
+        let now = Now { mono: Timestamp::from_millis(1), wall: WallTime(1_700_000_000_000) };
+        let stored = Stored {
+            totem: hac_totem::Stored { ring_seq: 0, incarnation: member(HONEST).incarnation },
+            cib,
+            cib_generation: 1,
+        };
+        let participant = Participant::new(&config(), stored, now).ok()?;
+        Some(Self { participant, now, ring: RingId::default(), members: Vec::new(), seq: 0 })
+    }
+
+    /// A new view, with the peer or without, after the old one has broken up.
+    pub(super) fn view(&mut self, with_peer: bool) {
+        self.form(with_peer);
+        self.settle();
+    }
+
+    fn form(&mut self, with_peer: bool) {
+        let now = self.now;
+        let members: Vec<Member> = if with_peer { vec![member(HONEST), member(PEER)] } else { vec![member(HONEST)] };
+        let gone = self.members.iter().filter(|old| !members.contains(old));
+        let left: Vec<Left> = gone.map(|old| Left { member: *old, departure: Departure::Lost }).collect();
+        let staying: Vec<Member> = self.members.iter().filter(|old| members.contains(old)).copied().collect();
+        let continuing: Vec<NodeId> = staying.iter().map(|member| member.node).collect();
+        if !self.members.is_empty() {
+            self.participant.handle_view(
+                now,
+                View {
+                    ring: self.ring,
+                    kind: ViewKind::Transitional,
+                    members: staying,
+                    continuing: continuing.clone(),
+                    left: left.clone(),
+                },
+            );
+        }
+        self.ring = RingId { seq: self.ring.seq + 4, rep: HONEST.0, rep_incarnation: member(HONEST).incarnation };
+        self.members.clone_from(&members);
+        self.participant.handle_view(now, View { ring: self.ring, kind: ViewKind::Regular, members, continuing, left });
+    }
+
+    /// The peer says this in the present view.
+    pub(super) fn peer_says(&mut self, body: Body) {
+        self.deliver(PEER, body);
+        self.settle();
+    }
+
+    /// Time passes.
+    pub(super) fn wait(&mut self, time: Duration) {
+        let end = self.now.mono + time;
+        let mut rounds = 0;
+        while let Some(due) = self.participant.poll_timeout().filter(|due| *due <= end) {
+            self.pass(due.max(self.now.mono));
+            self.participant.handle_timeout(self.now);
+            self.settle();
+            rounds += 1;
+            assert!(rounds < ROUNDS_MAX, "the node does not come to rest");
+        }
+        self.pass(end);
+    }
+
+    fn pass(&mut self, until: Timestamp) {
+        let millis = i64::try_from(until.since(self.now.mono).as_millis()).unwrap_or(i64::MAX);
+        self.now = Now { mono: until, wall: WallTime(self.now.wall.0.saturating_add(millis)) };
+    }
+
+    /// Everything happens that needs no time.
+    fn settle(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            while let Some(output) = self.participant.poll_output() {
+                if let Output::Persist { id, .. } = output {
+                    self.participant.handle_persisted(self.now, id, Ok(()));
+                }
+            }
+            let words = self.own_words();
+            if words.is_empty() {
+                let _ = self.participant.take_leave();
+                return;
+            }
+            words.into_iter().for_each(|message| self.deliver(HONEST, message.body));
+        }
+        panic!("the node talks without end");
+    }
+
+    /// What the node has to say.
+    fn own_words(&mut self) -> Vec<Message> {
+        let mut words = Vec::new();
+        while let Some(bytes) = self.participant.next_message() {
+            words.push(wire::decode(bytes).expect("a node speaks sense"));
+            self.participant.sent();
+        }
+        words
+    }
+
+    fn deliver(&mut self, origin: NodeId, body: Body) {
+        let Some(payload) = wire::encode(&Message { ring: self.ring, body }) else { return };
+        self.seq += 1;
+        let delivery = Delivery {
+            ring: self.ring,
+            seq: self.seq,
+            origin,
+            guarantee: Guarantee::Safe,
+            transitional: false,
+            payload,
+        };
+        self.participant.handle_delivery(self.now, &delivery);
+    }
+}
+
+fn member(node: NodeId) -> Member {
+    Member { node, incarnation: Incarnation(u64::from(node.0) << 32 | 1) }
+}
+
+/// The node's own hello, said by the peer.
+fn as_peer(body: Body) -> Body {
+    match body {
+        Body::Hello(hello) => Body::Hello(wire::Hello { name: "node2".to_owned(), ..hello }),
+        other => other,
+    }
+}
+
+fn config() -> Config {
+    let ids = [HONEST, PEER];
+    let name = |id: NodeId| format!("node{}", id.0);
+    let voters = ids.iter().map(|&node| hac_quorum::Voter { node, name: name(node), votes: 1 }).collect();
+    let mut quorum = hac_quorum::Config::new(HONEST, voters);
+    quorum.two_node = true;
+    quorum.wait_for_all = Some(false);
+    Config {
+        totem: hac_totem::Config {
+            cluster_name: "fuzz".to_owned(),
+            node: HONEST,
+            nodes: ids.iter().map(|&node| NodeConfig { node, links: 1 }).collect(),
+            links: 1,
+            authkey: AuthKey::new(vec![7; 32]).expect("32 bytes are enough"),
+            cipher: Cipher::None,
+            timers: Timers::default(),
+            window_size: 50,
+            max_messages: 17,
+            netmtu: 1500,
+        },
+        quorum,
+        name: name(HONEST),
+        nodes: ids.iter().map(|&id| NodeInfo { id, name: name(id) }).collect(),
+        cluster_name: "fuzz".to_owned(),
+        version: "0.1.0".to_owned(),
+        seed: None,
+        shutdown_escalation: Config::SHUTDOWN_ESCALATION,
+        request_timeout: Config::REQUEST_TIMEOUT,
+    }
+}
