@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail, ensure};
 use hac_crm::model::{Agent, Bundle, Cib, OpHistory, Primitive, Resource, ResourceHistory, parse_duration_ms};
+use hac_crm::plan::{Action, ActionKind};
+use hac_types::WallTime;
 
 /// The coordinator that gave all orders.
 const ORIGIN: &str = "00000000-0000-0000-0000-000000000000";
@@ -16,12 +18,27 @@ const PENDING: (i32, i32) = (193, -1);
 /// A probe finds nothing.
 const NOT_RUNNING: i32 = 7;
 
+/// Digests by key of the operation.
+pub(super) type Digests = BTreeMap<String, String>;
+
+/// With which parameters a cluster that knows nothing would start what its configuration merely implies: the parts of
+/// bundles, connections to guests.
+pub(super) fn implied_digests(cib: &Cib) -> Digests {
+    let now = WallTime::from_secs(cib.info.execution_date.unwrap_or_default());
+    let plan = hac_crm::scheduler::schedule(cib, now);
+    let digest = |action: Action| match action.kind {
+        ActionKind::Resource(op) => Some((action.key, op.digest?)),
+        _ => None,
+    };
+    plan.actions.into_iter().filter_map(digest).collect()
+}
+
 /// Reads the lines of one node.
-pub(super) fn read(cib: &Cib, node: &str, lines: &[&str]) -> anyhow::Result<Vec<ResourceHistory>> {
+pub(super) fn read(cib: &Cib, implied: &Digests, node: &str, lines: &[&str]) -> anyhow::Result<Vec<ResourceHistory>> {
     let mut histories: Vec<ResourceHistory> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let call = i64::try_from(index)? + 1;
-        let (resource, agent, op) = operation(cib, node, line, call).with_context(|| (*line).to_owned())?;
+        let (resource, agent, op) = operation(cib, implied, node, line, call).with_context(|| (*line).to_owned())?;
         let position = histories.iter().position(|history| history.id == resource).unwrap_or_else(|| {
             histories.push(ResourceHistory { id: resource, agent, ..ResourceHistory::default() });
             histories.len() - 1
@@ -32,7 +49,13 @@ pub(super) fn read(cib: &Cib, node: &str, lines: &[&str]) -> anyhow::Result<Vec<
 }
 
 /// Reads a line: the name in the history, its agent, the operation.
-fn operation(cib: &Cib, node: &str, line: &str, call: i64) -> anyhow::Result<(String, Agent, OpHistory)> {
+fn operation(
+    cib: &Cib,
+    implied: &Digests,
+    node: &str,
+    line: &str,
+    call: i64,
+) -> anyhow::Result<(String, Agent, OpHistory)> {
     let mut words = line.split_whitespace();
     let resource = words.next().context("which resource?")?.to_owned();
     let task = words.next().context("which operation?")?;
@@ -42,7 +65,10 @@ fn operation(cib: &Cib, node: &str, line: &str, call: i64) -> anyhow::Result<(St
     let (mut rc, mut status, mut ago) = (None, 0, AGO_MS);
     let primitive = configured(cib, &resource);
     let mut agent = primitive.map(|primitive| agent_of(cib, primitive)).or_else(|| implied_agent(cib, &resource));
-    let op_digest = primitive.map(|primitive| current_digest(cib, primitive, task, interval_ms));
+    let op_digest = match primitive {
+        Some(primitive) => Some(current_digest(cib, primitive, task, interval_ms)),
+        None => implied.get(&format!("{resource}_{task}_{interval_ms}")).cloned(),
+    };
     let mut op = OpHistory { exit_reason: Some(String::new()), op_digest, ..OpHistory::default() };
     for word in words {
         if let Ok(number) = word.parse() {

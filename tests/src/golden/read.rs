@@ -5,6 +5,7 @@ use hac_crm::model::{Cib, CibInfo, NodeState, NvPair, NvSet, TicketState};
 use hac_pacemaker::crm_syntax;
 use hac_pacemaker::simulate::Clock;
 
+use super::history::Digests;
 use super::{Golden, history};
 
 /// When it is decided unless the file says.
@@ -110,13 +111,14 @@ impl<'a> State<'a> {
         }
         cib.status.tickets = self.tickets;
         for node in &cib.configuration.nodes {
-            let member = node.kind.as_deref().is_none_or(|kind| matches!(kind, "member" | "normal"));
-            if member && self.on.iter().all(|on| on.name != node.uname) {
+            if node.kind.as_deref().is_none_or(|kind| matches!(kind, "member" | "normal")) {
                 cib.status.nodes.push(standing(&node.id, &node.uname, "up")?);
             }
         }
+        let implied = history::implied_digests(&cib);
+        cib.status.nodes.retain(|state| self.on.iter().all(|on| state.uname.as_deref() != Some(on.name)));
         for on in &self.on {
-            let state = node_state(&cib, on).with_context(|| format!("on {}", on.name))?;
+            let state = node_state(&cib, on, &implied).with_context(|| format!("on {}", on.name))?;
             cib.status.nodes.extend(state);
         }
         // Pacemaker's own entries stand in the order of the nodes.
@@ -146,7 +148,7 @@ fn ticket(rest: &str) -> anyhow::Result<TicketState> {
 }
 
 /// The entry of a node; none for one that was never seen.
-fn node_state(cib: &Cib, on: &On<'_>) -> anyhow::Result<Option<NodeState>> {
+fn node_state(cib: &Cib, on: &On<'_>, implied: &Digests) -> anyhow::Result<Option<NodeState>> {
     let (standing_words, attributes): (Vec<&str>, Vec<&str>) = on.words.iter().partition(|word| !word.contains('='));
     let word = match standing_words[..] {
         [] => "up",
@@ -170,7 +172,7 @@ fn node_state(cib: &Cib, on: &On<'_>) -> anyhow::Result<Option<NodeState>> {
     if !pairs.is_empty() {
         state.attributes.push(NvSet { id: format!("status-{id}"), pairs, ..NvSet::default() });
     }
-    state.resources = history::read(cib, on.name, &on.history)?;
+    state.resources = history::read(cib, implied, on.name, &on.history)?;
     Ok(Some(state))
 }
 
