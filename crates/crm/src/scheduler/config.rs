@@ -64,7 +64,6 @@ pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         unfencing_in_use: false,
         fencing_configured: false,
         reschedule: Vec::new(),
-        clear_after_fencing: Vec::new(),
         deferred_failure_checks: Vec::new(),
         deferred_checks: Vec::new(),
         scores: scores.then(Vec::new),
@@ -145,5 +144,11 @@ impl Cluster<'_> {
             nodes::add_node(self, nodes::new_node(&id, &id, super::cluster::Kind::Remote));
         }
         nodes::link_connection(self, rsc);
+        if let Some(node) = self.rsc[rsc].remote_node
+            && self.cib.status.nodes.iter().any(|state| state.id == id || state.uname.as_deref() == Some(&id))
+        {
+            // The nodes of configured connections are taken for clean as soon as they have an entry; so is this one.
+            self.nodes[node].unclean = false;
+        }
     }
 }

@@ -18,7 +18,8 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
             fence_if_unreachable(cluster, node);
             continue;
         }
-        if host.unclean || !host.discovery {
+        // What runs in a guest that is to be reset ends with it.
+        if host.unclean || !host.discovery || (host.is_guest() && host.remote_requires_reset) {
             continue;
         }
         for at in 0..cluster.top.len() {

@@ -36,7 +36,9 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
             moves_onto_remote(cluster, rsc, action);
         }
         let entry = &cluster.actions[action];
-        let Some(node) = node.filter(|_| !entry.pseudo && !entry.on_dc) else { continue };
+        // Clearing a fail count is the coordinator's work, but it is about what the node will be.
+        let here = !entry.on_dc || task == Task::ClearFailCount;
+        let Some(node) = node.filter(|_| !entry.pseudo && here) else { continue };
         let Some(connection) = cluster.nodes[node].connection else { continue };
         if cluster.nodes[node].is_guest() && cluster.container_of(node).is_some() {
             on_guest(cluster, action, node, connection);
@@ -156,6 +158,7 @@ fn on_guest(cluster: &mut Cluster<'_>, action: ActIdx, node: NodeIdx, connection
         }
         // The monitors of a guest end with it: there is nothing to wait for.
         Task::Cancel => {}
+        Task::ClearFailCount => after(cluster, connection, Task::Start, action, F::UNRUNNABLE_FIRST_BLOCKS),
         _ if entry.interval_ms > 0 => {
             let flags = F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS;
             if cluster.rsc[connection].next_role != Role::Stopped {

@@ -142,8 +142,12 @@ pub(super) fn create(
     let rsc = cluster.rsc.push(rsc);
     if remote {
         let params = cluster.params(rsc, None);
-        cluster.rsc[rsc].reconnect_ms =
-            params.get("reconnect_interval").and_then(|v| parse_interval_ms(v)).unwrap_or(0);
+        let reconnect = params.get("reconnect_interval").and_then(|v| parse_interval_ms(v)).unwrap_or(0);
+        cluster.rsc[rsc].reconnect_ms = reconnect;
+        if reconnect > 0 {
+            // Attempts are made anew after this time, so failures count no longer.
+            cluster.rsc[rsc].failure_expiry_ms = reconnect;
+        }
     }
     cluster.rsc_by_id.entry(id).or_insert(rsc);
     rsc

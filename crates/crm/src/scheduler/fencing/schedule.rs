@@ -61,7 +61,7 @@ fn add_fencing(cluster: &mut Cluster<'_>, fencings: &mut Vec<ActIdx>, fencing: A
 fn guest(cluster: &mut Cluster<'_>, node: NodeIdx) {
     let Some(container) = cluster.container_of(node) else { return };
     let stop = cluster.first_action(container, Task::Stop, None);
-    let restarts = stop.is_some() && cluster.first_action(container, Task::Start, None).is_some();
+    let restarts = cluster.first_action(container, Task::Start, None).is_some();
     let what = if restarts { "reboot" } else { "off" };
     let fencing = cluster.fence_op(node, Some(what), false, Some("guest is unclean"), false);
     let entry = &mut cluster.actions[fencing];

@@ -35,7 +35,7 @@ pub(super) fn dependents(cluster: &mut Cluster<'_>, walk: &mut Walk, action: Act
         }
         let (dependent, role) = (colocation.dependent, colocation.dependent_role);
         let blocked = if role == Role::Promoted { Task::Promote } else { Task::Start };
-        block(cluster, walk, dependent, top, blocked);
+        block(cluster, walk, dependent, rsc, blocked);
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>) {
     for (at, state) in cib.status.nodes.iter().enumerate() {
         let Some(node) = node_of(cluster, state) else { continue };
         cluster.nodes[node].state = Some(at);
+        cluster.nodes[node].unclean = false;
         if cluster.nodes[node].is_pacemaker_remote() {
             let fenced = state.node_fenced.as_deref().is_some_and(|text| !matches!(text.trim(), "" | "0" | "false"));
             let maintenance =
@@ -34,7 +35,6 @@ pub(super) fn node_of(cluster: &Cluster<'_>, state: &NodeState) -> Option<NodeId
 
 /// Transient attributes, and that the node was seen.
 fn read_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
-    cluster.nodes[node].unclean = false;
     cluster.nodes[node].seen = true;
     config::add_attributes(cluster, node, &state.attributes, true);
     let flag = |name: &str| cluster.nodes[node].attributes.get(name).and_then(|v| parse_bool(v)).unwrap_or(false);

@@ -3,7 +3,7 @@
 use crate::model::{INFINITY, OpHistory};
 use crate::scheduler::action::OnFail;
 use crate::scheduler::actions::meta;
-use crate::scheduler::cluster::{Cluster, NodeIdx, Role, RscIdx};
+use crate::scheduler::cluster::{Cluster, NodeIdx, RelationFlags, Role, RscIdx};
 use crate::scheduler::digests;
 use crate::scheduler::view::{FailedOperation, OperationView};
 
@@ -266,7 +266,7 @@ fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> 
         && cluster.rsc[rsc].failure_expiry_ms > 0
     {
         let expiry = i64::try_from(cluster.rsc[rsc].failure_expiry_ms / 1000).unwrap_or(i64::MAX);
-        expired = cluster.now >= changed.saturating_add(expiry) && !waits_for_fencing(cluster, rsc, op);
+        expired = cluster.now >= changed.saturating_add(expiry);
         let (failures, last) = fail_count(cluster, rsc, node, Count::Effective, Some(op));
         unexpired_failures = failures;
         if failures > 0 && cluster.now < last.saturating_add(expiry) {
@@ -277,6 +277,7 @@ fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> 
             expired = expired && cluster.now >= changed.saturating_add(expiry);
         }
     }
+    let waits = waits_for_fencing(cluster, rsc, op);
     let mut clear = None;
     if expired {
         if fail_count(cluster, rsc, node, Count::All, Some(op)).0 > 0 {
@@ -285,7 +286,7 @@ fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> 
             } else {
                 expired = false;
             }
-        } else if is_last_failure && cluster.rsc[rsc].reconnect_ms != 0 {
+        } else if is_last_failure && !waits && cluster.rsc[rsc].reconnect_ms != 0 {
             clear = Some("reconnect interval is set");
         }
     }
@@ -296,17 +297,22 @@ fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> 
         clear_failures(cluster, rsc, node, reason);
     }
     let harmless = matches!(op.rc_code, rc::OK | rc::NOT_RUNNING | rc::PROMOTED | rc::DEGRADED | rc::DEGRADED_PROMOTED);
-    expired && !(is_probe(op) && harmless)
+    expired && !waits && !(is_probe(op) && harmless)
 }
 
 fn clear_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, reason: &str) {
     let clear = cluster.clear_fail_count(rsc, node, reason);
-    if cluster.options.fencing && cluster.rsc[rsc].reconnect_ms != 0 {
-        cluster.clear_after_fencing.push((clear, rsc));
+    if cluster.options.fencing
+        && cluster.rsc[rsc].reconnect_ms != 0
+        && let Some(remote) = cluster.rsc[rsc].remote_node
+    {
+        // Else the connection would be tried again before the node behind it was reset.
+        let fencing = cluster.fence_op(remote, None, true, None, false);
+        cluster.order(fencing, clear, RelationFlags::FIRST_IMPLIES_THEN);
     }
 }
 
-/// A remote connection's failed monitor counts until its node was fenced.
+/// A remote connection's failed monitor counts until its node was fenced. (Its fail count is cleared all the same.)
 fn waits_for_fencing(cluster: &Cluster<'_>, rsc: RscIdx, op: &OpHistory) -> bool {
     cluster.rsc[rsc].reconnect_ms != 0
         && cluster.options.fencing
