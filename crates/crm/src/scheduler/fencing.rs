@@ -7,6 +7,7 @@ pub(super) mod schedule;
 use crate::plan::Reason;
 
 use super::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags, RscIdx, Task};
+use super::digests;
 
 impl Cluster<'_> {
     /// Whether `node` can be fenced from here.
@@ -88,7 +89,11 @@ impl Cluster<'_> {
                 entry.meta.insert("on_node".into(), name);
                 entry.meta.insert("on_node_uuid".into(), id);
                 entry.meta.insert("stonith_action".into(), what.clone());
+                let unfences = what == "on";
                 entry.detail = Some(what);
+                if unfences && self.nodes[node].is_remote() && self.devices_changed_for(node) && self.can_fence(node) {
+                    self.actions[action].optional = false;
+                }
                 action
             }
         };
@@ -121,6 +126,32 @@ impl Cluster<'_> {
             let reason = format!("required by {} {}", self.rsc[rsc].id, self.actions[action].task.name());
             self.fence_op(node, Some("on"), false, Some(&reason), false);
         }
+    }
+
+    /// A device that needs unfencing changed where it is known: nodes that it unfenced must be unfenced anew.
+    pub(super) fn unfence_anew(&mut self, device: RscIdx, node: NodeIdx, reason: &str) {
+        let host = &self.nodes[node];
+        let fit = host.online && !host.unclean && !host.shutdown;
+        if self.unfencing_in_use && self.rsc[device].is.fence_device && fit {
+            self.fence_op(node, Some("on"), false, Some(reason), false);
+        }
+    }
+
+    /// Whether a device changed since it unfenced a remote node. What it was then is noted with the node, for such nodes
+    /// have no history of devices.
+    fn devices_changed_for(&self, node: NodeIdx) -> bool {
+        let Some(noted) = self.nodes[node].attributes.get("#digests-all").filter(|_| self.unfencing_in_use) else {
+            return false;
+        };
+        let unfences = |rsc: &RscIdx| {
+            let device = &self.rsc[*rsc];
+            device.is.fence_device && device.meta.get("provides").is_some_and(|what| what == "unfencing")
+        };
+        self.rsc.keys().filter(unfences).any(|rsc| {
+            let digest = digests::digest(&digests::digest_params(self, rsc, Task::Start.name(), 0, Some(node)));
+            let device = &self.rsc[rsc];
+            !noted.split(',').any(|entry| entry == format!("{}:{}:{digest}", device.id, device.blocks.agent.kind))
+        })
     }
 
     /// Seconds by which fencing of `node` waits: only that of the most important node does.

@@ -78,6 +78,7 @@ fn check_resource(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: 
     let agent_changed = entry.agent != cluster.rsc[rsc].blocks.agent && !entry.agent.class.is_empty();
     let active = cluster.rsc[rsc].active.contains(&node);
     if agent_changed {
+        cluster.unfence_anew(rsc, node, "Device definition changed");
         if active {
             cluster.action(rsc, Task::Stop, Some(node), false);
             cluster.rsc[rsc].is.start_pending = true;
@@ -130,16 +131,26 @@ fn check(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) 
     let found = if expired { Comparison::NeedsRestart } else { digests::compare(cluster, rsc, node, op) };
     match found {
         Comparison::Same | Comparison::Unknown => return false,
-        Comparison::NeedsRestart => require(cluster, rsc, task, op.interval_ms),
+        Comparison::NeedsRestart => {
+            cluster.unfence_anew(rsc, node, "Device parameters changed");
+            require(cluster, rsc, task, op.interval_ms);
+        }
         Comparison::Different if op.interval_ms > 0 => {
+            cluster.unfence_anew(rsc, node, "Device parameters changed (reschedule)");
             let key = format!("{}_{task}_{}", cluster.rsc[rsc].id, op.interval_ms);
             if let Some(kind) = Task::parse(task) {
                 let action = cluster.keyed_action(key, kind, op.interval_ms, Some(rsc), Some(node), true);
                 cluster.actions[action].reschedule = true;
             }
         }
-        Comparison::Different if op.op_restart_digest.is_some() => reload(cluster, rsc, node),
-        Comparison::Different => require(cluster, rsc, task, op.interval_ms),
+        Comparison::Different if op.op_restart_digest.is_some() => {
+            cluster.unfence_anew(rsc, node, "Device parameters changed (reload)");
+            reload(cluster, rsc, node);
+        }
+        Comparison::Different => {
+            cluster.unfence_anew(rsc, node, "Device parameters changed");
+            require(cluster, rsc, task, op.interval_ms);
+        }
     }
     true
 }

@@ -118,6 +118,8 @@ fn on_remote(cluster: &mut Cluster<'_>, action: ActIdx, node: NodeIdx, connectio
             }
             _ => after(cluster, connection, Task::Start, action, F::UNRUNNABLE_FIRST_BLOCKS),
         },
+        // It leaves by the connection that is there now.
+        Task::MigrateTo if state == State::Alive => before(cluster, action, connection, Task::Stop, F::ORDERED),
         Task::Demote => {
             if matches!(state, State::Resting | State::Unknown) {
                 after(cluster, connection, Task::Start, action, F::NONE);
@@ -129,7 +131,7 @@ fn on_remote(cluster: &mut Cluster<'_>, action: ActIdx, node: NodeIdx, connectio
         task => {
             let probe = task == Task::Monitor;
             if probe && state == State::Failed {
-                cluster.fence_node(node, "node does not have an active connection", false);
+                cluster.fence_node(node, "resources are in unknown state and connection is unrecoverable", false);
             }
             if state == State::Stopped {
                 before(cluster, action, connection, Task::Stop, F::ORDERED);
