@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
+use hac_crm::plan::check::check;
 use hac_pacemaker::cib_xml;
 use hac_pacemaker::simulate::{Clock, simulate};
 use hac_tests::golden::Golden;
@@ -63,6 +64,8 @@ fn plan(file: &Path) -> anyhow::Result<()> {
     let text = fs::read_to_string(file)?;
     let golden = read(file)?;
     let simulation = golden.simulate();
+    let broken = check(&golden.cib, &simulation.outcome.view, &simulation.outcome.plan);
+    ensure!(broken.is_empty(), "the plan is not lawful: {broken:#?}");
     let real = golden.rendered(&simulation);
     if real != text && std::env::var_os("HACD_BLESS").is_some() {
         fs::write(file, &real)?;

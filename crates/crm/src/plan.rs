@@ -2,6 +2,8 @@
 //!
 //! A plan leaves no choice to whoever carries it out: an action may run as soon as all its inputs are done.
 
+pub mod check;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,8 @@
 //! * L1: where everything ends up ("Revised Cluster Status", line by line)
 //! * L2: what will be done and why ("Transition Summary", in any order)
 //! * L3: the same operations, none of them before something that the stored graph puts first
+//!
+//! A plan of ours that breaks a rule which no plan may break agrees at no level.
 
 mod graph;
 mod report;
@@ -124,6 +126,7 @@ fn judge(mut cases: Vec<Case>, tool: &Path, only: Option<&str>) -> Score {
 fn judge_all(cases: &[Case], tool: &Path) -> Vec<Verdict> {
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(Vec::with_capacity(cases.len()));
+    let lawful = suite::looks_at_plans(tool);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
@@ -132,7 +135,7 @@ fn judge_all(cases: &[Case], tool: &Path) -> Vec<Verdict> {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     cases.get(index).map(|case| (index, case))
                 } {
-                    let verdict = case.judge(tool);
+                    let verdict = case.judge(tool, lawful);
                     let mut all = verdicts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     all.push((index, verdict));
                 }

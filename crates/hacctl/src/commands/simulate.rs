@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use hac_api::ErrorCode;
 use hac_crm::model::Cib;
+use hac_crm::plan::check::check;
 use hac_pacemaker::cib_xml;
 use hac_pacemaker::simulate::{Clock, Simulation, simulate, simulate_with_scores};
 use hac_types::WallTime;
@@ -37,6 +38,9 @@ pub(crate) struct SimulateArgs {
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Look whether the plan breaks a rule that no plan may break; say which, and fail
+    #[arg(long)]
+    check: bool,
     /// Print the assignment scores too
     #[arg(short = 's', long)]
     scores: bool,
@@ -59,6 +63,9 @@ pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Fail
     if let Some(file) = &arguments.dot {
         write(file, &simulation.dot())?;
     }
+    if arguments.check {
+        lawful(&cib, &simulation)?;
+    }
     if json || arguments.format == Format::Json {
         terminal::print_json(&as_json(&simulation))?;
     } else {
@@ -68,6 +75,21 @@ pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Fail
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails where the plan breaks a rule.
+fn lawful(cib: &Cib, simulation: &Simulation) -> Result<(), Failure> {
+    let violations = check(cib, &simulation.outcome.view, &simulation.outcome.plan);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = violations.iter().map(|violation| format!("\n  {violation}")).collect();
+    let message = format!("the plan breaks {} rules:{}", violations.len(), lines.concat());
+    Err(Failure {
+        exit_code: 70,
+        message,
+        remedy: Some("This is a fault of hacctl: please report the file.".to_owned()),
+    })
 }
 
 fn load(file: &Path) -> Result<Cib, Failure> {

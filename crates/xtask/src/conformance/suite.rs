@@ -10,6 +10,15 @@ use anyhow::{Context as _, ensure};
 use super::graph;
 use super::report::Report;
 
+/// Option of our own tool that looks whether the plan breaks a rule.
+const LAWFUL: &str = "--check";
+
+/// Whether the tool can look at its own plans.
+pub(super) fn looks_at_plans(tool: &Path) -> bool {
+    let help = Command::new(tool).args(["simulate", "--help"]).stdin(Stdio::null()).output();
+    help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains(LAWFUL))
+}
+
 /// How long the tool may take for a case.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -70,20 +79,24 @@ pub(super) fn cases(folder: &Path) -> anyhow::Result<Vec<Case>> {
 }
 
 impl Case {
-    /// Runs the tool and compares its report with the stored one.
-    pub(super) fn judge(&self, tool: &Path) -> Verdict {
-        match self.differs(tool) {
+    /// Runs the tool and compares its report with the stored one. With `lawful` the tool also looks whether its plan
+    /// breaks a rule, and a plan that does agrees with nothing.
+    pub(super) fn judge(&self, tool: &Path, lawful: bool) -> Verdict {
+        match self.differs(tool, lawful) {
             Ok(difference) => Verdict(difference),
             Err(error) => Verdict(Some((Level::Status, format!("{error:#}")))),
         }
     }
 
-    fn differs(&self, tool: &Path) -> anyhow::Result<Option<(Level, String)>> {
+    fn differs(&self, tool: &Path, lawful: bool) -> anyhow::Result<Option<(Level, String)>> {
         let wanted = std::fs::read_to_string(&self.summary)?;
         // The time at which a case was evaluated stands in its report when it was given by hand.
         let now = wanted.lines().find_map(|line| line.strip_prefix("Setting effective cluster time: "));
         let mut command = Command::new(tool);
         command.arg("simulate").arg("--xml-file").arg(&self.input);
+        if lawful {
+            command.arg(LAWFUL);
+        }
         if let Some(now) = now {
             command.args(["--now", now.trim()]);
         }
