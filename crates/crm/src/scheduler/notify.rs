@@ -194,7 +194,6 @@ fn tell_after(cluster: &mut Cluster<'_>, instance: RscIdx, task: Task, around: A
     } else if let Some(node) = will_be_up(cluster, instance) {
         notify(cluster, instance, node, ("post", task), ends);
     }
-    before_monitors(cluster, instance, around.told_after);
 }
 
 /// Tells one instance on a node between two milestones.
@@ -220,6 +219,9 @@ fn notify(
     entry.meta.extend(meta.into_iter().filter(|(name, _)| name.starts_with("notify_")));
     cluster.order(tell, action, F::ORDERED);
     cluster.order(action, told, F::ORDERED);
+    if mark == "post" {
+        before_monitors(cluster, instance, told);
+    }
 }
 
 /// If fencing stopped `instance`, the others are told after that.

@@ -8,7 +8,6 @@ mod apply;
 mod block;
 mod collective;
 mod flags;
-mod guests;
 mod probes;
 mod update;
 
@@ -41,7 +40,6 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
     };
     block::unrunnable(cluster, &mut walk);
     probes::order(cluster, &orderings);
-    guests::drop_impossible(cluster);
     let actions: Vec<ActIdx> = cluster.actions.keys().rev().collect();
     for action in actions {
         update::action(cluster, &mut walk, action);
