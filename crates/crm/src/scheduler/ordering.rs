@@ -47,7 +47,21 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
             update::action(cluster, &mut walk, waiting);
         }
     }
+    settle_milestones(cluster);
     if walk.left == 0 {
         cluster.warnings.push("the orderings contradict each other; they were applied as far as possible".to_owned());
+    }
+}
+
+/// Judges the milestones of clones once more: what was blocked last may have been all that one of them stood for.
+fn settle_milestones(cluster: &mut Cluster<'_>) {
+    for rsc in cluster.rsc.keys() {
+        if !cluster.rsc[rsc].is_clone() {
+            continue;
+        }
+        for at in 0..cluster.rsc[rsc].actions.len() {
+            let milestone = cluster.rsc[rsc].actions[at];
+            flags::seen(cluster, milestone, None);
+        }
     }
 }

@@ -157,9 +157,13 @@ fn apply_to_scores(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx
 fn apply_to_priority(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
     let constraint = &cluster.colocations[idx];
     let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
-    let (Some(here), Some(there)) = (cluster.location(dependent, false), cluster.rsc[primary].assigned) else { return };
-    let (mine, theirs) = (node_value(cluster, here, idx, dependent), node_value(cluster, there, idx, primary));
-    if !same(mine.as_ref(), theirs.as_ref()) {
+    let Some(here) = cluster.location(dependent, false) else { return };
+    // A primary that is nowhere is not where the dependent is.
+    let together = cluster.rsc[primary].assigned.is_some_and(|there| {
+        let (mine, theirs) = (node_value(cluster, here, idx, dependent), node_value(cluster, there, idx, primary));
+        same(mine.as_ref(), theirs.as_ref())
+    });
+    if !together {
         if points >= INFINITY && dependent_role == Role::Promoted {
             cluster.rsc[dependent].priority = -INFINITY;
         }

@@ -17,6 +17,8 @@ pub(in crate::scheduler) struct Index<'a> {
     pairs: BTreeMap<&'a str, &'a NvPair>,
     rules: BTreeMap<&'a str, &'a Rule>,
     operations: BTreeMap<&'a str, &'a Operation>,
+    /// Whole blocks of operations.
+    operation_blocks: BTreeMap<&'a str, &'a [Operation]>,
     members: BTreeMap<&'a str, &'a ResourceSet>,
     primitives: BTreeMap<&'a str, &'a Primitive>,
 }
@@ -72,6 +74,9 @@ impl<'a> Index<'a> {
         self.add_sets(&primitive.params);
         self.add_sets(&primitive.meta);
         self.add_sets(&primitive.utilization);
+        if let Some(id) = primitive.operations_id.as_ref().filter(|_| primitive.operations_id_ref.is_none()) {
+            self.operation_blocks.insert(id, &primitive.operations);
+        }
         for operation in &primitive.operations {
             if operation.id_ref.is_none() {
                 self.operations.insert(&operation.id, operation);
@@ -170,8 +175,12 @@ impl<'a> Index<'a> {
         copy
     }
 
-    /// Operations with all references replaced.
-    pub(in crate::scheduler) fn operations(&self, operations: &[Operation]) -> Vec<Operation> {
+    /// A primitive's operations, or those of the block that it takes over, with all references replaced.
+    pub(in crate::scheduler) fn operations(&self, primitive: &Primitive) -> Vec<Operation> {
+        let operations: &[Operation] = match &primitive.operations_id_ref {
+            Some(id) => self.operation_blocks.get(id.as_str()).copied().unwrap_or_default(),
+            None => &primitive.operations,
+        };
         let resolve = |operation: &Operation| {
             let operation = match &operation.id_ref {
                 Some(id) => *self.operations.get(id.as_str())?,

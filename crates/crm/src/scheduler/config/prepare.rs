@@ -84,7 +84,7 @@ fn own_blocks(cluster: &Cluster<'_>, primitive: &Primitive) -> Blocks {
         params: cluster.index.sets(&primitive.params),
         meta: cluster.index.sets(&primitive.meta),
         utilization: cluster.index.sets(&primitive.utilization),
-        operations: cluster.index.operations(&primitive.operations),
+        operations: cluster.index.operations(primitive),
         attributes: primitive.attributes.clone(),
     }
 }

@@ -39,10 +39,6 @@ pub(super) fn read(cluster: &mut Cluster<'_>, order: &model::Order) {
     };
     let is_set = |names: &[String], name: &str| names.len() != 1 || names.first().is_some_and(|only| only != name);
     let (left, right) = (is_set(&firsts, &order.first), is_set(&thens, &order.then));
-    if left && right {
-        cluster.warnings.push(format!("constraint {id} is ignored: tags or templates on both sides"));
-        return;
-    }
     if left || right {
         let then_action = order.then_action.as_ref().or(order.first_action.as_ref());
         let firsts = implied_set(&order.first, firsts, None, order.first_action.as_ref());
