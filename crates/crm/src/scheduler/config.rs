@@ -22,7 +22,7 @@ use super::rules::Facts;
 use index::Index;
 
 pub(super) use collective::add_instance;
-pub(super) use nodes::add_attributes;
+pub(super) use nodes::{add_attributes, add_capacity};
 pub(super) use prepare::Prepared;
 pub(super) use resource::{RemovedKind, add_removed, parse_role, target_role};
 

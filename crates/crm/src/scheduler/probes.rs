@@ -196,9 +196,15 @@ fn guest_tells(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
         return false;
     }
     let Some(guest) = cluster.container_of(node) else { return false };
-    let first = if cluster.rsc[guest].role == Role::Stopped {
+    let (host, container) = (&cluster.nodes[node], &cluster.rsc[guest]);
+    let first = if container.role == Role::Stopped {
         Task::Monitor
-    } else if cluster.rsc[guest].next_role == Role::Stopped || moves(cluster, guest) {
+    } else if host.remote_requires_reset
+        || host.unclean
+        || container.is.failed
+        || container.next_role == Role::Stopped
+        || moves(cluster, guest)
+    {
         Task::Stop
     } else {
         return false;

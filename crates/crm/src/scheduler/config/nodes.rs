@@ -57,12 +57,8 @@ pub(super) fn read(cluster: &mut Cluster<'_>) {
         if kind == Kind::Member {
             node.unclean = cluster.options.fencing && cluster.options.startup_fencing;
         }
-        let facts = Facts { now: cluster.now, ..Facts::default() };
-        let mut numbers = BTreeMap::new();
-        read_blocks(&cluster.index.sets(&configured.utilization), None, &facts, &mut numbers);
-        node.capacity = numbers.iter().map(|(name, value)| (name.clone(), number(value))).collect();
-        node.utilization.clone_from(&node.capacity);
         let idx = add_node(cluster, node);
+        add_capacity(cluster, idx, &configured.utilization);
         add_attributes(cluster, idx, &configured.attributes, false);
     }
 }
@@ -70,6 +66,18 @@ pub(super) fn read(cluster: &mut Cluster<'_>) {
 /// A capacity as a number.
 pub(super) fn number(value: &str) -> i64 {
     i64::from(crate::scheduler::options::lenient_score(value))
+}
+
+/// Takes capacities of a node in; those that it has stay.
+pub(in crate::scheduler) fn add_capacity(cluster: &mut Cluster<'_>, node: NodeIdx, blocks: &[NvSet]) {
+    let mut found = BTreeMap::new();
+    let facts = Facts { now: cluster.now, ..Facts::default() };
+    read_blocks(&cluster.index.sets(blocks), None, &facts, &mut found);
+    let entry = &mut cluster.nodes[node];
+    for (name, value) in found {
+        entry.capacity.entry(name).or_insert_with(|| number(&value));
+    }
+    entry.utilization.clone_from(&entry.capacity);
 }
 
 /// Takes attributes of a node in. With `overwrite` they win over what is there (but not over each other).

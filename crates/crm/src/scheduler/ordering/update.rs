@@ -179,7 +179,7 @@ fn cancel(cluster: &mut Cluster<'_>, first: ActIdx) {
 fn place(cluster: &Cluster<'_>, action: ActIdx) -> Option<NodeIdx> {
     let entry = &cluster.actions[action];
     match entry.rsc {
-        Some(rsc) if cluster.rsc[rsc].is_group() && entry.task == Task::Start => cluster.rsc[rsc].assigned,
+        Some(rsc) if cluster.rsc[rsc].is_group() && entry.task == Task::Start => cluster.location(rsc, false),
         _ => entry.node,
     }
 }
@@ -320,7 +320,7 @@ pub(super) fn pair(cluster: &mut Cluster<'_>, walk: &mut Walk, first: ActIdx, th
 fn apply(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
     let mut changes = Changes { cluster, first, then, changed: Changed::default() };
     let flags = step.flags;
-    if flags.has(F::ASYMMETRIC) {
+    if flags.has(F::ASYMMETRIC) && !step.first.runnable {
         changes.asymmetric();
     }
     if flags.has(F::THEN_IMPLIES_FIRST) && !changes.get(then).optional {
@@ -431,13 +431,10 @@ impl Changes<'_, '_> {
         }
     }
 
-    /// A one-way order: what comes then must not happen without what comes first, but may end.
+    /// A one-way order whose first cannot be done: what comes then must not happen without it, but may end.
     fn asymmetric(&mut self) {
         let (first, then) = (self.first, self.then);
         let Some(rsc) = self.get(then).rsc else { return };
-        if self.get(first).runnable {
-            return;
-        }
         let role = self.cluster.role(rsc);
         let entry = self.get(then);
         let stays_stopped = entry.task == Task::Stop && entry.optional && role == Role::Stopped;

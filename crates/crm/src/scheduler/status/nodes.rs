@@ -37,6 +37,7 @@ pub(super) fn node_of(cluster: &Cluster<'_>, state: &NodeState) -> Option<NodeId
 fn read_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
     cluster.nodes[node].seen = true;
     config::add_attributes(cluster, node, &state.attributes, true);
+    config::add_capacity(cluster, node, &state.utilization);
     let flag = |name: &str| cluster.nodes[node].attributes.get(name).and_then(|v| parse_bool(v)).unwrap_or(false);
     let (standby, maintenance) = (flag("standby"), flag("maintenance"));
     cluster.nodes[node].standby |= standby;
