@@ -30,9 +30,7 @@ pub(super) fn dependents(cluster: &mut Cluster<'_>, walk: &mut Walk, action: Act
     }
     for idx in assign::with_this(cluster, top) {
         let colocation = &cluster.colocations[idx];
-        // What goes with the promoted role waits for the promotion alone, all else for the start.
-        let with_promoted = colocation.primary_role == Role::Promoted;
-        if colocation.score < INFINITY || with_promoted != (task == Task::Promote) {
+        if colocation.score < INFINITY || (task == Task::Promote && colocation.primary_role != Role::Promoted) {
             continue;
         }
         let (dependent, role) = (colocation.dependent, colocation.dependent_role);
