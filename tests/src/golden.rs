@@ -79,7 +79,7 @@ impl Golden {
     /// What would happen.
     #[must_use]
     pub fn simulate(&self) -> Simulation {
-        simulate(&self.cib, &Clock::Present(WallTime(0)), false, false)
+        simulate(&self.cib, &Clock::Present(WallTime(0)), false)
     }
 
     /// The file as it should be.
