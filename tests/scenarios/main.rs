@@ -1,8 +1,16 @@
 //! Runs the directed scenarios of this folder in the simulator and compares what they print with what the files say.
 //! With `HACD_BLESS=1` the files are rewritten instead.
+//!
+//! Every state about which a coordinator decides on the way is exported as XML, read back, and must lead to the same plan:
+//! what an operator saves and simulates is what the daemon does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use hac_crm::model::Cib;
+use hac_crm::scheduler::schedule;
+use hac_pacemaker::cib_xml;
+use hac_types::WallTime;
 
 use hac_sim::options::Options;
 use hac_sim::run::{self, Kind};
@@ -32,16 +40,27 @@ fn every_scenario_goes_as_its_file_says() {
     let files = scenarios();
     assert!(!files.is_empty(), "no scenario was found");
     let mut wrong = Vec::new();
+    let mut decisions = 0;
     for file in files {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = fs::read_to_string(&file).expect("it can be read");
-        match hac_sim::script::run(&text) {
+        let watched = hac_sim::script::run_and_watch(&text);
+        let decided = watched.as_ref().map_or(&[][..], |(_, decided)| decided);
+        decisions += decided.len();
+        wrong.extend(
+            decided
+                .iter()
+                .filter_map(|(cib, now)| differs_when_exported(cib, *now))
+                .map(|why| format!("{name}: {why}")),
+        );
+        match watched.map(|(real, _)| real) {
             Ok(real) if real == text => {}
             Ok(real) if bless => fs::write(&file, real).expect("it can be written"),
             Ok(real) => wrong.push(format!("{name}: {}", first_difference(&text, &real))),
             Err(why) => wrong.push(format!("{name}: {why}")),
         }
     }
+    assert!(decisions > 0, "no coordinator decided anything");
     assert!(wrong.is_empty(), "{}\n(HACD_BLESS=1 rewrites the files)", wrong.join("\n\n"));
 }
 
@@ -52,6 +71,16 @@ fn seeds_that_once_showed_a_fault_show_none() {
         let kind = kind.word();
         assert!(verdict.violation.is_none(), "{kind} seed {seed} ({fault}): {:?}", verdict.violation);
     }
+}
+
+/// How the plan for the exported state differs from that for the state itself, if it does.
+fn differs_when_exported(cib: &Cib, now: WallTime) -> Option<String> {
+    let exported = match cib_xml::read(&cib_xml::write(cib)) {
+        Ok(exported) => exported,
+        Err(error) => return Some(format!("version {:?} cannot be read back: {error}", cib.version)),
+    };
+    let (live, simulated) = (schedule(cib, now), schedule(&exported, now));
+    (live != simulated).then(|| format!("version {:?}: live {live:#?}\nexported {simulated:#?}", cib.version))
 }
 
 fn first_difference(expected: &str, real: &str) -> String {

@@ -6,14 +6,16 @@ mod answers;
 mod coordinator;
 mod durability;
 mod effects;
+mod plans;
 mod recovery;
 pub mod ring;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use hac_crm::model::Cib;
 use hac_node::{Event, Invocation};
-use hac_types::RingId;
+use hac_types::{RingId, WallTime};
 
 use crate::cluster::{Host, World};
 use crate::reality::Reality;
@@ -79,6 +81,13 @@ impl Checks {
             _ => return,
         };
         *self.sometimes.entry(name).or_default() += 1;
+    }
+
+    /// A coordinator decided, and has this state.
+    pub(crate) fn decided(&mut self, id: u32, cib: &Cib, wall: WallTime) {
+        if let Some(violation) = plans::check(id, cib, wall, &mut self.executed) {
+            self.violated(violation);
+        }
     }
 
     /// A node of a cluster that ignores quorum acknowledged a change in this view.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_crm::local::{ExecStatus, Outcome};
+use hac_crm::model::Cib;
 use hac_node::{InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
 use hac_types::{LinkId, NodeId, Timestamp, WallTime};
 
@@ -101,6 +102,8 @@ pub struct World {
     entropy: Rng,
     spin: u32,
     changed: bool,
+    /// States about which coordinators decided, and when, where someone wants them.
+    decided: Option<Vec<(Cib, WallTime)>>,
     /// Lines for scenarios, by host.
     log: Option<BTreeMap<u32, Vec<String>>>,
     /// The chances of a daemon to die at an output, in millionths.
@@ -130,6 +133,7 @@ impl World {
             spin: 0,
             changed: false,
             log: None,
+            decided: None,
             deadly: 0,
             agent_time: (Duration::from_millis(5), Duration::from_millis(60)),
             options,
@@ -308,6 +312,9 @@ impl World {
             }
             Output::Event(event) => {
                 self.checks.saw(&event);
+                if matches!(event, hac_node::Event::Transition { .. }) {
+                    self.decided(id);
+                }
                 if let (Some(log), Some(line)) = (&mut self.log, log_line(&event)) {
                     log.entry(id).or_default().push(line);
                 }
@@ -317,6 +324,16 @@ impl World {
                 self.trace.line(self.now, id, "has left");
                 self.kill(id, Power::Stays);
             }
+        }
+    }
+
+    /// A coordinator decided: the plan for its state is looked at, and the state kept where someone wants it.
+    fn decided(&mut self, id: u32) {
+        let wall = self.time_at(id).wall;
+        let Some(node) = self.hosts.get(&id).and_then(|host| host.node.as_ref()) else { return };
+        self.checks.decided(id, node.cib(), wall);
+        if let Some(states) = &mut self.decided {
+            states.push((node.cib().clone(), wall));
         }
     }
 
@@ -426,6 +443,16 @@ impl World {
     pub fn report(&self, id: u32) -> Option<hac_node::Report> {
         let node = self.hosts.get(&id)?.node.as_ref()?;
         Some(node.report(self.time_at(id)))
+    }
+
+    /// From now on, the states are kept about which a coordinator decides, for [`World::take_decided`].
+    pub fn keep_decided(&mut self) {
+        self.decided = Some(Vec::new());
+    }
+
+    /// The states about which coordinators decided since the last call, and when.
+    pub fn take_decided(&mut self) -> Vec<(Cib, WallTime)> {
+        self.decided.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// From now on, what happens is kept for [`World::take_log`].

@@ -8,7 +8,8 @@ use hac_sim::run::Kind;
 use hac_sim::script;
 use hac_sim::sweep::Sweep;
 
-const USAGE: &str = "usage: hac-sim [--seeds N] [--from SEED] [--only ring|cluster] [--nodes N] [--jobs N] [--trace] [--once]
+const USAGE: &str =
+    "usage: hac-sim [--seeds N] [--from SEED] [--only ring|cluster] [--nodes N] [--jobs N] [--trace] [--once]
   --seeds N    how many seeds to run (default 100)
   --from SEED  the first (default 1)
   --only KIND  whole nodes (cluster) or the ring alone (ring); default both

@@ -38,8 +38,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hac_crm::cib::{Change, Configure, Lifetime, Section, StatusChange};
-use hac_crm::model::parse_duration_ms;
+use hac_crm::model::{Cib, parse_duration_ms};
 use hac_node::{Reply, Request, SyncState};
+use hac_types::WallTime;
 
 use crate::cluster::{Power, World};
 use crate::harm::Harmed;
@@ -54,8 +55,18 @@ const MARK: &str = "----";
 ///
 /// A line that is no command, or a promise that was broken.
 pub fn run(text: &str) -> Result<String, String> {
+    Ok(run_and_watch(text)?.0)
+}
+
+/// The same, and the states about which coordinators decided in the scenario, with the time.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_and_watch(text: &str) -> Result<(String, Vec<(Cib, WallTime)>), String> {
     let mut output = String::new();
-    let mut world = None;
+    let mut world: Option<World> = None;
+    let mut decided = Vec::new();
     let mut lines = text.lines().enumerate().peekable();
     while lines.peek().is_some() {
         let mut printed = String::new();
@@ -71,6 +82,7 @@ pub fn run(text: &str) -> Result<String, String> {
             let command = line.split('#').next().unwrap_or_default().trim();
             if !command.is_empty() {
                 let result = perform(&mut world, command);
+                decided.extend(world.iter_mut().flat_map(World::take_decided));
                 let result = result.map_err(|why| format!("line {}: {command}: {why}", number + 1))?;
                 printed.push_str(&result);
             }
@@ -93,7 +105,7 @@ pub fn run(text: &str) -> Result<String, String> {
             }
         }
     }
-    Ok(output)
+    Ok((output, decided))
 }
 
 fn perform(world: &mut Option<World>, command: &str) -> Result<String, String> {
@@ -165,6 +177,7 @@ fn new_world(arguments: &[&str]) -> Result<World, String> {
     }
     let mut world = World::new(options, true);
     world.keep_log();
+    world.keep_decided();
     Ok(world)
 }
 
