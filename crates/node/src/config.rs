@@ -77,6 +77,8 @@ pub struct Stored {
     pub cib: Option<Vec<u8>>,
     /// The highest number of any generation found, intact or not; new ones are numbered above it.
     pub cib_generation: u64,
+    /// What [`Persist::KeyStage`](crate::Persist::KeyStage) kept last, unless it was removed.
+    pub next_key: Option<Vec<u8>>,
 }
 
 /// Why a node cannot be made of a configuration. Nothing was started.

@@ -118,6 +118,13 @@ pub enum Event {
         /// User who asked for it.
         user: String,
     },
+    /// The cluster uses another key.
+    KeyChanged {
+        /// Names it.
+        fingerprint: String,
+        /// Names the one before.
+        before: String,
+    },
     /// A node asked to be let go.
     ShutdownRequested {
         /// Its name.
@@ -142,6 +149,7 @@ impl Event {
             | Self::Active { .. }
             | Self::Quorum { quorate: true, .. }
             | Self::Configuration { .. }
+            | Self::KeyChanged { .. }
             | Self::ShutdownRequested { .. }
             | Self::Transition { .. } => Level::Notice,
             Self::Quorum { quorate: false, .. } | Self::Result { expected: false, .. } => Level::Warning,
@@ -169,6 +177,7 @@ impl Event {
             Self::Operation { .. } => "operation",
             Self::Result { .. } => "result",
             Self::Configuration { .. } => "configuration",
+            Self::KeyChanged { .. } => "key_changed",
             Self::ShutdownRequested { .. } => "shutdown_requested",
             Self::Remark { .. } => "remark",
         }
@@ -222,6 +231,9 @@ impl fmt::Display for Event {
             Self::Configuration { version, origin, client, user } => {
                 write!(f, "the configuration changed to version {version} through {origin}")?;
                 write!(f, " (client {}, user {})", client.escape_debug(), user.escape_debug())
+            }
+            Self::KeyChanged { fingerprint, before } => {
+                write!(f, "the authkey was changed: {fingerprint} is in use, {before} was before")
             }
             Self::ShutdownRequested { node } => write!(f, "{node} asks to be let go"),
         }

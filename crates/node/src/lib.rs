@@ -11,6 +11,7 @@
 //! * After each change of the membership the members compare their states, take over the best one, tell their own
 //!   resources' truth, and only then act again (`join`).
 //! * A change of the configuration is on the disk of every member before it is acknowledged (`durable`).
+//! * A key is on the disk of every member before anybody sends with it (`rotation`).
 //! * Outside effects follow only from safe messages delivered in a regular, active membership (`node`).
 
 mod config;
@@ -33,8 +34,9 @@ pub use event::{Event, Level};
 pub use node::Node;
 pub use output::{Output, Persist, PersistId};
 pub use report::{
-    Counter, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity, Standing, SyncState,
+    Counter, KeyMember, KeyReport, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity,
+    Standing, SyncState,
 };
-pub use request::{Reply, Request, RequestId};
+pub use request::{Reply, Request, RequestId, Rotate};
 
 pub use hac_crm::local::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId};

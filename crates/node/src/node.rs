@@ -7,7 +7,7 @@ use hac_crm::model::Cib;
 use hac_totem::{Engine, Guarantee};
 use hac_types::{LinkId, NodeId, Timestamp};
 
-use crate::participant::Participant;
+use crate::participant::{KeyOrder, Participant};
 use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
 
 /// One node of a cluster.
@@ -137,6 +137,13 @@ impl Node {
             self.pass_up(now);
             while let Some(output) = self.participant.poll_output() {
                 self.outputs.push_back(output);
+            }
+            while let Some(order) = self.participant.next_key_order() {
+                match order {
+                    KeyOrder::Accept(key) => self.ring.accept_key(now.mono, Some(&key)),
+                    KeyOrder::Use => self.ring.use_key(now.mono),
+                }
+                self.pass_up(now);
             }
             if let Some(reason) = self.participant.take_leave() {
                 self.ring.leave(now.mono, reason);

@@ -1,6 +1,7 @@
 //! What a node wants done.
 
 use hac_crm::local::{Invocation, InvocationId, ProcessRef, WatchId};
+use hac_totem::AuthKey;
 use hac_types::{LinkId, NodeId};
 
 use crate::{Event, Reply, RequestId};
@@ -77,4 +78,17 @@ pub enum Persist {
         /// Its number.
         generation: u64,
     },
+    /// Keep this beside the key file so that it is durable, to be given as [`Stored::next_key`](crate::Stored) at the
+    /// next start. Later outputs need not wait.
+    KeyStage {
+        /// The next key, sealed under the present one.
+        sealed: Vec<u8>,
+    },
+    /// Replace the key file, all at once and durably, then remove what was kept beside it. Later outputs need not wait.
+    KeyCommit {
+        /// The key that is used from now on.
+        key: AuthKey,
+    },
+    /// Remove what is kept beside the key file.
+    KeyDiscard,
 }

@@ -9,13 +9,14 @@
 //!
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
 //! delivered while active, [`acts`] the local side and the disk, [`coordination`] the coordinator's work,
-//! [`requests`] what clients ask, [`leaving`] the way out, [`telling`] the report.
+//! [`requests`] what clients ask, [`rotation`] the change of the key, [`leaving`] the way out, [`telling`] the report.
 
 mod acts;
 mod barrier;
 mod coordination;
 mod leaving;
 mod requests;
+mod rotation;
 mod stream;
 mod telling;
 
@@ -31,6 +32,8 @@ use hac_types::{Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime};
 use self::acts::Disk;
 use self::coordination::Coordinator;
 use self::leaving::Leaving;
+pub(crate) use self::rotation::KeyOrder;
+use self::rotation::Keys;
 use self::telling::Acquaintance;
 use crate::durable::Durable;
 use crate::join::Join;
@@ -68,6 +71,7 @@ pub(crate) struct Participant {
     coordinator: Option<Coordinator>,
     leaving: Option<Leaving>,
     disk: Disk,
+    keys: Keys,
 
     acquaintances: BTreeMap<NodeId, Acquaintance>,
     /// The coordinator says that it is at work.
@@ -106,7 +110,8 @@ impl Participant {
             }
             None => Replica::new(initial(config), None),
         };
-        Ok(Self {
+        let (keys, stale) = Keys::new(config.totem.authkey.clone(), stored.next_key);
+        let mut participant = Self {
             me,
             name: config.name.clone(),
             names,
@@ -129,6 +134,7 @@ impl Participant {
             coordinator: None,
             leaving: None,
             disk: Disk::new(stored.cib_generation),
+            keys,
             acquaintances: BTreeMap::new(),
             busy: false,
             started: now.wall,
@@ -137,7 +143,11 @@ impl Participant {
             outputs: VecDeque::new(),
             outbox: VecDeque::new(),
             leave: None,
-        })
+        };
+        if stale {
+            participant.discard_next_key();
+        }
+        Ok(participant)
     }
 
     /// Takes a view.
@@ -237,6 +247,11 @@ impl Participant {
     /// The ring took the message.
     pub(crate) fn sent(&mut self) {
         self.outbox.pop_front();
+    }
+
+    /// The next thing the ring is to do with its keys.
+    pub(crate) fn next_key_order(&mut self) -> Option<KeyOrder> {
+        self.keys.next_order()
     }
 
     /// Whether the node wants to leave the ring now; given once.

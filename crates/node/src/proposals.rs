@@ -60,7 +60,9 @@ impl Proposals {
         let (lane, last) = match &what {
             Proposed::Command(hac_crm::cib::Command::Configure(_)) => (Lane::Configure, &mut self.last_configure),
             Proposed::Command(hac_crm::cib::Command::Status(_)) => (Lane::Status, &mut self.last_status),
-            Proposed::Settle | Proposed::CancelWaitForAll => (Lane::Ask, &mut self.last_ask),
+            Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => {
+                (Lane::Ask, &mut self.last_ask)
+            }
         };
         *last += 1;
         let Member { node, incarnation } = self.me;
@@ -73,6 +75,11 @@ impl Proposals {
     /// What must be proposed again in a new view, in order.
     pub(crate) fn again(&self) -> impl Iterator<Item = &Proposal> {
         self.pending.iter().map(|p| &p.proposal)
+    }
+
+    /// Whether one of them is to change the key.
+    pub(crate) fn rotates(&self) -> bool {
+        self.pending.iter().any(|p| matches!(p.proposal.what, Proposed::RotateKey { .. }))
     }
 
     /// How many wait.

@@ -39,10 +39,38 @@ pub struct Report {
     pub waiting_for: Vec<String>,
     /// What a person should know, worst first.
     pub problems: Vec<Problem>,
+    /// The cluster's keys, by their fingerprints.
+    pub keys: KeyReport,
     /// Version of the CIB.
     pub cib_version: Version,
     /// Things counted since the start, by name.
     pub counters: Vec<Counter>,
+}
+
+/// Which keys are in use; a fingerprint names a key and tells nothing of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyReport {
+    /// The key that this node uses.
+    pub fingerprint: String,
+    /// The key to which the cluster is changing.
+    pub next: Option<String>,
+    /// Names of the nodes that have not stored it.
+    pub waiting_for: Vec<String>,
+    /// All configured nodes, ascending by id.
+    pub members: Vec<KeyMember>,
+}
+
+/// The keys of one node, if it is a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyMember {
+    /// Its id.
+    pub node: NodeId,
+    /// Its name.
+    pub name: String,
+    /// The key it uses.
+    pub fingerprint: Option<String>,
+    /// The next key, if it has stored one.
+    pub next: Option<String>,
 }
 
 /// The few facts of a [`Report`] that programs ask for often; cheap.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hac_crm::cib::{Configure, Refusal, StatusChange};
 use hac_crm::model::Version;
+use hac_totem::AuthKey;
 
 /// Names one request in one life of the node; chosen by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +26,19 @@ pub enum Request {
     /// The operator declares that the nodes that are waited for are down, and that this partition may act without
     /// having seen them.
     CancelWaitForAll,
+    /// Change the cluster's key, or finish a change that was begun.
+    RotateKey(Rotate),
+}
+
+/// A change of the cluster's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotate {
+    /// The next key, unless a change was begun with another one already.
+    pub next: AuthKey,
+    /// From the operating system's random source, never used twice.
+    pub salt: [u8; 16],
+    /// Leave nodes that are away with the present key.
+    pub force: bool,
 }
 
 /// The answer to a request.

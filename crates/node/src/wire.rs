@@ -51,7 +51,7 @@ pub(crate) struct Message {
 ///  a new view          every member: Hello
 ///  all Hellos there    the donor: Snapshot*          (only if somebody needs it)
 ///  state complete      every member: Ready
-///  all Ready there     ACTIVE: Propose, Vote, Order, Change, SettleDone, Progress
+///  all Ready there     ACTIVE: Propose, Vote, Order, Change, SettleDone, Progress, KeyStored
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Body {
@@ -76,6 +76,8 @@ pub(crate) enum Body {
         /// It is.
         busy: bool,
     },
+    /// I have stored the next key (or could not).
+    KeyStored(KeyStored),
 }
 
 /// What a node brings into a view.
@@ -105,6 +107,26 @@ pub(crate) struct Hello {
     pub(crate) name: String,
     /// Version of its daemon, for people.
     pub(crate) software: String,
+    /// Its keys.
+    pub(crate) keys: KeyStanding,
+}
+
+/// Which keys a node has on its disk, by their fingerprints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeyStanding {
+    /// The one it uses.
+    pub(crate) own: [u8; 8],
+    /// The one it would change to.
+    pub(crate) next: Option<[u8; 8]>,
+}
+
+/// What became of storing the next key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct KeyStored {
+    /// Its fingerprint.
+    pub(crate) next: [u8; 8],
+    /// Why it could not be stored.
+    pub(crate) error: Option<String>,
 }
 
 /// [`hac_quorum::NodeInfo`] on the wire.
@@ -222,6 +244,13 @@ pub(crate) enum Proposed {
     Settle,
     /// That nobody is waited for any more.
     CancelWaitForAll,
+    /// Another key for the cluster.
+    RotateKey {
+        /// The next key, sealed under the present one.
+        sealed: Vec<u8>,
+        /// Nodes that are away are left behind.
+        force: bool,
+    },
 }
 
 /// A vote on a stored configuration.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_node::Persist;
+use hac_totem::AuthKey;
 
 /// See the [module documentation](self).
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,10 @@ pub struct Disk {
     prepared: BTreeMap<u64, Vec<u8>>,
     committed: BTreeMap<u64, Vec<u8>>,
     highest: u64,
+    /// The key file, if it was ever replaced.
+    pub authkey: Option<AuthKey>,
+    /// What is kept beside it.
+    pub next_key: Option<Vec<u8>>,
     /// Writing fails.
     pub full: bool,
     /// Time that a write takes.
@@ -40,7 +45,7 @@ impl Disk {
         match what {
             // Reserved by the file system: hacd overwrites two fixed slots.
             Persist::RingSeq(seq) => self.ring_seq = self.ring_seq.max(*seq),
-            Persist::CibPrepare { .. } if self.full => return Err("no space left on device".to_owned()),
+            Persist::CibPrepare { .. } | Persist::KeyStage { .. } | Persist::KeyCommit { .. } if self.full => return Err("no space left on device".to_owned()),
             Persist::CibPrepare { generation, bytes } => {
                 self.highest = self.highest.max(*generation);
                 self.prepared.insert(*generation, bytes.clone());
@@ -57,6 +62,12 @@ impl Disk {
             Persist::CibDiscard { generation } => {
                 self.prepared.remove(generation);
             }
+            Persist::KeyStage { sealed } => self.next_key = Some(sealed.clone()),
+            Persist::KeyCommit { key } => {
+                self.authkey = Some(key.clone());
+                self.next_key = None;
+            }
+            Persist::KeyDiscard => self.next_key = None,
         }
         Ok(())
     }
@@ -70,6 +81,8 @@ impl Disk {
     /// The disk is replaced by an empty one. (The boot counter is derived from the clock then.)
     pub fn wipe(&mut self) {
         let lives = self.lives + 1000;
-        *self = Self { lives, latency: self.latency, ..Self::default() };
+        // Whoever replaces a disk copies the cluster's key from another node.
+        let authkey = self.authkey.take();
+        *self = Self { lives, latency: self.latency, authkey, ..Self::default() };
     }
 }

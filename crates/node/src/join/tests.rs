@@ -24,6 +24,7 @@ fn hello(epoch: u64, updates: u64, lineage: Option<u64>) -> Hello {
         wall: WallTime(i64::try_from(updates).unwrap()),
         name: String::new(),
         software: String::new(),
+        keys: crate::wire::KeyStanding { own: [0; 8], next: None },
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hac_crm::cib::{Command, Refusal};
 use hac_crm::local::{InvocationId, Outcome, WatchId};
+use hac_totem::Fingerprint;
 
 use super::Participant;
 use crate::wire::{Body, ProposalId, Proposed, Vote};
@@ -21,7 +22,7 @@ pub(super) struct Disk {
 
 /// Why something is written.
 #[derive(Clone, Debug)]
-enum Purpose {
+pub(super) enum Purpose {
     /// The ring's number.
     RingSeq,
     /// A change of the configuration that this node votes on.
@@ -30,6 +31,12 @@ enum Purpose {
     Store(u64),
     /// A change that counts; the answer to its proposal waits for it.
     Commit(Option<(ProposalId, Reply)>),
+    /// The next key.
+    KeyStage(Fingerprint),
+    /// The key in use; these proposals wait for it.
+    KeyCommit(Vec<ProposalId>),
+    /// A next key that is none is removed.
+    KeyDiscard,
 }
 
 impl Disk {
@@ -44,7 +51,8 @@ impl Disk {
         self.generation
     }
 
-    fn begin(&mut self, purpose: Purpose) -> PersistId {
+    /// Names a write.
+    pub(super) fn begin(&mut self, purpose: Purpose) -> PersistId {
         self.last_id += 1;
         let id = PersistId(self.last_id);
         self.writing.insert(id, purpose);
@@ -172,12 +180,19 @@ impl Participant {
                     self.answer_stored(proposal, reply, warnings);
                 }
             }
+            Purpose::KeyStage(next) => self.key_staged(next, result),
+            Purpose::KeyCommit(waiting) => self.key_committed(waiting, result),
+            Purpose::KeyDiscard => {
+                if let Err(why) = result {
+                    self.remark(Level::Warning, format!("a next key that is none could not be removed: {why}"));
+                }
+            }
         }
     }
 
     /// A change counts, is stored here, and may be acknowledged. The view may have broken up meanwhile: that does not
     /// matter, because the votes of all were delivered in a regular one.
-    fn answer_stored(&mut self, proposal: ProposalId, reply: Reply, more: Vec<String>) {
+    pub(super) fn answer_stored(&mut self, proposal: ProposalId, reply: Reply, more: Vec<String>) {
         let reply = match reply {
             Reply::Done { version, mut warnings } => {
                 warnings.extend(more);

@@ -37,6 +37,7 @@ impl Participant {
         if let Some(generation) = self.durable.reset() {
             self.discard(generation);
         }
+        self.keys.begin_view();
         self.meet(&view);
         let clean = |left: &&hac_types::Left| left.departure == Departure::LeftClean;
         self.left_clean = view.left.iter().filter(clean).map(|left| left.member.node).collect();
@@ -55,6 +56,7 @@ impl Participant {
             wall: self.now.wall,
             name: self.name.clone(),
             software: self.version.clone(),
+            keys: self.keys.standing(),
         };
         self.say(Body::Hello(hello));
     }
@@ -65,6 +67,7 @@ impl Participant {
         match body {
             Body::Hello(hello) => {
                 let software = hello.software.clone();
+                self.keys.learn(from, hello.keys);
                 if let Some(comparison) = join.hello(from, hello) {
                     self.compared(&comparison);
                 }
@@ -85,6 +88,7 @@ impl Participant {
             | Body::Order(_)
             | Body::Change(_)
             | Body::SettleDone(_)
+            | Body::KeyStored(_)
             | Body::Progress { .. } => self.count("node.out_of_phase"),
         }
     }
@@ -218,6 +222,7 @@ impl Participant {
             self.coordinator = Some(Coordinator::new(&self.name, ring));
         }
         self.propose_again();
+        self.settle_keys();
         self.ask_to_leave_again();
     }
 

@@ -34,6 +34,13 @@ impl Participant {
                 return;
             }
             Request::Settle { timeout } => (Proposed::Settle, timeout),
+            Request::RotateKey(wish) => match self.rotation_of(&wish) {
+                Ok(what) => (what, self.request_timeout),
+                Err(reply) => {
+                    self.reply(id, reply);
+                    return;
+                }
+            },
             Request::CancelWaitForAll => (Proposed::CancelWaitForAll, self.request_timeout),
         };
         self.propose(what, Some(id), Some(now.mono + patience));
@@ -66,10 +73,13 @@ impl Participant {
                     sentence.push_str("; ");
                     sentence.push_str(&whom);
                 }
-                Reply::TimedOut(Refusal::new(
-                    sentence,
-                    "The change may still be made: look at the configuration before asking again.",
-                ))
+                let remedy = match what {
+                    Proposed::RotateKey { .. } => {
+                        "The key may still be changed: see `hacctl key status` before asking again."
+                    }
+                    _ => "The change may still be made: look at the configuration before asking again.",
+                };
+                Reply::TimedOut(Refusal::new(sentence, remedy))
             };
             self.reply(id, reply);
         }

@@ -38,6 +38,7 @@ impl Participant {
                     self.busy = busy;
                 }
             }
+            Body::KeyStored(told) => self.handle_key_stored(from, told),
             Body::Hello(_) | Body::Snapshot(_) | Body::Ready(_) => self.count("node.out_of_phase"),
         }
     }
@@ -83,6 +84,7 @@ impl Participant {
                     coordinator.settle(id);
                 }
             }
+            Proposed::RotateKey { sealed, force } => self.begin_rotation(id, sealed, force),
             Proposed::CancelWaitForAll => {
                 self.quorum.cancel_wait_for_all();
                 self.tell_quorum();
@@ -180,7 +182,7 @@ impl Participant {
     }
 
     /// Whether this partition may change its configuration: it is quorate, or was told not to care.
-    fn may_configure(&self) -> bool {
+    pub(super) fn may_configure(&self) -> bool {
         let cib = &self.replica.cib;
         cib.info.have_quorum || cib.configuration.property("no-quorum-policy") == Some("ignore")
     }
@@ -233,7 +235,7 @@ impl Participant {
         self.refuse(proposal.id, Reply::NotStored(refusal));
     }
 
-    fn done(&self, warnings: Vec<String>) -> Reply {
+    pub(super) fn done(&self, warnings: Vec<String>) -> Reply {
         Reply::Done { version: self.replica.cib.version, warnings }
     }
 

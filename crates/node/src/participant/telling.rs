@@ -95,6 +95,7 @@ impl Participant {
             settled: self.is_settled(),
             waiting_for: self.waiting_for(),
             problems: self.problems(links),
+            keys: self.key_report(),
             cib_version: self.replica.cib.version,
             counters: self.counters(stats),
         }
@@ -221,6 +222,18 @@ impl Participant {
             let sentence = format!("the newest configuration is not on this node's disk: {why}");
             let remedy = "Make room for /var/lib/hacd, then change the configuration or restart hacd.";
             add(Severity::Error, sentence, remedy);
+        }
+        if let Some(why) = &self.keys.undurable {
+            let sentence = format!("the authkey in use is not in this node's key file: {why}");
+            let remedy = "Make its folder writable, then copy the file of another member to this node.";
+            add(Severity::Error, sentence, remedy);
+        }
+        let late = self.rotation_waits_for();
+        if !late.is_empty() {
+            let sentence = format!("a rotation of the authkey is not finished: {} has not stored it", late.join(", "));
+            let remedy =
+                "Start hacd there, and it is finished by itself; or finish it without: hacctl key rotate --force.";
+            add(Severity::Warning, sentence, remedy);
         }
         let down: Vec<String> = links
             .iter()

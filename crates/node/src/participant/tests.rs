@@ -1,6 +1,7 @@
 //! Participants on a perfect stream: messages are put into one order at once and delivered to all members.
 
 mod cluster;
+mod rotation;
 
 use std::time::Duration;
 

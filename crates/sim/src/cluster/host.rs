@@ -103,8 +103,9 @@ impl World {
         let (cib, cib_generation) = host.disk.read();
         let incarnation = Incarnation(host.disk.lives << 32 | random);
         let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };
+        let next_key = host.disk.next_key.clone();
         host.wake = None;
-        let node = match Node::new(config, Stored { totem, cib, cib_generation }, entropy, now) {
+        let node = match Node::new(config, Stored { totem, cib, cib_generation, next_key }, entropy, now) {
             Ok(node) => node,
             Err(why) => {
                 self.trace.line(self.now, id, format!("cannot start: {why}"));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use hac_crm::model::Cib;
-use hac_totem::{Delivery, Guarantee, Stats};
+use hac_totem::{AuthKey, Delivery, Guarantee, Stats};
 use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, View, ViewKind, WallTime};
 
 use super::*;
@@ -19,6 +19,9 @@ pub(crate) struct Disk {
     highest: u64,
     pub(crate) full: bool,
     pub(crate) slow: bool,
+    /// The key file, if it was replaced.
+    pub(crate) authkey: Option<AuthKey>,
+    pub(crate) next_key: Option<Vec<u8>>,
     waiting: Vec<(PersistId, Persist)>,
 }
 
@@ -42,6 +45,22 @@ impl Disk {
             }
             Persist::CibDiscard { generation } => {
                 self.prepared.remove(&generation);
+                Ok(())
+            }
+            Persist::KeyStage { .. } | Persist::KeyCommit { .. } if self.full => {
+                Err("no space left on device".to_owned())
+            }
+            Persist::KeyStage { sealed } => {
+                self.next_key = Some(sealed);
+                Ok(())
+            }
+            Persist::KeyCommit { key } => {
+                self.authkey = Some(key);
+                self.next_key = None;
+                Ok(())
+            }
+            Persist::KeyDiscard => {
+                self.next_key = None;
                 Ok(())
             }
             Persist::RingSeq(_) => Ok(()),
@@ -99,7 +118,7 @@ impl Cluster {
                 node: NodeId(id),
                 nodes: ids.iter().map(|&id| hac_totem::NodeConfig { node: NodeId(id), links: 1 }).collect(),
                 links: 1,
-                authkey: hac_totem::AuthKey::new(vec![7; 32]).unwrap(),
+                authkey: self.key_file(id),
                 cipher: hac_totem::Cipher::None,
                 timers: hac_totem::Timers::default(),
                 window_size: 50,
@@ -127,9 +146,15 @@ impl Cluster {
             totem: hac_totem::Stored { ring_seq: 0, incarnation: Incarnation(host.lives << 32) },
             cib: host.disk.content.clone(),
             cib_generation: host.disk.highest,
+            next_key: host.disk.next_key.clone(),
         };
         host.ring = None;
         host.participant = Some(Participant::new(&config, stored, now).unwrap());
+    }
+
+    /// The key that a daemon finds which starts on this host.
+    pub(crate) fn key_file(&self, id: u32) -> AuthKey {
+        self.hosts[&id].disk.authkey.clone().unwrap_or_else(|| AuthKey::new(vec![7; 32]).unwrap())
     }
 
     pub(crate) fn kill(&mut self, id: u32) {
@@ -211,7 +236,7 @@ impl Cluster {
         panic!("it never settles");
     }
 
-    fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         let mut any = false;
         let mut messages: VecDeque<(u32, Vec<u8>)> = VecDeque::new();
         let now = self.now;

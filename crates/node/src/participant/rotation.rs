@@ -1,0 +1,361 @@
+//! Changing the cluster's key while it is in service.
+//!
+//! ```text
+//!  rotate ─► proposed, sealed under ─► every member stores it beside  ─► all have told ─► every member sends with it
+//!            the present key            its key file and accepts it        KeyStored        and replaces its key file
+//! ```
+//!
+//! Nobody sends with the next key before every member has it on its disk, so whoever dies at any moment finds a key
+//! with which the others can be joined: the present one, and the next one sealed under it if it was stored.
+//!
+//! A node that has told that it stored the next key never drops it by itself, because the others may have gone on. What
+//! remains is settled by the next view, in which every member says which keys it has: where a member uses the next key
+//! already, those who have stored it follow at once; where nobody does, it is proposed again as soon as all configured
+//! nodes are there. A rotation that was begun is therefore finished, unless a person replaces the key files by hand.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use hac_crm::cib::Refusal;
+use hac_totem::{AuthKey, Fingerprint, SealedKey};
+use hac_types::NodeId;
+
+use super::acts::Purpose;
+use super::{Participant, Phase};
+use crate::report::{KeyMember, KeyReport};
+use crate::request::Rotate;
+use crate::wire::{Body, KeyStanding, KeyStored, ProposalId, Proposed};
+use crate::{Event, Level, Output, Persist, Reply};
+
+/// The keys of this node, and what it knows of those of the others.
+pub(super) struct Keys {
+    own: AuthKey,
+    staged: Option<Staged>,
+    round: Option<Round>,
+    /// What the members of the present view have.
+    standing: BTreeMap<NodeId, KeyStanding>,
+    /// Proposals of this node that are answered when the key was changed.
+    waiting: BTreeSet<ProposalId>,
+    orders: VecDeque<KeyOrder>,
+    /// Why the key in use is not in this node's key file.
+    pub(super) undurable: Option<String>,
+}
+
+/// The next key on this node.
+struct Staged {
+    key: AuthKey,
+    sealed: SealedKey,
+    /// It is on the disk.
+    stored: bool,
+}
+
+/// A rotation in the present view.
+struct Round {
+    next: Fingerprint,
+    /// Who must have stored the next key before anybody uses it.
+    required: BTreeSet<NodeId>,
+    stored: BTreeSet<NodeId>,
+}
+
+/// What the ring is to do with its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeyOrder {
+    /// Accept this one too.
+    Accept(AuthKey),
+    /// Send with the accepted one.
+    Use,
+}
+
+impl Keys {
+    /// The keys of a node that has just started; whether what was stored as the next key is none.
+    pub(super) fn new(own: AuthKey, stored: Option<Vec<u8>>) -> (Self, bool) {
+        let sealed = stored.map(SealedKey::from_bytes);
+        let unsealed = sealed.as_ref().and_then(|sealed| own.unseal(sealed));
+        let stale = sealed.is_some() && unsealed.is_none();
+        let staged = sealed.zip(unsealed).map(|(sealed, key)| Staged { key, sealed, stored: true });
+        let orders = staged.iter().map(|staged| KeyOrder::Accept(staged.key.clone())).collect();
+        let keys = Self {
+            own,
+            staged,
+            round: None,
+            standing: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            orders,
+            undurable: None,
+        };
+        (keys, stale)
+    }
+
+    /// What this node can say of its keys: only what is on its disk.
+    pub(super) fn standing(&self) -> KeyStanding {
+        let next = self.staged.as_ref().filter(|staged| staged.stored).map(|staged| staged.key.fingerprint().0);
+        KeyStanding { own: self.own.fingerprint().0, next }
+    }
+
+    /// A new view: who stored what is asked anew.
+    pub(super) fn begin_view(&mut self) {
+        self.round = None;
+        self.standing.clear();
+    }
+
+    /// A member said which keys it has.
+    pub(super) fn learn(&mut self, node: NodeId, standing: KeyStanding) {
+        self.standing.insert(node, standing);
+    }
+
+    /// The next order for the ring.
+    pub(super) fn next_order(&mut self) -> Option<KeyOrder> {
+        self.orders.pop_front()
+    }
+}
+
+impl Participant {
+    /// What a client's wish to change the key comes to: the rotation that was begun is finished, or a new one begins.
+    pub(super) fn rotation_of(&self, wish: &Rotate) -> Result<Proposed, Reply> {
+        if matches!(self.phase, Phase::Active) {
+            self.may_rotate(wish.force).map_err(Reply::Refused)?;
+        }
+        let sealed = match &self.keys.staged {
+            Some(staged) => staged.sealed.clone(),
+            None => self.keys.own.seal(&wish.next, wish.salt),
+        };
+        Ok(Proposed::RotateKey { sealed: sealed.bytes().to_vec(), force: wish.force })
+    }
+
+    /// Whether all are there who should get the next key.
+    fn may_rotate(&self, force: bool) -> Result<(), Refusal> {
+        let absent = self.absent_names();
+        if force || absent.is_empty() {
+            return Ok(());
+        }
+        let them = absent.join(" and ");
+        let by_force = format!(
+            "with --force, and then copy /etc/hacd/authkey of a member to {them} before hacd is started there."
+        );
+        Err(if self.keys.staged.is_some() {
+            Refusal::new(
+                format!("the rotation that was begun waits for {them}: not a member now"),
+                format!("Start hacd on {them}, and it is finished by itself; or finish it without, {by_force}"),
+            )
+        } else {
+            Refusal::new(
+                format!("{them} would be left with the present key: not a member now; the key was not changed"),
+                format!("Start hacd on {them} and try again; or rotate without, {by_force}"),
+            )
+        })
+    }
+
+    fn absent_names(&self) -> Vec<String> {
+        let here = |node: &NodeId| self.view.as_ref().is_some_and(|view| view.contains(*node));
+        self.names.iter().filter(|(node, _)| !here(node)).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// A rotation was agreed on: the next key is stored, which every member tells.
+    pub(super) fn begin_rotation(&mut self, id: ProposalId, sealed: Vec<u8>, force: bool) {
+        if self.transitional {
+            // Its origin, or whoever has stored it, proposes it again.
+            return;
+        }
+        let sealed = SealedKey::from_bytes(sealed);
+        let next = match self.next_key(&sealed, force) {
+            Ok(next) => next,
+            Err(reply) => {
+                self.answer(id, reply);
+                return;
+            }
+        };
+        if (id.node, id.incarnation) == (self.me.node, self.me.incarnation) {
+            self.keys.waiting.insert(id);
+        }
+        let members = self.view.iter().flat_map(|view| view.members.iter().map(|member| member.node));
+        let mut required: BTreeSet<NodeId> = members.collect();
+        if !force {
+            required.extend(self.names.keys());
+        }
+        self.keys.round = Some(Round { next: next.fingerprint(), required, stored: BTreeSet::new() });
+        match &self.keys.staged {
+            Some(staged) if staged.key == next && staged.stored => self.tell_stored(next.fingerprint(), None),
+            Some(staged) if staged.key == next => {}
+            _ => self.stage(next, sealed),
+        }
+    }
+
+    /// The key that a proposal brings, if this partition may change to it.
+    fn next_key(&self, sealed: &SealedKey, force: bool) -> Result<AuthKey, Reply> {
+        if !self.may_configure() {
+            return Err(Reply::NoQuorum(self.no_quorum()));
+        }
+        self.may_rotate(force).map_err(Reply::Refused)?;
+        self.keys.own.unseal(sealed).ok_or_else(|| {
+            Reply::Refused(Refusal::new(
+                "the key was changed by somebody else meanwhile; it was not changed again",
+                "See `hacctl key status`, and rotate again if it is still wanted.",
+            ))
+        })
+    }
+
+    /// What was stored as the next key cannot be opened with the present one: that was changed since.
+    pub(super) fn discard_next_key(&mut self) {
+        self.remark(Level::Notice, "the next key that was stored here does not belong to authkey and is removed");
+        let id = self.disk.begin(Purpose::KeyDiscard);
+        self.outputs.push_back(Output::Persist { id, what: Persist::KeyDiscard });
+    }
+
+    fn stage(&mut self, key: AuthKey, sealed: SealedKey) {
+        let id = self.disk.begin(Purpose::KeyStage(key.fingerprint()));
+        let what = Persist::KeyStage { sealed: sealed.bytes().to_vec() };
+        self.outputs.push_back(Output::Persist { id, what });
+        self.keys.orders.push_back(KeyOrder::Accept(key.clone()));
+        self.keys.staged = Some(Staged { key, sealed, stored: false });
+    }
+
+    /// What became of storing the next key.
+    pub(super) fn key_staged(&mut self, next: Fingerprint, result: Result<(), String>) {
+        let Some(staged) = self.keys.staged.as_mut().filter(|staged| staged.key.fingerprint() == next) else { return };
+        staged.stored = result.is_ok();
+        if result.is_err() {
+            // It is accepted for the rest of this life, and stored when it is proposed again.
+            self.keys.staged = None;
+        }
+        if !matches!(self.phase, Phase::Active) || self.transitional {
+            return;
+        }
+        if self.keys.round.as_ref().is_some_and(|round| round.next == next) {
+            self.tell_stored(next, result.err());
+        } else {
+            self.finish_rotation();
+        }
+    }
+
+    fn tell_stored(&mut self, next: Fingerprint, error: Option<String>) {
+        self.say(Body::KeyStored(KeyStored { next: next.0, error }));
+    }
+
+    /// A member has stored the next key, or could not.
+    pub(super) fn handle_key_stored(&mut self, from: NodeId, told: KeyStored) {
+        let next = Fingerprint(told.next);
+        let Some(round) = self.keys.round.as_mut().filter(|round| round.next == next) else { return };
+        if let Some(why) = told.error {
+            self.keys.round = None;
+            self.rotation_failed(from, &why);
+            return;
+        }
+        round.stored.insert(from);
+        let complete = round.required.is_subset(&round.stored);
+        if let Some(standing) = self.keys.standing.get_mut(&from) {
+            standing.next = Some(told.next);
+        }
+        if complete {
+            self.change_key();
+        }
+    }
+
+    /// A member could not store the next key: the present one stays in use.
+    fn rotation_failed(&mut self, node: NodeId, why: &str) {
+        let name = self.name_of(node);
+        let refusal = Refusal::new(
+            format!("{name} could not store the next key: {why}; the present key stays in use"),
+            format!(
+                "Make it possible to write beside /etc/hacd/authkey on {name}, then run `hacctl key rotate` again."
+            ),
+        );
+        self.remark(Level::Warning, refusal.sentence.clone());
+        for id in std::mem::take(&mut self.keys.waiting) {
+            self.answer(id, Reply::NotStored(refusal.clone()));
+        }
+    }
+
+    /// Everybody has stored the next key: it is used from now on.
+    fn change_key(&mut self) {
+        let Some(staged) = self.keys.staged.take() else { return };
+        self.keys.round = None;
+        let before = self.keys.own.fingerprint();
+        let now = staged.key.fingerprint();
+        for standing in self.keys.standing.values_mut().filter(|standing| standing.next == Some(now.0)) {
+            *standing = KeyStanding { own: now.0, next: None };
+        }
+        self.keys.own = staged.key.clone();
+        self.keys.orders.push_back(KeyOrder::Use);
+        self.event(Event::KeyChanged { fingerprint: now.to_string(), before: before.to_string() });
+        let waiting = std::mem::take(&mut self.keys.waiting);
+        if self.transitional {
+            // Remembered, and given when the proposal comes back.
+            waiting.iter().for_each(|&id| self.answer(id, self.done(Vec::new())));
+        }
+        let id = self.disk.begin(Purpose::KeyCommit(waiting.into_iter().collect()));
+        self.outputs.push_back(Output::Persist { id, what: Persist::KeyCommit { key: staged.key } });
+    }
+
+    /// What became of replacing the key file.
+    pub(super) fn key_committed(&mut self, waiting: Vec<ProposalId>, result: Result<(), String>) {
+        let warnings = match &result {
+            Ok(()) => Vec::new(),
+            Err(why) => {
+                let text = format!("{} could not replace its key file: {why}", self.name);
+                self.remark(Level::Error, text.clone());
+                vec![text]
+            }
+        };
+        self.keys.undurable = result.err();
+        for id in waiting {
+            let reply = self.done(warnings.clone());
+            self.answer_stored(id, reply, Vec::new());
+        }
+    }
+
+    /// A view is active and every member's keys are known: follow those who have gone on, and finish what was begun.
+    pub(super) fn settle_keys(&mut self) {
+        let next = self.keys.standing().next;
+        if next.is_some() && self.keys.standing.values().any(|standing| Some(standing.own) == next) {
+            self.change_key();
+        }
+        self.finish_rotation();
+    }
+
+    /// Proposes the stored next key again, if all are there and no other member is to do it.
+    fn finish_rotation(&mut self) {
+        let Some(staged) = self.keys.staged.as_ref().filter(|staged| staged.stored) else { return };
+        let next = Some(staged.key.fingerprint().0);
+        let me = self.me.node;
+        let another = self.keys.standing.iter().any(|(&node, standing)| node < me && standing.next == next);
+        let begun = self.keys.round.is_some() || self.proposals.rotates();
+        if another || begun || !self.absent_names().is_empty() || !self.may_configure() {
+            return;
+        }
+        let sealed = staged.sealed.bytes().to_vec();
+        self.propose(Proposed::RotateKey { sealed, force: false }, None, None);
+    }
+
+    /// Who has not stored the next key yet, by name; empty if there is none.
+    pub(super) fn rotation_waits_for(&self) -> Vec<String> {
+        let Some(staged) = &self.keys.staged else { return Vec::new() };
+        let next = Some(staged.key.fingerprint().0);
+        let stored = |node: &NodeId| {
+            let told = self.keys.standing.get(node).is_some_and(|standing| standing.next == next);
+            told || self.keys.round.as_ref().is_some_and(|round| round.stored.contains(node))
+        };
+        self.names.iter().filter(|(node, _)| !stored(node)).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The keys, by their fingerprints.
+    pub(super) fn key_report(&self) -> KeyReport {
+        let shown = |bytes: [u8; 8]| Fingerprint(bytes).to_string();
+        let member = |(node, name): (&NodeId, &String)| {
+            let mut standing = self.keys.standing.get(node).copied();
+            if *node == self.me.node {
+                standing = Some(self.keys.standing());
+            }
+            KeyMember {
+                node: *node,
+                name: name.clone(),
+                fingerprint: standing.map(|standing| shown(standing.own)),
+                next: standing.and_then(|standing| standing.next).map(shown),
+            }
+        };
+        KeyReport {
+            fingerprint: self.keys.own.fingerprint().to_string(),
+            next: self.keys.staged.as_ref().map(|staged| staged.key.fingerprint().to_string()),
+            waiting_for: self.rotation_waits_for(),
+            members: self.names.iter().map(member).collect(),
+        }
+    }
+}
