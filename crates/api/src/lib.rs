@@ -10,12 +10,14 @@
 mod agents;
 mod error;
 mod event;
+mod key;
 mod request;
 mod status;
 
 pub use agents::{AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation};
 pub use error::{ErrorBody, ErrorCode};
 pub use event::{Event, Level};
+pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};
 pub use request::{
     AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, Finding,
     SettleRequest, Settled, Version,
@@ -55,6 +57,10 @@ pub mod route {
     /// `GET`: [`AgentList`](crate::AgentList), or with query [`AgentQuery`](crate::AgentQuery) one
     /// [`AgentDetail`](crate::AgentDetail).
     pub const AGENTS: &str = "/v1/agents";
+    /// `GET`: [`KeyStatus`](crate::KeyStatus).
+    pub const KEY: &str = "/v1/key";
+    /// `POST` [`RotateRequest`](crate::RotateRequest): [`Rotated`](crate::Rotated).
+    pub const KEY_ROTATE: &str = "/v1/key/rotate";
     /// `GET`, query [`EventsQuery`](crate::EventsQuery): a stream (`text/event-stream`) of [`Event`](crate::Event).
     pub const EVENTS: &str = "/v1/events";
 }

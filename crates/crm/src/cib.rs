@@ -65,6 +65,22 @@ pub struct HistoryOf {
     pub resource: String,
 }
 
+/// What kind of refusal, for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefusalKind {
+    /// It would make no sense, or break a rule.
+    #[default]
+    Invalid,
+    /// There is nothing of that name.
+    NoSuch,
+    /// There is something of that name already.
+    Exists,
+    /// The configuration is newer than the one that the change was made from.
+    Old,
+    /// It would harm something that is in use, unless it is forced or that is stopped first.
+    Unsafe,
+}
+
 /// Why a command was not carried out, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{sentence}")]
@@ -73,12 +89,20 @@ pub struct Refusal {
     pub sentence: String,
     /// What to do about it.
     pub remedy: String,
+    /// What kind it is.
+    pub kind: RefusalKind,
 }
 
 impl Refusal {
-    /// A refusal of these two sentences.
+    /// A refusal of these two sentences, [`Invalid`](RefusalKind::Invalid).
     #[must_use]
     pub fn new(sentence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), remedy: remedy.into() }
+        Self { sentence: sentence.into(), remedy: remedy.into(), kind: RefusalKind::Invalid }
+    }
+
+    /// The same of this kind.
+    #[must_use]
+    pub fn of(self, kind: RefusalKind) -> Self {
+        Self { kind, ..self }
     }
 }

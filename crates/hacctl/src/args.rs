@@ -47,6 +47,9 @@ pub(crate) enum Command {
     },
     /// Votes and quorum (exit code 2 without quorum)
     Quorum,
+    /// The key that the nodes share: which one is in use, and another one without stopping anything
+    #[command(subcommand, infer_subcommands = true)]
+    Key(KeyCommand),
     /// Change or show the configuration, in crm's words
     #[command(long_about = CONFIGURE_HELP, disable_help_flag = true)]
     Configure {
@@ -97,6 +100,19 @@ Change or show the configuration, in crm's words:
   configure save FILE | load replace|update FILE | diff FILE | apply FILE
 
 Every change is agreed by the cluster and stored by every member before the command returns.";
+
+/// Commands about the key in use.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Fingerprints of the keys in use, never a key
+    Status,
+    /// Give all members another key while the cluster runs
+    Rotate {
+        /// Without the nodes that are away; they need the new key file before they can come back
+        #[arg(long)]
+        force: bool,
+    },
+}
 
 /// Options of `keygen`.
 #[derive(Debug, Args)]

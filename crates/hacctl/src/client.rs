@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hac_api::{
     AgentDetail, AgentList, CibResponse, CommandRequest, ConfigureRequest, Configured, Done, ErrorBody, ErrorCode,
-    SettleRequest, Settled, Status, route,
+    KeyStatus, RotateRequest, Rotated, SettleRequest, Settled, Status, route,
 };
 use hac_crm::cib::Change;
 use hac_crm::model::Cib;
@@ -17,6 +17,9 @@ use crate::failure::Failure;
 
 /// How long the daemon may take to answer, over and above what a request asks it to wait.
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long the members may take to agree on something that all must store.
+const AGREEMENT: Duration = Duration::from_secs(60);
 
 /// A connection to the daemon of this node.
 #[derive(Debug)]
@@ -69,6 +72,16 @@ impl Client {
     /// Asks for something that does not change the configuration.
     pub(crate) async fn command(&self, command: hac_api::Command, wait: Option<Duration>) -> Result<Done, Failure> {
         self.post(route::COMMAND, &CommandRequest { command, wait_ms: wait.map(millis) }, wait).await
+    }
+
+    /// Which keys are in use.
+    pub(crate) async fn key(&self) -> Result<KeyStatus, Failure> {
+        self.get(route::KEY, &()).await
+    }
+
+    /// Gives all members another key.
+    pub(crate) async fn rotate(&self, force: bool) -> Result<Rotated, Failure> {
+        self.post(route::KEY_ROTATE, &RotateRequest { force }, Some(AGREEMENT)).await
     }
 
     /// Waits until nothing is in progress, at most `timeout`.

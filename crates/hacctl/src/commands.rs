@@ -4,6 +4,7 @@ mod completion;
 mod configure;
 mod context;
 mod events;
+mod key;
 mod keygen;
 mod members;
 mod node;
@@ -43,6 +44,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Mon(what) => status::mon(&context, &what).await,
         Command::Members { verbose } => members::run(&context, verbose).await,
         Command::Quorum => quorum::run(&context).await,
+        Command::Key(command) => key::run(&context, command).await,
         Command::Configure { words } => configure::run(&context, &words).await,
         Command::Node(command) => node::run(&context, command).await,
         Command::Resource(command) => resource::run(&context, command).await,

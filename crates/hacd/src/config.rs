@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) nodes: Vec<Node>,
     /// Port of each link on which is received.
     pub(crate) ports: Vec<Port>,
+    /// Where the cluster's key is.
+    pub(crate) authkey_file: PathBuf,
     /// For the ring.
     pub(crate) ring: hac_totem::Config,
     /// For the votes.
@@ -236,7 +238,8 @@ impl Checker<'_> {
             nodes.first().map(|node| (node.id, node.name.clone()))
         })?;
         let quorum = self.quorum(node, &nodes);
-        let ring = self.ring(node, &nodes, authkey?)?;
+        let (authkey, authkey_file) = authkey?;
+        let ring = self.ring(node, &nodes, authkey)?;
         let shutdown = self.document.section(Table::Agents).number("shutdown_timeout").unwrap_or(1_200_000);
         Some(Config {
             cluster_name: ring.cluster_name.clone(),
@@ -244,6 +247,7 @@ impl Checker<'_> {
             name,
             nodes,
             ports,
+            authkey_file,
             ring,
             quorum,
             logging,

@@ -14,7 +14,7 @@ use crate::arguments::Arguments;
 use crate::config::{self, Config, Identity};
 use crate::driver::{self, Driver, End, Input, Parts};
 use crate::log::Log;
-use crate::storage::{self, Opened, StorageError, Worker};
+use crate::storage::{self, KeyFile, Opened, StorageError, Worker};
 use crate::{clock, exit, udp};
 
 /// Questions of clients that may wait.
@@ -94,7 +94,12 @@ async fn serve(
     entropy: [u8; 32],
     log: Log,
 ) -> Result<(), Failure> {
-    let Opened { storage, stored, .. } = opened;
+    let Opened { storage, mut stored, .. } = opened;
+    let keys = KeyFile::new(&config.authkey_file);
+    stored.next_key = keys.next().unwrap_or_else(|error| {
+        tracing::error!(target: "hacd::storage", "the next key cannot be read: {error}");
+        None
+    });
     let (sender, inputs) = mpsc::unbounded_channel();
     let (asks, questions) = mpsc::channel(ASKS);
     let udp = udp::open(&config, sender.clone()).map_err(|error| taken(arguments, &config, &error))?;
@@ -104,7 +109,7 @@ async fn serve(
     let agents = Agents::new(config.agents.clone(), &config.digitalocean, &config.name, config.node.0);
     let hub = Arc::new(Hub::new());
     let replies = sender.clone();
-    let worker = Worker::start(storage.generations, move |reply| {
+    let worker = Worker::start(storage.generations, keys, move |reply| {
         let _ = replies.send(Input::Persisted(reply));
     });
     let worker = worker.map_err(|error| Failure::os(format!("no thread for the storage: {error}")))?;

@@ -8,6 +8,7 @@
 //! A file that is torn or corrupt is set aside as `NAME.corrupt-TIME`, with a message, and the newest intact one is used.
 
 pub(crate) mod generations;
+mod keyfile;
 pub(crate) mod slots;
 mod worker;
 
@@ -22,6 +23,7 @@ use rustix::fs::FlockOperation;
 use thiserror::Error;
 
 pub(crate) use generations::Generations;
+pub(crate) use keyfile::KeyFile;
 pub(crate) use slots::{RingState, Slots};
 pub(crate) use worker::{Worker, WorkerReply};
 
@@ -73,7 +75,7 @@ pub(crate) struct Storage {
 pub(crate) struct Opened {
     /// The directory.
     pub(crate) storage: Storage,
-    /// What the node begins with; this life is counted already.
+    /// What the node begins with; this life is counted already. The next key is not in this directory.
     pub(crate) stored: Stored,
     /// What was set aside, one sentence each.
     pub(crate) remarks: Vec<String>,
@@ -111,6 +113,7 @@ pub(crate) fn open(directory: &Path, wall_secs: i64, random: u32) -> Result<Open
         totem: hac_totem::Stored { ring_seq: state.ring_seq, incarnation },
         cib: newest.content,
         cib_generation: newest.highest,
+        next_key: None,
     };
     Ok(Opened { storage: Storage { slots, generations, lock }, stored, remarks })
 }

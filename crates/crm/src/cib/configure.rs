@@ -11,7 +11,7 @@ mod secrets;
 use hac_types::WallTime;
 
 use super::verify::{Agents, Severity, verify};
-use super::{Applied, Change, Changes, Configure, Refusal};
+use super::{Applied, Change, Changes, Configure, Refusal, RefusalKind};
 use crate::model::Cib;
 
 /// Most steps in one command. Far above what a person types; keeps a command within what is worth replicating.
@@ -72,7 +72,8 @@ fn check_base(cib: &Cib, command: &Configure) -> Step {
             base.admin_epoch, base.epoch, cib.version.admin_epoch, cib.version.epoch
         ),
         "look at the configuration as it is now and make the change again",
-    ))
+    )
+    .of(RefusalKind::Old))
 }
 
 /// A new error refuses, a new warning is told. What was wrong before may stay, so that a bad configuration can be
@@ -140,7 +141,7 @@ impl Draft {
 
 /// There is no object of this id.
 fn unknown(id: &str) -> Refusal {
-    Refusal::new(format!("object {id} does not exist"), "`configure show` lists what there is")
+    Refusal::new(format!("object {id} does not exist"), "`configure show` lists what there is").of(RefusalKind::NoSuch)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use hac_types::WallTime;
 
 use super::ids::pair_id;
 use super::{
-    Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, StatusChange, failures, history,
-    tree,
+    Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, RefusalKind, StatusChange,
+    failures, history, tree,
 };
 use crate::model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory};
 
@@ -18,10 +18,10 @@ struct UnknownNode(String);
 pub(super) fn apply(cib: &mut Cib, change: &StatusChange, wall: WallTime) -> Applied {
     let mut changes = Changes::default();
     match carry_out(cib, change, wall, &mut changes) {
-        Err(UnknownNode(name)) => Applied::Refused(Refusal::new(
-            format!("Node \"{name}\" is not a cluster node"),
-            "`node show` lists the nodes",
-        )),
+        Err(UnknownNode(name)) => Applied::Refused(
+            Refusal::new(format!("Node \"{name}\" is not a cluster node"), "`node show` lists the nodes")
+                .of(RefusalKind::NoSuch),
+        ),
         Ok(false) => Applied::Unchanged,
         Ok(true) => {
             if changes.configuration {

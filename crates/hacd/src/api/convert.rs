@@ -1,6 +1,7 @@
 //! What the node knows, in the words of the API.
 
 use hac_api as api;
+use hac_crm::cib::RefusalKind;
 use hac_crm::model;
 use hac_node::{LinkReport, MemberReport, MemberState, QuorumReport, Report, Severity, SyncState};
 use serde::Serialize;
@@ -23,6 +24,32 @@ pub(super) fn version_back(version: api::Version) -> model::Version {
 pub(super) fn json(value: &impl Serialize) -> Result<Value, Refused> {
     serde_json::to_value(value)
         .map_err(|error| Refused::new(api::ErrorCode::Internal, format!("the answer cannot be written: {error}")))
+}
+
+/// What a refusal of this kind is called.
+pub(super) const fn refusal(kind: RefusalKind) -> api::ErrorCode {
+    match kind {
+        RefusalKind::Invalid => api::ErrorCode::Invalid,
+        RefusalKind::NoSuch => api::ErrorCode::NoSuch,
+        RefusalKind::Exists => api::ErrorCode::Exists,
+        RefusalKind::Old => api::ErrorCode::Old,
+        RefusalKind::Unsafe => api::ErrorCode::Unsafe,
+    }
+}
+
+pub(super) fn key(report: hac_node::KeyReport) -> api::KeyStatus {
+    let node = |member: hac_node::KeyMember| api::KeyNode {
+        id: member.node.0,
+        name: member.name,
+        fingerprint: member.fingerprint,
+        next: member.next,
+    };
+    api::KeyStatus {
+        fingerprint: report.fingerprint,
+        next: report.next,
+        waiting_for: report.waiting_for,
+        nodes: report.members.into_iter().map(node).collect(),
+    }
 }
 
 pub(super) fn status(look: Look, nodes: &[Node]) -> Result<api::Status, Refused> {

@@ -13,18 +13,24 @@ use axum::{Json, Router};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use hac_api::{
     AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Done, ErrorCode,
-    EventsQuery, Members, Quorum, SettleRequest, Settled, Status, Version, route,
+    EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status, Version, route,
 };
 use hac_crm::cib::{Configure, StatusChange};
 use hac_crm::model::mask;
-use hac_node::{Reply, Request};
+use hac_node::{Reply, Request, Rotate};
+use hac_totem::AuthKey;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::oneshot;
 use tokio_stream::wrappers::BroadcastStream;
+use zeroize::Zeroizing;
 
 use super::convert;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
 use crate::driver::{Ask, Look, SETTLE_MAX};
+
+/// Bytes of a key made by a rotation, as `hacctl keygen` makes them.
+const KEY_BYTES: usize = 256;
 
 type Answer<T> = Result<Json<T>, Refused>;
 
@@ -35,6 +41,8 @@ pub(super) fn router(api: Api) -> Router {
         .route(route::MEMBERS, get(members))
         .route(route::QUORUM, get(quorum))
         .route(route::AGENTS, get(agents))
+        .route(route::KEY, get(key))
+        .route(route::KEY_ROTATE, post(rotate))
         .route(route::EVENTS, get(events))
         .route(route::CONFIGURE, post(configure))
         .route(route::COMMAND, post(command))
@@ -138,6 +146,31 @@ async fn command(State(api): State<Api>, body: Result<Json<CommandRequest>, Json
     Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }))
 }
 
+async fn key(State(api): State<Api>) -> Answer<KeyStatus> {
+    Ok(Json(convert::key(look(&api).await?.report.keys)))
+}
+
+/// The new key is made here, so that it never leaves the daemons.
+async fn rotate(State(api): State<Api>, body: Result<Json<RotateRequest>, JsonRejection>) -> Answer<Rotated> {
+    let order = read(body)?;
+    let wish = new_key(order.force)
+        .ok_or_else(|| Refused::new(ErrorCode::Internal, "the operating system gives no randomness"))?;
+    let (_, findings) = done(request(&api, Request::RotateKey(wish)).await?)?;
+    let keys = look(&api).await?.report.keys;
+    let away = keys.members.iter().filter(|member| member.fingerprint.as_ref() != Some(&keys.fingerprint));
+    let left_behind = away.map(|member| member.name.clone()).collect();
+    Ok(Json(Rotated { fingerprint: keys.fingerprint, left_behind, findings }))
+}
+
+fn new_key(force: bool) -> Option<Rotate> {
+    let random = SystemRandom::new();
+    let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
+    let mut salt = [0; 16];
+    random.fill(&mut key).and_then(|()| random.fill(&mut salt)).ok()?;
+    let next = AuthKey::new(std::mem::take(&mut *key)).ok()?;
+    Some(Rotate { next, salt, force })
+}
+
 async fn settle(State(api): State<Api>, body: Result<Json<SettleRequest>, JsonRejection>) -> Answer<Settled> {
     let order = read(body)?;
     Ok(Json(settle_for(&api, order.timeout_ms).await?))
@@ -167,7 +200,7 @@ fn done(reply: Reply) -> Result<(Version, Vec<hac_api::Finding>), Refused> {
             Ok((convert::version(version), warnings.into_iter().map(finding).collect()))
         }
         Reply::Settled { .. } => Err(Refused::new(ErrorCode::Internal, "the node gave an answer of another kind")),
-        Reply::Refused(refusal) => Err(Refused::of(ErrorCode::Invalid, refusal)),
+        Reply::Refused(refusal) => Err(Refused::of(convert::refusal(refusal.kind), refusal)),
         Reply::NotStored(refusal) => Err(Refused::of(ErrorCode::Storage, refusal)),
         Reply::NoQuorum(refusal) => Err(Refused::of(ErrorCode::Quorum, refusal)),
         Reply::Unavailable(refusal) => Err(Refused::of(ErrorCode::Unavailable, refusal)),

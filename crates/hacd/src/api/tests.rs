@@ -107,6 +107,7 @@ fn look() -> Look {
         settled: true,
         waiting_for: Vec::new(),
         problems: Vec::new(),
+        keys: hac_node::KeyReport::default(),
         cib_version: cib.version,
         counters: Vec::new(),
     };

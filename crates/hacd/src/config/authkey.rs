@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hac_totem::AuthKey;
 use zeroize::Zeroizing;
@@ -20,12 +20,12 @@ const MAX: u64 = 4096;
 const MIN: usize = 32;
 
 impl Checker<'_> {
-    /// The key, or `None` with a mistake about the key file.
-    pub(super) fn authkey(&mut self, totem: &Section) -> Option<AuthKey> {
+    /// The key and where it is, or `None` with a mistake about the key file.
+    pub(super) fn authkey(&mut self, totem: &Section) -> Option<(AuthKey, PathBuf)> {
         let beside = self.file.with_file_name(NAME);
-        let path = totem.text("authkey").map_or(beside, Into::into);
+        let path: PathBuf = totem.text("authkey").map_or(beside, Into::into);
         match read(&path) {
-            Ok(key) => Some(key),
+            Ok(key) => Some((key, path)),
             Err(what) => {
                 self.mistakes.push(Mistake { file: path, line: None, key: String::new(), what });
                 None

@@ -134,7 +134,8 @@ fn the_worker_carries_orders_out_in_their_order() {
     let dir = TempDir::new();
     let generations = open(dir.path(), WALL, 0).expect("opens").storage.generations;
     let (sender, replies) = std::sync::mpsc::channel();
-    let worker = Worker::start(generations, move |reply| {
+    let keys = KeyFile::new(&dir.path().join("authkey"));
+    let worker = Worker::start(generations, keys, move |reply| {
         let _ = sender.send((reply.id, reply.result));
     })
     .expect("starts");

@@ -1,11 +1,11 @@
-//! The thread that writes generations, so that a slow disk never stops the ring. It works in the order of the orders.
+//! The thread that writes generations and keys, so that a slow disk never stops the ring. It works in the order of the orders.
 
 use std::sync::mpsc;
 use std::thread;
 
 use hac_node::{Persist, PersistId};
 
-use super::Generations;
+use super::{Generations, KeyFile};
 
 /// How many orders may wait. Configuration changes are made one at a time, so this is never reached.
 const QUEUE: usize = 64;
@@ -33,6 +33,7 @@ impl Worker {
     /// No thread can be started.
     pub(crate) fn start(
         generations: Generations,
+        keys: KeyFile,
         reply: impl Fn(WorkerReply) + Send + 'static,
     ) -> std::io::Result<Self> {
         let (orders, inbox) = mpsc::sync_channel::<(PersistId, Persist)>(QUEUE);
@@ -42,6 +43,9 @@ impl Worker {
                     Persist::CibPrepare { generation, bytes } => generations.prepare(generation, &bytes),
                     Persist::CibCommit { generation } => generations.commit(generation),
                     Persist::CibDiscard { generation } => generations.discard(generation),
+                    Persist::KeyStage { sealed } => keys.stage(&sealed),
+                    Persist::KeyCommit { key } => keys.commit(&key),
+                    Persist::KeyDiscard => keys.discard(),
                     Persist::RingSeq(_) => Err("ring numbers are written by the owner of the ring".to_owned()),
                 };
                 reply(WorkerReply { id, result });

@@ -1,6 +1,7 @@
 //! Whole daemons as processes: what they open, what they say, what survives them.
 
 mod harness;
+mod keys;
 
 use std::fs;
 use std::process::Command;

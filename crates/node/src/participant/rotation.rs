@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hac_crm::cib::Refusal;
+use hac_crm::cib::{Refusal, RefusalKind};
 use hac_totem::{AuthKey, Fingerprint, SealedKey};
 use hac_types::NodeId;
 
@@ -136,11 +136,13 @@ impl Participant {
                 format!("the rotation that was begun waits for {them}: not a member now"),
                 format!("Start hacd on {them}, and it is finished by itself; or finish it without, {by_force}"),
             )
+            .of(RefusalKind::Unsafe)
         } else {
             Refusal::new(
                 format!("{them} would be left with the present key: not a member now; the key was not changed"),
                 format!("Start hacd on {them} and try again; or rotate without, {by_force}"),
             )
+            .of(RefusalKind::Unsafe)
         })
     }
 
@@ -186,10 +188,13 @@ impl Participant {
         }
         self.may_rotate(force).map_err(Reply::Refused)?;
         self.keys.own.unseal(sealed).ok_or_else(|| {
-            Reply::Refused(Refusal::new(
-                "the key was changed by somebody else meanwhile; it was not changed again",
-                "See `hacctl key status`, and rotate again if it is still wanted.",
-            ))
+            Reply::Refused(
+                Refusal::new(
+                    "the key was changed by somebody else meanwhile; it was not changed again",
+                    "See `hacctl key status`, and rotate again if it is still wanted.",
+                )
+                .of(RefusalKind::Old),
+            )
         })
     }
 
@@ -233,6 +238,11 @@ impl Participant {
     /// A member has stored the next key, or could not.
     pub(super) fn handle_key_stored(&mut self, from: NodeId, told: KeyStored) {
         let next = Fingerprint(told.next);
+        if told.error.is_none()
+            && let Some(standing) = self.keys.standing.get_mut(&from)
+        {
+            standing.next = Some(told.next);
+        }
         let Some(round) = self.keys.round.as_mut().filter(|round| round.next == next) else { return };
         if let Some(why) = told.error {
             self.keys.round = None;
@@ -240,11 +250,7 @@ impl Participant {
             return;
         }
         round.stored.insert(from);
-        let complete = round.required.is_subset(&round.stored);
-        if let Some(standing) = self.keys.standing.get_mut(&from) {
-            standing.next = Some(told.next);
-        }
-        if complete {
+        if round.required.is_subset(&round.stored) {
             self.change_key();
         }
     }
@@ -331,7 +337,7 @@ impl Participant {
         let next = Some(staged.key.fingerprint().0);
         let stored = |node: &NodeId| {
             let told = self.keys.standing.get(node).is_some_and(|standing| standing.next == next);
-            told || self.keys.round.as_ref().is_some_and(|round| round.stored.contains(node))
+            told || (*node == self.me.node && staged.stored)
         };
         self.names.iter().filter(|(node, _)| !stored(node)).map(|(_, name)| name.clone()).collect()
     }

@@ -1,6 +1,6 @@
 //! [`Change::Delete`](super::Change::Delete).
 
-use super::super::{Refusal, history, tree};
+use super::super::{Refusal, RefusalKind, history, tree};
 use super::refer::{forget, redirect};
 use super::{Draft, Step, unknown};
 use crate::model::{Cib, Resource};
@@ -44,7 +44,8 @@ fn delete_resource(draft: &mut Draft, id: &str, force: bool) -> Step {
         return Err(Refusal::new(
             format!("resource {id} is running, can't delete it"),
             format!("stop it first (resource stop {id}), or force the deletion: the cluster then stops it"),
-        ));
+        )
+        .of(RefusalKind::Unsafe));
     }
     let resources = &mut draft.cib.configuration.resources;
     let Some(index) = resources.iter().position(|resource| resource.id() == id) else {
@@ -83,7 +84,8 @@ fn check_unused_template(draft: &Draft, id: &str) -> Step {
         Some(user) => Err(Refusal::new(
             format!("template {id} is in use by {user}"),
             "delete or change the primitives that refer to it first",
-        )),
+        )
+        .of(RefusalKind::Unsafe)),
     }
 }
 
@@ -118,7 +120,8 @@ fn delete_node(draft: &mut Draft, name: &str, force: bool) -> Step {
         return Err(Refusal::new(
             format!("node {name} is a member of the cluster, can't delete it"),
             "stop hacd on it first",
-        ));
+        )
+        .of(RefusalKind::Unsafe));
     }
     draft.cib.configuration.nodes.retain(|node| node.uname != name);
     let before = draft.cib.status.nodes.len();

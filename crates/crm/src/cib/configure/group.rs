@@ -1,6 +1,6 @@
 //! [`Change::ModGroup`](super::Change::ModGroup).
 
-use super::super::{GroupEdit, Place, Refusal};
+use super::super::{GroupEdit, Place, Refusal, RefusalKind};
 use super::put::{group_mut, take_free};
 use super::{Draft, Step, unknown};
 use crate::model::Resource;
@@ -32,7 +32,8 @@ fn add(draft: &mut Draft, id: &str, resource: &str, place: &Place) -> Step {
         None => Err(Refusal::new(
             format!("the place named is not in group {id}"),
             "name a member of the group after `before` or `after`",
-        )),
+        )
+        .of(RefusalKind::NoSuch)),
     }
 }
 
@@ -40,7 +41,8 @@ fn remove(draft: &mut Draft, id: &str, resource: &str) -> Step {
     let resources = &mut draft.cib.configuration.resources;
     let Some(group) = group_mut(resources, id) else { return Err(unknown(id)) };
     let Some(index) = group.members.iter().position(|member| member.id == resource) else {
-        return Err(Refusal::new(format!("{resource} is not in group {id}"), format!("`configure show {id}`")));
+        return Err(Refusal::new(format!("{resource} is not in group {id}"), format!("`configure show {id}`"))
+            .of(RefusalKind::NoSuch));
     };
     if group.members.len() == 1 {
         return Err(Refusal::new(

@@ -1,6 +1,6 @@
 //! [`Change::Put`](super::Change::Put).
 
-use super::super::{CloneDef, GroupDef, Object, PutMode, Refusal, ids, tree};
+use super::super::{CloneDef, GroupDef, Object, PutMode, Refusal, RefusalKind, ids, tree};
 use super::refer::{exists, not_an_id, redirect};
 use super::{Draft, Step, unknown};
 use crate::model::{Clone as CloneResource, Configuration, Group, Primitive, Resource};
@@ -73,7 +73,8 @@ fn expect_kind(draft: &Draft, id: &str, kind: &str) -> Step {
         Some(other) if other != kind => Err(Refusal::new(
             format!("Cannot create {kind} with ID '{id}': it is a {other}"),
             "choose another id, or delete that object first",
-        )),
+        )
+        .of(RefusalKind::Exists)),
         Some(_) | None => Ok(()),
     }
 }
@@ -96,6 +97,7 @@ fn found(draft: &Draft, object: &Object) -> Refusal {
         format!("Cannot create {kind} with ID '{id}': Found existing {other} with same ID."),
         format!("choose another id, or change the one there is (`configure show {id}`)"),
     )
+    .of(RefusalKind::Exists)
 }
 
 fn put_primitive(draft: &mut Draft, primitive: Primitive) -> Step {
@@ -175,7 +177,8 @@ fn check_free(configuration: &Configuration, id: &str, owner: &str, kinds: &[&st
         return Err(Refusal::new(
             format!("{id} already in use at {parent}"),
             format!("delete {parent} first (its children stay)"),
-        ));
+        )
+        .of(RefusalKind::Unsafe));
     }
     if !kinds.contains(&item.kind.word()) {
         return Err(Refusal::new(
@@ -269,7 +272,8 @@ fn put_node(draft: &mut Draft, object: Object, mode: PutMode) -> Step {
         (Some(_), PutMode::Create) => Err(Refusal::new(
             format!("node {} exists", node.uname),
             "change it instead: node attribute, node utilization",
-        )),
+        )
+        .of(RefusalKind::Exists)),
         (None, PutMode::Replace) => Err(unknown_node(&node.uname)),
         (Some(old), _) if !node.id.is_empty() && node.id != old.id => Err(Refusal::new(
             format!("node {} has the id {}, not {}", node.uname, old.id, node.id),
@@ -295,4 +299,5 @@ fn put_node(draft: &mut Draft, object: Object, mode: PutMode) -> Step {
 /// There is no node of this name.
 pub(super) fn unknown_node(name: &str) -> Refusal {
     Refusal::new(format!("Node \"{name}\" is not a cluster node"), "`node show` lists the nodes")
+        .of(RefusalKind::NoSuch)
 }

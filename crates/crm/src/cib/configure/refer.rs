@@ -1,6 +1,6 @@
 //! What refers to resources: constraints, tags and fencing levels.
 
-use super::super::{Refusal, ids, tree};
+use super::super::{Refusal, RefusalKind, ids, tree};
 use super::{Draft, Step, unknown};
 use crate::model::{Constraint, LocationSubject, Resource, ResourceSet, Template};
 
@@ -100,7 +100,8 @@ pub(super) fn rename(draft: &mut Draft, from: &str, to: &str) -> Step {
         return Err(not_an_id(to));
     }
     if exists(draft, to) {
-        return Err(Refusal::new(format!("Cannot rename {from} to {to}: {to} exists"), "choose another name"));
+        return Err(Refusal::new(format!("Cannot rename {from} to {to}: {to} exists"), "choose another name")
+            .of(RefusalKind::Exists));
     }
     let configuration = &mut draft.cib.configuration;
     if let Some(constraint) = configuration.constraints.iter_mut().find(|c| c.id() == from) {
@@ -129,7 +130,8 @@ fn rename_resource(draft: &mut Draft, from: &str, to: &str) -> Step {
         return Err(Refusal::new(
             format!("resource {from} is running on {}, can't rename it", running.join(" ")),
             format!("stop it first: resource stop {from}"),
-        ));
+        )
+        .of(RefusalKind::Unsafe));
     }
     for resource in &mut draft.cib.configuration.resources {
         rename_in(resource, from, to);
