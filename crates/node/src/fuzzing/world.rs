@@ -56,6 +56,7 @@ impl World {
             totem: hac_totem::Stored { ring_seq: 0, incarnation: member(HONEST).incarnation },
             cib,
             cib_generation: 1,
+            next_key: None,
         };
         let participant = Participant::new(&config(), stored, now).ok()?;
         Some(Self { participant, now, ring: RingId::default(), members: Vec::new(), seq: 0 })
