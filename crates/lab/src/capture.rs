@@ -25,6 +25,9 @@ const UDP: u8 = 17;
 const LOOK: Duration = Duration::from_millis(50);
 /// Largest packet that is taken.
 const PACKET_MAX: usize = 65_536;
+/// Datagrams that are sent without a pause, and the pause.
+const BURST: usize = 50;
+const BETWEEN_BURSTS: Duration = Duration::from_millis(1);
 /// Most packets that a listener keeps.
 const PACKETS_MAX: usize = 100_000;
 
@@ -141,7 +144,11 @@ impl Lab {
         let thread = spawn_in(Some(namespace), "sender", move || {
             let socket = UdpSocket::bind(SocketAddr::from((Plan::private(from), 0)))?;
             let target = SocketAddr::from((Plan::private(to), port));
-            for datagram in datagrams {
+            for (number, datagram) in datagrams.into_iter().enumerate() {
+                if number % BURST == BURST - 1 {
+                    // Faster, they would only fill the socket of a daemon on a busy machine.
+                    std::thread::sleep(BETWEEN_BURSTS);
+                }
                 match socket.send_to(&datagram, target) {
                     // The port is closed, as an earlier datagram has told: this one is still sent.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => (),

@@ -63,6 +63,15 @@ pub enum Agents {
     Packaged,
 }
 
+/// Over how many networks the hosts talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// The private one.
+    One,
+    /// The private one and the public one.
+    Two,
+}
+
 /// A lab whose hosts run `hacd`.
 #[derive(Debug)]
 pub struct Cluster {
@@ -81,16 +90,35 @@ impl Cluster {
         Self::on(Ground::Namespaces, tools, hosts, agents, more)
     }
 
+    /// The same with two links between the hosts.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_two_links(tools: &Tools, hosts: usize) -> Result<Self, Error> {
+        Self::with_links(Ground::Namespaces, tools, hosts, Agents::Native, Links::Two, "")
+    }
+
     /// The same on any ground.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn on(ground: Ground, tools: &Tools, hosts: usize, agents: Agents, more: &str) -> Result<Self, Error> {
+        Self::with_links(ground, tools, hosts, agents, Links::One, more)
+    }
+
+    fn with_links(
+        ground: Ground,
+        tools: &Tools,
+        hosts: usize,
+        agents: Agents,
+        links: Links,
+        more: &str,
+    ) -> Result<Self, Error> {
         let programs = tools.directory.clone();
         let lab = Lab::new(&Options { ground, hosts, programs, probe_period: Duration::from_millis(10) })?;
         let cluster = Self { lab, clocks: (Instant::now(), SystemTime::now()) };
         for host in cluster.lab.hosts() {
-            let text = files::configuration(host, hosts, agents)?;
+            let text = files::configuration(host, hosts, agents, links)?;
             host.write(files::CONFIGURATION, &format!("{text}{more}"))?;
             host.at_boot(daemon(host)?);
         }
@@ -183,6 +211,14 @@ impl Cluster {
         self.host(host).kill("hacd")
     }
 
+    /// Kills the daemons of several hosts within a few milliseconds, and nothing else.
+    ///
+    /// # Errors
+    /// When one does not run.
+    pub fn kill_together(&self, hosts: &[usize]) -> Result<(), Error> {
+        hosts.iter().try_for_each(|&host| self.host(host).signal("hacd", Signal::KILL))
+    }
+
     /// Stops the daemon of a host for a while (SIGSTOP), as a host does that is starved or moved.
     ///
     /// # Errors
@@ -263,6 +299,23 @@ impl Cluster {
         Ok(())
     }
 
+    /// Everything that the daemon of a host tells in one answer; none while it does not.
+    pub fn told(&self, host: usize) -> Option<hac_api::Status> {
+        let output = self.try_hacctl(host, &["--json", "status"]).ok()?;
+        serde_json::from_slice(&output.stdout).ok()
+    }
+
+    /// CPU time that the daemon of a host has used.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn cpu(&self, host: usize) -> Result<Duration, Error> {
+        let found = self.host(host).processes_named("hacd")?;
+        let process = found.first().ok_or_else(|| Error::Invalid(format!("no hacd on {}", Plan::name(host))))?;
+        // Linux counts hundredths of a second for programs.
+        Ok(Duration::from_millis(process.cpu_ticks * 10))
+    }
+
     /// What `hacctl status` shows on a host; none while its daemon does not answer.
     pub fn status(&self, host: usize) -> Option<Status> {
         let output = self.try_hacctl(host, &["status"]).ok()?;
@@ -317,11 +370,7 @@ impl Cluster {
 
     /// Whether nothing is in progress, as the daemon of a host says.
     pub fn is_settled(&self, host: usize) -> bool {
-        let output = self.try_hacctl(host, &["--json", "status"]);
-        output.is_ok_and(|output| {
-            let value: Result<hac_api::Status, _> = serde_json::from_slice(&output.stdout);
-            value.is_ok_and(|status| status.settled)
-        })
+        self.told(host).is_some_and(|status| status.settled)
     }
 
     /// The number of the host that holds the floating IP in the eyes of the cloud.

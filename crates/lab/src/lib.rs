@@ -29,6 +29,7 @@
 pub mod bench;
 pub mod cloud;
 pub mod demo;
+pub mod hostile;
 pub mod setup;
 
 mod capture;
@@ -51,7 +52,7 @@ mod status;
 mod timeline;
 
 pub use capture::{Capture, Packet};
-pub use cluster::{Agents, Cluster, Tools};
+pub use cluster::{Agents, Cluster, Links, Tools};
 pub use error::Error;
 pub use guard::{clean_up_on_signals, sweep};
 pub use host::{Daemon, Ground, Host, Process};

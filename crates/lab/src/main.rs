@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use hac_lab::bench::{self, Messaging, Scenario};
-use hac_lab::{Error, RingNode, Tools, demo, setup};
+use hac_lab::{Error, RingNode, Tools, demo, hostile, setup};
 
 /// The laboratory of hacd; never installed on a node.
 #[derive(Debug, Parser)]
@@ -30,6 +30,12 @@ enum Command {
     /// Measure
     #[command(subcommand)]
     Bench(Bench),
+    /// Send hostile datagrams to a live pair: nothing may change, and it must cost little
+    Hostile {
+        /// How many
+        #[arg(long, default_value_t = 1_000_000)]
+        datagrams: usize,
+    },
     /// Run a program on a host of the lab that was kept
     Exec {
         /// primary, secondary; client and cloud for their networks
@@ -144,6 +150,11 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Setup => setup::install(&mut out),
         Command::Demo { keep } => show(keep, &mut out),
         Command::Bench(bench) => measure(&bench, &mut out),
+        Command::Hostile { datagrams } => {
+            prepare()?;
+            setup::install(&mut out)?;
+            hostile::run(&Tools::find()?, datagrams, &mut out)
+        }
         Command::Exec { host, words } => hac_lab::exec_kept(&host, &words),
         Command::Power { state, host } => {
             let body = format!(r#"{{"type":"power_{state}"}}"#);

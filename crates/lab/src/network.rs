@@ -7,6 +7,8 @@ use crate::run::{run, run_with_input};
 
 /// A link-layer address that no interface has: frames to it are lost without an error.
 const NOWHERE: &str = "02:00:00:00:ff:ff";
+/// The place at which a classic BPF program finds a random number (`SKF_AD_OFF + SKF_AD_RANDOM`).
+const RANDOM: u32 = 0xffff_f000 + 56;
 /// A host's interface on the public network.
 const PUBLIC_INTERFACE: &str = "eth0";
 /// A host's interface on the private network.
@@ -128,7 +130,24 @@ impl Network {
     /// # Errors
     /// When iproute2 refuses.
     pub fn cut(&self) -> Result<(), Error> {
-        self.isolate("on")
+        self.isolate("priv", "on")
+    }
+
+    /// Cuts the public network between all hosts, which carries the second link where there is one. Client and cloud
+    /// still reach every host.
+    ///
+    /// # Errors
+    /// When iproute2 refuses.
+    pub fn cut_public(&self) -> Result<(), Error> {
+        self.isolate("pub", "on")
+    }
+
+    /// Ends a [cut of the public network](Self::cut_public).
+    ///
+    /// # Errors
+    /// When iproute2 refuses.
+    pub fn heal_public(&self) -> Result<(), Error> {
+        self.isolate("pub", "off")
     }
 
     /// Ends a [cut](Self::cut) and every [one-way loss](Self::lose).
@@ -136,7 +155,7 @@ impl Network {
     /// # Errors
     /// When iproute2 refuses.
     pub fn heal(&self) -> Result<(), Error> {
-        self.isolate("off")?;
+        self.isolate("priv", "off")?;
         for from in self.plan.hosts() {
             for to in self.plan.hosts().filter(|&to| to != from) {
                 let namespace = self.plan.host_namespace(from);
@@ -180,6 +199,35 @@ impl Network {
         run("tc", &arguments).map(drop)
     }
 
+    /// Loses, at random, so many of a hundred packets that a host sends over the private network, from now on.
+    ///
+    /// A classic BPF program draws a number for each packet; what it picks goes to an interface at which nobody listens.
+    /// That needs neither netem nor a packet filter, which small kernels lack.
+    ///
+    /// # Errors
+    /// When the kernel has no BPF classifier or cannot redirect packets.
+    pub fn lose_some(&self, host: usize, percent: u8) -> Result<(), Error> {
+        let namespace = self.plan.host_namespace(host);
+        batch(&namespace, "link add name lost type veth peer name nobody\nlink set lost up\nlink set nobody up\n")?;
+        let picked = u64::from(percent.min(100)) * u64::from(u32::MAX) / 100;
+        // Load a random number; is it less than the share? then match (all ones), else do not (zero).
+        let program = format!("4,32 0 0 {RANDOM},53 1 0 {picked},6 0 0 {},6 0 0 0", u32::MAX);
+        run("tc", &["-n", &namespace, "qdisc", "add", "dev", PRIVATE_INTERFACE, "clsact"])?;
+        let filter = ["-n", &namespace, "filter", "add", "dev", PRIVATE_INTERFACE, "egress", "protocol", "ip"];
+        let action = ["bpf", "bytecode", &program, "action", "mirred", "egress", "redirect", "dev", "lost"];
+        run("tc", &[&filter[..], &action].concat()).map(drop)
+    }
+
+    /// Ends [`Self::lose_some`].
+    ///
+    /// # Errors
+    /// When it had not begun.
+    pub fn lose_none(&self, host: usize) -> Result<(), Error> {
+        let namespace = self.plan.host_namespace(host);
+        run("tc", &["-n", &namespace, "qdisc", "del", "dev", PRIVATE_INTERFACE, "clsact"])?;
+        batch(&namespace, "link del lost\n")
+    }
+
     /// Bytes and packets that a host received and sent on the private network since it exists:
     /// `[rx_bytes, rx_packets, tx_bytes, tx_packets]`.
     ///
@@ -192,9 +240,10 @@ impl Network {
             .ok_or_else(|| Error::Invalid(format!("no counters of {PRIVATE_INTERFACE} in {text}")))
     }
 
-    fn isolate(&self, state: &str) -> Result<(), Error> {
+    fn isolate(&self, cable: &str, state: &str) -> Result<(), Error> {
+        let hosts = self.plan.hosts();
         let commands: String =
-            self.plan.hosts().map(|host| format!("link set priv{host} type bridge_slave isolated {state}\n")).collect();
+            hosts.map(|host| format!("link set {cable}{host} type bridge_slave isolated {state}\n")).collect();
         self.cloud(&commands)
     }
 

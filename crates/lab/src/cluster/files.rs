@@ -1,5 +1,6 @@
 //! The files and command lines of the tutorial's cluster, with the lab's addresses and places.
 
+use super::Links;
 use crate::host::{Daemon, Footing};
 use crate::{Agents, Error, Host, Plan, nginx};
 
@@ -35,8 +36,8 @@ pub(crate) fn daemon(host: &Host) -> Result<Daemon, Error> {
     Ok(Daemon { name: "hacd", command })
 }
 
-/// The tutorial's configuration for `hosts` hosts.
-pub(crate) fn configuration(host: &Host, hosts: usize, agents: Agents) -> Result<String, Error> {
+/// The tutorial's configuration for `hosts` hosts; with a second link over the public network if there are to be two.
+pub(crate) fn configuration(host: &Host, hosts: usize, agents: Agents, links: Links) -> Result<String, Error> {
     let two_node = if hosts == 2 { "two_node = 1\n" } else { "" };
     let (key, port, cloud) = match host.footing() {
         Footing::Namespaces { .. } => {
@@ -51,12 +52,20 @@ pub(crate) fn configuration(host: &Host, hosts: usize, agents: Agents) -> Result
     let nodes: String = (1..=hosts)
         .map(|number| {
             let (address, name) = (host.footing().private(number), Plan::name(number));
-            format!("[[nodelist.node]]\nring0_addr = \"{address}\"\nname = \"{name}\"\nnodeid = {number}\n")
+            let second = match links {
+                Links::One => String::new(),
+                Links::Two => format!("ring1_addr = \"{}\"\n", host.footing().public(number)),
+            };
+            format!("[[nodelist.node]]\nring0_addr = \"{address}\"\n{second}name = \"{name}\"\nnodeid = {number}\n")
         })
         .collect();
     let scripts = match agents {
         Agents::Native => "",
         Agents::Packaged => "[agents]\nscript = [\"ocf:heartbeat:nginx\"]\n",
+    };
+    let second = match links {
+        Links::One => "",
+        Links::Two => "[[totem.interface]]\nlinknumber = 1\n",
     };
     let (log, (api, metadata)) = (place(host, LOG)?, cloud);
     Ok(format!(
@@ -67,7 +76,7 @@ transport = "udpu"
 {key}[[totem.interface]]
 ringnumber = 0
 mcastport = {port}
-[quorum]
+{second}[quorum]
 provider = "corosync_votequorum"
 {two_node}{nodes}[logging]
 to_logfile = "yes"
