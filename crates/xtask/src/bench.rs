@@ -1,10 +1,16 @@
 //! `cargo xtask bench`: measurements, each printed as a table by the program that can make it.
 
+mod scheduler;
+mod states;
+
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, bail};
 
 use crate::project::{Profile, Project};
+
+/// The measurement that is made here.
+const SCHEDULER: &str = "scheduler";
 
 /// A measurement: its name, the program that makes it (none where it is not there yet), and the packages to build.
 const BENCHES: &[(&str, Option<&str>, &[&str])] = &[
@@ -13,7 +19,7 @@ const BENCHES: &[(&str, Option<&str>, &[&str])] = &[
     ("idle", Some("hac-lab"), &["hacd", "hacctl", "hac-lab"]),
     ("messaging", Some("hac-lab"), &["hac-lab"]),
     ("detection", None, &[]),
-    ("scheduler", None, &[]),
+    (SCHEDULER, None, &[]),
 ];
 
 /// Builds in release and hands over to the program, arguments and all.
@@ -25,6 +31,9 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     let Some((_, program, packages)) = BENCHES.iter().find(|(known, ..)| known == name) else {
         bail!("there is no bench {name}; there are {names}");
     };
+    if *name == SCHEDULER {
+        return scheduler::run(project, &arguments[1..]);
+    }
     let Some(program) = program else {
         bail!("bench {name} is not there yet");
     };
