@@ -42,8 +42,6 @@ pub enum Event {
         /// What.
         datagram: Vec<u8>,
     },
-    /// The node asked to be called.
-    Wake,
     /// A write ended.
     Persisted(PersistId, Result<(), String>),
     /// An agent ended.
@@ -59,6 +57,8 @@ pub enum Event {
 enum Item {
     /// The host, in this life (an event for an earlier life is void).
     Host(u32, u64, Event),
+    /// The node of a host, in this life, asked to be called.
+    Wake(u32, u64),
     /// The daemon of a host starts.
     Start(u32),
     /// A host goes on after a pause.
@@ -180,6 +180,7 @@ impl World {
         match item {
             Item::Start(id) => self.start_now(id),
             Item::Resume(id) => self.resume(id),
+            Item::Wake(id, life) => self.wake(id, life),
             Item::Host(id, life, event) => {
                 let Some(host) = self.hosts.get_mut(&id) else { return };
                 if host.life != life {
@@ -192,6 +193,30 @@ impl World {
                 self.handle(id, event);
             }
         }
+    }
+
+    /// The time has come that a node named, unless it has named another one since.
+    fn wake(&mut self, id: u32, life: u64) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        if host.life != life || host.wake != Some(now) {
+            return;
+        }
+        host.wake = None;
+        // Who is paused finds its timers due when it goes on.
+        if !host.paused {
+            self.look_at_clock(id);
+        }
+    }
+
+    /// A node does what is due.
+    pub(super) fn look_at_clock(&mut self, id: u32) {
+        let now = self.time_at(id);
+        let Some(node) = self.hosts.get_mut(&id).and_then(|host| host.node.as_mut()) else { return };
+        if node.poll_timeout().is_some_and(|due| due <= now.mono) {
+            node.handle_timeout(now);
+        }
+        self.drain(id);
     }
 
     /// The time as a host sees it.
@@ -213,12 +238,6 @@ impl World {
         let Some(node) = &mut host.node else { return };
         match event {
             Event::Datagram { link, from, datagram } => node.handle_datagram(now, link, from, &datagram),
-            Event::Wake => {
-                if node.poll_timeout().is_some_and(|due| due <= now.mono) {
-                    node.handle_timeout(now);
-                }
-                host.wake = None;
-            }
             Event::Persisted(persist, result) => node.handle_persisted(now, persist, result),
             Event::ProcessExited(watch) => {
                 host.watches.remove(&watch);
@@ -266,12 +285,11 @@ impl World {
     fn arrange_wake(&mut self, id: u32) {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         let Some(node) = &host.node else { return };
-        let due = node.poll_timeout().map(|due| due.max(self.now));
-        if due != host.wake {
-            host.wake = due;
-            if let Some(at) = due {
-                self.queue.push(at, Item::Host(id, host.life, Event::Wake));
-            }
+        let Some(due) = node.poll_timeout().map(|due| due.max(self.now)) else { return };
+        // If it is called too early it names its time anew: cheaper than to arrange every change of its mind.
+        if host.wake.is_none_or(|arranged| arranged > due) {
+            host.wake = Some(due);
+            self.queue.push(due, Item::Wake(id, host.life));
         }
     }
 

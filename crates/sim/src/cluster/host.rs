@@ -39,6 +39,7 @@ pub struct Host {
     /// It does not run.
     pub paused: bool,
     held: Vec<Event>,
+    /// The earliest call that is arranged.
     pub(super) wake: Option<Timestamp>,
     pub(super) invocations: BTreeMap<InvocationId, (Invocation, Timestamp)>,
     pub(super) watches: BTreeMap<WatchId, ProcessRef>,
@@ -179,16 +180,17 @@ impl World {
         // A process that was stopped finds its timers due first, as often as it finds its sockets readable first.
         let (sockets, rest): (Vec<_>, Vec<_>) = held.into_iter().partition(|e| matches!(e, Event::Datagram { .. }));
         let timers_first = self.timing.chance(500);
-        let order: Vec<Event> = if timers_first {
-            std::iter::once(Event::Wake).chain(rest).chain(sockets).collect()
-        } else {
-            sockets.into_iter().chain(rest).chain(std::iter::once(Event::Wake)).collect()
-        };
-        for event in order {
+        if timers_first {
+            self.look_at_clock(id);
+        }
+        let in_order: Vec<Event> =
+            if timers_first { rest.into_iter().chain(sockets).collect() } else { sockets.into_iter().chain(rest).collect() };
+        for event in in_order {
             if self.hosts.get(&id).is_some_and(|host| host.node.is_some()) {
                 self.handle(id, event);
             }
         }
+        self.look_at_clock(id);
     }
 
     fn config(&self, id: u32) -> Config {
