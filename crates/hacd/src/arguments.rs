@@ -16,6 +16,7 @@ Options:
   --state DIR     Keep the state here [default: /var/lib/hacd]
   --socket FILE   Listen here for hacctl [default: /run/hacd/hacd.sock]
   --node NAME     Be this node of the node list; needed only where several of its addresses are on one host
+  --record FILE   Record all that this node is given, sealed under the authkey, for `hac-sim --replay`
   --check         Read the configuration, say what is wrong with it, and end
   --print-keys    Print every key of the configuration with default and unit, and end
   --version       Print the version, and end
@@ -53,6 +54,8 @@ pub(crate) struct Arguments {
     pub(crate) socket: PathBuf,
     /// Which node this is.
     pub(crate) node: Option<String>,
+    /// Where the flight is recorded.
+    pub(crate) record: Option<PathBuf>,
 }
 
 /// Reads the command line, without the name of the program.
@@ -66,6 +69,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Argu
         state: PathBuf::from(storage::DIRECTORY),
         socket: PathBuf::from(hac_api::SOCKET),
         node: None,
+        record: None,
     };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -82,6 +86,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Argu
             "--state" => read.state = value()?.into(),
             "--socket" => read.socket = value()?.into(),
             "--node" => read.node = Some(value()?.to_string_lossy().into_owned()),
+            "--record" => read.record = Some(value()?.into()),
             "--check" => read.command = Command::Check,
             "--print-keys" => read.command = Command::PrintKeys,
             "--version" | "-V" => read.command = Command::Version,

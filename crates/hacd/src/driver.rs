@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`Driver::run`] | the [`Node`], the sockets, the ring's file | with the daemon |
 //! | storage (a thread) | the generations of the configuration | when the driver drops it, all orders done |
+//! | recording (a thread), if wanted | the flight recorder's file | when the driver drops it, all written |
 //! | log (a thread) | the log file and syslog | with the process |
 //! | one per running agent | the agent's process or request | with the action; dropped to cancel it |
 //! | one per watched process | a pidfd | with the process; dropped to stop watching |
@@ -33,6 +34,7 @@ use crate::agents::Agents;
 use crate::api::Hub;
 use crate::clock;
 use crate::log::Log;
+use crate::recording::Recording;
 use crate::storage::{Slots, Worker};
 use crate::udp;
 pub(crate) use inputs::{Ask, Input, Look, SETTLE_MAX};
@@ -73,6 +75,8 @@ pub(crate) struct Parts {
     pub(crate) sender: mpsc::UnboundedSender<Input>,
     /// Questions of clients.
     pub(crate) asks: mpsc::Receiver<Ask>,
+    /// The flight recorder, while it runs.
+    pub(crate) recording: Option<Recording>,
 }
 
 /// The task that owns the node.

@@ -21,6 +21,7 @@ mod driver;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod log;
+mod recording;
 mod start;
 mod storage;
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::arguments::Arguments;
 use crate::config::{self, Config, Identity};
 use crate::driver::{self, Driver, End, Input, Parts};
 use crate::log::Log;
+use crate::recording::Recording;
 use crate::storage::{self, KeyFile, Opened, StorageError, Worker};
 use crate::{clock, exit, udp};
 
@@ -76,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::os(format!("no runtime: {error}")))?;
-    let result = runtime.block_on(serve(arguments, config, opened, entropy.node, log.clone()));
+    let result = runtime.block_on(serve(arguments, config, opened, &entropy, log.clone()));
     if let Err(failure) = &result {
         tracing::error!(target: "hacd::start", "{}", failure.line);
     }
@@ -91,7 +92,7 @@ async fn serve(
     arguments: &Arguments,
     config: Config,
     opened: Opened,
-    entropy: [u8; 32],
+    entropy: &Entropy,
     log: Log,
 ) -> Result<(), Failure> {
     let Opened { storage, mut stored, .. } = opened;
@@ -114,14 +115,20 @@ async fn serve(
     });
     let worker = worker.map_err(|error| Failure::os(format!("no thread for the storage: {error}")))?;
     let addresses = Arc::new(config.nodes.clone());
-    let node = Node::new(node_config(config), stored, entropy, clock::now());
+    let recording = open_recording(arguments)?;
+    let (config, now) = (node_config(config), clock::now());
+    let node = match recording {
+        Some(_) => Node::recorded(config, stored, entropy.node, now, entropy.recording),
+        None => Node::new(config, stored, entropy.node, now),
+    };
     let node = node.map_err(|error| Failure::config(format!("{}: {error}", arguments.config.display())))?;
 
     let api = Api { asks, hub: Arc::clone(&hub), agents: Arc::clone(&agents), addresses };
     api::serve(&arguments.socket, api)
         .map_err(|error| Failure::os(format!("{}: {}", arguments.socket.display(), storage::words(&error))))?;
     driver::ready();
-    let parts = Parts { node, udp, slots: storage.slots, worker, agents, hub, log, inputs, sender, asks: questions };
+    let parts =
+        Parts { node, udp, slots: storage.slots, worker, agents, hub, log, inputs, sender, asks: questions, recording };
     let end = Driver::new(parts).run().await.map_err(|error| Failure::os(format!("no signals: {error}")))?;
     let _ = std::fs::remove_file(&arguments.socket);
     if end == End::Left {
@@ -130,6 +137,15 @@ async fn serve(
     // Another daemon may use the directory from here on, and not before.
     drop(storage.lock);
     Ok(())
+}
+
+/// The flight recorder's file, if one is wanted.
+fn open_recording(arguments: &Arguments) -> Result<Option<Recording>, Failure> {
+    let Some(path) = &arguments.record else { return Ok(None) };
+    let recording = Recording::create(path)
+        .map_err(|error| Failure::os(format!("--record {}: {}", path.display(), storage::words(&error))))?;
+    tracing::info!(target: "hacd::recording", notice = true, "recording to {}", path.display());
+    Ok(Some(recording))
 }
 
 fn node_config(config: Config) -> hac_node::Config {
@@ -174,6 +190,7 @@ fn abort_on_panic(log: Log) {
 /// Randomness of this life.
 struct Entropy {
     node: [u8; 32],
+    recording: [u8; 16],
     life: u32,
 }
 
@@ -181,9 +198,11 @@ impl Entropy {
     fn new() -> Result<Self, Failure> {
         let random = SystemRandom::new();
         let mut node = [0; 32];
+        let mut recording = [0; 16];
         let mut life = [0; 4];
-        let filled = random.fill(&mut node).and_then(|()| random.fill(&mut life));
+        let filled = random.fill(&mut node).and_then(|()| random.fill(&mut recording));
+        let filled = filled.and_then(|()| random.fill(&mut life));
         filled.map_err(|_| Failure::os("the operating system gives no randomness"))?;
-        Ok(Self { node, life: u32::from_le_bytes(life) })
+        Ok(Self { node, recording, life: u32::from_le_bytes(life) })
     }
 }

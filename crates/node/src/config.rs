@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hac_crm::model::Configuration;
 use hac_types::{NodeId, Timestamp, WallTime};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The present, as the caller's clocks show it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Now {
     /// Monotonic, counting suspend; must not run backwards. All waiting is done by it.
     pub mono: Timestamp,

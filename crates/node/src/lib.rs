@@ -12,6 +12,7 @@
 //!   resources' truth, and only then act again (`join`).
 //! * A change of the configuration is on the disk of every member before it is acknowledged (`durable`).
 //! * A key is on the disk of every member before anybody sends with it (`rotation`).
+//! * What a node is given can be recorded and given again to another one, which then does the same (`recording`).
 //! * Outside effects follow only from safe messages delivered in a regular, active membership (`node`).
 
 mod config;
@@ -24,6 +25,7 @@ mod node;
 mod output;
 mod participant;
 mod proposals;
+mod recording;
 mod replica;
 mod report;
 mod request;
@@ -33,6 +35,7 @@ pub use config::{Config, ConfigError, NodeInfo, Now, Stored};
 pub use event::{Event, Level};
 pub use node::Node;
 pub use output::{Output, Persist, PersistId};
+pub use recording::{Input, Played, Replay, ReplayError, Step};
 pub use report::{
     Counter, KeyMember, KeyReport, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity,
     Standing, SyncState,

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use hac_crm::local::{InvocationId, Outcome, WatchId};
 use hac_crm::model::Cib;
-use hac_totem::{Engine, Guarantee};
+use hac_totem::{Engine, Guarantee, SALT_LEN};
 use hac_types::{LinkId, NodeId, Timestamp};
 
 use crate::participant::{KeyOrder, Participant};
+use crate::recording::{Input, Tape};
 use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
 
 /// One node of a cluster.
@@ -21,6 +22,7 @@ pub struct Node {
     outputs: VecDeque<Output>,
     /// [`Output::Stopped`] was given.
     stopped: bool,
+    tape: Option<Box<Tape>>,
 }
 
 impl Node {
@@ -34,14 +36,49 @@ impl Node {
         let totem = stored.totem;
         let participant = Participant::new(&config, stored, now)?;
         let ring = Engine::new(config.totem, totem, entropy, now.mono)?;
-        let mut node = Self { ring, participant, outputs: VecDeque::new(), stopped: false };
+        let mut node = Self { ring, participant, outputs: VecDeque::new(), stopped: false, tape: None };
         node.pump(now);
         Ok(node)
+    }
+
+    /// The same, and from the beginning all that the node is given is recorded: take it with [`Node::poll_record`].
+    /// `salt` must come from the operating system's random source, as `entropy` does.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the configuration.
+    pub fn recorded(
+        config: Config,
+        stored: Stored,
+        entropy: [u8; 32],
+        now: Now,
+        salt: [u8; SALT_LEN],
+    ) -> Result<Self, ConfigError> {
+        let tape = Tape::new(&config, &stored, entropy, now, salt);
+        let mut node = Self::new(config, stored, entropy, now)?;
+        node.tape = Some(Box::new(tape));
+        Ok(node)
+    }
+
+    /// Takes an input of any kind; see the method of its name.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Datagram { link, from, bytes } => self.handle_datagram(now, link, from, &bytes),
+            Input::Unreachable(link, node) => self.handle_unreachable(now, link, node),
+            Input::TooBig(link, node) => self.handle_too_big(now, link, node),
+            Input::Timeout => self.handle_timeout(now),
+            Input::Request(id, request) => self.handle_request(now, id, request),
+            Input::Outcome(invocation, outcome) => self.handle_outcome(now, invocation, outcome),
+            Input::ProcessExited(watch) => self.handle_process_exited(now, watch),
+            Input::Persisted(id, result) => self.handle_persisted(now, id, result),
+            Input::Shutdown => self.shutdown(now),
+        }
     }
 
     /// Takes a datagram that came on `link` from the address of `from`. The driver drops what comes from addresses of
     /// no node.
     pub fn handle_datagram(&mut self, now: Now, link: LinkId, from: NodeId, datagram: &[u8]) {
+        self.note(now, || Input::Datagram { link, from, bytes: datagram.to_vec() });
         // Why it was dropped is counted by the ring and shown in the report.
         let _ = self.ring.handle_datagram(now.mono, link, from, datagram);
         self.pump(now);
@@ -49,18 +86,21 @@ impl Node {
 
     /// Takes the hint that nobody listens at `node` on `link` (ICMP port unreachable).
     pub fn handle_unreachable(&mut self, now: Now, link: LinkId, node: NodeId) {
+        self.note(now, || Input::Unreachable(link, node));
         self.ring.handle_unreachable(now.mono, link, node);
         self.pump(now);
     }
 
     /// Takes the hint that a datagram was too large for the path to `node` (`EMSGSIZE`).
     pub fn handle_too_big(&mut self, now: Now, link: LinkId, node: NodeId) {
+        self.note(now, || Input::TooBig(link, node));
         self.ring.handle_too_big(now.mono, link, node);
         self.pump(now);
     }
 
     /// Does what is due. Calling it early is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.note(now, || Input::Timeout);
         if self.ring.poll_timeout().is_some_and(|due| due <= now.mono) {
             self.ring.handle_timeout(now.mono);
         }
@@ -71,30 +111,35 @@ impl Node {
 
     /// Takes a client's request; [`Output::Reply`] with the same `id` follows sooner or later.
     pub fn handle_request(&mut self, now: Now, id: RequestId, request: Request) {
+        self.note(now, || Input::Request(id, request.clone()));
         self.participant.handle_request(now, id, request);
         self.pump(now);
     }
 
     /// An agent has finished.
     pub fn handle_outcome(&mut self, now: Now, invocation: InvocationId, outcome: Outcome) {
+        self.note(now, || Input::Outcome(invocation, outcome.clone()));
         self.participant.handle_outcome(now, invocation, outcome);
         self.pump(now);
     }
 
     /// A watched process has ended.
     pub fn handle_process_exited(&mut self, now: Now, watch: WatchId) {
+        self.note(now, || Input::ProcessExited(watch));
         self.participant.handle_process_exited(now, watch);
         self.pump(now);
     }
 
     /// What became of an [`Output::Persist`]; the error in words, such as `no space left on device`.
     pub fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
+        self.note(now, || Input::Persisted(id, result.clone()));
         self.participant.handle_persisted(now, id, result);
         self.pump(now);
     }
 
     /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.
     pub fn shutdown(&mut self, now: Now) {
+        self.note(now, || Input::Shutdown);
         self.participant.shutdown(now);
         self.pump(now);
     }
@@ -110,7 +155,28 @@ impl Node {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        if let Some(tape) = &mut self.tape {
+            tape.output(&output);
+        }
+        Some(output)
+    }
+
+    /// The next bytes of the recording, to be appended to what was taken before. Take them after the outputs: a daemon
+    /// that dies in between loses the end.
+    pub fn poll_record(&mut self) -> Option<Vec<u8>> {
+        self.tape.as_mut()?.poll()
+    }
+
+    /// Nothing more is recorded.
+    pub fn stop_recording(&mut self) {
+        self.tape = None;
+    }
+
+    fn note(&mut self, now: Now, input: impl FnOnce() -> Input) {
+        if let Some(tape) = &mut self.tape {
+            tape.input(now, input());
+        }
     }
 
     /// How things stand.

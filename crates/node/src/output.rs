@@ -3,6 +3,7 @@
 use hac_crm::local::{Invocation, InvocationId, ProcessRef, WatchId};
 use hac_totem::AuthKey;
 use hac_types::{LinkId, NodeId};
+use serde::{Deserialize, Serialize};
 
 use crate::{Event, Reply, RequestId};
 
@@ -48,7 +49,7 @@ pub enum Output {
 }
 
 /// Names one [`Output::Persist`] in one life of the node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PersistId(pub u64);
 
 /// What to store.

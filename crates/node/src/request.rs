@@ -5,13 +5,14 @@ use std::time::Duration;
 use hac_crm::cib::{Configure, Refusal, StatusChange};
 use hac_crm::model::Version;
 use hac_totem::AuthKey;
+use serde::{Deserialize, Serialize};
 
 /// Names one request in one life of the node; chosen by the driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId(pub u64);
 
 /// What a client asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Change the configuration.
     Configure(Configure),
@@ -26,7 +27,9 @@ pub enum Request {
     /// The operator declares that the nodes that are waited for are down, and that this partition may act without
     /// having seen them.
     CancelWaitForAll,
-    /// Change the cluster's key, or finish a change that was begun.
+    /// Change the cluster's key, or finish a change that was begun. Keys are never written with other things: it cannot
+    /// be serialized.
+    #[serde(skip)]
     RotateKey(Rotate),
 }
 

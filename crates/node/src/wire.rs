@@ -358,6 +358,18 @@ pub(crate) fn decode_stored(bytes: &[u8]) -> Result<StoredState, Undecodable> {
     }
 }
 
+/// An entry of a recording as bytes.
+pub(crate) fn encode_record<T: Serialize>(entry: &T) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    append(&mut bytes, entry)?;
+    Some(bytes)
+}
+
+/// The bytes as an entry of a recording.
+pub(crate) fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Undecodable> {
+    whole(bytes)
+}
+
 /// Variable-length integers; nothing may claim to be larger than a snapshot.
 const fn coding() -> Configuration<bincode::config::LittleEndian, bincode::config::Varint, Limit<SNAPSHOT_MAX>> {
     bincode::config::standard().with_limit::<SNAPSHOT_MAX>()

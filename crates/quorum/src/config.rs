@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use hac_types::NodeId;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A configured node and its weight.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Voter {
     /// Which node.
     pub node: NodeId,
@@ -17,7 +18,7 @@ pub struct Voter {
 }
 
 /// Which half goes on when a cluster splits in the middle.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TieBreaker {
     /// The one with the lowest node id of the last quorate partition.
     Lowest,
@@ -29,7 +30,7 @@ pub enum TieBreaker {
 }
 
 /// The `quorum` section. The defaults are those of votequorum(5).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// This node.
     pub node: NodeId,

@@ -106,6 +106,10 @@ pub struct World {
     decided: Option<Vec<(Cib, WallTime)>>,
     /// Lines for scenarios, by host.
     log: Option<BTreeMap<u32, Vec<String>>>,
+    /// The host whose flights are recorded.
+    recorded: Option<u32>,
+    /// Its recordings, by life.
+    recordings: BTreeMap<u64, Vec<u8>>,
     /// The chances of a daemon to die at an output, in millionths.
     pub deadly: u64,
     /// How long agents take: shortest and longest.
@@ -134,6 +138,8 @@ impl World {
             changed: false,
             log: None,
             decided: None,
+            recorded: None,
+            recordings: BTreeMap::new(),
             deadly: 0,
             agent_time: (Duration::from_millis(5), Duration::from_millis(60)),
             options,
@@ -262,6 +268,7 @@ impl World {
             let Some(host) = self.hosts.get_mut(&id) else { return };
             let Some(node) = &mut host.node else { return };
             let Some(output) = node.poll_output() else { break };
+            self.take_records(id);
             self.perform(id, output);
             if self.deadly > 0 && self.timing.below(1_000_000) < self.deadly {
                 self.trace.line(self.now, id, "dies between two outputs");
@@ -270,8 +277,31 @@ impl World {
                 return;
             }
         }
+        self.take_records(id);
         self.arrange_wake(id);
         self.look_at(id);
+    }
+
+    /// From its next start on, all that the node of this host is given is recorded.
+    pub fn record(&mut self, id: u32) {
+        self.recorded = Some(id);
+    }
+
+    /// What was recorded, life by life.
+    #[must_use]
+    pub fn recordings(self) -> Vec<Vec<u8>> {
+        self.recordings.into_values().collect()
+    }
+
+    fn take_records(&mut self, id: u32) {
+        if self.recorded != Some(id) {
+            return;
+        }
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let Some(node) = &mut host.node else { return };
+        while let Some(chunk) = node.poll_record() {
+            self.recordings.entry(host.life).or_default().extend_from_slice(&chunk);
+        }
     }
 
     /// Notes what a node is now; the checkers look when that is something else than before.

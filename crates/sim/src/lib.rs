@@ -12,6 +12,7 @@ pub mod net;
 pub mod options;
 pub mod queue;
 pub mod reality;
+pub mod replay;
 pub mod ring;
 pub mod rng;
 pub mod run;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::thread;
 
 use hac_sim::run::Kind;
-use hac_sim::script;
 use hac_sim::sweep::Sweep;
+use hac_sim::{replay, script};
 
 const USAGE: &str =
     "usage: hac-sim [--seeds N] [--from SEED] [--only ring|cluster] [--nodes N] [--jobs N] [--trace] [--once]
@@ -16,6 +16,8 @@ const USAGE: &str =
   --nodes N    hosts, instead of as many as the seed says
   --jobs N     threads (default: as many as there are processors)
   --trace      print what happened
+  --replay FILE --authkey KEYFILE  give a node what `hacd --record FILE` recorded, and compare what it does;
+               with --trace print what happened
   --script FILE  run a directed scenario and print what really happens, instead of seeds
   --once       run each seed once instead of twice (the second run must be equal)";
 
@@ -29,6 +31,8 @@ struct Arguments {
     trace: bool,
     once: bool,
     script: Option<String>,
+    replay: Option<String>,
+    authkey: Option<String>,
 }
 
 impl Arguments {
@@ -57,6 +61,9 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     if let Some(file) = &arguments.script {
         return run_script(file, &mut out);
+    }
+    if let Some(file) = &arguments.replay {
+        return run_replay(file, &arguments, &mut out);
     }
     let mut well = true;
     for kind in [Kind::Ring, Kind::Cluster] {
@@ -88,6 +95,20 @@ fn run_script(file: &str, out: &mut impl Write) -> ExitCode {
     }
 }
 
+/// Replays a recording.
+fn run_replay(file: &str, arguments: &Arguments, out: &mut impl Write) -> ExitCode {
+    let read = |file: &str| std::fs::read(file).map_err(|why| format!("{file}: {why}"));
+    let key = arguments.authkey.as_deref().ok_or_else(|| "--replay needs --authkey".to_owned());
+    let played = key.and_then(|key| replay::run(&read(file)?, read(key)?, arguments.trace, out));
+    match played {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            let _ = writeln!(io::stderr(), "hac-sim: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn arguments() -> Result<Arguments, String> {
     let mut arguments = Arguments {
         seeds: 100,
@@ -99,6 +120,8 @@ fn arguments() -> Result<Arguments, String> {
         trace: false,
         once: false,
         script: None,
+        replay: None,
+        authkey: None,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -121,6 +144,8 @@ fn arguments() -> Result<Arguments, String> {
             },
             "--trace" => arguments.trace = true,
             "--script" => arguments.script = Some(words.next().ok_or("--script needs a file")?),
+            "--replay" => arguments.replay = Some(words.next().ok_or("--replay needs a file")?),
+            "--authkey" => arguments.authkey = Some(words.next().ok_or("--authkey needs a file")?),
             "--once" => arguments.once = true,
             "--quiet" => {}
             _ => return Err(format!("what is {word}?")),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hac_types::{Incarnation, NodeId};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::AuthKey;
@@ -45,7 +46,7 @@ pub struct Config {
 }
 
 /// A node of the `nodelist`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeConfig {
     /// Its id, 1 to 65535.
     pub node: NodeId,
@@ -54,7 +55,7 @@ pub struct NodeConfig {
 }
 
 /// What survived from the previous life of this node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// The highest `ring_seq` ever made durable by [`crate::Output::Persist`]; 0 on the first start.
     pub ring_seq: u64,
@@ -63,7 +64,7 @@ pub struct Stored {
 }
 
 /// Whether bodies are encrypted (`crypto_cipher`). Must be equal on all nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cipher {
     /// AES-256-GCM, then HMAC-SHA256 over everything.
     #[default]
@@ -73,7 +74,7 @@ pub enum Cipher {
 }
 
 /// Timeouts under the names of `corosync.conf(5)`. `None` means "derived", see the method of the same name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timers {
     /// Time without a token after which the ring is given up, and the upper bound of every silence limit (default
     /// 3000 ms). The value in effect is [`Timers::token_for`].

@@ -20,6 +20,19 @@ impl Driver {
                 }
             }
             if !self.flush() {
+                break;
+            }
+        }
+        self.record();
+    }
+
+    /// Passes on what the flight recorder has.
+    fn record(&mut self) {
+        let Some(recording) = &mut self.parts.recording else { return };
+        while let Some(chunk) = self.parts.node.poll_record() {
+            if !recording.append(chunk) {
+                self.parts.node.stop_recording();
+                self.parts.recording = None;
                 return;
             }
         }

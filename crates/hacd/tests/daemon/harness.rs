@@ -33,6 +33,7 @@ pub(crate) struct Cluster {
     nodes: u8,
     extra: String,
     agents: String,
+    records: bool,
 }
 
 impl Cluster {
@@ -41,7 +42,7 @@ impl Cluster {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("hacd-daemon-{}-{count}", std::process::id()));
         fs::create_dir(&directory).expect("makes a directory");
-        let cluster = Self { directory, net, nodes, extra: String::new(), agents: String::new() };
+        let cluster = Self { directory, net, nodes, extra: String::new(), agents: String::new(), records: false };
         for node in 1..=nodes {
             fs::create_dir(cluster.dir(node)).expect("makes a directory");
             cluster.write_key(node, 7);
@@ -57,6 +58,17 @@ impl Cluster {
             self.write_config(node, &self.config());
         }
         self
+    }
+
+    /// All daemons record what they are given.
+    pub(crate) fn with_recordings(mut self) -> Self {
+        self.records = true;
+        self
+    }
+
+    /// Where a daemon records.
+    pub(crate) fn recording(&self, node: u8) -> PathBuf {
+        self.dir(node).join("flight.rec")
     }
 
     /// Gives all nodes an agent `ocf:test:Service`: a process that sleeps, with a pid file that they share, and for each
@@ -148,6 +160,9 @@ impl Cluster {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hacd"));
         command.arg("--config").arg(dir.join("hacd.toml")).arg("--state").arg(dir.join("state"));
         command.arg("--socket").arg(dir.join("sock")).arg("--node").arg(format!("n{node}"));
+        if self.records {
+            command.arg("--record").arg(self.recording(node));
+        }
         command.stdin(Stdio::null());
         command
     }

@@ -4,6 +4,7 @@ mod harness;
 mod keys;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -261,5 +262,43 @@ fn a_leaving_node_hands_its_resource_over_and_the_last_one_stops_it() {
     staying.settle();
     staying.signal("TERM");
     assert!(staying.wait().success());
-    assert_eq!(cluster.service(), None, "nothing runs without a cluster");
+    assert_eq!(cluster.count(other, "stop"), 1);
+    // The agent sends its process a signal and does not wait for it.
+    wait_for("the end of the service", || cluster.service().is_none().then_some(()));
+}
+
+#[test]
+fn a_recorded_flight_can_be_flown_again_and_shows_no_secret() {
+    let cluster = Cluster::new(114, 2).with_service().with_recordings();
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    one.run_service(&cluster);
+    wait_for("the service", || cluster.service());
+    one.settle();
+    one.signal("TERM");
+    assert!(one.wait().success());
+    two.await_members(&["n2"]);
+    two.settle();
+    two.kill();
+
+    for (node, stopped) in [(1, true), (2, false)] {
+        let recording = fs::read(cluster.recording(node)).expect("it was recorded");
+        let mode = fs::metadata(cluster.recording(node)).expect("is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let shown = |known: &[u8]| recording.windows(known.len()).any(|bytes| bytes == known);
+        assert!(!shown(b"pidfile") && !shown(&[7; 16]), "parameters or the key can be read");
+
+        let authkey = hac_totem::AuthKey::new(vec![7; 128]).expect("128 bytes are a key");
+        let mut replay = hac_node::Replay::open(&recording, authkey).expect("it can be read");
+        let mut invoked = Vec::new();
+        while let Some(step) = replay.step().expect("the same happens again") {
+            invoked.extend(step.outputs.iter().filter_map(|output| match output {
+                hac_node::Output::Invoke(invocation) if invocation.interval_ms == 0 => Some(invocation.action.clone()),
+                _ => None,
+            }));
+        }
+        assert_eq!(replay.played().complete, stopped, "the second one was killed");
+        let starts = invoked.iter().filter(|action| *action == "start").count();
+        assert_eq!(starts, cluster.count(node, "start"), "{invoked:?}");
+    }
 }

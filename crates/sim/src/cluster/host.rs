@@ -106,7 +106,15 @@ impl World {
         let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };
         let next_key = host.disk.next_key.clone();
         host.wake = None;
-        let node = match Node::new(config, Stored { totem, cib, cib_generation, next_key }, entropy, now) {
+        let stored = Stored { totem, cib, cib_generation, next_key };
+        let made = if self.recorded == Some(id) {
+            let mut salt = [0; 16];
+            salt[..8].copy_from_slice(&host.life.to_le_bytes());
+            Node::recorded(config, stored, entropy, now, salt)
+        } else {
+            Node::new(config, stored, entropy, now)
+        };
+        let node = match made {
             Ok(node) => node,
             Err(why) => {
                 self.trace.line(self.now, id, format!("cannot start: {why}"));
@@ -183,8 +191,11 @@ impl World {
         if timers_first {
             self.look_at_clock(id);
         }
-        let in_order: Vec<Event> =
-            if timers_first { rest.into_iter().chain(sockets).collect() } else { sockets.into_iter().chain(rest).collect() };
+        let in_order: Vec<Event> = if timers_first {
+            rest.into_iter().chain(sockets).collect()
+        } else {
+            sockets.into_iter().chain(rest).collect()
+        };
         for event in in_order {
             if self.hosts.get(&id).is_some_and(|host| host.node.is_some()) {
                 self.handle(id, event);
