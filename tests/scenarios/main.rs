@@ -21,6 +21,7 @@ const FOUND: &[(Kind, u64, &str)] = &[
     (Kind::Cluster, 10_093, "the same"),
     (Kind::Cluster, 10_564, "the same"),
     (Kind::Cluster, 10_926, "the same"),
+    (Kind::Cluster, 4508, "a node alone acknowledged a change that the others had prepared and not made"),
 ];
 
 fn scenarios() -> Vec<PathBuf> {

@@ -57,13 +57,14 @@ impl Participant {
             self.count("node.misattributed");
             return;
         }
-        if self.replica.is_processed(id) {
-            if !self.transitional {
-                self.answer(id, self.done(Vec::new()));
-            }
-            return;
-        }
+        let processed = self.replica.is_processed(id);
         match proposal.what {
+            // It was carried out in a passing view. Whether its members have stored it nobody knows: it is stored again.
+            Proposed::Command(Command::Configure(_)) if processed => {
+                self.durable.queue.push_back(proposal);
+                self.advance_configuration();
+            }
+            _ if processed => self.refuse(id, self.done(Vec::new())),
             Proposed::Command(Command::Configure(_)) => {
                 self.durable.queue.push_back(proposal);
                 self.advance_configuration();
@@ -155,17 +156,21 @@ impl Participant {
         }
     }
 
-    /// Computes the candidate and has it stored; the answer if it comes to nothing.
+    /// Computes the candidate and has it stored; the answer if it comes to nothing. What was carried out before is only
+    /// stored; without quorum it is neither, and its origin waits for a view in which it can be.
     fn begin_configuration(&mut self, proposal: Proposal) -> Result<(), Reply> {
         let Proposed::Command(command) = &proposal.what else { return Err(self.done(Vec::new())) };
+        let processed = self.replica.is_processed(proposal.id);
         if !self.may_configure() {
-            return Err(Reply::NoQuorum(self.no_quorum()));
+            return if processed { Ok(()) } else { Err(Reply::NoQuorum(self.no_quorum())) };
         }
         let mut candidate: Cib = self.replica.cib.clone();
-        match candidate.apply(command, proposal.wall) {
-            Applied::Refused(refusal) => return Err(Reply::Refused(refusal)),
-            Applied::Unchanged => return Err(self.done(Vec::new())),
-            Applied::Changed(_) => {}
+        if !processed {
+            match candidate.apply(command, proposal.wall) {
+                Applied::Refused(refusal) => return Err(Reply::Refused(refusal)),
+                Applied::Unchanged => return Err(self.done(Vec::new())),
+                Applied::Changed(_) => {}
+            }
         }
         let generation = self.disk.next_generation();
         let voters = self.view.iter().flat_map(|v| v.members.iter().map(|m| m.node)).collect();
@@ -201,6 +206,9 @@ impl Participant {
     fn commit_configuration(&mut self) {
         let Some(Prepare { proposal, generation, .. }) = self.durable.current.take() else { return };
         let Proposed::Command(command) = &proposal.what else { return };
+        if self.replica.is_processed(proposal.id) {
+            return self.commit(generation, proposal.id, self.done(Vec::new()));
+        }
         let applied = self.replica.apply(command, proposal.wall);
         let Applied::Changed(changes) = &applied else {
             // What is known of the present changed meanwhile so that the change no longer applies.
@@ -223,10 +231,17 @@ impl Participant {
         self.commit(generation, proposal.id, reply);
     }
 
-    /// A member could not store the change: nobody has it.
+    /// A member could not store the change: nobody has it, unless it was carried out before.
     fn abandon_configuration(&mut self, node: NodeId, why: &str) {
         let Some(Prepare { proposal, generation, .. }) = self.durable.current.take() else { return };
         self.discard(generation);
+        if self.replica.is_processed(proposal.id) {
+            let refusal = hac_crm::cib::Refusal::new(
+                format!("the change was made, but {} could not store it: {why}", self.name_of(node)),
+                format!("Make room for /var/lib/hacd on {}; the change is lost if all others are.", self.name_of(node)),
+            );
+            return self.refuse(proposal.id, Reply::TimedOut(refusal));
+        }
         let refusal = hac_crm::cib::Refusal::new(
             format!("{} could not store the change: {why}; nothing was changed", self.name_of(node)),
             format!("Make room for /var/lib/hacd on {} and try again.", self.name_of(node)),

@@ -90,6 +90,44 @@ fn a_request_that_a_view_change_interrupts_is_answered_once() {
 }
 
 #[test]
+fn what_was_carried_out_while_the_membership_broke_up_is_acknowledged_when_a_quorate_one_has_stored_it() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    for node in [1, 2, 3] {
+        cluster.disk(node).slow = true;
+    }
+    let id = cluster.request(1, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    let votes = cluster.words_after_writing();
+    assert_eq!(votes.len(), 3);
+    cluster.break_up(1, &votes);
+    cluster.split(&[&[1], &[2, 3]]);
+    let value = |cluster: &Cluster, node| cluster.cib(node).configuration.property("cluster-delay").map(str::to_owned);
+    assert_eq!((value(&cluster, 1).as_deref(), value(&cluster, 2)), (Some("80s"), None));
+    assert_eq!(cluster.reply(1, id), None, "the others may go on without it");
+
+    cluster.disk(2).slow = true;
+    cluster.view(&[1, 2, 3]);
+    assert_eq!(cluster.reply(1, id), None, "node2 has not stored it");
+    cluster.disk(2).slow = false;
+    let words = cluster.words_after_writing();
+    for word in &words {
+        cluster.inject(word);
+    }
+    let reply = cluster.reply(1, id);
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    assert_eq!(cluster.replies(1, id), 1);
+    cluster.kill(1);
+    for node in [2, 3] {
+        cluster.kill(node);
+        cluster.start(node);
+    }
+    cluster.view(&[2, 3]);
+    assert_eq!(value(&cluster, 2).as_deref(), Some("80s"));
+    cluster.assert_equal(&[2, 3]);
+}
+
+#[test]
 fn what_was_stored_before_all_died_is_there_again() {
     let mut cluster = Cluster::new(2);
     cluster.view(&[1, 2]);

@@ -350,6 +350,39 @@ impl Cluster {
         self.settle();
     }
 
+    /// Slow disks finish, and what their nodes say then is taken away before it is delivered.
+    pub(crate) fn words_after_writing(&mut self) -> Vec<(u32, Vec<u8>)> {
+        let now = self.now;
+        let mut words = Vec::new();
+        for (&id, host) in &mut self.hosts {
+            let Some(participant) = &mut host.participant else { continue };
+            host.disk.slow = false;
+            for (persist, what) in std::mem::take(&mut host.disk.waiting) {
+                let result = host.disk.perform(what);
+                participant.handle_persisted(now, persist, result);
+            }
+            while let Some(bytes) = participant.next_message().cloned() {
+                participant.sent();
+                words.push((id, bytes));
+            }
+        }
+        words
+    }
+
+    /// A node's membership breaks up, and these messages are the last that it is handed in it.
+    pub(crate) fn break_up(&mut self, node: u32, last: &[(u32, Vec<u8>)]) {
+        let (ring, members) = self.hosts[&node].ring.clone().unwrap();
+        let lost = members.into_iter().filter(|&m| m != node);
+        let left = lost.map(|m| Left { member: self.member(m), departure: Departure::Lost }).collect();
+        let (kind, continuing) = (ViewKind::Transitional, vec![NodeId(node)]);
+        let view = View { ring, kind, members: vec![self.member(node)], continuing, left };
+        let now = self.now;
+        self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap().handle_view(now, view);
+        for (from, bytes) in last {
+            self.deliver(node, *from, ring, bytes);
+        }
+    }
+
     pub(crate) fn say_as(&mut self, node: u32, body: Body) {
         self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap().say(body);
         self.settle();
