@@ -11,6 +11,7 @@
 //! | `agents` | resource agents |
 //! | `api` | what `hacctl` talks to |
 //! | `log` | file, syslog, journal |
+//! | `recording` | the flight recorder's file |
 
 mod agents;
 mod api;
