@@ -104,7 +104,7 @@ impl Tape {
 
     /// The node is given something.
     pub(crate) fn input(&mut self, now: Now, input: Input) {
-        self.ended |= matches!(input, Input::Request(_, Request::Rotate(_)));
+        self.ended |= matches!(input, Input::Request(_, Request::RotateKey(_)));
         let taken = self.taken;
         self.write(&Entry::Input { now, taken, input });
     }

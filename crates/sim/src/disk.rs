@@ -45,7 +45,9 @@ impl Disk {
         match what {
             // Reserved by the file system: hacd overwrites two fixed slots.
             Persist::RingSeq(seq) => self.ring_seq = self.ring_seq.max(*seq),
-            Persist::CibPrepare { .. } | Persist::KeyStage { .. } | Persist::KeyCommit { .. } if self.full => return Err("no space left on device".to_owned()),
+            Persist::CibPrepare { .. } | Persist::KeyStage { .. } | Persist::KeyCommit { .. } if self.full => {
+                return Err("no space left on device".to_owned());
+            }
             Persist::CibPrepare { generation, bytes } => {
                 self.highest = self.highest.max(*generation);
                 self.prepared.insert(*generation, bytes.clone());
