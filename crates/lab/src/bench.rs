@@ -1,6 +1,7 @@
 //! Measurements on real daemons: failover, cold start, idle cost; and on the ring alone: messaging.
 
 mod coldstart;
+mod detection;
 mod failover;
 mod idle;
 mod messaging;
@@ -10,10 +11,46 @@ use std::thread;
 use std::time::Duration;
 
 pub use coldstart::coldstart;
+pub use detection::detection;
 pub use failover::{Scenario, failover};
 pub use idle::idle;
 pub use messaging::{Messaging, messaging};
 pub use statistics::Series;
+
+/// How the ring's detector is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// As it is by default.
+    Usual,
+    /// The fast profile of `docs/operations.md`.
+    Fast,
+}
+
+impl Profile {
+    /// The profile of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "default" => Self::Usual,
+            "fast" => Self::Fast,
+            _ => return None,
+        })
+    }
+
+    /// Its lines of `[totem]`.
+    pub(crate) const fn totem(self) -> &'static str {
+        match self {
+            Self::Usual => "",
+            Self::Fast => "ping = 25\nsilence_min = 80\n",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Usual => "default",
+            Self::Fast => "ping 25, silence_min 80",
+        }
+    }
+}
 
 /// How long a step of a measurement may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);

@@ -144,12 +144,32 @@ impl Cluster {
     /// # Errors
     /// When a step fails or is not reached in `limit`.
     pub fn running(tools: &Tools, hosts: usize, agents: Agents, more: &str, limit: Duration) -> Result<Self, Error> {
-        let cluster = Self::new(tools, hosts, agents, more)?;
-        cluster.start_all()?;
-        cluster.wait_status(1, "all nodes are online", limit, |status| status.online.len() == hosts)?;
-        cluster.configure_tutorial(1)?;
-        cluster.wait_up(limit)?;
-        Ok(cluster)
+        Self::new(tools, hosts, agents, more)?.up(limit)
+    }
+
+    /// Adds lines to `[totem]` on all hosts, whose daemons must not have been started.
+    ///
+    /// # Errors
+    /// When a configuration cannot be read or written.
+    pub fn tuned(self, lines: &str) -> Result<Self, Error> {
+        for host in self.lab.hosts() {
+            let text = host.read(files::CONFIGURATION)?;
+            host.write(files::CONFIGURATION, &text.replacen("[totem]\n", &format!("[totem]\n{lines}"), 1))?;
+        }
+        Ok(self)
+    }
+
+    /// Starts all daemons and gives them the tutorial's resources.
+    ///
+    /// # Errors
+    /// When a step fails or is not reached in `limit`.
+    pub fn up(self, limit: Duration) -> Result<Self, Error> {
+        let hosts = self.lab.hosts().len();
+        self.start_all()?;
+        self.wait_status(1, "all nodes are online", limit, |status| status.online.len() == hosts)?;
+        self.configure_tutorial(1)?;
+        self.wait_up(limit)?;
+        Ok(self)
     }
 
     /// The lab below.

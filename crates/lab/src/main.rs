@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use hac_lab::bench::{self, Messaging, Scenario};
+use hac_lab::bench::{self, Messaging, Profile, Scenario};
 use hac_lab::{Error, RingNode, Tools, demo, hostile, setup};
 
 /// The laboratory of hacd; never installed on a node.
@@ -96,6 +96,9 @@ enum Bench {
         /// What happens: poweroff, standby, stop or nginx
         #[arg(long, default_value = "poweroff", value_parser = ["poweroff", "standby", "stop", "nginx"])]
         scenario: String,
+        /// The ring's detector: default or fast
+        #[arg(long, default_value = "default", value_parser = ["default", "fast"])]
+        profile: String,
     },
     /// From starting both daemons to everything started
     Coldstart {
@@ -111,6 +114,12 @@ enum Bench {
         /// Accepted for symmetry with the others; idling is measured once
         #[arg(long, hide = true)]
         reps: Option<usize>,
+    },
+    /// How soon a death is noticed, on real daemons; what loss and jitter do is simulated by hac-detection
+    Detection {
+        /// Power failures for each line
+        #[arg(long, default_value_t = 3)]
+        reps: usize,
     },
     /// Ordered messages: throughput, latency, CPU; beside Corosync where that is installed
     Messaging {
@@ -210,16 +219,19 @@ fn measure(which: &Bench, out: &mut dyn Write) -> Result<(), Error> {
     prepare()?;
     setup::install(out)?;
     match which {
+        Bench::Detection { reps } => bench::detection(&Tools::find()?, (*reps).max(1), out),
         Bench::Messaging { hosts, sizes, millis, reps, alone } => {
             let hosts = hosts.iter().copied().map(usize::from).collect();
             let length = Duration::from_millis(*millis);
             let what = Messaging { hosts, sizes: sizes.clone(), length, repetitions: (*reps).max(1), alone: *alone };
             bench::messaging(&what, out)
         }
-        Bench::Failover { reps, scenario } => {
+        Bench::Failover { reps, scenario, profile } => {
+            let profile =
+                Profile::named(profile).ok_or_else(|| Error::Invalid(format!("there is no profile {profile}")))?;
             let scenario =
                 Scenario::named(scenario).ok_or_else(|| Error::Invalid(format!("there is no scenario {scenario}")))?;
-            bench::failover(&Tools::find()?, scenario, *reps, out)
+            bench::failover(&Tools::find()?, scenario, profile, *reps, out)
         }
         Bench::Coldstart { reps } => bench::coldstart(&Tools::find()?, *reps, out),
         Bench::Idle { seconds, reps: _ } => bench::idle(&Tools::find()?, Duration::from_secs(*seconds), out),

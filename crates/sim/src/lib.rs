@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod cluster;
+pub mod detection;
 pub mod disk;
 pub mod harm;
 pub mod net;

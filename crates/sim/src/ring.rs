@@ -64,6 +64,12 @@ impl Host {
         self.engine.is_some() && !self.paused
     }
 
+    /// What its engine has counted, if it runs.
+    #[must_use]
+    pub fn stats(&self) -> Option<hac_totem::Stats> {
+        self.engine.as_ref().map(Engine::stats)
+    }
+
     /// Counts its engines.
     #[must_use]
     pub const fn life(&self) -> u64 {
@@ -97,6 +103,8 @@ pub struct World {
     pub pace: Duration,
     /// The chances of an engine to die at an output, in millionths.
     pub deadly: u64,
+    /// The timeouts with which engines start.
+    pub timers: hac_totem::Timers,
     spin: u32,
     happened: u64,
 }
@@ -120,6 +128,7 @@ impl World {
             timing: Rng::new(seed, 2),
             pace: Duration::from_millis(50),
             deadly: 0,
+            timers: hac_totem::Timers::default(),
             spin: 0,
             happened: 0,
             options,
@@ -343,7 +352,7 @@ impl World {
         self.hosts.values().all(Host::is_up)
     }
 
-    fn pause_host(&mut self, id: u32, time: Duration) {
+    pub(crate) fn pause_host(&mut self, id: u32, time: Duration) {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         if host.engine.is_none() || host.paused {
             return;
@@ -385,7 +394,7 @@ impl World {
             links,
             authkey: key.expect("64 bytes are a key"),
             cipher: hac_totem::Cipher::None,
-            timers: hac_totem::Timers::default(),
+            timers: self.timers.clone(),
             window_size: 50,
             max_messages: 17,
             netmtu: 1500,

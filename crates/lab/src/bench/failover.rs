@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hac_api::Event as Noted;
 
-use super::{LIMIT, Series, pause};
+use super::{LIMIT, Profile, Series, pause};
 use crate::cloud::{Entry, Event};
 use crate::{Agents, Cluster, Error, Plan, Tools};
 
@@ -51,9 +51,9 @@ impl Scenario {
 
 /// The parts that a gap is cut into, in order.
 #[derive(Debug, Default)]
-struct Parts {
-    gap: Series,
-    detect: Series,
+pub(super) struct Parts {
+    pub(super) gap: Series,
+    pub(super) detect: Series,
     agree: Series,
     decide: Series,
     api: Series,
@@ -64,8 +64,14 @@ struct Parts {
 ///
 /// # Errors
 /// When the lab cannot be built or the cluster does not recover.
-pub fn failover(tools: &Tools, scenario: Scenario, repetitions: usize, out: &mut dyn Write) -> Result<(), Error> {
-    let cluster = Cluster::running(tools, 2, Agents::Native, "", LIMIT)?;
+pub fn failover(
+    tools: &Tools,
+    scenario: Scenario,
+    profile: Profile,
+    repetitions: usize,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let cluster = Cluster::new(tools, 2, Agents::Native, "")?.tuned(profile.totem())?.up(LIMIT)?;
     let mut parts = Parts::default();
     for repetition in 0..repetitions {
         // Faults shall strike at different moments of the daemons' periods.
@@ -76,11 +82,11 @@ pub fn failover(tools: &Tools, scenario: Scenario, repetitions: usize, out: &mut
         writeln!(out, "{text}").map_err(Error::system("cannot write"))?;
         recover(&cluster, scenario)?;
     }
-    print(scenario, repetitions, &parts, out).map_err(Error::system("cannot write"))
+    print(scenario, profile, repetitions, &parts, out).map_err(Error::system("cannot write"))
 }
 
 /// One repetition; gives the gap.
-fn once(cluster: &Cluster, scenario: Scenario, parts: &mut Parts) -> Result<Duration, Error> {
+pub(super) fn once(cluster: &Cluster, scenario: Scenario, parts: &mut Parts) -> Result<Duration, Error> {
     let active = cluster.active()?;
     let other = cluster.other(active)?;
     let before = cluster.nginx(active);
@@ -116,7 +122,7 @@ fn once(cluster: &Cluster, scenario: Scenario, parts: &mut Parts) -> Result<Dura
 }
 
 /// Puts the cluster back to where a repetition begins.
-fn recover(cluster: &Cluster, scenario: Scenario) -> Result<(), Error> {
+pub(super) fn recover(cluster: &Cluster, scenario: Scenario) -> Result<(), Error> {
     for host in cluster.lab().hosts() {
         match scenario {
             Scenario::PowerOff if !host.is_on() => cluster.lab().power_on(host.number())?,
@@ -170,8 +176,15 @@ fn pointing(entry: &Entry) -> Option<Instant> {
     matches!(entry.event, Event::Holder(Some(_))).then_some(entry.at)
 }
 
-fn print(scenario: Scenario, repetitions: usize, parts: &Parts, out: &mut dyn Write) -> std::io::Result<()> {
-    writeln!(out, "\nfailover, {}, {repetitions} times", scenario.words())?;
+fn print(
+    scenario: Scenario,
+    profile: Profile,
+    repetitions: usize,
+    parts: &Parts,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    let (what, how) = (scenario.words(), profile.words());
+    writeln!(out, "\nfailover, {what}, {repetitions} times; detector: {how}")?;
     writeln!(out, "{:<44} {:>9}  {:>9}", "", "median", "worst")?;
     let mut line = |what: &str, series: &Series| match series.median() {
         Some(_) => writeln!(out, "{what:<44} {}", series.columns()),
