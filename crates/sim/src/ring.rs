@@ -401,3 +401,6 @@ impl World {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
