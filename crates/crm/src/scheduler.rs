@@ -13,6 +13,7 @@ mod constraints;
 mod digests;
 mod fencing;
 mod graph;
+mod limits;
 mod lookup;
 mod notify;
 mod options;
@@ -114,6 +115,8 @@ fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
     fencing::schedule::run(&mut cluster);
     ordering::run(&mut cluster);
     notify::run(&mut cluster);
+    let exceeded = cluster.limits.warnings();
+    cluster.warnings.extend(exceeded);
     let plan = graph::plan(&mut cluster);
     let drawing = graph::draw(&mut cluster);
     Outcome { plan, view, drawing, scores: cluster.scores.unwrap_or_default() }

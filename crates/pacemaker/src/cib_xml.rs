@@ -6,10 +6,12 @@
 //! `rsc_defaults` and `op_defaults`, as Pacemaker's own upgrade does.
 //!
 //! The input is not trusted: its size, depth and number of elements are bounded, document types (and with them
-//! user-defined entities) are refused, and every error names line and column.
+//! user-defined entities) are refused, and every error names line and column. [`read_valid`] also asks what the schema
+//! asks that a document says it obeys: that ids are unique and references lead to something.
 
 mod document;
 mod read;
+mod references;
 mod write;
 
 pub(crate) use write::{Attributes, Writer};
@@ -36,8 +38,8 @@ pub struct XmlError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Problem {
     /// The text is longer than [`MAX_BYTES`].
-    #[error("the document has {0} bytes, more than the {MAX_BYTES} that are read")]
-    TooLong(usize),
+    #[error("the document is longer than the {MAX_BYTES} bytes that are read")]
+    TooLong,
     /// Elements nested deeper than [`MAX_DEPTH`].
     #[error("elements are nested more than {MAX_DEPTH} deep")]
     TooDeep,
@@ -47,6 +49,12 @@ pub enum Problem {
     /// More attributes in one element than [`MAX_ATTRIBUTES`].
     #[error("an element has more than {MAX_ATTRIBUTES} attributes")]
     TooManyAttributes,
+    /// A value longer than [`MAX_VALUE`].
+    #[error("the value of \"{0}\" has {1} bytes, more than the {MAX_VALUE} that are read")]
+    ValueTooLong(String, usize),
+    /// More than [`MAX_OPERATIONS`] in the history of a resource on a node.
+    #[error("the history of {0} has more than {MAX_OPERATIONS} operations")]
+    TooManyOperations(String),
     /// A `<!DOCTYPE` declaration.
     #[error("document type definitions are not accepted: remove the DOCTYPE")]
     DocumentType,
@@ -83,6 +91,34 @@ pub enum Problem {
         /// What should be there.
         wanted: &'static str,
     },
+    /// An element is where it cannot be.
+    #[error("there is a <{element}> inside the <{parent}>, where only primitives can be")]
+    Misplaced {
+        /// The element.
+        element: String,
+        /// Where it is.
+        parent: &'static str,
+    },
+    /// Two elements have the same id.
+    #[error("<{element}> has the id \"{id}\", which an element before it has already")]
+    Redefined {
+        /// The element.
+        element: String,
+        /// The id.
+        id: String,
+    },
+    /// A reference to nothing.
+    #[error("{attribute}=\"{id}\" in <{element}> refers to nothing: there is no {wanted} with that id")]
+    Dangling {
+        /// The element.
+        element: String,
+        /// The attribute.
+        attribute: &'static str,
+        /// What it says.
+        id: String,
+        /// What should be there.
+        wanted: &'static str,
+    },
     /// An attribute is not of its type.
     #[error("{attribute}=\"{value}\" in <{element}> is not {wanted}")]
     Wrong {
@@ -97,6 +133,43 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::TooLong | Self::NotCib(_) | Self::Empty => {
+                "Is it a CIB? 'cibadmin -Q' and 'hacctl configure save xml FILE' write one."
+            }
+            Self::Truncated(_) => "The end is missing: save the CIB again.",
+            Self::Redefined { .. } => "Give one of them another id.",
+            Self::Dangling { .. } => "Remove the reference, or add what it refers to.",
+            Self::DocumentType => "Remove the declaration; a CIB needs none.",
+            _ => "Put that place right.",
+        }
+    }
+
+    /// Whether it is about what the configuration says, not about how it is written down.
+    #[must_use]
+    pub const fn is_about_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::Lacks { .. }
+                | Self::LacksChild { .. }
+                | Self::Misplaced { .. }
+                | Self::Redefined { .. }
+                | Self::Dangling { .. }
+                | Self::Wrong { .. }
+        )
+    }
+}
+
+/// Where byte `offset` of `text` is: line and column, both from 1.
+#[must_use]
+pub fn place(text: &str, offset: usize) -> (usize, usize) {
+    document::place(text, offset)
+}
+
 /// Longest document read: 64 MiB, some forty times the CIB of a cluster of 500 resources on 16 nodes.
 pub const MAX_BYTES: usize = 64 << 20;
 /// Deepest nesting read; a CIB needs about a dozen.
@@ -106,6 +179,11 @@ pub const MAX_ELEMENTS: usize = 500_000;
 /// Most attributes of one element; an operation's history has about thirty.
 pub const MAX_ATTRIBUTES: usize = 256;
 
+/// Longest value of an attribute, bytes.
+pub const MAX_VALUE: usize = 1 << 20;
+/// Most operations in the history of a resource on a node; there is one for each operation and interval.
+pub const MAX_OPERATIONS: usize = 5_000;
+
 /// Reads a CIB.
 ///
 /// # Errors
@@ -114,6 +192,15 @@ pub const MAX_ATTRIBUTES: usize = 256;
 pub fn read(text: &str) -> Result<Cib, XmlError> {
     let root = document::parse(text).map_err(|error| error.locate(text))?;
     read::cib(&root).map_err(|error| error.locate(text))
+}
+
+/// Reads a CIB that somebody else wrote.
+///
+/// # Errors
+/// As [`read`]; also where an id or a reference breaks the schema that the document names.
+pub fn read_valid(text: &str) -> Result<Cib, XmlError> {
+    let root = document::parse(text).map_err(|error| error.locate(text))?;
+    references::check(&root).and_then(|()| read::cib(&root)).map_err(|error| error.locate(text))
 }
 
 /// Writes a CIB in the form that Pacemaker's tools accept. [`read`] gives it back as it was, except that characters

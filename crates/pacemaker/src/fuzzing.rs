@@ -27,7 +27,7 @@ pub fn cib_xml(input: &[u8]) {
 pub fn simulate(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let Ok(cib) = cib_xml::read(text) else { return };
-    let simulation = simulate::simulate(&cib, &Clock::Present(NOW), false, true);
+    let simulation = simulate::simulate_with_scores(&cib, &Clock::Present(NOW), false);
     assert!(!simulation.report().is_empty());
     let _ = simulation.graph_xml(&cib);
     let _ = simulation.dot();

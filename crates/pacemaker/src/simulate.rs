@@ -7,6 +7,7 @@ mod clock;
 mod execute;
 mod graph;
 mod ids;
+mod stuck;
 mod summary;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ use hac_crm::scheduler::{self, ClusterView, Drawing, Outcome};
 use time::OffsetDateTime;
 
 pub use clock::Clock;
+pub use stuck::Stuck;
 
 use crate::standing::{Show, node_list, resource_list};
 use crate::text::Lines;

@@ -25,6 +25,7 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
     if cluster.options.strategy != Strategy::Default {
         sort::by_scores(cluster);
     }
+    cluster.limits.allow_for(cluster.rsc.len());
     let top = cluster.top.clone();
     if cluster.has_remote_nodes {
         for rsc in &top {

@@ -43,6 +43,8 @@ pub(super) struct Cluster<'a> {
     pub(super) recheck_by: Option<i64>,
     /// What was wrong with the input.
     pub(super) warnings: Vec<String>,
+    /// What this run may still cost.
+    pub(super) limits: super::limits::Limits,
     /// Cluster properties.
     pub(super) options: Options,
     /// Meta-attributes of all resources.

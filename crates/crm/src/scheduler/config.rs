@@ -17,6 +17,7 @@ use hac_types::WallTime;
 use crate::model::{Agent, Cib, Resource as Configured};
 
 use super::cluster::{Arena, Cluster, RscIdx};
+use super::limits::Limits;
 use super::options::Options;
 use super::rules::Facts;
 use index::Index;
@@ -41,6 +42,7 @@ pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         now,
         recheck_by: next.get(),
         warnings: Vec::new(),
+        limits: Limits::default(),
         quorate: cib.info.have_quorum,
         options,
         defaults,

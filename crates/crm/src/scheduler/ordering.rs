@@ -17,8 +17,10 @@ use super::cluster::{ActIdx, Cluster};
 /// are as long as people make them, the stack is not.
 const MAX_DEPTH: usize = 1_000;
 
-/// Updates that one run may take for each action: orderings that contradict each other could go on for ever.
+/// Relations that one run may look at for each action, and in all: orderings that contradict each other could go on for
+/// ever.
 const MAX_UPDATES_PER_ACTION: usize = 10_000;
+const MAX_UPDATES: usize = 30_000_000;
 
 /// The state of the walk.
 #[derive(Debug, Default)]
@@ -26,7 +28,7 @@ struct Walk {
     depth: usize,
     /// Put off because of the depth.
     waiting: Vec<ActIdx>,
-    /// Updates that are left before the walk is given up.
+    /// Relations that are left to look at before the walk is given up.
     left: usize,
 }
 
@@ -35,7 +37,7 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
     let orderings = std::mem::take(&mut cluster.orderings);
     apply::all(cluster, &orderings);
     let mut walk = Walk {
-        left: cluster.actions.len().saturating_mul(MAX_UPDATES_PER_ACTION).max(MAX_UPDATES_PER_ACTION),
+        left: cluster.actions.len().saturating_mul(MAX_UPDATES_PER_ACTION).clamp(MAX_UPDATES_PER_ACTION, MAX_UPDATES),
         ..Walk::default()
     };
     block::unrunnable(cluster, &mut walk);

@@ -7,15 +7,17 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
-use hac_api::ErrorCode;
 use hac_crm::model::Cib;
 use hac_crm::plan::check::check;
 use hac_pacemaker::cib_xml;
-use hac_pacemaker::simulate::{Clock, Simulation, simulate, simulate_with_scores};
+use hac_pacemaker::simulate::{Clock, Simulation, Stuck, simulate, simulate_with_scores};
 use hac_types::WallTime;
 
 use crate::failure::Failure;
 use crate::terminal;
+
+/// Most warnings that are printed.
+const WARNINGS_MAX: usize = 20;
 
 /// Options of `simulate`.
 #[derive(Debug, Args)]
@@ -57,6 +59,7 @@ pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Fail
     let cib = load(&arguments.xml_file)?;
     let decide = if arguments.scores { simulate_with_scores } else { simulate };
     let simulation = decide(&cib, &clock(arguments.now.as_deref())?, arguments.schedule_only);
+    warn(&simulation.outcome.plan.warnings);
     if let Some(file) = &arguments.graph {
         write(file, &simulation.graph_xml(&cib))?;
     }
@@ -74,7 +77,10 @@ pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Fail
             terminal::print(&simulation.outcome.scores.join("\n"))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    match simulation.stuck() {
+        Some(stuck) => Err(unfinished(&stuck)),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Fails where the plan breaks a rule.
@@ -92,33 +98,62 @@ fn lawful(cib: &Cib, simulation: &Simulation) -> Result<(), Failure> {
     })
 }
 
+/// Reads the state. What is wrong with the file ends with 65 (`EX_DATAERR`), what is wrong with the configuration in it
+/// with 78 (`EX_CONFIG`), as with `crm_simulate`.
 fn load(file: &Path) -> Result<Cib, Failure> {
     let name = file.display();
-    let read = if file == Path::new("-") {
-        let mut text = String::new();
-        let limit = u64::try_from(cib_xml::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-        std::io::stdin().take(limit).read_to_string(&mut text).map(|_| text)
-    } else {
-        // Too long a file is refused before it is read.
-        match fs::metadata(file) {
-            Ok(meta) if meta.len() > cib_xml::MAX_BYTES as u64 => {
-                let what =
-                    format!("{name} has {} bytes, more than the {} that are read", meta.len(), cib_xml::MAX_BYTES);
-                return Err(Failure::new(ErrorCode::Invalid, what).with_remedy("Is it a CIB? See 'cibadmin -Q'."));
-            }
-            _ => fs::read_to_string(file),
-        }
-    };
-    let text = read.map_err(|error| {
+    let bytes = read(file).map_err(|error| {
         Failure { exit_code: 66, ..Failure::system(&format!("could not read {name}"), &error) }.with_remedy(
             "Name a file with a CIB in it, as 'cibadmin -Q' or 'hacctl configure save xml FILE' writes one.",
         )
     })?;
-    cib_xml::read(&text).map_err(|error| Failure {
-        exit_code: 65,
-        message: format!("{name}: {error}"),
-        remedy: Some("Put that place right; nothing was decided.".to_owned()),
+    let refused = |exit_code: u8, message: String, remedy: &str| Failure {
+        exit_code,
+        message: format!("{name}: {message}"),
+        remedy: Some(format!("{remedy} Nothing was decided.")),
+    };
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let right = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let (line, column) = cib_xml::place(&right, right.len());
+        let message = format!("line {line}, column {column}: not UTF-8");
+        refused(65, message, "Save the CIB as UTF-8 ('iconv -t UTF-8').")
+    })?;
+    cib_xml::read_valid(&text).map_err(|error| {
+        let exit_code = if error.problem.is_about_configuration() { 78 } else { 65 };
+        refused(exit_code, error.to_string(), error.problem.remedy())
     })
+}
+
+/// The bytes of a file or of standard input; at most one more than a CIB may have.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    let limit = u64::try_from(cib_xml::MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().take(limit).read_to_end(&mut bytes)?;
+    } else {
+        fs::File::open(file)?.take(limit).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// What the scheduler passed over.
+fn warn(warnings: &[String]) {
+    for warning in warnings.iter().take(WARNINGS_MAX) {
+        eprintln!("WARNING: {}", terminal::harmless(warning));
+    }
+    if warnings.len() > WARNINGS_MAX {
+        eprintln!("WARNING: and {} more", warnings.len() - WARNINGS_MAX);
+    }
+}
+
+/// A plan in which actions wait for each other, as `crm_simulate` ends with 1.
+fn unfinished(stuck: &Stuck) -> Failure {
+    let message = format!(
+        "{} of the actions are never carried out, because they wait for each other: {}",
+        stuck.actions,
+        terminal::harmless(&stuck.circle.join(", then "))
+    );
+    Failure { exit_code: 1, message, remedy: None }.with_remedy("Look for orderings that form a circle and remove one.")
 }
 
 /// The time to decide at.

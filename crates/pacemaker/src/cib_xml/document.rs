@@ -7,7 +7,7 @@ use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-use super::{MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, Problem, XmlError};
+use super::{MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, MAX_VALUE, Problem, XmlError};
 
 /// An element.
 #[derive(Debug)]
@@ -32,15 +32,21 @@ pub(super) struct Fault {
 impl Fault {
     /// Counts lines and columns.
     pub(super) fn locate(self, text: &str) -> XmlError {
-        let mut offset = self.offset.min(text.len());
-        while !text.is_char_boundary(offset) {
-            offset -= 1;
-        }
-        let before = &text[..offset];
-        let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
+        let (line, column) = place(text, self.offset);
         XmlError { line, column, problem: self.problem }
     }
+}
+
+/// Line and column of a byte, from 1.
+pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    let before = &text[..offset];
+    let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
+    (line, column)
 }
 
 /// Longest value quoted in an error.
@@ -119,7 +125,7 @@ impl<'a> Element<'a> {
 /// Reads `text` into its root element.
 pub(super) fn parse(text: &str) -> Result<Element<'_>, Fault> {
     if text.len() > MAX_BYTES {
-        return Err(Fault { offset: 0, problem: Problem::TooLong(text.len()) });
+        return Err(Fault { offset: 0, problem: Problem::TooLong });
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::from_str(text);
@@ -188,6 +194,10 @@ fn element<'a>(text: &'a str, start: &BytesStart<'a>, offset: usize) -> Result<E
         let attribute = attribute.map_err(|error| at(Problem::Syntax(quotable(&error.to_string()))))?;
         if attributes.len() == MAX_ATTRIBUTES {
             return Err(at(Problem::TooManyAttributes));
+        }
+        if attribute.value.len() > MAX_VALUE {
+            let key = quotable(attribute.key.into_inner());
+            return Err(at(Problem::ValueTooLong(key, attribute.value.len())));
         }
         let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|error| at(syntax(&error)))?;
         if let Some(bad) = value.chars().find(|&c| !expressible(c)) {

@@ -190,10 +190,7 @@ fn floods_are_refused() {
     attributes.push_str("/>");
     refused(&attributes, &expect![[r#"line 1, column 1: an element has more than 256 attributes"#]]);
     let long = format!("<cib a=\"{}\"/>", "x".repeat(100_000_000));
-    refused(
-        &long,
-        &expect![[r#"line 1, column 1: the document has 100000011 bytes, more than the 67108864 that are read"#]],
-    );
+    refused(&long, &expect![[r#"line 1, column 1: the document is longer than the 67108864 bytes that are read"#]]);
 }
 
 #[test]
@@ -204,4 +201,80 @@ fn every_truncation_is_an_error_and_no_panic() {
             assert!(read(&EVERYTHING[..cut]).is_err(), "cut at {cut}");
         }
     }
+}
+
+/// A CIB that names its schema, with these resources and constraints.
+fn valid(resources: &str, constraints: &str) -> String {
+    format!(
+        "<cib validate-with=\"pacemaker-3.0\"><configuration>\n<resources>{resources}</resources>\n\
+         <constraints>{constraints}</constraints></configuration></cib>"
+    )
+}
+
+fn refused_as_valid(text: &str, expected: &Expect) {
+    expected.assert_eq(&read_valid(text).unwrap_err().to_string());
+}
+
+const A: &str = "<primitive id=\"A\" class=\"ocf\" provider=\"heartbeat\" type=\"Dummy\"/>";
+
+#[test]
+fn references_to_nothing_are_refused_where_the_schema_forbids_them() {
+    let dangling = valid(A, "<rsc_order id=\"o\" first=\"A\" then=\"B\"/>");
+    refused_as_valid(
+        &dangling,
+        &expect![[r#"line 3, column 14: then="B" in <rsc_order> refers to nothing: there is no element with that id"#]],
+    );
+    assert!(read_valid(&dangling.replace("pacemaker-3.0", "none")).is_ok(), "without a schema nothing forbids them");
+    refused_as_valid(
+        &valid("<primitive id=\"A\" template=\"T\"/>", ""),
+        &expect![[
+            r#"line 2, column 12: template="T" in <primitive> refers to nothing: there is no template with that id"#
+        ]],
+    );
+    refused_as_valid(
+        &valid("<primitive id=\"A\" template=\"A\"/>", ""),
+        &expect![[
+            r#"line 2, column 12: template="A" in <primitive> refers to nothing: there is no template with that id"#
+        ]],
+    );
+    refused_as_valid(
+        &valid(&A.replace("/>", "><operations id-ref=\"x\"/></primitive>"), ""),
+        &expect![[
+            r#"line 2, column 76: id-ref="x" in <operations> refers to nothing: there is no element with that id"#
+        ]],
+    );
+}
+
+#[test]
+fn an_id_belongs_to_one_element() {
+    refused_as_valid(
+        &valid(&format!("{A}{A}"), ""),
+        &expect![[r#"line 2, column 77: <primitive> has the id "A", which an element before it has already"#]],
+    );
+}
+
+#[test]
+fn groups_do_not_nest() {
+    let nested = format!("<group id=\"g\"><group id=\"h\">{A}</group></group>");
+    refused_as_valid(
+        &valid(&nested, ""),
+        &expect![[r#"line 2, column 26: there is a <group> inside the <group>, where only primitives can be"#]],
+    );
+}
+
+#[test]
+fn values_and_histories_are_bounded() {
+    let long = format!("<cib update-user=\"{}\"/>", "x".repeat(MAX_VALUE + 1));
+    refused(
+        &long,
+        &expect![[
+            r#"line 1, column 1: the value of "update-user" has 1048577 bytes, more than the 1048576 that are read"#
+        ]],
+    );
+    let operations = "<lrm_rsc_op id=\"o\" operation=\"monitor\"/>".repeat(MAX_OPERATIONS + 1);
+    let history = format!(
+        "<cib><status><node_state id=\"1\"><lrm><lrm_resources><lrm_resource id=\"A\">{operations}</lrm_resource>\
+         </lrm_resources></lrm></node_state></status></cib>"
+    );
+    refused(&history, &expect![[r#"line 1, column 53: the history of A has more than 5000 operations"#]]);
 }

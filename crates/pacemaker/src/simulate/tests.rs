@@ -1,5 +1,7 @@
 //! Times, sweeps, and the report and graph of a plan made by hand.
 
+mod hostile;
+
 use std::collections::BTreeMap;
 
 use expect_test::{expect, expect_file};

@@ -74,7 +74,11 @@ fn apply_this_with(cluster: &mut Cluster<'_>, idx: ColIdx, rsc: RscIdx) {
     let can_be_dropped = constraint.dependent_role >= Role::Promoted || (score < 0 && score > -INFINITY);
     let saved = can_be_dropped.then(|| cluster.rsc[rsc].allowed.clone());
     if cluster.rsc[primary].is.unassigned {
+        if !cluster.limits.enter_chain() {
+            return beyond_the_chain(cluster, rsc);
+        }
         super::assign(cluster, primary, None, true);
+        cluster.limits.leave_chain();
     }
     colocation::apply(cluster, rsc, primary, idx, true);
     if let Some(saved) = saved
@@ -82,6 +86,13 @@ fn apply_this_with(cluster: &mut Cluster<'_>, idx: ColIdx, rsc: RscIdx) {
     {
         cluster.rsc[rsc].allowed = saved;
     }
+}
+
+/// Who is too far from the end of a chain of colocations is nowhere.
+fn beyond_the_chain(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let id = &cluster.rsc[rsc].id;
+    cluster.warnings.push(format!("{id} is not placed: the chain of colocations that it begins is too long"));
+    cluster.add_score(rsc, None, -INFINITY);
 }
 
 fn restrict_role(cluster: &mut Cluster<'_>, rsc: RscIdx) {

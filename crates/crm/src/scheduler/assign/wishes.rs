@@ -67,7 +67,7 @@ pub(super) fn add(
     factor: f32,
     mode: Mode,
 ) {
-    if cluster.rsc[source].is.updating_nodes {
+    if cluster.rsc[source].is.updating_nodes || !cluster.limits.enter_wish() {
         return;
     }
     cluster.rsc[source].is.updating_nodes = true;
@@ -81,6 +81,7 @@ pub(super) fn add(
         add_scores_of(cluster, source, target, table, idx, factor, mode);
     }
     cluster.rsc[source].is.updating_nodes = false;
+    cluster.limits.leave_wish();
 }
 
 fn add_scores_of(

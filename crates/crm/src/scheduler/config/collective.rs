@@ -9,7 +9,7 @@ use super::resource::{self, count, create};
 use super::{Prepared, prepare};
 
 /// More instances than this are not made of one clone, whatever `clone-max` says.
-const INSTANCE_LIMIT: usize = 10_000;
+const INSTANCE_LIMIT: usize = 1_000;
 
 /// Adds a clone with its instances.
 pub(super) fn add_clone(cluster: &mut Cluster<'_>, clone: &ConfiguredClone) -> Option<RscIdx> {

@@ -88,6 +88,9 @@ fn before_restarts(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 fn through(cluster: &mut Cluster<'_>, probe: ActIdx, from: ActIdx, seen: &mut Vec<ActIdx>) {
     let mut open = vec![from];
     while let Some(action) = open.pop() {
+        if !cluster.limits.step_from_probe() {
+            return;
+        }
         if std::mem::replace(&mut cluster.actions[action].tracking, true) {
             continue;
         }

@@ -65,7 +65,7 @@ pub(super) fn action(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx) {
         walk.waiting.push(then);
         return;
     }
-    walk.left -= 1;
+    walk.left = walk.left.saturating_sub(1 + cluster.actions[then].before.len());
     walk.depth += 1;
     visit(cluster, walk, then);
     walk.depth -= 1;

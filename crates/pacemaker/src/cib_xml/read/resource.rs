@@ -65,6 +65,10 @@ fn operation(element: &Element<'_>) -> Result<Operation, Fault> {
 }
 
 fn group(element: &Element<'_>) -> Result<Group, Fault> {
+    const COLLECTIVES: [&str; 4] = ["group", "clone", "master", "bundle"];
+    if let Some(inner) = element.children.iter().find(|child| COLLECTIVES.contains(&child.name)) {
+        return Err(inner.fault(Problem::Misplaced { element: quotable(inner.name), parent: "group" }));
+    }
     Ok(Group {
         id: element.required("id")?,
         description: element.opt("description"),

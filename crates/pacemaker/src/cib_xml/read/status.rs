@@ -3,7 +3,8 @@
 use hac_crm::model::{Agent, NodeState, NvSet, OpHistory, ResourceHistory, Status, TicketState, parse_bool};
 
 use super::nvset::sets;
-use crate::cib_xml::document::{Element, Fault};
+use crate::cib_xml::document::{Element, Fault, quotable};
+use crate::cib_xml::{MAX_OPERATIONS, Problem};
 
 /// Reads `status`.
 pub(super) fn status(element: &Element<'_>) -> Result<Status, Fault> {
@@ -44,6 +45,9 @@ fn node_state(element: &Element<'_>) -> Result<NodeState, Fault> {
 }
 
 fn resource_history(element: &Element<'_>) -> Result<ResourceHistory, Fault> {
+    if element.all("lrm_rsc_op").nth(MAX_OPERATIONS).is_some() {
+        return Err(element.fault(Problem::TooManyOperations(quotable(&element.or_empty("id")))));
+    }
     Ok(ResourceHistory {
         id: element.required("id")?,
         agent: Agent {
