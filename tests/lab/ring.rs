@@ -141,12 +141,27 @@ fn long_pause(env: &Env) -> anyhow::Result<()> {
             views(cluster, other)?.split_off(seen).into_iter().map(|(_, names)| names).collect();
         let both = vec![Plan::name(1).to_owned(), Plan::name(2).to_owned()];
         ensure!(new == [vec![Plan::name(other).to_owned()], both], "not one absence and one return: {new:?}");
-        let asked = cluster.lab().cloud().assigns(resumed);
-        ensure!(asked.is_empty(), "after the pause somebody asked for the address: {asked:?}");
-        ensure!(cluster.active()? == other, "the address went back by itself");
         ensure!(web_servers(cluster)? == before, "a web server was restarted");
-        Ok(())
+        took_nothing_over(cluster, active, resumed)
     })
+}
+
+/// The host that was paused and coordinated before decided nothing since, and did nothing before it had heard what the
+/// others had agreed on meanwhile. (It believed to have the address still: found on both, that is stopped on both and
+/// started on one, as Pacemaker does.)
+fn took_nothing_over(cluster: &Cluster, paused: usize, resumed: Instant) -> anyhow::Result<()> {
+    let events = cluster.events(paused)?;
+    let since = |event: &&Event| cluster.moment(event) >= resumed;
+    let decided = events.iter().filter(since).find(|event| event.kind == "transition");
+    ensure!(decided.is_none(), "it decided after its pause: {decided:?}");
+    let back = events.iter().filter(since).find(|event| event.kind == "active").context("it takes part again")?;
+    let early = events.iter().filter(since).find(|event| event.kind == "operation" && event.seq < back.seq);
+    ensure!(early.is_none(), "it acted before it took part again: {early:?}");
+    let told = cluster.told(paused).context("it answers")?;
+    ensure!(told.dc.as_deref() == Some(Plan::name(3 - paused)), "it coordinates again: {:?}", told.dc);
+    let asked = cluster.lab().cloud().assigns(resumed);
+    ensure!(asked.len() <= 1, "a quarrel about the address: {asked:?}");
+    Ok(())
 }
 
 fn loss(env: &Env) -> anyhow::Result<()> {
@@ -155,7 +170,7 @@ fn loss(env: &Env) -> anyhow::Result<()> {
         let ring = wait_ring(cluster, &[1, 2, 3])?;
         let network = cluster.lab().network()?;
         all(cluster).into_iter().try_for_each(|host| network.lose_some(host, 10))?;
-        for round in 0..10 {
+        for round in 0..6 {
             for host in all(cluster) {
                 let value = format!("cluster-recheck-interval={}s", 100 + round * 10 + host);
                 cluster.hacctl(host, &["configure", "property", &value])?;

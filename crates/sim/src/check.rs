@@ -78,6 +78,7 @@ impl Checks {
             Event::Ring { what, .. } if what == "pause_detected" => "a pause was noticed",
             Event::Ring { what, .. } if what == "returned" => "a suspicion was false",
             Event::Configuration { .. } => "the configuration changed",
+            Event::KeyChanged { .. } => "the key was changed",
             _ => return,
         };
         *self.sometimes.entry(name).or_default() += 1;

@@ -226,7 +226,7 @@ impl World {
     }
 
     /// The time as a host sees it.
-    fn time_at(&self, id: u32) -> hac_node::Now {
+    pub(crate) fn time_at(&self, id: u32) -> hac_node::Now {
         let step = self.hosts.get(&id).map_or(0, |host| host.clock_step_ms);
         let millis = i64::try_from(self.now.as_nanos() / 1_000_000).unwrap_or(i64::MAX);
         hac_node::Now { mono: self.now, wall: WallTime(WALL + millis + step) }

@@ -30,7 +30,7 @@ impl Kind {
 #[must_use]
 pub fn properties(kind: &str) -> &'static [&'static str] {
     match kind {
-        "cluster" => &["P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "LIVE-1", "answers"],
+        "cluster" => &["P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "LIVE-1", "KEY-1", "answers"],
         _ => check::ring::PROPERTIES,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hac_crm::cib::{Change, Configure, Section, StatusChange};
-use hac_node::Request;
+use hac_node::{Request, Rotate};
 
 use super::{Power, World};
 use crate::check::{self, Violation};
@@ -15,6 +15,8 @@ use crate::tutorial::{ADDRESS, SERVER};
 /// Faults to come.
 pub struct Chaos {
     rng: Rng,
+    /// Draws the keys of rotations.
+    keys: Rng,
     changes: u64,
 }
 
@@ -22,7 +24,7 @@ impl Chaos {
     /// The faults of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { rng: Rng::new(seed, 5), changes: 0 }
+        Self { rng: Rng::new(seed, 5), keys: Rng::new(seed, 9), changes: 0 }
     }
 
     /// A whole run: the hosts start, faults happen, the world becomes calm, and all must be well.
@@ -137,6 +139,7 @@ impl Chaos {
 
     fn request(&mut self, world: &mut World, id: u32) {
         let request = match self.rng.below(4) {
+            0 if self.keys.chance(500) => self.rotation(),
             0 => Request::Settle { timeout: Duration::from_secs(self.rng.between(1, 20)) },
             1 => Request::Status(StatusChange::ClearFailures { resource: None, node: None, operation: None }),
             _ => {
@@ -153,6 +156,15 @@ impl Chaos {
             }
         };
         world.ask(id, request);
+    }
+
+    /// Another key for all. Never by force: that would leave nodes outside for good.
+    fn rotation(&mut self) -> Request {
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&self.keys.entropy()[..16]);
+        let next = hac_totem::AuthKey::new(self.keys.entropy().to_vec());
+        // 32 bytes are a key.
+        Request::RotateKey(Rotate { next: next.expect("32 bytes are a key"), salt, force: false })
     }
 
     /// Faults cease, and everybody comes back.

@@ -211,7 +211,8 @@ impl World {
         let mut quorum = hac_quorum::Config::new(NodeId(id), ids.iter().map(voter).collect());
         quorum.two_node = ids.len() == 2;
         let link = |&id: &u32| hac_totem::NodeConfig { node: NodeId(id), links: self.options.links };
-        let key = hac_totem::AuthKey::new(vec![0x42; 64]);
+        let first = || hac_totem::AuthKey::new(vec![0x42; 64]);
+        let key = self.hosts.get(&id).and_then(|host| host.disk.authkey.clone()).map_or_else(first, Ok);
         Config {
             totem: hac_totem::Config {
                 cluster_name: "sim".to_owned(),
