@@ -22,6 +22,7 @@ const FOUND: &[(Kind, u64, &str)] = &[
     (Kind::Cluster, 10_564, "the same"),
     (Kind::Cluster, 10_926, "the same"),
     (Kind::Cluster, 4508, "a node alone acknowledged a change that the others had prepared and not made"),
+    (Kind::Cluster, 131, "a node was let go while it was being asked what runs there"),
 ];
 
 fn scenarios() -> Vec<PathBuf> {

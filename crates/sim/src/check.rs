@@ -81,6 +81,11 @@ impl Checks {
             Event::KeyChanged { .. } => "the key was changed",
             _ => return,
         };
+        self.happened(name);
+    }
+
+    /// Something interesting happened.
+    pub(crate) fn happened(&mut self, name: &'static str) {
         *self.sometimes.entry(name).or_default() += 1;
     }
 

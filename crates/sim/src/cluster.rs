@@ -9,7 +9,7 @@ mod host;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_crm::local::{ExecStatus, Outcome};
+use hac_crm::local::Outcome;
 use hac_crm::model::Cib;
 use hac_node::{InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
 use hac_types::{LinkId, NodeId, Timestamp, WallTime};
@@ -22,6 +22,7 @@ use crate::options::Options;
 use crate::queue::Queue;
 use crate::reality::Reality;
 use crate::rng::Rng;
+use crate::service::{Fault, Service};
 use crate::trace::Trace;
 
 /// Civil time at the beginning of every run.
@@ -114,6 +115,8 @@ pub struct World {
     pub deadly: u64,
     /// How long agents take: shortest and longest.
     pub agent_time: (Duration, Duration),
+    /// What is wrong with the service behind the address.
+    pub service: Service,
 }
 
 impl World {
@@ -142,6 +145,7 @@ impl World {
             recordings: BTreeMap::new(),
             deadly: 0,
             agent_time: (Duration::from_millis(5), Duration::from_millis(60)),
+            service: Service::well(),
             options,
         }
     }
@@ -416,27 +420,42 @@ impl World {
         if let Err(violation) = effect {
             self.checks.violated(violation);
         }
+        let fault = if time >= invocation.timeout {
+            Some(Fault::Hung)
+        } else {
+            self.service.fault(&mut self.agents, &invocation)
+        };
+        let time = if fault.is_some_and(Fault::lasts) { invocation.timeout } else { time };
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        let at = self.now + time.min(invocation.timeout);
         let event = Event::AgentEnded(invocation.id);
-        host.invocations.insert(invocation.id, (invocation, at + Duration::from_nanos(1)));
-        self.queue.push(at, Item::Host(id, host.life, event));
+        host.invocations.insert(invocation.id, (invocation, fault));
+        self.queue.push(self.now + time, Item::Host(id, host.life, event));
     }
 
     fn agent_ended(&mut self, id: u32, invocation: InvocationId) {
         let now = self.time_at(id);
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        let Some((invocation, _)) = host.invocations.remove(&invocation) else { return };
-        let slow = self.agent_time.0 >= invocation.timeout;
-        let outcome = if slow {
-            let exit_reason = Some("it did not end in time".to_owned());
-            Outcome { rc: 1, status: ExecStatus::Timeout, exit_reason, ..Outcome::default() }
-        } else {
-            self.reality.act(id, &invocation).outcome
-        };
+        let Some((invocation, fault)) = host.invocations.remove(&invocation) else { return };
+        let outcome = Self::outcome(&mut self.reality, &mut self.checks, id, &invocation, fault);
         if let Some(node) = &mut host.node {
             node.handle_outcome(now, invocation.id, outcome);
         }
+    }
+
+    /// What an agent does in the end, and what it says.
+    pub(super) fn outcome(
+        reality: &mut Reality,
+        checks: &mut Checks,
+        id: u32,
+        invocation: &hac_node::Invocation,
+        fault: Option<Fault>,
+    ) -> Outcome {
+        let Some(fault) = fault else { return reality.act(id, invocation).outcome };
+        checks.happened(fault.name());
+        if fault.is_done() {
+            reality.act(id, invocation);
+        }
+        fault.outcome()
     }
 
     /// A client asks a host, now.

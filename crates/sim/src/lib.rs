@@ -18,6 +18,7 @@ pub mod ring;
 pub mod rng;
 pub mod run;
 pub mod script;
+pub mod service;
 pub mod sweep;
 pub mod trace;
 pub mod tutorial;

@@ -109,8 +109,21 @@ impl Transition {
         self.ready.iter().copied().find(|&index| {
             let Some(action) = self.actions.get(index) else { return false };
             let wanted = self.abort.is_none() || action.priority >= INFINITY;
-            wanted && (matches!(action.kind, ActionKind::Pseudo) || !(full || self.is_busy(action)))
+            let held = match action.kind {
+                ActionKind::Pseudo => false,
+                ActionKind::Shutdown => full || self.has_more_to_do(index, action),
+                _ => full || self.is_busy(action),
+            };
+            wanted && !held
         })
+    }
+
+    /// Whether anything else is under way on the node of the action, or can begin there: a probe may yet find there what
+    /// must not be left behind when the node goes.
+    fn has_more_to_do(&self, index: usize, action: &Action) -> bool {
+        let Some(node) = target(action) else { return false };
+        let mut others = self.deadlines.keys().chain(&self.ready).filter(|&&other| other != index);
+        others.any(|&other| self.runs_on(other, node))
     }
 
     /// Whether the node of the action has as much to do as it may have.

@@ -10,6 +10,7 @@ use crate::check::{self, Violation};
 use crate::harm::{self, Harmed};
 use crate::net::{Net, Weather};
 use crate::rng::Rng;
+use crate::service::Service;
 use crate::tutorial::{ADDRESS, SERVER};
 
 /// Faults to come.
@@ -69,7 +70,7 @@ impl Chaos {
         let Some(&id) = self.rng.pick(ids) else {
             return;
         };
-        match self.rng.below(20) {
+        match self.rng.below(22) {
             0..=7 => self.befall(world, ids),
             8 | 9 => self.crash(world, id, Power::Stays),
             10 => self.crash(world, id, Power::Off),
@@ -91,6 +92,15 @@ impl Chaos {
             15 => {
                 let slow = self.rng.between(5, 3000);
                 world.agent_time.1 = world.agent_time.0 + Duration::from_millis(slow);
+            }
+            16 => {
+                world.service = if self.rng.chance(500) { Service::ill(&mut self.rng) } else { Service::well() };
+            }
+            17 => {
+                let server = (id, SERVER.to_owned());
+                if !world.reality.broken.remove(&server) {
+                    world.reality.broken.insert(server);
+                }
             }
             _ => self.request(world, id),
         }
@@ -173,6 +183,8 @@ impl Chaos {
         world.net.heal();
         world.net.weather = Weather::calm();
         world.deadly = 0;
+        world.service = Service::well();
+        world.reality.broken.clear();
         world.agent_time = (Duration::from_millis(5), Duration::from_millis(60));
         for &id in ids {
             if let Some(host) = world.hosts.get_mut(&id) {
@@ -189,8 +201,14 @@ impl Chaos {
         }
         world.run(Duration::from_secs(10))?;
         let everywhere = StatusChange::ClearFailures { resource: None, node: None, operation: None };
-        if let Some(&id) = ids.first() {
+        let asked = world.up().next().map(|host| host.id);
+        if let Some(id) = asked {
             world.ask(id, Request::Status(everywhere));
+        }
+        // Who wanted to leave and could not stop something can now.
+        world.run(Duration::from_secs(10))?;
+        for &id in ids {
+            world.start_after(id, Duration::ZERO);
         }
         world.run(Duration::from_secs(1))
     }

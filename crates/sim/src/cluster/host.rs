@@ -9,6 +9,7 @@ use hac_types::{Incarnation, NodeId, Timestamp};
 
 use super::{Event, Item, World};
 use crate::disk::Disk;
+use crate::service::Fault;
 
 /// Datagrams that wait in a socket while its owner does not run.
 const SOCKET_BUFFER: usize = 200;
@@ -41,7 +42,8 @@ pub struct Host {
     held: Vec<Event>,
     /// The earliest call that is arranged.
     pub(super) wake: Option<Timestamp>,
-    pub(super) invocations: BTreeMap<InvocationId, (Invocation, Timestamp)>,
+    /// Agents that run, and what will go wrong with them.
+    pub(super) invocations: BTreeMap<InvocationId, (Invocation, Option<Fault>)>,
     pub(super) watches: BTreeMap<WatchId, ProcessRef>,
     pub(super) last_request: u64,
     /// How far its civil clock is off, milliseconds.
@@ -141,7 +143,7 @@ impl World {
         host.watches.clear();
         host.held.clear();
         host.paused = false;
-        let orphans: Vec<Invocation> = std::mem::take(&mut host.invocations).into_values().map(|(i, _)| i).collect();
+        let orphans = std::mem::take(&mut host.invocations);
         let life = host.life;
         host.life += 1;
         for asked in self.asked.range_mut((id, life, hac_node::RequestId(0))..) {
@@ -149,8 +151,8 @@ impl World {
                 asked.1.void = true;
             }
         }
-        for orphan in &orphans {
-            self.reality.act(id, orphan);
+        for (orphan, fault) in orphans.into_values() {
+            Self::outcome(&mut self.reality, &mut self.checks, id, &orphan, fault);
         }
         let what = if power == Power::Off { "loses its power" } else { "is killed" };
         self.trace.line(self.now, id, what);

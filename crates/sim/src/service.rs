@@ -1,0 +1,125 @@
+//! What goes wrong with agents: the service behind the address refuses, hangs or does what is asked and does not say so;
+//! a server does not start.
+
+use hac_crm::local::{ExecStatus, Invocation, Outcome};
+
+use crate::rng::Rng;
+use crate::tutorial::ADDRESS;
+
+/// How ill the service behind the address is: chances in thousandths, drawn for each call of its agent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    /// It answers 429 or 5xx: nothing was done.
+    pub refuses: u64,
+    /// It does not answer until the agent's time is over, and does nothing.
+    pub hangs: u64,
+    /// It does what it is asked and does not answer: nobody knows whether it was done.
+    pub loses_answers: u64,
+}
+
+/// What goes wrong with one run of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing was done, and the agent says so.
+    Refused,
+    /// Nothing was done, and the agent was ended at its timeout.
+    Hung,
+    /// It was done, and the agent was ended at its timeout.
+    AnswerLost,
+}
+
+impl Service {
+    /// A service that always does what it is asked.
+    #[must_use]
+    pub const fn well() -> Self {
+        Self { refuses: 0, hangs: 0, loses_answers: 0 }
+    }
+
+    /// How a service may be for a while.
+    pub fn ill(rng: &mut Rng) -> Self {
+        let mut chance = |most| if rng.chance(500) { rng.below(most) } else { 0 };
+        Self { refuses: chance(600), hangs: chance(200), loses_answers: chance(300) }
+    }
+
+    /// What goes wrong with this run.
+    pub fn fault(&self, rng: &mut Rng, invocation: &Invocation) -> Option<Fault> {
+        if invocation.resource != ADDRESS || *self == Self::well() {
+            return None;
+        }
+        let drawn = rng.below(1000);
+        if drawn < self.refuses {
+            Some(Fault::Refused)
+        } else if drawn < self.refuses + self.hangs {
+            Some(Fault::Hung)
+        } else if drawn < self.refuses + self.hangs + self.loses_answers {
+            Some(Fault::AnswerLost)
+        } else {
+            None
+        }
+    }
+}
+
+impl Fault {
+    /// Its name among the things that happened.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "the service refused",
+            Self::Hung => "the service hung",
+            Self::AnswerLost => "the service did what was asked and did not answer",
+        }
+    }
+
+    /// Whether the agent is ended at its timeout.
+    #[must_use]
+    pub const fn lasts(self) -> bool {
+        matches!(self, Self::Hung | Self::AnswerLost)
+    }
+
+    /// Whether what was asked is done.
+    #[must_use]
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::AnswerLost)
+    }
+
+    /// What the agent says.
+    #[must_use]
+    pub fn outcome(self) -> Outcome {
+        let status = if self.lasts() { ExecStatus::Timeout } else { ExecStatus::Done };
+        Outcome { rc: 1, status, exit_reason: Some(self.name().to_owned()), ..Outcome::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn of(resource: &str) -> Invocation {
+        Invocation {
+            id: hac_crm::local::InvocationId(1),
+            resource: resource.to_owned(),
+            instance: resource.to_owned(),
+            agent: hac_crm::model::Agent::default(),
+            action: "start".to_owned(),
+            interval_ms: 0,
+            timeout: Duration::from_secs(20),
+            expected_rc: 0,
+            params: std::collections::BTreeMap::new(),
+            meta: std::collections::BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn an_ill_service_does_each_of_its_harms_and_only_to_who_uses_it() {
+        let mut rng = Rng::new(1, 1);
+        let service = Service { refuses: 300, hangs: 300, loses_answers: 300 };
+        let faults: Vec<Option<Fault>> = (0..200).map(|_| service.fault(&mut rng, &of(ADDRESS))).collect();
+        for fault in [None, Some(Fault::Refused), Some(Fault::Hung), Some(Fault::AnswerLost)] {
+            assert!(faults.contains(&fault), "{fault:?}");
+        }
+        assert_eq!(service.fault(&mut rng, &of("Nginx")), None);
+        assert_eq!(Service::well().fault(&mut rng, &of(ADDRESS)), None);
+    }
+}
