@@ -4,7 +4,7 @@
 
 use super::actions::recurring::expect;
 use super::cluster::{
-    ActIdx, Cluster, Discovery, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant,
+    ActIdx, Cluster, Discovery, Key, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant,
 };
 
 /// Makes the probes that are needed on every node that can be asked.
@@ -18,8 +18,7 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
             fence_if_unreachable(cluster, node);
             continue;
         }
-        // What runs in a guest that is to be reset ends with it.
-        if host.unclean || !host.discovery || (host.is_guest() && host.remote_requires_reset) {
+        if host.unclean || !host.discovery {
             continue;
         }
         for at in 0..cluster.top.len() {
@@ -71,7 +70,8 @@ fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     }
     let known = children.iter().copied().find(|child| is_known(cluster, *child, node));
     let planned = || children.iter().copied().find(|child| place(cluster, *child) == Some(node));
-    let instance = known.or_else(planned).or_else(|| children.first().copied());
+    let lowest = || children.iter().copied().min_by_key(|child| child.at());
+    let instance = known.or_else(planned).or_else(lowest);
     instance.is_some_and(|instance| probe(cluster, instance, node))
 }
 
@@ -199,12 +199,7 @@ fn guest_tells(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     let (host, container) = (&cluster.nodes[node], &cluster.rsc[guest]);
     let first = if container.role == Role::Stopped {
         Task::Monitor
-    } else if host.remote_requires_reset
-        || host.unclean
-        || container.is.failed
-        || container.next_role == Role::Stopped
-        || moves(cluster, guest)
-    {
+    } else if host.remote_requires_reset || host.unclean || will_stop(cluster, guest) {
         Task::Stop
     } else {
         return false;
@@ -214,7 +209,9 @@ fn guest_tells(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     true
 }
 
-fn moves(cluster: &Cluster<'_>, rsc: RscIdx) -> bool {
-    let resource = &cluster.rsc[rsc];
-    resource.assigned.is_some_and(|node| !resource.active.contains(&node))
+/// Whether a guest will be stopped, as far as can be said before its actions are made.
+fn will_stop(cluster: &Cluster<'_>, guest: RscIdx) -> bool {
+    let resource = &cluster.rsc[guest];
+    let moves = resource.assigned.is_some_and(|node| !resource.active.contains(&node));
+    resource.is.failed || resource.next_role == Role::Stopped || moves
 }

@@ -127,7 +127,18 @@ fn inside(w: &mut Writer, action: &Action, names: &Names) {
         ActionKind::ClearFailCount { resource } => primitive(w, resource, names.agent(resource), names),
         ActionKind::Pseudo | ActionKind::Fence { .. } | ActionKind::Shutdown => {}
     }
-    w.empty("attributes", &Attributes::default().all(&graph_attributes(action)));
+    let (attributes, params): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        graph_attributes(action).into_iter().partition(|(name, _)| is_attribute_name(name));
+    let attributes = Attributes::default().all(&attributes);
+    if params.is_empty() {
+        w.empty("attributes", &attributes);
+    } else {
+        w.element("attributes", &attributes, |w| {
+            for (name, value) in &params {
+                w.empty("param", &Attributes::default().with("name", name).with("value", value));
+            }
+        });
+    }
     if !action.downed.is_empty() {
         w.element("downed", &Attributes::default(), |w| {
             for node in &action.downed {
@@ -148,6 +159,13 @@ fn primitive(w: &mut Writer, id: &str, agent: Option<&Agent>, names: &Names) {
             attributes.with("class", &agent.class).opt("provider", agent.provider.as_ref()).with("type", &agent.kind);
     }
     w.empty("primitive", &attributes);
+}
+
+/// Whether an XML attribute can have this name. Parameters may be called anything, and some old agents number theirs.
+fn is_attribute_name(name: &str) -> bool {
+    let begins = |first: char| first.is_ascii_alphabetic() || first == '_';
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    name.starts_with(begins) && name.chars().all(goes_on)
 }
 
 /// Parameters and meta values in one map.

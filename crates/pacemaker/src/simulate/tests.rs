@@ -229,3 +229,21 @@ fn the_graph_is_written_in_pacemakers_forms() {
     "#]]
     .assert_eq(&simulation.dot());
 }
+
+#[test]
+fn parameters_that_xml_could_not_name_are_elements() {
+    let cib: Cib = Cib::default();
+    let mut start = milestone(&[]);
+    let params = [("1", "192.0.2.1"), ("state", "x"), ("a b", "y")];
+    start.kind = ActionKind::Resource(Box::new(ResourceOp {
+        resource: "ip".into(),
+        task: "start".into(),
+        params: params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        ..ResourceOp::default()
+    }));
+    let outcome = Outcome { plan: Plan { actions: vec![start], ..Plan::default() }, ..Outcome::default() };
+    let graph = carry_out(&cib, outcome, &Clock::Present(WallTime(0))).graph_xml(&cib);
+    assert!(graph.contains(r#"<param name="1" value="192.0.2.1"/>"#), "{graph}");
+    assert!(graph.contains(r#"<param name="a b" value="y"/>"#), "{graph}");
+    assert!(graph.contains(r#"state="x""#), "{graph}");
+}

@@ -70,7 +70,9 @@ fn guest(cluster: &mut Cluster<'_>, node: NodeIdx) {
     entry.optional = false;
     let implied = F::UNRUNNABLE_FIRST_BLOCKS | F::FIRST_IMPLIES_THEN;
     let host = stop.and_then(|stop| cluster.actions[stop].node);
-    let lost = host.filter(|host| cluster.nodes[*host].unclean && cluster.can_fence(*host));
+    // If it is known already that the host's fencing implies that stop, only the fencing counts.
+    let implied_stop = stop.is_some_and(|stop| cluster.actions[stop].pseudo);
+    let lost = host.filter(|_| implied_stop);
     if let Some(host) = lost {
         let first = cluster.fence_op(host, None, true, None, false);
         cluster.order(first, fencing, implied);

@@ -125,10 +125,10 @@ fn interleaved(
             }
             continue;
         };
-        let Some(partner_action) = instance_action(cluster, counterpart, before, first_task, step.node) else {
+        let Some(partner_action) = instance_action(cluster, counterpart, before, first_task, step.node, true) else {
             continue;
         };
-        let Some(own_action) = instance_action(cluster, instance, rsc, then_task, step.node) else { continue };
+        let Some(own_action) = instance_action(cluster, instance, rsc, then_task, step.node, false) else { continue };
         if cluster.order(partner_action, own_action, step.flags) {
             changed.first = true;
             changed.then = true;
@@ -139,17 +139,20 @@ fn interleaved(
     changed
 }
 
-/// The action of an instance. In a bundle starts and stops are the container's, roles those of what is inside.
+/// The action of an instance. In a bundle starts and stops are the container's, roles those of what is inside; and what
+/// starts as the `first` of two has not done so before what is inside has.
 fn instance_action(
     cluster: &Cluster<'_>,
     instance: RscIdx,
     of: RscIdx,
     task: Task,
     node: Option<NodeIdx>,
+    first: bool,
 ) -> Option<ActIdx> {
+    let inside = matches!(task, Task::Promote | Task::Demote) || (first && task == Task::Start);
     let inner = cluster.bundle_data(of).and_then(|data| {
         let replica = data.replicas.iter().find(|replica| replica.container == instance)?;
-        replica.child.filter(|_| matches!(task, Task::Promote | Task::Demote))
+        replica.child.filter(|_| inside)
     });
     match inner {
         Some(inner) => cluster.first_action(inner, task, None),
