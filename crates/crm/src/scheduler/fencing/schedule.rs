@@ -120,7 +120,9 @@ fn order_around(cluster: &mut Cluster<'_>, node: NodeIdx, fencing: ActIdx) {
 /// What needs fencing starts after it; what needs quorum does if it might run on the victim.
 fn starts(cluster: &mut Cluster<'_>, rsc: RscIdx, victim: NodeIdx, fencing: ActIdx) {
     let resource = &cluster.rsc[rsc];
-    let unknown = resource.allowed.has(victim) && !resource.known.contains(&victim);
+    // What is known of one instance is known of all that are not told apart.
+    let known = cluster.anonymous_clone(rsc).map_or(&resource.known, |clone| &cluster.rsc[clone].known);
+    let unknown = resource.allowed.has(victim) && !known.contains(&victim);
     for action in resource.actions.clone() {
         let entry = &cluster.actions[action];
         match entry.needs {

@@ -18,7 +18,7 @@ pub(in crate::scheduler) fn draw(cluster: &mut Cluster<'_>) -> Drawing {
         }
         places[at] = Some(drawing.actions.len());
         let name = match entry.node {
-            Some(node) if !entry.pseudo => format!("{} {}", entry.key, cluster.nodes[node].name),
+            Some(node) => format!("{} {}", entry.key, cluster.nodes[node].name),
             _ => entry.key.clone(),
         };
         drawing.actions.push(DrawnAction { name, planned, blocked, pseudo: entry.pseudo });

@@ -6,12 +6,13 @@ use crate::scheduler::cluster::{ActIdx, Cluster, Ordering, RelationFlags as F, R
 
 /// Orders probes before what is ordered after a stop, and before what would be restarted.
 pub(super) fn order(cluster: &mut Cluster<'_>, orderings: &[Ordering]) {
-    for ordering in orderings {
-        before_what_follows_a_stop(cluster, ordering);
-    }
+    // In this order: what follows from the first is not followed up.
     for at in 0..cluster.top.len() {
         let rsc = cluster.top[at];
         before_restarts(cluster, rsc);
+    }
+    for ordering in orderings {
+        before_what_follows_a_stop(cluster, ordering);
     }
 }
 
