@@ -121,8 +121,10 @@ fn order_around(cluster: &mut Cluster<'_>, node: NodeIdx, fencing: ActIdx) {
 fn starts(cluster: &mut Cluster<'_>, rsc: RscIdx, victim: NodeIdx, fencing: ActIdx) {
     let resource = &cluster.rsc[rsc];
     // What is known of one instance is known of all that are not told apart.
-    let known = cluster.anonymous_clone(rsc).map_or(&resource.known, |clone| &cluster.rsc[clone].known);
-    let unknown = resource.allowed.has(victim) && !known.contains(&victim);
+    let clone = resource.parent.filter(|parent| cluster.rsc[*parent].is_clone() && !cluster.rsc[*parent].is.unique);
+    let known =
+        resource.known.contains(&victim) || clone.is_some_and(|clone| cluster.rsc[clone].known.contains(&victim));
+    let unknown = resource.allowed.has(victim) && !known;
     for action in resource.actions.clone() {
         let entry = &cluster.actions[action];
         match entry.needs {
