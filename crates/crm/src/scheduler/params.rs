@@ -143,7 +143,7 @@ fn check(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) 
                 cluster.actions[action].reschedule = true;
             }
         }
-        Comparison::Different if op.op_restart_digest.is_some() => {
+        Comparison::Different if op.op_restart_digest.is_some() && !has_own_parameters(cluster, rsc, task) => {
             cluster.unfence_anew(rsc, node, "Device parameters changed (reload)");
             reload(cluster, rsc, node);
         }
@@ -153,6 +153,12 @@ fn check(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) 
         }
     }
     true
+}
+
+/// Whether an operation adds parameters to those of the resource: an agent could not take them in place.
+fn has_own_parameters(cluster: &Cluster<'_>, rsc: RscIdx, task: &str) -> bool {
+    let operation = meta::find_operation(cluster, rsc, task, 0, false);
+    operation.is_some_and(|at| !cluster.rsc[rsc].blocks.operations[at].params.is_empty())
 }
 
 /// Requires an operation wherever it will be done.

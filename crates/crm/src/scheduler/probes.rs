@@ -64,7 +64,12 @@ fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
             return false;
         }
     }
-    let children = cluster.rsc[rsc].children.clone();
+    // The assignment left the instances in the order of its choice.
+    let mut children = std::mem::take(&mut cluster.rsc[rsc].children);
+    let number =
+        |child: &RscIdx| cluster.rsc[*child].id.rsplit_once(':').and_then(|(_, text)| text.parse::<u32>().ok());
+    children.sort_by_key(number);
+    cluster.rsc[rsc].children.clone_from(&children);
     if cluster.rsc[rsc].is.unique {
         return all(cluster, &children, node);
     }

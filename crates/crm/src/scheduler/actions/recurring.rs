@@ -73,7 +73,7 @@ fn while_active(cluster: &mut Cluster<'_>, rsc: RscIdx, start: ActIdx, node: Nod
     let optional = exists.is_some() && !reschedule && cluster.actions[start].optional;
     let next = cluster.rsc[rsc].next_role;
     let matches = match operation.role {
-        Some(role) => role == next || (role == Role::Started && next != Role::Promoted),
+        Some(role) => role == next,
         None => next != Role::Promoted,
     };
     if !matches {

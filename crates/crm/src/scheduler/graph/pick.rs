@@ -77,8 +77,10 @@ fn judge(cluster: &Cluster<'_>, action: ActIdx, at: usize) -> Judgement {
 
 /// Takes out orderings that nobody could meet: between a guest and what runs in it, and those by which two migrations
 /// would wait for each other to make room.
+///
+/// Newest first: of two that would wait for each other the older one goes on waiting.
 pub(super) fn drop_invalid(cluster: &mut Cluster<'_>) {
-    for action in cluster.actions.keys() {
+    for action in cluster.actions.keys().rev() {
         for at in 0..cluster.actions[action].before.len() {
             let relation = cluster.actions[action].before[at];
             if relation.flags.is_none() {

@@ -46,21 +46,14 @@ pub(in crate::scheduler) fn of(cluster: &Cluster<'_>, node: NodeIdx) -> Health {
     if cluster.options.health == HealthStrategy::None {
         return Health::Green;
     }
+    // Numbers count for the placement alone.
     let mut worst = Health::Green;
-    let (mut number, mut red, mut yellow) = (0, false, false);
     for (_, value) in cluster.nodes[node].attributes.iter().filter(|(name, _)| name.starts_with("#health")) {
         match value.to_ascii_lowercase().as_str() {
-            "red" => red = true,
-            "yellow" => yellow = true,
-            "green" => {}
-            other => number = score::add(number, cluster.options.score(other)),
+            "red" => return Health::Red,
+            "yellow" => worst = Health::Yellow,
+            _ => {}
         }
-    }
-    if yellow || number < 0 {
-        worst = Health::Yellow;
-    }
-    if red || number <= -crate::model::INFINITY {
-        worst = Health::Red;
     }
     worst
 }
