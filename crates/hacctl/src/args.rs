@@ -76,6 +76,12 @@ pub(crate) enum Command {
     },
     /// Decide about a stored cluster state without a daemon
     Simulate(crate::commands::simulate::SimulateArgs),
+    /// Print the hacd.toml for a corosync.conf, without a daemon
+    Import {
+        /// The corosync.conf
+        #[arg(default_value = "/etc/corosync/corosync.conf", value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Print a completion script
     Completion {
         /// For this shell

@@ -4,6 +4,7 @@ mod completion;
 mod configure;
 mod context;
 mod events;
+mod import;
 mod key;
 mod keygen;
 mod members;
@@ -29,6 +30,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Keygen(keygen) => return keygen::run(&keygen, arguments.json),
         Command::Simulate(simulate) => return simulate::run(&simulate, arguments.json),
+        Command::Import { file } => return import::run(&file, arguments.json),
         Command::Completion { shell } => return completion::run(shell),
         _ => {}
     }
@@ -51,6 +53,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Ra(command) => ra::run(&context, command).await,
         Command::Verify => verify::run(&context).await,
         Command::Events { follow } => events::run(&context, follow).await,
-        Command::Keygen(_) | Command::Simulate(_) | Command::Completion { .. } => Ok(ExitCode::SUCCESS),
+        Command::Keygen(_) | Command::Simulate(_) | Command::Import { .. } | Command::Completion { .. } => {
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
