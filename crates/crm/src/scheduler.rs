@@ -31,6 +31,7 @@ use hac_types::WallTime;
 
 use crate::model::Cib;
 use crate::plan::Plan;
+use cluster::Cluster;
 
 pub use digests::digest;
 pub use view::{ClusterView, Role};
@@ -70,54 +71,62 @@ pub struct DrawnAction {
     pub pseudo: bool,
 }
 
-/// Decides what to do about `cib` at `now`.
+/// Decides what to do about `cib` at `now`; the same as the plan of [`run`], without the telling.
 #[must_use]
 pub fn schedule(cib: &Cib, now: WallTime) -> Plan {
-    run(cib, now).plan
+    decide(&mut read(cib, now, false))
 }
 
 /// How things stand in `cib` at `now`.
 #[must_use]
 pub fn view(cib: &Cib, now: WallTime) -> ClusterView {
-    let mut cluster = config::read(cib, now, false);
-    status::read(&mut cluster);
-    view::build(&cluster)
+    view::build(&read(cib, now, false))
 }
 
 /// Decides and tells all that was found out on the way.
 #[must_use]
 pub fn run(cib: &Cib, now: WallTime) -> Outcome {
-    decide(cib, now, false)
+    find_out(cib, now, false)
 }
 
 /// The same, with the scores of all resources on all nodes.
 #[must_use]
 pub fn run_with_scores(cib: &Cib, now: WallTime) -> Outcome {
-    decide(cib, now, true)
+    find_out(cib, now, true)
 }
 
-/// All stages in order.
-fn decide(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
-    let mut cluster = config::read(cib, now, scores);
-    status::read(&mut cluster);
+fn find_out(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
+    let mut cluster = read(cib, now, scores);
     let view = view::build(&cluster);
-    placement::health::constrain(&mut cluster);
-    constraints::read(&mut cluster);
-    placement::run(&mut cluster);
-    builtin::run(&mut cluster);
-    params::run(&mut cluster);
-    assign::run(&mut cluster);
-    params::run_deferred(&mut cluster);
-    probes::run(&mut cluster);
-    params::forgive_removed(&mut cluster);
-    actions::run(&mut cluster);
-    remote::run(&mut cluster);
-    fencing::schedule::run(&mut cluster);
-    ordering::run(&mut cluster);
-    notify::run(&mut cluster);
-    let exceeded = cluster.limits.warnings();
-    cluster.warnings.extend(exceeded);
-    let plan = graph::plan(&mut cluster);
+    let plan = decide(&mut cluster);
     let drawing = graph::draw(&mut cluster);
     Outcome { plan, view, drawing, scores: cluster.scores.unwrap_or_default() }
+}
+
+/// What is wanted and how things stand: the first two stages.
+fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
+    let mut cluster = config::read(cib, now, scores);
+    status::read(&mut cluster);
+    cluster
+}
+
+/// All other stages, in order.
+fn decide(cluster: &mut Cluster<'_>) -> Plan {
+    placement::health::constrain(cluster);
+    constraints::read(cluster);
+    placement::run(cluster);
+    builtin::run(cluster);
+    params::run(cluster);
+    assign::run(cluster);
+    params::run_deferred(cluster);
+    probes::run(cluster);
+    params::forgive_removed(cluster);
+    actions::run(cluster);
+    remote::run(cluster);
+    fencing::schedule::run(cluster);
+    ordering::run(cluster);
+    notify::run(cluster);
+    let exceeded = cluster.limits.warnings();
+    cluster.warnings.extend(exceeded);
+    graph::plan(cluster)
 }
