@@ -67,6 +67,8 @@ pub(crate) struct Ring {
     pub(crate) current: Rotation,
     pub(crate) queue: SendQueue,
     pub(crate) assembly: Assembly,
+    /// See [`Slot::obliged`](crate::wire::Slot): this node's own obligations in the present ring.
+    pub(crate) obliged: u64,
     /// Messages delivered in the present ring.
     pub(crate) delivered: u64,
     /// Highest ring number heard of.
@@ -109,6 +111,7 @@ impl Ring {
             current: Rotation::new(RingId::default(), Members(vec![me]), me.node, 0, now),
             queue: SendQueue::default(),
             assembly: Assembly::default(),
+            obliged: 0,
             delivered: 0,
             ring_seq_high: stored.ring_seq,
             ring_seq_used: stored.ring_seq,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_types::{Member, NodeId, RingId, Timestamp, mutant};
+use hac_types::{Member, NodeId, RingId, Timestamp};
 
 use crate::GatherReason;
 use crate::ring::Ring;
@@ -139,7 +139,13 @@ impl Ring {
 
     fn own_slot(&self) -> Slot {
         let store = &self.current.store;
-        Slot { old_ring: self.current.ring, aru: store.aru(), high: store.high().max(store.aru()), round: self.round }
+        Slot {
+            old_ring: self.current.ring,
+            aru: store.aru(),
+            high: store.high().max(store.aru()),
+            round: self.round,
+            obliged: self.obliged,
+        }
     }
 
     pub(crate) fn handle_commit(&mut self, from: Member, commit: Commit, net: &mut Transport) {
@@ -180,8 +186,7 @@ impl Ring {
         };
         let position = attempt.position(self.me.node);
         let in_turn = position.is_some_and(|index| index > 0 && attempt.slots.len() == index);
-        let agreed = attempt.members == *gather.proposal() || mutant("commit-unasked");
-        let expected = agreed && attempt.predecessor(self.me.node) == Some(from.node);
+        let expected = attempt.members == *gather.proposal() && attempt.predecessor(self.me.node) == Some(from.node);
         let present = position.and_then(|index| attempt.stamps.get(index)).is_some_and(|stamp| stamp.round == round);
         if !in_turn || !expected || !present || attempt.ring.seq <= self.ring_seq_used {
             return;

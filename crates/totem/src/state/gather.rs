@@ -146,9 +146,7 @@ impl Ring {
         }
         net.learn_rows(&join.knowledge);
         let settled = self.settled.get(&from.node);
-        if !mutant("old-proposal")
-            && settled.is_some_and(|(life, round)| *life == from.incarnation && join.round <= *round)
-        {
+        if settled.is_some_and(|(life, round)| *life == from.incarnation && join.round <= *round) {
             return;
         }
         match &self.phase {

@@ -39,7 +39,7 @@ impl Ring {
         if std::mem::take(&mut self.doubting) {
             net.notice(Notice::PauseOver);
         }
-        let idle = self.current.idle >= HOLD_AFTER && (self.queue.is_empty() || mutant("token-kept"));
+        let idle = self.current.idle >= HOLD_AFTER && self.queue.is_empty();
         if idle && self.current.is_representative() {
             self.current.hold(token, now + self.settings.hold, HoldReason::Idle);
         } else if let Some(pause) = self.current.backoff() {

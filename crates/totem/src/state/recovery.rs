@@ -50,6 +50,12 @@ impl Recovery {
         self.queue.len()
     }
 
+    /// Whether this node has everything that will be in the exchange. From the visit in which it says so, others may
+    /// install the ring, whatever becomes of this node.
+    fn has_everything(&self) -> bool {
+        self.clear_visits >= 2 && self.install_seq <= self.rotation.store.aru()
+    }
+
     /// Notes what the token says about the end of the exchange; whether the ring can be installed.
     fn account(&mut self, token: &mut Token) -> bool {
         if !self.queue.is_empty() {
@@ -126,6 +132,23 @@ impl Ring {
         self.current.store.data_above(low).cloned().collect()
     }
 
+    /// Others may now deliver, in a transitional view with this node, what those who come along have sent: so must this
+    /// node, even if it comes to another ring than they.
+    fn oblige(&mut self) {
+        let Phase::Recovery(recovery) = &self.phase else { return };
+        self.obliged = self.obligations(&recovery.attempt);
+    }
+
+    /// Members of the old ring whose messages are delivered even after a gap: those who come along, and those to whom
+    /// one of these is obliged.
+    fn obligations(&self, attempt: &Attempt) -> u64 {
+        let along = self.coming_along(attempt);
+        let told = along.iter().fold(self.obliged, |bits, (_, slot)| bits | slot.obliged);
+        let is_along = |member: &Member| along.iter().any(|(other, _)| other == member);
+        let members = self.current.members.iter().enumerate();
+        members.filter(|(_, member)| is_along(member)).fold(told, |bits, (index, _)| bits | 1 << index)
+    }
+
     /// The representative has seen the complete commit token come back: the ring's first token starts.
     pub(crate) fn originate_token(&mut self, net: &mut Transport) {
         let Phase::Recovery(recovery) = &mut self.phase else { return };
@@ -162,6 +185,10 @@ impl Ring {
         }
         let mut token = recovery.rotation.finish(visit, recovery.queue.len(), net.now);
         let done = recovery.account(&mut token);
+        if recovery.has_everything() && !mutant("obligation-forgotten") {
+            self.oblige();
+        }
+        let Phase::Recovery(recovery) = &mut self.phase else { return };
         if !done {
             recovery.rotation.pass(token, self.settings.token_retransmit, net);
             return;
@@ -184,6 +211,7 @@ impl Ring {
         }
         self.assembly = Assembly::default();
         self.queue.restart_partial();
+        self.obliged = 0;
         self.delivered = 0;
         let old = std::mem::replace(&mut self.current, rotation);
         let left = old.members.iter().filter(|m| !attempt.members.contains(m));
@@ -224,7 +252,12 @@ impl Ring {
         if mutant("rest-dropped") {
             return;
         }
-        let comes_along = |node: NodeId| along.iter().any(|member| member.node == node);
+        let obliged = self.obligations(attempt);
+        let members = self.current.members.clone();
+        let comes_along = |node: NodeId| {
+            let index = members.iter().position(|member| member.node == node);
+            index.is_some_and(|index| obliged & 1 << index != 0)
+        };
         while let Some(packet) = self.current.store.next_remaining(comes_along) {
             if let Packet::Data(data) = packet {
                 let data = data.clone();

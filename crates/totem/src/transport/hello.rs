@@ -5,7 +5,7 @@
 //! An established session is replaced only by a proven one, and never while its peer is alive unless the peer's life
 //! is a later one or the session's key a newer one.
 
-use hac_types::{LinkId, mutant};
+use hac_types::LinkId;
 
 use crate::crypto::{ClusterKeys, End, SessionNonce};
 use crate::transport::Transport;
@@ -171,9 +171,6 @@ impl Transport {
     /// Whether a session with this life under this key may take the place of the present one.
     fn admissible(&mut self, peer: &mut Peer, end: &End, cluster: [u8; 4]) -> Result<(), Rejected> {
         let Some(session) = &peer.session else { return Ok(()) };
-        if mutant("any-life-admitted") {
-            return Ok(());
-        }
         let present = session.peer.incarnation;
         if end.incarnation > present {
             return Ok(());

@@ -190,6 +190,9 @@ pub(crate) struct Slot {
     pub(crate) high: u64,
     /// The gather round in which it agreed.
     pub(crate) round: u64,
+    /// Bit n: what the n-th member of the old ring sent must be delivered even after a gap, because somebody may have
+    /// delivered it already, relying on this member.
+    pub(crate) obliged: u64,
 }
 
 /// Body of PING and PONG.

@@ -42,7 +42,7 @@ fn commit(round: u64) -> Commit {
         token_seq: 1,
         members: Members(vec![member(1), member(2)]),
         stamps: vec![Stamp { round: 9, version: 1 }, Stamp { round, version: 2 }],
-        slots: vec![Slot { old_ring: RingId::default(), aru: 0, high: 0, round: 9 }],
+        slots: vec![Slot { old_ring: RingId::default(), aru: 0, high: 0, round: 9, obliged: 0 }],
         departed: Departed::default(),
     }
 }
