@@ -11,6 +11,8 @@ pub trait Harmed {
     fn net(&mut self) -> &mut Net;
     /// Notes what is done to it.
     fn note(&mut self, text: String);
+    /// Something interesting happened.
+    fn happened(&mut self, _name: &'static str) {}
     /// A host does not run for a while.
     fn pause(&mut self, id: u32, time: Duration);
 }
@@ -23,6 +25,7 @@ pub fn befall(world: &mut impl Harmed, rng: &mut Rng, ids: &[u32], links: u8) {
         0 | 1 => partition(world, rng, ids),
         2 if id != other => {
             world.note(format!("nothing passes from node{id} to node{other}"));
+            world.happened("one-way cut");
             world.net().cut_way(id, other);
         }
         3 if id != other => {

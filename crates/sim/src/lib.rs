@@ -9,6 +9,8 @@ pub mod cluster;
 pub mod detection;
 pub mod disk;
 pub mod harm;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod net;
 pub mod options;
 pub mod queue;

@@ -15,6 +15,8 @@ const USAGE: &str =
   --only KIND  whole nodes (cluster) or the ring alone (ring); default both
   --nodes N    hosts, instead of as many as the seed says
   --jobs N     threads (default: as many as there are processors)
+  --mutants    switch on each deliberate bug, until a checker finds it (a build with the feature `mutants`)
+  --mutant WORD only those with this in their names
   --trace      print what happened
   --replay FILE --authkey KEYFILE  give a node what `hacd --record FILE` recorded, and compare what it does;
                with --trace print what happened
@@ -33,6 +35,8 @@ struct Arguments {
     script: Option<String>,
     replay: Option<String>,
     authkey: Option<String>,
+    mutants: bool,
+    mutant: Option<String>,
 }
 
 impl Arguments {
@@ -46,6 +50,7 @@ impl Arguments {
             twice: !self.once,
             jobs: jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
             trace: self.trace,
+            mutant: None,
         }
     }
 }
@@ -65,6 +70,9 @@ fn main() -> ExitCode {
     if let Some(file) = &arguments.replay {
         return run_replay(file, &arguments, &mut out);
     }
+    if arguments.mutants {
+        return hunt(&arguments, &mut out);
+    }
     let mut well = true;
     for kind in [Kind::Ring, Kind::Cluster] {
         let wanted = match kind {
@@ -80,6 +88,23 @@ fn main() -> ExitCode {
         }
     }
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Looks for deliberate bugs.
+#[cfg(feature = "mutants")]
+fn hunt(arguments: &Arguments, out: &mut impl Write) -> ExitCode {
+    let jobs = arguments.sweep(Kind::Ring).jobs;
+    let hunt = hac_sim::mutants::Hunt { from: arguments.from, seeds: arguments.seeds, jobs };
+    match hunt.run(arguments.mutant.as_deref(), out) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+#[cfg(not(feature = "mutants"))]
+fn hunt(_: &Arguments, _: &mut impl Write) -> ExitCode {
+    let _ = writeln!(io::stderr(), "hac-sim: this build has no deliberate bugs: cargo xtask sim --mutants makes one");
+    ExitCode::from(64)
 }
 
 /// Runs a directed scenario.
@@ -122,6 +147,8 @@ fn arguments() -> Result<Arguments, String> {
         script: None,
         replay: None,
         authkey: None,
+        mutants: false,
+        mutant: None,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -142,6 +169,11 @@ fn arguments() -> Result<Arguments, String> {
                 Some("cluster") => arguments.ring = false,
                 _ => return Err("--only takes ring or cluster".to_owned()),
             },
+            "--mutants" => arguments.mutants = true,
+            "--mutant" => {
+                arguments.mutants = true;
+                arguments.mutant = Some(words.next().ok_or("--mutant needs a word")?);
+            }
             "--trace" => arguments.trace = true,
             "--script" => arguments.script = Some(words.next().ok_or("--script needs a file")?),
             "--replay" => arguments.replay = Some(words.next().ok_or("--replay needs a file")?),

@@ -33,6 +33,10 @@ impl Weather {
 pub struct Net {
     /// How it behaves.
     pub weather: Weather,
+    /// Bytes that pass from one host to another, where that is less than usual.
+    narrow: BTreeMap<(u32, u32), usize>,
+    /// Hosts whose receive buffers overflow: thousandths lost on arrival.
+    deaf: BTreeMap<u32, u64>,
     /// Ways on which nothing passes: from, to, link.
     cut: BTreeSet<(u32, u32, u8)>,
     rng: Rng,
@@ -45,7 +49,14 @@ impl Net {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let counts = BTreeMap::new();
-        Self { weather: Weather::calm(), cut: BTreeSet::new(), rng: Rng::new(seed, 1), counts }
+        Self {
+            weather: Weather::calm(),
+            narrow: BTreeMap::new(),
+            deaf: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            rng: Rng::new(seed, 1),
+            counts,
+        }
     }
 
     /// Cuts the way from one host to another on all links.
@@ -72,24 +83,41 @@ impl Net {
         }
     }
 
+    /// Datagrams of more than so many bytes vanish on the way from one host to another, without a word.
+    pub fn narrow(&mut self, from: u32, to: u32, bytes: usize) {
+        self.narrow.insert((from, to), bytes);
+    }
+
+    /// A host loses so many thousandths of what arrives.
+    pub fn deafen(&mut self, to: u32, loss: u64) {
+        self.deaf.insert(to, loss);
+    }
+
     /// Everything is connected again.
     pub fn heal(&mut self) {
         self.cut.clear();
+        self.narrow.clear();
+        self.deaf.clear();
     }
 
     /// Whether nothing is cut.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.cut.is_empty()
+        self.cut.is_empty() && self.narrow.is_empty() && self.deaf.is_empty()
     }
 
-    /// After which times a datagram arrives: never, once or twice.
-    pub fn fate(&mut self, from: u32, to: u32, link: LinkId) -> Vec<Duration> {
+    /// After which times a datagram of so many bytes arrives: never, once or twice.
+    pub fn fate(&mut self, from: u32, to: u32, link: LinkId, bytes: usize) -> Vec<Duration> {
+        if self.narrow.get(&(from, to)).is_some_and(|most| bytes > *most) {
+            self.count("too large");
+            return Vec::new();
+        }
         if self.cut.contains(&(from, to, link.0)) {
             self.count("cut");
             return Vec::new();
         }
-        if self.rng.chance(self.weather.loss) {
+        let loss = self.weather.loss.max(self.deaf.get(&to).copied().unwrap_or(0));
+        if self.rng.chance(loss) {
             self.count("lost");
             return Vec::new();
         }

@@ -29,6 +29,8 @@ pub struct Options {
     pub crash_between_outputs: bool,
     /// Disks may be lost (never so many that an acknowledged change could be).
     pub disk_loss: bool,
+    /// Rings and packets are numbered from here: what has run for long.
+    pub numbers_from: u64,
 }
 
 impl Options {
@@ -47,7 +49,31 @@ impl Options {
             jitter: Duration::ZERO,
             crash_between_outputs: false,
             disk_loss: false,
+            numbers_from: 0,
         }
+    }
+
+    /// What `seed` stands for where the ring runs alone: sometimes many hosts, for a shorter time, and sometimes a ring
+    /// that has run for long.
+    #[must_use]
+    pub fn of_ring(seed: u64, nodes: Option<u32>) -> Self {
+        let mut rng = Rng::new(seed, 8);
+        let drawn = match rng.below(100) {
+            0..=2 => Some(rng.between(6, 12)),
+            3 => Some(rng.between(13, 32)),
+            _ => None,
+        };
+        let many = drawn.and_then(|many| u32::try_from(many).ok());
+        let mut options = Self::of(seed, nodes.or(many));
+        if options.nodes > 5 {
+            options.chaos = Duration::from_secs(rng.between(3, 10));
+        }
+        options.numbers_from = match rng.below(10) {
+            0 => (1 << 32) - rng.between(1, 600),
+            1 => (1 << 63) - rng.between(1, 600),
+            _ => 0,
+        };
+        options
     }
 
     /// What `seed` stands for. `nodes` overrides the number of hosts.
@@ -72,6 +98,7 @@ impl Options {
             jitter: Duration::from_micros(if rng.chance(500) { rng.below(40_000) } else { 200 }),
             crash_between_outputs: rng.chance(300),
             disk_loss: rng.chance(200),
+            numbers_from: 0,
         }
     }
 }

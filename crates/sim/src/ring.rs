@@ -1,5 +1,7 @@
 //! The ring alone: engines in one world, each sending numbered messages, and a record of all that they were given.
 
+mod attack;
+mod coverage;
 mod faults;
 mod history;
 
@@ -7,11 +9,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_totem::{Engine, Guarantee, Output};
-use hac_types::{Incarnation, LinkId, NodeId, Timestamp};
+use hac_types::{Incarnation, NodeId, Timestamp};
 
+use self::attack::{Arrival, Attacker};
+pub use self::coverage::{COVERAGE, Sometimes};
 pub use self::faults::Chaos;
 pub use self::history::{History, Item, Message, Process};
 use crate::check::Violation;
+use crate::check::ring::Watch;
 use crate::net::Net;
 use crate::options::Options;
 use crate::queue::Queue;
@@ -24,16 +29,17 @@ const SPIN: u32 = 200_000;
 /// Events after which a run counts as a livelock: many times what the busiest seed needs.
 const EVENTS_MAX: u64 = 20_000_000;
 
+/// Limits of flow control.
+const WINDOW_SIZE: u32 = 50;
+const MAX_MESSAGES: u32 = 17;
+
 /// Datagrams that wait in a socket while its owner does not run.
 const SOCKET_BUFFER: usize = 200;
-
-/// What must happen in a run of many seeds.
-pub const COVERAGE: &[&str] = &[];
 
 #[derive(Clone, Debug)]
 enum Event {
     /// A datagram arrives at a host.
-    Datagram { to: u32, link: LinkId, from: NodeId, datagram: Vec<u8> },
+    Datagram(Arrival),
     /// An engine asked to be called.
     Wake { host: u32, life: u64 },
     /// The application of a host sends something.
@@ -52,12 +58,18 @@ pub struct Host {
     ring_seq: u64,
     lives: u64,
     paused: bool,
-    held: Vec<(LinkId, NodeId, Vec<u8>)>,
+    held: Vec<Arrival>,
     wake: Option<Timestamp>,
     sent: u64,
+    /// Datagrams that others sent to it.
+    addressed: u64,
 }
 
 impl Host {
+    fn new(ring_seq: u64) -> Self {
+        Self { ring_seq, ..Self::default() }
+    }
+
     /// Whether its engine runs and the host does.
     #[must_use]
     pub const fn is_up(&self) -> bool {
@@ -95,7 +107,10 @@ pub struct World {
     /// How often each property was looked at.
     pub executed: BTreeMap<&'static str, u64>,
     /// How often something interesting happened.
-    pub sometimes: BTreeMap<&'static str, u64>,
+    pub sometimes: Sometimes,
+    /// Looks into the engines after every event.
+    pub watch: Watch,
+    attacker: Attacker,
     entropy: Rng,
     load: Rng,
     timing: Rng,
@@ -107,6 +122,8 @@ pub struct World {
     pub timers: hac_totem::Timers,
     spin: u32,
     happened: u64,
+    /// A property was found broken inside an event.
+    found: Option<Violation>,
 }
 
 impl World {
@@ -118,11 +135,13 @@ impl World {
             now: Timestamp::from_millis(1000),
             queue: Queue::default(),
             net: Net::new(seed),
-            hosts: (1..=options.nodes).map(|id| (id, Host::default())).collect(),
+            hosts: (1..=options.nodes).map(|id| (id, Host::new(options.numbers_from))).collect(),
             trace: Trace::new(recording),
             history: History::default(),
             executed: BTreeMap::new(),
-            sometimes: BTreeMap::new(),
+            sometimes: Sometimes::default(),
+            watch: Watch::new(WINDOW_SIZE, MAX_MESSAGES, options.numbers_from),
+            attacker: Attacker::new(seed, config(&options, 1)),
             entropy: Rng::new(seed, 4),
             load: Rng::new(seed, 6),
             timing: Rng::new(seed, 2),
@@ -131,6 +150,7 @@ impl World {
             timers: hac_totem::Timers::default(),
             spin: 0,
             happened: 0,
+            found: None,
             options,
         };
         for id in 1..=world.options.nodes {
@@ -157,6 +177,9 @@ impl World {
             }
             self.now = self.now.max(at);
             self.happen(event);
+            if let Some(violation) = self.found.take() {
+                return Err(violation);
+            }
         }
         self.now = until;
         Ok(())
@@ -173,21 +196,45 @@ impl World {
                 self.queue.push(self.now + next, Event::Send { host });
             }
             Event::Wake { host, life } => self.wake(host, life),
-            Event::Datagram { to, link, from, datagram } => {
-                let now = self.now;
-                let Some(host) = self.hosts.get_mut(&to) else { return };
-                if host.paused {
-                    if host.held.len() < SOCKET_BUFFER {
-                        host.held.push((link, from, datagram));
-                    }
-                    return;
-                }
-                if let Some(engine) = &mut host.engine {
-                    // Why a datagram is refused is counted by the engine.
-                    let _ = engine.handle_datagram(now, link, from, &datagram);
-                    self.drain(to);
-                }
+            Event::Datagram(arrival) => self.arrive(arrival),
+        }
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        if let Some((kind, hostile)) = self.attacker.attack(&arrival) {
+            self.suffer(kind, &hostile);
+        }
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&arrival.to) else { return };
+        if host.paused {
+            if host.held.len() < SOCKET_BUFFER {
+                host.held.push(arrival);
             }
+            return;
+        }
+        let Some(engine) = &mut host.engine else { return };
+        // Why a datagram is refused is counted by the engine.
+        if engine.handle_datagram(now, arrival.link, arrival.from, &arrival.datagram).is_ok() {
+            self.attacker.record(&arrival);
+        }
+        self.drain(arrival.to);
+    }
+
+    /// A hostile datagram comes to a host that has done all that is due.
+    fn suffer(&mut self, kind: attack::Kind, hostile: &Arrival) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&hostile.to).filter(|host| host.is_up()) else { return };
+        let life = host.life;
+        if let Some(engine) = &mut host.engine {
+            engine.handle_timeout(now);
+        }
+        self.drain(hostile.to);
+        let Some(host) = self.hosts.get_mut(&hostile.to).filter(|host| host.life == life) else { return };
+        let Some(engine) = &mut host.engine else { return };
+        *self.executed.entry(kind.property()).or_default() += 1;
+        match attack::attempt(engine, now, kind, hostile) {
+            Ok(outputs) => outputs.into_iter().for_each(|output| self.perform(hostile.to, output)),
+            Err(violation) => self.found = Some(violation),
         }
     }
 
@@ -205,12 +252,25 @@ impl World {
         self.drain(id);
     }
 
+    /// Every host sends something within a short time, and goes on at its pace.
+    pub fn send_soon(&mut self) {
+        for id in 1..=self.options.nodes {
+            self.queue.push(self.now + Duration::from_millis(1), Event::Send { host: id });
+        }
+    }
+
+    /// The application of a host sends a message outside its pace.
+    pub fn send_now(&mut self, id: u32) {
+        self.send(id);
+    }
+
     /// The application of a host sends a numbered message of a random size.
     fn send(&mut self, id: u32) {
         let now = self.now;
-        let size = match self.load.below(100) {
-            0 => self.load.below(60_000),
-            1..=9 => self.load.below(5000),
+        let size = match self.load.below(1000) {
+            0 => self.load.below(1_000_000),
+            1..=9 => self.load.below(60_000),
+            10..=99 => self.load.below(5000),
             _ => self.load.below(200),
         };
         let guarantee = if self.load.chance(700) { Guarantee::Safe } else { Guarantee::Agreed };
@@ -228,25 +288,37 @@ impl World {
     }
 
     fn drain(&mut self, id: u32) {
+        self.perform_all(id);
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let Some(engine) = &host.engine else { return };
+        let before = self.watch.last(id).copied();
+        if let Err(violation) = self.watch.look(id, host.life, engine) {
+            self.found = Some(violation);
+        }
+        if let (Some(before), Some(after)) = (before, self.watch.last(id)) {
+            self.sometimes.step(&before, after, usize::try_from(WINDOW_SIZE).unwrap_or(0));
+        }
+        let due = engine.poll_timeout().map(|due| due.max(now));
+        if due != host.wake {
+            host.wake = due;
+            if let Some(at) = due {
+                self.queue.push(at, Event::Wake { host: id, life: host.life });
+            }
+        }
+    }
+
+    fn perform_all(&mut self, id: u32) {
         loop {
             let Some(host) = self.hosts.get_mut(&id) else { return };
             let Some(engine) = &mut host.engine else { return };
-            let Some(output) = engine.poll_output() else { break };
+            let Some(output) = engine.poll_output() else { return };
             self.perform(id, output);
             if self.deadly > 0 && self.timing.below(1_000_000) < self.deadly {
                 self.trace.line(self.now, id, "dies between two outputs");
                 self.kill(id);
                 self.start_after(id, Duration::from_millis(300));
                 return;
-            }
-        }
-        let now = self.now;
-        let Some(host) = self.hosts.get_mut(&id) else { return };
-        let due = host.engine.as_ref().and_then(Engine::poll_timeout).map(|due| due.max(now));
-        if due != host.wake {
-            host.wake = due;
-            if let Some(at) = due {
-                self.queue.push(at, Event::Wake { host: id, life: host.life });
             }
         }
     }
@@ -256,9 +328,12 @@ impl World {
         match output {
             Output::Transmit { link, to, datagram } => {
                 self.trace.mix(now, id, &datagram);
-                for delay in self.net.fate(id, to.0, link) {
-                    let (to, from, datagram) = (to.0, NodeId(id), datagram.clone());
-                    self.queue.push(now + delay, Event::Datagram { to, link, from, datagram });
+                if let Some(host) = self.hosts.get_mut(&to.0) {
+                    host.addressed += 1;
+                }
+                for delay in self.net.fate(id, to.0, link, datagram.len()) {
+                    let arrival = Arrival { to: to.0, link, from: NodeId(id), datagram: datagram.clone() };
+                    self.queue.push(now + delay, Event::Datagram(arrival));
                 }
             }
             Output::Persist { ring_seq } => {
@@ -269,19 +344,17 @@ impl World {
             Output::View(view) => {
                 let members: Vec<u32> = view.members.iter().map(|m| m.node.0).collect();
                 self.trace.line(now, id, format!("{:?} view {} {members:?}", view.kind, view.ring));
+                self.sometimes.view(&view);
                 self.record(id, Item::View(view));
             }
             Output::Delivery(delivery) => {
-                if delivery.transitional {
-                    *self.sometimes.entry("a message was delivered in a transitional view").or_default() += 1;
-                }
+                self.sometimes.delivery(&delivery);
                 self.trace.mix(now, id, &delivery.seq.to_le_bytes());
                 self.record(id, Item::of(&delivery));
             }
             Output::Notice(notice) => {
-                if let hac_totem::Notice::GatherEntered { reason } = &notice {
-                    *self.sometimes.entry(faults::reason_name(*reason)).or_default() += 1;
-                }
+                let token = hac_totem::Timers::default().token_for(self.hosts.len());
+                self.sometimes.notice(&notice, token);
                 self.trace.line(now, id, notice.to_string());
             }
         }
@@ -299,7 +372,9 @@ impl World {
 
     fn start_now(&mut self, id: u32) {
         let now = self.now;
-        let config = self.config(id);
+        let mut config = config(&self.options, id);
+        config.timers = self.timers.clone();
+        let numbers_from = self.options.numbers_from;
         let entropy = self.entropy.entropy();
         let random = self.entropy.bits() & 0xffff_ffff;
         let Some(host) = self.hosts.get_mut(&id) else { return };
@@ -314,6 +389,9 @@ impl World {
         let stored = hac_totem::Stored { ring_seq: host.ring_seq, incarnation };
         self.history.begin(id, host.life, incarnation);
         host.engine = Engine::new(config, stored, entropy, now).ok();
+        if let Some(engine) = &mut host.engine {
+            engine.number_after(numbers_from);
+        }
         self.trace.line(now, id, format!("starts, life {}", host.life));
         self.drain(id);
     }
@@ -346,6 +424,18 @@ impl World {
         }
     }
 
+    /// Which of its lives a host is in.
+    #[must_use]
+    pub fn life_of(&self, id: u32) -> u64 {
+        self.hosts.get(&id).map_or(0, Host::life)
+    }
+
+    /// Datagrams that were sent to a host so far.
+    #[must_use]
+    pub fn addressed(&self, id: u32) -> u64 {
+        self.hosts.get(&id).map_or(0, |host| host.addressed)
+    }
+
     /// Whether every host runs.
     #[must_use]
     pub fn is_awake(&self) -> bool {
@@ -375,30 +465,31 @@ impl World {
         if timers_first {
             engine.handle_timeout(now);
         }
-        for (link, from, datagram) in held {
+        for Arrival { link, from, datagram, .. } in held {
             let _ = engine.handle_datagram(now, link, from, &datagram);
         }
         engine.handle_timeout(now);
         host.wake = None;
         self.drain(id);
     }
+}
 
-    fn config(&self, id: u32) -> hac_totem::Config {
-        let links = self.options.links;
-        let node = |&id: &u32| hac_totem::NodeConfig { node: NodeId(id), links };
-        let key = hac_totem::AuthKey::new(vec![0x42; 64]);
-        hac_totem::Config {
-            cluster_name: "sim".to_owned(),
-            node: NodeId(id),
-            nodes: self.hosts.keys().map(node).collect(),
-            links,
-            authkey: key.expect("64 bytes are a key"),
-            cipher: hac_totem::Cipher::None,
-            timers: self.timers.clone(),
-            window_size: 50,
-            max_messages: 17,
-            netmtu: 1500,
-        }
+/// The configuration of a host.
+fn config(options: &Options, id: u32) -> hac_totem::Config {
+    let links = options.links;
+    let node = |id: u32| hac_totem::NodeConfig { node: NodeId(id), links };
+    let key = hac_totem::AuthKey::new(vec![0x42; 64]);
+    hac_totem::Config {
+        cluster_name: "sim".to_owned(),
+        node: NodeId(id),
+        nodes: (1..=options.nodes).map(node).collect(),
+        links,
+        authkey: key.expect("64 bytes are a key"),
+        cipher: hac_totem::Cipher::None,
+        timers: hac_totem::Timers::default(),
+        window_size: WINDOW_SIZE,
+        max_messages: MAX_MESSAGES,
+        netmtu: 1500,
     }
 }
 

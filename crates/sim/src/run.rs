@@ -44,6 +44,15 @@ pub fn coverage(kind: &str) -> &'static [&'static str] {
     }
 }
 
+/// What a seed stands for. `nodes` overrides the number of hosts.
+#[must_use]
+pub fn options(kind: Kind, seed: u64, nodes: Option<u32>) -> Options {
+    match kind {
+        Kind::Cluster => Options::of(seed, nodes),
+        Kind::Ring => Options::of_ring(seed, nodes),
+    }
+}
+
 /// Runs a seed.
 #[must_use]
 pub fn run(kind: Kind, options: Options, recording: bool) -> Verdict {
@@ -99,7 +108,7 @@ fn run_ring(options: Options, recording: bool) -> Verdict {
         hash: world.trace.hash(),
         events: world.trace.events(),
         executed: world.executed,
-        sometimes: world.sometimes,
+        sometimes: world.sometimes.counts,
         timeline,
     }
 }

@@ -9,7 +9,6 @@ use std::thread;
 use std::time::Instant;
 
 use crate::check::Violation;
-use crate::options::Options;
 use crate::run::{self, Kind, Verdict};
 
 /// A run of so many seeds must have looked at every property.
@@ -36,6 +35,8 @@ pub struct Sweep {
     pub jobs: usize,
     /// Print everything that happened, also where all is well.
     pub trace: bool,
+    /// The deliberate bug that is switched on.
+    pub mutant: Option<&'static str>,
 }
 
 /// What came of one seed.
@@ -79,6 +80,8 @@ impl Sweep {
                 let sender = sender.clone();
                 scope.spawn(|| {
                     let sender = sender;
+                    #[cfg(feature = "mutants")]
+                    hac_types::switch_mutant(self.mutant);
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         if index >= self.seeds || sender.send(self.one(self.from.wrapping_add(index))).is_err() {
@@ -90,7 +93,8 @@ impl Sweep {
             drop(sender);
             while let Ok(outcome) = receiver.recv() {
                 if !take(outcome) {
-                    return;
+                    // Nobody takes what the threads are still at: they end with their present seeds.
+                    return drop(receiver);
                 }
             }
         });
@@ -99,7 +103,7 @@ impl Sweep {
     /// Runs one seed.
     #[must_use]
     pub fn one(&self, seed: u64) -> Outcome {
-        let options = Options::of(seed, self.nodes);
+        let options = run::options(self.kind, seed, self.nodes);
         let run = |recording| {
             let options = options.clone();
             panic::catch_unwind(AssertUnwindSafe(|| run::run(self.kind, options, recording))).ok()
@@ -116,7 +120,7 @@ impl Sweep {
             }
         }
         let mut timeline = verdict.timeline.take().filter(|_| self.trace);
-        if violation.is_some() && timeline.is_none() {
+        if violation.is_some() && timeline.is_none() && self.mutant.is_none() {
             timeline = run(true).and_then(|again| again.timeline).map(|text| last_lines(&text, LINES));
         }
         Outcome { seed, violation, verdict: Some(verdict), timeline }
@@ -128,7 +132,7 @@ impl Sweep {
         }
         let Some(violation) = &outcome.violation else { return Ok(()) };
         writeln!(out, "seed {}: {violation}", outcome.seed)?;
-        writeln!(out, "  {:?}", Options::of(outcome.seed, self.nodes))?;
+        writeln!(out, "  {:?}", run::options(self.kind, outcome.seed, self.nodes))?;
         let nodes = self.nodes.map(|n| format!(" --nodes {n}")).unwrap_or_default();
         let (kind, seed) = (self.kind.word(), outcome.seed);
         writeln!(out, "  replay: hac-sim --only {kind} --seeds 1 --from {seed}{nodes} --once --trace")

@@ -2,17 +2,22 @@
 
 mod agreed;
 mod atomicity;
+mod causality;
 mod delivery;
+mod epilogue;
 mod liveness;
 mod membership;
 mod order;
 mod safe;
+mod transition;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hac_types::{Member, NodeId, RingId, View, ViewKind};
 
 pub use self::liveness::recovery;
+pub use self::watch::Watch;
 use super::Violation;
 use crate::ring::{History, Item, Message, Process};
 
@@ -21,8 +26,9 @@ pub type Executed = BTreeMap<&'static str, u64>;
 
 /// The properties.
 pub const PROPERTIES: &[&str] = &[
-    "EVS-1", "EVS-2", "EVS-3", "EVS-4", "EVS-5", "EVS-7", "EVS-8", "EVS-9", "EVS-11", "EVS-12", "EVS-14", "EVS-17",
-    "EVS-18", "LIVE-1", "LIVE-2",
+    "EVS-1", "EVS-2", "EVS-3", "EVS-4", "EVS-5", "EVS-6", "EVS-7", "EVS-8", "EVS-9", "EVS-10", "EVS-11", "EVS-12",
+    "EVS-13", "EVS-14", "EVS-15", "EVS-16", "EVS-17", "EVS-18", "EVS-19", "EVS-20", "EVS-21", "LIVE-1", "LIVE-2",
+    "LIVE-3", "LIVE-4", "LINK", "MTU", "REPLAY-1", "FORGE-1",
 ];
 
 /// Judges a record.
@@ -35,9 +41,11 @@ pub fn judge(history: &History, executed: &mut Executed) -> Result<(), Violation
     delivery::check(history, executed)?;
     membership::check(&lives, executed)?;
     order::check(history, executed)?;
+    causality::check(history, executed)?;
     agreed::check(&lives, executed)?;
     atomicity::check(&lives, executed)?;
-    safe::check(&lives, executed)
+    safe::check(&lives, executed)?;
+    transition::check(&lives, executed)
 }
 
 /// What one life of an engine was given in one ring.
@@ -50,6 +58,8 @@ pub(super) struct Stay<'a> {
     pub(super) regular: BTreeMap<u64, Message>,
     /// Delivered in the regular view with the promise of safety.
     pub(super) safe: BTreeSet<Message>,
+    /// Delivered in the transitional view with the promise of safety.
+    pub(super) safe_transitional: BTreeSet<Message>,
     /// Delivered in the transitional view.
     pub(super) transitional: BTreeSet<Message>,
     /// Delivered in either.
@@ -86,6 +96,7 @@ impl<'a> Life<'a> {
                     end: None,
                     regular: BTreeMap::new(),
                     safe: BTreeSet::new(),
+                    safe_transitional: BTreeSet::new(),
                     transitional: BTreeSet::new(),
                     given: BTreeSet::new(),
                     died: false,
@@ -100,6 +111,9 @@ impl<'a> Life<'a> {
                     stay.given.insert(*message);
                     if *transitional {
                         stay.transitional.insert(*message);
+                        if *guarantee == hac_totem::Guarantee::Safe {
+                            stay.safe_transitional.insert(*message);
+                        }
                     } else {
                         stay.regular.insert(*seq, *message);
                         if *guarantee == hac_totem::Guarantee::Safe {

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use hac_totem::GatherReason;
-
 use super::World;
 use crate::check::{Violation, ring};
 use crate::harm::{self, Harmed};
 use crate::net::{Net, Weather};
 use crate::rng::Rng;
+
+/// How slow the network is at times.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// Bytes that pass where large datagrams vanish: the least that every path must let pass.
+const NARROW: usize = 1280;
 
 /// Faults to come.
 pub struct Chaos {
@@ -58,7 +62,7 @@ impl Chaos {
     fn fault(&mut self, world: &mut World, ids: &[u32]) {
         let Some(&id) = self.rng.pick(ids) else { return };
         let back = Duration::from_millis(self.rng.between(1, 5000));
-        match self.rng.below(12) {
+        match self.rng.below(16) {
             0 | 1 => {
                 world.kill(id);
                 world.start_after(id, back);
@@ -66,6 +70,29 @@ impl Chaos {
             2 => {
                 world.leave(id);
                 world.start_after(id, back);
+            }
+            3 => {
+                let times = self.rng.between(10, 400);
+                world.trace.line(world.now, id, format!("sends {times} messages at once"));
+                for _ in 0..times {
+                    world.send_now(id);
+                }
+            }
+            4 => {
+                // Slower than all timers of the ring, and back.
+                let slow = world.net.weather.jitter > SLOW / 2;
+                world.net.weather.jitter = if slow { world.options.jitter } else { SLOW };
+                world.trace.line(world.now, 0, if slow { "the network is as before" } else { "the network is slow" });
+            }
+            5 => {
+                let Some(&other) = self.rng.pick(ids) else { return };
+                world.trace.line(world.now, 0, format!("large datagrams vanish from node{id} to node{other}"));
+                world.net.narrow(id, other, NARROW);
+            }
+            6 => {
+                let loss = self.rng.between(100, 900);
+                world.trace.line(world.now, id, format!("loses {loss} thousandths of what arrives"));
+                world.net.deafen(id, loss);
             }
             _ => {
                 let links = world.options.links;
@@ -97,24 +124,11 @@ impl Harmed for World {
         self.trace.line(self.now, 0, text);
     }
 
+    fn happened(&mut self, name: &'static str) {
+        self.sometimes.count(name);
+    }
+
     fn pause(&mut self, id: u32, time: Duration) {
         self.pause_host(id, time);
-    }
-}
-
-/// A name to count a reason by.
-pub(super) const fn reason_name(reason: GatherReason) -> &'static str {
-    match reason {
-        GatherReason::Startup => "gather at the start",
-        GatherReason::TokenLostOperational => "gather: token lost in service",
-        GatherReason::TokenLostCommit => "gather: token lost in commit",
-        GatherReason::TokenLostRecovery => "gather: token lost in recovery",
-        GatherReason::ConsensusExpired => "gather: consensus expired",
-        GatherReason::Silence => "gather: a member fell silent",
-        GatherReason::Leave => "gather: a member left",
-        GatherReason::Restart => "gather: a member restarted",
-        GatherReason::Merge => "gather: merge",
-        GatherReason::Join => "gather: a proposal",
-        GatherReason::FailedToReceive => "gather: failed to receive",
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hac_totem::{Delivery, Guarantee};
-use hac_types::{Incarnation, NodeId, RingId, View};
+use hac_types::{Incarnation, NodeId, RingId, View, ViewKind};
 
 /// A message of an application: who sent it, in which life, and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,6 +115,23 @@ impl History {
     /// A life begins.
     pub fn begin(&mut self, host: u32, life: u64, incarnation: Incarnation) {
         self.processes.insert((host, life), Process { incarnation, items: Vec::new() });
+    }
+
+    /// The view that a life is in.
+    #[must_use]
+    pub fn view_of(&self, host: u32, life: u64) -> Option<&View> {
+        let process = self.processes.get(&(host, life))?;
+        process.items.iter().rev().find_map(|item| match item {
+            Item::View(view) if view.kind == ViewKind::Regular => Some(view),
+            _ => None,
+        })
+    }
+
+    /// How many views a life has been in.
+    #[must_use]
+    pub fn views(&self, host: u32, life: u64) -> usize {
+        let regular = |item: &&Item| matches!(item, Item::View(view) if view.kind == ViewKind::Regular);
+        self.processes.get(&(host, life)).map_or(0, |process| process.items.iter().filter(regular).count())
     }
 
     /// Something happened in a life.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hac_types::{RingId, ViewKind};
+use hac_types::RingId;
 
-use super::{Violation, count, judge};
+use super::{Violation, count, epilogue, judge};
 use crate::ring::{Item, Message, World};
 
 /// After this long without faults there is one view: pauses under way end (8 s), those who came and went are admitted
@@ -35,35 +35,36 @@ pub fn recovery(world: &mut World, ids: &[u32]) -> Result<(), Violation> {
         }
         together = if world.is_awake() && one_view(world).is_ok() { together + 1 } else { 0 };
     }
+    let ring = one_view(world)?;
+    count(&mut world.executed, "LIVE-1");
+    let result = traffic(world, ring).and_then(|()| epilogue::run(world, ring, ids));
     let mut executed = std::mem::take(&mut world.executed);
-    let result = one_view(world).and_then(|ring| {
-        count(&mut executed, "LIVE-1");
-        world.pace = Duration::from_millis(10);
-        world.run(Duration::from_secs(2))?;
-        world.pace = Duration::from_secs(3600);
-        world.run(DELIVERED)?;
-        if one_view(world)? != ring {
-            return Err(Violation::new("LIVE-1", format!("ring {ring} ended although nothing happened")));
-        }
-        all_delivered(world, ring)?;
-        count(&mut executed, "LIVE-2");
-        judge(&world.history, &mut executed)
-    });
+    world.watch.report(&mut executed);
+    let judged = judge(&world.history, &mut executed);
     world.executed = executed;
-    result
+    // A broken record says more than what followed from it.
+    judged.and(result)
+}
+
+/// What is sent in a calm ring is delivered, and the ring lasts.
+fn traffic(world: &mut World, ring: RingId) -> Result<(), Violation> {
+    world.pace = Duration::from_millis(10);
+    world.run(Duration::from_secs(2))?;
+    world.pace = Duration::from_secs(3600);
+    world.run(DELIVERED)?;
+    if one_view(world)? != ring {
+        return Err(Violation::new("LIVE-1", format!("ring {ring} ended although nothing happened")));
+    }
+    all_delivered(world, ring)?;
+    count(&mut world.executed, "LIVE-2");
+    Ok(())
 }
 
 /// The ring that all are in.
-fn one_view(world: &World) -> Result<RingId, Violation> {
+pub(super) fn one_view(world: &World) -> Result<RingId, Violation> {
     let mut rings = BTreeSet::new();
     for (&id, host) in &world.hosts {
-        let process = world.history.processes.get(&(id, host.life()));
-        let last = process.and_then(|process| {
-            process.items.iter().rev().find_map(|item| match item {
-                Item::View(view) if view.kind == ViewKind::Regular => Some(view),
-                _ => None,
-            })
-        });
+        let last = world.history.view_of(id, host.life());
         match last {
             Some(view) if view.members.len() == world.hosts.len() => rings.insert(view.ring),
             other => {
@@ -80,7 +81,7 @@ fn one_view(world: &World) -> Result<RingId, Violation> {
 }
 
 /// Everything that was sent in the last view came to everybody.
-fn all_delivered(world: &World, ring: RingId) -> Result<(), Violation> {
+pub(super) fn all_delivered(world: &World, ring: RingId) -> Result<(), Violation> {
     let given = |id: u32| -> BTreeSet<Message> {
         let life = world.hosts.get(&id).map_or(0, crate::ring::Host::life);
         let items = world.history.processes.get(&(id, life)).map_or(&[][..], |p| p.items.as_slice());

@@ -1,0 +1,133 @@
+//! Deliberate bugs: each is switched on in a build of the simulator that can have them, over as many seeds as it takes
+//! until a checker finds it. One that is never found shows a promise that nobody checks, or a fault that never happens.
+
+use std::io::{self, Write};
+
+use crate::run::Kind;
+use crate::sweep::{Outcome, Sweep};
+
+/// A deliberate bug.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// Its name, as in the source.
+    pub name: &'static str,
+    /// Which world is to find it.
+    pub kind: Kind,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+const fn ring(name: &'static str, what: &'static str) -> Mutant {
+    Mutant { name, kind: Kind::Ring, what }
+}
+
+const fn cluster(name: &'static str, what: &'static str) -> Mutant {
+    Mutant { name, kind: Kind::Cluster, what }
+}
+
+/// All of them.
+pub const MUTANTS: &[Mutant] = &[
+    ring("safe-too-early", "safe messages are delivered before all members have them"),
+    ring("released-too-early", "packets are forgotten before all members have them"),
+    ring("gap-delivered", "what comes after a missing packet is delivered"),
+    ring("gap-in-transition", "what depends on a missing packet is delivered in the transitional view"),
+    ring("replay-accepted", "a datagram is accepted again"),
+    ring("mac-unchecked", "authentication codes are not checked"),
+    ring("token-repeated", "a token is acted upon twice"),
+    ring("requests-unserved", "nobody sends again what others ask for"),
+    ring("nothing-requested", "nobody asks for what is missing"),
+    ring("window-ignored", "what others sent in this rotation does not count"),
+    ring("burst-unlimited", "one visit may use the whole window"),
+    ring("lack-concealed", "a node that lacks packets does not lower the mark"),
+    ring("own-packet-forgotten", "a sender does not keep what it sends"),
+    ring("token-not-repeated", "a lost token is not sent again"),
+    ring("last-first", "the youngest message is sent first"),
+    ring("piece-not-repeated", "a message cut by a view change is not started again"),
+    ring("piece-forgotten", "the first piece of a large message is dropped"),
+    ring("ring-number-again", "a new ring takes the number of the last"),
+    ring("ring-number-not-kept", "numbers of rings are not made durable"),
+    ring("leave-unheard", "a goodbye is ignored"),
+    ring("packet-after-account", "packets are taken after their receiver told what it has"),
+    ring("packet-of-another-ring", "packets of any ring are taken"),
+    ring("delivered-twice", "a message is delivered twice"),
+    ring("agreement-assumed", "nobody waits for the agreement of the others"),
+    ring("never-merges", "a larger membership is never sought"),
+    ring("recovery-cut-short", "a ring is installed before all have everything"),
+    ring("all-come-along", "everybody counts as coming from the same old ring"),
+    ring("obligation-forgotten", "what others may have delivered relying on a node, it does not deliver"),
+    ring("nothing-recovered", "nothing of the old ring is sent again"),
+    ring("rest-dropped", "what is left of the old ring is not delivered"),
+    ring("withheld-for-ever", "a node that was left out is never heard again"),
+    ring("silence-unnoticed", "a silent peer is never suspected"),
+    ring("size-kept", "large datagrams are used where they do not pass"),
+    ring("nonce-again", "a nonce serves for a second session"),
+];
+
+/// How to run them.
+#[derive(Clone, Copy, Debug)]
+pub struct Hunt {
+    /// The first seed.
+    pub from: u64,
+    /// Most seeds for one mutant.
+    pub seeds: u64,
+    /// Threads.
+    pub jobs: usize,
+}
+
+impl Hunt {
+    /// Runs the mutants whose names contain `pattern`, or all, and writes a table; whether each was caught.
+    ///
+    /// # Errors
+    ///
+    /// The table cannot be written.
+    pub fn run(&self, pattern: Option<&str>, out: &mut impl Write) -> io::Result<bool> {
+        let wanted = |mutant: &&Mutant| pattern.is_none_or(|pattern| mutant.name.contains(pattern));
+        let mutants: Vec<&Mutant> = MUTANTS.iter().filter(wanted).collect();
+        let mut survivors = Vec::new();
+        for mutant in &mutants {
+            match self.hunt(mutant) {
+                Some(found) => {
+                    let violation = found.violation.as_ref();
+                    let property = violation.map_or("", |violation| violation.property);
+                    writeln!(out, "{:24} {:8} {:9} seed {}", mutant.name, mutant.kind.word(), property, found.seed)?;
+                }
+                None => {
+                    survivors.push(mutant.name);
+                    writeln!(
+                        out,
+                        "{:24} {:8} SURVIVES {} seeds: {}",
+                        mutant.name,
+                        mutant.kind.word(),
+                        self.seeds,
+                        mutant.what
+                    )?;
+                }
+            }
+            out.flush()?;
+        }
+        writeln!(out, "mutants: {} caught, {} survived", mutants.len() - survivors.len(), survivors.len())?;
+        Ok(survivors.is_empty() && !mutants.is_empty())
+    }
+
+    /// The first seed that finds a mutant.
+    fn hunt(&self, mutant: &Mutant) -> Option<Outcome> {
+        let sweep = Sweep {
+            kind: mutant.kind,
+            from: self.from,
+            seeds: self.seeds,
+            nodes: None,
+            twice: false,
+            jobs: self.jobs,
+            trace: false,
+            mutant: Some(mutant.name),
+        };
+        let mut found: Option<Outcome> = None;
+        sweep.each(|outcome| {
+            if outcome.violation.is_some() {
+                found = Some(outcome);
+            }
+            found.is_none()
+        });
+        found
+    }
+}
