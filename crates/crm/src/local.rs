@@ -26,7 +26,7 @@ pub use order::{
 
 use std::collections::{BTreeMap, VecDeque};
 
-use hac_types::{Timestamp, WallTime};
+use hac_types::{Timestamp, WallTime, mutant};
 
 use crate::cib::{Applied, Changes, HistoryOf, OpCancelled, OpResult, StatusChange, history};
 use crate::model::ResourceHistory;
@@ -95,7 +95,7 @@ impl Local {
 
     /// The view is over: orders that have not begun are dropped and leave no trace.
     pub fn end_view(&mut self, now: Timestamp) {
-        for managed in self.resources.values_mut() {
+        for managed in self.resources.values_mut().filter(|_| !mutant("orders-outlive-view")) {
             managed.end_view();
         }
         self.release(now);
@@ -109,7 +109,7 @@ impl Local {
         let op = report::history(&self.node, &active.job, &outcome, now, wall, active.started);
         let wanted = managed.finish(now, &active.job, &op);
         let watched = managed.processes_after(&active.job, &op, &outcome);
-        if wanted {
+        if wanted && !mutant("result-unreported") {
             self.outputs.push_back(Output::Report(report::result(&self.node, &active.job, op)));
         }
         if let Some(processes) = watched {

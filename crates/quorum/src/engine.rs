@@ -16,7 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_types::{NodeId, RingId, Timestamp};
+use hac_types::{NodeId, RingId, Timestamp, mutant};
 use thiserror::Error;
 
 use crate::{Config, ConfigError, TieBreaker};
@@ -381,7 +381,10 @@ impl Engine {
 }
 
 /// More than half.
-const fn majority(votes: u32) -> u32 {
+fn majority(votes: u32) -> u32 {
+    if mutant("half-is-enough") {
+        return votes / 2;
+    }
     // Written so that it cannot overflow: the same as (votes + 2) / 2.
     votes / 2 + 1
 }

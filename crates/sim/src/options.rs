@@ -60,7 +60,7 @@ impl Options {
         let mut rng = Rng::new(seed, 8);
         let drawn = match rng.below(100) {
             0..=2 => Some(rng.between(6, 12)),
-            3 => Some(rng.between(13, 32)),
+            3 if rng.chance(500) => Some(rng.between(13, 32)),
             _ => None,
         };
         let many = drawn.and_then(|many| u32::try_from(many).ok());

@@ -436,6 +436,12 @@ impl World {
         self.hosts.get(&id).map_or(0, |host| host.addressed)
     }
 
+    /// Every host sends something so often, on the mean; less often where there are many hosts.
+    pub fn set_pace(&mut self, pace: Duration) {
+        let many = self.options.nodes * self.options.nodes / 16;
+        self.pace = pace * many.max(1);
+    }
+
     /// Whether every host runs.
     #[must_use]
     pub fn is_awake(&self) -> bool {
@@ -465,11 +471,17 @@ impl World {
         if timers_first {
             engine.handle_timeout(now);
         }
-        for Arrival { link, from, datagram, .. } in held {
-            let _ = engine.handle_datagram(now, link, from, &datagram);
-        }
-        engine.handle_timeout(now);
         host.wake = None;
+        let life = host.life;
+        self.drain(id);
+        for Arrival { link, from, datagram, .. } in held {
+            let Some(host) = self.hosts.get_mut(&id).filter(|host| host.life == life) else { return };
+            let Some(engine) = &mut host.engine else { return };
+            let _ = engine.handle_datagram(now, link, from, &datagram);
+            self.drain(id);
+        }
+        let Some(engine) = self.hosts.get_mut(&id).and_then(|host| host.engine.as_mut()) else { return };
+        engine.handle_timeout(now);
         self.drain(id);
     }
 }

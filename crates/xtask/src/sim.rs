@@ -1,5 +1,6 @@
 //! `cargo xtask sim`: seeded chaos, run by the simulator's own binary.
 
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, ensure};
@@ -8,8 +9,8 @@ use crate::options::Options;
 use crate::project::{Profile, Project};
 
 /// What the simulator accepts.
-const FLAGS: &[&str] = &["--once", "--quiet", "--trace"];
-const VALUES: &[&str] = &["--from", "--nodes", "--only", "--seeds"];
+const FLAGS: &[&str] = &["--mutants", "--once", "--quiet", "--trace"];
+const VALUES: &[&str] = &["--from", "--jobs", "--mutant", "--nodes", "--only", "--seeds"];
 
 /// Builds the simulator in release and runs the seeds asked for.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
@@ -21,11 +22,27 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
         ensure!(matches!(only, "ring" | "cluster"), "--only takes ring or cluster");
     }
     ensure!(exists(project)?, "the simulator has no program yet (crates/sim builds a library alone)");
-    let binaries = project.build(Profile::Release, &["hac-sim"])?;
-    let mut simulator = Command::new(binaries.join("hac-sim"));
+    let program = if options.has("--mutants") || options.value("--mutant").is_some() {
+        with_mutants(project)?
+    } else {
+        project.build(Profile::Release, &["hac-sim"])?.join("hac-sim")
+    };
+    let mut simulator = Command::new(program);
     simulator.args(arguments).current_dir(&project.root);
     let status = simulator.status().context("cannot run hac-sim")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the simulator with its deliberate bugs, under a name of its own: nothing else may ever be built with them.
+pub(crate) fn with_mutants(project: &Project) -> anyhow::Result<PathBuf> {
+    let folder = project.binaries(Profile::Seeds);
+    let mut build = project.cargo("build");
+    build.args(["--locked", "--profile", "seeds", "--package", "hac-sim", "--features", "mutants"]);
+    let status = build.status().context("cannot run cargo")?;
+    ensure!(status.success(), "the simulator with deliberate bugs cannot be built");
+    let program = folder.join("hac-sim-mutants");
+    std::fs::rename(folder.join("hac-sim"), &program).context("cannot rename hac-sim")?;
+    Ok(program)
 }
 
 /// Whether the simulator has a binary.

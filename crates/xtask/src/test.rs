@@ -9,7 +9,7 @@ mod results;
 mod tally;
 
 use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::options::Options;
 use crate::project::{Profile, Project};
@@ -17,8 +17,18 @@ use crate::{conformance, sim, stream};
 use results::Counts;
 use tally::Tally;
 
-/// Seeds that every run of the tests repeats. More are for `cargo xtask sim`: this many take a few minutes.
-const FIXED_SEEDS: u64 = 100;
+/// Seeds that every run of the tests repeats, of the ring alone and of whole nodes. More are for `cargo xtask sim`.
+const FIXED_SEEDS: u64 = 500;
+
+/// Seeds that no run had before.
+const FRESH_SEEDS: u64 = 200;
+
+/// Seeds that a deliberate bug may take in the tests.
+const MUTANT_SEEDS: u64 = 40;
+
+/// Deliberate bugs that the tests switch on, because a few seeds find each: one for each of the layers. The rest is for
+/// `cargo xtask sim --mutants`.
+const MUTANTS: &[&str] = &["mac-unchecked", "token-repeated", "released-too-early", "safe-too-early", "leave-unheard"];
 
 /// The packages whose tests are run one program after the other, with their output: they say what they cannot do here.
 const WHOLE: &[&str] = &["hac-lab", "hac-tests"];
@@ -137,31 +147,39 @@ fn whole(project: &Project, quick: bool, tally: &mut Tally) -> anyhow::Result<()
     Ok(())
 }
 
-/// The fixed seeds of the simulator: whole nodes and the ring alone, at the same time.
+/// Seeds of the simulator, fixed and fresh ones, each run twice; and some of its deliberate bugs.
 fn seeds(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
     if !sim::exists(project)? {
         tally.skip("seeds of the simulator: it has no program yet");
         return Ok(());
     }
-    println!("\ntest: {FIXED_SEEDS} seeds of the simulator");
     let simulator = project.build(Profile::Seeds, &["hac-sim"])?.join("hac-sim");
-    let run = |kind: &str| {
-        let mut command = Command::new(&simulator);
-        command.args(["--seeds", &FIXED_SEEDS.to_string(), "--from", "1", "--only", kind]);
-        stream::run(&mut command, LIMIT, |_| {})
-    };
-    let (cluster, ring) = std::thread::scope(|scope| {
-        let ring = scope.spawn(|| run("ring"));
-        (run("cluster"), ring.join().unwrap_or_else(|_| Err(anyhow::anyhow!("its thread panicked"))))
-    });
-    for (kind, outcome) in [("ring", ring), ("cluster", cluster)] {
-        match outcome {
-            Ok(status) if status.success() => tally.pass(),
-            Ok(status) => tally.fail(&format!("seeds of the simulator: {kind}: ended with {status}")),
-            Err(error) => tally.fail(&format!("seeds of the simulator: {kind}: {error:#}")),
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let fresh = 1_000_000 + since * 1000;
+    for (from, seeds) in [(1, FIXED_SEEDS), (fresh, FRESH_SEEDS)] {
+        println!("\ntest: {seeds} seeds of the simulator from {from}: hac-sim --from {from} --seeds {seeds}");
+        for kind in ["ring", "cluster"] {
+            let mut command = Command::new(&simulator);
+            command.args(["--seeds", &seeds.to_string(), "--from", &from.to_string(), "--only", kind]);
+            judge(tally, &format!("seeds of the simulator from {from}: {kind}"), &mut command);
         }
     }
+    let mutated = sim::with_mutants(project)?;
+    for mutant in MUTANTS {
+        let mut command = Command::new(&mutated);
+        command.args(["--mutant", mutant, "--seeds", &MUTANT_SEEDS.to_string()]);
+        judge(tally, &format!("deliberate bug {mutant}"), &mut command);
+    }
     Ok(())
+}
+
+/// Runs a command that says by its end whether all is well.
+fn judge(tally: &mut Tally, what: &str, command: &mut Command) {
+    match stream::run(command, LIMIT, |_| {}) {
+        Ok(status) if status.success() => tally.pass(),
+        Ok(status) => tally.fail(&format!("{what}: ended with {status}")),
+        Err(error) => tally.fail(&format!("{what}: {error:#}")),
+    }
 }
 
 /// The scheduler beside Pacemaker's, where the cases are on this machine.

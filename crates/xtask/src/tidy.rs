@@ -1,6 +1,7 @@
 //! Rules of style that a machine can check, each with the reason why it exists.
 
 mod config;
+mod mutants;
 mod sources;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub(crate) fn problems(root: &Path) -> anyhow::Result<Vec<String>> {
         }
     }
     config::problems(root, &mut problems)?;
+    mutants::problems(root, &mut problems)?;
     Ok(problems)
 }
 

@@ -56,7 +56,7 @@ impl Chaos {
             jitter: options.jitter,
         };
         world.deadly = if options.crash_between_outputs { 200 } else { 0 };
-        world.pace = Duration::from_millis(self.rng.between(5, 100));
+        world.set_pace(Duration::from_millis(self.rng.between(5, 100)));
     }
 
     fn fault(&mut self, world: &mut World, ids: &[u32]) {

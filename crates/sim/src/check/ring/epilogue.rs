@@ -136,7 +136,7 @@ fn narrow(world: &mut World, rng: &mut Rng, ring: RingId, ids: &[u32]) -> Result
 
 /// The ring goes on with traffic, and then everything has been delivered.
 fn endure(world: &mut World, ring: RingId, property: &'static str, what: &str) -> Result<(), Violation> {
-    world.pace = Duration::from_millis(20);
+    world.set_pace(Duration::from_millis(20));
     world.send_soon();
     world.run(ENDURED)?;
     world.pace = Duration::from_secs(3600);

@@ -48,8 +48,10 @@ pub fn recovery(world: &mut World, ids: &[u32]) -> Result<(), Violation> {
 
 /// What is sent in a calm ring is delivered, and the ring lasts.
 fn traffic(world: &mut World, ring: RingId) -> Result<(), Violation> {
-    world.pace = Duration::from_millis(10);
+    world.set_pace(Duration::from_millis(10));
     world.run(Duration::from_secs(2))?;
+    world.send_soon();
+    world.run(Duration::from_millis(100))?;
     world.pace = Duration::from_secs(3600);
     world.run(DELIVERED)?;
     if one_view(world)? != ring {

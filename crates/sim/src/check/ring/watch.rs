@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_totem::{Engine, Inspection, RingInspection};
+use hac_totem::{Engine, Inspection, RingInspection, Stage};
 use hac_types::{Member, RingId};
 
 use super::{Executed, Violation};
@@ -115,8 +115,15 @@ impl Watch {
             }
             self.stable(host, &ring)?;
         }
-        let active = now.coming.unwrap_or(now.installed);
-        self.windowed(host, &active, now.sent.saturating_sub(seen.before_visit))?;
+        let active = match now.stage {
+            Stage::Operational => Some(now.installed),
+            Stage::Recovery => now.coming,
+            // The ring that was has ended here.
+            Stage::Gather | Stage::Commit => None,
+        };
+        if let Some(active) = active {
+            self.windowed(host, &active, now.sent.saturating_sub(seen.before_visit))?;
+        }
         seen.last = now;
         self.hosts.insert(host, seen);
         Ok(())
