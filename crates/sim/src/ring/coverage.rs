@@ -36,7 +36,6 @@ pub const COVERAGE: &[&str] = &[
     "a link down while the node is up",
     "a path became narrow",
     "a false suspicion",
-    "an attempt failed several times",
     "one-way cut",
     "numbers beyond 2^32",
     "more than eight nodes",
