@@ -22,8 +22,7 @@ fn recordings(seed: u64) -> Vec<Vec<u8>> {
 #[test]
 fn every_life_of_a_node_in_a_storm_can_be_lived_again() {
     let mut complete = 0;
-    let lives = recordings(1).into_iter().chain(recordings(2)).chain(recordings(3));
-    for recording in lives {
+    for recording in (1..=8).flat_map(recordings) {
         let mut out = Vec::new();
         run(&recording, key().bytes().to_vec(), true, &mut out).expect("it does the same");
         let text = String::from_utf8(out).expect("text");
