@@ -5,6 +5,8 @@
 //! fail counts, and their orderings. Runs before the assignment; what depends on where a bundle's container will be is
 //! put off until after it.
 
+use std::collections::BTreeMap;
+
 use crate::model::{OpHistory, ResourceHistory};
 use crate::plan::Reason;
 
@@ -21,16 +23,46 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
         if !cluster.nodes[node].maintenance && !cluster.node_available(node) {
             continue;
         }
+        let entries = recorded(cluster, node);
+        if entries.is_empty() {
+            continue;
+        }
         for rsc in cluster.rsc.keys() {
-            if !cluster.rsc[rsc].is_primitive() {
-                continue;
-            }
-            let entries: Vec<ResourceHistory> = cluster.history(rsc, node).into_iter().cloned().collect();
-            for entry in &entries {
-                check_resource(cluster, rsc, node, entry);
+            if cluster.rsc[rsc].is_primitive() {
+                for entry in of_that_name(cluster, &entries, rsc) {
+                    check_resource(cluster, rsc, node, entry);
+                }
             }
         }
     }
+}
+
+/// Entries of a node's history by name, each with its place there.
+type Recorded<'c> = BTreeMap<&'c str, Vec<(usize, &'c ResourceHistory)>>;
+
+/// What a node recorded, as far as it was read.
+fn recorded<'c>(cluster: &Cluster<'c>, node: NodeIdx) -> Recorded<'c> {
+    let mut found = Recorded::new();
+    let cib = cluster.cib;
+    let state = cluster.nodes[node].state.and_then(|at| cib.status.nodes.get(at));
+    let Some(state) = state.filter(|_| cluster.nodes[node].unpacked) else { return found };
+    for (position, entry) in state.resources.iter().enumerate() {
+        if !entry.ops.is_empty() {
+            found.entry(entry.id.as_str()).or_default().push((position, entry));
+        }
+    }
+    found
+}
+
+/// The entries that go by a resource's own name or by the one it has in histories. Which instance of an anonymous clone
+/// an entry was taken for does not matter: the entry concerns all that share its name.
+fn of_that_name<'c>(cluster: &Cluster<'_>, entries: &Recorded<'c>, rsc: RscIdx) -> Vec<&'c ResourceHistory> {
+    let resource = &cluster.rsc[rsc];
+    let renamed = resource.history_id.as_deref().filter(|name| *name != resource.id);
+    let names = std::iter::once(resource.id.as_str()).chain(renamed);
+    let mut found: Vec<_> = names.filter_map(|name| entries.get(name)).flatten().copied().collect();
+    found.sort_unstable_by_key(|(position, _)| *position);
+    found.into_iter().map(|(_, entry)| entry).collect()
 }
 
 /// Compares what had to wait for the assignment.
