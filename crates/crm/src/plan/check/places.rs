@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Violation;
 use super::graph::{Graph, Op, name};
 use super::standing::{Service, Standing};
+use crate::local::ExecStatus;
 use crate::scheduler::view::{NodeKind, ResourceKind};
 
 pub(super) fn check(standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut Vec<Violation>) {
@@ -77,8 +78,7 @@ fn left_before(
     violations: &mut Vec<Violation>,
 ) {
     for node in &service.view.nodes {
-        let pending = service.view.pending.as_ref().is_some_and(|(task, at)| task == "start" && at == node);
-        if pending && node == start.node {
+        if node == start.node && starts_on(service, node) {
             continue;
         }
         let unclean = standing.node(node).is_some_and(|node| node.unclean);
@@ -101,6 +101,13 @@ fn left_before(
             violations.push(Violation::ActiveTwice { start: start.name(), node: node.clone() });
         }
     }
+}
+
+/// Whether a start on `node` is under way: that it is ordered once more there changes nothing. (What the view gives as
+/// pending is the first such operation on any node; that may be another one.)
+fn starts_on(service: &Service<'_>, node: &str) -> bool {
+    let pending = ExecStatus::Pending.code();
+    service.view.operations.iter().any(|op| op.node == node && op.task == "start" && op.status == pending)
 }
 
 /// No node gets more instances of a clone than may share it.

@@ -4,7 +4,7 @@ use super::*;
 use crate::model::{Colocation, Constraint, Order};
 use crate::plan::{Action, ActionKind, Decision, Reason, ResourceOp};
 use crate::scheduler::Role;
-use crate::scheduler::view::{NodeView, ResourceFlags, ResourceKind, ResourceView};
+use crate::scheduler::view::{NodeView, OperationView, ResourceFlags, ResourceKind, ResourceView};
 
 /// Two nodes; `db` runs on n1 and is to move to n2, and with it `web`, which needs it.
 struct Scene {
@@ -124,6 +124,29 @@ fn what_runs_elsewhere_stops_first() {
     let mut scene = scene();
     scene.plan.actions[2].inputs.clear();
     assert_eq!(scene.check(), [Violation::ActiveTwice { start: "db_start_0 n2".into(), node: "n1".into() }]);
+}
+
+#[test]
+fn a_start_under_way_is_ordered_once_more_without_a_stop_whatever_else_is_under_way_elsewhere() {
+    let pending = |task: &str, node: &str| OperationView {
+        node: node.to_owned(),
+        task: task.to_owned(),
+        status: -1,
+        ..OperationView::default()
+    };
+    let mut scene = scene();
+    scene.view.resources = vec![running("db", &["n2"])];
+    scene.plan.actions = vec![act("db", "start", "n2", &[])];
+    let twice = "db_start_0 n2 does not wait until it has stopped on n2";
+    assert_eq!(scene.told(), [twice]);
+    scene.view.resources[0].operations = vec![pending("stop", "n1"), pending("start", "n2")];
+    scene.view.resources[0].pending = Some(("stop".into(), "n1".into()));
+    assert_eq!(scene.check(), []);
+    // Neither a start under way elsewhere nor one that has ended is an excuse.
+    scene.view.resources[0].operations[1].node = "n1".into();
+    assert_eq!(scene.told(), [twice]);
+    scene.view.resources[0].operations[1] = OperationView { status: 0, ..pending("start", "n2") };
+    assert_eq!(scene.told(), [twice]);
 }
 
 #[test]
