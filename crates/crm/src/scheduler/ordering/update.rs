@@ -146,12 +146,16 @@ fn relation(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx, at: usize)
     if is_between_resources(cluster, first, then) {
         first = collective::finished(cluster, first);
     }
-    let mut changed = by_flags(cluster, walk, (first, then), then_node, (at, flags));
     if first != entry.action {
-        let flags = cluster.actions[then].before[at].flags;
+        cluster.actions[then].before[at].flags = F::NONE;
         if cluster.order(first, then, flags) {
-            changed.then = true;
+            // Counts from the next round on, as the newest relation before all others.
+            return (Changed { first: false, then: true }, first);
         }
+    }
+    let changed = by_flags(cluster, walk, (first, then), then_node, (at, flags));
+    if first != entry.action {
+        // Flags that were replaced by others meanwhile have been applied too.
         cluster.actions[then].before[at].flags = F::NONE;
     }
     (changed, first)
