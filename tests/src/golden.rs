@@ -16,7 +16,7 @@
 //! …
 //! ```
 //!
-//! Before `----` stands the state, after it what [`run`] prints; so a file holds when nothing changed. The configuration
+//! Before `----` stands the state, after it what `run` prints; so a file holds when nothing changed. The configuration
 //! is written in the language of `crm configure`. Besides there are these lines:
 //!
 //! | line | what it says |

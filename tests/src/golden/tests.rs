@@ -1,3 +1,5 @@
+//! Reading and writing golden plans.
+
 use super::*;
 
 const STATE: &str = "# Moved.\nnodes n1 n2\nproperty stonith-enabled=false\n\

@@ -1,3 +1,5 @@
+//! Gathering, by hand: what proposals, stamps and old commit tokens do.
+
 use hac_types::Incarnation;
 
 use super::*;
