@@ -27,13 +27,16 @@ struct Nonces {
 }
 
 impl Transport {
-    /// Offers a session on every link.
+    /// Offers a session on every link: under the own key, and where that was not answered under the next one too, as the
+    /// peer may use it already while this node did not live to see the end of the rotation.
     pub(super) fn offer_session(&mut self, peer: &mut Peer) {
+        let next = self.keyring.next().filter(|_| peer.hello.wait > HELLO_FIRST);
         peer.hello.next = self.now + peer.hello.wait;
         peer.hello.wait = (peer.hello.wait * 2).min(HELLO_SLOWEST);
-        let keys = self.keyring.own();
-        for path in &peer.paths {
-            self.send_hello(peer, path.link, &keys, HelloStage::Offer, Nonces { own: peer.nonce, echo: [0; 16] });
+        for keys in [Some(self.keyring.own()), next].into_iter().flatten() {
+            for path in &peer.paths {
+                self.send_hello(peer, path.link, &keys, HelloStage::Offer, Nonces { own: peer.nonce, echo: [0; 16] });
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!              accept_key(next)            use_key                2 token later
 //!   one key ───────────────────► two keys ─────────► sessions move ────────────► one key
-//!     hellos   own key             own or next         next, as own                next
+//!     hellos   own key             own, then next      next, as own                next
 //!     sessions own key             own or next         own until moved             next
 //! ```
 //!
@@ -44,6 +44,11 @@ impl Keyring {
     /// The key that is sent with.
     pub(crate) fn own(&self) -> Arc<ClusterKeys> {
         Arc::clone(&self.own)
+    }
+
+    /// The key that is accepted besides, if the key is being changed.
+    pub(crate) fn next(&self) -> Option<Arc<ClusterKeys>> {
+        self.next.clone()
     }
 
     /// The key that a header names, if hellos under it are answered.

@@ -211,3 +211,23 @@ fn a_key_that_is_no_longer_wanted_is_not_answered() {
     net.run(ms(3000));
     assert_eq!(net.member_ids(1), [1], "without an accepted key nothing is switched");
 }
+
+#[test]
+fn one_that_died_before_it_had_replaced_its_key_file_is_taken_back_by_those_who_stayed() {
+    let mut net = Net::formed(1, 3, 1);
+    for node in 1..=3 {
+        accept(&mut net, node, &key(8));
+    }
+    for node in 1..=3 {
+        switch(&mut net, node);
+    }
+    net.run(ms(20_000));
+    net.crash(3);
+    net.run(ms(5000));
+    assert_eq!(net.member_ids(1), [1, 2]);
+    // It finds the former key in its file, and the next one beside it.
+    net.start(3);
+    accept(&mut net, 3, &key(8));
+    net.run(ms(5000));
+    assert_eq!(net.member_ids(1), [1, 2, 3]);
+}
