@@ -6,7 +6,7 @@
 //! * EVS-20: what an engine keeps is bounded.
 //! * EVS-21: no node sends more than `max_messages` packets in a visit of the token, and all together no more than
 //!   `window_size` and one such visit in a rotation. (By the token's account `window_size` is never exceeded; counted from
-//!   outside, rings of more than eight nodes were seen at 51 and 55 of 50 packets, as in seed 507. Why is not known.)
+//!   outside, rings were seen at 51 and 55 of 50 packets soon after a recovery, as in seed 507. Why is not known.)
 
 use std::collections::BTreeMap;
 
