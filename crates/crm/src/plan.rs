@@ -2,6 +2,7 @@
 //!
 //! A plan leaves no choice to whoever carries it out: an action may run as soon as all its inputs are done.
 
+mod cause;
 pub mod check;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Agent, MASK, is_secret};
+
+pub use cause::{Cause, Obstacle};
 
 /// The decision about one cluster state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,10 +146,24 @@ pub struct Decision {
     pub subject: String,
     /// The part in parentheses: `node1 -> node2`, `Stopped -> Promoted node1`; for fencing the action.
     pub detail: String,
-    /// Why.
+    /// Why, if Pacemaker's report would say so.
     pub reason: Option<Reason>,
+    /// What it answers to, if there is no reason.
+    pub cause: Option<Cause>,
     /// It cannot be carried out.
     pub blocked: bool,
+}
+
+impl Decision {
+    /// Why, as a clause for people; empty if nothing is known.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match (&self.reason, &self.cause) {
+            (Some(reason), _) => reason.clause(),
+            (None, Some(cause)) => cause.to_string(),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 /// What is done about a resource or node.

@@ -73,7 +73,7 @@ pub enum Event {
         number: u64,
         /// Actions to carry out.
         actions: usize,
-        /// Decisions, one line each: `Start FloatIP (primary)`.
+        /// Decisions with their reasons, one line each: `Move FloatIP (n1 -> n2) because n1 is on standby`.
         decisions: Vec<String>,
     },
     /// A decision was carried out, or given up.

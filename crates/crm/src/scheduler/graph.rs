@@ -3,6 +3,7 @@
 //! Reads actions, relations and resources; writes an action's place in the plan and takes orderings out that could
 //! never be met. After this nothing of the working data is needed any more.
 
+mod cause;
 mod convert;
 mod drawing;
 mod pick;
@@ -11,6 +12,7 @@ mod summary;
 use super::cluster::{ActIdx, Cluster, RscIdx};
 use crate::plan::{Action, Plan};
 
+pub(super) use cause::obstacle;
 pub(super) use drawing::draw;
 
 /// The plan.

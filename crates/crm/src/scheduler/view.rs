@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Agent;
 
-pub(super) use build::build;
+pub(super) use build::{build, target_role};
 
 /// What a resource does on a node, from least to most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -227,11 +227,12 @@ fn next_recheck(plan: &Plan, wall: WallTime, interval: Duration) -> Duration {
     by.map_or(interval, |by| by.min(interval))
 }
 
-/// One line of the summary: `Start FloatIP (primary)`.
+/// One line of the summary: `Move FloatIP (primary -> secondary) because primary is on standby`.
 fn decision_text(decision: &Decision) -> String {
     let mut text = format!("{:?} {} ({})", decision.verb, decision.subject, decision.detail);
-    if let Some(reason) = &decision.reason {
-        text.push_str(&format!(" due to {reason}"));
+    let why = decision.why();
+    if !why.is_empty() {
+        text.push_str(&format!(" because {why}"));
     }
     if decision.blocked {
         text.push_str(" [blocked]");

@@ -132,6 +132,7 @@ fn outcome(cib: &Cib) -> Outcome {
         subject: subject.to_owned(),
         detail: detail.to_owned(),
         reason,
+        cause: None,
         blocked,
     };
     let summary = vec![

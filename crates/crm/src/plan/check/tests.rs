@@ -278,8 +278,14 @@ fn on_a_node_probes_come_before_starts_and_demotions_before_stops() {
 #[test]
 fn a_fencing_is_told_with_its_reason() {
     let mut scene = scene();
-    let fence =
-        |reason| Decision { verb: Verb::Fence, subject: "n1".into(), detail: "off".into(), reason, blocked: false };
+    let fence = |reason| Decision {
+        verb: Verb::Fence,
+        subject: "n1".into(),
+        detail: "off".into(),
+        reason,
+        cause: None,
+        blocked: false,
+    };
     scene.plan.summary.push(fence(Some(Reason::NoQuorum)));
     assert_eq!(scene.check(), []);
     scene.plan.summary.push(fence(None));

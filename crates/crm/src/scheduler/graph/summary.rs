@@ -3,6 +3,8 @@
 use crate::plan::{Decision, Reason, Verb};
 use crate::scheduler::cluster::{ActIdx, Cluster, NodeIdx, Role, RscIdx, Task};
 
+use super::cause;
+
 /// All lines, in the order of the report.
 pub(super) fn decisions(cluster: &Cluster<'_>) -> Vec<Decision> {
     let mut decisions: Vec<Decision> =
@@ -24,6 +26,7 @@ fn fencing(cluster: &Cluster<'_>, action: ActIdx) -> Option<Decision> {
         subject: cluster.nodes[entry.node?].name.clone(),
         detail: entry.detail.clone().unwrap_or_default(),
         reason: Some(entry.reason.clone()?),
+        cause: None,
         blocked: false,
     })
 }
@@ -95,11 +98,14 @@ impl<'c, 'a> Look<'c, 'a> {
         action: Option<ActIdx>,
         source: Option<ActIdx>,
     ) -> Decision {
+        let reason = self.reason(source.or(action)).cloned();
+        let cause = reason.is_none().then(|| cause::of(self.cluster, self.rsc, verb, origin));
         Decision {
             verb,
             subject: self.cluster.rsc[self.rsc].id.clone(),
             detail: self.detail(origin, destination),
-            reason: self.reason(source.or(action)).cloned(),
+            reason,
+            cause,
             blocked: !self.runnable(action),
         }
     }

@@ -105,7 +105,7 @@ fn displayed_name(cluster: &Cluster<'_>, rsc: RscIdx) -> String {
 }
 
 /// `target-role` as far as it restricts.
-fn target_role(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<Role> {
+pub(in crate::scheduler) fn target_role(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<Role> {
     let resource = &cluster.rsc[rsc];
     let promotable = cluster.rsc[cluster.top(rsc, false)].is.promotable;
     let text = resource.meta.get("target-role").map(String::as_str);
