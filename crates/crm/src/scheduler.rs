@@ -11,6 +11,7 @@ mod cluster;
 mod config;
 mod constraints;
 mod digests;
+mod explain;
 mod fencing;
 mod graph;
 mod limits;
@@ -26,6 +27,7 @@ mod rules;
 mod score;
 mod status;
 pub mod view;
+mod witness;
 
 use hac_types::WallTime;
 
@@ -34,6 +36,8 @@ use crate::plan::Plan;
 use cluster::Cluster;
 
 pub use digests::digest;
+pub(crate) use explain::explain;
+pub(crate) use score::text as score_text;
 pub use view::{ClusterView, Role};
 
 /// Everything that one run of the scheduler finds out.

@@ -2,6 +2,7 @@
 //!
 //! Reads resources and the status; writes orderings, colocations, and bans of what may not run on remote nodes.
 
+use crate::explain::Influence;
 use crate::model::INFINITY;
 
 use super::cluster::{Cluster, Colocation, NodeIdx, Ordering, RelationFlags as R, Role, RscIdx, Side, Task, Variant};
@@ -15,6 +16,7 @@ const NEAR_CONTAINER: i32 = 10_000;
 pub(super) fn run(cluster: &mut Cluster<'_>) {
     for rsc in cluster.top.clone() {
         of(cluster, rsc);
+        cluster.note(rsc, |_| Influence::BuiltIn);
     }
 }
 

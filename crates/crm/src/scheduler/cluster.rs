@@ -97,6 +97,8 @@ pub(super) struct Cluster<'a> {
     pub(super) deferred_checks: Vec<(RscIdx, NodeIdx, model::OpHistory)>,
     /// Assignment scores for people, if wanted.
     pub(super) scores: Option<Vec<String>>,
+    /// How scores come about, if wanted.
+    pub(super) witness: Option<Box<super::witness::Witness>>,
 }
 
 /// A node.
@@ -539,7 +541,6 @@ pub(super) struct Ticket {
 #[derive(Clone, Debug)]
 pub(super) struct Location {
     /// Its id.
-    #[expect(dead_code, reason = "tells constraints apart in debug output")]
     pub(super) id: String,
     /// The resource.
     pub(super) rsc: RscIdx,
@@ -555,7 +556,6 @@ pub(super) struct Location {
 #[derive(Clone, Debug)]
 pub(super) struct Colocation {
     /// Its id.
-    #[expect(dead_code, reason = "tells constraints apart in debug output")]
     pub(super) id: String,
     /// Placed after ...
     pub(super) dependent: RscIdx,

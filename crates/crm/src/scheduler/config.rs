@@ -69,6 +69,7 @@ pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         deferred_failure_checks: Vec::new(),
         deferred_checks: Vec::new(),
         scores: scores.then(Vec::new),
+        witness: None,
     };
     cluster.unfencing_in_use = prepare::mentions_unfencing(cib);
     nodes::read(&mut cluster);

@@ -5,9 +5,12 @@
 pub(super) mod health;
 mod lock;
 
+use crate::explain::Influence;
 use crate::model::INFINITY;
 
-use super::cluster::{Allowed, AllowedTable, Cluster, Discovery, LocIdx, NodeIdx, Role, RscIdx, Task, Variant};
+use super::cluster::{
+    Allowed, AllowedTable, Cluster, Discovery, LocIdx, NodeIdx, Role, RscIdx, Task, Variant, base_name,
+};
 use super::score;
 use super::status::failcount::{Count, fail_count};
 
@@ -17,21 +20,45 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
     if cluster.options.shutdown_lock {
         for rsc in &top {
             lock::apply(cluster, *rsc);
+            cluster.note(*rsc, |cluster| locked(cluster, *rsc));
         }
     }
     for location in cluster.locations.keys() {
         let rsc = cluster.locations[location].rsc;
         apply_location(cluster, rsc, location);
+        note_location(cluster, rsc, location);
     }
     for rsc in &top {
         apply_stickiness(cluster, *rsc);
+        cluster.note(*rsc, |_| Influence::Stickiness);
     }
     for node in cluster.node_order.clone() {
         for rsc in &top {
             apply_failures(cluster, *rsc, node);
             apply_exclusive_discovery(cluster, *rsc, node);
+            cluster.note(*rsc, |_| Influence::Discovery);
         }
     }
+}
+
+fn locked(cluster: &Cluster<'_>, rsc: RscIdx) -> Influence {
+    let lock = cluster.primitives(rsc).into_iter().find_map(|part| cluster.rsc[part].lock);
+    Influence::ShutdownLock { node: lock.map_or_else(String::new, |(node, _)| cluster.nodes[node].name.clone()) }
+}
+
+fn note_location(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx) {
+    if cluster.witness.is_none() {
+        return;
+    }
+    let entry = &cluster.locations[location];
+    let influence =
+        if entry.id == health::ID { Influence::Health } else { Influence::Location { constraint: entry.id.clone() } };
+    // One for the promoted role counts when roles are chosen.
+    let banned = entry.nodes.iter().filter(|(_, points)| *points <= -INFINITY && entry.role == Role::Unknown);
+    for node in banned.map(|(node, _)| *node).collect::<Vec<_>>() {
+        cluster.note_ban(rsc, node, |_| influence.clone());
+    }
+    cluster.note(rsc, |_| influence);
 }
 
 /// Applies a location constraint to a resource and its parts.
@@ -120,6 +147,15 @@ fn apply_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
     if !forgiven && failed_too_often(cluster, rsc, node) {
         let banned = if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, false) };
         cluster.add_score(banned, Some(node), -INFINITY);
+        if cluster.witness.is_some() {
+            let (failures, _) = fail_count(cluster, rsc, node, Count::WithLaunched, None);
+            cluster.note_ban(banned, node, |cluster| {
+                let resource = &cluster.rsc[rsc];
+                let service = resource.known_as();
+                let service = if resource.is.unique { service } else { base_name(service) }.to_owned();
+                Influence::Failures { service, failures, threshold: resource.ban_after }
+            });
+        }
     }
 }
 

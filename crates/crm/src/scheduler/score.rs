@@ -14,7 +14,7 @@ pub(super) fn add(a: i32, b: i32) -> i32 {
 }
 
 /// A score as people write it.
-pub(super) fn text(score: i32) -> String {
+pub(crate) fn text(score: i32) -> String {
     if score >= INFINITY {
         "INFINITY".into()
     } else if score <= -INFINITY {

@@ -1,5 +1,6 @@
 //! Bundles: containers, then what belongs to each, then what runs inside.
 
+use crate::explain::Influence;
 use crate::model::INFINITY;
 use crate::scheduler::cluster::{Cluster, Colocation, NodeIdx, Replica, Role, RscIdx};
 use crate::scheduler::constraints::add_colocation;
@@ -31,6 +32,7 @@ pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<Node
                 allowed.score = score;
             }
         }
+        cluster.note(inner, |_| Influence::BuiltIn);
         super::assign(cluster, inner, prefer, stop_if_fail);
     }
     cluster.rsc[rsc].is.assigning = false;
@@ -74,6 +76,7 @@ fn assign_replica(cluster: &mut Cluster<'_>, replica: &Replica, prefer: Option<N
             allowed.score = score;
         }
     }
+    cluster.note(child, |_| Influence::BuiltIn);
     let Some(inner) = cluster.rsc[child].parent else { return };
     cluster.rsc[inner].is.assigning = true;
     super::assign(cluster, child, replica.node, stop_if_fail);

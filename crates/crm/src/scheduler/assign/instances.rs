@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::explain::Influence;
 use crate::model::INFINITY;
 use crate::scheduler::cluster::{Allowed, AllowedTable, Cluster, NodeIdx, Role, RscIdx};
 
@@ -133,6 +134,7 @@ pub(super) fn assign_all(cluster: &mut Cluster<'_>, parent: RscIdx, instances: &
         }
         if assigned >= max {
             cluster.add_score(*instance, None, -INFINITY);
+            cluster.note(*instance, |_| Influence::Surplus { max });
         } else if assign_one(cluster, *instance, None, per_node).is_some() {
             assigned += 1;
         }
@@ -177,7 +179,7 @@ fn assign_early(
         return false;
     }
     let Some(parent) = cluster.rsc[instance].parent else { return false };
-    let tables = save_tables(cluster, instance);
+    let (tables, mark) = (save_tables(cluster, instance), cluster.mark(instance));
     let parent_table = cluster.rsc[parent].allowed.clone();
     let mut reserved = 0;
     let mut stays = false;
@@ -188,6 +190,7 @@ fn assign_early(
             break;
         }
         restore_tables(cluster, &tables);
+        cluster.go_back(&mark);
         if chosen.is_none() {
             mark_unassigned(cluster, instance);
             break;
@@ -237,6 +240,13 @@ fn assign_one(
         let usable = entry.is_some_and(|entry| entry.score >= 0 && entry.count < per_node);
         if !usable || !cluster.node_available(node) {
             ban(cluster, instance, node);
+            cluster.note(instance, |cluster| match entry {
+                Some(entry) if entry.score >= 0 && cluster.node_available(node) => {
+                    Influence::NodeFull { max: per_node }
+                }
+                Some(entry) if entry.score >= 0 => Influence::NodeUnavailable,
+                _ => Influence::WholeClone,
+            });
         }
     }
     let chosen = super::assign(cluster, instance, prefer, prefer.is_none())?;

@@ -1,8 +1,10 @@
 //! Primitives: colocations first, then the best node.
 
+use crate::explain::Influence;
 use crate::model::INFINITY;
 use crate::scheduler::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx};
 use crate::scheduler::options::NoQuorum;
+use crate::scheduler::view::target_role;
 
 use super::{colocation, lists, place, sort, utilization, wishes};
 
@@ -57,13 +59,42 @@ fn apply_colocations(cluster: &mut Cluster<'_>, rsc: RscIdx) {
         for idx in &this_with {
             if wanted(cluster, *idx) {
                 apply_this_with(cluster, *idx, rsc);
+                cluster.note(rsc, |cluster| placed_with(cluster, *idx));
             }
         }
         for idx in &with_this {
             if wanted(cluster, *idx) {
                 wishes::add_dependent(cluster, *idx, rsc);
+                cluster.note(rsc, |cluster| company(cluster, *idx));
             }
         }
+    }
+}
+
+/// What a colocation with something placed before is, as an influence.
+fn placed_with(cluster: &Cluster<'_>, idx: ColIdx) -> Influence {
+    let constraint = &cluster.colocations[idx];
+    let role = constraint.primary_role;
+    let parts = cluster.primitives(constraint.primary).into_iter();
+    let fits = |part: &RscIdx| role == Role::Unknown || cluster.rsc[*part].next_role == role;
+    let mut nodes: Vec<NodeIdx> = parts.filter(fits).filter_map(|part| cluster.rsc[part].assigned).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    Influence::Colocation {
+        constraint: constraint.explicit.then(|| constraint.id.clone()),
+        with: cluster.rsc[constraint.primary].id.clone(),
+        role: (role != Role::Unknown).then_some(role),
+        nodes: nodes.into_iter().map(|node| cluster.nodes[node].name.clone()).collect(),
+        score: constraint.score,
+    }
+}
+
+/// What a colocation with something placed later is, as an influence.
+pub(super) fn company(cluster: &Cluster<'_>, idx: ColIdx) -> Influence {
+    let constraint = &cluster.colocations[idx];
+    Influence::Company {
+        constraint: constraint.explicit.then(|| constraint.id.clone()),
+        dependent: cluster.rsc[constraint.dependent].id.clone(),
     }
 }
 
@@ -93,11 +124,16 @@ fn beyond_the_chain(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     let id = &cluster.rsc[rsc].id;
     cluster.warnings.push(format!("{id} is not placed: the chain of colocations that it begins is too long"));
     cluster.add_score(rsc, None, -INFINITY);
+    cluster.note(rsc, |_| Influence::ChainTooLong);
 }
 
 fn restrict_role(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     if cluster.rsc[rsc].next_role == Role::Stopped {
         cluster.add_score(rsc, None, -INFINITY);
+        cluster.note(rsc, |cluster| match target_role(cluster, rsc) {
+            Some(Role::Stopped) => Influence::Disabled,
+            _ => Influence::StoppedByFailure,
+        });
     } else if cluster.rsc[rsc].next_role > cluster.rsc[rsc].role
         && !cluster.quorate
         && cluster.options.no_quorum == NoQuorum::Freeze
@@ -139,6 +175,7 @@ fn assign_best(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, 
             chosen = Some(current);
         }
     }
+    cluster.note_choice(rsc, chosen, prefer);
     place(cluster, rsc, chosen, false, stop_if_fail);
 }
 

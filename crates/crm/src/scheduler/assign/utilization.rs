@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::explain::Influence;
 use crate::model::INFINITY;
 use crate::scheduler::cluster::{Cluster, NodeIdx, RscIdx, Variant};
 use crate::scheduler::options::Strategy;
@@ -78,6 +79,7 @@ pub(super) fn ban_full_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) -> Option<N
     for node in nodes {
         if !has_room(cluster, node, &load) {
             cluster.add_score(rsc, Some(node), -INFINITY);
+            cluster.note(rsc, |_| Influence::Capacity);
         }
     }
     roomiest.filter(|_| !room_for_all)

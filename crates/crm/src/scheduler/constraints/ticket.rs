@@ -1,5 +1,6 @@
 //! Ticket constraints. They act as soon as they are read.
 
+use crate::explain::Influence;
 use crate::model::{self, INFINITY};
 use crate::scheduler::cluster::{Cluster, Role, RscIdx};
 use crate::scheduler::config::parse_role;
@@ -52,6 +53,8 @@ fn add(cluster: &mut Cluster<'_>, constraint: &model::Ticket, rsc: RscIdx, role:
     let (granted, standby) = (ticket.granted, ticket.standby);
     if !granted || standby {
         apply(cluster, rsc, role, loss, granted);
+        cluster
+            .note(rsc, |_| Influence::Ticket { constraint: constraint.id.clone(), ticket: constraint.ticket.clone() });
     }
 }
 

@@ -6,6 +6,9 @@ use crate::scheduler::options::HealthStrategy;
 use crate::scheduler::score;
 use crate::scheduler::view::Health;
 
+/// Id of the location constraints that health makes.
+pub(in crate::scheduler) const ID: &str = "node-health-strategy";
+
 /// The sum of a node's health attributes under the strategy in force.
 pub(in crate::scheduler) fn sum(cluster: &Cluster<'_>, node: NodeIdx, base: i32) -> i32 {
     let attributes = cluster.nodes[node].attributes.iter().filter(|(name, _)| name.starts_with("#health"));
@@ -30,7 +33,7 @@ pub(in crate::scheduler) fn constrain(cluster: &mut Cluster<'_>) {
                 continue;
             }
             let location = cluster.locations.push(Location {
-                id: "node-health-strategy".to_owned(),
+                id: ID.to_owned(),
                 rsc,
                 role: Role::Unknown,
                 discovery: Discovery::Always,

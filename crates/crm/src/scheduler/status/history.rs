@@ -1,5 +1,7 @@
 //! Whose history an entry is, and what state it leaves the resource in.
 
+use crate::explain::Influence;
+use crate::local::operation_key;
 use crate::model::{OpHistory, ResourceHistory};
 use crate::scheduler::action::OnFail;
 use crate::scheduler::cluster::{Cluster, Kind, MultiplyActive, NodeIdx, Role, RscIdx, Task, base_name};
@@ -109,6 +111,7 @@ impl Reader {
         let mut story = Story { rsc, node, ops: &entry.ops, last_failure: None, on_fail: OnFail::Ignore };
         for at in &order {
             operation::read(cluster, &mut story, *at);
+            note_result(cluster, &story, *at);
         }
         keep_recurring(cluster, &story, &order);
         self.settle(cluster, &story);
@@ -190,7 +193,10 @@ impl Reader {
                 cluster.rsc[rsc].is.managed = false;
                 cluster.rsc[rsc].is.blocked = true;
             }
-            OnFail::Ban => cluster.add_score(rsc, Some(node), -crate::model::INFINITY),
+            OnFail::Ban => {
+                cluster.add_score(rsc, Some(node), -crate::model::INFINITY);
+                cluster.note(rsc, |cluster| Influence::OnFail { node: cluster.nodes[node].name.clone() });
+            }
             OnFail::Stop => cluster.rsc[rsc].next_role = Role::Stopped,
             OnFail::Restart if active => {
                 fail(cluster);
@@ -324,6 +330,7 @@ fn removed_resource(cluster: &mut Cluster<'_>, entry: &ResourceHistory) -> RscId
     }
     if cluster.options.stop_removed {
         cluster.add_score(rsc, None, -crate::model::INFINITY);
+        cluster.note(rsc, |_| Influence::Removed);
     } else {
         cluster.rsc[rsc].is.managed = false;
     }
@@ -404,6 +411,22 @@ fn fence_if_active_on_lost_node(cluster: &mut Cluster<'_>, rsc: RscIdx, node: No
     cluster.fence_node(node, &reason, false);
 }
 
+/// Notes which result ruled nodes out.
+fn note_result(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
+    if cluster.witness.is_none() {
+        return;
+    }
+    let (top, op) = (cluster.top(story.rsc, true), &story.ops[at]);
+    cluster.note(top, |cluster| Influence::Failed {
+        operation: operation_key(cluster.rsc[story.rsc].known_as(), &op.operation, op.interval_ms),
+        node: cluster.nodes[story.node].name.clone(),
+        outcome: match op.op_status {
+            operation::status::TIMED_OUT => "timed out".to_owned(),
+            _ => operation::exit_words(op.rc_code).to_owned(),
+        },
+    });
+}
+
 /// Notes that a resource is active on a node, up through what contains it.
 pub(super) fn add_active(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, failed: bool) {
     if cluster.rsc[rsc].active.contains(&node) {
@@ -422,6 +445,7 @@ pub(super) fn add_active(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, 
     }
     if !cluster.rsc[rsc].is.managed {
         cluster.add_score(rsc, Some(node), crate::model::INFINITY);
+        cluster.note(rsc, |_| Influence::Unmanaged);
         let mut parent = cluster.rsc[rsc].parent;
         while let Some(at) = parent.filter(|_| cluster.nodes[node].online) {
             cluster.rsc[at].active.push(node);
@@ -454,7 +478,10 @@ fn add_importance(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
 
 fn multiply_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     match cluster.rsc[rsc].multiply_active {
-        MultiplyActive::StopOnly => cluster.rsc[rsc].allowed = cluster.banned_everywhere(),
+        MultiplyActive::StopOnly => {
+            cluster.rsc[rsc].allowed = cluster.banned_everywhere();
+            cluster.note(rsc, |_| Influence::MultiplyActive);
+        }
         MultiplyActive::Block => {
             let block = |cluster: &mut Cluster<'_>, rsc: RscIdx| {
                 cluster.rsc[rsc].is.managed = false;

@@ -45,6 +45,8 @@ pub(super) mod status {
     pub(in crate::scheduler) const DONE: i32 = 0;
     /// Given up.
     pub(in crate::scheduler) const CANCELLED: i32 = 1;
+    /// It took too long.
+    pub(in crate::scheduler) const TIMED_OUT: i32 = 2;
     /// Not supported.
     pub(in crate::scheduler) const NOT_SUPPORTED: i32 = 3;
     /// Failed.
