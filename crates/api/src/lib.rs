@@ -10,6 +10,7 @@
 mod agents;
 mod error;
 mod event;
+mod explain;
 mod key;
 mod request;
 mod status;
@@ -17,6 +18,7 @@ mod status;
 pub use agents::{AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation};
 pub use error::{ErrorBody, ErrorCode};
 pub use event::{Event, Level};
+pub use explain::{ExplainQuery, Explained, LastTransition, SubjectKind};
 pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};
 pub use request::{
     AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, Finding,
@@ -61,6 +63,8 @@ pub mod route {
     pub const KEY: &str = "/v1/key";
     /// `POST` [`RotateRequest`](crate::RotateRequest): [`Rotated`](crate::Rotated).
     pub const KEY_ROTATE: &str = "/v1/key/rotate";
+    /// `GET`, query [`ExplainQuery`](crate::ExplainQuery): [`Explained`](crate::Explained).
+    pub const EXPLAIN: &str = "/v1/explain";
     /// `GET`, query [`EventsQuery`](crate::EventsQuery): a stream (`text/event-stream`) of [`Event`](crate::Event).
     pub const EVENTS: &str = "/v1/events";
 }

@@ -74,6 +74,8 @@ pub(crate) enum Command {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Why a resource is where it is, or is not; what a node runs and why; what would be done now
+    Explain(crate::commands::explain::ExplainArgs),
     /// Decide about a stored cluster state without a daemon
     Simulate(crate::commands::simulate::SimulateArgs),
     /// Print the hacd.toml for a corosync.conf, without a daemon

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hac_api::{
     AgentDetail, AgentList, CibResponse, CommandRequest, ConfigureRequest, Configured, Done, ErrorBody, ErrorCode,
-    KeyStatus, RotateRequest, Rotated, SettleRequest, Settled, Status, route,
+    ExplainQuery, Explained, KeyStatus, RotateRequest, Rotated, SettleRequest, Settled, Status, route,
 };
 use hac_crm::cib::Change;
 use hac_crm::model::Cib;
@@ -51,6 +51,11 @@ impl Client {
     pub(crate) async fn cib(&self, secrets: bool) -> Result<Cib, Failure> {
         let response: CibResponse = self.get(route::CIB, &hac_api::CibQuery { secrets }).await?;
         read_cib(response.cib)
+    }
+
+    /// Why things are as they are.
+    pub(crate) async fn explain(&self, query: &ExplainQuery) -> Result<Explained, Failure> {
+        self.get(route::EXPLAIN, query).await
     }
 
     /// Makes `changes`, all or none.

@@ -4,6 +4,7 @@ mod completion;
 mod configure;
 mod context;
 mod events;
+pub(crate) mod explain;
 mod import;
 mod key;
 mod keygen;
@@ -30,6 +31,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Keygen(keygen) => return keygen::run(&keygen, arguments.json),
         Command::Simulate(simulate) => return simulate::run(&simulate, arguments.json),
+        Command::Explain(ref what) => {
+            if let Some(file) = &what.xml_file {
+                return explain::stored(what, file, arguments.json);
+            }
+        }
         Command::Import { file } => return import::run(&file, arguments.json),
         Command::Completion { shell } => return completion::run(shell),
         _ => {}
@@ -52,6 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Resource(command) => resource::run(&context, command).await,
         Command::Ra(command) => ra::run(&context, command).await,
         Command::Verify => verify::run(&context).await,
+        Command::Explain(what) => explain::live(&context, &what).await,
         Command::Events { follow } => events::run(&context, follow).await,
         Command::Keygen(_) | Command::Simulate(_) | Command::Import { .. } | Command::Completion { .. } => {
             Ok(ExitCode::SUCCESS)

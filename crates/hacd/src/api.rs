@@ -4,6 +4,7 @@
 //! so that there is one way in.
 
 mod convert;
+mod explain;
 mod hub;
 mod refusal;
 mod routes;

@@ -100,7 +100,7 @@ fn lawful(cib: &Cib, simulation: &Simulation) -> Result<(), Failure> {
 
 /// Reads the state. What is wrong with the file ends with 65 (`EX_DATAERR`), what is wrong with the configuration in it
 /// with 78 (`EX_CONFIG`), as with `crm_simulate`.
-fn load(file: &Path) -> Result<Cib, Failure> {
+pub(super) fn load(file: &Path) -> Result<Cib, Failure> {
     let name = file.display();
     let bytes = read(file).map_err(|error| {
         Failure { exit_code: 66, ..Failure::system(&format!("could not read {name}"), &error) }.with_remedy(
@@ -157,7 +157,7 @@ fn unfinished(stuck: &Stuck) -> Failure {
 }
 
 /// The time to decide at.
-fn clock(given: Option<&str>) -> Result<Clock, Failure> {
+pub(super) fn clock(given: Option<&str>) -> Result<Clock, Failure> {
     let Some(words) = given else {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         return Ok(Clock::Present(WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))));

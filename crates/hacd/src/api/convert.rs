@@ -100,6 +100,21 @@ pub(super) fn status(look: Look, nodes: &[Node]) -> Result<api::Status, Refused>
     })
 }
 
+/// A transition as its events tell of it.
+pub(super) fn transition((begun, ended): (api::Event, Option<api::Event>)) -> api::LastTransition {
+    let lines = |event: &api::Event, name: &str| {
+        let lines = event.details[name].as_array().into_iter().flatten();
+        lines.filter_map(|line| line.as_str().map(str::to_owned)).collect()
+    };
+    api::LastTransition {
+        number: begun.details["number"].as_u64().unwrap_or_default(),
+        time_ms: begun.time_ms,
+        decisions: lines(&begun, "decisions"),
+        end: ended.as_ref().and_then(|event| event.details["end"].as_str().map(str::to_owned)),
+        problems: ended.as_ref().map(|event| lines(event, "problems")).unwrap_or_default(),
+    }
+}
+
 pub(super) fn members(report: &Report, nodes: &[Node]) -> api::Members {
     let entry = |member: &MemberReport| {
         let configured = nodes.iter().find(|node| node.id == member.node);

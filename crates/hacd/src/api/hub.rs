@@ -59,6 +59,14 @@ impl Hub {
         let _ = self.followers.send(event);
     }
 
+    /// The last remembered transition of this node, and how it ended if it has.
+    pub(crate) fn last_transition(&self) -> Option<(Event, Option<Event>)> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = memory.events.iter().rev().find(|event| event.kind == "transition")?;
+        let ended = memory.events.iter().rev().find(|event| event.kind == "transition_ended");
+        Some((begun.clone(), ended.filter(|ended| ended.seq > begun.seq).cloned()))
+    }
+
     /// The remembered events after `since` (none if that is not given), and what comes from now on.
     pub(crate) fn follow(&self, since: Option<u64>) -> (Vec<Event>, broadcast::Receiver<Event>) {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,15 +24,15 @@ use tokio::sync::oneshot;
 use tokio_stream::wrappers::BroadcastStream;
 use zeroize::Zeroizing;
 
-use super::convert;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
+use super::{convert, explain};
 use crate::driver::{Ask, Look, SETTLE_MAX};
 
 /// Bytes of a key made by a rotation, as `hacctl keygen` makes them.
 const KEY_BYTES: usize = 256;
 
-type Answer<T> = Result<Json<T>, Refused>;
+pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
 pub(super) fn router(api: Api) -> Router {
     Router::new()
@@ -43,6 +43,7 @@ pub(super) fn router(api: Api) -> Router {
         .route(route::AGENTS, get(agents))
         .route(route::KEY, get(key))
         .route(route::KEY_ROTATE, post(rotate))
+        .route(route::EXPLAIN, get(explain::answer))
         .route(route::EVENTS, get(events))
         .route(route::CONFIGURE, post(configure))
         .route(route::COMMAND, post(command))
@@ -61,7 +62,7 @@ async fn not_so() -> Refused {
     Refused::new(ErrorCode::Usage, "this path does not know that method")
 }
 
-async fn look(api: &Api) -> Result<Box<Look>, Refused> {
+pub(super) async fn look(api: &Api) -> Result<Box<Look>, Refused> {
     let (reply, answer) = oneshot::channel();
     api.asks.send(Ask::Look(reply)).await.map_err(|_| Refused::ending())?;
     answer.await.map_err(|_| Refused::ending())

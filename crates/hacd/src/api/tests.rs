@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hac_api::{ErrorBody, ErrorCode, route};
 use hac_crm::cib::Refusal;
-use hac_crm::model::{Cib, NvPair, NvSet, Primitive, Resource, Version};
+use hac_crm::model::{Agent, Cib, Node, NvPair, NvSet, Primitive, Resource, Version};
 use hac_node::{Now, QuorumReport, Reply, Report, Request, SyncState};
 use hac_types::{Incarnation, NodeId, Timestamp, WallTime};
 use hac_udp::Counters;
@@ -89,7 +89,13 @@ fn look() -> Look {
     let mut cib = Cib { version: Version { admin_epoch: 0, epoch: 4, num_updates: 2 }, ..Cib::default() };
     let token = NvPair { name: "do_token".into(), value: Some("hunter2".into()), ..NvPair::default() };
     let params = vec![NvSet { pairs: vec![token], ..NvSet::default() }];
-    cib.configuration.resources.push(Resource::Primitive(Primitive { params, ..Primitive::default() }));
+    cib.configuration.resources.push(Resource::Primitive(Primitive {
+        id: "Nginx".into(),
+        agent: Agent { class: "ocf".into(), provider: Some("heartbeat".into()), kind: "nginx".into() },
+        params,
+        ..Primitive::default()
+    }));
+    cib.configuration.nodes.push(Node { id: "1".into(), uname: "n1".into(), ..Node::default() });
     let report = Report {
         cluster_name: "lb".into(),
         name: "primary".into(),
@@ -101,7 +107,7 @@ fn look() -> Look {
         ring: None,
         sync: SyncState::Active,
         members: Vec::new(),
-        quorum: QuorumReport::default(),
+        quorum: QuorumReport { waiting_for: Some("secondary has not been seen yet".into()), ..QuorumReport::default() },
         dc: Some("primary".into()),
         dc_version: None,
         settled: true,
@@ -130,6 +136,45 @@ async fn status_and_cib_hide_secrets_unless_they_are_asked_for() {
     assert_eq!(cib["version"]["epoch"], 4);
     let (_, cib) = fixture.exchange(fixture.get("/v1/cib?secrets=true"), unexpected).await;
     assert!(cib.to_string().contains("hunter2"));
+}
+
+#[tokio::test]
+async fn explanations_come_as_values_and_as_text_with_what_is_under_way() {
+    let mut fixture = Fixture::new();
+    let now = Now { mono: Timestamp::from_millis(7), wall: WallTime(1000) };
+    let decisions = vec!["Start Nginx (primary) because it is to run".to_owned()];
+    fixture.hub.publish(&hac_node::Event::Transition { number: 4, actions: 2, decisions }, now);
+    let (code, answer) = fixture.exchange(fixture.get("/v1/explain?name=Nginx"), unexpected).await;
+    assert_eq!((code, &answer["explanation"]["about"]), (200, &json!("resource")), "{answer}");
+    assert!(answer["text"].as_str().expect("is text").contains("Nginx"), "{answer}");
+    assert!(!answer.to_string().contains("hunter2"));
+    assert_eq!(answer["waiting_for"], json!(["secondary has not been seen yet"]));
+    let last = &answer["last_transition"];
+    assert_eq!((&last["number"], &last["end"], &last["time_ms"]), (&json!(4), &Value::Null, &json!(1000)));
+    let end = hac_node::Event::TransitionEnded { number: 4, end: "complete".into(), problems: Vec::new() };
+    fixture.hub.publish(&end, now);
+    let (code, answer) = fixture.exchange(fixture.get(route::EXPLAIN), unexpected).await;
+    assert_eq!((code, &answer["explanation"]["about"]), (200, &json!("cluster")));
+    assert_eq!(answer["last_transition"]["end"], "complete");
+    let (code, answer) = fixture.exchange(fixture.get("/v1/explain?kind=node&name=n1"), unexpected).await;
+    assert_eq!((code, &answer["explanation"]["about"]), (200, &json!("node")));
+}
+
+#[tokio::test]
+async fn what_cannot_be_explained_is_refused_with_a_remedy() {
+    let mut fixture = Fixture::new();
+    for (query, status, code, message) in [
+        ("name=Ngin", 404, "no_such", "there is no resource or node Ngin"),
+        ("name=Nginx&kind=node", 404, "no_such", "there is no node Nginx"),
+        ("kind=node", 400, "usage", "a kind needs a name"),
+        ("kind=pod&name=x", 400, "usage", "kind"),
+    ] {
+        let (got, body) = fixture.exchange(fixture.get(&format!("/v1/explain?{query}")), unexpected).await;
+        assert_eq!((got, &body["code"]), (status, &json!(code)), "{query}: {body}");
+        assert!(body["message"].as_str().expect("a sentence").contains(message), "{query}: {body}");
+    }
+    let (_, body) = fixture.exchange(fixture.get("/v1/explain?name=Ngin"), unexpected).await;
+    assert_eq!(body["remedy"], "Did you mean Nginx? There are: Nginx, n1.");
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use harness::{Cluster, udp_sockets, wait_for};
 
 #[test]
@@ -220,6 +222,36 @@ fn a_daemon_killed_for_good_loses_its_resource_to_the_other() {
     let name = format!("n{survivor}");
     alive.await_members(&[&name]);
     wait_for("the service", || cluster.service().filter(|pid| *pid != process));
+}
+
+#[test]
+fn every_daemon_explains_where_a_resource_runs_and_the_coordinator_what_it_did() {
+    let cluster = Cluster::new(115, 2).with_service();
+    let (one, two) = (cluster.start(1), cluster.start(2));
+    one.await_members(&["n1", "n2"]);
+    two.await_members(&["n1", "n2"]);
+    one.run_service(&cluster);
+    wait_for("the service", || cluster.service());
+    one.settle();
+    two.settle();
+    let runs_on = if cluster.count(1, "start") > 0 { "n1" } else { "n2" };
+    for (daemon, name) in [(&one, "n1"), (&two, "n2")] {
+        let answer = daemon.get("/v1/explain?name=S").expect("answers");
+        let text = answer["text"].as_str().expect("is text");
+        assert!(text.contains(&format!("runs on {runs_on} and stays as it is")), "{text}");
+        assert_eq!(answer["explanation"]["services"][0]["now"][0]["node"], runs_on);
+        let whole = daemon.get("/v1/explain").expect("answers");
+        assert_eq!(whole["explanation"]["steps"], json!([]), "{whole}");
+        if whole["dc"] == name {
+            let last = &whole["last_transition"];
+            assert!(last["end"].as_str().expect("ended").starts_with("complete"), "{last}");
+        }
+        let unknown = daemon.get("/v1/explain?name=s").expect("answers");
+        assert_eq!(
+            (&unknown["code"], &unknown["remedy"]),
+            (&json!("no_such"), &json!("Did you mean S? There are: S, n1, n2."))
+        );
+    }
 }
 
 fn kill(pid: u32) {

@@ -1,0 +1,112 @@
+//! `hacctl explain`: why things are as they are, from the daemon or from a stored state.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use hac_api::{ErrorCode, ExplainQuery, Explained, SubjectKind};
+use hac_crm::explain::{Question, explain};
+
+use super::{Context, simulate};
+use crate::failure::Failure;
+use crate::terminal;
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A resource or a node; `node NAME` or `resource NAME` says which. Nothing: what would be done now
+    #[arg(value_name = "NAME", num_args = 0..=2)]
+    words: Vec<String>,
+    /// About a stored state, as CIB XML, without a daemon; `-` is standard input
+    #[arg(short = 'x', long, value_name = "FILE")]
+    pub(crate) xml_file: Option<PathBuf>,
+    /// With --xml-file: as if it were this time, @ and seconds since 1970 or a date such as 2026-01-31 12:00:00
+    #[arg(short = 't', long, value_name = "TIME", requires = "xml_file")]
+    now: Option<String>,
+}
+
+/// Asks the daemon.
+pub(crate) async fn live(context: &Context, arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
+    let (name, kind) = subject(&arguments.words)?;
+    let answer = context.client.explain(&ExplainQuery { name: name.clone(), kind }).await?;
+    if context.json {
+        terminal::print_json(&answer)?;
+    } else {
+        terminal::print(&terminal::harmless(&text(&answer, name.is_none())))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Decides about a stored state.
+pub(crate) fn stored(arguments: &ExplainArgs, file: &Path, json: bool) -> Result<ExitCode, Failure> {
+    let question = match subject(&arguments.words)? {
+        (None, _) => Question::Cluster,
+        (Some(name), None) => Question::Named(name),
+        (Some(name), Some(SubjectKind::Resource)) => Question::Resource(name),
+        (Some(name), Some(SubjectKind::Node)) => Question::Node(name),
+    };
+    let cib = simulate::load(file)?;
+    let now = simulate::clock(arguments.now.as_deref())?.time_for(&cib);
+    let explanation = explain(&cib, now, &question).map_err(|unknown| {
+        Failure::new(ErrorCode::NoSuch, terminal::harmless(&unknown.to_string()))
+            .with_remedy(terminal::harmless(&unknown.remedy()))
+    })?;
+    let text = explanation.to_string();
+    if json {
+        terminal::print_json(&serde_json::json!({ "explanation": explanation, "text": text }))?;
+    } else {
+        terminal::print(&terminal::harmless(&text))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the words ask for.
+fn subject(words: &[String]) -> Result<(Option<String>, Option<SubjectKind>), Failure> {
+    let wrong = |what: String| {
+        Failure::usage(what)
+            .with_remedy("Write 'hacctl explain', 'explain NAME', 'explain resource NAME' or 'explain node NAME'.")
+    };
+    match words {
+        [] => Ok((None, None)),
+        [name] => Ok((Some(name.clone()), None)),
+        [kind, name] => {
+            let kind = match kind.as_str() {
+                "resource" => SubjectKind::Resource,
+                "node" => SubjectKind::Node,
+                other => return Err(wrong(format!("explain does not know the word '{}'", terminal::harmless(other)))),
+            };
+            Ok((Some(name.clone()), Some(kind)))
+        }
+        _ => Err(wrong("explain takes one name".to_owned())),
+    }
+}
+
+/// The sentences; what is under way; and, if the whole cluster was asked for, the last transition.
+fn text(answer: &Explained, whole: bool) -> String {
+    let mut text = answer.text.clone();
+    if !answer.waiting_for.is_empty() {
+        text.push_str("\nUnder way or waited for:\n");
+        answer.waiting_for.iter().for_each(|what| text.push_str(&format!("  * {what}\n")));
+    }
+    if !whole {
+        return text;
+    }
+    if let Some(last) = &answer.last_transition {
+        let end = last.end.as_deref().unwrap_or("under way");
+        text.push_str(&format!("\nThe last transition here was number {}, {end}:\n", last.number));
+        last.decisions.iter().chain(&last.problems).for_each(|line| text.push_str(&format!("  * {line}\n")));
+    }
+    match &answer.dc {
+        Some(dc) if *dc != answer.node => {
+            text.push_str(&format!(
+                "\nTransitions are carried out by the coordinator (DC), {dc}: ask there for the last one.\n"
+            ));
+        }
+        Some(_) => {}
+        None => text.push_str("\nThere is no coordinator (DC) yet: nothing is carried out.\n"),
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
