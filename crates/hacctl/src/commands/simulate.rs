@@ -169,7 +169,10 @@ pub(super) fn clock(given: Option<&str>) -> Result<Clock, Failure> {
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(file, text).map_err(|error| Failure::system(&format!("could not write {}", file.display()), &error))
+    fs::write(file, text).map_err(|error| {
+        Failure { exit_code: 73, ..Failure::system(&format!("could not write {}", file.display()), &error) }
+            .with_remedy("Name a file in a folder that exists and that you may write to.")
+    })
 }
 
 fn as_json(simulation: &Simulation) -> serde_json::Value {
