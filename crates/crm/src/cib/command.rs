@@ -53,7 +53,7 @@ pub enum Change {
         section: Section,
         /// Id of the set; `None` is the one that rules (`cib-bootstrap-options`, `rsc-options`, `op-options`).
         set: Option<String>,
-        /// Names and values; `None` removes.
+        /// Names and values; `None` removes. If there are none, a set that is named is there afterwards.
         pairs: Vec<(String, Option<String>)>,
     },
     /// Set or remove a meta-attribute.

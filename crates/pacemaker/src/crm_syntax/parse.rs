@@ -6,7 +6,7 @@ mod resource;
 mod rule;
 mod section;
 
-use hac_crm::cib::{Change, GroupEdit, Object, Place, PutMode};
+use hac_crm::cib::{Change, GroupEdit, Object, Place, PutMode, Section};
 use hac_crm::model::parse_score;
 
 use super::token::Token;
@@ -33,9 +33,9 @@ pub(super) fn statement(tokens: Vec<Token>, changes: &mut Vec<Change>) -> Result
         "order" => changes.push(put(Object::Constraint(constraint::order(&mut words)?))),
         "location" => changes.push(put(Object::Constraint(constraint::location(&mut words)?))),
         "rsc_ticket" => changes.push(put(Object::Constraint(constraint::ticket(&mut words)?))),
-        "property" => changes.push(section::properties(&mut words, hac_crm::cib::Section::CrmConfig)?),
-        "rsc_defaults" => changes.push(section::properties(&mut words, hac_crm::cib::Section::RscDefaults)?),
-        "op_defaults" => changes.push(section::properties(&mut words, hac_crm::cib::Section::OpDefaults)?),
+        "property" => changes.push(section::properties(&mut words, Section::CrmConfig)?),
+        "rsc_defaults" => changes.push(section::properties(&mut words, Section::RscDefaults)?),
+        "op_defaults" => changes.push(section::properties(&mut words, Section::OpDefaults)?),
         "node" => changes.push(put(Object::Node(section::node(&mut words)?))),
         "tag" => changes.push(put(Object::Tag(section::tag(&mut words)?))),
         "fencing_topology" => {
@@ -46,7 +46,7 @@ pub(super) fn statement(tokens: Vec<Token>, changes: &mut Vec<Change>) -> Result
             changes.push(Change::Rename { from, to });
         }
         "modgroup" => changes.push(modgroup(&mut words)?),
-        "xml" => changes.extend(xml_form::parse(&words.rest_joined(), &first)?.into_iter().map(put)),
+        "xml" => changes.extend(xml_form::parse(&words.rest_joined(), &first)?),
         _ => {
             return Err(first.error(
                 "bundles cannot be written in crm's words here",
@@ -57,7 +57,8 @@ pub(super) fn statement(tokens: Vec<Token>, changes: &mut Vec<Change>) -> Result
     words.end()
 }
 
-fn put(object: Object) -> Change {
+/// Creates an object.
+pub(super) fn put(object: Object) -> Change {
     Change::Put { object, mode: PutMode::Create }
 }
 

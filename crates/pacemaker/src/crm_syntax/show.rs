@@ -5,6 +5,7 @@ mod constraint;
 mod resource;
 mod section;
 
+use hac_crm::cib::Section;
 use hac_crm::model::{Configuration, Constraint, Resource};
 
 /// An object as text.
@@ -59,13 +60,13 @@ fn objects(configuration: &Configuration) -> Vec<Shown> {
     if let Some(text) = section::fencing_topology(&configuration.fencing_topology) {
         objects.push(shown("fencing_topology", "fencing_topology", Vec::new(), text));
     }
-    for (kind, sets) in [
-        ("property", &configuration.crm_config),
-        ("rsc_defaults", &configuration.rsc_defaults),
-        ("op_defaults", &configuration.op_defaults),
+    for (kind, section, sets) in [
+        ("property", Section::CrmConfig, &configuration.crm_config),
+        ("rsc_defaults", Section::RscDefaults, &configuration.rsc_defaults),
+        ("op_defaults", Section::OpDefaults, &configuration.op_defaults),
     ] {
         for set in sets {
-            objects.push(shown(kind, &set.id, Vec::new(), section::properties(kind, set)));
+            objects.push(shown(kind, &set.id, Vec::new(), section::properties(kind, section, set)));
         }
     }
     objects

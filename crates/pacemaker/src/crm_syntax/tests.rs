@@ -5,7 +5,7 @@ mod round_trip;
 
 use expect_test::{Expect, expect, expect_file};
 use hac_crm::cib::{Change, Object};
-use hac_crm::model::{Clone as CloneResource, Configuration, Group, NvPair, NvSet, Primitive, Resource};
+use hac_crm::model::{Clone as CloneResource, Configuration, Group, Node, NvPair, NvSet, Primitive, Resource};
 
 use super::*;
 
@@ -141,6 +141,75 @@ fn an_empty_value_removes_a_property() {
         panic!("properties")
     };
     assert_eq!(pairs, [("a".to_owned(), None), ("b".to_owned(), Some("1".to_owned()))]);
+}
+
+#[test]
+fn a_set_without_properties_reads_as_it_is_shown() {
+    let empty = NvSet { id: "other".to_owned(), ..NvSet::default() };
+    let c = Configuration {
+        crm_config: vec![empty.clone()],
+        rsc_defaults: vec![empty.clone()],
+        op_defaults: vec![empty],
+        ..Configuration::default()
+    };
+    let text = show(&c, &[]);
+    assert_eq!(text, "property other:\nrsc_defaults other:\nop_defaults other:\n");
+    assert_eq!(assemble(parse(&text).unwrap()), c);
+}
+
+#[test]
+fn properties_that_have_no_words_are_shown_as_xml_and_none_is_lost() {
+    let pair = |value: &str| NvPair { name: "x".to_owned(), value: Some(value.to_owned()), ..NvPair::default() };
+    let set = |id: &str, value| NvSet { id: id.to_owned(), pairs: vec![pair(value)], ..NvSet::default() };
+    let c = Configuration {
+        crm_config: vec![set("a", "1\t2"), set("two words", "3")],
+        rsc_defaults: vec![set("b", "4\n5")],
+        op_defaults: vec![set("c", "\u{7f}")],
+        ..Configuration::default()
+    };
+    let text = show(&c, &[]);
+    expect![[r#"
+        xml <crm_config> \
+        <cluster_property_set id="a"> \
+          <nvpair name="x" value="1&#9;2"/> \
+        </cluster_property_set> \
+        </crm_config>
+        xml <crm_config> \
+        <cluster_property_set id="two words"> \
+          <nvpair name="x" value="3"/> \
+        </cluster_property_set> \
+        </crm_config>
+        xml <rsc_defaults> \
+        <meta_attributes id="b"> \
+          <nvpair name="x" value="4&#10;5"/> \
+        </meta_attributes> \
+        </rsc_defaults>
+        xml <op_defaults> \
+        <meta_attributes id="c"> \
+          <nvpair name="x" value="&#127;"/> \
+        </meta_attributes> \
+        </op_defaults>
+    "#]]
+    .assert_eq(&text);
+    assert_eq!(assemble(parse(&text).unwrap()), c);
+}
+
+#[test]
+fn a_node_whose_attributes_have_no_words_is_shown_as_xml() {
+    let pair = NvPair { name: "where".to_owned(), value: Some("a\nb".to_owned()), ..NvPair::default() };
+    let attributes = vec![NvSet { id: "n1-attributes".to_owned(), pairs: vec![pair], ..NvSet::default() }];
+    let node = Node { id: "1".to_owned(), uname: "n1".to_owned(), attributes, ..Node::default() };
+    let c = Configuration { nodes: vec![node], ..Configuration::default() };
+    let text = show(&c, &[]);
+    expect![[r#"
+        xml <node id="1" uname="n1"> \
+          <instance_attributes id="n1-attributes"> \
+            <nvpair name="where" value="a&#10;b"/> \
+          </instance_attributes> \
+        </node>
+    "#]]
+    .assert_eq(&text);
+    assert_eq!(assemble(parse(&text).unwrap()), c);
 }
 
 #[test]

@@ -1,30 +1,66 @@
 //! Objects as `xml <...>`: for what the language has no words for.
 
-use hac_crm::cib::{CloneDef, GroupDef, Object};
-use hac_crm::model::{Cib, Configuration, Constraint, Resource};
+use hac_crm::cib::{Change, CloneDef, GroupDef, Object, Section};
+use hac_crm::model::{Cib, Configuration, Constraint, Node, NvSet, Resource};
 
 use super::SyntaxError;
+use super::parse::put;
 use super::token::Token;
 use crate::cib_xml;
 
+/// Sections of properties and defaults.
+const SECTIONS: &[&str] = &["crm_config", "rsc_defaults", "op_defaults"];
+
 /// Reads the element after the word `xml`. A group's members come before it, and so does what is inside a clone.
-pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Object>, SyntaxError> {
-    let section = if text.starts_with("<rsc_") { "constraints" } else { "resources" };
-    let document = format!("<cib><configuration><{section}>{text}</{section}></configuration></cib>");
+pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> {
+    let begins = |name: &&&str| text.strip_prefix('<').is_some_and(|rest| rest.starts_with(**name));
+    let inside = match SECTIONS.iter().find(begins) {
+        Some(_) => text.to_owned(),
+        None if text.starts_with("<rsc_") => format!("<constraints>{text}</constraints>"),
+        None if text.starts_with("<node") => format!("<nodes>{text}</nodes>"),
+        None if text.starts_with("<cluster_property_set") => format!("<crm_config>{text}</crm_config>"),
+        None => format!("<resources>{text}</resources>"),
+    };
+    let document = format!("<cib><configuration>{inside}</configuration></cib>");
     let cib = cib_xml::read(&document).map_err(|error| {
         at.error(format!("what follows xml is wrong: {}", error.problem), "Write one element of a CIB after xml.")
     })?;
-    let mut objects: Vec<Object> = cib.configuration.constraints.into_iter().map(Object::Constraint).collect();
-    for resource in cib.configuration.resources {
+    let read = cib.configuration;
+    let mut changes: Vec<Change> = read.constraints.into_iter().map(|it| put(Object::Constraint(it))).collect();
+    let mut objects: Vec<Object> = read.nodes.into_iter().map(Object::Node).collect();
+    for resource in read.resources {
         take_apart(resource, &mut objects);
     }
-    if objects.is_empty() {
+    changes.extend(objects.into_iter().map(put));
+    for (section, sets) in [
+        (Section::CrmConfig, read.crm_config),
+        (Section::RscDefaults, read.rsc_defaults),
+        (Section::OpDefaults, read.op_defaults),
+    ] {
+        for set in sets {
+            changes.push(set_properties(section, set, at)?);
+        }
+    }
+    if changes.is_empty() {
         return Err(at.error(
-            "what follows xml is no resource and no constraint",
-            "Write <primitive>, <group>, <clone>, <bundle> or a constraint after xml.",
+            "what follows xml is no resource, no constraint, no node and no set of properties",
+            "Write <primitive>, <group>, <clone>, <bundle>, a constraint, <node> or <crm_config> after xml.",
         ));
     }
-    Ok(objects)
+    Ok(changes)
+}
+
+/// The pairs of a set as one change.
+fn set_properties(section: Section, set: NvSet, at: &Token) -> Result<Change, SyntaxError> {
+    let plain = set.score.is_none() && set.rule.is_none() && set.id_ref.is_none();
+    if !plain || set.pairs.iter().any(|pair| pair.id_ref.is_some()) {
+        return Err(at.error(
+            "sets with a rule, a score or a reference cannot be set one by one",
+            "Load the configuration as XML: 'configure load xml update FILE'.",
+        ));
+    }
+    let pairs = set.pairs.into_iter().map(|pair| (pair.name, pair.value)).collect();
+    Ok(Change::SetProperties { section, set: Some(set.id), pairs })
 }
 
 fn take_apart(resource: Resource, objects: &mut Vec<Object>) {
@@ -69,8 +105,39 @@ pub(super) fn constraint(constraint: &Constraint) -> String {
     element_in("constraints", configuration)
 }
 
-/// The lines inside a section of a document, joined as crm continues lines.
+/// Writes a node.
+pub(super) fn node(node: &Node) -> String {
+    element_in("nodes", Configuration { nodes: vec![node.clone()], ..Configuration::default() })
+}
+
+/// Writes a set of properties or defaults in its section, without which its element would not say what it is.
+pub(super) fn properties(section: Section, set: &NvSet) -> String {
+    let sets = vec![set.clone()];
+    let mut configuration = Configuration::default();
+    let name = match section {
+        Section::CrmConfig => {
+            configuration.crm_config = sets;
+            "crm_config"
+        }
+        Section::RscDefaults => {
+            configuration.rsc_defaults = sets;
+            "rsc_defaults"
+        }
+        Section::OpDefaults => {
+            configuration.op_defaults = sets;
+            "op_defaults"
+        }
+    };
+    format!("xml <{name}> \\\n{} \\\n</{name}>\n", inside(name, configuration))
+}
+
+/// What is inside a section of a document, after the word `xml`.
 fn element_in(section: &str, configuration: Configuration) -> String {
+    format!("xml {}\n", inside(section, configuration))
+}
+
+/// The lines inside a section of a document, joined as crm continues lines.
+fn inside(section: &str, configuration: Configuration) -> String {
     let document = cib_xml::write(&Cib { configuration, ..Cib::default() });
     let (open, close) = (format!("<{section}>"), format!("</{section}>"));
     let inside =
@@ -78,5 +145,5 @@ fn element_in(section: &str, configuration: Configuration) -> String {
     let lines: Vec<&str> = inside.lines().filter(|line| !line.trim().is_empty()).collect();
     let indent = lines.first().map_or(0, |line| line.len() - line.trim_start().len());
     let lines: Vec<&str> = lines.iter().map(|line| line.get(indent..).unwrap_or(line)).collect();
-    format!("xml {}\n", lines.join(" \\\n"))
+    lines.join(" \\\n")
 }

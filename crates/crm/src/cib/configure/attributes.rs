@@ -21,6 +21,9 @@ pub(super) fn set_properties(
         Section::OpDefaults => (&mut configuration.op_defaults, "op-options"),
     };
     let id = set.unwrap_or(default);
+    if pairs.is_empty() && set.is_some() && !sets.iter().any(|set| set.id == id) {
+        sets.push(NvSet { id: id.to_owned(), ..NvSet::default() });
+    }
     for (name, value) in pairs {
         set_in(sets, id, name, value.as_deref());
     }

@@ -49,7 +49,8 @@ fn escape_into(out: &mut String, value: &str) {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            '\t' | '\n' | '\r' => {
+            // Also the controls that a terminal might obey.
+            _ if c.is_control() && expressible(c) => {
                 // Writing to a string does not fail.
                 let _ = write!(out, "&#{};", u32::from(c));
             }

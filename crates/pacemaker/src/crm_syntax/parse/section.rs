@@ -7,7 +7,7 @@ use super::Words;
 use super::attributes::{block, pairs, peek_assignment, take_option};
 use crate::crm_syntax::SyntaxError;
 
-/// Reads `[ID:] NAME=VALUE ...`; an empty value removes.
+/// Reads `[ID:] NAME=VALUE ...`; an empty value removes. A set that is named may be left empty, as crm has it.
 pub(super) fn properties(words: &mut Words, section: Section) -> Result<Change, SyntaxError> {
     let mut set = take_option(words, "$id");
     if let Some(id) = words.peek().and_then(|word| word.strip_suffix(':')) {
@@ -25,7 +25,7 @@ pub(super) fn properties(words: &mut Words, section: Section) -> Result<Change, 
         words.skip();
         changed.push((name, Some(value).filter(|value| !value.is_empty())));
     }
-    if changed.is_empty() {
+    if changed.is_empty() && set.is_none() {
         return Err(words.error("nothing is said to be set", "Write NAME=VALUE, or NAME= to remove it."));
     }
     Ok(Change::SetProperties { section, set, pairs: changed })

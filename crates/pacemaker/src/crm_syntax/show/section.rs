@@ -1,22 +1,31 @@
 //! Nodes, tags, fencing levels, properties and defaults.
 
+use hac_crm::cib::Section;
 use hac_crm::model::{FencingLevel, FencingTarget, Node, NvSet, Tag};
 
-use super::attributes::{block, pair, rule, score};
+use super::attributes::{Unspeakable, block, pair, rule, score, word};
 use super::paragraph;
+use crate::crm_syntax::xml_form;
 use crate::text::printable;
 
-/// Writes a node.
+/// Writes a node, as XML if the language has no words for it.
 pub(super) fn node(node: &Node) -> String {
-    let id = if node.id == node.uname { String::new() } else { format!("{}: ", printable(&node.id)) };
+    match node_in_words(node) {
+        Ok(lines) => paragraph(&lines),
+        Err(Unspeakable) => xml_form::node(node),
+    }
+}
+
+fn node_in_words(node: &Node) -> Result<Vec<String>, Unspeakable> {
+    let id = if node.id == node.uname { String::new() } else { format!("{}: ", word(&node.id)?) };
     let kind = node.kind.as_ref().map(|kind| format!(":{}", printable(kind))).unwrap_or_default();
-    let mut lines = vec![format!("node {id}{}{kind}", printable(&node.uname))];
+    let mut lines = vec![format!("node {id}{}{kind}", word(&node.uname)?)];
     for (keyword, sets) in [("attributes", &node.attributes), ("utilization", &node.utilization)] {
-        for set in sets {
-            lines.extend(block(keyword, set, |_| false).ok());
+        for set in sets.iter().filter(|set| !set.pairs.is_empty() || set.id_ref.is_some()) {
+            lines.push(block(keyword, set, |_| false)?);
         }
     }
-    paragraph(&lines)
+    Ok(lines)
 }
 
 /// Writes a tag.
@@ -50,15 +59,27 @@ pub(super) fn fencing_topology(levels: &[FencingLevel]) -> Option<String> {
     Some(paragraph(&lines))
 }
 
-/// Writes a set of properties or defaults.
-pub(super) fn properties(keyword: &str, set: &NvSet) -> String {
-    let mut lines = vec![format!("{keyword} {}:", printable(&set.id))];
-    if let Some(text) = set.score.as_ref().and_then(|text| score(text).ok()) {
-        lines.push(text);
+/// Writes a set of properties or defaults, as XML if the language has no words for it.
+pub(super) fn properties(keyword: &str, section: Section, set: &NvSet) -> String {
+    match set_in_words(keyword, set) {
+        Ok(lines) => paragraph(&lines),
+        Err(Unspeakable) => xml_form::properties(section, set),
     }
-    if let Some(text) = set.rule.as_ref().and_then(|r| rule(r).ok()) {
-        lines.push(text);
+}
+
+fn set_in_words(keyword: &str, set: &NvSet) -> Result<Vec<String>, Unspeakable> {
+    if set.id_ref.is_some() {
+        return Err(Unspeakable);
     }
-    lines.extend(set.pairs.iter().filter_map(|p| pair(p).ok()));
-    paragraph(&lines)
+    let mut lines = vec![format!("{keyword} {}:", word(&set.id)?)];
+    if let Some(text) = &set.score {
+        lines.push(score(text)?);
+    }
+    if let Some(r) = &set.rule {
+        lines.push(rule(r)?);
+    }
+    for p in &set.pairs {
+        lines.push(pair(p)?);
+    }
+    Ok(lines)
 }

@@ -110,10 +110,16 @@ fn other_objects() {
         ]],
     );
     refused(
+        r##"xml <op_defaults><meta_attributes id="m"><rule id="r" score="1"><op_expression id="e" name="start"/></rule><nvpair id="n" name="x" value="1"/></meta_attributes></op_defaults>"##,
+        &expect![
+            "line 1, column 1: sets with a rule, a score or a reference cannot be set one by one. Load the configuration as XML: 'configure load xml update FILE'."
+        ],
+    );
+    refused(
         "xml <status/>",
-        &expect![[
-            r#"line 1, column 1: what follows xml is no resource and no constraint. Write <primitive>, <group>, <clone>, <bundle> or a constraint after xml."#
-        ]],
+        &expect![
+            "line 1, column 1: what follows xml is no resource, no constraint, no node and no set of properties. Write <primitive>, <group>, <clone>, <bundle>, a constraint, <node> or <crm_config> after xml."
+        ],
     );
     refused(
         "primitive \u{1b}[2Jx Dummy",
