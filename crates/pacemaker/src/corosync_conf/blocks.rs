@@ -36,6 +36,23 @@ impl Block {
         self.lines.iter().rev().find(|line| line.key == key)
     }
 
+    /// Adds a line. A key that comes again counts once, with its last value.
+    fn set(&mut self, line: Line) {
+        self.lines.retain(|before| before.key != line.key);
+        self.lines.push(line);
+    }
+
+    /// Adds a section. One that comes again goes on, as for corosync.
+    fn merge(&mut self, section: Self) {
+        match self.blocks.iter_mut().find(|before| before.name == section.name) {
+            None => self.blocks.push(section),
+            Some(before) => {
+                section.lines.into_iter().for_each(|line| before.set(line));
+                before.blocks.extend(section.blocks);
+            }
+        }
+    }
+
     /// The sections inside of this name.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.blocks.iter().filter(move |block| block.name == name)
@@ -58,15 +75,15 @@ pub(super) fn parse(text: &str) -> Result<Block, ConfError> {
             open.push(Block { name: name.trim().to_owned(), line, ..Block::default() });
         } else if trimmed == "}" {
             let done = if open.len() > 1 { open.pop() } else { None };
+            let depth = open.len();
             match (done, open.last_mut()) {
+                (Some(done), Some(root)) if depth == 1 => root.merge(done),
                 (Some(done), Some(parent)) => parent.blocks.push(done),
                 _ => return Err(at(ConfProblem::Unopened)),
             }
         } else if let (Some((key, value)), Some(block)) = (trimmed.split_once(':'), open.last_mut()) {
             let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
-            // A key that comes again counts once, with its last value.
-            block.lines.retain(|before| before.key != key);
-            block.lines.push(Line { key, value, line });
+            block.set(Line { key, value, line });
         } else {
             let short: String = trimmed.chars().take(QUOTED_CHARS).collect();
             return Err(at(ConfProblem::Nonsense(printable(&short).into_owned())));

@@ -127,6 +127,37 @@ fn what_hacd_does_differently_is_noted() {
 }
 
 #[test]
+fn a_section_that_comes_again_goes_on() {
+    let text = "\
+quorum {
+  provider: corosync_votequorum
+  two_node: 0
+}
+nodelist {
+  node {
+    ring0_addr: 10.132.0.11
+    nodeid: 1
+    name: a
+  }
+}
+quorum {
+  two_node: 1
+}
+nodelist {
+  node {
+    ring0_addr: 10.132.0.12
+    nodeid: 2
+    name: b
+  }
+}
+";
+    let toml = to_toml(text).unwrap().toml;
+    assert_eq!(toml.matches("[quorum]").count(), 1, "{toml}");
+    assert!(toml.contains("two_node = 1") && !toml.contains("two_node = 0"), "{toml}");
+    assert_eq!(toml.matches("[[nodelist.node]]").count(), 2, "{toml}");
+}
+
+#[test]
 fn broken_files_are_refused_with_their_line() {
     let error = |text: &str| to_toml(text).unwrap_err().to_string();
     expect![[r#"line 2: 'version 2' is neither KEY: VALUE nor the beginning or end of a section"#]]
