@@ -11,6 +11,8 @@ mod routes;
 mod server;
 
 pub(crate) use hub::Hub;
+#[cfg(any(test, fuzzing))]
+pub(crate) use routes::{asked, changes};
 pub(crate) use server::{Api, serve};
 
 #[cfg(test)]

@@ -7,9 +7,15 @@ mod tests;
 
 use std::path::Path;
 
+use hac_api::{CommandRequest, ConfigureRequest, RotateRequest, SettleRequest};
+use hac_crm::cib::{Applied, Command, Configure};
+use hac_crm::model::{Cib, mask};
+use hac_node::Request;
 use hac_pacemaker::corosync_conf;
+use hac_types::WallTime;
 use toml::de::DeTable;
 
+use crate::api;
 use crate::config::{self, Identity};
 use crate::storage::{RingState, generations, slots};
 
@@ -68,4 +74,51 @@ pub fn corosync_conf(input: &[u8]) {
     if let Err(error) = DeTable::parse(&converted.toml) {
         panic!("{error}\n{}", converted.toml);
     }
+}
+
+/// Civil time of requests.
+const NOW: WallTime = WallTime(1_700_000_000_000);
+
+/// The bodies that clients of the API send; the first byte says to which path. A configuration that they can make is
+/// one that the API can show, masked and not, and that its clients read as it is.
+pub fn api_request(input: &[u8]) {
+    let Some((path, body)) = input.split_first() else { return };
+    match path % 4 {
+        0 => configure(body),
+        1 => command(body),
+        2 => {
+            let _ = serde_json::from_slice::<RotateRequest>(body);
+        }
+        _ => {
+            let _ = serde_json::from_slice::<SettleRequest>(body);
+        }
+    }
+}
+
+fn configure(body: &[u8]) {
+    let Ok(order) = serde_json::from_slice::<ConfigureRequest>(body) else { return };
+    let Ok(changes) = api::changes(order.changes) else { return };
+    let configure =
+        Configure { changes, origin: "primary".into(), client: order.client, user: "root".into(), base: None };
+    let mut cib = Cib::default();
+    if let Applied::Changed(_) = cib.apply(&Command::Configure(configure), NOW) {
+        shown(&cib);
+        mask(&mut cib);
+        shown(&cib);
+    }
+}
+
+fn command(body: &[u8]) {
+    let Ok(order) = serde_json::from_slice::<CommandRequest>(body) else { return };
+    if let Request::Status(change) = api::asked(order.command) {
+        let mut cib = Cib::default();
+        let _ = cib.apply(&Command::Status(change), NOW);
+        shown(&cib);
+    }
+}
+
+fn shown(cib: &Cib) {
+    let json = serde_json::to_value(cib).expect("a CIB can be written as JSON");
+    let again: Cib = serde_json::from_value(json).expect("what was written here reads");
+    assert_eq!(&again, cib, "another CIB comes back");
 }

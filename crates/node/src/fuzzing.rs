@@ -35,21 +35,17 @@ pub fn stream_message(input: &[u8]) {
 
 /// A member that has the key and says whatever it likes in the ordered stream.
 ///
-/// The first byte chooses whether it gets through the barrier in good order; then come steps: a byte that says what, a
-/// number (u16), and perhaps so many bytes of a message. A message of another ring is told in the present one.
+/// The first byte chooses whether it gets through the barrier in good order; then come steps (see `next_step`). A
+/// message of another ring is told in the present one.
 pub fn stream_peer(input: &[u8]) {
     let Some((polite, mut rest)) = input.split_first() else { return };
     let mut world = World::with_peer(polite & 1 == 0);
     for _ in 0..STEPS_MAX {
-        let Some(([what, low, high], after)) = rest.split_first_chunk::<3>() else { break };
-        let number = u16::from_le_bytes([*low, *high]);
-        rest = after;
-        match what {
-            0 => world.wait(Duration::from_millis(u64::from(number) % WAIT_MAX_MS)),
-            1 => world.view(number & 1 == 0),
-            _ => {
-                let (bytes, after) = rest.split_at(usize::from(number).min(rest.len()));
-                rest = after;
+        match next_step(&mut rest) {
+            None => break,
+            Some(Step::Wait(time)) => world.wait(time),
+            Some(Step::View { with_peer }) => world.view(with_peer),
+            Some(Step::Say(bytes)) => {
                 if let Ok(message) = wire::decode(bytes) {
                     world.peer_says(message.body);
                 }
@@ -57,6 +53,32 @@ pub fn stream_peer(input: &[u8]) {
         }
     }
     world.wait(Duration::from_millis(WAIT_MAX_MS));
+}
+
+enum Step<'a> {
+    /// Time passes.
+    Wait(Duration),
+    /// A new view.
+    View { with_peer: bool },
+    /// The peer says this.
+    Say(&'a [u8]),
+}
+
+/// `0 ms u16` waits, `1 u16` is a view (with the peer if the number is even), any other byte is followed by a length
+/// (u16) and a message.
+fn next_step<'a>(rest: &mut &'a [u8]) -> Option<Step<'a>> {
+    let ([what, low, high], after) = rest.split_first_chunk::<3>()?;
+    let number = u16::from_le_bytes([*low, *high]);
+    *rest = after;
+    Some(match what {
+        0 => Step::Wait(Duration::from_millis(u64::from(number) % WAIT_MAX_MS)),
+        1 => Step::View { with_peer: number & 1 == 0 },
+        _ => {
+            let (bytes, after) = after.split_at(usize::from(number).min(after.len()));
+            *rest = after;
+            Step::Say(bytes)
+        }
+    })
 }
 
 /// The configuration as it lies on the disk. Where it decodes, a node starts from it, is alone in the cluster, and

@@ -12,7 +12,7 @@ use hac_types::{LinkId, NodeId};
 
 use crate::fuzzing::pair::Pair;
 use crate::wire::Message;
-use crate::{Cipher, Guarantee};
+use crate::{AuthKey, Cipher, Guarantee, SealedKey};
 
 /// Longest wait that one step of [`ring_peer`] can ask for.
 const WAIT_MAX_MS: u64 = 5000;
@@ -20,12 +20,18 @@ const WAIT_MAX_MS: u64 = 5000;
 const STEPS_MAX: usize = 64;
 
 /// The opening of envelopes. Half of the inputs are datagrams out of the blue; the others say how to change a genuine
-/// one. None of them may be believed, and none answered.
+/// one: of the ring, or a hello by which a session begins. A bit says whether the key is being changed meanwhile. None
+/// of them may be believed, and none answered.
 pub fn ring_envelope(input: &[u8]) {
     let Some(([choice], rest)) = input.split_first_chunk::<1>() else { return };
     let cipher = if choice & 1 == 0 { Cipher::None } else { Cipher::Aes256Gcm };
     let mut pair = Pair::formed(cipher);
-    let datagram = if choice & 2 == 0 { Some(rest.to_vec()) } else { changed(pair.genuine(), rest) };
+    let key = if choice & 4 == 0 { Pair::key() } else { pair.next_key() };
+    let datagram = match choice & 10 {
+        0 | 8 => Some(rest.to_vec()),
+        2 => changed(pair.genuine(), rest),
+        _ => changed(pair.genuine_hello(key, cipher), rest),
+    };
     let Some(datagram) = datagram else { return };
     let (now, ring) = (pair.now, pair.honest.stats().delivered);
     let result = pair.honest.handle_datagram(now, LinkId(0), NodeId(Pair::TURNED), &datagram);
@@ -58,6 +64,26 @@ pub fn ring_body(input: &[u8]) {
     let body = message.encode();
     assert_eq!(Message::decode(&body).as_ref(), Ok(&message), "another message comes back");
     let _ = message.class();
+}
+
+/// Key files, and the next key on its way. A key has 32 to 4096 bytes; what was sealed opens, and does not under
+/// another key, nor when it was changed, nor does what was never sealed.
+pub fn authkey(input: &[u8]) {
+    let own = Pair::key();
+    assert!(own.unseal(&SealedKey::from_bytes(input.to_vec())).is_none(), "a sealed key was guessed");
+    let Some((salt, rest)) = input.split_first_chunk::<16>() else { return };
+    let (chosen, edits) = rest.split_at(rest.len() / 2);
+    let next = AuthKey::new(chosen.to_vec());
+    assert_eq!(next.is_ok(), (32..=4096).contains(&chosen.len()));
+    let Ok(next) = next else { return };
+    let sealed = own.seal(&next, *salt);
+    assert_eq!(own.unseal(&sealed).as_ref(), Some(&next), "another key comes out");
+    if next != own {
+        assert!(next.unseal(&sealed).is_none(), "it opens under another key");
+    }
+    if let Some(other) = changed(sealed.bytes().to_vec(), edits) {
+        assert!(own.unseal(&SealedKey::from_bytes(other)).is_none(), "a changed key opens");
+    }
 }
 
 /// A member that has the key and says whatever it likes: any sequence of messages, with time between them.

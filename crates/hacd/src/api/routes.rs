@@ -15,11 +15,12 @@ use hac_api::{
     AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Done, ErrorCode,
     EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status, Version, route,
 };
-use hac_crm::cib::{Configure, StatusChange};
+use hac_crm::cib::{Change, Configure, StatusChange};
 use hac_crm::model::mask;
 use hac_node::{Reply, Request, Rotate};
 use hac_totem::AuthKey;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio_stream::wrappers::BroadcastStream;
 use zeroize::Zeroizing;
@@ -112,9 +113,8 @@ async fn configure(
     body: Result<Json<ConfigureRequest>, JsonRejection>,
 ) -> Answer<Configured> {
     let order = read(body)?;
-    let changes = order.changes.into_iter().map(serde_json::from_value).collect::<Result<Vec<_>, _>>();
-    let changes =
-        changes.map_err(|error| Refused::new(ErrorCode::Usage, format!("a change cannot be read: {error}")))?;
+    let changes = changes(order.changes)
+        .map_err(|error| Refused::new(ErrorCode::Usage, format!("a change cannot be read: {error}")))?;
     let own = look(&api).await?.report.name;
     let configure = Configure {
         changes,
@@ -128,9 +128,20 @@ async fn configure(
     Ok(Json(Configured { version, findings, settled }))
 }
 
+/// The changes of a request, which the API passes on without knowing them.
+pub(crate) fn changes(values: Vec<Value>) -> serde_json::Result<Vec<Change>> {
+    values.into_iter().map(serde_json::from_value).collect()
+}
+
 async fn command(State(api): State<Api>, body: Result<Json<CommandRequest>, JsonRejection>) -> Answer<Done> {
     let order = read(body)?;
-    let change = match order.command {
+    let (version, _) = done(request(&api, asked(order.command)).await?)?;
+    Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }))
+}
+
+/// What is asked of the node by a command.
+pub(crate) fn asked(command: Command) -> Request {
+    Request::Status(match command {
         Command::Cleanup { resource, node, operation, interval_ms } => StatusChange::ClearFailures {
             resource,
             node,
@@ -138,13 +149,8 @@ async fn command(State(api): State<Api>, body: Result<Json<CommandRequest>, Json
         },
         Command::Refresh { resource, node } => StatusChange::ForgetHistory { resource, node },
         Command::Attribute { node, name, value } => StatusChange::SetAttribute { node, name, value },
-        Command::CancelWaitForAll => {
-            let (version, _) = done(request(&api, Request::CancelWaitForAll).await?)?;
-            return Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }));
-        }
-    };
-    let (version, _) = done(request(&api, Request::Status(change)).await?)?;
-    Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }))
+        Command::CancelWaitForAll => return Request::CancelWaitForAll,
+    })
 }
 
 async fn key(State(api): State<Api>) -> Answer<KeyStatus> {

@@ -21,3 +21,8 @@ fn kept_inputs_of_hacd_toml_do_no_harm() {
 fn kept_inputs_of_corosync_conf_do_no_harm() {
     replay("corosync_conf", corosync_conf);
 }
+
+#[test]
+fn kept_inputs_of_api_request_do_no_harm() {
+    replay("api_request", api_request);
+}

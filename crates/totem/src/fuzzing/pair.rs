@@ -40,12 +40,38 @@ impl Pair {
         let engine = |node: u32| {
             let stored = Stored { ring_seq: 0, incarnation: Incarnation(u64::from(node) << 32 | 1) };
             let entropy = [u8::try_from(node).unwrap_or_default(); 32];
-            Engine::new(config(node, cipher), stored, entropy, now).expect("the configuration above is right")
+            Engine::new(config(node, cipher, Self::key()), stored, entropy, now)
+                .expect("the configuration above is right")
         };
         let (honest, turned) = (engine(Self::HONEST), engine(Self::TURNED));
         let mut pair = Self { now, honest, turned, flying: Vec::new(), last: Vec::new() };
         pair.together(FORMING);
         pair
+    }
+
+    /// The key that both have.
+    pub(super) fn key() -> AuthKey {
+        AuthKey::new(vec![7; 32]).expect("32 bytes are enough")
+    }
+
+    /// Lets the honest node accept another key besides, which is returned.
+    pub(super) fn next_key(&mut self) -> AuthKey {
+        let next = AuthKey::new(vec![8; 40]).expect("40 bytes are enough");
+        self.honest.accept_key(self.now, Some(&next));
+        self.discard_honest();
+        next
+    }
+
+    /// The hello of the node's next life under `key`, which the honest node would answer.
+    pub(super) fn genuine_hello(&mut self, key: AuthKey, cipher: Cipher) -> Vec<u8> {
+        let stored = Stored { ring_seq: 0, incarnation: Incarnation(u64::from(Self::TURNED) << 32 | 2) };
+        let config = config(Self::TURNED, cipher, key);
+        self.turned = Engine::new(config, stored, [9; 32], self.now).expect("the configuration is right");
+        self.turned.handle_timeout(self.now);
+        self.last.clear();
+        self.collect();
+        self.flying.clear();
+        self.last.clone()
     }
 
     /// A datagram that the honest node would take, but has not seen.
@@ -142,13 +168,13 @@ impl Pair {
     }
 }
 
-fn config(node: u32, cipher: Cipher) -> Config {
+fn config(node: u32, cipher: Cipher, authkey: AuthKey) -> Config {
     Config {
         cluster_name: "fuzz".into(),
         node: NodeId(node),
         nodes: (1..=3).map(|n| NodeConfig { node: NodeId(n), links: 1 }).collect(),
         links: 1,
-        authkey: AuthKey::new(vec![7; 32]).expect("32 bytes are enough"),
+        authkey,
         cipher,
         timers: Timers::default(),
         window_size: 50,
