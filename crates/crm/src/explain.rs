@@ -173,12 +173,15 @@ pub enum Verdict {
     /// Everything is to be stopped: `stop-all-resources`.
     StopAll,
     /// No node may run it.
+    #[default]
     NoNode,
     /// There are as many instances as there may be.
     Surplus,
-    /// A node could run it, but what it goes with keeps it from running.
-    #[default]
-    Withheld,
+    /// What it goes with is nowhere where it could be.
+    Withheld {
+        /// What that is, if one thing is to blame.
+        by: Option<String>,
+    },
 }
 
 /// What decides among nodes of the same score.
@@ -284,6 +287,8 @@ pub enum Circumstance {
     Maintenance,
     /// `stop-all-resources`.
     StopAll,
+    /// `symmetric-cluster=false`.
+    OptIn,
     /// A node must be fenced before what it ran can run elsewhere.
     Unclean {
         /// The node.

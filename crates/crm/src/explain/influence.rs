@@ -195,7 +195,7 @@ impl fmt::Display for Influence {
             Self::NodeUnavailable => f.write_str("the node may not run resources"),
             Self::Surplus { max } => write!(f, "its clone has as many instances as it may, {max} (clone-max)"),
             Self::Removed => f.write_str("it is no longer configured"),
-            Self::BuiltIn => f.write_str("what it is made for is not there"),
+            Self::BuiltIn => f.write_str("its place follows from what it is"),
             Self::ChainTooLong => f.write_str("the chain of colocations that it begins is too long"),
         }
     }

@@ -80,7 +80,7 @@ fn every_influence_has_a_clause_and_perhaps_a_remedy() {
         the node may not run resources
         its clone has as many instances as it may, 2 (clone-max)
         it is no longer configured
-        what it is made for is not there
+        its place follows from what it is
         the chain of colocations that it begins is too long
     "#]]
     .assert_eq(&text);
@@ -110,6 +110,8 @@ fn causes_reasons_and_obstacles_are_clauses_for_people() {
         Cause::TargetRole,
         Cause::StopAll,
         Cause::MultiplyActive,
+        Cause::Changed,
+        Cause::Contained { resource: "guest".into() },
         Cause::Removed,
         Cause::OtherInstances,
         Cause::BestPromoted,
@@ -146,6 +148,8 @@ fn causes_reasons_and_obstacles_are_clauses_for_people() {
         target-role says so
         stop-all-resources is set
         it was active on several nodes
+        its parameters or its agent changed
+        guest, which runs in it, failed
         it is no longer configured
         other instances go before it
         no other instance is wanted promoted more
@@ -225,6 +229,7 @@ fn story() -> ResourceStory {
             Circumstance::NoFenceDevices,
             Circumstance::Maintenance,
             Circumstance::StopAll,
+            Circumstance::OptIn,
             Circumstance::Unclean { node: "n4".into(), fenced: true },
             Circumstance::Unclean { node: "n5".into(), fenced: false },
         ],
@@ -253,6 +258,7 @@ fn a_resource_is_told_from_where_it_is_to_what_is_done() {
         Fencing is wanted and no fence device is configured: nothing is started, stopped or moved. Configure one, or set stonith-enabled=false.
         The cluster is in maintenance: nothing is touched.
         Everything is to be stopped (stop-all-resources).
+        A resource runs only where a location constraint allows it (symmetric-cluster=false).
         Node n4 is unclean and is to be fenced.
         Node n5 is unclean and cannot be fenced: what it ran stays where it may still be.
         web-clone is a clone.
@@ -274,7 +280,7 @@ fn a_resource_is_told_from_where_it_is_to_what_is_done() {
                          +100  resource-stickiness: it is active there
             node22  -INFINITY
                     -INFINITY  target-role=Stopped: it is to be stopped
-            n3              -  the node is offline; nothing allows it here (symmetric-cluster=false)
+            n3              -  the node is offline; nothing allows it here
 
         Actions of the next transition:
           * demote of web:0 on n1, every 1500 ms

@@ -77,6 +77,13 @@ pub enum Cause {
     StopAll,
     /// It was active on several nodes.
     MultiplyActive,
+    /// Its parameters or its agent changed.
+    Changed,
+    /// What runs in it failed.
+    Contained {
+        /// That.
+        resource: String,
+    },
     /// It is no longer configured.
     Removed,
     /// Other instances go before it.
@@ -100,6 +107,8 @@ impl fmt::Display for Cause {
             Self::TargetRole => f.write_str("target-role says so"),
             Self::StopAll => f.write_str("stop-all-resources is set"),
             Self::MultiplyActive => f.write_str("it was active on several nodes"),
+            Self::Changed => f.write_str("its parameters or its agent changed"),
+            Self::Contained { resource } => write!(f, "{resource}, which runs in it, failed"),
             Self::Removed => f.write_str("it is no longer configured"),
             Self::OtherInstances => f.write_str("other instances go before it"),
             Self::BestPromoted => f.write_str("no other instance is wanted promoted more"),

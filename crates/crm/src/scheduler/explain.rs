@@ -67,7 +67,9 @@ fn find(cluster: &Cluster<'_>, question: &Question) -> Result<Subject, Unknown> 
 
 /// A resource by its id. The id of what a clone copies stands for all instances of it.
 fn find_resource(cluster: &Cluster<'_>, name: &str) -> Option<RscIdx> {
-    let found = cluster.find_or_renamed(name)?;
+    // Instances that are told apart by number are not known by the name that they share.
+    let shares = |rsc: &RscIdx| base_name(&cluster.rsc[*rsc].id) == name;
+    let found = cluster.find_or_renamed(name).or_else(|| cluster.rsc.keys().find(shares))?;
     let id = &cluster.rsc[found].id;
     let all = id != name && base_name(id) == name;
     Some(if all { cluster.top(found, false) } else { found })
@@ -156,6 +158,9 @@ fn circumstances(cluster: &Cluster<'_>) -> Vec<Circumstance> {
     }
     if options.stop_all {
         found.push(Circumstance::StopAll);
+    }
+    if !options.symmetric {
+        found.push(Circumstance::OptIn);
     }
     for node in cluster.node_order.iter().filter(|node| cluster.nodes[**node].unclean) {
         let fences = |action: &&super::cluster::Action| {

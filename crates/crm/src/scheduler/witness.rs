@@ -24,6 +24,8 @@ pub(super) struct Seen {
     pub(super) parts: Vec<(NodeIdx, Part)>,
     /// The last choice of a node.
     pub(super) choice: Option<Choice>,
+    /// What has nothing where this could be.
+    pub(super) withheld_by: Option<RscIdx>,
 }
 
 /// How a node was chosen for a primitive.
@@ -161,6 +163,16 @@ impl Cluster<'_> {
             Some(TieBreak::Order)
         };
         Choice { equals, by }
+    }
+
+    /// Notes that `rsc` and its parts are nowhere because no part of `partner` goes with them.
+    pub(super) fn note_withheld(&mut self, rsc: RscIdx, partner: RscIdx) {
+        let Some(mut witness) = self.witness.take() else { return };
+        witness.entry(self, rsc).withheld_by = Some(partner);
+        self.witness = Some(witness);
+        for child in self.rsc[rsc].children.clone() {
+            self.note_withheld(child, partner);
+        }
     }
 
     /// What was seen of `rsc` and its parts, to go back to when an attempt fails.

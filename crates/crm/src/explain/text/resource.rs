@@ -99,7 +99,16 @@ fn verdict(f: &mut fmt::Formatter<'_>, service: &Service) -> fmt::Result {
         Verdict::StopAll => f.write_str("  stop-all-resources is set.\n"),
         Verdict::NoNode => f.write_str("  No node may run it.\n"),
         Verdict::Surplus => f.write_str("  There are as many instances as there may be (clone-max).\n"),
-        Verdict::Withheld => f.write_str("  A node could run it, but what it goes with keeps it from running.\n"),
+        Verdict::Withheld { by: Some(by) } => {
+            writeln!(
+                f,
+                "  It goes with {by}, of which nothing will be where it could run; 'hacctl explain {}' tells why.",
+                plain(by)
+            )
+        }
+        Verdict::Withheld { by: None } => {
+            f.write_str("  A node could run it, but what it goes with keeps it from running.\n")
+        }
     }
 }
 
@@ -149,7 +158,7 @@ fn candidate(f: &mut fmt::Formatter<'_>, service: &Service, candidate: &Candidat
         remarks.push(format!("the node is {obstacle}"));
     }
     if candidate.score.is_none() {
-        remarks.push("nothing allows it here (symmetric-cluster=false)".to_owned());
+        remarks.push("nothing allows it here".to_owned());
     }
     if !remarks.is_empty() {
         write!(f, "  {}", remarks.join("; "))?;

@@ -58,6 +58,9 @@ pub(super) fn circumstances(f: &mut fmt::Formatter<'_>, found: &[Circumstance]) 
             )?,
             Circumstance::Maintenance => f.write_str("The cluster is in maintenance: nothing is touched.\n")?,
             Circumstance::StopAll => f.write_str("Everything is to be stopped (stop-all-resources).\n")?,
+            Circumstance::OptIn => f.write_str(
+                "A resource runs only where a location constraint allows it (symmetric-cluster=false).\n",
+            )?,
             Circumstance::Unclean { node, fenced: true } => writeln!(f, "Node {node} is unclean and is to be fenced.")?,
             Circumstance::Unclean { node, fenced: false } => {
                 writeln!(f, "Node {node} is unclean and cannot be fenced: what it ran stays where it may still be.")?;

@@ -227,7 +227,10 @@ fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: 
     if interleaves(cluster, idx) {
         match instances::compatible(cluster, dependent, clone, Role::Unknown, false) {
             Some(partner) => apply(cluster, dependent, partner, idx, true),
-            None if points >= INFINITY => place(cluster, dependent, None, true, true),
+            None if points >= INFINITY => {
+                place(cluster, dependent, None, true, true);
+                cluster.note_withheld(dependent, clone);
+            }
             None => {}
         }
         return;
@@ -294,7 +297,10 @@ fn with_bundle(cluster: &mut Cluster<'_>, dependent: RscIdx, bundle: RscIdx, idx
     if cluster.rsc[whole].is_clone() || cluster.rsc[whole].is_bundle() {
         match instances::compatible_container(cluster, dependent, bundle) {
             Some(container) => apply(cluster, dependent, container, idx, true),
-            None if points >= INFINITY => place(cluster, dependent, None, true, true),
+            None if points >= INFINITY => {
+                place(cluster, dependent, None, true, true);
+                cluster.note_withheld(dependent, bundle);
+            }
             None => {}
         }
         return;

@@ -55,7 +55,10 @@ fn verdict(cluster: &Cluster<'_>, rsc: RscIdx, next: Option<NodeIdx>) -> Verdict
         None if target_role(cluster, rsc) == Some(Role::Stopped) => Verdict::Disabled,
         None if is_surplus(seen) => Verdict::Surplus,
         None if !cluster.node_order.iter().any(may) => Verdict::NoNode,
-        None => Verdict::Withheld,
+        None => {
+            let by = seen.and_then(|seen| seen.withheld_by);
+            Verdict::Withheld { by: by.map(|by| cluster.rsc[by].id.clone()) }
+        }
     }
 }
 

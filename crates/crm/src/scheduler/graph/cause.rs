@@ -1,7 +1,7 @@
 //! What a decision answers to where no action says why.
 
 use crate::plan::{Cause, Obstacle, Verb};
-use crate::scheduler::cluster::{Cluster, NodeIdx, RscIdx};
+use crate::scheduler::cluster::{Cluster, NodeIdx, RscIdx, Task};
 use crate::scheduler::view::target_role;
 
 /// What makes `verb` the right thing to do about `rsc`, which is or was on `origin`.
@@ -39,11 +39,26 @@ fn away(cluster: &Cluster<'_>, rsc: RscIdx, verb: Verb, origin: Option<NodeIdx>)
         Some(next) if next != node && resource.allowed.score(node) >= 0 => {
             Cause::BetterNode { from: name(), to: cluster.nodes[next].name.clone() }
         }
-        Some(next) if next == node && resource.active.len() > 1 => Cause::MultiplyActive,
-        Some(next) if next == node => Cause::Implied,
+        Some(next) if next == node => in_place(cluster, rsc, verb, node),
         _ => Cause::Banned { node: name() },
     };
     down(cluster, rsc, origin, otherwise)
+}
+
+/// Why it does not go on as it is where it stays.
+fn in_place(cluster: &Cluster<'_>, rsc: RscIdx, verb: Verb, node: NodeIdx) -> Cause {
+    let resource = &cluster.rsc[rsc];
+    let forgotten = || cluster.first_action(rsc, Task::CleanUp, Some(node)).is_some();
+    let failed = || resource.launched.iter().copied().find(|inside| cluster.rsc[*inside].is.failed);
+    if resource.active.len() > 1 {
+        Cause::MultiplyActive
+    } else if verb == Verb::Reload || forgotten() {
+        Cause::Changed
+    } else if let Some(inside) = failed() {
+        Cause::Contained { resource: cluster.rsc[inside].id.clone() }
+    } else {
+        Cause::Implied
+    }
 }
 
 /// Why it may not stay up on `origin`, or else `otherwise`.
