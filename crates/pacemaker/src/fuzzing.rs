@@ -42,7 +42,9 @@ pub fn crm_syntax(input: &[u8]) {
         Configure { changes, origin: String::new(), client: String::new(), user: String::new(), base: None };
     if let Applied::Changed(_) = cib.apply(&Command::Configure(configure), NOW) {
         let shown = crm_syntax::show(&cib.configuration, &[]);
-        assert!(crm_syntax::parse(&shown).is_ok(), "what is shown does not read:\n{shown}");
+        if let Err(error) = crm_syntax::parse(&shown) {
+            panic!("what is shown does not read: {error}\n{shown}");
+        }
     }
 }
 

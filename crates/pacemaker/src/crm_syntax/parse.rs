@@ -6,6 +6,7 @@ mod resource;
 mod rule;
 mod section;
 
+pub(super) use attributes::BLOCKS;
 use hac_crm::cib::{Change, GroupEdit, Object, Place, PutMode, Section};
 use hac_crm::model::parse_score;
 

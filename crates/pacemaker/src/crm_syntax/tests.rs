@@ -213,6 +213,29 @@ fn a_node_whose_attributes_have_no_words_is_shown_as_xml() {
 }
 
 #[test]
+fn the_first_block_may_have_an_id_though_its_keyword_is_left_out() {
+    let long = parse("primitive a Dummy params $id=shared x=1").unwrap();
+    assert_eq!(parse("primitive a Dummy $id=shared x=1").unwrap(), long);
+}
+
+#[test]
+fn a_name_that_would_be_read_as_something_else_is_shown_as_xml() {
+    for name in ["$id", "meta", "x:"] {
+        let pair = NvPair { name: name.to_owned(), ..NvPair::default() };
+        let params = vec![NvSet { id: "set".to_owned(), pairs: vec![pair], ..NvSet::default() }];
+        let Some(Change::Put { object: Object::Primitive(plain), .. }) = parse("primitive a Dummy").unwrap().pop()
+        else {
+            panic!("a primitive")
+        };
+        let resources = vec![Resource::Primitive(Primitive { params, ..plain })];
+        let c = Configuration { resources, ..Configuration::default() };
+        let text = show(&c, &[]);
+        assert!(text.starts_with("xml "), "{text}");
+        assert_eq!(assemble(parse(&text).unwrap()), c);
+    }
+}
+
+#[test]
 fn groups_are_changed_and_objects_renamed() {
     use hac_crm::cib::{GroupEdit, Place};
     let add = GroupEdit::Add { resource: "b".to_owned(), place: Place::Before("a".to_owned()) };

@@ -53,9 +53,9 @@ pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> 
 /// The pairs of a set as one change.
 fn set_properties(section: Section, set: NvSet, at: &Token) -> Result<Change, SyntaxError> {
     let plain = set.score.is_none() && set.rule.is_none() && set.id_ref.is_none();
-    if !plain || set.pairs.iter().any(|pair| pair.id_ref.is_some()) {
+    if !plain || set.pairs.iter().any(|pair| pair.id_ref.is_some() || pair.value.is_none()) {
         return Err(at.error(
-            "sets with a rule, a score or a reference cannot be set one by one",
+            "properties with a rule, a score, a reference or no value cannot be set one by one",
             "Load the configuration as XML: 'configure load xml update FILE'.",
         ));
     }

@@ -7,7 +7,7 @@ use super::{Score, Words};
 use crate::crm_syntax::SyntaxError;
 
 /// Words that begin another block and so end one.
-pub(super) const BLOCKS: [&str; 9] =
+pub(in crate::crm_syntax) const BLOCKS: [&str; 9] =
     ["params", "meta", "utilization", "operations", "op", "op_params", "op_meta", "attributes", "rule"];
 
 /// Reads what stands in a block: `[$id=ID] [SCORE:] [rule ...] NAME=VALUE ...`, or `$id-ref=ID`.

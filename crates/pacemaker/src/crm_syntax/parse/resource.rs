@@ -4,7 +4,7 @@ use hac_crm::cib::{CloneDef, GroupDef};
 use hac_crm::model::{Agent, NvPair, NvSet, Operation, Primitive, Template};
 
 use super::Words;
-use super::attributes::{BLOCKS, block, pairs, peek_assignment, peek_pair, take_option};
+use super::attributes::{BLOCKS, block, peek_assignment, peek_pair, take_option};
 use crate::crm_syntax::SyntaxError;
 use crate::crm_syntax::token::Token;
 
@@ -77,7 +77,7 @@ fn body(words: &mut Words, primitive: &mut Primitive) -> Result<(), SyntaxError>
     primitive.description = take_option(words, "description");
     if peek_assignment(words).is_some() {
         // The word `params` may be left out at first.
-        primitive.params.push(NvSet { pairs: pairs(words), ..NvSet::default() });
+        primitive.params.push(block(words)?);
     }
     while let Some(token) = words.next() {
         match token.text.as_str() {

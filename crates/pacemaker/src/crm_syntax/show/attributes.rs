@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use hac_crm::model::{Configuration, Expression, NvPair, NvSet, Resource, Rule};
 
+use crate::crm_syntax::parse::BLOCKS;
+
 /// The language has no words for something.
 pub(super) struct Unspeakable;
 
@@ -47,10 +49,12 @@ pub(super) fn pairs(pairs: &[NvPair]) -> Result<String, Unspeakable> {
     Ok(text)
 }
 
-/// One pair.
+/// One pair, unless its name would be read as something else.
 pub(super) fn pair(pair: &NvPair) -> Result<String, Unspeakable> {
     match (&pair.id_ref, &pair.value) {
         (Some(_), _) => Err(Unspeakable),
+        _ if pair.name.starts_with('$') => Err(Unspeakable),
+        (None, None) if BLOCKS.contains(&pair.name.as_str()) || pair.name.ends_with(':') => Err(Unspeakable),
         (None, Some(text)) => assignment(&pair.name, text),
         (None, None) => Ok(word(&pair.name)?.to_owned()),
     }

@@ -79,6 +79,9 @@ fn set_in_words(keyword: &str, set: &NvSet) -> Result<Vec<String>, Unspeakable> 
         lines.push(rule(r)?);
     }
     for p in &set.pairs {
+        if p.value.is_none() {
+            return Err(Unspeakable);
+        }
         lines.push(pair(p)?);
     }
     Ok(lines)

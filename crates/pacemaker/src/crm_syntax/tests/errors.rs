@@ -112,7 +112,7 @@ fn other_objects() {
     refused(
         r##"xml <op_defaults><meta_attributes id="m"><rule id="r" score="1"><op_expression id="e" name="start"/></rule><nvpair id="n" name="x" value="1"/></meta_attributes></op_defaults>"##,
         &expect![
-            "line 1, column 1: sets with a rule, a score or a reference cannot be set one by one. Load the configuration as XML: 'configure load xml update FILE'."
+            "line 1, column 1: properties with a rule, a score, a reference or no value cannot be set one by one. Load the configuration as XML: 'configure load xml update FILE'."
         ],
     );
     refused(
