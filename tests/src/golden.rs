@@ -37,7 +37,7 @@
 //! [force-restart=NAME,NAME:DIGEST] [agent=CLASS:PROVIDER:TYPE]`
 //!
 //! The exit code is as expected unless said: 7 for a `monitor` without interval, else 0. Operations ended an hour ago
-//! unless said, and ran with the parameters that are configured.
+//! unless said, and ran with the parameters that are configured; `digest=none` is one without a digest.
 
 mod history;
 mod read;

@@ -89,8 +89,6 @@ pub(super) struct Cluster<'a> {
     pub(super) unfencing_in_use: bool,
     /// Fence devices, or a watchdog, are configured.
     pub(super) fencing_configured: bool,
-    /// Recurring operations whose failure expired: they are scheduled again (resource, node, id in the history).
-    pub(super) reschedule: Vec<(RscIdx, NodeIdx, String)>,
     /// Failures whose parameters can be compared only after the assignment.
     pub(super) deferred_failure_checks: Vec<(RscIdx, NodeIdx, model::OpHistory)>,
     /// Parameter comparisons that wait for the assignment: (resource, node, operation).

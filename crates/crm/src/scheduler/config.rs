@@ -65,7 +65,6 @@ pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         has_remote_nodes: false,
         unfencing_in_use: false,
         fencing_configured: false,
-        reschedule: Vec::new(),
         deferred_failure_checks: Vec::new(),
         deferred_checks: Vec::new(),
         scores: scores.then(Vec::new),

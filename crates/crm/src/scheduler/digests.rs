@@ -16,7 +16,7 @@ use super::rules::{Facts, compare_versions, read_blocks};
 /// How an operation's parameters compare with the configured ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Comparison {
-    /// Nothing was recorded.
+    /// Nothing was recorded. Of what runs that counts as a change, of a failure not.
     Unknown,
     /// They are the same.
     Same,
@@ -142,9 +142,6 @@ pub(super) fn compare(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &Op
         "promote" | "migrate_from" => "start",
         other => other,
     };
-    if op.op_digest.is_none() && op.op_restart_digest.is_none() {
-        return Comparison::Unknown;
-    }
     let params = digest_params(cluster, rsc, task, op.interval_ms, Some(node));
     if let Some(recorded) = &op.op_restart_digest {
         let listed = op.op_force_restart.as_deref().unwrap_or_default();

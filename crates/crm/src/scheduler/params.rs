@@ -159,15 +159,13 @@ fn check(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) 
         }
         return true;
     }
-    let expired = cluster.reschedule.iter().any(|(r, n, id)| (*r, *n) == (rsc, node) && *id == op.id);
-    let found = if expired { Comparison::NeedsRestart } else { digests::compare(cluster, rsc, node, op) };
-    match found {
-        Comparison::Same | Comparison::Unknown => return false,
+    match digests::compare(cluster, rsc, node, op) {
+        Comparison::Same => return false,
         Comparison::NeedsRestart => {
             cluster.unfence_anew(rsc, node, "Device parameters changed");
             require(cluster, rsc, task, op.interval_ms);
         }
-        Comparison::Different if op.interval_ms > 0 => {
+        Comparison::Different | Comparison::Unknown if op.interval_ms > 0 => {
             cluster.unfence_anew(rsc, node, "Device parameters changed (reschedule)");
             let key = format!("{}_{task}_{}", cluster.rsc[rsc].id, op.interval_ms);
             if let Some(kind) = Task::parse(task) {
@@ -179,7 +177,7 @@ fn check(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) 
             cluster.unfence_anew(rsc, node, "Device parameters changed (reload)");
             reload(cluster, rsc, node);
         }
-        Comparison::Different => {
+        Comparison::Different | Comparison::Unknown => {
             cluster.unfence_anew(rsc, node, "Device parameters changed");
             require(cluster, rsc, task, op.interval_ms);
         }

@@ -88,6 +88,8 @@ pub(super) struct Story<'s> {
     pub(super) last_failure: Option<usize>,
     /// Severest consequence so far.
     pub(super) on_fail: OnFail,
+    /// Recurring operations whose failure expired: they count as not running.
+    pub(super) expired: Vec<usize>,
 }
 
 impl Reader {
@@ -108,7 +110,8 @@ impl Reader {
         let saved_role = cluster.rsc[rsc].role;
         cluster.rsc[rsc].role = Role::Unknown;
         let order = sort::sorted(&entry.ops);
-        let mut story = Story { rsc, node, ops: &entry.ops, last_failure: None, on_fail: OnFail::Ignore };
+        let mut story =
+            Story { rsc, node, ops: &entry.ops, last_failure: None, on_fail: OnFail::Ignore, expired: Vec::new() };
         for at in &order {
             operation::read(cluster, &mut story, *at);
             note_result(cluster, &story, *at);
@@ -325,6 +328,8 @@ fn is_universal(cluster: &Cluster<'_>, clone: RscIdx) -> bool {
 fn removed_resource(cluster: &mut Cluster<'_>, entry: &ResourceHistory) -> RscIdx {
     let rsc = config::add_removed(cluster, &entry.id, &entry.agent, entry.container.as_deref(), RemovedKind::Primitive);
     cluster.rsc[rsc].is.removed_filler = entry.container.is_some();
+    // A device that is no longer configured still shows that there is fencing.
+    cluster.fencing_configured |= cluster.rsc[rsc].is.fence_device;
     if cluster.is_connection(rsc) {
         cluster.link_removed_connection(rsc);
     }
@@ -354,7 +359,7 @@ fn keep_recurring(cluster: &mut Cluster<'_>, story: &Story<'_>, order: &[usize])
     let Some(start) = operation::active_since(story.ops, order) else { return };
     for at in &order[start..] {
         let op = &story.ops[*at];
-        if op.interval_ms == 0 || op.op_status == -1 {
+        if op.interval_ms == 0 || op.op_status == -1 || story.expired.contains(at) {
             continue;
         }
         let Some(task) = Task::parse(&op.operation) else { continue };

@@ -116,7 +116,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>, story: &mut Story<'_>, at: usize) 
     if judged.expired && judged.rc != judged.expected {
         let node = &cluster.nodes[story.node];
         if node.online && !node.unclean {
-            cluster.reschedule.push((story.rsc, story.node, op.id.clone()));
+            story.expired.push(at);
             return;
         }
     }
@@ -137,7 +137,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>, story: &mut Story<'_>, at: usize) 
 
 /// The clone that a failure on one node concerns as a whole, or the resource itself.
 fn concerned(cluster: &Cluster<'_>, rsc: RscIdx) -> RscIdx {
-    if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, true) }
+    if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, false) }
 }
 
 fn masked_probe(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
