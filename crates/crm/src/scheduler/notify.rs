@@ -5,6 +5,7 @@
 //! assignments; writes notify actions and relations.
 
 use super::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
+use super::ordering;
 use crate::model::INFINITY;
 
 /// What an instance can be told of, in the order in which it is.
@@ -109,6 +110,12 @@ fn of_task(cluster: &mut Cluster<'_>, clone: RscIdx, task: Task, around: Around)
         return;
     };
     follow(cluster, begin, [around.tell_before, around.told_before]);
+    if ordering::can_be_done(cluster, begin) {
+        // A cloned group is told though its members turned out not to be able to.
+        for before in [around.tell_before, around.told_before] {
+            cluster.actions[before].runnable = true;
+        }
+    }
     follow(cluster, done, [around.tell_after, around.told_after]);
     if cluster.actions[around.tell_after].optional && cluster.actions[around.tell_before].optional {
         return;
@@ -236,8 +243,8 @@ fn after_fencing(cluster: &mut Cluster<'_>, instance: RscIdx, all: &[RscIdx]) {
         cluster.order(tell, other, F::ORDERED);
         cluster.order(other, told, F::ORDERED);
     }
-    for other in all {
-        before_monitors(cluster, *other, told);
+    for other in all.iter().copied().filter(|other| told_of_stop(cluster, *other).is_some()).collect::<Vec<_>>() {
+        before_monitors(cluster, other, told);
     }
 }
 

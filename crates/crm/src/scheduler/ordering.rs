@@ -55,6 +55,11 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
     }
 }
 
+/// Whether what a milestone of a collective stands for can be done, as its parts look.
+pub(super) fn can_be_done(cluster: &mut Cluster<'_>, milestone: ActIdx) -> bool {
+    flags::seen(cluster, milestone, None).runnable
+}
+
 /// Judges the milestones of clones once more: what was blocked last may have been all that one of them stood for.
 fn settle_milestones(cluster: &mut Cluster<'_>) {
     for rsc in cluster.rsc.keys() {

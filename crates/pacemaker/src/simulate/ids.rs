@@ -110,8 +110,9 @@ impl Names {
     pub(super) fn key<'a>(&'a self, action: &'a Action) -> (String, Option<&'a str>) {
         let Some(id) = own_id(action) else { return (action.key.clone(), None) };
         let Some(rest) = action.key.strip_prefix(id) else { return (action.key.clone(), None) };
-        // What is told to others after a node was fenced is called as after a stop.
+        // What is told to others after a node was fenced is called as after a stop, but for instances told apart.
         let rest = match rest {
+            _ if self.is_unique(id) => rest,
             "_post_notify_stonith_0" => "_post_notify_stop_0",
             "_confirmed-post_notify_stonith_0" => "_notified_0",
             _ => rest,

@@ -69,9 +69,11 @@ fn group(cluster: &mut Cluster<'_>, rsc: RscIdx, action: ActIdx, node: Option<No
 /// Required if any instance's is; possible if any instance's is.
 fn instances(cluster: &mut Cluster<'_>, rsc: RscIdx, action: ActIdx, node: Option<NodeIdx>) -> Seen {
     let mut result = Seen { optional: true, runnable: false, migratable: false };
-    let task = original_task(cluster, action);
-    for instance in parts_with(cluster, rsc, task) {
+    let told = told_task(cluster, action);
+    for instance in parts_with(cluster, rsc, told.begun()) {
         let where_to_look = node.filter(|_| cluster.rsc[instance].is_primitive());
+        // A cloned group has a milestone of its own for what is finished.
+        let task = if cluster.rsc[instance].is_group() { told } else { told.begun() };
         let Some(part) = cluster.first_action(instance, task, where_to_look) else { continue };
         let part = seen(cluster, part, node);
         if result.optional && !part.optional {
@@ -107,10 +109,15 @@ fn parts_with(cluster: &Cluster<'_>, rsc: RscIdx, task: Task) -> Vec<RscIdx> {
 
 /// The task whose milestone (or notification) an action is: `start` for `running` and for the notifications about it.
 pub(super) fn original_task(cluster: &Cluster<'_>, action: ActIdx) -> Task {
+    told_task(cluster, action).begun()
+}
+
+/// What an action is, or what a notification is about.
+fn told_task(cluster: &Cluster<'_>, action: ActIdx) -> Task {
     let entry = &cluster.actions[action];
     let notified = ["_post_notify_", "_confirmed-post_notify_", "_pre_notify_", "_confirmed-pre_notify_"]
         .iter()
         .find_map(|mark| entry.key.rsplit_once(mark))
         .and_then(|(_, rest)| Task::parse(rest.rsplit_once('_').map_or(rest, |(task, _)| task)));
-    notified.unwrap_or(entry.task).begun()
+    notified.unwrap_or(entry.task)
 }
