@@ -130,6 +130,7 @@ fn decide(cluster: &mut Cluster<'_>) -> Plan {
     fencing::schedule::run(cluster);
     ordering::run(cluster);
     notify::run(cluster);
+    remote::announce_maintenance(cluster);
     let exceeded = cluster.limits.warnings();
     cluster.warnings.extend(exceeded);
     graph::plan(cluster)

@@ -48,6 +48,19 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
     }
 }
 
+/// A milestone that tells of nodes behind connections whose maintenance began or ended since it was last recorded.
+pub(super) fn announce_maintenance(cluster: &mut Cluster<'_>) {
+    let changed =
+        cluster.nodes.keys().map(|node| &cluster.nodes[node]).any(|node| {
+            node.is_pacemaker_remote() && node.state.is_some() && node.maintenance != node.remote_maintenance
+        });
+    if changed {
+        let milestone = cluster.keyed_action("maintenance_nodes".to_owned(), Task::Milestone, 0, None, None, false);
+        cluster.actions[milestone].pseudo = true;
+        cluster.actions[milestone].runnable = true;
+    }
+}
+
 /// What moves onto a remote node stops where it is only once that node can be reached.
 fn moves_onto_remote(cluster: &mut Cluster<'_>, rsc: RscIdx, stop: ActIdx) {
     let Some(target) = cluster.rsc[rsc].assigned else { return };

@@ -15,7 +15,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>) {
         if cluster.nodes[node].is_pacemaker_remote() {
             let fenced = state.node_fenced.as_deref().is_some_and(|text| !matches!(text.trim(), "" | "0" | "false"));
             let maintenance =
-                state.in_maintenance.as_deref().is_some_and(|text| !matches!(text.trim(), "" | "0" | "false"));
+                state.in_maintenance.as_deref().is_some_and(|text| text.trim().parse::<i64>().is_ok_and(|it| it > 0));
             cluster.nodes[node].remote_was_fenced = fenced;
             cluster.nodes[node].remote_maintenance = maintenance;
             continue;
