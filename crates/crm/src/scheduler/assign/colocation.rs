@@ -93,7 +93,7 @@ pub(super) fn node_value(cluster: &Cluster<'_>, node: NodeIdx, idx: ColIdx, rsc:
     attribute_value(cluster, node, attribute, rsc)
 }
 
-/// The same for an attribute by name.
+/// The same for an attribute by name. A guest that was never up has none, not even its name: two of them are one place.
 pub(super) fn attribute_value(
     cluster: &Cluster<'_>,
     node: NodeIdx,
@@ -101,10 +101,7 @@ pub(super) fn attribute_value(
     rsc: RscIdx,
 ) -> Option<String> {
     let node = host_for(cluster, node, rsc);
-    match attribute {
-        None => Some(cluster.nodes[node].name.clone()),
-        Some(name) => cluster.nodes[node].attributes.get(name).cloned(),
-    }
+    cluster.nodes[node].attributes.get(attribute.unwrap_or("#uname")).cloned()
 }
 
 /// What is colocated with a bundle's inside cannot run inside itself; for it the inside is where the container is.

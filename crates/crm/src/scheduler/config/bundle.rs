@@ -52,6 +52,12 @@ pub(super) fn add(cluster: &mut Cluster<'_>, bundle: &Bundle) -> Option<RscIdx> 
             return None;
         }
     };
+    if bundle.primitive.is_some()
+        && !["ip-range-start", "control-port"].iter().any(|it| bundle.network.contains_key(*it))
+    {
+        cluster.warnings.push(format!("bundle {}: a primitive inside needs ip-range-start or control-port", bundle.id));
+        return None;
+    }
     let number = |name: &str| bundle.container.get(name).map(|v| usize::try_from(lenient_score(v)).unwrap_or(0));
     let promoted_max = number("promoted-max").or_else(|| number("masters")).unwrap_or(0);
     let replicas = number("replicas").unwrap_or(promoted_max).clamp(1, REPLICA_LIMIT);
@@ -96,10 +102,6 @@ fn inner_clone(
     promoted_max: usize,
 ) -> Option<RscIdx> {
     let primitive = bundle.primitive.as_ref()?;
-    if !bundle.network.contains_key("ip-range-start") && !bundle.network.contains_key("control-port") {
-        cluster.warnings.push(format!("bundle {}: a primitive inside needs ip-range-start or control-port", bundle.id));
-        return None;
-    }
     let configured = crate::model::Resource::Primitive(primitive.clone());
     let prepared = prepare::prepare(cluster, &configured)?;
     let suffix = if promoted_max > 0 { "master" } else { "clone" };

@@ -75,6 +75,7 @@ fn add(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, captures
             let score = score.as_deref().or(template.score).map_or(0, |text| cluster.options.score(text));
             let Some(node) = cluster.find_node(node) else { return };
             let role = location_role(template.role);
+            note_discovery(cluster, template, rsc);
             push(cluster, template.id, rsc, role, template.discovery, vec![(node, score)]);
         }
         LocationTarget::Rules(rules) => {
@@ -100,6 +101,7 @@ fn add_rule(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, rul
     let fixed = rule.score.as_deref().or(template.score).map_or(0, |text| cluster.options.score(text));
     let next = Cell::new(None);
     let mut nodes = Vec::new();
+    note_discovery(cluster, template, rsc);
     for node in &cluster.node_order {
         let params = cluster.params(rsc, Some(*node));
         let attributes = &cluster.nodes[*node].attributes;
@@ -129,6 +131,12 @@ fn add_rule(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, rul
     if !nodes.is_empty() {
         push(cluster, template.id, rsc, role, template.discovery, nodes);
     }
+}
+
+/// Exclusive discovery holds for the resource even where the constraint itself comes to nothing: no node fits it, or it
+/// is about another role.
+fn note_discovery(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx) {
+    cluster.rsc[rsc].is.exclusive_discovery |= template.discovery == Discovery::Exclusive;
 }
 
 fn push(
