@@ -90,10 +90,10 @@ fn node_lists(lines: &mut Lines, depth: usize, clone: &Clone<'_>, [promoted, sta
     let this = clone.resource;
     let listed = promoted.len() + started.len();
     list(lines, depth, "Promoted", promoted, show);
-    let title = match (this.flags.promotable, this.target_role) {
-        (true, Some(Role::Unpromoted)) => "Unpromoted (target-role)",
-        (true, _) => "Unpromoted",
-        (false, _) => "Started",
+    let title = match this.flags.promotable {
+        true if is_held_down(this) => "Unpromoted (target-role)",
+        true => "Unpromoted",
+        false => "Started",
     };
     list(lines, depth, title, started, show);
     if !show.inactive || listed >= clone.clone_max {
@@ -120,6 +120,11 @@ fn node_lists(lines: &mut Lines, depth: usize, clone: &Clone<'_>, [promoted, sta
     for (title, nodes) in stopped {
         list(lines, depth, &title, nodes, show);
     }
+}
+
+/// Whether the clone, or something it consists of, is not to be promoted.
+fn is_held_down(resource: &ResourceView) -> bool {
+    resource.target_role == Some(Role::Unpromoted) || resource.children.iter().any(is_held_down)
 }
 
 fn is_active_on(resource: &ResourceView, node: &str) -> bool {

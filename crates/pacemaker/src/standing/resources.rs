@@ -109,7 +109,7 @@ fn line(resource: &ResourceView, name: &str, nodes: &[String], show: Show<'_>, w
     line.push_str(&state(resource, pending));
     if with_node {
         let place = match nodes {
-            [] => resource.locked_to.as_ref().or_else(|| pending.map(|(_, node)| node)),
+            [] => resource.locked_to.as_ref().or_else(|| resource.pending.as_ref().map(|(_, node)| node)),
             [node] => Some(node),
             _ => None,
         };

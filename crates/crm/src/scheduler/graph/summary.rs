@@ -114,7 +114,7 @@ impl<'c, 'a> Look<'c, 'a> {
     fn detail(&self, origin: Option<NodeIdx>, destination: Option<NodeIdx>) -> String {
         let resource = &self.cluster.rsc[self.rsc];
         let name = |node: NodeIdx| self.cluster.nodes[node].name.as_str();
-        let (role, next) = (role_now(self.cluster, self.rsc), resource.next_role);
+        let (role, next) = (resource.role, resource.next_role);
         let roles = role > Role::Started || next > Role::Unpromoted;
         match (origin, destination) {
             (None, None) => String::new(),
@@ -139,21 +139,12 @@ impl<'c, 'a> Look<'c, 'a> {
     }
 }
 
-/// The role now: where there are roles, what runs has one.
-fn role_now(cluster: &Cluster<'_>, rsc: RscIdx) -> Role {
-    let promotable = cluster.rsc[cluster.top(rsc, false)].is.promotable;
-    match cluster.rsc[rsc].role {
-        Role::Started if promotable => Role::Unpromoted,
-        role => role,
-    }
-}
-
 fn primitive(cluster: &Cluster<'_>, rsc: RscIdx, decisions: &mut Vec<Decision>) {
     let look = Look::new(cluster, rsc);
     if !cluster.rsc[rsc].is.managed || (look.current.is_none() && look.next.is_none()) {
         return;
     }
-    if role_now(cluster, rsc) == cluster.rsc[rsc].next_role {
+    if cluster.rsc[rsc].role == cluster.rsc[rsc].next_role {
         decisions.extend(same_role(&look));
     } else {
         other_role(&look, decisions);
@@ -213,7 +204,7 @@ fn other_role(look: &Look<'_, '_>, decisions: &mut Vec<Decision>) {
         Some(look.say(Verb::Demote, current, next, look.demote, None))
     } else if resource.next_role == Role::Promoted {
         Some(look.say(Verb::Promote, current, next, look.promote, None))
-    } else if resource.next_role > Role::Stopped {
+    } else if resource.role <= Role::Stopped && resource.next_role > Role::Stopped {
         Some(look.say(Verb::Start, current, next, start, None))
     } else {
         None

@@ -195,7 +195,13 @@ fn allowed(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<String> {
 
 fn flags(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceFlags {
     let entry = &cluster.rsc[rsc];
-    let lost = |node: &NodeIdx| cluster.nodes[*node].unclean && !cluster.nodes[*node].online;
+    let lost = |node: NodeIdx| cluster.nodes[node].unclean && !cluster.nodes[node].online;
+    // Where it is, or else where something is under way.
+    let place = match entry.active[..] {
+        [] => entry.pending.as_ref().map(|(_, node)| *node),
+        [node] => Some(node),
+        _ => None,
+    };
     ResourceFlags {
         removed: entry.is.removed,
         managed: entry.is.managed,
@@ -205,7 +211,7 @@ fn flags(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceFlags {
         failure_ignored: entry.is.failure_ignored,
         unique: entry.is.unique,
         promotable: cluster.rsc[cluster.top(rsc, false)].is.promotable,
-        unclean: entry.is_primitive() && entry.active.len() == 1 && entry.active.iter().all(lost),
+        unclean: entry.is_primitive() && place.is_some_and(lost),
         active: cluster.is_active(rsc, false),
         fully_active: cluster.is_active(rsc, true),
     }
