@@ -27,7 +27,7 @@ pub(super) fn check(standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut
         starts.iter().for_each(|start| left_before(standing, service, graph, start, violations));
     }
     instances(standing, graph, violations);
-    role_changes(graph, violations);
+    role_changes(standing, graph, violations);
 }
 
 /// An agent can only be run on a node that is there and whose state is known.
@@ -146,8 +146,9 @@ fn instances(standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut Vec<Vi
     }
 }
 
-/// On one node: probed before started, started before promoted, demoted before stopped.
-fn role_changes(graph: &Graph<'_>, violations: &mut Vec<Violation>) {
+/// On one node: started before promoted, demoted before stopped. And what may run anywhere is probed before it is started;
+/// a start that is under way and ordered once more waits for no other node.
+fn role_changes(standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut Vec<Violation>) {
     let mut by_resource: BTreeMap<&str, Vec<Op<'_>>> = BTreeMap::new();
     for op in graph.ops().filter(Op::is_real) {
         by_resource.entry(op.resource).or_default().push(op);
@@ -157,8 +158,9 @@ fn role_changes(graph: &Graph<'_>, violations: &mut Vec<Violation>) {
             for first in ops {
                 let here = first.node == then.node;
                 let probe = first.op.is_some_and(|op| op.task == "monitor" && op.interval_ms == 0);
+                let again = || standing.of(then).is_some_and(|service| starts_on(service, then.node));
                 let must = match (first.task, then.task) {
-                    ("monitor", "start") => probe,
+                    ("monitor", "start") => probe && (here || !again()),
                     ("start", "promote") | ("demote", "stop") => here,
                     ("start", "monitor") => here && then.op.is_some_and(|op| op.interval_ms > 0),
                     _ => false,

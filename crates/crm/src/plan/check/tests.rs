@@ -150,6 +150,22 @@ fn a_start_under_way_is_ordered_once_more_without_a_stop_whatever_else_is_under_
 }
 
 #[test]
+fn a_start_under_way_is_ordered_once_more_without_waiting_for_a_probe_on_another_node() {
+    let mut scene = scene();
+    scene.view.resources = vec![running("db", &["n2"])];
+    let start = OperationView { node: "n2".into(), task: "start".into(), status: -1, ..OperationView::default() };
+    scene.view.resources[0].operations = vec![start];
+    scene.plan.actions = vec![act("db", "start", "n2", &[]), act("db", "monitor", "n1", &[])];
+    assert_eq!(scene.check(), []);
+    // On its own node it must be known first, and a new start waits for all.
+    scene.plan.actions.push(act("db", "monitor", "n2", &[]));
+    assert_eq!(scene.told(), ["db_start_0 n2 does not wait for db_monitor_0 n2 (db)"]);
+    scene.plan.actions.pop();
+    scene.view.resources = vec![running("db", &[])];
+    assert_eq!(scene.told(), ["db_start_0 n2 does not wait for db_monitor_0 n1 (db)"]);
+}
+
+#[test]
 fn a_node_in_doubt_is_powered_off_before_what_it_had_is_started() {
     let mut scene = scene();
     scene.view.nodes[0] = NodeView { unclean: true, online: false, ..node("n1") };
