@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hac_crm::cib::{Command, Refusal};
 use hac_crm::local::{InvocationId, Outcome, WatchId};
 use hac_totem::Fingerprint;
+use hac_types::mutant;
 
 use super::Participant;
 use crate::wire::{Body, ProposalId, Proposed, Vote};
@@ -25,8 +26,9 @@ pub(super) struct Disk {
 pub(super) enum Purpose {
     /// The ring's number.
     RingSeq,
-    /// A change of the configuration that this node votes on.
-    Prepare(ProposalId),
+    /// A change of the configuration that this node votes on, as this generation. The same proposal may have been stored
+    /// before, in an earlier view, where something else would have come of it.
+    Prepare(ProposalId, u64),
     /// A state that was taken over.
     Store(u64),
     /// A change that counts; the answer to its proposal waits for it.
@@ -104,9 +106,12 @@ impl Participant {
 
     /// Has a candidate stored, to vote on it.
     pub(super) fn prepare(&mut self, proposal: ProposalId, generation: u64, bytes: Vec<u8>) {
-        let id = self.disk.begin(Purpose::Prepare(proposal));
+        let id = self.disk.begin(Purpose::Prepare(proposal, generation));
         let what = Persist::CibPrepare { generation, bytes };
         self.outputs.push_back(Output::Persist { id, what });
+        if mutant("vote-before-stored") {
+            self.say(Body::Vote(Vote { proposal, error: None }));
+        }
     }
 
     /// Has a state that was taken over stored.
@@ -155,9 +160,9 @@ impl Participant {
                     self.disk.undurable = Some(why);
                 }
             }
-            Purpose::Prepare(proposal) => {
-                let current = self.durable.current.as_ref().map(|p| p.proposal.id);
-                if current == Some(proposal) && !self.transitional {
+            Purpose::Prepare(proposal, generation) => {
+                let current = self.durable.current.as_ref().map(|p| (p.proposal.id, p.generation));
+                if current == Some((proposal, generation)) && !self.transitional {
                     self.say(Body::Vote(Vote { proposal, error: result.err() }));
                 }
             }

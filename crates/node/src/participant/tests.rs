@@ -90,6 +90,25 @@ fn a_request_that_a_view_change_interrupts_is_answered_once() {
 }
 
 #[test]
+fn what_was_stored_for_an_earlier_membership_is_no_vote_in_this_one() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    cluster.disk(3).slow = true;
+    let id = cluster.request(1, set_property("stonith-enabled", "false"));
+    cluster.settle();
+    cluster.view(&[1, 2, 3]);
+    // The change in the earlier membership, its end, the change in this one.
+    for _ in 0..2 {
+        cluster.end_a_write(3);
+        assert_eq!(cluster.reply(1, id), None, "node3 has not stored it in this membership");
+    }
+    cluster.end_a_write(3);
+    let reply = cluster.reply(1, id);
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    cluster.assert_equal(&[1, 2, 3]);
+}
+
+#[test]
 fn what_was_carried_out_while_the_membership_broke_up_is_acknowledged_when_a_quorate_one_has_stored_it() {
     let mut cluster = Cluster::new(3);
     cluster.view(&[1, 2, 3]);

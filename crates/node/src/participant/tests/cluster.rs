@@ -350,6 +350,16 @@ impl Cluster {
         self.settle();
     }
 
+    /// The oldest write of a slow disk ends.
+    pub(crate) fn end_a_write(&mut self, node: u32) {
+        let now = self.now;
+        let host = self.hosts.get_mut(&node).unwrap();
+        let (persist, what) = host.disk.waiting.remove(0);
+        let result = host.disk.perform(what);
+        host.participant.as_mut().unwrap().handle_persisted(now, persist, result);
+        self.settle();
+    }
+
     /// Slow disks finish, and what their nodes say then is taken away before it is delivered.
     pub(crate) fn words_after_writing(&mut self) -> Vec<(u32, Vec<u8>)> {
         let now = self.now;
