@@ -23,6 +23,10 @@ const FOUND: &[(Kind, u64, &str)] = &[
     (Kind::Cluster, 10_926, "the same"),
     (Kind::Cluster, 4508, "a node alone acknowledged a change that the others had prepared and not made"),
     (Kind::Cluster, 131, "a node was let go while it was being asked what runs there"),
+    (Kind::Cluster, 66, "a node voted for a change because it had stored what came of it in an earlier view"),
+    (Kind::Cluster, 1589, "a disk was replaced during a rotation, and the key of before it was copied to the new one"),
+    (Kind::Cluster, 4435, "the same"),
+    (Kind::Cluster, 6234, "a start under way was said to have to wait for a probe on another node"),
 ];
 
 fn scenarios() -> Vec<PathBuf> {

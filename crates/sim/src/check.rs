@@ -4,6 +4,7 @@
 mod agreement;
 mod answers;
 mod coordinator;
+pub mod coverage;
 mod durability;
 mod effects;
 mod plans;
@@ -13,12 +14,17 @@ pub mod ring;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use hac_crm::cib::Configure;
 use hac_crm::model::Cib;
-use hac_node::{Event, Invocation};
+use hac_node::{Event, Invocation, Reply};
 use hac_types::{RingId, WallTime};
 
 use crate::cluster::{Host, World};
 use crate::reality::Reality;
+
+/// Names of the properties of whole nodes.
+pub const PROPERTIES: &[&str] =
+    &["P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "LIVE-1", "KEY-1", "answers"];
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,23 +71,16 @@ impl Checks {
         if let Event::View { ring, members, .. } = event {
             self.coordinator.saw_view(*ring, members);
         }
-        let name = match event {
-            Event::Active { copied_from: Some(_), .. } => "a state was taken over",
-            Event::Active { quorate: false, .. } => "a view without quorum became active",
-            Event::Active { .. } => "a view with quorum became active",
-            Event::View { lost, .. } if !lost.is_empty() => "a node was lost",
-            Event::View { left, .. } if !left.is_empty() => "a node left in good order",
-            Event::TransitionEnded { problems, .. } if !problems.is_empty() => "a transition met problems",
-            Event::TransitionEnded { end, .. } if end.starts_with("abandoned") => "a transition was abandoned",
-            Event::TransitionEnded { .. } => "a transition was completed",
-            Event::Result { expected: false, .. } => "an operation failed",
-            Event::Ring { what, .. } if what == "pause_detected" => "a pause was noticed",
-            Event::Ring { what, .. } if what == "returned" => "a suspicion was false",
-            Event::Configuration { .. } => "the configuration changed",
-            Event::KeyChanged { .. } => "the key was changed",
-            _ => return,
-        };
-        self.happened(name);
+        if let Some(name) = coverage::of_event(event) {
+            self.happened(name);
+        }
+    }
+
+    /// A client was answered.
+    pub(crate) fn answered(&mut self, reply: &Reply) {
+        if let Some(name) = coverage::of_reply(reply) {
+            self.happened(name);
+        }
     }
 
     /// Something interesting happened.
@@ -92,6 +91,20 @@ impl Checks {
     /// A coordinator decided, and has this state.
     pub(crate) fn decided(&mut self, id: u32, cib: &Cib, wall: WallTime) {
         if let Some(violation) = plans::check(id, cib, wall, &mut self.executed) {
+            self.violated(violation);
+        }
+    }
+
+    /// A node says that a change of the configuration counts.
+    pub(crate) fn counts(&mut self, id: u32, hosts: &BTreeMap<u32, Host>) {
+        if let Some(violation) = durability::counts(id, hosts, &mut self.executed) {
+            self.violated(violation);
+        }
+    }
+
+    /// A node said that it has stored a change.
+    pub(crate) fn said_stored(&mut self, host: &Host, configure: &Configure) {
+        if let Some(violation) = durability::said_stored(host, configure, &mut self.executed) {
             self.violated(violation);
         }
     }
@@ -117,7 +130,12 @@ impl Checks {
             return Err(violation);
         }
         self.agreement.check(hosts, &mut self.executed)?;
-        self.coordinator.check(hosts, &mut self.executed, &mut self.split)
+        let split = self.split;
+        self.coordinator.check(hosts, &mut self.executed, &mut self.split)?;
+        if self.split && !split {
+            self.happened("two sides had quorum");
+        }
+        Ok(())
     }
 
     /// An agent is about to be run.

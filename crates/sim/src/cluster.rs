@@ -44,7 +44,7 @@ pub enum Event {
         datagram: Vec<u8>,
     },
     /// A write ended.
-    Persisted(PersistId, Result<(), String>),
+    Persisted(PersistId),
     /// An agent ended.
     AgentEnded(InvocationId),
     /// A watched process ended.
@@ -101,6 +101,7 @@ pub struct World {
     timing: Rng,
     agents: Rng,
     entropy: Rng,
+    disks: Rng,
     spin: u32,
     changed: bool,
     /// States about which coordinators decided, and when, where someone wants them.
@@ -137,6 +138,7 @@ impl World {
             timing: Rng::new(seed, 2),
             agents: Rng::new(seed, 3),
             entropy: Rng::new(seed, 4),
+            disks: Rng::new(seed, 10),
             spin: 0,
             changed: false,
             log: None,
@@ -248,7 +250,11 @@ impl World {
         let Some(node) = &mut host.node else { return };
         match event {
             Event::Datagram { link, from, datagram } => node.handle_datagram(now, link, from, &datagram),
-            Event::Persisted(persist, result) => node.handle_persisted(now, persist, result),
+            Event::Persisted(persist) => {
+                if let Some(result) = host.disk.end(persist) {
+                    node.handle_persisted(now, persist, result);
+                }
+            }
             Event::ProcessExited(watch) => {
                 host.watches.remove(&watch);
                 node.handle_process_exited(now, watch);
@@ -276,6 +282,7 @@ impl World {
             self.perform(id, output);
             if self.deadly > 0 && self.timing.below(1_000_000) < self.deadly {
                 self.trace.line(self.now, id, "dies between two outputs");
+                self.checks.happened("a daemon died between two outputs");
                 self.kill(id, Power::Stays);
                 self.start_after(id, Duration::from_millis(300));
                 return;
@@ -330,7 +337,7 @@ impl World {
     fn perform(&mut self, id: u32, output: Output) {
         match output {
             Output::Transmit { link, to, datagram } => self.transmit(id, link, to, datagram),
-            Output::Persist { id: persist, what } => self.persist(id, persist, &what),
+            Output::Persist { id: persist, what } => self.persist(id, persist, what),
             Output::Invoke(invocation) => self.invoke(id, invocation),
             Output::CancelInvocation(invocation) => {
                 if let Some(host) = self.hosts.get_mut(&id) {
@@ -351,19 +358,12 @@ impl World {
                     host.watches.remove(&watch);
                 }
             }
-            Output::Reply { id: request, reply } => {
-                let life = self.hosts.get(&id).map_or(0, |host| host.life);
-                self.trace.line(self.now, id, format!("answers: {}", reply_text(&reply)));
-                let ring = self.hosts.get(&id).and_then(|host| host.node.as_ref()?.standing().ring);
-                if let Some(asked) = self.asked.get_mut(&(id, life, request)) {
-                    if matches!((&asked.request, &reply), (Request::Configure(_), Reply::Done { .. })) {
-                        self.checks.acknowledged(ring, self.hosts.len());
-                    }
-                    asked.replies.push(reply);
-                }
-            }
+            Output::Reply { id: request, reply } => self.answered(id, request, reply),
             Output::Event(event) => {
                 self.checks.saw(&event);
+                if matches!(event, hac_node::Event::Configuration { .. }) {
+                    self.checks.counts(id, &self.hosts);
+                }
                 if matches!(event, hac_node::Event::Transition { .. }) {
                     self.decided(id);
                 }
@@ -377,6 +377,22 @@ impl World {
                 self.kill(id, Power::Stays);
             }
         }
+    }
+
+    fn answered(&mut self, id: u32, request: RequestId, reply: Reply) {
+        self.trace.line(self.now, id, format!("answers: {}", reply_text(&reply)));
+        self.checks.answered(&reply);
+        let Some(host) = self.hosts.get(&id) else { return };
+        let ring = host.node.as_ref().and_then(|node| node.standing().ring);
+        let Some(asked) = self.asked.get_mut(&(id, host.life, request)) else { return };
+        if let (Request::Configure(configure), Reply::Done { warnings, .. }) = (&asked.request, &reply) {
+            self.checks.acknowledged(ring, self.hosts.len());
+            // A warning says that it could not be stored.
+            if warnings.is_empty() {
+                self.checks.said_stored(host, configure);
+            }
+        }
+        asked.replies.push(reply);
     }
 
     /// A coordinator decided: the plan for its state is looked at, and the state kept where someone wants it.
@@ -399,13 +415,13 @@ impl World {
         }
     }
 
-    fn persist(&mut self, id: u32, persist: PersistId, what: &Persist) {
+    fn persist(&mut self, id: u32, persist: PersistId, what: Persist) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        let result = host.disk.write(what);
         let time = if matches!(what, Persist::RingSeq(_)) { Duration::ZERO } else { host.disk.latency };
+        host.disk.begin(persist, what);
         host.disk_busy = host.disk_busy.max(now) + time;
-        let event = Event::Persisted(persist, result);
+        let event = Event::Persisted(persist);
         self.queue.push(host.disk_busy, Item::Host(id, host.life, event));
     }
 
@@ -469,6 +485,7 @@ impl World {
     pub fn kill_resource(&mut self, id: u32, resource: &str) {
         let Some(process) = self.reality.kill(id, resource) else { return };
         self.trace.line(self.now, id, format!("{resource} dies"));
+        self.checks.happened("a resource died");
         let Some(host) = self.hosts.get(&id) else { return };
         let watchers = host.watches.iter().filter(|(_, p)| **p == process).map(|(watch, _)| *watch);
         for watch in watchers {

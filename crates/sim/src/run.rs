@@ -30,7 +30,7 @@ impl Kind {
 #[must_use]
 pub fn properties(kind: &str) -> &'static [&'static str] {
     match kind {
-        "cluster" => &["P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "LIVE-1", "KEY-1", "answers"],
+        "cluster" => check::PROPERTIES,
         _ => check::ring::PROPERTIES,
     }
 }
@@ -39,7 +39,7 @@ pub fn properties(kind: &str) -> &'static [&'static str] {
 #[must_use]
 pub fn coverage(kind: &str) -> &'static [&'static str] {
     match kind {
-        "cluster" => &[],
+        "cluster" => check::coverage::COVERAGE,
         _ => ring::COVERAGE,
     }
 }

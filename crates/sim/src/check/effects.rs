@@ -1,5 +1,5 @@
-//! P-10 and P-5: an agent starts something only while its node is quorate (or told not to care), and never what already
-//! runs on another member of its view.
+//! P-10 and P-6: an agent starts something only while its node is quorate (or told not to care), and never what already
+//! runs on another member of its view. AGENT-1: one agent at a time is run for a resource on a node.
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,18 @@ pub(super) fn check(
     reality: &Reality,
     executed: &mut BTreeMap<&'static str, u64>,
 ) -> Result<(), Violation> {
+    let Some(host) = hosts.get(&id) else { return Ok(()) };
+    count(executed, "AGENT-1");
+    let other = host.invocations.values().find(|(running, _)| running.resource == invocation.resource);
+    if let Some((running, _)) = other {
+        let (resource, action) = (&invocation.resource, &invocation.action);
+        let text = format!("node{id} runs {resource} {action} while {} is running", running.action);
+        return Err(Violation::new("AGENT-1", text));
+    }
     if invocation.action != "start" {
         return Ok(());
     }
-    let Some(node) = hosts.get(&id).and_then(|host| host.node.as_ref()) else { return Ok(()) };
+    let Some(node) = &host.node else { return Ok(()) };
     let standing = node.standing();
     count(executed, "P-10");
     let ignores = node.cib().configuration.property("no-quorum-policy") == Some("ignore");

@@ -87,6 +87,7 @@ impl Chaos {
                 if let Some(host) = world.hosts.get_mut(&id) {
                     let step = i64::try_from(self.rng.below(7_200_000)).unwrap_or(0) - 3_600_000;
                     host.clock_step_ms = step;
+                    world.checks.happened("the clock jumped");
                 }
             }
             15 => {
@@ -113,9 +114,11 @@ impl Chaos {
 
     fn crash(&mut self, world: &mut World, id: u32, power: Power) {
         let safe = Self::others_have_all(world, id);
+        world.checks.happened(if power == Power::Off { "power was lost" } else { "a daemon was killed" });
         world.kill(id, power);
         if world.options.disk_loss && safe && self.rng.chance(300) {
             world.trace.line(world.now, id, "gets an empty disk");
+            world.checks.happened("a disk was replaced");
             if let Some(host) = world.hosts.get_mut(&id) {
                 host.disk.wipe();
             }
@@ -143,6 +146,9 @@ impl Chaos {
         let latency = Duration::from_millis(self.rng.between(1, 800));
         if let Some(host) = world.hosts.get_mut(&id) {
             host.disk.full = full;
+            if full {
+                world.checks.happened("a disk was full");
+            }
             host.disk.latency = latency;
         }
     }
@@ -221,6 +227,10 @@ impl Harmed for World {
 
     fn note(&mut self, text: String) {
         self.trace.line(self.now, 0, text);
+    }
+
+    fn happened(&mut self, name: &'static str) {
+        self.checks.happened(name);
     }
 
     fn pause(&mut self, id: u32, time: Duration) {

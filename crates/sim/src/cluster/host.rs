@@ -8,6 +8,7 @@ use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Sta
 use hac_types::{Incarnation, NodeId, Timestamp};
 
 use super::{Event, Item, World};
+use crate::check::Checks;
 use crate::disk::Disk;
 use crate::service::Fault;
 
@@ -43,7 +44,7 @@ pub struct Host {
     /// The earliest call that is arranged.
     pub(super) wake: Option<Timestamp>,
     /// Agents that run, and what will go wrong with them.
-    pub(super) invocations: BTreeMap<InvocationId, (Invocation, Option<Fault>)>,
+    pub(crate) invocations: BTreeMap<InvocationId, (Invocation, Option<Fault>)>,
     pub(super) watches: BTreeMap<WatchId, ProcessRef>,
     pub(super) last_request: u64,
     /// How far its civil clock is off, milliseconds.
@@ -77,6 +78,18 @@ impl Host {
         format!("node{}", self.id)
     }
 
+    /// Counts what is interesting about its death.
+    fn count_death(&self, power: Power, checks: &mut Checks) {
+        let Some((standing, _)) = self.seen.filter(|_| self.node.is_some()) else { return };
+        let coordinates = standing.dc.is_some_and(|dc| dc.node == NodeId(self.id));
+        if coordinates && !standing.settled {
+            checks.happened("the coordinator died at work");
+        }
+        if power == Power::Stays && !self.invocations.is_empty() {
+            checks.happened("a daemon died amid its agent's run");
+        }
+    }
+
     /// Keeps an event until the host runs again; a socket holds so many datagrams and no more.
     pub(super) fn hold(&mut self, event: Event) {
         let datagrams = self.held.iter().filter(|e| matches!(e, Event::Datagram { .. })).count();
@@ -96,6 +109,7 @@ impl World {
         if self.hosts.get(&id).is_none_or(|host| host.node.is_some()) {
             return;
         }
+        self.copy_key(id);
         let config = self.config(id);
         let now = self.time_at(id);
         let entropy = self.entropy.entropy();
@@ -128,9 +142,28 @@ impl World {
         self.drain(id);
     }
 
+    /// If the disk of this host was replaced, the key is copied from another one: from a member in service, if there is
+    /// any.
+    fn copy_key(&mut self, id: u32) {
+        if self.hosts.get(&id).is_none_or(|host| !host.disk.lacks_key) {
+            return;
+        }
+        let in_service = |host: &&Host| {
+            let takes_part = host.seen.is_some_and(|(standing, _)| standing.takes_part() && standing.quorate);
+            (takes_part && !host.paused, host.node.is_some())
+        };
+        let others = self.hosts.values().filter(|host| host.id != id && !host.disk.lacks_key);
+        let source = others.max_by_key(in_service).map(|host| host.disk.clone());
+        if let (Some(source), Some(host)) = (source, self.hosts.get_mut(&id)) {
+            host.disk.copy_key(&source);
+            self.checks.happened("a key was copied");
+        }
+    }
+
     /// A daemon dies, with its host or alone.
     pub fn kill(&mut self, id: u32, power: Power) {
         let Some(host) = self.hosts.get_mut(&id) else { return };
+        host.count_death(power, &mut self.checks);
         if power == Power::Off {
             // Agents die with the host; with the daemon alone they do not.
             host.invocations.clear();
@@ -143,6 +176,9 @@ impl World {
         host.watches.clear();
         host.held.clear();
         host.paused = false;
+        if host.disk.die(&mut self.disks) {
+            self.checks.happened("a write was lost");
+        }
         let orphans = std::mem::take(&mut host.invocations);
         let life = host.life;
         host.life += 1;

@@ -1,0 +1,72 @@
+//! What is interesting when it happens to whole nodes, and must happen in a run of many seeds: otherwise the world is too
+//! kind to prove anything.
+
+use hac_node::{Event, Reply};
+
+/// What must happen in a run of many seeds.
+pub const COVERAGE: &[&str] = &[
+    "a change could not be stored",
+    "a change was acknowledged",
+    "a change was refused for want of quorum",
+    "a daemon died amid its agent's run",
+    "a daemon died between two outputs",
+    "a daemon was killed",
+    "a disk was full",
+    "a disk was replaced",
+    "a key was copied",
+    "a node left in good order",
+    "a node was lost",
+    "a pause was noticed",
+    "a request timed out",
+    "a resource died",
+    "a state was taken over",
+    "a suspicion was false",
+    "a transition met problems",
+    "a transition was abandoned",
+    "a transition was completed",
+    "a view with quorum became active",
+    "a view without quorum became active",
+    "a write was lost",
+    "an operation failed",
+    "one-way cut",
+    "power was lost",
+    "the clock jumped",
+    "the configuration changed",
+    "the coordinator died at work",
+    "the key was changed",
+    "the service did what was asked and did not answer",
+    "the service hung",
+    "the service refused",
+    "two sides had quorum",
+];
+
+/// By what an event is counted.
+pub(super) fn of_event(event: &Event) -> Option<&'static str> {
+    Some(match event {
+        Event::Active { copied_from: Some(_), .. } => "a state was taken over",
+        Event::Active { quorate: false, .. } => "a view without quorum became active",
+        Event::Active { .. } => "a view with quorum became active",
+        Event::View { lost, .. } if !lost.is_empty() => "a node was lost",
+        Event::View { left, .. } if !left.is_empty() => "a node left in good order",
+        Event::TransitionEnded { problems, .. } if !problems.is_empty() => "a transition met problems",
+        Event::TransitionEnded { end, .. } if end.starts_with("abandoned") => "a transition was abandoned",
+        Event::TransitionEnded { .. } => "a transition was completed",
+        Event::Result { expected: false, .. } => "an operation failed",
+        Event::Ring { what, .. } if what == "pause_detected" => "a pause was noticed",
+        Event::Ring { what, .. } if what == "returned" => "a suspicion was false",
+        Event::Configuration { .. } => "the configuration changed",
+        Event::KeyChanged { .. } => "the key was changed",
+        _ => return None,
+    })
+}
+
+/// By what an answer is counted.
+pub(super) const fn of_reply(reply: &Reply) -> Option<&'static str> {
+    Some(match reply {
+        Reply::Done { .. } => "a change was acknowledged",
+        Reply::NotStored(_) => "a change could not be stored",
+        Reply::NoQuorum(_) => "a change was refused for want of quorum",
+        Reply::TimedOut(_) => "a request timed out",
+        Reply::Refused(_) | Reply::Unavailable(_) | Reply::Settled { .. } => return None,
+    })
+}
