@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hac_crm::cib::{Applied, Command};
 use hac_crm::model::{Cib, Status};
-use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
+use hac_types::{Incarnation, Member, NodeId, RingId, WallTime, mutant};
 
 use crate::wire::{self, Lane, Processed, ProposalId, Snapshot, StoredState};
 
@@ -67,9 +67,10 @@ impl Replica {
     /// Takes another member's state over.
     pub(crate) fn replace(&mut self, snapshot: Snapshot) {
         let row = |p: Processed| ((p.node, p.lane), (p.incarnation, p.seq));
+        let marks = snapshot.processed.into_iter().filter(|_| !mutant("marks-untaken"));
         *self = Self {
             cib: snapshot.cib,
-            processed: snapshot.processed.into_iter().map(row).collect(),
+            processed: marks.map(row).collect(),
             lineage: snapshot.lineage,
             dc: snapshot.dc,
             lives: snapshot.lives,

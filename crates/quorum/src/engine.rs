@@ -186,6 +186,7 @@ impl Engine {
         let was_quorate = self.quorate;
         let allow_decrease = self.learn_expected();
         self.recompute(allow_decrease);
+        self.quorate |= was_quorate && mutant("quorum-kept");
         self.arm_window(now, shrunk);
         Decision { quorate: self.quorate, changed: self.quorate != was_quorate }
     }

@@ -64,6 +64,20 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("half-is-enough", "half of the votes count as a majority"),
     cluster("result-unreported", "what an agent answered is not told to the others"),
     cluster("orders-outlive-view", "what was ordered in a view that has ended is still begun"),
+    cluster("quorum-kept", "who once had quorum keeps it"),
+    cluster("vote-before-stored", "a change of the configuration is said to be stored before it is"),
+    cluster("one-vote-is-enough", "a change of the configuration counts when one member has stored it"),
+    cluster("not-proposed-again", "what was lost with a view is not proposed again"),
+    cluster("snapshot-untaken", "a node with another state keeps it"),
+    cluster("marks-untaken", "a node that takes a state over does not learn what was carried out in it"),
+    cluster("history-untold", "a node does not say that its resources stand otherwise than the state says"),
+    cluster("new-life-unnoticed", "a node that died and is back counts as if it had been there all the time"),
+    cluster("key-used-too-early", "the next key is used when one member has stored it"),
+    cluster("key-told-too-early", "a node says that it has stored the next key before it has"),
+    cluster("result-forgotten", "the coordinator does not know the results that it waits for"),
+    cluster("one-input-is-enough", "an action begins when one of those before it is done"),
+    cluster("runs-overlap", "an agent is run for a resource while another is"),
+    cluster("change-unreported", "a monitor that finds a change does not tell it"),
 ];
 
 /// How to run them.

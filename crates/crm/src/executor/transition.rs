@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use hac_types::Timestamp;
+use hac_types::{Timestamp, mutant};
 
 use super::{Abort, End, Limits, Output, Summary};
 use crate::cib::{OpResult, StatusChange, history};
@@ -225,7 +225,8 @@ impl Transition {
     }
 
     fn confirm_result(&mut self, result: &OpResult) -> Confirmed {
-        let Some(index) = self.action_of(&result.op.transition_key) else { return Confirmed::NotAwaited };
+        let awaited = self.action_of(&result.op.transition_key).filter(|_| !mutant("result-forgotten"));
+        let Some(index) = awaited else { return Confirmed::NotAwaited };
         // Nobody depends on what an agent answers to a notification.
         if !history::is_unexpected(&result.op) || result.op.operation == "notify" {
             self.done(index);
@@ -322,7 +323,7 @@ impl Transition {
         for dependent in dependents {
             if let Some(Stage::Waiting(inputs)) = self.stages.get_mut(dependent) {
                 *inputs = inputs.saturating_sub(1);
-                if *inputs == 0 {
+                if *inputs == 0 || mutant("one-input-is-enough") {
                     self.ready.insert(dependent);
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use hac_types::Timestamp;
+use hac_types::{Timestamp, mutant};
 
 use super::{Invocation, InvocationId, Outcome, ProcessRef, RunOp, WatchId, report};
 use crate::cib::{StatusChange, history};
@@ -159,7 +159,7 @@ impl Managed {
     /// Begins what is its turn: orders in their order, unless they are held, then the recurring operation that is
     /// longest due.
     pub(super) fn begin(&mut self, now: Timestamp, id: InvocationId, held: bool) -> Option<Invocation> {
-        if self.active.is_some() {
+        if self.active.is_some() && !mutant("runs-overlap") {
             return None;
         }
         let job = match self.queue.pop_front_if(|_| !held) {
@@ -186,7 +186,8 @@ impl Managed {
             let interval = Duration::from_millis(job.run.op.interval_ms);
             recurring.due = if std::mem::take(&mut recurring.again) { now } else { now + interval };
             let result = Some((op.rc_code, op.op_status));
-            if std::mem::replace(&mut recurring.reported, result) == result {
+            let before = std::mem::replace(&mut recurring.reported, result);
+            if before == result || (before.is_some() && mutant("change-unreported")) {
                 return false;
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, StatusChange};
 use hac_crm::model::ResourceHistory;
 use hac_quorum::{Candidate, coordinator};
-use hac_types::{Departure, Member, NodeId, View, WallTime};
+use hac_types::{Departure, Member, NodeId, View, WallTime, mutant};
 
 use super::coordination::Coordinator;
 use super::{Participant, Phase};
@@ -130,7 +130,7 @@ impl Participant {
     fn copied(&mut self, donor: NodeId, bytes: &[u8]) {
         let Phase::Syncing(join) = &self.phase else { return };
         let needs = join.comparison().is_some_and(|c| c.needy.contains(&self.me.node));
-        if needs {
+        if needs && !mutant("snapshot-untaken") {
             match wire::decode_snapshot(bytes) {
                 Ok(snapshot) => self.take_over(donor, snapshot),
                 Err(why) => {
@@ -170,7 +170,7 @@ impl Participant {
         let mut recorded: Vec<&ResourceHistory> = self.recorded_histories().iter().collect();
         recorded.sort_by(|a, b| a.id.cmp(&b.id));
         let same = recorded.into_iter().eq(&histories);
-        let history = (!same).then_some(histories);
+        let history = (!same && !mutant("history-untold")).then_some(histories);
         self.say(Body::Ready(Ready { quorate: self.quorum.is_quorate(), history }));
     }
 
@@ -221,7 +221,9 @@ impl Participant {
         if self.is_dc() {
             self.coordinator = Some(Coordinator::new(&self.name, ring));
         }
-        self.propose_again();
+        if !mutant("not-proposed-again") {
+            self.propose_again();
+        }
         self.settle_keys();
         self.ask_to_leave_again();
     }
@@ -239,7 +241,7 @@ impl Participant {
         names.extend(nodes.iter().map(|node| (node.id.clone(), node.uname.clone())));
 
         let lives = hellos.get(donor).map(|hello| hello.lives.clone()).unwrap_or_default();
-        let same_life = |m: &&Member| lives.get(&m.node) == Some(&m.incarnation);
+        let same_life = |m: &&Member| lives.get(&m.node) == Some(&m.incarnation) || mutant("new-life-unnoticed");
         let stayed: BTreeSet<String> = join.members().iter().filter(same_life).map(|m| m.node.to_string()).collect();
         let gone = |id: &String| !stayed.contains(id);
         let away = names.iter().filter(|(id, _)| gone(id)).map(|(id, name)| NodePresence {

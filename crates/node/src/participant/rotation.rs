@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hac_crm::cib::{Refusal, RefusalKind};
 use hac_totem::{AuthKey, Fingerprint, SealedKey};
-use hac_types::NodeId;
+use hac_types::{NodeId, mutant};
 
 use super::acts::Purpose;
 use super::{Participant, Phase};
@@ -210,6 +210,9 @@ impl Participant {
         let what = Persist::KeyStage { sealed: sealed.bytes().to_vec() };
         self.outputs.push_back(Output::Persist { id, what });
         self.keys.orders.push_back(KeyOrder::Accept(key.clone()));
+        if mutant("key-told-too-early") {
+            self.tell_stored(key.fingerprint(), None);
+        }
         self.keys.staged = Some(Staged { key, sealed, stored: false });
     }
 
@@ -250,7 +253,7 @@ impl Participant {
             return;
         }
         round.stored.insert(from);
-        if round.required.is_subset(&round.stored) {
+        if round.required.is_subset(&round.stored) || mutant("key-used-too-early") {
             self.change_key();
         }
     }
