@@ -4,12 +4,13 @@
 //! `--exact`, `--list`, `--test-threads N`) and ends with the line
 //! `N passed, N failed, N skipped`.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -123,7 +124,10 @@ fn work(queue: &Mutex<VecDeque<Case>>, outcomes: &Mutex<Vec<(String, Outcome)>>)
         let seconds = begin.elapsed().as_secs_f64();
         match &outcome {
             Outcome::Failed(text) => {
-                say(&format!("test {} ... FAILED ({seconds:.1} s)\n{text}", case.name));
+                let name = &case.name;
+                say(&format!(
+                    "test {name} ... FAILED ({seconds:.1} s)\n---- {name} stdout ----\n{text}\n---- {name} end ----"
+                ));
             }
             Outcome::Passed => say(&format!("test {} ... ok ({seconds:.1} s)", case.name)),
             Outcome::Skipped(reason) => say(&format!("skipped: {}: {reason}", case.name)),
@@ -156,15 +160,42 @@ fn outcome_of(case: &Case) -> Outcome {
     if let Some(reason) = &case.skip {
         return Outcome::Skipped(reason.clone());
     }
-    match catch_unwind(AssertUnwindSafe(|| (case.body)())) {
-        Ok(Ok(())) => Outcome::Passed,
-        Ok(Err(error)) => Outcome::Failed(format!("{error:#}")),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
-            Outcome::Failed(text.unwrap_or_else(|| "it panicked".to_owned()))
-        }
+    let (outcome, panic) = caught(&case.body);
+    match outcome {
+        Some(Ok(())) => Outcome::Passed,
+        Some(Err(error)) => Outcome::Failed(format!("{error:#}")),
+        None => Outcome::Failed(panic),
     }
+}
+
+thread_local! {
+    /// What a panic of this thread said and where, while a test runs on it; none on any other thread.
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs a test. If it panics there is no outcome, but what the panic said and where: that is the failure's text, and is
+/// not printed besides.
+fn caught(body: &Body) -> (Option<anyhow::Result<()>>, String) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !PANIC.with_borrow_mut(|panic| keep(panic, info)) {
+                before(info);
+            }
+        }));
+    });
+    PANIC.set(Some(String::new()));
+    let outcome = catch_unwind(AssertUnwindSafe(body)).ok();
+    (outcome, PANIC.take().unwrap_or_default())
+}
+
+/// Keeps what a panic said if it is that of a test; whether it is.
+fn keep(panic: &mut Option<String>, info: &PanicHookInfo<'_>) -> bool {
+    let Some(text) = panic else { return false };
+    let said = info.payload_as_str().unwrap_or("it panicked");
+    *text = info.location().map_or_else(|| said.to_owned(), |place| format!("{said}\n(a panic at {place})"));
+    true
 }
 
 fn summary(outcomes: &[(String, Outcome)]) -> ExitCode {
@@ -210,7 +241,8 @@ mod tests {
     #[test]
     fn a_panic_is_a_failure_with_its_words() {
         let case = Case::new("panics", || panic!("boom"));
-        assert!(matches!(outcome_of(&case), Outcome::Failed(text) if text == "boom"));
+        let place = format!("boom\n(a panic at {}:", file!());
+        assert!(matches!(outcome_of(&case), Outcome::Failed(text) if text.starts_with(&place)));
         let case = Case::new("errs", || anyhow::bail!("no"));
         assert!(matches!(outcome_of(&case), Outcome::Failed(text) if text == "no"));
         let case = Case::new("cannot", || Ok(())).skipped("no root");

@@ -1,5 +1,6 @@
 //! Many seeds on several threads: what came of each, and what all of them together did.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
@@ -106,37 +107,50 @@ impl Sweep {
         let options = run::options(self.kind, seed, self.nodes);
         let run = |recording| {
             let options = options.clone();
-            panic::catch_unwind(AssertUnwindSafe(|| run::run(self.kind, options, recording))).ok()
+            panic::catch_unwind(AssertUnwindSafe(|| run::run(self.kind, options, recording)))
         };
-        let Some(mut verdict) = run(self.trace) else {
-            let violation = Some(Violation::new("I-1", "a panic, see above"));
-            return Outcome { seed, violation, verdict: None, timeline: None };
+        let mut verdict = match run(self.trace) {
+            Ok(verdict) => verdict,
+            Err(payload) => {
+                // Where it was, and the way there, has been printed when it happened.
+                let violation = Some(Violation::new("I-1", format!("a panic: {}", words(&*payload))));
+                return Outcome { seed, violation, verdict: None, timeline: None };
+            }
         };
         let mut violation = verdict.violation.take();
         if violation.is_none() && self.twice {
             *verdict.executed.entry("DET-1").or_default() += 1;
-            if run(false).is_none_or(|again| again.hash != verdict.hash) {
+            if run(false).map_or(true, |again| again.hash != verdict.hash) {
                 violation = Some(Violation::new("DET-1", "two runs of this seed differ"));
             }
         }
         let mut timeline = verdict.timeline.take().filter(|_| self.trace);
         if violation.is_some() && timeline.is_none() && self.mutant.is_none() {
-            timeline = run(true).and_then(|again| again.timeline).map(|text| last_lines(&text, LINES));
+            timeline = run(true).ok().and_then(|again| again.timeline).map(|text| last_lines(&text, LINES));
         }
         Outcome { seed, violation, verdict: Some(verdict), timeline }
     }
 
+    /// What was broken, what the seed stands for, the command that runs it again, and what happened.
     fn write(&self, outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
-        if let Some(timeline) = &outcome.timeline {
-            writeln!(out, "{timeline}")?;
+        if let Some(violation) = &outcome.violation {
+            writeln!(out, "seed {}: {violation}", outcome.seed)?;
+            writeln!(out, "  {:?}", run::options(self.kind, outcome.seed, self.nodes))?;
+            let nodes = self.nodes.map(|n| format!(" --nodes {n}")).unwrap_or_default();
+            let (kind, seed) = (self.kind.word(), outcome.seed);
+            writeln!(out, "  replay: cargo xtask sim --only {kind} --seeds 1 --from {seed}{nodes} --once --trace")?;
         }
-        let Some(violation) = &outcome.violation else { return Ok(()) };
-        writeln!(out, "seed {}: {violation}", outcome.seed)?;
-        writeln!(out, "  {:?}", run::options(self.kind, outcome.seed, self.nodes))?;
-        let nodes = self.nodes.map(|n| format!(" --nodes {n}")).unwrap_or_default();
-        let (kind, seed) = (self.kind.word(), outcome.seed);
-        writeln!(out, "  replay: hac-sim --only {kind} --seeds 1 --from {seed}{nodes} --once --trace")
+        match &outcome.timeline {
+            Some(timeline) => writeln!(out, "{timeline}"),
+            None => Ok(()),
+        }
     }
+}
+
+/// What a panic said.
+fn words(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("without a word")
 }
 
 fn last_lines(text: &str, lines: usize) -> String {

@@ -4,13 +4,17 @@ mod links;
 mod walls;
 
 use std::process::{Command, ExitCode};
-
-use anyhow::Context as _;
+use std::time::Duration;
 
 use crate::codemap;
 use crate::options::Options;
 use crate::project::Project;
+use crate::stream;
+use crate::test::{Failure, Tally};
 use crate::tidy;
+
+/// How long a step may take that runs cargo.
+const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// What a step found.
 enum Finding {
@@ -18,7 +22,7 @@ enum Finding {
     Good,
     /// Not done, and why.
     Skipped(String),
-    /// What is wrong, a line each; empty where the tool that ran has said it already.
+    /// What is wrong, a line each.
     Wrong(Vec<String>),
 }
 
@@ -40,37 +44,45 @@ const STEPS: &[Step] = &[
     ("links in the documents", |project| Ok(links::problems(&project.root)?.into())),
     ("deny.toml", deny),
     ("clippy", |project| {
-        let arguments = ["--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
+        let arguments = ["--quiet", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
         cargo(project, "clippy", &arguments)
     }),
     ("documentation", |project| {
         let mut command = project.cargo("doc");
-        command.args(["--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings");
+        command.args(["--quiet", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings");
         judge(&mut command)
     }),
 ];
 
-/// Runs all steps, whatever the earlier ones found.
+/// Runs all steps.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
     Options::parse(arguments, &[], &[])?.no_words()?;
-    let mut wrong = Vec::new();
+    let tally = all(project);
+    println!("check: {}", if tally.good() { "all good" } else { "not good" });
+    Ok(if tally.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Runs all steps, whatever the earlier ones found, and counts them.
+pub(crate) fn all(project: &Project) -> Tally {
+    let mut tally = Tally::default();
     for (name, step) in STEPS {
         println!("check: {name}");
         match step(project).unwrap_or_else(|error| Finding::Wrong(vec![format!("{error:#}")])) {
-            Finding::Good => {}
-            Finding::Skipped(reason) => println!("  skipped: {reason}"),
+            Finding::Good => tally.pass(1),
+            Finding::Skipped(reason) => {
+                println!("  skipped: {reason}");
+                tally.skip(1, [format!("check: {name}: {reason}")]);
+            }
             Finding::Wrong(problems) => {
                 problems.iter().for_each(|problem| println!("  {problem}"));
-                wrong.push(*name);
+                println!("  not good: {name}");
+                tally.fail(
+                    Failure::new(format!("check: {name}"), &problems.join("\n")).with_replay("cargo xtask check"),
+                );
             }
         }
     }
-    if wrong.is_empty() {
-        println!("check: all good");
-        return Ok(ExitCode::SUCCESS);
-    }
-    println!("check: not good: {}", wrong.join(", "));
-    Ok(ExitCode::FAILURE)
+    tally
 }
 
 /// Runs a cargo subcommand and judges by its exit status.
@@ -78,10 +90,11 @@ fn cargo(project: &Project, subcommand: &str, arguments: &[&str]) -> anyhow::Res
     judge(project.cargo(subcommand).args(arguments))
 }
 
-/// Runs a command that reports on the terminal itself.
+/// Runs a command and judges by its exit status; what it says counts only where it is not good.
 fn judge(command: &mut Command) -> anyhow::Result<Finding> {
-    let status = command.status().context("cannot run cargo")?;
-    Ok(if status.success() { Finding::Good } else { Finding::Wrong(Vec::new()) })
+    let mut lines = Vec::new();
+    let status = stream::read(command, LIMIT, |line| lines.push(line.to_owned()))?;
+    Ok(if status.success() { Finding::Good } else { Finding::Wrong(lines) })
 }
 
 /// Licences, bans, advisories and sources, where cargo-deny is installed; that its rules exist, always.
@@ -93,8 +106,10 @@ fn deny(project: &Project) -> anyhow::Result<Finding> {
         let reason = "cargo-deny is not installed (the walls above ban the other crypto libraries)";
         return Ok(Finding::Skipped(reason.to_owned()));
     }
-    let rules = project.cargo("deny").args(["--offline", "check", "bans", "licenses", "sources"]).status()?;
+    let rules = judge(project.cargo("deny").args(["--offline", "check", "bans", "licenses", "sources"]))?;
     // New advisories appear without any change of ours, and need the network: they are shown and do not decide.
-    project.cargo("deny").args(["check", "advisories"]).status()?;
-    Ok(if rules.success() { Finding::Good } else { Finding::Wrong(Vec::new()) })
+    if let Finding::Wrong(told) = judge(project.cargo("deny").args(["check", "advisories"]))? {
+        told.iter().for_each(|line| println!("  advisories: {line}"));
+    }
+    Ok(rules)
 }

@@ -48,6 +48,11 @@ impl Score {
         let [l1, l2, l3] = self.levels;
         format!("{} cases: {l1} agree at L1, {l2} at L2, {l3} at L3", self.total)
     }
+
+    /// The first cases that do not agree at every level, a line each with what differs.
+    pub(crate) fn differing(&self, most: usize) -> Vec<String> {
+        self.differing.iter().take(most).map(|(name, verdict)| format!("{name}: {}", verdict.reason())).collect()
+    }
 }
 
 /// Builds `hacctl` in release, or takes another program with the same options, and compares.

@@ -46,7 +46,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     }
     let mut build = cargo_fuzz(project, "build");
     build.args(BUILD);
-    let built = stream::run(&mut build, LIMIT, |_| {})?;
+    let built = stream::show(&mut build, LIMIT)?;
     ensure!(built.success(), "the targets do not build");
     let mut findings = Vec::new();
     for target in chosen {
@@ -127,7 +127,7 @@ fn fuzz(project: &Project, target: &str, seconds: u64) -> anyhow::Result<bool> {
     let mut command = cargo_fuzz(project, "run");
     command.args(BUILD).arg(target).arg(gathered).arg(kept).arg("--").args(LIMITS);
     command.arg(format!("-max_total_time={seconds}"));
-    Ok(stream::run(&mut command, LIMIT + Duration::from_secs(seconds), |_| {})?.success())
+    Ok(stream::show(&mut command, LIMIT + Duration::from_secs(seconds))?.success())
 }
 
 /// Keeps those of the gathered inputs that reach code which the kept ones do not reach.
@@ -135,7 +135,7 @@ fn merge(project: &Project, target: &str) -> anyhow::Result<()> {
     let (gathered, kept) = corpora(project, target)?;
     let mut command = cargo_fuzz(project, "run");
     command.args(BUILD).arg(target).arg(kept).arg(gathered).args(["--", "-merge=1"]).args(LIMITS);
-    let merged = stream::run(&mut command, LIMIT, |_| {})?;
+    let merged = stream::show(&mut command, LIMIT)?;
     ensure!(merged.success(), "the inputs of {target} could not be merged");
     Ok(())
 }
@@ -145,7 +145,7 @@ fn replay(project: &Project) -> anyhow::Result<ExitCode> {
     let mut command = project.cargo("test");
     command.args(["--locked", "--lib"]);
     command.args(REPLAYED_BY.iter().flat_map(|package| ["--package", package])).arg("fuzzing::");
-    let status = stream::run(&mut command, LIMIT, |_| {})?;
+    let status = stream::show(&mut command, LIMIT)?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

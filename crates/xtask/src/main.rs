@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod ci;
 mod codemap;
 mod conformance;
 mod demo;
@@ -49,6 +50,7 @@ const COMMANDS: &[Command] = &[
         help: "format, lints, tidy, documentation, dependency walls; never writes",
         run: check::run,
     },
+    Command { name: "ci", arguments: "", help: "check, then test, and one report of both", run: ci::run },
     Command {
         name: "fix",
         arguments: "[--map]",

@@ -36,7 +36,6 @@ pub(crate) struct Package {
     /// An empty list where publishing is forbidden.
     pub(crate) publish: Option<Vec<String>>,
     pub(crate) dependencies: Vec<Dependency>,
-    pub(crate) targets: Vec<Target>,
     pub(crate) manifest_path: PathBuf,
 }
 
@@ -46,13 +45,6 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// `None` for a normal dependency, else `dev` or `build`.
     pub(crate) kind: Option<String>,
-}
-
-/// Something that a package builds.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Target {
-    pub(crate) name: String,
-    pub(crate) kind: Vec<String>,
 }
 
 /// The resolved dependency graph.

@@ -21,7 +21,6 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     if let Some(only) = options.value("--only") {
         ensure!(matches!(only, "ring" | "cluster"), "--only takes ring or cluster");
     }
-    ensure!(exists(project)?, "the simulator has no program yet (crates/sim builds a library alone)");
     let program = if options.has("--mutants") || options.value("--mutant").is_some() {
         with_mutants(project)?
     } else {
@@ -33,21 +32,25 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds the simulator with its deliberate bugs, under a name of its own: nothing else may ever be built with them.
-pub(crate) fn with_mutants(project: &Project) -> anyhow::Result<PathBuf> {
-    let folder = project.binaries(Profile::Seeds);
+/// Builds the simulator with its deliberate bugs; where it is then.
+fn with_mutants(project: &Project) -> anyhow::Result<PathBuf> {
+    let status = build_with_mutants(project).status().context("cannot run cargo")?;
+    ensure!(status.success(), "the simulator with deliberate bugs cannot be built");
+    name_with_mutants(project)
+}
+
+/// The command that builds the simulator with its deliberate bugs.
+pub(crate) fn build_with_mutants(project: &Project) -> Command {
     let mut build = project.cargo("build");
     build.args(["--locked", "--profile", "seeds", "--package", "hac-sim", "--features", "mutants"]);
-    let status = build.status().context("cannot run cargo")?;
-    ensure!(status.success(), "the simulator with deliberate bugs cannot be built");
+    build
+}
+
+/// Gives the simulator that was just built with deliberate bugs a name of its own: nothing else may ever be run with
+/// them.
+pub(crate) fn name_with_mutants(project: &Project) -> anyhow::Result<PathBuf> {
+    let folder = project.binaries(Profile::Seeds);
     let program = folder.join("hac-sim-mutants");
     std::fs::rename(folder.join("hac-sim"), &program).context("cannot rename hac-sim")?;
     Ok(program)
-}
-
-/// Whether the simulator has a binary.
-pub(crate) fn exists(project: &Project) -> anyhow::Result<bool> {
-    let metadata = project.metadata(false)?;
-    let mut targets = metadata.packages.iter().flat_map(|package| &package.targets);
-    Ok(targets.any(|target| target.name == "hac-sim" && target.kind.iter().any(|kind| kind == "bin")))
 }

@@ -1,4 +1,4 @@
-//! Runs a command, passes its lines on as they come, and lets the caller read them.
+//! Runs a command and lets the caller read its lines as they come.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Command, ExitStatus, Stdio};
@@ -11,21 +11,29 @@ use anyhow::{Context as _, bail};
 /// pipe open for ever.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Runs `command` without standard input; every line of its output is printed and given to `on_line`.
+/// Runs `command` as [`read`] does and prints every line of its output.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn show(command: &mut Command, limit: Duration) -> anyhow::Result<ExitStatus> {
+    read(command, limit, |line| println!("{line}"))
+}
+
+/// Runs `command` without standard input; every line of its output is given to `on_line`.
 ///
 /// # Errors
 /// It cannot be started or waited for, or it takes longer than `limit`: it is killed then, with all that it started.
-pub(crate) fn run(command: &mut Command, limit: Duration, mut on_line: impl FnMut(&str)) -> anyhow::Result<ExitStatus> {
+pub(crate) fn read(
+    command: &mut Command,
+    limit: Duration,
+    mut on_line: impl FnMut(&str),
+) -> anyhow::Result<ExitStatus> {
     let name = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot run {name}"))?;
     let (sender, lines) = channel();
     let stdout = child.stdout.take().map(|pipe| forward(pipe, sender.clone()));
     let stderr = child.stderr.take().map(|pipe| forward(pipe, sender));
-    let mut show = |line: String| {
-        println!("{line}");
-        on_line(&line);
-    };
     let started = Instant::now();
     let status = loop {
         if started.elapsed() > limit {
@@ -34,12 +42,12 @@ pub(crate) fn run(command: &mut Command, limit: Duration, mut on_line: impl FnMu
             bail!("no end within {} s", limit.as_secs());
         }
         match lines.recv_timeout(Duration::from_millis(100)) {
-            Ok(line) => show(line),
+            Ok(line) => on_line(&line),
             Err(RecvTimeoutError::Disconnected) => break child.wait()?,
             Err(RecvTimeoutError::Timeout) => {
                 if let Some(status) = child.try_wait()? {
                     while let Ok(line) = lines.recv_timeout(DRAIN) {
-                        show(line);
+                        on_line(&line);
                     }
                     break status;
                 }
@@ -94,7 +102,7 @@ mod tests {
         let mut lines = Vec::new();
         let mut command = Command::new("sh");
         command.args(["-c", "echo one; echo two >&2; printf three; exit 3"]);
-        let status = super::run(&mut command, LIMIT, |line| lines.push(line.to_owned())).unwrap();
+        let status = super::read(&mut command, LIMIT, |line| lines.push(line.to_owned())).unwrap();
         lines.sort();
         assert_eq!(lines, ["one", "three", "two"]);
         assert_eq!(status.code(), Some(3));
@@ -106,7 +114,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 30 & echo $!"]);
         let mut pid = String::new();
-        super::run(&mut command, LIMIT, |line| pid = line.to_owned()).unwrap();
+        super::read(&mut command, LIMIT, |line| pid = line.to_owned()).unwrap();
         assert!(started.elapsed().as_secs() < 20);
         Command::new("kill").arg(pid).status().unwrap();
     }
@@ -116,7 +124,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 60 & echo $!; wait"]);
         let mut pid = String::new();
-        let error = super::run(&mut command, Duration::from_millis(500), |line| pid = line.to_owned()).unwrap_err();
+        let error = super::read(&mut command, Duration::from_millis(500), |line| pid = line.to_owned()).unwrap_err();
         assert!(error.to_string().contains("no end within"), "{error}");
         let gone = || {
             let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -2,20 +2,28 @@
 //!
 //! Everything but the simulator is built once, in the dev profile: assertions and overflow checks are on, and little is
 //! built twice.
-//! The last line is `N passed, N failed, N skipped`; what was skipped is listed above it with its reason.
+//! The terminal shows a line a stage, and what failed in full; everything else is in a log. At the end comes what was
+//! skipped, with its reason, then every failure again with the command that repeats it; the last line is
+//! `N passed, N failed, N skipped`.
 
 mod configuration;
+mod failures;
+mod log;
+mod programs;
 mod results;
+mod stage;
 mod tally;
 
 use std::process::{Command, ExitCode};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::options::Options;
 use crate::project::{Profile, Project};
-use crate::{conformance, sim, stream};
-use results::Counts;
-use tally::Tally;
+use crate::{conformance, sim};
+use log::Log;
+use programs::Program;
+use stage::{Reading, Stage, stage};
+pub(crate) use tally::{Failure, Tally};
 
 /// Seeds that every run of the tests repeats, of the ring alone and of whole nodes. More are for `cargo xtask sim`.
 const FIXED_SEEDS: u64 = 500;
@@ -30,7 +38,8 @@ const MUTANT_SEEDS: u64 = 40;
 /// `cargo xtask sim --mutants`.
 const MUTANTS: &[&str] = &["mac-unchecked", "token-repeated", "released-too-early", "safe-too-early", "leave-unheard"];
 
-/// The packages whose tests are run one program after the other, with their output: they say what they cannot do here.
+/// The packages whose tests are run one program after the other: they need the machine for themselves, and they say what
+/// they cannot do here.
 const WHOLE: &[&str] = &["hac-lab", "hac-tests"];
 
 /// How the names of test programs begin that use real processes and hosts.
@@ -39,169 +48,158 @@ const REAL: &[&str] = &["daemon", "hosts", "lab"];
 /// How many tests of real processes and hosts run at the same time.
 const REAL_THREADS: &str = "--test-threads=2";
 
-/// How long a stage may take: far more than any does, so that a test that hangs ends as a failure.
-const LIMIT: Duration = Duration::from_secs(25 * 60);
+/// Cases that differ from Pacemaker and are named, at most.
+const SHOWN_CASES: usize = 20;
 
-/// Runs all stages, whatever the earlier ones found.
+/// Runs all stages.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
     let options = Options::parse(arguments, &["--quick"], &[])?;
     options.no_words()?;
-    let mut tally = Tally::default();
-    let mut build = project.cargo("build");
-    build.args(["--workspace", "--bins", "--locked"]);
-    if counted(&mut tally, "build", Counts::libtest(), &mut build) {
-        let quick = options.has("--quick");
-        units(project, &mut tally);
-        stage(&mut tally, "configuration keys", |tally| configuration::check(project, tally));
+    all(project, options.has("--quick"), Tally::default())
+}
+
+/// Runs all stages, whatever the earlier ones found, and reports them together with what was counted before.
+pub(crate) fn all(project: &Project, quick: bool, mut tally: Tally) -> anyhow::Result<ExitCode> {
+    let mut log = Log::new(&project.target)?;
+    let built = stage("build", &mut log, &mut tally, |stage| programs::build(project, stage));
+    if let Some(programs) = built {
+        beside(project, &programs, &mut log, &mut tally);
         if !quick {
-            set_up(project);
+            stage("set-up of the lab", &mut log, &mut tally, |stage| set_up(project, stage));
         }
-        stage(&mut tally, "whole", |tally| whole(project, quick, tally));
+        for program in programs.iter().filter(|program| WHOLE.contains(&program.package.as_str())) {
+            let name = format!("whole: {} {}", program.package, program.target);
+            stage(&name, &mut log, &mut tally, |stage| whole(project, program, quick, stage));
+        }
         if quick {
-            tally.skip("seeds of the simulator and conformance: --quick");
+            tally.skip(1, ["seeds of the simulator and conformance: --quick".to_owned()]);
         } else {
-            stage(&mut tally, "seeds of the simulator", |tally| seeds(project, tally));
-            stage(&mut tally, "conformance of the scheduler", |tally| scheduler(project, tally));
+            seeds(project, &mut log, &mut tally);
+            stage("conformance of the scheduler", &mut log, &mut tally, |stage| scheduler(project, stage));
         }
     }
-    print!("{}", tally.report());
+    let report = tally.report(log.path());
+    log.line(&report);
+    print!("{report}");
     Ok(if tally.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs a stage; what keeps it from running counts as a failure, and the other stages still run.
-fn stage(tally: &mut Tally, name: &str, run: impl FnOnce(&mut Tally) -> anyhow::Result<()>) {
-    if let Err(error) = run(tally) {
-        tally.fail(&format!("{name}: {error:#}"));
-    }
-}
-
-/// Runs a command whose output counts tests; what ends badly without a failed test counts as one.
-fn counted(tally: &mut Tally, stage: &str, mut counts: Counts, command: &mut Command) -> bool {
-    println!("\ntest: {stage}");
-    let outcome = stream::run(command, LIMIT, |line| counts.read(line));
-    tally.add(stage, &counts);
-    match outcome {
-        Ok(status) if status.success() => return true,
-        Ok(_) if counts.failed > 0 => {}
-        Ok(status) => tally.fail(&format!("{stage}: ended with {status}")),
-        Err(error) => tally.fail(&format!("{stage}: {error:#}")),
-    }
-    false
-}
-
-/// The tests beside the code, and the examples in the documentation.
-fn units(project: &Project, tally: &mut Tally) {
-    let mut whole = vec!["--workspace", "--locked", "--no-fail-fast"];
-    whole.extend(WHOLE.iter().flat_map(|package| ["--exclude", package]));
+/// The tests beside the code, the examples in the documentation, and the configuration file beside the daemon.
+fn beside(project: &Project, programs: &[Program], log: &mut Log, tally: &mut Tally) {
     if project.has_cargo_tool("nextest") {
-        let mut command = project.cargo("nextest");
-        command.arg("run").args(&whole).args(["--lib", "--bins", "--tests", "--no-tests=pass"]);
-        command.args(["--status-level", "fail", "--final-status-level", "none"]);
-        counted(tally, "units (nextest)", Counts::nextest(), &mut command);
+        stage("units (nextest)", log, tally, |stage| {
+            let without: Vec<String> = WHOLE.iter().map(|package| format!("package({package})")).collect();
+            let mut command = project.cargo("nextest");
+            command.args(["run", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+            command.args(["-E", &format!("not ({})", without.join(" | ")), "--no-tests=pass"]);
+            command.args(["--status-level", "fail", "--final-status-level", "none"]);
+            stage.tests(&mut command, Reading::Nextest, again_with_nextest);
+            Ok(())
+        });
     } else {
-        let mut command = project.cargo("test");
-        command.args(&whole).args(["--lib", "--bins", "--tests"]);
-        counted(tally, "units", Counts::libtest(), &mut command);
+        stage("units", log, tally, |stage| {
+            for program in programs.iter().filter(|program| !WHOLE.contains(&program.package.as_str())) {
+                stage.tests(&mut program.command(), Reading::Libtest, |test| program.again(test));
+            }
+            Ok(())
+        });
     }
-    let mut command = project.cargo("test");
-    command.args(&whole).arg("--doc");
-    counted(tally, "examples in the documentation", Counts::libtest(), &mut command);
+    stage("examples in the documentation", log, tally, |stage| {
+        let mut command = project.cargo("test");
+        command.args(["--workspace", "--locked", "--no-fail-fast", "--doc"]);
+        stage.tests(&mut command, Reading::Libtest, |_| "cargo test --workspace --doc".to_owned());
+        Ok(())
+    });
+    stage("configuration keys", log, tally, |stage| configuration::check(project, stage));
+}
+
+/// What cargo is told to run one test alone that nextest names `PACKAGE[::TARGET] TEST`.
+fn again_with_nextest(name: &str) -> String {
+    let (binary, test) = name.split_once(' ').unwrap_or(("", name));
+    let package = binary.split("::").next().unwrap_or_default();
+    format!("cargo test --package {package} -- --exact {test}")
 }
 
 /// Lets the lab install what real hosts need. Where it cannot, the tests of real hosts say what is missing.
-fn set_up(project: &Project) {
-    println!("\ntest: set-up of the lab");
+fn set_up(project: &Project, stage: &mut Stage<'_>) -> anyhow::Result<()> {
     let mut command = Command::new(project.binaries(Profile::Dev).join("hac-lab"));
-    match stream::run(command.arg("setup"), LIMIT, |_| {}) {
-        Ok(status) if status.success() => {}
-        Ok(status) => println!("the set-up ended with {status}"),
-        Err(error) => println!("no set-up: {error:#}"),
+    let (_, outcome) = stage.run(command.arg("setup"), |_| {});
+    if let Err(why) = outcome {
+        stage.note(&format!("no set-up: {why}"));
     }
+    Ok(())
 }
 
-/// The tests of the whole: scenarios, golden plans, real processes, real hosts; one program after the other.
-fn whole(project: &Project, quick: bool, tally: &mut Tally) -> anyhow::Result<()> {
-    let metadata = project.metadata(false)?;
-    for package in metadata.packages.iter().filter(|package| WHOLE.contains(&package.name.as_str())) {
-        for target in &package.targets {
-            let select: &[&str] = match target.kind.first().map(String::as_str) {
-                Some("lib") => &["--lib"],
-                Some(kind @ ("bin" | "test")) => &[if kind == "bin" { "--bin" } else { "--test" }, &target.name],
-                _ => continue,
-            };
-            let name = format!("whole: {} {}", package.name, target.name);
-            let real = target.kind == ["test"] && REAL.iter().any(|real| target.name.starts_with(real));
-            if real && quick {
-                tally.skip(&format!("{name}: --quick"));
-                continue;
-            }
-            let mut command = project.cargo("test");
-            command.args(["--locked", "--no-fail-fast", "--package", &package.name]).args(select);
-            command.args(["--", "--show-output"]).env("HACD_BINARIES", project.binaries(Profile::Dev));
-            if real {
-                command.arg(REAL_THREADS);
-            }
-            counted(tally, &name, Counts::libtest(), &mut command);
-        }
+/// One program of the tests of the whole: scenarios, golden plans, real processes, real hosts.
+fn whole(project: &Project, program: &Program, quick: bool, stage: &mut Stage<'_>) -> anyhow::Result<()> {
+    let real = program.kind == "test" && REAL.iter().any(|real| program.target.starts_with(real));
+    if real && quick {
+        stage.tally().skip(1, ["--quick".to_owned()]);
+        return Ok(());
     }
+    let mut command = program.command();
+    // With what tests print that pass: a line there says what they could not do.
+    command.arg("--show-output").env("HACD_BINARIES", project.binaries(Profile::Dev));
+    if real {
+        command.arg(REAL_THREADS);
+    }
+    stage.tests(&mut command, Reading::Libtest, |test| program.again(test));
     Ok(())
 }
 
 /// Seeds of the simulator, fixed and fresh ones, each run twice; and some of its deliberate bugs.
-fn seeds(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
-    if !sim::exists(project)? {
-        tally.skip("seeds of the simulator: it has no program yet");
-        return Ok(());
-    }
-    let simulator = project.build(Profile::Seeds, &["hac-sim"])?.join("hac-sim");
+fn seeds(project: &Project, log: &mut Log, tally: &mut Tally) {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let fresh = 1_000_000 + since * 1000;
+    let built = stage("build of the simulator", log, tally, |stage| {
+        let mut build = project.cargo("build");
+        build.args(["--locked", "--profile", "seeds", "--package", "hac-sim", "--bin", "hac-sim"]);
+        Ok(stage.build(&mut build, |_| true))
+    });
+    if !built {
+        return;
+    }
+    let simulator = project.binaries(Profile::Seeds).join("hac-sim");
     for (from, seeds) in [(1, FIXED_SEEDS), (fresh, FRESH_SEEDS)] {
-        println!("\ntest: {seeds} seeds of the simulator from {from}: hac-sim --from {from} --seeds {seeds}");
         for kind in ["ring", "cluster"] {
-            let mut command = Command::new(&simulator);
-            command.args(["--seeds", &seeds.to_string(), "--from", &from.to_string(), "--only", kind]);
-            judge(tally, &format!("seeds of the simulator from {from}: {kind}"), &mut command);
+            stage(&format!("{seeds} seeds of the simulator from {from}: {kind}"), log, tally, |stage| {
+                let mut command = Command::new(&simulator);
+                command.args(["--seeds", &seeds.to_string(), "--from", &from.to_string(), "--only", kind]);
+                stage.seeds(kind, &mut command);
+                Ok(())
+            });
         }
     }
-    let mutated = sim::with_mutants(project)?;
-    for mutant in MUTANTS {
-        let mut command = Command::new(&mutated);
-        command.args(["--mutant", mutant, "--seeds", &MUTANT_SEEDS.to_string()]);
-        judge(tally, &format!("deliberate bug {mutant}"), &mut command);
-    }
-    Ok(())
-}
-
-/// Runs a command that says by its end whether all is well.
-fn judge(tally: &mut Tally, what: &str, command: &mut Command) {
-    match stream::run(command, LIMIT, |_| {}) {
-        Ok(status) if status.success() => tally.pass(),
-        Ok(status) => tally.fail(&format!("{what}: ended with {status}")),
-        Err(error) => tally.fail(&format!("{what}: {error:#}")),
-    }
+    stage("deliberate bugs", log, tally, |stage| {
+        if !stage.build(&mut sim::build_with_mutants(project), |_| true) {
+            return Ok(());
+        }
+        let mutated = sim::name_with_mutants(project)?;
+        for mutant in MUTANTS {
+            let mut command = Command::new(&mutated);
+            command.args(["--mutant", mutant, "--seeds", &MUTANT_SEEDS.to_string()]);
+            stage.seeds(mutant, &mut command);
+        }
+        Ok(())
+    });
 }
 
 /// The scheduler beside Pacemaker's, where the cases are on this machine.
-fn scheduler(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
+fn scheduler(project: &Project, stage: &mut Stage<'_>) -> anyhow::Result<()> {
     let Some(suite) = conformance::find(project) else {
-        tally.skip("conformance of the scheduler: no suite (PACEMAKER_CTS names none)");
+        stage.tally().skip(1, ["no suite (PACEMAKER_CTS names none)".to_owned()]);
         return Ok(());
     };
     let tool = project.binaries(Profile::Dev).join("hacctl");
-    let offered = Command::new(&tool).args(["simulate", "--help"]).output()?.status.success();
-    if !offered {
-        tally.skip("conformance of the scheduler: hacctl has no `simulate` yet");
-        return Ok(());
-    }
-    println!("\ntest: conformance of the scheduler");
     let score = conformance::compare(&suite, &tool)?;
     let floor = conformance::floor(&project.root)?;
-    println!("{} (at least {floor} must)", score.line());
+    stage.note(&format!("{} (at least {floor} must agree at L3)", score.line()));
     if score.levels[2] >= floor {
-        tally.pass();
-    } else {
-        tally.fail(&format!("conformance: {} agree at L3, {floor} must", score.levels[2]));
+        stage.tally().pass(1);
+        return Ok(());
     }
+    let again = format!("cargo xtask conformance --suite {}", suite.display());
+    let text = format!("{}\n{}", score.line(), score.differing(SHOWN_CASES).join("\n"));
+    stage.tally().fail(Failure::new(format!("at least {floor} cases must agree at L3"), &text).with_replay(again));
     Ok(())
 }

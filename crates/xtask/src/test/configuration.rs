@@ -3,29 +3,27 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
-use super::tally::Tally;
+use anyhow::ensure;
+
+use super::stage::Stage;
+use super::tally::Failure;
 use crate::project::{Profile, Project};
 use crate::tidy;
 
 /// Compares the file with `hacd --print-keys`.
-pub(super) fn check(project: &Project, tally: &mut Tally) -> anyhow::Result<()> {
-    println!("\ntest: configuration keys");
+pub(super) fn check(project: &Project, stage: &mut Stage<'_>) -> anyhow::Result<()> {
     let hacd = project.binaries(Profile::Dev).join("hacd");
     let output = Command::new(&hacd).arg("--print-keys").stdin(Stdio::null()).output()?;
-    if !output.status.success() {
-        tally.skip("configuration keys: hacd has no --print-keys");
-        return Ok(());
-    }
+    ensure!(output.status.success(), "hacd --print-keys ended with {}", output.status);
     let text = std::fs::read_to_string(project.root.join("config/hacd.toml"))?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let (missing, unknown) = compare(&printed, &tidy::config_keys(&text));
     if missing.is_empty() && unknown.is_empty() {
-        tally.pass();
+        stage.tally().pass(1);
         return Ok(());
     }
-    tally.fail(&format!(
-        "configuration keys: config/hacd.toml does not name {missing:?} and names {unknown:?}, which hacd does not know"
-    ));
+    let text = format!("it does not name {missing:?} and names {unknown:?}, which hacd does not know");
+    stage.tally().fail(Failure::new("config/hacd.toml", &text));
     Ok(())
 }
 
