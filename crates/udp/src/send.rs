@@ -232,3 +232,6 @@ async fn hints(socket: Arc<UdpSocket>, link: LinkId, node: NodeId, hint: Hint) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
