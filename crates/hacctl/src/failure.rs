@@ -59,8 +59,52 @@ impl Failure {
     }
 }
 
+impl From<&clap::Error> for Failure {
+    /// What clap found wrong with the command line: its first paragraph is the sentence, what it suggests the remedy.
+    fn from(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        let mut paragraphs = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+        let first = paragraphs.next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(&first);
+        let remedies: Vec<String> = paragraphs.filter(|part| !part.is_empty()).collect();
+        let told = remedies.iter().find(|part| part.starts_with("tip: ") || part.starts_with("Usage: "));
+        let told =
+            told.map(|part| part.strip_prefix("tip: ").map_or_else(|| part.clone(), |tip| format!("Note: {tip}.")));
+        let more = "'hacctl --help' lists the commands, and '--help' after one of them what it takes.";
+        Self::usage(message).with_remedy(told.map_or_else(|| more.to_owned(), |told| format!("{told}\n  {more}")))
+    }
+}
+
 impl From<ErrorBody> for Failure {
     fn from(body: ErrorBody) -> Self {
         Self { exit_code: body.code.exit_code(), message: body.message, remedy: body.remedy }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::Failure;
+    use crate::args::Arguments;
+
+    fn refused(line: &str) -> Failure {
+        Failure::from(&Arguments::try_parse_from(line.split_whitespace()).expect_err("is refused"))
+    }
+
+    #[test]
+    fn what_was_mistyped_is_one_sentence_and_a_remedy() {
+        let failure = refused("hacctl stauts");
+        assert_eq!((failure.exit_code, failure.message.as_str()), (64, "unrecognized subcommand 'stauts'"));
+        let remedy = failure.remedy.expect("a remedy");
+        assert!(remedy.starts_with("Note: a similar subcommand exists: 'status'.\n"), "{remedy}");
+
+        let failure = refused("hacctl resource stop");
+        assert_eq!(failure.message, "the following required arguments were not provided: <RESOURCES>...");
+        let remedy = failure.remedy.expect("a remedy");
+        assert!(remedy.starts_with("Usage: hacctl resource stop <RESOURCES>...\n"), "{remedy}");
+
+        let failure = refused("hacctl --timeout soon status");
+        assert!(failure.message.contains("'soon'"), "{}", failure.message);
     }
 }

@@ -10,6 +10,7 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use args::Arguments;
 use failure::Failure;
@@ -40,6 +41,16 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 
 /// Prints help and version as success, everything else as wrong usage (exit code 64).
 fn usage(error: &clap::Error) -> ExitCode {
-    let wrong = error.use_stderr();
-    if error.print().is_err() || wrong { ExitCode::from(64) } else { ExitCode::SUCCESS }
+    if !error.use_stderr() {
+        return if error.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(64) };
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Nothing was typed: the list of what can be. A closed output changes nothing.
+        let _ = error.print();
+        return ExitCode::from(64);
+    }
+    let failure = Failure::from(error);
+    // What was typed could not be read, and yet it may have said how to answer.
+    failure.print(std::env::args_os().any(|word| word == "--json"));
+    ExitCode::from(failure.exit_code)
 }

@@ -71,8 +71,9 @@ fn kill(pid: u32) {
         }
         at += 1;
     }
-    // Those that are gone already are no loss.
-    let _ = Command::new("kill").arg("-KILL").args(pids).stderr(Stdio::null()).status();
+    // The shell's own `kill`: the program of that name is not on every machine. Those that are gone already are no loss.
+    let shell = ["-c", "kill -KILL \"$@\"", "sh"];
+    let _ = Command::new("sh").args(shell).args(pids).stderr(Stdio::null()).status();
 }
 
 /// Sends the lines of a pipe, whatever their encoding, until it ends or nobody listens.
@@ -116,7 +117,7 @@ mod tests {
         let mut pid = String::new();
         super::read(&mut command, LIMIT, |line| pid = line.to_owned()).unwrap();
         assert!(started.elapsed().as_secs() < 20);
-        Command::new("kill").arg(pid).status().unwrap();
+        Command::new("sh").args(["-c", "kill $0", &pid]).status().unwrap();
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// How long anything may take before a test fails.
@@ -24,6 +25,12 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
         assert!(Instant::now() < end, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn send(pid: u32, signal: Signal) -> rustix::io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("the number of a process");
+    kill_process(pid, signal)
 }
 
 /// A cluster of nodes `n1`, `n2`, … on `127.0.NET.1`, …, each with its own directory.
@@ -185,7 +192,8 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if let Some(pid) = self.service() {
-            let _ = Command::new("kill").arg("-KILL").arg(pid.to_string()).status();
+            // It may have ended by itself.
+            let _ = send(pid, Signal::KILL);
         }
         let _ = fs::remove_dir_all(&self.directory);
     }
@@ -207,9 +215,8 @@ impl Daemon {
         self.child.wait().expect("is reaped");
     }
 
-    pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
-        assert!(status.expect("runs").success());
+    pub(crate) fn signal(&self, signal: Signal) {
+        send(self.pid(), signal).expect("is sent");
     }
 
     pub(crate) fn wait(mut self) -> ExitStatus {

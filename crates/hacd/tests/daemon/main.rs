@@ -5,12 +5,12 @@ mod keys;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::json;
 
-use harness::{Cluster, udp_sockets, wait_for};
+use harness::{Cluster, send, udp_sockets, wait_for};
 
 #[test]
 fn two_daemons_become_one_cluster_and_a_change_made_on_one_is_on_both() {
@@ -151,13 +151,13 @@ fn sighup_opens_the_log_anew_and_sigterm_twice_ends_at_once() {
     one.await_members(&["n1"]);
     let rotated = cluster.dir(1).join("old.log");
     fs::rename(cluster.log_path(1), &rotated).expect("rotates");
-    one.signal("HUP");
+    one.signal(Signal::HUP);
     wait_for("the new file", || cluster.log_path(1).exists().then_some(()));
     one.set_property("cluster-recheck-interval", "1min");
     wait_for("a line in it", || cluster.log(1).contains("the configuration changed").then_some(()));
-    one.signal("TERM");
+    one.signal(Signal::TERM);
     wait_for("the first to be heard", || cluster.log(1).contains("handing resources over").then_some(()));
-    one.signal("TERM");
+    one.signal(Signal::TERM);
     assert!(one.wait().success());
     assert!(!cluster.dir(1).join("sock").exists());
 }
@@ -175,7 +175,7 @@ fn the_death_of_a_process_is_noticed_at_once_and_it_is_started_again_in_place() 
     wait_for("the first monitor", || (cluster.count(runs_on, "monitor") >= 2).then_some(()));
     one.settle();
     let killed = Instant::now();
-    kill(first);
+    send(first, Signal::KILL).expect("is killed");
     let second = wait_for("another process", || cluster.service().filter(|pid| *pid != first));
     assert!(killed.elapsed() < Duration::from_secs(20), "long before the next monitor");
     assert_eq!(cluster.count(3 - runs_on, "start"), 0, "in place");
@@ -217,7 +217,7 @@ fn a_daemon_killed_for_good_loses_its_resource_to_the_other() {
     let (dead, alive, survivor) = if runs_on == 1 { (one, two, 2) } else { (two, one, 1) };
     // The whole host dies, as far as one process can stand for it.
     dead.kill();
-    kill(process);
+    send(process, Signal::KILL).expect("is killed");
     wait_for("a start on the other node", || (cluster.count(survivor, "start") == 1).then_some(()));
     let name = format!("n{survivor}");
     alive.await_members(&[&name]);
@@ -254,18 +254,13 @@ fn every_daemon_explains_where_a_resource_runs_and_the_coordinator_what_it_did()
     }
 }
 
-fn kill(pid: u32) {
-    let status = Command::new("kill").arg("-KILL").arg(pid.to_string()).status();
-    assert!(status.expect("runs").success());
-}
-
 #[test]
 fn a_daemon_that_is_asked_to_leaves_in_good_order() {
     let cluster = Cluster::new(109, 2);
     let (one, two) = (cluster.start(1), cluster.start(2));
     one.await_members(&["n1", "n2"]);
     two.await_members(&["n1", "n2"]);
-    one.signal("TERM");
+    one.signal(Signal::TERM);
     assert!(one.wait().success());
     two.await_members(&["n2"]);
     let members = two.get("/v1/members").expect("answers");
@@ -285,14 +280,14 @@ fn a_leaving_node_hands_its_resource_over_and_the_last_one_stops_it() {
     one.settle();
     let runs_on = if cluster.count(1, "start") > 0 { 1 } else { 2 };
     let (leaving, staying, other) = if runs_on == 1 { (one, two, 2) } else { (two, one, 1) };
-    leaving.signal("TERM");
+    leaving.signal(Signal::TERM);
     assert!(leaving.wait().success());
     assert_eq!(cluster.count(runs_on, "stop"), 1);
     wait_for("a start on the other node", || (cluster.count(other, "start") == 1).then_some(()));
     let name = format!("n{other}");
     staying.await_members(&[&name]);
     staying.settle();
-    staying.signal("TERM");
+    staying.signal(Signal::TERM);
     assert!(staying.wait().success());
     assert_eq!(cluster.count(other, "stop"), 1);
     // The agent sends its process a signal and does not wait for it.
@@ -307,7 +302,7 @@ fn a_recorded_flight_can_be_flown_again_and_shows_no_secret() {
     one.run_service(&cluster);
     wait_for("the service", || cluster.service());
     one.settle();
-    one.signal("TERM");
+    one.signal(Signal::TERM);
     assert!(one.wait().success());
     two.await_members(&["n2"]);
     two.settle();

@@ -92,7 +92,7 @@ impl Tally {
         let parts = [(self.passed, "passed"), (failed, "failed"), (self.skipped, "skipped")];
         let told: Vec<String> =
             parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        if told.is_empty() { "nothing to do".to_owned() } else { told.join(", ") }
+        if told.is_empty() { "done".to_owned() } else { told.join(", ") }
     }
 
     /// Everything that failed, in full.
