@@ -94,17 +94,23 @@ pub fn install(say: &mut dyn Write) -> Result<(), Error> {
     check_namespaces()
 }
 
-/// Whether network namespaces can be made here.
+/// Whether this machine lets namespaces be made, entered and wired: a container may have everything installed and be
+/// allowed none of it.
 ///
 /// # Errors
 /// [`Error::Missing`] with what the system said.
 pub fn check_namespaces() -> Result<(), Error> {
     let name = format!("hacprobe{}", std::process::id());
-    let made = run("ip", &["netns", "add", &name]);
-    if made.is_ok() {
+    let inside = |words: &[&str]| run("ip", &[&["-n", &name], words].concat()).map(drop);
+    let made = run("ip", &["netns", "add", &name]).and_then(|_| {
+        let tried = inside(&["link", "set", "lo", "up"])
+            .and_then(|()| inside(&["link", "add", "name", "bridge", "type", "bridge"]))
+            .and_then(|()| inside(&["link", "add", "name", "one", "type", "veth", "peer", "name", "two"]))
+            .and_then(|()| run("unshare", &["--mount", "--uts", "--ipc", "--pid", "--fork", "true"]).map(drop));
         run("ip", &["netns", "delete", &name])?;
-    }
-    made.map(drop).map_err(|error| Error::Missing(format!("network namespaces cannot be made here: {error}")))
+        tried
+    });
+    made.map_err(|error| Error::Missing(format!("hosts cannot be made of namespaces here: {error}")))
 }
 
 fn apt(packages: &[&str]) -> Result<(), Error> {
