@@ -83,8 +83,8 @@ fn help() -> Result<(), Failure> {
 /// `configure primitive ...` and all other objects.
 async fn object(context: &Context, words: &[String]) -> Result<(), Failure> {
     let changes = crm_syntax::parse_words(words).map_err(|error| syntax(&error))?;
-    super::verify::preview(context, &changes).await?;
-    context.change(&changes, "").await
+    let findings = super::verify::preview(context, &changes).await?;
+    context.change_with(&changes, None, "", findings).await
 }
 
 /// What is wrong with a text in crm's words.

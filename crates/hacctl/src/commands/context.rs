@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_api::{ErrorCode, Settled, Version};
+use hac_api::{ErrorCode, Finding, Settled, Version};
 use hac_crm::cib::Change;
 
 use crate::client::Client;
@@ -35,27 +35,43 @@ impl Context {
         base: Option<Version>,
         done: &str,
     ) -> Result<(), Failure> {
+        self.change_with(changes, base, done, Vec::new()).await
+    }
+
+    /// The same, with what is remarkable besides what the cluster finds.
+    pub(crate) async fn change_with(
+        &self,
+        changes: &[Change],
+        base: Option<Version>,
+        done: &str,
+        mut findings: Vec<Finding>,
+    ) -> Result<(), Failure> {
         let work = self.client.configure(changes, base, self.wait);
         let answer = progress::show("waiting for the cluster", work).await?;
-        if !self.json {
-            for finding in &answer.findings {
+        findings.extend(answer.findings);
+        self.report(done, &findings, answer.settled)
+    }
+
+    /// Says what was done; fails if the user wanted to wait and the cluster is still at it.
+    pub(crate) fn done(&self, done: &str, settled: Option<Settled>) -> Result<(), Failure> {
+        self.report(done, &[], settled)
+    }
+
+    fn report(&self, done: &str, findings: &[Finding], settled: Option<Settled>) -> Result<(), Failure> {
+        if self.json {
+            let settled = settled.as_ref().map(|s| s.settled);
+            terminal::print_json(&serde_json::json!({ "done": done, "settled": settled, "findings": findings }))?;
+        } else {
+            for finding in findings {
                 let word = finding.severity.to_uppercase();
                 eprintln!("{word}: {}", terminal::harmless(&finding.sentence));
                 if !finding.remedy.is_empty() {
                     eprintln!("  {}", terminal::harmless(&finding.remedy));
                 }
             }
-        }
-        self.done(done, answer.settled)
-    }
-
-    /// Says what was done; fails if the user wanted to wait and the cluster is still at it.
-    pub(crate) fn done(&self, done: &str, settled: Option<Settled>) -> Result<(), Failure> {
-        if self.json {
-            let settled = settled.as_ref().map(|s| s.settled);
-            terminal::print_json(&serde_json::json!({ "done": done, "settled": settled }))?;
-        } else if !done.is_empty() {
-            eprintln!("INFO: {}", terminal::harmless(done));
+            if !done.is_empty() {
+                eprintln!("INFO: {}", terminal::harmless(done));
+            }
         }
         match settled {
             Some(settled) if !settled.settled => Err(Failure::new(

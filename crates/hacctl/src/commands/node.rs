@@ -124,6 +124,9 @@ async fn attribute(
             Failure::new(ErrorCode::NoSuch, format!("node {node} has no attribute {name}"))
                 .with_remedy(format!("Set it with 'hacctl node attribute {node} set {name} VALUE'."))
         })?;
+        if context.json {
+            return terminal::print_json(&serde_json::json!({ "node": node, "name": name, "value": value }));
+        }
         return terminal::print(&format!("scope=nodes  name={name} value={}", terminal::harmless(value)));
     }
     if action == "set" && value.is_none() {

@@ -255,6 +255,9 @@ async fn attribute(context: &Context, arguments: AttributeArgs, kind: Kind) -> R
             Failure::new(ErrorCode::NoSuch, format!("{name} of {resource} is not set"))
                 .with_remedy(format!("'hacctl configure show {resource}' prints what is."))
         })?;
+        if context.json {
+            return terminal::print_json(&serde_json::json!({ "resource": resource, "name": name, "value": value }));
+        }
         return terminal::print(&terminal::harmless(value));
     }
     if action == "set" && value.is_none() {

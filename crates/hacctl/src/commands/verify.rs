@@ -28,25 +28,33 @@ pub(crate) async fn run(context: &Context) -> Result<ExitCode, Failure> {
     Ok(if wrong { ExitCode::from(78) } else { ExitCode::SUCCESS })
 }
 
-/// Says what `changes` would bring in that was not there before: refuses errors, prints warnings. What the cluster
-/// itself refuses is left to it.
-pub(crate) async fn preview(context: &Context, changes: &[Change]) -> Result<(), Failure> {
+/// What `changes` would bring in that was not there before and that the cluster itself does not tell, because it knows
+/// nothing of the agents: refuses errors, gives warnings. What the cluster refuses is left to it.
+pub(crate) async fn preview(context: &Context, changes: &[Change]) -> Result<Vec<hac_api::Finding>, Failure> {
     let before = context.client.cib(false).await?;
     let mut after: Cib = before.clone();
     let configure = Configure { changes: changes.to_vec(), ..Configure::default() };
     if let Applied::Refused(_) = after.apply(&Command::Configure(configure), WallTime::default()) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let agents = known(&context.client, &after.configuration).await?;
-    let old = verify(&before.configuration, &agents);
-    let new: Vec<Finding> = verify(&after.configuration, &agents).into_iter().filter(|f| !old.contains(f)).collect();
+    let mut told = verify(&before.configuration, &agents);
+    let new: Vec<Finding> = verify(&after.configuration, &agents).into_iter().filter(|f| !told.contains(f)).collect();
     if let Some(error) = new.iter().find(|f| f.severity == Severity::Error) {
         return Err(Failure::new(ErrorCode::Invalid, terminal::harmless(&error.to_string())).with_remedy(&error.remedy));
     }
-    if !context.json {
-        new.iter().for_each(print);
+    told.extend(verify(&after.configuration, &Agents::default()));
+    Ok(new.into_iter().filter(|finding| !told.contains(finding)).map(finding).collect())
+}
+
+/// A finding as the cluster tells it.
+fn finding(finding: Finding) -> hac_api::Finding {
+    hac_api::Finding {
+        severity: "warning".to_owned(),
+        sentence: finding.to_string(),
+        subject: finding.subject,
+        remedy: finding.remedy,
     }
-    Ok(())
 }
 
 fn print(finding: &Finding) {

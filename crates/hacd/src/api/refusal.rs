@@ -15,6 +15,11 @@ impl Refused {
         Self(ErrorBody::new(code, message))
     }
 
+    /// The same with what to do about it.
+    pub(super) fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self(self.0.with_remedy(remedy))
+    }
+
     /// What the cluster refused, with its remedy.
     pub(super) fn of(code: ErrorCode, refusal: Refusal) -> Self {
         let body = ErrorBody::new(code, refusal.sentence);

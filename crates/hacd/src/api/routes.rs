@@ -103,7 +103,8 @@ async fn agents(State(api): State<Api>, Query(query): Query<AgentQuery>) -> Resu
     let Some(name) = query.agent else { return Ok(Json(api.agents.list()).into_response()) };
     match api.agents.detail(&name).await {
         Some(detail) => Ok(Json(detail).into_response()),
-        None => Err(Refused::new(ErrorCode::NoSuch, format!("there is no agent {name} on this node"))),
+        None => Err(Refused::new(ErrorCode::NoSuch, format!("there is no agent {name} on this node"))
+            .with_remedy("'hacctl ra list' prints those that there are.")),
     }
 }
 

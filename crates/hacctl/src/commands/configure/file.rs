@@ -30,7 +30,10 @@ pub(super) async fn save(context: &Context, words: &[String]) -> Result<(), Fail
     if name == "-" {
         return terminal::print(&text);
     }
-    fs::write(name, text).map_err(|error| Failure::system(&format!("could not write {name}"), &error))?;
+    fs::write(name, text).map_err(|error| {
+        Failure::system(&format!("could not write {name}"), &error)
+            .with_remedy("Name a file in a folder that you may write to, or '-' for standard output.")
+    })?;
     context.done(&format!("saved the configuration to {name}; secrets in it are masked"), None)
 }
 
@@ -76,7 +79,10 @@ fn read(name: &str) -> Result<String, Failure> {
     } else {
         fs::read_to_string(name)
     };
-    read.map_err(|error| Failure::system(&format!("could not read {name}"), &error))
+    read.map_err(|error| {
+        Failure::system(&format!("could not read {name}"), &error)
+            .with_remedy("Name a file that 'hacctl configure save FILE' wrote, or '-' for standard input.")
+    })
 }
 
 /// The configuration that `text` describes by itself; the cluster's nodes stay.
@@ -89,9 +95,13 @@ fn whole(now: &Cib, text: &str) -> Result<Configuration, Failure> {
         return Ok(cib.configuration);
     }
     let changes = crm_syntax::parse(text).map_err(|error| syntax(&error))?;
-    let mut fresh = Cib::default();
-    fresh.configuration.nodes.clone_from(&now.configuration.nodes);
-    let command = Configure { changes: changes.into_iter().map(upsert).collect(), ..Configure::default() };
+    // All that is there goes first, so that a masked secret in the text stands for the one that is there.
+    let nodes = now.configuration.nodes.clone();
+    let nothing = Configuration { nodes, ..Configuration::default() };
+    let replace = std::iter::once(Change::ReplaceConfiguration(Box::new(nothing)));
+    let changes = replace.chain(changes.into_iter().map(upsert)).collect();
+    let mut fresh = now.clone();
+    let command = Configure { changes, ..Configure::default() };
     match fresh.apply(&Command::Configure(command), WallTime::default()) {
         hac_crm::cib::Applied::Refused(refusal) => {
             Err(Failure::new(ErrorCode::Invalid, refusal.sentence).with_remedy(refusal.remedy))
@@ -131,6 +141,33 @@ fn objects(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A cluster with this configuration, as the daemon shows it: secrets are masked.
+    fn cluster(text: &str) -> Cib {
+        let mut cib = Cib::default();
+        let changes = crm_syntax::parse(text).expect("is written in crm's words");
+        let command = Configure { changes, ..Configure::default() };
+        let applied = cib.apply(&Command::Configure(command), WallTime::default());
+        assert!(!matches!(applied, hac_crm::cib::Applied::Refused(_)), "{applied:?}");
+        cib
+    }
+
+    #[test]
+    fn what_was_saved_with_masked_secrets_is_the_configuration_that_is_there() {
+        let text = "primitive IP ocf:digitalocean:floatip \\\n\tparams do_token=\"********\" floating_ip=192.0.2.1\n\
+                    property cib-bootstrap-options: \\\n\tstonith-enabled=false\n";
+        // The daemon has a token; what it shows has the mask in its place.
+        let mut now = cluster(&text.replace("********", "a token"));
+        hac_crm::model::mask_configuration(&mut now.configuration);
+        let saved = crm_syntax::show(&now.configuration, &[]);
+        let again = whole(&now, &saved).expect("is taken");
+        assert_eq!(compare(&saved, &crm_syntax::show(&again, &[])), "");
+        // Without what stood there, there is nothing to stand for.
+        assert!(whole(&Cib::default(), text).is_err());
+        // What is not in the file goes.
+        let less = whole(&now, "property stonith-enabled=false\n").expect("is taken");
+        assert!(less.resources.is_empty());
+    }
 
     #[test]
     fn a_difference_names_whole_objects() {
