@@ -8,6 +8,7 @@ mod common;
 mod failover;
 mod hostile;
 mod membership;
+mod partitions;
 mod ring;
 mod storage;
 mod tutorial;
@@ -36,9 +37,17 @@ fn main() -> ExitCode {
         (Ok(()), Ok(_)) => None,
     };
     let with_both: Vec<(&str, Test)> = [failover::both(), tutorial::both()].concat();
-    let with_one: Vec<(&str, Test)> =
-        [tutorial::one(), failover::one(), membership::one(), api::one(), hostile::one(), storage::one(), ring::one()]
-            .concat();
+    let with_one: Vec<(&str, Test)> = [
+        tutorial::one(),
+        failover::one(),
+        membership::one(),
+        api::one(),
+        hostile::one(),
+        storage::one(),
+        ring::one(),
+        partitions::one(),
+    ]
+    .concat();
     let both = [("native", Agents::Native), ("packaged", Agents::Packaged)];
     let variants = with_both.iter().flat_map(|&(name, test)| {
         both.iter().map(move |&(variant, agents)| (format!("{name}/{variant}"), test, agents))

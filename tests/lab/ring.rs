@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use hac_api::{Event, MemberState, Status};
 use hac_lab::{Cluster, Plan};
 
@@ -12,10 +12,14 @@ use crate::common::{Env, LIMIT, assert_consistent, steady, wait, web_servers};
 
 /// Long enough to see whether a membership lasts.
 const WATCH: Duration = Duration::from_secs(3);
+/// Within what time hosts that are started together are one ring, as promised; ten times what it takes.
+const FORMED: Duration = Duration::from_secs(2);
+/// How often they may try.
+const ATTEMPTS: usize = 3;
 
 pub(crate) fn one() -> Vec<(&'static str, Test)> {
     vec![
-        ("eight_daemons_form_one_ring_and_survive_the_death_of_three", eight),
+        ("eight_daemons_form_one_ring_and_survive_the_death_of_any_three", eight),
         ("a_short_pause_is_no_absence", short_pause),
         ("a_long_pause_is_one_absence_and_never_a_takeover", long_pause),
         ("a_tenth_of_the_packets_may_be_lost", loss),
@@ -26,7 +30,7 @@ pub(crate) fn one() -> Vec<(&'static str, Test)> {
 }
 
 /// The ring and the members' numbers, as a host that takes part tells.
-fn view(cluster: &Cluster, host: usize) -> Option<(String, Vec<usize>)> {
+pub(crate) fn view(cluster: &Cluster, host: usize) -> Option<(String, Vec<usize>)> {
     let told = cluster.told(host)?;
     let joined = told.members.nodes.iter().filter(|node| node.state == MemberState::Joined);
     let numbers = joined.filter_map(|node| usize::try_from(node.id).ok()).collect();
@@ -34,7 +38,7 @@ fn view(cluster: &Cluster, host: usize) -> Option<(String, Vec<usize>)> {
 }
 
 /// Waits until these hosts are one membership, of nobody else. Gives its ring.
-fn wait_ring(cluster: &Cluster, hosts: &[usize]) -> anyhow::Result<String> {
+pub(crate) fn wait_ring(cluster: &Cluster, hosts: &[usize]) -> anyhow::Result<String> {
     let ring = hac_lab::wait_for(&format!("{hosts:?} are one ring"), LIMIT, || {
         let (ring, members) = view(cluster, *hosts.first()?)?;
         let same = |host: &usize| view(cluster, *host).is_some_and(|other| other == (ring.clone(), members.clone()));
@@ -44,7 +48,7 @@ fn wait_ring(cluster: &Cluster, hosts: &[usize]) -> anyhow::Result<String> {
 }
 
 /// The memberships that a host has seen: when each began, and its members' names.
-fn views(cluster: &Cluster, host: usize) -> anyhow::Result<Vec<(Event, Vec<String>)>> {
+pub(crate) fn views(cluster: &Cluster, host: usize) -> anyhow::Result<Vec<(Event, Vec<String>)>> {
     let names = |event: &Event| {
         let members = event.details["members"].as_array().cloned().unwrap_or_default();
         members.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
@@ -53,37 +57,60 @@ fn views(cluster: &Cluster, host: usize) -> anyhow::Result<Vec<(Event, Vec<Strin
     Ok(events.map(|event| (event.clone(), names(&event))).collect())
 }
 
-fn all(cluster: &Cluster) -> Vec<usize> {
+pub(crate) fn all(cluster: &Cluster) -> Vec<usize> {
     cluster.lab().plan().hosts().collect()
 }
 
+/// Eight daemons, formed anew from time to time, and the death of any three of them.
 fn eight(env: &Env) -> anyhow::Result<()> {
     env.with_hosts(8, "", |cluster| {
+        let slowest = form(cluster)?;
+        eprintln!("eight daemons formed one ring {} ms after the first was started", slowest.as_millis());
+        // The lowest, which is the coordinator, with one in the middle and the highest; the three lowest; the highest;
+        // and three in the middle.
+        for dead in [[1, 5, 8], [1, 2, 3], [6, 7, 8], [3, 4, 6]] {
+            let left: Vec<usize> = all(cluster).into_iter().filter(|host| !dead.contains(host)).collect();
+            let seen: Vec<usize> = counted(cluster, &left)?;
+            cluster.kill_together(&dead)?;
+            wait_ring(cluster, &left)?;
+            for (&host, &seen) in left.iter().zip(&seen) {
+                let new = views(cluster, host)?.split_off(seen);
+                ensure!(new.len() == 1, "{dead:?} died and host {host} saw not one new membership: {new:?}");
+            }
+            dead.iter().try_for_each(|&host| cluster.start(host))?;
+            wait_ring(cluster, &all(cluster))?;
+        }
+        Ok(())
+    })
+}
+
+/// How many memberships each of these hosts has seen.
+fn counted(cluster: &Cluster, hosts: &[usize]) -> anyhow::Result<Vec<usize>> {
+    hosts.iter().map(|&host| Ok(views(cluster, host)?.len())).collect()
+}
+
+/// Starts all daemons; how long it took until the last one was in the view of all. A machine that is busy with other
+/// things may be too slow for it once or twice.
+fn form(cluster: &Cluster) -> anyhow::Result<Duration> {
+    let mut attempts = Vec::new();
+    for _ in 0..ATTEMPTS {
         let begin = Instant::now();
         cluster.start_all()?;
         wait_ring(cluster, &all(cluster))?;
-        let mut formed = Vec::new();
+        let mut slowest = Duration::ZERO;
         for host in all(cluster) {
             let views = views(cluster, host)?;
-            let (event, _) = views.iter().find(|(_, members)| members.len() == 8).context("a view of eight")?;
-            formed.push(cluster.moment(event).saturating_duration_since(begin));
+            let whole = views.iter().find(|(_, members)| members.len() == all(cluster).len());
+            let (event, _) = whole.context("a view of all")?;
+            slowest = slowest.max(cluster.moment(event).saturating_duration_since(begin));
         }
-        let slowest = formed.into_iter().max().unwrap_or_default();
-        eprintln!("eight daemons formed one ring {} ms after the first was started", slowest.as_millis());
-
-        // The lowest, which is the coordinator, one in the middle and the highest.
-        let seen = views(cluster, 2)?.len();
-        cluster.kill_together(&[1, 5, 8])?;
-        let left = [2, 3, 4, 6, 7];
-        wait_ring(cluster, &left)?;
-        for host in left {
-            let after = views(cluster, host)?.len() - seen.min(views(cluster, host)?.len());
-            ensure!(after >= 1, "host {host} has seen no new membership");
+        if slowest < FORMED {
+            return Ok(slowest);
         }
-        let new = views(cluster, 2)?.split_off(seen);
-        ensure!(new.len() == 1, "more than one new view: {new:?}");
-        Ok(())
-    })
+        attempts.push(slowest);
+        all(cluster).into_iter().try_for_each(|host| cluster.stop(host))?;
+    }
+    bail!("one ring took {attempts:?}, {FORMED:?} are promised")
 }
 
 /// Stops a daemon for about `time`; how long it was stopped at least.
@@ -191,7 +218,7 @@ fn counter(cluster: &Cluster, host: usize, name: &str) -> u64 {
     told.counters.iter().find(|counter| counter.name == name).map_or(0, |counter| counter.value)
 }
 
-fn same_state(cluster: &Cluster) -> anyhow::Result<()> {
+pub(crate) fn same_state(cluster: &Cluster) -> anyhow::Result<()> {
     wait("all have the same state", || {
         let states: Vec<_> = all(cluster).into_iter().filter_map(|host| cluster.told(host)).map(state).collect();
         states.len() == all(cluster).len() && states.windows(2).all(|pair| pair[0] == pair[1])
