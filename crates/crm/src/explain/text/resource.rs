@@ -7,6 +7,9 @@ use crate::explain::{Candidate, Condition, Kind, ResourceStory, Service, Verdict
 use crate::model::INFINITY;
 use crate::plan::{Decision, Verb};
 
+/// A list of nodes longer than this, in characters, has a line of its own.
+const NAMES_MAX: usize = 32;
+
 pub(super) fn write(f: &mut fmt::Formatter<'_>, story: &ResourceStory) -> fmt::Result {
     words::circumstances(f, &story.circumstances)?;
     match story.kind {
@@ -29,11 +32,7 @@ fn service(f: &mut fmt::Formatter<'_>, service: &Service, decisions: &[&Decision
     headline(f, service, decisions)?;
     verdict(f, service)?;
     conditions(f, service)?;
-    let width = service.nodes.iter().map(|candidate| candidate.node.len()).max().unwrap_or(0);
-    for candidate in &service.nodes {
-        self::candidate(f, service, candidate, width)?;
-    }
-    Ok(())
+    candidates(f, service)
 }
 
 /// One sentence: where it is, and what becomes of it.
@@ -143,10 +142,48 @@ fn conditions(f: &mut fmt::Formatter<'_>, service: &Service) -> fmt::Result {
     Ok(())
 }
 
-/// A line for a node, and one for each part of its score.
-fn candidate(f: &mut fmt::Formatter<'_>, service: &Service, candidate: &Candidate, width: usize) -> fmt::Result {
+/// The nodes with what speaks for and against each; those of which the same is said stand together.
+fn candidates(f: &mut fmt::Formatter<'_>, service: &Service) -> fmt::Result {
+    let mut groups: Vec<(&Candidate, Vec<&str>)> = Vec::new();
+    for candidate in &service.nodes {
+        match groups.iter_mut().find(|(first, _)| same(service, first, candidate)) {
+            Some((_, names)) => names.push(&candidate.node),
+            None => groups.push((candidate, vec![&candidate.node])),
+        }
+    }
+    let groups: Vec<(&Candidate, String)> =
+        groups.into_iter().map(|(first, names)| (first, names.join(", "))).collect();
+    let fitting = groups.iter().map(|(_, names)| names.chars().count()).filter(|width| *width <= NAMES_MAX);
+    let width = fitting.max().unwrap_or(0);
+    for (first, names) in &groups {
+        candidate(f, service, first, names, width)?;
+    }
+    Ok(())
+}
+
+/// Whether the same is to be said of both nodes.
+fn same(service: &Service, a: &Candidate, b: &Candidate) -> bool {
+    let remedies = |candidate: &Candidate| -> Vec<Option<String>> {
+        candidate.parts.iter().map(|part| part.influence.remedy(plain(&service.id), &candidate.node)).collect()
+    };
+    let apart = a.active || a.chosen || b.active || b.chosen;
+    !apart && (a.score, a.obstacle) == (b.score, b.obstacle) && a.parts == b.parts && remedies(a) == remedies(b)
+}
+
+/// A line for a node (or several of which the same is said), and one for each part of the score.
+fn candidate(
+    f: &mut fmt::Formatter<'_>,
+    service: &Service,
+    candidate: &Candidate,
+    names: &str,
+    width: usize,
+) -> fmt::Result {
     let score = candidate.score.map_or_else(|| "-".to_owned(), words::score);
-    write!(f, "    {:width$}  {score:>9}", candidate.node)?;
+    if names.chars().count() > width {
+        write!(f, "    {names}\n    {:width$}  {score:>9}", "")?;
+    } else {
+        write!(f, "    {names:width$}  {score:>9}")?;
+    }
     let mut remarks = Vec::new();
     if candidate.chosen {
         remarks.push("it belongs here".to_owned());

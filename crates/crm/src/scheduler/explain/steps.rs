@@ -1,6 +1,6 @@
 //! The actions of a plan, and those that cannot be carried out, with what each waits for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::explain::{Step, Wait};
 use crate::model::{Constraint, Order};
@@ -19,7 +19,7 @@ pub(super) fn all(cluster: &Cluster<'_>, plan: &Plan, wanted: impl Fn(&Action) -
             *slot = Some(action);
         }
     }
-    let graph = Graph { cluster, plan, by_place: &by_place };
+    let graph = Graph { cluster, plan, by_place: &by_place, orders: orders(cluster) };
     let in_order = order(plan).into_iter().filter_map(|place| by_place.get(place).copied().flatten());
     let planned = in_order.filter(|action| {
         let entry = &cluster.actions[*action];
@@ -71,6 +71,8 @@ struct Graph<'g, 'a> {
     cluster: &'g Cluster<'a>,
     plan: &'g Plan,
     by_place: &'g [Option<ActIdx>],
+    /// Ordering constraints by the names that they have, in document order.
+    orders: BTreeMap<&'a str, Vec<&'a Order>>,
 }
 
 impl Graph<'_, '_> {
@@ -115,7 +117,18 @@ impl Graph<'_, '_> {
         else {
             return None;
         };
-        constraint(self.cluster, self.cluster.find_or_renamed(other)?, entry.rsc?)
+        self.constraint(self.cluster.find_or_renamed(other)?, entry.rsc?)
+    }
+
+    /// The ordering constraint that names both resources, or what they are parts of.
+    fn constraint(&self, first: RscIdx, then: RscIdx) -> Option<String> {
+        let (mine, theirs) = (names(self.cluster, first), names(self.cluster, then));
+        let has = |order: &Order, names: &BTreeSet<&str>, others: &BTreeSet<&str>| {
+            order_names(order).iter().any(|name| names.contains(name) && !others.contains(name))
+        };
+        let named = mine.iter().filter_map(|name| self.orders.get(name)).flatten();
+        let mut between = named.filter(|order| has(order, &mine, &theirs) && has(order, &theirs, &mine));
+        between.next().map(|order| order.id.clone())
     }
 
     /// What an action is.
@@ -132,7 +145,7 @@ impl Graph<'_, '_> {
 
     fn wait(&self, other: ActIdx, action: ActIdx) -> Wait {
         let (entry, then) = (&self.cluster.actions[other], &self.cluster.actions[action]);
-        let constraint = entry.rsc.zip(then.rsc).and_then(|(first, then)| constraint(self.cluster, first, then));
+        let constraint = entry.rsc.zip(then.rsc).and_then(|(first, then)| self.constraint(first, then));
         Wait {
             key: entry.key.clone(),
             resource: entry.rsc.map(|rsc| self.cluster.rsc[rsc].id.clone()),
@@ -170,19 +183,15 @@ fn task(entry: &Action) -> String {
     }
 }
 
-/// The ordering constraint that names both resources, or what they are parts of.
-fn constraint(cluster: &Cluster<'_>, first: RscIdx, then: RscIdx) -> Option<String> {
-    let (mine, theirs) = (names(cluster, first), names(cluster, then));
-    let shared = |name: &&str| mine.contains(name) && theirs.contains(name);
-    let between = |order: &Order| {
-        let named: Vec<&str> = order_names(order);
-        let has = |names: &BTreeSet<&str>| named.iter().any(|name| names.contains(name) && !shared(name));
-        has(&mine) && has(&theirs)
-    };
-    cluster.cib.configuration.constraints.iter().find_map(|constraint| match constraint {
-        Constraint::Order(order) if between(order) => Some(order.id.clone()),
-        _ => None,
-    })
+/// The configured ordering constraints by the names that they have.
+fn orders<'a>(cluster: &Cluster<'a>) -> BTreeMap<&'a str, Vec<&'a Order>> {
+    let mut found: BTreeMap<&str, Vec<&Order>> = BTreeMap::new();
+    for constraint in &cluster.cib.configuration.constraints {
+        if let Constraint::Order(order) = constraint {
+            order_names(order).into_iter().for_each(|name| found.entry(name).or_default().push(order));
+        }
+    }
+    found
 }
 
 /// The names by which a constraint may call a resource: its own, and those of what contains it.
