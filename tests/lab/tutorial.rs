@@ -48,6 +48,11 @@ fn end_state(env: &Env) -> anyhow::Result<()> {
         for part in ["FloatIP-Nginx", "Nginx-clone", "stonith-enabled=false", "no-quorum-policy=ignore"] {
             assert_contains(&shown, part)?;
         }
+        let told = cluster.hacctl(2, &["explain", "FloatIP"])?;
+        assert_contains(&told, "FloatIP (ocf:digitalocean:floatip) runs on primary and stays as it is.")?;
+        assert_contains(&told, "It belongs on primary")?;
+        let whole = cluster.hacctl(1, &["explain"])?;
+        assert_contains(&whole, "Nothing changes")?;
         Ok(())
     })
 }
