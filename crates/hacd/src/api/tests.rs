@@ -188,7 +188,9 @@ async fn a_change_goes_to_the_node_with_origin_client_and_user() {
         .exchange(request, |request| match request {
             Request::Configure(configure) => {
                 assert_eq!((configure.origin.as_str(), configure.client.as_str()), ("primary", "crm"));
-                assert_eq!(configure.user, "root");
+                let caller = rustix::process::getuid();
+                let name = if caller.is_root() { "root".to_owned() } else { format!("uid {}", caller.as_raw()) };
+                assert_eq!(configure.user, name);
                 assert_eq!(configure.base.map(|base| base.epoch), Some(4));
                 assert_eq!(configure.changes.len(), 1);
                 let version = Version { admin_epoch: 0, epoch: 5, num_updates: 0 };
