@@ -176,8 +176,8 @@ fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 fn is_needed(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     let (resource, host) = (&cluster.rsc[rsc], &cluster.nodes[node]);
     if host.is_pacemaker_remote() {
-        // A bundle's container may run there, any other guest may not.
-        let guest = cluster.guest_connection_in(rsc).is_some_and(|inner| !cluster.rsc[inner].is.allow_remote_remotes);
+        // Guests run on remote nodes, but not in guests.
+        let guest = host.is_guest() && cluster.guest_connection_in(rsc).is_some();
         if resource.is.fence_device || cluster.is_connection(rsc) || guest {
             return false;
         }
@@ -209,7 +209,7 @@ fn guest_tells(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     } else {
         return false;
     };
-    let top = cluster.anonymous_clone(rsc).unwrap_or(rsc);
+    let top = cluster.top(rsc, false);
     cluster.order_tasks(guest, first, top, Task::Start, F::ORDERED);
     true
 }

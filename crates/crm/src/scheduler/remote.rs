@@ -61,10 +61,10 @@ pub(super) fn announce_maintenance(cluster: &mut Cluster<'_>) {
     }
 }
 
-/// What moves onto a remote node stops where it is only once that node can be reached.
+/// What moves onto a remote node or into a guest stops where it is only once that node can be reached.
 fn moves_onto_remote(cluster: &mut Cluster<'_>, rsc: RscIdx, stop: ActIdx) {
     let Some(target) = cluster.rsc[rsc].assigned else { return };
-    if cluster.actions[stop].node == Some(target) || !cluster.nodes[target].is_remote() {
+    if cluster.actions[stop].node == Some(target) || !cluster.nodes[target].is_pacemaker_remote() {
         return;
     }
     if let Some(connection) = cluster.nodes[target].connection {

@@ -102,7 +102,7 @@ fn online_with_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeSta
     let member = member_since(state);
     let is_member = member.is_some_and(|since| since > 0);
     let peer_online = online_since(state) > 0;
-    let join = state.join.as_deref().unwrap_or("down");
+    let join = state.join.as_deref().unwrap_or_default();
     let expected = state.expected.as_deref().unwrap_or("down");
     if cluster.nodes[node].shutdown {
         return peer_online;
@@ -116,7 +116,7 @@ fn online_with_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeSta
     } else if join == "nack" {
         cluster.fence_node(node, "peer failed Pacemaker membership criteria", false);
     } else if terminate {
-        if is_member || peer_online || join != "down" {
+        if is_member || peer_online || !matches!(join, "" | "down") {
             cluster.fence_node(node, "fencing was requested", false);
         }
     } else if expected == "down" {
@@ -182,7 +182,7 @@ pub(super) fn remote_online(cluster: &mut Cluster<'_>, node: NodeIdx) {
     let leaving = started && link.next_role == Role::Stopped;
     let container_failed = container.is_some_and(|container| container.is.failed);
     let container_stopped = container.is_some_and(|container| container.role == Role::Stopped);
-    let host_lost = host.is_some_and(|host| cluster.nodes[host].unclean);
+    let host_lost = host.is_some_and(|host| cluster.nodes[host].unclean && !cluster.nodes[host].online);
     let entry = &mut cluster.nodes[node];
     entry.online |= started;
     entry.shutdown |= leaving;
