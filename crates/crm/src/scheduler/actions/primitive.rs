@@ -87,9 +87,9 @@ impl Way {
     fn staying(&mut self, cluster: &mut Cluster<'_>) {
         let rsc = self.rsc;
         let assigned = cluster.rsc[rsc].assigned;
-        if cluster.rsc[rsc].is.start_pending && assigned.is_some() {
-            // The start that is under way stands for itself.
-            let start = cluster.action(rsc, Task::Start, assigned, true);
+        if cluster.rsc[rsc].is.start_pending {
+            // The start that is under way stands for itself. Where nothing may run it, it is in vain, but is said.
+            let start = cluster.action(rsc, Task::Start, assigned, assigned.is_some());
             cluster.actions[start].always_in_graph = true;
         }
         let resource = &cluster.rsc[rsc];

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::model::{Clone as ConfiguredClone, parse_bool};
+use crate::model::{Clone as ConfiguredClone, INFINITY, parse_bool};
 use crate::scheduler::cluster::{Blocks, CloneData, Cluster, RscIdx, Variant};
 
 use super::resource::{self, count, create};
@@ -107,6 +107,7 @@ pub(in crate::scheduler) fn add_instance(cluster: &mut Cluster<'_>, clone: RscId
     cluster.rsc[clone].children.push(instance);
     if removed {
         mark_removed(cluster, instance);
+        cluster.add_score(instance, None, -INFINITY);
     }
     instance
 }

@@ -19,7 +19,10 @@ pub(super) fn action(cluster: &Cluster<'_>, action: ActIdx) -> bool {
     }
     let Some(node) = entry.node else { return false };
     let host = &cluster.nodes[node];
-    entry.on_dc || (host.is_guest() && !host.remote_requires_reset) || (host.online && !host.unclean)
+    // The coordinator forgets failures, but of a node that is there.
+    let anywhere = entry.on_dc && entry.task != Task::ClearFailCount;
+    let joining = host.pending && entry.task == Task::ClearFailCount;
+    anywhere || (host.is_guest() && !host.remote_requires_reset) || (host.online && !host.unclean && !joining)
 }
 
 /// Whether `action` must wait for what stands at this position before it. An ordering that does not count here is taken

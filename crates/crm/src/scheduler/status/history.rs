@@ -356,8 +356,7 @@ fn keep_recurring(cluster: &mut Cluster<'_>, story: &Story<'_>, order: &[usize])
     if !cluster.nodes[story.node].online {
         return;
     }
-    let Some(start) = operation::active_since(story.ops, order) else { return };
-    for at in &order[start..] {
+    for at in &order[operation::running_since(story.ops, order)..] {
         let op = &story.ops[*at];
         if op.interval_ms == 0 || op.op_status == -1 || story.expired.contains(at) {
             continue;

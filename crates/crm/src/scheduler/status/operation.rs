@@ -405,6 +405,18 @@ fn remap(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &mut Judged) 
 
 /// Place in `order` since which the recurring operations of an active resource count; `None` if it is not active.
 pub(in crate::scheduler) fn active_since(ops: &[OpHistory], order: &[usize]) -> Option<usize> {
+    let (start, stop) = start_and_stop(ops, order);
+    if start < stop { None } else { Some(start.unwrap_or(0)) }
+}
+
+/// Place in `order` since which recurring operations are running: of what was stopped those that began after that.
+pub(super) fn running_since(ops: &[OpHistory], order: &[usize]) -> usize {
+    let (start, stop) = start_and_stop(ops, order);
+    if start < stop { stop.map_or(0, |place| place + 1) } else { start.unwrap_or(0) }
+}
+
+/// Places in `order` of the last start, said or implied, and of the last stop.
+fn start_and_stop(ops: &[OpHistory], order: &[usize]) -> (Option<usize>, Option<usize>) {
     let (mut start, mut stop, mut by_monitor, mut by_role) = (None, None, None, None);
     for (place, at) in order.iter().enumerate() {
         let op = &ops[*at];
@@ -416,9 +428,5 @@ pub(in crate::scheduler) fn active_since(ops: &[OpHistory], order: &[usize]) -> 
             _ => {}
         }
     }
-    let start = start.or(by_role).or(by_monitor);
-    if start < stop {
-        return None;
-    }
-    Some(start.unwrap_or(0))
+    (start.or(by_role).or(by_monitor), stop)
 }
