@@ -219,7 +219,10 @@ fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: 
         if dependent_role == Role::Promoted {
             super::promotable::update_dependent_priority(cluster, dependent, clone, idx);
         }
-        return;
+        // Who is to be unpromoted together with somebody is judged by that somebody.
+        if dependent_role != Role::Unpromoted {
+            return;
+        }
     }
     if interleaves(cluster, idx) {
         match instances::compatible(cluster, dependent, clone, Role::Unknown, false) {

@@ -162,13 +162,16 @@ fn stops(cluster: &mut Cluster<'_>, rsc: RscIdx, victim: NodeIdx, fencing: ActId
             continue;
         }
         cluster.order(fencing, action, F::FIRST_IMPLIES_THEN);
-        if is_stop
-            && top != rsc
-            && let Some(stop) = cluster.first_action(top, Task::Stop, None)
-        {
-            // That of a group stands for all its members, that of a clone not for instances on other nodes.
-            let flags = if cluster.rsc[top].is_group() { F::FIRST_IMPLIES_THEN } else { F::ORDERED };
+        if is_stop && let Some(stop) = cluster.first_action(top, Task::Stop, None) {
+            // That of a group stands for its members if all are there, but not for parts on other nodes.
+            let all_there = cluster.rsc[top].is_group() && all_on(cluster, top, victim);
+            let flags = if all_there { F::FIRST_IMPLIES_THEN } else { F::ORDERED };
             cluster.order(fencing, stop, flags);
         }
     }
+}
+
+/// Whether nothing of `rsc` is active on another node.
+fn all_on(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    cluster.primitives(rsc).into_iter().all(|part| cluster.rsc[part].active.iter().all(|place| *place == node))
 }
