@@ -190,8 +190,8 @@ pub const MAX_OPERATIONS: usize = 5_000;
 /// [`XmlError`] if the text is not well formed, too large in any of the bounds of this module, not a CIB, or has
 /// attributes of a wrong type.
 pub fn read(text: &str) -> Result<Cib, XmlError> {
-    let root = document::parse(text).map_err(|error| error.locate(text))?;
-    read::cib(&root).map_err(|error| error.locate(text))
+    let mut root = document::parse(text, read::early).map_err(|error| error.locate(text))?;
+    read::cib(&mut root).map_err(|error| error.locate(text))
 }
 
 /// Reads a CIB that somebody else wrote.
@@ -199,8 +199,8 @@ pub fn read(text: &str) -> Result<Cib, XmlError> {
 /// # Errors
 /// As [`read`]; also where an id or a reference breaks the schema that the document names.
 pub fn read_valid(text: &str) -> Result<Cib, XmlError> {
-    let root = document::parse(text).map_err(|error| error.locate(text))?;
-    references::check(&root).and_then(|()| read::cib(&root)).map_err(|error| error.locate(text))
+    let mut root = document::parse(text, read::early).map_err(|error| error.locate(text))?;
+    references::check(&root).and_then(|()| read::cib(&mut root)).map_err(|error| error.locate(text))
 }
 
 /// Writes a CIB in the form that Pacemaker's tools accept. [`read`] gives it back as it was, except that characters

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use hac_crm::model::ResourceHistory;
 use quick_xml::XmlVersion;
-use quick_xml::events::attributes::Attributes;
+use quick_xml::events::attributes::{Attribute, Attributes};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
@@ -15,12 +16,17 @@ pub(super) struct Element<'a> {
     /// Its name.
     pub(super) name: &'a str,
     /// Its attributes in document order.
-    pub(super) attributes: Vec<(&'a str, Cow<'a, str>)>,
+    pub(super) attributes: Box<[(&'a str, Cow<'a, str>)]>,
     /// The elements inside, in document order.
     pub(super) children: Vec<Self>,
+    /// What was read of elements inside as soon as they ended. They are not among the children.
+    pub(super) histories: Vec<ResourceHistory>,
     /// Byte at which it begins.
     offset: usize,
 }
+
+/// Reads what is not worth keeping as an element, given its parent and it; `None` keeps the element.
+pub(super) type ReadEarly = fn(&Element<'_>, &Element<'_>) -> Result<Option<ResourceHistory>, Fault>;
 
 /// A problem and the byte where it shows.
 #[derive(Debug)]
@@ -116,14 +122,20 @@ impl<'a> Element<'a> {
         self.children.iter().find(|child| child.name == name)
     }
 
+    /// The first element inside called `name`, to take something out.
+    pub(super) fn child_mut(&mut self, name: &str) -> Option<&mut Self> {
+        self.children.iter_mut().find(|child| child.name == name)
+    }
+
     /// A problem at this element.
     pub(super) fn fault(&self, problem: Problem) -> Fault {
         Fault { offset: self.offset, problem }
     }
 }
 
-/// Reads `text` into its root element.
-pub(super) fn parse(text: &str) -> Result<Element<'_>, Fault> {
+/// Reads `text` into its root element. Most of a CIB is what nodes know of resources; `early` keeps that from being in
+/// memory twice.
+pub(super) fn parse(text: &str, early: ReadEarly) -> Result<Element<'_>, Fault> {
     if text.len() > MAX_BYTES {
         return Err(Fault { offset: 0, problem: Problem::TooLong });
     }
@@ -131,6 +143,7 @@ pub(super) fn parse(text: &str) -> Result<Element<'_>, Fault> {
     let mut reader = Reader::from_str(text);
     let mut open: Vec<Element<'_>> = Vec::new();
     let mut root: Option<Element<'_>> = None;
+    let mut attributes = Vec::new();
     let mut count = 0;
     loop {
         let offset = position(reader.buffer_position());
@@ -138,12 +151,12 @@ pub(super) fn parse(text: &str) -> Result<Element<'_>, Fault> {
             .read_event()
             .map_err(|error| Fault { offset: position(reader.error_position()), problem: syntax(&error) })?;
         let (element, empty) = match event {
-            Event::Start(start) => (element(text, &start, offset)?, false),
-            Event::Empty(start) => (element(text, &start, offset)?, true),
+            Event::Start(start) => (element(text, &start, offset, &mut attributes)?, false),
+            Event::Empty(start) => (element(text, &start, offset, &mut attributes)?, true),
             Event::End(_) => {
                 // The reader refuses an end without its start.
                 if let Some(done) = open.pop() {
-                    attach(&mut open, &mut root, done)?;
+                    attach(&mut open, &mut root, done, early)?;
                 }
                 continue;
             }
@@ -159,7 +172,7 @@ pub(super) fn parse(text: &str) -> Result<Element<'_>, Fault> {
             return Err(Fault { offset, problem: Problem::TooDeep });
         }
         if empty {
-            attach(&mut open, &mut root, element)?;
+            attach(&mut open, &mut root, element, early)?;
         } else {
             open.push(element);
         }
@@ -171,9 +184,18 @@ pub(super) fn parse(text: &str) -> Result<Element<'_>, Fault> {
 }
 
 /// Puts a finished element where it belongs.
-fn attach<'a>(open: &mut [Element<'a>], root: &mut Option<Element<'a>>, done: Element<'a>) -> Result<(), Fault> {
+fn attach<'a>(
+    open: &mut [Element<'a>],
+    root: &mut Option<Element<'a>>,
+    mut done: Element<'a>,
+    early: ReadEarly,
+) -> Result<(), Fault> {
+    done.children.shrink_to_fit();
     if let Some(parent) = open.last_mut() {
-        parent.children.push(done);
+        match early(parent, &done)? {
+            Some(history) => parent.histories.push(history),
+            None => parent.children.push(done),
+        }
     } else if root.is_some() {
         return Err(done.fault(Problem::SecondRoot(quotable(done.name))));
     } else {
@@ -182,30 +204,45 @@ fn attach<'a>(open: &mut [Element<'a>], root: &mut Option<Element<'a>>, done: El
     Ok(())
 }
 
-/// Reads name and attributes of a start tag that begins at byte `offset`.
-fn element<'a>(text: &'a str, start: &BytesStart<'a>, offset: usize) -> Result<Element<'a>, Fault> {
+/// Reads name and attributes of a start tag that begins at byte `offset`. `attributes` is room to gather them in.
+fn element<'a>(
+    text: &'a str,
+    start: &BytesStart<'a>,
+    offset: usize,
+    attributes: &mut Vec<(&'a str, Cow<'a, str>)>,
+) -> Result<Element<'a>, Fault> {
     let at = |problem| Fault { offset, problem };
     // The tag's content directly follows the `<`; slicing the text lends it for as long as the text lives.
     let content = text.get(offset + 1..offset + 1 + start.len()).unwrap_or_default();
     let name_len = start.name().as_ref().len();
     let name = content.get(..name_len).unwrap_or_default();
-    let mut attributes = Vec::new();
+    attributes.clear();
     for attribute in Attributes::new(content, name_len) {
         let attribute = attribute.map_err(|error| at(Problem::Syntax(quotable(&error.to_string()))))?;
         if attributes.len() == MAX_ATTRIBUTES {
             return Err(at(Problem::TooManyAttributes));
         }
-        if attribute.value.len() > MAX_VALUE {
-            let key = quotable(attribute.key.into_inner());
-            return Err(at(Problem::ValueTooLong(key, attribute.value.len())));
-        }
-        let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|error| at(syntax(&error)))?;
-        if let Some(bad) = value.chars().find(|&c| !expressible(c)) {
-            return Err(at(Problem::Syntax(format!("character {} is not allowed", bad.escape_default()))));
-        }
-        attributes.push((attribute.key.into_inner(), value));
+        let key = attribute.key.into_inner();
+        attributes.push((key, value(key, attribute).map_err(at)?));
     }
-    Ok(Element { name, attributes, children: Vec::new(), offset })
+    let attributes = attributes.drain(..).collect();
+    Ok(Element { name, attributes, children: Vec::new(), histories: Vec::new(), offset })
+}
+
+/// The value of an attribute, references and blanks resolved.
+fn value<'a>(key: &str, attribute: Attribute<'a>) -> Result<Cow<'a, str>, Problem> {
+    if attribute.value.len() > MAX_VALUE {
+        return Err(Problem::ValueTooLong(quotable(key), attribute.value.len()));
+    }
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'<');
+    if attribute.value.bytes().all(plain) {
+        return Ok(attribute.value);
+    }
+    let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|error| syntax(&error))?;
+    match value.chars().find(|&c| !expressible(c)) {
+        Some(bad) => Err(Problem::Syntax(format!("character {} is not allowed", bad.escape_default()))),
+        None => Ok(value),
+    }
 }
 
 /// Whether XML 1.0 knows the character.

@@ -13,8 +13,10 @@ use time::PrimitiveDateTime;
 use super::Problem;
 use super::document::{Element, Fault, quotable};
 
-/// Reads the root element.
-pub(super) fn cib(root: &Element<'_>) -> Result<Cib, Fault> {
+pub(super) use status::early;
+
+/// Reads the root element; takes out what was read early.
+pub(super) fn cib(root: &mut Element<'_>) -> Result<Cib, Fault> {
     if root.name != "cib" {
         return Err(root.fault(Problem::NotCib(quotable(root.name))));
     }
@@ -26,7 +28,7 @@ pub(super) fn cib(root: &Element<'_>) -> Result<Cib, Fault> {
         },
         info: info(root)?,
         configuration: root.child("configuration").map(configuration::configuration).transpose()?.unwrap_or_default(),
-        status: root.child("status").map(status::status).transpose()?.unwrap_or_default(),
+        status: root.child_mut("status").map(status::status).transpose()?.unwrap_or_default(),
     };
     upgrade::upgrade(&mut cib);
     Ok(cib)

@@ -1,15 +1,24 @@
 //! The status section.
 
+use std::mem;
+
 use hac_crm::model::{Agent, NodeState, NvSet, OpHistory, ResourceHistory, Status, TicketState, parse_bool};
 
 use super::nvset::sets;
 use crate::cib_xml::document::{Element, Fault, quotable};
 use crate::cib_xml::{MAX_OPERATIONS, Problem};
 
+/// Reads what a node knows of a resource as soon as its element has ended.
+pub(in crate::cib_xml) fn early(parent: &Element<'_>, done: &Element<'_>) -> Result<Option<ResourceHistory>, Fault> {
+    let wanted = done.name == "lrm_resource" && parent.name == "lrm_resources";
+    wanted.then(|| resource_history(done)).transpose()
+}
+
 /// Reads `status`.
-pub(super) fn status(element: &Element<'_>) -> Result<Status, Fault> {
+pub(super) fn status(element: &mut Element<'_>) -> Result<Status, Fault> {
+    let states = element.children.iter_mut().filter(|child| child.name == "node_state");
     Ok(Status {
-        nodes: element.all("node_state").map(node_state).collect::<Result<_, _>>()?,
+        nodes: states.map(node_state).collect::<Result<_, _>>()?,
         tickets: element
             .children
             .iter()
@@ -20,11 +29,12 @@ pub(super) fn status(element: &Element<'_>) -> Result<Status, Fault> {
     })
 }
 
-fn node_state(element: &Element<'_>) -> Result<NodeState, Fault> {
+fn node_state(element: &mut Element<'_>) -> Result<NodeState, Fault> {
+    let histories = element.child_mut("lrm").and_then(|lrm| lrm.child_mut("lrm_resources"));
+    let resources = histories.map(|block| mem::take(&mut block.histories)).unwrap_or_default();
     let transient = |name: &str| -> Result<Vec<NvSet>, Fault> {
         element.child("transient_attributes").map_or_else(|| Ok(Vec::new()), |block| sets(block, name))
     };
-    let history = element.child("lrm").and_then(|lrm| lrm.child("lrm_resources"));
     Ok(NodeState {
         id: element.or_empty("id"),
         uname: element.opt("uname"),
@@ -37,16 +47,17 @@ fn node_state(element: &Element<'_>) -> Result<NodeState, Fault> {
         node_fenced: element.opt("node_fenced"),
         attributes: transient("instance_attributes")?,
         utilization: transient("utilization")?,
-        resources: match history {
-            Some(block) => block.all("lrm_resource").map(resource_history).collect::<Result<_, _>>()?,
-            None => Vec::new(),
-        },
+        resources,
     })
 }
 
 fn resource_history(element: &Element<'_>) -> Result<ResourceHistory, Fault> {
     if element.all("lrm_rsc_op").nth(MAX_OPERATIONS).is_some() {
         return Err(element.fault(Problem::TooManyOperations(quotable(&element.or_empty("id")))));
+    }
+    let mut ops = Vec::with_capacity(element.all("lrm_rsc_op").count());
+    for operation in element.all("lrm_rsc_op") {
+        ops.push(op_history(operation)?);
     }
     Ok(ResourceHistory {
         id: element.required("id")?,
@@ -57,7 +68,7 @@ fn resource_history(element: &Element<'_>) -> Result<ResourceHistory, Fault> {
         },
         container: element.opt("container"),
         shutdown_lock: element.number("shutdown-lock")?,
-        ops: element.all("lrm_rsc_op").map(op_history).collect::<Result<_, _>>()?,
+        ops,
     })
 }
 
