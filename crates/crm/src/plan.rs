@@ -4,8 +4,10 @@
 
 mod cause;
 pub mod check;
+mod shared;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +89,8 @@ pub struct ResourceOp {
     /// Id with the instance number where that differs.
     pub instance: Option<String>,
     /// Its agent.
-    pub agent: Agent,
+    #[serde(with = "shared")]
+    pub agent: Arc<Agent>,
     /// `start`, `stop`, `monitor`, `promote`, `demote`, `notify`, `migrate_to`, `migrate_from`, `reload-agent`.
     pub task: String,
     /// 0 for once and for probes.
@@ -101,9 +104,11 @@ pub struct ResourceOp {
     /// What follows from a failure: `restart`, `block`, `ignore`, `stop`, `fence`, `standby`, `demote` …
     pub on_fail: Option<String>,
     /// Parameters for the agent.
-    pub params: BTreeMap<String, String>,
+    #[serde(with = "shared")]
+    pub params: Arc<BTreeMap<String, String>>,
     /// `CRM_meta_...` values for the agent and the graph.
-    pub meta: BTreeMap<String, String>,
+    #[serde(with = "shared")]
+    pub meta: Arc<BTreeMap<String, String>>,
     /// Digest over the parameters, kept in the history to notice a change.
     pub digest: Option<String>,
     /// Names (blank separated, blank at both ends) and digest of parameters whose change needs a restart.
@@ -115,7 +120,7 @@ impl std::fmt::Debug for ResourceOp {
         let Self {
             resource, instance, agent, task, interval_ms, timeout_ms, start_delay_ms, expected_rc, on_fail, ..
         } = self;
-        let mut params = self.params.clone();
+        let mut params = BTreeMap::clone(&self.params);
         for (_, value) in params.iter_mut().filter(|(name, _)| is_secret(name)) {
             MASK.clone_into(value);
         }

@@ -47,10 +47,19 @@ pub struct Outcome {
     pub plan: Plan,
     /// How things stand, as read from the status before anything is decided.
     pub view: ClusterView,
-    /// Every action that was considered, those that cannot be carried out among them, for drawing.
+    /// Every action that was considered, those that cannot be carried out among them, if asked for.
     pub drawing: Drawing,
-    /// Assignment scores, one line each (`RESOURCE allocation score on NODE: SCORE`).
+    /// Assignment scores, one line each (`RESOURCE allocation score on NODE: SCORE`), if asked for.
     pub scores: Vec<String>,
+}
+
+/// What a run tells only if asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// The scores of all resources on all nodes.
+    pub scores: bool,
+    /// The action graph with what was blocked.
+    pub drawing: bool,
 }
 
 /// The action graph with what was blocked, for people who look for the reason.
@@ -87,23 +96,19 @@ pub fn view(cib: &Cib, now: WallTime) -> ClusterView {
     view::build(&read(cib, now, false))
 }
 
-/// Decides and tells all that was found out on the way.
+/// Decides and tells what was found out on the way.
 #[must_use]
 pub fn run(cib: &Cib, now: WallTime) -> Outcome {
-    find_out(cib, now, false)
+    run_with(cib, now, Extras::default())
 }
 
-/// The same, with the scores of all resources on all nodes.
+/// The same, with what is asked for.
 #[must_use]
-pub fn run_with_scores(cib: &Cib, now: WallTime) -> Outcome {
-    find_out(cib, now, true)
-}
-
-fn find_out(cib: &Cib, now: WallTime, scores: bool) -> Outcome {
-    let mut cluster = read(cib, now, scores);
+pub fn run_with(cib: &Cib, now: WallTime, extras: Extras) -> Outcome {
+    let mut cluster = read(cib, now, extras.scores);
     let view = view::build(&cluster);
     let plan = decide(&mut cluster);
-    let drawing = graph::draw(&mut cluster);
+    let drawing = if extras.drawing { graph::draw(&mut cluster) } else { Drawing::default() };
     Outcome { plan, view, drawing, scores: cluster.scores.unwrap_or_default() }
 }
 

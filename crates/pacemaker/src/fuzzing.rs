@@ -27,7 +27,8 @@ pub fn cib_xml(input: &[u8]) {
 pub fn simulate(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let Ok(cib) = cib_xml::read(text) else { return };
-    let simulation = simulate::simulate_with_scores(&cib, &Clock::Present(NOW), false);
+    let extras = simulate::Extras { scores: true, drawing: true };
+    let simulation = simulate::simulate_with(&cib, &Clock::Present(NOW), false, extras);
     assert!(!simulation.report().is_empty());
     let _ = simulation.graph_xml(&cib);
     let _ = simulation.dot();

@@ -15,6 +15,8 @@ mod tests;
 
 use hac_crm::model::Cib;
 use hac_crm::scheduler::{self, ClusterView, Drawing, Outcome};
+
+pub use hac_crm::scheduler::Extras;
 use time::OffsetDateTime;
 
 pub use clock::Clock;
@@ -40,16 +42,13 @@ pub struct Simulation {
 /// Decides about `cib`; carries the plan out unless `schedule_only`.
 #[must_use]
 pub fn simulate(cib: &Cib, clock: &Clock, schedule_only: bool) -> Simulation {
-    as_decided(cib, scheduler::run(cib, clock.time_for(cib)), clock, schedule_only)
+    simulate_with(cib, clock, schedule_only, Extras::default())
 }
 
-/// The same, with the assignment scores.
+/// The same, with what else is asked for.
 #[must_use]
-pub fn simulate_with_scores(cib: &Cib, clock: &Clock, schedule_only: bool) -> Simulation {
-    as_decided(cib, scheduler::run_with_scores(cib, clock.time_for(cib)), clock, schedule_only)
-}
-
-fn as_decided(cib: &Cib, outcome: Outcome, clock: &Clock, schedule_only: bool) -> Simulation {
+pub fn simulate_with(cib: &Cib, clock: &Clock, schedule_only: bool, extras: Extras) -> Simulation {
+    let outcome = scheduler::run_with(cib, clock.time_for(cib), extras);
     if schedule_only { Simulation::of(cib, outcome, clock) } else { carry_out(cib, outcome, clock) }
 }
 
@@ -108,7 +107,7 @@ impl Simulation {
         graph::xml(&self.outcome.plan, cib, &self.names)
     }
 
-    /// The plan with what was blocked, as a graph for Graphviz.
+    /// The plan with what was blocked, as a graph for Graphviz; empty unless the drawing was asked for.
     #[must_use]
     pub fn dot(&self) -> String {
         let drawing: &Drawing = &self.outcome.drawing;

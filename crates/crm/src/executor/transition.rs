@@ -1,6 +1,7 @@
 //! One plan on its way: which action waits for what, which is in flight, which is done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hac_types::{Timestamp, mutant};
@@ -8,7 +9,7 @@ use hac_types::{Timestamp, mutant};
 use super::{Abort, End, Limits, Output, Summary};
 use crate::cib::{OpResult, StatusChange, history};
 use crate::local::{ExecStatus, Order, RunOp, operation_key};
-use crate::model::{INFINITY, OpHistory};
+use crate::model::{Agent, INFINITY, OpHistory};
 use crate::plan::{Action, ActionKind, Plan, ResourceOp};
 
 /// How far an action is.
@@ -179,10 +180,10 @@ impl Transition {
     fn order(&self, index: usize, action: &Action, op: &ResourceOp, node: String, order: Order) -> RunOp {
         let mut op = op.clone();
         if let Some(name) = &action.node {
-            op.meta.entry("CRM_meta_on_node".to_owned()).or_insert_with(|| name.clone());
+            Arc::make_mut(&mut op.meta).entry("CRM_meta_on_node".to_owned()).or_insert_with(|| name.clone());
         }
         if let Some(id) = &action.node_id {
-            op.meta.entry("CRM_meta_on_node_uuid".to_owned()).or_insert_with(|| id.clone());
+            Arc::make_mut(&mut op.meta).entry("CRM_meta_on_node_uuid".to_owned()).or_insert_with(|| id.clone());
         }
         let transition_key = self.key(index, op.expected_rc);
         RunOp { node, order, transition_key, op }
@@ -347,7 +348,7 @@ fn lost_result(node: &str, op: &ResourceOp, transition_key: String) -> StatusCha
     StatusChange::OpResult(OpResult {
         node: node.to_owned(),
         resource: op.resource.clone(),
-        agent: op.agent.clone(),
+        agent: Agent::clone(&op.agent),
         op: OpHistory {
             operation_key: operation_key(&op.resource, &op.task, op.interval_ms),
             operation: op.task.clone(),

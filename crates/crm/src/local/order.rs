@@ -53,7 +53,7 @@ impl RunOp {
             on_node: Some(self.node.clone()),
             ..OpHistory::default()
         };
-        let (node, resource, agent) = (self.node.clone(), self.op.resource.clone(), self.op.agent.clone());
+        let (node, resource, agent) = (self.node.clone(), self.op.resource.clone(), Agent::clone(&self.op.agent));
         Some(StatusChange::OpStarted(OpStarted { node, resource, agent, op }))
     }
 }

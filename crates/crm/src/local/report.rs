@@ -1,5 +1,6 @@
 //! What goes to the agent, and what is told of its outcome.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_types::{Timestamp, WallTime};
@@ -7,12 +8,12 @@ use hac_types::{Timestamp, WallTime};
 use super::resource::Job;
 use super::{ExecStatus, Invocation, InvocationId, Outcome, operation_key};
 use crate::cib::{OpResult, StatusChange};
-use crate::model::OpHistory;
+use crate::model::{Agent, OpHistory};
 
 /// The run of an agent that carries `job` out.
 pub(super) fn invocation(id: InvocationId, job: &Job) -> Invocation {
     let op = &job.run.op;
-    let mut meta = op.meta.clone();
+    let mut meta = BTreeMap::clone(&op.meta);
     let mut add = |name: &str, value: String| {
         meta.entry(format!("CRM_meta_{name}")).or_insert(value);
     };
@@ -24,12 +25,12 @@ pub(super) fn invocation(id: InvocationId, job: &Job) -> Invocation {
         id,
         resource: op.resource.clone(),
         instance: op.instance.clone().unwrap_or_else(|| op.resource.clone()),
-        agent: op.agent.clone(),
+        agent: Agent::clone(&op.agent),
         action: op.task.clone(),
         interval_ms: op.interval_ms,
         timeout: Duration::from_millis(op.timeout_ms),
         expected_rc: op.expected_rc,
-        params: op.params.clone(),
+        params: BTreeMap::clone(&op.params),
         meta,
     }
 }
@@ -87,7 +88,7 @@ pub(super) fn result(node: &str, job: &Job, op: OpHistory) -> StatusChange {
     StatusChange::OpResult(OpResult {
         node: node.to_owned(),
         resource: job.run.op.resource.clone(),
-        agent: job.run.op.agent.clone(),
+        agent: Agent::clone(&job.run.op.agent),
         op,
         on_fail: job.run.op.on_fail.clone(),
     })

@@ -94,7 +94,7 @@ impl Managed {
 
     /// Takes an order in: a recurring operation is due after its start delay, others queue.
     pub(super) fn enqueue(&mut self, now: Timestamp, job: Job) {
-        self.history.agent = job.run.op.agent.clone();
+        self.history.agent = Agent::clone(&job.run.op.agent);
         if job.is_recurring() {
             self.record_pending(&job.run);
             let due = now + Duration::from_millis(job.run.op.start_delay_ms);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::{BitOr, BitOrAssign};
+use std::rc::Rc;
 
 use crate::plan::Reason;
 
@@ -233,8 +234,10 @@ pub(super) struct Action {
     pub(super) fail_role: Role,
     /// Why it is as it is.
     pub(super) reason: Option<Reason>,
-    /// Values for the graph.
-    pub(super) meta: BTreeMap<String, String>,
+    /// Values for the graph; actions of one kind share them until one of them gets its own.
+    pub(super) meta: Rc<BTreeMap<String, String>>,
+    /// Exit code that means all is as expected, where that is not 0 by itself.
+    pub(super) target_rc: Option<i32>,
     /// What must be done before, in order of creation.
     pub(super) before: Vec<Relation>,
     /// What comes after, in order of creation.
@@ -251,6 +254,13 @@ pub(super) struct Action {
     pub(super) planned: Option<usize>,
     /// A walk through the graph is at it (cuts loops).
     pub(super) tracking: bool,
+}
+
+impl Action {
+    /// Its values for the graph, to change them.
+    pub(super) fn meta_mut(&mut self) -> &mut BTreeMap<String, String> {
+        Rc::make_mut(&mut self.meta)
+    }
 }
 
 /// A relation to another action.

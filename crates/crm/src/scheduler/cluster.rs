@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::{self, Agent, Cib, INFINITY};
 
@@ -379,7 +380,7 @@ pub(super) enum MultiplyActive {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Blocks {
     /// Its agent.
-    pub(super) agent: Agent,
+    pub(super) agent: Arc<Agent>,
     /// Parameters.
     pub(super) params: Vec<model::NvSet>,
     /// Meta-attributes.
@@ -463,6 +464,8 @@ pub(super) struct Resource {
     pub(super) tickets: Vec<(String, Role)>,
     /// Its actions, in order of creation.
     pub(super) actions: Vec<ActIdx>,
+    /// Values of its operations that were read already.
+    pub(super) operation_meta: Vec<(OperationKind, Rc<BTreeMap<String, String>>)>,
     /// How much it wants to be promoted (instances), or the priority borrowed for it.
     pub(super) promotion_priority: i32,
     /// Probe failures that count as not running: (node, words).
@@ -470,6 +473,9 @@ pub(super) struct Resource {
     /// Histories: (node, position in the node's list).
     pub(super) histories: Vec<(NodeIdx, usize)>,
 }
+
+/// Task, interval in milliseconds, and position of the configured operation.
+pub(super) type OperationKind = (Task, u64, Option<usize>);
 
 /// Flags of a resource.
 #[derive(Clone, Copy, Debug, Default)]

@@ -93,11 +93,12 @@ pub fn digest(params: &BTreeMap<String, String>) -> String {
         text.push('"');
     }
     text.push_str("/>\n");
-    let hash = Md5::digest(text.as_bytes());
-    hash.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&Md5::digest(text.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |number: u8| char::from(if number < 10 { b'0' + number } else { b'a' + number - 10 });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn escape(value: &str, out: &mut String) {

@@ -86,9 +86,10 @@ impl Cluster<'_> {
                 let action = self.keyed_action(key, Task::Fence, 0, None, Some(node), true);
                 let (name, id) = (self.nodes[node].name.clone(), self.nodes[node].id.clone());
                 let entry = &mut self.actions[action];
-                entry.meta.insert("on_node".into(), name);
-                entry.meta.insert("on_node_uuid".into(), id);
-                entry.meta.insert("stonith_action".into(), what.clone());
+                let meta = entry.meta_mut();
+                meta.insert("on_node".into(), name);
+                meta.insert("on_node_uuid".into(), id);
+                meta.insert("stonith_action".into(), what.clone());
                 let unfences = what == "on";
                 entry.detail = Some(what);
                 if unfences && self.nodes[node].is_remote() && self.devices_changed_for(node) && self.can_fence(node) {
@@ -101,7 +102,7 @@ impl Cluster<'_> {
             && (delay || self.actions[action].meta.contains_key("priority-fencing-delay"))
         {
             let seconds = self.priority_fencing_delay_secs(node);
-            self.actions[action].meta.insert("priority-fencing-delay".into(), seconds.to_string());
+            self.actions[action].meta_mut().insert("priority-fencing-delay".into(), seconds.to_string());
         }
         if !optional && self.can_fence(node) {
             self.actions[action].optional = false;

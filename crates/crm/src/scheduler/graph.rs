@@ -26,14 +26,15 @@ pub(super) fn plan(cluster: &mut Cluster<'_>) -> Plan {
             picked.push(action);
         }
     }
-    let actions: Vec<Action> = picked.iter().map(|action| convert(cluster, *action)).collect();
+    let mut last = convert::Last::default();
+    let actions: Vec<Action> = picked.iter().map(|action| convert(cluster, *action, &mut last)).collect();
     let summary = summary::decisions(cluster);
     Plan { actions, summary, recheck_by: cluster.recheck_by, warnings: std::mem::take(&mut cluster.warnings) }
 }
 
-fn convert(cluster: &mut Cluster<'_>, action: ActIdx) -> Action {
+fn convert(cluster: &mut Cluster<'_>, action: ActIdx, last: &mut convert::Last) -> Action {
     let inputs = inputs(cluster, action);
-    Action { inputs, ..convert::action(cluster, action) }
+    Action { inputs, ..convert::action(cluster, action, last) }
 }
 
 /// Places in the plan of what must be done before, each once, in order of creation.

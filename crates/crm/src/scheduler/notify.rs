@@ -35,10 +35,10 @@ pub(super) fn milestones(cluster: &mut Cluster<'_>, clone: RscIdx, task: Task, b
         let entry = &mut cluster.actions[action];
         entry.pseudo = true;
         entry.runnable = like == begin || runnable;
-        entry.meta.insert("notify_type".into(), if of == task { "pre" } else { "post" }.into());
-        entry.meta.insert("notify_operation".into(), task.name().into());
-        entry.meta.insert("notify_key_type".into(), mark.into());
-        entry.meta.insert("notify_key_operation".into(), of.name().into());
+        entry.meta_mut().insert("notify_type".into(), if of == task { "pre" } else { "post" }.into());
+        entry.meta_mut().insert("notify_operation".into(), task.name().into());
+        entry.meta_mut().insert("notify_key_type".into(), mark.into());
+        entry.meta_mut().insert("notify_key_operation".into(), of.name().into());
         action
     };
     let tell_before = make("pre", task, begin);
@@ -223,7 +223,8 @@ fn notify(
     let entry = &mut cluster.actions[action];
     entry.optional = false;
     entry.priority = priority;
-    entry.meta.extend(meta.into_iter().filter(|(name, _)| name.starts_with("notify_")));
+    let notes = meta.iter().filter(|(name, _)| name.starts_with("notify_"));
+    entry.meta_mut().extend(notes.map(|(name, value)| (name.clone(), value.clone())));
     cluster.order(tell, action, F::ORDERED);
     cluster.order(action, told, F::ORDERED);
     if mark == "post" {
@@ -285,9 +286,9 @@ fn stonith_milestone(cluster: &mut Cluster<'_>, instance: RscIdx, mark: &str, ta
     entry.runnable = true;
     entry.optional = false;
     entry.priority = INFINITY;
-    entry.meta.insert("notify_type".into(), "post".into());
-    entry.meta.insert("notify_operation".into(), Task::Stop.name().into());
-    entry.meta.insert("notify_key_type".into(), mark.into());
-    entry.meta.insert("notify_key_operation".into(), Task::Fence.name().into());
+    entry.meta_mut().insert("notify_type".into(), "post".into());
+    entry.meta_mut().insert("notify_operation".into(), Task::Stop.name().into());
+    entry.meta_mut().insert("notify_key_type".into(), mark.into());
+    entry.meta_mut().insert("notify_key_operation".into(), Task::Fence.name().into());
     action
 }

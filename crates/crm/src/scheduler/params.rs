@@ -107,7 +107,7 @@ fn check_resource(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: 
         }
         return;
     }
-    let agent_changed = entry.agent != cluster.rsc[rsc].blocks.agent && !entry.agent.class.is_empty();
+    let agent_changed = entry.agent != *cluster.rsc[rsc].blocks.agent && !entry.agent.class.is_empty();
     let active = cluster.rsc[rsc].active.contains(&node);
     if agent_changed {
         cluster.unfence_anew(rsc, node, "Device definition changed");
@@ -224,7 +224,7 @@ fn reload(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
 /// Cancels a recurring operation, after a stop if there is one.
 fn cancel(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) {
     let action = recurring::cancel(cluster, rsc, &op.operation, op.interval_ms, node);
-    cluster.actions[action].meta.insert("call-id".into(), op.call_id.to_string());
+    cluster.actions[action].meta_mut().insert("call-id".into(), op.call_id.to_string());
     cluster.add_ordering(Ordering {
         first: Side::of(rsc, Task::Stop),
         then: Side::action(action, Task::Cancel, Some(rsc)),

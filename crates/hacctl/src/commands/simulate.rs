@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +11,7 @@ use clap::{Args, ValueEnum};
 use hac_crm::model::Cib;
 use hac_crm::plan::check::check;
 use hac_pacemaker::cib_xml;
-use hac_pacemaker::simulate::{Clock, Simulation, Stuck, simulate, simulate_with_scores};
+use hac_pacemaker::simulate::{Clock, Extras, Simulation, Stuck, simulate_with};
 use hac_types::WallTime;
 
 use crate::failure::Failure;
@@ -57,8 +58,8 @@ enum Format {
 /// Prints what would be done and what would come of it.
 pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Failure> {
     let cib = load(&arguments.xml_file)?;
-    let decide = if arguments.scores { simulate_with_scores } else { simulate };
-    let simulation = decide(&cib, &clock(arguments.now.as_deref())?, arguments.schedule_only);
+    let extras = Extras { scores: arguments.scores, drawing: arguments.dot.is_some() };
+    let simulation = simulate_with(&cib, &clock(arguments.now.as_deref())?, arguments.schedule_only, extras);
     warn(&simulation.outcome.plan.warnings);
     if let Some(file) = &arguments.graph {
         write(file, &simulation.graph_xml(&cib))?;
@@ -77,7 +78,10 @@ pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Fail
             terminal::print(&simulation.outcome.scores.join("\n"))?;
         }
     }
-    match simulation.stuck() {
+    let stuck = simulation.stuck();
+    // The program ends here. To give all this back piece by piece would take a tenth of its time.
+    mem::forget((cib, simulation));
+    match stuck {
         Some(stuck) => Err(unfinished(&stuck)),
         None => Ok(ExitCode::SUCCESS),
     }
@@ -131,7 +135,11 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     if file == Path::new("-") {
         std::io::stdin().take(limit).read_to_end(&mut bytes)?;
     } else {
-        fs::File::open(file)?.take(limit).read_to_end(&mut bytes)?;
+        let opened = fs::File::open(file)?;
+        let expected = opened.metadata()?.len().min(limit);
+        // Room for all of it, and for the read that finds the end.
+        bytes.reserve_exact(usize::try_from(expected).unwrap_or(0).saturating_add(1));
+        opened.take(limit).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
 }

@@ -1,6 +1,6 @@
 //! What the status would be once a plan had been carried out with success.
 
-use hac_crm::model::{Cib, NodeState, OpHistory, ResourceHistory};
+use hac_crm::model::{Agent, Cib, NodeState, OpHistory, ResourceHistory};
 use hac_crm::plan::{Action, ActionKind, ResourceOp};
 use hac_crm::scheduler::view::NodeKind;
 use hac_types::WallTime;
@@ -78,7 +78,8 @@ fn record(state: &mut NodeState, names: &Names, op: &ResourceOp, index: usize, n
     let history = match found {
         Some(position) => &mut state.resources[position],
         None => {
-            let new = ResourceHistory { id: name.to_owned(), agent: op.agent.clone(), ..ResourceHistory::default() };
+            let new =
+                ResourceHistory { id: name.to_owned(), agent: Agent::clone(&op.agent), ..ResourceHistory::default() };
             state.resources.push(new);
             let last = state.resources.len() - 1;
             &mut state.resources[last]

@@ -186,7 +186,7 @@ fn graph_attributes(action: &Action) -> BTreeMap<String, String> {
 }
 
 fn operation_attributes(op: &ResourceOp) -> BTreeMap<String, String> {
-    let mut all = op.params.clone();
+    let mut all = BTreeMap::clone(&op.params);
     all.extend(op.meta.iter().map(|(name, value)| (name.clone(), value.clone())));
     let mut add = |name: &str, value: String| {
         all.entry(name.to_owned()).or_insert(value);

@@ -3,6 +3,7 @@
 mod hostile;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use expect_test::{expect, expect_file};
 use hac_crm::model::Agent;
@@ -85,7 +86,7 @@ fn order(
     let op = ResourceOp {
         resource: short.to_owned(),
         instance: (short != id).then(|| id.to_owned()),
-        agent: agent.clone(),
+        agent: agent.clone().into(),
         task: task.to_owned(),
         interval_ms,
         timeout_ms: 20_000,
@@ -239,7 +240,7 @@ fn parameters_that_xml_could_not_name_are_elements() {
     start.kind = ActionKind::Resource(Box::new(ResourceOp {
         resource: "ip".into(),
         task: "start".into(),
-        params: params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        params: Arc::new(params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
         ..ResourceOp::default()
     }));
     let outcome = Outcome { plan: Plan { actions: vec![start], ..Plan::default() }, ..Outcome::default() };

@@ -2,7 +2,7 @@
 //!
 //! An action is known by its key and node; one without a node adopts the first node it is asked for.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::plan::Reason;
 use crate::scheduler::cluster::{ActIdx, Action, Cluster, Needs, NodeIdx, Relation, RelationFlags, Role, RscIdx, Task};
@@ -109,7 +109,8 @@ impl Cluster<'_> {
             on_fail: super::super::action::OnFail::Restart,
             fail_role: Role::Started,
             reason: None,
-            meta: BTreeMap::new(),
+            meta: Rc::default(),
+            target_rc: None,
             before: Vec::new(),
             after: Vec::new(),
             required_runnable: 0,

@@ -1,10 +1,11 @@
 //! The configured operation behind an action: timeouts, what follows from failure, what it waits for.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::model::{Operation, parse_bool};
 use crate::scheduler::action::OnFail;
-use crate::scheduler::cluster::{ActIdx, Cluster, Needs, Role, RscIdx, Task};
+use crate::scheduler::cluster::{ActIdx, Cluster, Needs, OperationKind, Role, RscIdx, Task};
 use crate::scheduler::config::parse_role;
 use crate::scheduler::rules::{Facts, parse_interval_ms, read_blocks};
 
@@ -21,7 +22,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>, action: ActIdx, rsc: RscIdx) {
     if op.is_none() && key.contains("_notify_") {
         op = find_operation(cluster, rsc, "notify", 0, true);
     }
-    let meta = read_meta(cluster, rsc, task.name(), interval_ms, op);
+    let meta = shared_meta(cluster, rsc, (task, interval_ms, op));
     let on_fail = on_fail(cluster, rsc, task.name(), interval_ms, &meta);
     let fail_role = role_after_failure(cluster, rsc, task.name(), on_fail);
     let is = cluster.rsc[rsc].is;
@@ -35,6 +36,18 @@ pub(super) fn read(cluster: &mut Cluster<'_>, action: ActIdx, rsc: RscIdx) {
         Task::Start | Task::Promote if is.needs_quorum => Needs::Quorum,
         _ => Needs::Nothing,
     };
+}
+
+/// The same as [`read_meta`], which nothing can change during a run.
+fn shared_meta(cluster: &mut Cluster<'_>, rsc: RscIdx, kind: OperationKind) -> Rc<BTreeMap<String, String>> {
+    let known = &cluster.rsc[rsc].operation_meta;
+    if let Some((_, meta)) = known.iter().find(|(known, _)| *known == kind) {
+        return Rc::clone(meta);
+    }
+    let (task, interval_ms, op) = kind;
+    let meta = Rc::new(read_meta(cluster, rsc, task.name(), interval_ms, op));
+    cluster.rsc[rsc].operation_meta.push((kind, Rc::clone(&meta)));
+    meta
 }
 
 /// Position of the configured operation of this name and interval.
@@ -77,7 +90,7 @@ pub(in crate::scheduler) fn read_meta(
     op: Option<usize>,
 ) -> BTreeMap<String, String> {
     let resource = &cluster.rsc[rsc];
-    let agent = resource.is_primitive().then_some(&resource.blocks.agent);
+    let agent = resource.is_primitive().then(|| resource.blocks.agent.as_ref());
     let facts = Facts { now: cluster.now, agent, operation: Some((task, interval_ms)), ..Facts::default() };
     let mut meta = BTreeMap::new();
     if let Some(operation) = op.and_then(|op| resource.blocks.operations.get(op)) {

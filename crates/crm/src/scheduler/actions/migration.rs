@@ -54,7 +54,7 @@ pub(super) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx, current: Option<Nod
 /// Tells the agent where from and where to.
 fn name_ends(cluster: &mut Cluster<'_>, action: crate::scheduler::cluster::ActIdx, from: NodeIdx, to: NodeIdx) {
     let (source, target) = (cluster.nodes[from].name.clone(), cluster.nodes[to].name.clone());
-    let meta = &mut cluster.actions[action].meta;
+    let meta = cluster.actions[action].meta_mut();
     meta.insert("migrate_source".into(), source);
     meta.insert("migrate_target".into(), target);
 }

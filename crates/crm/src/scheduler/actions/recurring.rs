@@ -110,7 +110,7 @@ fn after(cluster: &mut Cluster<'_>, rsc: RscIdx, first: Task, then: ActIdx, flag
 
 /// Notes the exit code that means all is well.
 pub(in crate::scheduler) fn expect(cluster: &mut Cluster<'_>, action: ActIdx, rc: i32) {
-    cluster.actions[action].meta.insert("op_target_rc".into(), rc.to_string());
+    cluster.actions[action].target_rc = Some(rc);
 }
 
 /// It runs, but is meant for another role.
@@ -145,8 +145,9 @@ pub(in crate::scheduler) fn cancel(
     let entry = &mut cluster.actions[action];
     entry.task = Task::Cancel;
     entry.detail = Some(name.to_owned());
-    entry.meta.insert("operation".into(), name.to_owned());
-    entry.meta.insert("interval".into(), interval_ms.to_string());
+    let meta = entry.meta_mut();
+    meta.insert("operation".into(), name.to_owned());
+    meta.insert("interval".into(), interval_ms.to_string());
     action
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::{Agent, Bundle, NvPair, NvSet, Operation};
 use crate::scheduler::cluster::{
@@ -274,7 +275,7 @@ fn implied(
         .map(|(name, value)| NvPair { id: format!("{id}-{name}"), name, value: Some(value), ..NvPair::default() })
         .collect();
     let blocks = Blocks {
-        agent: Agent { class: "ocf".into(), provider: Some("heartbeat".into()), kind: agent.into() },
+        agent: Arc::new(Agent { class: "ocf".into(), provider: Some("heartbeat".into()), kind: agent.into() }),
         params: vec![NvSet { id: format!("{id}-attributes"), pairs, ..NvSet::default() }],
         operations: vec![Operation {
             id: format!("{id}-monitor-60s"),

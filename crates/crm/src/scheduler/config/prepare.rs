@@ -1,6 +1,7 @@
 //! Configured resources made ready for (repeated) use: templates merged, references followed.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::{self, Cib, NvSet, Operation, Primitive, Resource as Configured};
 use crate::scheduler::cluster::{Blocks, Cluster};
@@ -80,7 +81,7 @@ fn blocks(cluster: &mut Cluster<'_>, primitive: &Primitive) -> Option<Blocks> {
 
 fn own_blocks(cluster: &Cluster<'_>, primitive: &Primitive) -> Blocks {
     Blocks {
-        agent: primitive.agent.clone(),
+        agent: Arc::new(primitive.agent.clone()),
         params: cluster.index.sets(&primitive.params),
         meta: cluster.index.sets(&primitive.meta),
         utilization: cluster.index.sets(&primitive.utilization),

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::model::{Agent, INFINITY, parse_bool};
 use crate::scheduler::cluster::{
@@ -58,7 +59,7 @@ fn add_primitive(
 /// Meta-attributes of a resource as they hold: its own, its ancestors', the defaults, its parent's.
 fn meta(cluster: &mut Cluster<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTreeMap<String, String> {
     let next = Cell::new(cluster.recheck_by);
-    let agent = (!blocks.agent.class.is_empty()).then_some(&blocks.agent);
+    let agent = (!blocks.agent.class.is_empty()).then(|| blocks.agent.as_ref());
     let facts = Facts { now: cluster.now, agent, next_change: Some(&next), ..Facts::default() };
     let mut values = blocks.attributes.clone();
     read_blocks(&blocks.meta, None, &facts, &mut values);
@@ -197,6 +198,7 @@ fn blank(
         locations: Vec::new(),
         tickets: Vec::new(),
         actions: Vec::new(),
+        operation_meta: Vec::new(),
         promotion_priority: 0,
         probe_failures: Vec::new(),
         histories: Vec::new(),
@@ -309,7 +311,7 @@ pub(in crate::scheduler) fn add_removed(
     if let Some(container) = container {
         attributes.insert("container".to_owned(), container.to_owned());
     }
-    let blocks = Rc::new(Blocks { agent: agent.clone(), attributes, ..Blocks::default() });
+    let blocks = Rc::new(Blocks { agent: Arc::new(agent.clone()), attributes, ..Blocks::default() });
     let rsc = add_primitive(cluster, id, &blocks, None, None);
     cluster.rsc[rsc].is.removed = kind == RemovedKind::Primitive || kind == RemovedKind::Container;
     cluster.top.push(rsc);

@@ -90,7 +90,7 @@ fn guest(cluster: &mut Cluster<'_>, node: NodeIdx) {
 fn shut_down(cluster: &mut Cluster<'_>, node: NodeIdx) -> ActIdx {
     let key = format!("{}-{}", Task::Shutdown.name(), cluster.nodes[node].name);
     let shutdown = cluster.keyed_action(key, Task::Shutdown, 0, None, Some(node), false);
-    cluster.actions[shutdown].meta.insert("op_no_wait".into(), "true".into());
+    cluster.actions[shutdown].meta_mut().insert("op_no_wait".into(), "true".into());
     for stop in cluster.actions.keys().collect::<Vec<_>>() {
         let entry = &cluster.actions[stop];
         if entry.task != Task::Stop || entry.node != Some(node) {

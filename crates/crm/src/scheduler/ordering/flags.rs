@@ -115,6 +115,9 @@ pub(super) fn original_task(cluster: &Cluster<'_>, action: ActIdx) -> Task {
 /// What an action is, or what a notification is about.
 fn told_task(cluster: &Cluster<'_>, action: ActIdx) -> Task {
     let entry = &cluster.actions[action];
+    if !entry.key.contains("_notify_") {
+        return entry.task.begun();
+    }
     let notified = ["_post_notify_", "_confirmed-post_notify_", "_pre_notify_", "_confirmed-pre_notify_"]
         .iter()
         .find_map(|mark| entry.key.rsplit_once(mark))

@@ -1,6 +1,6 @@
 //! Makes the view from the working data, right after the status was read.
 
-use crate::model::{Constraint, INFINITY, LocationSubject, LocationTarget};
+use crate::model::{Agent, Constraint, INFINITY, LocationSubject, LocationTarget};
 use crate::scheduler::cluster::{Cluster, Kind, NodeIdx, RscIdx, Variant, base_name, compare_names};
 use crate::scheduler::config;
 use crate::scheduler::options::HealthStrategy;
@@ -156,7 +156,7 @@ fn lock(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<String> {
 
 fn kind(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceKind {
     match &cluster.rsc[rsc].variant {
-        Variant::Primitive => ResourceKind::Primitive { agent: cluster.rsc[rsc].blocks.agent.clone() },
+        Variant::Primitive => ResourceKind::Primitive { agent: Agent::clone(&cluster.rsc[rsc].blocks.agent) },
         Variant::Group { .. } => ResourceKind::Group,
         Variant::Clone(data) => ResourceKind::Clone {
             child: data.child_id.clone(),
