@@ -116,7 +116,7 @@ pub(super) fn original_task(cluster: &Cluster<'_>, action: ActIdx) -> Task {
 fn told_task(cluster: &Cluster<'_>, action: ActIdx) -> Task {
     let entry = &cluster.actions[action];
     if !entry.key.contains("_notify_") {
-        return entry.task.begun();
+        return entry.task;
     }
     let notified = ["_post_notify_", "_confirmed-post_notify_", "_pre_notify_", "_confirmed-pre_notify_"]
         .iter()
