@@ -399,12 +399,13 @@ impl World {
     /// An engine dies.
     pub fn kill(&mut self, id: u32) {
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        if host.engine.take().is_none() {
-            return;
-        }
+        let Some(engine) = host.engine.take() else { return };
         host.held.clear();
         host.paused = false;
         let life = host.life;
+        if let Err(violation) = self.watch.look_at_dying(id, life, &engine) {
+            self.found = Some(violation);
+        }
         self.history.record(id, life, Item::Died);
         self.trace.line(self.now, id, "is killed");
     }

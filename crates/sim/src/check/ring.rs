@@ -138,6 +138,12 @@ impl<'a> Life<'a> {
     }
 }
 
+/// What every member was given in every ring.
+pub(super) fn stays<'a>(lives: &'a [Life<'a>]) -> BTreeMap<(Member, RingId), &'a Stay<'a>> {
+    let stays = lives.iter().flat_map(|life| life.stays.iter().map(|stay| ((life.member, stay.ring()), stay)));
+    stays.collect()
+}
+
 pub(super) fn count(executed: &mut Executed, property: &'static str) {
     *executed.entry(property).or_default() += 1;
 }

@@ -1,19 +1,10 @@
 //! EVS-12: what is given to anybody as safe in a regular view is given to every member of that view, there or in its
 //! transitional view, unless it dies.
 
-use std::collections::BTreeMap;
-
-use hac_types::{Member, RingId};
-
-use super::{Executed, Life, Stay, Violation, count};
+use super::{Executed, Life, Violation, count, stays};
 
 pub(super) fn check(lives: &[Life<'_>], executed: &mut Executed) -> Result<(), Violation> {
-    let mut stays: BTreeMap<(Member, RingId), &Stay<'_>> = BTreeMap::new();
-    for life in lives {
-        for stay in &life.stays {
-            stays.insert((life.member, stay.ring()), stay);
-        }
-    }
+    let stays = stays(lives);
     for life in lives {
         for stay in &life.stays {
             for member in stay.view.members.iter().filter(|m| **m != life.member) {

@@ -1,19 +1,10 @@
 //! EVS-13: a safe message that is given to one member in a transitional view is given to all members of that view, there
 //! or before it, unless they die.
 
-use std::collections::BTreeMap;
-
-use hac_types::{Member, RingId};
-
-use super::{Executed, Life, Stay, Violation, count};
+use super::{Executed, Life, Violation, count, stays};
 
 pub(super) fn check(lives: &[Life<'_>], executed: &mut Executed) -> Result<(), Violation> {
-    let mut stays: BTreeMap<(Member, RingId), &Stay<'_>> = BTreeMap::new();
-    for life in lives {
-        for stay in &life.stays {
-            stays.insert((life.member, stay.ring()), stay);
-        }
-    }
+    let stays = stays(lives);
     for life in lives {
         for stay in life.stays.iter().filter(|stay| !stay.safe_transitional.is_empty()) {
             let along = stay.end.map_or(&[][..], |end| &end.members);
