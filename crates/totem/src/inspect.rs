@@ -143,9 +143,10 @@ struct Digest(u64);
 
 impl fmt::Write for Digest {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
+        let mut absorb = |word: u64| self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        words.iter().for_each(|word| absorb(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| absorb(u64::from(*byte)));
         Ok(())
     }
 }
@@ -153,7 +154,7 @@ impl fmt::Write for Digest {
 impl crate::ring::Ring {
     fn outline(&self, out: &mut Digest) -> fmt::Result {
         let numbers = (self.ring_seq_high, self.ring_seq_used, self.round, self.attempts, self.doubting);
-        let queue = (self.queue.len(), self.queue.bytes(), self.delivered);
+        let queue = (self.queue.len(), self.queue.bytes(), self.unpacking.delivered);
         write!(out, "{numbers:?}{queue:?}{:?}{:?}", self.settled, self.departed)?;
         self.current.outline(out)?;
         match &self.phase {

@@ -209,7 +209,7 @@ impl Assembly {
             return Err(BadPacking);
         }
         if offset == 0 {
-            self.partials.insert(origin, Partial { id, total, bytes: Vec::new() });
+            self.partials.insert(origin, Partial { id, total, bytes: Vec::with_capacity(total) });
         }
         let Some(partial) = self.partials.get_mut(&origin) else { return Ok(None) };
         if partial.id != id || partial.total != total || partial.bytes.len() != offset {

@@ -55,6 +55,39 @@ pub(crate) struct Settings {
     pub(crate) flow: Flow,
 }
 
+/// How the packets of the present ring become messages.
+#[derive(Debug, Default)]
+pub(crate) struct Unpacking {
+    assembly: Assembly,
+    /// Messages delivered in the present ring.
+    pub(crate) delivered: u64,
+}
+
+impl Unpacking {
+    /// Delivers the messages that are complete with this packet.
+    pub(crate) fn deliver(&mut self, data: &Data, transitional: bool, net: &mut Transport) {
+        let (mut messages, result) = self.assembly.unpack(data.origin, &data.payload);
+        if mutant("delivered-twice") {
+            messages.extend(messages.first().cloned());
+        }
+        for payload in messages {
+            self.delivered += 1;
+            net.stats.delivered += 1;
+            net.outputs.push_back(Output::Delivery(Delivery {
+                ring: data.ring,
+                seq: self.delivered,
+                origin: data.origin,
+                guarantee: if data.safe { Guarantee::Safe } else { Guarantee::Agreed },
+                transitional,
+                payload,
+            }));
+        }
+        if result.is_err() {
+            net.report_misbehaving(data.origin, Misbehaviour::Packing);
+        }
+    }
+}
+
 /// The ring protocol of one node.
 #[derive(Debug)]
 pub(crate) struct Ring {
@@ -66,11 +99,9 @@ pub(crate) struct Ring {
     /// The ring last installed here. It has ended unless the phase is operational.
     pub(crate) current: Rotation,
     pub(crate) queue: SendQueue,
-    pub(crate) assembly: Assembly,
+    pub(crate) unpacking: Unpacking,
     /// See [`Slot::obliged`](crate::wire::Slot): this node's own obligations in the present ring.
     pub(crate) obliged: u64,
-    /// Messages delivered in the present ring.
-    pub(crate) delivered: u64,
     /// Highest ring number heard of.
     pub(crate) ring_seq_high: u64,
     /// Highest ring number committed to.
@@ -110,9 +141,8 @@ impl Ring {
             first_before: 0,
             current: Rotation::new(RingId::default(), Members(vec![me]), me.node, 0, now),
             queue: SendQueue::default(),
-            assembly: Assembly::default(),
+            unpacking: Unpacking::default(),
             obliged: 0,
-            delivered: 0,
             ring_seq_high: stored.ring_seq,
             ring_seq_used: stored.ring_seq,
             reserved: stored.ring_seq,
@@ -263,31 +293,8 @@ impl Ring {
         let safe = self.current.safe;
         while let Some(packet) = self.current.store.next_deliverable(safe) {
             if let Packet::Data(data) = packet {
-                let data = data.clone();
-                self.deliver_packet(&data, false, net);
+                self.unpacking.deliver(data, false, net);
             }
-        }
-    }
-
-    pub(crate) fn deliver_packet(&mut self, data: &Data, transitional: bool, net: &mut Transport) {
-        let (mut messages, result) = self.assembly.unpack(data.origin, &data.payload);
-        if mutant("delivered-twice") {
-            messages.extend(messages.first().cloned());
-        }
-        for payload in messages {
-            self.delivered += 1;
-            net.stats.delivered += 1;
-            net.outputs.push_back(Output::Delivery(Delivery {
-                ring: data.ring,
-                seq: self.delivered,
-                origin: data.origin,
-                guarantee: if data.safe { Guarantee::Safe } else { Guarantee::Agreed },
-                transitional,
-                payload,
-            }));
-        }
-        if result.is_err() {
-            net.report_misbehaving(data.origin, Misbehaviour::Packing);
         }
     }
 

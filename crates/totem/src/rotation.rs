@@ -116,9 +116,8 @@ impl Rotation {
     }
 
     /// The other members.
-    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> + use<> {
-        let me = self.me;
-        self.members.0.clone().into_iter().map(|member| member.node).filter(move |node| *node != me)
+    pub(crate) fn others(&self) -> impl Iterator<Item = NodeId> {
+        self.members.iter().map(|member| member.node).filter(|node| *node != self.me)
     }
 
     pub(crate) fn is_member(&self, node: NodeId) -> bool {

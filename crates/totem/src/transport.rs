@@ -2,15 +2,18 @@
 //! to send; knows nothing of tokens and memberships but who hears whom.
 
 pub(crate) mod detector;
+pub(crate) mod hearing;
 pub(crate) mod hello;
 pub(crate) mod keyring;
 pub(crate) mod path;
 pub(crate) mod peer;
+pub(crate) mod peers;
+pub(crate) mod remarks;
 pub(crate) mod replay;
 pub(crate) mod segment;
 pub(crate) mod session;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -19,17 +22,15 @@ use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp, mutant};
 use crate::config::{NETMTU_MIN, Timers};
 use crate::crypto::ClusterKeys;
 use crate::graph::Rows;
+use crate::transport::hearing::Hearing;
 use crate::transport::keyring::Keyring;
 use crate::transport::path::DATAGRAM_FLOOR;
-use crate::transport::peer::{Life, Peer};
+use crate::transport::peer::{Life, Links, Peer};
+use crate::transport::peers::Peers;
 use crate::transport::session::suite_of;
-use crate::wire::{Class, Header, Knowledge, Members, Message, OVERHEAD, OVERHEAD_ENCRYPTED};
-use crate::{Cipher, Config, GatherReason, LinkStatus, Misbehaviour, Notice, Output, PeerProblem, Rejected, Stats};
+use crate::wire::{Class, Header, Knowledge, Message, OVERHEAD, OVERHEAD_ENCRYPTED};
+use crate::{Cipher, Config, Misbehaviour, Output, Rejected, Stats};
 
-/// The same trouble with the same peer is told at most this often.
-const TELL_EVERY: Duration = Duration::from_secs(60);
-/// A problem is shown as long as its cause was seen within this time.
-const PROBLEM_LASTS: Duration = Duration::from_secs(5);
 /// Bytes that a packet of messages needs around its payload, as original or as recovered message.
 const PACKET_HEADROOM: usize = 112;
 /// Lateness up to this is ordinary.
@@ -48,14 +49,8 @@ pub(crate) struct Transport {
     /// The ring announced in pings.
     pub(crate) ring: RingId,
     pub(crate) small_only: bool,
-    /// On the heap: a peer is taken out while it is worked on, and is large.
-    peers: BTreeMap<NodeId, Box<Peer>>,
-    /// The other nodes of the configuration.
-    others: BTreeSet<NodeId>,
-    /// Whom this node hears, with a number that grows with every change.
-    row: (u64, Members),
-    /// The same of others, as far as told.
-    rows: BTreeMap<Member, (u64, Members)>,
+    peers: Peers,
+    hearing: Hearing,
     keyring: Keyring,
     cluster_name: String,
     entropy: [u8; 32],
@@ -89,20 +84,20 @@ impl Transport {
         let own = config.node;
         let peers = config.nodes.iter().filter(|n| n.node != own).map(|n| {
             let links = n.links.min(config.links);
-            (n.node, Box::new(Peer::new(n.node, links, config.netmtu.max(NETMTU_MIN), &entropy, silence_min, now)))
+            Peer::new(n.node, links, config.netmtu.max(NETMTU_MIN), &entropy, silence_min, now)
         });
+        let me = Member { node: own, incarnation };
+        let others = config.nodes.iter().map(|n| n.node).filter(|node| *node != own);
         Self {
-            me: Member { node: own, incarnation },
+            me,
             now,
             outputs: VecDeque::new(),
             stats: Stats::default(),
             changed: true,
             ring: RingId::default(),
             small_only: false,
-            peers: peers.collect(),
-            others: config.nodes.iter().map(|n| n.node).filter(|node| *node != own).collect(),
-            row: (1, Members::default()),
-            rows: BTreeMap::new(),
+            peers: Peers::new(peers),
+            hearing: Hearing::new(me, others),
             keyring: Keyring::new(ClusterKeys::new(&config.authkey, &config.cluster_name)),
             cluster_name: config.cluster_name.clone(),
             entropy,
@@ -134,7 +129,7 @@ impl Transport {
         }
         self.late.0 = self.late.0.max(late);
         let now = self.now;
-        for peer in self.peers.values_mut() {
+        for peer in self.peers.iter_mut() {
             peer.last_heard = peer.last_heard.map(|heard| (heard + late).min(now));
             for path in &mut peer.paths {
                 path.last_heard = path.last_heard.map(|heard| (heard + late).min(now));
@@ -167,9 +162,9 @@ impl Transport {
         if header.link != link {
             return Err(Rejected::Link);
         }
-        let mut peer = self.peers.remove(&from).ok_or(Rejected::Source)?;
+        let mut peer = self.peers.take(from).ok_or(Rejected::Source)?;
         let result = self.receive_from(&mut peer, &header, datagram);
-        self.peers.insert(from, peer);
+        self.peers.put(peer);
         result
     }
 
@@ -288,46 +283,46 @@ impl Transport {
     }
 
     fn send_routed(&mut self, to: NodeId, class: Class, body: &[u8], route: Route) {
-        let Some(mut peer) = self.peers.remove(&to) else { return };
+        let Some(mut peer) = self.peers.take(to) else { return };
         let links = match route {
             Route::All => peer.usable_links(),
-            Route::Best => peer.best_path().map(|path| path.link).into_iter().collect(),
+            Route::Best => Links::of(peer.best_path()),
         };
-        self.send_body(&mut peer, class, body, &links);
-        self.peers.insert(to, peer);
+        self.send_body(&mut peer, class, body, links);
+        self.peers.put(peer);
     }
 
-    fn send_body(&mut self, peer: &mut Peer, class: Class, body: &[u8], links: &[LinkId]) {
-        let overhead = self.overhead;
+    fn send_body(&mut self, peer: &mut Peer, class: Class, body: &[u8], links: Links) {
+        let (to, overhead, paths) = (peer.node, self.overhead, &peer.paths);
         let Some(session) = &mut peer.session else { return };
-        let fitting = |link: &LinkId| {
-            let path = peer.paths.get(usize::from(link.0));
+        let fitting = |link: LinkId| {
+            let path = paths.get(usize::from(link.0));
             path.map_or(0, |path| usize::from(path.mtu.current).saturating_sub(overhead))
         };
-        let mut datagrams = Vec::new();
         let id = if links.iter().any(|link| body.len() > fitting(link)) { session.next_segment() } else { 0 };
-        for link in links {
+        for link in links.iter() {
             let body_max = fitting(link);
             if body.len() <= body_max {
-                datagrams.push((*link, session.seal(*link, class, body)));
+                self.transmit_sealed(link, to, session.seal(link, class, body));
                 continue;
             }
             for segment in segment::cut(id, body, body_max) {
                 let piece = Message::Segment(segment).encode();
-                datagrams.push((*link, session.seal(*link, class, &piece)));
+                self.transmit_sealed(link, to, session.seal(link, class, &piece));
             }
         }
-        let to = peer.node;
-        for (link, datagram) in datagrams {
-            if let Some(datagram) = datagram {
-                self.transmit(link, to, datagram);
-            }
+    }
+
+    /// What fits into no datagram is not sent.
+    fn transmit_sealed(&mut self, link: LinkId, to: NodeId, datagram: Option<Vec<u8>>) {
+        if let Some(datagram) = datagram {
+            self.transmit(link, to, datagram);
         }
     }
 
     /// Bytes of payload that a packet to these peers may have so that it needs no cutting.
     pub(crate) fn payload_max(&self, to: impl IntoIterator<Item = NodeId>) -> usize {
-        let sizes = to.into_iter().filter_map(|node| self.peers.get(&node)?.best_path()).map(|path| path.mtu.current);
+        let sizes = to.into_iter().filter_map(|node| self.peers.get(node)?.best_path()).map(|path| path.mtu.current);
         let smallest = sizes.min().unwrap_or(DATAGRAM_FLOOR);
         usize::from(smallest).saturating_sub(self.overhead + PACKET_HEADROOM)
     }
@@ -337,16 +332,17 @@ impl Transport {
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self) {
         self.retire_former_key();
-        let nodes: Vec<NodeId> = self.peers.keys().copied().collect();
-        for node in nodes {
-            let Some(mut peer) = self.peers.remove(&node) else { continue };
+        let mut place = 0;
+        while let Some(node) = self.peers.node_at(place) {
+            place += 1;
+            let Some(mut peer) = self.peers.take(node) else { continue };
             if self.next_offer(&peer).is_some_and(|at| at <= self.now) {
                 self.offer_session(&mut peer);
             }
             if peer.session.is_some() && !matches!(peer.life, Life::Left { .. }) {
                 self.watch(&mut peer);
             }
-            self.peers.insert(node, peer);
+            self.peers.put(peer);
         }
     }
 
@@ -354,76 +350,32 @@ impl Transport {
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
         let watch = |peer: &Peer| peer.session.is_some().then(|| self.next_watch(peer)).flatten();
         let due = |peer: &Peer| [self.next_offer(peer), watch(peer)].into_iter().flatten().min();
-        self.peers.values().filter_map(|peer| due(peer)).chain(self.next_retirement()).min()
+        self.peers.iter().filter_map(due).chain(self.next_retirement()).min()
     }
 
     // --- who hears whom
 
     /// The known graph: this node, those it hears, those they hear and so on, with what each says to hear. Announces a
-    /// change of our own row at once; forgets rows that nothing leads to any more.
+    /// change of our own row at once.
     pub(crate) fn rows(&mut self) -> Rows {
-        self.refresh_row();
-        let mut rows = Rows::from([(self.me.node, (self.me, self.row.1.clone()))]);
-        let mut level = vec![self.me];
-        // Nearer claims come first, so that a node's present life hides earlier ones that somebody far still claims.
-        while !level.is_empty() {
-            let mut next: Vec<Member> = Vec::new();
-            for member in &level {
-                if let Some((_, heard)) = rows.get(&member.node) {
-                    next.extend(heard.iter().filter(|heard| !rows.contains_key(&heard.node)));
-                }
-            }
-            next.sort_unstable_by_key(|member| (member.node, std::cmp::Reverse(member.incarnation)));
-            next.dedup_by_key(|member| member.node);
-            next.retain(|member| self.rows.contains_key(member));
-            for member in &next {
-                if let Some((_, heard)) = self.rows.get(member) {
-                    rows.insert(member.node, (*member, heard.clone()));
-                }
-            }
-            level = next;
-        }
-        self.rows.retain(|member, _| rows.get(&member.node).is_some_and(|(known, _)| known == member));
-        rows
-    }
-
-    fn refresh_row(&mut self) {
         let now = self.now;
-        let heard: Vec<Member> = self.peers.values().filter(|p| p.is_heard(now)).filter_map(|p| p.member()).collect();
-        if heard == self.row.1.0 {
-            return;
-        }
-        self.row = (self.row.0 + 1, Members(heard));
-        for peer in self.peers.values_mut().filter(|peer| peer.is_alive()) {
-            for path in &mut peer.paths {
+        let heard = self.peers.iter().filter(|peer| peer.is_heard(now)).filter_map(Peer::member).collect();
+        if self.hearing.hears(heard) {
+            for path in self.peers.iter_mut().filter(|peer| peer.is_alive()).flat_map(|peer| &mut peer.paths) {
                 path.next_ping = path.next_ping.min(now);
             }
         }
+        self.hearing.graph()
     }
 
-    /// What to tell others: our row, and all others if they do not all say the same.
-    pub(crate) fn own_knowledge(&self) -> Knowledge {
-        let (version, heard) = &self.row;
-        let own = [(self.me, *version, heard)];
-        let same = |(member, (_, theirs)): (&Member, &(u64, Members))| {
-            theirs.len() == heard.len() && theirs.iter().all(|m| *m == self.me || (m != member && heard.contains(m)))
-        };
-        if self.rows.iter().all(same) {
-            return Knowledge::new(own.into_iter());
-        }
-        Knowledge::new(own.into_iter().chain(self.rows.iter().map(|(member, (version, row))| (*member, *version, row))))
+    /// What to tell others of who hears whom.
+    pub(crate) fn own_knowledge(&mut self) -> Knowledge {
+        self.hearing.knowledge()
     }
 
     /// Takes what a peer says of itself and of others; whether there was anything new.
     pub(crate) fn learn_rows(&mut self, knowledge: &Knowledge) -> bool {
-        let mut news = false;
-        for (member, version, heard) in knowledge.rows() {
-            let listed = self.others.contains(&member.node);
-            if listed && self.rows.get(&member).is_none_or(|(known, _)| *known < version) {
-                self.rows.insert(member, (version, heard));
-                news = true;
-            }
-        }
+        let news = self.hearing.learn(knowledge);
         self.changed |= news;
         news
     }
@@ -431,34 +383,34 @@ impl Transport {
     /// Somebody does not hear these: check them.
     pub(crate) fn check_soon(&mut self, doubtful: &[NodeId]) {
         for node in doubtful {
-            let Some(mut peer) = self.peers.remove(node) else { continue };
+            let Some(mut peer) = self.peers.take(*node) else { continue };
             if peer.session.is_some() {
                 self.doubt(&mut peer);
             }
-            self.peers.insert(*node, peer);
+            self.peers.put(peer);
         }
     }
 
     /// All peers with which a session exists and which have not left.
     pub(crate) fn connected(&self) -> Vec<NodeId> {
         let reachable = |peer: &Peer| peer.session.is_some() && !matches!(peer.life, Life::Left { .. });
-        self.peers.values().filter(|peer| reachable(peer)).map(|peer| peer.node).collect()
+        self.peers.iter().filter(|peer| reachable(peer)).map(|peer| peer.node).collect()
     }
 
     /// The connected life of a peer, if it is in contact.
     pub(crate) fn alive(&self, node: NodeId) -> Option<Member> {
-        self.peers.get(&node).filter(|peer| peer.is_alive()).and_then(|peer| peer.member())
+        self.peers.get(node).filter(|peer| peer.is_alive()).and_then(|peer| peer.member())
     }
 
     /// Whether the peer's present life differs from `member`.
     pub(crate) fn has_restarted(&self, member: Member) -> bool {
-        let present = self.peers.get(&member.node).and_then(|peer| peer.member());
+        let present = self.peers.get(member.node).and_then(|peer| peer.member());
         present.is_some_and(|present| present.incarnation != member.incarnation)
     }
 
     /// This life of a node has left: expect nothing more of it.
     pub(crate) fn mark_left(&mut self, member: Member, clean: bool) -> bool {
-        let Some(peer) = self.peers.get_mut(&member.node) else { return false };
+        let Some(peer) = self.peers.get_mut(member.node) else { return false };
         if !peer.is_in_life(member.incarnation) || matches!(peer.life, Life::Left { .. }) {
             return false;
         }
@@ -472,7 +424,7 @@ impl Transport {
 
     /// Do not count a peer among those heard for a while, although it answers.
     pub(crate) fn withhold(&mut self, node: NodeId, time: Duration) {
-        if let Some(peer) = self.peers.get_mut(&node) {
+        if let Some(peer) = self.peers.get_mut(node) {
             let time = if mutant("withheld-for-ever") { Duration::from_secs(1 << 30) } else { time };
             peer.withheld_until = Some(self.now + time);
             self.changed = true;
@@ -482,7 +434,7 @@ impl Transport {
     /// Nobody listens at a peer's port: a hint that shortens the wait.
     pub(crate) fn hint_unreachable(&mut self, link: LinkId, node: NodeId) {
         let now = self.now;
-        let Some(peer) = self.peers.get_mut(&node) else { return };
+        let Some(peer) = self.peers.get_mut(node) else { return };
         let others_up = peer.paths.iter().any(|path| path.link != link && path.up);
         if !others_up && peer.life == Life::Alive {
             peer.unreachable = true;
@@ -495,7 +447,7 @@ impl Transport {
     /// A datagram was too large for the path.
     pub(crate) fn hint_too_big(&mut self, link: LinkId, node: NodeId) {
         let now = self.now;
-        if let Some(path) = self.peers.get_mut(&node).and_then(|peer| peer.path_mut(link)) {
+        if let Some(path) = self.peers.get_mut(node).and_then(|peer| peer.path_mut(link)) {
             path.mtu.verify(now);
             if path.mtu.current > DATAGRAM_FLOOR {
                 path.mtu.fall_back(now);
@@ -506,25 +458,21 @@ impl Transport {
     /// Somebody keeps missing packets: check whether they still pass.
     pub(crate) fn verify_paths(&mut self) {
         let now = self.now;
-        for path in self.peers.values_mut().flat_map(|peer| &mut peer.paths) {
+        for path in self.peers.iter_mut().flat_map(|peer| &mut peer.paths) {
             path.mtu.verify(now);
         }
     }
 
     /// A time within which nearly every answer of these peers comes.
     pub(crate) fn rtt_bound(&self, peers: impl IntoIterator<Item = NodeId>) -> Duration {
-        peers
-            .into_iter()
-            .filter_map(|node| self.peers.get(&node))
-            .map(|peer| peer.rtt_bound())
-            .max()
-            .unwrap_or_default()
+        peers.into_iter().filter_map(|node| self.peers.get(node)).map(|peer| peer.rtt_bound()).max().unwrap_or_default()
     }
 
     /// Writes what makes the state of this layer: sessions, who is heard, what passes.
     pub(crate) fn outline(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        write!(out, "{:?}{}{:?}{:?}", self.ring, self.small_only, self.row, self.rows)?;
-        for peer in self.peers.values() {
+        write!(out, "{:?}{}", self.ring, self.small_only)?;
+        self.hearing.outline(out)?;
+        for peer in self.peers.iter() {
             let claims = (peer.ring, peer.small_only, peer.withheld_until, peer.unreachable);
             write!(out, "{:?}{:?}{:?}{claims:?}", peer.member(), peer.life, peer.last_heard)?;
             write!(out, "{:?}{:?}", peer.trust, peer.paths)?;
@@ -533,74 +481,5 @@ impl Transport {
             }
         }
         Ok(())
-    }
-
-    // --- remarks
-
-    pub(crate) fn notice(&mut self, notice: Notice) {
-        self.outputs.push_back(Output::Notice(notice));
-    }
-
-    pub(crate) fn count_gather(&mut self, reason: GatherReason) {
-        *self.stats.gathers.entry(reason).or_default() += 1;
-    }
-
-    pub(crate) fn report_misbehaving(&mut self, node: NodeId, what: Misbehaviour) {
-        let Some(mut peer) = self.peers.remove(&node) else { return };
-        self.report_misbehaviour(&mut peer, what);
-        self.peers.insert(node, peer);
-    }
-
-    fn report_misbehaviour(&mut self, peer: &mut Peer, what: Misbehaviour) {
-        if peer.misbehaviour_told.is_none_or(|told| self.now.since(told) >= TELL_EVERY) {
-            peer.misbehaviour_told = Some(self.now);
-            self.notice(Notice::Misbehaving { node: peer.node, what });
-        }
-    }
-
-    fn report_problem(&mut self, peer: &mut Peer, problem: PeerProblem) {
-        peer.problem = Some((problem, self.now));
-        let told = peer.problem_told.is_some_and(|(what, at)| what == problem && self.now.since(at) < TELL_EVERY);
-        if told {
-            return;
-        }
-        peer.problem_told = Some((problem, self.now));
-        let node = peer.node;
-        self.notice(match problem {
-            PeerProblem::WrongKey => Notice::WrongKey { node },
-            PeerProblem::FormerKey => Notice::FormerKey { node },
-            PeerProblem::CipherDiffers => Notice::CipherDiffers { node },
-            PeerProblem::DuplicateNode => Notice::DuplicateNode { node },
-        });
-    }
-
-    fn notice_config_differs(&mut self, node: NodeId) {
-        if self.config_told.get(&node).is_none_or(|told| self.now.since(*told) >= TELL_EVERY) {
-            self.config_told.insert(node, self.now);
-            self.notice(Notice::ConfigDiffers { node });
-        }
-    }
-
-    /// Every link to every peer.
-    pub(crate) fn links(&self, now: Timestamp) -> Vec<LinkStatus> {
-        let mut links = Vec::new();
-        for peer in self.peers.values() {
-            let problem = peer.problem.filter(|(_, at)| now.since(*at) < PROBLEM_LASTS).map(|(problem, _)| problem);
-            links.extend(peer.paths.iter().map(|path| LinkStatus {
-                node: peer.node,
-                link: path.link,
-                member: peer.member(),
-                connected: path.up,
-                peer_alive: peer.is_alive(),
-                rtt: path.rtt.smoothed(),
-                jitter: path.rtt.smoothed().map(|_| path.rtt.deviation()),
-                loss: path.loss,
-                silence_limit: self.limit(peer),
-                last_heard: path.last_heard,
-                datagram_max: path.mtu.current,
-                problem,
-            }));
-        }
-        links
     }
 }

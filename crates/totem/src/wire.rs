@@ -4,7 +4,7 @@ pub(crate) mod body;
 pub(crate) mod envelope;
 
 pub(crate) use body::{
-    Commit, Data, Departed, Hello, HelloStage, Join, Knowledge, Leave, Liveness, Members, Message, Recovered, Segment,
-    Slot, Stamp, Token,
+    Commit, Data, Departed, Hello, HelloStage, Join, Knowledge, Leave, Liveness, Members, Message, Recovered, Row,
+    Segment, Slot, Stamp, Token,
 };
 pub(crate) use envelope::{Class, Header, OVERHEAD, OVERHEAD_ENCRYPTED};

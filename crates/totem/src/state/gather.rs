@@ -118,7 +118,7 @@ impl Ring {
         self.check_consensus(net);
     }
 
-    fn join_message(&self, net: &Transport) -> Option<Message> {
+    fn join_message(&self, net: &mut Transport) -> Option<Message> {
         let Phase::Gather(gather) = &self.phase else { return None };
         Some(Message::Join(Join {
             round: self.round,

@@ -8,8 +8,7 @@ use std::collections::VecDeque;
 
 use hac_types::{Departure, Left, Member, NodeId, RingId, Timestamp, View, ViewKind, mutant};
 
-use crate::pack::Assembly;
-use crate::ring::Ring;
+use crate::ring::{Ring, Unpacking};
 use crate::rotation::{Rotation, recovered};
 use crate::state::Phase;
 use crate::state::commit::Attempt;
@@ -209,10 +208,9 @@ impl Ring {
         if self.current.ring != RingId::default() {
             self.install_transitional(&along, &attempt, net);
         }
-        self.assembly = Assembly::default();
+        self.unpacking = Unpacking::default();
         self.queue.restart_partial();
         self.obliged = 0;
-        self.delivered = 0;
         let old = std::mem::replace(&mut self.current, rotation);
         let left = old.members.iter().filter(|m| !attempt.members.contains(m));
         let left = left.map(|member| left_how(*member, &attempt)).collect();
@@ -260,8 +258,7 @@ impl Ring {
         };
         while let Some(packet) = self.current.store.next_remaining(comes_along) {
             if let Packet::Data(data) = packet {
-                let data = data.clone();
-                self.deliver_packet(&data, true, net);
+                self.unpacking.deliver(data, true, net);
             }
         }
     }

@@ -13,13 +13,13 @@
 
 use std::time::Duration;
 
-use hac_types::{LinkId, Member, RingId, Timestamp, mutant};
+use hac_types::{LinkId, RingId, Timestamp, mutant};
 
 use crate::Notice;
 use crate::transport::Transport;
 use crate::transport::path::Path;
 use crate::transport::peer::{Life, Peer};
-use crate::wire::{Knowledge, Liveness, Members, Message};
+use crate::wire::{Knowledge, Liveness, Message, Row};
 
 /// Probes of a silent peer and the time between them.
 const PROBES: u32 = 3;
@@ -37,31 +37,17 @@ const PING_SPACING: Duration = Duration::from_millis(10);
 impl Transport {
     /// The silence tolerated of a peer before it is probed.
     pub(super) fn limit(&self, peer: &Peer) -> Duration {
-        let ceiling = self.silence_max.saturating_sub(Self::probe_time(peer));
+        let rtt = peer.rtt_bound();
+        let ceiling = self.silence_max.saturating_sub(probe_time(rtt));
         if !self.timers.adaptive {
             return ceiling;
         }
         if peer.unreachable {
-            return Duration::from_millis(150).max(peer.rtt_bound() * 2).min(ceiling);
+            return Duration::from_millis(150).max(rtt * 2).min(ceiling);
         }
-        let loss = peer.best_path().map_or(0.0, |path| path.loss);
-        let jitter = peer.rtt_bound() + self.ping * 3 + self.lateness();
-        peer.trust.silence_min.max(jitter).max(self.loss_allowance(loss)).min(ceiling)
-    }
-
-    /// So many frames in a row are lost once in ten million.
-    fn loss_allowance(&self, loss: f64) -> Duration {
-        let mut in_a_row = 0_u32;
-        let mut probability = 1.0;
-        while probability > 1e-7 && in_a_row < 40 {
-            probability *= loss;
-            in_a_row += 1;
-        }
-        self.ping / 2 * in_a_row
-    }
-
-    fn probe_time(peer: &Peer) -> Duration {
-        PROBE_SPACING * (PROBES - 1) + PROBE_WAIT_MIN.max(peer.rtt_bound())
+        let lost = self.ping / 2 * peer.best_path().map_or(1, |path| path.loss.in_a_row());
+        let jitter = rtt + self.ping * 3 + self.lateness();
+        peer.trust.silence_min.max(jitter).max(lost).min(ceiling)
     }
 
     /// How late this process was woken at worst in the last minute; it tells how late others may be.
@@ -107,12 +93,12 @@ impl Transport {
         self.send_on(peer, link, &message);
     }
 
-    fn liveness(&self, sent_at: u64) -> Liveness {
+    fn liveness(&mut self, sent_at: u64) -> Liveness {
         Liveness { sent_at, ring: self.ring, small_only: self.small_only, knowledge: self.own_knowledge() }
     }
 
     fn watch_links(&mut self, peer: &mut Peer) {
-        let limit = self.link_limit(peer);
+        let limit = self.link_limit(peer, self.limit(peer));
         let now = self.now;
         for path in &mut peer.paths {
             if path.up && path.last_heard.is_none_or(|heard| now.since(heard) > limit) {
@@ -125,9 +111,10 @@ impl Transport {
         }
     }
 
-    /// Silence after which a link is no longer preferred; losing it costs nothing while another is up.
-    fn link_limit(&self, peer: &Peer) -> Duration {
-        if peer.paths.len() < 2 { self.limit(peer) } else { (self.ping * 2 + peer.rtt_bound()).min(self.limit(peer)) }
+    /// Silence after which a link is no longer preferred; losing it costs nothing while another is up. `limit` is that of
+    /// the peer.
+    fn link_limit(&self, peer: &Peer, limit: Duration) -> Duration {
+        if peer.paths.len() < 2 { limit } else { (self.ping * 2 + peer.rtt_bound()).min(limit) }
     }
 
     fn watch_life(&mut self, peer: &mut Peer) {
@@ -135,7 +122,7 @@ impl Transport {
         let quiet = self.now.since(heard);
         match peer.life {
             Life::Alive if quiet >= self.limit(peer) && !mutant("silence-unnoticed") => {
-                let until = (self.now + Self::probe_time(peer)).min(heard + self.silence_max);
+                let until = (self.now + probe_time(peer.rtt_bound())).min(heard + self.silence_max);
                 peer.life = Life::Probing { until, next: self.now, sent: 0 };
                 self.probe(peer);
             }
@@ -185,7 +172,7 @@ impl Transport {
         let Some(heard) = peer.last_heard else { return };
         let doubtful = self.now.since(heard) > self.ping * 3 / 2 + peer.rtt_bound();
         if peer.life == Life::Alive && doubtful && self.timers.adaptive {
-            let until = self.now + Self::probe_time(peer);
+            let until = self.now + probe_time(peer.rtt_bound());
             peer.life = Life::Probing { until, next: self.now, sent: 0 };
             self.probe(peer);
         }
@@ -301,8 +288,7 @@ impl Transport {
         }
         peer.small_only = small_only;
         let news = self.learn_rows(knowledge);
-        let hears_us =
-            |(member, _, heard): (Member, u64, Members)| member.node != peer.node || heard.contains(&self.me);
+        let hears_us = |row: Row<'_>| row.member.node != peer.node || row.heard().contains(&self.me);
         if news && peer.is_alive() && !knowledge.rows().all(hears_us) {
             // Let it hear us.
             self.ping_soon(peer);
@@ -348,20 +334,26 @@ impl Transport {
 
     /// When something is due for a peer with a session.
     pub(super) fn next_watch(&self, peer: &Peer) -> Option<Timestamp> {
-        let pings = peer.paths.iter().map(|path| path.next_ping);
-        let sizes = peer.paths.iter().filter_map(|path| path.mtu.next());
-        let link_limit = self.link_limit(peer);
-        let links = peer.paths.iter().filter(|path| path.up).filter_map(|path| silent_at(path, link_limit));
+        let limit = self.limit(peer);
+        let link_limit = self.link_limit(peer, limit);
         let life = match peer.life {
-            Life::Alive => peer.last_heard.map(|heard| heard + self.limit(peer)),
+            Life::Alive => peer.last_heard.map(|heard| heard + limit),
             Life::Probing { until, next, sent } => Some(if sent < PROBES { next.min(until) } else { until }),
             Life::Unproven => peer.last_heard.map(|heard| heard + self.silence_max),
             Life::Silent { .. } => None,
             Life::Left { .. } => return None,
         };
-        let others = [life, peer.withheld_until, peer.trust.decay_at];
-        pings.chain(sizes).chain(links).chain(others.into_iter().flatten()).min()
+        let own = [life, peer.withheld_until, peer.trust.decay_at].into_iter().flatten().min();
+        peer.paths.iter().fold(own, |soonest, path| {
+            let silent = if path.up { silent_at(path, link_limit) } else { None };
+            [soonest, Some(path.next_ping), path.mtu.next(), silent].into_iter().flatten().min()
+        })
     }
+}
+
+/// How long the probes of a peer take in all, if its answers come within `rtt`.
+fn probe_time(rtt: Duration) -> Duration {
+    PROBE_SPACING * (PROBES - 1) + PROBE_WAIT_MIN.max(rtt)
 }
 
 /// Just after a link has been silent for `limit`.

@@ -85,7 +85,7 @@ impl Transport {
         let former = std::mem::replace(&mut self.keyring.own, next);
         self.keyring.former = Some(former.cluster());
         self.keyring.retire_at = Some(self.now + self.token * 2);
-        for peer in self.peers.values_mut() {
+        for peer in self.peers.iter_mut() {
             peer.hello.next = self.now;
             peer.hello.wait = HELLO_FIRST;
         }
@@ -135,7 +135,7 @@ impl Transport {
             return;
         }
         self.keyring.retire_at = None;
-        for peer in self.peers.values_mut() {
+        for peer in self.peers.iter_mut() {
             peer.former = None;
             let old = |session: &Session| self.keyring.age_rank(session.cluster()) == 0;
             // Of those that left too: what they are offered from now on tells them that the key is another one.

@@ -10,6 +10,8 @@ pub(crate) const DATAGRAM_FLOOR: u16 = 1200;
 const IP_OVERHEAD: u16 = 48;
 /// Sizes worth trying below the largest, descending.
 const LADDER: [u16; 9] = [60_000, 32_000, 16_000, 8952, 4000, 2000, 1452, 1400, 1300];
+/// More frames in a row are not thought to be lost by chance.
+const IN_A_ROW_MAX: u32 = 40;
 /// Pings between two estimates of the loss.
 const LOSS_WINDOW: u32 = 32;
 /// How many probes of a size must be lost before it counts as too large.
@@ -26,8 +28,7 @@ pub(crate) struct Path {
     pub(crate) last_heard: Option<Timestamp>,
     pub(crate) up: bool,
     pub(crate) rtt: Rtt,
-    /// Share of pings lost, smoothed.
-    pub(crate) loss: f64,
+    pub(crate) loss: Loss,
     pub(crate) next_ping: Timestamp,
     pub(crate) last_ping: Option<Timestamp>,
     /// Pings since the last answer.
@@ -66,6 +67,48 @@ impl Rtt {
     /// A time within which nearly every answer comes.
     pub(crate) fn bound(&self) -> Duration {
         self.smoothed.unwrap_or_default() + self.deviation * 4
+    }
+}
+
+/// Pings lost, smoothed, and what follows from that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loss {
+    share: f64,
+    step: u8,
+    in_a_row: u32,
+}
+
+impl Default for Loss {
+    fn default() -> Self {
+        Self::of(0.0)
+    }
+}
+
+impl Loss {
+    /// From a share of 0 to 1.
+    pub(crate) fn of(share: f64) -> Self {
+        let step = (0_u8..20).find(|step| share < f64::from(*step + 1) * 0.05).unwrap_or(20);
+        let mut in_a_row = 0;
+        let mut probability = 1.0;
+        while probability > 1e-7 && in_a_row < IN_A_ROW_MAX {
+            probability *= share;
+            in_a_row += 1;
+        }
+        Self { share, step, in_a_row }
+    }
+
+    pub(crate) fn share(self) -> f64 {
+        self.share
+    }
+
+    /// In steps of 5 %, so that noise does not move the traffic.
+    pub(crate) fn step(self) -> u8 {
+        self.step
+    }
+
+    /// So many frames in a row are lost once in ten million.
+    pub(crate) fn in_a_row(self) -> u32 {
+        self.in_a_row
     }
 }
 
@@ -177,7 +220,7 @@ impl Path {
             last_heard: None,
             up: false,
             rtt: Rtt::default(),
-            loss: 0.0,
+            loss: Loss::default(),
             next_ping: now,
             last_ping: None,
             unanswered: 0,
@@ -210,7 +253,7 @@ impl Path {
         self.counted.1 = self.counted.1.saturating_add(1);
         if self.counted.0 >= LOSS_WINDOW {
             let lost = self.counted.0.saturating_sub(self.counted.1);
-            self.loss = f64::midpoint(self.loss, f64::from(lost) / f64::from(self.counted.0));
+            self.loss = Loss::of(f64::midpoint(self.loss.share, f64::from(lost) / f64::from(self.counted.0)));
             self.counted = (0, 0);
         }
     }

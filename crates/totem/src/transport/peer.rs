@@ -5,7 +5,7 @@ use std::time::Duration;
 use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::PeerProblem;
-use crate::config::Timers;
+use crate::config::{LINKS_MAX, Timers};
 use crate::crypto::{SessionNonce, session_nonce};
 use crate::transport::path::Path;
 use crate::transport::segment::Segments;
@@ -154,18 +154,19 @@ impl Peer {
     }
 
     /// The links to use for small urgent frames: all that answer, or all if none does.
-    pub(crate) fn usable_links(&self) -> Vec<LinkId> {
-        let up: Vec<LinkId> = self.paths.iter().filter(|path| path.up).map(|path| path.link).collect();
-        if up.is_empty() { self.paths.iter().map(|path| path.link).collect() } else { up }
+    pub(crate) fn usable_links(&self) -> Links {
+        let up = Links::of(self.paths.iter().filter(|path| path.up));
+        if up.is_empty() { Links::of(&self.paths) } else { up }
     }
 
     /// The link for packets of messages: up, least loss, then shortest round trip, then lowest number.
     pub(crate) fn best_path(&self) -> Option<&Path> {
+        if let [only] = self.paths.as_slice() {
+            return Some(only);
+        }
         self.paths.iter().min_by_key(|path| {
-            // Loss in steps of 5 %, so that noise does not move the traffic.
-            let loss = (0_u8..20).find(|step| path.loss < f64::from(*step + 1) * 0.05).unwrap_or(20);
             let rtt = path.rtt.smoothed().unwrap_or(Duration::MAX).as_millis();
-            (!path.up, loss, rtt, path.link)
+            (!path.up, path.loss.step(), rtt, path.link)
         })
     }
 
@@ -175,6 +176,26 @@ impl Peer {
             0 => Duration::ZERO,
             returns => Duration::from_millis(500).saturating_mul(1 << (returns - 1).min(16)).min(timers.rejoin_hold),
         }
+    }
+}
+
+/// Some of the links to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Links(u8);
+
+impl Links {
+    /// The links of these paths; their numbers are below [`LINKS_MAX`].
+    pub(crate) fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self(paths.into_iter().fold(0, |bits, path| bits | 1 << path.link.0))
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Ascending.
+    pub(crate) fn iter(self) -> impl Iterator<Item = LinkId> {
+        (0..LINKS_MAX).filter(move |link| self.0 & 1 << link != 0).map(LinkId)
     }
 }
 

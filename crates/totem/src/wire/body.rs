@@ -37,6 +37,8 @@ mod tests;
 
 /// Most retransmission requests a token carries.
 pub(crate) const REQUESTS_MAX: usize = 64;
+/// Bytes that nearly every body stays below, its payload aside.
+const BODY_USUAL: usize = 96;
 /// Most pieces a body may be cut into.
 pub(crate) const SEGMENTS_MAX: u16 = 64;
 
@@ -120,11 +122,11 @@ pub(crate) struct Recovered {
 pub(crate) struct Knowledge {
     /// Everybody mentioned, in any of its lives, ascending; rows refer to positions here.
     nodes: Members,
-    rows: Vec<Row>,
+    rows: Vec<RowBits>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
-struct Row {
+struct RowBits {
     node: u8,
     /// Grows with every change in one life of the node.
     version: u64,
@@ -275,20 +277,38 @@ impl Knowledge {
         let position = |member: &Member| nodes.binary_search(member).ok();
         let rows = chosen.into_iter().filter_map(|(member, version, heard)| {
             let heard = heard.iter().filter_map(position).fold(0, |bits, index| bits | 1_u64 << index);
-            Some(Row { node: u8::try_from(position(&member)?).ok()?, version, heard })
+            Some(RowBits { node: u8::try_from(position(&member)?).ok()?, version, heard })
         });
-        let mut rows: Vec<Row> = rows.collect();
+        let mut rows: Vec<RowBits> = rows.collect();
         rows.sort_unstable_by_key(|row| row.node);
         Self { nodes: Members(nodes), rows }
     }
 
-    /// The rows: who, which version, whom it hears.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (Member, u64, Members)> {
+    /// The rows.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().filter_map(|row| {
-            let heard = self.nodes.iter().enumerate().filter(|(index, _)| row.heard & (1 << index) != 0);
-            let heard = heard.map(|(_, member)| *member).collect();
-            Some((*self.nodes.get(usize::from(row.node))?, row.version, Members(heard)))
+            let member = *self.nodes.get(usize::from(row.node))?;
+            Some(Row { member, version: row.version, heard: row.heard, nodes: &self.nodes })
         })
+    }
+}
+
+/// What a node says of whom it hears.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    /// Who says it.
+    pub(crate) member: Member,
+    /// Grows with every change in one life of the node.
+    pub(crate) version: u64,
+    heard: u64,
+    nodes: &'a Members,
+}
+
+impl Row<'_> {
+    /// Whom it hears.
+    pub(crate) fn heard(&self) -> Members {
+        let heard = self.nodes.iter().enumerate().filter(|(index, _)| self.heard & (1 << index) != 0);
+        Members(heard.map(|(_, member)| *member).collect())
     }
 }
 
@@ -456,19 +476,19 @@ impl Message {
     /// The body: type byte and encoding.
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Token(token) => encode(0x01, token),
-            Self::Data(data) => encode(0x02, data),
-            Self::Recovered(recovered) => encode(0x03, recovered),
-            Self::Join(join) => encode(0x05, join),
-            Self::Leave(leave) => encode(0x06, leave),
-            Self::Commit(commit) => encode(0x07, commit),
-            Self::HoldCancel(ring) => encode(0x08, &bincode::serde::Compat(*ring)),
-            Self::Ping(ping) => encode(0x09, ping),
-            Self::Pong(pong) => encode(0x0a, pong),
-            Self::Hello(hello) => encode(0x0b, hello),
-            Self::MtuProbe(padding) => encode(0x0c, padding),
-            Self::MtuAck(size) => encode(0x0d, size),
-            Self::Segment(segment) => encode(0x0e, segment),
+            Self::Token(token) => encode(0x01, token, 0),
+            Self::Data(data) => encode(0x02, data, data.payload.len()),
+            Self::Recovered(recovered) => encode(0x03, recovered, recovered.old.payload.len()),
+            Self::Join(join) => encode(0x05, join, 0),
+            Self::Leave(leave) => encode(0x06, leave, 0),
+            Self::Commit(commit) => encode(0x07, commit, 0),
+            Self::HoldCancel(ring) => encode(0x08, &bincode::serde::Compat(*ring), 0),
+            Self::Ping(ping) => encode(0x09, ping, 0),
+            Self::Pong(pong) => encode(0x0a, pong, 0),
+            Self::Hello(hello) => encode(0x0b, hello, 0),
+            Self::MtuProbe(padding) => encode(0x0c, padding, padding.len()),
+            Self::MtuAck(size) => encode(0x0d, size, 0),
+            Self::Segment(segment) => encode(0x0e, segment, segment.bytes.len()),
         }
     }
 
@@ -494,8 +514,10 @@ impl Message {
     }
 }
 
-fn encode<T: Encode>(kind: u8, value: &T) -> Vec<u8> {
-    let mut body = vec![kind];
+/// `payload` is how many bytes of it are somebody else's.
+fn encode<T: Encode>(kind: u8, value: &T, payload: usize) -> Vec<u8> {
+    let mut body = Vec::with_capacity(payload + BODY_USUAL);
+    body.push(kind);
     // Encoding into memory cannot fail; a body that is empty after its type byte is refused by every receiver.
     if bincode::encode_into_std_write(value, &mut body, format()).is_err() {
         body.truncate(1);
