@@ -408,8 +408,7 @@ impl World {
     fn transmit(&mut self, from: u32, link: LinkId, to: NodeId, datagram: Vec<u8>) {
         self.trace.mix(self.now, from, &datagram);
         let Some(life) = self.hosts.get(&to.0).map(|host| host.life) else { return };
-        for delay in self.net.fate(from, to.0, link, datagram.len()) {
-            let datagram = datagram.clone();
+        for (delay, datagram) in self.net.carry(from, to.0, link, datagram) {
             let event = Event::Datagram { link, from: NodeId(from), datagram };
             self.queue.push(self.now + delay, Item::Host(to.0, life, event));
         }

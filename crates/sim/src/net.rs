@@ -40,22 +40,18 @@ pub struct Net {
     /// Ways on which nothing passes: from, to, link.
     cut: BTreeSet<(u32, u32, u8)>,
     rng: Rng,
-    /// Datagrams by fate, for the report.
-    pub counts: BTreeMap<&'static str, u64>,
 }
 
 impl Net {
     /// A quiet network.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let counts = BTreeMap::new();
         Self {
             weather: Weather::calm(),
             narrow: BTreeMap::new(),
             deaf: BTreeMap::new(),
             cut: BTreeSet::new(),
             rng: Rng::new(seed, 1),
-            counts,
         }
     }
 
@@ -106,36 +102,34 @@ impl Net {
         self.cut.is_empty() && self.narrow.is_empty() && self.deaf.is_empty()
     }
 
-    /// After which times a datagram of so many bytes arrives: never, once or twice.
-    pub fn fate(&mut self, from: u32, to: u32, link: LinkId, bytes: usize) -> Vec<Duration> {
-        if self.narrow.get(&(from, to)).is_some_and(|most| bytes > *most) {
-            self.count("too large");
-            return Vec::new();
-        }
-        if self.cut.contains(&(from, to, link.0)) {
-            self.count("cut");
-            return Vec::new();
+    /// A datagram with the times after which it arrives: never, once or twice.
+    pub fn carry(
+        &mut self,
+        from: u32,
+        to: u32,
+        link: LinkId,
+        datagram: Vec<u8>,
+    ) -> impl Iterator<Item = (Duration, Vec<u8>)> + use<> {
+        let (time, double) = self.fate(from, to, link, datagram.len());
+        let copy = double.map(|double| (double, datagram.clone()));
+        time.map(|time| (time, datagram)).into_iter().chain(copy)
+    }
+
+    fn fate(&mut self, from: u32, to: u32, link: LinkId, bytes: usize) -> (Option<Duration>, Option<Duration>) {
+        if self.narrow.get(&(from, to)).is_some_and(|most| bytes > *most) || self.cut.contains(&(from, to, link.0)) {
+            return (None, None);
         }
         let loss = self.weather.loss.max(self.deaf.get(&to).copied().unwrap_or(0));
         if self.rng.chance(loss) {
-            self.count("lost");
-            return Vec::new();
+            return (None, None);
         }
-        self.count("passed");
-        let mut times = vec![self.time()];
-        if self.rng.chance(self.weather.duplication) {
-            self.count("doubled");
-            times.push(self.time() * 2);
-        }
-        times
+        let time = self.time();
+        let double = self.rng.chance(self.weather.duplication).then(|| self.time() * 2);
+        (Some(time), double)
     }
 
     fn time(&mut self) -> Duration {
         let jitter = u64::try_from(self.weather.jitter.as_nanos()).unwrap_or(u64::MAX);
         self.weather.delay + Duration::from_nanos(self.rng.below(jitter))
-    }
-
-    fn count(&mut self, fate: &'static str) {
-        *self.counts.entry(fate).or_default() += 1;
     }
 }

@@ -62,6 +62,22 @@ pub fn run(kind: Kind, options: Options, recording: bool) -> Verdict {
     }
 }
 
+/// Runs a seed again to compare it: only what liveness needs is checked. Gives the hash.
+#[must_use]
+pub fn again(kind: Kind, options: Options) -> u64 {
+    match kind {
+        Kind::Cluster => run_cluster(options, false).hash,
+        Kind::Ring => {
+            let seed = options.seed;
+            let mut world = ring::World::new(options, false);
+            world.checking = false;
+            // What is wrong with the run was found by the first.
+            let _ = ring::Chaos::new(seed).run(&mut world);
+            world.trace.hash()
+        }
+    }
+}
+
 /// What came of a run.
 #[derive(Clone, Debug)]
 pub struct Verdict {

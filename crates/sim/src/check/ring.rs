@@ -145,5 +145,12 @@ pub(super) fn stays<'a>(lives: &'a [Life<'a>]) -> BTreeMap<(Member, RingId), &'a
 }
 
 pub(super) fn count(executed: &mut Executed, property: &'static str) {
-    *executed.entry(property).or_default() += 1;
+    count_many(executed, property, 1);
+}
+
+/// A property was looked at so often; what was never looked at is not listed.
+pub(super) fn count_many(executed: &mut Executed, property: &'static str, times: u64) {
+    if times > 0 {
+        *executed.entry(property).or_default() += times;
+    }
 }

@@ -20,12 +20,16 @@ impl Message {
     /// The message as bytes, with so much that only fills, and a sum over all of it.
     #[must_use]
     pub fn encode(self, filling: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
+        let filling = usize::try_from(filling).unwrap_or(0);
+        let mut bytes = Vec::with_capacity(filling + 32);
         for part in [u64::from(self.host), self.life, self.number] {
             bytes.extend_from_slice(&part.to_le_bytes());
         }
-        let filling = usize::try_from(filling).unwrap_or(0);
-        bytes.extend((0..filling).map(|n| u8::try_from(n % 251).unwrap_or(0)));
+        let end = bytes.len() + filling;
+        while bytes.len() < end {
+            let rest = FILLING.len().min(end - bytes.len());
+            bytes.extend_from_slice(&FILLING[..rest]);
+        }
         bytes.extend_from_slice(&sum(&bytes).to_le_bytes());
         bytes
     }
@@ -45,8 +49,22 @@ impl Message {
     }
 }
 
+/// What fills messages; its length is prime, so that pieces of a message differ.
+const FILLING: [u8; 251] = {
+    let mut filling = [0; 251];
+    let mut at = 1;
+    while at < filling.len() {
+        filling[at] = filling[at - 1] + 1;
+        at += 1;
+    }
+    filling
+};
+
 fn sum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(7, |sum: u64, byte| sum.wrapping_mul(1_099_511_628_211) ^ u64::from(*byte))
+    let absorb = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let sum = words.iter().fold(7, |sum, word| absorb(sum, u64::from_le_bytes(*word)));
+    rest.iter().fold(sum, |sum, byte| absorb(sum, u64::from(*byte)))
 }
 
 /// Something an engine did or was given.

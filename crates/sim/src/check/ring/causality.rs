@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hac_types::{RingId, ViewKind};
 
-use super::{Executed, Violation, count};
+use super::{Executed, Violation, count_many};
 use crate::ring::{History, Item, Message, Process};
 
 pub(super) fn check(history: &History, executed: &mut Executed) -> Result<(), Violation> {
@@ -12,6 +12,7 @@ pub(super) fn check(history: &History, executed: &mut Executed) -> Result<(), Vi
     for process in history.processes.values() {
         collect(process, &mut causes);
     }
+    let mut looked = 0;
     for ((host, life), process) in &history.processes {
         let mut given: (RingId, u64) = Default::default();
         for item in &process.items {
@@ -22,7 +23,7 @@ pub(super) fn check(history: &History, executed: &mut Executed) -> Result<(), Vi
             if let Some((at, needed)) = causes.get(message)
                 && at == ring
             {
-                count(executed, "EVS-10");
+                looked += 1;
                 if given.1 < *needed {
                     let text = format!(
                         "node{host} life {life} was given {message:?} after {} messages of ring {ring}; its sender had been \
@@ -35,6 +36,7 @@ pub(super) fn check(history: &History, executed: &mut Executed) -> Result<(), Vi
             given.1 += 1;
         }
     }
+    count_many(executed, "EVS-10", looked);
     Ok(())
 }
 

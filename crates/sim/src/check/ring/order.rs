@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use hac_types::RingId;
 
-use super::{Executed, Violation, count};
+use super::{Executed, Violation, count_many};
 use crate::ring::{History, Item, Message};
 
 pub(super) fn check(history: &History, executed: &mut Executed) -> Result<(), Violation> {
+    let mut looked = 0;
     let mut order: BTreeMap<(RingId, u64), Message> = BTreeMap::new();
     for ((host, life), process) in &history.processes {
         let mut last: BTreeMap<RingId, u64> = BTreeMap::new();
@@ -16,22 +17,23 @@ pub(super) fn check(history: &History, executed: &mut Executed) -> Result<(), Vi
             let Item::Delivered { ring, seq, message: Some(message), transitional: false, .. } = item else {
                 continue;
             };
-            count(executed, "EVS-8");
-            let at = format!("node{host} life {life}, ring {ring}");
+            looked += 1;
+            let at = || format!("node{host} life {life}, ring {ring}");
             let known = *order.entry((*ring, *seq)).or_insert(*message);
             if known != *message {
                 return Err(Violation::new(
                     "EVS-8",
-                    format!("{at}: position {seq} is {message:?}, elsewhere {known:?}"),
+                    format!("{}: position {seq} is {message:?}, elsewhere {known:?}", at()),
                 ));
             }
             let before = last.insert(*ring, *seq).unwrap_or(0);
             if *seq <= before {
-                return Err(Violation::new("EVS-8", format!("{at}: position {seq} after {before}")));
+                return Err(Violation::new("EVS-8", format!("{}: position {seq} after {before}", at())));
             }
         }
         own_messages(*host, process.items.as_slice(), executed)?;
     }
+    count_many(executed, "EVS-8", looked);
     Ok(())
 }
 
@@ -51,8 +53,8 @@ fn own_messages(host: u32, items: &[Item], executed: &mut Executed) -> Result<()
             _ => {}
         }
     }
+    count_many(executed, "EVS-11", missing.len() as u64);
     for message in &missing {
-        count(executed, "EVS-11");
         if !delivered.contains(message) {
             return Err(Violation::new("EVS-11", format!("node{host} never got its own {message:?}")));
         }

@@ -19,6 +19,9 @@ use super::{Executed, Violation};
 /// Names of the properties, as counted.
 const NAMES: [&str; 5] = ["EVS-6", "EVS-15", "EVS-16", "EVS-20", "EVS-21"];
 
+/// How an engine was before an event and is after it.
+pub(crate) type Step = (Inspection, Inspection);
+
 /// What is seen of every engine, for the properties of this module.
 #[derive(Clone, Debug)]
 pub struct Watch {
@@ -76,18 +79,13 @@ impl Watch {
         }
     }
 
-    /// How the host looked the last time.
-    #[must_use]
-    pub fn last(&self, host: u32) -> Option<&Inspection> {
-        self.hosts.get(&host).map(|seen| &seen.last)
-    }
-
-    /// Looks at an engine after an event, when all its outputs were taken.
+    /// Looks at an engine after an event, when all its outputs were taken. If it has changed, gives how it was before and
+    /// how it is now.
     ///
     /// # Errors
     ///
     /// The property that is violated.
-    pub fn look(&mut self, host: u32, life: u64, engine: &Engine) -> Result<(), Violation> {
+    pub fn look(&mut self, host: u32, life: u64, engine: &Engine) -> Result<Option<Step>, Violation> {
         self.follow(host, life, engine, engine.inspect())
     }
 
@@ -98,37 +96,37 @@ impl Watch {
     ///
     /// The property that is violated.
     pub fn look_at_dying(&mut self, host: u32, life: u64, engine: &Engine) -> Result<(), Violation> {
-        self.follow(host, life, engine, Inspection { outputs: 0, ..engine.inspect() })
+        self.follow(host, life, engine, Inspection { outputs: 0, ..engine.inspect() }).map(|_| ())
     }
 
-    fn follow(&mut self, host: u32, life: u64, engine: &Engine, now: Inspection) -> Result<(), Violation> {
-        let before = self.hosts.get(&host).filter(|seen| seen.life == life).cloned();
-        if before.as_ref().is_some_and(|before| before.last == now) {
-            return Ok(());
+    fn follow(&mut self, host: u32, life: u64, engine: &Engine, now: Inspection) -> Result<Option<Step>, Violation> {
+        let seen = self.hosts.get(&host).filter(|seen| seen.life == life);
+        let earlier = seen.map(|seen| seen.last);
+        if earlier == Some(now) {
+            return Ok(None);
         }
+        let (attempted, mut before_visit) = seen.map_or((None, 0), |seen| (seen.attempt, seen.before_visit));
         self.bounded(host, &now)?;
-        let mut seen = before.clone().unwrap_or(Seen { life, last: now, attempt: None, before_visit: 0 });
         let attempt = engine.attempt();
         if let Some((ring, members)) = attempt
-            && seen.attempt != Some(ring)
+            && attempted != Some(ring)
         {
             self.created(host, ring, members)?;
         }
-        seen.attempt = attempt.map(|(ring, _)| ring);
-        let earlier = before.map(|before| before.last);
         for ring in [Some(now.installed), now.coming].into_iter().flatten() {
             if ring.ring == RingId::default() {
                 continue;
             }
             let known =
                 earlier.and_then(|e| [Some(e.installed), e.coming].into_iter().flatten().find(|r| r.ring == ring.ring));
-            if known.is_none_or(|known| known.token_seq != ring.token_seq)
-                && ring.token_seq > known.map_or(self.numbers_from, |k| k.token_seq)
-            {
-                seen.before_visit = earlier.map_or(0, |e| e.sent);
+            if ring.token_seq > known.map_or(self.numbers_from, |known| known.token_seq) {
+                before_visit = earlier.map_or(0, |e| e.sent);
                 self.acted(host, &ring)?;
             }
-            self.stable(host, &ring)?;
+            // What is not new was judged when it was.
+            if known.is_none_or(|known| (known.received, known.released) != (ring.received, ring.released)) {
+                self.stable(host, &ring)?;
+            }
         }
         let active = match now.stage {
             Stage::Operational => Some(now.installed),
@@ -136,12 +134,12 @@ impl Watch {
             // The ring that was has ended here.
             Stage::Gather | Stage::Commit => None,
         };
-        if let Some(active) = active {
-            self.windowed(host, &active, now.sent.saturating_sub(seen.before_visit))?;
+        if let Some(active) = active.filter(|_| earlier.is_none_or(|earlier| earlier.sent != now.sent)) {
+            self.windowed(host, &active, now.sent.saturating_sub(before_visit))?;
         }
-        seen.last = now;
-        self.hosts.insert(host, seen);
-        Ok(())
+        let attempt = attempt.map(|(ring, _)| ring);
+        self.hosts.insert(host, Seen { life, last: now, attempt, before_visit });
+        Ok(earlier.map(|earlier| (earlier, now)))
     }
 
     fn bounded(&mut self, host: u32, now: &Inspection) -> Result<(), Violation> {
