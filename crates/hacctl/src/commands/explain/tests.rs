@@ -1,3 +1,5 @@
+//! The words of `hacctl explain`, and how its answer ends.
+
 use hac_api::LastTransition;
 
 use super::*;
