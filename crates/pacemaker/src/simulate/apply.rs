@@ -1,5 +1,7 @@
 //! What the status would be once a plan had been carried out with success.
 
+use std::collections::BTreeMap;
+
 use hac_crm::model::{Agent, Cib, NodeState, OpHistory, ResourceHistory};
 use hac_crm::plan::{Action, ActionKind, ResourceOp};
 use hac_crm::scheduler::view::NodeKind;
@@ -11,18 +13,27 @@ use super::ids::{Names, without_number};
 /// Stands for the coordinator that would have given the orders, as in Pacemaker's simulator.
 const ORIGIN: &str = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
+/// Where the entries of a node's resources are in its list, by id: the first place, and how many there are.
+type Places = BTreeMap<String, (usize, usize)>;
+
 /// A copy of `cib` with the assumed results.
 pub(super) fn apply(cib: &Cib, simulation: &Simulation, now: WallTime) -> Cib {
     let mut after = cib.clone();
+    // A start of thousands of resources looks each of them up on each node: the lists are too long for that.
+    let mut places: BTreeMap<usize, Places> = BTreeMap::new();
     for &index in &simulation.executed {
         let Some(action) = simulation.outcome.plan.actions.get(index) else { continue };
         match &action.kind {
             ActionKind::Resource(op) if op.task != "notify" => {
-                let state = node_state(&mut after, action, simulation);
-                record(state, &simulation.names, op, index, now);
+                let node = node_state(&mut after, action, simulation);
+                let state = &mut after.status.nodes[node];
+                let places = places.entry(node).or_insert_with(|| places_of(state));
+                record(state, places, &simulation.names, op, index, now);
             }
             ActionKind::Fence { action: what } if what != "on" => {
-                take_down(node_state(&mut after, action, simulation));
+                let node = node_state(&mut after, action, simulation);
+                take_down(&mut after.status.nodes[node]);
+                places.remove(&node);
             }
             _ => {}
         }
@@ -30,8 +41,16 @@ pub(super) fn apply(cib: &Cib, simulation: &Simulation, now: WallTime) -> Cib {
     after
 }
 
-/// The entry of the node that an action is about; made if there is none.
-fn node_state<'a>(cib: &'a mut Cib, action: &Action, simulation: &Simulation) -> &'a mut NodeState {
+fn places_of(state: &NodeState) -> Places {
+    let mut places = Places::new();
+    for (place, entry) in state.resources.iter().enumerate() {
+        places.entry(entry.id.clone()).or_insert((place, 0)).1 += 1;
+    }
+    places
+}
+
+/// The place in the status of the node that an action is about; it is made if there is none.
+fn node_state(cib: &mut Cib, action: &Action, simulation: &Simulation) -> usize {
     let name = action.node.as_deref().unwrap_or_default();
     let id = action.node_id.as_deref().unwrap_or(name);
     let nodes = &mut cib.status.nodes;
@@ -39,7 +58,7 @@ fn node_state<'a>(cib: &'a mut Cib, action: &Action, simulation: &Simulation) ->
         .iter()
         .position(|state| state.uname.as_deref() == Some(name))
         .or_else(|| nodes.iter().position(|state| state.uname.is_none() && state.id == id));
-    let index = found.unwrap_or_else(|| {
+    found.unwrap_or_else(|| {
         let kind = simulation.outcome.view.nodes.iter().find(|node| node.name == name).map(|node| node.kind);
         nodes.push(NodeState {
             id: id.to_owned(),
@@ -48,8 +67,7 @@ fn node_state<'a>(cib: &'a mut Cib, action: &Action, simulation: &Simulation) ->
             ..NodeState::default()
         });
         nodes.len() - 1
-    });
-    &mut nodes[index]
+    })
 }
 
 /// A node that was powered off is gone, and with it all that was known of it.
@@ -64,27 +82,26 @@ fn take_down(state: &mut NodeState) {
 }
 
 /// Writes the expected result of an order into the history.
-fn record(state: &mut NodeState, names: &Names, op: &ResourceOp, index: usize, now: WallTime) {
+fn record(state: &mut NodeState, places: &mut Places, names: &Names, op: &ResourceOp, index: usize, now: WallTime) {
     let own = op.instance.as_deref().unwrap_or(&op.resource);
     let name = names.executed(own);
     let short = without_number(own);
     let uname = state.uname.clone();
-    let known = |id: &str| state.resources.iter().filter(|r| r.id == id).count();
-    if known(name) > 1 {
+    if places.get(name).is_some_and(|&(_, entries)| entries > 1) {
         // Of several entries none is the right one; Pacemaker's simulator leaves them too.
         return;
     }
-    let found = [name, short].into_iter().find_map(|id| state.resources.iter().position(|r| r.id == id));
-    let history = match found {
-        Some(position) => &mut state.resources[position],
-        None => {
-            let new =
-                ResourceHistory { id: name.to_owned(), agent: Agent::clone(&op.agent), ..ResourceHistory::default() };
-            state.resources.push(new);
-            let last = state.resources.len() - 1;
-            &mut state.resources[last]
-        }
-    };
+    let found = [name, short].into_iter().find_map(|id| places.get(id));
+    let place = found.map_or(state.resources.len(), |&(first, _)| first);
+    if found.is_none() {
+        places.insert(name.to_owned(), (place, 1));
+        state.resources.push(ResourceHistory {
+            id: name.to_owned(),
+            agent: Agent::clone(&op.agent),
+            ..ResourceHistory::default()
+        });
+    }
+    let history = &mut state.resources[place];
     // Parameters taken in place are as good as a start with them.
     let task = if matches!(op.task.as_str(), "reload" | "reload-agent") { "start" } else { op.task.as_str() };
     let key = format!("{}_{task}_{}", history.id, op.interval_ms);
