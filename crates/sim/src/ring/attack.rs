@@ -8,7 +8,7 @@ use hac_types::{Incarnation, LinkId, NodeId, Timestamp};
 use crate::check::Violation;
 use crate::rng::Rng;
 
-/// Recorded datagrams that are kept.
+/// Recorded datagrams that are kept, hellos and others.
 const KEPT: usize = 64;
 /// One of so many datagrams that are no hellos is recorded.
 const RECORD: u64 = 20;
@@ -52,27 +52,27 @@ impl Kind {
 pub(super) struct Attacker {
     rng: Rng,
     recorded: Vec<Arrival>,
+    /// Hellos, which are rare, and could make a session of the past present again long after it.
+    hellos: Vec<Arrival>,
     /// Datagrams of a node with another key.
     foreign: Vec<Vec<u8>>,
 }
 
 impl Attacker {
     pub(super) fn new(seed: u64, config: hac_totem::Config) -> Self {
-        Self { rng: Rng::new(seed, 10), recorded: Vec::new(), foreign: foreign(config) }
+        Self { rng: Rng::new(seed, 10), recorded: Vec::new(), hellos: Vec::new(), foreign: foreign(config) }
     }
 
     /// Remembers some of what a node has accepted.
     pub(super) fn record(&mut self, arrival: &Arrival) {
-        // Hellos are rare, and what could make a session of the past present again.
         let hello = arrival.datagram.get(CLASS) == Some(&HELLO);
         if !hello && self.rng.below(RECORD) > 0 {
             return;
         }
-        if self.recorded.len() < KEPT {
-            self.recorded.push(arrival.clone());
-        } else if let Some(old) =
-            usize::try_from(self.rng.below(KEPT as u64)).ok().and_then(|n| self.recorded.get_mut(n))
-        {
+        let kept = if hello { &mut self.hellos } else { &mut self.recorded };
+        if kept.len() < KEPT {
+            kept.push(arrival.clone());
+        } else if let Some(old) = usize::try_from(self.rng.below(KEPT as u64)).ok().and_then(|n| kept.get_mut(n)) {
             *old = arrival.clone();
         }
     }
@@ -85,7 +85,8 @@ impl Attacker {
         if self.rng.chance(500) {
             return Some((Kind::Forgery, self.forge(arrival)));
         }
-        let mut replayed = self.rng.pick(&self.recorded)?.clone();
+        let kept = if self.rng.chance(500) { &self.hellos } else { &self.recorded };
+        let mut replayed = self.rng.pick(kept)?.clone();
         match self.rng.below(4) {
             0 => replayed.to = arrival.to,
             1 => replayed.link = LinkId(1 - replayed.link.0.min(1)),
