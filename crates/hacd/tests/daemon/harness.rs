@@ -182,6 +182,14 @@ impl Cluster {
         daemon
     }
 
+    /// Starts both daemons of a pair and waits until they are members together.
+    pub(crate) fn start_both(&self) -> (Daemon, Daemon) {
+        let (one, two) = (self.start(1), self.start(2));
+        one.await_members(&["n1", "n2"]);
+        two.await_members(&["n1", "n2"]);
+        (one, two)
+    }
+
     /// Runs a daemon that is expected to end by itself.
     pub(crate) fn fail(&self, node: u8) -> (Option<i32>, String) {
         let Output { status, stderr, .. } = self.command(node).output().expect("runs");

@@ -81,9 +81,7 @@ fn all_get_another_key_without_a_new_membership_and_who_was_away_is_told() {
 #[test]
 fn a_daemon_that_died_in_the_middle_of_a_rotation_finishes_it() {
     let cluster = Cluster::new(121, 2);
-    let (one, two) = (cluster.start(1), cluster.start(2));
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, two) = cluster.start_both();
     let before = key(&cluster, 2);
     // The second node cannot keep the next key: something is in the way.
     let obstacle = cluster.dir(2).join("authkey.next");

@@ -29,10 +29,7 @@ fn two_daemons_become_one_cluster_and_a_change_made_on_one_is_on_both() {
 #[test]
 fn only_the_tutorials_ports_are_used() {
     let cluster = Cluster::new(102, 2).with_two_links();
-    let one = cluster.start(1);
-    let two = cluster.start(2);
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, _two) = cluster.start_both();
     let mut sockets = udp_sockets(one.pid());
     sockets.sort();
     // Addresses are written with their bytes in the host's order.
@@ -52,9 +49,7 @@ fn the_configuration_survives_both_daemons_being_killed() {
     }
     one.kill();
     two.kill();
-    let (one, two) = (cluster.start(1), cluster.start(2));
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, two) = cluster.start_both();
     for daemon in [&one, &two] {
         assert_eq!(daemon.property("cluster-recheck-interval").as_deref(), Some("3min"));
     }
@@ -165,9 +160,7 @@ fn sighup_opens_the_log_anew_and_sigterm_twice_ends_at_once() {
 #[test]
 fn the_death_of_a_process_is_noticed_at_once_and_it_is_started_again_in_place() {
     let cluster = Cluster::new(110, 2).with_service();
-    let (one, two) = (cluster.start(1), cluster.start(2));
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, _two) = cluster.start_both();
     one.run_service(&cluster);
     let first = wait_for("the service", || cluster.service());
     let runs_on = if cluster.count(1, "start") > 0 { 1 } else { 2 };
@@ -185,9 +178,7 @@ fn the_death_of_a_process_is_noticed_at_once_and_it_is_started_again_in_place() 
 #[test]
 fn a_daemon_killed_and_started_again_leaves_what_runs_alone() {
     let cluster = Cluster::new(111, 2).with_service();
-    let (one, two) = (cluster.start(1), cluster.start(2));
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, two) = cluster.start_both();
     one.run_service(&cluster);
     let process = wait_for("the service", || cluster.service());
     one.settle();
@@ -196,9 +187,7 @@ fn a_daemon_killed_and_started_again_leaves_what_runs_alone() {
     // Both daemons die; the service does not.
     one.kill();
     two.kill();
-    let (one, two) = (cluster.start(1), cluster.start(2));
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, _two) = cluster.start_both();
     one.settle();
     assert_eq!(cluster.service(), Some(process));
     assert_eq!(starts(&cluster), 1, "nothing is started twice");
@@ -207,9 +196,7 @@ fn a_daemon_killed_and_started_again_leaves_what_runs_alone() {
 #[test]
 fn a_daemon_killed_for_good_loses_its_resource_to_the_other() {
     let cluster = Cluster::new(112, 2).with_service();
-    let (one, two) = (cluster.start(1), cluster.start(2));
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, two) = cluster.start_both();
     one.run_service(&cluster);
     let process = wait_for("the service", || cluster.service());
     one.settle();
@@ -227,9 +214,7 @@ fn a_daemon_killed_for_good_loses_its_resource_to_the_other() {
 #[test]
 fn every_daemon_explains_where_a_resource_runs_and_the_coordinator_what_it_did() {
     let cluster = Cluster::new(115, 2).with_service();
-    let (one, two) = (cluster.start(1), cluster.start(2));
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, two) = cluster.start_both();
     one.run_service(&cluster);
     wait_for("the service", || cluster.service());
     one.settle();
@@ -257,9 +242,7 @@ fn every_daemon_explains_where_a_resource_runs_and_the_coordinator_what_it_did()
 #[test]
 fn a_daemon_that_is_asked_to_leaves_in_good_order() {
     let cluster = Cluster::new(109, 2);
-    let (one, two) = (cluster.start(1), cluster.start(2));
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, two) = cluster.start_both();
     one.signal(Signal::TERM);
     assert!(one.wait().success());
     two.await_members(&["n2"]);
@@ -272,9 +255,7 @@ fn a_daemon_that_is_asked_to_leaves_in_good_order() {
 #[test]
 fn a_leaving_node_hands_its_resource_over_and_the_last_one_stops_it() {
     let cluster = Cluster::new(113, 2).with_service();
-    let (one, two) = (cluster.start(1), cluster.start(2));
-    one.await_members(&["n1", "n2"]);
-    two.await_members(&["n1", "n2"]);
+    let (one, two) = cluster.start_both();
     one.run_service(&cluster);
     wait_for("the service", || cluster.service());
     one.settle();
