@@ -32,6 +32,7 @@ const FOUND: &[(Kind, u64, &str)] = &[
         "a node that died amid its outputs had passed the token on, and the count of its packets missed it",
     ),
     (Kind::Ring, 1_795_380_578_036, "the same"),
+    (Kind::Ring, 1789, "a membership that was being replaced when the calm began was taken for the lasting one"),
 ];
 
 fn scenarios() -> Vec<PathBuf> {

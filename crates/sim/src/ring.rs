@@ -8,7 +8,7 @@ mod history;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_totem::{Engine, Guarantee, Output};
+use hac_totem::{Engine, Guarantee, Output, Stage};
 use hac_types::{Incarnation, NodeId, Timestamp};
 
 use self::attack::{Arrival, Attacker};
@@ -454,10 +454,11 @@ impl World {
         self.pace = pace * many.max(1);
     }
 
-    /// Whether every host runs.
+    /// Whether every host runs and is in service: one that agrees on a membership still counts the last as its own.
     #[must_use]
-    pub fn is_awake(&self) -> bool {
-        self.hosts.values().all(Host::is_up)
+    pub fn is_in_service(&self) -> bool {
+        let in_service = |engine: &Engine| engine.inspect().stage == Stage::Operational;
+        self.hosts.values().all(|host| host.is_up() && host.engine.as_ref().is_some_and(in_service))
     }
 
     pub(crate) fn pause_host(&mut self, id: u32, time: Duration) {

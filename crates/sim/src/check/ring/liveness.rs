@@ -33,7 +33,7 @@ pub fn recovery(world: &mut World, ids: &[u32]) -> Result<(), Violation> {
         for &id in ids {
             world.start_after(id, Duration::ZERO);
         }
-        together = if world.is_awake() && one_view(world).is_ok() { together + 1 } else { 0 };
+        together = if world.is_in_service() && one_view(world).is_ok() { together + 1 } else { 0 };
     }
     let ring = one_view(world)?;
     count(&mut world.executed, "LIVE-1");
