@@ -224,7 +224,7 @@ impl Engine {
         self.ring.postpone(late);
         if late > self.pause_min {
             self.net.stats.pauses += 1;
-            self.ring.doubting = true;
+            self.ring.doubting = Some(self.net.now);
             self.net.notice(Notice::PauseDetected { paused: late });
         }
         if late > self.ring.settings.token / 2 {

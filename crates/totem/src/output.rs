@@ -175,7 +175,7 @@ pub enum Notice {
         /// For how long.
         paused: Duration,
     },
-    /// After a pause a token of the present ring has come: the membership still holds.
+    /// A token of the present ring has come after one that was passed on since the pause: the membership still holds.
     PauseOver,
     /// A link to a peer went silent.
     LinkDown {

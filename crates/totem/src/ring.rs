@@ -114,8 +114,8 @@ pub(crate) struct Ring {
     pub(crate) departed: BTreeMap<NodeId, Left>,
     /// Attempts in a row that led to no membership.
     pub(crate) attempts: u32,
-    /// A pause was detected and nothing has confirmed the membership since.
-    pub(crate) doubting: bool,
+    /// Since when nothing has confirmed the membership after a pause.
+    pub(crate) doubting: Option<Timestamp>,
 }
 
 impl Ring {
@@ -150,7 +150,7 @@ impl Ring {
             settled: BTreeMap::new(),
             departed: BTreeMap::new(),
             attempts: 0,
-            doubting: false,
+            doubting: None,
         }
     }
 

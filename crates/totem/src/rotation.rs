@@ -66,6 +66,8 @@ pub(crate) struct Rotation {
     pub(crate) held: Option<Held>,
     /// When the token last came.
     pub(crate) last_visit: Timestamp,
+    /// When it was last passed on.
+    pub(crate) passed_at: Timestamp,
     /// Rotations without work.
     pub(crate) idle: u32,
     me: NodeId,
@@ -100,6 +102,7 @@ impl Rotation {
             safe: before,
             held: None,
             last_visit: now,
+            passed_at: now,
             idle: 0,
             me,
             sent: None,
@@ -292,6 +295,7 @@ impl Rotation {
     /// Passes the token on; gives it back if this node is alone.
     pub(crate) fn pass(&mut self, token: Token, resend_max: Duration, net: &mut Transport) -> Option<Token> {
         let next = self.successor();
+        self.passed_at = net.now;
         if next == self.me {
             return Some(token);
         }

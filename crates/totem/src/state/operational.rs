@@ -36,9 +36,7 @@ impl Ring {
         if let Phase::Operational(operational) = &mut self.phase {
             operational.ask = None;
         }
-        if std::mem::take(&mut self.doubting) {
-            net.notice(Notice::PauseOver);
-        }
+        self.reassure(net);
         let idle = self.current.idle >= HOLD_AFTER && self.queue.is_empty();
         if idle && self.current.is_representative() {
             self.current.hold(token, now + self.settings.hold, HoldReason::Idle);
@@ -50,6 +48,21 @@ impl Ring {
         self.deliver(net);
     }
 
+    /// After a pause, a token that comes after this node has passed one on shows that the others still take part in the
+    /// ring with it. One that lay in the socket shows nothing; that another comes soon, none is to rest now.
+    fn reassure(&mut self, net: &mut Transport) {
+        let Some(since) = self.doubting else { return };
+        if self.current.passed_at >= since {
+            self.doubting = None;
+            net.notice(Notice::PauseOver);
+            return;
+        }
+        self.current.idle = 0;
+        if !self.current.is_representative() {
+            self.ask_for_token(ASK_AGAIN, net);
+        }
+    }
+
     /// Does what the token allows and passes it on. Alone, goes on until everything is delivered.
     fn operational_visit(&mut self, mut token: Token, net: &mut Transport) {
         loop {
@@ -59,9 +72,7 @@ impl Ring {
             }
             let Some(back) = self.current.pass(finished, self.settings.token_retransmit, net) else { break };
             self.current.arrive(&back, net.now);
-            if std::mem::take(&mut self.doubting) {
-                net.notice(Notice::PauseOver);
-            }
+            self.reassure(net);
             self.deliver(net);
             token = back;
             if self.queue.is_empty() && self.current.store.delivered() == self.current.store.high() {

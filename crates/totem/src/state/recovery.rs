@@ -219,7 +219,7 @@ impl Ring {
         }
         self.departed.clear();
         self.attempts = 0;
-        self.doubting = false;
+        self.doubting = None;
         net.small_only = false;
         net.ring = attempt.ring;
         net.stats.views += 1;

@@ -4,7 +4,7 @@ use hac_totem::{GatherReason, Notice};
 use hac_types::{Departure, NodeId, ViewKind};
 
 use crate::checks::check;
-use crate::net::{Net, ms};
+use crate::net::{Net, config, ms};
 
 #[test]
 fn two_nodes_form_one_ring_without_a_singleton_before() {
@@ -199,6 +199,44 @@ fn a_resumed_node_sees_itself_away() {
     assert!(net.notices(1).iter().any(|n| matches!(n, Notice::PauseDetected { .. })));
     assert_eq!(net.regular_views(2), 3, "one leave, one rejoin");
     check(&net);
+}
+
+#[test]
+fn what_lay_in_the_socket_does_not_end_the_doubt_after_a_pause() {
+    // Shorter than what makes a node drop all that waits in its socket, longer than the others wait.
+    for phase in (0..600).step_by(100) {
+        for node in 1..=2 {
+            let mut net = Net::formed(12, 2, 1);
+            net.run(ms(2000 + phase));
+            net.pause(node, ms(1200));
+            net.run(ms(4000));
+            assert!(net.regular_views(3 - node) > 1, "the other went on");
+            let told = net.notices(node);
+            assert!(told.iter().any(|n| matches!(n, Notice::PauseDetected { .. })));
+            assert!(!told.iter().any(|n| matches!(n, Notice::PauseOver)), "phase {phase}: node {node} was left out");
+            check(&net);
+        }
+    }
+}
+
+#[test]
+fn a_pause_for_which_the_others_waited_is_over_soon() {
+    let mut config = config(3, 1);
+    config.timers.adaptive = false;
+    for node in 1..=3 {
+        let mut net = Net::with_config(13, config.clone());
+        net.start_all();
+        net.run_until_formed(ms(2000));
+        net.run(ms(3000));
+        net.pause(node, ms(1000));
+        net.run(ms(1000));
+        let over = |net: &Net| net.notices(node).iter().any(|n| matches!(n, Notice::PauseOver));
+        let end = net.now + ms(900);
+        assert!(net.run_while(end, |net| !over(net)), "node {node} doubts for ever");
+        for other in 1..=3 {
+            assert_eq!(net.regular_views(other), 1);
+        }
+    }
 }
 
 #[test]
