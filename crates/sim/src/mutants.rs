@@ -56,6 +56,7 @@ pub const MUTANTS: &[Mutant] = &[
     ring("all-come-along", "everybody counts as coming from the same old ring"),
     ring("obligation-forgotten", "what others may have delivered relying on a node, it does not deliver"),
     ring("nothing-recovered", "nothing of the old ring is sent again"),
+    ring("rest-disordered", "in the transitional view each node is given its own messages last"),
     ring("rest-dropped", "what is left of the old ring is not delivered"),
     ring("withheld-for-ever", "a node that was left out is never heard again"),
     ring("silence-unnoticed", "a silent peer is never suspected"),

@@ -54,21 +54,35 @@ pub(super) struct Stay<'a> {
     pub(super) view: &'a View,
     /// The transitional view at its end, if there was one.
     pub(super) end: Option<&'a View>,
-    /// Delivered in the regular view: position and message.
-    pub(super) regular: BTreeMap<u64, Message>,
+    /// Delivered in either, in order.
+    pub(super) order: Vec<Message>,
+    /// How many of them in the regular view.
+    pub(super) regular: usize,
     /// Delivered in the regular view with the promise of safety.
     pub(super) safe: BTreeSet<Message>,
     /// Delivered in the transitional view with the promise of safety.
     pub(super) safe_transitional: BTreeSet<Message>,
-    /// Delivered in the transitional view.
-    pub(super) transitional: BTreeSet<Message>,
-    /// Delivered in either.
+    /// Delivered in either, sorted.
     pub(super) given: BTreeSet<Message>,
     /// It is the last one of a life that died in it.
     pub(super) died: bool,
 }
 
-impl Stay<'_> {
+impl<'a> Stay<'a> {
+    /// Nothing has been delivered yet.
+    pub(super) fn begin(view: &'a View) -> Self {
+        Self {
+            view,
+            end: None,
+            order: Vec::new(),
+            regular: 0,
+            safe: BTreeSet::new(),
+            safe_transitional: BTreeSet::new(),
+            given: BTreeSet::new(),
+            died: false,
+        }
+    }
+
     pub(super) fn ring(&self) -> RingId {
         self.view.ring
     }
@@ -81,41 +95,34 @@ impl Stay<'_> {
 /// One life of an engine, ring by ring.
 #[derive(Clone, Debug)]
 pub(super) struct Life<'a> {
+    /// The host, and which of its lives.
+    pub(super) id: (u32, u64),
     pub(super) member: Member,
     pub(super) stays: Vec<Stay<'a>>,
 }
 
 impl<'a> Life<'a> {
-    fn of((host, _): (u32, u64), process: &'a Process) -> Self {
-        let member = Member { node: NodeId(host), incarnation: process.incarnation };
+    fn of(id: (u32, u64), process: &'a Process) -> Self {
+        let member = Member { node: NodeId(id.0), incarnation: process.incarnation };
         let mut stays: Vec<Stay<'a>> = Vec::new();
         for item in &process.items {
             match item {
-                Item::View(view) if view.kind == ViewKind::Regular => stays.push(Stay {
-                    view,
-                    end: None,
-                    regular: BTreeMap::new(),
-                    safe: BTreeSet::new(),
-                    safe_transitional: BTreeSet::new(),
-                    transitional: BTreeSet::new(),
-                    given: BTreeSet::new(),
-                    died: false,
-                }),
+                Item::View(view) if view.kind == ViewKind::Regular => stays.push(Stay::begin(view)),
                 Item::View(view) => {
                     if let Some(stay) = stays.last_mut() {
                         stay.end = Some(view);
                     }
                 }
-                Item::Delivered { seq, guarantee, transitional, message: Some(message), .. } => {
+                Item::Delivered { guarantee, transitional, message: Some(message), .. } => {
                     let Some(stay) = stays.last_mut() else { continue };
                     stay.given.insert(*message);
+                    stay.order.push(*message);
                     if *transitional {
-                        stay.transitional.insert(*message);
                         if *guarantee == hac_totem::Guarantee::Safe {
                             stay.safe_transitional.insert(*message);
                         }
                     } else {
-                        stay.regular.insert(*seq, *message);
+                        stay.regular += 1;
                         if *guarantee == hac_totem::Guarantee::Safe {
                             stay.safe.insert(*message);
                         }
@@ -129,7 +136,7 @@ impl<'a> Life<'a> {
                 }
             }
         }
-        Self { member, stays }
+        Self { id, member, stays }
     }
 
     /// Its stays, each with the one that followed.

@@ -256,11 +256,17 @@ impl Ring {
             let index = members.iter().position(|member| member.node == node);
             index.is_some_and(|index| obliged & 1 << index != 0)
         };
+        let mut late = Vec::new();
         while let Some(packet) = self.current.store.next_remaining(comes_along) {
-            if let Packet::Data(data) = packet {
-                self.unpacking.deliver(data, true, net);
+            match packet {
+                Packet::Data(data) if mutant("rest-disordered") && data.origin == self.me.node => {
+                    late.push(data.clone())
+                }
+                Packet::Data(data) => self.unpacking.deliver(data, true, net),
+                Packet::Recovered(_) => {}
             }
         }
+        late.iter().for_each(|data| self.unpacking.deliver(data, true, net));
     }
 
     pub(crate) fn recovery_timeout(&mut self, net: &mut Transport) {
