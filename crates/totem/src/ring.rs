@@ -300,9 +300,14 @@ impl Ring {
 
     /// Notes the highest ring number a peer knows.
     pub(crate) fn hear_ring_seq(&mut self, ring_seq: u64) {
-        if ring_seq.saturating_sub(self.ring_seq_high) < RING_JUMP_MAX {
+        if self.is_credible(ring_seq) {
             self.ring_seq_high = self.ring_seq_high.max(ring_seq);
         }
+    }
+
+    /// Whether a ring may have this number: one far ahead of all that are known would use up the numbers.
+    pub(crate) fn is_credible(&self, ring_seq: u64) -> bool {
+        ring_seq.saturating_sub(self.ring_seq_high) < RING_JUMP_MAX
     }
 
     /// A number for a new ring of ours.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use hac_types::{Member, NodeId, RingId, Timestamp};
 
-use crate::GatherReason;
 use crate::ring::Ring;
 use crate::state::Phase;
 use crate::transport::Transport;
 use crate::wire::{Commit, Departed, Join, Members, Message, Slot, Stamp};
+use crate::{GatherReason, Misbehaviour};
 
 /// First wait before a commit token is sent again.
 const RESEND_FIRST: Duration = Duration::from_millis(20);
@@ -60,11 +60,13 @@ impl Attempt {
         self.members.get(previous).map(|member| member.node)
     }
 
-    /// Whether the token comes from the member before us, with what we put in unchanged.
+    /// Whether the token comes from the member before us, once passed on by each of the others since it left here, with
+    /// what we put in unchanged.
     fn continues(&self, me: NodeId, from: Member, commit: &Commit) -> bool {
         let position = self.position(me).unwrap_or(usize::MAX);
+        let others = u64::try_from(self.members.len()).unwrap_or(u64::MAX).saturating_sub(1);
         commit.ring == self.ring
-            && commit.token_seq > self.token_seen
+            && Some(commit.token_seq) == self.token_seen.checked_add(others)
             && self.predecessor(me) == Some(from.node)
             && commit.members == self.members
             && commit.slots.len() == self.members.len()
@@ -185,10 +187,16 @@ impl Ring {
             deadline: net.now + self.settings.token,
         };
         let position = attempt.position(self.me.node);
-        let in_turn = position.is_some_and(|index| index > 0 && attempt.slots.len() == index);
+        // Each member before this one has put in what it brings and passed the token on.
+        let passed = usize::try_from(attempt.token_seen).ok();
+        let in_turn = position.is_some_and(|index| index > 0 && attempt.slots.len() == index && passed == position);
         let expected = attempt.members == *gather.proposal() && attempt.predecessor(self.me.node) == Some(from.node);
         let present = position.and_then(|index| attempt.stamps.get(index)).is_some_and(|stamp| stamp.round == round);
         if !in_turn || !expected || !present || attempt.ring.seq <= self.ring_seq_used {
+            return;
+        }
+        if !self.is_credible(attempt.ring.seq) {
+            net.report_misbehaving(from.node, Misbehaviour::Token);
             return;
         }
         self.use_ring(attempt.ring, net);

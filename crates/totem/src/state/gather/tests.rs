@@ -75,3 +75,38 @@ fn the_proposal_that_a_commit_token_is_built_on_does_not_end_the_attempt_when_it
     ring.handle_join(member(1), join(10, 1), &mut net);
     assert_eq!(ring.round, 6, "node 1 has begun anew, so this node does");
 }
+
+#[test]
+fn a_commit_token_that_would_use_up_the_numbers_of_rings_is_refused() {
+    for seq in [1 << 40, u64::MAX - 1, u64::MAX] {
+        let (mut ring, mut net) = gathering();
+        let mut poisoned = commit(5);
+        poisoned.ring.seq = seq;
+        ring.handle_commit(member(1), poisoned, &mut net);
+        assert!(matches!(ring.phase, Phase::Gather(_)), "ring number {seq}");
+        assert!(ring.ring_seq_high < 100, "the number is not remembered");
+        assert!(!net.outputs.iter().any(|output| matches!(output, crate::Output::Persist { .. })));
+    }
+}
+
+#[test]
+fn a_commit_token_with_a_number_that_its_way_does_not_explain_is_refused() {
+    for number in [0, 2, u64::MAX] {
+        let (mut ring, mut net) = gathering();
+        let mut strange = commit(5);
+        strange.token_seq = number;
+        ring.handle_commit(member(1), strange, &mut net);
+        assert!(matches!(ring.phase, Phase::Gather(_)), "token number {number}");
+    }
+    // The second rotation: it was number 2 when it left here.
+    for (number, taken) in [(2, false), (3, true), (4, false), (u64::MAX, false)] {
+        let (mut ring, mut net) = gathering();
+        ring.handle_commit(member(1), commit(5), &mut net);
+        let Phase::Commit(attempt) = &ring.phase else { panic!("the first rotation is right") };
+        let mut full = commit(5);
+        full.slots.clone_from(&attempt.slots);
+        full.token_seq = number;
+        ring.handle_commit(member(1), full, &mut net);
+        assert_eq!(matches!(ring.phase, Phase::Recovery(_)), taken, "token number {number}");
+    }
+}
