@@ -10,6 +10,9 @@ use crate::wire::Segment;
 /// Most bodies of one peer in assembly at a time; the oldest gives way.
 const PARTIALS_MAX: usize = 8;
 
+/// Most bytes of a body in assembly: no larger one is a message.
+const BYTES_MAX: usize = 1 << 16;
+
 /// Bytes a segment adds around its piece: type byte and the longest numbers.
 const SEGMENT_OVERHEAD: usize = 24;
 
@@ -22,6 +25,12 @@ pub(crate) struct Segments {
 #[derive(Debug)]
 struct Partial {
     pieces: Vec<Option<Vec<u8>>>,
+}
+
+impl Partial {
+    fn bytes(&self) -> usize {
+        self.pieces.iter().flatten().map(Vec::len).sum()
+    }
 }
 
 /// Cuts a body into segments whose bodies are at most `body_max` bytes.
@@ -43,6 +52,10 @@ impl Segments {
         }
         if let Some(piece) = partial.pieces.get_mut(usize::from(segment.index)) {
             *piece = Some(segment.bytes);
+        }
+        if partial.bytes() > BYTES_MAX {
+            self.partials.remove(&segment.id);
+            return None;
         }
         if partial.pieces.iter().all(Option::is_some) {
             let partial = self.partials.remove(&segment.id)?;
@@ -80,6 +93,16 @@ mod tests {
             segments.accept(Segment { id, index: 0, count: 2, bytes: vec![1] });
             assert!(segments.partials.len() <= PARTIALS_MAX);
         }
+    }
+
+    #[test]
+    fn a_body_that_grows_too_large_is_dropped() {
+        let mut segments = Segments::default();
+        let piece = |index| Segment { id: 1, index, count: 3, bytes: vec![1; BYTES_MAX / 2] };
+        assert_eq!((segments.accept(piece(0)), segments.accept(piece(1))), (None, None));
+        assert_eq!(segments.partials.len(), 1, "it is as large as a body may be");
+        assert_eq!(segments.accept(piece(2)), None);
+        assert!(segments.partials.is_empty());
     }
 
     #[test]
