@@ -299,16 +299,20 @@ impl Transport {
             let path = paths.get(usize::from(link.0));
             path.map_or(0, |path| usize::from(path.mtu.current).saturating_sub(overhead))
         };
-        let id = if links.iter().any(|link| body.len() > fitting(link)) { session.next_segment() } else { 0 };
+        let too_small = links.iter().map(fitting).filter(|body_max| body.len() > *body_max);
+        // The same pieces on every link, whatever each carries: they belong together.
+        let pieces: Option<Vec<Vec<u8>>> = too_small.min().map(|body_max| {
+            let segments = segment::cut(session.next_segment(), body, body_max);
+            segments.into_iter().map(|segment| Message::Segment(segment).encode()).collect()
+        });
         for link in links.iter() {
-            let body_max = fitting(link);
-            if body.len() <= body_max {
-                self.transmit_sealed(link, to, session.seal(link, class, body));
-                continue;
-            }
-            for segment in segment::cut(id, body, body_max) {
-                let piece = Message::Segment(segment).encode();
-                self.transmit_sealed(link, to, session.seal(link, class, &piece));
+            match &pieces {
+                Some(pieces) if body.len() > fitting(link) => {
+                    for piece in pieces {
+                        self.transmit_sealed(link, to, session.seal(link, class, piece));
+                    }
+                }
+                _ => self.transmit_sealed(link, to, session.seal(link, class, body)),
             }
         }
     }
@@ -483,3 +487,6 @@ impl Transport {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
