@@ -158,8 +158,12 @@ impl Transport {
             || (header.class != Class::Hello && sessions.into_iter().flatten().any(|s| s.cluster() == header.cluster))
     }
 
-    /// Something came under a key that is not used here.
+    /// Something came under a key that is not used here. Nothing proves who sent it: of a peer that answers, and so has
+    /// the right key, it says nothing.
     pub(super) fn report_foreign(&mut self, peer: &mut Peer, cluster: [u8; 4]) {
+        if peer.is_alive() {
+            return;
+        }
         if !self.keyring.is_former(cluster) {
             self.report_problem(peer, PeerProblem::WrongKey);
         } else if !self.keyring.is_changing() {

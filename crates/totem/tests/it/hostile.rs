@@ -183,6 +183,22 @@ fn another_key_makes_no_cluster_and_both_sides_say_so() {
 }
 
 #[test]
+fn what_a_stranger_says_in_the_name_of_a_living_member_is_told_nobody() {
+    let mut net = Net::formed(1, 2, 1);
+    net.run(ms(1000));
+    let mut stranger = Net::new(99, 2, 1);
+    stranger.config.authkey = AuthKey::new(vec![8; 64]).unwrap();
+    stranger.recording = Some(vec![]);
+    stranger.start(2);
+    for datagram in stranger.recording.take().unwrap() {
+        assert_eq!(deliver(&mut net, &datagram), Err(Rejected::ForeignCluster));
+    }
+    assert!(!net.notices(1).iter().any(|notice| matches!(notice, Notice::WrongKey { .. })));
+    assert_eq!(net.hosts[&1].engine.as_ref().unwrap().links(net.now)[0].problem, None);
+    is_undisturbed(&mut net);
+}
+
+#[test]
 fn another_cipher_makes_no_cluster_and_both_sides_say_so() {
     let mut net = Net::new(1, 2, 1);
     net.start(1);
