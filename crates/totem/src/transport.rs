@@ -437,15 +437,13 @@ impl Transport {
 
     /// Nobody listens at a peer's port: a hint that shortens the wait.
     pub(crate) fn hint_unreachable(&mut self, link: LinkId, node: NodeId) {
-        let now = self.now;
-        let Some(peer) = self.peers.get_mut(node) else { return };
+        let Some(mut peer) = self.peers.take(node) else { return };
         let others_up = peer.paths.iter().any(|path| path.link != link && path.up);
         if !others_up && peer.life == Life::Alive {
             peer.unreachable = true;
-            for path in &mut peer.paths {
-                path.next_ping = path.next_ping.min(now);
-            }
+            self.ping_soon(&mut peer);
         }
+        self.peers.put(peer);
     }
 
     /// A datagram was too large for the path.

@@ -267,7 +267,7 @@ impl Transport {
     }
 
     /// Pings on all links as soon as the spacing allows.
-    fn ping_soon(&self, peer: &mut Peer) {
+    pub(super) fn ping_soon(&self, peer: &mut Peer) {
         for path in &mut peer.paths {
             let soonest = path.last_ping.map_or(self.now, |last| last + PING_SPACING);
             path.next_ping = path.next_ping.min(soonest);
