@@ -49,6 +49,8 @@ pub const MUTANTS: &[Mutant] = &[
     ring("leave-unheard", "a goodbye is ignored"),
     ring("packet-after-account", "packets are taken after their receiver told what it has"),
     ring("packet-of-another-ring", "packets of any ring are taken"),
+    ring("token-of-the-past", "a token is acted upon while a new membership is sought"),
+    ring("pieces-forgotten", "the pieces of a message are forgotten before the transitional view"),
     ring("delivered-twice", "a message is delivered twice"),
     ring("agreement-assumed", "nobody waits for the agreement of the others"),
     ring("never-merges", "a larger membership is never sought"),

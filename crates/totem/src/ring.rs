@@ -179,6 +179,7 @@ impl Ring {
         let rotation = match &self.phase {
             Phase::Operational(_) => &self.current,
             Phase::Recovery(recovery) => &recovery.rotation,
+            Phase::Gather(_) | Phase::Commit(_) if mutant("token-of-the-past") => &self.current,
             // Tokens are of the past from the moment a new membership is sought.
             Phase::Gather(_) | Phase::Commit(_) => return,
         };
@@ -191,9 +192,8 @@ impl Ring {
         }
         net.stats.tokens += 1;
         match self.phase {
-            Phase::Operational(_) => self.operational_token(token, net),
             Phase::Recovery(_) => self.recovery_token(token, net),
-            Phase::Gather(_) | Phase::Commit(_) => {}
+            _ => self.operational_token(token, net),
         }
     }
 

@@ -205,6 +205,9 @@ impl Ring {
         let Recovery { attempt, rotation, .. } = recovery;
         let along: Vec<Member> = self.coming_along(&attempt).into_iter().map(|(member, _)| member).collect();
         self.deliver(net);
+        if mutant("pieces-forgotten") {
+            self.unpacking = Unpacking::default();
+        }
         if self.current.ring != RingId::default() {
             self.install_transitional(&along, &attempt, net);
         }
