@@ -26,6 +26,9 @@ const FOUND: &[(Kind, u64, &str)] = &[
     (Kind::Cluster, 1589, "a disk was replaced during a rotation, and the key of before it was copied to the new one"),
     (Kind::Cluster, 4435, "the same"),
     (Kind::Cluster, 6234, "a start under way was said to have to wait for a probe on another node"),
+    (Kind::Cluster, 10, "a start whose result was on its way was ordered again, and run again"),
+    (Kind::Cluster, 114, "the same"),
+    (Kind::Cluster, 255, "the same"),
     (
         Kind::Ring,
         507,

@@ -5,6 +5,9 @@
 //! the executor is shown each command after it was applied ([`Executor::handle_delivered`]). Whatever was not part of
 //! the plan makes it stop beginning actions; when those that are on their way have ended, it asks for a new decision.
 //!
+//! What an earlier coordinator began goes on when it is gone. The new one plans it again, as Pacemaker does, but does not
+//! order it again: it waits for the result of what is under way ([`Executor::takes_up`]).
+//!
 //! What goes wrong with an action:
 //! * another result than expected: the rest is abandoned, and a new decision is asked for,
 //! * no result within its own timeout and [`Limits::cluster_delay`]: recorded as failed, likewise,
@@ -18,9 +21,11 @@ pub use action::{Abort, End, Limits, Output, Summary};
 
 use std::collections::VecDeque;
 
-use hac_types::Timestamp;
+use hac_types::{Timestamp, mutant};
 
 use crate::cib::{Applied, Command, OpResult, StatusChange, history};
+use crate::local::RunOp;
+use crate::model::Cib;
 use crate::plan::Plan;
 use transition::{Confirmed, Transition};
 
@@ -110,6 +115,18 @@ impl Executor {
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Whether what `run` orders is under way already by the order of an earlier coordinator, as far as `cib` tells, whose
+    /// nodes have told what they are at. Then the order is not to be broadcast: what is under way answers it. Its agent may
+    /// have ended and the result be on its way, so that its node would run it a second time.
+    ///
+    /// To be asked for every [`Output::Run`] when it is taken, with the CIB of that moment: when the result is delivered,
+    /// nothing is under way any more.
+    #[must_use]
+    pub fn takes_up(&mut self, run: &RunOp, cib: &Cib) -> bool {
+        let Some(earlier) = run.under_way(cib).filter(|_| !mutant("ordered-again")) else { return false };
+        self.current.as_mut().is_some_and(|transition| transition.take_up(&run.transition_key, earlier))
     }
 
     /// Whether no plan is being carried out and no decision was asked for.

@@ -13,8 +13,9 @@
 //!
 //! An order counts in the view in which it was delivered. While that is in doubt nothing ordered begins
 //! ([`Local::hold`], [`Local::release`]), and when the view is over what has not begun never will
-//! ([`Local::end_view`]). An agent that runs goes on; if the next coordinator orders the same again, its result answers
-//! that order, and it is not run twice.
+//! ([`Local::end_view`]). An agent that runs goes on. The next coordinator does not order again what the CIB says is under
+//! way; if it orders what the CIB does not tell (`record-pending=false`), the result of the agent that runs answers that
+//! order, and it is not run twice.
 
 mod order;
 mod report;

@@ -10,13 +10,14 @@ mod effects;
 mod plans;
 mod recovery;
 pub mod ring;
+mod started;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use hac_crm::cib::Configure;
 use hac_crm::model::Cib;
-use hac_node::{Event, Invocation, Reply};
+use hac_node::{Event, Invocation, Outcome, Reply};
 use hac_types::{RingId, WallTime};
 
 use crate::cluster::{Host, World};
@@ -24,7 +25,7 @@ use crate::reality::Reality;
 
 /// Names of the properties of whole nodes.
 pub const PROPERTIES: &[&str] =
-    &["P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "LIVE-1", "KEY-1", "answers"];
+    &["P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "LIVE-1", "KEY-1", "answers"];
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,7 @@ impl fmt::Display for Violation {
 pub struct Checks {
     agreement: agreement::Agreement,
     coordinator: coordinator::OneCoordinator,
+    started: started::Started,
     /// What was found inside an event, to be reported after it.
     found: Option<Violation>,
     /// Two sides were quorate at once (which `two_node` permits), or one acknowledged a change without the other (which
@@ -146,7 +148,14 @@ impl Checks {
         hosts: &BTreeMap<u32, Host>,
         reality: &Reality,
     ) -> Result<(), Violation> {
+        let life = hosts.get(&host).map_or(0, |host| host.life);
+        self.started.begins(host, life, invocation, reality, &mut self.executed)?;
         effects::check(host, invocation, hosts, reality, &mut self.executed)
+    }
+
+    /// An agent has ended, and its daemon is about to be told how.
+    pub(crate) fn agent_ended(&mut self, host: &Host, invocation: &Invocation, outcome: &Outcome) {
+        self.started.ended(host.id, host.life, invocation, outcome);
     }
 }
 

@@ -452,6 +452,7 @@ impl World {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         let Some((invocation, fault)) = host.invocations.remove(&invocation) else { return };
         let outcome = Self::outcome(&mut self.reality, &mut self.checks, id, &invocation, fault);
+        self.checks.agent_ended(host, &invocation, &outcome);
         if let Some(node) = &mut host.node {
             node.handle_outcome(now, invocation.id, outcome);
         }

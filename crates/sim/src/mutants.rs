@@ -78,6 +78,7 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("key-used-too-early", "the next key is used when one member has stored it"),
     cluster("key-told-too-early", "a node says that it has stored the next key before it has"),
     cluster("result-forgotten", "the coordinator does not know the results that it waits for"),
+    cluster("ordered-again", "what is under way is ordered again by the next coordinator"),
     cluster("one-input-is-enough", "an action begins when one of those before it is done"),
     cluster("runs-overlap", "an agent is run for a resource while another is"),
     cluster("change-unreported", "a monitor that finds a change does not tell it"),

@@ -48,6 +48,8 @@ pub(super) struct Transition {
     ready: BTreeSet<usize>,
     /// When actions in flight are given up.
     deadlines: BTreeMap<usize, Timestamp>,
+    /// Actions in flight that nobody was ordered to do, because it was under way: by the key of what is.
+    taken_up: BTreeMap<String, usize>,
     abort: Option<Abort>,
     fired: usize,
     problems: Vec<String>,
@@ -81,6 +83,7 @@ impl Transition {
             dependents,
             ready,
             deadlines: BTreeMap::new(),
+            taken_up: BTreeMap::new(),
             abort: None,
             fired: 0,
             problems: Vec::new(),
@@ -203,6 +206,20 @@ impl Transition {
         (ours && self.stages.get(index) == Some(&Stage::InFlight)).then_some(index)
     }
 
+    /// The action in flight that `order` names is under way as `earlier`: its result answers the action. Whether there is
+    /// such an action.
+    pub(super) fn take_up(&mut self, order: &str, earlier: &str) -> bool {
+        let Some(index) = self.action_of(order) else { return false };
+        self.taken_up.insert(earlier.to_owned(), index);
+        true
+    }
+
+    /// The action in flight that waits for a result under this key.
+    fn awaited_by(&self, key: &str) -> Option<usize> {
+        let in_flight = |index: &usize| self.stages.get(*index) == Some(&Stage::InFlight);
+        self.action_of(key).or_else(|| self.taken_up.get(key).copied().filter(in_flight))
+    }
+
     /// Takes what was delivered.
     pub(super) fn confirm(&mut self, change: &StatusChange) -> Confirmed {
         let index = match change {
@@ -226,7 +243,7 @@ impl Transition {
     }
 
     fn confirm_result(&mut self, result: &OpResult) -> Confirmed {
-        let awaited = self.action_of(&result.op.transition_key).filter(|_| !mutant("result-forgotten"));
+        let awaited = self.awaited_by(&result.op.transition_key).filter(|_| !mutant("result-forgotten"));
         let Some(index) = awaited else { return Confirmed::NotAwaited };
         // Nobody depends on what an agent answers to a notification.
         if !history::is_unexpected(&result.op) || result.op.operation == "notify" {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cib::{OpStarted, StatusChange};
-use crate::model::{Agent, OpHistory};
+use crate::cib::{OpStarted, StatusChange, history};
+use crate::model::{Agent, Cib, OpHistory};
 use crate::plan::ResourceOp;
 
 /// An order to a node, made by the coordinator's executor and delivered in the ordered stream.
@@ -56,6 +56,32 @@ impl RunOp {
         let (node, resource, agent) = (self.node.clone(), self.op.resource.clone(), Agent::clone(&self.op.agent));
         Some(StatusChange::OpStarted(OpStarted { node, resource, agent, op }))
     }
+
+    /// The transition key of what, as `cib` tells, is under way on the node and is what this orders: the same one-shot
+    /// operation with the same parameters, of which the same is expected. `None` also for what is not recorded as pending
+    /// ([`Self::started`]), which the CIB cannot tell.
+    #[must_use]
+    pub fn under_way<'a>(&self, cib: &'a Cib) -> Option<&'a str> {
+        let once = self.order == Order::Run && self.op.interval_ms == 0;
+        if !once || !is_told_by_parameters(&self.op.task) {
+            return None;
+        }
+        let id = cib.node_id(&self.node)?;
+        let state = cib.status.nodes.iter().find(|state| state.id == id)?;
+        let of = state.resources.iter().find(|of| of.id == self.op.resource && of.agent == *self.op.agent)?;
+        let same = |op: &&OpHistory| {
+            history::is_pending(op)
+                && (op.operation.as_str(), op.interval_ms) == (self.op.task.as_str(), 0)
+                && (op.op_digest.is_some() && op.op_digest == self.op.digest)
+                && history::expected_rc(&op.transition_key) == Some(self.op.expected_rc)
+        };
+        of.ops.iter().find(same).map(|op| op.transition_key.as_str())
+    }
+}
+
+/// Whether two operations of this task and the same parameters are the same; a migration has partners besides.
+pub(super) fn is_told_by_parameters(task: &str) -> bool {
+    matches!(task, "start" | "stop" | "promote" | "demote" | "monitor")
 }
 
 /// Exit code that stands for "not known yet".

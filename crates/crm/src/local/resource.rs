@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hac_types::{Timestamp, mutant};
 
+use super::order::is_told_by_parameters;
 use super::{Invocation, InvocationId, Outcome, ProcessRef, RunOp, WatchId, report};
 use crate::cib::{StatusChange, history};
 use crate::model::{Agent, OpHistory, ResourceHistory};
@@ -37,7 +38,7 @@ impl Job {
     /// Whether `order` asks for what this one does.
     fn is_same_as(&self, order: &RunOp) -> bool {
         let (mine, other) = (&self.run.op, &order.op);
-        matches!(mine.task.as_str(), "start" | "stop" | "promote" | "demote" | "monitor")
+        is_told_by_parameters(&mine.task)
             && (&mine.task, mine.interval_ms) == (&other.task, other.interval_ms)
             && (&mine.agent, &mine.params) == (&other.agent, &other.params)
     }
@@ -104,8 +105,8 @@ impl Managed {
         }
     }
 
-    /// Whether `order` is the one that is being carried out since an earlier view: a new coordinator orders again what
-    /// it finds pending. Its result then answers the new order.
+    /// Whether `order` is the one that is being carried out since an earlier view: a new coordinator orders what it does
+    /// not know to be under way. Its result then answers the new order.
     pub(super) fn adopt(&mut self, order: &RunOp) -> bool {
         let alone = self.queue.is_empty();
         let Some(active) = self.active.as_mut().filter(|a| alone && a.inherited && a.job.is_same_as(order)) else {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use hac_crm::cib::{Applied, Command, StatusChange};
 use hac_crm::executor::{Abort, End, Executor, Limits, Output as Ordered, Summary};
+use hac_crm::local::operation_key;
 use hac_crm::model::parse_duration_ms;
 use hac_crm::plan::{Decision, Plan};
 use hac_crm::scheduler;
@@ -176,6 +177,11 @@ impl Participant {
             let Some(output) = coordinator.executor.poll_output() else { return };
             let wall = self.now.wall;
             match output {
+                Ordered::Run(run) if coordinator.executor.takes_up(&run, &self.replica.cib) => {
+                    let operation = operation_key(&run.op.resource, &run.op.task, run.op.interval_ms);
+                    let text = format!("{operation} is under way on {} and is not ordered again", run.node);
+                    self.remark(Level::Info, text);
+                }
                 Ordered::Run(run) => self.say(Body::Order(Order { wall, run })),
                 Ordered::Status(change) => self.say(Body::Change(Dated { wall, change })),
                 Ordered::Ended(summary) if summary.actions == 0 => {}

@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use super::world::World;
 use crate::cib::StatusChange;
 use crate::cib::fixtures::NOW;
-use crate::executor::{Abort, Executor};
 
 /// What may happen at any moment.
 #[derive(Clone, Debug)]
@@ -75,12 +74,7 @@ impl World {
             }
             Step::Standby(first, on) => self.standby(&name(first), on),
             Step::Pass(millis) => self.now += Duration::from_millis(millis),
-            Step::NewCoordinator => {
-                // There was another view: orders that were not delivered in the old one never are.
-                self.drop_orders();
-                self.executor = Executor::new(format!("u{count}"));
-                self.executor.abort(self.now, Abort::Membership);
-            }
+            Step::NewCoordinator => self.new_coordinator(format!("u{count}")),
         }
         for local in self.locals.values_mut() {
             local.handle_timeout(self.now, NOW);

@@ -220,6 +220,7 @@ proptest! {
         for (count, step) in (0..).zip(steps) {
             world.step(step, count, &["FloatIP", "Nginx"]);
             world.assert_one_at_a_time();
+            prop_assert!(world.started_again.is_empty(), "{:?}\n{}", world.started_again, world.story);
             let addresses = world.running().iter().filter(|up| up.starts_with("FloatIP")).count();
             prop_assert!(addresses <= 1, "{}", world.story);
         }

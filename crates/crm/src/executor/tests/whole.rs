@@ -9,7 +9,6 @@ use super::chaos::any_step;
 use super::op;
 use super::world::World;
 use crate::cib::{StatusChange, history};
-use crate::executor::{Abort, Executor};
 use crate::model::{Cib, parse_score};
 use crate::plan::{Action, Plan};
 
@@ -142,8 +141,7 @@ fn a_start_that_fails_moves_the_resource() {
 #[test]
 fn the_loop_survives_a_new_coordinator() {
     let mut world = World::new(decide);
-    world.executor = Executor::new("v");
-    world.executor.abort(world.now, Abort::Membership);
+    world.new_coordinator("v".into());
     world.story.clear();
     world.settle();
     assert_eq!(world.story.trim(), "0     transition 1: Complete", "all is as wanted");

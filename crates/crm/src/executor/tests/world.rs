@@ -34,6 +34,8 @@ pub(super) struct World {
     pub(super) broken: Vec<(String, String)>,
     /// Agents that are running, and where.
     pub(super) agents: Vec<(String, Invocation)>,
+    /// Starts of what was up.
+    pub(super) started_again: Vec<String>,
     last_pid: u32,
     pub(super) story: String,
 }
@@ -51,6 +53,7 @@ impl World {
             up: BTreeMap::new(),
             broken: vec![],
             agents: vec![],
+            started_again: vec![],
             last_pid: 0,
             story: String::new(),
         };
@@ -124,6 +127,7 @@ impl World {
     fn drain_executor(&mut self) {
         while let Some(output) = self.executor.poll_output() {
             match output {
+                Output::Run(run) if self.executor.takes_up(&run, &self.cib) => {}
                 Output::Run(run) => self.stream.push_back(Message::Run(run)),
                 Output::Status(change) => {
                     if let StatusChange::LetGo { node } = &change {
@@ -148,7 +152,13 @@ impl World {
         for name in names {
             while let Some(output) = self.locals.get_mut(&name).and_then(Local::poll_output) {
                 match output {
-                    LocalOutput::Invoke(invocation) => self.agents.push((name.clone(), invocation)),
+                    LocalOutput::Invoke(invocation) => {
+                        let key = (name.clone(), invocation.resource.clone());
+                        if invocation.action == "start" && self.up.contains_key(&key) {
+                            self.started_again.push(format!("{} on {name}", invocation.resource));
+                        }
+                        self.agents.push((name.clone(), invocation));
+                    }
                     LocalOutput::CancelInvocation(id) => {
                         self.agents.retain(|(node, invocation)| *node != name || invocation.id != id);
                     }
@@ -200,9 +210,11 @@ impl World {
         self.up.keys().map(|(node, resource)| format!("{resource}@{node}")).collect()
     }
 
-    /// Orders on their way are lost.
-    pub(super) fn drop_orders(&mut self) {
+    /// There is another view and another coordinator: orders that were not delivered in the old one never are.
+    pub(super) fn new_coordinator(&mut self, uuid: String) {
         self.stream.retain(|message| !matches!(message, Message::Run(_)));
+        self.executor = Executor::new(uuid);
+        self.executor.abort(self.now, Abort::Membership);
     }
 
     pub(super) fn command(&mut self, command: Command) {

@@ -1,0 +1,160 @@
+//! What an earlier coordinator ordered and is still under way, or was until a moment ago.
+
+use std::sync::Arc;
+
+use super::world::World;
+use super::*;
+use crate::cib::fixtures::{configure, property};
+use crate::scheduler::schedule;
+
+/// An operation whose parameters have this digest.
+fn digested(key: &str, digest: &str, inputs: &[usize]) -> Action {
+    let mut action = op(key, inputs);
+    if let ActionKind::Resource(op) = &mut action.kind {
+        op.digest = Some(digest.to_owned());
+    }
+    action
+}
+
+/// A coordinator that began this, of which nothing has come yet: its order, and the CIB that it leaves behind.
+fn begun(action: Action) -> (RunOp, Cib) {
+    let mut bench = Bench::new();
+    bench.start(vec![action]);
+    let run = bench.runs.remove(0);
+    let mut cib = cluster();
+    if let Some(started) = run.started() {
+        assert!(matches!(cib.apply(&Command::Status(started), NOW), Applied::Changed(_)));
+    }
+    (run, cib)
+}
+
+/// The next coordinator, which has just put out its order for the first of these.
+fn next(actions: Vec<Action>) -> Bench {
+    let mut bench = Bench::new();
+    bench.executor = Executor::new("v");
+    assert_eq!(bench.start(actions).len(), 1);
+    bench
+}
+
+#[test]
+fn the_result_of_what_is_under_way_answers_the_next_coordinator() {
+    let (before, cib) = begun(digested("A_start_0", "d", &[]));
+    let mut bench = next(vec![digested("A_start_0", "d", &[]), op("A_monitor_10000", &[0])]);
+    assert!(bench.executor.takes_up(&bench.runs[0], &cib));
+    assert_eq!(bench.deliver(result(&before, 0)), ["run A_monitor_10000 on primary (1:1:0:v)"]);
+}
+
+#[test]
+fn so_does_its_failure_and_once() {
+    let (before, cib) = begun(digested("A_start_0", "d", &[]));
+    let mut bench = next(vec![digested("A_start_0", "d", &[]), op("A_monitor_10000", &[0])]);
+    assert!(bench.executor.takes_up(&bench.runs[0], &cib));
+    let lines = bench.deliver(result(&before, 1));
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert_eq!(lines[1], "replan: A_start_0 on primary did not end as expected");
+    bench.start(vec![]);
+    assert_eq!(bench.deliver(result(&before, 1)), ["replan: A_start_0 on primary did not end as expected"]);
+}
+
+#[test]
+fn what_is_taken_up_is_given_up_like_anything_else() {
+    let (_, cib) = begun(digested("A_start_0", "d", &[]));
+    let mut bench = next(vec![digested("A_start_0", "d", &[])]);
+    assert!(bench.executor.takes_up(&bench.runs[0], &cib));
+    bench.now = bench.executor.poll_timeout().expect("it is waited for");
+    bench.executor.handle_timeout(bench.now);
+    assert_eq!(bench.lines()[0], "record start of A as 2");
+}
+
+#[test]
+fn another_operation_is_ordered_whatever_is_under_way() {
+    let start = || digested("A_start_0", "d", &[]);
+    let (_, cib) = begun(start());
+    let order = |action: Action| next(vec![action]).runs.remove(0);
+    let with = |change: fn(&mut RunOp)| {
+        let mut run = order(start());
+        change(&mut run);
+        run
+    };
+    assert_eq!(order(start()).under_way(&cib), Some("0:1:0:u"));
+    let others = [
+        ("another resource", order(digested("B_start_0", "d", &[]))),
+        ("another task", order(digested("A_stop_0", "d", &[]))),
+        ("other parameters", order(digested("A_start_0", "e", &[]))),
+        ("parameters that nobody knows", order(op("A_start_0", &[]))),
+        ("another node", with(|run| run.node = "secondary".into())),
+        ("another agent", with(|run| Arc::make_mut(&mut run.op.agent).kind = "other".into())),
+        ("another result expected", with(|run| run.op.expected_rc = 7)),
+        ("a cancellation", with(|run| run.order = Order::Cancel)),
+    ];
+    for (what, run) in others {
+        assert_eq!(run.under_way(&cib), None, "{what}");
+    }
+    let (_, cib) = begun(digested("A_monitor_10000", "d", &[]));
+    assert_eq!(order(digested("A_monitor_10000", "d", &[])).under_way(&cib), None, "it goes on for ever");
+}
+
+#[test]
+fn what_has_ended_is_not_under_way() {
+    let (before, mut cib) = begun(digested("A_start_0", "d", &[]));
+    cib.apply(&Command::Status(result(&before, 0)), NOW);
+    assert_eq!(before.under_way(&cib), None);
+}
+
+/// The tutorial's cluster while a service is being started on a node that has come back from standby.
+fn starting() -> World {
+    let mut world = World::new(|cib| schedule(cib, NOW));
+    world.standby("secondary", true);
+    world.settle();
+    world.standby("secondary", false);
+    while !world.agents.iter().any(|(_, invocation)| invocation.action == "start") {
+        assert!(world.deliver() || world.answer(0), "it is started:\n{}", world.story);
+    }
+    while world.deliver() {}
+    world.story.clear();
+    world
+}
+
+#[test]
+fn a_start_that_ends_while_the_coordinator_changes_is_run_once() {
+    for ends_first in [false, true] {
+        let mut world = starting();
+        if ends_first {
+            world.answer(0);
+        }
+        world.new_coordinator("v".into());
+        world.drain();
+        if !ends_first {
+            // Before anything that the new one ordered can arrive.
+            world.answer(0);
+        }
+        world.settle();
+        assert_eq!(world.story.matches("Nginx start").count(), 1, "{}", world.story);
+        assert!(world.executor.is_idle() && world.running().len() == 3, "{}", world.story);
+        world.assert_agreed();
+    }
+}
+
+#[test]
+fn a_start_that_fails_while_the_coordinator_changes_counts_once_and_is_stopped_first() {
+    for ends_first in [false, true] {
+        let mut world = starting();
+        world.broken.push(("secondary".into(), "Nginx".into()));
+        world.command(configure(vec![property("start-failure-is-fatal", "false")]));
+        while world.deliver() {}
+        if ends_first {
+            world.answer(0);
+        }
+        world.new_coordinator("v".into());
+        world.drain();
+        if !ends_first {
+            world.answer(0);
+        }
+        world.broken.clear();
+        world.settle();
+        let runs: Vec<&str> = world.story.lines().filter_map(|line| line.split_once("Nginx ")).map(|l| l.1).collect();
+        assert_eq!(runs, ["start -> 1", "stop -> 0", "start -> 0", "monitor -> 0"], "{}", world.story);
+        assert_eq!(world.cib.transient("secondary", "fail-count-Nginx#start_0"), Some("1"));
+        world.assert_agreed();
+    }
+}
