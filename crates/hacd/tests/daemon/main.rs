@@ -268,6 +268,7 @@ fn a_leaving_node_hands_its_resource_over_and_the_last_one_stops_it() {
     let name = format!("n{other}");
     staying.await_members(&[&name]);
     staying.settle();
+    assert_eq!(cluster.count(other, "start"), 1, "also if the one that left coordinated");
     staying.signal(Signal::TERM);
     assert!(staying.wait().success());
     assert_eq!(cluster.count(other, "stop"), 1);
