@@ -183,6 +183,14 @@ impl Timers {
         self.silence_max.unwrap_or_else(|| self.token_for(nodes))
     }
 
+    /// How long a node that is about to form a smaller ring than others could waits for them to notice what it has noticed.
+    /// A silence limit is larger than `silence_min` chiefly by how late its node is woken, of which up to `token / 4`
+    /// counts; at most half of `consensus`.
+    #[must_use]
+    pub fn others_notice_for(&self, nodes: usize) -> Duration {
+        (self.silence_min_for(nodes) + self.token_for(nodes) / 4).min(self.consensus_for(nodes) / 2)
+    }
+
     /// Checks the relations that must hold between the timeouts with `nodes` configured.
     ///
     /// # Errors

@@ -19,20 +19,30 @@ pub(crate) type Rows = BTreeMap<NodeId, (Member, Members)>;
 /// After so many steps the best set found so far is taken. Graphs of 64 nodes with ordinary faults need a few hundred.
 const STEPS_MAX: u32 = 50_000;
 
+/// One of the sets that the graph is cut into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) members: Members,
+    /// Whether another set is larger than this one.
+    pub(crate) is_minor: bool,
+}
+
 /// The membership this node belongs to: the graph is cut into sets of nodes that all hear each other, the largest first
 /// and among equals the one with the lowest ids.
-pub(crate) fn membership(me: Member, rows: &Rows) -> Members {
+pub(crate) fn membership(me: Member, rows: &Rows) -> Part {
     let graph = Graph::new(me, rows);
     let mut rest = graph.all();
     let own = graph.bit_of(me.node);
+    let mut largest = 0;
     while rest & own != 0 {
         let best = graph.largest_clique(rest);
+        largest = largest.max(best.count_ones());
         if best & own != 0 {
-            return graph.members(best);
+            return Part { members: graph.members(best), is_minor: best.count_ones() < largest };
         }
         rest &= !best;
     }
-    Members(vec![me])
+    Part { members: Members(vec![me]), is_minor: largest > 1 }
 }
 
 /// Nodes that this node hears but that somebody else whom it hears does not.

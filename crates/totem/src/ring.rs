@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) consensus: Duration,
     pub(crate) merge: Duration,
     pub(crate) startup_listen: Duration,
+    /// How much later than this node others may notice a death: their silence limits grow with how late they are woken.
+    pub(crate) others_notice: Duration,
     pub(crate) rejoin_hold: Duration,
     pub(crate) flow: Flow,
 }
@@ -134,6 +136,7 @@ impl Ring {
                 consensus: timers.consensus_for(nodes),
                 merge: timers.merge,
                 startup_listen: timers.startup_listen,
+                others_notice: timers.others_notice_for(nodes),
                 rejoin_hold: timers.rejoin_hold,
                 flow: Flow { window_size: config.window_size, max_messages: config.max_messages },
             },
@@ -389,7 +392,7 @@ impl Ring {
     pub(crate) fn postpone(&mut self, late: Duration) {
         self.current.last_visit += late;
         match &mut self.phase {
-            Phase::Gather(gather) => gather.consensus_at += late,
+            Phase::Gather(gather) => gather.postpone(late),
             Phase::Commit(attempt) => attempt.deadline += late,
             Phase::Recovery(recovery) => {
                 recovery.attempt.deadline += late;

@@ -33,7 +33,7 @@ fn seen_by(me: u32, edges: &[(u32, u32)]) -> Rows {
 }
 
 fn of(me: u32, edges: &[(u32, u32)]) -> Vec<u32> {
-    membership(member(me), &seen_by(me, edges)).iter().map(|m| m.node.0).collect()
+    membership(member(me), &seen_by(me, edges)).members.iter().map(|m| m.node.0).collect()
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn the_larger_side_wins_over_lower_ids() {
 fn hearing_in_one_direction_is_no_edge() {
     let mut rows = seen_by(1, &[(1, 2)]);
     rows.insert(NodeId(2), (member(2), members(&[])));
-    assert_eq!(membership(member(1), &rows), members(&[1]));
+    assert_eq!(membership(member(1), &rows).members, members(&[1]));
     assert!(!is_connected(member(1), &rows, &members(&[1, 2])));
 }
 
@@ -87,7 +87,17 @@ fn an_earlier_life_is_no_edge() {
     let mut rows = seen_by(1, &[(1, 2)]);
     let earlier = Member { node: NodeId(1), incarnation: Incarnation(1) };
     rows.insert(NodeId(2), (member(2), Members(vec![earlier])));
-    assert_eq!(membership(member(1), &rows), members(&[1]));
+    assert_eq!(membership(member(1), &rows).members, members(&[1]));
+}
+
+#[test]
+fn only_a_set_smaller_than_another_is_minor() {
+    let minor = |me, edges| membership(member(me), &seen_by(me, edges)).is_minor;
+    // A chain of three: a pair and one who is left out.
+    assert_eq!([1, 2, 3].map(|me| minor(me, &[(1, 2), (2, 3)])), [false, false, true]);
+    // A chain of four: two pairs.
+    assert_eq!([1, 2, 3, 4].map(|me| minor(me, &[(1, 2), (2, 3), (3, 4)])), [false; 4]);
+    assert!(!minor(1, &[]));
 }
 
 #[test]

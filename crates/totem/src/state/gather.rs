@@ -6,6 +6,7 @@
 //! left out after the consensus timeout.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hac_types::{Member, NodeId, RingId, Timestamp, mutant};
 
@@ -35,7 +36,8 @@ pub(crate) struct Gather {
     pub(crate) consensus_at: Timestamp,
     /// Until then nothing smaller than all configured nodes is agreed on: this node or a member has just started.
     listen_until: Option<Timestamp>,
-    /// Until then nothing is agreed on: the proposal leaves out somebody who is heard, so the rows may still change.
+    /// Until then nothing is agreed on: the proposal leaves out somebody who is heard, so the rows may still change. Where
+    /// those left out could be more than the proposal, they may just not have noticed yet who has died.
     settle_until: Option<Timestamp>,
 }
 
@@ -55,6 +57,14 @@ impl Gather {
     pub(crate) fn next_timeout(&self) -> Timestamp {
         let waits = self.listen_until.into_iter().chain(self.settle_until);
         waits.fold(self.join_at.min(self.consensus_at), Timestamp::min)
+    }
+
+    /// This process was not scheduled for `late`: what others had to say meanwhile has not been read yet.
+    pub(crate) fn postpone(&mut self, late: Duration) {
+        self.consensus_at += late;
+        for until in [&mut self.listen_until, &mut self.settle_until].into_iter().flatten() {
+            *until += late;
+        }
     }
 
     /// The members of the proposal that have not made the same one.
@@ -103,7 +113,8 @@ impl Ring {
 
     /// Proposes what is possible now, if that has changed.
     pub(crate) fn review_gather(&mut self, rows: &Rows, net: &mut Transport) {
-        let possible = graph::membership(self.me, rows);
+        let part = graph::membership(self.me, rows);
+        let possible = part.members;
         let Phase::Gather(gather) = &mut self.phase else { return };
         let leaves_out = rows.get(&self.me.node).is_some_and(|(_, heard)| heard.iter().any(|m| !possible.contains(m)));
         if !leaves_out {
@@ -112,7 +123,8 @@ impl Ring {
         if gather.proposal != possible {
             gather.proposal = possible;
             gather.version += 1;
-            gather.settle_until = leaves_out.then(|| net.now + self.settings.join * 2);
+            let settle = if part.is_minor { self.settings.others_notice } else { Duration::ZERO };
+            gather.settle_until = leaves_out.then(|| net.now + settle.max(self.settings.join * 2));
             self.propose(net);
         }
         self.check_consensus(net);

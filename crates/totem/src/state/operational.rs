@@ -163,7 +163,7 @@ impl Ring {
             self.enter_gather(reason, net);
             return;
         }
-        let possible = graph::membership(self.me, rows);
+        let possible = graph::membership(self.me, rows).members;
         let Phase::Operational(operational) = &mut self.phase else { return };
         if possible == members || mutant("never-merges") {
             operational.growth = None;

@@ -1,5 +1,7 @@
 //! Who is in and who is out.
 
+use std::time::Duration;
+
 use hac_totem::{GatherReason, Notice};
 use hac_types::{Departure, NodeId, ViewKind};
 
@@ -117,6 +119,39 @@ fn three_of_eight_die_at_once_and_there_is_one_new_view() {
         assert_eq!(net.regular_views(node), 2, "node {node}");
     }
     check(&net);
+}
+
+/// Lets a whole cluster run for so long on a machine that has too little processor: each host often waits for it.
+fn run_starved(net: &mut Net, time: Duration) {
+    let end = net.now + time;
+    while net.now < end {
+        for node in net.running() {
+            if net.random.chance(100) {
+                let wait = net.random.below(150);
+                net.pause(node, ms(wait));
+            }
+        }
+        net.run(ms(20));
+    }
+}
+
+#[test]
+fn three_of_eight_die_on_a_busy_machine_and_there_is_one_new_view() {
+    for seed in 0..20 {
+        let mut net = Net::formed(seed, 8, 1);
+        run_starved(&mut net, ms(3000));
+        let before: Vec<usize> = (1..=8).map(|node| net.regular_views(node)).collect();
+        for victim in [1, 4, 8] {
+            net.crash(victim);
+        }
+        run_starved(&mut net, ms(8000));
+        for node in [2, 3, 5, 6, 7] {
+            assert_eq!(net.member_ids(node), [2, 3, 5, 6, 7], "seed {seed}");
+            let new = net.regular_views(node) - before[node as usize - 1];
+            assert_eq!(new, 1, "seed {seed}: node {node} saw {new} new views");
+        }
+        check(&net);
+    }
 }
 
 #[test]
