@@ -21,6 +21,9 @@ pub(super) struct Disk {
     pub(super) undurable: Option<String>,
 }
 
+/// What is told to who proposed something.
+type Answer = (ProposalId, Reply);
+
 /// Why something is written.
 #[derive(Clone, Debug)]
 pub(super) enum Purpose {
@@ -29,10 +32,10 @@ pub(super) enum Purpose {
     /// A change of the configuration that this node votes on, as this generation. The same proposal may have been stored
     /// before, in an earlier view, where something else would have come of it.
     Prepare(ProposalId, u64),
-    /// A state that was taken over.
-    Store(u64),
-    /// A change that counts; the answer to its proposal waits for it.
-    Commit(Option<(ProposalId, Reply)>),
+    /// A state that was taken over; these answers wait until it counts.
+    Store(u64, Vec<Answer>),
+    /// A state that counts; these answers wait for it.
+    Commit(Vec<Answer>),
     /// The next key.
     KeyStage(Fingerprint),
     /// The key in use; these proposals wait for it.
@@ -59,6 +62,14 @@ impl Disk {
         let id = PersistId(self.last_id);
         self.writing.insert(id, purpose);
         id
+    }
+
+    /// The answers that wait for the newest state which is on its way to the disk, if one is.
+    fn waiting(&mut self) -> Option<&mut Vec<Answer>> {
+        self.writing.values_mut().rev().find_map(|purpose| match purpose {
+            Purpose::Store(_, answers) | Purpose::Commit(answers) => Some(answers),
+            _ => None,
+        })
     }
 }
 
@@ -117,7 +128,7 @@ impl Participant {
     /// Has a state that was taken over stored.
     pub(super) fn store(&mut self, bytes: Vec<u8>) {
         let generation = self.disk.next_generation();
-        let id = self.disk.begin(Purpose::Store(generation));
+        let id = self.disk.begin(Purpose::Store(generation, Vec::new()));
         let what = Persist::CibPrepare { generation, bytes };
         self.outputs.push_back(Output::Persist { id, what });
     }
@@ -126,17 +137,17 @@ impl Participant {
     pub(super) fn commit(&mut self, generation: u64, proposal: ProposalId, reply: Reply) {
         // In a transitional view the answer is only remembered; it is given when the proposal comes back.
         let mine = (proposal.node, proposal.incarnation) == (self.me.node, self.me.incarnation);
-        let answer = if mine && !self.transitional {
-            Some((proposal, reply))
+        let answers = if mine && !self.transitional {
+            vec![(proposal, reply)]
         } else {
             self.answer(proposal, reply);
-            None
+            Vec::new()
         };
-        self.commit_generation(generation, answer);
+        self.commit_generation(generation, answers);
     }
 
-    fn commit_generation(&mut self, generation: u64, answer: Option<(ProposalId, Reply)>) {
-        let id = self.disk.begin(Purpose::Commit(answer));
+    fn commit_generation(&mut self, generation: u64, answers: Vec<Answer>) {
+        let id = self.disk.begin(Purpose::Commit(answers));
         let what = Persist::CibCommit { generation };
         self.outputs.push_back(Output::Persist { id, what });
     }
@@ -166,25 +177,14 @@ impl Participant {
                     self.say(Body::Vote(Vote { proposal, error: result.err() }));
                 }
             }
-            Purpose::Store(generation) => match result {
-                Ok(()) => self.commit_generation(generation, None),
+            Purpose::Store(generation, answers) => match result {
+                Ok(()) => self.commit_generation(generation, answers),
                 Err(why) => {
                     self.discard(generation);
-                    self.not_durable(why);
+                    self.written(answers, Err(why));
                 }
             },
-            Purpose::Commit(answer) => {
-                let warnings = match result {
-                    Ok(()) => {
-                        self.disk.undurable = None;
-                        Vec::new()
-                    }
-                    Err(why) => vec![self.not_durable(why)],
-                };
-                if let Some((proposal, reply)) = answer {
-                    self.answer_stored(proposal, reply, warnings);
-                }
-            }
+            Purpose::Commit(answers) => self.written(answers, result),
             Purpose::KeyStage(next) => self.key_staged(next, result),
             Purpose::KeyCommit(waiting) => self.key_committed(waiting, result),
             Purpose::KeyDiscard => {
@@ -192,6 +192,28 @@ impl Participant {
                     self.remark(Level::Warning, format!("a next key that is none could not be removed: {why}"));
                 }
             }
+        }
+    }
+
+    /// A state that counts is on the disk, or could not be put there; these answers waited for that.
+    fn written(&mut self, answers: Vec<Answer>, result: Result<(), String>) {
+        let warning = result.err().map(|why| self.not_durable(why));
+        if warning.is_none() {
+            self.disk.undurable = None;
+        }
+        for (proposal, reply) in answers {
+            self.answer_stored(proposal, reply, warning.clone().into_iter().collect());
+        }
+    }
+
+    /// There is nothing to change: that is told when what counts already is on the disk.
+    pub(super) fn answer_unchanged(&mut self, proposal: ProposalId) {
+        let undurable = self.disk.undurable.as_ref().map(|why| self.not_stored(why));
+        let reply = self.done(undurable.into_iter().collect());
+        let mine = (proposal.node, proposal.incarnation) == (self.me.node, self.me.incarnation);
+        match self.disk.waiting() {
+            Some(answers) if mine && !self.transitional => answers.push((proposal, reply)),
+            _ => self.refuse(proposal, reply),
         }
     }
 
@@ -213,10 +235,14 @@ impl Participant {
     }
 
     fn not_durable(&mut self, why: String) -> String {
-        let text = format!("{} could not store the configuration: {why}", self.name);
+        let text = self.not_stored(&why);
         self.remark(Level::Error, text.clone());
         self.disk.undurable = Some(why);
         text
+    }
+
+    fn not_stored(&self, why: &str) -> String {
+        format!("{} could not store the configuration: {why}", self.name)
     }
 
     /// Why a client cannot be served without quorum.

@@ -168,7 +168,10 @@ impl Participant {
         if !processed {
             match candidate.apply(command, proposal.wall) {
                 Applied::Refused(refusal) => return Err(Reply::Refused(refusal)),
-                Applied::Unchanged => return Err(self.done(Vec::new())),
+                Applied::Unchanged => {
+                    self.answer_unchanged(proposal.id);
+                    return Ok(());
+                }
                 Applied::Changed(_) => {}
             }
         }
@@ -264,7 +267,7 @@ impl Participant {
 
     /// A proposal came to nothing. In a transitional view that is no answer: others may have carried it out, and if not,
     /// it will be proposed again and judged anew. What changed nothing needs no mark either.
-    fn refuse(&mut self, id: ProposalId, reply: Reply) {
+    pub(super) fn refuse(&mut self, id: ProposalId, reply: Reply) {
         if !self.transitional {
             self.answer(id, reply);
         }

@@ -147,6 +147,36 @@ fn what_was_carried_out_while_the_membership_broke_up_is_acknowledged_when_a_quo
 }
 
 #[test]
+fn what_is_there_already_is_acknowledged_when_the_node_that_was_asked_has_stored_it() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    for node in [1, 2] {
+        cluster.disk(node).slow = true;
+    }
+    let id = cluster.request(2, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    // Only node 1 is given the votes. It makes the change and dies; back again, it has the newer configuration.
+    for (from, vote) in cluster.words_after_writing() {
+        cluster.deliver_bytes(1, from, &vote);
+    }
+    cluster.settle();
+    cluster.kill(1);
+    cluster.start(1);
+    cluster.disk(2).slow = true;
+    cluster.view(&[1, 2]);
+    assert_eq!(cluster.cib(2).configuration.property("cluster-delay"), Some("80s"), "taken over");
+    let before = cluster.disk(2).committed;
+    while cluster.disk(2).committed == before {
+        assert_eq!(cluster.reply(2, id), None, "node2 has not stored it");
+        cluster.end_a_write(2);
+    }
+    let reply = cluster.reply(2, id);
+    assert!(matches!(&reply, Some(Reply::Done { warnings, .. }) if warnings.is_empty()), "{reply:?}");
+    assert_eq!(cluster.replies(2, id), 1);
+    cluster.assert_equal(&[1, 2]);
+}
+
+#[test]
 fn what_was_stored_before_all_died_is_there_again() {
     let mut cluster = Cluster::new(2);
     cluster.view(&[1, 2]);
