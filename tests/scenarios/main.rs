@@ -29,6 +29,8 @@ const FOUND: &[(Kind, u64, &str)] = &[
     (Kind::Cluster, 10, "a start whose result was on its way was ordered again, and run again"),
     (Kind::Cluster, 114, "the same"),
     (Kind::Cluster, 255, "the same"),
+    (Kind::Cluster, 5116, "a change that was there already was acknowledged before the node asked had it on its disk"),
+    (Kind::Cluster, 7667, "the same"),
     (
         Kind::Ring,
         507,

@@ -145,15 +145,17 @@ impl Join {
 }
 
 /// Chooses the donor: the highest configuration wins, as in Pacemaker; among equals the state that was last part of a
-/// quorate view, then the one that followed the stream further, then the previous coordinator, then the lowest id.
-/// Who has anything else needs a copy.
+/// quorate view, then one that is not only from the disk (where nothing is known of the present, nor which proposals were
+/// carried out), then the one that followed the stream further, then the previous coordinator, then the lowest id. Who
+/// has anything else needs a copy.
 fn compare(hellos: &BTreeMap<NodeId, Hello>) -> Option<Comparison> {
     let rank = |entry: &(&NodeId, &Hello)| {
         let (&node, hello) = *entry;
         let configuration = (hello.version.admin_epoch, hello.version.epoch);
+        let followed = hello.since != RingId::default();
         let was_dc = hello.dc.is_some_and(|dc| dc.node == node);
         let lowest = std::cmp::Reverse(node);
-        (configuration, hello.lineage, hello.version.num_updates, was_dc, lowest)
+        (configuration, hello.lineage, followed, hello.version.num_updates, was_dc, lowest)
     };
     let (&donor, best) = hellos.iter().max_by_key(rank)?;
     let same = |hello: &Hello| {

@@ -62,6 +62,14 @@ fn the_newest_configuration_wins_then_the_quorate_past_then_the_stream() {
 }
 
 #[test]
+fn who_has_only_what_is_on_its_disk_gives_nothing_to_who_has_followed_the_stream() {
+    let started = Hello { digest: [99; 16], ..hello(1, 0, Some(4)) };
+    let follows = Hello { since: ring(4), ..hello(1, 0, Some(4)) };
+    let comparison = compared([started.clone(), follows, started]);
+    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1, 3]) });
+}
+
+#[test]
 fn among_equal_versions_the_coordinator_wins() {
     let other = Hello { digest: [99; 16], ..hello(1, 1, None) };
     let dc = Some(Member { node: NodeId(2), incarnation: Incarnation(1) });
