@@ -28,7 +28,7 @@ pub(crate) struct ClusterKeys {
 }
 
 /// One end of a session: who and with which contribution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct End {
     pub(crate) node: NodeId,
     pub(crate) incarnation: Incarnation,

@@ -8,18 +8,16 @@ use std::collections::BTreeMap;
 
 use hac_types::{Member, NodeId};
 
+use crate::config::NODES_MAX;
 use crate::wire::Members;
 
 #[cfg(test)]
 mod tests;
 
-/// Who says to hear whom.
-pub(crate) type Rows = BTreeMap<NodeId, (Member, Members)>;
-
 /// After so many steps the best set found so far is taken. Graphs of 64 nodes with ordinary faults need a few hundred.
 const STEPS_MAX: u32 = 50_000;
 
-/// One of the sets that the graph is cut into.
+/// One of the sets that a graph is cut into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) members: Members,
@@ -27,91 +25,104 @@ pub(crate) struct Part {
     pub(crate) is_minor: bool,
 }
 
-/// The membership this node belongs to: the graph is cut into sets of nodes that all hear each other, the largest first
-/// and among equals the one with the lowest ids.
-pub(crate) fn membership(me: Member, rows: &Rows) -> Part {
-    let graph = Graph::new(me, rows);
-    let mut rest = graph.all();
-    let own = graph.bit_of(me.node);
-    let mut largest = 0;
-    while rest & own != 0 {
-        let best = graph.largest_clique(rest);
-        largest = largest.max(best.count_ones());
-        if best & own != 0 {
-            return Part { members: graph.members(best), is_minor: best.count_ones() < largest };
-        }
-        rest &= !best;
-    }
-    Part { members: Members(vec![me]), is_minor: largest > 1 }
-}
-
-/// Nodes that this node hears but that somebody else whom it hears does not.
-pub(crate) fn doubtful(me: Member, rows: &Rows) -> Vec<NodeId> {
-    let Some((_, ours)) = rows.get(&me.node) else { return Vec::new() };
-    let heard_by = |other: &Member, member: &Member| match rows.get(&other.node) {
-        Some((_, theirs)) => other == member || claims(theirs, member),
-        None => true,
-    };
-    let missed = |member: &&Member| !ours.iter().all(|other| heard_by(other, member));
-    ours.iter().filter(missed).map(|member| member.node).collect()
-}
-
-/// Whether all of these still hear each other, as far as we know.
-pub(crate) fn is_connected(me: Member, rows: &Rows, members: &Members) -> bool {
-    let graph = Graph::new(me, rows);
-    let mut wanted = 0;
-    for member in members.iter() {
-        match graph.vertices.iter().position(|v| v == member) {
-            Some(index) => wanted |= 1 << index,
-            None => return false,
-        }
-    }
-    (0..graph.vertices.len()).filter(|i| wanted & (1 << i) != 0).all(|i| wanted & !graph.edges[i] & !(1 << i) == 0)
-}
-
-/// An undirected graph; sets of nodes are bit masks, the lowest id is bit 0.
-struct Graph {
+/// Who says to hear whom, as one node knows it. Sets of nodes are bit masks, the lowest id is bit 0.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    me: Member,
+    /// Whom this node hears, also in lives that others know to be over.
+    heard: Members,
+    /// Ascending, each node once.
     vertices: Vec<Member>,
+    /// Whom each says to hear; `None` if it said nothing.
+    says: Vec<Option<u64>>,
+    /// Who hears each other.
     edges: Vec<u64>,
 }
 
 impl Graph {
-    fn new(me: Member, rows: &Rows) -> Self {
-        let mut lives: BTreeMap<NodeId, Member> = BTreeMap::new();
-        for (member, heard) in rows.values() {
-            for claimed in heard.iter().filter(|claimed| !rows.contains_key(&claimed.node)) {
-                let life = lives.entry(claimed.node).or_insert(*claimed);
-                *life = (*life).max(*claimed);
+    /// The graph of what these say, each node in one life, `me` among them.
+    pub(crate) fn new(me: Member, rows: &[(Member, &Members)]) -> Self {
+        let vertices = vertices(me, rows);
+        let heard = rows.iter().find(|(member, _)| *member == me).map(|(_, heard)| (*heard).clone());
+        let says = vec![None; vertices.len()];
+        let mut graph = Self { me, heard: heard.unwrap_or_default(), vertices, says, edges: Vec::new() };
+        for (member, heard) in rows {
+            let said = heard.places_in(&graph.vertices);
+            if let Some(place) = graph.place(member).and_then(|index| graph.says.get_mut(index)) {
+                *place = Some(said);
             }
-            lives.insert(member.node, *member);
         }
-        lives.insert(me.node, me);
-        let vertices: Vec<Member> = lives.into_values().take(64).collect();
-        let edge = |a: &Member, b: &Member| match (rows.get(&a.node), rows.get(&b.node)) {
-            (Some((_, from_a)), Some((_, from_b))) => claims(from_a, b) && claims(from_b, a),
-            (Some((_, from_a)), None) => claims(from_a, b),
-            (None, Some((_, from_b))) => claims(from_b, a),
-            (None, None) => false,
-        };
-        let edges = vertices.iter().map(|a| {
-            let linked = vertices.iter().enumerate().filter(|(_, b)| a.node != b.node && edge(a, b));
-            linked.fold(0, |mask, (index, _)| mask | 1_u64 << index)
+        graph.edges = graph.find_edges();
+        graph
+    }
+
+    /// An edge is what both say, or one of them if the other's word is not known.
+    fn find_edges(&self) -> Vec<u64> {
+        let mut claimed_by = vec![0; self.vertices.len()];
+        let mut silent = self.all();
+        for (index, said) in self.says.iter().enumerate() {
+            silent &= !(u64::from(said.is_some()) << index);
+            for other in bits(said.unwrap_or(0)) {
+                claimed_by[other] |= 1 << index;
+            }
+        }
+        let edges = self.says.iter().zip(claimed_by).enumerate().map(|(index, (said, claimed_by))| {
+            let both = said.map_or(claimed_by, |said| said & (claimed_by | silent));
+            both & !(1 << index)
         });
-        let edges = edges.collect();
-        Self { vertices, edges }
+        edges.collect()
+    }
+
+    /// Where a member is, in the life that counts.
+    fn place(&self, member: &Member) -> Option<usize> {
+        self.vertices.binary_search(member).ok()
+    }
+
+    /// The membership this node belongs to: the graph is cut into sets of nodes that all hear each other, the largest
+    /// first and among equals the one with the lowest ids.
+    pub(crate) fn membership(&self) -> Part {
+        let mut rest = self.all();
+        let own = self.place(&self.me).map_or(0, |index| 1 << index);
+        let mut largest = 0;
+        while rest & own != 0 {
+            let best = self.largest_clique(rest);
+            largest = largest.max(best.count_ones());
+            if best & own != 0 {
+                return Part { members: self.members(best), is_minor: best.count_ones() < largest };
+            }
+            rest &= !best;
+        }
+        Part { members: Members(vec![self.me]), is_minor: largest > 1 }
+    }
+
+    /// Nodes that this node hears but that somebody else whom it hears does not, in that life.
+    pub(crate) fn doubtful(&self) -> Vec<NodeId> {
+        let misses = |other: usize, index: usize| self.says[other].is_some_and(|said| said & 1 << index == 0);
+        let heard = self.heard.places_in(&self.vertices);
+        let missed = |member: &&Member| match self.place(member) {
+            Some(index) => bits(heard & !(1 << index)).any(|other| misses(other, index)),
+            None => bits(heard).any(|other| self.says[other].is_some()),
+        };
+        self.heard.iter().filter(missed).map(|member| member.node).collect()
+    }
+
+    /// Whether this node hears somebody who is not among these.
+    pub(crate) fn hears_others_than(&self, members: &Members) -> bool {
+        self.heard.iter().any(|member| !members.contains(member))
+    }
+
+    /// Whether all of these still hear each other, as far as we know.
+    pub(crate) fn is_connected(&self, members: &Members) -> bool {
+        let wanted = members.places_in(&self.vertices);
+        members.are_in(&self.vertices) && bits(wanted).all(|index| wanted & !self.edges[index] & !(1 << index) == 0)
     }
 
     fn all(&self) -> u64 {
-        if self.vertices.len() >= 64 { u64::MAX } else { (1 << self.vertices.len()) - 1 }
-    }
-
-    fn bit_of(&self, node: NodeId) -> u64 {
-        self.vertices.iter().position(|v| v.node == node).map_or(0, |index| 1 << index)
+        if self.vertices.len() >= NODES_MAX { u64::MAX } else { (1 << self.vertices.len()) - 1 }
     }
 
     fn members(&self, set: u64) -> Members {
-        let chosen = self.vertices.iter().enumerate().filter(|(index, _)| set & (1 << index) != 0);
-        Members(chosen.map(|(_, member)| *member).collect())
+        Members(bits(set).filter_map(|index| self.vertices.get(index).copied()).collect())
     }
 
     fn largest_clique(&self, within: u64) -> u64 {
@@ -121,8 +132,22 @@ impl Graph {
     }
 }
 
-fn claims(heard: &Members, other: &Member) -> bool {
-    heard.incarnation_of(other.node) == Some(other.incarnation)
+/// All who speak or are spoken of, each node in one life: that of which it speaks itself, else the latest claimed.
+fn vertices(me: Member, rows: &[(Member, &Members)]) -> Vec<Member> {
+    let mut vertices: Vec<Member> = rows.iter().map(|(member, _)| *member).chain([me]).collect();
+    vertices.sort_unstable();
+    vertices.dedup();
+    let speaks = |node: NodeId| vertices.binary_search_by_key(&node, |member| member.node).is_ok();
+    let claims = rows.iter().filter(|(_, heard)| !heard.are_in(&vertices)).flat_map(|(_, heard)| heard.iter());
+    let mut silent: BTreeMap<NodeId, Member> = BTreeMap::new();
+    for claimed in claims.filter(|claimed| !speaks(claimed.node)) {
+        let life = silent.entry(claimed.node).or_insert(*claimed);
+        *life = (*life).max(*claimed);
+    }
+    vertices.extend(silent.into_values());
+    vertices.sort_unstable();
+    vertices.truncate(NODES_MAX);
+    vertices
 }
 
 /// Bron and Kerbosch's enumeration of maximal cliques, with pivot.
@@ -163,6 +188,12 @@ impl Search<'_> {
     }
 }
 
+/// The places of a set, ascending.
 fn bits(set: u64) -> impl Iterator<Item = usize> {
-    (0..64).filter(move |index| set & (1 << index) != 0)
+    let mut rest = set;
+    std::iter::from_fn(move || {
+        let index = usize::try_from(rest.trailing_zeros()).ok().filter(|_| rest != 0)?;
+        rest &= rest - 1;
+        Some(index)
+    })
 }

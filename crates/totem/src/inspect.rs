@@ -1,6 +1,7 @@
 //! What an observer from outside can see of an engine: for checkers and tests, never for decisions.
 
-use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
+use std::mem;
 
 use hac_types::{Member, RingId};
 
@@ -130,40 +131,46 @@ impl Engine {
     /// refused, and offers of sessions that nobody has proven, are not part of it.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        let mut text = Digest(0xcbf2_9ce4_8422_2325);
-        // Writing into a number cannot fail.
-        let _ = self.ring.outline(&mut text);
-        let _ = self.net.outline(&mut text);
-        text.0
+        let mut digest = Digest(0xcbf2_9ce4_8422_2325);
+        self.ring.outline(&mut digest);
+        self.net.outline(&mut digest);
+        digest.finish()
     }
 }
 
-/// A hash of what is written.
+/// A hash that is the same on all machines, of what is written in words of eight bytes.
 struct Digest(u64);
 
-impl fmt::Write for Digest {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut absorb = |word: u64| self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-        let (words, rest) = text.as_bytes().as_chunks::<8>();
-        words.iter().for_each(|word| absorb(u64::from_le_bytes(*word)));
-        rest.iter().for_each(|byte| absorb(u64::from(*byte)));
-        Ok(())
+impl Hasher for Digest {
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.write_u64(u64::from_le_bytes(*word)));
+        rest.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
 impl crate::ring::Ring {
-    fn outline(&self, out: &mut Digest) -> fmt::Result {
-        let numbers = (self.ring_seq_high, self.ring_seq_used, self.round, self.attempts, self.doubting);
-        let queue = (self.queue.len(), self.queue.bytes(), self.unpacking.delivered);
-        write!(out, "{numbers:?}{queue:?}{:?}{:?}", self.settled, self.departed)?;
-        self.current.outline(out)?;
+    fn outline(&self, out: &mut Digest) {
+        (self.ring_seq_high, self.ring_seq_used, self.round, self.attempts, self.doubting).hash(out);
+        (self.queue.len(), self.queue.bytes(), self.unpacking.delivered).hash(out);
+        (&self.settled, &self.departed).hash(out);
+        self.current.outline(out);
+        mem::discriminant(&self.phase).hash(out);
         match &self.phase {
-            Phase::Gather(gather) => write!(out, "{gather:?}"),
-            Phase::Commit(attempt) => write!(out, "{attempt:?}"),
-            Phase::Operational(operational) => write!(out, "{operational:?}"),
+            Phase::Gather(gather) => gather.hash(out),
+            Phase::Commit(attempt) => attempt.hash(out),
+            Phase::Operational(operational) => operational.hash(out),
             Phase::Recovery(recovery) => {
-                write!(out, "{:?}{}", recovery.attempt, recovery.to_send())?;
-                recovery.rotation.outline(out)
+                (&recovery.attempt, recovery.to_send()).hash(out);
+                recovery.rotation.outline(out);
             }
         }
     }

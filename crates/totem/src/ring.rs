@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, Timestamp, mutant};
 
-use crate::graph::{self, Rows};
+use crate::graph::Graph;
 use crate::pack::{Assembly, SendQueue};
 use crate::rotation::{Flow, Rotation};
 use crate::state::Phase;
@@ -256,21 +256,20 @@ impl Ring {
 
     /// Who is heard, or who others say to hear, has changed.
     pub(crate) fn review(&mut self, net: &mut Transport) {
-        let rows = net.rows();
-        let doubtful = graph::doubtful(self.me, &rows);
-        if !doubtful.is_empty() && !matches!(self.phase, Phase::Operational(_)) {
-            net.check_soon(&doubtful);
+        let graph = net.graph();
+        if !matches!(self.phase, Phase::Operational(_)) {
+            net.check_soon(&graph.doubtful());
         }
         match &self.phase {
-            Phase::Gather(_) => self.review_gather(&rows, net),
-            Phase::Commit(attempt) => self.review_attempt(&rows, attempt.members.clone(), net),
-            Phase::Recovery(recovery) => self.review_attempt(&rows, recovery.attempt.members.clone(), net),
-            Phase::Operational(_) => self.review_operational(&rows, net),
+            Phase::Gather(_) => self.review_gather(&graph, net),
+            Phase::Commit(attempt) => self.review_attempt(&graph, attempt.members.clone(), net),
+            Phase::Recovery(recovery) => self.review_attempt(&graph, recovery.attempt.members.clone(), net),
+            Phase::Operational(_) => self.review_operational(&graph, net),
         }
     }
 
-    fn review_attempt(&mut self, rows: &Rows, members: Members, net: &mut Transport) {
-        if !graph::is_connected(self.me, rows, &members) {
+    fn review_attempt(&mut self, graph: &Graph, members: Members, net: &mut Transport) {
+        if !graph.is_connected(&members) {
             let reason = self.why_lost(&members, net);
             self.enter_gather(reason, net);
         }

@@ -4,7 +4,7 @@
 //! wrapped (64 bits), a gap is requested once it was there for a whole rotation, the wait before a token is sent again
 //! follows the measured rotation, and rotations that carry the same requests again and again are slowed down.
 
-use std::fmt;
+use std::hash::{Hash as _, Hasher};
 use std::time::Duration;
 
 use hac_types::{NodeId, RingId, Timestamp, mutant};
@@ -148,13 +148,13 @@ impl Rotation {
         Token { ring: self.ring, token_seq: before + 1, seq: before, aru: before, ..Token::default() }
     }
 
-    /// Writes what makes the state of this ring.
-    pub(crate) fn outline(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    /// Adds what makes the state of this ring to a digest.
+    pub(crate) fn outline(&self, out: &mut impl Hasher) {
         let store = &self.store;
         let packets = (store.aru(), store.high(), store.delivered(), store.released(), store.len());
         let account = (self.token_seen, self.last_seq, self.last_aru, self.sent_last_visit, self.backlog_told);
         let waits = (self.held.is_some(), self.sent.is_some(), self.idle, self.same_requests, self.stalled_since);
-        write!(out, "{:?}{:?}{}{packets:?}{account:?}{waits:?}", self.ring, self.members, self.safe)
+        (self.ring, &self.members, self.safe, packets, account, waits).hash(out);
     }
 
     /// Takes no further part: the ring has ended here.

@@ -14,14 +14,14 @@ pub(crate) mod segment;
 pub(crate) mod session;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
+use std::hash::{Hash as _, Hasher};
 use std::time::Duration;
 
 use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::config::{NETMTU_MIN, Timers};
 use crate::crypto::ClusterKeys;
-use crate::graph::Rows;
+use crate::graph::Graph;
 use crate::transport::hearing::Hearing;
 use crate::transport::keyring::Keyring;
 use crate::transport::path::DATAGRAM_FLOOR;
@@ -361,7 +361,7 @@ impl Transport {
 
     /// The known graph: this node, those it hears, those they hear and so on, with what each says to hear. Announces a
     /// change of our own row at once.
-    pub(crate) fn rows(&mut self) -> Rows {
+    pub(crate) fn graph(&mut self) -> Graph {
         let now = self.now;
         let heard = self.peers.iter().filter(|peer| peer.is_heard(now)).filter_map(Peer::member).collect();
         if self.hearing.hears(heard) {
@@ -470,19 +470,17 @@ impl Transport {
         peers.into_iter().filter_map(|node| self.peers.get(node)).map(|peer| peer.rtt_bound()).max().unwrap_or_default()
     }
 
-    /// Writes what makes the state of this layer: sessions, who is heard, what passes.
-    pub(crate) fn outline(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        write!(out, "{:?}{}", self.ring, self.small_only)?;
-        self.hearing.outline(out)?;
+    /// Adds what makes the state of this layer to a digest: sessions, who is heard, what passes.
+    pub(crate) fn outline(&self, out: &mut impl Hasher) {
+        (self.ring, self.small_only).hash(out);
+        self.hearing.outline(out);
         for peer in self.peers.iter() {
-            let claims = (peer.ring, peer.small_only, peer.withheld_until, peer.unreachable);
-            write!(out, "{:?}{:?}{:?}{claims:?}", peer.member(), peer.life, peer.last_heard)?;
-            write!(out, "{:?}{:?}", peer.trust, peer.paths)?;
+            (peer.ring, peer.small_only, peer.withheld_until, peer.unreachable).hash(out);
+            (peer.member(), peer.life, peer.last_heard, &peer.trust, &peer.paths).hash(out);
             if let Some(session) = &peer.session {
-                session.outline(out)?;
+                session.outline(out);
             }
         }
-        Ok(())
     }
 }
 

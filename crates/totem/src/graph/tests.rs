@@ -12,6 +12,14 @@ fn members(nodes: &[u32]) -> Members {
     Members(nodes.iter().map(|n| member(*n)).collect())
 }
 
+/// Who says to hear whom, by node.
+type Rows = BTreeMap<NodeId, (Member, Members)>;
+
+fn graph(me: u32, rows: &Rows) -> Graph {
+    let rows: Vec<(Member, &Members)> = rows.values().map(|(member, heard)| (*member, heard)).collect();
+    Graph::new(member(me), &rows)
+}
+
 /// The rows `me` knows when these edges exist: all that can be reached.
 fn seen_by(me: u32, edges: &[(u32, u32)]) -> Rows {
     let heard = |node: u32| {
@@ -33,7 +41,7 @@ fn seen_by(me: u32, edges: &[(u32, u32)]) -> Rows {
 }
 
 fn of(me: u32, edges: &[(u32, u32)]) -> Vec<u32> {
-    membership(member(me), &seen_by(me, edges)).members.iter().map(|m| m.node.0).collect()
+    graph(me, &seen_by(me, edges)).membership().members.iter().map(|m| m.node.0).collect()
 }
 
 #[test]
@@ -78,8 +86,8 @@ fn the_larger_side_wins_over_lower_ids() {
 fn hearing_in_one_direction_is_no_edge() {
     let mut rows = seen_by(1, &[(1, 2)]);
     rows.insert(NodeId(2), (member(2), members(&[])));
-    assert_eq!(membership(member(1), &rows).members, members(&[1]));
-    assert!(!is_connected(member(1), &rows, &members(&[1, 2])));
+    assert_eq!(graph(1, &rows).membership().members, members(&[1]));
+    assert!(!graph(1, &rows).is_connected(&members(&[1, 2])));
 }
 
 #[test]
@@ -87,12 +95,12 @@ fn an_earlier_life_is_no_edge() {
     let mut rows = seen_by(1, &[(1, 2)]);
     let earlier = Member { node: NodeId(1), incarnation: Incarnation(1) };
     rows.insert(NodeId(2), (member(2), Members(vec![earlier])));
-    assert_eq!(membership(member(1), &rows).members, members(&[1]));
+    assert_eq!(graph(1, &rows).membership().members, members(&[1]));
 }
 
 #[test]
 fn only_a_set_smaller_than_another_is_minor() {
-    let minor = |me, edges| membership(member(me), &seen_by(me, edges)).is_minor;
+    let minor = |me, edges| graph(me, &seen_by(me, edges)).membership().is_minor;
     // A chain of three: a pair and one who is left out.
     assert_eq!([1, 2, 3].map(|me| minor(me, &[(1, 2), (2, 3)])), [false, false, true]);
     // A chain of four: two pairs.
@@ -103,8 +111,8 @@ fn only_a_set_smaller_than_another_is_minor() {
 #[test]
 fn who_is_not_heard_by_another_is_doubtful() {
     let rows = seen_by(3, &[(1, 3), (2, 3)]);
-    assert_eq!(doubtful(member(3), &rows), [NodeId(1), NodeId(2)]);
-    assert!(doubtful(member(3), &seen_by(3, &[(1, 3), (2, 3), (1, 2)])).is_empty());
+    assert_eq!(graph(3, &rows).doubtful(), [NodeId(1), NodeId(2)]);
+    assert!(graph(3, &seen_by(3, &[(1, 3), (2, 3), (1, 2)])).doubtful().is_empty());
 }
 
 #[test]
@@ -121,7 +129,7 @@ fn the_fast_search_agrees_with_trying_every_set() {
             }
         }
         let rows: Rows = (1..=7).flat_map(|me| seen_by(me, &edges)).collect();
-        let graph = Graph::new(member(1), &rows);
+        let graph = graph(1, &rows);
         let is_clique = |set: u64| bits(set).all(|i| set & !graph.edges[i] & !(1 << i) == 0);
         let size = (1..1_u64 << 7).filter(|set| is_clique(*set)).map(u64::count_ones).max().unwrap();
         let best = graph.largest_clique(graph.all());

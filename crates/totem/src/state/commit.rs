@@ -14,7 +14,7 @@ use crate::{GatherReason, Misbehaviour};
 const RESEND_FIRST: Duration = Duration::from_millis(20);
 
 /// One attempt at a ring, from the commit token to the installation. Dropped whole when it fails.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Attempt {
     pub(crate) ring: RingId,
     pub(crate) members: Members,
@@ -29,7 +29,7 @@ pub(crate) struct Attempt {
     pub(crate) deadline: Timestamp,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 struct SentCommit {
     commit: Commit,
     to: NodeId,

@@ -1,6 +1,6 @@
 //! Gather: agreeing on a membership.
 //!
-//! Every node proposes the membership that the connectivity it knows of makes possible (`graph::membership`) and says so
+//! Every node proposes the membership that the connectivity it knows of makes possible ([`Graph::membership`]) and says so
 //! in JOIN, with the row of the connectivity graph it is sure of. As the rows spread, the proposals become equal; when
 //! everybody in a proposal proposes it, the lowest node sends the commit token. A node that answers but never agrees is
 //! left out after the consensus timeout.
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hac_types::{Member, NodeId, RingId, Timestamp, mutant};
 
-use crate::graph::{self, Rows};
+use crate::graph::{Graph, Part};
 use crate::ring::Ring;
 use crate::state::Phase;
 use crate::transport::Transport;
@@ -18,7 +18,7 @@ use crate::wire::{Join, Members, Message, Stamp};
 use crate::{GatherReason, Notice};
 
 /// The proposal a peer last made.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Heard {
     member: Member,
     stamp: Stamp,
@@ -26,7 +26,7 @@ pub(crate) struct Heard {
 }
 
 /// State of the agreement.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Gather {
     /// Grows with each change of the proposal.
     version: u64,
@@ -105,25 +105,23 @@ impl Ring {
         gather.consensus_at = net.now + self.settings.consensus;
         gather.listen_until = starting.then(|| net.now + self.settings.startup_listen);
         self.phase = Phase::Gather(gather);
-        let rows = net.rows();
-        let doubtful = graph::doubtful(self.me, &rows);
-        net.check_soon(&doubtful);
-        self.review_gather(&rows, net);
+        let graph = net.graph();
+        net.check_soon(&graph.doubtful());
+        self.review_gather(&graph, net);
     }
 
     /// Proposes what is possible now, if that has changed.
-    pub(crate) fn review_gather(&mut self, rows: &Rows, net: &mut Transport) {
-        let part = graph::membership(self.me, rows);
-        let possible = part.members;
+    pub(crate) fn review_gather(&mut self, graph: &Graph, net: &mut Transport) {
+        let Part { members: possible, is_minor } = graph.membership();
         let Phase::Gather(gather) = &mut self.phase else { return };
-        let leaves_out = rows.get(&self.me.node).is_some_and(|(_, heard)| heard.iter().any(|m| !possible.contains(m)));
+        let leaves_out = graph.hears_others_than(&possible);
         if !leaves_out {
             gather.settle_until = None;
         }
         if gather.proposal != possible {
             gather.proposal = possible;
             gather.version += 1;
-            let settle = if part.is_minor { self.settings.others_notice } else { Duration::ZERO };
+            let settle = if is_minor { self.settings.others_notice } else { Duration::ZERO };
             gather.settle_until = leaves_out.then(|| net.now + settle.max(self.settings.join * 2));
             self.propose(net);
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hac_types::{RingId, Timestamp, mutant};
 
-use crate::graph::{self, Rows};
+use crate::graph::Graph;
 use crate::ring::Ring;
 use crate::rotation::{HOLD_AFTER, HoldReason};
 use crate::state::Phase;
@@ -20,7 +20,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(15);
 const ASK_MARGIN: u32 = 5;
 
 /// State of a ring in service.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub(crate) struct Operational {
     /// A different membership that is possible, and when it is sought if it stays possible.
     growth: Option<(Members, Timestamp)>,
@@ -156,14 +156,14 @@ impl Ring {
     }
 
     /// Who is heard has changed.
-    pub(crate) fn review_operational(&mut self, rows: &Rows, net: &mut Transport) {
+    pub(crate) fn review_operational(&mut self, graph: &Graph, net: &mut Transport) {
         let members = self.current.members.clone();
-        if !graph::is_connected(self.me, rows, &members) {
+        if !graph.is_connected(&members) {
             let reason = self.why_lost(&members, net);
             self.enter_gather(reason, net);
             return;
         }
-        let possible = graph::membership(self.me, rows).members;
+        let possible = graph.membership().members;
         let Phase::Operational(operational) = &mut self.phase else { return };
         if possible == members || mutant("never-merges") {
             operational.growth = None;

@@ -1,11 +1,12 @@
 //! Who hears whom: what this node says of itself, and what others say as far as it was told.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::hash::{Hash as _, Hasher};
 
 use hac_types::{Member, NodeId};
 
-use crate::graph::Rows;
+use crate::graph::Graph;
 use crate::wire::{Knowledge, Members};
 
 /// The rows of the graph of who hears whom.
@@ -40,33 +41,36 @@ impl Hearing {
 
     /// The known graph: this node, those it hears, those they hear and so on, with what each says to hear. Forgets rows
     /// that nothing leads to any more.
-    pub(crate) fn graph(&mut self) -> Rows {
-        let mut rows = Rows::from([(self.me.node, (self.me, self.row.1.clone()))]);
-        let mut level = vec![self.me];
-        // Nearer claims come first, so that a node's present life hides earlier ones that somebody far still claims.
-        while !level.is_empty() {
-            let mut next: Vec<Member> = Vec::new();
-            for member in &level {
-                if let Some((_, heard)) = rows.get(&member.node) {
-                    next.extend(heard.iter().filter(|heard| !rows.contains_key(&heard.node)));
-                }
-            }
-            next.sort_unstable_by_key(|member| (member.node, std::cmp::Reverse(member.incarnation)));
-            next.dedup_by_key(|member| member.node);
-            next.retain(|member| self.rows.contains_key(member));
-            for member in &next {
-                if let Some((_, heard)) = self.rows.get(member) {
-                    rows.insert(member.node, (*member, heard.clone()));
-                }
-            }
-            level = next;
-        }
+    pub(crate) fn graph(&mut self) -> Graph {
+        let known = self.reached();
+        let row = |member: &Member| (*member, self.rows.get(member).map_or(&self.row.1, |(_, heard)| heard));
+        let rows: Vec<(Member, &Members)> = known.iter().map(row).collect();
+        let graph = Graph::new(self.me, &rows);
         let before = self.rows.len();
-        self.rows.retain(|member, _| rows.get(&member.node).is_some_and(|(known, _)| known == member));
+        self.rows.retain(|member, _| known.binary_search(member).is_ok());
         if self.rows.len() != before {
             self.told = None;
         }
-        rows
+        graph
+    }
+
+    /// This node and all to whose rows others lead, ascending, each in the life that counts: nearer claims come first, so
+    /// that a node's present life hides earlier ones that somebody far still claims.
+    fn reached(&self) -> Vec<Member> {
+        let mut known = vec![self.me];
+        let mut next: Vec<Member> = self.row.1.to_vec();
+        while !next.is_empty() {
+            next.sort_unstable_by_key(|member| (member.node, Reverse(member.incarnation)));
+            next.dedup_by_key(|member| member.node);
+            next.retain(|member| self.rows.contains_key(member));
+            known.extend_from_slice(&next);
+            known.sort_unstable();
+            let rows = next.iter().filter_map(|member| self.rows.get(member)).map(|(_, heard)| heard);
+            let further = rows.filter(|heard| !heard.are_in(&known)).flat_map(|heard| heard.iter());
+            let is_new = |member: &&Member| known.binary_search_by_key(&member.node, |known| known.node).is_err();
+            next = further.filter(is_new).copied().collect();
+        }
+        known
     }
 
     /// What to tell others: our row, and all others if they do not all say the same.
@@ -91,9 +95,9 @@ impl Hearing {
         news
     }
 
-    /// Writes all rows.
-    pub(crate) fn outline(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        write!(out, "{:?}{:?}", self.row, self.rows)
+    /// Adds all rows to a digest.
+    pub(crate) fn outline(&self, out: &mut impl Hasher) {
+        (&self.row, &self.rows).hash(out);
     }
 }
 

@@ -1,5 +1,6 @@
 //! One link to one peer: does it answer, how fast, how reliably, and how large a datagram passes.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use hac_types::{LinkId, Timestamp, mutant};
@@ -22,7 +23,7 @@ const VERIFY_EVERY: Duration = Duration::from_secs(10);
 const SEARCH_AGAIN: Duration = Duration::from_secs(30);
 
 /// One link to one peer.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Path {
     pub(crate) link: LinkId,
     pub(crate) last_heard: Option<Timestamp>,
@@ -39,7 +40,7 @@ pub(crate) struct Path {
 }
 
 /// Round trip statistics with the weights of RFC 6298.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct Rtt {
     smoothed: Option<Duration>,
     deviation: Duration,
@@ -78,6 +79,13 @@ pub(crate) struct Loss {
     in_a_row: u32,
 }
 
+impl Hash for Loss {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The rest follows from it.
+        self.share.to_bits().hash(state);
+    }
+}
+
 impl Default for Loss {
     fn default() -> Self {
         Self::of(0.0)
@@ -113,7 +121,7 @@ impl Loss {
 }
 
 /// Search for the largest datagram that passes.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Mtu {
     pub(crate) current: u16,
     max: u16,
@@ -121,7 +129,7 @@ pub(crate) struct Mtu {
     next: Option<Timestamp>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 struct Probe {
     size: u16,
     sent: u32,

@@ -12,7 +12,7 @@ use crate::transport::segment::Segments;
 use crate::transport::session::Session;
 
 /// Whether a peer answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Life {
     /// No answered ping yet in this session.
     Unproven,
@@ -44,7 +44,7 @@ pub(crate) struct HelloPace {
 }
 
 /// How often a peer came and went, and what was learned from it.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(crate) struct Trust {
     /// Silence tolerated at least; grows with false suspicions, decays with quiet hours.
     pub(crate) silence_min: Duration,

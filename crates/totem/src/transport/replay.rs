@@ -6,7 +6,7 @@ const WINDOW_BITS: u64 = 2048;
 const WORDS: usize = 32;
 
 /// Remembers the highest counter and which of the 2048 values below it were seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct ReplayWindow {
     highest: u64,
     seen: [u64; WORDS],

@@ -1,6 +1,6 @@
 //! A session: keys, counters and replay windows between one life of this node and one life of a peer.
 
-use std::fmt;
+use std::hash::{Hash as _, Hasher};
 
 use hac_types::{LinkId, Member};
 
@@ -101,9 +101,9 @@ impl Session {
         envelope::open(header, datagram, &self.incoming)
     }
 
-    /// Writes what was received and sent, without the keys.
-    pub(crate) fn outline(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        write!(out, "{:?}{:?}{:?}{}", self.peer, self.windows, self.counters, self.next_segment)
+    /// Adds what was received and sent to a digest, without the keys.
+    pub(crate) fn outline(&self, out: &mut impl Hasher) {
+        (&self.peer, &self.windows, &self.counters, self.next_segment).hash(out);
     }
 
     /// Whether this session is with exactly this life and contribution of the peer, under this key.

@@ -18,7 +18,6 @@
 //! MTU_PROBE ► MTU_ACK               does a datagram of this size pass
 //! ```
 
-use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
@@ -159,7 +158,7 @@ pub(crate) struct Leave {
 }
 
 /// The commit token: collects in its first rotation what each member has, and shows it to all in its second.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
 pub(crate) struct Commit {
     #[bincode(with_serde)]
     pub(crate) ring: RingId,
@@ -173,7 +172,7 @@ pub(crate) struct Commit {
 }
 
 /// Which of a node's proposals: compared as a whole, later ones are greater.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, bincode::Encode, bincode::Decode)]
 pub(crate) struct Stamp {
     /// As in [`Join`].
     pub(crate) round: u64,
@@ -182,7 +181,7 @@ pub(crate) struct Stamp {
 }
 
 /// What one member brings from its old ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
 pub(crate) struct Slot {
     #[bincode(with_serde)]
     pub(crate) old_ring: RingId,
@@ -242,7 +241,7 @@ pub(crate) struct Segment {
 }
 
 /// Members, ascending by node id, each node once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Members(pub(crate) Vec<Member>);
 
 impl Deref for Members {
@@ -258,26 +257,46 @@ impl Members {
     pub(crate) fn incarnation_of(&self, node: NodeId) -> Option<Incarnation> {
         self.iter().find(|m| m.node == node).map(|m| m.incarnation)
     }
+
+    /// Which of `among` these are, the first being bit 0; both are ascending. Those beyond the 64th do not count.
+    pub(crate) fn places_in(&self, among: &[Member]) -> u64 {
+        let mut places = among.iter().take(NODES_MAX).enumerate().peekable();
+        let mut set = 0;
+        for member in self.iter() {
+            while places.next_if(|(_, other)| *other < member).is_some() {}
+            if let Some((index, _)) = places.next_if(|(_, other)| *other == member) {
+                set |= 1 << index;
+            }
+        }
+        set
+    }
+
+    /// Whether all of these are among `others`; both are ascending.
+    pub(crate) fn are_in(&self, others: &[Member]) -> bool {
+        usize::try_from(self.places_in(others).count_ones()) == Ok(self.len())
+    }
 }
 
 impl Knowledge {
     /// Collects rows: who, which version, whom it hears. Rows are exact or left out: the first is the most important.
     pub(crate) fn new<'a>(rows: impl Iterator<Item = (Member, u64, &'a Members)>) -> Self {
-        let mut mentioned: BTreeSet<Member> = BTreeSet::new();
+        let mut nodes: Vec<Member> = Vec::new();
         let mut chosen = Vec::new();
         for (member, version, heard) in rows {
-            let with: BTreeSet<Member> =
-                heard.iter().copied().chain([member]).chain(mentioned.iter().copied()).collect();
-            if with.len() <= NODES_MAX {
-                mentioned = with;
-                chosen.push((member, version, heard));
+            if !heard.are_in(&nodes) || nodes.binary_search(&member).is_err() {
+                let mut with = [&nodes, &heard[..], &[member]].concat();
+                with.sort_unstable();
+                with.dedup();
+                if with.len() > NODES_MAX {
+                    continue;
+                }
+                nodes = with;
             }
+            chosen.push((member, version, heard));
         }
-        let nodes: Vec<Member> = mentioned.into_iter().collect();
-        let position = |member: &Member| nodes.binary_search(member).ok();
         let rows = chosen.into_iter().filter_map(|(member, version, heard)| {
-            let heard = heard.iter().filter_map(position).fold(0, |bits, index| bits | 1_u64 << index);
-            Some(RowBits { node: u8::try_from(position(&member)?).ok()?, version, heard })
+            let node = u8::try_from(nodes.binary_search(&member).ok()?).ok()?;
+            Some(RowBits { node, version, heard: heard.places_in(&nodes) })
         });
         let mut rows: Vec<RowBits> = rows.collect();
         rows.sort_unstable_by_key(|row| row.node);
@@ -331,7 +350,7 @@ impl<Context> Decode<Context> for Members {
 }
 
 /// Nodes known to have left in order, ascending by node id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Departed(pub(crate) Vec<Left>);
 
 impl Encode for Departed {
