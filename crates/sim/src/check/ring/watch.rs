@@ -6,6 +6,8 @@
 //! * EVS-20: what an engine keeps is bounded.
 //! * EVS-21: no node sends more than `max_messages` packets in a visit of the token, and all together no more than
 //!   `window_size` in a rotation.
+//! * ACCOUNT: once a node has told the others what it brings from its old ring, it adds nothing to it by itself: all are
+//!   given the same.
 //!
 //! An engine that dies amid its outputs is looked at too: it may have passed the token on before.
 
@@ -17,7 +19,7 @@ use hac_types::{Member, RingId};
 use super::{Executed, Violation};
 
 /// Names of the properties, as counted.
-const NAMES: [&str; 5] = ["EVS-6", "EVS-15", "EVS-16", "EVS-20", "EVS-21"];
+const NAMES: [&str; 6] = ["EVS-6", "EVS-15", "EVS-16", "EVS-20", "EVS-21", "ACCOUNT"];
 
 /// How an engine was before an event and is after it.
 pub(crate) type Step = (Inspection, Inspection);
@@ -138,6 +140,9 @@ impl Watch {
             self.windowed(host, &active, now.sent.saturating_sub(before_visit))?;
         }
         let attempt = attempt.map(|(ring, _)| ring);
+        if let Some(earlier) = earlier.filter(|_| attempted.is_some() && attempt == attempted) {
+            self.told(host, &earlier, &now)?;
+        }
         self.hosts.insert(host, Seen { life, last: now, attempt, before_visit });
         Ok(earlier.map(|earlier| (earlier, now)))
     }
@@ -162,6 +167,19 @@ impl Watch {
         }
         let text = format!("ring {ring} is to be {expected:?} for node{first} and {members:?} for node{host}");
         Err(Violation::new("EVS-6", text))
+    }
+
+    fn told(&mut self, host: u32, before: &Inspection, now: &Inspection) -> Result<(), Violation> {
+        if (before.stage, now.stage) != (Stage::Commit, Stage::Commit) {
+            return Ok(());
+        }
+        self.counts[5] += 1;
+        if before.installed == now.installed {
+            return Ok(());
+        }
+        let (ring, before, now) = (before.installed.ring, before.installed.stored, now.installed.stored);
+        let text = format!("node{host} told what it has of ring {ring}, {before} packets, and then had {now}");
+        Err(Violation::new("ACCOUNT", text))
     }
 
     fn acted(&mut self, host: u32, ring: &RingInspection) -> Result<(), Violation> {
