@@ -7,6 +7,7 @@ mod coordinator;
 pub mod coverage;
 mod durability;
 mod effects;
+mod ordered;
 mod plans;
 mod recovery;
 pub mod ring;
@@ -24,8 +25,10 @@ use crate::cluster::{Host, World};
 use crate::reality::Reality;
 
 /// Names of the properties of whole nodes.
-pub const PROPERTIES: &[&str] =
-    &["P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "LIVE-1", "KEY-1", "answers"];
+pub const PROPERTIES: &[&str] = &[
+    "P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3", "LIVE-1", "KEY-1",
+    "answers",
+];
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +59,7 @@ pub struct Checks {
     agreement: agreement::Agreement,
     coordinator: coordinator::OneCoordinator,
     started: started::Started,
+    ordered: ordered::Ordered,
     /// What was found inside an event, to be reported after it.
     found: Option<Violation>,
     /// Two sides were quorate at once (which `two_node` permits), or one acknowledged a change without the other (which
@@ -69,7 +73,8 @@ pub struct Checks {
 
 impl Checks {
     /// A node said that something happened.
-    pub(crate) fn saw(&mut self, event: &Event) {
+    pub(crate) fn saw(&mut self, id: u32, event: &Event) {
+        self.ordered.saw(id, event);
         if let Event::View { ring, members, .. } = event {
             self.coordinator.saw_view(*ring, members);
         }
@@ -149,6 +154,7 @@ impl Checks {
         reality: &Reality,
     ) -> Result<(), Violation> {
         let life = hosts.get(&host).map_or(0, |host| host.life);
+        self.ordered.begins(host, invocation, &mut self.executed)?;
         self.started.begins(host, life, invocation, reality, &mut self.executed)?;
         effects::check(host, invocation, hosts, reality, &mut self.executed)
     }

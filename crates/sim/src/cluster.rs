@@ -360,7 +360,7 @@ impl World {
             }
             Output::Reply { id: request, reply } => self.answered(id, request, reply),
             Output::Event(event) => {
-                self.checks.saw(&event);
+                self.checks.saw(id, &event);
                 if matches!(event, hac_node::Event::Configuration { .. }) {
                     self.checks.counts(id, &self.hosts);
                 }

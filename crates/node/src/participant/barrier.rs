@@ -31,6 +31,7 @@ impl Participant {
         self.paused = false;
         self.coordinator = None;
         self.copied_from = None;
+        self.meet(&view);
         self.local.end_view(self.now.mono);
         self.drain_local();
         self.outbox.clear();
@@ -38,7 +39,6 @@ impl Participant {
             self.discard(generation);
         }
         self.keys.begin_view();
-        self.meet(&view);
         let clean = |left: &&hac_types::Left| left.departure == Departure::LeftClean;
         self.left_clean = view.left.iter().filter(clean).map(|left| left.member.node).collect();
         self.phase = Phase::Syncing(Join::new(view.ring, view.members.clone()));
