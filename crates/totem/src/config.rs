@@ -106,7 +106,7 @@ pub struct Timers {
     pub adaptive: bool,
     /// How long a starting node listens before it forms a ring without those it has not heard (default 200 ms).
     pub startup_listen: Duration,
-    /// Longest time a peer that came and went must be steady before it is admitted again (default 5 s); the first
+    /// Longest time after its suspicion before a peer that came and went is admitted again (default 5 s); the first
     /// return is immediate, later ones wait 500 ms, doubling up to this.
     pub rejoin_hold: Duration,
 }

@@ -170,7 +170,7 @@ impl Peer {
         })
     }
 
-    /// How long the peer must be steady before it is admitted again.
+    /// How long after its suspicion the peer is admitted again at the earliest.
     pub(crate) fn readmission_delay(&self, timers: &Timers) -> Duration {
         match self.trust.returns {
             0 => Duration::ZERO,
