@@ -46,7 +46,6 @@ impl Transport {
         let body = Message::Hello(Hello { stage, nonce, echo, suite, config_hash: self.config_hash }).encode();
         let header = Header {
             suite: SUITE_HMAC,
-            key_id: 0,
             class: Class::Hello,
             link,
             cluster: keys.cluster(),

@@ -75,7 +75,6 @@ impl Session {
         *counter += 1;
         let header = Header {
             suite: self.suite,
-            key_id: 0,
             class,
             link,
             cluster: self.cluster,

@@ -4,7 +4,7 @@
 //! off len
 //!  0   4  "HCD1"
 //!  4   1  suite: 1 = HMAC-SHA256, 2 = AES-256-GCM and HMAC-SHA256
-//!  5   1  key generation
+//!  5   1  0, reserved
 //!  6   1  class
 //!  7   1  link
 //!  8   4  cluster
@@ -74,7 +74,6 @@ impl Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) suite: u8,
-    pub(crate) key_id: u8,
     pub(crate) class: Class,
     pub(crate) link: LinkId,
     pub(crate) cluster: [u8; 4],
@@ -91,14 +90,13 @@ impl Header {
         if magic != MAGIC {
             return Err(Rejected::Magic);
         }
-        let [suite, key_id, class, link] = field(datagram, 4)?;
+        let [suite, _reserved, class, link] = field(datagram, 4)?;
         let length = usize::from(u16::from_le_bytes(field(datagram, 36)?));
         if datagram.len() != OVERHEAD + length {
             return Err(Rejected::Size);
         }
         Ok(Self {
             suite,
-            key_id,
             class: Class::from_code(class).ok_or(Rejected::Magic)?,
             link: LinkId(link),
             cluster: field(datagram, 8)?,
@@ -111,7 +109,7 @@ impl Header {
 
     fn write(&self, length: u16, out: &mut Vec<u8>) {
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[self.suite, self.key_id, self.class.code(), self.link.0]);
+        out.extend_from_slice(&[self.suite, 0, self.class.code(), self.link.0]);
         out.extend_from_slice(&self.cluster);
         out.extend_from_slice(&self.source.0.to_le_bytes());
         out.extend_from_slice(&self.destination.0.to_le_bytes());

@@ -7,7 +7,6 @@ use crate::crypto::tests::vector_keys;
 fn header(suite: u8, cluster: [u8; 4]) -> Header {
     Header {
         suite,
-        key_id: 0,
         class: Class::Liveness,
         link: LinkId(0),
         cluster,
