@@ -1,5 +1,5 @@
-//! P-9: all members of an active view name the same coordinator. Q-8: and judge alike about quorum. Q-1: and two views
-//! without a common member are never quorate at once, unless the cluster has two nodes, for which `two_node` permits it.
+//! P-9: all members of an active view name the same coordinator. Q-1: two views without a common member are never quorate
+//! at once, unless the cluster has two nodes, for which `two_node` permits it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
