@@ -129,7 +129,7 @@ fn pause(cluster: &Cluster, host: usize, time: Duration) -> anyhow::Result<Durat
 fn short_pause(env: &Env) -> anyhow::Result<()> {
     env.with_hosts(2, "", |cluster| {
         cluster.start_all()?;
-        let ring = wait_ring(cluster, &[1, 2])?;
+        wait_ring(cluster, &[1, 2])?;
         for host in [1, 2] {
             let mut short = 0;
             for _ in 0..20 {
@@ -148,7 +148,6 @@ fn short_pause(env: &Env) -> anyhow::Result<()> {
             }
             ensure!(short > 0, "no pause was short enough");
         }
-        ensure!(wait_ring(cluster, &[1, 2])? == ring || views(cluster, 1)?.len() > 1);
         Ok(())
     })
 }
