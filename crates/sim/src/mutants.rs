@@ -29,6 +29,7 @@ const fn cluster(name: &'static str, what: &'static str) -> Mutant {
 pub const MUTANTS: &[Mutant] = &[
     ring("safe-too-early", "safe messages are delivered before all members have them"),
     ring("released-too-early", "packets are forgotten before all members have them"),
+    ring("nothing-forgotten", "packets are kept after all members have them"),
     ring("gap-delivered", "what comes after a missing packet is delivered"),
     ring("gap-in-transition", "what depends on a missing packet is delivered in the transitional view"),
     ring("replay-accepted", "a datagram is accepted again"),

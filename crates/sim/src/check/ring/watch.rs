@@ -3,7 +3,8 @@
 //! * EVS-6: one ring has one membership, from the first commit token on.
 //! * EVS-15: a packet is forgotten only when every member of the ring has it.
 //! * EVS-16: at any time at most one node acts on a token: their numbers grow over all nodes of a ring.
-//! * EVS-20: what an engine keeps is bounded.
+//! * EVS-20: what an engine keeps is bounded, and in a ring in service what all members were known to have at one visit of
+//!   the token is forgotten at the next.
 //! * EVS-21: no node sends more than `max_messages` packets in a visit of the token, and all together no more than
 //!   `window_size` in a rotation.
 //! * ACCOUNT: once a node has told the others what it brings from its old ring, it adds nothing to it by itself: all are
@@ -124,6 +125,10 @@ impl Watch {
             if ring.token_seq > known.map_or(self.numbers_from, |known| known.token_seq) {
                 before_visit = earlier.map_or(0, |e| e.sent);
                 self.acted(host, &ring)?;
+                let in_service = earlier.filter(|earlier| earlier.stage == Stage::Operational);
+                if let Some(before) = in_service.map(|earlier| earlier.installed).filter(|r| r.ring == ring.ring) {
+                    self.forgotten(host, &before, &ring)?;
+                }
             }
             // What is not new was judged when it was.
             if known.is_none_or(|known| (known.received, known.released) != (ring.received, ring.released)) {
@@ -156,6 +161,16 @@ impl Watch {
             && now.queued_bytes <= Inspection::QUEUED_BYTES_MAX
             && now.outputs == 0;
         if within { Ok(()) } else { Err(Violation::new("EVS-20", format!("node{host} keeps too much: {now:?}"))) }
+    }
+
+    fn forgotten(&mut self, host: u32, before: &RingInspection, now: &RingInspection) -> Result<(), Violation> {
+        self.counts[3] += 1;
+        if now.released >= before.safe {
+            return Ok(());
+        }
+        let (ring, safe, released) = (now.ring, before.safe, now.released);
+        let text = format!("node{host} keeps packet {} of ring {ring}, though all had up to {safe}", released + 1);
+        Err(Violation::new("EVS-20", text))
     }
 
     fn created(&mut self, host: u32, ring: RingId, members: &[Member]) -> Result<(), Violation> {
