@@ -1,4 +1,5 @@
-//! EVS-7: who comes along from the same ring to the same ring was given the same messages.
+//! EVS-7: who comes from the same ring to the same ring is in the transitional view of the other, and was given the same
+//! messages.
 
 use super::{Executed, Life, Stay, Violation, count};
 
@@ -9,10 +10,17 @@ pub(super) fn check(lives: &[Life<'_>], executed: &mut Executed) -> Result<(), V
                 let Some(next) = next else { continue };
                 let there = other.steps().find(|(s, _)| s.ring() == stay.ring());
                 let Some((theirs, Some(their_next))) = there else { continue };
-                if their_next.ring() == next.ring() && together(stay, other) && together(theirs, life) {
-                    count(executed, "EVS-7");
-                    compare(life, stay, other, theirs)?;
+                if their_next.ring() != next.ring() {
+                    continue;
                 }
+                count(executed, "EVS-7");
+                if !together(stay, other) || !together(theirs, life) {
+                    let (one, other) = (life.member.node, other.member.node);
+                    let text =
+                        format!("node{one} and node{other} went from ring {} the same way, not together", stay.ring());
+                    return Err(Violation::new("EVS-7", text));
+                }
+                compare(life, stay, other, theirs)?;
             }
         }
     }
