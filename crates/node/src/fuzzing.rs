@@ -4,7 +4,7 @@
 
 #[cfg(test)]
 mod tests;
-mod world;
+pub(crate) mod world;
 
 use std::time::Duration;
 

@@ -101,10 +101,7 @@ impl Node {
     /// Does what is due. Calling it early is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
         self.note(now, || Input::Timeout);
-        if self.ring.poll_timeout().is_some_and(|due| due <= now.mono) {
-            self.ring.handle_timeout(now.mono);
-        }
-        self.pump(now);
+        self.wake(now);
         self.participant.handle_timeout(now);
         self.pump(now);
     }
@@ -112,6 +109,7 @@ impl Node {
     /// Takes a client's request; [`Output::Reply`] with the same `id` follows sooner or later.
     pub fn handle_request(&mut self, now: Now, id: RequestId, request: Request) {
         self.note(now, || Input::Request(id, request.clone()));
+        self.wake(now);
         self.participant.handle_request(now, id, request);
         self.pump(now);
     }
@@ -119,6 +117,7 @@ impl Node {
     /// An agent has finished.
     pub fn handle_outcome(&mut self, now: Now, invocation: InvocationId, outcome: Outcome) {
         self.note(now, || Input::Outcome(invocation, outcome.clone()));
+        self.wake(now);
         self.participant.handle_outcome(now, invocation, outcome);
         self.pump(now);
     }
@@ -126,6 +125,7 @@ impl Node {
     /// A watched process has ended.
     pub fn handle_process_exited(&mut self, now: Now, watch: WatchId) {
         self.note(now, || Input::ProcessExited(watch));
+        self.wake(now);
         self.participant.handle_process_exited(now, watch);
         self.pump(now);
     }
@@ -133,6 +133,7 @@ impl Node {
     /// What became of an [`Output::Persist`]; the error in words, such as `no space left on device`.
     pub fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
         self.note(now, || Input::Persisted(id, result.clone()));
+        self.wake(now);
         self.participant.handle_persisted(now, id, result);
         self.pump(now);
     }
@@ -140,6 +141,7 @@ impl Node {
     /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.
     pub fn shutdown(&mut self, now: Now) {
         self.note(now, || Input::Shutdown);
+        self.wake(now);
         self.participant.shutdown(now);
         self.pump(now);
     }
@@ -195,6 +197,15 @@ impl Node {
     #[must_use]
     pub const fn cib(&self) -> &Cib {
         self.participant.cib()
+    }
+
+    /// Lets the ring do what is due. It alone knows whether this process was paused, and this may be the first thing that
+    /// comes after a pause: nobody is to act on it as if the node still belonged.
+    fn wake(&mut self, now: Now) {
+        if self.ring.poll_timeout().is_some_and(|due| due <= now.mono) {
+            self.ring.handle_timeout(now.mono);
+            self.pump(now);
+        }
     }
 
     /// Passes on between the ring and the participant until both are quiet.
@@ -256,3 +267,6 @@ impl Node {
         any
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,7 +172,8 @@ fn as_peer(body: Body) -> Body {
     }
 }
 
-fn config() -> Config {
+/// The configuration of a node and a peer.
+pub(crate) fn config() -> Config {
     let ids = [HONEST, PEER];
     let name = |id: NodeId| format!("node{}", id.0);
     let voters = ids.iter().map(|&node| hac_quorum::Voter { node, name: name(node), votes: 1 }).collect();
