@@ -153,10 +153,10 @@ impl Transport {
     fn suspect(&mut self, peer: &mut Peer) {
         let quiet = peer.last_heard.map_or(Duration::ZERO, |heard| self.now.since(heard));
         let limit = self.limit(peer);
-        let delay = peer.readmission_delay(&self.timers);
         if self.now.since(peer.trust.steady_since) > STEADY {
             peer.trust.returns = 0;
         }
+        let delay = peer.readmission_delay(&self.timers);
         peer.life = Life::Silent { since: self.now, answers: 0, readmit_at: self.now + delay };
         peer.unreachable = false;
         for path in &mut peer.paths {

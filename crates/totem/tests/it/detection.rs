@@ -113,6 +113,25 @@ fn a_peer_suspected_falsely_is_back_at_once_and_tolerated_longer() {
 }
 
 #[test]
+fn a_peer_that_was_steady_for_long_is_back_at_once_again() {
+    let mut net = Net::formed(5, 2, 1);
+    net.run(ms(3000));
+    let away = |net: &mut Net| {
+        net.pause(2, ms(2500));
+        net.run(ms(2500));
+        net.run_until_formed(ms(10_000))
+    };
+    for _ in 0..4 {
+        away(&mut net);
+        net.run(ms(2000));
+    }
+    net.run(Duration::from_secs(660));
+    let took = away(&mut net);
+    assert_eq!(net.hosts[&1].engine.as_ref().unwrap().stats().false_suspicions, 5);
+    assert!(took < ms(1000), "{took:?}");
+}
+
+#[test]
 fn flapping_costs_a_bounded_number_of_views() {
     for period in [100, 350, 390, 500, 1000, 3000] {
         let mut net = Net::formed(period, 2, 1);
