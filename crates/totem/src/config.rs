@@ -14,6 +14,9 @@ pub(crate) const NODES_MAX: usize = 64;
 /// Most links (redundant networks) between two nodes: ports 5405 and 5406.
 pub(crate) const LINKS_MAX: u8 = 2;
 
+/// Largest `window_size`.
+pub(crate) const WINDOW_MAX: u32 = 10_000;
+
 /// Shortest time any `[totem]` timeout may be set to.
 pub(crate) const TIMEOUT_MIN: Duration = Duration::from_millis(30);
 
@@ -293,7 +296,7 @@ impl Config {
         if !(1..=LINKS_MAX).contains(&self.links) {
             return Err(ConfigError::Links(self.node));
         }
-        require("totem.window_size", (1..=10_000).contains(&self.window_size), "must be 1 to 10000")?;
+        require("totem.window_size", (1..=WINDOW_MAX).contains(&self.window_size), "must be 1 to 10000")?;
         require("totem.max_messages", (1..=self.window_size).contains(&self.max_messages), "must be 1 to window_size")?;
         require("totem.netmtu", self.netmtu >= NETMTU_MIN, "must be at least 1280")?;
         self.timers.validate(self.nodes.len())

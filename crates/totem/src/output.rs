@@ -159,7 +159,7 @@ pub enum Notice {
         /// Who.
         node: NodeId,
     },
-    /// A peer has another list of nodes or other timeouts.
+    /// A peer has another list of nodes, other timeouts or other limits of flow control.
     ConfigDiffers {
         /// Who.
         node: NodeId,
@@ -243,7 +243,9 @@ impl fmt::Display for Notice {
             }
             Self::FormerKeyRetired => f.write_str("the former authkey is no longer accepted"),
             Self::CipherDiffers { node } => write!(f, "node {node} is refused: its crypto_cipher differs from ours"),
-            Self::ConfigDiffers { node } => write!(f, "the nodelist or timeouts of node {node} differ from ours"),
+            Self::ConfigDiffers { node } => {
+                write!(f, "the nodelist, timeouts or window_size of node {node} differ from ours")
+            }
             Self::DuplicateNode { node } => {
                 write!(f, "another process claims to be node {node}; the one that is connected stays")
             }

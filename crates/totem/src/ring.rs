@@ -178,7 +178,6 @@ impl Ring {
     }
 
     fn handle_token(&mut self, from: Member, token: crate::wire::Token, net: &mut Transport) {
-        let flow = self.settings.flow;
         let rotation = match &self.phase {
             Phase::Operational(_) => &self.current,
             Phase::Recovery(recovery) => &recovery.rotation,
@@ -189,7 +188,7 @@ impl Ring {
         if token.ring != rotation.ring || !rotation.is_member(from.node) || !rotation.accepts(&token) {
             return;
         }
-        if rotation.is_impossible(&token, flow) {
+        if rotation.is_impossible(&token) {
             net.report_misbehaving(from.node, Misbehaviour::Token);
             return;
         }

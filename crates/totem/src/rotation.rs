@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hac_types::{NodeId, RingId, Timestamp, mutant};
 
+use crate::config::WINDOW_MAX;
 use crate::store::{Packet, STORE_MAX, Store};
 use crate::transport::Transport;
 use crate::wire::body::REQUESTS_MAX;
@@ -22,6 +23,9 @@ const RESEND_MIN: Duration = Duration::from_millis(15);
 const SAME_REQUESTS: u32 = 4;
 /// Longest pause between rotations that carry the same requests.
 const BACKOFF_MAX: Duration = Duration::from_millis(64);
+
+/// Most packets that can have been sent in one rotation, whatever window the others are configured with.
+const FCC_MAX: u32 = 4 * WINDOW_MAX;
 
 /// Limits of flow control.
 #[derive(Clone, Copy, Debug)]
@@ -170,9 +174,9 @@ impl Rotation {
     }
 
     /// Whether a token claims what cannot be: no ring gets so far ahead of a member that takes part.
-    pub(crate) fn is_impossible(&self, token: &Token, flow: Flow) -> bool {
+    pub(crate) fn is_impossible(&self, token: &Token) -> bool {
         token.seq > self.safe.saturating_add(2 * STORE_MAX)
-            || token.fcc > flow.window_size.saturating_mul(4)
+            || token.fcc > FCC_MAX
             || token.token_seq > self.token_seen.saturating_add(1 << 32)
     }
 

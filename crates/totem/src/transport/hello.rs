@@ -243,11 +243,12 @@ impl Transport {
     }
 }
 
-/// Eight bytes that differ when the node list or the timeouts do.
+/// Eight bytes that differ when the node list, the timeouts or the limits of flow control do.
 pub(crate) fn config_hash(config: &crate::Config) -> [u8; 8] {
     let mut nodes: Vec<(u32, u8)> = config.nodes.iter().map(|n| (n.node.0, n.links)).collect();
     nodes.sort_unstable();
-    let text = format!("{nodes:?} {:?}", config.timers);
+    let flow = (config.window_size, config.max_messages);
+    let text = format!("{nodes:?} {:?} {flow:?}", config.timers);
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     let mut hash = [0; 8];
     hash.copy_from_slice(&digest.as_ref()[..8]);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hac_totem::Guarantee;
+use hac_totem::{Guarantee, Notice};
+use hac_types::NodeId;
 
 use crate::checks::check;
 use crate::net::{Net, ms};
@@ -117,4 +118,25 @@ fn an_idle_ring_is_quiet() {
     net.run(ms(10_000));
     let per_second = (net.hosts[&1].transmitted - before) / 10;
     assert!(per_second <= 25, "{per_second} datagrams a second");
+}
+
+#[test]
+fn members_with_different_windows_stay_together_and_say_so() {
+    let mut net = Net::new(31, 2, 1);
+    let mut wide = net.config.clone();
+    wide.node = NodeId(1);
+    (wide.window_size, wide.max_messages) = (1000, 1000);
+    net.start_with(1, wide);
+    net.start(2);
+    net.run_until_formed(ms(2000));
+    for number in 0..3000 {
+        assert!(net.send(1, payload(1, number, 1000), Guarantee::Agreed));
+    }
+    net.run(ms(8000));
+    for node in 1..=2 {
+        assert_eq!(net.deliveries(node).len(), 3000);
+        assert_eq!(net.regular_views(node), 1);
+        assert!(net.notices(node).iter().any(|notice| matches!(notice, Notice::ConfigDiffers { .. })));
+    }
+    check(&net);
 }
