@@ -31,7 +31,7 @@ const FALSE_WITHIN: Duration = Duration::from_secs(10);
 /// After so long without suspicion a peer's earlier returns are forgotten.
 const STEADY: Duration = Duration::from_secs(600);
 const DECAY_EVERY: Duration = Duration::from_secs(3600);
-/// Pings are not closer together than this, however often what they carry changes.
+/// Pings for which a datagram or a hint of others is the reason are not closer together than this.
 const PING_SPACING: Duration = Duration::from_millis(10);
 
 impl Transport {
