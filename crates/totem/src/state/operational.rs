@@ -99,14 +99,18 @@ impl Ring {
 
     /// Everybody waits for packets that do not reach this node: first ask for smaller datagrams, then leave the ring to
     /// the others.
-    fn has_failed_to_receive(&mut self, net: &mut Transport) -> bool {
-        let stalled = self.current.stalled_for(net.now);
+    pub(crate) fn has_failed_to_receive(&mut self, net: &mut Transport) -> bool {
+        let rotation = match &self.phase {
+            Phase::Recovery(recovery) => &recovery.rotation,
+            _ => &self.current,
+        };
+        let stalled = rotation.stalled_for(net.now);
         net.small_only = stalled >= self.settings.token / 4;
         if stalled < self.settings.token {
             return false;
         }
         net.notice(Notice::FailedToReceive);
-        for node in self.current.others() {
+        for node in rotation.others() {
             net.withhold(node, self.settings.rejoin_hold);
         }
         self.enter_gather(GatherReason::FailedToReceive, net);

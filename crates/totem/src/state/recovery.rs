@@ -187,6 +187,9 @@ impl Ring {
         if recovery.has_everything() && !mutant("obligation-forgotten") {
             self.oblige();
         }
+        if !done && self.has_failed_to_receive(net) {
+            return;
+        }
         let Phase::Recovery(recovery) = &mut self.phase else { return };
         if !done {
             recovery.rotation.pass(token, self.settings.token_retransmit, net);

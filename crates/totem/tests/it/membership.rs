@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_totem::{GatherReason, Notice};
+use hac_totem::{GatherReason, Guarantee, Notice};
 use hac_types::{Departure, NodeId, ViewKind};
 
 use crate::checks::check;
@@ -272,6 +272,24 @@ fn a_pause_for_which_the_others_waited_is_over_soon() {
             assert_eq!(net.regular_views(other), 1);
         }
     }
+}
+
+#[test]
+fn who_cannot_be_given_what_it_lacks_keeps_nobody_from_a_new_ring() {
+    let mut net = Net::formed(8, 3, 1);
+    net.run(ms(2000));
+    net.deaf = Some(3);
+    for number in 0..20 {
+        assert!(net.send(1, vec![number; 500], Guarantee::Agreed));
+    }
+    net.run(ms(20));
+    net.crash(2);
+    net.run_until_ring(&[1], ms(10_000));
+    assert!(net.notices(3).iter().any(|n| matches!(n, Notice::FailedToReceive)));
+    assert!(net.notices(3).iter().any(|n| matches!(n, Notice::RecoveryEntered { .. })));
+    net.deaf = None;
+    net.run_until_formed(ms(20_000));
+    check(&net);
 }
 
 #[test]

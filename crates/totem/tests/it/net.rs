@@ -78,6 +78,8 @@ pub(crate) struct Net {
     cut: BTreeSet<(u32, u32, u8)>,
     flying: BTreeMap<(Timestamp, u64), Datagram>,
     order: u64,
+    /// A node that no datagrams of messages reach, though all others do.
+    pub(crate) deaf: Option<u32>,
     /// Of the datagrams of this class, the one after so many more is lost.
     pub(crate) lose_one: Option<(u8, u64)>,
     /// Every datagram sent, while recording.
@@ -86,6 +88,9 @@ pub(crate) struct Net {
     pub(crate) unreachable_hints: bool,
     pub(crate) rejected: BTreeMap<Rejected, u64>,
 }
+
+/// Classes of the envelope in which messages travel.
+const DATA_CLASSES: [u8; 2] = [4, 5];
 
 pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -133,6 +138,7 @@ impl Net {
             cut: BTreeSet::new(),
             flying: BTreeMap::new(),
             order: 0,
+            deaf: None,
             lose_one: None,
             recording: None,
             unreachable_hints: false,
@@ -311,7 +317,8 @@ impl Net {
         let conditions = self.conditions.clone();
         let lost = self.random.chance(conditions.loss)
             || datagram.bytes.len() > conditions.size_max
-            || self.cut.contains(&(datagram.from, datagram.to, datagram.link));
+            || self.cut.contains(&(datagram.from, datagram.to, datagram.link))
+            || (self.deaf == Some(datagram.to) && DATA_CLASSES.contains(&datagram.bytes[6]));
         if lost || self.is_the_one(&datagram) {
             return;
         }
