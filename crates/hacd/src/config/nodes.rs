@@ -54,6 +54,13 @@ impl Checker<'_> {
                 self.report(section.line_of(key), &format!("nodelist.node.{key}"), what);
             }
         }
+        if addresses.get(1) == addresses.first() {
+            let what = format!(
+                "{} is ring0_addr too: write the address on the second network, or leave ring1_addr away",
+                addresses[0]
+            );
+            self.report(section.line_of("ring1_addr"), "nodelist.node.ring1_addr", what);
+        }
         if name.chars().any(|c| c.is_whitespace() || "[]{}()\"'\\,;".contains(c)) || name.starts_with('-') {
             self.report(
                 section.line_of("name"),

@@ -118,6 +118,12 @@ fn every_wrong_file_gives_one_line_with_file_line_key_and_remedy() {
              use IPv4 or IPv6 for all",
         ),
         (
+            "\"10.132.0.11\"",
+            "\"10.132.0.11\"\nring1_addr = \"10.132.0.11\"",
+            "hacd.toml:13: nodelist.node.ring1_addr: 10.132.0.11 is ring0_addr too: write the address on the second \
+             network, or leave ring1_addr away",
+        ),
+        (
             "\"secondary\"",
             "\"primary\"",
             "hacd.toml:17: nodelist.node.name: \"primary\" is the name of another node (line 11) too",
