@@ -38,7 +38,8 @@ impl Transport {
     /// The silence tolerated of a peer before it is probed.
     pub(super) fn limit(&self, peer: &Peer) -> Duration {
         let rtt = peer.rtt_bound();
-        let ceiling = self.silence_max.saturating_sub(probe_time(rtt));
+        // Even where no answer can come in time there is some silence before it is asked for.
+        let ceiling = self.silence_max - probe_time(rtt).min(self.silence_max / 2);
         if !self.timers.adaptive {
             return ceiling;
         }

@@ -152,3 +152,25 @@ fn flapping_costs_a_bounded_number_of_views() {
         check(&net);
     }
 }
+
+#[test]
+fn round_trips_longer_than_what_is_tolerated_cause_no_storm_of_pings() {
+    for adaptive in [true, false] {
+        let mut config = config(2, 1);
+        config.timers.token = ms(300);
+        config.timers.adaptive = adaptive;
+        let mut net = Net::with_config(1, config);
+        net.start_all();
+        net.run_until_formed(ms(5000));
+        net.run(ms(2000));
+        net.conditions.jitter = ms(200);
+        net.run(ms(10_000));
+        let before: Vec<u64> = net.hosts.values().map(|host| host.transmitted).collect();
+        net.run(ms(20_000));
+        for (host, before) in net.hosts.values().zip(before) {
+            let per_second = (host.transmitted - before) / 20;
+            assert!(per_second < 100, "adaptive {adaptive}: {per_second} datagrams a second");
+        }
+        check(&net);
+    }
+}
