@@ -114,7 +114,8 @@ impl Graph {
     /// Whether all of these still hear each other, as far as we know.
     pub(crate) fn is_connected(&self, members: &Members) -> bool {
         let wanted = members.places_in(&self.vertices);
-        members.are_in(&self.vertices) && bits(wanted).all(|index| wanted & !self.edges[index] & !(1 << index) == 0)
+        bits(wanted).count() == members.len()
+            && bits(wanted).all(|index| wanted & !self.edges[index] & !(1 << index) == 0)
     }
 
     fn all(&self) -> u64 {

@@ -41,8 +41,8 @@ impl Limits {
 /// What the executor wants done, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Broadcast this order, unless [`Executor::takes_up`](super::Executor::takes_up) says that it is under way. When it is delivered, everybody applies [`RunOp::started`], and the target's local side
-    /// takes it.
+    /// Broadcast this order, unless [`Executor::takes_up`](super::Executor::takes_up) says that it is under way. When it
+    /// is delivered, everybody applies [`RunOp::started`], and the target's local side takes it.
     Run(RunOp),
     /// Broadcast this change.
     Status(StatusChange),

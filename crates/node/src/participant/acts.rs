@@ -136,8 +136,7 @@ impl Participant {
     /// Makes a stored candidate the configuration, and then answers.
     pub(super) fn commit(&mut self, generation: u64, proposal: ProposalId, reply: Reply) {
         // In a transitional view the answer is only remembered; it is given when the proposal comes back.
-        let mine = (proposal.node, proposal.incarnation) == (self.me.node, self.me.incarnation);
-        let answers = if mine && !self.transitional {
+        let answers = if self.is_mine(proposal) && !self.transitional {
             vec![(proposal, reply)]
         } else {
             self.answer(proposal, reply);
@@ -210,7 +209,7 @@ impl Participant {
     pub(super) fn answer_unchanged(&mut self, proposal: ProposalId) {
         let undurable = self.disk.undurable.as_ref().map(|why| self.not_stored(why));
         let reply = self.done(undurable.into_iter().collect());
-        let mine = (proposal.node, proposal.incarnation) == (self.me.node, self.me.incarnation);
+        let mine = self.is_mine(proposal);
         match self.disk.waiting() {
             Some(answers) if mine && !self.transitional => answers.push((proposal, reply)),
             _ => self.refuse(proposal, reply),

@@ -165,7 +165,7 @@ impl Participant {
                 return;
             }
         };
-        if (id.node, id.incarnation) == (self.me.node, self.me.incarnation) {
+        if self.is_mine(id) {
             self.keys.waiting.insert(id);
         }
         let members = self.view.iter().flat_map(|view| view.members.iter().map(|member| member.node));

@@ -273,9 +273,14 @@ impl Participant {
         }
     }
 
+    /// Whether this node proposed it, in its present life.
+    pub(super) fn is_mine(&self, id: ProposalId) -> bool {
+        (id.node, id.incarnation) == (self.me.node, self.me.incarnation)
+    }
+
     /// The answer to a proposal was found: given if it is this node's and the view is regular, remembered otherwise.
     pub(super) fn answer(&mut self, id: ProposalId, reply: Reply) {
-        if (id.node, id.incarnation) != (self.me.node, self.me.incarnation) {
+        if !self.is_mine(id) {
             return;
         }
         if self.transitional {

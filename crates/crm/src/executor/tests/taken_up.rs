@@ -115,19 +115,24 @@ fn starting() -> World {
     world
 }
 
+/// Another coordinator takes over, and what is running ends before that, or before anything that the new one ordered can
+/// arrive.
+fn change_coordinator(world: &mut World, ends_first: bool) {
+    if ends_first {
+        world.answer(0);
+    }
+    world.new_coordinator("v".into());
+    world.drain();
+    if !ends_first {
+        world.answer(0);
+    }
+}
+
 #[test]
 fn a_start_that_ends_while_the_coordinator_changes_is_run_once() {
     for ends_first in [false, true] {
         let mut world = starting();
-        if ends_first {
-            world.answer(0);
-        }
-        world.new_coordinator("v".into());
-        world.drain();
-        if !ends_first {
-            // Before anything that the new one ordered can arrive.
-            world.answer(0);
-        }
+        change_coordinator(&mut world, ends_first);
         world.settle();
         assert_eq!(world.story.matches("Nginx start").count(), 1, "{}", world.story);
         assert!(world.executor.is_idle() && world.running().len() == 3, "{}", world.story);
@@ -142,14 +147,7 @@ fn a_start_that_fails_while_the_coordinator_changes_counts_once_and_is_stopped_f
         world.broken.push(("secondary".into(), "Nginx".into()));
         world.command(configure(vec![property("start-failure-is-fatal", "false")]));
         while world.deliver() {}
-        if ends_first {
-            world.answer(0);
-        }
-        world.new_coordinator("v".into());
-        world.drain();
-        if !ends_first {
-            world.answer(0);
-        }
+        change_coordinator(&mut world, ends_first);
         world.broken.clear();
         world.settle();
         let runs: Vec<&str> = world.story.lines().filter_map(|line| line.split_once("Nginx ")).map(|l| l.1).collect();
