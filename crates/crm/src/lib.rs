@@ -1,9 +1,6 @@
 //! The resource manager as a pure machine: what is configured, what is known, what should be done about it.
 //!
-//! * [`model`] is the cluster information base (CIB) as types: configuration and status, in Pacemaker's terms.
-//! * [`cib`] applies replicated commands to it, the same on every node.
-//! * [`scheduler`] turns a CIB into a [`plan`], as Pacemaker's scheduler would.
-//! * [`explain`](mod@explain) tells why it decided so, as values and in sentences.
+//! * [`cib`] applies replicated commands to the cluster information base (CIB), the same on every node.
 //! * [`executor`] carries a plan out; only the designated coordinator (DC) runs it.
 //! * [`local`] is one node's side: queues, recurring monitors and the history of its own resources.
 //!
@@ -11,9 +8,7 @@
 
 pub mod cib;
 pub mod executor;
-pub mod explain;
 pub mod local;
-pub mod model;
-pub mod nearest;
-pub mod plan;
-pub mod scheduler;
+
+pub use hac_model as model;
+pub use hac_scheduler::{self as scheduler, explain, plan};

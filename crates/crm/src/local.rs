@@ -21,9 +21,8 @@ mod order;
 mod report;
 mod resource;
 
-pub use order::{
-    ExecStatus, Invocation, InvocationId, Order, Outcome, Output, ProcessRef, RC_PENDING, RunOp, WatchId, operation_key,
-};
+pub use crate::model::{ExecStatus, operation_key};
+pub use order::{Invocation, InvocationId, Order, Outcome, Output, ProcessRef, RC_PENDING, RunOp, WatchId};
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -8,7 +8,7 @@ mod tests;
 use std::path::Path;
 
 use hac_api::{CommandRequest, ConfigureRequest, RotateRequest, SettleRequest};
-use hac_crm::cib::{Applied, Command, Configure};
+use hac_crm::cib::{Applied, Command, Configure, Replicated as _};
 use hac_crm::model::{Cib, mask};
 use hac_node::Request;
 use hac_pacemaker::corosync_conf;

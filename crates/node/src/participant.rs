@@ -23,7 +23,7 @@ mod telling;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use hac_crm::cib::Bootstrap;
+use hac_crm::cib::{Bootstrap, Replicated as _};
 use hac_crm::local::Local;
 use hac_crm::model::Cib;
 use hac_totem::{Delivery, LeaveReason, Notice};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::cib::{Applied, Command};
+use hac_crm::cib::{Applied, Command, Replicated as _};
 use hac_crm::model::{Cib, Status};
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime, mutant};
 

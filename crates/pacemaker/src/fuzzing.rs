@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use hac_crm::cib::{Applied, Command, Configure};
+use hac_crm::cib::{Applied, Command, Configure, Replicated as _};
 use hac_crm::model::Cib;
 use hac_types::WallTime;
 

@@ -1,6 +1,7 @@
 //! The text of a golden plan's state.
 
 use anyhow::{Context as _, bail, ensure};
+use hac_crm::cib::Replicated as _;
 use hac_crm::model::{Cib, CibInfo, NodeState, NvPair, NvSet, TicketState};
 use hac_pacemaker::crm_syntax;
 use hac_pacemaker::simulate::Clock;

@@ -100,13 +100,13 @@ fn adopt(cib: &mut Cib, draft: Draft, command: &Configure, wall: WallTime) -> Ap
     }
     *cib = draft.cib;
     if configuration {
-        cib.configuration_changed();
+        cib.version.configuration_changed();
         cib.info.last_changed_ms = Some(wall.0);
         cib.info.update_origin = Some(command.origin.clone());
         cib.info.update_client = Some(command.client.clone());
         cib.info.update_user = Some(command.user.clone());
     } else {
-        cib.status_changed();
+        cib.version.status_changed();
     }
     Applied::Changed(Changes { configuration, warnings: draft.warnings, ..Changes::default() })
 }

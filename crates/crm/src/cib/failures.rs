@@ -2,7 +2,7 @@
 
 use hac_types::WallTime;
 
-use super::{OpResult, history};
+use super::{OpResult, history, observed};
 use crate::model::{Cib, INFINITY, NodeState, parse_bool, parse_score};
 
 /// How a failure counts.
@@ -37,8 +37,8 @@ pub(super) fn count(cib: &mut Cib, result: &OpResult, wall: WallTime) -> bool {
         Weight::Infinite => INFINITY,
     };
     let new = if new == INFINITY { "INFINITY".to_owned() } else { new.to_string() };
-    let counted = cib.set_transient(&result.node, &count, Some(&new));
-    let dated = cib.set_transient(&result.node, &time, Some(&wall.as_secs().to_string()));
+    let counted = observed::set_transient(cib, &result.node, &count, Some(&new));
+    let dated = observed::set_transient(cib, &result.node, &time, Some(&wall.as_secs().to_string()));
     counted == Some(true) || dated == Some(true)
 }
 

@@ -6,6 +6,7 @@ use super::{
     Applied, Bootstrap, Change, Changes, CloneDef, Command, Configure, Join, NodePresence, Object, OpResult, PutMode,
     Refusal, Section, StatusChange,
 };
+use crate::cib::Replicated as _;
 use crate::model::{Agent, Cib, Colocation, Constraint, NvPair, NvSet, OpHistory, Operation, Primitive};
 
 /// The time at which everything happens in tests.

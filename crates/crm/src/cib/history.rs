@@ -7,8 +7,7 @@
 
 use hac_types::WallTime;
 
-use crate::local::{ExecStatus, operation_key};
-use crate::model::{NodeState, OpHistory, ResourceHistory};
+use crate::model::{ExecStatus, NodeState, OpHistory, ResourceHistory, operation_key};
 
 /// OCF: a monitor that finds the resource degraded.
 const DEGRADED: i32 = 190;

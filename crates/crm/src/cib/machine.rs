@@ -3,7 +3,7 @@
 use hac_types::WallTime;
 
 use super::{Applied, Change, Command, Refusal, canonical, configure, ids, observed};
-use crate::model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, Configuration, Node, NvPair, NvSet, Version};
+use crate::model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, Configuration, Node, NvPair, NvSet};
 
 /// What the first CIB of a cluster is made from. The same on every node, because it comes from the same file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,10 +26,35 @@ const FEATURE_SET: &str = "3.16.1";
 /// Properties that the cluster writes itself.
 pub(super) const FACTS: [&str; 4] = ["have-watchdog", "dc-version", "cluster-infrastructure", "cluster-name"];
 
-impl Cib {
+/// A CIB as a replicated machine.
+pub trait Replicated: Sized {
     /// The CIB of a cluster that never ran. Its version is 0.0.0, so that any that ran is newer.
     #[must_use]
-    pub fn initial(bootstrap: Bootstrap) -> Self {
+    fn initial(bootstrap: Bootstrap) -> Self;
+
+    /// Carries out a command of the ordered stream. The same CIB, command and `wall` give the same CIB everywhere:
+    /// `wall` is the time at which the command was proposed, travelling with it, not the time of the node that applies
+    /// it. A refused command leaves everything as it was.
+    fn apply(&mut self, command: &Command, wall: WallTime) -> Applied;
+
+    /// A copy with these changes made but not verified: to decide about what the daemon would refuse to carry out. The
+    /// version stays.
+    ///
+    /// # Errors
+    /// A change that cannot be made at all: an id that is taken, a member that is not there.
+    fn with_unverified(&self, changes: &[Change]) -> Result<Self, Refusal>;
+
+    /// Digest of everything, the same on every platform. Two nodes that applied the same commands have the same.
+    #[must_use]
+    fn digest(&self) -> [u8; 16];
+
+    /// Digest of the configuration and of the part of the version that counts its changes.
+    #[must_use]
+    fn configuration_digest(&self) -> [u8; 16];
+}
+
+impl Replicated for Cib {
+    fn initial(bootstrap: Bootstrap) -> Self {
         let Bootstrap { cluster_name, version, nodes, seed: mut configuration } = bootstrap;
         let values = ["false".to_owned(), version, "hacd".to_owned(), cluster_name];
         let facts = FACTS.into_iter().zip(values);
@@ -62,57 +87,23 @@ impl Cib {
         Self { info, configuration, ..Self::default() }
     }
 
-    /// Carries out a command of the ordered stream. The same CIB, command and `wall` give the same CIB everywhere:
-    /// `wall` is the time at which the command was proposed, travelling with it, not the time of the node that applies
-    /// it. A refused command leaves everything as it was.
-    pub fn apply(&mut self, command: &Command, wall: WallTime) -> Applied {
+    fn apply(&mut self, command: &Command, wall: WallTime) -> Applied {
         match command {
             Command::Configure(command) => configure::apply(self, command, wall),
             Command::Status(change) => observed::apply(self, change, wall),
         }
     }
 
-    /// A copy with these changes made but not verified: to decide about what the daemon would refuse to carry out. The
-    /// version stays.
-    ///
-    /// # Errors
-    /// A change that cannot be made at all: an id that is taken, a member that is not there.
-    pub fn with_unverified(&self, changes: &[Change]) -> Result<Self, Refusal> {
+    fn with_unverified(&self, changes: &[Change]) -> Result<Self, Refusal> {
         configure::unverified(self, changes)
     }
 
-    /// Digest of everything, the same on every platform. Two nodes that applied the same commands have the same.
-    #[must_use]
-    pub fn digest(&self) -> [u8; 16] {
+    fn digest(&self) -> [u8; 16] {
         canonical::digest(self)
     }
 
-    /// Digest of the configuration and of the part of the version that counts its changes.
-    #[must_use]
-    pub fn configuration_digest(&self) -> [u8; 16] {
+    fn configuration_digest(&self) -> [u8; 16] {
         canonical::digest(&(self.version.admin_epoch, self.version.epoch, &self.configuration))
-    }
-
-    pub(super) fn configuration_changed(&mut self) {
-        let Version { admin_epoch, epoch, .. } = self.version;
-        self.version = Version { admin_epoch, epoch: epoch.saturating_add(1), num_updates: 0 };
-    }
-
-    pub(super) fn status_changed(&mut self) {
-        self.version.num_updates = self.version.num_updates.saturating_add(1);
-    }
-}
-
-impl Configuration {
-    /// Value of a cluster property: from the set that rules, then from the others in document order. Sets with a rule
-    /// are left out.
-    #[must_use]
-    pub fn property(&self, name: &str) -> Option<&str> {
-        let plain = |set: &&NvSet| set.rule.is_none();
-        let ruling = self.crm_config.iter().filter(plain).find(|set| set.id == BOOTSTRAP_OPTIONS);
-        ruling
-            .and_then(|set| set.get(name))
-            .or_else(|| self.crm_config.iter().filter(plain).find_map(|set| set.get(name)))
     }
 }
 

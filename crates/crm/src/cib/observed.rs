@@ -25,9 +25,9 @@ pub(super) fn apply(cib: &mut Cib, change: &StatusChange, wall: WallTime) -> App
         Ok(false) => Applied::Unchanged,
         Ok(true) => {
             if changes.configuration {
-                cib.configuration_changed();
+                cib.version.configuration_changed();
             } else {
-                cib.status_changed();
+                cib.version.status_changed();
             }
             Applied::Changed(changes)
         }
@@ -54,7 +54,7 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         StatusChange::OpResult(result) => op_result(cib, result, wall),
         StatusChange::OpCancelled(cancelled) => op_cancelled(cib, cancelled),
         StatusChange::SetAttribute { node, name, value } => {
-            cib.set_transient(node, name, value.as_deref()).ok_or_else(|| UnknownNode(node.clone()))
+            set_transient(cib, node, name, value.as_deref()).ok_or_else(|| UnknownNode(node.clone()))
         }
         StatusChange::ClearFailures { resource, node, operation } => {
             let operation = operation.as_ref().map(|(task, interval)| (task.as_str(), *interval));
@@ -72,7 +72,7 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
                 return Ok(false);
             }
             let since = wanted.then(|| wall.as_secs().to_string());
-            cib.set_transient(node, "shutdown", since.as_deref()).ok_or_else(|| UnknownNode(node.clone()))
+            set_transient(cib, node, "shutdown", since.as_deref()).ok_or_else(|| UnknownNode(node.clone()))
         }
         StatusChange::LetGo { node } => {
             let state = state_mut(cib, node)?;
@@ -296,50 +296,34 @@ fn fenced(cib: &mut Cib, node: &str) -> Done {
     Ok(replace(state, gone))
 }
 
-impl Cib {
-    /// Id of the configured node of this name.
-    #[must_use]
-    pub fn node_id(&self, name: &str) -> Option<&str> {
-        self.configuration.nodes.iter().find(|node| node.uname == name).map(|node| node.id.as_str())
-    }
-
-    /// Value of a transient attribute of a node.
-    #[must_use]
-    pub fn transient(&self, node: &str, name: &str) -> Option<&str> {
-        let id = self.node_id(node)?;
-        let state = self.status.nodes.iter().find(|state| state.id == id)?;
-        state.attributes.iter().find_map(|set| set.get(name))
-    }
-
-    /// Sets or removes a transient attribute. Whether that changed anything; `None` if nobody knows the node.
-    pub(super) fn set_transient(&mut self, node: &str, name: &str, value: Option<&str>) -> Option<bool> {
-        let state = state_mut(self, node).ok()?;
-        let Some(value) = value else {
-            let mut changed = false;
-            for set in &mut state.attributes {
-                let before = set.pairs.len();
-                set.pairs.retain(|pair| pair.name != name);
-                changed |= set.pairs.len() != before;
-            }
-            return Some(changed);
-        };
-        if let Some(pair) = state.attributes.iter_mut().flat_map(|set| &mut set.pairs).find(|pair| pair.name == name) {
-            return Some(replace(&mut pair.value, Some(value.to_owned())));
+/// Sets or removes a transient attribute. Whether that changed anything; `None` if nobody knows the node.
+pub(super) fn set_transient(cib: &mut Cib, node: &str, name: &str, value: Option<&str>) -> Option<bool> {
+    let state = state_mut(cib, node).ok()?;
+    let Some(value) = value else {
+        let mut changed = false;
+        for set in &mut state.attributes {
+            let before = set.pairs.len();
+            set.pairs.retain(|pair| pair.name != name);
+            changed |= set.pairs.len() != before;
         }
-        let id = format!("status-{}", state.id);
-        if state.attributes.is_empty() {
-            state.attributes.push(NvSet { id: id.clone(), ..NvSet::default() });
-        }
-        if let Some(set) = state.attributes.first_mut() {
-            set.pairs.push(NvPair {
-                id: pair_id(&id, name),
-                name: name.to_owned(),
-                value: Some(value.to_owned()),
-                ..NvPair::default()
-            });
-        }
-        Some(true)
+        return Some(changed);
+    };
+    if let Some(pair) = state.attributes.iter_mut().flat_map(|set| &mut set.pairs).find(|pair| pair.name == name) {
+        return Some(replace(&mut pair.value, Some(value.to_owned())));
     }
+    let id = format!("status-{}", state.id);
+    if state.attributes.is_empty() {
+        state.attributes.push(NvSet { id: id.clone(), ..NvSet::default() });
+    }
+    if let Some(set) = state.attributes.first_mut() {
+        set.pairs.push(NvPair {
+            id: pair_id(&id, name),
+            name: name.to_owned(),
+            value: Some(value.to_owned()),
+            ..NvPair::default()
+        });
+    }
+    Some(true)
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use hac_api::{AgentDetail, ErrorCode};
-use hac_crm::cib::{AgentInfo, Agents, Applied, Change, Command, Configure, Finding, ParameterInfo, Severity, verify};
+use hac_crm::cib::{
+    AgentInfo, Agents, Applied, Change, Command, Configure, Finding, ParameterInfo, Replicated as _, Severity, verify,
+};
 use hac_crm::model::{Agent, Cib, Configuration, Resource, parse_duration_ms};
 use hac_types::WallTime;
 

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::cib::{Applied, Bootstrap, Change, CloneDef, Command, Configure, GroupDef, Object, PutMode, Section};
+use hac_crm::cib::{
+    Applied, Bootstrap, Change, CloneDef, Command, Configure, GroupDef, Object, PutMode, Replicated as _, Section,
+};
 use hac_crm::model::{
     Agent, Cib, Colocation, Configuration, Constraint, Location, LocationSubject, LocationTarget, NvPair, NvSet,
     Operation, Order, Primitive,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, StatusChange};
+use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, Replicated as _, StatusChange};
 use hac_crm::model::ResourceHistory;
 use hac_quorum::{Candidate, coordinator};
 use hac_types::{Departure, Member, NodeId, View, WallTime, mutant};

@@ -1,7 +1,7 @@
 //! What is delivered while this node takes part. Everything is applied, in transitional views too, because all who move
 //! on together were handed the same; answers and outside effects follow in regular views only.
 
-use hac_crm::cib::{Applied, Command, OpResult, StatusChange};
+use hac_crm::cib::{Applied, Command, OpResult, Replicated as _, StatusChange};
 use hac_crm::model::{Cib, Version};
 use hac_types::{NodeId, WallTime};
 

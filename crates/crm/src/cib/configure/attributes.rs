@@ -1,6 +1,7 @@
 //! Properties, meta-attributes, parameters, node attributes.
 
 use super::super::ids::pair_id;
+use super::super::observed;
 use super::super::tree::{self, Which};
 use super::super::{Lifetime, Section};
 use super::put::unknown_node;
@@ -58,7 +59,7 @@ pub(super) fn set_node_attribute(
     lifetime: Lifetime,
 ) -> Step {
     if lifetime == Lifetime::Reboot {
-        let changed = draft.cib.set_transient(node, name, value).ok_or_else(|| unknown_node(node))?;
+        let changed = observed::set_transient(&mut draft.cib, node, name, value).ok_or_else(|| unknown_node(node))?;
         draft.status |= changed;
         return Ok(());
     }

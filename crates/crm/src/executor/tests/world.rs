@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hac_types::Timestamp;
 
+use crate::cib::Replicated as _;
 use crate::cib::fixtures::{NOW, cluster, configure};
 use crate::cib::{Change, Command, Lifetime, StatusChange};
 use crate::executor::{Abort, Executor, Limits, Output};

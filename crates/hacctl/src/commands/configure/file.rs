@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read as _;
 
 use hac_api::ErrorCode;
-use hac_crm::cib::{Change, Command, Configure};
+use hac_crm::cib::{Change, Command, Configure, Replicated as _};
 use hac_crm::model::{Cib, Configuration};
 use hac_pacemaker::{cib_xml, crm_syntax};
 use hac_types::WallTime;

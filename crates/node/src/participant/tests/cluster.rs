@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use hac_crm::cib::Replicated as _;
 use hac_crm::model::Cib;
 use hac_totem::{AuthKey, Delivery, Guarantee, Stats};
 use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, View, ViewKind, WallTime};

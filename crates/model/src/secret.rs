@@ -1,0 +1,110 @@
+//! Which values are secret, and what is shown instead.
+//!
+//! A secret stays in the CIB, because the agent needs it; what people and logs get is a copy that went through [`mask`].
+
+use super::{Cib, Configuration, NvSet, Primitive, Resource};
+
+/// Shown instead of a secret. As the new value of a secret parameter it means "as it was".
+pub const MASK: &str = "********";
+
+/// Whether the value of a parameter of this name is secret: tokens, passwords, keys.
+///
+/// By name, since agents do not tell. A parameter that names a *file* or *script* with a secret in it is not secret.
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    if ["_file", "_path", "_script", "file", "_dir"].iter().any(|end| name.ends_with(end)) {
+        return false;
+    }
+    ["token", "password", "passwd", "passphrase", "secret", "api_key", "apikey", "private_key", "credential"]
+        .iter()
+        .any(|word| name.contains(word))
+        || name == "pass"
+        || name == "key"
+        || name.ends_with("_pass")
+}
+
+/// Replaces every secret in `cib` by [`MASK`].
+pub fn mask(cib: &mut Cib) {
+    mask_configuration(&mut cib.configuration);
+}
+
+/// Replaces every secret in `configuration` by [`MASK`].
+pub fn mask_configuration(configuration: &mut Configuration) {
+    configuration.resources.iter_mut().for_each(mask_resource);
+}
+
+fn mask_resource(resource: &mut Resource) {
+    match resource {
+        Resource::Primitive(primitive) => mask_primitive(primitive),
+        Resource::Template(template) => mask_primitive(&mut template.0),
+        Resource::Group(group) => {
+            mask_sets(&mut group.params);
+            group.members.iter_mut().for_each(mask_primitive);
+        }
+        Resource::Clone(clone) => {
+            mask_sets(&mut clone.params);
+            mask_resource(&mut clone.child);
+        }
+        Resource::Bundle(bundle) => {
+            mask_sets(&mut bundle.params);
+            bundle.primitive.iter_mut().for_each(mask_primitive);
+        }
+    }
+}
+
+fn mask_primitive(primitive: &mut Primitive) {
+    mask_sets(&mut primitive.params);
+    for operation in &mut primitive.operations {
+        mask_sets(&mut operation.params);
+    }
+}
+
+fn mask_sets(sets: &mut [NvSet]) {
+    for pair in sets.iter_mut().flat_map(|set| &mut set.pairs) {
+        if let Some(value) = pair.value.as_mut().filter(|_| is_secret(&pair.name)) {
+            MASK.clone_into(value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clone, NvPair};
+
+    #[test]
+    fn tokens_are_secret_and_names_of_files_are_not() {
+        for name in ["do_token", "password", "Passwd", "api_key", "client_secret", "login_pass"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["floating_ip", "httpd", "passwd_script", "keyfile", "token_file", "monitor_keyspace", "bypass"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let pair = |name: &str| NvPair { name: name.into(), value: Some("hunter2".into()), ..NvPair::default() };
+        let set = || NvSet { pairs: vec![pair("do_token"), pair("floating_ip")], ..NvSet::default() };
+        let primitive = Primitive { params: vec![set()], ..Primitive::default() };
+        let clone = Clone {
+            id: "c".into(),
+            description: None,
+            child: Box::new(Resource::Primitive(primitive)),
+            params: vec![set()],
+            meta: vec![],
+            legacy_master: false,
+            attributes: Default::default(),
+        };
+        let mut cib = Cib::default();
+        cib.configuration.resources.push(Resource::Clone(clone));
+        mask(&mut cib);
+        let Resource::Clone(clone) = &cib.configuration.resources[0] else { panic!("still a clone") };
+        let Resource::Primitive(child) = clone.child.as_ref() else { panic!("still a primitive") };
+        for sets in [&clone.params, &child.params] {
+            assert_eq!(sets[0].get("do_token"), Some(MASK));
+            assert_eq!(sets[0].get("floating_ip"), Some("hunter2"));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The configured operation behind an action: timeouts, what follows from failure, what it waits for.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::action::OnFail;
+use crate::cluster::{ActIdx, Cluster, Needs, OperationKind, Role, RscIdx, Task};
+use crate::config::parse_role;
+use crate::rules::{Facts, parse_interval_ms, read_blocks};
+use hac_model::{Operation, parse_bool};
+
+/// How long an operation may take unless told otherwise.
+const DEFAULT_TIMEOUT_MS: u64 = 20_000;
+
+/// Reads what is configured for an action.
+pub(super) fn read(cluster: &mut Cluster<'_>, action: ActIdx, rsc: RscIdx) {
+    let (task, interval_ms, key) = {
+        let action = &cluster.actions[action];
+        (action.task, action.interval_ms, action.key.as_str())
+    };
+    let mut op = find_operation(cluster, rsc, task.name(), interval_ms, true);
+    if op.is_none() && key.contains("_notify_") {
+        op = find_operation(cluster, rsc, "notify", 0, true);
+    }
+    let meta = shared_meta(cluster, rsc, (task, interval_ms, op));
+    let on_fail = on_fail(cluster, rsc, task.name(), interval_ms, &meta);
+    let fail_role = role_after_failure(cluster, rsc, task.name(), on_fail);
+    let is = cluster.rsc[rsc].is;
+    let entry = &mut cluster.actions[action];
+    entry.op = op;
+    entry.on_fail = on_fail;
+    entry.fail_role = fail_role;
+    entry.meta = meta;
+    entry.needs = match task {
+        Task::Start | Task::Promote if is.needs_fencing => Needs::Fencing,
+        Task::Start | Task::Promote if is.needs_quorum => Needs::Quorum,
+        _ => Needs::Nothing,
+    };
+}
+
+/// The same as [`read_meta`], which nothing can change during a run.
+fn shared_meta(cluster: &mut Cluster<'_>, rsc: RscIdx, kind: OperationKind) -> Rc<BTreeMap<String, String>> {
+    let known = &cluster.rsc[rsc].operation_meta;
+    if let Some((_, meta)) = known.iter().find(|(known, _)| *known == kind) {
+        return Rc::clone(meta);
+    }
+    let (task, interval_ms, op) = kind;
+    let meta = Rc::new(read_meta(cluster, rsc, task.name(), interval_ms, op));
+    cluster.rsc[rsc].operation_meta.push((kind, Rc::clone(&meta)));
+    meta
+}
+
+/// Position of the configured operation of this name and interval.
+pub(crate) fn find_operation(
+    cluster: &Cluster<'_>,
+    rsc: RscIdx,
+    name: &str,
+    interval_ms: u64,
+    with_disabled: bool,
+) -> Option<usize> {
+    let operations = &cluster.rsc[rsc].blocks.operations;
+    let exact = |name: &str, interval_ms: u64| {
+        operations.iter().position(|operation| {
+            operation.name == name && interval_of(operation) == interval_ms && (with_disabled || is_enabled(operation))
+        })
+    };
+    exact(name, interval_ms).or_else(|| match name {
+        "migrate_to" | "migrate_from" => exact("migrate", 0),
+        "notify" | "notified" => exact("notify", 0),
+        _ => None,
+    })
+}
+
+/// Interval of a configured operation, milliseconds.
+pub(crate) fn interval_of(operation: &Operation) -> u64 {
+    parse_interval_ms(&operation.interval).unwrap_or(0)
+}
+
+/// Whether a configured operation is in force.
+pub(crate) fn is_enabled(operation: &Operation) -> bool {
+    operation.options.get("enabled").is_none_or(|enabled| parse_bool(enabled).unwrap_or(true))
+}
+
+/// Values of an operation: the operation's own, then the defaults. `timeout` is in milliseconds.
+pub(crate) fn read_meta(
+    cluster: &Cluster<'_>,
+    rsc: RscIdx,
+    task: &str,
+    interval_ms: u64,
+    op: Option<usize>,
+) -> BTreeMap<String, String> {
+    let resource = &cluster.rsc[rsc];
+    let agent = resource.is_primitive().then(|| resource.blocks.agent.as_ref());
+    let facts = Facts { now: cluster.now, agent, operation: Some((task, interval_ms)), ..Facts::default() };
+    let mut meta = BTreeMap::new();
+    if let Some(operation) = op.and_then(|op| resource.blocks.operations.get(op)) {
+        meta.clone_from(&operation.options);
+        meta.insert("name".into(), operation.name.clone());
+        meta.insert("interval".into(), operation.interval.clone());
+        read_blocks(&operation.meta, None, &facts, &mut meta);
+    }
+    if task == "monitor"
+        && interval_ms == 0
+        && !meta.contains_key("timeout")
+        && let Some(timeout) = most_frequent_monitor(cluster, rsc).and_then(|op| op.options.get("timeout"))
+    {
+        meta.insert("timeout".into(), timeout.clone());
+    }
+    read_blocks(&cluster.op_defaults, None, &facts, &mut meta);
+    if resource.is.fence_device
+        && (task == "start" || (task == "monitor" && interval_ms == 0))
+        && let Some(timeout) = cluster.params(rsc, None).remove("pcmk_monitor_timeout")
+    {
+        meta.insert("timeout".into(), timeout);
+    }
+    let timeout = meta.get("timeout").and_then(|timeout| parse_interval_ms(timeout)).unwrap_or(DEFAULT_TIMEOUT_MS);
+    meta.insert("timeout".into(), timeout.to_string());
+    if interval_ms > 0 {
+        meta.insert("interval".into(), interval_ms.to_string());
+    } else {
+        meta.remove("interval");
+    }
+    if let Some(delay) = start_delay(cluster, &meta, interval_ms) {
+        meta.insert("start-delay".into(), delay.to_string());
+    }
+    meta.remove("interval-origin");
+    meta
+}
+
+/// Delay before the first run of a recurring operation, milliseconds.
+fn start_delay(cluster: &Cluster<'_>, meta: &BTreeMap<String, String>, interval_ms: u64) -> Option<u64> {
+    if let Some(delay) = meta.get("start-delay") {
+        return parse_interval_ms(delay);
+    }
+    let origin = crate::rules::parse_date(meta.get("interval-origin")?)?;
+    let interval = i64::try_from(interval_ms / 1000).ok().filter(|secs| *secs > 0)?;
+    let since = (cluster.now - origin).rem_euclid(interval);
+    let wait = if since == 0 { 0 } else { interval - since };
+    u64::try_from(wait).ok().map(|secs| secs * 1000)
+}
+
+/// The enabled recurring monitor with the shortest interval.
+fn most_frequent_monitor<'c>(cluster: &'c Cluster<'_>, rsc: RscIdx) -> Option<&'c Operation> {
+    let monitors = cluster.rsc[rsc]
+        .blocks
+        .operations
+        .iter()
+        .filter(|operation| operation.name == "monitor" && interval_of(operation) > 0 && is_enabled(operation));
+    monitors.min_by_key(|operation| interval_of(operation))
+}
+
+/// What follows when this operation fails.
+pub(crate) fn on_fail(
+    cluster: &Cluster<'_>,
+    rsc: RscIdx,
+    task: &str,
+    interval_ms: u64,
+    meta: &BTreeMap<String, String>,
+) -> OnFail {
+    let text = meta.get("on-fail").map(|text| text.to_ascii_lowercase());
+    let is_stop = task == "stop";
+    let configured = match text.as_deref() {
+        Some("block") => Some(OnFail::Block),
+        Some("fence") if cluster.options.fencing => Some(OnFail::FenceNode),
+        Some("fence") if is_stop => Some(OnFail::Block),
+        Some("fence") => Some(OnFail::Stop),
+        Some("standby") if !is_stop => Some(OnFail::StandbyNode),
+        Some("ignore" | "nothing") => Some(OnFail::Ignore),
+        Some("migrate") => Some(OnFail::Ban),
+        Some("stop") if !is_stop => Some(OnFail::Stop),
+        Some("restart") => Some(OnFail::Restart),
+        Some("restart-container") if cluster.rsc[rsc].launcher.is_some() => Some(OnFail::RestartContainer),
+        Some("demote") if may_demote(task, interval_ms, meta) => Some(OnFail::Demote),
+        _ => None,
+    };
+    configured.unwrap_or_else(|| default_on_fail(cluster, rsc, task, interval_ms))
+}
+
+/// Demoting is an answer only to failures of the promoted role.
+fn may_demote(task: &str, interval_ms: u64, meta: &BTreeMap<String, String>) -> bool {
+    let promoted = meta.get("role").and_then(|role| parse_role(role)) == Some(Role::Promoted);
+    task == "promote" || (task == "monitor" && interval_ms > 0 && promoted)
+}
+
+fn default_on_fail(cluster: &Cluster<'_>, rsc: RscIdx, task: &str, interval_ms: u64) -> OnFail {
+    let resource = &cluster.rsc[rsc];
+    let probe = task == "monitor" && interval_ms == 0;
+    if resource.launcher.is_some() && cluster.is_connection(rsc) || resource.launcher.is_some() {
+        OnFail::RestartContainer
+    } else if cluster.is_remote_connection(rsc) && !probe && task != "start" {
+        if resource.is.managed { OnFail::ResetRemote } else { OnFail::Stop }
+    } else if task == "stop" {
+        if cluster.options.fencing { OnFail::FenceNode } else { OnFail::Block }
+    } else if task == "demote" {
+        demote_on_fail(cluster, rsc)
+    } else {
+        OnFail::Restart
+    }
+}
+
+/// A failed demote is treated as the promoted role's monitor would be.
+fn demote_on_fail(cluster: &Cluster<'_>, rsc: RscIdx) -> OnFail {
+    let resource = &cluster.rsc[rsc];
+    for (at, operation) in resource.blocks.operations.iter().enumerate() {
+        let interval_ms = interval_of(operation);
+        if operation.name != "monitor" || interval_ms == 0 || !is_enabled(operation) {
+            continue;
+        }
+        let meta = read_meta(cluster, rsc, "monitor", interval_ms, Some(at));
+        let promoted = meta.get("role").and_then(|role| parse_role(role)) == Some(Role::Promoted);
+        let demote = meta.get("on-fail").is_some_and(|text| text.eq_ignore_ascii_case("demote"));
+        if promoted && meta.contains_key("on-fail") && !demote {
+            return on_fail(cluster, rsc, "monitor", interval_ms, &meta);
+        }
+    }
+    OnFail::Restart
+}
+
+/// The role that a resource takes after a failure.
+pub(crate) fn role_after_failure(cluster: &Cluster<'_>, rsc: RscIdx, task: &str, on_fail: OnFail) -> Role {
+    match on_fail {
+        OnFail::Stop => Role::Stopped,
+        OnFail::ResetRemote if cluster.rsc[rsc].reconnect_ms != 0 => Role::Stopped,
+        _ if task == "promote" => Role::Unpromoted,
+        _ => Role::Started,
+    }
+}

@@ -1,0 +1,193 @@
+//! Recurring operations: monitors of what runs, and of what must not run elsewhere.
+
+use crate::cluster::{ActIdx, Cluster, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task};
+use crate::config::parse_role;
+
+use super::meta;
+
+/// What may not recur.
+const ONCE: [&str; 8] = ["start", "stop", "promote", "demote", "reload", "reload-agent", "migrate_to", "migrate_from"];
+
+/// A configured recurring operation.
+#[derive(Clone, Debug)]
+struct Recurring {
+    name: String,
+    interval_ms: u64,
+    role: Option<Role>,
+}
+
+/// Makes the recurring operations of a primitive.
+pub(super) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let resource = &cluster.rsc[rsc];
+    let node = resource.assigned;
+    let left_alone = node.is_some_and(|node| cluster.nodes[node].maintenance);
+    if resource.is.blocked || resource.is.maintenance || left_alone {
+        return;
+    }
+    let runs = resource.next_role != Role::Stopped || !resource.is.managed;
+    let start = node.filter(|_| runs).map(|node| cluster.action(rsc, Task::Start, Some(node), true));
+    for operation in configured(cluster, rsc) {
+        if let (Some(start), Some(node)) = (start, node) {
+            while_active(cluster, rsc, start, node, &operation);
+        }
+        if operation.role == Some(Role::Stopped) {
+            while_inactive(cluster, rsc, node, &operation);
+        }
+    }
+}
+
+/// The recurring operations in force. Those that share name and interval contradict each other: none of them counts.
+fn configured(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<Recurring> {
+    let mut found: Vec<Recurring> = Vec::new();
+    for operation in &cluster.rsc[rsc].blocks.operations {
+        let interval_ms = meta::interval_of(operation);
+        let same =
+            |other: &&hac_model::Operation| other.name == operation.name && meta::interval_of(other) == interval_ms;
+        let contradicted = cluster.rsc[rsc].blocks.operations.iter().filter(same).count() > 1;
+        if interval_ms == 0 || contradicted || ONCE.contains(&operation.name.as_str()) || !meta::is_enabled(operation) {
+            continue;
+        }
+        let role = operation.options.get("role").and_then(|role| parse_role(role));
+        found.push(Recurring { name: operation.name.clone(), interval_ms, role });
+    }
+    found
+}
+
+/// The task of a recurring operation. Whatever its name, it is treated as a monitor.
+fn task(operation: &Recurring) -> Task {
+    Task::parse(&operation.name).unwrap_or(Task::Monitor)
+}
+
+/// The recurring operation that runs on `node` by its history.
+fn running(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, operation: &Recurring) -> Option<ActIdx> {
+    let actions = cluster.actions_of(rsc, task(operation), operation.interval_ms);
+    actions.into_iter().find(|action| cluster.actions[*action].node == Some(node))
+}
+
+fn while_active(cluster: &mut Cluster<'_>, rsc: RscIdx, start: ActIdx, node: NodeIdx, operation: &Recurring) {
+    if operation.role == Some(Role::Stopped) {
+        return;
+    }
+    let exists = running(cluster, rsc, node, operation);
+    let reschedule = exists.is_some_and(|action| cluster.actions[action].reschedule);
+    let optional = exists.is_some() && !reschedule && cluster.actions[start].optional;
+    let next = cluster.rsc[rsc].next_role;
+    let matches = match operation.role {
+        Some(role) => role == next,
+        None => next != Role::Promoted,
+    };
+    if !matches {
+        if optional {
+            cancel_for_role(cluster, rsc, node, operation);
+        }
+        return;
+    }
+    let monitor = cluster.recurring_action(rsc, task(operation), operation.interval_ms, Some(node), optional);
+    let host = &cluster.nodes[node];
+    if !cluster.actions[start].runnable || !host.online || host.unclean {
+        cluster.actions[monitor].runnable = false;
+    }
+    if next == Role::Promoted {
+        expect(cluster, monitor, 8);
+    }
+    if cluster.rsc[rsc].is.managed {
+        let required = F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS;
+        after(cluster, rsc, Task::Start, monitor, required);
+        after(cluster, rsc, Task::Reload, monitor, required);
+        let changed = F::ORDERED | F::UNRUNNABLE_FIRST_BLOCKS;
+        if next == Role::Promoted {
+            after(cluster, rsc, Task::Promote, monitor, changed);
+        } else if cluster.rsc[rsc].role == Role::Promoted {
+            after(cluster, rsc, Task::Demote, monitor, changed);
+        }
+    }
+}
+
+fn after(cluster: &mut Cluster<'_>, rsc: RscIdx, first: Task, then: ActIdx, flags: F) {
+    let task = cluster.actions[then].task;
+    cluster.add_ordering(Ordering { first: Side::of(rsc, first), then: Side::action(then, task, Some(rsc)), flags });
+}
+
+/// Notes the exit code that means all is well.
+pub(crate) fn expect(cluster: &mut Cluster<'_>, action: ActIdx, rc: i32) {
+    cluster.actions[action].target_rc = Some(rc);
+}
+
+/// It runs, but is meant for another role.
+fn cancel_for_role(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, operation: &Recurring) {
+    let cancel = cancel(cluster, rsc, &operation.name, operation.interval_ms, node);
+    let resource = &cluster.rsc[rsc];
+    let before = match (resource.role, resource.next_role) {
+        (Role::Promoted, _) => Some(Task::Demote),
+        (Role::Started | Role::Unpromoted, Role::Promoted) => Some(Task::Promote),
+        (Role::Started | Role::Unpromoted, Role::Stopped) => Some(Task::Stop),
+        _ => None,
+    };
+    if let Some(before) = before {
+        cluster.add_ordering(Ordering {
+            first: Side::action(cancel, Task::Cancel, Some(rsc)),
+            then: Side::of(rsc, before),
+            flags: F::UNRUNNABLE_FIRST_BLOCKS,
+        });
+    }
+}
+
+/// The cancellation of a recurring operation on `node`, required.
+pub(crate) fn cancel(cluster: &mut Cluster<'_>, rsc: RscIdx, name: &str, interval_ms: u64, node: NodeIdx) -> ActIdx {
+    let key = format!("{}_{name}_{interval_ms}", cluster.rsc[rsc].id);
+    let action = cluster.keyed_action(key, Task::Cancel, interval_ms, Some(rsc), Some(node), false);
+    let entry = &mut cluster.actions[action];
+    entry.task = Task::Cancel;
+    entry.detail = Some(name.to_owned());
+    let meta = entry.meta_mut();
+    meta.insert("operation".into(), name.to_owned());
+    meta.insert("interval".into(), interval_ms.to_string());
+    action
+}
+
+/// A monitor that makes sure that nothing runs where it should not.
+fn while_inactive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>, operation: &Recurring) {
+    if !cluster.rsc[rsc].is.unique {
+        return;
+    }
+    if let Some(node) = node.filter(|node| running(cluster, rsc, *node, operation).is_some()) {
+        let cancel = cancel(cluster, rsc, &operation.name, operation.interval_ms, node);
+        if cluster.rsc[rsc].next_role > Role::Stopped {
+            cluster.add_ordering(Ordering {
+                first: Side::action(cancel, Task::Cancel, Some(rsc)),
+                then: Side::of(rsc, Task::Start),
+                flags: F::UNRUNNABLE_FIRST_BLOCKS,
+            });
+        }
+    }
+    let stops = cluster.actions_of(rsc, Task::Stop, 0);
+    for other in cluster.node_order.clone() {
+        if Some(other) == node {
+            continue;
+        }
+        let optional = running(cluster, rsc, other, operation).is_some();
+        let monitor = cluster.recurring_action(rsc, task(operation), operation.interval_ms, Some(other), optional);
+        expect(cluster, monitor, 7);
+        if cluster.rsc[rsc].is.managed {
+            for probe in cluster.actions_of(rsc, Task::Monitor, 0) {
+                if cluster.actions[probe].node == Some(other) {
+                    cluster.order(probe, monitor, F::UNRUNNABLE_FIRST_BLOCKS);
+                }
+            }
+        }
+        for stop in stops.iter().copied().filter(|stop| !cluster.actions[*stop].optional).collect::<Vec<_>>() {
+            if cluster.actions[stop].node == Some(other) {
+                if !cluster.actions[stop].runnable {
+                    cluster.actions[monitor].runnable = false;
+                }
+                if cluster.rsc[rsc].is.managed {
+                    cluster.order(stop, monitor, F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS);
+                }
+            }
+        }
+        let host = &cluster.nodes[other];
+        if !host.online || host.unclean {
+            cluster.actions[monitor].runnable = false;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Bundles: containers, then what belongs to each, then what runs inside.
+
+use crate::cluster::{Cluster, Colocation, NodeIdx, Replica, Role, RscIdx};
+use crate::constraints::add_colocation;
+use crate::explain::Influence;
+use crate::placement;
+use hac_model::INFINITY;
+
+use super::instances;
+
+/// Assigns all parts of a bundle.
+pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
+    if !cluster.rsc[rsc].is.unassigned || cluster.rsc[rsc].is.assigning {
+        return;
+    }
+    cluster.rsc[rsc].is.assigning = true;
+    cluster.note_scores(rsc);
+    let replicas = cluster.replicas(rsc);
+    let mut containers: Vec<RscIdx> = replicas.iter().map(|replica| replica.container).collect();
+    instances::sort(cluster, &mut containers);
+    let per_host = cluster.bundle_data(rsc).map_or(1, |data| data.per_host);
+    instances::assign_all(cluster, rsc, &containers, replicas.len(), per_host);
+    for replica in &replicas {
+        assign_replica(cluster, replica, prefer, stop_if_fail);
+    }
+    if let Some(inner) = cluster.bundle_data(rsc).and_then(|data| data.child) {
+        let own: Vec<NodeIdx> = replicas.iter().filter_map(|replica| replica.node).collect();
+        let nodes: Vec<NodeIdx> = cluster.rsc[inner].allowed.nodes().collect();
+        for node in nodes {
+            let score = if own.contains(&node) { 0 } else { -INFINITY };
+            if let Some(allowed) = cluster.rsc[inner].allowed.get_mut(node) {
+                allowed.score = score;
+            }
+        }
+        cluster.note(inner, |_| Influence::BuiltIn);
+        super::assign(cluster, inner, prefer, stop_if_fail);
+    }
+    cluster.rsc[rsc].is.assigning = false;
+    cluster.rsc[rsc].is.unassigned = false;
+}
+
+fn assign_replica(cluster: &mut Cluster<'_>, replica: &Replica, prefer: Option<NodeIdx>, stop_if_fail: bool) {
+    if let Some(ip) = replica.ip {
+        super::assign(cluster, ip, prefer, stop_if_fail);
+    }
+    if let Some(remote) = replica.remote {
+        let host = cluster.rsc[replica.container].assigned;
+        if let Some(connection) = host.and_then(|host| cluster.nodes[host].connection) {
+            // A connection through a remote node must be where that node's own connection is.
+            let with_host = Colocation {
+                id: "#replica-remote-with-host-remote".to_owned(),
+                dependent: remote,
+                primary: connection,
+                dependent_role: Role::Unknown,
+                primary_role: Role::Unknown,
+                score: INFINITY,
+                attribute: None,
+                influence: true,
+                explicit: false,
+            };
+            add_colocation(cluster, with_host);
+        }
+        super::assign(cluster, remote, prefer, stop_if_fail);
+    }
+    let Some(child) = replica.child else { return };
+    let nodes: Vec<NodeIdx> = cluster.rsc[child].allowed.nodes().collect();
+    for node in nodes {
+        let score = if replica.node != Some(node) {
+            -INFINITY
+        } else if placement::failed_too_often(cluster, child, node) {
+            continue;
+        } else {
+            INFINITY
+        };
+        if let Some(allowed) = cluster.rsc[child].allowed.get_mut(node) {
+            allowed.score = score;
+        }
+    }
+    cluster.note(child, |_| Influence::BuiltIn);
+    let Some(inner) = cluster.rsc[child].parent else { return };
+    cluster.rsc[inner].is.assigning = true;
+    super::assign(cluster, child, replica.node, stop_if_fail);
+    cluster.rsc[inner].is.assigning = false;
+}

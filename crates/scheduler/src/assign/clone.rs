@@ -1,0 +1,40 @@
+//! Clones: wishes of all sides, then instances, then roles.
+
+use crate::cluster::{Cluster, NodeIdx, RscIdx};
+use crate::explain::Influence;
+
+use super::{instances, lists, primitive, promotable, wishes};
+
+/// Assigns the instances of a clone.
+pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>) {
+    if !cluster.rsc[rsc].is.unassigned || cluster.rsc[rsc].is.assigning {
+        return;
+    }
+    cluster.rsc[rsc].is.assigning = true;
+    let promotable = cluster.rsc[rsc].is.promotable;
+    if promotable {
+        promotable::add_scores(cluster, rsc);
+        cluster.note(rsc, |_| Influence::Promotion);
+    }
+    for idx in lists::this_with(cluster, rsc) {
+        let primary = cluster.colocations[idx].primary;
+        super::assign(cluster, primary, prefer, true);
+    }
+    for idx in lists::with_this(cluster, rsc) {
+        wishes::add_dependent(cluster, idx, rsc);
+        cluster.note(rsc, |cluster| primitive::company(cluster, idx));
+    }
+    cluster.note_scores(rsc);
+    let mut children = std::mem::take(&mut cluster.rsc[rsc].children);
+    cluster.rsc[rsc].children.clone_from(&children);
+    instances::sort(cluster, &mut children);
+    cluster.rsc[rsc].children.clone_from(&children);
+    let (max, per_node) = cluster.clone_data(rsc).map_or((0, 0), |data| (data.max, data.node_max));
+    instances::assign_all(cluster, rsc, &children, max, per_node);
+    if promotable {
+        promotable::set_roles(cluster, rsc);
+        cluster.note(rsc, |_| Influence::Promotion);
+    }
+    cluster.rsc[rsc].is.assigning = false;
+    cluster.rsc[rsc].is.unassigned = false;
+}

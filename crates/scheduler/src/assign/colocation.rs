@@ -1,0 +1,324 @@
+//! Applying a colocation to the dependent's table, or to how much it wants to be promoted.
+
+use crate::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx, Variant};
+use crate::score;
+use hac_model::{INFINITY, parse_bool};
+
+use super::{instances, place, wishes};
+
+/// What a colocation is about at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Affects {
+    /// Nothing.
+    Nothing,
+    /// Where the dependent will be.
+    Location,
+    /// Whether it will be promoted.
+    Role,
+}
+
+/// Applies a colocation of `dependent` with `primary`, which may be parts of what the constraint names. With
+/// `for_dependent` it is the dependent's kind that decides how, else the primary's.
+pub(super) fn apply(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx, for_dependent: bool) {
+    let which = if for_dependent { dependent } else { primary };
+    match cluster.rsc[which].variant {
+        Variant::Primitive if for_dependent => apply(cluster, dependent, primary, idx, false),
+        Variant::Primitive => pair(cluster, dependent, primary, idx),
+        // An instance that is a group is promoted as a whole.
+        Variant::Group { .. } if for_dependent && affects(cluster, dependent, primary, idx, false) == Affects::Role => {
+            apply(cluster, dependent, primary, idx, false);
+        }
+        Variant::Group { colocated, .. } if for_dependent => {
+            dependent_group(cluster, dependent, primary, idx, colocated);
+        }
+        Variant::Group { colocated, .. } => with_group(cluster, dependent, primary, idx, colocated),
+        Variant::Clone(_) if !for_dependent => with_clone(cluster, dependent, primary, idx),
+        Variant::Bundle(_) if !for_dependent => with_bundle(cluster, dependent, primary, idx),
+        // Clones and bundles as dependents hand their colocations to their instances.
+        Variant::Clone(_) | Variant::Bundle(_) => {}
+    }
+}
+
+fn pair(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
+    match affects(cluster, dependent, primary, idx, false) {
+        Affects::Nothing => {}
+        Affects::Location => apply_to_scores(cluster, dependent, primary, idx),
+        Affects::Role => apply_to_priority(cluster, dependent, primary, idx),
+    }
+}
+
+/// The resource whose role counts: what is inside for a bundle's container.
+fn role_holder(cluster: &Cluster<'_>, rsc: RscIdx) -> RscIdx {
+    if !cluster.rsc[rsc].is_primitive() {
+        return rsc;
+    }
+    let Some(parent) = cluster.rsc[rsc].parent.filter(|parent| cluster.rsc[*parent].is_bundle()) else { return rsc };
+    let replicas = cluster.bundle_data(parent).map_or(&[][..], |data| &data.replicas);
+    let replica = replicas.iter().find(|replica| replica.container == rsc);
+    replica.and_then(|replica| replica.child).unwrap_or(rsc)
+}
+
+/// What a colocation is about. With `preview` it is asked before anything was assigned.
+pub(super) fn affects(
+    cluster: &Cluster<'_>,
+    dependent: RscIdx,
+    primary: RscIdx,
+    idx: ColIdx,
+    preview: bool,
+) -> Affects {
+    let constraint = &cluster.colocations[idx];
+    if !preview && cluster.rsc[primary].is.unassigned {
+        return Affects::Nothing;
+    }
+    let (dependent_holder, primary_holder) = (role_holder(cluster, dependent), role_holder(cluster, primary));
+    let holder = &cluster.rsc[dependent_holder];
+    let in_promotable = holder.parent.is_some_and(|parent| cluster.rsc[parent].is.promotable);
+    if constraint.dependent_role >= Role::Unpromoted && in_promotable && !holder.is.unassigned {
+        return Affects::Role;
+    }
+    if !preview && !cluster.rsc[dependent].is.unassigned {
+        return Affects::Nothing;
+    }
+    let fits = |role: Role, holder: RscIdx| role == Role::Unknown || role == cluster.rsc[holder].next_role;
+    if fits(constraint.dependent_role, dependent_holder) && fits(constraint.primary_role, primary_holder) {
+        Affects::Location
+    } else {
+        Affects::Nothing
+    }
+}
+
+/// The value that must agree: the node itself, or an attribute of it.
+pub(super) fn node_value(cluster: &Cluster<'_>, node: NodeIdx, idx: ColIdx, rsc: RscIdx) -> Option<String> {
+    let attribute = cluster.colocations[idx].attribute.as_deref();
+    attribute_value(cluster, node, attribute, rsc)
+}
+
+/// The same for an attribute by name. A guest that was never up has none, not even its name: two of them are one place.
+pub(super) fn attribute_value(
+    cluster: &Cluster<'_>,
+    node: NodeIdx,
+    attribute: Option<&str>,
+    rsc: RscIdx,
+) -> Option<String> {
+    let node = host_for(cluster, node, rsc);
+    cluster.nodes[node].attributes.get(attribute.unwrap_or("#uname")).cloned()
+}
+
+/// What is colocated with a bundle's inside cannot run inside itself; for it the inside is where the container is.
+pub(super) fn host_for(cluster: &Cluster<'_>, node: NodeIdx, rsc: RscIdx) -> NodeIdx {
+    let outside = cluster.nodes[node].kind == crate::cluster::Kind::Bundle && cluster.is_bundled(rsc);
+    if !outside {
+        return node;
+    }
+    let container = cluster.container_of(node);
+    container.and_then(|container| cluster.rsc[container].assigned).unwrap_or(node)
+}
+
+fn same(a: Option<&String>, b: Option<&String>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// Changes the dependent's table according to where the primary is.
+fn apply_to_scores(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
+    let points = cluster.colocations[idx].score;
+    let primary_node = cluster.rsc[primary].assigned;
+    if primary_node.is_none() && points < 0 {
+        return;
+    }
+    let value = primary_node.and_then(|node| node_value(cluster, node, idx, primary));
+    let mut work = cluster.rsc[dependent].allowed.clone();
+    let nodes: Vec<NodeIdx> = work.nodes().collect();
+    for node in nodes {
+        if primary_node.is_none() {
+            work.add(node, -points);
+        } else if same(node_value(cluster, node, idx, dependent).as_ref(), value.as_ref()) {
+            if points < INFINITY {
+                work.add(node, points);
+            }
+        } else if points >= INFINITY
+            && let Some(allowed) = work.get_mut(node)
+        {
+            allowed.score = -INFINITY;
+        }
+    }
+    if points.abs() >= INFINITY || wishes::any_available(cluster, &work) {
+        cluster.rsc[dependent].allowed = work;
+    }
+}
+
+/// Changes how much an instance wants to be promoted according to where the primary is.
+fn apply_to_priority(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
+    let constraint = &cluster.colocations[idx];
+    let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
+    let Some(here) = cluster.location(dependent, false) else { return };
+    // A primary that is nowhere is not where the dependent is.
+    let together = cluster.rsc[primary].assigned.is_some_and(|there| {
+        let (mine, theirs) = (node_value(cluster, here, idx, dependent), node_value(cluster, there, idx, primary));
+        same(mine.as_ref(), theirs.as_ref())
+    });
+    if !together {
+        if points >= INFINITY && dependent_role == Role::Promoted {
+            cluster.rsc[dependent].priority = -INFINITY;
+        }
+        return;
+    }
+    let holder = role_holder(cluster, primary);
+    if primary_role != Role::Unknown && primary_role != cluster.rsc[holder].next_role {
+        return;
+    }
+    let sign = if dependent_role == Role::Unpromoted { -1 } else { 1 };
+    let priority = cluster.rsc[dependent].priority;
+    cluster.rsc[dependent].priority = score::add(priority, sign * points);
+}
+
+/// A group follows by its first member.
+fn dependent_group(cluster: &mut Cluster<'_>, group: RscIdx, primary: RscIdx, idx: ColIdx, colocated: bool) {
+    let members = cluster.rsc[group].children.clone();
+    if colocated {
+        if let Some(first) = members.first() {
+            apply(cluster, *first, primary, idx, true);
+        }
+    } else if cluster.colocations[idx].score < INFINITY {
+        for member in members {
+            apply(cluster, member, primary, idx, true);
+        }
+    }
+}
+
+/// With a group: with its last member if that is mandatory, else with its first.
+fn with_group(cluster: &mut Cluster<'_>, dependent: RscIdx, group: RscIdx, idx: ColIdx, colocated: bool) {
+    if cluster.rsc[group].is.unassigned {
+        return;
+    }
+    let members = cluster.rsc[group].children.clone();
+    let mandatory = cluster.colocations[idx].score >= INFINITY;
+    if colocated {
+        let member = if mandatory { members.last() } else { members.first() };
+        if let Some(member) = member {
+            apply(cluster, dependent, *member, idx, false);
+        }
+    } else if !mandatory {
+        for member in members {
+            apply(cluster, dependent, member, idx, false);
+        }
+    }
+}
+
+fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx) {
+    if cluster.rsc[clone].is.unassigned {
+        return;
+    }
+    let constraint = &cluster.colocations[idx];
+    let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
+    if cluster.rsc[clone].is.promotable && primary_role != Role::Unknown {
+        super::promotable::update_dependent(cluster, dependent, clone, idx);
+        if dependent_role == Role::Promoted {
+            super::promotable::update_dependent_priority(cluster, dependent, clone, idx);
+        }
+        // Who is to be unpromoted together with somebody is judged by that somebody.
+        if dependent_role != Role::Unpromoted {
+            return;
+        }
+    }
+    if interleaves(cluster, idx) {
+        match instances::compatible(cluster, dependent, clone, Role::Unknown, false) {
+            Some(partner) => apply(cluster, dependent, partner, idx, true),
+            None if points >= INFINITY => {
+                place(cluster, dependent, None, true, true);
+                cluster.note_withheld(dependent, clone);
+            }
+            None => {}
+        }
+        return;
+    }
+    let children = cluster.rsc[clone].children.clone();
+    if points >= INFINITY {
+        let hosts: Vec<(NodeIdx, i32)> = children
+            .iter()
+            .filter(|instance| !cluster.any_blocked(**instance))
+            .filter_map(|instance| cluster.location(*instance, false))
+            .map(|node| (node, 0))
+            .collect();
+        only_on(cluster, dependent, &hosts);
+        return;
+    }
+    for instance in children {
+        apply(cluster, dependent, instance, idx, false);
+    }
+}
+
+/// Whether instances of the dependent each have a partner among the primary's.
+fn interleaves(cluster: &Cluster<'_>, idx: ColIdx) -> bool {
+    let constraint = &cluster.colocations[idx];
+    let dependent = &cluster.rsc[constraint.dependent];
+    if !dependent.is_clone() && !dependent.is_bundle() {
+        return false;
+    }
+    let wanted = dependent.meta.get("interleave").and_then(|text| parse_bool(text)).unwrap_or(false);
+    wanted && max_per_node(cluster, constraint.dependent) == max_per_node(cluster, constraint.primary)
+}
+
+/// How many instances of a collective may be on one node.
+pub(super) fn max_per_node(cluster: &Cluster<'_>, rsc: RscIdx) -> usize {
+    match &cluster.rsc[rsc].variant {
+        Variant::Clone(data) => data.node_max,
+        Variant::Bundle(data) => data.per_host,
+        _ => 1,
+    }
+}
+
+/// Bans a resource from all nodes but these, whose points are added.
+pub(super) fn only_on(cluster: &mut Cluster<'_>, rsc: RscIdx, hosts: &[(NodeIdx, i32)]) {
+    let nodes: Vec<NodeIdx> = cluster.rsc[rsc].allowed.nodes().collect();
+    for node in nodes {
+        let points = hosts.iter().find(|(host, _)| *host == node).map(|(_, points)| *points);
+        let table = &mut cluster.rsc[rsc].allowed;
+        match points {
+            Some(points) => table.add(node, points),
+            None => {
+                if let Some(allowed) = table.get_mut(node) {
+                    allowed.score = -INFINITY;
+                }
+            }
+        }
+    }
+}
+
+fn with_bundle(cluster: &mut Cluster<'_>, dependent: RscIdx, bundle: RscIdx, idx: ColIdx) {
+    if cluster.rsc[bundle].is.unassigned {
+        return;
+    }
+    let constraint = &cluster.colocations[idx];
+    let (points, primary_role, whole) = (constraint.score, constraint.primary_role, constraint.dependent);
+    if cluster.rsc[whole].is_clone() || cluster.rsc[whole].is_bundle() {
+        match instances::compatible_container(cluster, dependent, bundle) {
+            Some(container) => apply(cluster, dependent, container, idx, true),
+            None if points >= INFINITY => {
+                place(cluster, dependent, None, true, true);
+                cluster.note_withheld(dependent, bundle);
+            }
+            None => {}
+        }
+        return;
+    }
+    let mut hosts = Vec::new();
+    for replica in cluster.replicas(bundle) {
+        if points < INFINITY {
+            apply(cluster, dependent, replica.container, idx, false);
+            continue;
+        }
+        let Some(host) = cluster.location(replica.container, false) else { continue };
+        let promoted = replica.child.is_some_and(|child| cluster.rsc[child].next_role >= Role::Promoted);
+        let fits = primary_role < Role::Promoted || promoted;
+        if fits && !cluster.any_blocked(replica.container) {
+            hosts.push((host, 0));
+        }
+    }
+    if points >= INFINITY {
+        only_on(cluster, dependent, &hosts);
+    }
+}

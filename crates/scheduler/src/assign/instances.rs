@@ -1,0 +1,324 @@
+//! Instances of a clone, and containers of a bundle: who goes first, and who goes where.
+
+use std::cmp::Ordering;
+
+use crate::cluster::{Allowed, AllowedTable, Cluster, NodeIdx, Role, RscIdx};
+use crate::explain::Influence;
+use hac_model::INFINITY;
+
+use super::{sort as sorting, unassign, wishes};
+
+/// Sorts instances by who should be assigned first.
+pub(super) fn sort(cluster: &mut Cluster<'_>, instances: &mut Vec<RscIdx>) {
+    // Comparing computes wishes and is not consistent in every case: an insertion sort ends in any case, and instances are
+    // nearly sorted already.
+    let mut sorted: Vec<RscIdx> = Vec::with_capacity(instances.len());
+    for instance in instances.iter().copied() {
+        let mut at = sorted.len();
+        while at > 0 && compare(cluster, sorted[at - 1], instance) == Ordering::Greater {
+            at -= 1;
+        }
+        sorted.insert(at, instance);
+    }
+    *instances = sorted;
+}
+
+/// Which of two instances goes first.
+pub(super) fn compare(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
+    let ((mut node_a, all_a, _), (mut node_b, all_b, _)) = (cluster.active_nodes(a), cluster.active_nodes(b));
+    if all_a > 0 && all_b > 0 && all_a != all_b {
+        return all_a.cmp(&all_b);
+    }
+    let drop_banned = |cluster: &Cluster<'_>, rsc: RscIdx, node: &mut Option<NodeIdx>| {
+        let banned = node.is_some_and(|node| cluster.rsc[rsc].allowed.get(node).is_none_or(|a| a.score < 0));
+        if banned {
+            *node = None;
+        }
+        banned
+    };
+    let (banned_a, banned_b) = (drop_banned(cluster, a, &mut node_a), drop_banned(cluster, b, &mut node_b));
+    if banned_a != banned_b {
+        return banned_a.cmp(&banned_b);
+    }
+    let by_priority = cluster.rsc[b].priority.cmp(&cluster.rsc[a].priority);
+    if by_priority != Ordering::Equal {
+        return by_priority;
+    }
+    let (Some(here), Some(there)) = (node_a, node_b) else {
+        return match (node_a, node_b) {
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            _ => by_number(cluster, a, b),
+        };
+    };
+    compare_active(cluster, (a, here), (b, there))
+}
+
+/// Which of two active instances goes first.
+fn compare_active(cluster: &mut Cluster<'_>, a: (RscIdx, NodeIdx), b: (RscIdx, NodeIdx)) -> Ordering {
+    let available = |node: NodeIdx| !cluster.node_available(node);
+    let by_node = available(a.1).cmp(&available(b.1));
+    if by_node != Ordering::Equal {
+        return by_node;
+    }
+    match (parent_entry(cluster, a.0, a.1), parent_entry(cluster, b.0, b.1)) {
+        (None, None) => return by_number(cluster, a.0, b.0),
+        (None, Some(_)) => return Ordering::Greater,
+        (Some(_), None) => return Ordering::Less,
+        (Some(x), Some(y)) if x.count != y.count => return x.count.cmp(&y.count),
+        _ => {}
+    }
+    let failed = |rsc: RscIdx| cluster.any_failed(rsc);
+    let by_failure = failed(a.0).cmp(&failed(b.0));
+    if by_failure != Ordering::Equal {
+        return by_failure;
+    }
+    compare_wishes(cluster, a.0, b.0).then_with(|| by_number(cluster, a.0, b.0))
+}
+
+fn by_number(cluster: &Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
+    let number = |rsc: RscIdx| {
+        let id = &cluster.rsc[rsc].id;
+        id.rsplit_once(':').and_then(|(_, number)| number.parse::<usize>().ok())
+    };
+    number(a).cmp(&number(b)).then_with(|| a.cmp(&b))
+}
+
+/// What the parent says of a node.
+fn parent_entry(cluster: &Cluster<'_>, instance: RscIdx, node: NodeIdx) -> Option<Allowed> {
+    let table = match cluster.rsc[instance].parent {
+        Some(parent) => &cluster.rsc[parent].allowed,
+        None => &cluster.rsc[instance].allowed,
+    };
+    table.get(node).copied()
+}
+
+/// The instance whose current node others would like better goes first.
+fn compare_wishes(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
+    let (Some(node_a), Some(node_b)) = (cluster.current_node(a), cluster.current_node(b)) else {
+        return Ordering::Equal;
+    };
+    let wish = |cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx| {
+        let mut table = AllowedTable::default();
+        for entry in [node_a, node_b] {
+            table.insert(entry, Allowed::default());
+        }
+        wishes::add_all(cluster, rsc, &mut table);
+        table.score(node)
+    };
+    let (wish_a, wish_b) = (wish(cluster, a, node_a), wish(cluster, b, node_b));
+    wish_b.cmp(&wish_a)
+}
+
+/// Assigns instances until `max` are placed, no more than `per_node` on one node; the others are banned.
+pub(super) fn assign_all(cluster: &mut Cluster<'_>, parent: RscIdx, instances: &[RscIdx], max: usize, per_node: usize) {
+    let available = reset_counts(cluster, parent);
+    let optimal = max.checked_div(available).unwrap_or(1).max(1);
+    let mut assigned = 0;
+    for instance in instances {
+        if assigned >= max {
+            break;
+        }
+        if !cluster.rsc[*instance].is.unassigned {
+            continue;
+        }
+        if let Some(current) = healthy_node(cluster, *instance, optimal)
+            && assign_early(cluster, *instance, current, per_node, max - assigned)
+        {
+            assigned += 1;
+        }
+    }
+    for instance in instances {
+        if !cluster.rsc[*instance].is.unassigned {
+            continue;
+        }
+        if assigned >= max {
+            cluster.add_score(*instance, None, -INFINITY);
+            cluster.note(*instance, |_| Influence::Surplus { max });
+        } else if assign_one(cluster, *instance, None, per_node).is_some() {
+            assigned += 1;
+        }
+    }
+}
+
+/// Sets the parent's counts to zero. Returns how many nodes may run instances.
+fn reset_counts(cluster: &mut Cluster<'_>, parent: RscIdx) -> usize {
+    let mut available = 0;
+    let nodes: Vec<NodeIdx> = cluster.rsc[parent].allowed.nodes().collect();
+    for node in nodes {
+        let usable = cluster.node_available(node);
+        if let Some(allowed) = cluster.rsc[parent].allowed.get_mut(node) {
+            allowed.count = 0;
+            available += usize::from(usable && allowed.score >= 0);
+        }
+    }
+    available
+}
+
+/// The node on which an instance is healthy, if it may stay there.
+fn healthy_node(cluster: &Cluster<'_>, instance: RscIdx, optimal: usize) -> Option<NodeIdx> {
+    let resource = &cluster.rsc[instance];
+    if resource.active.is_empty() || cluster.any_failed(instance) {
+        return None;
+    }
+    let node = cluster.current_node(instance).filter(|node| cluster.node_available(*node))?;
+    let full = parent_entry(cluster, instance, node).is_some_and(|entry| entry.count >= optimal);
+    (!full).then_some(node)
+}
+
+/// Tries to leave an instance where it is. For every node that attracts it more, a place is put aside there for another
+/// instance.
+fn assign_early(
+    cluster: &mut Cluster<'_>,
+    instance: RscIdx,
+    current: NodeIdx,
+    per_node: usize,
+    available: usize,
+) -> bool {
+    if !cluster.is_allowed(instance, current) {
+        return false;
+    }
+    let Some(parent) = cluster.rsc[instance].parent else { return false };
+    let (tables, mark) = (save_tables(cluster, instance), cluster.mark(instance));
+    let parent_table = cluster.rsc[parent].allowed.clone();
+    let mut reserved = 0;
+    let mut stays = false;
+    while reserved < available {
+        let chosen = assign_one(cluster, instance, Some(current), per_node);
+        if chosen == Some(current) {
+            stays = true;
+            break;
+        }
+        restore_tables(cluster, &tables);
+        cluster.go_back(&mark);
+        if chosen.is_none() {
+            mark_unassigned(cluster, instance);
+            break;
+        }
+        reserved += 1;
+        unassign(cluster, instance);
+        mark_unassigned(cluster, instance);
+    }
+    cluster.rsc[parent].allowed = parent_table;
+    if stays {
+        count_at_parent(cluster, instance, current);
+    }
+    stays
+}
+
+fn mark_unassigned(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    cluster.rsc[rsc].is.unassigned = true;
+    for child in cluster.rsc[rsc].children.clone() {
+        mark_unassigned(cluster, child);
+    }
+}
+
+fn save_tables(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<(RscIdx, AllowedTable)> {
+    let mut saved = vec![(rsc, cluster.rsc[rsc].allowed.clone())];
+    for child in &cluster.rsc[rsc].children {
+        saved.extend(save_tables(cluster, *child));
+    }
+    saved
+}
+
+fn restore_tables(cluster: &mut Cluster<'_>, saved: &[(RscIdx, AllowedTable)]) {
+    for (rsc, table) in saved {
+        cluster.rsc[*rsc].allowed.clone_from(table);
+    }
+}
+
+/// Assigns one instance; without `prefer` it is to be stopped if that fails.
+fn assign_one(
+    cluster: &mut Cluster<'_>,
+    instance: RscIdx,
+    prefer: Option<NodeIdx>,
+    per_node: usize,
+) -> Option<NodeIdx> {
+    let nodes: Vec<NodeIdx> = cluster.rsc[instance].allowed.nodes().collect();
+    for node in nodes {
+        let entry = parent_entry(cluster, instance, node);
+        let usable = entry.is_some_and(|entry| entry.score >= 0 && entry.count < per_node);
+        if !usable || !cluster.node_available(node) {
+            ban(cluster, instance, node);
+            cluster.note(instance, |cluster| match entry {
+                Some(entry) if entry.score >= 0 && cluster.node_available(node) => {
+                    Influence::NodeFull { max: per_node }
+                }
+                Some(entry) if entry.score >= 0 => Influence::NodeUnavailable,
+                _ => Influence::WholeClone,
+            });
+        }
+    }
+    let chosen = super::assign(cluster, instance, prefer, prefer.is_none())?;
+    count_at_parent(cluster, instance, chosen);
+    Some(chosen)
+}
+
+fn count_at_parent(cluster: &mut Cluster<'_>, instance: RscIdx, node: NodeIdx) {
+    if let Some(parent) = cluster.rsc[instance].parent
+        && let Some(allowed) = cluster.rsc[parent].allowed.get_mut(node)
+    {
+        allowed.count += 1;
+    }
+}
+
+/// Bans a resource and its parts from a node.
+fn ban(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+    if let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node) {
+        allowed.score = -INFINITY;
+    }
+    for child in cluster.rsc[rsc].children.clone() {
+        ban(cluster, child, node);
+    }
+}
+
+/// The instances of a collective: containers for a bundle.
+fn instances_of(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<RscIdx> {
+    match cluster.bundle_data(rsc) {
+        Some(data) => data.replicas.iter().map(|replica| replica.container).collect(),
+        None => cluster.rsc[rsc].children.clone(),
+    }
+}
+
+/// An instance of a collective that goes with `rsc`: on its node, or on the best node it may have.
+pub(crate) fn compatible(
+    cluster: &Cluster<'_>,
+    rsc: RscIdx,
+    collective: RscIdx,
+    role: Role,
+    current: bool,
+) -> Option<RscIdx> {
+    let place = cluster.location(rsc, current);
+    compatible_at(cluster, place, rsc, collective, role, current)
+}
+
+/// The same for an instance that is taken to be at `place`.
+fn compatible_at(
+    cluster: &Cluster<'_>,
+    place: Option<NodeIdx>,
+    rsc: RscIdx,
+    collective: RscIdx,
+    role: Role,
+    current: bool,
+) -> Option<RscIdx> {
+    let instances = instances_of(cluster, collective);
+    let on = |node: NodeIdx| instances.iter().copied().find(|i| matches_node(cluster, *i, node, role, current));
+    match place {
+        Some(node) => on(node),
+        None => sorting::nodes(cluster, rsc, None).into_iter().find_map(on),
+    }
+}
+
+/// Whether an instance is (or will be) on a node, in a role if one is given, and not blocked.
+fn matches_node(cluster: &Cluster<'_>, instance: RscIdx, node: NodeIdx, role: Role, current: bool) -> bool {
+    let actual = if current { cluster.role(instance) } else { cluster.next_role(instance) };
+    (role == Role::Unknown || role == actual)
+        && !cluster.any_blocked(instance)
+        && cluster.location(instance, current) == Some(node)
+}
+
+/// The container of a bundle that goes with an instance. What runs inside a container itself is where that one is.
+pub(super) fn compatible_container(cluster: &Cluster<'_>, rsc: RscIdx, bundle: RscIdx) -> Option<RscIdx> {
+    let place = cluster.location(rsc, false).map(|node| super::colocation::host_for(cluster, node, rsc));
+    compatible_at(cluster, place, rsc, bundle, Role::Unknown, false)
+}

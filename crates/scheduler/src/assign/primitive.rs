@@ -1,0 +1,193 @@
+//! Primitives: colocations first, then the best node.
+
+use crate::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx};
+use crate::explain::Influence;
+use crate::options::NoQuorum;
+use crate::view::target_role;
+use hac_model::INFINITY;
+
+use super::{colocation, lists, place, sort, utilization, wishes};
+
+/// Assigns a primitive.
+pub(super) fn assign(
+    cluster: &mut Cluster<'_>,
+    rsc: RscIdx,
+    prefer: Option<NodeIdx>,
+    stop_if_fail: bool,
+) -> Option<NodeIdx> {
+    if let Some(parent) = cluster.rsc[rsc].parent
+        && !cluster.rsc[parent].is.assigning
+    {
+        super::assign(cluster, parent, prefer, stop_if_fail);
+    }
+    if !cluster.rsc[rsc].is.unassigned {
+        return cluster.rsc[rsc].assigned;
+    }
+    if cluster.rsc[rsc].is.assigning {
+        return None;
+    }
+    cluster.rsc[rsc].is.assigning = true;
+    apply_colocations(cluster, rsc);
+    restrict_role(cluster, rsc);
+    cluster.note_scores(rsc);
+    if cluster.options.fencing && !cluster.fencing_configured {
+        cluster.rsc[rsc].is.managed = false;
+    }
+    if !cluster.rsc[rsc].is.managed {
+        cluster.rsc[rsc].next_role = cluster.rsc[rsc].role;
+        let current = cluster.current_node(rsc);
+        place(cluster, rsc, current, true, stop_if_fail);
+    } else if cluster.options.stop_all {
+        place(cluster, rsc, None, true, stop_if_fail);
+    } else {
+        assign_best(cluster, rsc, prefer, stop_if_fail);
+    }
+    cluster.rsc[rsc].is.assigning = false;
+    if cluster.is_connection(rsc) {
+        connection_assigned(cluster, rsc);
+    }
+    cluster.rsc[rsc].assigned
+}
+
+/// Mandatory colocations first, so that as many as possible can be met.
+fn apply_colocations(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let this_with = lists::this_with(cluster, rsc);
+    let with_this = lists::with_this(cluster, rsc);
+    for mandatory in [true, false] {
+        let wanted =
+            |cluster: &Cluster<'_>, idx: ColIdx| (cluster.colocations[idx].score.abs() >= INFINITY) == mandatory;
+        for idx in &this_with {
+            if wanted(cluster, *idx) {
+                apply_this_with(cluster, *idx, rsc);
+                cluster.note(rsc, |cluster| placed_with(cluster, *idx));
+            }
+        }
+        for idx in &with_this {
+            if wanted(cluster, *idx) {
+                wishes::add_dependent(cluster, *idx, rsc);
+                cluster.note(rsc, |cluster| company(cluster, *idx));
+            }
+        }
+    }
+}
+
+/// What a colocation with something placed before is, as an influence.
+fn placed_with(cluster: &Cluster<'_>, idx: ColIdx) -> Influence {
+    let constraint = &cluster.colocations[idx];
+    let role = constraint.primary_role;
+    let parts = cluster.primitives(constraint.primary).into_iter();
+    let fits = |part: &RscIdx| role == Role::Unknown || cluster.rsc[*part].next_role == role;
+    let mut nodes: Vec<NodeIdx> = parts.filter(fits).filter_map(|part| cluster.rsc[part].assigned).collect();
+    nodes.sort_unstable();
+    nodes.dedup();
+    Influence::Colocation {
+        constraint: constraint.explicit.then(|| constraint.id.clone()),
+        with: cluster.rsc[constraint.primary].id.clone(),
+        role: (role != Role::Unknown).then_some(role),
+        nodes: nodes.into_iter().map(|node| cluster.nodes[node].name.clone()).collect(),
+        score: constraint.score,
+    }
+}
+
+/// What a colocation with something placed later is, as an influence.
+pub(super) fn company(cluster: &Cluster<'_>, idx: ColIdx) -> Influence {
+    let constraint = &cluster.colocations[idx];
+    Influence::Company {
+        constraint: constraint.explicit.then(|| constraint.id.clone()),
+        dependent: cluster.rsc[constraint.dependent].id.clone(),
+    }
+}
+
+/// Applies a colocation with something that is placed first.
+fn apply_this_with(cluster: &mut Cluster<'_>, idx: ColIdx, rsc: RscIdx) {
+    let constraint = &cluster.colocations[idx];
+    let (primary, score) = (constraint.primary, constraint.score);
+    let can_be_dropped = constraint.dependent_role >= Role::Promoted || (score < 0 && score > -INFINITY);
+    let saved = can_be_dropped.then(|| cluster.rsc[rsc].allowed.clone());
+    if cluster.rsc[primary].is.unassigned {
+        if !cluster.limits.enter_chain() {
+            return beyond_the_chain(cluster, rsc);
+        }
+        super::assign(cluster, primary, None, true);
+        cluster.limits.leave_chain();
+    }
+    colocation::apply(cluster, rsc, primary, idx, true);
+    if let Some(saved) = saved
+        && !wishes::any_available(cluster, &cluster.rsc[rsc].allowed)
+    {
+        cluster.rsc[rsc].allowed = saved;
+    }
+}
+
+/// Who is too far from the end of a chain of colocations is nowhere.
+fn beyond_the_chain(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let id = &cluster.rsc[rsc].id;
+    cluster.warnings.push(format!("{id} is not placed: the chain of colocations that it begins is too long"));
+    cluster.add_score(rsc, None, -INFINITY);
+    cluster.note(rsc, |_| Influence::ChainTooLong);
+}
+
+fn restrict_role(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    if cluster.rsc[rsc].next_role == Role::Stopped {
+        cluster.add_score(rsc, None, -INFINITY);
+        cluster.note(rsc, |cluster| match target_role(cluster, rsc) {
+            Some(Role::Stopped) => Influence::Disabled,
+            _ => Influence::StoppedByFailure,
+        });
+    } else if cluster.rsc[rsc].next_role > cluster.rsc[rsc].role
+        && !cluster.quorate
+        && cluster.options.no_quorum == NoQuorum::Freeze
+    {
+        cluster.rsc[rsc].next_role = cluster.rsc[rsc].role;
+    }
+}
+
+fn assign_best(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
+    let roomiest = utilization::ban_full_nodes(cluster, rsc);
+    let prefer = prefer.or(roomiest);
+    let current = cluster.current_node(rsc);
+    let nodes = sort::nodes(cluster, rsc, current);
+    let score = |node: NodeIdx| cluster.rsc[rsc].allowed.score(node);
+    let best = nodes.first().copied();
+    let mut chosen = None;
+    if let (Some(prefer), Some(best)) = (prefer, best)
+        && cluster.rsc[rsc].allowed.has(prefer)
+        && score(prefer) >= score(best)
+        && score(prefer) >= 0
+        && cluster.node_available(prefer)
+    {
+        chosen = Some(prefer);
+    }
+    if chosen.is_none()
+        && let Some(best) = best
+    {
+        chosen = Some(best);
+        let unique_instance = cluster.rsc[rsc]
+            .parent
+            .is_some_and(|parent| cluster.rsc[parent].is_clone() && cluster.rsc[parent].is.unique);
+        if !unique_instance
+            && score(best) > 0
+            && cluster.node_available(best)
+            && let Some(current) = current.filter(|current| cluster.node_available(*current))
+            && nodes.contains(&current)
+            && score(current) == score(best)
+        {
+            chosen = Some(current);
+        }
+    }
+    cluster.note_choice(rsc, chosen, prefer);
+    place(cluster, rsc, chosen, false, stop_if_fail);
+}
+
+/// A connection that will be up brings its node up; one that will not takes it down.
+fn connection_assigned(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let Some(node) = cluster.rsc[rsc].remote_node else { return };
+    if cluster.rsc[rsc].assigned.is_some() && cluster.rsc[rsc].next_role != Role::Stopped {
+        cluster.nodes[node].online = true;
+        if !cluster.nodes[node].seen {
+            cluster.nodes[node].unclean = false;
+        }
+    } else {
+        cluster.nodes[node].shutdown = true;
+    }
+}

@@ -1,0 +1,61 @@
+//! Sorting nodes for a resource, and resources by where they want to be.
+
+use std::cmp::Ordering;
+
+use crate::cluster::{AllowedTable, Cluster, NodeIdx, RscIdx};
+use crate::options::Strategy;
+use hac_model::INFINITY;
+
+use super::{utilization, wishes};
+
+/// The nodes of a resource's table, best first. `active` is preferred among equals.
+pub(super) fn nodes(cluster: &Cluster<'_>, rsc: RscIdx, active: Option<NodeIdx>) -> Vec<NodeIdx> {
+    let table = &cluster.rsc[rsc].allowed;
+    let mut nodes: Vec<NodeIdx> = cluster.node_order.iter().copied().filter(|node| table.has(*node)).collect();
+    nodes.sort_by(|a, b| compare(cluster, table, *a, *b, active));
+    nodes
+}
+
+fn compare(cluster: &Cluster<'_>, table: &AllowedTable, a: NodeIdx, b: NodeIdx, active: Option<NodeIdx>) -> Ordering {
+    let score = |node: NodeIdx| if cluster.node_available(node) { table.score(node) } else { -INFINITY };
+    let by_score = score(b).cmp(&score(a));
+    let by_name = || cluster.nodes[a].name.cmp(&cluster.nodes[b].name);
+    if by_score != Ordering::Equal {
+        return by_score;
+    }
+    if cluster.options.strategy == Strategy::Minimal {
+        return by_name();
+    }
+    if cluster.options.strategy == Strategy::Balanced {
+        let by_room = utilization::compare_room(cluster, a, b);
+        if by_room != Ordering::Equal {
+            return by_room;
+        }
+    }
+    let by_load = cluster.nodes[a].assigned.cmp(&cluster.nodes[b].assigned);
+    let by_activity = (active != Some(a)).cmp(&(active != Some(b)));
+    by_load.then(by_activity).then_with(by_name)
+}
+
+/// Sorts resources at top level by priority, then by how much they want their nodes.
+pub(super) fn by_scores(cluster: &mut Cluster<'_>) {
+    // Nodes as they stand by themselves: the best one decides first.
+    let mut own = AllowedTable::default();
+    for node in cluster.node_order.clone() {
+        own.insert(node, cluster.nodes[node].table_entry);
+    }
+    let mut nodes = cluster.node_order.clone();
+    nodes.sort_by(|a, b| compare(cluster, &own, *a, *b, None));
+    let mut keyed: Vec<(RscIdx, i32, i32, Vec<i32>)> = Vec::with_capacity(cluster.top.len());
+    for rsc in cluster.top.clone() {
+        let mut table = AllowedTable::default();
+        let mode = wishes::Mode { this_with: true, ..wishes::Mode::default() };
+        wishes::add(cluster, rsc, rsc, &mut table, None, 1.0, mode);
+        let current = if cluster.rsc[rsc].active.is_empty() { None } else { cluster.current_node(rsc) };
+        let here = current.map_or(-INFINITY, |node| table.score(node));
+        let scores = nodes.iter().map(|node| table.score(*node)).collect();
+        keyed.push((rsc, cluster.rsc[rsc].priority, here, scores));
+    }
+    keyed.sort_by(|a, b| b.1.cmp(&a.1).then(b.2.cmp(&a.2)).then_with(|| b.3.cmp(&a.3)));
+    cluster.top = keyed.into_iter().map(|(rsc, ..)| rsc).collect();
+}

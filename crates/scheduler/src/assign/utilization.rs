@@ -1,0 +1,172 @@
+//! Utilization: what resources take of nodes, and which nodes have room.
+
+use std::collections::BTreeMap;
+
+use crate::cluster::{Cluster, NodeIdx, RscIdx, Variant};
+use crate::explain::Influence;
+use crate::options::Strategy;
+use hac_model::INFINITY;
+
+use super::colocation::{Affects, affects};
+use super::lists;
+
+/// Names and amounts.
+type Load = BTreeMap<String, i64>;
+
+/// Takes what a resource needs from a node.
+pub(super) fn consume(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+    change(cluster, rsc, node, -1);
+}
+
+/// Gives what a resource needed back to a node.
+pub(super) fn release(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+    change(cluster, rsc, node, 1);
+}
+
+fn change(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, sign: i64) {
+    for (name, amount) in &cluster.rsc[rsc].utilization {
+        if let Some(left) = cluster.nodes[node].utilization.get_mut(name) {
+            *left += sign * amount;
+        }
+    }
+}
+
+fn has_room(cluster: &Cluster<'_>, node: NodeIdx, load: &Load) -> bool {
+    let left = &cluster.nodes[node].utilization;
+    load.iter().all(|(name, amount)| *amount <= left.get(name).copied().unwrap_or(0))
+}
+
+/// Compares the room that two nodes have left: less is more room on the first.
+pub(super) fn compare_room(cluster: &Cluster<'_>, a: NodeIdx, b: NodeIdx) -> std::cmp::Ordering {
+    let (left, right) = (&cluster.nodes[a].utilization, &cluster.nodes[b].utilization);
+    let mut balance = 0;
+    let names = left.keys().chain(right.keys().filter(|name| !left.contains_key(*name)));
+    for name in names {
+        let (x, y) = (left.get(name).copied().unwrap_or(0), right.get(name).copied().unwrap_or(0));
+        balance += i32::from(y > x) - i32::from(x > y);
+    }
+    balance.cmp(&0)
+}
+
+/// Bans nodes without room. Returns the roomiest node if none has room for all that belongs together.
+pub(super) fn ban_full_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) -> Option<NodeIdx> {
+    if cluster.options.strategy == Strategy::Default {
+        return None;
+    }
+    let mut together = Vec::new();
+    colocated(cluster, rsc, rsc, &mut together);
+    if !together.contains(&rsc) {
+        together.push(rsc);
+    }
+    let mut load = Load::new();
+    for other in &together {
+        add_load(cluster, *other, &together, &mut load);
+    }
+    let nodes: Vec<NodeIdx> = cluster
+        .node_order
+        .iter()
+        .copied()
+        .filter(|node| cluster.is_allowed(rsc, *node) && cluster.node_available(*node))
+        .collect();
+    let room_for_all = nodes.iter().any(|node| has_room(cluster, *node, &load));
+    let mut roomiest: Option<NodeIdx> = None;
+    for node in &nodes {
+        if roomiest.is_none_or(|best| compare_room(cluster, *node, best).is_lt()) {
+            roomiest = Some(*node);
+        }
+    }
+    let load = if room_for_all { load } else { cluster.rsc[rsc].utilization.clone() };
+    for node in nodes {
+        if !has_room(cluster, node, &load) {
+            cluster.add_score(rsc, Some(node), -INFINITY);
+            cluster.note(rsc, |_| Influence::Capacity);
+        }
+    }
+    roomiest.filter(|_| !room_for_all)
+}
+
+/// Collects what must be on one node with `rsc`.
+fn colocated(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, found: &mut Vec<RscIdx>) {
+    if let Variant::Group { colocated: on_one_node, .. } = cluster.rsc[rsc].variant {
+        let cloned = cluster.rsc[rsc].parent.is_some_and(|parent| cluster.rsc[parent].is_clone());
+        if on_one_node || cloned {
+            if found.contains(&rsc) {
+                return;
+            }
+            found.push(rsc);
+            for member in &cluster.rsc[rsc].children {
+                colocated(cluster, *member, asked, found);
+            }
+            return;
+        }
+    }
+    if found.contains(&rsc) {
+        return;
+    }
+    found.push(rsc);
+    for idx in lists::this_with(cluster, rsc) {
+        let constraint = &cluster.colocations[idx];
+        let primary = constraint.primary;
+        if primary != asked
+            && constraint.score >= INFINITY
+            && affects(cluster, rsc, primary, idx, true) == Affects::Location
+        {
+            colocated(cluster, primary, asked, found);
+        }
+    }
+    for idx in lists::with_this(cluster, rsc) {
+        let constraint = &cluster.colocations[idx];
+        let dependent = constraint.dependent;
+        let uncertain = cluster.rsc[rsc].is_clone() && !cluster.rsc[dependent].is_clone();
+        if dependent != asked
+            && !uncertain
+            && constraint.score >= INFINITY
+            && affects(cluster, dependent, rsc, idx, true) == Affects::Location
+        {
+            colocated(cluster, dependent, asked, found);
+        }
+    }
+}
+
+/// Adds what an unassigned resource needs, unless its parts are in the list themselves.
+fn add_load(cluster: &Cluster<'_>, rsc: RscIdx, listed: &[RscIdx], load: &mut Load) {
+    let resource = &cluster.rsc[rsc];
+    if !resource.is.unassigned {
+        return;
+    }
+    match &resource.variant {
+        Variant::Primitive => {
+            for (name, amount) in &resource.utilization {
+                *load.entry(name.clone()).or_insert(0) += amount;
+            }
+        }
+        Variant::Group { colocated, .. } => {
+            let cloned = resource.parent.is_some_and(|parent| cluster.rsc[parent].is_clone());
+            let members = if *colocated || cloned {
+                &resource.children[..]
+            } else {
+                resource.children.get(..1).unwrap_or_default()
+            };
+            for member in members {
+                if !listed.contains(member) {
+                    add_load(cluster, *member, listed, load);
+                }
+            }
+        }
+        Variant::Clone(_) => {
+            let in_list = |rsc: &RscIdx| {
+                listed.contains(rsc) || cluster.rsc[*rsc].children.iter().any(|child| listed.contains(child))
+            };
+            if !resource.children.iter().any(in_list)
+                && let Some(first) = resource.children.first()
+            {
+                add_load(cluster, *first, listed, load);
+            }
+        }
+        Variant::Bundle(data) => {
+            if let Some(replica) = data.replicas.first() {
+                add_load(cluster, replica.container, listed, load);
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Wishes: what is colocated with a resource wants it to be where it could run itself.
+
+use crate::cluster::{AllowedTable, Cluster, ColIdx, NodeIdx, RscIdx};
+use crate::score;
+use hac_model::INFINITY;
+
+use super::{colocation, lists};
+
+/// Marks a node whose score would have turned negative.
+const MARKED: i32 = INFINITY * -100;
+
+/// How wishes are added.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mode {
+    /// If no node is left, the change is dropped.
+    pub(super) optional: bool,
+    /// Scores do not turn negative.
+    pub(super) nonnegative: bool,
+    /// Follow "this with" instead of "with this".
+    pub(super) this_with: bool,
+}
+
+/// Whether a node of the table may run resources.
+pub(super) fn any_available(cluster: &Cluster<'_>, table: &AllowedTable) -> bool {
+    table.nodes().any(|node| table.score(node) >= 0 && cluster.node_available(node))
+}
+
+/// Adds the wishes of a colocation's dependent to the table of its primary (or the part of it that is being assigned).
+pub(super) fn add_dependent(cluster: &mut Cluster<'_>, idx: ColIdx, target: RscIdx) {
+    if !has_influence(cluster, idx, None) {
+        return;
+    }
+    let constraint = &cluster.colocations[idx];
+    let (dependent, factor) = (constraint.dependent, factor(constraint.score));
+    let mode = Mode { optional: true, nonnegative: cluster.rsc[target].is_clone(), this_with: false };
+    let mut table = cluster.rsc[target].allowed.clone();
+    add(cluster, dependent, target, &mut table, Some(idx), factor, mode);
+    cluster.rsc[target].allowed = table;
+}
+
+/// How much of a dependent's score counts.
+pub(super) fn factor(score: i32) -> f32 {
+    // Scores are below 2^24, so nothing is lost.
+    score as f32 / INFINITY as f32
+}
+
+/// Whether the dependent's wishes count for the primary (or `rsc` instead).
+pub(super) fn has_influence(cluster: &Cluster<'_>, idx: ColIdx, rsc: Option<RscIdx>) -> bool {
+    let constraint = &cluster.colocations[idx];
+    let rsc = &cluster.rsc[rsc.unwrap_or(constraint.primary)];
+    let light = cluster.rsc[constraint.dependent].is.allow_remote_remotes;
+    if light && !rsc.is.failed && rsc.active.len() == 1 {
+        // A connection is moved easily, a container is not.
+        return false;
+    }
+    constraint.influence || rsc.active.is_empty()
+}
+
+/// Adds to `table` (of `target`) the scores of `source`, and of what is colocated with that in turn. An empty table is
+/// filled with the source's own.
+pub(super) fn add(
+    cluster: &mut Cluster<'_>,
+    source: RscIdx,
+    target: RscIdx,
+    table: &mut AllowedTable,
+    idx: Option<ColIdx>,
+    factor: f32,
+    mode: Mode,
+) {
+    if cluster.rsc[source].is.updating_nodes || !cluster.limits.enter_wish() {
+        return;
+    }
+    cluster.rsc[source].is.updating_nodes = true;
+    if cluster.rsc[source].is_group() {
+        let members = &cluster.rsc[source].children;
+        let member = if mode.this_with { members.last() } else { members.first() };
+        if let Some(member) = member.copied() {
+            add(cluster, member, target, table, idx, factor, mode);
+        }
+    } else {
+        add_scores_of(cluster, source, target, table, idx, factor, mode);
+    }
+    cluster.rsc[source].is.updating_nodes = false;
+    cluster.limits.leave_wish();
+}
+
+fn add_scores_of(
+    cluster: &mut Cluster<'_>,
+    source: RscIdx,
+    target: RscIdx,
+    table: &mut AllowedTable,
+    idx: Option<ColIdx>,
+    factor: f32,
+    mode: Mode,
+) {
+    let mut work = table.clone();
+    let mut target = target;
+    match idx {
+        None if work.is_empty() => {
+            work = cluster.rsc[source].allowed.clone();
+            target = source;
+        }
+        _ => add_matching(cluster, &mut work, source, target, idx, factor, mode.nonnegative),
+    }
+    if any_available(cluster, &work) {
+        let next = if mode.this_with { lists::this_with(cluster, source) } else { lists::with_this(cluster, source) };
+        let deeper = Mode { optional: true, ..mode };
+        for idx in next {
+            if !mode.this_with && !has_influence(cluster, idx, None) {
+                continue;
+            }
+            let constraint = &cluster.colocations[idx];
+            let other = if mode.this_with { constraint.primary } else { constraint.dependent };
+            let factor = factor * self::factor(constraint.score);
+            add(cluster, other, target, &mut work, Some(idx), factor, deeper);
+        }
+    } else if mode.optional {
+        return;
+    }
+    if mode.nonnegative {
+        let nodes: Vec<NodeIdx> = work.nodes().collect();
+        for node in nodes {
+            if let Some(allowed) = work.get_mut(node)
+                && allowed.score == MARKED
+            {
+                allowed.score = 1;
+            }
+        }
+    }
+    *table = work;
+}
+
+/// Adds the best score that `source` has on nodes like each node of the table.
+fn add_matching(
+    cluster: &mut Cluster<'_>,
+    table: &mut AllowedTable,
+    source: RscIdx,
+    target: RscIdx,
+    idx: Option<ColIdx>,
+    factor: f32,
+    nonnegative: bool,
+) {
+    let attribute = idx.and_then(|idx| cluster.colocations[idx].attribute.clone());
+    let attribute = attribute.as_deref();
+    let scores = best_scores(cluster, source, idx, attribute);
+    let nodes: Vec<NodeIdx> = table.nodes().collect();
+    for node in nodes {
+        let value = colocation::attribute_value(cluster, node, attribute, target);
+        let found = scores.iter().filter(|(other, _)| match (other, &value) {
+            (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+            (None, None) => true,
+            _ => false,
+        });
+        let best = found.map(|(_, points)| *points).max().unwrap_or(-INFINITY);
+        if factor < 0.0 && best < 0 && !pushes(cluster, source, target, idx, best) {
+            continue;
+        }
+        let Some(allowed) = table.get_mut(node) else { continue };
+        if allowed.score == MARKED {
+            continue;
+        }
+        let new = score::add(weigh(factor, best), allowed.score);
+        if nonnegative && new < 0 && allowed.score > 0 {
+            allowed.score = MARKED;
+        } else if !(nonnegative && new < 0 && allowed.score == 0) {
+            allowed.score = new;
+        }
+    }
+}
+
+/// A part of a score, rounded half away from zero, but never to zero.
+fn weigh(factor: f32, points: i32) -> i32 {
+    let exact = factor * points as f32;
+    let rounded = if exact < 0.0 { exact - 0.5 } else { exact + 0.5 } as i32;
+    if rounded == 0 && points != 0 {
+        if factor > 0.0 {
+            1
+        } else if factor < 0.0 {
+            -1
+        } else {
+            0
+        }
+    } else {
+        rounded
+    }
+}
+
+/// Whether a dependent that must stay away may push the primary from its only node.
+fn pushes(cluster: &Cluster<'_>, source: RscIdx, target: RscIdx, idx: Option<ColIdx>, best: i32) -> bool {
+    let table = &cluster.rsc[source].allowed;
+    let allowed = table.nodes().filter(|node| table.score(*node) >= 0).count();
+    allowed == 1 && idx.is_some_and(|idx| has_influence(cluster, idx, None)) && cluster.rsc[target].stickiness < -best
+}
+
+/// Scores of a resource on its available nodes, by the value that must agree.
+fn best_scores(
+    cluster: &mut Cluster<'_>,
+    source: RscIdx,
+    idx: Option<ColIdx>,
+    attribute: Option<&str>,
+) -> Vec<(Option<String>, i32)> {
+    let group = cluster.rsc[source].parent.filter(|parent| cluster.rsc[*parent].is_group());
+    let later_member = group.filter(|group| cluster.rsc[*group].children.first() != Some(&source));
+    let explicit =
+        idx.is_some_and(|idx| cluster.colocations[idx].explicit && cluster.colocations[idx].dependent == source);
+    let saved = later_member.filter(|_| explicit).map(|group| {
+        // A later member did not get its group's location scores; someone asks for it in person, so they count.
+        let saved = (cluster.rsc[source].allowed.clone(), cluster.rsc[source].is.exclusive_discovery);
+        for location in cluster.rsc[group].locations.clone() {
+            crate::placement::add_location(cluster, source, location, true);
+        }
+        saved
+    });
+    let table = &cluster.rsc[source].allowed;
+    let scores = table
+        .nodes()
+        .filter(|node| cluster.node_available(*node))
+        .map(|node| (colocation::attribute_value(cluster, node, attribute, source), table.score(node)))
+        .collect();
+    if let Some((table, exclusive)) = saved {
+        cluster.rsc[source].allowed = table;
+        cluster.rsc[source].is.exclusive_discovery = exclusive;
+    }
+    scores
+}
+
+/// Adds the wishes of all colocations of `rsc` in either direction to a table, for comparing instances.
+pub(super) fn add_all(cluster: &mut Cluster<'_>, rsc: RscIdx, table: &mut AllowedTable) {
+    for idx in lists::this_with(cluster, rsc) {
+        let (other, factor) = (cluster.colocations[idx].primary, factor(cluster.colocations[idx].score));
+        add(cluster, other, rsc, table, Some(idx), factor, Mode::default());
+    }
+    for idx in lists::with_this(cluster, rsc) {
+        if !has_influence(cluster, idx, Some(rsc)) {
+            continue;
+        }
+        let (other, factor) = (cluster.colocations[idx].dependent, factor(cluster.colocations[idx].score));
+        add(cluster, other, rsc, table, Some(idx), factor, Mode { nonnegative: true, ..Mode::default() });
+    }
+}

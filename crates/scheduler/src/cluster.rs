@@ -1,0 +1,680 @@
+//! The working data of one run: nodes, resources, constraints and actions in dense tables.
+//!
+//! Every stage works on a [`Cluster`]; what a stage may read and write stands in the head of its file. Lists that
+//! Pacemaker builds by prepending are kept in order of creation here and read backwards.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hac_model::{Agent, Cib, INFINITY};
+
+pub(super) use super::action::{ActIdx, Action, Needs, Ordering, Relation, RelationFlags, Side, Task};
+use super::arena::key;
+pub(super) use super::arena::{Arena, Key};
+use super::options::Options;
+pub(super) use super::view::Role;
+
+key!(
+    /// A node.
+    NodeIdx
+);
+key!(
+    /// A resource.
+    RscIdx
+);
+key!(
+    /// A location.
+    LocIdx
+);
+key!(
+    /// A colocation.
+    ColIdx
+);
+
+/// Everything that one run knows.
+pub(super) struct Cluster<'a> {
+    /// What it is about.
+    pub(super) cib: &'a Cib,
+    /// Blocks, rules and operations by id, for references.
+    pub(super) index: super::config::index::Index<'a>,
+    /// The time, seconds since 1970.
+    pub(super) now: i64,
+    /// When another answer may be right, seconds since 1970.
+    pub(super) recheck_by: Option<i64>,
+    /// What was wrong with the input.
+    pub(super) warnings: Vec<String>,
+    /// What this run may still cost.
+    pub(super) limits: super::limits::Limits,
+    /// Cluster properties.
+    pub(super) options: Options,
+    /// Meta-attributes of all resources.
+    pub(super) defaults: Vec<hac_model::NvSet>,
+    /// Options of all operations.
+    pub(super) op_defaults: Vec<hac_model::NvSet>,
+    /// This partition may act.
+    pub(super) quorate: bool,
+    /// The designated coordinator.
+    pub(super) dc: Option<NodeIdx>,
+    /// Nodes, in order of creation.
+    pub(super) nodes: Arena<NodeIdx, Node>,
+    /// The nodes by name.
+    pub(super) node_order: Vec<NodeIdx>,
+    /// Resources, instances and members.
+    pub(super) rsc: Arena<RscIdx, Resource>,
+    /// Resources at top level, by priority.
+    pub(super) top: Vec<RscIdx>,
+    /// First resource with an id; anonymous instances also by the id without number.
+    pub(super) rsc_by_id: BTreeMap<String, RscIdx>,
+    /// Resources by the name that their history goes by.
+    pub(super) renamed: BTreeMap<String, RscIdx>,
+    /// Names of templates and what uses them, and of tags and what they stand for.
+    pub(super) sets: BTreeMap<String, Vec<String>>,
+    /// Tickets.
+    pub(super) tickets: BTreeMap<String, Ticket>,
+    /// Locations.
+    pub(super) locations: Arena<LocIdx, Location>,
+    /// Colocations.
+    pub(super) colocations: Arena<ColIdx, Colocation>,
+    /// Orderings that wait to be applied, in order of creation.
+    pub(super) orderings: Vec<Ordering>,
+    /// Actions, in order of creation.
+    pub(super) actions: Arena<ActIdx, Action>,
+    /// Actions without resource, by key.
+    pub(super) loose_actions: BTreeMap<String, Vec<ActIdx>>,
+    /// Failed operations, for people.
+    pub(super) failed: Vec<super::view::FailedOperation>,
+    /// There are remote or guest nodes.
+    pub(super) has_remote_nodes: bool,
+    /// Something requires unfencing.
+    pub(super) unfencing_in_use: bool,
+    /// Fence devices, or a watchdog, are configured.
+    pub(super) fencing_configured: bool,
+    /// Failures whose parameters can be compared only after the assignment.
+    pub(super) deferred_failure_checks: Vec<(RscIdx, NodeIdx, hac_model::OpHistory)>,
+    /// Parameter comparisons that wait for the assignment: (resource, node, operation).
+    pub(super) deferred_checks: Vec<(RscIdx, NodeIdx, hac_model::OpHistory)>,
+    /// Assignment scores for people, if wanted.
+    pub(super) scores: Option<Vec<String>>,
+    /// How scores come about, if wanted.
+    pub(super) witness: Option<Box<super::witness::Witness>>,
+}
+
+/// A node.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Node {
+    /// Its id.
+    pub(super) id: String,
+    /// Its name.
+    pub(super) name: String,
+    /// Its kind.
+    pub(super) kind: Kind,
+    /// Permanent and transient attributes.
+    pub(super) attributes: BTreeMap<String, String>,
+    /// Capacity left.
+    pub(super) utilization: BTreeMap<String, i64>,
+    /// Capacity configured.
+    pub(super) capacity: BTreeMap<String, i64>,
+    /// Score that it adds for every resource.
+    pub(super) score: i32,
+    /// What a resource's table says of it at first.
+    pub(super) table_entry: Allowed,
+    /// In the membership, resource manager up.
+    pub(super) online: bool,
+    /// To be fenced.
+    pub(super) unclean: bool,
+    /// It has an entry in the status.
+    pub(super) seen: bool,
+    /// It is joining.
+    pub(super) pending: bool,
+    /// May not run resources.
+    pub(super) standby: bool,
+    /// ... because of a failure.
+    pub(super) fail_standby: bool,
+    /// Its resources are left alone.
+    pub(super) maintenance: bool,
+    /// It asked to leave.
+    pub(super) shutdown: bool,
+    /// It should be up.
+    pub(super) expected_up: bool,
+    /// It is the designated coordinator.
+    pub(super) is_dc: bool,
+    /// Its history was read.
+    pub(super) unpacked: bool,
+    /// Resources may be discovered on it (guest and remote nodes).
+    pub(super) discovery: bool,
+    /// Its connection must be reset.
+    pub(super) remote_requires_reset: bool,
+    /// It was fenced (remote nodes).
+    pub(super) remote_was_fenced: bool,
+    /// It was in maintenance when last seen (remote nodes).
+    pub(super) remote_maintenance: bool,
+    /// Its fencing waits for priority-fencing-delay.
+    pub(super) priority: i32,
+    /// Its connection, for remote and guest nodes.
+    pub(super) connection: Option<RscIdx>,
+    /// Primitives active on it, in order of discovery.
+    pub(super) running: Vec<RscIdx>,
+    /// Number of resources assigned to it in this run.
+    pub(super) assigned: usize,
+    /// Position of its entry in the status.
+    pub(super) state: Option<usize>,
+}
+
+/// Kinds of nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A full member.
+    #[default]
+    Member,
+    /// Behind a remote connection.
+    Remote,
+    /// Inside a container or virtual machine.
+    Guest,
+    /// Inside a bundle's container.
+    Bundle,
+}
+
+impl Node {
+    /// Behind a connection.
+    pub(super) fn is_pacemaker_remote(&self) -> bool {
+        self.kind != Kind::Member
+    }
+
+    /// Inside something that is itself a resource.
+    pub(super) fn is_guest(&self) -> bool {
+        matches!(self.kind, Kind::Guest | Kind::Bundle)
+    }
+
+    /// Its own host behind a remote connection.
+    pub(super) fn is_remote(&self) -> bool {
+        self.kind == Kind::Remote
+    }
+}
+
+/// Where probes of a resource are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Discovery {
+    /// Everywhere.
+    #[default]
+    Always,
+    /// Not here.
+    Never,
+    /// Only here (and where else it says so).
+    Exclusive,
+}
+
+/// A resource's view of one node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Allowed {
+    /// How much it wants to be there.
+    pub(super) score: i32,
+    /// Whether it is probed there.
+    pub(super) discovery: Discovery,
+    /// Instances (of a clone) assigned there.
+    pub(super) count: usize,
+}
+
+/// The nodes that a resource may run on. A node that is missing is not allowed at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct AllowedTable(Vec<Option<Allowed>>);
+
+impl AllowedTable {
+    /// What is said of `node`.
+    pub(super) fn get(&self, node: NodeIdx) -> Option<&Allowed> {
+        self.0.get(node.at())?.as_ref()
+    }
+
+    /// What is said of `node`, to change it.
+    pub(super) fn get_mut(&mut self, node: NodeIdx) -> Option<&mut Allowed> {
+        self.0.get_mut(node.at())?.as_mut()
+    }
+
+    /// The score of `node`; missing is negative infinity.
+    pub(super) fn score(&self, node: NodeIdx) -> i32 {
+        self.get(node).map_or(-INFINITY, |a| a.score)
+    }
+
+    /// Whether `node` is there.
+    pub(super) fn has(&self, node: NodeIdx) -> bool {
+        self.get(node).is_some()
+    }
+
+    /// Says something of `node`.
+    pub(super) fn insert(&mut self, node: NodeIdx, allowed: Allowed) {
+        if self.0.len() <= node.at() {
+            self.0.resize(node.at() + 1, None);
+        }
+        self.0[node.at()] = Some(allowed);
+    }
+
+    /// Takes a node out.
+    pub(super) fn remove(&mut self, node: NodeIdx) {
+        if let Some(slot) = self.0.get_mut(node.at()) {
+            *slot = None;
+        }
+    }
+
+    /// Takes all nodes out.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// No node is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
+    /// The nodes that are there, in order of creation.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeIdx> + '_ {
+        self.0.iter().enumerate().filter(|(_, a)| a.is_some()).map(|(at, _)| NodeIdx::new(at))
+    }
+
+    /// Adds `score` for `node` if it is there.
+    pub(super) fn add(&mut self, node: NodeIdx, score: i32) {
+        if let Some(allowed) = self.get_mut(node) {
+            allowed.score = super::score::add(allowed.score, score);
+        }
+    }
+
+    /// Sets the score of all nodes.
+    pub(super) fn set_all(&mut self, score: i32) {
+        for allowed in self.0.iter_mut().flatten() {
+            allowed.score = score;
+        }
+    }
+}
+
+/// What a resource is.
+#[derive(Clone, Debug)]
+pub(super) enum Variant {
+    /// One service.
+    Primitive,
+    /// Members in order.
+    Group {
+        /// Each starts after the one before it.
+        ordered: bool,
+        /// All on one node.
+        colocated: bool,
+    },
+    /// Instances.
+    Clone(CloneData),
+    /// Containers.
+    Bundle(BundleData),
+}
+
+/// What only clones have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CloneData {
+    /// How many instances there may be.
+    pub(super) max: usize,
+    /// How many on one node.
+    pub(super) node_max: usize,
+    /// How many promoted.
+    pub(super) promoted_max: usize,
+    /// How many promoted on one node.
+    pub(super) promoted_node_max: usize,
+    /// Instances wait for their counterpart, not for the whole.
+    pub(super) interleave: bool,
+    /// Instances start one after the other.
+    pub(super) ordered: bool,
+    /// Id of what is copied.
+    pub(super) child_id: String,
+    /// What instances are made of (for surplus ones).
+    pub(super) template: Option<Rc<super::config::Prepared>>,
+    /// Instances made so far, surplus ones too.
+    pub(super) made: usize,
+    /// Promotion scores were added to the instances' tables.
+    pub(super) promotion_added: bool,
+    /// Roles are being, or were, chosen.
+    pub(super) choosing_roles: bool,
+}
+
+/// What only bundles have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BundleData {
+    /// The replicas.
+    pub(super) replicas: Vec<Replica>,
+    /// The clone of what runs inside.
+    pub(super) child: Option<RscIdx>,
+    /// How many on one host.
+    pub(super) per_host: usize,
+    /// The image.
+    pub(super) image: String,
+}
+
+/// One replica of a bundle.
+#[derive(Clone, Debug)]
+pub(super) struct Replica {
+    /// Its number.
+    pub(super) offset: usize,
+    /// The container.
+    pub(super) container: RscIdx,
+    /// Its address.
+    pub(super) ip: Option<RscIdx>,
+    /// The connection to it.
+    pub(super) remote: Option<RscIdx>,
+    /// What runs inside.
+    pub(super) child: Option<RscIdx>,
+    /// The node inside.
+    pub(super) node: Option<NodeIdx>,
+    /// The address as text.
+    pub(super) address: Option<String>,
+}
+
+/// What is done when a resource is active on several nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum MultiplyActive {
+    /// Stop all, start one.
+    #[default]
+    StopStart,
+    /// Stop all.
+    StopOnly,
+    /// Wait for a person.
+    Block,
+    /// Stop those that are not where it should be.
+    StopUnexpected,
+}
+
+/// A configured resource's blocks, shared by its instances, references and templates resolved.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Blocks {
+    /// Its agent.
+    pub(super) agent: Arc<Agent>,
+    /// Parameters.
+    pub(super) params: Vec<hac_model::NvSet>,
+    /// Meta-attributes.
+    pub(super) meta: Vec<hac_model::NvSet>,
+    /// Utilization.
+    pub(super) utilization: Vec<hac_model::NvSet>,
+    /// Operations.
+    pub(super) operations: Vec<hac_model::Operation>,
+    /// Other XML attributes.
+    pub(super) attributes: BTreeMap<String, String>,
+}
+
+/// A resource, instance or member.
+#[derive(Clone, Debug)]
+pub(super) struct Resource {
+    /// Its id, with instance number.
+    pub(super) id: String,
+    /// The name its history goes by, where that differs.
+    pub(super) history_id: Option<String>,
+    /// What it is.
+    pub(super) variant: Variant,
+    /// What it is part of.
+    pub(super) parent: Option<RscIdx>,
+    /// Its parts.
+    pub(super) children: Vec<RscIdx>,
+    /// Its configuration.
+    pub(super) blocks: Rc<Blocks>,
+    /// Meta-attributes as they hold.
+    pub(super) meta: BTreeMap<String, String>,
+    /// Flags.
+    pub(super) is: Flags,
+    /// Importance.
+    pub(super) priority: i32,
+    /// How much it wants to stay.
+    pub(super) stickiness: i32,
+    /// Failures on one node until it is banned there; 0 is never.
+    pub(super) ban_after: i32,
+    /// After how long failures are forgotten, milliseconds; 0 is never.
+    pub(super) failure_expiry_ms: u64,
+    /// Connections: interval of attempts after a failure.
+    pub(super) reconnect_ms: u64,
+    /// What is done when it is active on several nodes.
+    pub(super) multiply_active: MultiplyActive,
+    /// The node it is locked to, and since when.
+    pub(super) lock: Option<(NodeIdx, i64)>,
+    /// What contains it (guest nodes, bundles).
+    pub(super) launcher: Option<RscIdx>,
+    /// What it contains.
+    pub(super) launched: Vec<RscIdx>,
+    /// Connections: the node behind it.
+    pub(super) remote_node: Option<NodeIdx>,
+    /// What it takes of a node.
+    pub(super) utilization: BTreeMap<String, i64>,
+    /// Nodes it may run on.
+    pub(super) allowed: AllowedTable,
+    /// Nodes it is active on, in order of discovery.
+    pub(super) active: Vec<NodeIdx>,
+    /// Nodes where its state is known.
+    pub(super) known: Vec<NodeIdx>,
+    /// Where it will be.
+    pub(super) assigned: Option<NodeIdx>,
+    /// Its score there when that was decided.
+    pub(super) assigned_score: i32,
+    /// Role now.
+    pub(super) role: Role,
+    /// Role to reach.
+    pub(super) next_role: Role,
+    /// Operation under way and its node.
+    pub(super) pending: Option<(String, NodeIdx)>,
+    /// A live migration that is half done: source and target.
+    pub(super) migration: Option<(NodeIdx, NodeIdx)>,
+    /// Sources that a migration left active.
+    pub(super) dangling: Vec<NodeIdx>,
+    /// Colocations in which it is the dependent, sorted.
+    pub(super) this_with: Vec<ColIdx>,
+    /// Colocations in which it is the primary, sorted.
+    pub(super) with_this: Vec<ColIdx>,
+    /// Location constraints.
+    pub(super) locations: Vec<LocIdx>,
+    /// Role-bound tickets: (ticket, role).
+    pub(super) tickets: Vec<(String, Role)>,
+    /// Its actions, in order of creation.
+    pub(super) actions: Vec<ActIdx>,
+    /// Values of its operations that were read already.
+    pub(super) operation_meta: Vec<(OperationKind, Rc<BTreeMap<String, String>>)>,
+    /// How much it wants to be promoted (instances), or the priority borrowed for it.
+    pub(super) promotion_priority: i32,
+    /// Probe failures that count as not running: (node, words).
+    pub(super) probe_failures: Vec<(NodeIdx, String)>,
+    /// Histories: (node, position in the node's list).
+    pub(super) histories: Vec<(NodeIdx, usize)>,
+}
+
+/// Task, interval in milliseconds, and position of the configured operation.
+pub(super) type OperationKind = (Task, u64, Option<usize>);
+
+/// Flags of a resource.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flags {
+    /// No longer configured.
+    pub(super) removed: bool,
+    /// A removed resource's own history made it a filler for one instance too many.
+    pub(super) removed_filler: bool,
+    /// The cluster may act on it.
+    pub(super) managed: bool,
+    /// In maintenance.
+    pub(super) maintenance: bool,
+    /// Waits for a person.
+    pub(super) blocked: bool,
+    /// A failure needs recovery.
+    pub(super) failed: bool,
+    /// ... by stopping it.
+    pub(super) stop_if_failed: bool,
+    /// A failure is ignored.
+    pub(super) failure_ignored: bool,
+    /// Told apart by number.
+    pub(super) unique: bool,
+    /// Agents are told of what happens to the others.
+    pub(super) notify: bool,
+    /// Can be promoted (clones and what is inside).
+    pub(super) promotable: bool,
+    /// Its placement matters to what it depends on.
+    pub(super) critical: bool,
+    /// Can be moved live.
+    pub(super) migratable: bool,
+    /// Waits for quorum.
+    pub(super) needs_quorum: bool,
+    /// Waits for fencing.
+    pub(super) needs_fencing: bool,
+    /// Waits for unfencing.
+    pub(super) needs_unfencing: bool,
+    /// A start is under way.
+    pub(super) start_pending: bool,
+    /// Parameters are to be changed in place.
+    pub(super) reload: bool,
+    /// Not yet assigned.
+    pub(super) unassigned: bool,
+    /// Being assigned.
+    pub(super) assigning: bool,
+    /// Probed only where a constraint says so.
+    pub(super) exclusive_discovery: bool,
+    /// Its scores are being added somewhere (cuts recursion).
+    pub(super) updating_nodes: bool,
+    /// A fence device.
+    pub(super) fence_device: bool,
+    /// Made by a bundle.
+    pub(super) internal: bool,
+    /// Containers may contain connections that run elsewhere.
+    pub(super) allow_remote_remotes: bool,
+}
+
+/// A ticket.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ticket {
+    /// Granted here.
+    pub(super) granted: bool,
+    /// On standby.
+    pub(super) standby: bool,
+}
+
+/// A location constraint as scores for nodes.
+#[derive(Clone, Debug)]
+pub(super) struct Location {
+    /// Its id.
+    pub(super) id: String,
+    /// The resource.
+    pub(super) rsc: RscIdx,
+    /// Applies to this role (`Unknown`: any).
+    pub(super) role: Role,
+    /// Its discovery mode.
+    pub(super) discovery: Discovery,
+    /// Scores.
+    pub(super) nodes: Vec<(NodeIdx, i32)>,
+}
+
+/// A colocation of a pair.
+#[derive(Clone, Debug)]
+pub(super) struct Colocation {
+    /// Its id.
+    pub(super) id: String,
+    /// Placed after ...
+    pub(super) dependent: RscIdx,
+    /// ... this.
+    pub(super) primary: RscIdx,
+    /// Role of the dependent that it is about (`Unknown`: any).
+    pub(super) dependent_role: Role,
+    /// Role of the primary that it is about (`Unknown`: any).
+    pub(super) primary_role: Role,
+    /// How much.
+    pub(super) score: i32,
+    /// Node attribute that must agree; `None` is the node itself.
+    pub(super) attribute: Option<String>,
+    /// The dependent's wishes count for an active primary.
+    pub(super) influence: bool,
+    /// Written by a person, not built in.
+    pub(super) explicit: bool,
+}
+
+impl Resource {
+    /// One service.
+    pub(super) fn is_primitive(&self) -> bool {
+        matches!(self.variant, Variant::Primitive)
+    }
+
+    /// Members in order.
+    pub(super) fn is_group(&self) -> bool {
+        matches!(self.variant, Variant::Group { .. })
+    }
+
+    /// Instances.
+    pub(super) fn is_clone(&self) -> bool {
+        matches!(self.variant, Variant::Clone(_))
+    }
+
+    /// Containers.
+    pub(super) fn is_bundle(&self) -> bool {
+        matches!(self.variant, Variant::Bundle(_))
+    }
+
+    /// What only clones have.
+    pub(super) fn clone_data(&self) -> Option<&CloneData> {
+        match &self.variant {
+            Variant::Clone(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// What only bundles have.
+    pub(super) fn bundle_data(&self) -> Option<&BundleData> {
+        match &self.variant {
+            Variant::Bundle(data) => Some(data),
+            _ => None,
+        }
+    }
+
+    /// Its id in histories.
+    pub(super) fn known_as(&self) -> &str {
+        self.history_id.as_deref().unwrap_or(&self.id)
+    }
+}
+
+/// A resource id without its instance number.
+pub(super) fn base_name(id: &str) -> &str {
+    match id.rsplit_once(':') {
+        Some((base, number))
+            if !base.is_empty() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            base
+        }
+        _ => id,
+    }
+}
+
+/// Compares names as people sort them: digits as numbers, letters without case.
+pub(super) fn compare_names(a: &str, b: &str) -> std::cmp::Ordering {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    loop {
+        match (a.first(), b.first()) {
+            (None, None) => return std::cmp::Ordering::Equal,
+            (None, _) => return std::cmp::Ordering::Less,
+            (_, None) => return std::cmp::Ordering::Greater,
+            (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => {
+                let digits = |s: &[u8]| s.iter().take_while(|b| b.is_ascii_digit()).count();
+                let (n, m) = (digits(a), digits(b));
+                let number =
+                    |s: &[u8]| s.iter().fold(0_u128, |n, d| n.saturating_mul(10).saturating_add(u128::from(d - b'0')));
+                match number(&a[..n]).cmp(&number(&b[..m])) {
+                    std::cmp::Ordering::Equal => (a, b) = (&a[n..], &b[m..]),
+                    unequal => return unequal,
+                }
+            }
+            (Some(x), Some(y)) => match x.to_ascii_lowercase().cmp(&y.to_ascii_lowercase()) {
+                std::cmp::Ordering::Equal => (a, b) = (&a[1..], &b[1..]),
+                unequal => return unequal,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_as_people_would() {
+        let mut names = vec!["node10", "Node2", "node1", "a"];
+        names.sort_by(|a, b| compare_names(a, b));
+        assert_eq!(names, ["a", "node1", "Node2", "node10"]);
+    }
+
+    #[test]
+    fn only_a_number_after_the_colon_is_an_instance() {
+        assert_eq!(base_name("rsc:12"), "rsc");
+        assert_eq!(base_name("rsc:x"), "rsc:x");
+        assert_eq!(base_name(":1"), ":1");
+    }
+}

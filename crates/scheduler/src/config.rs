@@ -1,0 +1,156 @@
+//! Stage: the configuration. Nodes, resources with their instances, tags and templates.
+//!
+//! Reads the configuration section; writes nodes, resources and options. Nothing of the status is known yet.
+
+mod bundle;
+mod collective;
+pub(super) mod index;
+mod nodes;
+mod prepare;
+mod resource;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use hac_types::WallTime;
+
+use hac_model::{Agent, Cib, Resource as Configured};
+
+use super::cluster::{Arena, Cluster, RscIdx};
+use super::limits::Limits;
+use super::options::Options;
+use super::rules::Facts;
+use index::Index;
+
+pub(super) use collective::add_instance;
+pub(super) use nodes::{add_attributes, add_capacity};
+pub(super) use prepare::Prepared;
+pub(super) use resource::{RemovedKind, add_removed, parse_role, target_role};
+
+/// Reads the configuration of `cib` as it holds at `now`.
+pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
+    let index = Index::new(cib);
+    let now = now.as_secs();
+    let next = Cell::new(None);
+    let facts = Facts { now, next_change: Some(&next), ..Facts::default() };
+    let options = Options::read(cib, &index.sets(&cib.configuration.crm_config), &facts);
+    let defaults = index.sets(&cib.configuration.rsc_defaults);
+    let op_defaults = index.sets(&cib.configuration.op_defaults);
+    let mut cluster = Cluster {
+        cib,
+        index,
+        now,
+        recheck_by: next.get(),
+        warnings: Vec::new(),
+        limits: Limits::default(),
+        quorate: cib.info.have_quorum,
+        options,
+        defaults,
+        op_defaults,
+        dc: None,
+        nodes: Arena::default(),
+        node_order: Vec::new(),
+        rsc: Arena::default(),
+        top: Vec::new(),
+        rsc_by_id: BTreeMap::new(),
+        renamed: BTreeMap::new(),
+        sets: BTreeMap::new(),
+        tickets: BTreeMap::new(),
+        locations: Arena::default(),
+        colocations: Arena::default(),
+        orderings: Vec::new(),
+        actions: Arena::default(),
+        loose_actions: BTreeMap::new(),
+        failed: Vec::new(),
+        has_remote_nodes: false,
+        unfencing_in_use: false,
+        fencing_configured: false,
+        deferred_failure_checks: Vec::new(),
+        deferred_checks: Vec::new(),
+        scores: scores.then(Vec::new),
+        witness: None,
+    };
+    cluster.unfencing_in_use = prepare::mentions_unfencing(cib);
+    nodes::read(&mut cluster);
+    let implicit = nodes::read_remote(&mut cluster);
+    read_resources(&mut cluster, &implicit);
+    read_tags(&mut cluster);
+    cluster
+}
+
+fn read_resources(cluster: &mut Cluster<'_>, implicit: &[Configured]) {
+    let cib = cluster.cib;
+    for configured in cib.configuration.resources.iter().chain(implicit) {
+        let added = match configured {
+            Configured::Template(_) => None,
+            Configured::Primitive(_) | Configured::Group(_) => {
+                let prepared = prepare::prepare(cluster, configured);
+                prepared.map(|prepared| resource::add(cluster, &prepared, None, None))
+            }
+            Configured::Clone(clone) => collective::add_clone(cluster, clone),
+            Configured::Bundle(bundle) => bundle::add(cluster, bundle),
+        };
+        if let Some(rsc) = added {
+            cluster.top.push(rsc);
+        }
+    }
+    for rsc in cluster.rsc.keys() {
+        link(cluster, rsc);
+    }
+    cluster.fencing_configured = cluster.options.watchdog || cluster.rsc.iter().any(|rsc| rsc.is.fence_device);
+    let mut top = std::mem::take(&mut cluster.top);
+    top.sort_by_key(|rsc| std::cmp::Reverse(cluster.rsc[*rsc].priority));
+    cluster.top = top;
+}
+
+/// Connects containers with what they contain, and connections with the nodes behind them.
+fn link(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    if let Some(container) = cluster.rsc[rsc].meta.get("container").cloned()
+        && cluster.rsc[rsc].launcher.is_none()
+        && cluster.rsc[rsc].is_primitive()
+    {
+        match cluster.find(&container) {
+            Some(container) if container != rsc => {
+                cluster.rsc[rsc].launcher = Some(container);
+                cluster.rsc[container].launched.push(rsc);
+            }
+            _ => cluster.warnings.push(format!("{}: container {container} is no resource", cluster.rsc[rsc].id)),
+        }
+    }
+    if cluster.is_connection(rsc) {
+        nodes::link_connection(cluster, rsc);
+    }
+}
+
+fn read_tags(cluster: &mut Cluster<'_>) {
+    for tag in &cluster.cib.configuration.tags {
+        let members = cluster.sets.entry(tag.id.clone()).or_default();
+        for member in &tag.members {
+            if !members.contains(member) {
+                members.push(member.clone());
+            }
+        }
+    }
+}
+
+/// Whether an agent is a Pacemaker Remote connection.
+pub(super) fn is_remote_agent(agent: &Agent) -> bool {
+    agent.class == "ocf" && agent.provider.as_deref() == Some("pacemaker") && agent.kind == "remote"
+}
+
+impl Cluster<'_> {
+    /// A removed connection's node, made if it does not exist.
+    pub(super) fn link_removed_connection(&mut self, rsc: RscIdx) {
+        let id = self.rsc[rsc].id.clone();
+        if self.find_node(&id).is_none() {
+            nodes::add_node(self, nodes::new_node(&id, &id, super::cluster::Kind::Remote));
+        }
+        nodes::link_connection(self, rsc);
+        if let Some(node) = self.rsc[rsc].remote_node
+            && self.cib.status.nodes.iter().any(|state| state.id == id || state.uname.as_deref() == Some(&id))
+        {
+            // The nodes of configured connections are taken for clean as soon as they have an entry; so is this one.
+            self.nodes[node].unclean = false;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Clones and their instances.
+
+use std::rc::Rc;
+
+use crate::cluster::{Blocks, CloneData, Cluster, RscIdx, Variant};
+use hac_model::{Clone as ConfiguredClone, INFINITY, parse_bool};
+
+use super::resource::{self, count, create};
+use super::{Prepared, prepare};
+
+/// More instances than this are not made of one clone, whatever `clone-max` says.
+const INSTANCE_LIMIT: usize = 1_000;
+
+/// Adds a clone with its instances.
+pub(super) fn add_clone(cluster: &mut Cluster<'_>, clone: &ConfiguredClone) -> Option<RscIdx> {
+    let Some(prepared) = prepare::prepare(cluster, &clone.child) else {
+        cluster.warnings.push(format!("clone {} has nothing to copy", clone.id));
+        return None;
+    };
+    let blocks = Blocks {
+        params: cluster.index.sets(&clone.params),
+        meta: cluster.index.sets(&clone.meta),
+        attributes: clone.attributes.clone(),
+        ..Blocks::default()
+    };
+    Some(build(cluster, &clone.id, blocks, Rc::new(prepared), None, clone.legacy_master))
+}
+
+/// Builds a clone of `prepared` as part of `parent`.
+pub(super) fn build(
+    cluster: &mut Cluster<'_>,
+    id: &str,
+    blocks: Blocks,
+    prepared: Rc<Prepared>,
+    parent: Option<RscIdx>,
+    legacy_master: bool,
+) -> RscIdx {
+    let variant = Variant::Clone(CloneData {
+        child_id: prepared.id().to_owned(),
+        template: Some(Rc::clone(&prepared)),
+        ..CloneData::default()
+    });
+    let rsc = create(cluster, id, &Rc::new(blocks), variant, parent, None);
+    let flag = |name: &str| cluster.rsc[rsc].meta.get(name).and_then(|v| parse_bool(v));
+    let promotable = flag("promotable").unwrap_or(legacy_master);
+    let node_max = count(cluster, rsc, &["clone-node-max"]).unwrap_or(1);
+    let nodes = cluster.nodes.len();
+    let mut unique = flag("globally-unique").unwrap_or(node_max > 1);
+    let mut max = count(cluster, rsc, &["clone-max"]).unwrap_or_else(|| nodes.max(1)).min(INSTANCE_LIMIT);
+    if unique && !supports_unique(&prepared) {
+        cluster.warnings.push(format!("clone {id}: instances of this agent cannot be told apart"));
+        unique = false;
+        max = max.min(nodes);
+    }
+    let (interleave, ordered) = (flag("interleave").unwrap_or(false), flag("ordered").unwrap_or(false));
+    let promoted_max = count(cluster, rsc, &["promoted-max", "master-max"]).unwrap_or(1);
+    let promoted_node_max = count(cluster, rsc, &["promoted-node-max", "master-node-max"]).unwrap_or(1);
+    let entry = &mut cluster.rsc[rsc];
+    entry.is.unique = unique;
+    entry.is.promotable = promotable;
+    if let Variant::Clone(data) = &mut entry.variant {
+        data.max = max;
+        data.node_max = if unique { node_max } else { 1 };
+        data.promoted_max = promoted_max;
+        data.promoted_node_max = promoted_node_max;
+        data.interleave = interleave;
+        data.ordered = ordered;
+    }
+    // Target roles read before it was known that the clone is promotable are read again.
+    let role = entry.meta.get("target-role").map(String::as_str);
+    entry.next_role = resource::target_role(role, promotable);
+    if !entry.meta.contains_key("resource-stickiness") {
+        entry.meta.insert("resource-stickiness".into(), "1".into());
+        entry.stickiness = 1;
+    }
+    for _ in 0..max {
+        add_instance(cluster, rsc, false);
+    }
+    if max == 0 {
+        add_instance(cluster, rsc, true);
+    }
+    resource::allow_nodes(cluster, rsc);
+    rsc
+}
+
+/// Whether instances of this can be told apart by number.
+fn supports_unique(prepared: &Prepared) -> bool {
+    let supports = |blocks: &Blocks| matches!(blocks.agent.class.as_str(), "ocf" | "stonith");
+    match prepared {
+        Prepared::Primitive(_, blocks) => supports(blocks),
+        Prepared::Group(_, _, members) => members.iter().all(|(_, blocks)| supports(blocks)),
+    }
+}
+
+/// Adds one more instance to a clone; a removed one if it is one too many.
+pub(crate) fn add_instance(cluster: &mut Cluster<'_>, clone: RscIdx, removed: bool) -> RscIdx {
+    let (prepared, number) = match &mut cluster.rsc[clone].variant {
+        Variant::Clone(data) => {
+            data.made += 1;
+            (data.template.clone(), data.made - 1)
+        }
+        _ => (None, 0),
+    };
+    // Only clones are asked for instances, and every clone knows what it copies.
+    let prepared = prepared.unwrap_or_else(|| Rc::new(Prepared::Primitive(String::new(), Rc::default())));
+    let instance = resource::add(cluster, &prepared, Some(clone), Some(number));
+    cluster.rsc[clone].children.push(instance);
+    if removed {
+        mark_removed(cluster, instance);
+        cluster.add_score(instance, None, -INFINITY);
+    }
+    instance
+}
+
+/// Marks a resource and its members as no longer configured.
+pub(crate) fn mark_removed(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    cluster.rsc[rsc].is.removed = true;
+    for at in 0..cluster.rsc[rsc].children.len() {
+        let child = cluster.rsc[rsc].children[at];
+        mark_removed(cluster, child);
+    }
+}

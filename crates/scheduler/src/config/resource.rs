@@ -1,0 +1,324 @@
+//! One resource: meta-attributes, flags, allowed nodes. Groups add their members.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::cluster::{Blocks, Cluster, Discovery, Flags, MultiplyActive, NodeIdx, Resource, Role, RscIdx, Variant};
+use crate::options::{NoQuorum, lenient_score};
+use crate::rules::{Facts, parse_interval_ms, read_blocks};
+use hac_model::{Agent, INFINITY, parse_bool};
+
+use super::{Prepared, is_remote_agent};
+
+/// Adds a prepared primitive or group, as part of `parent`, as instance `number`.
+pub(super) fn add(
+    cluster: &mut Cluster<'_>,
+    prepared: &Prepared,
+    parent: Option<RscIdx>,
+    number: Option<usize>,
+) -> RscIdx {
+    match prepared {
+        Prepared::Primitive(id, blocks) => add_primitive(cluster, id, blocks, parent, number),
+        Prepared::Group(id, blocks, members) => {
+            let variant = Variant::Group { ordered: true, colocated: true };
+            let group = create(cluster, id, blocks, variant, parent, number);
+            let flag = |name: &str| cluster.rsc[group].meta.get(name).and_then(|v| parse_bool(v)).unwrap_or(true);
+            let (ordered, colocated) = (flag("ordered"), flag("collocated"));
+            cluster.rsc[group].variant = Variant::Group { ordered, colocated };
+            for (id, blocks) in members {
+                let member = add_primitive(cluster, id, blocks, Some(group), number);
+                cluster.rsc[group].children.push(member);
+            }
+            allow_nodes(cluster, group);
+            group
+        }
+    }
+}
+
+fn add_primitive(
+    cluster: &mut Cluster<'_>,
+    id: &str,
+    blocks: &Rc<Blocks>,
+    parent: Option<RscIdx>,
+    number: Option<usize>,
+) -> RscIdx {
+    let rsc = create(cluster, id, blocks, Variant::Primitive, parent, number);
+    allow_nodes(cluster, rsc);
+    let mut numbers = BTreeMap::new();
+    let facts = Facts { now: cluster.now, ..Facts::default() };
+    read_blocks(&blocks.utilization, None, &facts, &mut numbers);
+    cluster.rsc[rsc].utilization =
+        numbers.iter().map(|(name, value)| (name.clone(), super::nodes::number(value))).collect();
+    rsc
+}
+
+/// Meta-attributes of a resource as they hold: its own, its ancestors', the defaults, its parent's.
+fn meta(cluster: &mut Cluster<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTreeMap<String, String> {
+    let next = Cell::new(cluster.recheck_by);
+    let agent = (!blocks.agent.class.is_empty()).then(|| blocks.agent.as_ref());
+    let facts = Facts { now: cluster.now, agent, next_change: Some(&next), ..Facts::default() };
+    let mut values = blocks.attributes.clone();
+    read_blocks(&blocks.meta, None, &facts, &mut values);
+    let mut ancestor = parent;
+    while let Some(rsc) = ancestor {
+        let rsc = &cluster.rsc[rsc];
+        for (name, value) in &rsc.blocks.attributes {
+            values.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        read_blocks(&rsc.blocks.meta, None, &facts, &mut values);
+        ancestor = rsc.parent;
+    }
+    read_blocks(&cluster.defaults, None, &facts, &mut values);
+    if let Some(parent) = parent {
+        for (name, value) in &cluster.rsc[parent].meta {
+            values.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    cluster.recheck_by = next.get();
+    values
+}
+
+/// Makes a resource without parts and without nodes.
+pub(super) fn create(
+    cluster: &mut Cluster<'_>,
+    id: &str,
+    blocks: &Rc<Blocks>,
+    variant: Variant,
+    parent: Option<RscIdx>,
+    number: Option<usize>,
+) -> RscIdx {
+    let meta = meta(cluster, blocks, parent);
+    let id = number.map_or_else(|| id.to_owned(), |number| format!("{id}:{number}"));
+    let remote = matches!(variant, Variant::Primitive) && is_remote_agent(&blocks.agent);
+    let guest = remote && meta.contains_key("container");
+    let get = |name: &str| meta.get(name).map(String::as_str);
+    let flag = |name: &str| get(name).and_then(parse_bool);
+    let score = |name: &str| get(name).map(|value| cluster.options.score(value));
+    let time = |name: &str| get(name).and_then(parse_interval_ms).unwrap_or(0);
+
+    let mut is = Flags {
+        managed: flag("is-managed").unwrap_or(true),
+        critical: flag("critical").unwrap_or(true),
+        notify: flag("notify").unwrap_or(false),
+        migratable: flag("allow-migrate").unwrap_or(remote && !guest),
+        fence_device: blocks.agent.class == "stonith",
+        unassigned: true,
+        allow_remote_remotes: false,
+        ..Flags::default()
+    };
+    if flag("maintenance").unwrap_or(false) || cluster.options.maintenance {
+        is.managed = false;
+        is.maintenance = true;
+    }
+    match top_clone(cluster, parent) {
+        Some(clone) => {
+            is.unique = cluster.rsc[clone].is.unique;
+            is.promotable = cluster.rsc[clone].is.promotable;
+        }
+        None => is.unique = true,
+    }
+    requires(cluster, get("requires"), remote, &mut is);
+    let ban_after = match score("migration-threshold") {
+        Some(failures) if failures >= 0 => failures,
+        _ => INFINITY,
+    };
+    let rsc = Resource {
+        priority: score("priority").unwrap_or(0),
+        stickiness: score("resource-stickiness").unwrap_or(0),
+        ban_after,
+        failure_expiry_ms: time("failure-timeout"),
+        multiply_active: match get("multiple-active") {
+            Some("stop_only") => MultiplyActive::StopOnly,
+            Some("block") => MultiplyActive::Block,
+            Some("stop_unexpected") => MultiplyActive::StopUnexpected,
+            _ => MultiplyActive::StopStart,
+        },
+        next_role: target_role(get("target-role"), is.promotable),
+        ..blank(id.clone(), variant, parent, Rc::clone(blocks), meta, is)
+    };
+    let rsc = cluster.rsc.push(rsc);
+    if remote {
+        let params = cluster.params(rsc, None);
+        let reconnect = params.get("reconnect_interval").and_then(|v| parse_interval_ms(v)).unwrap_or(0);
+        cluster.rsc[rsc].reconnect_ms = reconnect;
+        if reconnect > 0 {
+            // Attempts are made anew after this time, so failures count no longer.
+            cluster.rsc[rsc].failure_expiry_ms = reconnect;
+        }
+    }
+    cluster.rsc_by_id.entry(id).or_insert(rsc);
+    rsc
+}
+
+/// A resource of which nothing but the given is known.
+fn blank(
+    id: String,
+    variant: Variant,
+    parent: Option<RscIdx>,
+    blocks: Rc<Blocks>,
+    meta: BTreeMap<String, String>,
+    is: Flags,
+) -> Resource {
+    Resource {
+        id,
+        history_id: None,
+        variant,
+        parent,
+        children: Vec::new(),
+        blocks,
+        meta,
+        is,
+        priority: 0,
+        stickiness: 0,
+        ban_after: INFINITY,
+        failure_expiry_ms: 0,
+        reconnect_ms: 0,
+        multiply_active: MultiplyActive::default(),
+        lock: None,
+        launcher: None,
+        launched: Vec::new(),
+        remote_node: None,
+        utilization: BTreeMap::new(),
+        allowed: Default::default(),
+        active: Vec::new(),
+        known: Vec::new(),
+        assigned: None,
+        assigned_score: 0,
+        role: Role::Stopped,
+        next_role: Role::Unknown,
+        pending: None,
+        migration: None,
+        dangling: Vec::new(),
+        this_with: Vec::new(),
+        with_this: Vec::new(),
+        locations: Vec::new(),
+        tickets: Vec::new(),
+        actions: Vec::new(),
+        operation_meta: Vec::new(),
+        promotion_priority: 0,
+        probe_failures: Vec::new(),
+        histories: Vec::new(),
+    }
+}
+
+/// The clone that is, or contains, `rsc`.
+fn top_clone(cluster: &Cluster<'_>, rsc: Option<RscIdx>) -> Option<RscIdx> {
+    let mut at = rsc;
+    while let Some(rsc) = at {
+        if cluster.rsc[rsc].is_clone() {
+            return Some(rsc);
+        }
+        at = cluster.rsc[rsc].parent;
+    }
+    None
+}
+
+/// What a resource waits for before it starts.
+fn requires(cluster: &Cluster<'_>, value: Option<&str>, remote: bool, is: &mut Flags) {
+    let value = match value.map(str::to_ascii_lowercase).as_deref() {
+        Some("nothing") => "nothing",
+        Some("quorum") => "quorum",
+        Some("fencing") => "fencing",
+        Some("unfencing") => "unfencing",
+        _ if is.fence_device || remote => "quorum",
+        _ if cluster.unfencing_in_use => "unfencing",
+        _ if cluster.options.fencing => "fencing",
+        _ if cluster.options.no_quorum == NoQuorum::Ignore => "nothing",
+        _ => "quorum",
+    };
+    match value {
+        "unfencing" if is.fence_device || !cluster.options.fencing => is.needs_quorum = true,
+        "unfencing" => {
+            is.needs_fencing = true;
+            is.needs_unfencing = true;
+        }
+        "fencing" => is.needs_fencing = true,
+        "quorum" => is.needs_quorum = true,
+        _ => {}
+    }
+}
+
+/// `target-role` as far as it restricts; `Unknown` if it does not.
+pub(crate) fn target_role(value: Option<&str>, promotable: bool) -> Role {
+    match parse_role(value.unwrap_or("Started")) {
+        Some(Role::Stopped) => Role::Stopped,
+        Some(Role::Unpromoted) if promotable => Role::Unpromoted,
+        _ => Role::Unknown,
+    }
+}
+
+/// A role by its name, older names too.
+pub(crate) fn parse_role(text: &str) -> Option<Role> {
+    Some(match text.to_ascii_lowercase().as_str() {
+        "stopped" => Role::Stopped,
+        "started" => Role::Started,
+        "unpromoted" | "slave" => Role::Unpromoted,
+        "promoted" | "master" => Role::Promoted,
+        _ => return None,
+    })
+}
+
+/// Lets a resource run anywhere if the cluster is symmetric.
+pub(super) fn allow_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let guest = cluster.is_connection(rsc) && cluster.rsc[rsc].meta.contains_key("container");
+    if !cluster.options.symmetric && !guest {
+        return;
+    }
+    let nodes: Vec<NodeIdx> = cluster.node_order.clone();
+    allow(cluster, rsc, &nodes, cluster.options.symmetric);
+}
+
+/// With `by_default`, neither nodes that only their own may run on nor resources that say where they run are touched.
+fn allow(cluster: &mut Cluster<'_>, rsc: RscIdx, nodes: &[NodeIdx], by_default: bool) {
+    if by_default && cluster.rsc[rsc].is.exclusive_discovery {
+        return;
+    }
+    for at in 0..cluster.rsc[rsc].children.len() {
+        let child = cluster.rsc[rsc].children[at];
+        allow(cluster, child, nodes, by_default);
+    }
+    for node in nodes {
+        let entry = cluster.nodes[*node].table_entry;
+        let closed = by_default && entry.discovery == Discovery::Never;
+        if !closed && !cluster.rsc[rsc].allowed.has(*node) {
+            cluster.rsc[rsc].allowed.insert(*node, entry);
+        }
+    }
+}
+
+/// Why a removed resource is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RemovedKind {
+    /// Nothing of that name is configured.
+    Primitive,
+    /// It contains something that is active.
+    Container,
+}
+
+/// Makes a primitive from a history whose resource is no longer configured.
+pub(crate) fn add_removed(
+    cluster: &mut Cluster<'_>,
+    id: &str,
+    agent: &Agent,
+    container: Option<&str>,
+    kind: RemovedKind,
+) -> RscIdx {
+    let mut attributes = BTreeMap::new();
+    if let Some(container) = container {
+        attributes.insert("container".to_owned(), container.to_owned());
+    }
+    let blocks = Rc::new(Blocks { agent: Arc::new(agent.clone()), attributes, ..Blocks::default() });
+    let rsc = add_primitive(cluster, id, &blocks, None, None);
+    cluster.rsc[rsc].is.removed = kind == RemovedKind::Primitive || kind == RemovedKind::Container;
+    cluster.top.push(rsc);
+    rsc
+}
+
+/// An integer meta-attribute, at least 0.
+pub(super) fn count(cluster: &Cluster<'_>, rsc: RscIdx, names: &[&str]) -> Option<usize> {
+    let meta = &cluster.rsc[rsc].meta;
+    let value = names.iter().find_map(|name| meta.get(*name))?;
+    usize::try_from(lenient_score(value)).ok()
+}

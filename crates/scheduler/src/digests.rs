@@ -1,0 +1,200 @@
+//! Digests over the parameters of an operation, and what follows when they differ from what was recorded.
+//!
+//! Reads parameters and histories; writes nothing. The stage that acts on differences is in `params`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use md5::{Digest, Md5};
+
+use hac_model::OpHistory;
+
+use super::actions::meta;
+use super::cluster::{Cluster, NodeIdx, RscIdx};
+use super::rules::{Facts, compare_versions, read_blocks};
+
+/// How an operation's parameters compare with the configured ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    /// Nothing was recorded. Of what runs that counts as a change, of a failure not.
+    Unknown,
+    /// They are the same.
+    Same,
+    /// They differ.
+    Different,
+    /// They differ in one that needs a restart.
+    NeedsRestart,
+}
+
+impl Comparison {
+    /// They differ.
+    pub(super) fn changed(self) -> bool {
+        matches!(self, Self::Different | Self::NeedsRestart)
+    }
+}
+
+/// Names that never enter a digest.
+const LEFT_OUT: [&str; 6] = ["id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"];
+
+/// Whether the parameters depend on where a bundle's container will be.
+pub(super) fn needs_assignment(cluster: &Cluster<'_>, rsc: RscIdx) -> bool {
+    let is_bundled_connection = cluster.is_connection(rsc) && cluster.rsc[rsc].launcher.is_some();
+    is_bundled_connection && cluster.params(rsc, None).get("addr").is_some_and(|addr| addr == "#uname")
+}
+
+/// The host to connect to for a bundle's connection: where the container will be, else where it is.
+pub(super) fn connection_host(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<String> {
+    let container = cluster.rsc[rsc].launcher?;
+    let node = cluster.rsc[container].assigned.or_else(|| cluster.rsc[container].active.first().copied())?;
+    Some(cluster.nodes[node].name.clone())
+}
+
+/// Parameters of an operation: the operation's own win over the resource's.
+pub(super) fn operation_params(
+    cluster: &Cluster<'_>,
+    rsc: RscIdx,
+    task: &str,
+    interval_ms: u64,
+    node: Option<NodeIdx>,
+) -> BTreeMap<String, String> {
+    let resource = &cluster.rsc[rsc];
+    let mut params = BTreeMap::new();
+    let op = meta::find_operation(cluster, rsc, task, interval_ms, interval_ms == 0);
+    if let Some(operation) = op.and_then(|op| resource.blocks.operations.get(op)) {
+        let facts = Facts {
+            now: cluster.now,
+            attributes: node.map(|node| &cluster.nodes[node].attributes),
+            agent: Some(&resource.blocks.agent),
+            operation: Some((task, interval_ms)),
+            ..Facts::default()
+        };
+        read_blocks(&operation.params, None, &facts, &mut params);
+    }
+    for (name, value) in cluster.params(rsc, node) {
+        params.entry(name).or_insert(value);
+    }
+    if params.get("addr").is_some_and(|addr| addr == "#uname")
+        && cluster.rsc[rsc].launcher.is_some()
+        && let Some(host) = connection_host(cluster, rsc)
+    {
+        params.insert("addr".into(), host);
+    }
+    params
+}
+
+/// Digest over parameters, byte for byte as it is recorded in histories.
+#[must_use]
+pub fn digest(params: &BTreeMap<String, String>) -> String {
+    let mut text = String::from(" <parameters");
+    for (name, value) in params {
+        // Writing into a string does not fail.
+        let _ = write!(text, " {name}=\"");
+        escape(value, &mut text);
+        text.push('"');
+    }
+    text.push_str("/>\n");
+    hex(&Md5::digest(text.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |number: u8| char::from(if number < 10 { b'0' + number } else { b'a' + number - 10 });
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn escape(value: &str, out: &mut String) {
+    for c in value.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' => out.push_str("&#10;"),
+            '\r' => out.push_str("&#13;"),
+            '\t' => out.push_str("&#9;"),
+            other => out.push(other),
+        }
+    }
+}
+
+/// The parameters that enter the digest of an operation.
+pub(super) fn digest_params(
+    cluster: &Cluster<'_>,
+    rsc: RscIdx,
+    task: &str,
+    interval_ms: u64,
+    node: Option<NodeIdx>,
+) -> BTreeMap<String, String> {
+    let mut params = operation_params(cluster, rsc, task, interval_ms, node);
+    params.retain(|name, _| !LEFT_OUT.contains(&name.as_str()) && !name.starts_with("CRM_meta_"));
+    if interval_ms > 0 {
+        let op = meta::find_operation(cluster, rsc, task, interval_ms, false);
+        let values = meta::read_meta(cluster, rsc, task, interval_ms, op);
+        if let Some(timeout) = values.get("timeout") {
+            params.insert("CRM_meta_timeout".into(), timeout.clone());
+        }
+    }
+    params
+}
+
+/// Compares what an operation ran with and what is configured.
+pub(super) fn compare(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> Comparison {
+    let task = match op.operation.as_str() {
+        "monitor" if op.interval_ms == 0 => "start",
+        "promote" | "migrate_from" => "start",
+        other => other,
+    };
+    let params = digest_params(cluster, rsc, task, op.interval_ms, Some(node));
+    if let Some(recorded) = &op.op_restart_digest {
+        let listed = op.op_force_restart.as_deref().unwrap_or_default();
+        let mut restart = params.clone();
+        restart.retain(|name, _| listed.split_ascii_whitespace().any(|listed| listed == name));
+        if digest(&restart) != *recorded {
+            return Comparison::NeedsRestart;
+        }
+    }
+    match &op.op_digest {
+        None => Comparison::Unknown,
+        Some(recorded) if *recorded == digest(&params) => Comparison::Same,
+        Some(_) if same_but_for_masked(cluster, rsc, op, params) => Comparison::Same,
+        Some(_) => Comparison::Different,
+    }
+}
+
+/// Whether nothing but secrets differ, and these are masked: then nobody can tell, and nothing is done. Reports are
+/// written with secrets masked.
+fn same_but_for_masked(
+    cluster: &Cluster<'_>,
+    rsc: RscIdx,
+    op: &OpHistory,
+    mut params: BTreeMap<String, String>,
+) -> bool {
+    let (Some(recorded), Some(names)) = (&op.op_secure_digest, &op.op_secure_params) else { return false };
+    let is_masked = |value: &String| !value.is_empty() && value.bytes().all(|b| b == b'*');
+    if !names.split_ascii_whitespace().any(|name| params.get(name).is_some_and(is_masked)) {
+        return false;
+    }
+    let is_old = op.crm_feature_set.as_deref().is_none_or(|version| compare_versions(version, "3.16.0").is_lt());
+    let device = cluster.rsc[rsc].is.fence_device;
+    params.retain(|name, _| {
+        let secret = names.split_ascii_whitespace().any(|secret| secret == name);
+        // Older versions hashed only what the agent itself declares.
+        let undeclared = name == "CRM_meta_timeout" || (device && is_fencing_param(name));
+        !(secret || is_old && undeclared)
+    });
+    digest(&params) == *recorded
+}
+
+/// Parameters of fence devices that the cluster reads and the agent does not know.
+fn is_fencing_param(name: &str) -> bool {
+    name.starts_with("pcmk_") || name == "provides" || name == "stonith-timeout"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_no_parameters_is_well_known() {
+        assert_eq!(digest(&BTreeMap::new()), "f2317cad3d54cec5d7d7aa7d0bf35cf8");
+    }
+}

@@ -1,0 +1,173 @@
+//! Explanations: a run with a witness, and what its working data says afterwards about what was asked.
+//!
+//! Reads everything after the last stage; writes nothing.
+
+mod service;
+mod steps;
+
+use hac_types::WallTime;
+
+use crate::explain::{
+    Circumstance, ClusterStory, Explanation, Kind, NodeStory, Question, ResourceStory, Service, Unknown,
+};
+use crate::plan::{Decision, Plan};
+use hac_model::Cib;
+use hac_model::nearest;
+
+use crate::cluster::{Cluster, NodeIdx, RscIdx, Task, Variant, base_name};
+use crate::graph::obstacle;
+use crate::witness::Witness;
+use crate::{config, decide, status};
+
+/// Names longer than this are not compared with known ones.
+const NAME_MAX: usize = 256;
+
+/// What was asked, found.
+enum Subject {
+    Cluster,
+    Resource(RscIdx),
+    Node(NodeIdx),
+}
+
+/// Explains what is decided about `cib` at `now`.
+pub(super) fn explain(cib: &Cib, now: WallTime, question: &Question) -> Result<Explanation, Unknown> {
+    let mut cluster = config::read(cib, now, false);
+    cluster.witness = Some(Box::new(Witness::new(&cluster)));
+    status::read(&mut cluster);
+    let plan = decide(&mut cluster);
+    Ok(match find(&cluster, question)? {
+        Subject::Cluster => Explanation::Cluster(ClusterStory {
+            circumstances: circumstances(&cluster),
+            decisions: plan.summary.clone(),
+            steps: steps::all(&cluster, &plan, |_| true),
+        }),
+        Subject::Resource(rsc) => Explanation::Resource(resource(&cluster, &plan, rsc)),
+        Subject::Node(node) => Explanation::Node(self::node(&cluster, &plan, node)),
+    })
+}
+
+fn find(cluster: &Cluster<'_>, question: &Question) -> Result<Subject, Unknown> {
+    let resource = |name: &str| find_resource(cluster, name).map(Subject::Resource);
+    let node = |name: &str| cluster.find_node(name).map(Subject::Node);
+    let (kind, name, found) = match question {
+        Question::Cluster => return Ok(Subject::Cluster),
+        Question::Named(name) => ("resource or node", name, resource(name).or_else(|| node(name))),
+        Question::Resource(name) => ("resource", name, resource(name)),
+        Question::Node(name) => ("node", name, node(name)),
+    };
+    found.ok_or_else(|| {
+        let known = known(cluster, question);
+        let alike = known.iter().find(|other| other.eq_ignore_ascii_case(name));
+        let comparable = name.len() <= NAME_MAX;
+        let alike = alike.map(String::as_str);
+        let nearest = alike.or_else(|| nearest(name, known.iter().map(String::as_str)).filter(|_| comparable));
+        Unknown { kind, name: name.clone(), nearest: nearest.map(str::to_owned), known }
+    })
+}
+
+/// A resource by its id. The id of what a clone copies stands for all instances of it.
+fn find_resource(cluster: &Cluster<'_>, name: &str) -> Option<RscIdx> {
+    // Instances that are told apart by number are not known by the name that they share.
+    let shares = |rsc: &RscIdx| base_name(&cluster.rsc[*rsc].id) == name;
+    let found = cluster.find_or_renamed(name).or_else(|| cluster.rsc.keys().find(shares))?;
+    let id = &cluster.rsc[found].id;
+    let all = id != name && base_name(id) == name;
+    Some(if all { cluster.top(found, false) } else { found })
+}
+
+/// The names that could have been meant.
+fn known(cluster: &Cluster<'_>, question: &Question) -> Vec<String> {
+    let mut names = Vec::new();
+    if !matches!(question, Question::Node(_)) {
+        for top in &cluster.top {
+            names.push(cluster.rsc[*top].id.clone());
+            names.extend(cluster.primitives(*top).into_iter().map(|part| cluster.rsc[part].id.clone()));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+    }
+    if !matches!(question, Question::Resource(_)) {
+        names.extend(cluster.node_order.iter().map(|node| cluster.nodes[*node].name.clone()));
+    }
+    names
+}
+
+fn resource(cluster: &Cluster<'_>, plan: &Plan, rsc: RscIdx) -> ResourceStory {
+    let mut parts = cluster.primitives(rsc);
+    // Instances that were only made for what is said in a history mean nothing to people.
+    parts.retain(|part| *part == rsc || !cluster.rsc[*part].is.removed || !cluster.rsc[*part].active.is_empty());
+    let ours = |other: RscIdx| other == rsc || cluster.is_inside(other, rsc);
+    ResourceStory {
+        id: cluster.rsc[rsc].id.clone(),
+        kind: match cluster.rsc[rsc].variant {
+            Variant::Primitive => Kind::Primitive,
+            Variant::Group { .. } => Kind::Group,
+            Variant::Clone(_) => Kind::Clone,
+            Variant::Bundle(_) => Kind::Bundle,
+        },
+        circumstances: circumstances(cluster),
+        services: parts.iter().map(|part| service::story(cluster, *part)).collect(),
+        decisions: decisions(cluster, plan, &parts),
+        steps: steps::all(cluster, plan, |action| action.rsc.is_some_and(ours)),
+    }
+}
+
+/// The decisions about these services.
+fn decisions(cluster: &Cluster<'_>, plan: &Plan, parts: &[RscIdx]) -> Vec<Decision> {
+    let ids: std::collections::BTreeSet<&str> = parts.iter().map(|part| cluster.rsc[*part].id.as_str()).collect();
+    let about =
+        |decision: &&Decision| decision.verb != crate::plan::Verb::Fence && ids.contains(decision.subject.as_str());
+    plan.summary.iter().filter(about).cloned().collect()
+}
+
+fn node(cluster: &Cluster<'_>, plan: &Plan, node: NodeIdx) -> NodeStory {
+    let entry = &cluster.nodes[node];
+    let mut story = NodeStory {
+        name: entry.name.clone(),
+        dc: entry.is_dc,
+        obstacle: obstacle(cluster, node),
+        circumstances: circumstances(cluster),
+        steps: steps::all(cluster, plan, |action| action.node == Some(node)),
+        ..NodeStory::default()
+    };
+    for part in cluster.top.iter().flat_map(|top| cluster.primitives(*top)) {
+        let resource = &cluster.rsc[part];
+        let here = resource.active.contains(&node) || resource.assigned == Some(node);
+        if resource.is.removed && !here {
+            continue;
+        }
+        let mut told: Service = service::story(cluster, part);
+        told.nodes.retain(|candidate| candidate.node == entry.name);
+        if here { story.here.push(told) } else { story.elsewhere.push(told) }
+    }
+    story
+}
+
+/// What holds for the whole cluster.
+fn circumstances(cluster: &Cluster<'_>) -> Vec<Circumstance> {
+    let options = &cluster.options;
+    let mut found = Vec::new();
+    if !cluster.quorate {
+        found.push(Circumstance::NoQuorum { policy: options.no_quorum_name().to_owned() });
+    }
+    if service::cannot_fence(cluster) {
+        found.push(Circumstance::NoFenceDevices);
+    }
+    if options.maintenance {
+        found.push(Circumstance::Maintenance);
+    }
+    if options.stop_all {
+        found.push(Circumstance::StopAll);
+    }
+    if !options.symmetric {
+        found.push(Circumstance::OptIn);
+    }
+    for node in cluster.node_order.iter().filter(|node| cluster.nodes[**node].unclean) {
+        let fences = |action: &&crate::cluster::Action| {
+            action.task == Task::Fence && action.node == Some(*node) && action.planned.is_some()
+        };
+        let fenced = cluster.actions.iter().any(|action| fences(&action));
+        found.push(Circumstance::Unclean { node: cluster.nodes[*node].name.clone(), fenced });
+    }
+    found
+}

@@ -1,0 +1,212 @@
+//! What people are told: one line for each node that is fenced, and for each resource that does not stay as it is.
+
+use crate::cluster::{ActIdx, Cluster, NodeIdx, Role, RscIdx, Task};
+use crate::plan::{Decision, Reason, Verb};
+
+use super::cause;
+
+/// All lines, in the order of the report.
+pub(super) fn decisions(cluster: &Cluster<'_>) -> Vec<Decision> {
+    let mut decisions: Vec<Decision> =
+        cluster.actions.keys().rev().filter_map(|action| fencing(cluster, action)).collect();
+    for rsc in &cluster.top {
+        of_resource(cluster, *rsc, &mut decisions);
+    }
+    decisions
+}
+
+/// The line of a fencing that is needed and has a reason.
+fn fencing(cluster: &Cluster<'_>, action: ActIdx) -> Option<Decision> {
+    let entry = &cluster.actions[action];
+    if entry.task != Task::Fence || entry.optional || !entry.runnable {
+        return None;
+    }
+    Some(Decision {
+        verb: Verb::Fence,
+        subject: cluster.nodes[entry.node?].name.clone(),
+        detail: entry.detail.clone().unwrap_or_default(),
+        reason: Some(entry.reason.clone()?),
+        cause: None,
+        blocked: false,
+    })
+}
+
+fn of_resource(cluster: &Cluster<'_>, rsc: RscIdx, decisions: &mut Vec<Decision>) {
+    let resource = &cluster.rsc[rsc];
+    if let Some(data) = resource.bundle_data() {
+        for replica in &data.replicas {
+            let parts = [replica.ip, Some(replica.container), replica.remote, replica.child];
+            parts.into_iter().flatten().for_each(|part| of_resource(cluster, part, decisions));
+        }
+    } else if resource.is_primitive() {
+        primitive(cluster, rsc, decisions);
+    } else {
+        resource.children.iter().for_each(|child| of_resource(cluster, *child, decisions));
+    }
+}
+
+/// The actions that tell what happens to a primitive.
+struct Look<'c, 'a> {
+    cluster: &'c Cluster<'a>,
+    rsc: RscIdx,
+    current: Option<NodeIdx>,
+    next: Option<NodeIdx>,
+    start: Option<ActIdx>,
+    stop: Option<ActIdx>,
+    promote: Option<ActIdx>,
+    demote: Option<ActIdx>,
+}
+
+impl<'c, 'a> Look<'c, 'a> {
+    fn new(cluster: &'c Cluster<'a>, rsc: RscIdx) -> Self {
+        let resource = &cluster.rsc[rsc];
+        let next = resource.assigned;
+        let current = match resource.migration {
+            Some((source, _)) => Some(source),
+            None => cluster.current_node(rsc),
+        };
+        let find = |task, node| cluster.first_action(rsc, task, node);
+        let start = find(Task::Start, next);
+        let startable = start.is_some_and(|start| cluster.actions[start].runnable);
+        let stop = find(Task::Stop, if startable { current } else { None }).or_else(|| find(Task::Stop, None));
+        let (promote, demote) = (find(Task::Promote, next), find(Task::Demote, next));
+        Self { cluster, rsc, current, next, start, stop, promote, demote }
+    }
+
+    fn required(&self, action: Option<ActIdx>) -> bool {
+        action.is_some_and(|action| !self.cluster.actions[action].optional)
+    }
+
+    fn runnable(&self, action: Option<ActIdx>) -> bool {
+        action.is_some_and(|action| self.cluster.actions[action].runnable)
+    }
+
+    fn reason(&self, action: Option<ActIdx>) -> Option<&Reason> {
+        self.cluster.actions[action?].reason.as_ref()
+    }
+
+    fn moving(&self) -> bool {
+        matches!((self.current, self.next), (Some(current), Some(next)) if current != next)
+    }
+
+    /// A line about what `action` does, because of `source` (or of itself).
+    fn say(
+        &self,
+        verb: Verb,
+        origin: Option<NodeIdx>,
+        destination: Option<NodeIdx>,
+        action: Option<ActIdx>,
+        source: Option<ActIdx>,
+    ) -> Decision {
+        let reason = self.reason(source.or(action)).cloned();
+        let cause = reason.is_none().then(|| cause::of(self.cluster, self.rsc, verb, origin));
+        Decision {
+            verb,
+            subject: self.cluster.rsc[self.rsc].id.clone(),
+            detail: self.detail(origin, destination),
+            reason,
+            cause,
+            blocked: !self.runnable(action),
+        }
+    }
+
+    /// From where to where, with roles where they matter.
+    fn detail(&self, origin: Option<NodeIdx>, destination: Option<NodeIdx>) -> String {
+        let resource = &self.cluster.rsc[self.rsc];
+        let name = |node: NodeIdx| self.cluster.nodes[node].name.as_str();
+        let (role, next) = (resource.role, resource.next_role);
+        let roles = role > Role::Started || next > Role::Unpromoted;
+        match (origin, destination) {
+            (None, None) => String::new(),
+            (None, Some(to)) if roles => format!("{role} -> {next} {}", name(to)),
+            (None, Some(to)) => name(to).to_owned(),
+            (Some(from), None) if roles => format!("{role} {}", name(from)),
+            (Some(from), None) => name(from).to_owned(),
+            (Some(from), Some(to)) if role == next && from == to => {
+                if roles {
+                    format!("{role} {}", name(from))
+                } else {
+                    name(from).to_owned()
+                }
+            }
+            (Some(from), Some(to)) if role == next => {
+                let path = format!("{} -> {}", name(from), name(to));
+                if roles { format!("{path} {role}") } else { path }
+            }
+            (Some(from), Some(to)) if from == to => format!("{role} -> {next} {}", name(from)),
+            (Some(from), Some(to)) => format!("{role} {} -> {next} {}", name(from), name(to)),
+        }
+    }
+}
+
+fn primitive(cluster: &Cluster<'_>, rsc: RscIdx, decisions: &mut Vec<Decision>) {
+    let look = Look::new(cluster, rsc);
+    if !cluster.rsc[rsc].is.managed || (look.current.is_none() && look.next.is_none()) {
+        return;
+    }
+    if cluster.rsc[rsc].role == cluster.rsc[rsc].next_role {
+        decisions.extend(same_role(&look));
+    } else {
+        other_role(&look, decisions);
+    }
+}
+
+/// It stays in its role; perhaps not where it is, or not without a break.
+fn same_role(look: &Look<'_, '_>) -> Option<Decision> {
+    let (current, next, start, stop) = (look.current, look.next, look.start, look.stop);
+    let is = &look.cluster.rsc[look.rsc].is;
+    let migrate = look.cluster.first_action(look.rsc, Task::MigrateFrom, next);
+    if look.runnable(migrate) {
+        return Some(look.say(Verb::Migrate, current, next, start, None));
+    }
+    if is.reload {
+        return Some(look.say(Verb::Reload, current, next, start, None));
+    }
+    if !look.required(start) {
+        let again = look.required(look.demote) && look.required(look.promote);
+        return again.then(|| look.say(Verb::RePromote, current, next, look.promote, look.demote));
+    }
+    if !look.runnable(start) {
+        let source = if look.reason(stop).is_some() { stop } else { start };
+        return Some(look.say(Verb::Stop, current, None, stop, source));
+    }
+    Some(if look.moving() {
+        look.say(if is.failed { Verb::Recover } else { Verb::Move }, current, next, stop, None)
+    } else if is.failed {
+        look.say(Verb::Recover, current, None, stop, None)
+    } else {
+        look.say(Verb::Restart, current, next, start, None)
+    })
+}
+
+/// It takes another role.
+fn other_role(look: &Look<'_, '_>, decisions: &mut Vec<Decision>) {
+    let (current, next, start, stop) = (look.current, look.next, look.start, look.stop);
+    let resource = &look.cluster.rsc[look.rsc];
+    let goes_down = resource.next_role == Role::Stopped || (start.is_some() && !look.runnable(start));
+    if stop.is_some() && goes_down {
+        for node in &resource.active {
+            let stop = look.cluster.first_action(look.rsc, Task::Stop, Some(*node));
+            let source = if look.reason(stop).is_some() { stop } else { start };
+            decisions.push(look.say(Verb::Stop, Some(*node), None, stop, source.or(stop)));
+        }
+        return;
+    }
+    decisions.extend(if stop.is_some() && resource.is.failed && resource.is.stop_if_failed {
+        Some(look.say(Verb::Recover, current, next, stop, start))
+    } else if look.moving() {
+        Some(look.say(Verb::Move, current, next, stop, None))
+    } else if resource.is.reload {
+        Some(look.say(Verb::Reload, current, next, start, None))
+    } else if look.required(stop) {
+        Some(look.say(Verb::Restart, current, next, start, None))
+    } else if resource.role == Role::Promoted {
+        Some(look.say(Verb::Demote, current, next, look.demote, None))
+    } else if resource.next_role == Role::Promoted {
+        Some(look.say(Verb::Promote, current, next, look.promote, None))
+    } else if resource.role <= Role::Stopped && resource.next_role > Role::Stopped {
+        Some(look.say(Verb::Start, current, next, start, None))
+    } else {
+        None
+    });
+}

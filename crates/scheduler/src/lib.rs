@@ -1,0 +1,147 @@
+//! The scheduler: from a CIB and a time to a plan, as Pacemaker's scheduler would decide.
+//!
+//! It is a pure function; the live daemon and the simulator call the same one.
+//!
+//! * [`schedule`] and its like turn a CIB into a [`plan`]; [`plan::check`] reads a plan a second time.
+//! * [`view`](mod@view) is how things stand, for people.
+//! * [`explain`](mod@explain) tells why it decided so, as values and in sentences.
+//!
+//! Nothing here reads a clock, a socket or a file.
+
+mod action;
+mod actions;
+mod arena;
+mod assign;
+mod builtin;
+mod cluster;
+mod config;
+mod constraints;
+mod digests;
+pub mod explain;
+mod fencing;
+mod graph;
+mod limits;
+mod lookup;
+mod notify;
+mod options;
+mod ordering;
+mod params;
+mod placement;
+pub mod plan;
+mod probes;
+mod remote;
+mod rules;
+mod score;
+mod status;
+pub mod view;
+mod witness;
+
+use hac_model::Cib;
+use hac_types::WallTime;
+
+use cluster::Cluster;
+use plan::Plan;
+
+pub use digests::digest;
+pub use view::{ClusterView, Role};
+
+/// Everything that one run of the scheduler finds out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What to do.
+    pub plan: Plan,
+    /// How things stand, as read from the status before anything is decided.
+    pub view: ClusterView,
+    /// Every action that was considered, those that cannot be carried out among them, if asked for.
+    pub drawing: Drawing,
+    /// Assignment scores, one line each (`RESOURCE allocation score on NODE: SCORE`), if asked for.
+    pub scores: Vec<String>,
+}
+
+/// What a run tells only if asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// The scores of all resources on all nodes.
+    pub scores: bool,
+    /// The action graph with what was blocked.
+    pub drawing: bool,
+}
+
+/// The action graph with what was blocked, for people who look for the reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawing {
+    /// The actions, in order of creation.
+    pub actions: Vec<DrawnAction>,
+    /// Edges between them: (before, after, is it in the plan).
+    pub edges: Vec<(usize, usize, bool)>,
+}
+
+/// One action of a [`Drawing`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawnAction {
+    /// Its key, and the node after a blank where it has one.
+    pub name: String,
+    /// It is in the plan (else it cannot be carried out or is not needed).
+    pub planned: bool,
+    /// It is needed but cannot be carried out.
+    pub blocked: bool,
+    /// A milestone, not work.
+    pub pseudo: bool,
+}
+
+/// Decides what to do about `cib` at `now`; the same as the plan of [`run`], without the telling.
+#[must_use]
+pub fn schedule(cib: &Cib, now: WallTime) -> Plan {
+    decide(&mut read(cib, now, false))
+}
+
+/// How things stand in `cib` at `now`.
+#[must_use]
+pub fn view(cib: &Cib, now: WallTime) -> ClusterView {
+    view::build(&read(cib, now, false))
+}
+
+/// Decides and tells what was found out on the way.
+#[must_use]
+pub fn run(cib: &Cib, now: WallTime) -> Outcome {
+    run_with(cib, now, Extras::default())
+}
+
+/// The same, with what is asked for.
+#[must_use]
+pub fn run_with(cib: &Cib, now: WallTime, extras: Extras) -> Outcome {
+    let mut cluster = read(cib, now, extras.scores);
+    let view = view::build(&cluster);
+    let plan = decide(&mut cluster);
+    let drawing = if extras.drawing { graph::draw(&mut cluster) } else { Drawing::default() };
+    Outcome { plan, view, drawing, scores: cluster.scores.unwrap_or_default() }
+}
+
+/// What is wanted and how things stand: the first two stages.
+fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
+    let mut cluster = config::read(cib, now, scores);
+    status::read(&mut cluster);
+    cluster
+}
+
+/// All other stages, in order.
+fn decide(cluster: &mut Cluster<'_>) -> Plan {
+    placement::health::constrain(cluster);
+    constraints::read(cluster);
+    placement::run(cluster);
+    builtin::run(cluster);
+    params::run(cluster);
+    assign::run(cluster);
+    params::run_deferred(cluster);
+    probes::run(cluster);
+    params::forgive_removed(cluster);
+    actions::run(cluster);
+    remote::run(cluster);
+    fencing::schedule::run(cluster);
+    ordering::run(cluster);
+    notify::run(cluster);
+    remote::announce_maintenance(cluster);
+    let exceeded = cluster.limits.warnings();
+    cluster.warnings.extend(exceeded);
+    graph::plan(cluster)
+}

@@ -1,0 +1,62 @@
+//! Stage: the status. Which nodes are up, what runs where and what failed.
+//!
+//! Reads the status section; writes nodes' states, resources' roles and places, flags of failure, and the actions that
+//! failures call for at once (a required stop, fencing as an option, clearing of fail counts).
+
+pub(super) mod failcount;
+mod history;
+mod migration;
+mod nodes;
+mod operation;
+mod outcome;
+pub(super) mod sort;
+
+pub(super) use operation::{active_since, operation_view};
+pub(super) use sort::sorted;
+
+use super::cluster::{Cluster, NodeIdx, Role, Task, Ticket};
+use hac_model::parse_bool;
+
+/// Reads the whole status section.
+pub(super) fn read(cluster: &mut Cluster<'_>) {
+    read_tickets(cluster);
+    nodes::read(cluster);
+    let mut reader = history::Reader::default();
+    while reader.pass(cluster, false) {}
+    reader.pass(cluster, true);
+    stop_containers(cluster, &reader);
+    settle_remote_nodes(cluster);
+}
+
+fn read_tickets(cluster: &mut Cluster<'_>) {
+    for state in &cluster.cib.status.tickets {
+        let flag = |text: &Option<String>| text.as_deref().and_then(parse_bool).unwrap_or(false);
+        let ticket = Ticket { granted: flag(&state.granted), standby: flag(&state.standby) };
+        cluster.tickets.insert(state.id.clone(), ticket);
+    }
+}
+
+/// Now that it is known where everything is: stops containers whose connection failed.
+fn stop_containers(cluster: &mut Cluster<'_>, reader: &history::Reader) {
+    for container in &reader.containers_to_stop {
+        if let Some(node) = cluster.current_node(*container) {
+            cluster.action(*container, Task::Stop, Some(node), false);
+        }
+    }
+}
+
+/// Connections to nodes that shut down are to be stopped; remote nodes without history get their state.
+fn settle_remote_nodes(cluster: &mut Cluster<'_>) {
+    let remote: Vec<NodeIdx> =
+        cluster.node_order.iter().copied().filter(|node| cluster.nodes[*node].is_pacemaker_remote()).collect();
+    for node in remote {
+        if cluster.nodes[node].shutdown
+            && let Some(connection) = cluster.nodes[node].connection
+        {
+            cluster.rsc[connection].next_role = Role::Stopped;
+        }
+        if !cluster.nodes[node].unpacked {
+            nodes::remote_online(cluster, node);
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! Whose history an entry is, and what state it leaves the resource in.
+
+use crate::action::OnFail;
+use crate::cluster::{Cluster, Kind, MultiplyActive, NodeIdx, Role, RscIdx, Task, base_name};
+use crate::config::{self, RemovedKind};
+use crate::explain::Influence;
+use hac_model::operation_key;
+use hac_model::{OpHistory, ResourceHistory};
+
+use super::{nodes, operation, sort};
+
+/// Reads histories, node by node, as soon as enough is known.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// Containers of bundles whose connection failed.
+    pub(super) containers_to_stop: Vec<RscIdx>,
+}
+
+impl Reader {
+    /// Reads histories of nodes that can be read now; with `last` those of all nodes left. Tells whether there were any.
+    pub(super) fn pass(&mut self, cluster: &mut Cluster<'_>, last: bool) -> bool {
+        let mut progress = false;
+        for at in 0..cluster.cib.status.nodes.len() {
+            let state = &cluster.cib.status.nodes[at];
+            let Some(node) = nodes::node_of(cluster, state) else { continue };
+            if cluster.nodes[node].unpacked || !ready(cluster, node, last) {
+                continue;
+            }
+            if cluster.nodes[node].is_pacemaker_remote() {
+                nodes::remote_online(cluster, node);
+                nodes::read_remote_attributes(cluster, node, state);
+            }
+            for (position, entry) in state.resources.iter().enumerate() {
+                self.read_resource(cluster, node, entry, position);
+            }
+            link_removed_fillers(cluster, &state.resources);
+            cluster.nodes[node].unpacked = true;
+            progress = true;
+        }
+        progress
+    }
+}
+
+/// Whether a node's history can be read.
+fn ready(cluster: &Cluster<'_>, node: NodeIdx, last: bool) -> bool {
+    let entry = &cluster.nodes[node];
+    if last {
+        return cluster.options.fencing;
+    }
+    let started = |rsc: Option<RscIdx>| rsc.is_some_and(|rsc| cluster.rsc[rsc].role == Role::Started);
+    if entry.is_guest() {
+        started(entry.connection) && started(cluster.container_of(node))
+    } else if entry.is_remote() {
+        entry.connection.is_some() && (started(entry.connection) || cluster.options.shutdown_lock)
+    } else {
+        cluster.options.fencing || cluster.options.shutdown_lock || entry.online
+    }
+}
+
+/// Removed connections' containers are known only after all entries of a node were read.
+fn link_removed_fillers(cluster: &mut Cluster<'_>, entries: &[ResourceHistory]) {
+    for entry in entries {
+        let Some(container) = entry.container.as_deref().and_then(|id| cluster.find(id)) else { continue };
+        let Some(rsc) = cluster.find(&entry.id) else { continue };
+        if rsc != container
+            && cluster.rsc[rsc].is.removed_filler
+            && cluster.rsc[rsc].launcher.is_none()
+            && cluster.rsc[container].is_primitive()
+        {
+            cluster.rsc[rsc].launcher = Some(container);
+            cluster.rsc[container].launched.push(rsc);
+            if let Some(node) = cluster.rsc[rsc].remote_node {
+                cluster.nodes[node].kind = Kind::Guest;
+            }
+        }
+    }
+}
+
+/// What is carried from operation to operation while one resource's history on one node is read.
+pub(super) struct Story<'s> {
+    /// The resource.
+    pub(super) rsc: RscIdx,
+    /// The node.
+    pub(super) node: NodeIdx,
+    /// All operations of the entry.
+    pub(super) ops: &'s [OpHistory],
+    /// The last one that failed.
+    pub(super) last_failure: Option<usize>,
+    /// Severest consequence so far.
+    pub(super) on_fail: OnFail,
+    /// Recurring operations whose failure expired: they count as not running.
+    pub(super) expired: Vec<usize>,
+}
+
+impl Reader {
+    fn read_resource(&mut self, cluster: &mut Cluster<'_>, node: NodeIdx, entry: &ResourceHistory, position: usize) {
+        let lock = entry.shutdown_lock.filter(|_| cluster.options.shutdown_lock);
+        if entry.ops.is_empty() && lock.is_none() {
+            return;
+        }
+        let rsc = match find_resource(cluster, node, &entry.id) {
+            Some(rsc) => rsc,
+            None if entry.ops.is_empty() => return,
+            None => removed_resource(cluster, entry),
+        };
+        if let Some(since) = lock {
+            shutdown_lock(cluster, rsc, node, since);
+        }
+        cluster.rsc[rsc].histories.push((node, position));
+        let saved_role = cluster.rsc[rsc].role;
+        cluster.rsc[rsc].role = Role::Unknown;
+        let order = sort::sorted(&entry.ops);
+        let mut story =
+            Story { rsc, node, ops: &entry.ops, last_failure: None, on_fail: OnFail::Ignore, expired: Vec::new() };
+        for at in &order {
+            operation::read(cluster, &mut story, *at);
+            note_result(cluster, &story, *at);
+        }
+        keep_recurring(cluster, &story, &order);
+        self.settle(cluster, &story);
+        apply_target_role(cluster, rsc);
+        if saved_role > cluster.rsc[rsc].role {
+            cluster.rsc[rsc].role = saved_role;
+        }
+    }
+
+    /// What follows from the operations of one resource on one node.
+    fn settle(&mut self, cluster: &mut Cluster<'_>, story: &Story<'_>) {
+        let (rsc, node) = (story.rsc, story.node);
+        if cluster.rsc[rsc].role != Role::Unknown {
+            mark_known(cluster, rsc, node);
+        }
+        fence_if_active_on_lost_node(cluster, rsc, node);
+        let failed = story.on_fail != OnFail::Ignore;
+        let on_fail = if cluster.nodes[node].unclean { OnFail::Ignore } else { story.on_fail };
+        self.follow(cluster, rsc, node, on_fail);
+        if cluster.rsc[rsc].is.failed
+            && cluster.is_connection(rsc)
+            && let Some(remote) = cluster.rsc[rsc].remote_node
+            && cluster.nodes[remote].unclean
+        {
+            // A failed connection to an unclean node: it must be fenced even if it can be reached again.
+            cluster.nodes[remote].seen = true;
+        }
+        let role = cluster.rsc[rsc].role;
+        if role > Role::Stopped {
+            add_active(cluster, rsc, node, failed);
+            match on_fail {
+                OnFail::Ignore => {}
+                OnFail::Demote | OnFail::Block => cluster.rsc[rsc].is.failed = true,
+                _ => {
+                    cluster.rsc[rsc].is.failed = true;
+                    cluster.rsc[rsc].is.stop_if_failed = true;
+                }
+            }
+        } else if cluster.rsc[rsc].history_id.as_ref().is_some_and(|id| id.contains(':')) {
+            // Older histories had instance numbers; a stopped instance's says nothing.
+            cluster.rsc[rsc].history_id = None;
+        } else {
+            for action in cluster.actions_of(rsc, Task::Stop, 0) {
+                if cluster.actions[action].node == Some(node) {
+                    cluster.actions[action].optional = true;
+                }
+            }
+        }
+        if cluster.rsc[rsc].role == Role::Stopped
+            && cluster.rsc[rsc].migration.is_some_and(|(source, _)| source == node)
+            && !cluster.rsc[rsc].active.is_empty()
+        {
+            cluster.rsc[rsc].role = Role::Started;
+        }
+    }
+
+    /// Carries out what a failure calls for.
+    fn follow(&mut self, cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, on_fail: OnFail) {
+        let active = cluster.rsc[rsc].role > Role::Stopped;
+        let fail = |cluster: &mut Cluster<'_>| {
+            cluster.rsc[rsc].is.failed = true;
+            cluster.rsc[rsc].is.stop_if_failed = true;
+        };
+        match on_fail {
+            OnFail::Ignore => {}
+            OnFail::Demote => {
+                cluster.rsc[rsc].is.failed = true;
+                cluster.action(rsc, Task::Demote, Some(node), false);
+            }
+            OnFail::FenceNode => {
+                let reason = format!("{} failed there", cluster.rsc[rsc].id);
+                cluster.fence_node(node, &reason, false);
+            }
+            OnFail::StandbyNode => {
+                cluster.nodes[node].standby = true;
+                cluster.nodes[node].fail_standby = true;
+            }
+            OnFail::Block => {
+                cluster.rsc[rsc].is.managed = false;
+                cluster.rsc[rsc].is.blocked = true;
+            }
+            OnFail::Ban => {
+                cluster.add_score(rsc, Some(node), -hac_model::INFINITY);
+                cluster.note(rsc, |cluster| Influence::OnFail { node: cluster.nodes[node].name.clone() });
+            }
+            OnFail::Stop => cluster.rsc[rsc].next_role = Role::Stopped,
+            OnFail::Restart if active => {
+                fail(cluster);
+                cluster.action(rsc, Task::Stop, Some(node), false);
+            }
+            OnFail::Restart => {}
+            OnFail::RestartContainer => {
+                fail(cluster);
+                match cluster.rsc[rsc].launcher {
+                    Some(container) if cluster.is_bundled(rsc) => self.containers_to_stop.push(container),
+                    Some(container) => {
+                        cluster.action(container, Task::Stop, Some(node), false);
+                    }
+                    None if active => {
+                        cluster.action(rsc, Task::Stop, Some(node), false);
+                    }
+                    None => {}
+                }
+            }
+            OnFail::ResetRemote => {
+                fail(cluster);
+                reset_remote(cluster, rsc, node);
+            }
+        }
+    }
+}
+
+fn reset_remote(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+    if cluster.options.fencing
+        && let Some(remote) = cluster.rsc[rsc].remote_node
+        && cluster.nodes[remote].is_remote()
+        && !cluster.nodes[remote].remote_was_fenced
+    {
+        cluster.fence_node(remote, "remote connection is unrecoverable", false);
+    }
+    if cluster.rsc[rsc].role > Role::Stopped {
+        cluster.action(rsc, Task::Stop, Some(node), false);
+    }
+    if cluster.rsc[rsc].reconnect_ms != 0 {
+        cluster.rsc[rsc].next_role = Role::Stopped;
+    }
+}
+
+/// The resource that an entry belongs to, configured or an instance one too many; `None` if it is no longer configured.
+fn find_resource(cluster: &mut Cluster<'_>, node: NodeIdx, id: &str) -> Option<RscIdx> {
+    let found = cluster.find_or_renamed(id).or_else(|| {
+        let first = cluster.find(&format!("{}:0", base_name(id)))?;
+        (!cluster.rsc[first].is.unique).then_some(first)
+    })?;
+    if !cluster.rsc[found].is_primitive() {
+        return None;
+    }
+    let rsc = match cluster.anonymous_clone(found) {
+        Some(clone) if cluster.is_bundled(clone) => replica_on(cluster, clone, node)?,
+        Some(clone) => find_instance(cluster, clone, node, base_name(id)),
+        None => found,
+    };
+    if cluster.rsc[rsc].id != id && cluster.rsc[rsc].history_id.as_deref() != Some(id) {
+        cluster.rename(rsc, id);
+    }
+    Some(rsc)
+}
+
+/// What runs inside the replica whose node this is.
+fn replica_on(cluster: &Cluster<'_>, clone: RscIdx, node: NodeIdx) -> Option<RscIdx> {
+    let bundle = cluster.rsc[clone].parent?;
+    cluster.bundle_data(bundle)?.replicas.iter().find(|replica| replica.node == Some(node))?.child
+}
+
+/// The part of an instance that is a copy of the primitive `base`.
+fn part_of(cluster: &Cluster<'_>, instance: RscIdx, base: &str) -> Option<RscIdx> {
+    cluster.primitives(instance).into_iter().find(|part| base_name(&cluster.rsc[*part].id) == base)
+}
+
+/// The instance of an anonymous clone that a node's history is about: the one that is active there already, else an
+/// inactive one, else one more that is not configured.
+fn find_instance(cluster: &mut Cluster<'_>, clone: RscIdx, node: NodeIdx, base: &str) -> RscIdx {
+    let mut found = None;
+    let mut inactive = None;
+    let mut skip_inactive = false;
+    for instance in cluster.rsc[clone].children.clone() {
+        if found.is_some() {
+            break;
+        }
+        match cluster.any_location(instance) {
+            Some(location) if location == node => {
+                found = part_of(cluster, instance, base);
+                if found.is_some_and(|part| !cluster.rsc[part].active.is_empty()) {
+                    // Two histories of one anonymous clone on one node: what is beyond the first is not ours.
+                    skip_inactive = true;
+                    found = None;
+                }
+            }
+            Some(_) => {}
+            None if !skip_inactive && inactive.is_none() && !cluster.rsc[instance].is.blocked => {
+                inactive = part_of(cluster, instance, base)
+                    .filter(|part| cluster.rsc[*part].pending.as_ref().is_none_or(|(_, elsewhere)| *elsewhere == node));
+            }
+            None => {}
+        }
+    }
+    if found.is_none() && !skip_inactive {
+        found = inactive;
+    }
+    let (entry, universal) = (&cluster.nodes[node], is_universal(cluster, clone));
+    if found.is_some_and(|part| !cluster.rsc[part].is.needs_fencing)
+        && (!entry.online || entry.unclean)
+        && !entry.is_guest()
+        && !universal
+    {
+        found = None;
+    }
+    found.unwrap_or_else(|| {
+        let surplus = cluster.clone_data(clone).is_some_and(|data| data.made >= data.max);
+        let instance = config::add_instance(cluster, clone, surplus);
+        part_of(cluster, instance, base).unwrap_or(instance)
+    })
+}
+
+/// Whether there is an instance for every node.
+fn is_universal(cluster: &Cluster<'_>, clone: RscIdx) -> bool {
+    cluster.clone_data(clone).is_some_and(|data| data.max == cluster.nodes.len())
+}
+
+/// Makes a resource for a history whose resource is no longer configured.
+fn removed_resource(cluster: &mut Cluster<'_>, entry: &ResourceHistory) -> RscIdx {
+    let rsc = config::add_removed(cluster, &entry.id, &entry.agent, entry.container.as_deref(), RemovedKind::Primitive);
+    cluster.rsc[rsc].is.removed_filler = entry.container.is_some();
+    // A device that is no longer configured still shows that there is fencing.
+    cluster.fencing_configured |= cluster.rsc[rsc].is.fence_device;
+    if cluster.is_connection(rsc) {
+        cluster.link_removed_connection(rsc);
+    }
+    if cluster.options.stop_removed {
+        cluster.add_score(rsc, None, -hac_model::INFINITY);
+        cluster.note(rsc, |_| Influence::Removed);
+    } else {
+        cluster.rsc[rsc].is.managed = false;
+    }
+    rsc
+}
+
+fn shutdown_lock(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, since: i64) {
+    let limit = i64::try_from(cluster.options.shutdown_lock_limit_ms / 1000).unwrap_or(i64::MAX);
+    if limit > 0 && cluster.now > since.saturating_add(limit) {
+        cluster.action(rsc, Task::Delete, Some(node), false);
+        return;
+    }
+    cluster.rsc[rsc].lock = Some((node, since));
+}
+
+/// Running recurring operations become optional actions.
+fn keep_recurring(cluster: &mut Cluster<'_>, story: &Story<'_>, order: &[usize]) {
+    if !cluster.nodes[story.node].online {
+        return;
+    }
+    for at in &order[operation::running_since(story.ops, order)..] {
+        let op = &story.ops[*at];
+        if op.interval_ms == 0 || op.op_status == -1 || story.expired.contains(at) {
+            continue;
+        }
+        let Some(task) = Task::parse(&op.operation) else { continue };
+        cluster.recurring_action(story.rsc, task, op.interval_ms, Some(story.node), true);
+    }
+}
+
+fn apply_target_role(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let target = config::target_role(
+        cluster.rsc[rsc].meta.get("target-role").map(String::as_str),
+        cluster.rsc[cluster.top(rsc, false)].is.promotable,
+    );
+    let next = cluster.rsc[rsc].next_role;
+    if target != Role::Unknown && (next == Role::Unknown || target < next) {
+        cluster.rsc[rsc].next_role = target;
+    }
+}
+
+/// Notes that the state of a resource is known on a node, and with it that of the anonymous clone it belongs to.
+fn mark_known(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+    let mut at = Some(rsc);
+    while let Some(rsc) = at {
+        let entry = &mut cluster.rsc[rsc];
+        if !entry.known.contains(&node) {
+            entry.known.push(node);
+        }
+        at = if entry.is.unique { None } else { entry.parent };
+    }
+}
+
+/// Something that is managed seems to run on a node that is down: the node must be fenced.
+fn fence_if_active_on_lost_node(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+    let entry = &cluster.nodes[node];
+    let resource = &cluster.rsc[rsc];
+    if resource.role <= Role::Stopped || entry.online || entry.maintenance || !resource.is.managed {
+        return;
+    }
+    let mut reason = format!("{} is thought to be active there", resource.id);
+    if entry.is_guest() {
+        cluster.rsc[rsc].is.failed = true;
+        cluster.rsc[rsc].is.stop_if_failed = true;
+    } else if cluster.options.fencing {
+        let link_works = entry.connection.is_some_and(|connection| !cluster.rsc[connection].is.failed);
+        if entry.is_remote() && link_works {
+            reason = format!(
+                "{} is active there (fencing will be revoked if remote connection can be re-established elsewhere)",
+                resource.id
+            );
+            cluster.nodes[node].seen = false;
+        }
+    } else {
+        return;
+    }
+    cluster.fence_node(node, &reason, false);
+}
+
+/// Notes which result ruled nodes out.
+fn note_result(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
+    if cluster.witness.is_none() {
+        return;
+    }
+    let (top, op) = (cluster.top(story.rsc, true), &story.ops[at]);
+    cluster.note(top, |cluster| Influence::Failed {
+        operation: operation_key(cluster.rsc[story.rsc].known_as(), &op.operation, op.interval_ms),
+        node: cluster.nodes[story.node].name.clone(),
+        outcome: match op.op_status {
+            operation::status::TIMED_OUT => "timed out".to_owned(),
+            _ => operation::exit_words(op.rc_code).to_owned(),
+        },
+    });
+}
+
+/// Notes that a resource is active on a node, up through what contains it.
+pub(super) fn add_active(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, failed: bool) {
+    if cluster.rsc[rsc].active.contains(&node) {
+        return;
+    }
+    cluster.rsc[rsc].active.push(node);
+    if cluster.rsc[rsc].is_primitive() {
+        cluster.nodes[node].running.push(rsc);
+        if !failed {
+            add_importance(cluster, rsc, node);
+        }
+        if cluster.nodes[node].maintenance {
+            cluster.rsc[rsc].is.managed = false;
+            cluster.rsc[rsc].is.maintenance = true;
+        }
+    }
+    if !cluster.rsc[rsc].is.managed {
+        cluster.add_score(rsc, Some(node), hac_model::INFINITY);
+        cluster.note(rsc, |_| Influence::Unmanaged);
+        let mut parent = cluster.rsc[rsc].parent;
+        while let Some(at) = parent.filter(|_| cluster.nodes[node].online) {
+            cluster.rsc[at].active.push(node);
+            parent = cluster.rsc[at].parent;
+        }
+        return;
+    }
+    if cluster.rsc[rsc].is_primitive() && cluster.active_where_it_counts(rsc) > 1 {
+        multiply_active(cluster, rsc);
+    }
+    if let Some(parent) = cluster.rsc[rsc].parent {
+        add_active(cluster, parent, node, false);
+    }
+}
+
+/// What runs on a node makes its fencing more or less urgent.
+fn add_importance(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+    let resource = &cluster.rsc[rsc];
+    if resource.priority == 0 {
+        return;
+    }
+    let importance = resource.priority.saturating_add(i32::from(resource.role == Role::Promoted));
+    cluster.nodes[node].priority = cluster.nodes[node].priority.saturating_add(importance);
+    if let Some(container) = cluster.container_of(node) {
+        for host in cluster.rsc[container].active.clone() {
+            cluster.nodes[host].priority = cluster.nodes[host].priority.saturating_add(importance);
+        }
+    }
+}
+
+fn multiply_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    match cluster.rsc[rsc].multiply_active {
+        MultiplyActive::StopOnly => {
+            cluster.rsc[rsc].allowed = cluster.banned_everywhere();
+            cluster.note(rsc, |_| Influence::MultiplyActive);
+        }
+        MultiplyActive::Block => {
+            let block = |cluster: &mut Cluster<'_>, rsc: RscIdx| {
+                cluster.rsc[rsc].is.managed = false;
+                cluster.rsc[rsc].is.blocked = true;
+            };
+            block(cluster, rsc);
+            let parent = cluster.rsc[rsc].parent.filter(|parent| {
+                let parent = &cluster.rsc[*parent];
+                (parent.is_group() || parent.is_bundle()) && parent.multiply_active == MultiplyActive::Block
+            });
+            for sibling in parent.map(|parent| cluster.rsc[parent].children.clone()).unwrap_or_default() {
+                block(cluster, sibling);
+            }
+        }
+        MultiplyActive::StopStart | MultiplyActive::StopUnexpected => {}
+    }
+}

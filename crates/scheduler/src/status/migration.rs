@@ -1,0 +1,181 @@
+//! Live migrations in histories: done, half done, or failed.
+//!
+//! A migration is a `migrate_to` on the source, then a `migrate_from` on the target, then a stop on the source. Either
+//! node's history may have been cleared in between.
+
+use std::cmp::Ordering;
+
+use crate::cluster::{Cluster, NodeIdx, Role};
+use hac_model::OpHistory;
+
+use super::history::{Story, add_active};
+use super::operation::{rc, status};
+use super::sort::compare;
+
+/// Operations of a resource that a node's history has, by the name the resource has there.
+fn ops<'c>(cluster: &'c Cluster<'_>, story: &Story<'_>, node: &str) -> Vec<&'c OpHistory> {
+    let id = cluster.rsc[story.rsc].known_as();
+    let Some(node) = cluster.find_node(node) else { return Vec::new() };
+    let Some(state) = cluster.nodes[node].state else { return Vec::new() };
+    let entries = cluster.cib.status.nodes[state].resources.iter().filter(|entry| entry.id == id);
+    entries.flat_map(|entry| &entry.ops).collect()
+}
+
+/// The `task` between these two nodes; with `done` only if it succeeded.
+fn find_op(
+    cluster: &Cluster<'_>,
+    story: &Story<'_>,
+    task: &str,
+    node: &str,
+    other: &str,
+    done: bool,
+) -> Option<OpHistory> {
+    let matches = |op: &&&OpHistory| {
+        let partner = if task == "migrate_to" { &op.migrate_target } else { &op.migrate_source };
+        op.operation == task && partner.as_deref() == Some(other)
+    };
+    let op = ops(cluster, story, node).iter().find(matches).map(|op| (*op).clone())?;
+    (!done || (op.rc_code == rc::OK && op.op_status == status::DONE)).then_some(op)
+}
+
+/// Whether the node's history has anything but monitors that is newer than `op`.
+fn acted_after(cluster: &Cluster<'_>, story: &Story<'_>, node: &str, op: &OpHistory, same_node: bool) -> bool {
+    ops(cluster, story, node).iter().any(|other| {
+        matches!(other.operation.as_str(), "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from")
+            && compare(other, op, same_node) == Ordering::Greater
+    })
+}
+
+/// Whether the node's history has a monitor newer than `op` that did not find it running.
+fn gone_after(cluster: &Cluster<'_>, story: &Story<'_>, node: &str, op: &OpHistory, same_node: bool) -> bool {
+    ops(cluster, story, node).iter().any(|other| {
+        other.operation == "monitor"
+            && other.rc_code == rc::NOT_RUNNING
+            && other.op_status == status::DONE
+            && compare(other, op, same_node) == Ordering::Greater
+    })
+}
+
+/// Whether a node knows better than a migration's events.
+fn newer_state(
+    cluster: &Cluster<'_>,
+    story: &Story<'_>,
+    node: &str,
+    migrate_to: Option<&OpHistory>,
+    migrate_from: Option<&OpHistory>,
+) -> bool {
+    let Some(op) = migrate_from.or(migrate_to) else { return false };
+    let is = |name: &Option<String>| name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(node));
+    let (op, same_node) = if is(&op.migrate_target) {
+        match migrate_from {
+            Some(from) => (from, true),
+            None => (op, false),
+        }
+    } else if is(&op.migrate_source) {
+        match migrate_to {
+            Some(to) => (to, true),
+            None => (op, false),
+        }
+    } else {
+        (op, false)
+    };
+    acted_after(cluster, story, node, op, same_node) || gone_after(cluster, story, node, op, same_node)
+}
+
+/// Whether a node's history says nothing of the resource.
+fn unknown_on(cluster: &Cluster<'_>, story: &Story<'_>, node: &str) -> bool {
+    ops(cluster, story, node).iter().all(|op| op.rc_code == 193)
+}
+
+/// Names of source and target; `None` if the entry does not say or is not about this node.
+fn ends(cluster: &Cluster<'_>, story: &Story<'_>, at: usize, here_is_source: bool) -> Option<(String, String)> {
+    let op = &story.ops[at];
+    let (source, target) = (op.migrate_source.clone()?, op.migrate_target.clone()?);
+    let here = if here_is_source { &source } else { &target };
+    cluster.nodes[story.node].name.eq_ignore_ascii_case(here).then_some((source, target))
+}
+
+fn online(cluster: &Cluster<'_>, name: &str) -> Option<NodeIdx> {
+    cluster.find_node(name).filter(|node| cluster.nodes[*node].online)
+}
+
+fn fail(cluster: &mut Cluster<'_>, story: &Story<'_>) {
+    let is = &mut cluster.rsc[story.rsc].is;
+    is.failed = true;
+    is.stop_if_failed = true;
+    is.migratable = false;
+}
+
+/// A `migrate_to` that succeeded.
+pub(super) fn succeeded(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
+    let Some((source, target)) = ends(cluster, story, at, true) else { return };
+    let op = &story.ops[at];
+    let rsc = story.rsc;
+    let source_acted = acted_after(cluster, story, &source, op, true);
+    let migrate_from = find_op(cluster, story, "migrate_from", &target, &source, false);
+    if migrate_from.is_some() && source_acted {
+        return;
+    }
+    let target_knows = newer_state(cluster, story, &target, Some(op), migrate_from.as_ref());
+    let source_knows = newer_state(cluster, story, &source, Some(op), migrate_from.as_ref());
+    if source_knows && target_knows {
+        return;
+    }
+    if let Some(from) = &migrate_from
+        && from.rc_code == rc::OK
+        && from.op_status == status::DONE
+    {
+        cluster.rsc[rsc].role = Role::Stopped;
+        cluster.rsc[rsc].dangling.push(story.node);
+        return;
+    }
+    cluster.rsc[rsc].role = Role::Started;
+    let target_node = online(cluster, &target);
+    let active_on_target = target_node.filter(|_| !target_knows);
+    if migrate_from.as_ref().is_some_and(|from| from.op_status != status::PENDING) {
+        match active_on_target {
+            Some(node) => add_active(cluster, rsc, node, true),
+            None => fail(cluster, story),
+        }
+        return;
+    }
+    if target_node.is_some() && unknown_on(cluster, story, &target) {
+        return;
+    }
+    if let Some(node) = active_on_target {
+        add_active(cluster, rsc, node, false);
+        if let Some(from) = online(cluster, &source) {
+            cluster.rsc[rsc].migration = Some((from, node));
+        }
+    } else if !source_knows {
+        fail(cluster, story);
+    }
+}
+
+/// A `migrate_to` that failed: it is taken to be active on both sides unless something says otherwise.
+pub(super) fn migrate_to_failed(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
+    let Some((source, target)) = ends(cluster, story, at, true) else { return };
+    let op = &story.ops[at];
+    cluster.rsc[story.rsc].role = Role::Started;
+    let migrate_from = find_op(cluster, story, "migrate_from", &target, &source, true);
+    if !unknown_on(cluster, story, &target) && !newer_state(cluster, story, &target, Some(op), migrate_from.as_ref()) {
+        if let Some(node) = online(cluster, &target) {
+            add_active(cluster, story.rsc, node, false);
+        }
+    } else if !acted_after(cluster, story, &source, op, true) {
+        cluster.rsc[story.rsc].dangling.push(story.node);
+    }
+}
+
+/// A `migrate_from` that failed: it may still be active on the source.
+pub(super) fn migrate_from_failed(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
+    let Some((source, target)) = ends(cluster, story, at, false) else { return };
+    let op = &story.ops[at];
+    cluster.rsc[story.rsc].role = Role::Started;
+    let migrate_to = find_op(cluster, story, "migrate_to", &source, &target, true);
+    if !newer_state(cluster, story, &source, migrate_to.as_ref(), Some(op))
+        && let Some(node) = online(cluster, &source)
+    {
+        add_active(cluster, story.rsc, node, true);
+    }
+}

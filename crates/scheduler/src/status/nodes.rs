@@ -1,0 +1,201 @@
+//! Which nodes are up, and how.
+
+use crate::cluster::{Cluster, NodeIdx, Role};
+use crate::config;
+use crate::options::NoQuorum;
+use hac_model::{INFINITY, NodeState, parse_bool};
+
+/// First pass over the entries: cluster nodes get attributes and state; of remote ones only what must be known early.
+pub(super) fn read(cluster: &mut Cluster<'_>) {
+    let cib = cluster.cib;
+    for (at, state) in cib.status.nodes.iter().enumerate() {
+        let Some(node) = node_of(cluster, state) else { continue };
+        cluster.nodes[node].state = Some(at);
+        cluster.nodes[node].unclean = false;
+        if cluster.nodes[node].is_pacemaker_remote() {
+            let fenced = state.node_fenced.as_deref().is_some_and(|text| !matches!(text.trim(), "" | "0" | "false"));
+            let maintenance =
+                state.in_maintenance.as_deref().is_some_and(|text| text.trim().parse::<i64>().is_ok_and(|it| it > 0));
+            cluster.nodes[node].remote_was_fenced = fenced;
+            cluster.nodes[node].remote_maintenance = maintenance;
+            continue;
+        }
+        read_attributes(cluster, node, state);
+        online(cluster, node, state);
+        if !cluster.quorate && cluster.nodes[node].online && cluster.options.no_quorum == NoQuorum::Fence {
+            cluster.fence_node(node, "cluster does not have quorum", false);
+        }
+    }
+}
+
+/// The node that an entry is about.
+pub(super) fn node_of(cluster: &Cluster<'_>, state: &NodeState) -> Option<NodeIdx> {
+    cluster.find_node_by_id(&state.id).or_else(|| cluster.find_node(state.uname.as_deref()?))
+}
+
+/// Transient attributes, and that the node was seen.
+fn read_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
+    cluster.nodes[node].seen = true;
+    config::add_attributes(cluster, node, &state.attributes, true);
+    config::add_capacity(cluster, node, &state.utilization);
+    let flag = |name: &str| cluster.nodes[node].attributes.get(name).and_then(|v| parse_bool(v)).unwrap_or(false);
+    let (standby, maintenance) = (flag("standby"), flag("maintenance"));
+    cluster.nodes[node].standby |= standby;
+    cluster.nodes[node].maintenance |= maintenance;
+}
+
+/// Whether the `shutdown` attribute asks to leave.
+fn shutdown_requested(cluster: &Cluster<'_>, node: NodeIdx) -> bool {
+    cluster.nodes[node].attributes.get("shutdown").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+fn online(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
+    if shutdown_requested(cluster, node) {
+        cluster.nodes[node].shutdown = true;
+    } else if state.expected.as_deref() == Some("member") {
+        cluster.nodes[node].expected_up = true;
+    }
+    let online = if cluster.options.fencing {
+        online_with_fencing(cluster, node, state)
+    } else {
+        online_without_fencing(cluster, node, state)
+    };
+    cluster.nodes[node].online = online;
+    if !online || cluster.nodes[node].shutdown {
+        cluster.nodes[node].table_entry.score = -INFINITY;
+    }
+}
+
+/// When it joined the membership: `None` unknown, 0 not a member.
+fn member_since(state: &NodeState) -> Option<i64> {
+    let text = state.in_ccm.as_deref()?.trim();
+    match parse_bool(text) {
+        Some(true) => Some(1),
+        Some(false) => Some(0),
+        None => Some(text.parse().unwrap_or(0)),
+    }
+}
+
+/// Since when its resource manager answers: 0 not.
+fn online_since(state: &NodeState) -> i64 {
+    match state.crmd.as_deref().map(str::trim) {
+        None | Some("" | "offline") => 0,
+        Some("online") => 1,
+        Some(text) => text.parse().unwrap_or(0),
+    }
+}
+
+fn online_without_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) -> bool {
+    if member_since(state).unwrap_or(-1) <= 0 {
+        return false;
+    }
+    if online_since(state) > 0 {
+        return state.join.as_deref() == Some("member");
+    }
+    if cluster.nodes[node].expected_up {
+        cluster.fence_node(node, "peer is unexpectedly down", false);
+    }
+    false
+}
+
+fn online_with_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) -> bool {
+    let member = member_since(state);
+    let is_member = member.is_some_and(|since| since > 0);
+    let peer_online = online_since(state) > 0;
+    let join = state.join.as_deref().unwrap_or_default();
+    let expected = state.expected.as_deref().unwrap_or("down");
+    if cluster.nodes[node].shutdown {
+        return peer_online;
+    }
+    let terminate = cluster.nodes[node]
+        .attributes
+        .get("terminate")
+        .is_some_and(|text| parse_bool(text).unwrap_or_else(|| text.trim().parse::<i64>().is_ok_and(|time| time > 0)));
+    if member.is_none() {
+        cluster.fence_node(node, "peer has not been seen by the cluster", false);
+    } else if join == "nack" {
+        cluster.fence_node(node, "peer failed Pacemaker membership criteria", false);
+    } else if terminate {
+        if is_member || peer_online || !matches!(join, "" | "down") {
+            cluster.fence_node(node, "fencing was requested", false);
+        }
+    } else if expected == "down" {
+        if pending_too_long(cluster, member, peer_online) {
+            cluster.fence_node(node, "peer pending timed out on joining the process group", false);
+        } else if is_member || peer_online {
+            cluster.nodes[node].standby = true;
+            cluster.nodes[node].pending = true;
+        }
+    } else if !is_member {
+        cluster.fence_node(node, "peer is no longer part of the cluster", true);
+    } else if !peer_online {
+        cluster.fence_node(node, "peer process is no longer available", false);
+    } else if matches!(join, "pending" | "down") {
+        cluster.nodes[node].standby = true;
+        cluster.nodes[node].pending = true;
+    } else if join != "member" {
+        cluster.fence_node(node, "peer was in an unknown state", false);
+    }
+    is_member
+}
+
+/// Whether a node has been joining for longer than allowed.
+fn pending_too_long(cluster: &mut Cluster<'_>, member: Option<i64>, peer_online: bool) -> bool {
+    let limit = i64::try_from(cluster.options.node_pending_timeout_ms / 1000).unwrap_or(i64::MAX);
+    let Some(since) = member.filter(|since| limit > 0 && *since > 1 && !peer_online) else { return false };
+    let end = since.saturating_add(limit);
+    if cluster.now >= end {
+        return true;
+    }
+    cluster.recheck(end);
+    false
+}
+
+/// Attributes of a remote or guest node whose history is about to be read.
+pub(super) fn read_remote_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
+    read_attributes(cluster, node, state);
+    if shutdown_requested(cluster, node) {
+        cluster.nodes[node].shutdown = true;
+    }
+    let unmanaged = cluster.nodes[node].connection.is_some_and(|connection| !cluster.rsc[connection].is.managed);
+    cluster.nodes[node].maintenance |= unmanaged;
+    let discovery = cluster.nodes[node].attributes.get("resource-discovery-enabled");
+    if discovery.and_then(|text| parse_bool(text)) == Some(false) {
+        let fenceable = cluster.nodes[node].is_remote() && !cluster.options.fencing;
+        cluster.nodes[node].discovery = fenceable;
+    }
+}
+
+/// Whether a remote or guest node is up, as its connection and container tell.
+pub(super) fn remote_online(cluster: &mut Cluster<'_>, node: NodeIdx) {
+    let Some(connection) = cluster.nodes[node].connection else {
+        cluster.nodes[node].online = false;
+        return;
+    };
+    let link = &cluster.rsc[connection];
+    let container = link.launcher.map(|container| &cluster.rsc[container]);
+    let host = container.and_then(|container| match container.active.as_slice() {
+        [host] => Some(*host),
+        _ => None,
+    });
+    let (started, failed, stopped) = (link.role == Role::Started, link.is.failed, link.role == Role::Stopped);
+    let leaving = started && link.next_role == Role::Stopped;
+    let container_failed = container.is_some_and(|container| container.is.failed);
+    let container_stopped = container.is_some_and(|container| container.role == Role::Stopped);
+    let host_lost = host.is_some_and(|host| cluster.nodes[host].unclean && !cluster.nodes[host].online);
+    let entry = &mut cluster.nodes[node];
+    entry.online |= started;
+    entry.shutdown |= leaving;
+    if container_failed {
+        entry.online = false;
+        entry.remote_requires_reset = true;
+    } else if failed {
+        entry.online = false;
+    } else if stopped || container_stopped {
+        entry.online = false;
+        entry.remote_requires_reset = false;
+    } else if host_lost {
+        entry.online = false;
+        entry.remote_requires_reset = true;
+    }
+}

@@ -1,0 +1,148 @@
+//! What an operation that is under way, succeeded or failed says of its resource.
+
+use crate::action::OnFail;
+use crate::cluster::{Cluster, Role, RscIdx, Task};
+use hac_model::INFINITY;
+
+use super::history::Story;
+use super::migration;
+use super::operation::{Judged, is_masked_probe, is_probe, rc, record};
+
+/// At least active: unpromoted if it could be promoted.
+fn set_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let promotable = cluster.rsc[cluster.top(rsc, false)].is.promotable;
+    cluster.rsc[rsc].role = if promotable { Role::Unpromoted } else { Role::Started };
+}
+
+/// An operation under way.
+pub(super) fn pending(cluster: &mut Cluster<'_>, story: &Story<'_>, judged: &Judged) {
+    let op = &story.ops[judged.at];
+    let (rsc, node) = (story.rsc, story.node);
+    let superseded = story.last_failure.map(|at| &story.ops[at]).is_some_and(|failure| {
+        op.interval_ms > 0
+            && failure.operation == op.operation
+            && failure.interval_ms == op.interval_ms
+            && failure.last_rc_change.unwrap_or(-1) > op.last_rc_change.unwrap_or(-1)
+    });
+    if superseded {
+        return;
+    }
+    match op.operation.as_str() {
+        "start" => {
+            cluster.rsc[rsc].is.start_pending = true;
+            set_active(cluster, rsc);
+        }
+        "promote" => cluster.rsc[rsc].role = Role::Promoted,
+        "migrate_to" if cluster.nodes[node].unclean => {
+            let target = op.migrate_target.as_deref().and_then(|name| cluster.find_node(name));
+            if target.is_some() {
+                cluster.action(rsc, Task::Stop, target, false);
+            }
+        }
+        _ => {}
+    }
+    if cluster.rsc[rsc].pending.is_none() && !is_probe(op) {
+        cluster.rsc[rsc].pending = Some((op.operation.clone(), node));
+    }
+}
+
+/// An operation that ended with exit code `code` as it should, or is taken for one.
+pub(super) fn success(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged, code: i32) {
+    let op = &story.ops[judged.at];
+    let rsc = story.rsc;
+    let mut clears = false;
+    if code == rc::NOT_INSTALLED || (is_masked_probe(op) && !cluster.is_bundled(rsc)) {
+        cluster.rsc[rsc].role = Role::Stopped;
+    } else if code == rc::NOT_RUNNING {
+        clears = true;
+    } else {
+        match op.operation.as_str() {
+            "monitor" => {
+                clears = story
+                    .last_failure
+                    .map(|at| &story.ops[at])
+                    .is_some_and(|failure| failure.operation == op.operation && failure.interval_ms == op.interval_ms);
+                if cluster.rsc[rsc].role < Role::Started {
+                    set_active(cluster, rsc);
+                }
+            }
+            "start" | "migrate_from" => {
+                cluster.rsc[rsc].role = Role::Started;
+                clears = true;
+            }
+            "stop" => {
+                cluster.rsc[rsc].role = Role::Stopped;
+                clears = true;
+            }
+            "promote" => {
+                cluster.rsc[rsc].role = Role::Promoted;
+                clears = true;
+            }
+            "demote" => {
+                clears = story.on_fail == OnFail::Demote;
+                cluster.rsc[rsc].role = Role::Unpromoted;
+            }
+            "migrate_to" => migration::succeeded(cluster, story, judged.at),
+            _ if cluster.rsc[rsc].role < Role::Started => set_active(cluster, rsc),
+            _ => {}
+        }
+    }
+    if clears {
+        clear_past_failure(cluster, story);
+    }
+}
+
+/// A success makes up for earlier failures, unless their consequence is to stay.
+fn clear_past_failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>) {
+    let stays = match story.on_fail {
+        OnFail::Stop | OnFail::Ban | OnFail::StandbyNode | OnFail::FenceNode => true,
+        OnFail::ResetRemote => cluster.rsc[story.rsc].reconnect_ms != 0,
+        _ => false,
+    };
+    if !stays {
+        story.on_fail = OnFail::Ignore;
+        cluster.rsc[story.rsc].next_role = Role::Unknown;
+    }
+}
+
+/// An operation that failed and is not to be ignored.
+pub(super) fn failure(
+    cluster: &mut Cluster<'_>,
+    story: &mut Story<'_>,
+    judged: &Judged,
+    on_fail: OnFail,
+    fail_role: Role,
+) {
+    let (rsc, node) = (story.rsc, story.node);
+    let op = &story.ops[judged.at];
+    story.last_failure = Some(judged.at);
+    if judged.rc != rc::NOT_INSTALLED || cluster.options.symmetric || !is_probe(op) {
+        record(cluster, story, judged.at);
+    }
+    story.on_fail = story.on_fail.max(on_fail);
+    match op.operation.as_str() {
+        "stop" => cluster.add_score(rsc, Some(node), -INFINITY),
+        "migrate_from" => migration::migrate_from_failed(cluster, story, judged.at),
+        "migrate_to" => migration::migrate_to_failed(cluster, story, judged.at),
+        "promote" => cluster.rsc[rsc].role = Role::Promoted,
+        "demote" if on_fail == OnFail::Block => {
+            cluster.rsc[rsc].role = Role::Promoted;
+            cluster.rsc[rsc].next_role = Role::Stopped;
+        }
+        "demote" if judged.rc == rc::NOT_RUNNING => cluster.rsc[rsc].role = Role::Stopped,
+        "demote" => cluster.rsc[rsc].role = Role::Unpromoted,
+        _ => {}
+    }
+    if is_probe(op) && judged.rc == rc::NOT_INSTALLED {
+        cluster.rsc[rsc].role = Role::Stopped;
+    } else if cluster.rsc[rsc].role < Role::Started {
+        set_active(cluster, rsc);
+    }
+    if fail_role != Role::Started && cluster.rsc[rsc].next_role < fail_role {
+        cluster.rsc[rsc].next_role = fail_role;
+    }
+    if fail_role == Role::Stopped {
+        let banned = cluster.anonymous_clone(rsc).unwrap_or(rsc);
+        cluster.rsc[banned].allowed = cluster.banned_everywhere();
+    }
+}
