@@ -11,17 +11,15 @@ use std::time::Duration;
 
 use hac_crm::local::Outcome;
 use hac_crm::model::Cib;
+use hac_netsim::{Datagram, Net, Queue, Rng};
 use hac_node::{InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
 use hac_types::{LinkId, NodeId, Timestamp, WallTime};
 
 pub use self::faults::Chaos;
 pub use self::host::{Host, Power};
 use crate::check::{Checks, Violation};
-use crate::net::Net;
 use crate::options::Options;
-use crate::queue::Queue;
 use crate::reality::Reality;
-use crate::rng::Rng;
 use crate::service::{Fault, Service};
 use crate::trace::Trace;
 
@@ -35,14 +33,7 @@ const SPIN: u32 = 200_000;
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A datagram arrives.
-    Datagram {
-        /// On which link.
-        link: LinkId,
-        /// From whom.
-        from: NodeId,
-        /// What.
-        datagram: Vec<u8>,
-    },
+    Datagram(Datagram),
     /// A write ended.
     Persisted(PersistId),
     /// An agent ended.
@@ -249,7 +240,9 @@ impl World {
         }
         let Some(node) = &mut host.node else { return };
         match event {
-            Event::Datagram { link, from, datagram } => node.handle_datagram(now, link, from, &datagram),
+            Event::Datagram(Datagram { from, link, bytes, .. }) => {
+                node.handle_datagram(now, link, NodeId(from), &bytes)
+            }
             Event::Persisted(persist) => {
                 if let Some(result) = host.disk.end(persist) {
                     node.handle_persisted(now, persist, result);
@@ -408,9 +401,8 @@ impl World {
     fn transmit(&mut self, from: u32, link: LinkId, to: NodeId, datagram: Vec<u8>) {
         self.trace.mix(self.now, from, &datagram);
         let Some(life) = self.hosts.get(&to.0).map(|host| host.life) else { return };
-        for (delay, datagram) in self.net.carry(from, to.0, link, datagram) {
-            let event = Event::Datagram { link, from: NodeId(from), datagram };
-            self.queue.push(self.now + delay, Item::Host(to.0, life, event));
+        for (delay, datagram) in self.net.carry(Datagram { from, to: to.0, link, bytes: datagram }) {
+            self.queue.push(self.now + delay, Item::Host(to.0, life, Event::Datagram(datagram)));
         }
     }
 

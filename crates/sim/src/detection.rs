@@ -6,13 +6,12 @@
 
 use std::time::Duration;
 
+use hac_netsim::{Rng, Weather};
 use hac_totem::{Stats, Timers};
 
 use crate::check::Violation;
-use crate::net::Weather;
 use crate::options::Options;
 use crate::ring::World;
-use crate::rng::Rng;
 
 /// The hosts.
 const HOSTS: [u32; 2] = [1, 2];

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use hac_netsim::Rng;
 use hac_node::{Persist, PersistId};
 use hac_totem::AuthKey;
-
-use crate::rng::Rng;
 
 /// See the [module documentation](self).
 #[derive(Clone, Debug, Default)]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::net::Net;
-use crate::rng::Rng;
+use hac_netsim::{Net, Rng};
+use hac_types::LinkId;
 
 /// A world that can be harmed.
 pub trait Harmed {
@@ -31,7 +31,7 @@ pub fn befall(world: &mut impl Harmed, rng: &mut Rng, ids: &[u32], links: u8) {
         3 if id != other => {
             let link = u8::try_from(rng.below(u64::from(links))).unwrap_or(0);
             world.note(format!("link {link} between node{id} and node{other} is cut"));
-            world.net().cut_link(id, other, link);
+            world.net().cut_link(id, other, LinkId(link));
         }
         4..=6 => {
             if !world.net().is_whole() {

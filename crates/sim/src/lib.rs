@@ -11,13 +11,10 @@ pub mod disk;
 pub mod harm;
 #[cfg(feature = "mutants")]
 pub mod mutants;
-pub mod net;
 pub mod options;
-pub mod queue;
 pub mod reality;
 pub mod replay;
 pub mod ring;
-pub mod rng;
 pub mod run;
 pub mod script;
 pub mod service;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rng::Rng;
+use hac_netsim::Rng;
 
 /// Everything that is drawn before a run begins.
 #[derive(Clone, Debug, PartialEq, Eq)]

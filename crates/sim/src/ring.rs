@@ -1,26 +1,23 @@
 //! The ring alone: engines in one world, each sending numbered messages, and a record of all that they were given.
 
-mod attack;
 mod coverage;
 mod faults;
 mod history;
+mod hostile;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hac_netsim::{Attacker, Datagram, Hostility, Net, Queue, Rng};
 use hac_totem::{Engine, Guarantee, Output, Stage};
 use hac_types::{Incarnation, NodeId, Timestamp};
 
-use self::attack::{Arrival, Attacker};
 pub use self::coverage::{COVERAGE, Sometimes};
 pub use self::faults::Chaos;
 pub use self::history::{History, Item, Message, Process};
 use crate::check::Violation;
 use crate::check::ring::Watch;
-use crate::net::Net;
 use crate::options::Options;
-use crate::queue::Queue;
-use crate::rng::Rng;
 use crate::trace::Trace;
 
 /// Events at one instant after which a run counts as going round in circles.
@@ -42,7 +39,7 @@ const SOCKET_BUFFER: usize = 200;
 #[derive(Clone, Debug)]
 enum Event {
     /// A datagram arrives at a host.
-    Datagram(Arrival),
+    Datagram(Datagram),
     /// An engine asked to be called.
     Wake { host: u32, life: u64 },
     /// The application of a host sends something.
@@ -61,7 +58,7 @@ pub struct Host {
     ring_seq: u64,
     lives: u64,
     paused: bool,
-    held: Vec<Arrival>,
+    held: Vec<Datagram>,
     wake: Option<Timestamp>,
     sent: u64,
     /// Datagrams that others sent to it.
@@ -147,7 +144,7 @@ impl World {
             sometimes: Sometimes::default(),
             watch: Watch::new(WINDOW_SIZE, MAX_MESSAGES, options.numbers_from),
             checking: true,
-            attacker: Attacker::new(seed, config(&options, 1)),
+            attacker: Attacker::new(seed, hostile::foreign(config(&options, 1))),
             entropy: Rng::new(seed, 4),
             load: Rng::new(seed, 6),
             timing: Rng::new(seed, 2),
@@ -206,7 +203,7 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, arrival: Arrival) {
+    fn arrive(&mut self, arrival: Datagram) {
         if let Some((kind, hostile)) = self.attacker.attack(&arrival) {
             self.suffer(kind, &hostile);
         }
@@ -220,14 +217,14 @@ impl World {
         }
         let Some(engine) = &mut host.engine else { return };
         // Why a datagram is refused is counted by the engine.
-        if engine.handle_datagram(now, arrival.link, arrival.from, &arrival.datagram).is_ok() {
+        if engine.handle_datagram(now, arrival.link, NodeId(arrival.from), &arrival.bytes).is_ok() {
             self.attacker.record(&arrival);
         }
         self.drain(arrival.to);
     }
 
     /// A hostile datagram comes to a host that has done all that is due.
-    fn suffer(&mut self, kind: attack::Kind, hostile: &Arrival) {
+    fn suffer(&mut self, kind: Hostility, hostile: &Datagram) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(&hostile.to).filter(|host| host.is_up()) else { return };
         let life = host.life;
@@ -237,8 +234,8 @@ impl World {
         self.drain(hostile.to);
         let Some(host) = self.hosts.get_mut(&hostile.to).filter(|host| host.life == life) else { return };
         let Some(engine) = &mut host.engine else { return };
-        *self.executed.entry(kind.property()).or_default() += 1;
-        match attack::attempt(engine, now, kind, hostile, self.checking) {
+        *self.executed.entry(hostile::property(kind)).or_default() += 1;
+        match hostile::attempt(engine, now, kind, hostile, self.checking) {
             Ok(outputs) => outputs.into_iter().for_each(|output| self.perform(hostile.to, output)),
             Err(violation) => self.found = Some(violation),
         }
@@ -340,8 +337,7 @@ impl World {
                 if let Some(host) = self.hosts.get_mut(&to.0) {
                     host.addressed += 1;
                 }
-                for (delay, datagram) in self.net.carry(id, to.0, link, datagram) {
-                    let arrival = Arrival { to: to.0, link, from: NodeId(id), datagram };
+                for (delay, arrival) in self.net.carry(Datagram { from: id, to: to.0, link, bytes: datagram }) {
                     self.queue.push(now + delay, Event::Datagram(arrival));
                 }
             }
@@ -487,10 +483,10 @@ impl World {
         host.wake = None;
         let life = host.life;
         self.drain(id);
-        for Arrival { link, from, datagram, .. } in held {
+        for Datagram { link, from, bytes, .. } in held {
             let Some(host) = self.hosts.get_mut(&id).filter(|host| host.life == life) else { return };
             let Some(engine) = &mut host.engine else { return };
-            let _ = engine.handle_datagram(now, link, from, &datagram);
+            let _ = engine.handle_datagram(now, link, NodeId(from), &bytes);
             self.drain(id);
         }
         let Some(engine) = self.hosts.get_mut(&id).and_then(|host| host.engine.as_mut()) else { return };

@@ -40,7 +40,7 @@ use std::time::Duration;
 use hac_crm::cib::{Change, Configure, Lifetime, Section, StatusChange};
 use hac_crm::model::{Cib, parse_duration_ms};
 use hac_node::{Reply, Request, SyncState};
-use hac_types::WallTime;
+use hac_types::{LinkId, WallTime};
 
 use crate::cluster::{Power, World};
 use crate::harm::Harmed;
@@ -126,7 +126,7 @@ fn perform(world: &mut Option<World>, command: &str) -> Result<String, String> {
         ("cut", [from, to]) => world.net.cut_way(node_id(from)?, node_id(to)?),
         ("cut-link", [a, b, link]) => {
             let link = link.parse().map_err(|_| "which link?")?;
-            world.net.cut_link(node_id(a)?, node_id(b)?, link);
+            world.net.cut_link(node_id(a)?, node_id(b)?, LinkId(link));
         }
         ("heal", []) => world.net.heal(),
         ("fail", [resource, node]) => world.kill_resource(node_id(node)?, resource),

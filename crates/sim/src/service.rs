@@ -2,8 +2,8 @@
 //! a server does not start.
 
 use hac_crm::local::{ExecStatus, Invocation, Outcome};
+use hac_netsim::Rng;
 
-use crate::rng::Rng;
 use crate::tutorial::ADDRESS;
 
 /// How ill the service behind the address is: chances in thousandths, drawn for each call of its agent.

@@ -45,6 +45,8 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// `None` for a normal dependency, else `dev` or `build`.
     pub(crate) kind: Option<String>,
+    /// The platform or configuration that it is for; `None` for all.
+    pub(crate) target: Option<String>,
 }
 
 /// The resolved dependency graph.

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use hac_netsim::{Formed, Stream};
 use hac_totem::{AuthKey, Cipher, Delivery, Guarantee, NodeConfig, Timers};
-use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime};
+use hac_types::{Incarnation, Member, NodeId, Timestamp, WallTime};
 
 use crate::participant::Participant;
 use crate::wire::{self, Body, Message};
@@ -19,9 +20,7 @@ const ROUNDS_MAX: u32 = 10_000;
 pub(super) struct World {
     participant: Participant,
     now: Now,
-    ring: RingId,
-    members: Vec<Member>,
-    seq: u64,
+    stream: Stream,
 }
 
 impl World {
@@ -59,7 +58,7 @@ impl World {
             next_key: None,
         };
         let participant = Participant::new(&config(), stored, now).ok()?;
-        Some(Self { participant, now, ring: RingId::default(), members: Vec::new(), seq: 0 })
+        Some(Self { participant, now, stream: Stream::default() })
     }
 
     /// A new view, with the peer or without, after the old one has broken up.
@@ -69,27 +68,19 @@ impl World {
     }
 
     fn form(&mut self, with_peer: bool) {
-        let now = self.now;
-        let members: Vec<Member> = if with_peer { vec![member(HONEST), member(PEER)] } else { vec![member(HONEST)] };
-        let gone = self.members.iter().filter(|old| !members.contains(old));
-        let left: Vec<Left> = gone.map(|old| Left { member: *old, departure: Departure::Lost }).collect();
-        let staying: Vec<Member> = self.members.iter().filter(|old| members.contains(old)).copied().collect();
-        let continuing: Vec<NodeId> = staying.iter().map(|member| member.node).collect();
-        if !self.members.is_empty() {
-            self.participant.handle_view(
-                now,
-                View {
-                    ring: self.ring,
-                    kind: ViewKind::Transitional,
-                    members: staying,
-                    continuing: continuing.clone(),
-                    left: left.clone(),
-                },
-            );
+        let members = if with_peer { &[member(HONEST), member(PEER)][..] } else { &[member(HONEST)] };
+        for Formed { transitional, regular, .. } in
+            self.stream.form(members).into_iter().filter(|formed| formed.node == HONEST)
+        {
+            if let Some(view) = transitional {
+                self.participant.handle_view(self.now, view);
+            }
+            self.participant.handle_view(self.now, regular);
         }
-        self.ring = RingId { seq: self.ring.seq + 4, rep: HONEST.0, rep_incarnation: member(HONEST).incarnation };
-        self.members.clone_from(&members);
-        self.participant.handle_view(now, View { ring: self.ring, kind: ViewKind::Regular, members, continuing, left });
+        if !with_peer {
+            // It has gone nowhere else, and comes back as one that was away.
+            self.stream.restart(PEER);
+        }
     }
 
     /// The peer says this in the present view.
@@ -146,16 +137,10 @@ impl World {
     }
 
     fn deliver(&mut self, origin: NodeId, body: Body) {
-        let Some(payload) = wire::encode(&Message { ring: self.ring, body }) else { return };
-        self.seq += 1;
-        let delivery = Delivery {
-            ring: self.ring,
-            seq: self.seq,
-            origin,
-            guarantee: Guarantee::Safe,
-            transitional: false,
-            payload,
-        };
+        let Some(ring) = self.stream.ring(HONEST) else { return };
+        let Some(payload) = wire::encode(&Message { ring, body }) else { return };
+        let Some((seq, _)) = self.stream.say(HONEST) else { return };
+        let delivery = Delivery { ring, seq, origin, guarantee: Guarantee::Safe, transitional: false, payload };
         self.participant.handle_delivery(self.now, &delivery);
     }
 }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use hac_netsim::Weather;
 use hac_sim::detection::{self, Circumstance, Curve, Setting};
-use hac_sim::net::Weather;
 
 const USAGE: &str = "usage: hac-detection [--reps N] [--hours N] [--days N]
   --reps N   deaths for each setting and circumstance (default 30)

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use hac_crm::cib::{Change, Configure, Section, StatusChange};
+use hac_netsim::{Net, Rng, Weather};
 use hac_node::{Request, Rotate};
 
 use super::{Power, World};
 use crate::check::{self, Violation};
 use crate::harm::{self, Harmed};
-use crate::net::{Net, Weather};
-use crate::rng::Rng;
 use crate::service::Service;
 use crate::tutorial::{ADDRESS, SERVER};
 
@@ -62,6 +61,7 @@ impl Chaos {
             duplication: options.duplication,
             delay: Duration::from_micros(self.rng.between(50, 2000)),
             jitter: options.jitter,
+            ..Weather::calm()
         };
         world.deadly = if options.crash_between_outputs { 200 } else { 0 };
     }

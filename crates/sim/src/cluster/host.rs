@@ -92,8 +92,8 @@ impl Host {
 
     /// Keeps an event until the host runs again; a socket holds so many datagrams and no more.
     pub(super) fn hold(&mut self, event: Event) {
-        let datagrams = self.held.iter().filter(|e| matches!(e, Event::Datagram { .. })).count();
-        if !matches!(event, Event::Datagram { .. }) || datagrams < SOCKET_BUFFER {
+        let datagrams = self.held.iter().filter(|e| matches!(e, Event::Datagram(_))).count();
+        if !matches!(event, Event::Datagram(_)) || datagrams < SOCKET_BUFFER {
             self.held.push(event);
         }
     }
@@ -224,7 +224,7 @@ impl World {
         let held = std::mem::take(&mut host.held);
         self.trace.line(self.now, id, "goes on");
         // A process that was stopped finds its timers due first, as often as it finds its sockets readable first.
-        let (sockets, rest): (Vec<_>, Vec<_>) = held.into_iter().partition(|e| matches!(e, Event::Datagram { .. }));
+        let (sockets, rest): (Vec<_>, Vec<_>) = held.into_iter().partition(|e| matches!(e, Event::Datagram(_)));
         let timers_first = self.timing.chance(500);
         if timers_first {
             self.look_at_clock(id);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use hac_netsim::{Net, Rng, Weather};
+
 use super::World;
 use crate::check::{Violation, ring};
 use crate::harm::{self, Harmed};
-use crate::net::{Net, Weather};
-use crate::rng::Rng;
 
 /// How slow the network is at times.
 const SLOW: Duration = Duration::from_millis(500);
@@ -54,6 +54,7 @@ impl Chaos {
             duplication: options.duplication,
             delay: Duration::from_micros(self.rng.between(50, 2000)),
             jitter: options.jitter,
+            ..Weather::calm()
         };
         world.deadly = if options.crash_between_outputs { 200 } else { 0 };
         world.set_pace(Duration::from_millis(self.rng.between(5, 100)));

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use hac_types::{Incarnation, LinkId, NodeId, Timestamp};
+use hac_netsim::{Datagram, Net, Queue, Weather};
+use hac_types::{Incarnation, NodeId, Timestamp};
 
 use crate::wire::Message;
 use crate::{AuthKey, Cipher, Config, Engine, Guarantee, NodeConfig, Output, Stored, Timers};
 
-/// How long a datagram is on its way.
-const LATENCY: Duration = Duration::from_micros(100);
 /// Within this time two nodes form a ring; as soon as the token goes round, that is enough.
 const FORMING: Duration = Duration::from_secs(2);
 /// A ring in which the token came by so often is in service.
@@ -24,7 +23,8 @@ pub(super) struct Pair {
     pub(super) honest: Engine,
     /// The node whose keys are used to say other things than it would.
     turned: Engine,
-    flying: Vec<(Timestamp, u32, LinkId, Vec<u8>)>,
+    net: Net,
+    flying: Queue<Datagram>,
     /// The last datagram from the one to the other.
     last: Vec<u8>,
 }
@@ -44,7 +44,9 @@ impl Pair {
                 .expect("the configuration above is right")
         };
         let (honest, turned) = (engine(Self::HONEST), engine(Self::TURNED));
-        let mut pair = Self { now, honest, turned, flying: Vec::new(), last: Vec::new() };
+        let mut net = Net::new(0);
+        net.weather = Weather::even();
+        let mut pair = Self { now, honest, turned, net, flying: Queue::default(), last: Vec::new() };
         pair.together(FORMING);
         pair
     }
@@ -70,7 +72,7 @@ impl Pair {
         self.turned.handle_timeout(self.now);
         self.last.clear();
         self.collect();
-        self.flying.clear();
+        self.flying = Queue::default();
         self.last.clone()
     }
 
@@ -81,7 +83,7 @@ impl Pair {
         let message = Message::MtuProbe(vec![0; 20]);
         self.turned.net.send(NodeId(Self::HONEST), &message);
         self.collect();
-        self.flying.clear();
+        self.flying = Queue::default();
         self.last.clone()
     }
 
@@ -126,17 +128,13 @@ impl Pair {
         self.collect();
         loop {
             let timeouts = [self.honest.poll_timeout(), self.turned.poll_timeout()];
-            let next = timeouts.into_iter().flatten().chain(self.flying.iter().map(|flying| flying.0)).min();
+            let next = timeouts.into_iter().flatten().chain(self.flying.next_at()).min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
             self.now = self.now.max(next);
-            let (due, flying) = std::mem::take(&mut self.flying).into_iter().partition(|flying| flying.0 <= self.now);
-            self.flying = flying;
-            let due: Vec<(Timestamp, u32, LinkId, Vec<u8>)> = due;
-            for (_, to, link, datagram) in due {
-                let from = NodeId(Self::HONEST + Self::TURNED - to);
+            while let Some((_, Datagram { from, to, link, bytes })) = self.flying.pop(self.now) {
                 let engine = if to == Self::HONEST { &mut self.honest } else { &mut self.turned };
                 // What is refused is sent again.
-                let _ = engine.handle_datagram(self.now, link, from, &datagram);
+                let _ = engine.handle_datagram(self.now, link, NodeId(from), &bytes);
             }
             self.honest.handle_timeout(self.now);
             self.turned.handle_timeout(self.now);
@@ -145,7 +143,7 @@ impl Pair {
                 break;
             }
         }
-        self.flying.clear();
+        self.flying = Queue::default();
     }
 
     fn in_service(&self) -> bool {
@@ -153,16 +151,23 @@ impl Pair {
     }
 
     fn collect(&mut self) {
-        let at = self.now + LATENCY;
         while let Some(output) = self.honest.poll_output() {
-            if let Output::Transmit { link, to: NodeId(Self::TURNED), datagram } = output {
-                self.flying.push((at, Self::TURNED, link, datagram));
-            }
+            self.fly(Self::HONEST, Self::TURNED, output);
         }
         while let Some(output) = self.turned.poll_output() {
-            if let Output::Transmit { link, to: NodeId(Self::HONEST), datagram } = output {
-                self.last.clone_from(&datagram);
-                self.flying.push((at, Self::HONEST, link, datagram));
+            if let Output::Transmit { to: NodeId(Self::HONEST), datagram, .. } = &output {
+                self.last.clone_from(datagram);
+            }
+            self.fly(Self::TURNED, Self::HONEST, output);
+        }
+    }
+
+    /// What one says to the other is on its way; all else an engine wants done, nobody does.
+    fn fly(&mut self, from: u32, to: u32, output: Output) {
+        let Output::Transmit { link, to: addressed, datagram: bytes } = output else { return };
+        if addressed == NodeId(to) {
+            for (time, datagram) in self.net.carry(Datagram { from, to, link, bytes }) {
+                self.flying.push(self.now + time, datagram);
             }
         }
     }

@@ -40,8 +40,8 @@ fn the_documented_fast_profile_notices_in_a_tenth_of_a_second() {
 #[test]
 fn detection_is_never_slower_than_token() {
     let storm = |net: &mut Net| {
-        net.conditions.loss = 300;
-        net.conditions.jitter = ms(400);
+        net.air.weather.loss = 300;
+        net.air.weather.jitter = ms(400);
     };
     let times = detection_times(&config(2, 1), 10, storm);
     assert!(times[times.len() - 1] <= ms(3100), "{times:?}");
@@ -73,12 +73,12 @@ fn changes(seed: u64, minutes: u64, mut disturb: impl FnMut(&mut Net)) -> usize 
 
 #[test]
 fn loss_of_five_percent_changes_nothing_in_ten_minutes() {
-    assert_eq!(changes(1, 10, |net| net.conditions.loss = 50), 0);
+    assert_eq!(changes(1, 10, |net| net.air.weather.loss = 50), 0);
 }
 
 #[test]
 fn jitter_of_200_ms_changes_nothing_in_ten_minutes() {
-    assert_eq!(changes(2, 10, |net| net.conditions.jitter = ms(200)), 0);
+    assert_eq!(changes(2, 10, |net| net.air.weather.jitter = ms(200)), 0);
 }
 
 #[test]
@@ -138,9 +138,9 @@ fn flapping_costs_a_bounded_number_of_views() {
         net.run(ms(2000));
         let before = net.regular_views(1);
         for _ in 0..60_000 / (2 * period) {
-            net.cut_pair(1, 2);
+            net.air.cut_pair(1, 2);
             net.run(ms(period));
-            net.heal();
+            net.air.heal();
             net.run(ms(period));
         }
         let views = net.regular_views(1) - before;
@@ -163,7 +163,7 @@ fn round_trips_longer_than_what_is_tolerated_cause_no_storm_of_pings() {
         net.start_all();
         net.run_until_formed(ms(5000));
         net.run(ms(2000));
-        net.conditions.jitter = ms(200);
+        net.air.weather.jitter = ms(200);
         net.run(ms(10_000));
         let before: Vec<u64> = net.hosts.values().map(|host| host.transmitted).collect();
         net.run(ms(20_000));

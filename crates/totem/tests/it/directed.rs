@@ -18,7 +18,7 @@ fn any_single_datagram_may_be_lost_while_a_ring_forms() {
         for class in [MEMBERSHIP, TOKEN] {
             for which in 0..40 {
                 let mut net = Net::new(which, nodes, 1);
-                net.lose_one = Some((class, which));
+                net.air.lose_one(class, which);
                 net.start_all();
                 let took = net.run_until_formed(ms(2000));
                 assert!(took < ms(600), "{nodes} nodes, class {class}, {which}: {took:?}");
@@ -36,7 +36,7 @@ fn any_single_token_or_packet_may_be_lost_while_messages_flow() {
         for which in 0..30 {
             let mut net = Net::formed(which, 3, 1);
             net.run(ms(1000));
-            net.lose_one = Some((class, which));
+            net.air.lose_one(class, which);
             for number in 0..20_u64 {
                 net.send(1 + (number % 3) as u32, number.to_le_bytes().to_vec(), Guarantee::Safe);
                 net.run(Duration::from_micros(250));
@@ -57,13 +57,13 @@ fn any_single_datagram_may_be_lost_while_a_dead_members_messages_are_recovered()
         for which in 0..25 {
             let mut net = Net::formed(which, 3, 1);
             net.run(ms(1000));
-            net.cut_one_way(1, 3, 0);
+            net.air.cut_way(1, 3);
             for number in 0..8_u64 {
                 net.send(1, number.to_le_bytes().to_vec(), Guarantee::Agreed);
             }
             net.run(ms(1));
             net.crash(1);
-            net.lose_one = Some((class, which));
+            net.air.lose_one(class, which);
             net.run_until_ring(&[2, 3], ms(6000));
             net.run(ms(500));
             assert_eq!(net.deliveries(2).len(), net.deliveries(3).len(), "class {class}, {which}");
@@ -78,9 +78,9 @@ fn a_late_packet_of_the_old_ring_reaches_all_who_go_on_or_none() {
         let mut net = Net::formed(step, 3, 1);
         net.run(ms(2000));
         net.partition(&[1]);
-        net.recording = Some(vec![]);
+        net.air.record();
         net.send(1, b"late".to_vec(), Guarantee::Agreed);
-        let sent = net.recording.take().unwrap();
+        let sent = net.air.recorded();
         let late = sent.into_iter().find(|d| d.bytes[6] == DATA && d.to == 2).unwrap();
         let searching = |net: &Net| net.notices(2).iter().filter(|n| matches!(n, Notice::GatherEntered { .. })).count();
         let end = net.now + ms(2000);
@@ -100,9 +100,9 @@ fn leave_works_with_loss_and_falls_back_to_silence_without_any_copy() {
         for loss in [500, 1000] {
             let mut net = Net::formed(seed, 3, 1);
             net.run(ms(1000));
-            net.conditions.loss = loss;
+            net.air.weather.loss = loss;
             net.leave(3, true);
-            net.conditions.loss = 0;
+            net.air.weather.loss = 0;
             let took = net.run_until_ring(&[1, 2], ms(2000));
             let how = net.view(1).unwrap().left[0].departure;
             assert_eq!(how, net.view(2).unwrap().left[0].departure, "both know the same");

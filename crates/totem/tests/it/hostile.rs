@@ -1,17 +1,18 @@
 //! What strangers, recordings and members turned bad can do: nothing but count.
 
+use hac_netsim::Datagram;
 use hac_totem::{AuthKey, Cipher, Guarantee, Notice, PeerProblem, Rejected};
 use hac_types::{LinkId, NodeId};
 
 use crate::checks::check;
-use crate::net::{Datagram, Net, config, ms};
+use crate::net::{Net, config, ms};
 
 /// Gives a datagram to a node and says what came of it; nothing may be sent in answer.
 fn deliver(net: &mut Net, datagram: &Datagram) -> Result<(), Rejected> {
     let now = net.now;
     let before = net.hosts[&datagram.to].transmitted;
     let engine = net.hosts.get_mut(&datagram.to).unwrap().engine.as_mut().unwrap();
-    let result = engine.handle_datagram(now, LinkId(datagram.link), NodeId(datagram.from), &datagram.bytes);
+    let result = engine.handle_datagram(now, datagram.link, NodeId(datagram.from), &datagram.bytes);
     net.drain(datagram.to);
     if result.is_err() {
         assert_eq!(net.hosts[&datagram.to].transmitted, before, "a refused datagram is not answered");
@@ -24,14 +25,14 @@ fn recorded(cipher: Cipher) -> (Net, Vec<Datagram>) {
     let mut config = config(2, 1);
     config.cipher = cipher;
     let mut net = Net::with_config(1, config);
-    net.recording = Some(vec![]);
+    net.air.record();
     net.start_all();
     net.run_until_formed(ms(1000));
     for number in 0..20_u64 {
         net.send(1 + (number % 2) as u32, number.to_le_bytes().to_vec(), Guarantee::Safe);
         net.run(ms(50));
     }
-    let recording = net.recording.take().unwrap();
+    let recording = net.air.recorded();
     (net, recording)
 }
 
@@ -80,11 +81,11 @@ fn noise_is_refused() {
     let (mut net, _) = recorded(Cipher::Aes256Gcm);
     for round in 0..20_000_u64 {
         let length = if round % 50 == 0 { net.random.below(65_536) } else { net.random.below(300) };
-        let mut bytes: Vec<u8> = (0..length).map(|_| net.random.next().to_le_bytes()[0]).collect();
+        let mut bytes: Vec<u8> = (0..length).map(|_| net.random.bits().to_le_bytes()[0]).collect();
         if round % 2 == 0 && bytes.len() > 12 {
             bytes[..4].copy_from_slice(b"HCD1");
         }
-        let noise = Datagram { from: 1, to: 2, link: 0, bytes };
+        let noise = Datagram { from: 1, to: 2, link: LinkId(0), bytes };
         assert!(deliver(&mut net, &noise).is_err());
     }
     is_undisturbed(&mut net);
@@ -137,11 +138,11 @@ fn a_recording_of_an_earlier_life_changes_nothing_after_a_restart() {
 #[test]
 fn a_datagram_sent_back_or_elsewhere_is_refused() {
     let mut net = Net::new(1, 3, 2);
-    net.recording = Some(vec![]);
+    net.air.record();
     net.start_all();
     net.run_until_formed(ms(1000));
     net.run(ms(300));
-    for datagram in net.recording.take().unwrap() {
+    for datagram in net.air.recorded() {
         let back = Datagram { from: datagram.to, to: datagram.from, ..datagram.clone() };
         assert!(deliver(&mut net, &back).is_err());
         let third = 6 - datagram.from - datagram.to;
@@ -149,7 +150,7 @@ fn a_datagram_sent_back_or_elsewhere_is_refused() {
         assert_eq!(deliver(&mut net, &elsewhere), Err(Rejected::Destination));
         let other_source = Datagram { from: third, ..datagram.clone() };
         assert_eq!(deliver(&mut net, &other_source), Err(Rejected::Source));
-        let other_link = Datagram { link: 1 - datagram.link, ..datagram.clone() };
+        let other_link = Datagram { link: LinkId(1 - datagram.link.0), ..datagram.clone() };
         assert_eq!(deliver(&mut net, &other_link), Err(Rejected::Link));
     }
 }
@@ -188,9 +189,9 @@ fn what_a_stranger_says_in_the_name_of_a_living_member_is_told_nobody() {
     net.run(ms(1000));
     let mut stranger = Net::new(99, 2, 1);
     stranger.config.authkey = AuthKey::new(vec![8; 64]).unwrap();
-    stranger.recording = Some(vec![]);
+    stranger.air.record();
     stranger.start(2);
-    for datagram in stranger.recording.take().unwrap() {
+    for datagram in stranger.air.recorded() {
         assert_eq!(deliver(&mut net, &datagram), Err(Rejected::ForeignCluster));
     }
     assert!(!net.notices(1).iter().any(|notice| matches!(notice, Notice::WrongKey { .. })));
@@ -220,10 +221,10 @@ fn a_second_process_with_the_same_id_does_not_displace_the_first() {
     net.run(ms(1000));
     // A clone of node 2 without its disk: its own world, its datagrams given to node 1.
     let mut clone = Net::new(99, 2, 1);
-    clone.recording = Some(vec![]);
+    clone.air.record();
     clone.start(2);
     clone.run(ms(3000));
-    for datagram in clone.recording.take().unwrap() {
+    for datagram in clone.air.recorded() {
         assert!(deliver(&mut net, &datagram).is_err() || datagram.bytes[6] == 0);
         net.run(ms(20));
     }
@@ -236,9 +237,9 @@ fn a_flood_of_hellos_is_answered_slowly() {
     let mut net = Net::formed(1, 2, 1);
     net.run(ms(1000));
     let mut stranger = Net::new(99, 2, 1);
-    stranger.recording = Some(vec![]);
+    stranger.air.record();
     stranger.start(2);
-    let offer = stranger.recording.take().unwrap().remove(0);
+    let offer = stranger.air.recorded().remove(0);
     net.crash(2);
     net.run(ms(1000));
     let before = net.hosts[&1].transmitted;

@@ -32,7 +32,7 @@ fn losing_one_link_changes_no_membership_and_delays_no_message() {
         assert_eq!((net.regular_views(1), net.regular_views(2)), (1, 1), "link {link}");
         let told = net.notices(1).iter().any(|n| matches!(n, Notice::LinkDown { link: l, .. } if l.0 == link));
         assert!(told, "link {link} is reported");
-        net.heal();
+        net.air.heal();
         net.run(ms(2000));
         let up = net.hosts[&1].engine.as_ref().unwrap().links(net.now).iter().all(|status| status.connected);
         assert!(up, "link {link} comes back");
@@ -46,7 +46,7 @@ fn links_cut_one_after_the_other_keep_the_ring() {
     for round in 0..6 {
         net.cut_link(round % 2);
         net.run(ms(2000));
-        net.heal();
+        net.air.heal();
         net.run(ms(2000));
     }
     for node in 1..=3 {
@@ -57,8 +57,8 @@ fn links_cut_one_after_the_other_keep_the_ring() {
 #[test]
 fn every_message_twice_over_two_links_with_skew_is_delivered_once() {
     let mut net = Net::formed(4, 3, 2);
-    net.conditions.duplication = 1000;
-    net.conditions.jitter = ms(20);
+    net.air.weather.duplication = 1000;
+    net.air.weather.jitter = ms(20);
     for number in 0..30 {
         net.send(1 + (number % 3) as u32, numbered(number, 300), Guarantee::Safe);
         net.run(ms(30));
@@ -77,7 +77,7 @@ fn a_path_that_stops_carrying_large_datagrams_costs_no_membership() {
         let mut net = Net::formed(5, 2, 1);
         net.run(ms(3000));
         assert_eq!(net.hosts[&1].engine.as_ref().unwrap().links(net.now)[0].datagram_max, 1452);
-        net.conditions.size_max = limit;
+        net.air.weather.size_max = limit;
         for number in 0..20 {
             net.send(1, numbered(number, 10_000), Guarantee::Safe);
         }
@@ -99,10 +99,10 @@ fn jumbo_frames_are_found_and_used() {
     net.run_until_formed(ms(2000));
     net.run(ms(1000));
     assert_eq!(net.hosts[&2].engine.as_ref().unwrap().links(net.now)[0].datagram_max, 8952);
-    net.recording = Some(vec![]);
+    net.air.record();
     net.send(1, numbered(1, 100_000), Guarantee::Safe);
     net.run(ms(200));
-    let largest = net.recording.as_ref().unwrap().iter().map(|d| d.bytes.len()).max().unwrap();
+    let largest = net.air.recorded().iter().map(|d| d.bytes.len()).max().unwrap();
     assert!((8000..=8952).contains(&largest), "{largest}");
     assert_eq!(net.deliveries(2).len(), 1);
 }
@@ -110,8 +110,8 @@ fn jumbo_frames_are_found_and_used() {
 #[test]
 fn no_datagram_is_larger_than_the_path_even_with_many_nodes() {
     let mut net = Net::new(7, 24, 1);
-    net.conditions.size_max = 1200;
-    net.recording = Some(vec![]);
+    net.air.weather.size_max = 1200;
+    net.air.record();
     net.start_all();
     net.run_until_formed(ms(10_000));
     for node in 1..=24 {
@@ -119,14 +119,14 @@ fn no_datagram_is_larger_than_the_path_even_with_many_nodes() {
     }
     net.run(ms(2000));
     assert_eq!(net.deliveries(24).len(), 24);
-    let probes_aside = net.recording.as_ref().unwrap().iter().filter(|d| d.bytes[6] != 5);
+    let probes_aside = net.air.recorded().into_iter().filter(|d| d.class() != Some(5));
     assert!(probes_aside.map(|d| d.bytes.len()).max().unwrap() <= 1200);
 }
 
 #[test]
 fn the_state_of_links_can_be_shown() {
     let mut net = Net::formed(8, 2, 2);
-    net.conditions.latency = Duration::from_millis(2);
+    net.air.weather.delay = Duration::from_millis(2);
     net.run(ms(20_000));
     let links = net.hosts[&1].engine.as_ref().unwrap().links(net.now);
     assert_eq!(links.len(), 2);

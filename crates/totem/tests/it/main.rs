@@ -9,6 +9,5 @@ mod links;
 mod membership;
 mod net;
 mod ordering;
-mod random;
 mod rotation;
 mod sweep;

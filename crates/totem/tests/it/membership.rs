@@ -6,7 +6,7 @@ use hac_totem::{GatherReason, Guarantee, Notice};
 use hac_types::{Departure, NodeId, ViewKind};
 
 use crate::checks::check;
-use crate::net::{Net, config, ms};
+use crate::net::{DATA_CLASSES, Net, config, ms};
 
 #[test]
 fn two_nodes_form_one_ring_without_a_singleton_before() {
@@ -215,7 +215,7 @@ fn a_partition_makes_two_rings_and_healing_makes_one() {
     net.partition(&[1, 2]);
     net.run(ms(3000));
     assert!(net.is_formed(&[1, 2]) && net.is_formed(&[3, 4]));
-    net.heal();
+    net.air.heal();
     let took = net.run_until_formed(ms(5000));
     assert!(took < ms(1500), "{took:?}");
     check(&net);
@@ -279,7 +279,7 @@ fn a_pause_for_which_the_others_waited_is_over_soon() {
 fn who_cannot_be_given_what_it_lacks_keeps_nobody_from_a_new_ring() {
     let mut net = Net::formed(8, 3, 1);
     net.run(ms(2000));
-    net.deaf = Some(3);
+    net.air.keep_from(3, DATA_CLASSES);
     for number in 0..20 {
         assert!(net.send(1, vec![number; 500], Guarantee::Agreed));
     }
@@ -288,7 +288,7 @@ fn who_cannot_be_given_what_it_lacks_keeps_nobody_from_a_new_ring() {
     net.run_until_ring(&[1], ms(10_000));
     assert!(net.notices(3).iter().any(|n| matches!(n, Notice::FailedToReceive)));
     assert!(net.notices(3).iter().any(|n| matches!(n, Notice::RecoveryEntered { .. })));
-    net.deaf = None;
+    net.air.keep_from(3, &[]);
     net.run_until_formed(ms(20_000));
     check(&net);
 }
@@ -297,11 +297,11 @@ fn who_cannot_be_given_what_it_lacks_keeps_nobody_from_a_new_ring() {
 fn a_cut_in_one_direction_settles_without_flapping() {
     let mut net = Net::formed(7, 2, 1);
     net.run(ms(2000));
-    net.cut_one_way(1, 2, 0);
+    net.air.cut_way(1, 2);
     net.run(ms(10_000));
     assert_eq!((net.member_ids(1), net.member_ids(2)), (vec![1], vec![2]));
     assert_eq!((net.regular_views(1), net.regular_views(2)), (2, 2));
-    net.heal();
+    net.air.heal();
     net.run_until_formed(ms(3000));
     check(&net);
 }
@@ -312,7 +312,7 @@ fn connectivity_that_is_not_transitive_settles() {
         let mut net = Net::formed(u64::from(nodes), nodes, 1);
         net.run(ms(2000));
         for (a, b) in &cuts {
-            net.cut_pair(*a, *b);
+            net.air.cut_pair(*a, *b);
         }
         net.run(ms(10_000));
         let before: Vec<usize> = (1..=nodes).map(|n| net.regular_views(n)).collect();
@@ -320,7 +320,7 @@ fn connectivity_that_is_not_transitive_settles() {
         let after: Vec<usize> = (1..=nodes).map(|n| net.regular_views(n)).collect();
         assert_eq!(before, after, "{nodes} nodes keep changing");
         assert!(after.iter().all(|views| *views <= 4), "{after:?}");
-        net.heal();
+        net.air.heal();
         net.run_until_formed(ms(15_000));
         check(&net);
     }

@@ -1,35 +1,14 @@
 //! N engines, a network between them and a virtual clock.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use hac_netsim::{Datagram, Queue, Rng, Weather};
 use hac_totem::{
     AuthKey, Cipher, Config, Delivery, Engine, Guarantee, LeaveReason, NodeConfig, Notice, Output, Rejected, Stored,
     Timers,
 };
 use hac_types::{Incarnation, LinkId, NodeId, Timestamp, View, ViewKind};
-
-use crate::random::Random;
-
-/// What one datagram goes through.
-#[derive(Clone, Debug)]
-pub(crate) struct Conditions {
-    pub(crate) latency: Duration,
-    /// Added at random, which also reorders.
-    pub(crate) jitter: Duration,
-    /// Datagrams lost, per mille.
-    pub(crate) loss: u64,
-    /// Datagrams that arrive twice, per mille.
-    pub(crate) duplication: u64,
-    /// Larger datagrams are lost.
-    pub(crate) size_max: usize,
-}
-
-impl Default for Conditions {
-    fn default() -> Self {
-        Self { latency: Duration::from_micros(100), jitter: Duration::ZERO, loss: 0, duplication: 0, size_max: 65_535 }
-    }
-}
 
 /// One thing a node did, for the checks.
 #[derive(Clone, Debug)]
@@ -50,20 +29,11 @@ pub(crate) struct Host {
     boots: u64,
     ring_seq: u64,
     paused_until: Option<Timestamp>,
-    inbox: VecDeque<(LinkId, NodeId, Vec<u8>)>,
+    inbox: VecDeque<Datagram>,
     /// Power fails after so many more outputs.
     dies_after: Option<u64>,
     pub(crate) transmitted: u64,
     pub(crate) persisted: u64,
-}
-
-/// A datagram on its way.
-#[derive(Clone, Debug)]
-pub(crate) struct Datagram {
-    pub(crate) from: u32,
-    pub(crate) to: u32,
-    pub(crate) link: u8,
-    pub(crate) bytes: Vec<u8>,
 }
 
 /// The world of a test.
@@ -71,26 +41,20 @@ pub(crate) struct Datagram {
 pub(crate) struct Net {
     pub(crate) now: Timestamp,
     pub(crate) hosts: BTreeMap<u32, Host>,
-    pub(crate) conditions: Conditions,
-    pub(crate) random: Random,
+    /// What datagrams go through.
+    pub(crate) air: hac_netsim::Net,
+    pub(crate) random: Rng,
     pub(crate) config: Config,
-    /// Directed pairs, by link, that lose everything.
-    cut: BTreeSet<(u32, u32, u8)>,
-    flying: BTreeMap<(Timestamp, u64), Datagram>,
-    order: u64,
-    /// A node that no datagrams of messages reach, though all others do.
-    pub(crate) deaf: Option<u32>,
-    /// Of the datagrams of this class, the one after so many more is lost.
-    pub(crate) lose_one: Option<(u8, u64)>,
-    /// Every datagram sent, while recording.
-    pub(crate) recording: Option<Vec<Datagram>>,
+    flying: Queue<Datagram>,
     /// Datagrams to a node that is down are answered with port unreachable.
     pub(crate) unreachable_hints: bool,
     pub(crate) rejected: BTreeMap<Rejected, u64>,
 }
 
 /// Classes of the envelope in which messages travel.
-const DATA_CLASSES: [u8; 2] = [4, 5];
+pub(crate) const DATA_CLASSES: &[u8] = &[4, 5];
+/// The stream of random numbers that tests draw from.
+const STREAM: u64 = 20;
 
 pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -129,18 +93,15 @@ impl Net {
             transmitted: 0,
             persisted: 0,
         };
+        let mut air = hac_netsim::Net::new(seed);
+        air.weather = Weather::even();
         Self {
             now: Timestamp::from_millis(1000),
             hosts: config.nodes.iter().map(|n| (n.node.0, host())).collect(),
-            conditions: Conditions::default(),
-            random: Random::new(seed),
+            air,
+            random: Rng::new(seed, STREAM),
             config,
-            cut: BTreeSet::new(),
-            flying: BTreeMap::new(),
-            order: 0,
-            deaf: None,
-            lose_one: None,
-            recording: None,
+            flying: Queue::default(),
             unreachable_hints: false,
             rejected: BTreeMap::new(),
         }
@@ -171,11 +132,8 @@ impl Net {
     }
 
     pub(crate) fn start_with(&mut self, node: u32, config: Config) {
-        let low = self.random.next() & 0xffff_ffff;
-        let mut entropy = [0; 32];
-        for byte in &mut entropy {
-            *byte = self.random.next().to_le_bytes()[0];
-        }
+        let low = self.random.bits() & 0xffff_ffff;
+        let entropy = self.random.entropy();
         let host = self.hosts.get_mut(&node).unwrap();
         assert!(host.engine.is_none(), "{node} runs already");
         host.boots += 1;
@@ -239,39 +197,19 @@ impl Net {
         taken
     }
 
-    /// Cuts one direction on one link.
-    pub(crate) fn cut_one_way(&mut self, from: u32, to: u32, link: u8) {
-        self.cut.insert((from, to, link));
-    }
-
-    pub(crate) fn cut_pair(&mut self, a: u32, b: u32) {
-        for link in 0..self.config.links {
-            self.cut.insert((a, b, link));
-            self.cut.insert((b, a, link));
-        }
-    }
-
+    /// Cuts one link between all.
     pub(crate) fn cut_link(&mut self, link: u8) {
         for a in self.nodes() {
             for b in self.nodes() {
-                self.cut.insert((a, b, link));
+                self.air.cut_one_way(a, b, LinkId(link));
             }
         }
     }
 
     /// Cuts everything between these and the others.
     pub(crate) fn partition(&mut self, side: &[u32]) {
-        for a in self.nodes() {
-            for b in self.nodes() {
-                if side.contains(&a) != side.contains(&b) {
-                    self.cut_pair(a, b);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn heal(&mut self) {
-        self.cut.clear();
+        let (these, others) = self.nodes().into_iter().partition(|node| side.contains(node));
+        self.air.partition(&[these, others]);
     }
 
     /// No power fails any more.
@@ -297,7 +235,7 @@ impl Net {
             match output {
                 Output::Transmit { link, to, datagram } => {
                     host.transmitted += 1;
-                    self.fly(Datagram { from: node, to: to.0, link: link.0, bytes: datagram });
+                    self.fly(Datagram { from: node, to: to.0, link, bytes: datagram });
                 }
                 Output::Persist { ring_seq } => {
                     host.ring_seq = ring_seq;
@@ -311,48 +249,22 @@ impl Net {
     }
 
     fn fly(&mut self, datagram: Datagram) {
-        if let Some(recording) = &mut self.recording {
-            recording.push(datagram.clone());
-        }
-        let conditions = self.conditions.clone();
-        let lost = self.random.chance(conditions.loss)
-            || datagram.bytes.len() > conditions.size_max
-            || self.cut.contains(&(datagram.from, datagram.to, datagram.link))
-            || (self.deaf == Some(datagram.to) && DATA_CLASSES.contains(&datagram.bytes[6]));
-        if lost || self.is_the_one(&datagram) {
-            return;
-        }
-        let copies = if self.random.chance(conditions.duplication) { 2 } else { 1 };
-        for _ in 0..copies {
-            let spread = Duration::from_nanos(self.random.below(1 + conditions.jitter.as_nanos() as u64));
-            self.inject(conditions.latency + spread, datagram.clone());
-        }
-    }
-
-    fn is_the_one(&mut self, datagram: &Datagram) -> bool {
-        match &mut self.lose_one {
-            Some((class, left)) if datagram.bytes[6] == *class => {
-                let hit = *left == 0;
-                *left = left.wrapping_sub(1);
-                hit
-            }
-            _ => false,
+        for (time, datagram) in self.air.carry(datagram) {
+            self.inject(time, datagram);
         }
     }
 
     /// Puts a datagram on its way.
     pub(crate) fn inject(&mut self, delay: Duration, datagram: Datagram) {
-        self.order += 1;
-        self.flying.insert((self.now + delay, self.order), datagram);
+        self.flying.push(self.now + delay, datagram);
     }
 
     fn next_event(&self) -> Option<Timestamp> {
-        let arrival = self.flying.keys().next().map(|(at, _)| *at);
         let wakes = self.hosts.values().filter_map(|host| {
             let due = host.engine.as_ref()?.poll_timeout();
             host.paused_until.or(due)
         });
-        wakes.chain(arrival).min()
+        wakes.chain(self.flying.next_at()).min()
     }
 
     /// Lets time pass.
@@ -379,10 +291,7 @@ impl Net {
     }
 
     fn step(&mut self) {
-        if let Some(entry) = self.flying.first_entry()
-            && entry.key().0 <= self.now
-        {
-            let datagram = entry.remove();
+        if let Some((_, datagram)) = self.flying.pop(self.now) {
             self.arrive(datagram);
             return;
         }
@@ -392,23 +301,23 @@ impl Net {
     }
 
     fn arrive(&mut self, datagram: Datagram) {
-        let Datagram { from, to, link, bytes } = datagram;
         let now = self.now;
-        let host = self.hosts.get_mut(&to).unwrap();
+        let host = self.hosts.get_mut(&datagram.to).unwrap();
         if host.paused_until.is_some() {
-            host.inbox.push_back((LinkId(link), NodeId(from), bytes));
+            host.inbox.push_back(datagram);
             return;
         }
+        let Datagram { from, to, link, bytes } = datagram;
         match &mut host.engine {
             Some(engine) => {
-                if let Err(reason) = engine.handle_datagram(now, LinkId(link), NodeId(from), &bytes) {
+                if let Err(reason) = engine.handle_datagram(now, link, NodeId(from), &bytes) {
                     *self.rejected.entry(reason).or_default() += 1;
                 }
                 self.drain(to);
             }
             None if self.unreachable_hints => {
                 if let Some(engine) = self.hosts.get_mut(&from).and_then(|host| host.engine.as_mut()) {
-                    engine.handle_unreachable(now, LinkId(link), NodeId(to));
+                    engine.handle_unreachable(now, link, NodeId(to));
                     self.drain(from);
                 }
             }
@@ -424,11 +333,11 @@ impl Net {
                 return;
             }
             host.paused_until = None;
-            for (link, from, bytes) in std::mem::take(&mut host.inbox) {
+            for Datagram { from, link, bytes, .. } in std::mem::take(&mut host.inbox) {
                 let host = self.hosts.get_mut(&node).unwrap();
                 if let Some(engine) = &mut host.engine {
                     // Refused ones are counted by the engine.
-                    let _ = engine.handle_datagram(now, link, from, &bytes);
+                    let _ = engine.handle_datagram(now, link, NodeId(from), &bytes);
                 }
                 self.drain(node);
             }

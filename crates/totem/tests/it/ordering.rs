@@ -67,9 +67,9 @@ fn a_megabyte_arrives_whole_between_small_messages() {
 fn loss_duplication_and_reordering_are_repaired() {
     for seed in 0..10 {
         let mut net = Net::formed(seed, 3, 1);
-        net.conditions.loss = 50;
-        net.conditions.duplication = 50;
-        net.conditions.jitter = Duration::from_micros(500);
+        net.air.weather.loss = 50;
+        net.air.weather.duplication = 50;
+        net.air.weather.jitter = Duration::from_micros(500);
         for number in 0..100 {
             for node in 1..=3 {
                 net.send(node, payload(node, number, 400), Guarantee::Safe);
@@ -89,7 +89,7 @@ fn loss_duplication_and_reordering_are_repaired() {
 fn what_was_in_flight_when_the_sender_died_is_the_same_for_all_survivors() {
     for seed in 0..30 {
         let mut net = Net::formed(seed, 3, 1);
-        net.conditions.loss = 100;
+        net.air.weather.loss = 100;
         for number in 0..50 {
             for node in 1..=3 {
                 net.send(node, payload(node, number, 300), Guarantee::Safe);
@@ -99,7 +99,7 @@ fn what_was_in_flight_when_the_sender_died_is_the_same_for_all_survivors() {
         net.crash_after_outputs(1, outputs);
         net.run(ms(500));
         net.crash(1);
-        net.conditions.loss = 0;
+        net.air.weather.loss = 0;
         net.run_until_ring(&[2, 3], ms(5000));
         net.run(ms(1000));
         for node in 2..=3 {

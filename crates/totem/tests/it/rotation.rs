@@ -1,10 +1,11 @@
 //! The key is changed while the ring goes on.
 
+use hac_netsim::Datagram;
 use hac_totem::{AuthKey, Config, Guarantee, Notice, PeerProblem, Rejected};
-use hac_types::{LinkId, NodeId};
+use hac_types::NodeId;
 
 use crate::checks::check;
-use crate::net::{Datagram, Net, ms};
+use crate::net::{Net, ms};
 
 fn key(byte: u8) -> AuthKey {
     AuthKey::new(vec![byte; 64]).unwrap()
@@ -28,9 +29,9 @@ fn switch(net: &mut Net, node: u32) {
 
 /// Names of the keys in the headers of what is sent for a while.
 fn keys_in_use(net: &mut Net) -> Vec<[u8; 4]> {
-    net.recording = Some(vec![]);
+    net.air.record();
     net.run(ms(1000));
-    let sent = net.recording.take().unwrap();
+    let sent = net.air.recorded();
     let mut names: Vec<[u8; 4]> = sent.iter().map(|d| d.bytes[8..12].try_into().unwrap()).collect();
     names.sort_unstable();
     names.dedup();
@@ -54,7 +55,7 @@ fn with_key(net: &Net, node: u32, authkey: AuthKey) -> Config {
 fn a_ring_changes_its_key_without_a_new_view_and_without_losing_a_message() {
     for (nodes, links, loss) in [(2, 1, 0), (2, 2, 0), (5, 2, 0), (5, 2, 50)] {
         let mut net = Net::formed(1, nodes, links);
-        net.conditions.loss = loss;
+        net.air.weather.loss = loss;
         let before = keys_in_use(&mut net);
         assert_eq!(before.len(), 1);
         let views: Vec<usize> = net.nodes().iter().map(|node| net.regular_views(*node)).collect();
@@ -175,11 +176,11 @@ fn one_that_lags_behind_with_the_switch_stays_a_member() {
 #[test]
 fn what_was_recorded_under_the_former_key_opens_nothing() {
     let mut net = Net::new(1, 2, 1);
-    net.recording = Some(vec![]);
+    net.air.record();
     net.start_all();
     net.run_until_formed(ms(1000));
     net.run(ms(500));
-    let recorded = net.recording.take().unwrap();
+    let recorded = net.air.recorded();
     accept(&mut net, 1, &key(8));
     accept(&mut net, 2, &key(8));
     switch(&mut net, 1);
@@ -189,7 +190,7 @@ fn what_was_recorded_under_the_former_key_opens_nothing() {
     for Datagram { from, to, link, bytes } in recorded {
         let now = net.now;
         let engine = net.hosts.get_mut(&to).unwrap().engine.as_mut().unwrap();
-        let result = engine.handle_datagram(now, LinkId(link), NodeId(from), &bytes);
+        let result = engine.handle_datagram(now, link, NodeId(from), &bytes);
         assert_eq!(result, Err(Rejected::ForeignCluster));
     }
     net.run(ms(5000));

@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use hac_netsim::Weather;
 use hac_totem::Guarantee;
+use hac_types::LinkId;
 
 use crate::checks::check;
-use crate::net::{Conditions, Net, config, ms};
+use crate::net::{Net, config, ms};
 
 /// What may happen in a run.
 #[derive(Clone, Copy)]
@@ -24,7 +26,7 @@ struct Run {
 impl Run {
     fn start(seed: u64, menu: Menu) -> Self {
         let mut net = Net::with_config(seed, config(menu.nodes, menu.links));
-        net.conditions = Self::weather(&mut net);
+        net.air.weather = Self::weather(&mut net);
         for node in net.nodes() {
             let delay = ms(net.random.below(300));
             net.start(node);
@@ -33,11 +35,11 @@ impl Run {
         Self { net, number: 0 }
     }
 
-    fn weather(net: &mut Net) -> Conditions {
+    fn weather(net: &mut Net) -> Weather {
         let random = &mut net.random;
         let bad = random.chance(300);
-        Conditions {
-            latency: Duration::from_micros(50 + random.below(if bad { 20_000 } else { 1000 })),
+        Weather {
+            delay: Duration::from_micros(50 + random.below(if bad { 20_000 } else { 1000 })),
             jitter: Duration::from_micros(random.below(if bad { 20_000 } else { 500 })),
             loss: if bad { random.below(200) } else { random.below(20) },
             duplication: random.below(50),
@@ -86,15 +88,15 @@ impl Run {
                 self.net.pause(node, ms(time));
             }
             0..=6 if !running => self.net.start(node),
-            5 if node != other => self.net.cut_pair(node, other),
-            6 if node != other => self.net.cut_one_way(node, other, 0),
+            5 if node != other => self.net.air.cut_pair(node, other),
+            6 if node != other => self.net.air.cut_one_way(node, other, LinkId(0)),
             7 => {
                 let size = 1 + self.random_node() / 2;
                 let side: Vec<u32> = (1..=size).collect();
                 self.net.partition(&side);
             }
-            8..=10 => self.net.heal(),
-            11 => self.net.conditions = Self::weather(&mut self.net),
+            8..=10 => self.net.air.heal(),
+            11 => self.net.air.weather = Self::weather(&mut self.net),
             _ => {}
         }
     }
@@ -114,9 +116,9 @@ impl Run {
 
     /// Everything is mended: one ring within bounds, and messages flow.
     fn calm(&mut self) {
-        self.net.heal();
+        self.net.air.heal();
         self.net.spare_all();
-        self.net.conditions = Conditions::default();
+        self.net.air.weather = Weather::even();
         for node in self.net.nodes() {
             if self.net.hosts[&node].engine.is_none() {
                 self.net.start(node);

@@ -1,12 +1,13 @@
 //! The perfect stream and the hosts on it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use hac_crm::cib::Replicated as _;
 use hac_crm::model::Cib;
+use hac_netsim::{Formed, Stream};
 use hac_totem::{AuthKey, Delivery, Guarantee, Stats};
-use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, View, ViewKind, WallTime};
+use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
 
 use super::*;
 use crate::{NodeInfo, Persist, PersistId, Report};
@@ -75,32 +76,24 @@ struct Host {
     disk: Disk,
     replies: BTreeMap<RequestId, Vec<Reply>>,
     last_request: u64,
-    ring: Option<(RingId, BTreeSet<u32>)>,
 }
 
 /// See the module.
 pub(crate) struct Cluster {
     hosts: BTreeMap<u32, Host>,
     now: Now,
-    rings: u64,
-    seq: u64,
+    stream: Stream,
 }
 
 impl Cluster {
     pub(crate) fn new(count: u32) -> Self {
         let now = Now { mono: Timestamp::from_millis(1), wall: WallTime(1_700_000_000_000) };
         let host = |id| {
-            let host = Host {
-                participant: None,
-                lives: 0,
-                disk: Disk::default(),
-                replies: BTreeMap::new(),
-                last_request: 0,
-                ring: None,
-            };
+            let host =
+                Host { participant: None, lives: 0, disk: Disk::default(), replies: BTreeMap::new(), last_request: 0 };
             (id, host)
         };
-        let mut cluster = Self { hosts: (1..=count).map(host).collect(), now, rings: 0, seq: 0 };
+        let mut cluster = Self { hosts: (1..=count).map(host).collect(), now, stream: Stream::default() };
         for id in 1..=count {
             cluster.start(id);
         }
@@ -149,7 +142,7 @@ impl Cluster {
             cib_generation: host.disk.highest,
             next_key: host.disk.next_key.clone(),
         };
-        host.ring = None;
+        self.stream.restart(NodeId(id));
         host.participant = Some(Participant::new(&config, stored, now).unwrap());
     }
 
@@ -185,41 +178,10 @@ impl Cluster {
     }
 
     fn form(&mut self, ids: &[u32]) {
-        self.rings += 1;
-        let ring = RingId { seq: self.rings * 4, rep: ids[0], ..RingId::default() };
         let members: Vec<Member> = ids.iter().map(|&id| self.member(id)).collect();
-        let old: BTreeMap<u32, Option<(RingId, BTreeSet<u32>)>> =
-            ids.iter().map(|&id| (id, self.hosts[&id].ring.clone())).collect();
-        for &id in ids {
-            let now = self.now;
-            let together: Vec<NodeId> = ids
-                .iter()
-                .filter(|other| old[other].is_some() && old[other] == old[&id])
-                .map(|&other| NodeId(other))
-                .collect();
-            let together = if together.is_empty() { vec![NodeId(id)] } else { together };
-            let alive = self.hosts[&id].ring.clone();
-            let mut left = Vec::new();
-            let mut transitional = None;
-            if let Some((old_ring, old_members)) = alive {
-                left = old_members
-                    .iter()
-                    .filter(|m| !together.contains(&NodeId(**m)))
-                    .map(|&m| Left { member: self.member(m), departure: Departure::Lost })
-                    .collect();
-                let mine: Vec<Member> = together.iter().map(|n| self.member(n.0)).collect();
-                transitional = Some(View {
-                    ring: old_ring,
-                    kind: ViewKind::Transitional,
-                    members: mine,
-                    continuing: together.clone(),
-                    left: left.clone(),
-                });
-            }
-            let regular = View { ring, kind: ViewKind::Regular, members: members.clone(), continuing: together, left };
-            let host = self.hosts.get_mut(&id).unwrap();
-            host.ring = Some((ring, ids.iter().copied().collect()));
-            let participant = host.participant.as_mut().unwrap();
+        let now = self.now;
+        for Formed { node, transitional, regular } in self.stream.form(&members) {
+            let participant = self.hosts.get_mut(&node.0).unwrap().participant.as_mut().unwrap();
             if let Some(view) = transitional {
                 participant.handle_view(now, view);
             }
@@ -278,20 +240,17 @@ impl Cluster {
     }
 
     fn broadcast(&mut self, from: u32, bytes: &[u8]) {
-        let Some((ring, members)) = self.hosts[&from].ring.clone() else { return };
-        self.seq += 1;
-        for id in members {
-            let same = self.hosts[&id].ring.as_ref().is_some_and(|(r, _)| *r == ring);
-            if same {
-                self.deliver(id, from, ring, bytes);
-            }
+        let Some(ring) = self.stream.ring(NodeId(from)) else { return };
+        let Some((seq, to)) = self.stream.say(NodeId(from)) else { return };
+        for id in to {
+            self.deliver(id.0, from, (ring, seq), bytes);
         }
     }
 
-    fn deliver(&mut self, to: u32, from: u32, ring: RingId, bytes: &[u8]) {
+    fn deliver(&mut self, to: u32, from: u32, (ring, seq): (RingId, u64), bytes: &[u8]) {
         let delivery = Delivery {
             ring,
-            seq: self.seq,
+            seq,
             origin: NodeId(from),
             guarantee: Guarantee::Safe,
             transitional: false,
@@ -303,9 +262,10 @@ impl Cluster {
         }
     }
 
+    /// One node alone is given what another never said.
     pub(crate) fn deliver_bytes(&mut self, to: u32, from: u32, bytes: &[u8]) {
-        let (ring, _) = self.hosts[&to].ring.clone().unwrap();
-        self.deliver(to, from, ring, bytes);
+        let ring = self.stream.ring(NodeId(to)).unwrap();
+        self.deliver(to, from, (ring, 0), bytes);
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {
@@ -382,15 +342,12 @@ impl Cluster {
 
     /// A node's membership breaks up, and these messages are the last that it is handed in it.
     pub(crate) fn break_up(&mut self, node: u32, last: &[(u32, Vec<u8>)]) {
-        let (ring, members) = self.hosts[&node].ring.clone().unwrap();
-        let lost = members.into_iter().filter(|&m| m != node);
-        let left = lost.map(|m| Left { member: self.member(m), departure: Departure::Lost }).collect();
-        let (kind, continuing) = (ViewKind::Transitional, vec![NodeId(node)]);
-        let view = View { ring, kind, members: vec![self.member(node)], continuing, left };
+        let view = self.stream.break_up(self.member(node)).unwrap();
+        let ring = view.ring;
         let now = self.now;
         self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap().handle_view(now, view);
         for (from, bytes) in last {
-            self.deliver(node, *from, ring, bytes);
+            self.deliver(node, *from, (ring, 0), bytes);
         }
     }
 

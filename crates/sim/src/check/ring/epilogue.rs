@@ -8,13 +8,13 @@
 
 use std::time::Duration;
 
+use hac_netsim::Rng;
 use hac_totem::Timers;
-use hac_types::RingId;
+use hac_types::{LinkId, RingId};
 
 use super::liveness::{all_delivered, one_view};
 use super::{Violation, count};
 use crate::ring::World;
-use crate::rng::Rng;
 
 /// A leaving node is gone after this long; the shortest timer for failures is more than twice as long.
 const LEFT: Duration = Duration::from_millis(150);
@@ -117,7 +117,7 @@ fn lose_links(world: &mut World, ring: RingId, ids: &[u32]) -> Result<(), Violat
         world.run(Duration::from_secs(2))?;
         for (index, &a) in ids.iter().enumerate() {
             for &b in ids.iter().skip(index + 1) {
-                world.net.cut_link(a, b, link);
+                world.net.cut_link(a, b, LinkId(link));
             }
         }
         endure(world, ring, "LINK", "one of two links is cut")?;

@@ -35,6 +35,12 @@ impl<E> Queue<E> {
         self.order.push(Reverse((at, self.next, slot)));
     }
 
+    /// When the next event is.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Timestamp> {
+        self.order.peek().map(|&Reverse((at, ..))| at)
+    }
+
     /// The next event, if it is not later than `until`.
     pub fn pop(&mut self, until: Timestamp) -> Option<(Timestamp, E)> {
         let &Reverse((at, _, slot)) = self.order.peek()?;
