@@ -3,6 +3,7 @@
 //! A request is handled in the task of its connection; what concerns the node is asked of the driver through a channel,
 //! so that there is one way in.
 
+mod agents;
 mod convert;
 mod explain;
 mod hub;

@@ -23,6 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hac_agents::Agents;
 use hac_node::{InvocationId, Node, Reply, RequestId, WatchId};
 use hac_udp::Udp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -30,7 +31,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::agents::Agents;
 use crate::api::Hub;
 use crate::clock;
 use crate::log::Log;

@@ -8,12 +8,10 @@
 //! | `storage` | what survives a restart |
 //! | `udp` | which sockets the ring needs |
 //! | `driver` | the task that owns the node |
-//! | `agents` | resource agents |
 //! | `api` | what `hacctl` talks to |
 //! | `log` | file, syslog, journal |
 //! | `recording` | the flight recorder's file |
 
-mod agents;
 mod api;
 mod arguments;
 mod clock;

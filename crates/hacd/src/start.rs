@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
+use hac_agents::Agents;
 use hac_node::{Node, NodeInfo};
 use hac_udp::OpenError;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::mpsc;
 
-use crate::agents::Agents;
 use crate::api::{self, Api, Hub};
 use crate::arguments::Arguments;
 use crate::config::{self, Config, Identity};
@@ -81,8 +81,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Err(failure) = &result {
         tracing::error!(target: "hacd::start", "{}", failure.line);
     }
-    // What agents still do is given up here, and their processes with it.
-    drop(runtime);
+    // What agents still do is given up here, and their processes with it; a file that hangs holds up nobody.
+    runtime.shutdown_background();
     log.flush();
     result
 }
@@ -107,7 +107,7 @@ async fn serve(
     for address in udp.missing() {
         tracing::warn!(target: "hacd::udp", "{} is not an address of this host yet; waiting for it", address.ip());
     }
-    let agents = Agents::new(config.agents.clone(), &config.digitalocean, &config.name, config.node.0);
+    let agents = Arc::new(Agents::new(agent_options(&config)));
     let hub = Arc::new(Hub::new());
     let replies = sender.clone();
     let worker = Worker::start(storage.generations, keys, move |reply| {
@@ -146,6 +146,21 @@ fn open_recording(arguments: &Arguments) -> Result<Option<Recording>, Failure> {
         .map_err(|error| Failure::os(format!("--record {}: {}", path.display(), storage::words(&error))))?;
     tracing::info!(target: "hacd::recording", notice = true, "recording to {}", path.display());
     Ok(Some(recording))
+}
+
+/// How agents are run.
+fn agent_options(config: &Config) -> hac_agents::Options {
+    let (agents, cloud) = (&config.agents, &config.digitalocean);
+    hac_agents::Options {
+        node: config.name.clone(),
+        node_id: config.node.0,
+        ocf_root: agents.ocf_root.clone(),
+        prefer_script: agents.prefer_script,
+        native: agents.native.clone(),
+        script: agents.script.clone(),
+        api_url: cloud.api_url.clone(),
+        metadata_url: cloud.metadata_url.clone(),
+    }
 }
 
 fn node_config(config: Config) -> hac_node::Config {

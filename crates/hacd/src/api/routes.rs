@@ -100,8 +100,8 @@ async fn quorum(State(api): State<Api>) -> Answer<Quorum> {
 }
 
 async fn agents(State(api): State<Api>, Query(query): Query<AgentQuery>) -> Result<Response, Refused> {
-    let Some(name) = query.agent else { return Ok(Json(api.agents.list()).into_response()) };
-    match api.agents.detail(&name).await {
+    let Some(name) = query.agent else { return Ok(Json(super::agents::list(&api.agents).await).into_response()) };
+    match super::agents::detail(&api.agents, &name).await {
         Some(detail) => Ok(Json(detail).into_response()),
         None => Err(Refused::new(ErrorCode::NoSuch, format!("there is no agent {name} on this node"))
             .with_remedy("'hacctl ra list' prints those that there are.")),

@@ -11,6 +11,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::IncomingStream;
+use hac_agents::Agents;
 use hac_api::ErrorCode;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
@@ -18,7 +19,6 @@ use tokio::sync::mpsc;
 use super::hub::Hub;
 use super::refusal::Refused;
 use super::routes;
-use crate::agents::Agents;
 use crate::driver::Ask;
 
 /// What the handlers need.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hac_agents::Agents;
 use hac_api::{ErrorBody, ErrorCode, route};
 use hac_crm::cib::Refusal;
 use hac_crm::model::{Agent, Cib, Node, NvPair, NvSet, Primitive, Resource, Version};
@@ -13,8 +14,6 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::{Api, Hub, serve};
-use crate::agents::Agents;
-use crate::config::{self, DigitalOcean};
 use crate::driver::{Ask, Look};
 use crate::testing::TempDir;
 
@@ -28,19 +27,23 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let dir = TempDir::new();
-        let options = config::Agents {
+        let nowhere = "http://127.0.0.1:9".to_owned();
+        let options = hac_agents::Options {
+            node: "primary".into(),
+            node_id: 1,
+            ocf_root: dir.path().to_owned(),
             prefer_script: false,
             native: Vec::new(),
             script: Vec::new(),
-            ocf_root: dir.path().to_owned(),
+            api_url: nowhere.clone(),
+            metadata_url: nowhere,
         };
-        let nowhere = DigitalOcean { api_url: "http://127.0.0.1:9".into(), metadata_url: "http://127.0.0.1:9".into() };
         let (sender, asks) = mpsc::channel(8);
         let hub = Arc::new(Hub::new());
         let api = Api {
             asks: sender,
             hub: Arc::clone(&hub),
-            agents: Agents::new(options, &nowhere, "primary", 1),
+            agents: Arc::new(Agents::new(options)),
             addresses: Arc::default(),
         };
         serve(&dir.path().join("sock"), api).expect("listens");

@@ -5,7 +5,7 @@ use hac_udp::Trouble;
 
 use super::inputs::Input;
 use super::{Driver, End};
-use crate::{agents, clock};
+use crate::clock;
 
 impl Driver {
     /// Performs everything that is to be done now. Datagrams that follow each other leave together.
@@ -112,7 +112,7 @@ impl Driver {
     fn watch(&mut self, id: WatchId, process: ProcessRef) {
         let inputs = self.parts.sender.clone();
         let task = tokio::spawn(async move {
-            if let Err(error) = agents::watch::ended(process).await {
+            if let Err(error) = hac_agents::ended(process).await {
                 tracing::warn!(target: "hacd::agents", "process {} cannot be watched: {error}", process.pid);
                 return;
             }

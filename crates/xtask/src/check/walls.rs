@@ -41,10 +41,25 @@ const WALLS: &[Wall] = &[
     core("hac-pacemaker", &["hac-crm", "hac-types"], &["quick-xml", "thiserror", "time"]),
     core("hac-node", &["hac-crm", "hac-quorum", "hac-totem", "hac-types"], &["bincode", "serde", "thiserror"]),
     edge("hac-api", &[], &["serde", "serde_json"]),
+    edge(
+        "hac-agents",
+        &["hac-crm", "hac-model"],
+        &["axum", "futures-util", "reqwest", "rustix", "rustls", "serde_json", "tokio", "tracing"],
+    ),
     edge("hac-udp", &["hac-types"], &["quinn-udp", "rustix", "socket2", "tokio", "tracing"]),
     edge(
         "hacd",
-        &["hac-api", "hac-crm", "hac-node", "hac-pacemaker", "hac-quorum", "hac-totem", "hac-types", "hac-udp"],
+        &[
+            "hac-agents",
+            "hac-api",
+            "hac-crm",
+            "hac-node",
+            "hac-pacemaker",
+            "hac-quorum",
+            "hac-totem",
+            "hac-types",
+            "hac-udp",
+        ],
         &[
             "anyhow",
             "axum",

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hac_crm::local::{ExecStatus, Invocation};
-use hac_crm::model::Agent;
+use hac_model::Agent;
 use tokio::process::Command;
 
-use super::process::{self, Ran};
-use super::{Exit, Finished};
+use crate::look::Looks;
+use crate::process::{self, Ran};
+use crate::{Exit, Finished, Options};
 
 /// Where scripts look for programs.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -31,46 +33,60 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Finds and runs OCF scripts.
 #[derive(Debug)]
-pub(super) struct Ocf {
+pub(super) struct Scripts {
     root: PathBuf,
     node: String,
     node_id: u32,
+    looks: Arc<Looks>,
 }
 
-impl Ocf {
-    /// Scripts are below `root`/resource.d; `node` is told to them as the node they run on.
-    pub(super) const fn new(root: PathBuf, node: String, node_id: u32) -> Self {
-        Self { root, node, node_id }
+/// The script of `agent` below `root`, if it is installed. Names that could lead elsewhere name nothing.
+fn path(root: &Path, agent: &Agent) -> Option<PathBuf> {
+    let provider = agent.provider.as_deref()?;
+    let plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
+    if agent.class != "ocf" || !plain(provider) || !plain(&agent.kind) {
+        return None;
+    }
+    let path = root.join("resource.d").join(provider).join(&agent.kind);
+    path.is_file().then_some(path)
+}
+
+/// All scripts below `root`.
+fn all(root: &Path) -> Vec<(Agent, Option<PathBuf>)> {
+    let names = |path: PathBuf| {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| !name.starts_with('.'))
+    };
+    let agent = |provider: &str, kind| Agent { class: "ocf".into(), provider: Some(provider.into()), kind };
+    let folder = root.join("resource.d");
+    names(folder.clone())
+        .flat_map(|provider| names(folder.join(&provider)).map(|kind| agent(&provider, kind)).collect::<Vec<_>>())
+        .filter_map(|agent| path(root, &agent).map(|path| (agent, Some(path))))
+        .collect()
+}
+
+impl Scripts {
+    /// Scripts are below `ocf_root`/resource.d.
+    pub(super) fn new(options: &Options, looks: Arc<Looks>) -> Self {
+        Self { root: options.ocf_root.clone(), node: options.node.clone(), node_id: options.node_id, looks }
     }
 
-    /// The script of `agent`, if it is installed. Names that could lead elsewhere name nothing.
-    pub(super) fn path(&self, agent: &Agent) -> Option<PathBuf> {
-        let provider = agent.provider.as_deref()?;
-        let plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
-        if agent.class != "ocf" || !plain(provider) || !plain(&agent.kind) {
-            return None;
-        }
-        let path = self.root.join("resource.d").join(provider).join(&agent.kind);
-        path.is_file().then_some(path)
+    /// The script of `agent`, if it is installed; looked for in turn with what else is looked at for `key`.
+    pub(super) async fn find(&self, agent: &Agent, key: &str) -> Option<PathBuf> {
+        let (root, agent) = (self.root.clone(), agent.clone());
+        let what = format!("looking for the agent {agent} below {}", root.display());
+        self.looks.look(key, what, move || path(&root, &agent)).await.ok().flatten()
     }
 
     /// All scripts there are.
-    pub(super) fn installed(&self) -> Vec<Agent> {
-        let names = |path: PathBuf| {
-            let entries = fs::read_dir(path).into_iter().flatten().flatten();
-            entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| !name.starts_with('.'))
-        };
-        let agent = |provider: &str, kind| Agent { class: "ocf".into(), provider: Some(provider.into()), kind };
-        let folder = self.root.join("resource.d");
-        names(folder.clone())
-            .flat_map(|provider| names(folder.join(&provider)).map(|kind| agent(&provider, kind)).collect::<Vec<_>>())
-            .filter(|agent| self.path(agent).is_some())
-            .collect()
+    pub(super) async fn installed(&self) -> Vec<(Agent, Option<PathBuf>)> {
+        let root = self.root.clone();
+        self.looks.look("agents", "listing all agents", move || all(&root)).await.unwrap_or_default()
     }
 
     /// What the script of `agent` prints for `meta-data`; `None` if there is no script or it prints nothing.
     pub(super) async fn metadata(&self, agent: &Agent) -> Option<String> {
-        let mut command = Command::new(self.path(agent)?);
+        let mut command = Command::new(self.find(agent, &agent.to_string()).await?);
         command.arg("meta-data").env_clear().env("PATH", PATH).env("OCF_ROOT", &self.root).current_dir("/");
         let ran = tokio::time::timeout(METADATA_TIMEOUT, process::run(command)).await.ok()?.ok()?;
         (ran.status.success() && !ran.stdout.is_empty()).then(|| String::from_utf8_lossy(&ran.stdout).into_owned())
@@ -78,7 +94,7 @@ impl Ocf {
 
     /// Runs one action.
     pub(super) async fn run(&self, invocation: &Invocation) -> Finished {
-        let Some(path) = self.path(&invocation.agent) else {
+        let Some(path) = self.find(&invocation.agent, &invocation.instance).await else {
             let reason = format!("there is no agent {} on this node", invocation.agent);
             return Finished::failed(Exit::Installed, reason).with_status(ExecStatus::NotInstalled);
         };

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Method, Request, Response};
 use hac_crm::local::InvocationId;
-use hac_crm::model::Agent;
+use hac_model::Agent;
 
 use super::*;
 
@@ -141,6 +141,10 @@ async fn serve(State(cloud): State<Shared>, request: Request<Body>) -> Response<
     }
 }
 
+fn agent(api_url: String, metadata_url: String) -> FloatIp {
+    FloatIp::new(&Options { api_url, metadata_url, ..crate::testing::options("/nowhere") })
+}
+
 /// A stand-in and an agent that talks to it.
 async fn lab(cloud: Cloud) -> (Shared, FloatIp) {
     let shared: Shared = Arc::new(Mutex::new(cloud));
@@ -148,7 +152,7 @@ async fn lab(cloud: Cloud) -> (Shared, FloatIp) {
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
     tokio::spawn(async move { axum::serve(listener, router).await });
-    (shared, FloatIp::new(&config::DigitalOcean { api_url: url.clone(), metadata_url: url }))
+    (shared, agent(url.clone(), url))
 }
 
 fn invocation(action: &str, interval_ms: u64) -> Invocation {
@@ -276,7 +280,7 @@ async fn a_moved_address_is_noticed_by_the_api_when_metadata_lags() {
         tokio::spawn(async move { axum::serve(listener, router).await });
         url
     };
-    let agent = FloatIp::new(&config::DigitalOcean { api_url: agent.api_url.clone(), metadata_url });
+    let agent = self::agent(agent.api_url.clone(), metadata_url);
     let finished = agent.run(&invocation("monitor", 10_000)).await;
     assert_eq!(finished.rc, 7);
     assert!(finished.exit_reason.expect("a reason").contains(&(OWN + 1).to_string()));

@@ -1,42 +1,34 @@
 //! Processes behind resources: which they are, and when they end.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use hac_crm::local::ProcessRef;
-use hac_crm::model::Agent;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, test_kill_process};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::look;
+
 /// How long a dead process may wait for its parent before it is told of all the same.
 const REAPED: Duration = Duration::from_secs(1);
+/// Longest pid file that is read, bytes.
+const PID_FILE_MAX: u64 = 4 << 10;
 /// How often is looked whether the parent took note.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Parameters that name a pid file, whatever the agent.
-const PID_FILE_PARAMETERS: &[&str] = &["pidfile", "pid_file", "pid"];
-
-/// The processes whose end means that a resource of `agent` is no longer what it was: the one that its pid file names.
-/// Empty if no pid file is known or its process is not there.
-pub(super) fn processes(agent: &Agent, params: &BTreeMap<String, String>) -> Vec<ProcessRef> {
-    let named = PID_FILE_PARAMETERS.iter().find_map(|name| params.get(*name)).map(PathBuf::from);
-    let file = named.or_else(|| (agent.kind == "nginx").then(|| super::nginx::pid_file(params)));
-    file.and_then(|file| from_file(&file)).into_iter().collect()
-}
-
 /// The process that a pid file names, if it is there.
-pub(super) fn from_file(file: &Path) -> Option<ProcessRef> {
-    let pid = fs::read_to_string(file).ok()?.trim().parse().ok()?;
+/// May wait for the file: only to be called on a thread that may.
+pub(crate) fn from_file(file: &Path) -> Option<ProcessRef> {
+    let pid = look::read(file, PID_FILE_MAX).ok()?.trim().parse().ok()?;
     find(pid)
 }
 
 /// The process of this id, if there is one that has not ended.
-pub(super) fn find(pid: u32) -> Option<ProcessRef> {
+pub(crate) fn find(pid: u32) -> Option<ProcessRef> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may contain anything; behind it come the fields from the third on.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -49,7 +41,7 @@ pub(super) fn find(pid: u32) -> Option<ProcessRef> {
 ///
 /// # Errors
 /// If the system cannot watch processes (a kernel before 5.3).
-pub(crate) async fn ended(process: ProcessRef) -> io::Result<()> {
+pub async fn ended(process: ProcessRef) -> io::Result<()> {
     let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
     let fd = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
         Ok(fd) => fd,

@@ -18,16 +18,10 @@ use std::time::{Duration, Instant};
 
 use hac_crm::local::{ExecStatus, Invocation};
 
-use super::{Exit, Finished};
-use crate::config;
+use super::Native;
+use crate::{Doing, Exit, Finished, Options};
 use api::{Api, Assignment, Refused, Trouble};
 use metadata::Metadata;
-
-/// Name of the agent.
-pub(super) const NAME: &str = "ocf:digitalocean:floatip";
-
-/// What the agent says of itself.
-pub(super) const METADATA: &str = include_str!("floatip/metadata.xml");
 
 /// How often a recurring monitor asks the API, unless `api_check_interval` says otherwise.
 const API_CHECK: Duration = Duration::from_secs(60);
@@ -76,17 +70,31 @@ impl<'a> Service<'a> {
             let reason = "do_token has characters in it that no token has; was it copied whole?";
             return Err(Finished::failed(Exit::Configured, reason));
         }
-        let check = params.get("api_check_interval").and_then(|text| hac_crm::model::parse_duration_ms(text));
+        let check = params.get("api_check_interval").and_then(|text| hac_model::parse_duration_ms(text));
         Ok(Self { token, address, check: check.map_or(API_CHECK, Duration::from_millis) })
     }
 }
 
+impl Native for FloatIp {
+    fn name(&self) -> &'static str {
+        "ocf:digitalocean:floatip"
+    }
+
+    fn metadata(&self) -> &'static str {
+        include_str!("floatip/metadata.xml")
+    }
+
+    fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished> {
+        Box::pin(self.act(invocation))
+    }
+}
+
 impl FloatIp {
-    /// Talks to the API and the metadata service of `cloud`.
-    pub(super) fn new(cloud: &config::DigitalOcean) -> Self {
+    /// Talks to the API and the metadata service that `options` name.
+    pub(super) fn new(options: &Options) -> Self {
         Self {
-            api_url: cloud.api_url.clone(),
-            metadata_url: cloud.metadata_url.clone(),
+            api_url: options.api_url.clone(),
+            metadata_url: options.metadata_url.clone(),
             http: Mutex::default(),
             droplet: Mutex::default(),
             checked: Mutex::default(),
@@ -95,7 +103,7 @@ impl FloatIp {
     }
 
     /// Runs one action.
-    pub(super) async fn run(&self, invocation: &Invocation) -> Finished {
+    async fn act(&self, invocation: &Invocation) -> Finished {
         let service = match Service::new(&invocation.params) {
             Ok(service) => service,
             // What cannot run does not run, and is stopped.

@@ -4,7 +4,7 @@ use hac_crm::local::{ExecStatus, Outcome};
 
 /// The exit codes of the OCF resource agent API that native agents give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// Done; or running, for a monitor.
     Success,
     /// Failed; trying again may help.
@@ -25,7 +25,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// The number.
-    pub(crate) const fn code(self) -> i32 {
+    pub const fn code(self) -> i32 {
         match self {
             Self::Success => 0,
             Self::Generic => 1,
@@ -41,35 +41,35 @@ impl Exit {
 
 /// How a run ended, before it is timed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Finished {
+pub struct Finished {
     /// Exit code.
-    pub(crate) rc: i32,
+    pub rc: i32,
     /// Whether that can be relied on.
-    pub(crate) status: ExecStatus,
+    pub status: ExecStatus,
     /// What the agent says about its failure.
-    pub(crate) exit_reason: Option<String>,
+    pub exit_reason: Option<String>,
 }
 
 impl Finished {
     /// The agent ended with `exit` and has nothing to add.
-    pub(crate) const fn with(exit: Exit) -> Self {
+    pub const fn with(exit: Exit) -> Self {
         Self { rc: exit.code(), status: ExecStatus::Done, exit_reason: None }
     }
 
     /// The agent ended with `exit` because of `reason`.
-    pub(crate) fn failed(exit: Exit, reason: impl Into<String>) -> Self {
+    pub fn failed(exit: Exit, reason: impl Into<String>) -> Self {
         Self { rc: exit.code(), status: ExecStatus::Done, exit_reason: Some(reason.into()) }
     }
 
     /// The same with another status.
     #[must_use]
-    pub(crate) const fn with_status(mut self, status: ExecStatus) -> Self {
+    pub const fn with_status(mut self, status: ExecStatus) -> Self {
         self.status = status;
         self
     }
 
     /// As the resource manager wants it. Control characters in the reason become blanks: it is shown to people.
-    pub(crate) fn into_outcome(self) -> Outcome {
+    pub fn into_outcome(self) -> Outcome {
         let clean = |text: String| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         Outcome { rc: self.rc, status: self.status, exit_reason: self.exit_reason.map(clean), ..Outcome::default() }
     }

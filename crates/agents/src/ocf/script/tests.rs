@@ -1,7 +1,6 @@
 //! With small scripts in a directory of their own.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 
 use hac_crm::local::InvocationId;
 
@@ -23,8 +22,8 @@ impl Root {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
     }
 
-    fn ocf(&self) -> Ocf {
-        Ocf::new(self.0.clone(), "primary".into(), 1)
+    fn ocf(&self) -> Scripts {
+        Scripts::new(&crate::testing::options(&self.0), Arc::default())
     }
 }
 
@@ -105,7 +104,7 @@ fn names_cannot_lead_out_of_the_directory() {
     let root = Root::new("path");
     fs::write(root.0.join("evil"), "").expect("written");
     let agent = Agent { class: "ocf".into(), provider: Some("test".into()), kind: "../../evil".into() };
-    assert_eq!(root.ocf().path(&agent), None);
+    assert_eq!(path(&root.0, &agent), None);
     assert!(Path::new(&root.0.join("evil")).exists());
 }
 
@@ -113,9 +112,9 @@ fn names_cannot_lead_out_of_the_directory() {
 async fn agents_are_listed_and_asked_for_their_metadata() {
     let root = Root::new("list");
     root.script("asked", "[ \"$1\" = meta-data ] && echo '<resource-agent name=\"asked\"/>'");
-    let agents = root.ocf().installed();
+    let agents = root.ocf().installed().await;
     assert_eq!(agents.len(), 1);
-    let agent = agents.first().expect("one");
+    let (agent, _) = agents.first().expect("one");
     assert_eq!(agent.to_string(), "ocf:test:asked");
     assert_eq!(root.ocf().metadata(agent).await.as_deref(), Some("<resource-agent name=\"asked\"/>\n"));
 }

@@ -1,10 +1,14 @@
 //! What needs no nginx; with a real one the agent is tested on the laboratory's hosts.
 
 use hac_crm::local::InvocationId;
-use hac_crm::model::Agent;
+use hac_model::Agent;
 use tokio::net::TcpListener;
 
 use super::*;
+
+fn nginx() -> Nginx {
+    Nginx::new(Arc::default())
+}
 
 fn invocation(action: &str, params: &[(&str, &str)]) -> Invocation {
     Invocation {
@@ -26,17 +30,17 @@ async fn without_the_program_a_start_says_so_and_a_stop_is_done() {
     let file = std::env::temp_dir().join(format!("hacd-no-nginx-{}.conf", std::process::id()));
     fs::write(&file, "pid /nonexistent/nginx.pid;\n").expect("written");
     let params = [("httpd", "/nonexistent/nginx"), ("configfile", file.to_str().expect("text"))];
-    let started = Nginx::default().run(&invocation("start", &params)).await;
+    let started = nginx().run(&invocation("start", &params)).await;
     assert_eq!(started.rc, 5);
     assert!(started.exit_reason.is_some_and(|reason| reason.contains("/nonexistent/nginx")));
-    assert_eq!(Nginx::default().run(&invocation("stop", &params)).await, Finished::with(Exit::Success));
-    assert_eq!(Nginx::default().run(&invocation("monitor", &params)).await, Finished::with(Exit::NotRunning));
+    assert_eq!(nginx().run(&invocation("stop", &params)).await, Finished::with(Exit::Success));
+    assert_eq!(nginx().run(&invocation("monitor", &params)).await, Finished::with(Exit::NotRunning));
     fs::remove_file(&file).expect("removed");
 }
 
 #[tokio::test]
 async fn an_unknown_action_is_unsupported() {
-    let promoted = Nginx::default().run(&invocation("promote", &[])).await;
+    let promoted = nginx().run(&invocation("promote", &[])).await;
     assert_eq!((promoted.rc, promoted.status), (3, ExecStatus::NotSupported));
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::agents::watch;
+use hac_crm::local::ProcessRef;
+
+use crate::watch;
 
 /// How often is looked whether a killed process is gone.
 const LOOK: Duration = Duration::from_millis(5);
@@ -30,27 +32,26 @@ fn title(pid: u32) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).replace('\0', " "))
 }
 
-/// Kills workers of `httpd` that have no master, and waits until they are gone.
-pub(super) async fn kill(httpd: &str) {
-    let orphans: Vec<_> = orphans(httpd).into_iter().filter_map(watch::find).collect();
-    for orphan in &orphans {
+/// Kills these and waits until they are gone.
+pub(super) async fn kill(orphans: &[ProcessRef]) {
+    for orphan in orphans {
         if let Some(pid) = i32::try_from(orphan.pid).ok().and_then(Pid::from_raw) {
             // It may have ended in between, which is what is wanted.
             let _ = kill_process(pid, Signal::KILL);
         }
     }
     for orphan in orphans {
-        while watch::find(orphan.pid) == Some(orphan) {
+        while watch::find(orphan.pid) == Some(*orphan) {
             tokio::time::sleep(LOOK).await;
         }
     }
 }
 
-/// Ids of workers of `httpd` whose parent is not an nginx.
-fn orphans(httpd: &str) -> Vec<u32> {
+/// Workers of `httpd` whose parent is not an nginx. May wait: it looks at all processes.
+pub(super) fn find(httpd: &str) -> Vec<ProcessRef> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| is_orphan(*pid, httpd)).collect()
+    pids.filter(|pid| is_orphan(*pid, httpd)).filter_map(watch::find).collect()
 }
 
 fn is_orphan(pid: u32, httpd: &str) -> bool {

@@ -1,0 +1,138 @@
+//! Resource agents: one interface, and a registry by class.
+//!
+//! [`Agents::run`] takes an [`Invocation`] and gives the [`Outcome`]; which standard an agent follows, and whether it is
+//! a script or inside, nobody above this crate knows. Dropping the future cancels: what the run has started is killed.
+//!
+//! | class | module |
+//! |---|---|
+//! | `ocf`: scripts, unchanged, and the agents that are inside | [`ocf`] |
+//!
+//! A class more is one type that implements [`Standard`] and one line in [`Agents::new`].
+//!
+//! After a success the processes behind a resource are told, so that the driver can watch them ([`ended`]).
+
+mod exit;
+mod look;
+mod ocf;
+mod process;
+mod standard;
+#[cfg(test)]
+mod testing;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hac_crm::local::{ExecStatus, Invocation, Outcome};
+use hac_model::Agent;
+
+pub use exit::{Exit, Finished};
+pub use standard::{Doing, Implementation, Listed, Standard};
+pub use watch::ended;
+
+use look::Looks;
+
+/// How long may be looked for the processes behind a resource. What is not found by then is not watched: the monitors
+/// see it all the same.
+const PROCESSES: Duration = Duration::from_millis(500);
+
+/// How agents are run on this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Name of this node, told to agents.
+    pub node: String,
+    /// Its id, told to agents.
+    pub node_id: u32,
+    /// Where `resource.d` is.
+    pub ocf_root: PathBuf,
+    /// Whether the script is used where there is both.
+    pub prefer_script: bool,
+    /// Agents for which the native one is used.
+    pub native: Vec<String>,
+    /// Agents for which the script is used.
+    pub script: Vec<String>,
+    /// Where the cloud's API is, without a slash at the end.
+    pub api_url: String,
+    /// Where the cloud's metadata service is, without a slash at the end.
+    pub metadata_url: String,
+}
+
+/// Every agent that this node can run.
+#[derive(Debug)]
+pub struct Agents {
+    /// By class.
+    standards: BTreeMap<&'static str, Box<dyn Standard>>,
+    looks: Arc<Looks>,
+}
+
+impl Agents {
+    /// Prepares to run agents. Starts nothing, reads nothing and connects nowhere.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let looks = Arc::new(Looks::default());
+        let mut standards: BTreeMap<&'static str, Box<dyn Standard>> = BTreeMap::new();
+        standards.insert("ocf", Box::new(ocf::Ocf::new(options, Arc::clone(&looks))));
+        Self { standards, looks }
+    }
+
+    /// Runs an agent to its end or its timeout. Dropping the future cancels it.
+    pub async fn run(&self, invocation: &Invocation) -> Outcome {
+        let begin = Instant::now();
+        let Some(standard) = self.standards.get(invocation.agent.class.as_str()) else {
+            let reason = format!("hacd cannot run agents of class {} yet", invocation.agent.class);
+            return Finished::failed(Exit::Installed, reason).with_status(ExecStatus::NotInstalled).into_outcome();
+        };
+        let mut outcome = match tokio::time::timeout(invocation.timeout, standard.run(invocation)).await {
+            Ok(finished) => finished.into_outcome(),
+            Err(_) => self.timed_out(invocation),
+        };
+        outcome.exec_time = begin.elapsed();
+        if outcome.rc == 0 && outcome.status == ExecStatus::Done && invocation.action != "stop" {
+            outcome.watch = tokio::time::timeout(PROCESSES, standard.processes(invocation)).await.unwrap_or_default();
+        }
+        outcome
+    }
+
+    /// The agents that this node knows, sorted by name.
+    pub async fn list(&self) -> Vec<Listed> {
+        let mut all = Vec::new();
+        for standard in self.standards.values() {
+            all.extend(standard.list().await);
+        }
+        all.sort_by(|left, right| left.agent.cmp(&right.agent));
+        all
+    }
+
+    /// What an agent is and says of itself (its meta-data, XML); `None` if there is no such agent.
+    pub async fn describe(&self, name: &str) -> Option<(Listed, String)> {
+        let agent = parse(name);
+        self.standards.get(agent.class.as_str())?.describe(&agent).await
+    }
+
+    fn timed_out(&self, invocation: &Invocation) -> Outcome {
+        let (action, instance, limit) = (&invocation.action, &invocation.instance, seconds(invocation.timeout));
+        let hangs = self.looks.hanging(instance).map(|what| format!(": {what} hangs")).unwrap_or_default();
+        let reason = format!("{action} of {instance} did not complete within {limit}{hangs}");
+        Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Timeout).into_outcome()
+    }
+}
+
+/// `ocf:heartbeat:nginx` as an [`Agent`].
+fn parse(name: &str) -> Agent {
+    let parts: Vec<&str> = name.split(':').collect();
+    match parts.as_slice() {
+        [class, provider, kind] => {
+            Agent { class: (*class).into(), provider: Some((*provider).into()), kind: (*kind).into() }
+        }
+        [class, kind] => Agent { class: (*class).into(), provider: None, kind: (*kind).into() },
+        _ => Agent { class: "ocf".into(), provider: Some("heartbeat".into()), kind: name.into() },
+    }
+}
+
+/// A duration as people write it: `20s`, `1.5s`.
+fn seconds(duration: Duration) -> String {
+    let text = format!("{:.3}", duration.as_secs_f64());
+    format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
+}

@@ -1,0 +1,131 @@
+//! Looking at files without waiting for them: what may hang (a dead file server, a FIFO, a process that holds its memory
+//! map) is done on threads of their own, which nobody has to wait for, neither an action nor the end of the daemon.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+/// Stack of a looking thread, bytes.
+const STACK: usize = 256 << 10;
+
+/// Who looks at what. For each key there is one thread at most: who comes while the one before still hangs waits for it,
+/// so that a file server that is dead for a day costs one thread for each resource and not one for each monitor.
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    keys: Mutex<BTreeMap<String, Arc<Key>>>,
+}
+
+#[derive(Debug, Default)]
+struct Key {
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// What the thread does now.
+    doing: Mutex<Option<String>>,
+}
+
+impl Looks {
+    /// Does `work` on a thread, in turn with what else is looked at for `key`; `what` says what it does (`reading FILE`).
+    /// Has no end of its own: dropping the future leaves the thread to itself.
+    ///
+    /// # Errors
+    /// There is no thread to be had, or the work panicked.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        key: &str,
+        what: impl Into<String>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let entry = Arc::clone(lock(&self.keys).entry(key.to_owned()).or_default());
+        let turn = Arc::clone(&entry.turn).lock_owned().await;
+        let (sender, receiver) = oneshot::channel();
+        *lock(&entry.doing) = Some(what.into());
+        let shared = Arc::clone(&entry);
+        let thread = std::thread::Builder::new().name("look".into()).stack_size(STACK);
+        thread.spawn(move || {
+            let result = work();
+            *lock(&shared.doing) = None;
+            drop((turn, shared));
+            // Nobody may wait for it any more.
+            let _ = sender.send(result);
+        })?;
+        let result = receiver.await.map_err(|_| io::Error::other("looking at it failed"));
+        drop(entry);
+        self.tidy(key);
+        result
+    }
+
+    /// What the thread of `key` does at this moment, if there is one.
+    pub(crate) fn hanging(&self, key: &str) -> Option<String> {
+        let entry = lock(&self.keys).get(key).cloned()?;
+        lock(&entry.doing).clone()
+    }
+
+    /// Forgets a key that nobody uses.
+    fn tidy(&self, key: &str) {
+        let mut keys = lock(&self.keys);
+        if keys.get(key).is_some_and(|entry| Arc::strong_count(entry) == 1) {
+            keys.remove(key);
+        }
+    }
+}
+
+/// The text of a regular file, up to `limit` bytes. May wait for the file system: to be called on a thread that may. What
+/// is no regular file is refused before it is opened: a FIFO would hang, a device might never end.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is longer.
+pub(crate) fn read(file: &Path, limit: u64) -> io::Result<String> {
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    let size = File::open(file)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(size).is_ok_and(|size| size > limit) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is longer than {limit} bytes")));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Nothing panics while it holds one of these locks, and none is held across an await.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_hangs_is_left_alone_and_the_next_waits_for_it() {
+        let looks = Looks::default();
+        let (release, hang) = std::sync::mpsc::channel::<()>();
+        let hung = looks.look("R", "reading /dead/pid", move || hang.recv());
+        assert!(tokio::time::timeout(Duration::from_millis(50), hung).await.is_err());
+        assert_eq!(looks.hanging("R").as_deref(), Some("reading /dead/pid"));
+        let second = looks.look("R", "reading", || 2);
+        assert!(tokio::time::timeout(Duration::from_millis(50), second).await.is_err(), "one thread for each key");
+        assert_eq!(looks.look("S", "reading", || 1).await.expect("another key"), 1);
+        release.send(()).expect("it waits for this");
+        assert_eq!(looks.look("R", "reading", || 3).await.expect("its turn"), 3);
+        assert_eq!(looks.hanging("R"), None);
+        assert!(lock(&looks.keys).is_empty(), "what nobody uses is forgotten");
+    }
+
+    #[test]
+    fn only_files_of_a_sane_length_are_read() {
+        let file = std::env::temp_dir().join(format!("hacd-look-{}", std::process::id()));
+        std::fs::write(&file, "1234").expect("written");
+        assert_eq!(read(&file, 4).expect("read"), "1234");
+        assert!(read(&file, 3).is_err());
+        std::fs::remove_file(&file).expect("removed");
+        assert!(read(Path::new("/dev/zero"), 4).is_err(), "it never ends");
+        rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+        assert!(read(&file, 4).is_err(), "it would hang");
+        std::fs::remove_file(&file).expect("removed");
+    }
+}
