@@ -5,7 +5,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use hac_api::{CommandRequest, ConfigureRequest, RotateRequest, SettleRequest};
 use hac_crm::cib::{Applied, Command, Configure, Replicated as _};
@@ -67,12 +70,32 @@ pub fn hacd_toml(input: &[u8]) {
     }
 }
 
-/// A `corosync.conf`. What comes of it is TOML, whatever the values were.
+/// A key file, made once in a process: without one the daemon looks no further.
+fn authkey() -> &'static Path {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let file = std::env::temp_dir().join(format!("hacd-fuzzing-{}.authkey", std::process::id()));
+        let mut options = std::fs::OpenOptions::new();
+        let mut opened = options.write(true).create(true).truncate(true).mode(0o600).open(&file).expect("a file");
+        opened.write_all(&[7; 32]).expect("a small file");
+        file
+    })
+}
+
+/// A `corosync.conf`. What comes of it is a file that the daemon accepts, whatever the values were.
 pub fn corosync_conf(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let Ok(converted) = corosync_conf::to_toml(text) else { return };
     if let Err(error) = DeTable::parse(&converted.toml) {
         panic!("{error}\n{}", converted.toml);
+    }
+    let file = Path::new("/nowhere/hacd.toml");
+    let first = converted.toml.lines().find_map(|line| line.strip_prefix("nodeid = "));
+    let identity = Identity { node: first.map(str::to_owned), hostname: String::new() };
+    let authkey = format!("[totem]\nauthkey = {:?}\n", authkey().display().to_string());
+    let toml = converted.toml.replacen("[totem]\n", &authkey, 1);
+    if let Err(mistakes) = config::check(file, &toml, &identity, &|_| true) {
+        panic!("{}\n{text}\n{toml}", mistakes[0]);
     }
 }
 

@@ -1,16 +1,25 @@
 //! `corosync.conf` into the text of `hacd.toml`, for people who move a cluster.
 //!
 //! What both know keeps its name and value. What hacd does differently, or not at all, is left out with a note that says
-//! so, at the head of the new file and to the caller.
+//! so, at the head of the new file and to the caller. What hacd would refuse is never handed on: it is put right or left out
+//! with a note, or the file is refused with the line at fault.
 
 mod blocks;
+mod keys;
+mod nodes;
+mod rules;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use thiserror::Error;
 
 use blocks::{Block, Line};
+use keys::{DROPPED_SILENTLY, INTERFACE, Key, LOGGING, NODE, QUORUM, TOTEM, quoted};
+use nodes::{Node, Nodes};
+use rules::Kept;
 
 /// A converted configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +30,7 @@ pub struct Converted {
     pub notes: Vec<String>,
 }
 
-/// Why a text is no `corosync.conf`.
+/// Why a `corosync.conf` cannot be converted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("line {line}: {problem}")]
 pub struct ConfError {
@@ -49,75 +58,74 @@ pub enum ConfProblem {
     /// There are no nodes in it.
     #[error("there is no nodelist with a node; hacd needs the address of every node")]
     NoNodes,
+    /// More nodes than hacd takes.
+    #[error("the nodelist has more than {0} nodes")]
+    TooManyNodes(usize),
+    /// A node without an address on link 0.
+    #[error("this node has no ring0_addr; write its private address there")]
+    NoAddress,
+    /// Something else where an address belongs.
+    #[error("{0} is '{1}', which is not an IP address; hacd does not resolve names: write the address there")]
+    NotAnAddress(String, String),
+    /// An address that no host has.
+    #[error("{0} is {1}, which is not the address of a host; write the node's private address there")]
+    NotOfAHost(String, String),
+    /// Two nodes have the same.
+    #[error("{key} {value} belongs to the node of line {line} too; make them differ")]
+    Twice {
+        /// The key.
+        key: String,
+        /// The value that both have.
+        value: String,
+        /// Line of the other node.
+        line: usize,
+    },
+    /// IPv4 and IPv6 on one link.
+    #[error("this address and that of the node of line {0} are not of one family; use IPv4 or IPv6 for all")]
+    Families(usize),
+    /// A node's votes.
+    #[error("quorum_votes is '{0}'; hacd takes 0 to 255")]
+    Votes(String),
+    /// Nobody can vote.
+    #[error("no node has a vote; give at least one node quorum_votes of 1 or more")]
+    NoVotes,
 }
 
-/// Keys of `totem` that hacd has too.
-const TOTEM: &[&str] = &[
-    "version",
-    "cluster_name",
-    "token",
-    "token_coefficient",
-    "token_retransmits_before_loss_const",
-    "token_retransmit",
-    "hold",
-    "join",
-    "consensus",
-    "merge",
-    "window_size",
-    "max_messages",
-    "netmtu",
-];
-/// Keys of `totem.interface` that hacd has too.
-const INTERFACE: &[&str] = &["ringnumber", "linknumber", "bindnetaddr", "mcastport", "broadcast"];
-/// Keys of `quorum` that hacd has too.
-const QUORUM: &[&str] = &[
-    "provider",
-    "expected_votes",
-    "two_node",
-    "wait_for_all",
-    "auto_tie_breaker",
-    "auto_tie_breaker_node",
-    "last_man_standing",
-    "last_man_standing_window",
-];
-/// Keys of `nodelist.node` that hacd has too.
-const NODE: &[&str] = &["ring0_addr", "ring1_addr", "name", "nodeid", "quorum_votes"];
-/// Keys of `logging` that hacd has too; the log file is another.
-const LOGGING: &[&str] = &[
-    "to_logfile",
-    "to_syslog",
-    "to_stderr",
-    "syslog_facility",
-    "syslog_priority",
-    "logfile_priority",
-    "timestamp",
-    "debug",
-];
-/// Keys whose values are texts.
-const TEXTS: &[&str] =
-    &["cluster_name", "name", "ring0_addr", "ring1_addr", "auto_tie_breaker_node", "syslog_facility"];
-/// Keys that mean nothing once hacd does its own way.
-const DROPPED_SILENTLY: &[&str] =
-    &["secauth", "transport", "crypto_cipher", "crypto_hash", "keyfile", "key", "logfile"];
-
-/// Converts the text of a `corosync.conf`.
+/// Converts the text of a `corosync.conf`. What comes out is accepted by hacd.
 ///
 /// # Errors
-/// [`ConfError`] if the text has not the form of a `corosync.conf`, or names no node.
+/// [`ConfError`] if the text does not have the form of a `corosync.conf`, names no node, or has a node list that a person
+/// must put right first.
 pub fn to_toml(text: &str) -> Result<Converted, ConfError> {
     let root = blocks::parse(text)?;
+    let nodes = nodes::read(&root).map_err(printable)?;
     let mut output = Output::default();
-    output.totem(&root);
-    output.quorum(&root);
-    output.nodes(&root)?;
+    output.totem(&root, &nodes);
+    output.quorum(&root, &nodes);
+    output.nodes(&nodes);
     output.logging(&root);
     for section in &root.blocks {
         if !matches!(section.name.as_str(), "totem" | "quorum" | "nodelist" | "logging") {
-            output
-                .note(format!("the section {} (line {}) is left out: hacd has none such", section.name, section.line));
+            output.note(format!(
+                "the section {} (line {}) is left out: hacd has no such section",
+                section.name, section.line
+            ));
         }
     }
     Ok(output.finish())
+}
+
+/// Makes what is quoted from the file harmless for a terminal.
+fn printable(error: ConfError) -> ConfError {
+    let clean = |text: String| crate::text::printable(&text).into_owned();
+    let problem = match error.problem {
+        ConfProblem::NotAnAddress(key, value) => ConfProblem::NotAnAddress(key, clean(value)),
+        ConfProblem::NotOfAHost(key, value) => ConfProblem::NotOfAHost(key, clean(value)),
+        ConfProblem::Twice { key, value, line } => ConfProblem::Twice { key, value: clean(value), line },
+        ConfProblem::Votes(value) => ConfProblem::Votes(clean(value)),
+        other => other,
+    };
+    ConfError { problem, ..error }
 }
 
 #[derive(Debug, Default)]
@@ -127,11 +135,11 @@ struct Output {
 }
 
 impl Output {
-    fn totem(&mut self, root: &Block) {
+    fn totem(&mut self, root: &Block, nodes: &Nodes<'_>) {
         self.heading("[totem]");
         let sections: Vec<&Block> = root.all("totem").collect();
         for totem in &sections {
-            self.known("totem", totem, TOTEM);
+            let mut kept = self.known("totem", totem, TOTEM);
             if let Some(transport) = totem.get("transport")
                 && transport.value != "udpu"
             {
@@ -147,72 +155,98 @@ impl Output {
                     self.note(format!("{key} {} becomes {own}, hacd's default", line.value));
                 }
             }
+            let notes = rules::timers(&mut kept, nodes.list.len());
+            self.write(&kept, notes);
         }
         self.body.push_str("transport = \"udpu\"\n");
         self.note("make a new key with 'hacctl keygen' and copy it to all nodes: corosync's is not used".to_owned());
-        for totem in sections {
-            for interface in totem.all("interface") {
-                self.heading("[[totem.interface]]");
-                self.known("totem.interface", interface, INTERFACE);
-            }
+        let mut described = BTreeSet::new();
+        for interface in sections.into_iter().flat_map(|totem| totem.all("interface")) {
+            self.interface(interface, nodes, &mut described);
         }
     }
 
-    fn quorum(&mut self, root: &Block) {
+    /// A link. Those that hacd does not have, or that no node has an address on, are left out.
+    fn interface(&mut self, interface: &Block, nodes: &Nodes<'_>, described: &mut BTreeSet<String>) {
+        let number = interface.get("linknumber").or_else(|| interface.get("ringnumber"));
+        let link = number.map_or("0", |line| line.value.as_str());
+        let why = match link {
+            "0" => None,
+            "1" if nodes.two_links() => None,
+            "1" => Some("not every node has an address on it that hacd can use".to_owned()),
+            _ => Some("hacd has the links 0 and 1".to_owned()),
+        };
+        let why = why.or_else(|| (!described.insert(link.to_owned())).then(|| "it is described twice".to_owned()));
+        if let Some(why) = why {
+            return self.note(format!("totem.interface of link {link} (line {}) is left out: {why}", interface.line));
+        }
+        self.heading("[[totem.interface]]");
+        let kept = self.known("totem.interface", interface, INTERFACE);
+        self.write(&kept, Vec::new());
+    }
+
+    fn quorum(&mut self, root: &Block, nodes: &Nodes<'_>) {
         for quorum in root.all("quorum") {
             self.heading("[quorum]");
-            self.known("quorum", quorum, QUORUM);
+            let mut kept = self.known("quorum", quorum, QUORUM);
             for device in &quorum.blocks {
                 self.note(format!(
                     "quorum.{} (line {}) is left out: hacd has no quorum device",
                     device.name, device.line
                 ));
             }
+            let notes = rules::quorum(&mut kept, nodes, !quorum.blocks.is_empty());
+            self.write(&kept, notes);
         }
     }
 
-    fn nodes(&mut self, root: &Block) -> Result<(), ConfError> {
-        let nodes: Vec<&Block> = root.all("nodelist").flat_map(|list| list.all("node")).collect();
-        if nodes.is_empty() {
-            let line = root.all("nodelist").next().map_or(1, |list| list.line);
-            return Err(ConfError { line, problem: ConfProblem::NoNodes });
+    fn nodes(&mut self, nodes: &Nodes<'_>) {
+        if let Some(why) = &nodes.single {
+            self.note(format!("link 1 is not used: {why}; all nodes need an address of their own on it"));
         }
-        for (index, node) in nodes.into_iter().enumerate() {
-            self.heading("[[nodelist.node]]");
-            self.known("nodelist.node", node, NODE);
-            let id = node.get("nodeid").map_or_else(
-                || {
-                    self.body.push_str(&format!("nodeid = {}\n", index + 1));
-                    (index + 1).to_string()
-                },
-                |line| line.value.clone(),
-            );
-            let address = node.get("ring0_addr").map(|line| line.value.as_str()).unwrap_or_default();
-            let is_address = address.parse::<std::net::IpAddr>().is_ok();
-            if node.get("name").is_none() {
-                let name = if is_address || address.is_empty() { format!("node{id}") } else { address.to_owned() };
-                self.body.push_str(&format!("name = {}\n", quoted(&name)));
-                self.note(format!("node {id} has no name; it is called {name} here, change it to its host's name"));
-            }
-            if !is_address {
-                self.note(format!(
-                    "ring0_addr of node {id} is no address; hacd resolves no names, write its IP address"
-                ));
+        for node in &nodes.list {
+            self.node(node);
+        }
+    }
+
+    fn node(&mut self, node: &Node<'_>) {
+        self.heading("[[nodelist.node]]");
+        let Node { id, name, block, .. } = node;
+        for Line { key, line, .. } in &block.lines {
+            if !NODE.iter().any(|(known, _)| known == key) && !DROPPED_SILENTLY.contains(&key.as_str()) {
+                self.note(format!("nodelist.node.{key} (line {line}) is left out: hacd has no such key"));
             }
         }
-        Ok(())
+        let mut entries = vec![("ring0_addr", quoted(&node.first.to_string()))];
+        entries.extend(node.second.map(|address| ("ring1_addr", quoted(&address.to_string()))));
+        entries.push(("name", quoted(name)));
+        entries.push(("nodeid", id.to_string()));
+        if block.get("quorum_votes").is_some() {
+            entries.push(("quorum_votes", node.votes.to_string()));
+        }
+        entries.into_iter().for_each(|(key, value)| self.body.push_str(&format!("{key} = {value}\n")));
+        if node.new_id {
+            let old = node.old_id.map(|old| format!("nodeid {old} of ")).unwrap_or_default();
+            self.note(format!("{old}the node of line {} is {id} here: hacd takes 1 to 65535", block.line));
+        }
+        if node.new_name {
+            self.note(format!(
+                "node {id} has no name that hacd takes; it is called {name} here, change it to its host's name"
+            ));
+        }
     }
 
     fn logging(&mut self, root: &Block) {
         for logging in root.all("logging") {
             self.heading("[logging]");
-            self.known("logging", logging, LOGGING);
+            let kept = self.known("logging", logging, LOGGING);
+            self.write(&kept, Vec::new());
             if logging.get("logfile").is_some() {
                 self.note("the log goes to /var/log/hacd/hacd.log: corosync's file is left to corosync".to_owned());
             }
             for part in &logging.blocks {
                 let line = part.line;
-                self.note(format!("logging.{} (line {line}) is left out: hacd's parts log alike", part.name));
+                self.note(format!("logging.{} (line {line}) is left out: all parts of hacd log alike", part.name));
             }
         }
     }
@@ -225,15 +259,28 @@ impl Output {
         self.body.push('\n');
     }
 
-    /// Writes the keys of a section that hacd knows, and a note for each of the others.
-    fn known(&mut self, path: &str, block: &Block, known: &[&str]) {
+    /// The keys of a section that hacd knows with values that it takes, and a note for each of the others.
+    fn known(&mut self, path: &str, block: &Block, known: &[Key]) -> Kept {
+        let mut kept = Kept::default();
         for Line { key, value, line } in &block.lines {
-            if known.contains(&key.as_str()) {
-                self.body.push_str(&format!("{key} = {}\n", toml_value(key, value)));
-            } else if !DROPPED_SILENTLY.contains(&key.as_str()) {
-                self.note(format!("{path}.{key} (line {line}) is left out: hacd has no such key"));
+            match known.iter().find(|(name, _)| name == key) {
+                Some((name, kind)) => match kind.toml(value) {
+                    Some(value) => kept.push(name, value, *line),
+                    None => {
+                        let words = kind.words();
+                        self.note(format!("{path}.{key} {value} (line {line}) is left out: hacd takes {words}"));
+                    }
+                },
+                None if DROPPED_SILENTLY.contains(&key.as_str()) => {}
+                None => self.note(format!("{path}.{key} (line {line}) is left out: hacd has no such key")),
             }
         }
+        kept
+    }
+
+    fn write(&mut self, kept: &Kept, notes: Vec<String>) {
+        kept.lines().for_each(|line| self.body.push_str(&line));
+        notes.into_iter().for_each(|note| self.note(note));
     }
 
     fn note(&mut self, note: String) {
@@ -249,27 +296,4 @@ impl Output {
         toml.push_str(&self.body);
         Converted { toml, notes: self.notes }
     }
-}
-
-/// A number as it is, anything else in quotes; texts always in quotes, even if they look like a number.
-fn toml_value(key: &str, value: &str) -> String {
-    match value.parse::<u64>() {
-        Ok(number) if !TEXTS.contains(&key) => number.to_string(),
-        _ => quoted(value),
-    }
-}
-
-/// A basic string of TOML.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }

@@ -87,7 +87,7 @@ fn what_hacd_does_differently_is_noted() {
     let text = "# comment\ntotem {\n  transport: knet\n  crypto_cipher: aes128\n  token: 5000\n  token: 6000\n  rrp_mode: active\n\
                 \tinterface {\n knet_transport: sctp\n }\n}\n\
                 quorum {\n  device {\n    model: net\n  }\n}\n\
-                nodelist {\n  node {\n    ring0_addr: web\"1\n  }\n node {\n ring0_addr: fd00::2\n nodeid: 7\n }\n}\n\
+                nodelist {\n  node {\n    ring0_addr: fd00::1\n name: web\"1\n  }\n node {\n ring0_addr: fd00::2\n nodeid: 7\n }\n}\n\
                 logging {\n logger_subsys {\n subsys: QUORUM\n }\n}\nnozzle {\n}\n";
     expect![[r##"
         # Converted from corosync.conf.
@@ -97,11 +97,11 @@ fn what_hacd_does_differently_is_noted() {
         # Note: make a new key with 'hacctl keygen' and copy it to all nodes: corosync's is not used.
         # Note: totem.interface.knet_transport (line 9) is left out: hacd has no such key.
         # Note: quorum.device (line 13) is left out: hacd has no quorum device.
-        # Note: node 1 has no name; it is called web"1 here, change it to its host's name.
-        # Note: ring0_addr of node 1 is no address; hacd resolves no names, write its IP address.
-        # Note: node 7 has no name; it is called node7 here, change it to its host's name.
-        # Note: logging.logger_subsys (line 27) is left out: hacd's parts log alike.
-        # Note: the section nozzle (line 31) is left out: hacd has none such.
+        # Note: the node of line 18 is 1 here: hacd takes 1 to 65535.
+        # Note: node 1 has no name that hacd takes; it is called node1 here, change it to its host's name.
+        # Note: node 7 has no name that hacd takes; it is called node7 here, change it to its host's name.
+        # Note: logging.logger_subsys (line 28) is left out: all parts of hacd log alike.
+        # Note: the section nozzle (line 32) is left out: hacd has no such section.
 
         [totem]
         token = 6000
@@ -112,14 +112,14 @@ fn what_hacd_does_differently_is_noted() {
         [quorum]
 
         [[nodelist.node]]
-        ring0_addr = "web\"1"
+        ring0_addr = "fd00::1"
+        name = "node1"
         nodeid = 1
-        name = "web\"1"
 
         [[nodelist.node]]
         ring0_addr = "fd00::2"
-        nodeid = 7
         name = "node7"
+        nodeid = 7
 
         [logging]
     "##]]
