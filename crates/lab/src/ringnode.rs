@@ -170,6 +170,7 @@ impl RingNode {
             window_size: 50,
             max_messages: 17,
             netmtu: self.netmtu,
+            contract: hac_totem::Contract::default(),
         };
         let mut entropy = [0; 32];
         let filled = SystemRandom::new().fill(&mut entropy);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_types::{Departure, Left, Member, NodeId, RingId, View, ViewKind};
+use hac_types::{Departure, Left, Level, Member, NodeId, RingId, View, ViewKind};
 
 /// What a member is told of a membership that forms.
 #[derive(Clone, Debug)]
@@ -57,12 +57,14 @@ impl Stream {
         let transitional = before.map(|(old, _)| View {
             ring: *old,
             kind: ViewKind::Transitional,
+            level: Level::FIRST,
             members: staying,
             continuing: nodes.clone(),
             left: left.clone(),
         });
         let continuing = if nodes.is_empty() { vec![member.node] } else { nodes };
-        let regular = View { ring, kind: ViewKind::Regular, members: members.to_vec(), continuing, left };
+        let regular =
+            View { ring, kind: ViewKind::Regular, level: Level::FIRST, members: members.to_vec(), continuing, left };
         Formed { node: member.node, transitional, regular }
     }
 
@@ -74,6 +76,7 @@ impl Stream {
         Some(View {
             ring: *ring,
             kind: ViewKind::Transitional,
+            level: Level::FIRST,
             members: vec![member],
             continuing: vec![member.node],
             left: Self::lost(old, &[member]),

@@ -511,6 +511,7 @@ fn config(options: &Options, id: u32) -> hac_totem::Config {
         window_size: WINDOW_SIZE,
         max_messages: MAX_MESSAGES,
         netmtu: 1500,
+        contract: hac_totem::Contract::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_types::{Incarnation, NodeId};
+use hac_types::{Incarnation, Level, LevelWindow, NodeId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -46,6 +46,23 @@ pub struct Config {
     pub max_messages: u32,
     /// Largest IP packet to try, bytes (`netmtu`, default 1500). Smaller paths are found by probing.
     pub netmtu: u16,
+    /// Of which release and cluster this node is.
+    pub contract: Contract,
+}
+
+/// What nodes tell each other before anything else, to find out whether they can be in one ring.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    /// The levels that this program knows.
+    pub levels: LevelWindow,
+    /// The active level as last stored here; [`Level::NONE`] if this node has never been in a cluster.
+    pub level: Level,
+    /// Names the cluster for ever; zeros if this node has never been in one.
+    pub cluster_uuid: [u8; 16],
+    /// Which version of the replicated cluster configuration is stored here; 0 if none.
+    pub config_version: u64,
+    /// The release of this program, for people; what is beyond 16 bytes is not told.
+    pub release: String,
 }
 
 /// A node of the `nodelist`.
@@ -262,6 +279,14 @@ pub enum ConfigError {
     /// This node is not in the list.
     #[error("this node, {0}, is not in the nodelist")]
     NotListed(NodeId),
+    /// The levels that this program knows are none, or the active one is not among them.
+    #[error("the active level is {level}, and this program knows levels {levels}")]
+    Level {
+        /// The active level.
+        level: Level,
+        /// What this program knows.
+        levels: LevelWindow,
+    },
     /// A node has no link or more than two.
     #[error("node {0} must have 1 or 2 links")]
     Links(NodeId),
@@ -298,6 +323,10 @@ impl Config {
         }
         require("totem.window_size", (1..=WINDOW_MAX).contains(&self.window_size), "must be 1 to 10000")?;
         require("totem.max_messages", (1..=self.window_size).contains(&self.max_messages), "must be 1 to window_size")?;
+        let Contract { level, levels, .. } = self.contract;
+        if !levels.is_valid() || !(level.is_none() || levels.contains(level)) {
+            return Err(ConfigError::Level { level, levels });
+        }
         require("totem.netmtu", self.netmtu >= NETMTU_MIN, "must be at least 1280")?;
         self.timers.validate(self.nodes.len())
     }

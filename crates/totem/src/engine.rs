@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use hac_types::{LinkId, NodeId, Timestamp};
+use hac_types::{Level, LevelWindow, LinkId, NodeId, Timestamp};
 use thiserror::Error;
 
 use crate::ring::Ring;
 use crate::transport::Transport;
-use crate::{AuthKey, Config, ConfigError, GatherReason, LinkStatus, Notice, Output, Rejected, Stats, Stored};
+use crate::{
+    AuthKey, Config, ConfigError, Exclusion, GatherReason, LinkStatus, Notice, Output, Rejected, Stats, Stored,
+};
 
 /// How long datagrams are dropped after a long pause: what the socket kept describes the past.
 const DRAIN: Duration = Duration::from_millis(5);
@@ -42,6 +44,16 @@ pub enum LeaveReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the queue of outgoing messages is full")]
 pub struct QueueFull;
+
+/// This program does not know the level; nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("level {level} is unknown here: this program knows {levels}")]
+pub struct LevelUnknown {
+    /// The level.
+    pub level: Level,
+    /// What is known.
+    pub levels: LevelWindow,
+}
 
 /// One node's part in the ring.
 ///
@@ -176,6 +188,53 @@ impl Engine {
         self.net.use_key();
         if !self.left {
             self.net.handle_timeout();
+        }
+        self.settle();
+    }
+
+    /// The active level is another one from now on. A ring of another level is given up at once, and the next one has the
+    /// highest that a member brings ([`hac_types::View::level`]).
+    ///
+    /// # Errors
+    /// [`LevelUnknown`] if this program does not know the level; nothing has changed.
+    pub fn set_level(&mut self, now: Timestamp, level: Level) -> Result<(), LevelUnknown> {
+        self.advance(now);
+        let levels = self.net.contract.levels;
+        if !levels.contains(level) {
+            return Err(LevelUnknown { level, levels });
+        }
+        self.net.contract.level = level;
+        if !self.left {
+            self.ring.level_changed(&mut self.net);
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Which cluster this is and which version of its configuration is stored here, to be told to peers that connect
+    /// from now on.
+    pub fn set_cluster(&mut self, cluster_uuid: [u8; 16], config_version: u64) {
+        self.net.contract.cluster_uuid = cluster_uuid;
+        self.net.contract.config_version = config_version;
+    }
+
+    /// Goes without these nodes although they take part in the ring: the next ring is formed without them, by all members
+    /// that hear this node (unless `nodes` are more than half of all; then this node goes alone). [`Notice::Excluded`]
+    /// tells why. It ends after a pause that is longer each time, at once with [`Engine::readmit`] or in a later life
+    /// of the node. Nodes that are not connected, or gone without already, are passed over.
+    pub fn exclude(&mut self, now: Timestamp, nodes: &[NodeId], why: Exclusion) {
+        self.advance(now);
+        if !self.left {
+            nodes.iter().for_each(|node| self.net.exclude(*node, why));
+        }
+        self.settle();
+    }
+
+    /// Counts these nodes again, if they were gone without.
+    pub fn readmit(&mut self, now: Timestamp, nodes: &[NodeId]) {
+        self.advance(now);
+        if !self.left {
+            nodes.iter().for_each(|node| self.net.readmit(*node));
         }
         self.settle();
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_types::{Member, NodeId};
+use hac_types::{Member, NodeId, mutant};
 
 use crate::config::NODES_MAX;
 use crate::wire::Members;
@@ -25,6 +25,17 @@ pub(crate) struct Part {
     pub(crate) is_minor: bool,
 }
 
+/// What one node says of the others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Says<'a> {
+    /// Who says it.
+    pub(crate) member: Member,
+    /// Whom it hears.
+    pub(crate) heard: &'a Members,
+    /// Whom it goes without although they answer.
+    pub(crate) excluded: &'a Members,
+}
+
 /// Who says to hear whom, as one node knows it. Sets of nodes are bit masks, the lowest id is bit 0.
 #[derive(Debug)]
 pub(crate) struct Graph {
@@ -41,19 +52,43 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// The graph of what these say, each node in one life, `me` among them.
-    pub(crate) fn new(me: Member, rows: &[(Member, &Members)]) -> Self {
+    pub(crate) fn new(me: Member, rows: &[Says<'_>]) -> Self {
         let vertices = vertices(me, rows);
-        let heard = rows.iter().find(|(member, _)| *member == me).map(|(_, heard)| (*heard).clone());
+        let heard = rows.iter().find(|row| row.member == me).map(|row| row.heard.clone());
         let says = vec![None; vertices.len()];
         let mut graph = Self { me, heard: heard.unwrap_or_default(), vertices, says, edges: Vec::new() };
-        for (member, heard) in rows {
-            let said = heard.places_in(&graph.vertices);
-            if let Some(place) = graph.place(member).and_then(|index| graph.says.get_mut(index)) {
+        for row in rows {
+            let said = row.heard.places_in(&graph.vertices);
+            if let Some(place) = graph.place(&row.member).and_then(|index| graph.says.get_mut(index)) {
                 *place = Some(said);
             }
         }
         graph.edges = graph.find_edges();
+        graph.exclude(rows);
         graph
+    }
+
+    /// Cuts off whom somebody goes without. All go without them if they are no more than half of all; else only who says
+    /// so, lest one that is mistaken takes the cluster apart. Who was cut off so speaks for itself alone. All that know
+    /// the same rows cut alike.
+    fn exclude(&mut self, rows: &[Says<'_>]) {
+        let mut cut_off = 0;
+        for row in rows {
+            let Some(own) = self.place(&row.member).map(|index| 1 << index) else { continue };
+            let others = row.excluded.places_in(&self.vertices) & !own;
+            let few = bits(others).count() * 2 <= self.vertices.len();
+            let by_all = few && cut_off & own == 0 && !mutant("excluded-by-one");
+            let without = if by_all { self.all() & !others } else { own };
+            for index in bits(without) {
+                self.edges[index] &= !others;
+            }
+            for index in bits(others) {
+                self.edges[index] &= !without;
+            }
+            if by_all {
+                cut_off |= others;
+            }
+        }
     }
 
     /// An edge is what both say, or one of them if the other's word is not known.
@@ -134,12 +169,13 @@ impl Graph {
 }
 
 /// All who speak or are spoken of, each node in one life: that of which it speaks itself, else the latest claimed.
-fn vertices(me: Member, rows: &[(Member, &Members)]) -> Vec<Member> {
-    let mut vertices: Vec<Member> = rows.iter().map(|(member, _)| *member).chain([me]).collect();
+fn vertices(me: Member, rows: &[Says<'_>]) -> Vec<Member> {
+    let mut vertices: Vec<Member> = rows.iter().map(|row| row.member).chain([me]).collect();
     vertices.sort_unstable();
     vertices.dedup();
     let speaks = |node: NodeId| vertices.binary_search_by_key(&node, |member| member.node).is_ok();
-    let claims = rows.iter().filter(|(_, heard)| !heard.are_in(&vertices)).flat_map(|(_, heard)| heard.iter());
+    let claims =
+        rows.iter().map(|row| row.heard).filter(|heard| !heard.are_in(&vertices)).flat_map(|heard| heard.iter());
     let mut silent: BTreeMap<NodeId, Member> = BTreeMap::new();
     for claimed in claims.filter(|claimed| !speaks(claimed.node)) {
         let life = silent.entry(claimed.node).or_insert(*claimed);

@@ -24,9 +24,9 @@ mod transport;
 mod wire;
 
 pub use authkey::{AuthKey, Fingerprint, SealedKey};
-pub use config::{Cipher, Config, ConfigError, NodeConfig, Stored, Timers};
-pub use engine::{Engine, Guarantee, LeaveReason, QueueFull};
+pub use config::{Cipher, Config, ConfigError, Contract, NodeConfig, Stored, Timers};
+pub use engine::{Engine, Guarantee, LeaveReason, LevelUnknown, QueueFull};
 pub use inspect::{Inspection, RingInspection, Stage};
-pub use output::{Delivery, GatherReason, Misbehaviour, Notice, Output};
+pub use output::{Delivery, Exclusion, GatherReason, Misbehaviour, Notice, Output};
 pub use seal::{SALT_LEN, Sealer};
 pub use stats::{LinkStatus, PeerProblem, Rejected, Stats};

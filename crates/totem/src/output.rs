@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use hac_types::{LinkId, Member, NodeId, RingId, View};
+use hac_types::{Level, LinkId, Member, NodeId, RingId, View};
 
 use crate::Guarantee;
 
@@ -76,6 +76,28 @@ pub enum GatherReason {
     Join,
     /// This node cannot receive what the others have.
     FailedToReceive,
+    /// The layer above goes without a member.
+    Excluded,
+    /// The active level changed: the next ring is to have it.
+    Level,
+}
+
+/// Why the layer above goes without a node that takes part in the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exclusion {
+    /// It does not say in time what all wait for.
+    Silent,
+    /// It cannot be given what it needs to take part.
+    Unserved,
+}
+
+impl fmt::Display for Exclusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silent => "it takes part in the ring but does not say in time what all wait for",
+            Self::Unserved => "it cannot be given what it needs to take part",
+        })
+    }
 }
 
 impl fmt::Display for GatherReason {
@@ -92,6 +114,8 @@ impl fmt::Display for GatherReason {
             Self::Merge => "other nodes can be reached",
             Self::Join => "a member proposes another membership",
             Self::FailedToReceive => "failed to receive",
+            Self::Excluded => "the members go on without one of them",
+            Self::Level => "the active level changed",
         })
     }
 }
@@ -105,6 +129,8 @@ pub enum Misbehaviour {
     Token,
     /// Its packed messages do not add up.
     Packing,
+    /// It brings a level into the ring that it said not to know.
+    Level,
 }
 
 /// A remark for the log. `Display` is one sentence.
@@ -209,6 +235,34 @@ pub enum Notice {
     },
     /// This node leaves the ring to its fellows because it cannot receive their messages.
     FailedToReceive,
+    /// This node goes without a peer that answers, because the layer above wants it so.
+    Excluded {
+        /// Without whom.
+        node: NodeId,
+        /// Why.
+        why: Exclusion,
+        /// For how long, unless it restarts.
+        pause: Duration,
+    },
+    /// Another node goes without a peer or without this node, and those who hear it follow.
+    ExcludedBy {
+        /// Without whom; may be this node.
+        node: NodeId,
+        /// Who says so.
+        by: NodeId,
+    },
+    /// A peer that was gone without is counted again.
+    Readmitted {
+        /// Who.
+        node: NodeId,
+    },
+    /// The ring has a higher level than the one that was active here: it is active here from now on.
+    LevelTakenOver {
+        /// The level.
+        level: Level,
+        /// A member that brought it.
+        from: NodeId,
+    },
     /// Several attempts to agree on a membership failed one after the other.
     NoStableMembership {
         /// How many.
@@ -263,12 +317,19 @@ impl fmt::Display for Notice {
                     Misbehaviour::Malformed => "its messages are malformed",
                     Misbehaviour::Token => "its token is impossible",
                     Misbehaviour::Packing => "its packed messages do not add up",
+                    Misbehaviour::Level => "it brings a level that cannot be",
                 };
                 write!(f, "node {node} holds the key but breaks the protocol: {what}")
             }
             Self::FailedToReceive => {
                 f.write_str("FAILED TO RECEIVE: the others have messages that do not reach this node; leaving the ring")
             }
+            Self::Excluded { node, why, pause } => {
+                write!(f, "going on without node {node} for {} s or until it restarts: {why}", pause.as_secs())
+            }
+            Self::ExcludedBy { node, by } => write!(f, "node {by} goes on without node {node}"),
+            Self::Readmitted { node } => write!(f, "node {node} is counted again"),
+            Self::LevelTakenOver { level, from } => write!(f, "level {level} was taken over from node {from}"),
             Self::NoStableMembership { attempts } => {
                 write!(f, "no stable membership after {attempts} attempts; check the network between the nodes")
             }

@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId, Timestamp, mutant};
+use hac_types::{Departure, Incarnation, Left, Level, Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::graph::Graph;
 use crate::pack::{Assembly, SendQueue};
@@ -100,6 +100,8 @@ pub(crate) struct Ring {
     pub(crate) first_before: u64,
     /// The ring last installed here. It has ended unless the phase is operational.
     pub(crate) current: Rotation,
+    /// The level of that ring; none before the first.
+    pub(crate) level: Level,
     pub(crate) queue: SendQueue,
     pub(crate) unpacking: Unpacking,
     /// See [`Slot::obliged`](crate::wire::Slot): this node's own obligations in the present ring.
@@ -143,6 +145,7 @@ impl Ring {
             phase: Phase::starting(now),
             first_before: 0,
             current: Rotation::new(RingId::default(), Members(vec![me]), me.node, 0, now),
+            level: Level::NONE,
             queue: SendQueue::default(),
             unpacking: Unpacking::default(),
             obliged: 0,
@@ -278,6 +281,10 @@ impl Ring {
     pub(crate) fn why_lost(&self, members: &Members, net: &Transport) -> GatherReason {
         let gone = members.iter().filter(|m| m.node != self.me.node && net.alive(m.node) != Some(**m));
         let mut reason = GatherReason::Silence;
+        if members.iter().all(|m| m.node == self.me.node || net.alive(m.node) == Some(*m)) && net.is_someone_excluded()
+        {
+            return GatherReason::Excluded;
+        }
         for member in gone {
             if self.departed.get(&member.node).is_some_and(|left| left.member == *member) {
                 return GatherReason::Leave;
@@ -352,6 +359,14 @@ impl Ring {
             self.operational_queued(was_empty, net);
         }
         Ok(())
+    }
+
+    /// The active level has changed: the next ring is to have it.
+    pub(crate) fn level_changed(&mut self, net: &mut Transport) {
+        let settled = matches!(self.phase, Phase::Operational(_)) && self.level == net.contract.level;
+        if !settled && !matches!(self.phase, Phase::Gather(_)) {
+            self.enter_gather(GatherReason::Level, net);
+        }
     }
 
     /// Says goodbye.

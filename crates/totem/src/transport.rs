@@ -2,6 +2,7 @@
 //! to send; knows nothing of tokens and memberships but who hears whom.
 
 pub(crate) mod detector;
+pub(crate) mod excluding;
 pub(crate) mod hearing;
 pub(crate) mod hello;
 pub(crate) mod keyring;
@@ -29,7 +30,7 @@ use crate::transport::peer::{Life, Links, Peer};
 use crate::transport::peers::Peers;
 use crate::transport::session::suite_of;
 use crate::wire::{Class, Header, Knowledge, Message, OVERHEAD, OVERHEAD_ENCRYPTED};
-use crate::{Cipher, Config, Misbehaviour, Output, Rejected, Stats};
+use crate::{Cipher, Config, Contract, Misbehaviour, Output, Rejected, Stats};
 
 /// Bytes that a packet of messages needs around its payload, as original or as recovered message.
 const PACKET_HEADROOM: usize = 112;
@@ -56,6 +57,7 @@ pub(crate) struct Transport {
     entropy: [u8; 32],
     cipher: Cipher,
     overhead: usize,
+    pub(crate) contract: Contract,
     config_hash: [u8; 8],
     config_told: BTreeMap<NodeId, Timestamp>,
     answers: (Timestamp, u32),
@@ -103,6 +105,7 @@ impl Transport {
             entropy,
             cipher: config.cipher,
             overhead: if config.cipher == Cipher::None { OVERHEAD } else { OVERHEAD_ENCRYPTED },
+            contract: config.contract.clone(),
             config_hash: hello::config_hash(config),
             config_told: BTreeMap::new(),
             answers: (now, 0),
@@ -364,7 +367,8 @@ impl Transport {
     pub(crate) fn graph(&mut self) -> Graph {
         let now = self.now;
         let heard = self.peers.iter().filter(|peer| peer.is_heard(now)).filter_map(Peer::member).collect();
-        if self.hearing.hears(heard) {
+        let excluded = self.peers.iter().filter(|peer| peer.is_excluded()).filter_map(Peer::member).collect();
+        if self.hearing.hears(heard, excluded) {
             for path in self.peers.iter_mut().filter(|peer| peer.is_alive()).flat_map(|peer| &mut peer.paths) {
                 path.next_ping = path.next_ping.min(now);
             }
@@ -380,8 +384,9 @@ impl Transport {
     /// Takes what a peer says of itself and of others; whether there was anything new.
     pub(crate) fn learn_rows(&mut self, knowledge: &Knowledge) -> bool {
         let news = self.hearing.learn(knowledge);
-        self.changed |= news;
-        news
+        self.changed |= news.any;
+        self.notice_exclusions(&news.excluded);
+        news.any
     }
 
     /// Somebody does not hear these: check them.
@@ -424,6 +429,11 @@ impl Transport {
         }
         self.changed = true;
         true
+    }
+
+    /// Whether anybody goes without somebody who is known here.
+    pub(crate) fn is_someone_excluded(&self) -> bool {
+        self.hearing.is_someone_excluded()
     }
 
     /// Do not count a peer among those heard for a while, although it answers.
@@ -475,7 +485,7 @@ impl Transport {
         (self.ring, self.small_only).hash(out);
         self.hearing.outline(out);
         for peer in self.peers.iter() {
-            (peer.ring, peer.small_only, peer.withheld_until, peer.unreachable).hash(out);
+            (peer.ring, peer.small_only, peer.withheld_until, peer.unreachable, peer.excluded).hash(out);
             (peer.member(), peer.life, peer.last_heard, &peer.trust, &peer.paths).hash(out);
             if let Some(session) = &peer.session {
                 session.outline(out);

@@ -5,6 +5,6 @@ pub(crate) mod envelope;
 
 pub(crate) use body::{
     Commit, Data, Departed, Hello, HelloStage, Join, Knowledge, Leave, Liveness, Members, Message, Recovered, Row,
-    Segment, Slot, Stamp, Token,
+    Said, Segment, Slot, Stamp, Token,
 };
 pub(crate) use envelope::{Class, Header, OVERHEAD, OVERHEAD_ENCRYPTED};

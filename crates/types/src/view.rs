@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Incarnation, Member, NodeId};
+use crate::{Incarnation, Level, Member, NodeId};
 
 /// Names one ring for ever: no two different memberships share one. Ordered by sequence, then representative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,6 +61,8 @@ pub struct View {
     pub ring: RingId,
     /// Transitional or regular.
     pub kind: ViewKind,
+    /// The level of the ring: of every message that was sent in it and of every rule that is applied in it.
+    pub level: Level,
     /// Ascending by node id; this node is always among them.
     pub members: Vec<Member>,
     /// Members that come along from this node's previous regular view, ascending. In the first regular view of a life

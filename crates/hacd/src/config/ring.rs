@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_totem::{AuthKey, Cipher, ConfigError, NodeConfig, Timers};
+use hac_totem::{AuthKey, Cipher, ConfigError, Contract, NodeConfig, Timers};
 use hac_types::NodeId;
 
 use super::keys::Table;
@@ -26,6 +26,7 @@ impl Checker<'_> {
             window_size: small("window_size", 50),
             max_messages: small("max_messages", 17),
             netmtu: totem.number("netmtu").and_then(|n| u16::try_from(n).ok()).unwrap_or(1500),
+            contract: Contract { release: env!("CARGO_PKG_VERSION").to_owned(), ..Contract::default() },
         };
         match config.validate() {
             Ok(()) => Some(config),

@@ -177,6 +177,7 @@ pub(crate) fn config() -> Config {
             window_size: 50,
             max_messages: 17,
             netmtu: 1500,
+            contract: hac_totem::Contract::default(),
         },
         quorum,
         name: name(HONEST),

@@ -389,6 +389,10 @@ pub(super) fn ring_event(notice: &Notice) -> Event {
         Notice::PathMtu { node, .. } => (Level::Info, "path_mtu", Some(*node)),
         Notice::Misbehaving { node, .. } => (Level::Error, "misbehaving", Some(*node)),
         Notice::FailedToReceive => (Level::Error, "failed_to_receive", None),
+        Notice::Excluded { node, .. } => (Level::Error, "excluded", Some(*node)),
+        Notice::ExcludedBy { node, .. } => (Level::Warning, "excluded_by", Some(*node)),
+        Notice::Readmitted { node } => (Level::Notice, "readmitted", Some(*node)),
+        Notice::LevelTakenOver { .. } => (Level::Notice, "level_taken_over", None),
         Notice::NoStableMembership { .. } => (Level::Warning, "no_stable_membership", None),
         _ => (Level::Info, "other", None),
     };

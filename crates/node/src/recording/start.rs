@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hac_crm::model::Configuration;
-use hac_totem::{AuthKey, Cipher, NodeConfig, Timers};
+use hac_totem::{AuthKey, Cipher, Contract, NodeConfig, Timers};
 use hac_types::NodeId;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,7 @@ struct Ring {
     window_size: u32,
     max_messages: u32,
     netmtu: u16,
+    contract: Contract,
 }
 
 /// What a node is made of.
@@ -66,6 +67,7 @@ impl Start {
                 window_size: totem.window_size,
                 max_messages: totem.max_messages,
                 netmtu: totem.netmtu,
+                contract: totem.contract.clone(),
             },
             quorum: config.quorum.clone(),
             name: config.name.clone(),
@@ -86,7 +88,8 @@ impl Start {
 
     /// The arguments again, with the key.
     pub(super) fn with(self, authkey: AuthKey) -> Made {
-        let Ring { cluster_name, node, nodes, links, cipher, timers, window_size, max_messages, netmtu } = self.ring;
+        let Ring { cluster_name, node, nodes, links, cipher, timers, window_size, max_messages, netmtu, contract } =
+            self.ring;
         let totem = hac_totem::Config {
             cluster_name,
             node,
@@ -98,6 +101,7 @@ impl Start {
             window_size,
             max_messages,
             netmtu,
+            contract,
         };
         let config = Config {
             totem,

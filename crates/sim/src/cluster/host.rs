@@ -264,6 +264,7 @@ impl World {
                 window_size: 50,
                 max_messages: 17,
                 netmtu: 1500,
+                contract: hac_totem::Contract::default(),
             },
             quorum,
             name: name(id),

@@ -131,5 +131,7 @@ const fn reason_name(reason: GatherReason) -> &'static str {
         GatherReason::Merge => "gather: merge",
         GatherReason::Join => "gather: a proposal",
         GatherReason::FailedToReceive => "gather: failed to receive",
+        GatherReason::Excluded => "gather: going on without a member",
+        GatherReason::Level => "gather: another level",
     }
 }

@@ -18,6 +18,7 @@ fn config(nodes: u32) -> Config {
         window_size: 50,
         max_messages: 17,
         netmtu: 1500,
+        contract: Contract::default(),
     }
 }
 

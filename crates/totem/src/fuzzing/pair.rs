@@ -185,5 +185,6 @@ fn config(node: u32, cipher: Cipher, authkey: AuthKey) -> Config {
         window_size: 50,
         max_messages: 17,
         netmtu: 1500,
+        contract: crate::Contract::default(),
     }
 }

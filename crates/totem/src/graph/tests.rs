@@ -16,7 +16,9 @@ fn members(nodes: &[u32]) -> Members {
 type Rows = BTreeMap<NodeId, (Member, Members)>;
 
 fn graph(me: u32, rows: &Rows) -> Graph {
-    let rows: Vec<(Member, &Members)> = rows.values().map(|(member, heard)| (*member, heard)).collect();
+    let nobody = Members::default();
+    let rows: Vec<Says<'_>> =
+        rows.values().map(|(member, heard)| Says { member: *member, heard, excluded: &nobody }).collect();
     Graph::new(member(me), &rows)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_types::{Member, NodeId, RingId, Timestamp};
+use hac_types::{Level, Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::ring::Ring;
 use crate::state::Phase;
@@ -77,6 +77,23 @@ impl Attempt {
         self.slots.len() == self.members.len()
     }
 
+    /// The level of the ring: the highest active one that a member brings. Where nobody has been in a cluster it is the
+    /// highest that all know. `own` is what this node brings.
+    pub(crate) fn level(&self, own: Level) -> Level {
+        if mutant("level-raised-alone") && !own.is_none() {
+            return own;
+        }
+        let active = self.slots.iter().map(|slot| slot.level).max().filter(|level| !level.is_none());
+        let known = self.slots.iter().map(|slot| slot.levels.max).min();
+        active.or(known).unwrap_or(own)
+    }
+
+    /// A member that brings the level of the ring.
+    pub(crate) fn level_from(&self, level: Level) -> Option<NodeId> {
+        let pairs = self.members.iter().zip(&self.slots);
+        pairs.into_iter().find(|(_, slot)| slot.level == level).map(|(member, _)| member.node)
+    }
+
     pub(crate) fn next_timeout(&self) -> Timestamp {
         self.sent.as_ref().map_or(self.deadline, |sent| sent.resend_at.min(self.deadline))
     }
@@ -123,7 +140,7 @@ impl Ring {
         let mut attempt = Attempt {
             ring,
             members,
-            slots: vec![self.own_slot()],
+            slots: vec![self.own_slot(net)],
             departed: self.departed_list(),
             stamps,
             token_seen: 0,
@@ -139,7 +156,7 @@ impl Ring {
         self.phase = Phase::Commit(attempt);
     }
 
-    fn own_slot(&self) -> Slot {
+    fn own_slot(&self, net: &Transport) -> Slot {
         let store = &self.current.store;
         Slot {
             old_ring: self.current.ring,
@@ -147,6 +164,8 @@ impl Ring {
             high: store.high().max(store.aru()),
             round: self.round,
             obliged: self.obliged,
+            level: net.contract.level,
+            levels: net.contract.levels,
         }
     }
 
@@ -157,6 +176,13 @@ impl Ring {
                 attempt.token_seen = commit.token_seq;
                 attempt.slots = commit.slots;
                 attempt.departed = commit.departed;
+                if !net.contract.levels.contains(attempt.level(net.contract.level)) {
+                    // Nobody connects who could bring it; whoever says so breaks the protocol.
+                    net.report_misbehaving(from.node, Misbehaviour::Level);
+                    self.note_failed_attempt(net);
+                    self.enter_gather(GatherReason::TokenLostCommit, net);
+                    return;
+                }
                 let Phase::Commit(mut attempt) = std::mem::replace(&mut self.phase, Phase::starting(net.now)) else {
                     return;
                 };
@@ -200,7 +226,7 @@ impl Ring {
             return;
         }
         self.use_ring(attempt.ring, net);
-        attempt.slots.push(self.own_slot());
+        attempt.slots.push(self.own_slot(net));
         let own =
             self.departed.values().filter(|left| attempt.departed.0.iter().all(|l| l.member.node != left.member.node));
         attempt.departed.0.extend(own.copied().collect::<Vec<_>>());

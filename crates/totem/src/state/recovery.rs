@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use hac_types::{Departure, Left, Member, NodeId, RingId, Timestamp, View, ViewKind, mutant};
+use hac_types::{Departure, Left, Level, Member, NodeId, RingId, Timestamp, View, ViewKind, mutant};
 
 use crate::ring::{Ring, Unpacking};
 use crate::rotation::{Rotation, recovered};
@@ -223,6 +223,7 @@ impl Ring {
         for (member, slot) in attempt.members.iter().zip(&attempt.slots) {
             self.settled.insert(member.node, (member.incarnation, slot.round));
         }
+        let level = self.take_level(&attempt, net);
         self.departed.clear();
         self.attempts = 0;
         self.doubting = None;
@@ -235,6 +236,7 @@ impl Ring {
         net.outputs.push_back(Output::View(View {
             ring: attempt.ring,
             kind: ViewKind::Regular,
+            level,
             members: attempt.members.0.clone(),
             continuing: along.iter().map(|member| member.node).collect(),
             left,
@@ -243,12 +245,27 @@ impl Ring {
         self.deliver(net);
     }
 
+    /// The level of the new ring is the active one here from now on.
+    fn take_level(&mut self, attempt: &Attempt, net: &mut Transport) -> Level {
+        let level = attempt.level(net.contract.level);
+        let before = std::mem::replace(&mut net.contract.level, level);
+        if !before.is_none()
+            && before != level
+            && let Some(from) = attempt.level_from(level)
+        {
+            net.notice(Notice::LevelTakenOver { level, from });
+        }
+        self.level = level;
+        level
+    }
+
     fn install_transitional(&mut self, along: &[Member], attempt: &Attempt, net: &mut Transport) {
         let old = &self.current;
         let left = old.members.iter().filter(|member| !along.contains(member));
         net.outputs.push_back(Output::View(View {
             ring: old.ring,
             kind: ViewKind::Transitional,
+            level: self.level,
             members: along.to_vec(),
             continuing: along.iter().map(|member| member.node).collect(),
             left: left.map(|member| left_how(*member, attempt)).collect(),

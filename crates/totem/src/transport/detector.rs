@@ -66,6 +66,7 @@ impl Transport {
             peer.withheld_until = None;
             self.changed = true;
         }
+        self.readmit_where_due(peer);
         if peer.trust.decay_at.is_some_and(|at| at <= self.now) {
             peer.trust.silence_min = (peer.trust.silence_min * 9 / 10).max(self.silence_min);
             let more = peer.trust.silence_min > self.silence_min;
@@ -344,7 +345,7 @@ impl Transport {
             Life::Silent { .. } => None,
             Life::Left { .. } => return None,
         };
-        let own = [life, peer.withheld_until, peer.trust.decay_at].into_iter().flatten().min();
+        let own = [life, peer.withheld_until, peer.readmit_at(), peer.trust.decay_at].into_iter().flatten().min();
         peer.paths.iter().fold(own, |soonest, path| {
             let silent = if path.up { silent_at(path, link_limit) } else { None };
             [soonest, Some(path.next_ping), path.mtu.next(), silent].into_iter().flatten().min()

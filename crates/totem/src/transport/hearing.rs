@@ -6,8 +6,8 @@ use std::hash::{Hash as _, Hasher};
 
 use hac_types::{Member, NodeId};
 
-use crate::graph::Graph;
-use crate::wire::{Knowledge, Members};
+use crate::graph::{Graph, Says};
+use crate::wire::{Knowledge, Members, Said};
 
 /// The rows of the graph of who hears whom.
 #[derive(Debug)]
@@ -15,26 +15,51 @@ pub(crate) struct Hearing {
     me: Member,
     /// The other nodes of the configuration.
     others: BTreeSet<NodeId>,
-    /// Whom this node hears, with a number that grows with every change.
-    row: (u64, Members),
+    /// Whom this node hears and whom it goes without.
+    row: Row,
     /// The same of others, as far as told.
-    rows: BTreeMap<Member, (u64, Members)>,
+    rows: BTreeMap<Member, Row>,
     /// What others are told, until a row changes.
     told: Option<Knowledge>,
+}
+
+/// What one node says of the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Row {
+    /// Grows with every change.
+    version: u64,
+    heard: Members,
+    /// Whom it goes without although they answer.
+    excluded: Members,
+}
+
+/// What was new in what a peer says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Whether there was anything.
+    pub(crate) any: bool,
+    /// Who now goes without whom.
+    pub(crate) excluded: Vec<(Member, Member)>,
 }
 
 impl Hearing {
     /// Nobody is heard yet.
     pub(crate) fn new(me: Member, others: impl Iterator<Item = NodeId>) -> Self {
-        Self { me, others: others.collect(), row: (1, Members::default()), rows: BTreeMap::new(), told: None }
+        Self {
+            me,
+            others: others.collect(),
+            row: Row { version: 1, ..Row::default() },
+            rows: BTreeMap::new(),
+            told: None,
+        }
     }
 
-    /// Whom this node hears, ascending; whether that is new.
-    pub(crate) fn hears(&mut self, heard: Vec<Member>) -> bool {
-        if heard == self.row.1.0 {
+    /// Whom this node hears and whom it goes without, both ascending; whether that is new.
+    pub(crate) fn hears(&mut self, heard: Vec<Member>, excluded: Vec<Member>) -> bool {
+        if heard == self.row.heard.0 && excluded == self.row.excluded.0 {
             return false;
         }
-        self.row = (self.row.0 + 1, Members(heard));
+        self.row = Row { version: self.row.version + 1, heard: Members(heard), excluded: Members(excluded) };
         self.told = None;
         true
     }
@@ -43,8 +68,11 @@ impl Hearing {
     /// that nothing leads to any more.
     pub(crate) fn graph(&mut self) -> Graph {
         let known = self.reached();
-        let row = |member: &Member| (*member, self.rows.get(member).map_or(&self.row.1, |(_, heard)| heard));
-        let rows: Vec<(Member, &Members)> = known.iter().map(row).collect();
+        let says = |member: &Member| {
+            let row = self.rows.get(member).unwrap_or(&self.row);
+            Says { member: *member, heard: &row.heard, excluded: &row.excluded }
+        };
+        let rows: Vec<Says<'_>> = known.iter().map(says).collect();
         let graph = Graph::new(self.me, &rows);
         let before = self.rows.len();
         self.rows.retain(|member, _| known.binary_search(member).is_ok());
@@ -58,14 +86,14 @@ impl Hearing {
     /// that a node's present life hides earlier ones that somebody far still claims.
     fn reached(&self) -> Vec<Member> {
         let mut known = vec![self.me];
-        let mut next: Vec<Member> = self.row.1.to_vec();
+        let mut next: Vec<Member> = self.row.heard.to_vec();
         while !next.is_empty() {
             next.sort_unstable_by_key(|member| (member.node, Reverse(member.incarnation)));
             next.dedup_by_key(|member| member.node);
             next.retain(|member| self.rows.contains_key(member));
             known.extend_from_slice(&next);
             known.sort_unstable();
-            let rows = next.iter().filter_map(|member| self.rows.get(member)).map(|(_, heard)| heard);
+            let rows = next.iter().filter_map(|member| self.rows.get(member)).map(|row| &row.heard);
             let further = rows.filter(|heard| !heard.are_in(&known)).flat_map(|heard| heard.iter());
             let is_new = |member: &&Member| known.binary_search_by_key(&member.node, |known| known.node).is_err();
             next = further.filter(is_new).copied().collect();
@@ -79,20 +107,30 @@ impl Hearing {
         told.get_or_insert_with(|| collect(*me, row, rows)).clone()
     }
 
-    /// Takes what a peer says of itself and of others; whether there was anything new.
-    pub(crate) fn learn(&mut self, knowledge: &Knowledge) -> bool {
-        let mut news = false;
-        for row in knowledge.rows() {
-            let listed = self.others.contains(&row.member.node);
-            if listed && self.rows.get(&row.member).is_none_or(|(known, _)| *known < row.version) {
-                self.rows.insert(row.member, (row.version, row.heard()));
-                news = true;
+    /// Takes what a peer says of itself and of others; what was new in it.
+    pub(crate) fn learn(&mut self, knowledge: &Knowledge) -> News {
+        let mut news = News::default();
+        for said in knowledge.rows() {
+            let member = said.member;
+            let known = self.rows.get(&member);
+            if !self.others.contains(&member.node) || known.is_some_and(|known| known.version >= said.version) {
+                continue;
             }
+            let row = Row { version: said.version, heard: said.heard(), excluded: said.excluded() };
+            let is_new = |other: &&Member| known.is_none_or(|known| !known.excluded.contains(other));
+            news.excluded.extend(row.excluded.iter().filter(is_new).map(|other| (member, *other)));
+            self.rows.insert(member, row);
+            news.any = true;
         }
-        if news {
+        if news.any {
             self.told = None;
         }
         news
+    }
+
+    /// Whether any row goes without somebody.
+    pub(crate) fn is_someone_excluded(&self) -> bool {
+        self.rows.values().chain([&self.row]).any(|row| !row.excluded.is_empty())
     }
 
     /// Adds all rows to a digest.
@@ -101,15 +139,22 @@ impl Hearing {
     }
 }
 
-fn collect(me: Member, row: &(u64, Members), rows: &BTreeMap<Member, (u64, Members)>) -> Knowledge {
-    let (version, heard) = row;
-    let own = [(me, *version, heard)];
-    let same = |(member, (_, theirs)): (&Member, &(u64, Members))| {
-        theirs.len() == heard.len()
-            && theirs.iter().all(|m| *m == me || (m != member && heard.binary_search(m).is_ok()))
+fn collect(me: Member, own: &Row, rows: &BTreeMap<Member, Row>) -> Knowledge {
+    let heard = &own.heard;
+    let said = |member: Member, row: &Row| Said {
+        member,
+        version: row.version,
+        heard: row.heard.clone(),
+        excluded: row.excluded.clone(),
     };
-    if rows.iter().all(same) {
-        return Knowledge::new(own.into_iter());
+    let same = |(member, theirs): (&Member, &Row)| {
+        theirs.excluded.is_empty()
+            && theirs.heard.len() == heard.len()
+            && theirs.heard.iter().all(|m| *m == me || (m != member && heard.binary_search(m).is_ok()))
+    };
+    let first = [said(me, own)];
+    if own.excluded.is_empty() && rows.iter().all(same) {
+        return Knowledge::new(first.into_iter());
     }
-    Knowledge::new(own.into_iter().chain(rows.iter().map(|(member, (version, row))| (*member, *version, row))))
+    Knowledge::new(first.into_iter().chain(rows.iter().map(|(member, row)| said(*member, row))))
 }

@@ -215,6 +215,7 @@ impl Transport {
         }
         self.changed = true;
         if !same_life {
+            peer.excluded = None;
             self.notice(Notice::Connected { member });
         }
     }

@@ -7,6 +7,7 @@ use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp, mutant};
 use crate::PeerProblem;
 use crate::config::{LINKS_MAX, Timers};
 use crate::crypto::{SessionNonce, session_nonce};
+use crate::transport::excluding::Excluded;
 use crate::transport::path::Path;
 use crate::transport::segment::Segments;
 use crate::transport::session::Session;
@@ -76,6 +77,8 @@ pub(crate) struct Peer {
     pub(crate) small_only: bool,
     /// Do not count it among those heard before this time, although it answers.
     pub(crate) withheld_until: Option<Timestamp>,
+    /// Whether the layer above goes without it.
+    pub(crate) excluded: Option<Excluded>,
     pub(crate) unreachable: bool,
     pub(crate) problem: Option<(PeerProblem, Timestamp)>,
     pub(crate) problem_told: Option<(PeerProblem, Timestamp)>,
@@ -107,6 +110,7 @@ impl Peer {
             ring: RingId::default(),
             small_only: false,
             withheld_until: None,
+            excluded: None,
             unreachable: false,
             problem: None,
             problem_told: None,
@@ -127,7 +131,7 @@ impl Peer {
 
     /// Whether it counts as heard: alive and not withheld.
     pub(crate) fn is_heard(&self, now: Timestamp) -> bool {
-        self.is_alive() && self.withheld_until.is_none_or(|until| until <= now)
+        self.is_alive() && !self.is_excluded() && self.withheld_until.is_none_or(|until| until <= now)
     }
 
     /// Whether `incarnation` is the life that is connected.

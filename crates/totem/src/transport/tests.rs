@@ -27,6 +27,7 @@ fn connected(sizes: [u16; 2]) -> (Transport, Session) {
         window_size: 50,
         max_messages: 17,
         netmtu: 9000,
+        contract: Contract::default(),
     };
     let mut net = Transport::new(&config, Incarnation(1), [3; 32], Timestamp::from_millis(1000));
     let keys = net.keyring.own();

@@ -24,7 +24,7 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use bincode::de::{Decode, Decoder};
 use bincode::enc::{Encode, Encoder};
 use bincode::error::{DecodeError, EncodeError};
-use hac_types::{Departure, Incarnation, Left, Member, NodeId, RingId};
+use hac_types::{Departure, Incarnation, Left, Level, LevelWindow, Member, NodeId, RingId};
 
 use crate::Rejected;
 use crate::config::NODES_MAX;
@@ -131,6 +131,8 @@ struct RowBits {
     version: u64,
     /// Bit n: hears the n-th node, and is heard by it, as an answered ping proved.
     heard: u64,
+    /// Bit n: goes without the n-th node although it answers.
+    excluded: u64,
 }
 
 /// A proposal for a membership.
@@ -194,6 +196,12 @@ pub(crate) struct Slot {
     /// Bit n: what the n-th member of the old ring sent must be delivered even after a gap, because somebody may have
     /// delivered it already, relying on this member.
     pub(crate) obliged: u64,
+    /// The active level it brings; none if it has never been in a cluster.
+    #[bincode(with_serde)]
+    pub(crate) level: Level,
+    /// The levels it knows.
+    #[bincode(with_serde)]
+    pub(crate) levels: LevelWindow,
 }
 
 /// Body of PING and PONG.
@@ -279,12 +287,13 @@ impl Members {
 
 impl Knowledge {
     /// Collects rows: who, which version, whom it hears. Rows are exact or left out: the first is the most important.
-    pub(crate) fn new<'a>(rows: impl Iterator<Item = (Member, u64, &'a Members)>) -> Self {
+    pub(crate) fn new(rows: impl Iterator<Item = Said>) -> Self {
         let mut nodes: Vec<Member> = Vec::new();
         let mut chosen = Vec::new();
-        for (member, version, heard) in rows {
-            if !heard.are_in(&nodes) || nodes.binary_search(&member).is_err() {
-                let mut with = [&nodes, &heard[..], &[member]].concat();
+        for row in rows {
+            let Said { member, heard, excluded, .. } = &row;
+            if !heard.are_in(&nodes) || !excluded.are_in(&nodes) || nodes.binary_search(member).is_err() {
+                let mut with = [&nodes, &heard[..], &excluded[..], &[*member]].concat();
                 with.sort_unstable();
                 with.dedup();
                 if with.len() > NODES_MAX {
@@ -292,11 +301,12 @@ impl Knowledge {
                 }
                 nodes = with;
             }
-            chosen.push((member, version, heard));
+            chosen.push(row);
         }
-        let rows = chosen.into_iter().filter_map(|(member, version, heard)| {
+        let rows = chosen.into_iter().filter_map(|Said { member, version, heard, excluded }| {
             let node = u8::try_from(nodes.binary_search(&member).ok()?).ok()?;
-            Some(RowBits { node, version, heard: heard.places_in(&nodes) })
+            let (heard, excluded) = (heard.places_in(&nodes), excluded.places_in(&nodes));
+            Some(RowBits { node, version, heard, excluded })
         });
         let mut rows: Vec<RowBits> = rows.collect();
         rows.sort_unstable_by_key(|row| row.node);
@@ -307,7 +317,8 @@ impl Knowledge {
     pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().filter_map(|row| {
             let member = *self.nodes.get(usize::from(row.node))?;
-            Some(Row { member, version: row.version, heard: row.heard, nodes: &self.nodes })
+            let RowBits { version, heard, excluded, .. } = *row;
+            Some(Row { member, version, heard, excluded, nodes: &self.nodes })
         })
     }
 }
@@ -320,14 +331,37 @@ pub(crate) struct Row<'a> {
     /// Grows with every change in one life of the node.
     pub(crate) version: u64,
     heard: u64,
+    excluded: u64,
     nodes: &'a Members,
+}
+
+/// What a node says of the others, before it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Who says it.
+    pub(crate) member: Member,
+    /// Grows with every change in one life of the node.
+    pub(crate) version: u64,
+    /// Whom it hears.
+    pub(crate) heard: Members,
+    /// Whom it goes without although they answer.
+    pub(crate) excluded: Members,
 }
 
 impl Row<'_> {
     /// Whom it hears.
     pub(crate) fn heard(&self) -> Members {
-        let heard = self.nodes.iter().enumerate().filter(|(index, _)| self.heard & (1 << index) != 0);
-        Members(heard.map(|(_, member)| *member).collect())
+        self.named(self.heard)
+    }
+
+    /// Whom it goes without although they answer.
+    pub(crate) fn excluded(&self) -> Members {
+        self.named(self.excluded)
+    }
+
+    fn named(&self, bits: u64) -> Members {
+        let named = self.nodes.iter().enumerate().filter(|(index, _)| bits & (1 << index) != 0);
+        Members(named.map(|(_, member)| *member).collect())
     }
 }
 
@@ -423,7 +457,7 @@ impl Validate for Knowledge {
         count <= NODES_MAX
             && self.nodes.windows(2).all(|pair| pair[0] < pair[1])
             && self.rows.windows(2).all(|pair| pair[0].node < pair[1].node)
-            && self.rows.iter().all(|row| usize::from(row.node) < count && row.heard & beyond == 0)
+            && self.rows.iter().all(|row| usize::from(row.node) < count && (row.heard | row.excluded) & beyond == 0)
     }
 }
 
@@ -469,7 +503,13 @@ impl Validate for Commit {
             && self.stamps.len() == self.members.len()
             && self.slots.len() <= self.members.len()
             && lowest.is_some_and(|m| m.node.0 == self.ring.rep && m.incarnation == self.ring.rep_incarnation)
-            && self.slots.iter().all(|slot| slot.aru <= slot.high && slot.old_ring.seq < self.ring.seq)
+            && self.slots.iter().all(|slot| slot.is_valid() && slot.old_ring.seq < self.ring.seq)
+    }
+}
+
+impl Validate for Slot {
+    fn is_valid(&self) -> bool {
+        self.aru <= self.high && self.levels.is_valid() && (self.level.is_none() || self.levels.contains(self.level))
     }
 }
 

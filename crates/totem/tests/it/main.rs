@@ -4,7 +4,9 @@
 mod checks;
 mod detection;
 mod directed;
+mod excluding;
 mod hostile;
+mod levels;
 mod links;
 mod membership;
 mod net;

@@ -72,6 +72,7 @@ pub(crate) fn config(nodes: u32, links: u8) -> Config {
         window_size: 50,
         max_messages: 17,
         netmtu: 1500,
+        contract: hac_totem::Contract::default(),
     }
 }
 

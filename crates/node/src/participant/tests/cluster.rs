@@ -118,6 +118,7 @@ impl Cluster {
                 window_size: 50,
                 max_messages: 17,
                 netmtu: 1500,
+                contract: hac_totem::Contract::default(),
             },
             quorum,
             name: format!("node{id}"),

@@ -1,6 +1,6 @@
 //! Gathering, by hand: what proposals, stamps and old commit tokens do.
 
-use hac_types::Incarnation;
+use hac_types::{Incarnation, Level, LevelWindow};
 
 use super::*;
 use crate::wire::{Commit, Departed, Knowledge, Slot};
@@ -23,6 +23,7 @@ fn gathering() -> (Ring, Transport) {
         window_size: 50,
         max_messages: 17,
         netmtu: 1500,
+        contract: crate::Contract::default(),
     };
     let now = Timestamp::from_millis(1000);
     let stored = Stored { ring_seq: 0, incarnation: Incarnation(1) };
@@ -44,7 +45,15 @@ fn commit(round: u64) -> Commit {
         token_seq: 1,
         members: Members(vec![member(1), member(2)]),
         stamps: vec![Stamp { round: 9, version: 1 }, Stamp { round, version: 2 }],
-        slots: vec![Slot { old_ring: RingId::default(), aru: 0, high: 0, round: 9, obliged: 0 }],
+        slots: vec![Slot {
+            old_ring: RingId::default(),
+            aru: 0,
+            high: 0,
+            round: 9,
+            obliged: 0,
+            level: Level::FIRST,
+            levels: LevelWindow::KNOWN,
+        }],
         departed: Departed::default(),
     }
 }

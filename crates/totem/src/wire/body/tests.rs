@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const NOBODY: Members = Members(Vec::new());
+
 fn member(node: u32) -> Member {
     Member { node: NodeId(node), incarnation: Incarnation(u64::from(node) << 32 | 5) }
 }
@@ -18,13 +20,18 @@ fn members() -> Members {
     Members(vec![member(1), member(2)])
 }
 
+fn said(member: Member, version: u64, heard: &Members, excluded: &Members) -> Said {
+    Said { member, version, heard: heard.clone(), excluded: excluded.clone() }
+}
+
 fn parts(row: Row<'_>) -> (Member, u64, Members) {
     (row.member, row.version, row.heard())
 }
 
 fn knowledge() -> Knowledge {
     let (of_1, of_2) = (Members(vec![member(2)]), Members(vec![member(1)]));
-    Knowledge::new([(member(2), 9, &of_2), (member(1), 7, &of_1)].into_iter())
+    let without = Members(vec![member(3)]);
+    Knowledge::new([said(member(2), 9, &of_2, &without), said(member(1), 7, &of_1, &NOBODY)].into_iter())
 }
 
 fn data() -> Data {
@@ -32,7 +39,8 @@ fn data() -> Data {
 }
 
 fn slot() -> Slot {
-    Slot { old_ring: RingId { seq: 8, ..ring() }, aru: 4, high: 6, round: 2, obliged: 2 }
+    let levels = LevelWindow { min: Level(1), max: Level(3) };
+    Slot { old_ring: RingId { seq: 8, ..ring() }, aru: 4, high: 6, round: 2, obliged: 2, level: Level(2), levels }
 }
 
 fn departed() -> Departed {
@@ -98,12 +106,12 @@ fn the_bytes_of_every_message_are_those_agreed_on() {
         Token: 010c01fd050000000100000063fb2c01fb29010211030002fb2a01fb2c01
         Data: 020c01fd0500000001000000fb2c01020103ababab
         Recovered: 031001fd050000000100000001010c01fd0500000001000000fb2c01020103ababab
-        Join: 0503010c0201fd050000000100000002fd05000000020000000201fd050000000100000002fd0500000002000000020007020109010103fd050000000300000001
+        Join: 0503010c0201fd050000000100000002fd05000000020000000301fd050000000100000002fd050000000200000003fd05000000030000000200070200010901040103fd050000000300000001
         Leave: 060c01fd05000000010000000100
-        Commit: 070c01fd0500000001000000030201fd050000000100000002fd05000000020000000207020301010801fd0500000001000000040602020103fd050000000300000001
+        Commit: 070c01fd0500000001000000030201fd050000000100000002fd05000000020000000207020301010801fd0500000001000000040602020201030103fd050000000300000001
         HoldCancel: 080c01fd0500000001000000
-        Ping: 09fc40420f000c01fd0500000001000000000201fd050000000100000002fd050000000200000002000702010901
-        Pong: 0afc40420f000c01fd0500000001000000000201fd050000000100000002fd050000000200000002000702010901
+        Ping: 09fc40420f000c01fd0500000001000000000301fd050000000100000002fd050000000200000003fd0500000003000000020007020001090104
+        Pong: 0afc40420f000c01fd0500000001000000000301fd050000000100000002fd050000000200000003fd0500000003000000020007020001090104
         Hello: 0b010101010101010101010101010101010102020202020202020202020202020202020303030303030303
         MtuProbe: 0c020000
         MtuAck: 0dfbac05
@@ -167,12 +175,14 @@ fn what_contradicts_itself_is_refused() {
 #[test]
 fn rows_that_point_nowhere_are_refused() {
     let mut beyond = knowledge();
-    beyond.rows[0].heard = 1 << 2;
+    beyond.rows[0].heard = 1 << 3;
+    let mut beyond_excluded = knowledge();
+    beyond_excluded.rows[1].excluded = 1 << 3;
     let mut nobody = knowledge();
-    nobody.rows[1].node = 2;
+    nobody.rows[1].node = 3;
     let mut unsorted = knowledge();
     unsorted.rows.swap(0, 1);
-    for knowledge in [beyond, nobody, unsorted] {
+    for knowledge in [beyond, beyond_excluded, nobody, unsorted] {
         assert_eq!(Message::decode(&Message::Join(Join { knowledge, ..join() }).encode()), Err(Rejected::Malformed));
     }
 }
@@ -187,12 +197,14 @@ fn rows_come_back_in_order_whatever_order_they_were_given_in() {
 fn rows_are_exact_or_left_out() {
     let old = Member { incarnation: Incarnation(1), ..member(2) };
     let (ours, theirs) = (Members(vec![member(2)]), Members(vec![old]));
-    let knowledge = Knowledge::new([(member(1), 1, &ours), (member(3), 1, &theirs)].into_iter());
+    let knowledge =
+        Knowledge::new([said(member(1), 1, &ours, &NOBODY), said(member(3), 1, &theirs, &NOBODY)].into_iter());
     let rows: Vec<_> = knowledge.rows().map(parts).collect();
     assert_eq!(rows, [(member(1), 1, ours), (member(3), 1, theirs)], "two lives of a node are told apart");
     let many = Members((1..=60).map(member).collect());
     let more = Members((61..=70).map(member).collect());
-    let knowledge = Knowledge::new([(member(1), 1, &many), (member(2), 1, &more)].into_iter());
+    let knowledge =
+        Knowledge::new([said(member(1), 1, &many, &NOBODY), said(member(2), 1, &more, &NOBODY)].into_iter());
     assert_eq!(knowledge.rows().map(parts).collect::<Vec<_>>(), [(member(1), 1, many)]);
 }
 

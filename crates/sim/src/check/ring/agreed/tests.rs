@@ -12,7 +12,14 @@ fn member(node: u32) -> Member {
 
 fn view(kind: ViewKind, nodes: &[u32]) -> View {
     let members: Vec<Member> = nodes.iter().copied().map(member).collect();
-    View { ring: RING, kind, continuing: members.iter().map(|m| m.node).collect(), members, left: Vec::new() }
+    View {
+        ring: RING,
+        kind,
+        level: hac_types::Level::FIRST,
+        continuing: members.iter().map(|m| m.node).collect(),
+        members,
+        left: Vec::new(),
+    }
 }
 
 /// The `number`-th message of a host.
