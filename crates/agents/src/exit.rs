@@ -1,6 +1,6 @@
 //! OCF's exit codes, and how a run of an agent ended.
 
-use hac_crm::local::{ExecStatus, Outcome};
+use hac_model::{ExecStatus, Outcome};
 
 /// The exit codes of the OCF resource agent API that native agents give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,8 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hac_crm::local::{ExecStatus, Invocation, Outcome};
-use hac_model::Agent;
+use hac_model::{Agent, ExecStatus, Invocation, Outcome};
 
 pub use exit::{Exit, Finished};
 pub use standard::{Doing, Implementation, Listed, Standard};

@@ -14,8 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hac_crm::local::{Invocation, ProcessRef};
-use hac_model::Agent;
+use hac_model::{Agent, Invocation, ProcessRef};
 
 use crate::look::Looks;
 use crate::{Doing, Finished, Implementation, Listed, Options, Standard, parse, watch};

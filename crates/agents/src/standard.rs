@@ -4,8 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-use hac_crm::local::{Invocation, ProcessRef};
-use hac_model::Agent;
+use hac_model::{Agent, Invocation, ProcessRef};
 
 use crate::Finished;
 

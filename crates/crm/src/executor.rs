@@ -1,115 +1,193 @@
-//! Carries a plan out. Only the coordinator runs one; nothing of it is needed after the coordinator's death, because a
-//! new coordinator decides again from the CIB.
+//! One node's side: it carries out the orders of the coordinator, one action at a time a resource, runs the recurring
+//! monitors, watches processes, and keeps the history of its own resources.
 //!
-//! An action begins when all its inputs are done. What it began comes back in the ordered stream, like everything else:
-//! the executor is shown each command after it was applied ([`Executor::handle_delivered`]). Whatever was not part of
-//! the plan makes it stop beginning actions; when those that are on their way have ended, it asks for a new decision.
+//! Orders ([`RunOp`]) come in as delivered in the ordered stream. What an agent shall do goes out as [`Output::Invoke`];
+//! what became of it comes back through [`Executor::handle_outcome`] and goes out as [`Output::Report`], which is to be
+//! broadcast as it is. It is kept in the history when it comes back in the stream ([`Executor::handle_delivered`]).
 //!
-//! What an earlier coordinator began goes on when it is gone. The new one plans it again, as Pacemaker does, but does not
-//! order it again: it waits for the result of what is under way ([`Executor::takes_up`]).
+//! The rules are those of Pacemaker's executor: further orders for a resource queue; a recurring operation runs again its
+//! interval after it ended, so that runs never overlap; of its results only changes are reported; whatever changes the
+//! state of a resource cancels its recurring operations first, and what a cancelled run finds is no result. On top of
+//! that, a process that an agent named is watched: when it ends, the recurring monitors run at once, and what they find
+//! is reported, not the end of the process.
 //!
-//! What goes wrong with an action:
-//! * another result than expected: the rest is abandoned, and a new decision is asked for,
-//! * no result within its own timeout and [`Limits::cluster_delay`]: recorded as failed, likewise,
-//! * it cannot be carried out at all (fencing, for which there is no device yet): what depends on it stays undone, and
-//!   no new decision is asked for, because it would be the same.
+//! An order counts in the view in which it was delivered. While that is in doubt nothing ordered begins
+//! ([`Executor::hold`], [`Executor::release`]), and when the view is over what has not begun never will
+//! ([`Executor::end_view`]). An agent that runs goes on. The next coordinator does not order again what the CIB says is under
+//! way; if it orders what the CIB does not tell (`record-pending=false`), the result of the agent that runs answers that
+//! order, and it is not run twice.
 
-mod action;
-mod transition;
+mod order;
+mod report;
+mod resource;
 
-pub use action::{Abort, End, Limits, Output, Summary};
+pub use crate::model::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId, operation_key};
+pub use order::{Order, Output, RC_PENDING, RunOp};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use hac_types::{Timestamp, mutant};
+use hac_types::{Timestamp, WallTime, mutant};
 
-use crate::cib::{Applied, Command, OpResult, StatusChange, history};
-use crate::local::RunOp;
-use crate::model::Cib;
-use crate::plan::Plan;
-use transition::{Confirmed, Transition};
+use crate::cib::{Applied, Changes, HistoryOf, OpCancelled, OpResult, StatusChange, history};
+use crate::model::ResourceHistory;
+use resource::{Job, Managed};
 
-/// Carries plans out, one after the other.
+/// One node's side.
 ///
-/// Answer [`Output::Replan`] with [`Executor::start`], even if the new plan is empty; until then it is not asked again.
-/// After each call of a `handle_` function, of [`Executor::start`] and of [`Executor::abort`], take all outputs
-/// ([`Executor::poll_output`]) and ask for the next timeout ([`Executor::poll_timeout`]).
+/// After each call of a `handle_` function, take all outputs ([`Executor::poll_output`]) and ask for the next timeout
+/// ([`Executor::poll_timeout`]). Call [`Executor::handle_timeout`] when that is due.
 #[derive(Debug)]
 pub struct Executor {
-    /// Distinguishes the orders of this coordinator in this life from all others.
-    uuid: String,
-    /// Number of the last transition.
-    number: u64,
-    current: Option<Transition>,
-    /// A new decision is needed and was asked for.
-    asked: bool,
+    node: String,
+    /// By id of history.
+    resources: BTreeMap<String, Managed>,
+    /// Which resource an agent is running for.
+    invocations: BTreeMap<InvocationId, String>,
+    /// Which resource a process is watched for.
+    watches: BTreeMap<WatchId, String>,
+    last_call: i64,
+    last_id: u64,
+    /// Nothing that was ordered begins; recurring operations go on.
+    held: bool,
     outputs: VecDeque<Output>,
 }
 
 impl Executor {
-    /// An executor without a plan. `uuid` must be unique to this life of this node; it ends every transition key.
+    /// A node of this name that knows of no resource.
     #[must_use]
-    pub fn new(uuid: impl Into<String>) -> Self {
-        Self { uuid: uuid.into(), number: 0, current: None, asked: false, outputs: VecDeque::new() }
-    }
-
-    /// Begins to carry a plan out. If another is not over yet, that one is abandoned and a new decision asked for when
-    /// it is; the plan given is then outdated and dropped.
-    pub fn start(&mut self, now: Timestamp, plan: Plan, limits: Limits) {
-        if self.current.is_some() {
-            return self.abort(now, Abort::Other("a newer plan was made".to_owned()));
+    pub fn new(node: impl Into<String>) -> Self {
+        Self {
+            node: node.into(),
+            resources: BTreeMap::new(),
+            invocations: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            last_call: 0,
+            last_id: 0,
+            held: false,
+            outputs: VecDeque::new(),
         }
-        self.asked = false;
-        self.number += 1;
-        self.current = Some(Transition::new(self.number, self.uuid.clone(), plan, limits));
-        self.advance(now);
     }
 
-    /// A command was delivered and applied.
-    pub fn handle_delivered(&mut self, now: Timestamp, command: &Command, applied: &Applied) {
-        let Applied::Changed(changes) = applied else {
-            // Nothing new; but what was waited for may be among what changes nothing.
-            if let Command::Status(change) = command {
-                self.confirm(change);
-                self.advance(now);
-            }
+    /// An order was delivered. One for another node is ignored.
+    pub fn handle_run_op(&mut self, now: Timestamp, run: &RunOp) {
+        if run.node != self.node {
             return;
-        };
-        match command {
-            Command::Configure(_) if changes.configuration => self.abort(now, Abort::Configuration),
-            Command::Configure(_) => self.abort(now, Abort::Other("a node attribute changed".to_owned())),
-            Command::Status(change) => self.status_changed(now, change),
+        }
+        let id = run.op.resource.clone();
+        self.resources.entry(id.clone()).or_insert_with(|| Managed::new(&id, &run.op.agent));
+        match run.order {
+            Order::Cancel => self.cancel(&id, run),
+            Order::Run => self.enqueue(now, &id, run),
+        }
+        self.advance(now, &id);
+    }
+
+    /// It is in doubt whether what was ordered still counts: no order begins until [`Executor::release`].
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// What was ordered counts after all.
+    pub fn release(&mut self, now: Timestamp) {
+        self.held = false;
+        self.advance_all(now);
+    }
+
+    /// The view is over: orders that have not begun are dropped and leave no trace.
+    pub fn end_view(&mut self, now: Timestamp) {
+        for managed in self.resources.values_mut().filter(|_| !mutant("orders-outlive-view")) {
+            managed.end_view();
+        }
+        self.release(now);
+    }
+
+    /// An agent ended. An outcome that is not awaited (any more) is ignored.
+    pub fn handle_outcome(&mut self, now: Timestamp, wall: WallTime, id: InvocationId, outcome: Outcome) {
+        let Some(resource) = self.invocations.remove(&id) else { return };
+        let Some(managed) = self.resources.get_mut(&resource) else { return };
+        let Some(active) = managed.active.take_if(|active| active.id == id) else { return };
+        let op = report::history(&self.node, &active.job, &outcome, now, wall, active.started);
+        let wanted = managed.finish(now, &active.job, &op);
+        let watched = managed.processes_after(&active.job, &op, &outcome);
+        if wanted && !mutant("result-unreported") {
+            self.outputs.push_back(Output::Report(report::result(&self.node, &active.job, op)));
+        }
+        if let Some(processes) = watched {
+            self.watch(&resource, &processes);
+        }
+        self.advance(now, &resource);
+    }
+
+    /// A watched process ended: the recurring monitors of its resource run at once.
+    pub fn handle_process_exited(&mut self, now: Timestamp, watch: WatchId) {
+        let Some(resource) = self.watches.remove(&watch) else { return };
+        let Some(managed) = self.resources.get_mut(&resource) else { return };
+        managed.process_ended(watch);
+        managed.monitor_now(now);
+        self.advance(now, &resource);
+    }
+
+    /// A change of the status was delivered and applied. What it says of this node is kept here as the CIB keeps it:
+    /// results when they are delivered, not when they are found, so that both always tell the same.
+    ///
+    /// `wall` is the time that travelled with the change.
+    pub fn handle_delivered(&mut self, now: Timestamp, wall: WallTime, change: &StatusChange, applied: &Applied) {
+        match change {
+            StatusChange::OpResult(result) if result.node == self.node => self.keep(result, wall),
+            StatusChange::OpCancelled(cancelled) if cancelled.node == self.node => {
+                if let Some(managed) = self.resources.get_mut(&cancelled.resource) {
+                    history::forget_operation(&mut managed.history, &cancelled.task, cancelled.interval_ms);
+                }
+                self.advance(now, &cancelled.resource);
+            }
+            _ => {}
+        }
+        if let Applied::Changed(changes) = applied {
+            self.handle_changes(now, changes);
         }
     }
 
-    /// Abandons the plan, or asks for a decision if there is none.
-    pub fn abort(&mut self, now: Timestamp, reason: Abort) {
-        match &mut self.current {
-            Some(transition) => transition.abort(reason),
-            None => self.ask(reason),
+    /// Histories that were forgotten by the cluster, those of this node among them, go here too.
+    pub fn handle_changes(&mut self, now: Timestamp, changes: &Changes) {
+        let own = |of: &&HistoryOf| of.node == self.node;
+        let forgotten: Vec<String> = changes.forgotten.iter().filter(own).map(|of| of.resource.clone()).collect();
+        let cleared: Vec<String> = changes.cleared.iter().filter(own).map(|of| of.resource.clone()).collect();
+        for id in forgotten {
+            self.cancel_recurring(&id, None);
+            self.watch(&id, &[]);
+            if let Some(managed) = self.resources.get_mut(&id) {
+                managed.history.ops.clear();
+            }
+            self.advance(now, &id);
         }
-        self.advance(now);
+        for id in cleared {
+            if let Some(managed) = self.resources.get_mut(&id) {
+                history::forget_failure(&mut managed.history, None);
+            }
+            self.advance(now, &id);
+        }
     }
 
-    /// Forgets everything: this node no longer coordinates. Nothing is output.
-    pub fn reset(&mut self) {
-        self.current = None;
-        self.asked = false;
-        self.outputs.clear();
-    }
-
-    /// Orders without an answer are given up when that is due.
-    pub fn handle_timeout(&mut self, now: Timestamp) {
-        if let Some(transition) = &mut self.current {
-            self.outputs.extend(transition.give_up_overdue(now));
+    /// Recurring operations that are due begin; agents that never ended are given up.
+    pub fn handle_timeout(&mut self, now: Timestamp, wall: WallTime) {
+        let overdue: Vec<InvocationId> = self
+            .resources
+            .values()
+            .filter_map(|managed| managed.active.as_ref())
+            .filter(|active| active.guard <= now)
+            .map(|active| active.id)
+            .collect();
+        for id in overdue {
+            self.outputs.push_back(Output::CancelInvocation(id));
+            self.handle_outcome(now, wall, id, report::never_ended());
         }
-        self.advance(now);
+        self.advance_all(now);
     }
 
     /// When [`Executor::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.current.as_ref().and_then(Transition::timeout)
+        self.resources.values().filter_map(Managed::timeout).min()
     }
 
     /// The next thing to do.
@@ -117,97 +195,137 @@ impl Executor {
         self.outputs.pop_front()
     }
 
-    /// Whether what `run` orders is under way already by the order of an earlier coordinator, as far as `cib` tells, whose
-    /// nodes have told what they are at. Then the order is not to be broadcast: what is under way answers it. Its agent may
-    /// have ended and the result be on its way, so that its node would run it a second time.
-    ///
-    /// To be asked for every [`Output::Run`] when it is taken, with the CIB of that moment: when the result is delivered,
-    /// nothing is under way any more.
+    /// What this node knows of its resources, in the order of their ids.
     #[must_use]
-    pub fn takes_up(&mut self, run: &RunOp, cib: &Cib) -> bool {
-        let Some(earlier) = run.under_way(cib).filter(|_| !mutant("ordered-again")) else { return false };
-        self.current.as_mut().is_some_and(|transition| transition.take_up(&run.transition_key, earlier))
+    pub fn history(&self) -> Vec<ResourceHistory> {
+        self.history_with(std::iter::empty())
     }
 
-    /// Whether no plan is being carried out and no decision was asked for.
+    /// The same, with those of `reported` in it that are not delivered yet and are good results of this node's orders:
+    /// for a coordinator that would otherwise order again what is done. (A failure is told when it is counted, which is
+    /// at its delivery.)
     #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.current.is_none() && !self.asked
-    }
-
-    /// Keys and nodes of the actions that are on their way, for people.
-    #[must_use]
-    pub fn awaited(&self) -> Vec<(String, String)> {
-        self.current.as_ref().map(Transition::awaited).unwrap_or_default()
-    }
-
-    fn status_changed(&mut self, now: Timestamp, change: &StatusChange) {
-        let expected = self.confirm(change);
-        let reason = match change {
-            StatusChange::OpStarted(_) | StatusChange::LetGo { .. } | StatusChange::Dc { .. } => None,
-            StatusChange::NodeStates(nodes) => {
-                for node in nodes.iter().filter(|node| !node.member || !node.online) {
-                    if let Some(transition) = &mut self.current {
-                        transition.node_lost(&node.name);
-                    }
-                }
-                Some(Abort::Membership)
-            }
-            StatusChange::NodeHistory { node, .. } => Some(Abort::History(node.clone())),
-            StatusChange::OpResult(result) => (!expected).then(|| unexpected(result)),
-            StatusChange::SetAttribute { node, name, .. } => Some(Abort::Attribute(node.clone(), name.clone())),
-            StatusChange::Quorum(_) => Some(Abort::Quorum),
-            StatusChange::Shutdown { node, .. } => Some(Abort::Shutdown(node.clone())),
-            StatusChange::Fenced { .. } => (!expected).then_some(Abort::Membership),
-            // The plan was made with these failures in mind: without them the resource may be started.
-            StatusChange::ClearFailCount { .. } => Some(Abort::Cleanup),
-            StatusChange::OpCancelled(_) | StatusChange::ClearFailures { .. } | StatusChange::ForgetHistory { .. } => {
-                (!expected).then_some(Abort::Cleanup)
-            }
-        };
-        match reason {
-            Some(reason) => self.abort(now, reason),
-            None => self.advance(now),
-        }
-    }
-
-    /// Takes what the plan waited for. Whether all is as planned.
-    fn confirm(&mut self, change: &StatusChange) -> bool {
-        let Some(transition) = &mut self.current else { return false };
-        match transition.confirm(change) {
-            Confirmed::Done => true,
-            Confirmed::Failed | Confirmed::NotAwaited => false,
-        }
-    }
-
-    /// Begins what can begin, and ends what is over.
-    fn advance(&mut self, now: Timestamp) {
-        let Some(transition) = &mut self.current else { return };
-        self.outputs.extend(transition.fire(now));
-        if let Some(summary) = transition.ended() {
-            self.current = None;
-            let reason = match &summary.end {
-                End::Aborted(reason) => Some(reason.clone()),
-                End::Complete | End::Stuck => None,
-            };
-            self.outputs.push_back(Output::Ended(summary));
-            if let Some(reason) = reason {
-                self.ask(reason);
+    pub fn history_with<'a>(&self, reported: impl Iterator<Item = &'a StatusChange>) -> Vec<ResourceHistory> {
+        let mut histories: BTreeMap<&String, ResourceHistory> =
+            self.resources.iter().map(|(id, managed)| (id, managed.history.clone())).collect();
+        for change in reported {
+            let StatusChange::OpResult(OpResult { node, resource, op, .. }) = change else { continue };
+            let told = *node == self.node && op.operation != "notify" && op.interval_ms == 0;
+            if let (true, Some(managed), Some(history)) =
+                (told && !history::is_failure(op), self.resources.get(resource), histories.get_mut(resource))
+            {
+                managed.record_result(history, op);
             }
         }
+        histories.into_values().filter(|history| !history.ops.is_empty()).collect()
     }
 
-    fn ask(&mut self, reason: Abort) {
-        if !std::mem::replace(&mut self.asked, true) {
-            self.outputs.push_back(Output::Replan(reason));
+    /// Orders that are not carried out yet, recurring operations aside.
+    #[must_use]
+    pub fn in_progress(&self) -> usize {
+        self.resources.values().map(Managed::in_progress).sum()
+    }
+
+    /// Whether any resource may be running here, as far as its history tells.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.resources.values().any(|managed| history::is_running(&managed.history))
+    }
+
+    fn enqueue(&mut self, now: Timestamp, id: &str, run: &RunOp) {
+        if self.resources.get_mut(id).is_some_and(|managed| managed.adopt(run)) {
+            return;
+        }
+        if run.op.interval_ms > 0 {
+            self.cancel_recurring(id, Some((&run.op.task, run.op.interval_ms)));
+        }
+        self.last_call += 1;
+        let job = Job { run: run.clone(), call_id: self.last_call, queued: now };
+        if let Some(managed) = self.resources.get_mut(id) {
+            managed.enqueue(now, job);
         }
     }
-}
 
-fn unexpected(result: &OpResult) -> Abort {
-    let key = crate::local::operation_key(&result.resource, &result.op.operation, result.op.interval_ms);
-    let reason = if history::is_unexpected(&result.op) { Abort::UnexpectedResult } else { Abort::News };
-    reason(key, result.node.clone())
+    /// Keeps a result of this node's, also one that the coordinator told in its place.
+    fn keep(&mut self, result: &OpResult, wall: WallTime) {
+        if result.op.operation == "notify" {
+            return;
+        }
+        let id = &result.resource;
+        let managed = self.resources.entry(id.clone()).or_insert_with(|| Managed::new(id, &result.agent));
+        managed.history.agent.clone_from(&result.agent);
+        let mut history = std::mem::take(&mut managed.history);
+        managed.record_result(&mut history, &history::dated(&result.op, wall));
+        managed.history = history;
+        if managed.tells_too_much(&result.op) {
+            // It was on its way when the history was forgotten, and its monitor ended. Nobody may think that it goes on.
+            let (node, resource, task) = (self.node.clone(), id.clone(), result.op.operation.clone());
+            let (interval_ms, transition_key) = (result.op.interval_ms, String::new());
+            let cancelled = OpCancelled { node, resource, task, interval_ms, transition_key };
+            self.outputs.push_back(Output::Report(StatusChange::OpCancelled(cancelled)));
+        }
+    }
+
+    fn cancel(&mut self, id: &str, run: &RunOp) {
+        let (task, interval_ms) = (run.op.task.clone(), run.op.interval_ms);
+        self.cancel_recurring(id, Some((&task, interval_ms)));
+        let (node, resource, transition_key) = (self.node.clone(), id.to_owned(), run.transition_key.clone());
+        let cancelled = OpCancelled { node, resource, task, interval_ms, transition_key };
+        self.outputs.push_back(Output::Report(StatusChange::OpCancelled(cancelled)));
+    }
+
+    /// Ends recurring operations, all of them or one, and their run in progress.
+    fn cancel_recurring(&mut self, id: &str, which: Option<(&str, u64)>) {
+        let Some(managed) = self.resources.get_mut(id) else { return };
+        if let Some(invocation) = managed.cancel_recurring(which) {
+            self.invocations.remove(&invocation);
+            self.outputs.push_back(Output::CancelInvocation(invocation));
+        }
+    }
+
+    fn advance_all(&mut self, now: Timestamp) {
+        let ids: Vec<String> = self.resources.keys().cloned().collect();
+        for id in ids {
+            self.advance(now, &id);
+        }
+    }
+
+    /// Lets the resource begin what is its turn, and forgets it when there is nothing left of it.
+    fn advance(&mut self, now: Timestamp, id: &str) {
+        if !self.held && self.resources.get(id).is_some_and(Managed::ends_recurring) {
+            self.cancel_recurring(id, None);
+        }
+        let Some(managed) = self.resources.get_mut(id) else { return };
+        if let Some(invocation) = managed.begin(now, InvocationId(self.last_id + 1), self.held) {
+            self.last_id += 1;
+            self.invocations.insert(invocation.id, id.to_owned());
+            self.outputs.push_back(Output::Invoke(invocation));
+        } else if managed.is_forgettable() {
+            self.resources.remove(id);
+        }
+    }
+
+    /// Watches these processes for the resource, and no others.
+    fn watch(&mut self, id: &str, processes: &[ProcessRef]) {
+        let Some(managed) = self.resources.get_mut(id) else { return };
+        let (keep, drop): (Vec<_>, Vec<_>) =
+            managed.watched.drain(..).partition(|(_, process)| processes.contains(process));
+        managed.watched = keep;
+        for (watch, _) in drop {
+            self.watches.remove(&watch);
+            self.outputs.push_back(Output::Unwatch(watch));
+        }
+        for process in processes {
+            if managed.watched.iter().any(|(_, known)| known == process) {
+                continue;
+            }
+            self.last_id += 1;
+            let watch = WatchId(self.last_id);
+            managed.watched.push((watch, *process));
+            self.watches.insert(watch, id.to_owned());
+            self.outputs.push_back(Output::Watch(watch, *process));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! The resource manager as a pure machine: what is configured, what is known, what should be done about it.
 //!
 //! * [`cib`] applies replicated commands to the cluster information base (CIB), the same on every node.
-//! * [`executor`] carries a plan out; only the designated coordinator (DC) runs it.
-//! * [`local`] is one node's side: queues, recurring monitors and the history of its own resources.
+//! * [`transition_engine`] carries a plan out; only the designated coordinator (DC) runs it.
+//! * [`executor`] runs what one node is ordered: queues, recurring monitors and the history of its own resources.
 //!
 //! Nothing here reads a clock, a socket or a file.
 
 pub mod cib;
 pub mod executor;
-pub mod local;
+pub mod transition_engine;
 
 pub use hac_model as model;
 pub use hac_scheduler::{self as scheduler, explain, plan};

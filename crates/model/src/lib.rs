@@ -14,6 +14,7 @@ mod resource;
 mod secret;
 mod status;
 mod value;
+mod work;
 
 pub use constraint::{Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket};
 pub use nearest::nearest;
@@ -25,6 +26,7 @@ pub use resource::{
 pub use secret::{MASK, is_secret, mask, mask_configuration};
 pub use status::{NodeState, OpHistory, ResourceHistory, Status, TicketState};
 pub use value::{INFINITY, parse_bool, parse_duration_ms, parse_score};
+pub use work::{Invocation, InvocationId, Outcome, ProcessRef, WatchId};
 
 use serde::{Deserialize, Serialize};
 

@@ -42,4 +42,4 @@ pub use report::{
 };
 pub use request::{Reply, Request, RequestId, Rotate};
 
-pub use hac_crm::local::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId};
+pub use hac_crm::executor::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use hac_crm::local::{InvocationId, Outcome, WatchId};
+use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_crm::model::Cib;
 use hac_totem::{Engine, Guarantee, SALT_LEN};
 use hac_types::{LinkId, NodeId, Timestamp};

@@ -1,6 +1,6 @@
 //! What a node wants done.
 
-use hac_crm::local::{Invocation, InvocationId, ProcessRef, WatchId};
+use hac_crm::executor::{Invocation, InvocationId, ProcessRef, WatchId};
 use hac_totem::AuthKey;
 use hac_types::{LinkId, NodeId};
 use serde::{Deserialize, Serialize};

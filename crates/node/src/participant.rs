@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
-//! delivered while active, [`acts`] the local side and the disk, [`coordination`] the coordinator's work,
+//! delivered while active, [`acts`] the executor and the disk, [`coordination`] the coordinator's work,
 //! [`requests`] what clients ask, [`rotation`] the change of the key, [`leaving`] the way out, [`telling`] the report.
 
 mod acts;
@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use hac_crm::cib::{Bootstrap, Replicated as _};
-use hac_crm::local::Local;
+use hac_crm::executor::Executor;
 use hac_crm::model::Cib;
 use hac_totem::{Delivery, LeaveReason, Notice};
 use hac_types::{Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime};
@@ -65,7 +65,7 @@ pub(crate) struct Participant {
 
     replica: Replica,
     quorum: hac_quorum::Engine,
-    local: Local,
+    executor: Executor,
     proposals: Proposals,
     durable: Durable,
     coordinator: Option<Coordinator>,
@@ -128,7 +128,7 @@ impl Participant {
             copied_from: None,
             replica,
             quorum: hac_quorum::Engine::new(config.quorum.clone())?,
-            local: Local::new(config.name.clone()),
+            executor: Executor::new(config.name.clone()),
             proposals: Proposals::new(me),
             durable: Durable::default(),
             coordinator: None,
@@ -192,7 +192,7 @@ impl Participant {
         match notice {
             Notice::PauseDetected { .. } => {
                 self.paused = true;
-                self.local.hold();
+                self.executor.hold();
             }
             Notice::PauseOver => self.resume(),
             _ => {}
@@ -207,7 +207,7 @@ impl Participant {
             return None;
         }
         [
-            self.local.poll_timeout(),
+            self.executor.poll_timeout(),
             self.quorum.poll_timeout(),
             self.proposals.poll_timeout(),
             self.leaving.as_ref().map(Leaving::deadline),
@@ -224,8 +224,8 @@ impl Participant {
         if matches!(self.phase, Phase::Left) {
             return;
         }
-        self.local.handle_timeout(now.mono, now.wall);
-        self.drain_local();
+        self.executor.handle_timeout(now.mono, now.wall);
+        self.drain_executor();
         if self.quorum.handle_timeout(now.mono).is_some() {
             self.tell_quorum();
         }
@@ -310,8 +310,8 @@ impl Participant {
     fn resume(&mut self) {
         self.paused = false;
         if !self.transitional {
-            self.local.release(self.now.mono);
-            self.drain_local();
+            self.executor.release(self.now.mono);
+            self.drain_executor();
         }
     }
 }

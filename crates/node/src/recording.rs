@@ -17,7 +17,7 @@ mod start;
 
 use std::collections::VecDeque;
 
-use hac_crm::local::{InvocationId, Outcome, WatchId};
+use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_totem::{SALT_LEN, Sealer};
 use hac_types::{LinkId, NodeId};
 use serde::{Deserialize, Serialize};

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bincode::config::{Configuration, Limit};
 use hac_crm::cib::{Command, StatusChange};
-use hac_crm::local::RunOp;
+use hac_crm::executor::RunOp;
 use hac_crm::model::{Cib, ResourceHistory, Version};
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
 use serde::de::DeserializeOwned;

@@ -9,7 +9,7 @@ mod host;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_crm::local::Outcome;
+use hac_crm::executor::Outcome;
 use hac_crm::model::Cib;
 use hac_netsim::{Datagram, Net, Queue, Rng};
 use hac_node::{InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_crm::local::{ExecStatus, Invocation, Outcome, ProcessRef};
+use hac_crm::executor::{ExecStatus, Invocation, Outcome, ProcessRef};
 
 /// The world outside the cluster.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,7 @@
 //! What goes wrong with agents: the service behind the address refuses, hangs or does what is asked and does not say so;
 //! a server does not start.
 
-use hac_crm::local::{ExecStatus, Invocation, Outcome};
+use hac_crm::executor::{ExecStatus, Invocation, Outcome};
 use hac_netsim::Rng;
 
 use crate::tutorial::ADDRESS;
@@ -98,7 +98,7 @@ mod tests {
 
     fn of(resource: &str) -> Invocation {
         Invocation {
-            id: hac_crm::local::InvocationId(1),
+            id: hac_crm::executor::InvocationId(1),
             resource: resource.to_owned(),
             instance: resource.to_owned(),
             agent: hac_crm::model::Agent::default(),

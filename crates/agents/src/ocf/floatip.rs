@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use hac_crm::local::{ExecStatus, Invocation};
+use hac_model::{ExecStatus, Invocation};
 
 use super::Native;
 use crate::{Doing, Exit, Finished, Options};

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_crm::local::{ExecStatus, Invocation};
-use hac_model::Agent;
+use hac_model::{Agent, ExecStatus, Invocation};
 use tokio::process::Command;
 
 use crate::look::Looks;

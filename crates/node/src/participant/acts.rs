@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hac_crm::cib::{Command, Refusal};
-use hac_crm::local::{InvocationId, Outcome, WatchId};
+use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_totem::Fingerprint;
 use hac_types::mutant;
 
@@ -77,32 +77,32 @@ impl Participant {
     /// An agent has finished.
     pub(crate) fn handle_outcome(&mut self, now: Now, id: InvocationId, outcome: Outcome) {
         self.now = now;
-        self.local.handle_outcome(now.mono, now.wall, id, outcome);
-        self.drain_local();
+        self.executor.handle_outcome(now.mono, now.wall, id, outcome);
+        self.drain_executor();
     }
 
     /// A watched process has ended.
     pub(crate) fn handle_process_exited(&mut self, now: Now, watch: WatchId) {
         self.now = now;
-        self.local.handle_process_exited(now.mono, watch);
-        self.drain_local();
+        self.executor.handle_process_exited(now.mono, watch);
+        self.drain_executor();
     }
 
-    /// Passes on what the local side wants.
-    pub(super) fn drain_local(&mut self) {
-        while let Some(output) = self.local.poll_output() {
+    /// Passes on what the executor wants.
+    pub(super) fn drain_executor(&mut self) {
+        while let Some(output) = self.executor.poll_output() {
             match output {
-                hac_crm::local::Output::Invoke(invocation) => {
+                hac_crm::executor::Output::Invoke(invocation) => {
                     self.outputs.push_back(Output::Invoke(invocation));
                 }
-                hac_crm::local::Output::CancelInvocation(id) => {
+                hac_crm::executor::Output::CancelInvocation(id) => {
                     self.outputs.push_back(Output::CancelInvocation(id));
                 }
-                hac_crm::local::Output::Watch(id, process) => {
+                hac_crm::executor::Output::Watch(id, process) => {
                     self.outputs.push_back(Output::Watch(id, process));
                 }
-                hac_crm::local::Output::Unwatch(id) => self.outputs.push_back(Output::Unwatch(id)),
-                hac_crm::local::Output::Report(change) => {
+                hac_crm::executor::Output::Unwatch(id) => self.outputs.push_back(Output::Unwatch(id)),
+                hac_crm::executor::Output::Report(change) => {
                     self.propose(Proposed::Command(Command::Status(change)), None, None);
                 }
             }

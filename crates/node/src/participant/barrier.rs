@@ -19,7 +19,7 @@ impl Participant {
     pub(super) fn break_up(&mut self) {
         self.transitional = true;
         self.coordinator = None;
-        self.local.hold();
+        self.executor.hold();
     }
 
     /// A regular view: everything that belonged to the old ring goes, and the barrier begins.
@@ -32,8 +32,8 @@ impl Participant {
         self.coordinator = None;
         self.copied_from = None;
         self.meet(&view);
-        self.local.end_view(self.now.mono);
-        self.drain_local();
+        self.executor.end_view(self.now.mono);
+        self.drain_executor();
         self.outbox.clear();
         if let Some(generation) = self.durable.reset() {
             self.discard(generation);
@@ -166,7 +166,7 @@ impl Participant {
             Proposed::Command(Command::Status(change)) => Some(change),
             _ => None,
         });
-        let histories = self.local.history_with(reported);
+        let histories = self.executor.history_with(reported);
         let mut recorded: Vec<&ResourceHistory> = self.recorded_histories().iter().collect();
         recorded.sort_by(|a, b| a.id.cmp(&b.id));
         let same = recorded.into_iter().eq(&histories);

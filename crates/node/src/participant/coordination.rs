@@ -13,11 +13,11 @@
 use std::time::Duration;
 
 use hac_crm::cib::{Applied, Command, StatusChange};
-use hac_crm::executor::{Abort, End, Executor, Limits, Output as Ordered, Summary};
-use hac_crm::local::operation_key;
+use hac_crm::executor::operation_key;
 use hac_crm::model::parse_duration_ms;
 use hac_crm::plan::{Decision, Plan};
 use hac_crm::scheduler;
+use hac_crm::transition_engine::{Abort, End, Limits, Output as Ordered, Summary, TransitionEngine};
 use hac_types::{RingId, Timestamp, WallTime};
 
 use super::Participant;
@@ -35,7 +35,7 @@ const RECHECK: Duration = Duration::from_secs(15 * 60);
 
 /// See the [module documentation](self).
 pub(super) struct Coordinator {
-    executor: Executor,
+    engine: TransitionEngine,
     /// The state changed since the last decision.
     dirty: bool,
     /// Number of the last transition.
@@ -56,7 +56,7 @@ impl Coordinator {
     /// The coordinator of the view of `ring` on the node `name`.
     pub(super) fn new(name: &str, ring: RingId) -> Self {
         Self {
-            executor: Executor::new(format!("{name}-{ring}")),
+            engine: TransitionEngine::new(format!("{name}-{ring}")),
             dirty: true,
             transition: 0,
             restless: 0,
@@ -72,7 +72,7 @@ impl Coordinator {
         self.settles.push(id);
     }
 
-    /// The executor asks for a decision. What comes from outside is decided at once; a coordinator that only answers
+    /// The transition engine asks for a decision. What comes from outside is decided at once; a coordinator that only answers
     /// itself rests now and then.
     fn asked(&mut self, reason: &Abort) {
         self.dirty = true;
@@ -89,18 +89,18 @@ impl Participant {
     pub(super) fn coordination_timeout(&self) -> Option<Timestamp> {
         let coordinator = self.coordinator.as_ref().filter(|_| self.acting())?;
         let decide = coordinator.dirty.then(|| coordinator.not_before.unwrap_or(self.now.mono));
-        let quiet = coordinator.executor.is_idle() && !coordinator.dirty;
+        let quiet = coordinator.engine.is_idle() && !coordinator.dirty;
         let news = !coordinator.settles.is_empty() || coordinator.told_busy != Some(false);
         let settle = (quiet && news).then_some(self.now.mono);
-        [decide, settle, coordinator.recheck, coordinator.executor.poll_timeout()].into_iter().flatten().min()
+        [decide, settle, coordinator.recheck, coordinator.engine.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// A command was applied: the executor looks whether it was an answer or a disturbance.
+    /// A command was applied: the transition engine looks whether it was an answer or a disturbance.
     pub(super) fn world_changed(&mut self, command: &Command, applied: &Applied) {
         let now = self.now;
         if let Some(coordinator) = &mut self.coordinator {
-            coordinator.executor.handle_delivered(now.mono, command, applied);
-            self.drain_executor();
+            coordinator.engine.handle_delivered(now.mono, command, applied);
+            self.drain_engine();
         }
     }
 
@@ -122,10 +122,10 @@ impl Participant {
         if coordinator.recheck.is_some_and(|at| at <= now.mono) {
             coordinator.recheck = None;
             let reason = Abort::Other("it is time to look again".to_owned());
-            coordinator.executor.abort(now.mono, reason);
+            coordinator.engine.abort(now.mono, reason);
         }
-        coordinator.executor.handle_timeout(now.mono);
-        self.drain_executor();
+        coordinator.engine.handle_timeout(now.mono);
+        self.drain_engine();
         let Some(coordinator) = &mut self.coordinator else { return };
         let waits = coordinator.not_before.is_some_and(|at| now.mono < at);
         if coordinator.dirty && !waits {
@@ -150,8 +150,8 @@ impl Participant {
         let limits = Limits::of(&self.replica.cib.configuration);
         if plan.actions.is_empty() {
             coordinator.restless = 0;
-            coordinator.executor.start(now.mono, plan, limits);
-            return self.drain_executor();
+            coordinator.engine.start(now.mono, plan, limits);
+            return self.drain_engine();
         }
         coordinator.restless = coordinator.restless.saturating_add(1);
         if coordinator.restless >= RESTLESS {
@@ -160,9 +160,9 @@ impl Participant {
         let number = coordinator.transition;
         let decisions = plan.summary.iter().map(decision_text).collect();
         let actions = plan.actions.len();
-        coordinator.executor.start(now.mono, plan, limits);
+        coordinator.engine.start(now.mono, plan, limits);
         self.event(Event::Transition { number, actions, decisions });
-        self.drain_executor();
+        self.drain_engine();
     }
 
     /// `cluster-recheck-interval`.
@@ -171,13 +171,13 @@ impl Participant {
         configured.and_then(parse_duration_ms).map_or(RECHECK, Duration::from_millis)
     }
 
-    fn drain_executor(&mut self) {
+    fn drain_engine(&mut self) {
         loop {
             let Some(coordinator) = &mut self.coordinator else { return };
-            let Some(output) = coordinator.executor.poll_output() else { return };
+            let Some(output) = coordinator.engine.poll_output() else { return };
             let wall = self.now.wall;
             match output {
-                Ordered::Run(run) if coordinator.executor.takes_up(&run, &self.replica.cib) => {
+                Ordered::Run(run) if coordinator.engine.takes_up(&run, &self.replica.cib) => {
                     let operation = operation_key(&run.op.resource, &run.op.task, run.op.interval_ms);
                     let text = format!("{operation} is under way on {} and is not ordered again", run.node);
                     self.remark(Level::Info, text);
@@ -208,7 +208,7 @@ impl Participant {
     /// Tells the members, when it changes, whether there is work; and those who asked, when there is none.
     fn tell_progress(&mut self) {
         let Some(coordinator) = &mut self.coordinator else { return };
-        let busy = !coordinator.executor.is_idle() || coordinator.dirty;
+        let busy = !coordinator.engine.is_idle() || coordinator.dirty;
         let news = coordinator.told_busy != Some(busy);
         coordinator.told_busy = Some(busy);
         let settled = if busy { Vec::new() } else { std::mem::take(&mut coordinator.settles) };

@@ -35,7 +35,7 @@ impl Participant {
         }
         self.leaving = Some(Leaving { deadline: now.mono + self.shutdown_escalation });
         let waits = !matches!(self.phase, Phase::Active);
-        if waits && !self.local.is_active() {
+        if waits && !self.executor.is_active() {
             self.go();
             return;
         }
@@ -76,8 +76,8 @@ impl Participant {
             return;
         }
         self.phase = Phase::Left;
-        self.local.hold();
-        let resources_clean = !self.local.is_active();
+        self.executor.hold();
+        let resources_clean = !self.executor.is_active();
         self.leave = Some(LeaveReason::Shutdown { resources_clean });
         self.coordinator = None;
         self.outbox.clear();

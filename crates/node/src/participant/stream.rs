@@ -98,8 +98,8 @@ impl Participant {
     fn apply_status(&mut self, change: &StatusChange, wall: WallTime) -> Applied {
         let command = Command::Status(change.clone());
         let applied = self.replica.apply(&command, wall);
-        self.local.handle_delivered(self.now.mono, wall, change, &applied);
-        self.drain_local();
+        self.executor.handle_delivered(self.now.mono, wall, change, &applied);
+        self.drain_executor();
         self.world_changed(&command, &applied);
         applied
     }
@@ -125,8 +125,8 @@ impl Participant {
     /// Histories that were forgotten by the cluster are forgotten by the node that had them.
     pub(super) fn forget_as_told(&mut self, applied: &Applied) {
         if let Applied::Changed(changes) = applied {
-            self.local.handle_changes(self.now.mono, changes);
-            self.drain_local();
+            self.executor.handle_changes(self.now.mono, changes);
+            self.drain_executor();
         }
     }
 
@@ -137,11 +137,11 @@ impl Participant {
             self.apply_status(&change, order.wall);
         }
         let operation =
-            hac_crm::local::operation_key(&order.run.op.resource, &order.run.op.task, order.run.op.interval_ms);
+            hac_crm::executor::operation_key(&order.run.op.resource, &order.run.op.task, order.run.op.interval_ms);
         self.event(Event::Operation { node: order.run.node.clone(), operation });
         if order.run.node == self.name && !self.transitional {
-            self.local.handle_run_op(self.now.mono, &order.run);
-            self.drain_local();
+            self.executor.handle_run_op(self.now.mono, &order.run);
+            self.drain_executor();
         }
     }
 
@@ -306,7 +306,7 @@ fn result_event(result: &OpResult) -> Event {
     let expected = op.op_status == 0 && (answers || expected_rc.is_none_or(|rc| rc == op.rc_code));
     Event::Result {
         node: result.node.clone(),
-        operation: hac_crm::local::operation_key(&result.resource, &op.operation, op.interval_ms),
+        operation: hac_crm::executor::operation_key(&result.resource, &op.operation, op.interval_ms),
         rc: op.rc_code,
         expected,
         took_ms: op.exec_time_ms,

@@ -35,7 +35,7 @@ impl Ordered {
         }
         count(executed, "AGENT-3");
         let (resource, action) = (&invocation.resource, &invocation.action);
-        let operation = hac_crm::local::operation_key(resource, action, 0);
+        let operation = hac_crm::executor::operation_key(resource, action, 0);
         match self.0.get_mut(&(id, operation)).filter(|orders| **orders > 0) {
             Some(orders) => {
                 *orders -= 1;

@@ -7,8 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Method, Request, Response};
-use hac_crm::local::InvocationId;
-use hac_model::Agent;
+use hac_model::{Agent, InvocationId};
 
 use super::*;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use hac_crm::local::ProcessRef;
+use hac_model::ProcessRef;
 
 use crate::watch;
 

@@ -1,7 +1,6 @@
 //! What needs no nginx; with a real one the agent is tested on the laboratory's hosts.
 
-use hac_crm::local::InvocationId;
-use hac_model::Agent;
+use hac_model::{Agent, InvocationId};
 use tokio::net::TcpListener;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use hac_crm::local::InvocationId;
+use hac_model::InvocationId;
 
 use super::*;
 

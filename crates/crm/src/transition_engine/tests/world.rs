@@ -1,4 +1,4 @@
-//! A cluster of two without a network: CIB, executor, both local sides, agents that answer when they are told to.
+//! A cluster of two without a network: CIB, engine, both executors, agents that answer when they are told to.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -9,10 +9,10 @@ use hac_types::Timestamp;
 use crate::cib::Replicated as _;
 use crate::cib::fixtures::{NOW, cluster, configure};
 use crate::cib::{Change, Command, Lifetime, StatusChange};
-use crate::executor::{Abort, Executor, Limits, Output};
-use crate::local::{Invocation, Local, Outcome, Output as LocalOutput, ProcessRef, RunOp, WatchId};
+use crate::executor::{Executor, Invocation, Outcome, Output as ExecutorOutput, ProcessRef, RunOp, WatchId};
 use crate::model::{Cib, ResourceHistory};
 use crate::plan::Plan;
+use crate::transition_engine::{Abort, Limits, Output, TransitionEngine};
 
 /// What is delivered in order to all.
 enum Message {
@@ -25,8 +25,8 @@ pub(super) struct World {
     /// Who decides.
     decide: fn(&Cib) -> Plan,
     pub(super) cib: Cib,
-    pub(super) executor: Executor,
-    pub(super) locals: BTreeMap<String, Local>,
+    pub(super) engine: TransitionEngine,
+    pub(super) executors: BTreeMap<String, Executor>,
     pub(super) now: Timestamp,
     stream: VecDeque<Message>,
     /// What is up in truth, by node and resource, and who watches it.
@@ -49,8 +49,8 @@ impl World {
         let mut world = Self {
             decide,
             cib: cluster(),
-            executor: Executor::new("u"),
-            locals: nodes.iter().map(|&name| (name.to_owned(), Local::new(name))).collect(),
+            engine: TransitionEngine::new("u"),
+            executors: nodes.iter().map(|&name| (name.to_owned(), Executor::new(name))).collect(),
             now: Timestamp::ZERO,
             stream: VecDeque::new(),
             up: BTreeMap::new(),
@@ -61,7 +61,7 @@ impl World {
             last_pid: 0,
             story: String::new(),
         };
-        world.executor.abort(world.now, Abort::Other("the cluster begins".into()));
+        world.engine.abort(world.now, Abort::Other("the cluster begins".into()));
         world.settle();
         world
     }
@@ -93,19 +93,19 @@ impl World {
             Some(Message::Command(command)) => {
                 let applied = self.cib.apply(&command, NOW);
                 if let Command::Status(change) = &command {
-                    for local in self.locals.values_mut() {
-                        local.handle_delivered(self.now, NOW, change, &applied);
+                    for executor in self.executors.values_mut() {
+                        executor.handle_delivered(self.now, NOW, change, &applied);
                     }
                 }
-                self.executor.handle_delivered(self.now, &command, &applied);
+                self.engine.handle_delivered(self.now, &command, &applied);
             }
             Some(Message::Run(run)) => {
                 if let Some(started) = run.started() {
                     let applied = self.cib.apply(&Command::Status(started.clone()), NOW);
-                    self.executor.handle_delivered(self.now, &Command::Status(started), &applied);
+                    self.engine.handle_delivered(self.now, &Command::Status(started), &applied);
                 }
-                for local in self.locals.values_mut() {
-                    local.handle_run_op(self.now, &run);
+                for executor in self.executors.values_mut() {
+                    executor.handle_run_op(self.now, &run);
                 }
             }
         }
@@ -122,16 +122,16 @@ impl World {
         let outcome = self.agent(&node, &invocation.resource, &invocation.action);
         let line = format!("{node}: {} {} -> {}", invocation.resource, invocation.action, outcome.rc);
         self.say(&line);
-        let local = self.locals.get_mut(&node).expect("it asked");
-        local.handle_outcome(self.now, NOW, invocation.id, outcome);
+        let executor = self.executors.get_mut(&node).expect("it asked");
+        executor.handle_outcome(self.now, NOW, invocation.id, outcome);
         self.drain();
         true
     }
 
     fn drain_executor(&mut self) {
-        while let Some(output) = self.executor.poll_output() {
+        while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Run(run) if self.executor.takes_up(&run, &self.cib) => {}
+                Output::Run(run) if self.engine.takes_up(&run, &self.cib) => {}
                 Output::Run(run) => self.stream.push_back(Message::Run(run)),
                 Output::Status(change) => {
                     self.gave_up |= matches!(change, StatusChange::OpResult(_));
@@ -146,34 +146,34 @@ impl World {
                 }
                 Output::Replan(_) => {
                     let plan = (self.decide)(&self.cib);
-                    self.executor.start(self.now, plan, Limits::default());
+                    self.engine.start(self.now, plan, Limits::default());
                 }
             }
         }
     }
 
     fn drain_locals(&mut self) {
-        let names: Vec<String> = self.locals.keys().cloned().collect();
+        let names: Vec<String> = self.executors.keys().cloned().collect();
         for name in names {
-            while let Some(output) = self.locals.get_mut(&name).and_then(Local::poll_output) {
+            while let Some(output) = self.executors.get_mut(&name).and_then(Executor::poll_output) {
                 match output {
-                    LocalOutput::Invoke(invocation) => {
+                    ExecutorOutput::Invoke(invocation) => {
                         let key = (name.clone(), invocation.resource.clone());
                         if invocation.action == "start" && self.up.contains_key(&key) && !self.gave_up {
                             self.started_again.push(format!("{} on {name}", invocation.resource));
                         }
                         self.agents.push((name.clone(), invocation));
                     }
-                    LocalOutput::CancelInvocation(id) => {
+                    ExecutorOutput::CancelInvocation(id) => {
                         self.agents.retain(|(node, invocation)| *node != name || invocation.id != id);
                     }
-                    LocalOutput::Watch(id, process) => {
+                    ExecutorOutput::Watch(id, process) => {
                         for (up, watch) in self.up.values_mut().filter(|(up, _)| *up == process) {
                             (*up, *watch) = (process, Some(id));
                         }
                     }
-                    LocalOutput::Report(change) => self.stream.push_back(Message::Command(Command::Status(change))),
-                    LocalOutput::Unwatch(_) => {}
+                    ExecutorOutput::Report(change) => self.stream.push_back(Message::Command(Command::Status(change))),
+                    ExecutorOutput::Unwatch(_) => {}
                 }
             }
         }
@@ -205,7 +205,7 @@ impl World {
         let Some((_, watch)) = self.up.remove(&(node.to_owned(), resource.to_owned())) else { return };
         self.say(&format!("{node}: the process of {resource} dies"));
         if let Some(watch) = watch {
-            self.locals.get_mut(node).expect("known").handle_process_exited(self.now, watch);
+            self.executors.get_mut(node).expect("known").handle_process_exited(self.now, watch);
         }
         self.drain();
     }
@@ -218,8 +218,8 @@ impl World {
     /// There is another view and another coordinator: orders that were not delivered in the old one never are.
     pub(super) fn new_coordinator(&mut self, uuid: String) {
         self.stream.retain(|message| !matches!(message, Message::Run(_)));
-        self.executor = Executor::new(uuid);
-        self.executor.abort(self.now, Abort::Membership);
+        self.engine = TransitionEngine::new(uuid);
+        self.engine.abort(self.now, Abort::Membership);
     }
 
     pub(super) fn command(&mut self, command: Command) {
@@ -245,19 +245,19 @@ impl World {
             histories.iter_mut().for_each(|history| history.ops.sort_by(|a, b| a.id.cmp(&b.id)));
             histories
         };
-        for (name, local) in &self.locals {
+        for (name, executor) in &self.executors {
             let state = self.cib.status.nodes.iter().find(|s| s.uname.as_ref() == Some(name)).expect("known");
-            assert_eq!(by_id(local.history()), by_id(state.resources.clone()), "{name} and the CIB know the same");
+            assert_eq!(by_id(executor.history()), by_id(state.resources.clone()), "{name} and the CIB know the same");
         }
     }
 
     pub(super) fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        let due = |world: &Self| world.locals.values().filter_map(Local::poll_timeout).min();
+        let due = |world: &Self| world.executors.values().filter_map(Executor::poll_timeout).min();
         while let Some(next) = due(self).filter(|next| *next <= end) {
             self.now = self.now.max(next);
-            for local in self.locals.values_mut() {
-                local.handle_timeout(self.now, NOW);
+            for executor in self.executors.values_mut() {
+                executor.handle_timeout(self.now, NOW);
             }
             self.settle();
         }

@@ -1,9 +1,9 @@
-//! What goes in and out of the executor.
+//! What goes in and out of the engine.
 
 use std::time::Duration;
 
 use crate::cib::StatusChange;
-use crate::local::RunOp;
+use crate::executor::RunOp;
 use crate::model::{Configuration, parse_duration_ms};
 
 /// Bounds on carrying a plan out.
@@ -38,11 +38,11 @@ impl Limits {
     }
 }
 
-/// What the executor wants done, in order.
+/// What the engine wants done, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Broadcast this order, unless [`Executor::takes_up`](super::Executor::takes_up) says that it is under way. When it
-    /// is delivered, everybody applies [`RunOp::started`], and the target's local side takes it.
+    /// Broadcast this order, unless [`TransitionEngine::takes_up`](super::TransitionEngine::takes_up) says that it is under way. When it
+    /// is delivered, everybody applies [`RunOp::started`], and the target's executor takes it.
     Run(RunOp),
     /// Broadcast this change.
     Status(StatusChange),

@@ -76,10 +76,10 @@ impl World {
             Step::Pass(millis) => self.now += Duration::from_millis(millis),
             Step::NewCoordinator => self.new_coordinator(format!("u{count}")),
         }
-        for local in self.locals.values_mut() {
-            local.handle_timeout(self.now, NOW);
+        for executor in self.executors.values_mut() {
+            executor.handle_timeout(self.now, NOW);
         }
-        self.executor.handle_timeout(self.now);
+        self.engine.handle_timeout(self.now);
         self.drain();
     }
 
@@ -91,7 +91,7 @@ impl World {
         for _ in 0..3 {
             self.settle();
             self.pass(Duration::from_secs(100));
-            self.executor.handle_timeout(self.now);
+            self.engine.handle_timeout(self.now);
             self.settle();
         }
         self.status(StatusChange::ClearFailures { resource: None, node: None, operation: None });

@@ -94,7 +94,7 @@ fn a_resource_is_probed_started_and_recovered_when_it_dies() {
     "#]]
     .assert_eq(&world.story);
     assert_eq!(world.cib.transient("primary", "fail-count-FloatIP#monitor_10000"), Some("1"));
-    assert!(world.executor.is_idle());
+    assert!(world.engine.is_idle());
 }
 
 #[test]
@@ -158,7 +158,7 @@ proptest! {
             world.assert_one_at_a_time();
         }
         world.calm_down();
-        prop_assert!(world.executor.is_idle(), "{:?}", world.executor.awaited());
+        prop_assert!(world.engine.is_idle(), "{:?}", world.engine.awaited());
         prop_assert_eq!(world.running(), ["FloatIP@primary"], "{}", world.story);
         world.assert_agreed();
     }

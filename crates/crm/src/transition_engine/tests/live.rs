@@ -46,7 +46,7 @@ fn the_tutorials_resources_start() {
     "#]]
     .assert_eq(&world.story);
     assert_eq!(world.running(), BOTH);
-    assert!(world.executor.is_idle());
+    assert!(world.engine.is_idle());
     world.assert_agreed();
 }
 
@@ -225,7 +225,7 @@ proptest! {
             prop_assert!(addresses <= 1, "{}", world.story);
         }
         world.calm_down();
-        prop_assert!(world.executor.is_idle(), "{:?}", world.executor.awaited());
+        prop_assert!(world.engine.is_idle(), "{:?}", world.engine.awaited());
         let running = world.running();
         let addresses = running.iter().filter(|up| up.starts_with("FloatIP")).count();
         // Nobody monitors the tutorial's address, so one that died stays away until it is looked for.

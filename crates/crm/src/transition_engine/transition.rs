@@ -8,7 +8,7 @@ use hac_types::{Timestamp, mutant};
 
 use super::{Abort, End, Limits, Output, Summary};
 use crate::cib::{OpResult, StatusChange, history};
-use crate::local::{ExecStatus, Order, RunOp, operation_key};
+use crate::executor::{ExecStatus, Order, RunOp, operation_key};
 use crate::model::{Agent, INFINITY, OpHistory};
 use crate::plan::{Action, ActionKind, Plan, ResourceOp};
 

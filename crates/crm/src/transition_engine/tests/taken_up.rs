@@ -31,7 +31,7 @@ fn begun(action: Action) -> (RunOp, Cib) {
 /// The next coordinator, which has just put out its order for the first of these.
 fn next(actions: Vec<Action>) -> Bench {
     let mut bench = Bench::new();
-    bench.executor = Executor::new("v");
+    bench.engine = TransitionEngine::new("v");
     assert_eq!(bench.start(actions).len(), 1);
     bench
 }
@@ -40,7 +40,7 @@ fn next(actions: Vec<Action>) -> Bench {
 fn the_result_of_what_is_under_way_answers_the_next_coordinator() {
     let (before, cib) = begun(digested("A_start_0", "d", &[]));
     let mut bench = next(vec![digested("A_start_0", "d", &[]), op("A_monitor_10000", &[0])]);
-    assert!(bench.executor.takes_up(&bench.runs[0], &cib));
+    assert!(bench.engine.takes_up(&bench.runs[0], &cib));
     assert_eq!(bench.deliver(result(&before, 0)), ["run A_monitor_10000 on primary (1:1:0:v)"]);
 }
 
@@ -48,7 +48,7 @@ fn the_result_of_what_is_under_way_answers_the_next_coordinator() {
 fn so_does_its_failure_and_once() {
     let (before, cib) = begun(digested("A_start_0", "d", &[]));
     let mut bench = next(vec![digested("A_start_0", "d", &[]), op("A_monitor_10000", &[0])]);
-    assert!(bench.executor.takes_up(&bench.runs[0], &cib));
+    assert!(bench.engine.takes_up(&bench.runs[0], &cib));
     let lines = bench.deliver(result(&before, 1));
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(lines[1], "replan: A_start_0 on primary did not end as expected");
@@ -60,9 +60,9 @@ fn so_does_its_failure_and_once() {
 fn what_is_taken_up_is_given_up_like_anything_else() {
     let (_, cib) = begun(digested("A_start_0", "d", &[]));
     let mut bench = next(vec![digested("A_start_0", "d", &[])]);
-    assert!(bench.executor.takes_up(&bench.runs[0], &cib));
-    bench.now = bench.executor.poll_timeout().expect("it is waited for");
-    bench.executor.handle_timeout(bench.now);
+    assert!(bench.engine.takes_up(&bench.runs[0], &cib));
+    bench.now = bench.engine.poll_timeout().expect("it is waited for");
+    bench.engine.handle_timeout(bench.now);
     assert_eq!(bench.lines()[0], "record start of A as 2");
 }
 
@@ -135,7 +135,7 @@ fn a_start_that_ends_while_the_coordinator_changes_is_run_once() {
         change_coordinator(&mut world, ends_first);
         world.settle();
         assert_eq!(world.story.matches("Nginx start").count(), 1, "{}", world.story);
-        assert!(world.executor.is_idle() && world.running().len() == 3, "{}", world.story);
+        assert!(world.engine.is_idle() && world.running().len() == 3, "{}", world.story);
         world.assert_agreed();
     }
 }

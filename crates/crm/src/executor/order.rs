@@ -1,15 +1,12 @@
-//! What goes in and out of a node's local side.
-
-use std::collections::BTreeMap;
-use std::time::Duration;
+//! What goes in and out of a node's executor.
 
 use serde::{Deserialize, Serialize};
 
 use crate::cib::{OpStarted, StatusChange, history};
-use crate::model::{Agent, Cib, ExecStatus, OpHistory, operation_key};
+use crate::model::{Agent, Cib, ExecStatus, Invocation, InvocationId, OpHistory, ProcessRef, WatchId, operation_key};
 use crate::plan::ResourceOp;
 
-/// An order to a node, made by the coordinator's executor and delivered in the ordered stream.
+/// An order to a node, made by the coordinator's transition engine and delivered in the ordered stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunOp {
     /// Name of the node that carries it out; others ignore it.
@@ -87,86 +84,14 @@ pub(super) fn is_told_by_parameters(task: &str) -> bool {
 /// Exit code that stands for "not known yet".
 pub const RC_PENDING: i32 = 193;
 
-/// One run of an agent. Unique in one life of the daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct InvocationId(pub u64);
-
-/// One watch over a process. Unique in one life of the daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct WatchId(pub u64);
-
-/// A process that can be told from a later one of the same id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ProcessRef {
-    /// Its id.
-    pub pid: u32,
-    /// When it started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
-    pub started: u64,
-}
-
-/// Run an agent. `Debug` leaves the parameters out, because there are secrets among them.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invocation {
-    /// Names this run.
-    pub id: InvocationId,
-    /// Id under which the node keeps the history.
-    pub resource: String,
-    /// `OCF_RESOURCE_INSTANCE`: with the instance number where the resource has one.
-    pub instance: String,
-    /// The agent.
-    pub agent: Agent,
-    /// `start`, `stop`, `monitor` …
-    pub action: String,
-    /// 0 for once and for probes.
-    pub interval_ms: u64,
-    /// It is stopped, with all its processes, when this has passed.
-    pub timeout: Duration,
-    /// Exit code that means all is as expected.
-    pub expected_rc: i32,
-    /// Parameters, to be passed as `OCF_RESKEY_NAME`. Secrets among them: never log them.
-    pub params: BTreeMap<String, String>,
-    /// More of the same with `CRM_meta_` in front of each name; `timeout`, `interval` (milliseconds), `name` and
-    /// `on_node` are always there.
-    pub meta: BTreeMap<String, String>,
-}
-
-impl std::fmt::Debug for Invocation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Invocation")
-            .field("id", &self.id)
-            .field("instance", &self.instance)
-            .field("agent", &format_args!("{}", self.agent))
-            .field("action", &self.action)
-            .field("interval_ms", &self.interval_ms)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What became of an invocation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// Exit code.
-    pub rc: i32,
-    /// Whether that can be relied on.
-    pub status: ExecStatus,
-    /// What the agent said about its failure.
-    pub exit_reason: Option<String>,
-    /// How long it ran; zero if that is not known.
-    pub exec_time: Duration,
-    /// Processes whose end means that the resource is no longer what it was. Looked at after a successful start,
-    /// promote, demote or monitor.
-    pub watch: Vec<ProcessRef>,
-}
-
-/// What a node's local side wants done, in order.
+/// What a node's executor wants done, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Run an agent; answer with `Local::handle_outcome`.
+    /// Run an agent; answer with `Executor::handle_outcome`.
     Invoke(Invocation),
     /// Stop an agent that runs, with all its processes; its outcome is no longer awaited.
     CancelInvocation(InvocationId),
-    /// Call `Local::handle_process_exited` when the process ends, or at once if it is
+    /// Call `Executor::handle_process_exited` when the process ends, or at once if it is
     /// no longer there.
     Watch(WatchId, ProcessRef),
     /// No longer.

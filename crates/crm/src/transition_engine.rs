@@ -1,0 +1,214 @@
+//! Carries a plan out. Only the coordinator runs one; nothing of it is needed after the coordinator's death, because a
+//! new coordinator decides again from the CIB.
+//!
+//! An action begins when all its inputs are done. What it began comes back in the ordered stream, like everything else:
+//! the engine is shown each command after it was applied ([`TransitionEngine::handle_delivered`]). Whatever was not part of
+//! the plan makes it stop beginning actions; when those that are on their way have ended, it asks for a new decision.
+//!
+//! What an earlier coordinator began goes on when it is gone. The new one plans it again, as Pacemaker does, but does not
+//! order it again: it waits for the result of what is under way ([`TransitionEngine::takes_up`]).
+//!
+//! What goes wrong with an action:
+//! * another result than expected: the rest is abandoned, and a new decision is asked for,
+//! * no result within its own timeout and [`Limits::cluster_delay`]: recorded as failed, likewise,
+//! * it cannot be carried out at all (fencing, for which there is no device yet): what depends on it stays undone, and
+//!   no new decision is asked for, because it would be the same.
+
+mod action;
+mod transition;
+
+pub use action::{Abort, End, Limits, Output, Summary};
+
+use std::collections::VecDeque;
+
+use hac_types::{Timestamp, mutant};
+
+use crate::cib::{Applied, Command, OpResult, StatusChange, history};
+use crate::executor::RunOp;
+use crate::model::Cib;
+use crate::plan::Plan;
+use transition::{Confirmed, Transition};
+
+/// Carries plans out, one after the other.
+///
+/// Answer [`Output::Replan`] with [`TransitionEngine::start`], even if the new plan is empty; until then it is not asked again.
+/// After each call of a `handle_` function, of [`TransitionEngine::start`] and of [`TransitionEngine::abort`], take all outputs
+/// ([`TransitionEngine::poll_output`]) and ask for the next timeout ([`TransitionEngine::poll_timeout`]).
+#[derive(Debug)]
+pub struct TransitionEngine {
+    /// Distinguishes the orders of this coordinator in this life from all others.
+    uuid: String,
+    /// Number of the last transition.
+    number: u64,
+    current: Option<Transition>,
+    /// A new decision is needed and was asked for.
+    asked: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl TransitionEngine {
+    /// An engine without a plan. `uuid` must be unique to this life of this node; it ends every transition key.
+    #[must_use]
+    pub fn new(uuid: impl Into<String>) -> Self {
+        Self { uuid: uuid.into(), number: 0, current: None, asked: false, outputs: VecDeque::new() }
+    }
+
+    /// Begins to carry a plan out. If another is not over yet, that one is abandoned and a new decision asked for when
+    /// it is; the plan given is then outdated and dropped.
+    pub fn start(&mut self, now: Timestamp, plan: Plan, limits: Limits) {
+        if self.current.is_some() {
+            return self.abort(now, Abort::Other("a newer plan was made".to_owned()));
+        }
+        self.asked = false;
+        self.number += 1;
+        self.current = Some(Transition::new(self.number, self.uuid.clone(), plan, limits));
+        self.advance(now);
+    }
+
+    /// A command was delivered and applied.
+    pub fn handle_delivered(&mut self, now: Timestamp, command: &Command, applied: &Applied) {
+        let Applied::Changed(changes) = applied else {
+            // Nothing new; but what was waited for may be among what changes nothing.
+            if let Command::Status(change) = command {
+                self.confirm(change);
+                self.advance(now);
+            }
+            return;
+        };
+        match command {
+            Command::Configure(_) if changes.configuration => self.abort(now, Abort::Configuration),
+            Command::Configure(_) => self.abort(now, Abort::Other("a node attribute changed".to_owned())),
+            Command::Status(change) => self.status_changed(now, change),
+        }
+    }
+
+    /// Abandons the plan, or asks for a decision if there is none.
+    pub fn abort(&mut self, now: Timestamp, reason: Abort) {
+        match &mut self.current {
+            Some(transition) => transition.abort(reason),
+            None => self.ask(reason),
+        }
+        self.advance(now);
+    }
+
+    /// Forgets everything: this node no longer coordinates. Nothing is output.
+    pub fn reset(&mut self) {
+        self.current = None;
+        self.asked = false;
+        self.outputs.clear();
+    }
+
+    /// Orders without an answer are given up when that is due.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        if let Some(transition) = &mut self.current {
+            self.outputs.extend(transition.give_up_overdue(now));
+        }
+        self.advance(now);
+    }
+
+    /// When [`TransitionEngine::handle_timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.current.as_ref().and_then(Transition::timeout)
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether what `run` orders is under way already by the order of an earlier coordinator, as far as `cib` tells, whose
+    /// nodes have told what they are at. Then the order is not to be broadcast: what is under way answers it. Its agent may
+    /// have ended and the result be on its way, so that its node would run it a second time.
+    ///
+    /// To be asked for every [`Output::Run`] when it is taken, with the CIB of that moment: when the result is delivered,
+    /// nothing is under way any more.
+    #[must_use]
+    pub fn takes_up(&mut self, run: &RunOp, cib: &Cib) -> bool {
+        let Some(earlier) = run.under_way(cib).filter(|_| !mutant("ordered-again")) else { return false };
+        self.current.as_mut().is_some_and(|transition| transition.take_up(&run.transition_key, earlier))
+    }
+
+    /// Whether no plan is being carried out and no decision was asked for.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.current.is_none() && !self.asked
+    }
+
+    /// Keys and nodes of the actions that are on their way, for people.
+    #[must_use]
+    pub fn awaited(&self) -> Vec<(String, String)> {
+        self.current.as_ref().map(Transition::awaited).unwrap_or_default()
+    }
+
+    fn status_changed(&mut self, now: Timestamp, change: &StatusChange) {
+        let expected = self.confirm(change);
+        let reason = match change {
+            StatusChange::OpStarted(_) | StatusChange::LetGo { .. } | StatusChange::Dc { .. } => None,
+            StatusChange::NodeStates(nodes) => {
+                for node in nodes.iter().filter(|node| !node.member || !node.online) {
+                    if let Some(transition) = &mut self.current {
+                        transition.node_lost(&node.name);
+                    }
+                }
+                Some(Abort::Membership)
+            }
+            StatusChange::NodeHistory { node, .. } => Some(Abort::History(node.clone())),
+            StatusChange::OpResult(result) => (!expected).then(|| unexpected(result)),
+            StatusChange::SetAttribute { node, name, .. } => Some(Abort::Attribute(node.clone(), name.clone())),
+            StatusChange::Quorum(_) => Some(Abort::Quorum),
+            StatusChange::Shutdown { node, .. } => Some(Abort::Shutdown(node.clone())),
+            StatusChange::Fenced { .. } => (!expected).then_some(Abort::Membership),
+            // The plan was made with these failures in mind: without them the resource may be started.
+            StatusChange::ClearFailCount { .. } => Some(Abort::Cleanup),
+            StatusChange::OpCancelled(_) | StatusChange::ClearFailures { .. } | StatusChange::ForgetHistory { .. } => {
+                (!expected).then_some(Abort::Cleanup)
+            }
+        };
+        match reason {
+            Some(reason) => self.abort(now, reason),
+            None => self.advance(now),
+        }
+    }
+
+    /// Takes what the plan waited for. Whether all is as planned.
+    fn confirm(&mut self, change: &StatusChange) -> bool {
+        let Some(transition) = &mut self.current else { return false };
+        match transition.confirm(change) {
+            Confirmed::Done => true,
+            Confirmed::Failed | Confirmed::NotAwaited => false,
+        }
+    }
+
+    /// Begins what can begin, and ends what is over.
+    fn advance(&mut self, now: Timestamp) {
+        let Some(transition) = &mut self.current else { return };
+        self.outputs.extend(transition.fire(now));
+        if let Some(summary) = transition.ended() {
+            self.current = None;
+            let reason = match &summary.end {
+                End::Aborted(reason) => Some(reason.clone()),
+                End::Complete | End::Stuck => None,
+            };
+            self.outputs.push_back(Output::Ended(summary));
+            if let Some(reason) = reason {
+                self.ask(reason);
+            }
+        }
+    }
+
+    fn ask(&mut self, reason: Abort) {
+        if !std::mem::replace(&mut self.asked, true) {
+            self.outputs.push_back(Output::Replan(reason));
+        }
+    }
+}
+
+fn unexpected(result: &OpResult) -> Abort {
+    let key = crate::executor::operation_key(&result.resource, &result.op.operation, result.op.interval_ms);
+    let reason = if history::is_unexpected(&result.op) { Abort::UnexpectedResult } else { Abort::News };
+    reason(key, result.node.clone())
+}
+
+#[cfg(test)]
+mod tests;

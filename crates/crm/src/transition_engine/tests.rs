@@ -1,0 +1,409 @@
+//! Tests: carries a plan out.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::cib::Replicated as _;
+use crate::cib::fixtures::{NOW, cluster, lost, up};
+use crate::cib::{Changes, OpCancelled};
+use crate::executor::{ExecStatus, Order};
+use crate::model::{Agent, INFINITY, OpHistory};
+use crate::plan::{Action, ActionKind, ResourceOp};
+
+mod chaos;
+mod live;
+mod taken_up;
+mod whole;
+mod world;
+
+fn action(key: &str, kind: ActionKind, inputs: &[usize]) -> Action {
+    Action {
+        inputs: inputs.to_vec(),
+        key: key.into(),
+        node: Some("primary".into()),
+        node_id: Some("1".into()),
+        router_node: None,
+        priority: 0,
+        kind,
+        downed: vec![],
+        meta: Default::default(),
+    }
+}
+
+/// An operation `RSC_TASK_INTERVAL`.
+fn op(key: &str, inputs: &[usize]) -> Action {
+    let mut parts = key.split('_');
+    let mut next = || parts.next().unwrap_or_default().to_owned();
+    let (resource, task, interval) = (next(), next(), next());
+    let op = ResourceOp {
+        resource,
+        interval_ms: interval.parse().expect("the last part is the interval"),
+        expected_rc: if task == "monitor" && interval == "0" { 7 } else { 0 },
+        task,
+        timeout_ms: 20_000,
+        ..ResourceOp::default()
+    };
+    action(key, ActionKind::Resource(Box::new(op)), inputs)
+}
+
+fn pseudo(key: &str, inputs: &[usize]) -> Action {
+    action(key, ActionKind::Pseudo, inputs)
+}
+
+/// An engine, what it put out, as lines.
+struct Bench {
+    engine: TransitionEngine,
+    now: Timestamp,
+    runs: Vec<RunOp>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { engine: TransitionEngine::new("u"), now: Timestamp::ZERO, runs: vec![] }
+    }
+
+    fn lines(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(output) = self.engine.poll_output() {
+            lines.push(match output {
+                Output::Run(run) => {
+                    let key = crate::executor::operation_key(&run.op.resource, &run.op.task, run.op.interval_ms);
+                    let word = if run.order == Order::Run { "run" } else { "cancel" };
+                    let line = format!("{word} {key} on {} ({})", run.node, run.transition_key);
+                    self.runs.push(run);
+                    line
+                }
+                Output::Status(StatusChange::OpResult(result)) => {
+                    format!("record {} of {} as {}", result.op.operation, result.resource, result.op.op_status)
+                }
+                Output::Status(change) => format!("{change:?}"),
+                Output::Ended(s) => format!("ended {}: {}/{}/{} {:?}", s.transition, s.done, s.fired, s.actions, s.end),
+                Output::Replan(reason) => format!("replan: {reason}"),
+            });
+        }
+        lines
+    }
+
+    fn start(&mut self, actions: Vec<Action>) -> Vec<String> {
+        self.start_with(actions, Limits::default())
+    }
+
+    fn start_with(&mut self, actions: Vec<Action>, limits: Limits) -> Vec<String> {
+        self.engine.start(self.now, Plan { actions, ..Plan::default() }, limits);
+        self.lines()
+    }
+
+    fn deliver(&mut self, change: StatusChange) -> Vec<String> {
+        self.engine.handle_delivered(self.now, &Command::Status(change), &Applied::Changed(Changes::default()));
+        self.lines()
+    }
+
+    /// The answer to the order that was put out as the `index`th.
+    fn answer(&mut self, index: usize, rc: i32) -> Vec<String> {
+        let change = result(&self.runs[index], rc);
+        self.deliver(change)
+    }
+}
+
+fn result(run: &RunOp, rc: i32) -> StatusChange {
+    StatusChange::OpResult(OpResult {
+        node: run.node.clone(),
+        resource: run.op.resource.clone(),
+        agent: Agent::clone(&run.op.agent),
+        op: OpHistory {
+            operation: run.op.task.clone(),
+            interval_ms: run.op.interval_ms,
+            transition_key: run.transition_key.clone(),
+            rc_code: rc,
+            ..OpHistory::default()
+        },
+        on_fail: None,
+    })
+}
+
+#[test]
+fn an_action_begins_when_its_inputs_are_done() {
+    let mut bench = Bench::new();
+    let plan = vec![
+        op("A_start_0", &[]),
+        pseudo("all_started", &[0, 2]),
+        op("B_start_0", &[]),
+        op("A_monitor_10000", &[0]),
+        op("C_start_0", &[1]),
+    ];
+    assert_eq!(bench.start(plan), ["run A_start_0 on primary (0:1:0:u)", "run B_start_0 on primary (2:1:0:u)"]);
+    assert_eq!(bench.engine.awaited().len(), 2);
+    assert_eq!(bench.answer(0, 0), ["run A_monitor_10000 on primary (3:1:0:u)"]);
+    assert_eq!(bench.answer(1, 0), ["run C_start_0 on primary (4:1:0:u)"]);
+    assert_eq!(bench.answer(2, 0), [""; 0]);
+    assert!(!bench.engine.is_idle());
+    assert_eq!(bench.answer(3, 0), ["ended 1: 5/5/5 Complete"]);
+    assert!(bench.engine.is_idle());
+}
+
+#[test]
+fn an_empty_plan_is_done_at_once() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.start(vec![]), ["ended 1: 0/0/0 Complete"]);
+    assert!(bench.engine.is_idle());
+}
+
+#[test]
+fn another_result_than_expected_ends_the_plan_when_the_rest_has_ended() {
+    let mut bench = Bench::new();
+    bench.start(vec![op("A_start_0", &[]), op("B_start_0", &[]), op("A_monitor_10000", &[0]), op("C_start_0", &[1])]);
+    assert_eq!(bench.answer(0, 1), [""; 0], "B is on its way");
+    assert_eq!(
+        bench.answer(1, 0),
+        [
+            "ended 1: 1/2/4 Aborted(UnexpectedResult(\"A_start_0\", \"primary\"))",
+            "replan: A_start_0 on primary did not end as expected",
+        ]
+    );
+}
+
+#[test]
+fn a_probe_that_finds_something_asks_for_another_decision() {
+    let mut bench = Bench::new();
+    bench.start(vec![op("A_monitor_0", &[])]);
+    assert_eq!(
+        bench.answer(0, 0).last().map(String::as_str),
+        Some("replan: A_monitor_0 on primary did not end as expected")
+    );
+}
+
+#[test]
+fn a_degraded_resource_and_a_failed_notification_are_as_expected() {
+    let mut bench = Bench::new();
+    bench.start(vec![op("A_monitor_10000", &[]), op("B_notify_0", &[])]);
+    bench.answer(0, 190);
+    assert_eq!(bench.answer(1, 1), ["ended 1: 2/2/2 Complete"]);
+}
+
+#[test]
+fn when_the_world_changes_nothing_more_begins_but_what_must_be_finished() {
+    let mut bench = Bench::new();
+    let mut finish = pseudo("A_finished", &[0]);
+    finish.priority = INFINITY;
+    bench.start(vec![op("A_start_0", &[]), finish, op("B_start_0", &[0]), pseudo("never", &[0])]);
+    let command = Command::Configure(Default::default());
+    let applied = Applied::Changed(Changes { configuration: true, ..Changes::default() });
+    bench.engine.handle_delivered(bench.now, &command, &applied);
+    assert_eq!(bench.lines(), [""; 0]);
+    assert_eq!(bench.answer(0, 0), ["ended 1: 2/2/4 Aborted(Configuration)", "replan: the configuration changed"]);
+    // It is asked once, however much else changes, until there is an answer.
+    assert_eq!(bench.deliver(StatusChange::Quorum(true)), [""; 0]);
+    assert!(!bench.engine.is_idle());
+    bench.start(vec![]);
+    assert_eq!(bench.deliver(StatusChange::Quorum(true)), ["replan: quorum changed"]);
+}
+
+#[test]
+fn nothing_is_awaited_from_a_lost_node() {
+    let mut bench = Bench::new();
+    let mut there = op("A_start_0", &[]);
+    there.node = Some("secondary".into());
+    bench.start(vec![there]);
+    assert_eq!(
+        bench.deliver(StatusChange::NodeStates(vec![up("1", "primary"), lost("2", "secondary")])),
+        ["ended 1: 0/1/1 Aborted(Membership)", "replan: the membership changed"]
+    );
+}
+
+#[test]
+fn what_does_not_come_in_time_is_recorded_as_failed() {
+    let mut bench = Bench::new();
+    bench.start(vec![op("A_start_0", &[])]);
+    let due = bench.engine.poll_timeout().expect("there is a deadline");
+    assert_eq!(due, Timestamp::from_millis(80_000), "its own timeout and cluster-delay");
+    bench.now = due;
+    bench.engine.handle_timeout(due);
+    assert_eq!(
+        bench.lines(),
+        [
+            format!("record start of A as {}", ExecStatus::Timeout.code()),
+            "ended 1: 0/1/1 Aborted(Lost(\"A_start_0\", \"primary\"))".to_owned(),
+            "replan: no result of A_start_0 came from primary in time".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn fencing_without_a_device_leaves_its_dependents_undone_and_does_not_ask_again() {
+    let mut bench = Bench::new();
+    let fence = action("stonith-secondary-reboot", ActionKind::Fence { action: "reboot".into() }, &[]);
+    let lines = bench.start(vec![fence, op("A_start_0", &[0]), op("B_start_0", &[])]);
+    assert_eq!(lines, ["run B_start_0 on primary (2:1:0:u)"]);
+    assert_eq!(bench.answer(0, 0), ["ended 1: 1/2/3 Stuck"]);
+    assert!(bench.engine.is_idle());
+}
+
+#[test]
+fn what_the_cluster_does_itself_is_broadcast_and_confirmed_by_its_delivery() {
+    let mut bench = Bench::new();
+    let clear = action("A_clear_failcount_0", ActionKind::ClearFailCount { resource: "A".into() }, &[]);
+    let agent = Agent::default();
+    let delete = action("A_delete_0", ActionKind::DeleteHistory { resource: "A".into(), agent }, &[0]);
+    let shutdown = action("do_shutdown-primary", ActionKind::Shutdown, &[1]);
+    let first = StatusChange::ClearFailCount { resource: "A".into(), node: "primary".into() };
+    let second = StatusChange::ForgetHistory { resource: Some("A".into()), node: Some("primary".into()) };
+    let third = StatusChange::LetGo { node: "primary".into() };
+    assert_eq!(bench.start(vec![clear, delete, shutdown]), [format!("{first:?}")]);
+    // There was no fail count left: that is as good.
+    bench.engine.handle_delivered(bench.now, &Command::Status(first), &Applied::Unchanged);
+    assert_eq!(bench.lines(), [format!("{second:?}")]);
+    assert_eq!(bench.deliver(second), [format!("{third:?}")]);
+    assert_eq!(bench.deliver(third), ["ended 1: 3/3/3 Complete"]);
+}
+
+#[test]
+fn a_node_is_let_go_when_nothing_else_is_under_way_on_it() {
+    let mut bench = Bench::new();
+    let shutdown = action("do_shutdown-primary", ActionKind::Shutdown, &[]);
+    let let_go = format!("{:?}", StatusChange::LetGo { node: "primary".into() });
+    let plan = || vec![shutdown.clone(), op("A_monitor_0", &[])];
+    assert_eq!(bench.start(plan()), ["run A_monitor_0 on primary (1:1:7:u)"]);
+    assert_eq!(bench.answer(0, 7), [let_go], "nothing runs there");
+
+    let mut bench = Bench::new();
+    bench.start(plan());
+    let lines = bench.answer(0, 0);
+    assert!(lines.last().is_some_and(|line| line.starts_with("replan")), "it must be stopped first: {lines:?}");
+}
+
+#[test]
+fn a_cleared_fail_count_asks_for_a_decision_without_it() {
+    let mut bench = Bench::new();
+    let clear = action("A_clear_failcount_0", ActionKind::ClearFailCount { resource: "A".into() }, &[]);
+    let cleared = StatusChange::ClearFailCount { resource: "A".into(), node: "primary".into() };
+    assert_eq!(bench.start(vec![clear]), [format!("{cleared:?}")]);
+    let lines = bench.deliver(cleared);
+    assert_eq!(lines.last().map(String::as_str), Some("replan: failures or histories were forgotten"), "{lines:?}");
+}
+
+#[test]
+fn a_cancelled_monitor_confirms_its_cancellation() {
+    let mut bench = Bench::new();
+    let ActionKind::Resource(monitor) = op("A_monitor_10000", &[]).kind else { panic!("an operation") };
+    let lines = bench.start(vec![action("A_monitor_10000", ActionKind::Cancel(monitor), &[])]);
+    assert_eq!(lines, ["cancel A_monitor_10000 on primary (0:1:0:u)"]);
+    let cancelled = OpCancelled {
+        node: "primary".into(),
+        resource: "A".into(),
+        task: "monitor".into(),
+        interval_ms: 10_000,
+        transition_key: "0:1:0:u".into(),
+    };
+    assert_eq!(bench.deliver(StatusChange::OpCancelled(cancelled)), ["ended 1: 1/1/1 Complete"]);
+}
+
+#[test]
+fn the_batch_limit_holds() {
+    let mut bench = Bench::new();
+    let limits = Limits { batch_limit: 2, ..Limits::default() };
+    let plan = vec![op("A_start_0", &[]), op("B_start_0", &[]), op("C_start_0", &[]), pseudo("p", &[])];
+    assert_eq!(bench.start_with(plan, limits).len(), 2);
+    assert_eq!(bench.answer(1, 0), ["run C_start_0 on primary (2:1:0:u)"]);
+}
+
+#[test]
+fn the_limit_of_a_node_leaves_the_others_free() {
+    let mut bench = Bench::new();
+    let limits = Limits { node_action_limit: 1, ..Limits::default() };
+    let mut there = op("C_start_0", &[]);
+    there.node = Some("secondary".into());
+    let lines = bench.start_with(vec![op("A_start_0", &[]), op("B_start_0", &[]), there], limits);
+    assert_eq!(lines, ["run A_start_0 on primary (0:1:0:u)", "run C_start_0 on secondary (2:1:0:u)"]);
+    assert_eq!(bench.answer(0, 0), ["run B_start_0 on primary (1:1:0:u)"]);
+}
+
+#[test]
+fn results_of_others_and_of_earlier_plans_are_news() {
+    let mut bench = Bench::new();
+    bench.start(vec![op("A_monitor_10000", &[])]);
+    assert_eq!(bench.answer(0, 0), ["ended 1: 1/1/1 Complete"]);
+    assert_eq!(bench.answer(0, 7), ["replan: A_monitor_10000 on primary did not end as expected"]);
+    bench.start(vec![]);
+    assert_eq!(bench.answer(0, 0), ["replan: A_monitor_10000 on primary has a new result"]);
+}
+
+#[test]
+fn limits_are_cluster_properties() {
+    let mut cib = cluster();
+    let set =
+        vec![("batch-limit".to_owned(), Some("5".to_owned())), ("cluster-delay".to_owned(), Some("10s".to_owned()))];
+    let section = crate::cib::Section::CrmConfig;
+    let change = crate::cib::Change::SetProperties { section, set: None, pairs: set };
+    cib.apply(&crate::cib::fixtures::configure(vec![change]), NOW);
+    let limits = Limits { batch_limit: 5, node_action_limit: 0, cluster_delay: Duration::from_secs(10) };
+    assert_eq!(Limits::of(&cib.configuration), limits);
+}
+
+/// A random graph without cycles: inputs have lower numbers, then the actions are shuffled by a rotation.
+fn any_plan() -> impl Strategy<Value = Vec<Action>> {
+    let node = (any::<bool>(), prop::collection::vec(any::<prop::sample::Index>(), 0..4));
+    (prop::collection::vec(node, 1..25), any::<usize>()).prop_map(|(nodes, turn)| {
+        let count = nodes.len();
+        let place = |index: usize| (index + turn % count) % count;
+        let mut plan = vec![pseudo("", &[]); count];
+        for (index, (is_pseudo, picks)) in nodes.into_iter().enumerate() {
+            let inputs: Vec<usize> = picks.iter().filter(|_| index > 0).map(|pick| place(pick.index(index))).collect();
+            let key = format!("R{index}_start_0");
+            plan[place(index)] = if is_pseudo { pseudo(&key, &inputs) } else { op(&key, &inputs) };
+        }
+        plan
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_action_begins_once_and_after_its_inputs(
+        plan in any_plan(),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 100),
+        batch_limit in 0..4_usize,
+    ) {
+        let mut bench = Bench::new();
+        let count = plan.len();
+        let mut lines = bench.start_with(plan.clone(), Limits { batch_limit, ..Limits::default() });
+        let mut answered: Vec<usize> = vec![];
+        for pick in order {
+            let open: Vec<usize> = (0..bench.runs.len()).filter(|index| !answered.contains(index)).collect();
+            prop_assert!(batch_limit == 0 || open.len() <= batch_limit);
+            if open.is_empty() {
+                break;
+            }
+            let index = open[pick.index(open.len())];
+            answered.push(index);
+            lines.extend(bench.answer(index, 0));
+        }
+        prop_assert_eq!(lines.last().cloned(), Some(format!("ended 1: {count}/{count}/{count} Complete")));
+        let keys: std::collections::BTreeSet<&String> = bench.runs.iter().map(|run| &run.transition_key).collect();
+        prop_assert_eq!(keys.len(), bench.runs.len(), "each once");
+        let position = |action: usize| {
+            bench.runs.iter().position(|run| run.transition_key.starts_with(&format!("{action}:")))
+        };
+        for (index, action) in plan.iter().enumerate() {
+            for input in &action.inputs {
+                if let (Some(before), Some(after)) = (position(*input), position(index)) {
+                    prop_assert!(before < after);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_plans_do_no_harm(inputs in prop::collection::vec(prop::collection::vec(0..9_usize, 0..4), 0..6)) {
+        // Inputs that do not exist, cycles, oneself.
+        let plan: Vec<Action> = inputs.iter().map(|inputs| op("A_start_0", inputs)).collect();
+        let mut bench = Bench::new();
+        bench.start(plan);
+        for index in 0..bench.runs.len() {
+            bench.answer(index, 0);
+        }
+        bench.engine.abort(bench.now, Abort::Membership);
+        bench.lines();
+        prop_assert!(bench.engine.poll_timeout().is_none() || !bench.engine.is_idle());
+    }
+}
