@@ -43,7 +43,7 @@ const WALLS: &[Wall] = &[
     edge("hac-api", &[], &["serde", "serde_json"]),
     edge(
         "hac-agents",
-        &["hac-crm", "hac-model"],
+        &["hac-model"],
         &["axum", "futures-util", "reqwest", "rustix", "rustls", "serde_json", "tokio", "tracing"],
     ),
     edge("hac-udp", &["hac-types"], &["quinn-udp", "rustix", "socket2", "tokio", "tracing"]),
