@@ -20,6 +20,7 @@ mod durable;
 mod event;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod halves;
 mod join;
 mod node;
 mod output;
@@ -33,6 +34,7 @@ mod wire;
 
 pub use config::{Config, ConfigError, NodeInfo, Now, Stored};
 pub use event::{Event, Level};
+pub use halves::{Assurance, ClusterHalf, ClusterOutput, Condition, Down, RingHalf, RingOutput, Transmit, Up};
 pub use node::Node;
 pub use output::{Output, Persist, PersistId};
 pub use recording::{Input, Played, Replay, ReplayError, Step};

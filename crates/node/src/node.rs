@@ -1,28 +1,49 @@
-//! The front of the crate: one node.
+//! The front of the crate: one node, its two halves joined in one thread.
 
 use std::collections::VecDeque;
 
 use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_crm::model::Cib;
-use hac_totem::{Engine, Guarantee, SALT_LEN};
+use hac_totem::SALT_LEN;
 use hac_types::{LinkId, NodeId, Timestamp};
 
-use crate::participant::{KeyOrder, Participant};
+use crate::halves::{ClusterHalf, ClusterOutput, Down, RingHalf, RingOutput, Transmit, Up};
 use crate::recording::{Input, Tape};
-use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
+use crate::{Config, ConfigError, Now, Output, Persist, PersistId, Report, Request, RequestId, Standing, Stored};
+
+/// Set in the ids of what the ring half has stored, so that they differ from those of the cluster half.
+const OF_THE_RING: u64 = 1 << 63;
 
 /// One node of a cluster.
 ///
 /// Call a `handle_` method or [`Node::shutdown`] when something happens; then drain [`Node::poll_output`] and perform
 /// what it gives, in order; then wait until [`Node::poll_timeout`] or the next event. If the time it names has passed,
 /// call [`Node::handle_timeout`] at once: decisions are made there, so that one is made for all that came in together.
+///
+/// The halves are joined with no delay, unless [`Node::join_loosely`] says otherwise.
 pub struct Node {
-    ring: Engine,
-    participant: Participant,
+    ring: RingHalf,
+    cluster: ClusterHalf,
     outputs: VecDeque<Output>,
+    joint: Joint,
+    /// On the way up and down between the halves.
+    rising: VecDeque<Up>,
+    sinking: VecDeque<Down>,
+    /// Numbers of the ring that are being stored.
+    storing: VecDeque<(PersistId, u64)>,
+    last_stored: u64,
     /// [`Output::Stopped`] was given.
     stopped: bool,
     tape: Option<Box<Tape>>,
+}
+
+/// How the halves are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joint {
+    /// What one gives, the other has.
+    Tight,
+    /// The owner says when.
+    Loose,
 }
 
 impl Node {
@@ -32,11 +53,21 @@ impl Node {
     ///
     /// What is wrong with the configuration.
     pub fn new(config: Config, stored: Stored, entropy: [u8; 32], now: Now) -> Result<Self, ConfigError> {
-        config.validate()?;
         let totem = stored.totem;
-        let participant = Participant::new(&config, stored, now)?;
-        let ring = Engine::new(config.totem, totem, entropy, now.mono)?;
-        let mut node = Self { ring, participant, outputs: VecDeque::new(), stopped: false, tape: None };
+        let cluster = ClusterHalf::new(&config, stored, now)?;
+        let ring = RingHalf::new(config.totem, totem, entropy, now.mono)?;
+        let mut node = Self {
+            ring,
+            cluster,
+            outputs: VecDeque::new(),
+            joint: Joint::Tight,
+            rising: VecDeque::new(),
+            sinking: VecDeque::new(),
+            storing: VecDeque::new(),
+            last_stored: 0,
+            stopped: false,
+            tape: None,
+        };
         node.pump(now);
         Ok(node)
     }
@@ -60,6 +91,40 @@ impl Node {
         Ok(node)
     }
 
+    /// From now on the halves are two: what one has for the other waits until [`Node::pass_up`] or [`Node::pass_down`]
+    /// is called, and each notices the time for itself ([`Node::handle_ring_timeout`], [`Node::handle_cluster_timeout`]).
+    /// For owners that try what happens when they run on two threads.
+    pub fn join_loosely(&mut self) {
+        self.joint = Joint::Loose;
+    }
+
+    /// How many events are on their way up, and how many orders on their way down.
+    #[must_use]
+    pub fn between(&self) -> (usize, usize) {
+        (self.rising.len(), self.sinking.len())
+    }
+
+    /// The cluster half is given up to so many of the events that wait for it.
+    pub fn pass_up(&mut self, now: Now, count: usize) {
+        self.note(now, || Input::PassUp(count));
+        for _ in 0..count {
+            let Some(event) = self.rising.pop_front() else { break };
+            self.cluster.assure(now, self.ring.assurance());
+            self.cluster.handle_event(now, event);
+            self.pump(now);
+        }
+    }
+
+    /// The ring half is given up to so many of the orders that wait for it.
+    pub fn pass_down(&mut self, now: Now, count: usize) {
+        self.note(now, || Input::PassDown(count));
+        for _ in 0..count {
+            let Some(order) = self.sinking.pop_front() else { break };
+            self.ring.handle_command(now.mono, order);
+            self.pump(now);
+        }
+    }
+
     /// Takes an input of any kind; see the method of its name.
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
@@ -72,6 +137,11 @@ impl Node {
             Input::ProcessExited(watch) => self.handle_process_exited(now, watch),
             Input::Persisted(id, result) => self.handle_persisted(now, id, result),
             Input::Shutdown => self.shutdown(now),
+            Input::JoinLoosely => self.join_loosely(),
+            Input::PassUp(count) => self.pass_up(now, count),
+            Input::PassDown(count) => self.pass_down(now, count),
+            Input::RingTimeout => self.handle_ring_timeout(now),
+            Input::ClusterTimeout => self.handle_cluster_timeout(now),
         }
     }
 
@@ -79,8 +149,7 @@ impl Node {
     /// no node.
     pub fn handle_datagram(&mut self, now: Now, link: LinkId, from: NodeId, datagram: &[u8]) {
         self.note(now, || Input::Datagram { link, from, bytes: datagram.to_vec() });
-        // Why it was dropped is counted by the ring and shown in the report.
-        let _ = self.ring.handle_datagram(now.mono, link, from, datagram);
+        self.ring.handle_datagram(now.mono, link, from, datagram);
         self.pump(now);
     }
 
@@ -98,61 +167,93 @@ impl Node {
         self.pump(now);
     }
 
-    /// Does what is due. Calling it early is harmless.
+    /// Does what is due in both halves. Calling it early is harmless.
     pub fn handle_timeout(&mut self, now: Now) {
         self.note(now, || Input::Timeout);
-        self.wake(now);
-        self.participant.handle_timeout(now);
+        self.ring.handle_timeout(now.mono);
+        self.pump(now);
+        self.enter_cluster(now);
+        self.cluster.handle_timeout(now);
+        self.pump(now);
+    }
+
+    /// Does what is due in the ring half alone.
+    pub fn handle_ring_timeout(&mut self, now: Now) {
+        self.note(now, || Input::RingTimeout);
+        self.ring.handle_timeout(now.mono);
+        self.pump(now);
+    }
+
+    /// Does what is due in the cluster half alone.
+    pub fn handle_cluster_timeout(&mut self, now: Now) {
+        self.note(now, || Input::ClusterTimeout);
+        self.enter_cluster(now);
+        self.cluster.handle_timeout(now);
         self.pump(now);
     }
 
     /// Takes a client's request; [`Output::Reply`] with the same `id` follows sooner or later.
     pub fn handle_request(&mut self, now: Now, id: RequestId, request: Request) {
         self.note(now, || Input::Request(id, request.clone()));
-        self.wake(now);
-        self.participant.handle_request(now, id, request);
+        self.enter_cluster(now);
+        self.cluster.handle_request(now, id, request);
         self.pump(now);
     }
 
     /// An agent has finished.
     pub fn handle_outcome(&mut self, now: Now, invocation: InvocationId, outcome: Outcome) {
         self.note(now, || Input::Outcome(invocation, outcome.clone()));
-        self.wake(now);
-        self.participant.handle_outcome(now, invocation, outcome);
+        self.enter_cluster(now);
+        self.cluster.handle_outcome(now, invocation, outcome);
         self.pump(now);
     }
 
     /// A watched process has ended.
     pub fn handle_process_exited(&mut self, now: Now, watch: WatchId) {
         self.note(now, || Input::ProcessExited(watch));
-        self.wake(now);
-        self.participant.handle_process_exited(now, watch);
+        self.enter_cluster(now);
+        self.cluster.handle_process_exited(now, watch);
         self.pump(now);
     }
 
     /// What became of an [`Output::Persist`]; the error in words, such as `no space left on device`.
     pub fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
         self.note(now, || Input::Persisted(id, result.clone()));
-        self.wake(now);
-        self.participant.handle_persisted(now, id, result);
+        if let Some(index) = self.storing.iter().position(|(storing, _)| *storing == id) {
+            if let Some((_, ring_seq)) = self.storing.remove(index) {
+                self.ring.handle_persisted(now.mono, ring_seq, result);
+            }
+        } else {
+            self.enter_cluster(now);
+            self.cluster.handle_persisted(now, id, result);
+        }
         self.pump(now);
     }
 
     /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.
     pub fn shutdown(&mut self, now: Now) {
         self.note(now, || Input::Shutdown);
-        self.wake(now);
-        self.participant.shutdown(now);
+        self.enter_cluster(now);
+        self.cluster.shutdown(now);
         self.pump(now);
     }
 
     /// When [`Node::handle_timeout`] must be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        if self.stopped {
-            return None;
-        }
-        [self.ring.poll_timeout(), self.participant.poll_timeout()].into_iter().flatten().min()
+        [self.poll_ring_timeout(), self.poll_cluster_timeout()].into_iter().flatten().min()
+    }
+
+    /// When [`Node::handle_ring_timeout`] must be called, if the halves are joined loosely.
+    #[must_use]
+    pub fn poll_ring_timeout(&self) -> Option<Timestamp> {
+        self.ring.poll_timeout().filter(|_| !self.stopped)
+    }
+
+    /// When [`Node::handle_cluster_timeout`] must be called, if the halves are joined loosely.
+    #[must_use]
+    pub fn poll_cluster_timeout(&self) -> Option<Timestamp> {
+        self.cluster.poll_timeout().filter(|_| !self.stopped)
     }
 
     /// The next thing to do.
@@ -184,87 +285,85 @@ impl Node {
     /// How things stand.
     #[must_use]
     pub fn report(&self, now: Now) -> Report {
-        self.participant.report(now, &self.ring.stats(), &self.ring.links(now.mono))
+        let condition = self.ring.condition(now.mono);
+        self.cluster.report_with(now, &condition.stats, &condition.links)
     }
 
     /// The most important facts of [`Node::report`], at no cost.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        self.participant.standing()
+        self.cluster.standing()
     }
 
     /// The cluster's state as this node has it.
     #[must_use]
     pub const fn cib(&self) -> &Cib {
-        self.participant.cib()
+        self.cluster.cib()
     }
 
-    /// Lets the ring do what is due. It alone knows whether this process was paused, and this may be the first thing that
-    /// comes after a pause: nobody is to act on it as if the node still belonged.
-    fn wake(&mut self, now: Now) {
-        if self.ring.poll_timeout().is_some_and(|due| due <= now.mono) {
-            self.ring.handle_timeout(now.mono);
+    /// Before the cluster half is given anything but an event: the ring alone knows whether this process was paused, and
+    /// this may be the first thing that comes after a pause. Joined tightly it is asked at once; joined loosely it has
+    /// published what it knows.
+    fn enter_cluster(&mut self, now: Now) {
+        if self.joint == Joint::Tight {
+            self.ring.wake(now.mono);
             self.pump(now);
         }
+        self.cluster.assure(now, self.ring.assurance());
+        self.pump(now);
     }
 
-    /// Passes on between the ring and the participant until both are quiet.
+    /// Passes on between the halves until both are quiet.
     fn pump(&mut self, now: Now) {
         loop {
-            self.pass_up(now);
-            while let Some(output) = self.participant.poll_output() {
-                self.outputs.push_back(output);
+            let mut quiet = true;
+            while let Some(output) = self.ring.poll_output() {
+                quiet = false;
+                self.from_ring(now, output);
             }
-            while let Some(order) = self.participant.next_key_order() {
-                match order {
-                    KeyOrder::Accept(key) => self.ring.accept_key(now.mono, Some(&key)),
-                    KeyOrder::Use => self.ring.use_key(now.mono),
-                }
-                self.pass_up(now);
+            while let Some(output) = self.cluster.poll_output() {
+                quiet = false;
+                self.from_cluster(now, output);
             }
-            if let Some(reason) = self.participant.take_leave() {
-                self.ring.leave(now.mono, reason);
-                self.pass_up(now);
-                self.outputs.push_back(Output::Stopped);
-                self.stopped = true;
-            }
-            if self.stopped || !self.pass_down(now) {
+            if quiet {
                 return;
             }
         }
     }
 
-    /// What the ring has for the driver and for the participant, in order.
-    fn pass_up(&mut self, now: Now) {
-        while let Some(output) = self.ring.poll_output() {
-            match output {
-                hac_totem::Output::Transmit { link, to, datagram } => {
-                    self.outputs.push_back(Output::Transmit { link, to, datagram });
-                }
-                hac_totem::Output::Persist { ring_seq } => self.participant.persist_ring_seq(ring_seq),
-                hac_totem::Output::View(view) => self.participant.handle_view(now, view),
-                hac_totem::Output::Delivery(delivery) => {
-                    self.participant.handle_delivery(now, &delivery);
-                }
-                hac_totem::Output::Notice(notice) => self.participant.handle_notice(now, &notice),
+    fn from_ring(&mut self, now: Now, output: RingOutput) {
+        match output {
+            RingOutput::Transmit(Transmit { link, to, datagram }) => {
+                self.outputs.push_back(Output::Transmit { link, to, datagram });
             }
-            while let Some(output) = self.participant.poll_output() {
-                self.outputs.push_back(output);
+            RingOutput::Persist { ring_seq } => {
+                self.last_stored += 1;
+                let id = PersistId(OF_THE_RING | self.last_stored);
+                self.storing.push_back((id, ring_seq));
+                self.outputs.push_back(Output::Persist { id, what: Persist::RingSeq(ring_seq) });
+            }
+            // The cluster half says it itself when it goes on.
+            RingOutput::Withdrawn { .. } => {}
+            RingOutput::Up(event) if self.joint == Joint::Loose => self.rising.push_back(event),
+            RingOutput::Up(event) => {
+                self.cluster.assure(now, self.ring.assurance());
+                self.cluster.handle_event(now, event);
+                while let Some(output) = self.cluster.poll_output() {
+                    self.from_cluster(now, output);
+                }
             }
         }
     }
 
-    /// Messages of the participant for the ring; whether there were any. What the ring has no room for stays.
-    fn pass_down(&mut self, now: Now) -> bool {
-        let mut any = false;
-        while let Some(message) = self.participant.next_message() {
-            if self.ring.broadcast(now.mono, message.clone(), Guarantee::Safe).is_err() {
-                return any;
+    fn from_cluster(&mut self, now: Now, output: ClusterOutput) {
+        match output {
+            ClusterOutput::Down(order) if self.joint == Joint::Loose => self.sinking.push_back(order),
+            ClusterOutput::Down(order) => self.ring.handle_command(now.mono, order),
+            ClusterOutput::Do(output) => {
+                self.stopped |= matches!(output, Output::Stopped);
+                self.outputs.push_back(output);
             }
-            self.participant.sent();
-            any = true;
         }
-        any
     }
 }
 

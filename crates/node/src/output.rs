@@ -58,7 +58,7 @@ pub struct PersistId(pub u64);
 /// counts: prepared (durable, but not read at the next start), then committed or discarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Persist {
-    /// The ring's number. Must be durable before any later output is performed.
+    /// The ring's number. What may not leave before it is durable is kept back by the node.
     RingSeq(u64),
     /// Write this generation so that it is durable, without making it the one that is read at the next start. Later
     /// outputs need not wait.

@@ -59,6 +59,8 @@ pub(crate) struct Participant {
     transitional: bool,
     /// This process was not scheduled for a while and may no longer be a member.
     paused: bool,
+    /// The ring has not confirmed that the membership still holds ([`doubt`](Self::doubt)).
+    unsure: bool,
     since: RingId,
     left_clean: BTreeSet<NodeId>,
     copied_from: Option<NodeId>,
@@ -123,6 +125,7 @@ impl Participant {
             view: None,
             transitional: false,
             paused: false,
+            unsure: false,
             since: RingId::default(),
             left_clean: BTreeSet::new(),
             copied_from: None,
@@ -270,7 +273,7 @@ impl Participant {
 
     /// Whether outside effects may follow from what is delivered now.
     fn acting(&self) -> bool {
-        matches!(self.phase, Phase::Active) && !self.transitional && !self.paused
+        matches!(self.phase, Phase::Active) && !self.transitional && !self.paused && !self.unsure
     }
 
     fn is_dc(&self) -> bool {
@@ -309,7 +312,34 @@ impl Participant {
     /// The pause is over and this node is still a member: what was held back is done.
     fn resume(&mut self) {
         self.paused = false;
-        if !self.transitional {
+        self.release();
+    }
+
+    /// Nobody knows whether the membership still holds: nothing that reaches outside begins.
+    pub(crate) fn doubt(&mut self) {
+        self.unsure = true;
+        self.executor.hold();
+    }
+
+    /// The ring has confirmed that the membership holds.
+    pub(crate) fn be_sure(&mut self, now: Now) {
+        self.now = now;
+        self.unsure = false;
+        self.release();
+    }
+
+    /// This half of the node stood still for so long that the ring fell silent.
+    pub(crate) fn stood_still(&mut self, now: Now, time: Duration) {
+        self.now = now;
+        self.count("node.stood_still");
+        let millis = time.as_millis();
+        let text = format!("nothing above the ring went on for {millis} ms: this node fell silent, and joins again");
+        self.remark(Level::Error, text);
+    }
+
+    /// What is held back is done, unless there is another reason to hold it.
+    fn release(&mut self) {
+        if !self.transitional && !self.paused && !self.unsure {
             self.executor.release(self.now.mono);
             self.drain_executor();
         }

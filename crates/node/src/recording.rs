@@ -60,6 +60,16 @@ pub enum Input {
     Persisted(PersistId, Result<(), String>),
     /// The daemon was asked to leave.
     Shutdown,
+    /// The halves were joined loosely from here on.
+    JoinLoosely,
+    /// The cluster half was given so many events.
+    PassUp(usize),
+    /// The ring half was given so many orders.
+    PassDown(usize),
+    /// The time had come for the ring half.
+    RingTimeout,
+    /// The time had come for the cluster half.
+    ClusterTimeout,
 }
 
 /// How many outputs were taken from a node, and what they were.

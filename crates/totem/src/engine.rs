@@ -249,6 +249,12 @@ impl Engine {
         self.settle();
     }
 
+    /// The number of the ring in service or being formed; at most what was reserved ([`Output::Persist`]).
+    #[must_use]
+    pub const fn ring_seq(&self) -> u64 {
+        self.ring.ring_seq_used
+    }
+
     /// When [`Engine::handle_timeout`] must be called; `None` after [`Engine::leave`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {

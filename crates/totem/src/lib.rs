@@ -30,3 +30,4 @@ pub use inspect::{Inspection, RingInspection, Stage};
 pub use output::{Delivery, Exclusion, GatherReason, Misbehaviour, Notice, Output};
 pub use seal::{SALT_LEN, Sealer};
 pub use stats::{LinkStatus, PeerProblem, Rejected, Stats};
+pub use wire::is_of_a_ring;

@@ -331,7 +331,8 @@ impl Ring {
     pub(crate) fn use_ring(&mut self, ring: RingId, net: &mut Transport) {
         self.ring_seq_high = self.ring_seq_high.max(ring.seq);
         self.ring_seq_used = ring.seq;
-        if ring.seq > self.reserved {
+        // Half a block ahead, so that the disk is seldom waited for.
+        if ring.seq.saturating_add(RESERVE / 2) > self.reserved {
             self.reserved = ring.seq.saturating_add(RESERVE);
             if !mutant("ring-number-not-kept") {
                 net.outputs.push_back(Output::Persist { ring_seq: self.reserved });

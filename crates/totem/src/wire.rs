@@ -7,4 +7,5 @@ pub(crate) use body::{
     Commit, Data, Departed, Hello, HelloStage, Join, Knowledge, Leave, Liveness, Members, Message, Recovered, Row,
     Said, Segment, Slot, Stamp, Token,
 };
+pub use envelope::is_of_a_ring;
 pub(crate) use envelope::{Class, Header, OVERHEAD, OVERHEAD_ENCRYPTED};

@@ -19,6 +19,8 @@ pub(super) struct Disk {
     writing: BTreeMap<PersistId, Purpose>,
     /// Why the newest configuration is not on this node's disk.
     pub(super) undurable: Option<String>,
+    /// Why the ring's number is not on this node's disk.
+    pub(super) ring_number: Option<String>,
 }
 
 /// What is told to who proposed something.
@@ -27,8 +29,6 @@ type Answer = (ProposalId, Reply);
 /// Why something is written.
 #[derive(Clone, Debug)]
 pub(super) enum Purpose {
-    /// The ring's number.
-    RingSeq,
     /// A change of the configuration that this node votes on, as this generation. The same proposal may have been stored
     /// before, in an earlier view, where something else would have come of it.
     Prepare(ProposalId, u64),
@@ -47,7 +47,7 @@ pub(super) enum Purpose {
 impl Disk {
     /// A disk whose generations are numbered up to `generation`.
     pub(super) const fn new(generation: u64) -> Self {
-        Self { generation, last_id: 0, writing: BTreeMap::new(), undurable: None }
+        Self { generation, last_id: 0, writing: BTreeMap::new(), undurable: None, ring_number: None }
     }
 
     /// A number above all others.
@@ -109,10 +109,13 @@ impl Participant {
         }
     }
 
-    /// The ring's number must be durable before what follows.
-    pub(crate) fn persist_ring_seq(&mut self, ring_seq: u64) {
-        let id = self.disk.begin(Purpose::RingSeq);
-        self.outputs.push_back(Output::Persist { id, what: Persist::RingSeq(ring_seq) });
+    /// The ring's number could not be stored, and why; or it could again.
+    pub(crate) fn handle_ring_number(&mut self, now: Now, result: Result<(), String>) {
+        self.now = now;
+        if let Err(why) = &result {
+            self.remark(Level::Error, format!("the ring's number could not be stored: {why}"));
+        }
+        self.disk.ring_number = result.err();
     }
 
     /// Has a candidate stored, to vote on it.
@@ -164,12 +167,6 @@ impl Participant {
         self.now = now;
         let Some(purpose) = self.disk.writing.remove(&id) else { return };
         match purpose {
-            Purpose::RingSeq => {
-                if let Err(why) = result {
-                    self.remark(Level::Error, format!("the ring's number could not be stored: {why}"));
-                    self.disk.undurable = Some(why);
-                }
-            }
             Purpose::Prepare(proposal, generation) => {
                 let current = self.durable.current.as_ref().map(|p| (p.proposal.id, p.generation));
                 if current == Some((proposal, generation)) && !self.transitional {

@@ -223,6 +223,11 @@ impl Participant {
             let remedy = "Make room for /var/lib/hacd, then change the configuration or restart hacd.";
             add(Severity::Error, sentence, remedy);
         }
+        if let Some(why) = &self.disk.ring_number {
+            let sentence = format!("the ring's number is not on this node's disk: {why}");
+            let remedy = "Look at the disk of /var/lib/hacd; the node serves, but may be refused after its next restart.";
+            add(Severity::Error, sentence, remedy);
+        }
         if let Some(why) = &self.keys.undurable {
             let sentence = format!("the authkey in use is not in this node's key file: {why}");
             let remedy = "Make its folder writable, then copy the file of another member to this node.";

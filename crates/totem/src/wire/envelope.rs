@@ -70,6 +70,15 @@ impl Class {
     }
 }
 
+/// Whether this node's datagram belongs to a ring, in service or to be: it is a token, a message or a word of the
+/// membership protocol, and not a greeting or a probe of the path. For a driver that must keep back what names a ring's
+/// number until that is durable.
+#[must_use]
+pub fn is_of_a_ring(datagram: &[u8]) -> bool {
+    let class = datagram.get(6).and_then(|code| Class::from_code(*code));
+    matches!(class, Some(Class::Membership | Class::Token | Class::Data))
+}
+
 /// The header, decoded but not yet authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {

@@ -1,0 +1,227 @@
+//! The half of a node that decides: quorum, the cluster's state, the coordinator's work, this node's resources.
+
+use std::collections::VecDeque;
+
+use hac_crm::executor::{InvocationId, Outcome, WatchId};
+use hac_crm::model::Cib;
+use hac_totem::{LinkStatus, Notice, Stats};
+use hac_types::Timestamp;
+
+use super::{Assurance, Condition, Down, Up};
+use crate::participant::{KeyOrder, Participant};
+use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
+
+/// Most broadcasts that may be on their way down without the ring having taken them: a burst of results, and little
+/// enough to be dropped when the membership changes.
+pub(crate) const IN_FLIGHT: usize = 64;
+
+/// One thing that the cluster half wants done. Perform them in the order in which they are given.
+#[derive(Clone, Debug)]
+pub enum ClusterOutput {
+    /// Give this to the ring half.
+    Down(Down),
+    /// Do this. It is never a transmission, and never the storing of a ring's number.
+    Do(Output),
+}
+
+/// See the [module documentation](super).
+pub struct ClusterHalf {
+    participant: Participant,
+    outputs: VecDeque<ClusterOutput>,
+    /// Broadcasts on their way down.
+    in_flight: usize,
+    /// Events handled, and how many of them the ring half was told of.
+    seen: u64,
+    acknowledged: u64,
+    /// Changes of the membership that were handled.
+    changes: u64,
+    assurance: Assurance,
+    /// The membership is known to hold.
+    sure: bool,
+    /// The ring half was asked whether it does.
+    asked: bool,
+    condition: Condition,
+    stopped: bool,
+}
+
+impl ClusterHalf {
+    /// Starts. The ring half must be made of the same configuration.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the configuration, or with what was stored.
+    pub fn new(config: &Config, stored: Stored, now: Now) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let mut half = Self {
+            participant: Participant::new(config, stored, now)?,
+            outputs: VecDeque::new(),
+            in_flight: 0,
+            seen: 0,
+            acknowledged: 0,
+            changes: 0,
+            assurance: Assurance::default(),
+            sure: true,
+            asked: false,
+            condition: Condition::default(),
+            stopped: false,
+        };
+        half.settle();
+        Ok(half)
+    }
+
+    /// What the ring half publishes. To be called before each other call, with what is published at that time.
+    pub fn assure(&mut self, now: Now, assurance: Assurance) {
+        self.assurance = assurance;
+        self.judge(now);
+        self.settle();
+    }
+
+    /// Takes an event of the ring half.
+    pub fn handle_event(&mut self, now: Now, event: Up) {
+        self.seen += 1;
+        match event {
+            Up::View(view) => {
+                self.changes += 1;
+                self.participant.handle_view(now, view);
+            }
+            Up::Delivery(delivery) => self.participant.handle_delivery(now, &delivery),
+            Up::Notice(notice) => {
+                self.changes += u64::from(matches!(notice, Notice::PauseDetected { .. }));
+                self.participant.handle_notice(now, &notice);
+            }
+            Up::Room(taken) => self.in_flight = self.in_flight.saturating_sub(taken),
+            Up::Confirmed => self.asked = false,
+            Up::RingNumber(result) => self.participant.handle_ring_number(now, result),
+            Up::Beat => {}
+            Up::Condition(condition) => self.condition = *condition,
+            Up::Returned(time) => self.participant.stood_still(now, time),
+            Up::Left => {
+                self.stopped = true;
+                self.settle();
+                return self.outputs.push_back(ClusterOutput::Do(Output::Stopped));
+            }
+        }
+        self.judge(now);
+        self.settle();
+    }
+
+    /// Does what is due. Calling it early is harmless. Decisions are made here, so that one is made for all that came in
+    /// together.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.participant.handle_timeout(now);
+        self.settle();
+    }
+
+    /// Takes a client's request; [`Output::Reply`] with the same `id` follows sooner or later.
+    pub fn handle_request(&mut self, now: Now, id: RequestId, request: Request) {
+        self.participant.handle_request(now, id, request);
+        self.settle();
+    }
+
+    /// An agent has finished.
+    pub fn handle_outcome(&mut self, now: Now, invocation: InvocationId, outcome: Outcome) {
+        self.participant.handle_outcome(now, invocation, outcome);
+        self.settle();
+    }
+
+    /// A watched process has ended.
+    pub fn handle_process_exited(&mut self, now: Now, watch: WatchId) {
+        self.participant.handle_process_exited(now, watch);
+        self.settle();
+    }
+
+    /// What became of an [`Output::Persist`]; the error in words, such as `no space left on device`.
+    pub fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
+        self.participant.handle_persisted(now, id, result);
+        self.settle();
+    }
+
+    /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.
+    pub fn shutdown(&mut self, now: Now) {
+        self.participant.shutdown(now);
+        self.settle();
+    }
+
+    /// When [`ClusterHalf::handle_timeout`] must be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        if self.stopped { None } else { self.participant.poll_timeout() }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<ClusterOutput> {
+        if self.outputs.is_empty() && self.acknowledged < self.seen && !self.stopped {
+            self.acknowledged = self.seen;
+            return Some(ClusterOutput::Down(Down::Seen(self.seen)));
+        }
+        self.outputs.pop_front()
+    }
+
+    /// How things stand, with what the ring half said last of itself ([`Down::Look`]).
+    #[must_use]
+    pub fn report(&self, now: Now) -> Report {
+        self.report_with(now, &self.condition.stats, &self.condition.links)
+    }
+
+    /// How things stand, with the ring in this condition.
+    #[must_use]
+    pub fn report_with(&self, now: Now, stats: &Stats, links: &[LinkStatus]) -> Report {
+        self.participant.report(now, stats, links)
+    }
+
+    /// The most important facts of [`ClusterHalf::report`], at no cost.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.participant.standing()
+    }
+
+    /// The cluster's state as this node has it.
+    #[must_use]
+    pub const fn cib(&self) -> &Cib {
+        self.participant.cib()
+    }
+
+    /// Whether outside effects may follow now.
+    fn is_sure(&self, now: Now) -> bool {
+        self.assurance.changes == self.changes && now.mono <= self.assurance.until
+    }
+
+    /// Holds effects back and asks the ring half to look at the clock, or lets them go.
+    fn judge(&mut self, now: Now) {
+        let sure = self.is_sure(now);
+        if sure && !self.sure {
+            self.participant.be_sure(now);
+        } else if !sure {
+            // Again each time: what was handled meanwhile may have ended an earlier doubt.
+            self.participant.doubt();
+            if !std::mem::replace(&mut self.asked, true) && !self.stopped {
+                self.outputs.push_back(ClusterOutput::Down(Down::Confirm));
+            }
+        }
+        self.sure = sure;
+    }
+
+    /// Moves what the participant has to its one way out: keys before what is sent with them, leaving last.
+    fn settle(&mut self) {
+        while let Some(output) = self.participant.poll_output() {
+            self.outputs.push_back(ClusterOutput::Do(output));
+        }
+        while let Some(order) = self.participant.next_key_order() {
+            let order = match order {
+                KeyOrder::Accept(key) => Down::AcceptKey(key),
+                KeyOrder::Use => Down::UseKey,
+            };
+            self.outputs.push_back(ClusterOutput::Down(order));
+        }
+        if let Some(reason) = self.participant.take_leave() {
+            self.outputs.push_back(ClusterOutput::Down(Down::Leave(reason)));
+        }
+        while self.in_flight < IN_FLIGHT
+            && let Some(message) = self.participant.next_message()
+        {
+            self.outputs.push_back(ClusterOutput::Down(Down::Broadcast(message.clone())));
+            self.participant.sent();
+            self.in_flight += 1;
+        }
+    }
+}
