@@ -296,7 +296,7 @@ impl RingHalf {
     /// Whether this half takes part in the ring: not while the cluster half stands still.
     fn takes_part(&mut self, now: Timestamp) -> bool {
         let late = self.backlog.oldest().map(|at| now.since(at)).unwrap_or_default();
-        if self.withdrawn.is_some() || self.left || (late <= self.token && self.backlog.bytes <= BACKLOG_MAX) {
+        if self.withdrawn.is_some() || self.left || (late < self.token && self.backlog.bytes <= BACKLOG_MAX) {
             return self.withdrawn.is_none();
         }
         if self.engine.poll_timeout().is_some_and(|due| now.since(due) > self.patience) {
