@@ -28,8 +28,8 @@ pub(crate) mod ring;
 
 use std::time::Duration;
 
-use hac_totem::{AuthKey, Delivery, LeaveReason, LinkStatus, Notice, Stats};
-use hac_types::{LinkId, NodeId, Timestamp, View};
+use hac_totem::{AuthKey, Delivery, Exclusion, LeaveReason, LinkStatus, Notice, Stats};
+use hac_types::{Level, LinkId, NodeId, Timestamp, View};
 use serde::{Deserialize, Serialize};
 
 pub use self::cluster::{ClusterHalf, ClusterOutput};
@@ -50,6 +50,8 @@ pub enum Up {
     Confirmed,
     /// The ring's number could not be made durable, and why; or it could, after it could not.
     RingNumber(Result<(), String>),
+    /// The ring refused an order, and why.
+    Refused(String),
     /// Nothing but a sign of life, to be acknowledged as all others.
     Beat,
     /// How the ring does, for reports.
@@ -82,6 +84,19 @@ pub enum Down {
     AcceptKey(AuthKey),
     /// Send with the accepted key from now on.
     UseKey,
+    /// Go on without these nodes in the next ring, and seek it now.
+    Exclude(Vec<NodeId>, Exclusion),
+    /// Take these nodes again.
+    Readmit(Vec<NodeId>),
+    /// The level of the ring; [`Up::Refused`] follows if it does not know it.
+    SetLevel(Level),
+    /// Which cluster this is, and the version of its configuration, for greetings.
+    SetCluster {
+        /// Its name for ever.
+        uuid: [u8; 16],
+        /// The version.
+        version: u64,
+    },
     /// Look at the clock and answer with [`Up::Confirmed`].
     Confirm,
     /// So many events in all have been handled.

@@ -319,11 +319,11 @@ impl Node {
             let mut quiet = true;
             while let Some(output) = self.ring.poll_output() {
                 quiet = false;
-                self.from_ring(now, output);
+                self.take_from_ring(now, output);
             }
             while let Some(output) = self.cluster.poll_output() {
                 quiet = false;
-                self.from_cluster(now, output);
+                self.take_from_cluster(now, output);
             }
             if quiet {
                 return;
@@ -331,7 +331,7 @@ impl Node {
         }
     }
 
-    fn from_ring(&mut self, now: Now, output: RingOutput) {
+    fn take_from_ring(&mut self, now: Now, output: RingOutput) {
         match output {
             RingOutput::Transmit(Transmit { link, to, datagram }) => {
                 self.outputs.push_back(Output::Transmit { link, to, datagram });
@@ -349,13 +349,13 @@ impl Node {
                 self.cluster.assure(now, self.ring.assurance());
                 self.cluster.handle_event(now, event);
                 while let Some(output) = self.cluster.poll_output() {
-                    self.from_cluster(now, output);
+                    self.take_from_cluster(now, output);
                 }
             }
         }
     }
 
-    fn from_cluster(&mut self, now: Now, output: ClusterOutput) {
+    fn take_from_cluster(&mut self, now: Now, output: ClusterOutput) {
         match output {
             ClusterOutput::Down(order) if self.joint == Joint::Loose => self.sinking.push_back(order),
             ClusterOutput::Down(order) => self.ring.handle_command(now.mono, order),

@@ -36,6 +36,7 @@ pub(crate) use self::rotation::KeyOrder;
 use self::rotation::Keys;
 use self::telling::Acquaintance;
 use crate::durable::Durable;
+use crate::halves::Down;
 use crate::join::Join;
 use crate::proposals::Proposals;
 use crate::replica::Replica;
@@ -84,6 +85,8 @@ pub(crate) struct Participant {
     counters: BTreeMap<&'static str, u64>,
     outputs: VecDeque<Output>,
     outbox: VecDeque<Vec<u8>>,
+    /// What the ring half is to do beside sending.
+    ring_orders: VecDeque<Down>,
     leave: Option<LeaveReason>,
 }
 
@@ -145,6 +148,7 @@ impl Participant {
             counters: BTreeMap::new(),
             outputs: VecDeque::new(),
             outbox: VecDeque::new(),
+            ring_orders: VecDeque::new(),
             leave: None,
         };
         if stale {
@@ -255,6 +259,17 @@ impl Participant {
     /// The next thing the ring is to do with its keys.
     pub(crate) fn next_key_order(&mut self) -> Option<KeyOrder> {
         self.keys.next_order()
+    }
+
+    /// The next thing that the ring half is to do beside sending: exclude a member, change its level.
+    pub(crate) fn next_ring_order(&mut self) -> Option<Down> {
+        self.ring_orders.pop_front()
+    }
+
+    /// The ring half refused an order.
+    pub(crate) fn ring_refused(&mut self, now: Now, why: String) {
+        self.now = now;
+        self.remark(Level::Error, why);
     }
 
     /// Whether the node wants to leave the ring now; given once.

@@ -92,6 +92,7 @@ impl ClusterHalf {
             Up::Room(taken) => self.in_flight = self.in_flight.saturating_sub(taken),
             Up::Confirmed => self.asked = false,
             Up::RingNumber(result) => self.participant.handle_ring_number(now, result),
+            Up::Refused(why) => self.participant.ring_refused(now, why),
             Up::Beat => {}
             Up::Condition(condition) => self.condition = *condition,
             Up::Returned(time) => self.participant.stood_still(now, time),
@@ -211,6 +212,9 @@ impl ClusterHalf {
                 KeyOrder::Accept(key) => Down::AcceptKey(key),
                 KeyOrder::Use => Down::UseKey,
             };
+            self.outputs.push_back(ClusterOutput::Down(order));
+        }
+        while let Some(order) = self.participant.next_ring_order() {
             self.outputs.push_back(ClusterOutput::Down(order));
         }
         if let Some(reason) = self.participant.take_leave() {

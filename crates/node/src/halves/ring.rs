@@ -206,6 +206,14 @@ impl RingHalf {
             Down::Broadcast(message) => self.waiting.push_back(message),
             Down::AcceptKey(key) => self.engine.accept_key(now, Some(&key)),
             Down::UseKey => self.engine.use_key(now),
+            Down::Exclude(nodes, why) => self.engine.exclude(now, &nodes, why),
+            Down::Readmit(nodes) => self.engine.readmit(now, &nodes),
+            Down::SetLevel(level) => {
+                if let Err(why) = self.engine.set_level(now, level) {
+                    self.up(now, Up::Refused(why.to_string()));
+                }
+            }
+            Down::SetCluster { uuid, version } => self.engine.set_cluster(uuid, version),
             // It is answered when this half takes part again.
             Down::Confirm if self.left || self.withdrawn.is_some() => {}
             Down::Confirm => self.up(now, Up::Confirmed),

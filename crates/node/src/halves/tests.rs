@@ -97,11 +97,11 @@ impl Pair {
     }
 
     fn members(&self, of: u32) -> usize {
-        let views = self.events[&of].iter().filter_map(|event| match event {
+        let mut views = self.events[&of].iter().filter_map(|event| match event {
             Up::View(view) => Some(view.members.len()),
             _ => None,
         });
-        views.last().unwrap_or_default()
+        views.next_back().unwrap_or_default()
     }
 
     fn gave(&self, of: u32, what: impl Fn(&Up) -> bool) -> bool {

@@ -225,7 +225,8 @@ impl Participant {
         }
         if let Some(why) = &self.disk.ring_number {
             let sentence = format!("the ring's number is not on this node's disk: {why}");
-            let remedy = "Look at the disk of /var/lib/hacd; the node serves, but may be refused after its next restart.";
+            let remedy =
+                "Look at the disk of /var/lib/hacd; the node serves, but may be refused after its next restart.";
             add(Severity::Error, sentence, remedy);
         }
         if let Some(why) = &self.keys.undurable {
