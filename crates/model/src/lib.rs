@@ -7,6 +7,7 @@
 //! Beside it the words of work that more than one crate needs, each with its one parser and one printer.
 
 mod constraint;
+mod invocation;
 mod nearest;
 mod nvset;
 mod operation;
@@ -14,9 +15,9 @@ mod resource;
 mod secret;
 mod status;
 mod value;
-mod work;
 
 pub use constraint::{Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket};
+pub use invocation::{Invocation, InvocationId, OUTPUT_MAX, Outcome, ProcessRef, WatchId};
 pub use nearest::nearest;
 pub use nvset::{Expression, NvPair, NvSet, Rule};
 pub use operation::{ExecStatus, operation_key};
@@ -26,7 +27,6 @@ pub use resource::{
 pub use secret::{MASK, is_secret, mask, mask_configuration};
 pub use status::{NodeState, OpHistory, ResourceHistory, Status, TicketState};
 pub use value::{INFINITY, parse_bool, parse_duration_ms, parse_score};
-pub use work::{Invocation, InvocationId, Outcome, ProcessRef, WatchId};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! One run of an agent: what it is given, and what becomes of it. Whoever decides makes these, whoever runs agents
 //! takes and answers them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -78,4 +78,18 @@ pub struct Outcome {
     /// Processes whose end means that the resource is no longer what it was. Looked at after a successful start,
     /// promote, demote or monitor.
     pub watch: Vec<ProcessRef>,
+    /// Names of the parameters whose change needs a restart, because the agent takes changes of all others in place
+    /// (`reload-agent`). `None` if it takes none, or that is not known. Looked at after a successful start, reload or probe.
+    #[serde(default)]
+    pub restart_params: Option<BTreeSet<String>>,
+    /// What the agent wrote on its standard error, the last [`OUTPUT_MAX`] bytes of it; for people.
+    #[serde(default)]
+    pub output: String,
+    /// The agent could not find out or could not ask for what was ordered, and nothing is changed: whoever it asks does
+    /// not answer or wants to be asked later. That is no failure. It is run again, not before this has passed.
+    #[serde(default)]
+    pub retry_after: Option<Duration>,
 }
+
+/// Most bytes of [`Outcome::output`].
+pub const OUTPUT_MAX: usize = 4096;
