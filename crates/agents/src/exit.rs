@@ -68,9 +68,35 @@ impl Finished {
         self
     }
 
-    /// As the resource manager wants it. Control characters in the reason become blanks: it is shown to people.
+    /// As the resource manager wants it: at most [`TEXT_MAX`] bytes of text. Control characters in the reason become blanks: it is shown to people.
     pub fn into_outcome(self) -> Outcome {
-        let clean = |text: String| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let clean = |text: String| cut(&text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         Outcome { rc: self.rc, status: self.status, exit_reason: self.exit_reason.map(clean), ..Outcome::default() }
+    }
+}
+
+/// Longest text of an agent that is passed on, bytes, without the mark that it was cut.
+pub(crate) const TEXT_MAX: usize = 4 << 10;
+
+/// The text, up to [`TEXT_MAX`] bytes; a longer one ends with a mark.
+fn cut(text: &str) -> String {
+    match text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= TEXT_MAX).last() {
+        Some(end) if end < text.len() => format!("{} [cut]", text.get(..end).unwrap_or_default()),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_at_the_limit_is_whole_and_one_above_it_is_cut() {
+        for (length, expected) in [(TEXT_MAX, TEXT_MAX), (TEXT_MAX + 1, TEXT_MAX + 6), (5_000_000, TEXT_MAX + 6)] {
+            let outcome = Finished::failed(Exit::Generic, "x".repeat(length)).into_outcome();
+            assert_eq!(outcome.exit_reason.map(|text| text.len()), Some(expected));
+        }
+        let wide = cut(&"\u{20ac}".repeat(TEXT_MAX));
+        assert!(wide.len() <= TEXT_MAX + 6 && wide.ends_with("\u{20ac} [cut]"));
     }
 }

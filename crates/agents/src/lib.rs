@@ -14,7 +14,7 @@
 mod exit;
 mod look;
 mod ocf;
-mod process;
+mod runs;
 mod standard;
 #[cfg(test)]
 mod testing;
@@ -32,6 +32,7 @@ pub use standard::{Doing, Implementation, Listed, Standard};
 pub use watch::ended;
 
 use look::Looks;
+use runs::Runs;
 
 /// How long may be looked for the processes behind a resource. What is not found by then is not watched: the monitors
 /// see it all the same.
@@ -44,6 +45,9 @@ pub struct Options {
     pub node: String,
     /// Its id, told to agents.
     pub node_id: u32,
+    /// Folder in which runs are recorded; made when it is needed. It belongs to this daemon alone and to the life of the
+    /// kernel: below `/run`.
+    pub runs: PathBuf,
     /// Where `resource.d` is.
     pub ocf_root: PathBuf,
     /// Whether the script is used where there is both.
@@ -64,16 +68,35 @@ pub struct Agents {
     /// By class.
     standards: BTreeMap<&'static str, Box<dyn Standard>>,
     looks: Arc<Looks>,
+    runs: Arc<Runs>,
 }
 
 impl Agents {
-    /// Prepares to run agents. Starts nothing, reads nothing and connects nowhere.
+    /// Prepares to run agents. Starts nothing and connects nowhere.
     #[must_use]
     pub fn new(options: Options) -> Self {
         let looks = Arc::new(Looks::default());
         let mut standards: BTreeMap<&'static str, Box<dyn Standard>> = BTreeMap::new();
-        standards.insert("ocf", Box::new(ocf::Ocf::new(options, Arc::clone(&looks))));
-        Self { standards, looks }
+        let runs = Arc::new(Runs::new(options.runs.clone()));
+        standards.insert("ocf", Box::new(ocf::Ocf::new(options, Arc::clone(&looks), Arc::clone(&runs))));
+        Self { standards, looks, runs }
+    }
+
+    /// How runs are kept together on this host, for people.
+    #[must_use]
+    pub fn supervision(&self) -> String {
+        self.runs.describe()
+    }
+
+    /// Ends what earlier lives of the daemon left under way, and says what it found. To be called before this daemon is heard
+    /// by any other. Blocks, ten seconds at most; what has not ended by then keeps its resource from being touched.
+    pub fn take_over(&self) -> Vec<String> {
+        self.runs.take_over()
+    }
+
+    /// Waits, `limit` at most, until the runs that were given up have ended; whether they have. Blocks.
+    pub fn finish(&self, limit: Duration) -> bool {
+        self.runs.wait(limit)
     }
 
     /// Runs an agent to its end or its timeout. Dropping the future cancels it.
@@ -83,7 +106,12 @@ impl Agents {
             let reason = format!("hacd cannot run agents of class {} yet", invocation.agent.class);
             return Finished::failed(Exit::Installed, reason).with_status(ExecStatus::NotInstalled).into_outcome();
         };
-        let mut outcome = match tokio::time::timeout(invocation.timeout, standard.run(invocation)).await {
+        // One at a time: what an earlier run left unfinished comes to its end first.
+        let run = async {
+            self.runs.alone(&invocation.resource).await;
+            standard.run(invocation).await
+        };
+        let mut outcome = match tokio::time::timeout(invocation.timeout, run).await {
             Ok(finished) => finished.into_outcome(),
             Err(_) => self.timed_out(invocation),
         };
@@ -112,7 +140,9 @@ impl Agents {
 
     fn timed_out(&self, invocation: &Invocation) -> Outcome {
         let (action, instance, limit) = (&invocation.action, &invocation.instance, seconds(invocation.timeout));
-        let hangs = self.looks.hanging(instance).map(|what| format!(": {what} hangs")).unwrap_or_default();
+        let earlier = self.runs.unfinished(&invocation.resource).map(|run| format!(": {run} cannot be ended"));
+        let why = earlier.or_else(|| self.looks.hanging(&invocation.resource).map(|what| format!(": {what} hangs")));
+        let hangs = why.unwrap_or_default();
         let reason = format!("{action} of {instance} did not complete within {limit}{hangs}");
         Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Timeout).into_outcome()
     }

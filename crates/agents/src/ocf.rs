@@ -17,8 +17,12 @@ use std::sync::Arc;
 use hac_model::{Agent, Invocation, ProcessRef};
 
 use crate::look::Looks;
+use crate::runs::Runs;
 use crate::{Doing, Finished, Implementation, Listed, Options, Standard, parse, watch};
 use script::Scripts;
+
+/// Where agents look for programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Parameters that name a pid file, whatever the agent.
 const PID_FILE_PARAMETERS: &[&str] = &["pidfile", "pid_file", "pid"];
@@ -52,10 +56,10 @@ pub(crate) struct Ocf {
 }
 
 impl Ocf {
-    pub(crate) fn new(options: Options, looks: Arc<Looks>) -> Self {
-        let scripts = Arc::new(Scripts::new(&options, Arc::clone(&looks)));
+    pub(crate) fn new(options: Options, looks: Arc<Looks>, runs: Arc<Runs>) -> Self {
+        let scripts = Arc::new(Scripts::new(&options, Arc::clone(&looks), Arc::clone(&runs)));
         let natives: Vec<Arc<dyn Native>> =
-            vec![Arc::new(floatip::FloatIp::new(&options)), Arc::new(nginx::Nginx::new(Arc::clone(&looks)))];
+            vec![Arc::new(floatip::FloatIp::new(&options)), Arc::new(nginx::Nginx::new(Arc::clone(&looks), runs))];
         Self { options, scripts, natives, looks }
     }
 
@@ -106,7 +110,7 @@ impl Ocf {
     async fn act(&self, invocation: &Invocation) -> Finished {
         let Some(native) = self.native(&invocation.agent) else { return self.scripts.run(invocation).await };
         if !self.prefers_native(native.name())
-            && self.scripts.find(&invocation.agent, &invocation.instance).await.is_some()
+            && self.scripts.find(&invocation.agent, &invocation.resource).await.is_some()
         {
             return self.scripts.run(invocation).await;
         }
@@ -125,7 +129,7 @@ impl Ocf {
             let file = named.or_else(|| native?.pid_file(&params))?;
             watch::from_file(&file)
         };
-        self.looks.look(&invocation.instance, "reading the pid file", work).await.ok().flatten().into_iter().collect()
+        self.looks.look(&invocation.resource, "reading the pid file", work).await.ok().flatten().into_iter().collect()
     }
 }
 

@@ -1,10 +1,16 @@
 //! What several tests need.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::Options;
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// Options of a node that reaches no cloud.
 pub(crate) fn options(ocf_root: impl Into<std::path::PathBuf>) -> Options {
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
     Options {
+        runs: std::env::temp_dir().join(format!("hacd-runs-{}-{count}", std::process::id())),
         node: "primary".into(),
         node_id: 1,
         ocf_root: ocf_root.into(),

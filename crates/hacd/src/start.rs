@@ -101,13 +101,14 @@ async fn serve(
         tracing::error!(target: "hacd::storage", "the next key cannot be read: {error}");
         None
     });
+    // Before anybody hears of this node: what an earlier life was doing has an end.
+    let agents = take_over(agent_options(arguments, &config));
     let (sender, inputs) = mpsc::unbounded_channel();
     let (asks, questions) = mpsc::channel(ASKS);
     let udp = udp::open(&config, sender.clone()).map_err(|error| taken(arguments, &config, &error))?;
     for address in udp.missing() {
         tracing::warn!(target: "hacd::udp", "{} is not an address of this host yet; waiting for it", address.ip());
     }
-    let agents = Arc::new(Agents::new(agent_options(&config)));
     let hub = Arc::new(Hub::new());
     let replies = sender.clone();
     let worker = Worker::start(storage.generations, keys, move |reply| {
@@ -148,10 +149,20 @@ fn open_recording(arguments: &Arguments) -> Result<Option<Recording>, Failure> {
     Ok(Some(recording))
 }
 
+/// Prepares to run agents, and ends what earlier lives of this daemon left of theirs.
+fn take_over(options: hac_agents::Options) -> Arc<Agents> {
+    let agents = Agents::new(options);
+    tracing::info!(target: "hacd::agents", notice = true, "{}", agents.supervision());
+    agents.take_over().iter().for_each(|remark| tracing::warn!(target: "hacd::agents", "{remark}"));
+    Arc::new(agents)
+}
+
 /// How agents are run.
-fn agent_options(config: &Config) -> hac_agents::Options {
+fn agent_options(arguments: &Arguments, config: &Config) -> hac_agents::Options {
     let (agents, cloud) = (&config.agents, &config.digitalocean);
     hac_agents::Options {
+        // Beside the socket: of this daemon alone, on no disk, and gone with the kernel.
+        runs: arguments.socket.with_extension("runs"),
         node: config.name.clone(),
         node_id: config.node.0,
         ocf_root: agents.ocf_root.clone(),

@@ -13,11 +13,11 @@ use hac_model::{ExecStatus, Invocation, ProcessRef};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::process::Command;
 
-use super::Native;
+use super::{Native, PATH};
 use crate::look::{self, Looks};
-use crate::{Doing, Exit, Finished, process, watch};
+use crate::runs::{Runs, Task};
+use crate::{Doing, Exit, Finished, watch};
 
 /// Longest configuration that is looked through for the pid file, bytes.
 const CONFIGURATION_MAX: u64 = 4 << 20;
@@ -38,14 +38,15 @@ const ANSWER_MAX: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Nginx {
     looks: Arc<Looks>,
+    runs: Arc<Runs>,
 }
 
 /// What one resource is told. All its files are looked at on threads that may wait for them.
 #[derive(Clone, Debug)]
 struct Service {
     looks: Arc<Looks>,
-    /// Who looks.
-    key: String,
+    runs: Arc<Runs>,
+    resource: String,
     httpd: String,
     configfile: Option<String>,
     options: String,
@@ -54,11 +55,12 @@ struct Service {
 }
 
 impl Service {
-    fn new(looks: &Arc<Looks>, invocation: &Invocation) -> Self {
+    fn new(nginx: &Nginx, invocation: &Invocation) -> Self {
         let get = |name: &str| invocation.params.get(name).filter(|value| !value.is_empty()).cloned();
         Self {
-            looks: Arc::clone(looks),
-            key: invocation.instance.clone(),
+            looks: Arc::clone(&nginx.looks),
+            runs: Arc::clone(&nginx.runs),
+            resource: invocation.resource.clone(),
             httpd: get("httpd").unwrap_or_else(|| "/usr/sbin/nginx".into()),
             configfile: get("configfile"),
             options: get("options").unwrap_or_default(),
@@ -72,14 +74,14 @@ impl Service {
         let (params, httpd) = (self.params.clone(), self.httpd.clone());
         let work =
             move || watch::from_file(&pid_file(&params)).filter(|process| leftovers::is_nginx(process.pid, &httpd));
-        self.looks.look(&self.key, "reading the configuration and the pid file of nginx", work).await
+        self.looks.look(&self.resource, "reading the configuration and the pid file of nginx", work).await
     }
 
     /// Kills workers that have no master, and waits until they are gone.
     async fn kill_leftovers(&self) -> io::Result<()> {
         let httpd = self.httpd.clone();
         let what = "looking for workers of nginx among all processes";
-        let orphans = self.looks.look(&self.key, what, move || leftovers::find(&httpd)).await?;
+        let orphans = self.looks.look(&self.resource, what, move || leftovers::find(&httpd)).await?;
         leftovers::kill(&orphans).await;
         Ok(())
     }
@@ -88,7 +90,7 @@ impl Service {
     async fn missing(&self) -> io::Result<Option<Finished>> {
         let (httpd, configfile) = (self.httpd.clone(), self.configfile.clone());
         let what = "looking for nginx and its configuration";
-        self.looks.look(&self.key, what, move || validate(&httpd, configfile.as_deref())).await
+        self.looks.look(&self.resource, what, move || validate(&httpd, configfile.as_deref())).await
     }
 }
 
@@ -106,12 +108,12 @@ fn pid_file(params: &BTreeMap<String, String>) -> PathBuf {
 }
 
 impl Nginx {
-    pub(super) const fn new(looks: Arc<Looks>) -> Self {
-        Self { looks }
+    pub(super) const fn new(looks: Arc<Looks>, runs: Arc<Runs>) -> Self {
+        Self { looks, runs }
     }
 
     async fn act(&self, invocation: &Invocation) -> Finished {
-        let service = Service::new(&self.looks, invocation);
+        let service = Service::new(self, invocation);
         let result = match invocation.action.as_str() {
             "start" => start(&service).await,
             "stop" => stop(&service).await,
@@ -156,6 +158,14 @@ fn validate(httpd: &str, configfile: Option<&str>) -> Option<Finished> {
     Some(Finished::failed(Exit::Installed, format!("the configuration file {file} {what}")))
 }
 
+/// What nginx is told: where programs are, and how people here write and count time. Nothing of the daemon's own: it must
+/// not answer the service manager in its place.
+fn environment() -> BTreeMap<String, String> {
+    let own = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
+    let path = ("PATH".to_owned(), PATH.to_owned());
+    ["LANG", "TZ"].into_iter().filter_map(own).chain([path]).collect()
+}
+
 async fn start(service: &Service) -> io::Result<Finished> {
     if service.master().await?.is_some() {
         return Ok(Finished::with(Exit::Success));
@@ -165,13 +175,16 @@ async fn start(service: &Service) -> io::Result<Finished> {
     }
     // Workers that outlived their master hold its port.
     service.kill_leftovers().await?;
-    let mut command = Command::new(&service.httpd);
-    if let Some(file) = &service.configfile {
-        command.args(["-c", file]);
-    }
-    command.args(service.options.split_whitespace());
+    let file = service.configfile.iter().flat_map(|file| ["-c".to_owned(), file.clone()]);
+    let task = Task {
+        resource: service.resource.clone(),
+        action: "start".to_owned(),
+        program: PathBuf::from(&service.httpd),
+        arguments: file.chain(service.options.split_whitespace().map(str::to_owned)).collect(),
+        environment: environment(),
+    };
     // It has bound its sockets when it goes to the background.
-    match process::run(command).await {
+    match service.runs.run(&service.looks, task).await {
         Ok(ran) if ran.status.success() => await_master(service).await,
         Ok(ran) => {
             let text = String::from_utf8_lossy(&ran.stderr);

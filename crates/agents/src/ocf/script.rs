@@ -9,14 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hac_model::{Agent, ExecStatus, Invocation};
-use tokio::process::Command;
 
+use super::PATH;
 use crate::look::Looks;
-use crate::process::{self, Ran};
+use crate::runs::{Ran, Runs, Task};
 use crate::{Exit, Finished, Options};
-
-/// Where scripts look for programs.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Marks the reason of a failure on an agent's standard error.
 const REASON_PREFIX: &str = "ocf-exit-reason:";
@@ -37,6 +34,7 @@ pub(super) struct Scripts {
     node: String,
     node_id: u32,
     looks: Arc<Looks>,
+    runs: Arc<Runs>,
 }
 
 /// The script of `agent` below `root`, if it is installed. Names that could lead elsewhere name nothing.
@@ -66,15 +64,20 @@ fn all(root: &Path) -> Vec<(Agent, Option<PathBuf>)> {
 
 impl Scripts {
     /// Scripts are below `ocf_root`/resource.d.
-    pub(super) fn new(options: &Options, looks: Arc<Looks>) -> Self {
-        Self { root: options.ocf_root.clone(), node: options.node.clone(), node_id: options.node_id, looks }
+    pub(super) fn new(options: &Options, looks: Arc<Looks>, runs: Arc<Runs>) -> Self {
+        Self { root: options.ocf_root.clone(), node: options.node.clone(), node_id: options.node_id, looks, runs }
     }
 
     /// The script of `agent`, if it is installed; looked for in turn with what else is looked at for `key`.
     pub(super) async fn find(&self, agent: &Agent, key: &str) -> Option<PathBuf> {
         let (root, agent) = (self.root.clone(), agent.clone());
         let what = format!("looking for the agent {agent} below {}", root.display());
-        self.looks.look(key, what, move || path(&root, &agent)).await.ok().flatten()
+        let work = move || {
+            // If that fails the scripts themselves say so.
+            let _ = fs::create_dir_all(RUN);
+            path(&root, &agent)
+        };
+        self.looks.look(key, what, work).await.ok().flatten()
     }
 
     /// All scripts there are.
@@ -85,22 +88,32 @@ impl Scripts {
 
     /// What the script of `agent` prints for `meta-data`; `None` if there is no script or it prints nothing.
     pub(super) async fn metadata(&self, agent: &Agent) -> Option<String> {
-        let mut command = Command::new(self.find(agent, &agent.to_string()).await?);
-        command.arg("meta-data").env_clear().env("PATH", PATH).env("OCF_ROOT", &self.root).current_dir("/");
-        let ran = tokio::time::timeout(METADATA_TIMEOUT, process::run(command)).await.ok()?.ok()?;
+        let name = agent.to_string();
+        let program = self.find(agent, &name).await?;
+        let environment = BTreeMap::from([
+            ("PATH".to_owned(), PATH.to_owned()),
+            ("OCF_ROOT".to_owned(), self.root.display().to_string()),
+        ]);
+        let action = "meta-data".to_owned();
+        let task = Task { resource: name, arguments: vec![action.clone()], action, program, environment };
+        let ran = tokio::time::timeout(METADATA_TIMEOUT, self.runs.run(&self.looks, task)).await.ok()?.ok()?;
         (ran.status.success() && !ran.stdout.is_empty()).then(|| String::from_utf8_lossy(&ran.stdout).into_owned())
     }
 
     /// Runs one action.
     pub(super) async fn run(&self, invocation: &Invocation) -> Finished {
-        let Some(path) = self.find(&invocation.agent, &invocation.instance).await else {
+        let Some(path) = self.find(&invocation.agent, &invocation.resource).await else {
             let reason = format!("there is no agent {} on this node", invocation.agent);
             return Finished::failed(Exit::Installed, reason).with_status(ExecStatus::NotInstalled);
         };
-        prepare();
-        let mut command = Command::new(&path);
-        command.arg(&invocation.action).env_clear().envs(self.environment(invocation)).current_dir("/");
-        match process::run(command).await {
+        let task = Task {
+            resource: invocation.resource.clone(),
+            action: invocation.action.clone(),
+            program: path.clone(),
+            arguments: vec![invocation.action.clone()],
+            environment: self.environment(invocation),
+        };
+        match self.runs.run(&self.looks, task).await {
             Ok(ran) => finished(&ran),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 Finished::failed(Exit::Perm, format!("{} is not executable", path.display()))
@@ -146,11 +159,6 @@ impl Scripts {
 /// Whether a name can be part of the name of a variable.
 fn variable(name: &str) -> bool {
     !name.is_empty() && !name.contains(['=', '\0'])
-}
-
-/// Makes the directory for the scripts' state. If that fails the scripts themselves say so.
-fn prepare() {
-    let _ = fs::create_dir_all(RUN);
 }
 
 fn finished(ran: &Ran) -> Finished {

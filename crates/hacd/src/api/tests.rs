@@ -29,6 +29,7 @@ impl Fixture {
         let dir = TempDir::new();
         let nowhere = "http://127.0.0.1:9".to_owned();
         let options = hac_agents::Options {
+            runs: dir.path().join("runs"),
             node: "primary".into(),
             node_id: 1,
             ocf_root: dir.path().to_owned(),

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use super::*;
 
 fn nginx() -> Nginx {
-    Nginx::new(Arc::default())
+    Nginx::new(Arc::default(), Arc::new(Runs::new(crate::testing::options("/nowhere").runs)))
 }
 
 fn invocation(action: &str, params: &[(&str, &str)]) -> Invocation {

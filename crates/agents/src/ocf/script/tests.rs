@@ -12,6 +12,7 @@ struct Root(PathBuf);
 impl Root {
     fn new(name: &str) -> Self {
         let root = std::env::temp_dir().join(format!("hacd-ocf-{name}-{}", std::process::id()));
+        fs::create_dir_all(root.join("runs")).expect("a directory for the runs");
         fs::create_dir_all(root.join("resource.d/test")).expect("a directory for the test");
         Self(root)
     }
@@ -23,7 +24,8 @@ impl Root {
     }
 
     fn ocf(&self) -> Scripts {
-        Scripts::new(&crate::testing::options(&self.0), Arc::default())
+        let options = crate::testing::options(&self.0);
+        Scripts::new(&options, Arc::default(), Arc::new(Runs::new(self.0.join("runs"))))
     }
 }
 

@@ -1,0 +1,189 @@
+//! The life of what agents start: each run is recorded before its program begins, and what a run leaves unfinished is ended
+//! before anything else is done with its resource, also by a later life of the daemon.
+//!
+//! * A run has a control group of its own where the unit delegates one ([`cgroup`]), else a process group and a mark in
+//!   its environment ([`MARK`]), by which processes are found that left the group.
+//! * A run that ends by itself leaves its services alone: what is still there belongs to the resource from then on.
+//! * A run that is given up (timeout, cancelled, daemon ends) is killed with all that it started.
+//! * A daemon that starts ends the runs of an earlier life that are still under way ([`Runs::take_over`]). It
+//!   cannot know what they did: the probes tell.
+//! * What cannot be killed (a process in an uninterruptible wait) keeps its resource: no action of that resource is run
+//!   beside it, so a probe fails and nothing is started elsewhere on the strength of a guess.
+
+mod cgroup;
+mod ending;
+mod members;
+mod process;
+mod record;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+pub(crate) use process::{Ran, Task};
+
+use cgroup::Cgroups;
+use record::Record;
+
+/// The variable that marks the processes of a run.
+const MARK: &str = "HACD_RUN";
+
+/// How long a starting daemon waits for the end of earlier runs.
+const TAKE_OVER: Duration = Duration::from_secs(10);
+
+/// How often is looked whether an earlier run has ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// All runs of this daemon.
+#[derive(Debug)]
+pub(crate) struct Runs {
+    /// Where they are recorded.
+    folder: PathBuf,
+    /// Tells the runs of this life from those of others.
+    life: String,
+    count: AtomicU64,
+    cgroups: Result<Cgroups, String>,
+    /// Runs that are being ended, by id.
+    unfinished: Mutex<BTreeMap<String, Record>>,
+}
+
+impl Runs {
+    /// Runs are recorded in `folder`, which need not be there yet. It should be on a file system that does not hang and
+    /// does not outlive the kernel (`/run`).
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        Self {
+            folder,
+            life: format!("{:x}-{:x}", std::process::id(), nanos),
+            count: AtomicU64::new(0),
+            cgroups: Cgroups::delegated(),
+            unfinished: Mutex::default(),
+        }
+    }
+
+    /// How runs are kept together, for people.
+    pub(crate) fn describe(&self) -> String {
+        match &self.cgroups {
+            Ok(cgroups) => format!("each run of an agent has a control group of its own below {}", cgroups.place()),
+            Err(why) => format!("each run of an agent has a process group of its own: {why}"),
+        }
+    }
+
+    /// Ends what earlier lives of the daemon left under way, and waits for it, [`TAKE_OVER`] at most. Gives a sentence
+    /// for each that was found.
+    pub(crate) fn take_over(self: &Arc<Self>) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Err(error) = std::fs::create_dir_all(&self.folder) {
+            remarks.push(format!("runs of agents cannot be recorded in {}: {error}", self.folder.display()));
+        }
+        for record in record::all(&self.folder) {
+            match ending::still_under_way(&record) {
+                true => {
+                    remarks.push(format!("{record} was under way when an earlier life of hacd ended; ending it"));
+                    self.end(record, true);
+                }
+                false => self.settle(&record),
+            }
+        }
+        if let Ok(cgroups) = &self.cgroups {
+            let unfinished = lock(&self.unfinished);
+            cgroups.sweep(|id| unfinished.contains_key(id));
+        }
+        if !self.wait(TAKE_OVER) {
+            let left = lock(&self.unfinished);
+            remarks.extend(left.values().map(|record| {
+                format!("{record} cannot be ended; nothing is done with {} on this node until it has", record.resource)
+            }));
+        }
+        remarks
+    }
+
+    /// Waits until all that is being ended has ended; whether it has.
+    pub(crate) fn wait(&self, limit: Duration) -> bool {
+        let end = Instant::now() + limit;
+        while !lock(&self.unfinished).is_empty() {
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(LOOK);
+        }
+        true
+    }
+
+    /// Waits until nothing of an earlier run of `resource` is left. Has no end of its own.
+    pub(crate) async fn alone(&self, resource: &str) {
+        while self.unfinished(resource).is_some() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// An earlier run of `resource` that has not come to its end, for people.
+    pub(crate) fn unfinished(&self, resource: &str) -> Option<String> {
+        let unfinished = lock(&self.unfinished);
+        unfinished.values().find(|record| record.resource == resource).map(ToString::to_string)
+    }
+
+    /// A record for a run to come, and the control group for it.
+    fn prepare(&self, task: &Task) -> Record {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}-{count:x}", self.life);
+        let cgroup = self.cgroups.as_ref().ok().and_then(|cgroups| cgroups.make(&id));
+        let (resource, action) = (task.resource.clone(), task.action.clone());
+        Record { id, resource, action, boot: record::boot(), leader: None, cgroup }
+    }
+
+    /// Writes down what is known of a run. A run whose record cannot be written is run all the same: without monitors
+    /// and stops a full `/run` would be worse.
+    fn record(&self, record: &Record) {
+        if let Err(error) = record.write(&self.folder) {
+            tracing::warn!(target: "hacd::agents", "{record} could not be recorded: {error}");
+        }
+    }
+
+    /// A run that ended by itself: what it left belongs to its resource.
+    fn settle(&self, record: &Record) {
+        record.remove(&self.folder);
+        if let Some(cgroup) = &record.cgroup {
+            cgroup::hand_over(cgroup, &record.resource);
+        }
+    }
+
+    /// Ends a run with all that it started, on a thread of its own; `gently` asks before it kills.
+    fn end(self: &Arc<Self>, record: Record, gently: bool) {
+        lock(&self.unfinished).insert(record.id.clone(), record.clone());
+        if !gently {
+            // Without waiting for a thread: the daemon itself may be about to end.
+            ending::kill_at_once(&record);
+        }
+        let runs = Arc::clone(self);
+        let id = record.id.clone();
+        let thread = std::thread::Builder::new().name("end-run".into()).spawn(move || {
+            ending::end(&record, gently);
+            record.remove(&runs.folder);
+            lock(&runs.unfinished).remove(&record.id);
+        });
+        if let Err(error) = thread {
+            tracing::error!(target: "hacd::agents", "no thread to end a run: {error}");
+            lock(&self.unfinished).remove(&id);
+        }
+    }
+
+    /// Runs a program to its end. If the future is dropped before, it is killed with all that it started.
+    ///
+    /// # Errors
+    /// It cannot be started or waited for.
+    pub(crate) async fn run(self: &Arc<Self>, looks: &crate::look::Looks, task: Task) -> io::Result<Ran> {
+        process::run(self, looks, task).await
+    }
+}
+
+/// Nothing panics while it holds one of these locks, and none is held across an await.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Which processes belong to a run.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use hac_model::ProcessRef;
+
+use super::{MARK, cgroup};
+use crate::runs::record::Record;
+use crate::watch;
+
+/// How long may be looked through the environments of all processes: one that holds its memory map hangs who looks.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Longest environment that is looked through, bytes.
+const ENVIRONMENT_MAX: u64 = 4 << 20;
+
+/// The processes of a run that have not ended.
+pub(super) fn of(record: &Record) -> Vec<ProcessRef> {
+    if let Some(pids) = record.cgroup.as_deref().and_then(cgroup::pids) {
+        return pids.into_iter().filter_map(watch::find).collect();
+    }
+    let mut all = group(record);
+    for process in marked(record.id.clone()) {
+        if !all.contains(&process) {
+            all.push(process);
+        }
+    }
+    all
+}
+
+/// Those of its process group, as long as that is its own: a number is given to another only when nobody has it.
+fn group(record: &Record) -> Vec<ProcessRef> {
+    let Some(leader) = record.leader.filter(exists) else { return Vec::new() };
+    processes()
+        .into_iter()
+        .filter(|pid| field(*pid, 2) == Some(u64::from(leader.pid)))
+        .filter_map(watch::find)
+        .collect()
+}
+
+/// Whether the process is there, be it that only its parent has to take note of its end.
+pub(super) fn exists(process: &ProcessRef) -> bool {
+    field(process.pid, 19) == Some(process.started)
+}
+
+/// Those that carry the mark of the run.
+fn marked(id: String) -> Vec<ProcessRef> {
+    let (sender, receiver) = mpsc::channel();
+    let mark = format!("{MARK}={id}");
+    let thread = std::thread::Builder::new().name("look-marks".into()).spawn(move || {
+        let own = std::process::id();
+        let carries = |pid: &u32| *pid != own && environment(*pid).is_some_and(|all| carries(&all, mark.as_bytes()));
+        for process in processes().into_iter().filter(carries).filter_map(watch::find) {
+            if sender.send(process).is_err() {
+                return;
+            }
+        }
+    });
+    if thread.is_err() {
+        return Vec::new();
+    }
+    let end = std::time::Instant::now() + LIMIT;
+    let mut all = Vec::new();
+    loop {
+        match receiver.recv_timeout(end.saturating_duration_since(std::time::Instant::now())) {
+            Ok(process) => all.push(process),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return all,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                tracing::warn!(target: "hacd::agents", "looking for processes of a run hangs; one may be missed");
+                return all;
+            }
+        }
+    }
+}
+
+fn carries(environment: &[u8], mark: &[u8]) -> bool {
+    environment.split(|byte| *byte == 0).any(|variable| variable == mark)
+}
+
+fn environment(pid: u32) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(format!("/proc/{pid}/environ")).ok()?.take(ENVIRONMENT_MAX).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn processes() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// A field of `/proc/PID/stat`, counted from the state (0) on.
+fn field(pid: u32, index: usize) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may contain anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(index)?.parse().ok()
+}

@@ -1,0 +1,102 @@
+//! What is written down of a run, so that a later life of the daemon can end it.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hac_model::ProcessRef;
+use serde_json::{Value, json};
+
+use crate::look;
+
+/// What ends the names of records.
+const SUFFIX: &str = ".run";
+
+/// Longest record that is read, bytes.
+const RECORD_MAX: u64 = 64 << 10;
+
+/// A run of an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// Names it among all runs on this host.
+    pub(super) id: String,
+    /// The resource.
+    pub(super) resource: String,
+    /// The action.
+    pub(super) action: String,
+    /// The life of the kernel in which it runs.
+    pub(super) boot: String,
+    /// Its first process, leader of its process group; `None` before there is one.
+    pub(super) leader: Option<ProcessRef>,
+    /// Its control group, if it has one.
+    pub(super) cgroup: Option<PathBuf>,
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.action, self.resource)?;
+        self.leader.map_or(Ok(()), |leader| write!(f, " (process {})", leader.pid))
+    }
+}
+
+impl Record {
+    /// Writes it, whole or not at all.
+    pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
+        let value = json!({
+            "resource": self.resource,
+            "action": self.action,
+            "boot": self.boot,
+            "pid": self.leader.map(|leader| leader.pid),
+            "started": self.leader.map(|leader| leader.started),
+            "cgroup": self.cgroup,
+        });
+        let (new, file) = (folder.join(format!(".{}", self.id)), self.file(folder));
+        fs::write(&new, value.to_string())?;
+        fs::rename(&new, file)
+    }
+
+    /// Removes it; it may be gone already.
+    pub(super) fn remove(&self, folder: &Path) {
+        let _ = fs::remove_file(self.file(folder));
+    }
+
+    fn file(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}{SUFFIX}", self.id))
+    }
+
+    fn read(file: &Path) -> Option<Self> {
+        let id = file.file_name()?.to_str()?.strip_suffix(SUFFIX)?.to_owned();
+        let value: Value = serde_json::from_str(&look::read(file, RECORD_MAX).ok()?).ok()?;
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let number = |name: &str| value.get(name).and_then(Value::as_u64);
+        let leader = number("pid").and_then(|pid| u32::try_from(pid).ok()).zip(number("started"));
+        Some(Self {
+            id,
+            resource: text("resource")?,
+            action: text("action")?,
+            boot: text("boot")?,
+            leader: leader.map(|(pid, started)| ProcessRef { pid, started }),
+            cgroup: text("cgroup").map(PathBuf::from),
+        })
+    }
+}
+
+/// All records in `folder`. What is none is removed.
+pub(super) fn all(folder: &Path) -> Vec<Record> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        match Record::read(&entry.path()) {
+            Some(record) => all.push(record),
+            None => {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+    all
+}
+
+/// Names this life of the kernel.
+pub(super) fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,269 @@
+//! With real processes of the shell.
+
+use std::fs;
+use std::path::Path;
+
+use hac_model::ProcessRef;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::*;
+use crate::look::Looks;
+use crate::watch;
+
+/// A folder that is removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hacd-run-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    fn runs(&self) -> Arc<Runs> {
+        Arc::new(Runs::new(self.0.join("runs")))
+    }
+
+    fn records(&self) -> usize {
+        record::all(&self.0.join("runs")).len()
+    }
+
+    /// The process whose number a script wrote to a file.
+    fn process(&self, name: &str) -> ProcessRef {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            let pid = fs::read_to_string(self.0.join(name)).ok().and_then(|text| text.trim().parse().ok());
+            if let Some(process) = pid.and_then(watch::find) {
+                return process;
+            }
+            assert!(Instant::now() < end, "no process wrote {name}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn task(folder: &Path, script: &str) -> Task {
+    Task {
+        resource: "R".into(),
+        action: "start".into(),
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.replace("DIR", &folder.display().to_string())],
+        environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+    }
+}
+
+async fn run(folder: &Folder, script: &str) -> Ran {
+    let runs = folder.runs();
+    assert!(runs.take_over().is_empty());
+    runs.run(&Looks::default(), task(&folder.0, script)).await.expect("ran")
+}
+
+fn alive(process: ProcessRef) -> bool {
+    watch::find(process.pid) == Some(process)
+}
+
+fn kill(process: ProcessRef) {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw).expect("a number");
+    kill_process(pid, Signal::KILL).expect("ended by this test");
+}
+
+#[tokio::test]
+async fn output_and_exit_code_come_back_and_no_record_is_left() {
+    let folder = Folder::new("output");
+    let ran = run(&folder, "ls DIR/runs | grep -c run$; echo err >&2; exit 7").await;
+    assert_eq!((ran.status.code(), &ran.stdout[..], &ran.stderr[..]), (Some(7), &b"1\n"[..], &b"err\n"[..]));
+    assert_eq!(folder.records(), 0);
+}
+
+#[tokio::test]
+async fn a_service_that_keeps_the_pipe_is_left_alive_and_does_not_keep_us() {
+    let folder = Folder::new("pipe");
+    let begin = Instant::now();
+    run(&folder, "sleep 5 & echo $! > DIR/pid").await;
+    assert!(begin.elapsed() < Duration::from_secs(4));
+    let service = folder.process("pid");
+    // Another life of the daemon leaves it alone as well.
+    assert!(folder.runs().take_over().is_empty());
+    assert!(alive(service));
+    kill(service);
+}
+
+#[tokio::test]
+async fn what_is_given_up_ends_with_its_children_and_those_that_left_the_group() {
+    let folder = Folder::new("children");
+    let runs = folder.runs();
+    runs.take_over();
+    let looks = Looks::default();
+    let script = "trap '' TERM; sleep 60 & echo $! > DIR/child; setsid sh -c 'echo $$ > DIR/left; sleep 60' & wait";
+    let given_up = tokio::time::timeout(Duration::from_millis(700), runs.run(&looks, task(&folder.0, script))).await;
+    assert!(given_up.is_err());
+    let left = ["child", "left"].map(|name| fs::read_to_string(folder.0.join(name)).expect("written"));
+    let left = left.map(|pid| pid.trim().parse::<u32>().expect("a number"));
+    tokio::time::timeout(Duration::from_secs(10), runs.alone("R")).await.expect("it ends");
+    assert_eq!(left.map(watch::find), [None, None]);
+    assert_eq!(folder.records(), 0);
+}
+
+#[tokio::test]
+async fn the_beginning_of_the_output_and_the_end_of_the_errors_are_kept() {
+    let folder = Folder::new("flood");
+    let ran = run(&folder, "head -c 12000000 /dev/zero; head -c 9000000 /dev/zero >&2; echo done >&2").await;
+    assert!(ran.stdout.len() <= 4 << 20 && ran.stderr.len() <= 128 << 10);
+    assert!(ran.stderr.ends_with(b"done\n"));
+}
+
+/// Plays an earlier life of the daemon that died amid a run: its record and its processes are there, it is not.
+fn orphan(folder: &Folder, script: &str) -> (Record, std::process::Child) {
+    use std::os::unix::process::CommandExt as _;
+    let id = "earlier-0".to_owned();
+    let child = std::process::Command::new("/bin/sh")
+        .args(["-c", &script.replace("DIR", &folder.0.display().to_string())])
+        .env(MARK, &id)
+        .process_group(0)
+        .spawn()
+        .expect("started");
+    let leader = watch::find(child.id());
+    let (resource, action) = ("R".into(), "start".into());
+    let record = Record { id, resource, action, boot: record::boot(), leader, cgroup: None };
+    fs::create_dir_all(folder.0.join("runs")).expect("made");
+    record.write(&folder.0.join("runs")).expect("written");
+    (record, child)
+}
+
+#[test]
+fn a_run_of_an_earlier_life_is_ended_wherever_its_processes_went() {
+    let folder = Folder::new("earlier");
+    let (_, mut child) = orphan(
+        &folder,
+        "trap '' TERM; setsid sh -c 'echo $$ > DIR/left; sleep 60' & sleep 60 & echo $! > DIR/child; wait",
+    );
+    let left = [folder.process("left"), folder.process("child")];
+    let reaper = std::thread::spawn(move || child.wait());
+    let remarks = folder.runs().take_over();
+    assert_eq!(remarks.len(), 1, "{remarks:?}");
+    assert!(remarks[0].starts_with("start of R (process "), "{remarks:?}");
+    assert_eq!(left.map(alive), [false, false]);
+    assert_eq!(folder.records(), 0);
+    reaper.join().expect("no panic").expect("waited for");
+}
+
+#[test]
+fn a_run_that_is_over_an_earlier_kernel_and_another_process_of_the_number_are_left_alone() {
+    let folder = Folder::new("over");
+    // The action is over, its service is not.
+    let (record, mut child) = orphan(&folder, "setsid sh -c 'echo $$ > DIR/service; sleep 60' & exit 0");
+    let service = folder.process("service");
+    child.wait().expect("over");
+    assert!(folder.runs().take_over().is_empty());
+    assert_eq!(folder.records(), 0);
+    // This process has the number, but it began at another time; or all was before the last boot.
+    let own = watch::find(std::process::id()).expect("this test runs");
+    let other = ProcessRef { started: own.started + 1, ..own };
+    let before = Record { boot: "earlier".into(), leader: Some(own), ..record.clone() };
+    for record in [Record { leader: Some(other), ..record }, before] {
+        record.write(&folder.0.join("runs")).expect("written");
+        assert!(folder.runs().take_over().is_empty());
+    }
+    assert!(alive(service));
+    kill(service);
+}
+
+#[tokio::test]
+async fn a_daemon_that_dies_before_the_record_is_written_has_started_nothing() {
+    let folder = Folder::new("nothing");
+    let script = include_str!("process.rs").split("r#\"").nth(1).and_then(|rest| rest.split("\"#").next());
+    let status = std::process::Command::new("/bin/sh")
+        .args(["-c", script.expect("the script"), "hacd-run", "", "/usr/bin/touch"])
+        .arg(folder.0.join("ran"))
+        .stdin(std::process::Stdio::null())
+        .status()
+        .expect("run");
+    assert_eq!(status.code(), Some(125));
+    assert!(!folder.0.join("ran").exists());
+}
+
+#[tokio::test]
+async fn nothing_runs_beside_what_cannot_be_ended() {
+    let folder = Folder::new("stuck");
+    let runs = folder.runs();
+    let record = Record {
+        id: "stuck".into(),
+        resource: "R".into(),
+        action: "start".into(),
+        boot: record::boot(),
+        leader: watch::find(std::process::id()),
+        cgroup: None,
+    };
+    lock(&runs.unfinished).insert(record.id.clone(), record);
+    assert!(tokio::time::timeout(Duration::from_millis(50), runs.alone("R")).await.is_err());
+    assert!(runs.unfinished("R").is_some_and(|words| words.starts_with("start of R (process ")));
+    runs.alone("S").await;
+    lock(&runs.unfinished).clear();
+    runs.alone("R").await;
+}
+
+/// A control group that is removed at the end, with what is below it.
+struct Group(PathBuf);
+
+impl Group {
+    /// `None`, said aloud, where this user may make none.
+    fn new(name: &str) -> Option<Self> {
+        let path = cgroup::own()?.join(format!("hacd-test-{name}-{}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => Some(Self(path)),
+            Err(error) => {
+                eprintln!("not tested: {} cannot be made: {error}", path.display());
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for path in ["runs", "resources/r-R", "resources", ""] {
+            let _ = fs::remove_dir(self.0.join(path));
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_control_groups_a_service_moves_to_its_resource_and_what_is_given_up_ends() {
+    let Some(group) = Group::new("runs") else { return };
+    let folder = Folder::new("groups");
+    let mut runs = Runs::new(folder.0.join("runs"));
+    runs.cgroups = Cgroups::below(group.0.clone());
+    let runs = Arc::new(runs);
+    runs.take_over();
+    let looks = Looks::default();
+    let script = "cat /proc/self/cgroup; setsid sleep 60 >/dev/null 2>&1 & echo $! > DIR/service";
+    let ran = runs.run(&looks, task(&folder.0, script)).await.expect("ran");
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("/runs/"), "{ran:?}");
+    let service = folder.process("service");
+    assert_eq!(cgroup::pids(&group.0.join("resources/r-R")), Some(vec![service.pid]));
+    // One that is given up, with a child that hides its mark and its group.
+    let script = "setsid env -i /bin/sh -c 'echo $$ > DIR/left; sleep 60; :' & wait";
+    let given_up = tokio::time::timeout(Duration::from_millis(700), runs.run(&looks, task(&folder.0, script))).await;
+    assert!(given_up.is_err());
+    tokio::time::timeout(Duration::from_secs(10), runs.alone("R")).await.expect("it ends");
+    let left = fs::read_to_string(folder.0.join("left")).expect("written").trim().parse().expect("a number");
+    assert_eq!(watch::find(left), None);
+    assert!(alive(service), "another run's");
+    assert_eq!(
+        fs::read_dir(group.0.join("runs"))
+            .expect("is there")
+            .filter(|e| e.as_ref().is_ok_and(|e| e.path().is_dir()))
+            .count(),
+        0
+    );
+    kill(service);
+    while watch::find(service.pid) == Some(service) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
