@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hac_agents::Agents;
 use hac_node::{Node, NodeInfo};
@@ -20,6 +21,9 @@ use crate::{clock, exit, udp};
 
 /// Questions of clients that may wait.
 const ASKS: usize = 64;
+
+/// How long is waited at the end for agents that were given up.
+const FINISH: Duration = Duration::from_secs(2);
 
 /// Why the daemon does not run.
 #[derive(Debug)]
@@ -75,14 +79,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     config.warnings.iter().for_each(|warning| tracing::warn!(target: "hacd::config", "{warning}"));
     opened.remarks.iter().for_each(|remark| tracing::error!(target: "hacd::storage", "{remark}"));
 
+    // Before anybody hears of this node: what an earlier life was doing has an end.
+    let agents = take_over(agent_options(arguments, &config));
+
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::os(format!("no runtime: {error}")))?;
-    let result = runtime.block_on(serve(arguments, config, opened, &entropy, log.clone()));
+    let result = runtime.block_on(serve(arguments, config, opened, &entropy, log.clone(), Arc::clone(&agents)));
     if let Err(failure) = &result {
         tracing::error!(target: "hacd::start", "{}", failure.line);
     }
     // What agents still do is given up here, and their processes with it; a file that hangs holds up nobody.
     runtime.shutdown_background();
+    if !agents.finish(FINISH) {
+        tracing::warn!(target: "hacd::start", "what an agent started has not ended yet; the next start of hacd ends it");
+    }
     log.flush();
     result
 }
@@ -94,6 +104,7 @@ async fn serve(
     opened: Opened,
     entropy: &Entropy,
     log: Log,
+    agents: Arc<Agents>,
 ) -> Result<(), Failure> {
     let Opened { storage, mut stored, .. } = opened;
     let keys = KeyFile::new(&config.authkey_file);
@@ -101,8 +112,6 @@ async fn serve(
         tracing::error!(target: "hacd::storage", "the next key cannot be read: {error}");
         None
     });
-    // Before anybody hears of this node: what an earlier life was doing has an end.
-    let agents = take_over(agent_options(arguments, &config));
     let (sender, inputs) = mpsc::unbounded_channel();
     let (asks, questions) = mpsc::channel(ASKS);
     let udp = udp::open(&config, sender.clone()).map_err(|error| taken(arguments, &config, &error))?;

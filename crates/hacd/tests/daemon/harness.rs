@@ -106,6 +106,11 @@ impl Cluster {
         self.directory.join("service.pid")
     }
 
+    /// Makes the start of the service take three seconds. An action `started` is listed when it is done.
+    pub(crate) fn slow_down(&self) {
+        fs::write(self.directory.join("slow"), "").expect("writes");
+    }
+
     /// How often an action of the service was run on a node.
     pub(crate) fn count(&self, node: u8, action: &str) -> usize {
         let actions = fs::read_to_string(self.directory.join(format!("n{node}.actions"))).unwrap_or_default();

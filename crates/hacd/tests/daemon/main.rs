@@ -1,5 +1,6 @@
 //! Whole daemons as processes: what they open, what they say, what survives them.
 
+mod agents;
 mod harness;
 mod keys;
 

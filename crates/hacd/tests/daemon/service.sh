@@ -12,9 +12,11 @@ running() {
 case $1 in
 start)
     running && exit 0
+    [ -f "DIRECTORY/slow" ] && sleep 3
     setsid sleep 1000 >/dev/null 2>&1 </dev/null &
     echo "$node" > "$pidfile.node"
     echo $! > "$pidfile"
+    echo started >> "DIRECTORY/$node.actions"
     ;;
 stop)
     running && kill "$(cat "$pidfile")"
