@@ -204,7 +204,7 @@ impl Participant {
             Notice::PauseOver => self.resume(),
             _ => {}
         }
-        let event = telling::ring_event(notice);
+        let event = telling::ring_event(notice, |node| self.name_of(node));
         self.outputs.push_back(Output::Event(event));
     }
 

@@ -127,6 +127,11 @@ pub(crate) fn expand(prk: &hmac::Key, purpose: &[u8], context: &[&[u8]]) -> Secr
     Zeroizing::new(to_array(signing.sign().as_ref()))
 }
 
+/// What nonces are made of from now on: of `pool`, and of `fresh`, which nobody has seen.
+pub(crate) fn stirred(pool: &[u8; 32], fresh: &[u8; 32]) -> [u8; 32] {
+    to_array(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, pool), fresh).as_ref())
+}
+
 /// The contribution of this process to its session number `generation` with `peer`, from the entropy given at the start.
 pub(crate) fn session_nonce(entropy: &[u8; 32], peer: NodeId, generation: u32) -> SessionNonce {
     let key = hmac::Key::new(hmac::HMAC_SHA256, entropy);

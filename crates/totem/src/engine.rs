@@ -91,6 +91,13 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Mixes fresh randomness of the operating system into what sessions are made of. The driver does so whenever it hands
+    /// something in, so that a process whose memory was set back to an earlier state (a restored snapshot of its
+    /// machine) makes no session again that it made before. What is not called changes nothing else.
+    pub fn stir(&mut self, entropy: &[u8; 32]) {
+        self.net.stir(entropy);
+    }
+
     /// In every ring the packets are numbered from the one after `before`, instead of from 1. Only for tests of long
     /// lived rings, directly after [`Engine::new`], and alike on all nodes.
     pub fn number_after(&mut self, before: u64) {
@@ -193,7 +200,8 @@ impl Engine {
     }
 
     /// The active level is another one from now on. A ring of another level is given up at once, and the next one has the
-    /// highest that a member brings ([`hac_types::View::level`]).
+    /// highest that a member brings ([`hac_types::View::level`]). The level of a ring is active without being told; but
+    /// where no member has one yet, the ring takes the highest that all know and none is active before this call.
     ///
     /// # Errors
     /// [`LevelUnknown`] if this program does not know the level; nothing has changed.

@@ -14,6 +14,7 @@ mod graph;
 mod inspect;
 mod output;
 mod pack;
+mod problem;
 mod ring;
 mod rotation;
 mod seal;
@@ -28,6 +29,8 @@ pub use config::{Cipher, Config, ConfigError, Contract, NodeConfig, Stored, Time
 pub use engine::{Engine, Guarantee, LeaveReason, LevelUnknown, QueueFull};
 pub use inspect::{Inspection, RingInspection, Stage};
 pub use output::{Delivery, Exclusion, GatherReason, Misbehaviour, Notice, Output};
+pub use problem::{Mismatch, PeerProblem};
 pub use seal::{SALT_LEN, Sealer};
-pub use stats::{LinkStatus, PeerProblem, Rejected, Stats};
-pub use wire::is_of_a_ring;
+pub use stats::{LinkStatus, Rejected, Stats};
+pub use transport::hello::Told;
+pub use wire::{Release, is_of_a_ring};

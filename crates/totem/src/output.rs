@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hac_types::{Level, LinkId, Member, NodeId, RingId, View};
 
-use crate::Guarantee;
+use crate::{Guarantee, PeerProblem};
 
 /// One thing to do. The driver performs outputs in the order in which they are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,6 +190,13 @@ pub enum Notice {
         /// Who.
         node: NodeId,
     },
+    /// A peer cannot be in one ring with this node, or says that this node is there twice.
+    Incompatible {
+        /// Who.
+        node: NodeId,
+        /// Why.
+        problem: PeerProblem,
+    },
     /// Two processes claim the same node id; the one that is connected stays.
     DuplicateNode {
         /// The id.
@@ -300,6 +307,7 @@ impl fmt::Display for Notice {
             Self::ConfigDiffers { node } => {
                 write!(f, "the nodelist, timeouts or window_size of node {node} differ from ours")
             }
+            Self::Incompatible { node, problem } => f.write_str(&problem.sentence(&format!("node {node}"))),
             Self::DuplicateNode { node } => {
                 write!(f, "another process claims to be node {node}; the one that is connected stays")
             }

@@ -176,7 +176,8 @@ impl Ring {
             | Message::Hello(_)
             | Message::MtuProbe(_)
             | Message::MtuAck(_)
-            | Message::Segment(_) => {}
+            | Message::Segment(_)
+            | Message::Doubled => {}
         }
     }
 
@@ -364,6 +365,7 @@ impl Ring {
 
     /// The active level has changed: the next ring is to have it.
     pub(crate) fn level_changed(&mut self, net: &mut Transport) {
+        net.level_changed();
         let settled = matches!(self.phase, Phase::Operational(_)) && self.level == net.contract.level;
         if !settled && !matches!(self.phase, Phase::Gather(_)) {
             self.enter_gather(GatherReason::Level, net);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hac_types::{LinkId, Member, NodeId, RingId, Timestamp};
 use thiserror::Error;
 
-use crate::GatherReason;
+use crate::{GatherReason, PeerProblem, Told};
 
 /// Why a datagram was dropped. A counter, not a failure: nothing of the protocol state has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
@@ -53,6 +53,9 @@ pub enum Rejected {
     /// A hello of an earlier life, or of a second process with the same node id.
     #[error("the life of the sender is refused")]
     Incarnation,
+    /// A proved peer whose program or cluster cannot be in one ring with this node.
+    #[error("its program or cluster does not fit")]
+    Incompatible,
     /// Arrived while this process was paused.
     #[error("received during a pause")]
     Paused,
@@ -102,19 +105,6 @@ pub struct Stats {
     pub ring: Option<RingId>,
 }
 
-/// What keeps a peer from being talked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PeerProblem {
-    /// Its authkey or cluster name differs.
-    WrongKey,
-    /// It still has the key from before the last change.
-    FormerKey,
-    /// Its cipher differs.
-    CipherDiffers,
-    /// Another process claims its id.
-    DuplicateNode,
-}
-
 /// A link to a peer as `hacctl members -v` shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkStatus {
@@ -140,6 +130,8 @@ pub struct LinkStatus {
     pub last_heard: Option<Timestamp>,
     /// Largest datagram known to pass, bytes.
     pub datagram_max: u16,
+    /// What the peer has proved to be, if it has.
+    pub told: Option<Told>,
     /// Why there is no connection, if the peer gave a reason.
     pub problem: Option<PeerProblem>,
 }

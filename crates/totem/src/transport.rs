@@ -21,7 +21,7 @@ use std::time::Duration;
 use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp, mutant};
 
 use crate::config::{NETMTU_MIN, Timers};
-use crate::crypto::ClusterKeys;
+use crate::crypto::{ClusterKeys, stirred};
 use crate::graph::Graph;
 use crate::transport::hearing::Hearing;
 use crate::transport::keyring::Keyring;
@@ -30,7 +30,7 @@ use crate::transport::peer::{Life, Links, Peer};
 use crate::transport::peers::Peers;
 use crate::transport::session::suite_of;
 use crate::wire::{Class, Header, Knowledge, Message, OVERHEAD, OVERHEAD_ENCRYPTED};
-use crate::{Cipher, Config, Contract, Misbehaviour, Output, Rejected, Stats};
+use crate::{Cipher, Config, Contract, Misbehaviour, Output, PeerProblem, Rejected, Stats};
 
 /// Bytes that a packet of messages needs around its payload, as original or as recovered message.
 const PACKET_HEADROOM: usize = 112;
@@ -144,6 +144,11 @@ impl Transport {
         late
     }
 
+    /// See [`crate::Engine::stir`].
+    pub(crate) fn stir(&mut self, fresh: &[u8; 32]) {
+        self.entropy = stirred(&self.entropy, fresh);
+    }
+
     // --- receiving
 
     /// Authenticates and decodes a datagram. What concerns only this layer is dealt with here.
@@ -202,7 +207,10 @@ impl Transport {
         let refused = match &mut peer.session {
             Some(session) => match session.open(header, datagram) {
                 Ok(body) => return Ok(body),
-                Err(refused) => refused,
+                Err(refused) => {
+                    peer.replays = peer.replays.saturating_add(u32::from(refused == Rejected::Replay));
+                    refused
+                }
             },
             None => Rejected::NoSession,
         };
@@ -244,6 +252,7 @@ impl Transport {
             Message::Pong(pong) => self.handle_pong(peer, link, pong),
             Message::MtuProbe(_) => self.handle_size_probe(peer, link, datagram_len),
             Message::MtuAck(size) => self.handle_size_ack(peer, link, size),
+            Message::Doubled => self.report_problem(peer, PeerProblem::OwnDuplicate { stays: true }),
             message => return Some(message),
         }
         None
@@ -419,16 +428,18 @@ impl Transport {
 
     /// This life of a node has left: expect nothing more of it.
     pub(crate) fn mark_left(&mut self, member: Member, clean: bool) -> bool {
-        let Some(peer) = self.peers.get_mut(member.node) else { return false };
-        if !peer.is_in_life(member.incarnation) || matches!(peer.life, Life::Left { .. }) {
-            return false;
+        let Some(mut peer) = self.peers.take(member.node) else { return false };
+        let is_news = peer.is_in_life(member.incarnation) && !matches!(peer.life, Life::Left { .. });
+        if is_news {
+            peer.life = Life::Left { clean };
+            for path in &mut peer.paths {
+                path.up = false;
+            }
+            self.changed = true;
+            self.succeed(&mut peer);
         }
-        peer.life = Life::Left { clean };
-        for path in &mut peer.paths {
-            path.up = false;
-        }
-        self.changed = true;
-        true
+        self.peers.put(peer);
+        is_news
     }
 
     /// Whether anybody goes without somebody who is known here.

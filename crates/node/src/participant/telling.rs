@@ -335,25 +335,24 @@ impl Participant {
 }
 
 fn peer_problem(problem: PeerProblem, name: &str) -> (String, &'static str) {
-    match problem {
-        PeerProblem::WrongKey => (
-            format!("authkey or cluster_name of {name} differs from ours"),
+    let remedy = match problem {
+        PeerProblem::WrongKey => {
             "Copy /etc/hacd/authkey and /etc/hacd/hacd.toml of one node to all and restart hacd there; if the key was \
-             rotated while a node was away, it is that node that needs the others' files.",
-        ),
-        PeerProblem::FormerKey => (
-            format!("{name} was away when the key was rotated and still has the one before"),
-            "Copy /etc/hacd/authkey of a member to that node (owner root, mode 0600) and restart hacd there.",
-        ),
-        PeerProblem::CipherDiffers => (
-            format!("crypto_cipher of {name} differs from ours"),
-            "Copy /etc/hacd/hacd.toml of one node to all and restart hacd there.",
-        ),
-        PeerProblem::DuplicateNode => (
-            format!("another machine claims to be {name}"),
-            "Find the second machine with this node's addresses or configuration and stop hacd there.",
-        ),
-    }
+             rotated while a node was away, it is that node that needs the others' files."
+        }
+        PeerProblem::FormerKey => {
+            "Copy /etc/hacd/authkey of a member to that node (owner root, mode 0600) and restart hacd there."
+        }
+        PeerProblem::CipherDiffers => "Copy /etc/hacd/hacd.toml of one node to all and restart hacd there.",
+        PeerProblem::DuplicateNode | PeerProblem::OwnDuplicate { .. } => {
+            "Find the second machine with this node's addresses or configuration and stop hacd there."
+        }
+        PeerProblem::OtherCluster { .. } => {
+            "Give one of the two clusters another cluster_name or authkey, or remove /var/lib/hacd on the copy."
+        }
+        PeerProblem::TooOld(_) | PeerProblem::TooNew(_) => "'hacctl upgrade status' shows every node's release.",
+    };
+    (problem.sentence(name), remedy)
 }
 
 fn link_report(now: Now, link: &LinkStatus) -> LinkReport {
@@ -375,7 +374,7 @@ fn link_report(now: Now, link: &LinkStatus) -> LinkReport {
 }
 
 /// A remark of the ring as an event.
-pub(super) fn ring_event(notice: &Notice) -> Event {
+pub(super) fn ring_event(notice: &Notice, name: impl Fn(NodeId) -> String) -> Event {
     let (level, what, node) = match notice {
         Notice::GatherEntered { .. } => (Level::Info, "gather_entered", None),
         Notice::RecoveryEntered { .. } => (Level::Info, "recovery_entered", None),
@@ -387,6 +386,7 @@ pub(super) fn ring_event(notice: &Notice) -> Event {
         Notice::FormerKeyRetired => (Level::Notice, "former_key_retired", None),
         Notice::CipherDiffers { node } => (Level::Error, "cipher_differs", Some(*node)),
         Notice::ConfigDiffers { node } => (Level::Warning, "config_differs", Some(*node)),
+        Notice::Incompatible { node, .. } => (Level::Error, "incompatible", Some(*node)),
         Notice::DuplicateNode { node } => (Level::Error, "duplicate_node", Some(*node)),
         Notice::PauseDetected { .. } => (Level::Warning, "pause_detected", None),
         Notice::PauseOver => (Level::Notice, "pause_over", None),
@@ -402,7 +402,11 @@ pub(super) fn ring_event(notice: &Notice) -> Event {
         Notice::NoStableMembership { .. } => (Level::Warning, "no_stable_membership", None),
         _ => (Level::Info, "other", None),
     };
-    Event::Ring { level, what: what.to_owned(), node, text: notice.to_string() }
+    let text = match notice {
+        Notice::Incompatible { node, problem } => problem.sentence(&name(*node)),
+        notice => notice.to_string(),
+    };
+    Event::Ring { level, what: what.to_owned(), node, text }
 }
 
 /// `WrongKey` as `wrong_key`.

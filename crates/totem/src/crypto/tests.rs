@@ -54,3 +54,11 @@ fn a_derived_key_never_shows_its_bytes() {
     let printed = format!("{:?}", keys.direction(&a, &b, Cipher::Aes256Gcm));
     assert!(!printed.contains("81f0") && !printed.contains("129, 240"), "{printed}");
 }
+
+#[test]
+fn what_nonces_are_made_of_follows_from_all_that_was_stirred_in() {
+    let (pool, one, other) = ([1; 32], [2; 32], [3; 32]);
+    assert_ne!(stirred(&pool, &one), stirred(&pool, &other));
+    assert_ne!(stirred(&stirred(&pool, &one), &other), stirred(&stirred(&pool, &other), &one));
+    assert_eq!(stirred(&pool, &one), stirred(&pool, &one), "nothing else goes in");
+}

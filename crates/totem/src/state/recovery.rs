@@ -245,15 +245,15 @@ impl Ring {
         self.deliver(net);
     }
 
-    /// The level of the new ring is the active one here from now on.
+    /// The level of the new ring, if a member brought it, is the active one here from now on. Where nobody has been in a
+    /// cluster none is active before the layer above says so: the next to come may know less.
     fn take_level(&mut self, attempt: &Attempt, net: &mut Transport) -> Level {
         let level = attempt.level(net.contract.level);
-        let before = std::mem::replace(&mut net.contract.level, level);
-        if !before.is_none()
-            && before != level
-            && let Some(from) = attempt.level_from(level)
-        {
-            net.notice(Notice::LevelTakenOver { level, from });
+        if let Some(from) = attempt.level_from(level) {
+            let before = std::mem::replace(&mut net.contract.level, level);
+            if !before.is_none() && before != level {
+                net.notice(Notice::LevelTakenOver { level, from });
+            }
         }
         self.level = level;
         level

@@ -167,6 +167,7 @@ impl Transport {
         self.stats.suspicions += 1;
         self.changed = true;
         self.notice(Notice::Suspected { node: peer.node, quiet, limit });
+        self.succeed(peer);
     }
 
     /// Somebody else does not hear this peer: check it sooner than its limit demands.
@@ -185,6 +186,7 @@ impl Transport {
         let now = self.now;
         peer.last_heard = Some(now);
         peer.unreachable = false;
+        peer.replays = 0;
         if let Some(path) = peer.path_mut(link) {
             path.last_heard = Some(now);
         }
@@ -234,6 +236,7 @@ impl Transport {
                 self.notice(Notice::LinkUp { link, node: peer.node });
             }
         }
+        self.is_doubled(peer, sent);
         self.answered(peer);
         self.learn(peer, pong.ring, pong.small_only, &pong.knowledge);
     }

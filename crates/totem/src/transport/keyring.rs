@@ -23,6 +23,9 @@ use crate::transport::session::Session;
 use crate::wire::{Class, Header};
 use crate::{AuthKey, Notice, PeerProblem};
 
+/// So many datagrams in a row whose numbers were used already are no accident.
+const REPLAYS_MAX: u32 = 16;
+
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(crate) struct Keyring {
@@ -95,8 +98,18 @@ impl Transport {
     pub(super) fn wants_session(&self, peer: &Peer) -> bool {
         match &peer.session {
             None => true,
-            Some(session) => self.keyring.age_rank(session.cluster()) == 0 && !matches!(peer.life, Life::Left { .. }),
+            Some(session) => match peer.life {
+                Life::Left { .. } => false,
+                Life::Silent { since, .. } if self.is_unheard(peer, since) => true,
+                _ => self.keyring.age_rank(session.cluster()) == 0,
+            },
         }
+    }
+
+    /// Whether the session with a silent peer may be of no use although the peer is there: one of the two was set back to
+    /// an earlier state, so that everything it says has been said before.
+    fn is_unheard(&self, peer: &Peer, since: Timestamp) -> bool {
+        peer.replays >= REPLAYS_MAX || self.now.since(since) >= self.silence_max
     }
 
     /// When the next hello to this peer is due.
@@ -104,23 +117,17 @@ impl Transport {
         self.wants_session(peer).then_some(peer.hello.next)
     }
 
-    /// Whether `session` may take the place of the present one with the same life because its key is newer.
-    pub(super) fn is_rekeying(&self, peer: &Peer, life: hac_types::Incarnation, cluster: [u8; 4]) -> bool {
-        let rank = |cluster| self.keyring.age_rank(cluster);
-        peer.session
-            .as_ref()
-            .is_some_and(|present| present.peer.incarnation == life && rank(cluster) > rank(present.cluster()))
-    }
-
-    /// Puts a session under a newer key in the place of the present one. The peer stays what it is.
+    /// Puts a session with the same life, under a newer key or the same, in the place of the present one. The peer stays
+    /// what it is.
     pub(super) fn move_to(&mut self, peer: &mut Peer, mut session: Session) {
         if let Some(before) = peer.session.take() {
             session.continue_after(&before);
-            peer.former = Some(before);
+            peer.former = Some(before).filter(|before| before.cluster() != session.cluster());
         }
         peer.session = Some(session);
         peer.pending = None;
-        peer.renew_nonce(&self.entropy);
+        peer.replays = 0;
+        self.renew_nonce(peer);
         peer.hello.wait = HELLO_FIRST;
     }
 
@@ -144,7 +151,7 @@ impl Transport {
                 peer.life = Life::Unproven;
                 self.changed = true;
             }
-            if peer.pending.as_ref().is_some_and(old) {
+            if peer.pending.as_ref().is_some_and(|pending| old(&pending.session)) {
                 peer.pending = None;
             }
         }

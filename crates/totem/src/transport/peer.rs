@@ -8,6 +8,7 @@ use crate::PeerProblem;
 use crate::config::{LINKS_MAX, Timers};
 use crate::crypto::{SessionNonce, session_nonce};
 use crate::transport::excluding::Excluded;
+use crate::transport::hello::{Pending, Successor, Told};
 use crate::transport::path::Path;
 use crate::transport::segment::Segments;
 use crate::transport::session::Session;
@@ -64,10 +65,16 @@ pub(crate) struct Peer {
     /// The session before, under the former key: what is on its way is still read.
     pub(crate) former: Option<Session>,
     /// A session offered to the peer which it has not confirmed yet.
-    pub(crate) pending: Option<Session>,
+    pub(crate) pending: Option<Pending>,
+    /// A proven session with another life of the peer, while the present one answers.
+    pub(crate) successor: Option<Successor>,
     /// How many sessions were made; each has its own nonce.
     generation: u32,
     pub(crate) nonce: SessionNonce,
+    /// When it was taken.
+    pub(crate) nonce_at: Timestamp,
+    /// Datagrams in a row that were refused because their numbers were used already.
+    pub(crate) replays: u32,
     pub(crate) hello: HelloPace,
     pub(crate) life: Life,
     pub(crate) last_heard: Option<Timestamp>,
@@ -77,6 +84,8 @@ pub(crate) struct Peer {
     pub(crate) small_only: bool,
     /// Do not count it among those heard before this time, although it answers.
     pub(crate) withheld_until: Option<Timestamp>,
+    /// What it has proved to be, last.
+    pub(crate) told: Option<Told>,
     /// Whether the layer above goes without it.
     pub(crate) excluded: Option<Excluded>,
     pub(crate) unreachable: bool,
@@ -101,8 +110,11 @@ impl Peer {
             session: None,
             former: None,
             pending: None,
+            successor: None,
             generation: 0,
             nonce: session_nonce(entropy, node, 0),
+            nonce_at: now,
+            replays: 0,
             hello: HelloPace { next: now, wait: HELLO_FIRST, answers: 0, window: now },
             life: Life::Unproven,
             last_heard: None,
@@ -110,6 +122,7 @@ impl Peer {
             ring: RingId::default(),
             small_only: false,
             withheld_until: None,
+            told: None,
             excluded: None,
             unreachable: false,
             problem: None,
@@ -140,10 +153,11 @@ impl Peer {
     }
 
     /// Takes a new nonce, so that what was said for the session just made cannot be used for another.
-    pub(crate) fn renew_nonce(&mut self, entropy: &[u8; 32]) {
+    pub(crate) fn renew_nonce(&mut self, entropy: &[u8; 32], now: Timestamp) {
         if mutant("nonce-again") {
             return;
         }
+        self.nonce_at = now;
         self.generation = self.generation.wrapping_add(1);
         self.nonce = session_nonce(entropy, self.node, self.generation);
     }

@@ -48,6 +48,7 @@ impl Transport {
             PeerProblem::FormerKey => Notice::FormerKey { node },
             PeerProblem::CipherDiffers => Notice::CipherDiffers { node },
             PeerProblem::DuplicateNode => Notice::DuplicateNode { node },
+            problem => Notice::Incompatible { node, problem },
         });
     }
 
@@ -75,6 +76,7 @@ impl Transport {
                 silence_limit: self.limit(peer),
                 last_heard: path.last_heard,
                 datagram_max: path.mtu.current,
+                told: peer.told,
                 problem,
             }));
         }

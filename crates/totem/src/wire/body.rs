@@ -15,6 +15,7 @@
 //! HOLD_CANCEL ► representative      "let the token go on"
 //! LEAVE  ───► all                   goodbye
 //! SEGMENT                           a piece of a body too large for the path
+//! DOUBLED                           "somebody else claims to be you"
 //! MTU_PROBE ► MTU_ACK               does a datagram of this size pass
 //! ```
 
@@ -28,8 +29,7 @@ use hac_types::{Departure, Incarnation, Left, Level, LevelWindow, Member, NodeId
 
 use crate::Rejected;
 use crate::config::NODES_MAX;
-use crate::crypto::SessionNonce;
-use crate::wire::Class;
+use crate::wire::{Class, Hello};
 
 #[cfg(test)]
 mod tests;
@@ -65,6 +65,7 @@ pub(crate) enum Message {
     MtuProbe(Vec<u8>),
     MtuAck(u16),
     Segment(Segment),
+    Doubled,
 }
 
 /// The right to send, and the account of what was sent and received.
@@ -215,28 +216,6 @@ pub(crate) struct Liveness {
     /// The sender lacks packets for long: send small datagrams only.
     pub(crate) small_only: bool,
     pub(crate) knowledge: Knowledge,
-}
-
-/// Steps of making a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
-pub(crate) enum HelloStage {
-    /// "Here is my nonce."
-    Offer,
-    /// "Here is mine, and I have seen yours."
-    Answer,
-    /// "I have seen yours."
-    Confirm,
-}
-
-/// Body of HELLO. All stages have the same size, so that an answer is never larger than what caused it.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
-pub(crate) struct Hello {
-    pub(crate) stage: HelloStage,
-    pub(crate) nonce: SessionNonce,
-    /// The receiver's nonce; zero in an offer.
-    pub(crate) echo: SessionNonce,
-    pub(crate) suite: u8,
-    pub(crate) config_hash: [u8; 8],
 }
 
 /// A piece of a body that is too large for one datagram on its path.
@@ -525,7 +504,7 @@ impl Message {
         match self {
             Self::Hello(_) => Class::Hello,
             Self::Ping(_) | Self::Pong(_) => Class::Liveness,
-            Self::Join(_) | Self::Leave(_) | Self::Commit(_) => Class::Membership,
+            Self::Join(_) | Self::Leave(_) | Self::Commit(_) | Self::Doubled => Class::Membership,
             Self::Token(_) | Self::HoldCancel(_) => Class::Token,
             Self::Data(_) | Self::Recovered(_) | Self::Segment(_) => Class::Data,
             Self::MtuProbe(_) | Self::MtuAck(_) => Class::Bulk,
@@ -544,10 +523,15 @@ impl Message {
             Self::HoldCancel(ring) => encode(0x08, &bincode::serde::Compat(*ring), 0),
             Self::Ping(ping) => encode(0x09, ping, 0),
             Self::Pong(pong) => encode(0x0a, pong, 0),
-            Self::Hello(hello) => encode(0x0b, hello, 0),
+            Self::Hello(hello) => {
+                let mut body = vec![0x0b];
+                hello.encode(&mut body);
+                body
+            }
             Self::MtuProbe(padding) => encode(0x0c, padding, padding.len()),
             Self::MtuAck(size) => encode(0x0d, size, 0),
             Self::Segment(segment) => encode(0x0e, segment, segment.bytes.len()),
+            Self::Doubled => vec![0x0f],
         }
     }
 
@@ -564,10 +548,11 @@ impl Message {
             0x08 => decode(rest).map(|bincode::serde::Compat(ring)| Self::HoldCancel(ring)),
             0x09 => decode_liveness(rest).map(Self::Ping),
             0x0a => decode_liveness(rest).map(Self::Pong),
-            0x0b => decode(rest).map(Self::Hello),
+            0x0b => Hello::decode(rest).map(Self::Hello),
             0x0c => decode(rest).map(Self::MtuProbe),
             0x0d => decode(rest).map(Self::MtuAck),
             0x0e => decode_valid(rest).map(Self::Segment),
+            0x0f if rest.is_empty() => Ok(Self::Doubled),
             _ => Err(Rejected::Malformed),
         }
     }

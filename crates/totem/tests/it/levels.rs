@@ -35,6 +35,12 @@ fn a_new_cluster_begins_at_the_highest_level_that_all_know() {
     let mut net = started(1, &[(3, 0), (2, 0), (3, 0)]);
     net.run_until_formed(ms(2000));
     assert_eq!(levels(&net), [2, 2, 2]);
+    assert!(set_level(&mut net, 1, 2));
+    net.run(ms(1000));
+    assert_eq!(net.regular_views(1), 1, "it is the level of the ring already");
+    net.crash(2);
+    net.run_until_ring(&[1, 3], ms(3000));
+    assert_eq!(levels(&net), [2, 0, 2], "from now on it stays, though both know more");
     check(&net);
 }
 

@@ -5,6 +5,7 @@ mod checks;
 mod detection;
 mod directed;
 mod excluding;
+mod greeting;
 mod hostile;
 mod levels;
 mod links;
