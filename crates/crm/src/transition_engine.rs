@@ -65,6 +65,12 @@ impl TransitionEngine {
         self.advance(now);
     }
 
+    /// The decision that was asked for is being made, of the state as it is now: whatever changes from here on asks for
+    /// another one.
+    pub fn decision_begun(&mut self) {
+        self.asked = false;
+    }
+
     /// A command was delivered and applied.
     pub fn handle_delivered(&mut self, now: Timestamp, command: &Command, applied: &Applied) {
         let Applied::Changed(changes) = applied else {

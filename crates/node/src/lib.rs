@@ -37,6 +37,7 @@ pub use event::{Event, Level};
 pub use halves::{Assurance, ClusterHalf, ClusterOutput, Condition, Down, RingHalf, RingOutput, Transmit, Up};
 pub use node::Node;
 pub use output::{Output, Persist, PersistId};
+pub use participant::planning::{DecideId, Unplannable};
 pub use recording::{Input, Played, Replay, ReplayError, Step};
 pub use report::{
     Counter, KeyMember, KeyReport, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity,

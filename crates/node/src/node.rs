@@ -1,13 +1,17 @@
 //! The front of the crate: one node, its two halves joined in one thread.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_crm::model::Cib;
+use hac_crm::plan::Plan;
+use hac_crm::scheduler::schedule;
 use hac_totem::SALT_LEN;
-use hac_types::{LinkId, NodeId, Timestamp};
+use hac_types::{LinkId, NodeId, Timestamp, WallTime};
 
 use crate::halves::{ClusterHalf, ClusterOutput, Down, RingHalf, RingOutput, Transmit, Up};
+use crate::participant::planning::{DecideId, Unplannable};
 use crate::recording::{Input, Tape};
 use crate::{Config, ConfigError, Now, Output, Persist, PersistId, Report, Request, RequestId, Standing, Stored};
 
@@ -26,6 +30,8 @@ pub struct Node {
     cluster: ClusterHalf,
     outputs: VecDeque<Output>,
     joint: Joint,
+    decides: Decides,
+    now: Now,
     /// On the way up and down between the halves.
     rising: VecDeque<Up>,
     sinking: VecDeque<Down>,
@@ -46,6 +52,15 @@ enum Joint {
     Loose,
 }
 
+/// Who answers [`Output::Decide`].
+#[derive(Clone, Debug, PartialEq)]
+enum Decides {
+    /// The node itself.
+    AtOnce,
+    /// The owner; with what was asked last.
+    Outside(Option<(DecideId, Arc<Cib>, WallTime)>),
+}
+
 impl Node {
     /// Starts a node. `entropy` must come from the operating system's random source and never be used twice.
     ///
@@ -61,6 +76,8 @@ impl Node {
             cluster,
             outputs: VecDeque::new(),
             joint: Joint::Tight,
+            decides: Decides::AtOnce,
+            now,
             rising: VecDeque::new(),
             sinking: VecDeque::new(),
             storing: VecDeque::new(),
@@ -95,7 +112,23 @@ impl Node {
     /// is called, and each notices the time for itself ([`Node::handle_ring_timeout`], [`Node::handle_cluster_timeout`]).
     /// For owners that try what happens when they run on two threads.
     pub fn join_loosely(&mut self) {
+        self.note(self.now, || Input::JoinLoosely);
         self.joint = Joint::Loose;
+    }
+
+    /// From now on the owner decides: [`Output::Decide`] is given instead of being answered at once, and answered with
+    /// [`Node::handle_decided`] later, earlier than it is due, or never.
+    pub fn decide_outside(&mut self) {
+        self.note(self.now, || Input::DecideOutside);
+        self.decides = Decides::Outside(None);
+    }
+
+    /// What came of an [`Output::Decide`].
+    pub fn handle_decided(&mut self, now: Now, id: DecideId, result: Result<Plan, Unplannable>) {
+        self.note(now, || Input::Decided(id, result.as_ref().err().cloned()));
+        self.enter_cluster(now);
+        self.cluster.handle_decided(now, id, result);
+        self.pump(now);
     }
 
     /// How many events are on their way up, and how many orders on their way down.
@@ -137,6 +170,9 @@ impl Node {
             Input::ProcessExited(watch) => self.handle_process_exited(now, watch),
             Input::Persisted(id, result) => self.handle_persisted(now, id, result),
             Input::Shutdown => self.shutdown(now),
+            Input::DecideOutside => self.decide_outside(),
+            Input::Decided(id, Some(why)) => self.handle_decided(now, id, Err(why)),
+            Input::Decided(id, None) => self.decide_again(now, id),
             Input::JoinLoosely => self.join_loosely(),
             Input::PassUp(count) => self.pass_up(now, count),
             Input::PassDown(count) => self.pass_down(now, count),
@@ -277,6 +313,7 @@ impl Node {
     }
 
     fn note(&mut self, now: Now, input: impl FnOnce() -> Input) {
+        self.now = now;
         if let Some(tape) = &mut self.tape {
             tape.input(now, input());
         }
@@ -297,7 +334,7 @@ impl Node {
 
     /// The cluster's state as this node has it.
     #[must_use]
-    pub const fn cib(&self) -> &Cib {
+    pub fn cib(&self) -> &Cib {
         self.cluster.cib()
     }
 
@@ -311,6 +348,15 @@ impl Node {
         }
         self.cluster.assure(now, self.ring.assurance());
         self.pump(now);
+    }
+
+    /// Decides as the owner of a recorded node did.
+    fn decide_again(&mut self, now: Now, id: DecideId) {
+        let Decides::Outside(Some((asked, cib, wall))) = &self.decides else { return };
+        if *asked == id {
+            let plan = schedule(cib, *wall);
+            self.handle_decided(now, id, Ok(plan));
+        }
     }
 
     /// Passes on between the halves until both are quiet.
@@ -359,7 +405,13 @@ impl Node {
         match output {
             ClusterOutput::Down(order) if self.joint == Joint::Loose => self.sinking.push_back(order),
             ClusterOutput::Down(order) => self.ring.handle_command(now.mono, order),
+            ClusterOutput::Do(Output::Decide { id, cib, wall, .. }) if self.decides == Decides::AtOnce => {
+                self.cluster.handle_decided(now, id, Ok(schedule(&cib, wall)));
+            }
             ClusterOutput::Do(output) => {
+                if let Output::Decide { id, cib, wall, .. } = &output {
+                    self.decides = Decides::Outside(Some((*id, Arc::clone(cib), *wall)));
+                }
                 self.stopped |= matches!(output, Output::Stopped);
                 self.outputs.push_back(output);
             }

@@ -1,10 +1,15 @@
 //! What a node wants done.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use hac_crm::executor::{Invocation, InvocationId, ProcessRef, WatchId};
+use hac_crm::model::Cib;
 use hac_totem::AuthKey;
-use hac_types::{LinkId, NodeId};
+use hac_types::{Level, LinkId, NodeId, WallTime};
 use serde::{Deserialize, Serialize};
 
+use crate::participant::planning::DecideId;
 use crate::{Event, Reply, RequestId};
 
 /// One thing to do. The driver performs outputs in the order in which they are given.
@@ -35,6 +40,21 @@ pub enum Output {
     Watch(WatchId, ProcessRef),
     /// No longer.
     Unwatch(WatchId),
+    /// Decide what is to be done about this state (`hac_scheduler::schedule`) and answer with
+    /// [`Node::handle_decided`](crate::Node::handle_decided), beside everything else: nothing waits for it. Only if the
+    /// owner of a [`Node`](crate::Node) asked for it; otherwise the node decides itself, at once.
+    Decide {
+        /// To be given back with the answer. A later one replaces an earlier one.
+        id: DecideId,
+        /// The state.
+        cib: Arc<Cib>,
+        /// The time for which is decided.
+        wall: WallTime,
+        /// The level of the ring.
+        level: Level,
+        /// How long the answer is waited for.
+        budget: Duration,
+    },
     /// Answer a request. Each is answered exactly once.
     Reply {
         /// Which.

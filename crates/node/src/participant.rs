@@ -8,19 +8,21 @@
 //! ```
 //!
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
-//! delivered while active, [`acts`] the executor and the disk, [`coordination`] the coordinator's work,
+//! delivered while active, [`acts`] the executor and the disk, [`coordination`] the coordinator's work, [`planning`] its plans,
 //! [`requests`] what clients ask, [`rotation`] the change of the key, [`leaving`] the way out, [`telling`] the report.
 
 mod acts;
 mod barrier;
 mod coordination;
 mod leaving;
+pub(crate) mod planning;
 mod requests;
 mod rotation;
 mod stream;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hac_crm::cib::{Bootstrap, Replicated as _};
@@ -72,6 +74,8 @@ pub(crate) struct Participant {
     proposals: Proposals,
     durable: Durable,
     coordinator: Option<Coordinator>,
+    /// Counts the plans that were asked for.
+    decisions: u64,
     leaving: Option<Leaving>,
     disk: Disk,
     keys: Keys,
@@ -138,6 +142,7 @@ impl Participant {
             proposals: Proposals::new(me),
             durable: Durable::default(),
             coordinator: None,
+            decisions: 0,
             leaving: None,
             disk: Disk::new(stored.cib_generation),
             keys,
@@ -278,7 +283,7 @@ impl Participant {
     }
 
     /// The state as this node has it.
-    pub(crate) const fn cib(&self) -> &Cib {
+    pub(crate) const fn cib(&self) -> &Arc<Cib> {
         &self.replica.cib
     }
 
@@ -372,4 +377,4 @@ fn initial(config: &Config) -> Cib {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

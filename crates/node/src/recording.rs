@@ -17,6 +17,7 @@ mod start;
 
 use std::collections::VecDeque;
 
+use hac_crm::cib::Replicated as _;
 use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_totem::{SALT_LEN, Sealer};
 use hac_types::{LinkId, NodeId};
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::replay::{Played, Replay, ReplayError, Step};
 use self::start::Start;
+use crate::participant::planning::{DecideId, Unplannable};
 use crate::{Config, Now, Output, Persist, PersistId, Request, RequestId, Stored, wire};
 
 /// What stands at the beginning of a recording.
@@ -60,6 +62,10 @@ pub enum Input {
     Persisted(PersistId, Result<(), String>),
     /// The daemon was asked to leave.
     Shutdown,
+    /// The owner decides from here on.
+    DecideOutside,
+    /// The owner decided: as the scheduler does, or why it could not.
+    Decided(DecideId, Option<Unplannable>),
     /// The halves were joined loosely from here on.
     JoinLoosely,
     /// The cluster half was given so many events.
@@ -164,6 +170,12 @@ impl Taken {
                 self.mix(&id.0.to_le_bytes());
                 self.mix(&generation.to_le_bytes());
                 self.mix(bytes);
+            }
+            Output::Decide { id, cib, wall, .. } => {
+                self.mix(&[3]);
+                self.mix(&id.0.to_le_bytes());
+                self.mix(&wall.0.to_le_bytes());
+                self.mix(format!("{:?}", cib.digest()).as_bytes());
             }
             // For people, but complete but for the parameters of agents, which follow from what was delivered.
             other => self.mix(format!("{other:?}").as_bytes()),

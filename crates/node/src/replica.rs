@@ -1,6 +1,7 @@
 //! What every member has in common: the CIB and up to where the stream has been followed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hac_crm::cib::{Applied, Command, Replicated as _};
 use hac_crm::model::{Cib, Status};
@@ -11,7 +12,8 @@ use crate::wire::{self, Lane, Processed, ProposalId, Snapshot, StoredState};
 /// The replicated state. Members that were handed the same stream have equal ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Replica {
-    pub(crate) cib: Cib,
+    /// Copied on write: whoever reads it keeps what it was.
+    pub(crate) cib: Arc<Cib>,
     processed: BTreeMap<(NodeId, Lane), (Incarnation, u64)>,
     /// The newest quorate active view whose state this is.
     pub(crate) lineage: Option<RingId>,
@@ -23,13 +25,13 @@ pub(crate) struct Replica {
 
 impl Replica {
     /// A state that has seen no stream yet.
-    pub(crate) const fn new(cib: Cib, lineage: Option<RingId>) -> Self {
-        Self { cib, processed: BTreeMap::new(), lineage, dc: None, lives: BTreeMap::new() }
+    pub(crate) fn new(cib: Cib, lineage: Option<RingId>) -> Self {
+        Self { cib: Arc::new(cib), processed: BTreeMap::new(), lineage, dc: None, lives: BTreeMap::new() }
     }
 
     /// Applies a command; see [`Cib::apply`].
     pub(crate) fn apply(&mut self, command: &Command, wall: WallTime) -> Applied {
-        self.cib.apply(command, wall)
+        Arc::make_mut(&mut self.cib).apply(command, wall)
     }
 
     /// Whether a proposal was processed before. Another life of a node has proposed nothing yet: no two lives of a node
@@ -56,7 +58,7 @@ impl Replica {
     /// For a member that has another state.
     pub(crate) fn snapshot(&self) -> Option<Vec<u8>> {
         wire::encode_snapshot(&Snapshot {
-            cib: self.cib.clone(),
+            cib: Cib::clone(&self.cib),
             processed: self.processed(),
             lineage: self.lineage,
             dc: self.dc,
@@ -69,7 +71,7 @@ impl Replica {
         let row = |p: Processed| ((p.node, p.lane), (p.incarnation, p.seq));
         let marks = snapshot.processed.into_iter().filter(|_| !mutant("marks-untaken"));
         *self = Self {
-            cib: snapshot.cib,
+            cib: Arc::new(snapshot.cib),
             processed: marks.map(row).collect(),
             lineage: snapshot.lineage,
             dc: snapshot.dc,

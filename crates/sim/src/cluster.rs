@@ -351,6 +351,8 @@ impl World {
                     host.watches.remove(&watch);
                 }
             }
+            // Nodes decide themselves, unless they were told that their owner does.
+            Output::Decide { .. } => {}
             Output::Reply { id: request, reply } => self.answered(id, request, reply),
             Output::Event(event) => {
                 self.checks.saw(id, &event);

@@ -48,6 +48,7 @@ pub fn run(recording: &[u8], authkey: Vec<u8>, trace: bool, out: &mut impl Write
 /// What a trace shows of an output: all but datagrams and what goes to the disk.
 fn line(output: &Output) -> Option<String> {
     match output {
+        Output::Decide { id, .. } => Some(format!("decides ({})", id.0)),
         Output::Event(event) => Some(event.to_string()),
         Output::Invoke(invocation) => Some(format!("runs {} {}", invocation.resource, invocation.action)),
         Output::Stopped => Some("has left".to_owned()),

@@ -67,6 +67,8 @@ impl Driver {
                     task.abort();
                 }
             }
+            // The node decides itself.
+            Output::Decide { .. } => {}
             Output::Reply { id, reply } => {
                 if let Some(waiting) = self.waiting.remove(&id) {
                     // A client that went away does not want it any more.

@@ -112,8 +112,13 @@ impl World {
     fn settle(&mut self) {
         for _ in 0..ROUNDS_MAX {
             while let Some(output) = self.participant.poll_output() {
-                if let Output::Persist { id, .. } = output {
-                    self.participant.handle_persisted(self.now, id, Ok(()));
+                match output {
+                    Output::Persist { id, .. } => self.participant.handle_persisted(self.now, id, Ok(())),
+                    Output::Decide { id, cib, wall, .. } => {
+                        let plan = hac_crm::scheduler::schedule(&cib, wall);
+                        self.participant.handle_decided(self.now, id, Ok(plan));
+                    }
+                    _ => {}
                 }
             }
             let words = self.own_words();

@@ -1,13 +1,16 @@
 //! The half of a node that decides: quorum, the cluster's state, the coordinator's work, this node's resources.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_crm::model::Cib;
+use hac_crm::plan::Plan;
 use hac_totem::{LinkStatus, Notice, Stats};
 use hac_types::Timestamp;
 
 use super::{Assurance, Condition, Down, Up};
+use crate::participant::planning::{DecideId, Unplannable};
 use crate::participant::{KeyOrder, Participant};
 use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
 
@@ -137,6 +140,12 @@ impl ClusterHalf {
         self.settle();
     }
 
+    /// What came of an [`Output::Decide`].
+    pub fn handle_decided(&mut self, now: Now, id: DecideId, result: Result<Plan, Unplannable>) {
+        self.participant.handle_decided(now, id, result);
+        self.settle();
+    }
+
     /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.
     pub fn shutdown(&mut self, now: Now) {
         self.participant.shutdown(now);
@@ -178,7 +187,7 @@ impl ClusterHalf {
 
     /// The cluster's state as this node has it.
     #[must_use]
-    pub const fn cib(&self) -> &Cib {
+    pub const fn cib(&self) -> &Arc<Cib> {
         self.participant.cib()
     }
 

@@ -15,37 +15,38 @@ use std::time::Duration;
 use hac_crm::cib::{Applied, Command, StatusChange};
 use hac_crm::executor::operation_key;
 use hac_crm::model::parse_duration_ms;
-use hac_crm::plan::{Decision, Plan};
-use hac_crm::scheduler;
-use hac_crm::transition_engine::{Abort, End, Limits, Output as Ordered, Summary, TransitionEngine};
-use hac_types::{RingId, Timestamp, WallTime};
+use hac_crm::transition_engine::{Abort, End, Output as Ordered, Summary, TransitionEngine};
+use hac_types::{RingId, Timestamp};
 
 use super::Participant;
+use super::planning::Planning;
 use crate::wire::{Body, Dated, Order, ProposalId};
 use crate::{Event, Level};
 
 /// After this many decisions in a row that nothing from outside caused, the next ones wait.
-const RESTLESS: u32 = 20;
+pub(super) const RESTLESS: u32 = 20;
 
 /// How long they wait.
-const REST: Duration = Duration::from_secs(1);
+pub(super) const REST: Duration = Duration::from_secs(1);
 
 /// How often it is decided again although nothing happened, unless `cluster-recheck-interval` says otherwise.
 const RECHECK: Duration = Duration::from_secs(15 * 60);
 
 /// See the [module documentation](self).
 pub(super) struct Coordinator {
-    engine: TransitionEngine,
+    pub(super) engine: TransitionEngine,
     /// The state changed since the last decision.
-    dirty: bool,
+    pub(super) dirty: bool,
+    /// The next decision.
+    pub(super) planning: Planning,
     /// Number of the last transition.
-    transition: u64,
+    pub(super) transition: u64,
     /// Decisions since the last cause from outside.
-    restless: u32,
+    pub(super) restless: u32,
     /// Not to decide before this.
-    not_before: Option<Timestamp>,
+    pub(super) not_before: Option<Timestamp>,
     /// To decide at this time in any case.
-    recheck: Option<Timestamp>,
+    pub(super) recheck: Option<Timestamp>,
     /// Who asked to be told when all is done.
     settles: Vec<ProposalId>,
     /// What the members were told last.
@@ -58,6 +59,7 @@ impl Coordinator {
         Self {
             engine: TransitionEngine::new(format!("{name}-{ring}")),
             dirty: true,
+            planning: Planning::default(),
             transition: 0,
             restless: 0,
             not_before: None,
@@ -65,6 +67,11 @@ impl Coordinator {
             settles: Vec::new(),
             told_busy: None,
         }
+    }
+
+    /// There is work, or there would be if it could be planned.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.engine.is_idle() || self.dirty || self.planning.is_under_way() || self.planning.failure().is_some()
     }
 
     /// Somebody wants to be told when all is done.
@@ -88,11 +95,13 @@ impl Participant {
     /// When there is coordinator's work to do.
     pub(super) fn coordination_timeout(&self) -> Option<Timestamp> {
         let coordinator = self.coordinator.as_ref().filter(|_| self.acting())?;
-        let decide = coordinator.dirty.then(|| coordinator.not_before.unwrap_or(self.now.mono));
-        let quiet = coordinator.engine.is_idle() && !coordinator.dirty;
+        let decides = coordinator.dirty && !coordinator.planning.is_under_way();
+        let decide = decides.then(|| coordinator.not_before.unwrap_or(self.now.mono));
+        let quiet = !coordinator.is_busy();
         let news = !coordinator.settles.is_empty() || coordinator.told_busy != Some(false);
         let settle = (quiet && news).then_some(self.now.mono);
-        [decide, settle, coordinator.recheck, coordinator.engine.poll_timeout()].into_iter().flatten().min()
+        let planned = coordinator.planning.timeout();
+        [decide, settle, planned, coordinator.recheck, coordinator.engine.poll_timeout()].into_iter().flatten().min()
     }
 
     /// A command was applied: the transition engine looks whether it was an answer or a disturbance.
@@ -126,52 +135,22 @@ impl Participant {
         }
         coordinator.engine.handle_timeout(now.mono);
         self.drain_engine();
+        self.expire_planning();
         let Some(coordinator) = &mut self.coordinator else { return };
-        let waits = coordinator.not_before.is_some_and(|at| now.mono < at);
+        let waits = coordinator.not_before.is_some_and(|at| now.mono < at) || coordinator.planning.is_under_way();
         if coordinator.dirty && !waits {
             self.decide();
         }
         self.tell_progress();
     }
 
-    fn decide(&mut self) {
-        let now = self.now;
-        let plan = scheduler::schedule(&self.replica.cib, now.wall);
-        let recheck = self.recheck_interval();
-        let Some(coordinator) = &mut self.coordinator else { return };
-        coordinator.dirty = false;
-        coordinator.not_before = None;
-        coordinator.recheck = Some(now.mono + next_recheck(&plan, now.wall, recheck));
-        for warning in &plan.warnings {
-            let event = Event::Remark { level: Level::Debug, text: warning.clone() };
-            self.outputs.push_back(crate::Output::Event(event));
-        }
-        coordinator.transition += 1;
-        let limits = Limits::of(&self.replica.cib.configuration);
-        if plan.actions.is_empty() {
-            coordinator.restless = 0;
-            coordinator.engine.start(now.mono, plan, limits);
-            return self.drain_engine();
-        }
-        coordinator.restless = coordinator.restless.saturating_add(1);
-        if coordinator.restless >= RESTLESS {
-            coordinator.not_before = Some(now.mono + REST);
-        }
-        let number = coordinator.transition;
-        let decisions = plan.summary.iter().map(decision_text).collect();
-        let actions = plan.actions.len();
-        coordinator.engine.start(now.mono, plan, limits);
-        self.event(Event::Transition { number, actions, decisions });
-        self.drain_engine();
-    }
-
     /// `cluster-recheck-interval`.
-    fn recheck_interval(&self) -> Duration {
+    pub(super) fn recheck_interval(&self) -> Duration {
         let configured = self.replica.cib.configuration.property("cluster-recheck-interval");
         configured.and_then(parse_duration_ms).map_or(RECHECK, Duration::from_millis)
     }
 
-    fn drain_engine(&mut self) {
+    pub(super) fn drain_engine(&mut self) {
         loop {
             let Some(coordinator) = &mut self.coordinator else { return };
             let Some(output) = coordinator.engine.poll_output() else { return };
@@ -206,9 +185,13 @@ impl Participant {
     }
 
     /// Tells the members, when it changes, whether there is work; and those who asked, when there is none.
-    fn tell_progress(&mut self) {
+    pub(super) fn tell_progress(&mut self) {
         let Some(coordinator) = &mut self.coordinator else { return };
-        let busy = !coordinator.engine.is_idle() || coordinator.dirty;
+        if coordinator.planning.is_under_way() {
+            // Whether there is work is known when the plan is there.
+            return;
+        }
+        let busy = coordinator.is_busy();
         let news = coordinator.told_busy != Some(busy);
         coordinator.told_busy = Some(busy);
         let settled = if busy { Vec::new() } else { std::mem::take(&mut coordinator.settles) };
@@ -219,29 +202,4 @@ impl Participant {
             self.say(Body::SettleDone(id));
         }
     }
-}
-
-/// When to decide again although nothing happens: when the plan says that time alone changes something, and at the
-/// latest after `interval`. An interval of zero means never.
-fn next_recheck(plan: &Plan, wall: WallTime, interval: Duration) -> Duration {
-    let never = Duration::from_secs(365 * 24 * 3600);
-    let interval = if interval.is_zero() { never } else { interval };
-    let by = plan.recheck_by.map(|at| {
-        let seconds = at.saturating_sub(wall.as_secs()).max(0);
-        Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(Duration::from_secs(1))
-    });
-    by.map_or(interval, |by| by.min(interval))
-}
-
-/// One line of the summary: `Move FloatIP (primary -> secondary) because primary is on standby`.
-fn decision_text(decision: &Decision) -> String {
-    let mut text = format!("{:?} {} ({})", decision.verb, decision.subject, decision.detail);
-    let why = decision.why();
-    if !why.is_empty() {
-        text.push_str(&format!(" because {why}"));
-    }
-    if decision.blocked {
-        text.push_str(" [blocked]");
-    }
-    text
 }

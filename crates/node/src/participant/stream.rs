@@ -164,7 +164,7 @@ impl Participant {
         if !self.may_configure() {
             return if processed { Ok(()) } else { Err(Reply::NoQuorum(self.no_quorum())) };
         }
-        let mut candidate: Cib = self.replica.cib.clone();
+        let mut candidate = Cib::clone(&self.replica.cib);
         if !processed {
             match candidate.apply(command, proposal.wall) {
                 Applied::Refused(refusal) => return Err(Reply::Refused(refusal)),

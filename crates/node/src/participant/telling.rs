@@ -128,6 +128,7 @@ impl Participant {
         matches!(self.phase, Phase::Active)
             && !self.transitional
             && !self.busy
+            && self.coordinator.as_ref().is_none_or(|coordinator| !coordinator.is_busy())
             && self.durable.is_idle()
             && self.proposals.len() == 0
     }
@@ -152,7 +153,8 @@ impl Participant {
                     let missing = names(prepare.missing().collect());
                     waiting.push(format!("storing a change of the configuration on {missing}"));
                 }
-                if self.busy {
+                let planning = self.coordinator.as_ref().is_some_and(|coordinator| coordinator.planning.is_under_way());
+                if self.busy || planning {
                     waiting.push("the coordinator (DC) is at work".to_owned());
                 }
             }
@@ -217,6 +219,11 @@ impl Participant {
                 let (sentence, remedy) = peer_problem(problem, &name);
                 add(Severity::Error, sentence, remedy);
             }
+        }
+        if let Some(why) = self.coordinator.as_ref().and_then(|coordinator| coordinator.planning.failure()) {
+            let sentence = format!("the cluster decides nothing, because {why}; what runs goes on as it is");
+            let remedy = "Take the last change of the configuration back (fewer instances, fewer constraints).";
+            add(Severity::Error, sentence, remedy);
         }
         if let Some(why) = &self.disk.undurable {
             let sentence = format!("the newest configuration is not on this node's disk: {why}");

@@ -1,6 +1,6 @@
 //! Participants on a perfect stream: messages are put into one order at once and delivered to all members.
 
-mod cluster;
+pub(crate) mod cluster;
 mod rotation;
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use self::cluster::Cluster;
 use super::*;
 use crate::{Reply, Request, RequestId};
 
-fn set_property(name: &str, value: &str) -> Request {
+pub(crate) fn set_property(name: &str, value: &str) -> Request {
     let pairs = vec![(name.to_owned(), Some(value.to_owned()))];
     let change = Change::SetProperties { section: Section::CrmConfig, set: None, pairs };
     Request::Configure(Configure {

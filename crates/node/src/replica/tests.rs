@@ -28,7 +28,7 @@ fn a_proposal_is_processed_once() {
 fn a_state_that_is_handed_over_is_the_same() {
     let mut replica = Replica::new(Cib::default(), Some(RingId { seq: 4, ..RingId::default() }));
     replica.mark_processed(id(1, Lane::Status, 2));
-    replica.cib.version.epoch = 3;
+    Arc::make_mut(&mut replica.cib).version.epoch = 3;
     let snapshot = wire::decode_snapshot(&replica.snapshot().unwrap()).unwrap();
     let mut other = Replica::new(Cib::default(), None);
     other.replace(snapshot);

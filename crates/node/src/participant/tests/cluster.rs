@@ -70,12 +70,16 @@ impl Disk {
     }
 }
 
+#[derive(Default)]
 struct Host {
     participant: Option<Participant>,
     lives: u64,
     disk: Disk,
     replies: BTreeMap<RequestId, Vec<Reply>>,
     last_request: u64,
+    /// Plans are made when the test says so.
+    pub(crate) slow_planner: bool,
+    pub(crate) asked: Vec<(crate::DecideId, Arc<Cib>, WallTime)>,
 }
 
 /// See the module.
@@ -88,11 +92,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(count: u32) -> Self {
         let now = Now { mono: Timestamp::from_millis(1), wall: WallTime(1_700_000_000_000) };
-        let host = |id| {
-            let host =
-                Host { participant: None, lives: 0, disk: Disk::default(), replies: BTreeMap::new(), last_request: 0 };
-            (id, host)
-        };
+        let host = |id| (id, Host::default());
         let mut cluster = Self { hosts: (1..=count).map(host).collect(), now, stream: Stream::default() };
         for id in 1..=count {
             cluster.start(id);
@@ -228,6 +228,11 @@ impl Cluster {
                         let result = host.disk.perform(what);
                         participant.handle_persisted(now, id, result);
                     }
+                    Output::Decide { id, cib, wall, .. } if host.slow_planner => host.asked.push((id, cib, wall)),
+                    Output::Decide { id, cib, wall, .. } => {
+                        let plan = hac_crm::scheduler::schedule(&cib, wall);
+                        participant.handle_decided(now, id, Ok(plan));
+                    }
                     Output::Reply { id, reply } => host.replies.entry(id).or_default().push(reply),
                     _ => {}
                 }
@@ -354,6 +359,27 @@ impl Cluster {
 
     pub(crate) fn say_as(&mut self, node: u32, body: Body) {
         self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap().say(body);
+        self.settle();
+    }
+
+    /// From now on the plans of a node are made when [`planned`](Self::planned) is called.
+    pub(crate) fn slow_planner(&mut self, node: u32) {
+        self.hosts.get_mut(&node).unwrap().slow_planner = true;
+    }
+
+    /// How many plans were asked for that have not been made.
+    pub(crate) fn unplanned(&self, node: u32) -> usize {
+        self.hosts[&node].asked.len()
+    }
+
+    /// What a node asked for is answered: with the plan, or with why there is none.
+    pub(crate) fn planned(&mut self, node: u32, why_not: Option<crate::Unplannable>) {
+        let now = self.now;
+        let host = self.hosts.get_mut(&node).unwrap();
+        for (id, cib, wall) in std::mem::take(&mut host.asked) {
+            let plan = why_not.clone().map_or_else(|| Ok(hac_crm::scheduler::schedule(&cib, wall)), Err);
+            host.participant.as_mut().unwrap().handle_decided(now, id, plan);
+        }
         self.settle();
     }
 

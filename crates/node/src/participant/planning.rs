@@ -1,0 +1,216 @@
+//! From a state to a plan: asked for with a copy of the state, and answered when it is ready.
+//!
+//! ```text
+//!  DIRTY ── Decide ──► DECIDING ── a plan, and nothing has changed since ──► carried out
+//!    ▲                    ├─ a plan of a state that has changed meanwhile ──► dropped, DIRTY
+//!    │                    └─ no plan in time, or a fault of the planner ────► UNPLANNABLE
+//!    └──── the state changes, or a pause that is longer each time is over ◄──────┘
+//! ```
+//!
+//! While a plan is being made the cluster goes on: results are recorded, nodes come and go, monitors run. A state that
+//! never rests is planned all the same: after [`OUTDATED_MAX`] plans in a row that came too late, the next one begins
+//! although the state has changed, and is abandoned after its first orders. That is what happens to any plan when a
+//! change is delivered just after it began.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hac_crm::plan::{Decision, Plan};
+use hac_crm::transition_engine::{Abort, Limits};
+use hac_types::{Timestamp, WallTime};
+use serde::{Deserialize, Serialize};
+
+use super::Participant;
+use super::coordination::{REST, RESTLESS};
+use crate::{Event, Level, Output};
+
+/// Longest time for one plan. The largest state that is allowed takes about a second; what takes this long will not be
+/// ready while anybody waits for it, and requests end after a minute.
+pub(crate) const BUDGET: Duration = Duration::from_secs(30);
+
+/// So many plans in a row may be dropped because the state has changed meanwhile.
+const OUTDATED_MAX: u32 = 3;
+
+/// The first pause after a state that cannot be planned; each one is twice as long.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// The longest.
+const PAUSE_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Names one [`Output::Decide`] in one life of the node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DecideId(pub u64);
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unplannable {
+    /// It was not ready in time.
+    TooSlow(Duration),
+    /// The scheduler has a fault, with its words.
+    Fault(String),
+}
+
+impl std::fmt::Display for Unplannable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TooSlow(budget) => write!(f, "no plan was ready within {} s", budget.as_secs()),
+            Self::Fault(words) => write!(f, "the scheduler has a fault: {words}"),
+        }
+    }
+}
+
+/// Where the coordinator is with its next plan.
+#[derive(Debug, Default)]
+pub(super) struct Planning {
+    /// The plan that is being made, and when it is no longer waited for.
+    current: Option<(DecideId, Timestamp)>,
+    /// Plans in a row that were outdated.
+    outdated: u32,
+    /// Why the state cannot be planned, and how often in a row that was tried.
+    failed: Option<(Unplannable, u32)>,
+}
+
+impl Planning {
+    /// A plan is being made.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// When it is no longer waited for.
+    pub(super) fn timeout(&self) -> Option<Timestamp> {
+        self.current.map(|(_, until)| until)
+    }
+
+    /// Why the state cannot be planned.
+    pub(super) fn failure(&self) -> Option<&Unplannable> {
+        self.failed.as_ref().map(|(why, _)| why)
+    }
+}
+
+impl Participant {
+    /// Asks for a plan of the present state.
+    pub(super) fn decide(&mut self) {
+        let Some(coordinator) = &mut self.coordinator else { return };
+        self.decisions += 1;
+        let id = DecideId(self.decisions);
+        coordinator.dirty = false;
+        coordinator.not_before = None;
+        coordinator.engine.decision_begun();
+        coordinator.planning.current = Some((id, self.now.mono + BUDGET));
+        let level = self.view.as_ref().map(|view| view.level).unwrap_or_default();
+        let (cib, wall) = (Arc::clone(&self.replica.cib), self.now.wall);
+        self.outputs.push_back(Output::Decide { id, cib, wall, level, budget: BUDGET });
+    }
+
+    /// The answer to an [`Output::Decide`]. One that is not waited for any more is ignored.
+    pub(crate) fn handle_decided(&mut self, now: crate::Now, id: DecideId, result: Result<Plan, Unplannable>) {
+        self.now = now;
+        let acting = self.acting();
+        let Some(coordinator) = &mut self.coordinator else { return };
+        let planning = &mut coordinator.planning;
+        if planning.current.take_if(|(current, _)| *current == id).is_none() {
+            return;
+        }
+        match result {
+            Err(why) => self.plan_failed(why),
+            Ok(_) if !acting => coordinator.dirty = true,
+            Ok(_) if coordinator.dirty && planning.outdated < OUTDATED_MAX => {
+                planning.outdated += 1;
+                self.count("node.outdated_plans");
+            }
+            Ok(plan) => {
+                planning.outdated = 0;
+                planning.failed = None;
+                let outdated = std::mem::take(&mut coordinator.dirty);
+                self.carry_out(plan);
+                if outdated {
+                    self.abandon("the state changed while it was planned");
+                }
+                self.tell_progress();
+            }
+        }
+    }
+
+    /// No plan came in time.
+    pub(super) fn expire_planning(&mut self) {
+        let Some(coordinator) = &mut self.coordinator else { return };
+        if coordinator.planning.current.take_if(|(_, until)| *until <= self.now.mono).is_some() {
+            self.plan_failed(Unplannable::TooSlow(BUDGET));
+        }
+    }
+
+    fn plan_failed(&mut self, why: Unplannable) {
+        self.count("node.unplannable");
+        let Some(coordinator) = &mut self.coordinator else { return };
+        let times = coordinator.planning.failed.as_ref().map_or(0, |(_, times)| *times);
+        let pause = PAUSE.saturating_mul(1 << times.min(5)).min(PAUSE_MAX);
+        coordinator.recheck = Some(self.now.mono + pause);
+        coordinator.planning.failed = Some((why.clone(), times + 1));
+        let text = format!("nothing is decided, because {why}; what runs goes on as it is");
+        self.remark(Level::Error, text);
+        self.tell_progress();
+    }
+
+    fn abandon(&mut self, why: &str) {
+        if let Some(coordinator) = &mut self.coordinator {
+            coordinator.engine.abort(self.now.mono, Abort::Other(why.to_owned()));
+        }
+        self.drain_engine();
+    }
+
+    fn carry_out(&mut self, plan: Plan) {
+        let now = self.now;
+        let recheck = self.recheck_interval();
+        let Some(coordinator) = &mut self.coordinator else { return };
+        coordinator.recheck = Some(now.mono + next_recheck(&plan, now.wall, recheck));
+        for warning in &plan.warnings {
+            let event = Event::Remark { level: Level::Debug, text: warning.clone() };
+            self.outputs.push_back(Output::Event(event));
+        }
+        coordinator.transition += 1;
+        let limits = Limits::of(&self.replica.cib.configuration);
+        if plan.actions.is_empty() {
+            coordinator.restless = 0;
+            coordinator.engine.start(now.mono, plan, limits);
+            return self.drain_engine();
+        }
+        coordinator.restless = coordinator.restless.saturating_add(1);
+        if coordinator.restless >= RESTLESS {
+            coordinator.not_before = Some(now.mono + REST);
+        }
+        let number = coordinator.transition;
+        let decisions = plan.summary.iter().map(decision_text).collect();
+        let actions = plan.actions.len();
+        coordinator.engine.start(now.mono, plan, limits);
+        self.event(Event::Transition { number, actions, decisions });
+        self.drain_engine();
+    }
+}
+
+/// When to decide again although nothing happens: when the plan says that time alone changes something, and at the
+/// latest after `interval`. An interval of zero means never.
+fn next_recheck(plan: &Plan, wall: WallTime, interval: Duration) -> Duration {
+    let never = Duration::from_secs(365 * 24 * 3600);
+    let interval = if interval.is_zero() { never } else { interval };
+    let by = plan.recheck_by.map(|at| {
+        let seconds = at.saturating_sub(wall.as_secs()).max(0);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).max(Duration::from_secs(1))
+    });
+    by.map_or(interval, |by| by.min(interval))
+}
+
+/// One line of the summary: `Move FloatIP (primary -> secondary) because primary is on standby`.
+fn decision_text(decision: &Decision) -> String {
+    let mut text = format!("{:?} {} ({})", decision.verb, decision.subject, decision.detail);
+    let why = decision.why();
+    if !why.is_empty() {
+        text.push_str(&format!(" because {why}"));
+    }
+    if decision.blocked {
+        text.push_str(" [blocked]");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
