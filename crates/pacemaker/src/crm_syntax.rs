@@ -40,6 +40,7 @@ pub const KEYWORDS: &[&str] = &[
     "tag",
     "fencing_topology",
     "rsc_ticket",
+    "monitor",
     "rename",
     "modgroup",
     "xml",

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::StatusChange;
-use crate::model::{Bundle, Configuration, Constraint, FencingLevel, Node, NvSet, Primitive, Tag, Template, Version};
+use crate::model::{
+    Bundle, Configuration, Constraint, FencingLevel, Node, NvSet, Operation, Primitive, Tag, Template, Version,
+};
 
 /// What travels in the ordered stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,20 @@ pub enum Change {
         set: Option<String>,
         /// Names and values; `None` removes. If there are none, a set that is named is there afterwards.
         pairs: Vec<(String, Option<String>)>,
+    },
+    /// Create or replace a whole set of properties or defaults, with its score and its rule.
+    PutSet {
+        /// Which.
+        section: Section,
+        /// The set; one without an id gets one that is free.
+        set: NvSet,
+    },
+    /// Add an operation to a primitive or template.
+    AddOperation {
+        /// Its id.
+        resource: String,
+        /// The operation.
+        operation: Operation,
     },
     /// Set or remove a meta-attribute.
     SetMeta {

@@ -7,6 +7,7 @@ mod put;
 mod refer;
 mod replace;
 mod secrets;
+mod sharing;
 
 use hac_types::WallTime;
 
@@ -37,9 +38,7 @@ pub(super) fn apply(cib: &mut Cib, command: &Configure, wall: WallTime) -> Appli
 /// `cib` with these changes made and not verified.
 pub(super) fn unverified(cib: &Cib, changes: &[Change]) -> Result<Cib, Refusal> {
     let mut draft = Draft { cib: cib.clone(), status: false, warnings: Vec::new() };
-    for change in changes {
-        draft.step(change)?;
-    }
+    draft.steps(changes)?;
     Ok(draft.cib)
 }
 
@@ -53,9 +52,7 @@ fn draft(cib: &Cib, command: &Configure) -> Result<Draft, Refusal> {
         ));
     }
     let mut draft = Draft { cib: cib.clone(), status: false, warnings: Vec::new() };
-    for change in &command.changes {
-        draft.step(change)?;
-    }
+    draft.steps(&command.changes)?;
     secrets::keep_masked(&cib.configuration, &mut draft.cib.configuration)?;
     check_new_findings(cib, &mut draft)?;
     Ok(draft)
@@ -112,6 +109,33 @@ fn adopt(cib: &mut Cib, draft: Draft, command: &Configure, wall: WallTime) -> Ap
 }
 
 impl Draft {
+    /// Makes the changes. What names an object that only a later change creates waits for that one.
+    fn steps(&mut self, changes: &[Change]) -> Step {
+        let mut waiting: Vec<&Change> = changes.iter().collect();
+        loop {
+            let before = waiting.len();
+            let mut missing = None;
+            let mut still = Vec::new();
+            for change in waiting {
+                match self.step(change) {
+                    Ok(()) => {}
+                    Err(refusal) if refusal.kind == RefusalKind::NoSuch && creates(change) => {
+                        missing.get_or_insert(refusal);
+                        still.push(change);
+                    }
+                    Err(refusal) => return Err(refusal),
+                }
+            }
+            match missing {
+                None => break,
+                Some(refusal) if still.len() == before => return Err(refusal),
+                Some(_) => waiting = still,
+            }
+        }
+        sharing::resolve(&mut self.cib.configuration);
+        Ok(())
+    }
+
     fn step(&mut self, change: &Change) -> Step {
         match change {
             Change::Put { object, mode } => put::put(self, object.clone(), *mode),
@@ -119,6 +143,13 @@ impl Draft {
             Change::SetProperties { section, set, pairs } => {
                 attributes::set_properties(self, *section, set.as_deref(), pairs);
                 Ok(())
+            }
+            Change::PutSet { section, set } => {
+                attributes::put_set(self, *section, set.clone());
+                Ok(())
+            }
+            Change::AddOperation { resource, operation } => {
+                attributes::add_operation(self, resource, operation.clone())
             }
             Change::SetMeta { resource, name, value } => attributes::set_meta(self, resource, name, value.as_deref()),
             Change::SetParam { resource, name, value } => attributes::set_param(self, resource, name, value.as_deref()),
@@ -137,6 +168,11 @@ impl Draft {
     fn warn(&mut self, sentence: String) {
         self.warnings.push(sentence);
     }
+}
+
+/// Whether a change makes something that may name what comes later.
+const fn creates(change: &Change) -> bool {
+    matches!(change, Change::Put { .. } | Change::AddOperation { .. })
 }
 
 /// There is no object of this id.

@@ -24,13 +24,18 @@ pub(super) fn statement(tokens: Vec<Token>, changes: &mut Vec<Change>) -> Result
     if matches!(first.text.as_str(), "commit" | "end" | "up" | "quit" | "exit" | "bye") && words.is_done() {
         return Ok(());
     }
-    match keyword(&first)? {
+    let keyword = keyword(&first)?;
+    if matches!(keyword, "colocation" | "collocation" | "order" | "location" | "rsc_ticket") {
+        words.part_brackets();
+    }
+    match keyword {
         "primitive" => changes.push(put(Object::Primitive(resource::primitive(&mut words)?))),
         "rsc_template" => changes.push(put(Object::Template(resource::template(&mut words)?))),
         "group" => changes.push(put(Object::Group(resource::group(&mut words)?))),
         "clone" => changes.push(put(Object::Clone(resource::clone(&mut words, false)?))),
         "ms" | "master" => changes.push(put(Object::Clone(resource::clone(&mut words, true)?))),
         "colocation" | "collocation" => changes.push(put(Object::Constraint(constraint::colocation(&mut words)?))),
+        "monitor" => changes.push(section::monitor(&mut words)?),
         "order" => changes.push(put(Object::Constraint(constraint::order(&mut words)?))),
         "location" => changes.push(put(Object::Constraint(constraint::location(&mut words)?))),
         "rsc_ticket" => changes.push(put(Object::Constraint(constraint::ticket(&mut words)?))),
@@ -77,16 +82,51 @@ fn keyword(token: &Token) -> Result<&'static str, SyntaxError> {
     candidates.retain(|k| !matches!(*k, "collocation" | "master") || candidates_alone(word, k));
     match candidates[..] {
         [only] => Ok(only),
-        [] => Err(token.error(
-            format!("{} begins no object", token.quoted()),
-            format!("Objects begin with {}.", KEYWORDS.join(", ")),
-        )),
+        [] => Err(unknown_keyword(token)),
         _ => Err(token.error(
             format!("{} may mean {}", token.quoted(), candidates.join(" or ")),
             "Write some more letters of it.",
         )),
     }
 }
+
+/// A word that begins nothing: what was most likely meant, or what to do instead of what hacd does not have.
+fn unknown_keyword(token: &Token) -> SyntaxError {
+    if let Some((_, instead)) = NOT_OFFERED.iter().find(|(word, _)| *word == token.text) {
+        return token.error(format!("hacd has no {}", token.quoted()), *instead);
+    }
+    let message = format!("unknown kind of object {}", token.quoted());
+    match hac_crm::model::nearest(&token.text, KEYWORDS.iter().copied()) {
+        Some(near) => token.error(message, format!("Did you mean '{near}'?")),
+        None => token.error(message, format!("Objects begin with {}.", KEYWORDS.join(", "))),
+    }
+}
+
+/// Words of crm that hacd does not have, with what to do instead.
+const NOT_OFFERED: &[(&str, &str)] = &[
+    ("alert", "Follow 'hacctl events --json' and call the program from there."),
+    ("role", "hacd has no access rules: everything is done as root on a node."),
+    ("acl_target", "hacd has no access rules: everything is done as root on a node."),
+    ("acl_group", "hacd has no access rules: everything is done as root on a node."),
+    ("user", "hacd has no access rules: everything is done as root on a node."),
+    ("get_property", "Use 'hacctl configure show type:property', which prints all that are set."),
+    ("validate-all", "Use 'hacctl configure verify'."),
+    ("default-timeouts", "Use 'hacctl ra info AGENT' for the advised timeouts and write them into the op."),
+    ("rsctest", "Use 'hacctl resource start RSC' on a cluster for tests."),
+    ("schema", "hacd has no schema to choose; 'hacctl configure verify' checks everything."),
+    ("upgrade", "Nothing has to be upgraded; 'hacctl configure verify' checks everything."),
+    ("erase", "Write 'hacctl configure delete ID...' for what is to go."),
+    ("ptest", "Use 'hacctl configure show xml > FILE' and 'hacctl simulate -x FILE'."),
+    ("simulate", "Use 'hacctl configure show xml > FILE' and 'hacctl simulate -x FILE'."),
+    ("graph", "Use 'hacctl simulate -x FILE --save-dotfile DOT'."),
+    ("filter", "Use 'hacctl configure show > FILE', change FILE, and 'hacctl configure load update FILE'."),
+    ("template", "Write the resources themselves; 'rsc_template' gives several of them common values."),
+    ("cib", "Change a file from 'hacctl configure save FILE' and load it with 'configure load replace FILE'."),
+    (
+        "set",
+        "Use 'hacctl resource param RSC set NAME VALUE', 'resource meta RSC set NAME VALUE' or 'property NAME=VALUE'.",
+    ),
+];
 
 /// Whether an alternative spelling is the only one that `word` can mean.
 fn candidates_alone(word: &str, spelling: &str) -> bool {
@@ -134,6 +174,29 @@ pub(super) struct Words {
 }
 
 impl Words {
+    /// Makes words of their own of the brackets that stand at the edges of words: `(a b)` is `( a b )`.
+    fn part_brackets(&mut self) {
+        let rest = self.tokens.split_off(self.position.min(self.tokens.len()));
+        for token in rest {
+            let pattern = token.text.starts_with('/');
+            let mut inner = token.clone();
+            let mut after = Vec::new();
+            while !pattern && inner.text.len() > 1 && inner.text.starts_with(['(', '[', '{']) {
+                let text = inner.text.remove(0).to_string();
+                self.tokens.push(Token { text, ..inner.clone() });
+                inner.column += 1;
+            }
+            // A bracket that was opened inside of the word belongs to it.
+            let opened = |text: &str| text.contains(['(', '[', '{']);
+            while !pattern && inner.text.len() > 1 && inner.text.ends_with([')', ']', '}']) && !opened(&inner.text) {
+                let text = inner.text.pop().map(String::from).unwrap_or_default();
+                after.push(Token { text, column: inner.column + inner.text.chars().count(), ..inner.clone() });
+            }
+            self.tokens.push(inner);
+            self.tokens.extend(after.into_iter().rev());
+        }
+    }
+
     /// The next word, which stays.
     pub(super) fn peek(&self) -> Option<&str> {
         self.tokens.get(self.position).map(|token| token.text.as_str())

@@ -5,6 +5,7 @@ mod constraint;
 mod resource;
 mod section;
 
+use self::attributes::Referred;
 use hac_crm::cib::Section;
 use hac_crm::model::{Configuration, Constraint, Resource};
 
@@ -37,14 +38,15 @@ pub(super) fn show(configuration: &Configuration, wanted: &[&str]) -> String {
 /// All objects in the order of kinds.
 fn objects(configuration: &Configuration) -> Vec<Shown> {
     let mut objects = Vec::new();
+    let referred = Referred::of(configuration);
     for node in &configuration.nodes {
-        objects.push(shown("node", &node.uname, Vec::new(), section::node(node)));
+        objects.push(shown("node", &node.uname, Vec::new(), section::node(node, &referred)));
     }
     let mut resources = Vec::new();
     configuration.resources.iter().for_each(|r| collect(r, &mut resources));
     for kind in ["rsc_template", "primitive", "bundle", "group", "ms", "clone"] {
         for resource in resources.iter().filter(|r| resource_kind(r) == kind) {
-            let text = resource::resource(resource, configuration);
+            let text = resource::resource(resource, &referred);
             objects.push(shown(kind, resource.id(), resource_mentions(resource), text));
         }
     }
@@ -53,7 +55,7 @@ fn objects(configuration: &Configuration) -> Vec<Shown> {
     }
     for kind in ["location", "colocation", "order", "rsc_ticket"] {
         for constraint in configuration.constraints.iter().filter(|c| constraint_kind(c) == kind) {
-            let (text, mentions) = (constraint::constraint(constraint), constraint::mentions(constraint));
+            let (text, mentions) = (constraint::constraint(constraint, &referred), constraint::mentions(constraint));
             objects.push(shown(kind, constraint.id(), mentions, text));
         }
     }
@@ -66,7 +68,7 @@ fn objects(configuration: &Configuration) -> Vec<Shown> {
         ("op_defaults", Section::OpDefaults, &configuration.op_defaults),
     ] {
         for set in sets {
-            objects.push(shown(kind, &set.id, Vec::new(), section::properties(kind, section, set)));
+            objects.push(shown(kind, &set.id, Vec::new(), section::properties(kind, section, set, &referred)));
         }
     }
     objects

@@ -37,9 +37,7 @@ pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> 
         (Section::RscDefaults, read.rsc_defaults),
         (Section::OpDefaults, read.op_defaults),
     ] {
-        for set in sets {
-            changes.push(set_properties(section, set, at)?);
-        }
+        changes.extend(sets.into_iter().map(|set| set_change(section, set)));
     }
     if changes.is_empty() {
         return Err(at.error(
@@ -50,17 +48,14 @@ pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> 
     Ok(changes)
 }
 
-/// The pairs of a set as one change.
-fn set_properties(section: Section, set: NvSet, at: &Token) -> Result<Change, SyntaxError> {
+/// A set as one change: its pairs one by one, or the whole of it where they alone do not say everything.
+fn set_change(section: Section, set: NvSet) -> Change {
     let plain = set.score.is_none() && set.rule.is_none() && set.id_ref.is_none();
     if !plain || set.pairs.iter().any(|pair| pair.id_ref.is_some() || pair.value.is_none()) {
-        return Err(at.error(
-            "properties with a rule, a score, a reference or no value cannot be set one by one",
-            "Load the configuration as XML: 'configure load xml update FILE'.",
-        ));
+        return Change::PutSet { section, set };
     }
     let pairs = set.pairs.into_iter().map(|pair| (pair.name, pair.value)).collect();
-    Ok(Change::SetProperties { section, set: Some(set.id), pairs })
+    Change::SetProperties { section, set: Some(set.id), pairs }
 }
 
 fn take_apart(resource: Resource, objects: &mut Vec<Object>) {

@@ -1,12 +1,12 @@
 //! Properties, meta-attributes, parameters, node attributes.
 
-use super::super::ids::pair_id;
+use super::super::ids::{self, pair_id};
 use super::super::observed;
 use super::super::tree::{self, Which};
 use super::super::{Lifetime, Section};
 use super::put::unknown_node;
 use super::{Draft, Step, unknown};
-use crate::model::{BOOTSTRAP_OPTIONS, NvPair, NvSet};
+use crate::model::{BOOTSTRAP_OPTIONS, Configuration, NvPair, NvSet, Operation};
 
 /// [`Change::SetProperties`](super::Change::SetProperties).
 pub(super) fn set_properties(
@@ -15,12 +15,7 @@ pub(super) fn set_properties(
     set: Option<&str>,
     pairs: &[(String, Option<String>)],
 ) {
-    let configuration = &mut draft.cib.configuration;
-    let (sets, default) = match section {
-        Section::CrmConfig => (&mut configuration.crm_config, BOOTSTRAP_OPTIONS),
-        Section::RscDefaults => (&mut configuration.rsc_defaults, "rsc-options"),
-        Section::OpDefaults => (&mut configuration.op_defaults, "op-options"),
-    };
+    let (sets, default) = sets_of(&mut draft.cib.configuration, section);
     let id = set.unwrap_or(default);
     if pairs.is_empty() && set.is_some() && !sets.iter().any(|set| set.id == id) {
         sets.push(NvSet { id: id.to_owned(), ..NvSet::default() });
@@ -28,6 +23,39 @@ pub(super) fn set_properties(
     for (name, value) in pairs {
         set_in(sets, id, name, value.as_deref());
     }
+}
+
+/// The sets of a section, and the id of the one that rules.
+fn sets_of(configuration: &mut Configuration, section: Section) -> (&mut Vec<NvSet>, &'static str) {
+    match section {
+        Section::CrmConfig => (&mut configuration.crm_config, BOOTSTRAP_OPTIONS),
+        Section::RscDefaults => (&mut configuration.rsc_defaults, "rsc-options"),
+        Section::OpDefaults => (&mut configuration.op_defaults, "op-options"),
+    }
+}
+
+/// [`Change::PutSet`](super::Change::PutSet).
+pub(super) fn put_set(draft: &mut Draft, section: Section, mut set: NvSet) {
+    let (sets, default) = sets_of(&mut draft.cib.configuration, section);
+    if set.id.is_empty() {
+        let taken = |id: &str| sets.iter().any(|known| known.id == id);
+        // Not the one that rules: what is set one by one goes there, and must not come under this rule.
+        set.id = (1..).map(|number| format!("{default}-{number}")).find(|id| !taken(id)).unwrap_or_default();
+    }
+    ids::fill_set(&mut set);
+    match sets.iter_mut().find(|known| known.id == set.id) {
+        Some(known) => *known = set,
+        None => sets.push(set),
+    }
+}
+
+/// [`Change::AddOperation`](super::Change::AddOperation).
+pub(super) fn add_operation(draft: &mut Draft, resource: &str, operation: Operation) -> Step {
+    let found = tree::primitive_mut(&mut draft.cib.configuration.resources, resource);
+    let Some(primitive) = found else { return Err(unknown(resource)) };
+    primitive.operations.push(operation);
+    ids::fill_operations(primitive);
+    Ok(())
 }
 
 /// [`Change::SetMeta`](super::Change::SetMeta).

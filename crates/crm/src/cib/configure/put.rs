@@ -125,6 +125,10 @@ fn put_group(draft: &mut Draft, def: GroupDef) -> Step {
     let old: Vec<String> = group_mut(&mut draft.cib.configuration.resources, &def.id)
         .map(|group| group.members.iter().map(|member| member.id.clone()).collect())
         .unwrap_or_default();
+    // All of it is looked at before anything is moved.
+    for id in def.members.iter().filter(|id| !old.contains(id)) {
+        check_free(&draft.cib.configuration, id, &def.id, &["primitive"])?;
+    }
     let mut members = Vec::new();
     for id in &def.members {
         if old.contains(id) {

@@ -43,6 +43,13 @@ fn check_primitive(primitive: &Primitive, findings: &mut Findings) {
                 "give each an interval of its own, 10s and 11s for two roles",
             );
         }
+        if interval == 0 && operation.name == "monitor" {
+            findings.warning(
+                &primitive.id,
+                "its monitor has no interval, so that nobody looks whether it still runs",
+                "write how often, such as interval=10s",
+            );
+        }
         if interval > 0 && matches!(operation.name.as_str(), "start" | "stop" | "promote" | "demote") {
             findings.error(
                 &primitive.id,

@@ -46,16 +46,28 @@ pub(super) fn pairs(words: &mut Words) -> Vec<NvPair> {
     let mut pairs = Vec::new();
     while let Some((name, value)) = peek_pair(words) {
         words.skip();
-        pairs.push(match name.strip_prefix('$') {
-            // `$ID:NAME` stands for the pair of that id.
-            Some(reference) if value.is_none() => {
-                let (id_ref, name) = reference.split_once(':').unwrap_or((reference, ""));
-                NvPair { id_ref: Some(id_ref.to_owned()), name: name.to_owned(), ..NvPair::default() }
-            }
-            _ => NvPair { name, value, ..NvPair::default() },
-        });
+        pairs.push(named_pair(name, value));
     }
     pairs
+}
+
+/// `@ID[:NAME]` and `$ID:NAME` stand for the pair of that id; `$ID:NAME=VALUE` gives a pair its id.
+fn named_pair(word: String, value: Option<String>) -> NvPair {
+    let split = |text: &str| {
+        let (id, name) = text.split_once(':').unwrap_or((text, ""));
+        (id.to_owned(), name.to_owned())
+    };
+    match (word.strip_prefix('@'), word.strip_prefix('$'), value) {
+        (Some(reference), _, None) | (None, Some(reference), None) if !reference.is_empty() => {
+            let (id_ref, name) = split(reference);
+            NvPair { id_ref: Some(id_ref), name, ..NvPair::default() }
+        }
+        (None, Some(named), Some(value)) if named.contains(':') => {
+            let (id, name) = split(named);
+            NvPair { id, name, value: Some(value), ..NvPair::default() }
+        }
+        (_, _, value) => NvPair { name: word, value, ..NvPair::default() },
+    }
 }
 
 /// The next word as a name and a value, if it is a pair (or a name alone) and begins no other block.

@@ -67,6 +67,11 @@ pub(super) fn order(words: &mut Words) -> Result<Constraint, SyntaxError> {
             }
         };
         words.skip();
+    } else if let Some(word) = words.peek()
+        && KINDS.iter().any(|kind| kind.eq_ignore_ascii_case(word))
+    {
+        let message = format!("'{}' has no colon", crate::text::printable(word));
+        return Err(words.error(message, format!("Write '{word}:' before the resources.")));
     }
     match items(words, Suffix::Action)? {
         Items::Pair(first, then) => {
@@ -125,7 +130,12 @@ pub(super) fn location(words: &mut Words) -> Result<Constraint, SyntaxError> {
     let target = if words.peek() == Some("rule") {
         let mut rules = Vec::new();
         while words.take("rule") {
-            rules.push(rule(words)?);
+            let mut rule = rule(words)?;
+            if rule.id_ref.is_none() && rule.score.is_none() && rule.score_attribute.is_none() {
+                // A rule of a location without a score means always, as for crm.
+                rule.score = Some("INFINITY".to_owned());
+            }
+            rules.push(rule);
         }
         LocationTarget::Rules(rules)
     } else {

@@ -67,7 +67,7 @@ fn agent(token: &Token) -> Result<Agent, SyntaxError> {
     };
     agent.ok_or_else(|| {
         token.error(
-            format!("{} is no agent", token.quoted()),
+            format!("invalid agent name {}", token.quoted()),
             "Write CLASS:PROVIDER:TYPE such as ocf:heartbeat:nginx, CLASS:TYPE such as systemd:nginx, or a type alone.",
         )
     })
@@ -155,6 +155,11 @@ fn operation(words: &mut Words) -> Result<Operation, SyntaxError> {
 pub(super) fn group(words: &mut Words) -> Result<GroupDef, SyntaxError> {
     let mut group = GroupDef { id: words.id("the id of the group")?, ..GroupDef::default() };
     while peek_pair(words).is_some_and(|(_, value)| value.is_none()) {
+        let twice = words.peek().is_some_and(|word| group.members.iter().any(|member| member == word));
+        if twice {
+            let message = format!("member '{}' is named twice in group {}", words.peek().unwrap_or_default(), group.id);
+            return Err(words.error(message, "Name each member once."));
+        }
         group.members.push(words.id("a member")?);
     }
     if group.members.is_empty() {

@@ -34,7 +34,7 @@ pub(super) fn rule(words: &mut Words) -> Result<Rule, SyntaxError> {
         } else if let Some(id) = take_option(words, "$id-ref") {
             rule.id_ref = Some(id);
             return Ok(rule);
-        } else if let Some(role) = take_option(words, "$role") {
+        } else if let Some(role) = take_option(words, "$role").or_else(|| take_option(words, "role")) {
             rule.role = Some(role);
         } else {
             break;

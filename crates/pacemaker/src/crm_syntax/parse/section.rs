@@ -1,10 +1,11 @@
 //! Properties, defaults, nodes, tags, and fencing levels.
 
 use hac_crm::cib::{Change, Section};
-use hac_crm::model::{FencingLevel, FencingTarget, Node, NvSet, Tag};
+use hac_crm::model::{FencingLevel, FencingTarget, Node, NvSet, Operation, Tag, parse_duration_ms};
 
-use super::Words;
 use super::attributes::{block, pairs, peek_assignment, take_option};
+use super::rule::rule;
+use super::{Score, Words};
 use crate::crm_syntax::SyntaxError;
 
 /// Reads `[ID:] NAME=VALUE ...`; an empty value removes. A set that is named may be left empty, as crm has it.
@@ -14,11 +15,22 @@ pub(super) fn properties(words: &mut Words, section: Section) -> Result<Change, 
         set = Some(id.to_owned());
         words.skip();
     }
-    if words.peek() == Some("rule") || words.score().is_some() {
-        return Err(words.error(
-            "sets with a rule or a score cannot be written in crm's words here",
-            "Load the configuration as XML: 'configure load xml update FILE'.",
-        ));
+    let score = match words.score() {
+        Some(Score::Number(score)) => Some(score),
+        Some(Score::Attribute(name)) => {
+            return Err(
+                words.error(format!("'{name}' is not a score"), "Write a number, inf or -inf before the colon.")
+            );
+        }
+        None => None,
+    };
+    if score.is_some() || words.peek() == Some("rule") {
+        let rule = if words.take("rule") { Some(rule(words)?) } else { None };
+        let set = NvSet { id: set.unwrap_or_default(), score, rule, pairs: pairs(words), ..NvSet::default() };
+        if set.pairs.is_empty() {
+            return Err(words.error("nothing is said to be set", "Write NAME=VALUE."));
+        }
+        return Ok(Change::PutSet { section, set });
     }
     let mut changed = Vec::new();
     while let Some((name, value)) = peek_assignment(words) {
@@ -29,6 +41,32 @@ pub(super) fn properties(words: &mut Words, section: Section) -> Result<Change, 
         return Err(words.error("nothing is said to be set", "Write NAME=VALUE, or NAME= to remove it."));
     }
     Ok(Change::SetProperties { section, set, pairs: changed })
+}
+
+/// Reads `RSC[:ROLE] INTERVAL[:TIMEOUT]`: an operation that is added to a resource.
+pub(super) fn monitor(words: &mut Words) -> Result<Change, SyntaxError> {
+    let subject = words.expect("a resource")?;
+    let (resource, role) = match subject.text.split_once(':') {
+        Some((resource, role)) => (resource.to_owned(), Some(role.to_owned())),
+        None => (subject.text.clone(), None),
+    };
+    let times = words.expect("an interval such as 10s, perhaps with a timeout: 10s:30s")?;
+    let (interval, timeout) = match times.text.split_once(':') {
+        Some((interval, timeout)) => (interval, Some(timeout)),
+        None => (times.text.as_str(), None),
+    };
+    for time in [Some(interval), timeout].into_iter().flatten() {
+        if parse_duration_ms(time).is_none() {
+            return Err(times.error(
+                format!("{} is not a time", times.quoted()),
+                "Write INTERVAL or INTERVAL:TIMEOUT, such as 10s:30s.",
+            ));
+        }
+    }
+    let mut operation = Operation { name: "monitor".to_owned(), interval: interval.to_owned(), ..Operation::default() };
+    operation.options.extend(role.map(|role| ("role".to_owned(), role)));
+    operation.options.extend(timeout.map(|timeout| ("timeout".to_owned(), timeout.to_owned())));
+    Ok(Change::AddOperation { resource, operation })
 }
 
 /// Reads `[$id=ID | ID:] NAME[:KIND] [attributes ...] [utilization ...]`.

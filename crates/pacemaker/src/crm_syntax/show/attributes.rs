@@ -1,8 +1,10 @@
 //! Blocks of `NAME=VALUE`, values, scores and rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hac_crm::model::{Configuration, Expression, NvPair, NvSet, Resource, Rule};
+use hac_crm::model::{
+    Configuration, Constraint, Expression, Location, LocationTarget, NvPair, NvSet, Primitive, Resource, Rule,
+};
 
 use crate::crm_syntax::parse::BLOCKS;
 
@@ -40,28 +42,33 @@ pub(super) fn score(text: &str) -> Result<String, Unspeakable> {
 }
 
 /// Pairs in one line, each after a blank.
-pub(super) fn pairs(pairs: &[NvPair]) -> Result<String, Unspeakable> {
+fn pairs(pairs: &[NvPair], referred: &Referred) -> Result<String, Unspeakable> {
     let mut text = String::new();
     for pair in pairs {
         text.push(' ');
-        text.push_str(&self::pair(pair)?);
+        text.push_str(&self::pair(pair, referred)?);
     }
     Ok(text)
 }
 
 /// One pair, unless its name would be read as something else.
-pub(super) fn pair(pair: &NvPair) -> Result<String, Unspeakable> {
+pub(super) fn pair(pair: &NvPair, referred: &Referred) -> Result<String, Unspeakable> {
     match (&pair.id_ref, &pair.value) {
-        (Some(_), _) => Err(Unspeakable),
-        _ if pair.name.starts_with('$') => Err(Unspeakable),
+        (Some(id), None) if pair.name.is_empty() => Ok(format!("@{}", word(id)?)),
+        (Some(id), None) => Ok(format!("@{}:{}", word(id)?, word(&pair.name)?)),
+        (Some(_), Some(_)) => Err(Unspeakable),
+        _ if pair.name.starts_with(['$', '@']) => Err(Unspeakable),
         (None, None) if BLOCKS.contains(&pair.name.as_str()) || pair.name.ends_with(':') => Err(Unspeakable),
+        (None, Some(text)) if referred.has(&pair.id) => {
+            Ok(format!("${}:{}", word(&pair.id)?, assignment(&pair.name, text)?))
+        }
         (None, Some(text)) => assignment(&pair.name, text),
         (None, None) => Ok(word(&pair.name)?.to_owned()),
     }
 }
 
-/// A block after its keyword. `referred` says whether another block stands for one by its id.
-pub(super) fn block(keyword: &str, set: &NvSet, referred: impl Fn(&str) -> bool) -> Result<String, Unspeakable> {
+/// A block after its keyword.
+pub(super) fn block(keyword: &str, set: &NvSet, referred: &Referred) -> Result<String, Unspeakable> {
     let mut text = keyword.to_owned();
     if let Some(id) = &set.id_ref {
         return Ok(format!("{keyword} {}", assignment("$id-ref", id)?));
@@ -69,45 +76,95 @@ pub(super) fn block(keyword: &str, set: &NvSet, referred: impl Fn(&str) -> bool)
     if set.pairs.is_empty() {
         return Err(Unspeakable);
     }
-    if referred(&set.id) {
+    if referred.has(&set.id) {
         text.push_str(&format!(" {}", assignment("$id", &set.id)?));
     }
     if let Some(score) = &set.score {
         text.push_str(&format!(" {}", self::score(score)?));
     }
     if let Some(rule) = &set.rule {
-        text.push_str(&format!(" {}", self::rule(rule)?));
+        text.push_str(&format!(" {}", self::rule(rule, referred)?));
     }
-    text.push_str(&pairs(&set.pairs)?);
+    text.push_str(&pairs(&set.pairs, referred)?);
     Ok(text)
 }
 
-/// Whether some block of a resource stands for the block `id`.
-pub(super) fn is_referred(configuration: &Configuration, id: &str) -> bool {
-    configuration.resources.iter().any(|resource| refers(resource, id))
-}
+/// Ids that something else stands for: their blocks, pairs and rules are shown with them.
+#[derive(Default)]
+pub(super) struct Referred(BTreeSet<String>);
 
-fn refers(resource: &Resource, id: &str) -> bool {
-    let to_it = |sets: &[NvSet]| sets.iter().any(|set| set.id_ref.as_deref() == Some(id));
-    match resource {
-        Resource::Primitive(r) => to_it(&r.params) || to_it(&r.meta) || to_it(&r.utilization),
-        Resource::Template(r) => to_it(&r.0.params) || to_it(&r.0.meta) || to_it(&r.0.utilization),
-        Resource::Group(r) => {
-            to_it(&r.params)
-                || to_it(&r.meta)
-                || r.members.iter().any(|m| to_it(&m.params) || to_it(&m.meta) || to_it(&m.utilization))
+impl Referred {
+    /// All of a configuration.
+    pub(super) fn of(configuration: &Configuration) -> Self {
+        let mut referred = Self::default();
+        configuration.resources.iter().for_each(|resource| referred.resource(resource));
+        let defaults = [&configuration.crm_config, &configuration.rsc_defaults, &configuration.op_defaults];
+        defaults.into_iter().for_each(|sets| referred.sets(sets));
+        for node in &configuration.nodes {
+            referred.sets(&node.attributes);
+            referred.sets(&node.utilization);
         }
-        Resource::Clone(r) => to_it(&r.params) || to_it(&r.meta) || refers(&r.child, id),
-        Resource::Bundle(r) => to_it(&r.params) || to_it(&r.meta),
+        for constraint in &configuration.constraints {
+            if let Constraint::Location(Location { target: LocationTarget::Rules(rules), .. }) = constraint {
+                referred.0.extend(rules.iter().filter_map(|rule| rule.id_ref.clone()));
+            }
+        }
+        referred
+    }
+
+    /// Whether something stands for `id`.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.0.contains(id)
+    }
+
+    fn resource(&mut self, resource: &Resource) {
+        match resource {
+            Resource::Primitive(primitive) => self.primitive(primitive),
+            Resource::Template(template) => self.primitive(&template.0),
+            Resource::Group(group) => {
+                self.sets(&group.params);
+                self.sets(&group.meta);
+                group.members.iter().for_each(|member| self.primitive(member));
+            }
+            Resource::Clone(clone) => {
+                self.sets(&clone.params);
+                self.sets(&clone.meta);
+                self.resource(&clone.child);
+            }
+            Resource::Bundle(bundle) => {
+                self.sets(&bundle.params);
+                self.sets(&bundle.meta);
+            }
+        }
+    }
+
+    fn primitive(&mut self, primitive: &Primitive) {
+        let Primitive { params, meta, utilization, operations, .. } = primitive;
+        [params, meta, utilization].into_iter().for_each(|sets| self.sets(sets));
+        for operation in operations {
+            self.sets(&operation.params);
+            self.sets(&operation.meta);
+        }
+    }
+
+    fn sets(&mut self, sets: &[NvSet]) {
+        for set in sets {
+            self.0.extend(set.id_ref.clone());
+            self.0.extend(set.rule.iter().filter_map(|rule| rule.id_ref.clone()));
+            self.0.extend(set.pairs.iter().filter_map(|pair| pair.id_ref.clone()));
+        }
     }
 }
 
 /// A rule with its keyword.
-pub(super) fn rule(rule: &Rule) -> Result<String, Unspeakable> {
+pub(super) fn rule(rule: &Rule, referred: &Referred) -> Result<String, Unspeakable> {
     if let Some(id) = &rule.id_ref {
         return Ok(format!("rule {}", assignment("$id-ref", id)?));
     }
     let mut text = "rule".to_owned();
+    if referred.has(&rule.id) {
+        text.push_str(&format!(" {}", assignment("$id", &rule.id)?));
+    }
     if let Some(role) = &rule.role {
         text.push_str(&format!(" {}", assignment("$role", role)?));
     }

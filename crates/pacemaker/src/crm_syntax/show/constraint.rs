@@ -1,17 +1,17 @@
 //! Constraints.
 
 use hac_crm::model::{
-    Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket, parse_score,
+    Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Rule, Ticket, parse_score,
 };
 
-use super::attributes::{Unspeakable, assignment, rule, score, word};
+use super::attributes::{Referred, Unspeakable, assignment, rule, score, word};
 use super::paragraph;
 use crate::crm_syntax::xml_form;
 
 /// Writes a constraint, as XML if the language has no words for it.
-pub(super) fn constraint(constraint: &Constraint) -> String {
+pub(super) fn constraint(constraint: &Constraint, referred: &Referred) -> String {
     let lines = match constraint {
-        Constraint::Location(c) => location(c),
+        Constraint::Location(c) => location(c, referred),
         Constraint::Colocation(c) => colocation(c).map(|line| vec![line]),
         Constraint::Order(c) => order(c).map(|line| vec![line]),
         Constraint::Ticket(c) => ticket(c).map(|line| vec![line]),
@@ -39,7 +39,7 @@ pub(super) fn mentions(constraint: &Constraint) -> Vec<String> {
     found
 }
 
-fn location(location: &Location) -> Result<Vec<String>, Unspeakable> {
+fn location(location: &Location, referred: &Referred) -> Result<Vec<String>, Unspeakable> {
     if !location.lifetime.is_empty() {
         return Err(Unspeakable);
     }
@@ -70,7 +70,10 @@ fn location(location: &Location) -> Result<Vec<String>, Unspeakable> {
         LocationTarget::Rules(rules) => {
             let mut lines = vec![first];
             for r in rules {
-                lines.push(rule(r)?);
+                let scored = r.score.is_some() || r.score_attribute.is_some() || r.id_ref.is_some();
+                // Without a score it counts 0; in these words it would count INFINITY.
+                let zero = Rule { score: Some("0".to_owned()), ..r.clone() };
+                lines.push(rule(if scored { r } else { &zero }, referred)?);
             }
             Ok(lines)
         }

@@ -1,18 +1,18 @@
 //! Resources.
 
-use hac_crm::model::{Agent, Clone as CloneResource, Configuration, Group, NvSet, Operation, Primitive, Resource};
+use hac_crm::model::{Agent, Clone as CloneResource, Group, NvSet, Operation, Primitive, Resource};
 
-use super::attributes::{Unspeakable, assignment, block, is_referred, value, word};
+use super::attributes::{Referred, Unspeakable, assignment, block, value, word};
 use super::paragraph;
 use crate::crm_syntax::xml_form;
 
 /// Writes a resource, as XML if the language has no words for it.
-pub(super) fn resource(resource: &Resource, configuration: &Configuration) -> String {
+pub(super) fn resource(resource: &Resource, referred: &Referred) -> String {
     let lines = match resource {
-        Resource::Primitive(r) => primitive("primitive", r, configuration),
-        Resource::Template(r) => primitive("rsc_template", &r.0, configuration),
-        Resource::Group(r) => group(r, configuration),
-        Resource::Clone(r) => clone(r, configuration),
+        Resource::Primitive(r) => primitive("primitive", r, referred),
+        Resource::Template(r) => primitive("rsc_template", &r.0, referred),
+        Resource::Group(r) => group(r, referred),
+        Resource::Clone(r) => clone(r, referred),
         Resource::Bundle(_) => Err(Unspeakable),
     };
     match lines {
@@ -21,7 +21,7 @@ pub(super) fn resource(resource: &Resource, configuration: &Configuration) -> St
     }
 }
 
-fn primitive(keyword: &str, primitive: &Primitive, all: &Configuration) -> Result<Vec<String>, Unspeakable> {
+fn primitive(keyword: &str, primitive: &Primitive, referred: &Referred) -> Result<Vec<String>, Unspeakable> {
     if !primitive.attributes.is_empty() {
         return Err(Unspeakable);
     }
@@ -31,9 +31,9 @@ fn primitive(keyword: &str, primitive: &Primitive, all: &Configuration) -> Resul
     };
     let mut lines = vec![format!("{keyword} {} {agent}", word(&primitive.id)?)];
     description(primitive.description.as_ref(), &mut lines)?;
-    blocks("params", &primitive.params, all, &mut lines)?;
-    blocks("meta", &primitive.meta, all, &mut lines)?;
-    blocks("utilization", &primitive.utilization, all, &mut lines)?;
+    blocks("params", &primitive.params, referred, &mut lines)?;
+    blocks("meta", &primitive.meta, referred, &mut lines)?;
+    blocks("utilization", &primitive.utilization, referred, &mut lines)?;
     let ids = [("$id", &primitive.operations_id), ("$id-ref", &primitive.operations_id_ref)];
     for (name, id) in ids {
         if let Some(id) = id {
@@ -41,7 +41,7 @@ fn primitive(keyword: &str, primitive: &Primitive, all: &Configuration) -> Resul
         }
     }
     for operation in &primitive.operations {
-        self::operation(operation, &mut lines)?;
+        self::operation(operation, referred, &mut lines)?;
     }
     Ok(lines)
 }
@@ -65,14 +65,14 @@ fn description(text: Option<&String>, lines: &mut Vec<String>) -> Result<(), Uns
     Ok(())
 }
 
-fn blocks(keyword: &str, sets: &[NvSet], all: &Configuration, lines: &mut Vec<String>) -> Result<(), Unspeakable> {
+fn blocks(keyword: &str, sets: &[NvSet], referred: &Referred, lines: &mut Vec<String>) -> Result<(), Unspeakable> {
     for set in sets {
-        lines.push(block(keyword, set, |id| is_referred(all, id))?);
+        lines.push(block(keyword, set, referred)?);
     }
     Ok(())
 }
 
-fn operation(operation: &Operation, lines: &mut Vec<String>) -> Result<(), Unspeakable> {
+fn operation(operation: &Operation, referred: &Referred, lines: &mut Vec<String>) -> Result<(), Unspeakable> {
     let mut text = format!("op {}", word(&operation.name)?);
     if let Some(id) = &operation.id_ref {
         text.push_str(&format!(" {}", assignment("$id-ref", id)?));
@@ -87,32 +87,32 @@ fn operation(operation: &Operation, lines: &mut Vec<String>) -> Result<(), Unspe
     lines.push(text);
     for (keyword, sets) in [("op_params", &operation.params), ("op_meta", &operation.meta)] {
         for set in sets {
-            lines.push(block(keyword, set, |_| false)?);
+            lines.push(block(keyword, set, referred)?);
         }
     }
     Ok(())
 }
 
-fn group(group: &Group, all: &Configuration) -> Result<Vec<String>, Unspeakable> {
+fn group(group: &Group, referred: &Referred) -> Result<Vec<String>, Unspeakable> {
     if !group.attributes.is_empty() || group.members.is_empty() {
         return Err(Unspeakable);
     }
     let members = group.members.iter().map(|m| word(&m.id)).collect::<Result<Vec<_>, _>>()?;
     let mut lines = vec![format!("group {} {}", word(&group.id)?, members.join(" "))];
     description(group.description.as_ref(), &mut lines)?;
-    blocks("meta", &group.meta, all, &mut lines)?;
-    blocks("params", &group.params, all, &mut lines)?;
+    blocks("meta", &group.meta, referred, &mut lines)?;
+    blocks("params", &group.params, referred, &mut lines)?;
     Ok(lines)
 }
 
-fn clone(clone: &CloneResource, all: &Configuration) -> Result<Vec<String>, Unspeakable> {
+fn clone(clone: &CloneResource, referred: &Referred) -> Result<Vec<String>, Unspeakable> {
     if !clone.attributes.is_empty() {
         return Err(Unspeakable);
     }
     let keyword = if clone.legacy_master { "ms" } else { "clone" };
     let mut lines = vec![format!("{keyword} {} {}", word(&clone.id)?, word(clone.child.id())?)];
     description(clone.description.as_ref(), &mut lines)?;
-    blocks("meta", &clone.meta, all, &mut lines)?;
-    blocks("params", &clone.params, all, &mut lines)?;
+    blocks("meta", &clone.meta, referred, &mut lines)?;
+    blocks("params", &clone.params, referred, &mut lines)?;
     Ok(lines)
 }

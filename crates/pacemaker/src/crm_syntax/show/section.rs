@@ -3,26 +3,26 @@
 use hac_crm::cib::Section;
 use hac_crm::model::{FencingLevel, FencingTarget, Node, NvSet, Tag};
 
-use super::attributes::{Unspeakable, block, pair, rule, score, word};
+use super::attributes::{Referred, Unspeakable, block, pair, rule, score, word};
 use super::paragraph;
 use crate::crm_syntax::xml_form;
 use crate::text::printable;
 
 /// Writes a node, as XML if the language has no words for it.
-pub(super) fn node(node: &Node) -> String {
-    match node_in_words(node) {
+pub(super) fn node(node: &Node, referred: &Referred) -> String {
+    match node_in_words(node, referred) {
         Ok(lines) => paragraph(&lines),
         Err(Unspeakable) => xml_form::node(node),
     }
 }
 
-fn node_in_words(node: &Node) -> Result<Vec<String>, Unspeakable> {
+fn node_in_words(node: &Node, referred: &Referred) -> Result<Vec<String>, Unspeakable> {
     let id = if node.id == node.uname { String::new() } else { format!("{}: ", word(&node.id)?) };
     let kind = node.kind.as_ref().map(|kind| format!(":{}", printable(kind))).unwrap_or_default();
     let mut lines = vec![format!("node {id}{}{kind}", word(&node.uname)?)];
     for (keyword, sets) in [("attributes", &node.attributes), ("utilization", &node.utilization)] {
         for set in sets.iter().filter(|set| !set.pairs.is_empty() || set.id_ref.is_some()) {
-            lines.push(block(keyword, set, |_| false)?);
+            lines.push(block(keyword, set, referred)?);
         }
     }
     Ok(lines)
@@ -60,14 +60,14 @@ pub(super) fn fencing_topology(levels: &[FencingLevel]) -> Option<String> {
 }
 
 /// Writes a set of properties or defaults, as XML if the language has no words for it.
-pub(super) fn properties(keyword: &str, section: Section, set: &NvSet) -> String {
-    match set_in_words(keyword, set) {
+pub(super) fn properties(keyword: &str, section: Section, set: &NvSet, referred: &Referred) -> String {
+    match set_in_words(keyword, set, referred) {
         Ok(lines) => paragraph(&lines),
         Err(Unspeakable) => xml_form::properties(section, set),
     }
 }
 
-fn set_in_words(keyword: &str, set: &NvSet) -> Result<Vec<String>, Unspeakable> {
+fn set_in_words(keyword: &str, set: &NvSet, referred: &Referred) -> Result<Vec<String>, Unspeakable> {
     if set.id_ref.is_some() {
         return Err(Unspeakable);
     }
@@ -76,13 +76,13 @@ fn set_in_words(keyword: &str, set: &NvSet) -> Result<Vec<String>, Unspeakable> 
         lines.push(score(text)?);
     }
     if let Some(r) = &set.rule {
-        lines.push(rule(r)?);
+        lines.push(rule(r, referred)?);
     }
     for p in &set.pairs {
         if p.value.is_none() {
             return Err(Unspeakable);
         }
-        lines.push(pair(p)?);
+        lines.push(pair(p, referred)?);
     }
     Ok(lines)
 }

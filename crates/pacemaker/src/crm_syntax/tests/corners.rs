@@ -1,0 +1,125 @@
+//! Corners of the language that public configurations use: what comes about, and that what is shown of it reads back.
+
+use hac_crm::cib::Replicated as _;
+use hac_crm::model::Cib;
+
+use super::*;
+
+/// What a text makes of an empty configuration, as it is shown; reads it back.
+fn becomes(text: &str) -> String {
+    let empty = Cib::default();
+    let cib = empty.with_unverified(&parse(text).unwrap()).unwrap();
+    let shown = show(&cib.configuration, &[]);
+    let again = empty.with_unverified(&parse(&shown).unwrap()).unwrap();
+    assert_eq!(shown, show(&again.configuration, &[]), "shown and read back");
+    shown
+}
+
+#[test]
+fn what_names_something_may_stand_before_it() {
+    let text = "group g a b\nclone cl c\ncolocation k inf: g cl\nprimitive a T\nprimitive b T\nprimitive c T\n\
+                monitor d 60s:30s\nprimitive d @t\nrsc_template t T\n";
+    expect![[r#"
+        rsc_template t T
+        primitive d @t \
+        	op monitor timeout=30s interval=60s
+        primitive a T
+        primitive b T
+        primitive c T
+        group g a b
+        clone cl c
+        colocation k inf: g cl
+    "#]]
+    .assert_eq(&becomes(text));
+}
+
+#[test]
+fn a_group_that_names_what_nobody_defines_is_refused_and_nothing_is_moved() {
+    let changes = parse("group g a nosuch\nprimitive a T\n").unwrap();
+    let refusal = Cib::default().with_unverified(&changes).unwrap_err();
+    assert!(refusal.sentence.contains("nosuch"), "{}", refusal.sentence);
+}
+
+#[test]
+fn pairs_may_have_ids_and_stand_for_others() {
+    let text = "primitive one T params $addr:value=192.0.2.1 other=1\nprimitive two T params @addr\n\
+                primitive three T params @addr:ip\n";
+    expect![[r#"
+        primitive one T \
+        	params $addr:value=192.0.2.1 other=1
+        primitive two T \
+        	params @addr
+        primitive three T \
+        	params @addr:ip
+    "#]]
+    .assert_eq(&becomes(text));
+}
+
+#[test]
+fn an_objects_id_stands_for_its_block_or_its_rule() {
+    let text = "primitive a1 T meta priority=7 utilization cpu=1\nprimitive a2 T meta $id-ref=a1 utilization $id-ref=a1\n\
+                location l a1 rule 100: #uname eq node2\nlocation l2 a2 rule $id-ref=l\n\
+                location l3 a1 rule $id=mine role=Promoted #uname eq node1\nlocation l4 a2 rule $id-ref=mine\n";
+    expect![[r#"
+        primitive a1 T \
+        	meta $id=a1-meta_attributes priority=7 \
+        	utilization $id=a1-utilization cpu=1
+        primitive a2 T \
+        	meta $id-ref=a1-meta_attributes \
+        	utilization $id-ref=a1-utilization
+        location l a1 \
+        	rule $id=l-rule 100: #uname eq node2
+        location l2 a2 \
+        	rule $id-ref=l-rule
+        location l3 a1 \
+        	rule $id=mine $role=Promoted inf: #uname eq node1
+        location l4 a2 \
+        	rule $id-ref=mine
+    "#]]
+    .assert_eq(&becomes(text));
+}
+
+#[test]
+fn brackets_need_no_blanks_around_them() {
+    let text = "primitive a T\nprimitive b T\nprimitive c T\norder o Mandatory: (a b) c\ncolocation k inf: [a b] c\n\
+                location l {a b} 50: n1\norder p Serialize: a [b c sequential=true]\n";
+    expect![[r#"
+        primitive a T
+        primitive b T
+        primitive c T
+        location l { a b } 50: n1
+        colocation k inf: [ a b ] c
+        order o Mandatory: ( a b ) c
+        order p Serialize: a ( b c sequential=true require-all=false )
+    "#]]
+    .assert_eq(&becomes(text));
+}
+
+#[test]
+fn defaults_may_have_rules_and_scores() {
+    let text = "op_defaults rule #uname eq node1 timeout=90s\nxml <op_defaults><meta_attributes id=\"m\"><rule id=\"r\" score=\"1\">\
+                <op_expression id=\"e\" name=\"start\"/></rule><nvpair id=\"n\" name=\"x\" value=\"1\"/></meta_attributes></op_defaults>\nop_defaults timeout=20s\nrsc_defaults mine: 5: priority=3\n\
+                property $id=special rule date spec hours=9-17 batch-limit=3\n";
+    expect![[r#"
+        property special: \
+        	rule date spec hours=9-17 \
+        	batch-limit=3
+        rsc_defaults mine: \
+        	5: \
+        	priority=3
+        op_defaults op-options-1: \
+        	rule #uname eq node1 \
+        	timeout=90s
+        xml <op_defaults> \
+        <meta_attributes id="m"> \
+          <rule id="r" score="1"> \
+            <op_expression id="e" name="start"/> \
+          </rule> \
+          <nvpair id="n" name="x" value="1"/> \
+        </meta_attributes> \
+        </op_defaults>
+        op_defaults op-options: \
+        	timeout=20s
+    "#]]
+    .assert_eq(&becomes(text));
+}
