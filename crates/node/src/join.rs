@@ -2,19 +2,34 @@
 //! own resources stand, before anybody acts.
 //!
 //! ```text
-//!  Hellos ──all delivered──► Copying ──last chunk──► Readies ──all delivered──► over
+//!  Hellos ──all delivered──► Copying ───Snapshot───► Readies ──all delivered──► over
 //!              │                                        ▲
 //!              └────────── nobody needs a copy ─────────┘
 //! ```
 //!
 //! Each step is a position in the ordered stream, so all members take it at the same point. All of it belongs to one
 //! ring and is dropped with it.
+//!
+//! Every step has an end. A member that sees no progress for too long says so (`Impatient`), and where that is delivered
+//! all members see the same ones missing: those are left out of the next ring, and the others begin again without them.
+//! A member that is itself missing is not listened to. Progress is anything that is delivered, each part of a state
+//! too: a large state that flows is waited for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use hac_types::{Member, NodeId, RingId, WallTime};
+use hac_types::{Member, NodeId, RingId, Timestamp, WallTime};
 
-use crate::wire::{Chunk, Hello, Ready, SNAPSHOT_MAX};
+use crate::wire::{Hello, Ready};
+
+/// How long nothing may come while hellos are waited for: they are made of what each member has at hand.
+const HELLO_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long nothing may come while a state is waited for, or readies: a large state must be written and read first.
+const STATE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A member may take a second longer to read so many bytes of a state.
+const BYTES_READ_IN_A_SECOND: usize = 4 << 20;
 
 /// The barrier of one view.
 #[derive(Clone, Debug)]
@@ -23,16 +38,25 @@ pub(crate) struct Join {
     pub(crate) ring: RingId,
     members: Vec<Member>,
     hellos: BTreeMap<NodeId, Hello>,
-    copying: Option<Copying>,
+    step: Step,
+    /// Bytes of the state that was handed over.
+    size: usize,
+    /// The last progress, or the last time that somebody here lost patience.
+    progress: Timestamp,
+    /// When the missing ones were left out last.
+    judged: Option<Timestamp>,
     readies: BTreeMap<NodeId, Ready>,
 }
 
-/// A state on its way.
-#[derive(Clone, Debug, Default)]
-struct Copying {
-    next: u32,
-    bytes: Vec<u8>,
-    done: bool,
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Hellos.
+    Hellos,
+    /// The state of this donor.
+    Copying(NodeId),
+    /// Readies.
+    Readies,
 }
 
 /// What the hellos say when all are there. The same on all members.
@@ -44,24 +68,63 @@ pub(crate) struct Comparison {
     pub(crate) needy: BTreeSet<NodeId>,
 }
 
-/// What a chunk did.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Copied {
-    /// More is to come, or the chunk was none of ours.
-    More,
-    /// That was all.
-    All(Vec<u8>),
-}
-
 impl Join {
     /// The barrier of the view of `ring` with `members`.
-    pub(crate) const fn new(ring: RingId, members: Vec<Member>) -> Self {
-        Self { ring, members, hellos: BTreeMap::new(), copying: None, readies: BTreeMap::new() }
+    pub(crate) const fn new(ring: RingId, members: Vec<Member>, now: Timestamp) -> Self {
+        Self {
+            ring,
+            members,
+            hellos: BTreeMap::new(),
+            step: Step::Hellos,
+            size: 0,
+            progress: now,
+            judged: None,
+            readies: BTreeMap::new(),
+        }
+    }
+
+    /// Something of the barrier was delivered.
+    pub(crate) const fn progress(&mut self, now: Timestamp) {
+        self.progress = now;
+    }
+
+    /// When it has taken too long that nothing comes.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        let patience = match self.step {
+            Step::Hellos => HELLO_PATIENCE,
+            Step::Copying(_) => STATE_PATIENCE,
+            Step::Readies => {
+                let reading = u64::try_from(self.size / BYTES_READ_IN_A_SECOND).unwrap_or(u64::MAX);
+                STATE_PATIENCE.saturating_add(Duration::from_secs(reading))
+            }
+        };
+        self.progress + patience
+    }
+
+    /// A member has lost patience: whom all go without, if anybody; not again what another said a moment before. Who is
+    /// missing itself does not judge the others.
+    pub(crate) fn judge(&mut self, now: Timestamp, from: NodeId) -> Vec<NodeId> {
+        let missing = self.missing();
+        let again = self.judged.is_some_and(|at| now < at + HELLO_PATIENCE / 2);
+        if again || missing.contains(&from) || !self.is_member(from) {
+            return Vec::new();
+        }
+        self.judged = Some(now);
+        missing
+    }
+
+    /// What the missing ones owe, for people: `has not said hello`.
+    pub(crate) const fn owed(&self) -> &'static str {
+        match self.step {
+            Step::Hellos => "has not said what state it has",
+            Step::Copying(_) => "has not handed its state over",
+            Step::Readies => "has not taken the state over",
+        }
     }
 
     /// Takes a hello; the comparison when it was the last one.
     pub(crate) fn hello(&mut self, from: NodeId, hello: Hello) -> Option<Comparison> {
-        if self.copying.is_some() || !self.is_member(from) {
+        if self.step != Step::Hellos || !self.is_member(from) {
             return None;
         }
         self.hellos.insert(from, hello);
@@ -70,34 +133,25 @@ impl Join {
         }
         let comparison = compare(&self.hellos);
         if let Some(comparison) = &comparison {
-            let done = comparison.needy.is_empty();
-            self.copying = Some(Copying { done, ..Copying::default() });
+            let copies = !comparison.needy.is_empty();
+            self.step = if copies { Step::Copying(comparison.donor) } else { Step::Readies };
         }
         comparison
     }
 
-    /// Takes a piece of the donor's state.
-    pub(crate) fn chunk(&mut self, from: NodeId, chunk: Chunk) -> Copied {
-        let donor = self.comparison().map(|c| c.donor);
-        let Some(copying) = self.copying.as_mut().filter(|c| !c.done && Some(from) == donor) else {
-            return Copied::More;
-        };
-        let too_large = copying.bytes.len().saturating_add(chunk.bytes.len()) > SNAPSHOT_MAX;
-        if chunk.index != copying.next || too_large {
-            return Copied::More;
+    /// The state was delivered, with so many bytes, from this member; whether it was waited for.
+    pub(crate) fn copied(&mut self, from: NodeId, size: usize) -> bool {
+        let awaited = self.step == Step::Copying(from);
+        if awaited {
+            self.step = Step::Readies;
+            self.size = size;
         }
-        copying.next = copying.next.saturating_add(1);
-        copying.bytes.extend_from_slice(&chunk.bytes);
-        if !chunk.last {
-            return Copied::More;
-        }
-        copying.done = true;
-        Copied::All(std::mem::take(&mut copying.bytes))
+        awaited
     }
 
     /// Takes the news that a member has the state; whether it was the last one.
     pub(crate) fn ready(&mut self, from: NodeId, ready: Ready) -> bool {
-        if !self.copying.as_ref().is_some_and(|c| c.done) || !self.is_member(from) {
+        if self.step != Step::Readies || !self.is_member(from) {
             return false;
         }
         self.readies.insert(from, ready);
@@ -106,16 +160,16 @@ impl Join {
 
     /// What was compared; `None` before all hellos are there.
     pub(crate) fn comparison(&self) -> Option<Comparison> {
-        self.copying.as_ref().and_then(|_| compare(&self.hellos))
+        if self.step == Step::Hellos { None } else { compare(&self.hellos) }
     }
 
-    /// Who has not said hello, or is not ready.
+    /// Who has not said hello, has not handed its state over, or is not ready: whoever this step waits for.
     pub(crate) fn missing(&self) -> Vec<NodeId> {
         let all = self.members.iter().map(|m| m.node);
-        if self.copying.is_none() {
-            all.filter(|node| !self.hellos.contains_key(node)).collect()
-        } else {
-            all.filter(|node| !self.readies.contains_key(node)).collect()
+        match self.step {
+            Step::Hellos => all.filter(|node| !self.hellos.contains_key(node)).collect(),
+            Step::Copying(donor) => vec![donor],
+            Step::Readies => all.filter(|node| !self.readies.contains_key(node)).collect(),
         }
     }
 
@@ -146,16 +200,17 @@ impl Join {
 
 /// Chooses the donor: the highest configuration wins, as in Pacemaker; among equals the state that was last part of a
 /// quorate view, then one that is not only from the disk (where nothing is known of the present, nor which proposals were
-/// carried out), then the one that followed the stream further, then the previous coordinator, then the lowest id. Who
-/// has anything else needs a copy.
+/// carried out), then the one that followed the stream further, then one that has its state on its disk, then the previous
+/// coordinator, then the lowest id. Who has anything else needs a copy.
 fn compare(hellos: &BTreeMap<NodeId, Hello>) -> Option<Comparison> {
     let rank = |entry: &(&NodeId, &Hello)| {
         let (&node, hello) = *entry;
         let configuration = (hello.version.admin_epoch, hello.version.epoch);
         let followed = hello.since != RingId::default();
+        let durable = hello.undurable.is_none();
         let was_dc = hello.dc.is_some_and(|dc| dc.node == node);
         let lowest = std::cmp::Reverse(node);
-        (configuration, hello.lineage, followed, hello.version.num_updates, was_dc, lowest)
+        (configuration, hello.lineage, followed, hello.version.num_updates, durable, was_dc, lowest)
     };
     let (&donor, best) = hellos.iter().max_by_key(rank)?;
     let same = |hello: &Hello| {

@@ -40,6 +40,7 @@ use self::telling::Acquaintance;
 use crate::durable::Durable;
 use crate::halves::Down;
 use crate::join::Join;
+use crate::parts::{self, Parts, Taken};
 use crate::proposals::Proposals;
 use crate::replica::Replica;
 use crate::wire::{self, Body, Message};
@@ -65,6 +66,12 @@ pub(crate) struct Participant {
     /// The ring has not confirmed that the membership still holds ([`doubt`](Self::doubt)).
     unsure: bool,
     since: RingId,
+    /// Messages that are delivered in parts.
+    parts: Parts,
+    /// Members with which the last barriers came to no end, and why.
+    left_out: BTreeMap<NodeId, String>,
+    /// Why this node had to leave.
+    failure: Option<String>,
     left_clean: BTreeSet<NodeId>,
     copied_from: Option<NodeId>,
 
@@ -134,6 +141,9 @@ impl Participant {
             paused: false,
             unsure: false,
             since: RingId::default(),
+            parts: Parts::default(),
+            left_out: BTreeMap::new(),
+            failure: None,
             left_clean: BTreeSet::new(),
             copied_from: None,
             replica,
@@ -174,21 +184,48 @@ impl Participant {
     /// Takes a message.
     pub(crate) fn handle_delivery(&mut self, now: Now, delivery: &Delivery) {
         self.now = now;
-        let message = match wire::decode(&delivery.payload) {
-            Ok(message) => message,
+        let Some(message) = self.decode(delivery, &delivery.payload) else { return };
+        if let Body::Part(part) = message.body {
+            self.handle_part(delivery, part);
+        } else {
+            self.handle_message(delivery, message);
+        }
+    }
+
+    /// What a member said, if it can be understood and belongs to the ring in which it was delivered.
+    fn decode(&mut self, delivery: &Delivery, bytes: &[u8]) -> Option<Message> {
+        match wire::decode(bytes) {
+            Ok(message) if self.ring() == Some(message.ring) && delivery.ring == message.ring => Some(message),
+            Ok(_) => {
+                self.count("node.stale_messages");
+                None
+            }
             Err(why) => {
                 self.count("node.undecodable");
-                self.remark(
-                    Level::Warning,
-                    format!("a message of {} is dropped: {why}", self.name_of(delivery.origin)),
-                );
-                return;
+                let text = format!("a message of {} is dropped: {why}", self.name_of(delivery.origin));
+                self.remark(Level::Warning, text);
+                None
             }
-        };
-        if self.ring() != Some(message.ring) || delivery.ring != message.ring {
-            self.count("node.stale_messages");
-            return;
         }
+    }
+
+    /// A part of a large message: progress for those who wait for it, and the message itself when it was the last one.
+    fn handle_part(&mut self, delivery: &Delivery, part: wire::Part) {
+        if let Phase::Syncing(join) = &mut self.phase {
+            join.progress(self.now.mono);
+        }
+        match self.parts.take(delivery.origin, part) {
+            Taken::More => {}
+            Taken::Whole(bytes) => {
+                if let Some(message) = self.decode(delivery, &bytes) {
+                    self.handle_message(delivery, message);
+                }
+            }
+            Taken::Astray => self.count("node.astray_parts"),
+        }
+    }
+
+    fn handle_message(&mut self, delivery: &Delivery, message: Message) {
         match self.phase {
             Phase::Syncing(_) if !self.transitional => {
                 self.handle_barrier(delivery.origin, message.body);
@@ -224,6 +261,9 @@ impl Participant {
             self.proposals.poll_timeout(),
             self.leaving.as_ref().map(Leaving::deadline),
             self.coordination_timeout(),
+            self.barrier_timeout(),
+            self.vote_timeout(),
+            self.disk_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -241,6 +281,9 @@ impl Participant {
         if self.quorum.handle_timeout(now.mono).is_some() {
             self.tell_quorum();
         }
+        self.lose_patience();
+        self.judge();
+        self.expire_writes();
         self.expire_requests();
         self.expire_leaving();
         self.coordinate();
@@ -304,14 +347,18 @@ impl Participant {
         self.names.get(&node).cloned().unwrap_or_else(|| node.to_string())
     }
 
-    /// Broadcasts for the present view.
+    /// Broadcasts for the present view, in parts if need be.
     fn say(&mut self, body: Body) {
         let Some(ring) = self.ring() else { return };
-        match wire::encode(&Message { ring, body }) {
-            Some(bytes) => self.outbox.push_back(bytes),
+        match parts::cut(&Message { ring, body }) {
+            Some(messages) => self.outbox.extend(messages),
             None => {
                 self.count("node.too_large");
-                self.remark(Level::Error, "a message is too large for the ring and is dropped");
+                let limit = wire::WHOLE_MAX >> 20;
+                self.remark(
+                    Level::Error,
+                    format!("a message above {limit} MiB is too large for the ring and is dropped"),
+                );
             }
         }
     }

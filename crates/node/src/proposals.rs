@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use hac_types::{Member, Timestamp};
 
-use crate::wire::{Lane, Proposal, ProposalId, Proposed};
+use crate::wire::{self, Lane, Proposal, ProposalId, Proposed};
 use crate::{Now, Reply, RequestId};
 
 /// Most proposals of clients that may wait at once.
@@ -20,6 +20,8 @@ struct Pending {
     proposal: Proposal,
     request: Option<RequestId>,
     deadline: Option<Timestamp>,
+    /// Bytes on their way.
+    size: usize,
     /// What came of it in a transitional view.
     maybe: Option<Reply>,
 }
@@ -67,8 +69,9 @@ impl Proposals {
         *last += 1;
         let Member { node, incarnation } = self.me;
         let id = ProposalId { node, incarnation, lane, seq: *last };
+        let size = request.map_or(0, |_| wire::size(&what));
         let proposal = Proposal { id, wall: now.wall, what };
-        self.pending.push_back(Pending { proposal: proposal.clone(), request, deadline, maybe: None });
+        self.pending.push_back(Pending { proposal: proposal.clone(), request, deadline, size, maybe: None });
         proposal
     }
 
@@ -90,6 +93,11 @@ impl Proposals {
     /// How many of them are requests of clients.
     pub(crate) fn requests(&self) -> usize {
         self.pending.iter().filter(|p| p.request.is_some()).count()
+    }
+
+    /// Bytes of the requests of clients that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        self.pending.iter().map(|p| p.size).sum()
     }
 
     /// Remembers what came of a proposal in a transitional view.

@@ -47,7 +47,7 @@ pub struct Rotate {
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The cluster agreed and did it; a change of the configuration is stored on every member.
+    /// The cluster agreed and did it; a change of the configuration is stored on every member that no warning names.
     Done {
         /// Version of the CIB after it.
         version: Version,
@@ -63,7 +63,9 @@ pub enum Reply {
     },
     /// The cluster agreed that this cannot be done; nothing was changed.
     Refused(Refusal),
-    /// A member could not store the change; nothing was changed.
+    /// It is above a limit, which is named; nobody was asked.
+    TooLarge(Refusal),
+    /// Too few members could store the change; nothing was changed.
     NotStored(Refusal),
     /// This partition is not quorate; nothing was changed.
     NoQuorum(Refusal),

@@ -24,11 +24,14 @@ use thiserror::Error;
 /// First byte of every message; raised when an old node could misunderstand a new one.
 pub(crate) const VERSION: u8 = 1;
 
-/// Largest message that is taken, and largest that is sent: below the ring's 1 MiB.
+/// Largest message that is sent whole: below the ring's 1 MiB. Larger ones go in [parts](crate::parts).
 pub(crate) const MESSAGE_MAX: usize = 1_000_000;
 
-/// Bytes of a snapshot in one message: small enough to leave room for others in between.
-pub(crate) const CHUNK: usize = 256 * 1024;
+/// Bytes of a larger message in one part: small enough to leave room for others in between.
+pub(crate) const PART: usize = 256 * 1024;
+
+/// Largest message that is sent in parts: one with the largest snapshot in it.
+pub(crate) const WHOLE_MAX: usize = SNAPSHOT_MAX + 1024;
 
 /// Largest snapshot, bytes. A CIB of 2000 resources on 16 nodes has about 20 MiB of histories.
 pub(crate) const SNAPSHOT_MAX: usize = 128 << 20;
@@ -49,16 +52,18 @@ pub(crate) struct Message {
 ///
 /// ```text
 ///  a new view          every member: Hello
-///  all Hellos there    the donor: Snapshot*          (only if somebody needs it)
+///  all Hellos there    the donor: Snapshot or NoSnapshot   (only if somebody needs it)
 ///  state complete      every member: Ready
-///  all Ready there     ACTIVE: Propose, Vote, Order, Change, SettleDone, Progress, KeyStored
+///  all Ready there     ACTIVE: Propose, Vote, Order, Change, SettleDone, Progress, KeyStored, Close, Stored
+///  nothing comes       any member: Impatient               (who is missing is left out)
+///  at any time         Part, of any of these
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Body {
     /// What I bring into this view.
     Hello(Hello),
-    /// A piece of the state that is taken over.
-    Snapshot(Chunk),
+    /// A part of a message that is too large for the ring.
+    Part(Part),
     /// I have the state; this is how my own resources stand.
     Ready(Ready),
     /// Let us do this.
@@ -78,6 +83,16 @@ pub(crate) enum Body {
     },
     /// I have stored the next key (or could not).
     KeyStored(KeyStored),
+    /// The state that is taken over: an encoded [`Snapshot`].
+    Snapshot(Vec<u8>),
+    /// The state cannot be handed over, for this reason.
+    NoSnapshot(String),
+    /// I have waited long enough for whoever is still missing in the barrier.
+    Impatient,
+    /// The coordinator closes the vote on a change that not all have stored.
+    Close(Close),
+    /// I was behind, and now have the configuration of this version on my disk.
+    Stored(Version),
 }
 
 /// What a node brings into a view.
@@ -109,6 +124,8 @@ pub(crate) struct Hello {
     pub(crate) software: String,
     /// Its keys.
     pub(crate) keys: KeyStanding,
+    /// Why its disk does not have its state.
+    pub(crate) undurable: Option<String>,
 }
 
 /// Which keys a node has on its disk, by their fingerprints.
@@ -170,9 +187,9 @@ impl From<Votes> for hac_quorum::NodeInfo {
     }
 }
 
-/// A piece of a snapshot.
+/// A part of a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Chunk {
+pub(crate) struct Part {
     /// Its place, from 0.
     pub(crate) index: u32,
     /// It is the last one.
@@ -262,6 +279,15 @@ pub(crate) struct Vote {
     pub(crate) error: Option<String>,
 }
 
+/// The end of a vote that did not end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Close {
+    /// On this proposal.
+    pub(crate) proposal: ProposalId,
+    /// Enough have stored it: it counts, and the others are behind. If not, it comes to nothing.
+    pub(crate) counts: bool,
+}
+
 /// An order of the coordinator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Order {
@@ -308,11 +334,16 @@ pub(crate) enum Undecodable {
     Malformed,
 }
 
-/// The message as bytes; `None` if it is larger than the ring takes.
+/// The message as bytes; `None` if it is larger than [`WHOLE_MAX`].
 pub(crate) fn encode(message: &Message) -> Option<Vec<u8>> {
     let mut bytes = vec![VERSION];
     append(&mut bytes, message)?;
-    (bytes.len() <= MESSAGE_MAX).then_some(bytes)
+    (bytes.len() <= WHOLE_MAX).then_some(bytes)
+}
+
+/// How many bytes a proposal has on its way.
+pub(crate) fn size(what: &Proposed) -> usize {
+    bincode::serde::encode_into_std_write(what, &mut std::io::sink(), coding()).unwrap_or(usize::MAX)
 }
 
 /// The bytes as a message.
@@ -370,9 +401,9 @@ pub(crate) fn decode_record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unde
     whole(bytes)
 }
 
-/// Variable-length integers; nothing may claim to be larger than a snapshot.
-const fn coding() -> Configuration<bincode::config::LittleEndian, bincode::config::Varint, Limit<SNAPSHOT_MAX>> {
-    bincode::config::standard().with_limit::<SNAPSHOT_MAX>()
+/// Variable-length integers; nothing may claim to be larger than the largest message.
+const fn coding() -> Configuration<bincode::config::LittleEndian, bincode::config::Varint, Limit<WHOLE_MAX>> {
+    bincode::config::standard().with_limit::<WHOLE_MAX>()
 }
 
 fn append<T: Serialize>(bytes: &mut Vec<u8>, value: &T) -> Option<()> {

@@ -583,6 +583,7 @@ fn reply_text(reply: &Reply) -> String {
         Reply::Settled { settled: true, .. } => "settled".to_owned(),
         Reply::Settled { waiting_for, .. } => format!("not settled: {}", waiting_for.join("; ")),
         Reply::Refused(why)
+        | Reply::TooLarge(why)
         | Reply::NotStored(why)
         | Reply::NoQuorum(why)
         | Reply::Unavailable(why)

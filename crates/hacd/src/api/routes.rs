@@ -209,6 +209,7 @@ fn done(reply: Reply) -> Result<(Version, Vec<hac_api::Finding>), Refused> {
         }
         Reply::Settled { .. } => Err(Refused::new(ErrorCode::Internal, "the node gave an answer of another kind")),
         Reply::Refused(refusal) => Err(Refused::of(convert::refusal(refusal.kind), refusal)),
+        Reply::TooLarge(refusal) => Err(Refused::too_large(refusal)),
         Reply::NotStored(refusal) => Err(Refused::of(ErrorCode::Storage, refusal)),
         Reply::NoQuorum(refusal) => Err(Refused::of(ErrorCode::Quorum, refusal)),
         Reply::Unavailable(refusal) => Err(Refused::of(ErrorCode::Unavailable, refusal)),

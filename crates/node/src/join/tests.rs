@@ -25,12 +25,13 @@ fn hello(epoch: u64, updates: u64, lineage: Option<u64>) -> Hello {
         name: String::new(),
         software: String::new(),
         keys: crate::wire::KeyStanding { own: [0; 8], next: None },
+        undurable: None,
     }
 }
 
 fn join() -> Join {
     let member = |id| Member { node: NodeId(id), incarnation: Incarnation(1) };
-    Join::new(ring(8), vec![member(1), member(2), member(3)])
+    Join::new(ring(8), vec![member(1), member(2), member(3)], Timestamp::ZERO)
 }
 
 fn compared(hellos: [Hello; 3]) -> Comparison {
@@ -79,18 +80,16 @@ fn among_equal_versions_the_coordinator_wins() {
 }
 
 #[test]
-fn a_state_comes_in_pieces_and_only_from_the_donor() {
+fn a_state_comes_only_from_the_donor() {
     let mut join = join();
     for (id, epoch) in [(1, 1), (2, 2), (3, 1)] {
         join.hello(NodeId(id), hello(epoch, 0, None));
     }
-    let chunk = |index, last, bytes: &[u8]| Chunk { index, last, bytes: bytes.to_vec() };
+    assert_eq!(join.missing(), [NodeId(2)]);
     assert!(!join.ready(NodeId(1), ready()), "not before the state is there");
-    assert_eq!(join.chunk(NodeId(1), chunk(0, true, b"forged")), Copied::More);
-    assert_eq!(join.chunk(NodeId(2), chunk(0, false, b"ab")), Copied::More);
-    assert_eq!(join.chunk(NodeId(2), chunk(2, true, b"xx")), Copied::More, "a piece is missing");
-    assert_eq!(join.chunk(NodeId(2), chunk(1, true, b"c")), Copied::All(b"abc".to_vec()));
-    assert_eq!(join.chunk(NodeId(2), chunk(2, true, b"more")), Copied::More);
+    assert!(!join.copied(NodeId(1), 10), "forged");
+    assert!(join.copied(NodeId(2), 10));
+    assert!(!join.copied(NodeId(2), 10), "twice");
 
     assert_eq!(join.missing(), [NodeId(1), NodeId(2), NodeId(3)]);
     assert!(!join.ready(NodeId(1), ready()));
@@ -111,4 +110,19 @@ fn all_agree_on_the_latest_time() {
         join.hello(NodeId(id), hello(1, updates, None));
     }
     assert_eq!(join.wall(), WallTime(9));
+}
+
+#[test]
+fn each_step_has_an_end_that_progress_puts_off() {
+    let second = |s: u64| Timestamp::from_millis(s * 1000);
+    let mut join = join();
+    assert_eq!(join.deadline(), second(5));
+    join.progress(second(3));
+    assert_eq!(join.deadline(), second(8));
+    for (id, epoch) in [(1, 1), (2, 2), (3, 1)] {
+        join.hello(NodeId(id), hello(epoch, 0, None));
+    }
+    assert_eq!(join.deadline(), second(13), "a state takes longer to write");
+    join.copied(NodeId(2), 100 << 20);
+    assert_eq!(join.deadline(), second(3 + 10 + 25), "a large one takes long to read");
 }

@@ -1,22 +1,31 @@
 //! What this node does to the world: agents, processes, its disk.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hac_crm::cib::{Command, Refusal};
 use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_totem::Fingerprint;
-use hac_types::mutant;
+use hac_types::{Timestamp, mutant};
 
-use super::Participant;
+use super::{Participant, Phase};
+use crate::durable::{DISK_PATIENCE, NO_ANSWER};
+use crate::limits;
+use crate::replica::Replica;
 use crate::wire::{Body, ProposalId, Proposed, Vote};
 use crate::{Level, Now, Output, Persist, PersistId, Reply};
+
+/// How soon a state that could not be stored is stored again.
+const STORE_AGAIN: Duration = Duration::from_secs(10);
 
 /// What is being written to the disk, and why.
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
     generation: u64,
     last_id: u64,
-    writing: BTreeMap<PersistId, Purpose>,
+    writing: BTreeMap<PersistId, (Timestamp, Purpose)>,
+    /// What counts is not on its way to the disk: it is stored when nothing else is being stored, and not before this.
+    stale: Option<Timestamp>,
     /// Why the newest configuration is not on this node's disk.
     pub(super) undurable: Option<String>,
     /// Why the ring's number is not on this node's disk.
@@ -47,7 +56,7 @@ pub(super) enum Purpose {
 impl Disk {
     /// A disk whose generations are numbered up to `generation`.
     pub(super) const fn new(generation: u64) -> Self {
-        Self { generation, last_id: 0, writing: BTreeMap::new(), undurable: None, ring_number: None }
+        Self { generation, last_id: 0, writing: BTreeMap::new(), stale: None, undurable: None, ring_number: None }
     }
 
     /// A number above all others.
@@ -57,19 +66,38 @@ impl Disk {
     }
 
     /// Names a write.
-    pub(super) fn begin(&mut self, purpose: Purpose) -> PersistId {
+    pub(super) fn begin(&mut self, now: Timestamp, purpose: Purpose) -> PersistId {
         self.last_id += 1;
         let id = PersistId(self.last_id);
-        self.writing.insert(id, purpose);
+        self.writing.insert(id, (now, purpose));
         id
     }
 
     /// The answers that wait for the newest state which is on its way to the disk, if one is.
     fn waiting(&mut self) -> Option<&mut Vec<Answer>> {
-        self.writing.values_mut().rev().find_map(|purpose| match purpose {
+        self.writing.values_mut().rev().find_map(|(_, purpose)| match purpose {
             Purpose::Store(_, answers) | Purpose::Commit(answers) => Some(answers),
             _ => None,
         })
+    }
+
+    /// Whether a generation of the configuration is on its way to the disk.
+    fn is_storing(&self) -> bool {
+        let stores =
+            |purpose: &Purpose| matches!(purpose, Purpose::Prepare(..) | Purpose::Store(..) | Purpose::Commit(_));
+        self.writing.values().any(|(_, purpose)| stores(purpose))
+    }
+
+    /// When a state that counts has been on its way to the disk for too long, while somebody waits for it or nobody
+    /// knows it yet.
+    fn deadline(&self) -> Option<Timestamp> {
+        let waited = |(since, purpose): &(Timestamp, Purpose)| match purpose {
+            Purpose::Store(_, answers) | Purpose::Commit(answers) => {
+                (self.undurable.is_none() || !answers.is_empty()).then_some(*since + DISK_PATIENCE)
+            }
+            _ => None,
+        };
+        self.writing.values().filter_map(waited).min()
     }
 }
 
@@ -77,7 +105,7 @@ impl Participant {
     /// An agent has finished.
     pub(crate) fn handle_outcome(&mut self, now: Now, id: InvocationId, outcome: Outcome) {
         self.now = now;
-        self.executor.handle_outcome(now.mono, now.wall, id, outcome);
+        self.executor.handle_outcome(now.mono, now.wall, id, limits::cut(outcome));
         self.drain_executor();
     }
 
@@ -120,7 +148,7 @@ impl Participant {
 
     /// Has a candidate stored, to vote on it.
     pub(super) fn prepare(&mut self, proposal: ProposalId, generation: u64, bytes: Vec<u8>) {
-        let id = self.disk.begin(Purpose::Prepare(proposal, generation));
+        let id = self.disk.begin(self.now.mono, Purpose::Prepare(proposal, generation));
         let what = Persist::CibPrepare { generation, bytes };
         self.outputs.push_back(Output::Persist { id, what });
         if mutant("vote-before-stored") {
@@ -131,13 +159,21 @@ impl Participant {
     /// Has a state that was taken over stored.
     pub(super) fn store(&mut self, bytes: Vec<u8>) {
         let generation = self.disk.next_generation();
-        let id = self.disk.begin(Purpose::Store(generation, Vec::new()));
+        let id = self.disk.begin(self.now.mono, Purpose::Store(generation, Vec::new()));
         let what = Persist::CibPrepare { generation, bytes };
         self.outputs.push_back(Output::Persist { id, what });
     }
 
     /// Makes a stored candidate the configuration, and then answers.
     pub(super) fn commit(&mut self, generation: u64, proposal: ProposalId, reply: Reply) {
+        if let Some(why) = self.durable.behind.get(&self.me.node).cloned() {
+            // Nobody counts on this disk: the newest state goes there when it answers.
+            self.disk.undurable.get_or_insert(why);
+            self.disk.stale = Some(self.now.mono);
+            self.discard(generation);
+            self.answer(proposal, reply);
+            return self.catch_up();
+        }
         // In a transitional view the answer is only remembered; it is given when the proposal comes back.
         let answers = if self.is_mine(proposal) && !self.transitional {
             vec![(proposal, reply)]
@@ -149,7 +185,7 @@ impl Participant {
     }
 
     fn commit_generation(&mut self, generation: u64, answers: Vec<Answer>) {
-        let id = self.disk.begin(Purpose::Commit(answers));
+        let id = self.disk.begin(self.now.mono, Purpose::Commit(answers));
         let what = Persist::CibCommit { generation };
         self.outputs.push_back(Output::Persist { id, what });
     }
@@ -165,7 +201,12 @@ impl Participant {
     /// What became of something that was to be stored.
     pub(crate) fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
         self.now = now;
-        let Some(purpose) = self.disk.writing.remove(&id) else { return };
+        let Some((_, purpose)) = self.disk.writing.remove(&id) else { return };
+        self.stored(purpose, result);
+        self.catch_up();
+    }
+
+    fn stored(&mut self, purpose: Purpose, result: Result<(), String>) {
         match purpose {
             Purpose::Prepare(proposal, generation) => {
                 let current = self.durable.current.as_ref().map(|p| (p.proposal.id, p.generation));
@@ -194,18 +235,75 @@ impl Participant {
     /// A state that counts is on the disk, or could not be put there; these answers waited for that.
     fn written(&mut self, answers: Vec<Answer>, result: Result<(), String>) {
         let warning = result.err().map(|why| self.not_durable(why));
-        if warning.is_none() {
+        if warning.is_some() {
+            self.disk.stale = Some(self.now.mono + STORE_AGAIN);
+        } else if self.disk.stale.is_none() && !self.disk.is_storing() {
             self.disk.undurable = None;
+            self.tell_caught_up();
         }
         for (proposal, reply) in answers {
             self.answer_stored(proposal, reply, warning.clone().into_iter().collect());
         }
     }
 
+    /// Stores what counts, if it is neither on the disk nor on its way there.
+    pub(super) fn catch_up(&mut self) {
+        let due = self.disk.stale.is_some_and(|at| at <= self.now.mono);
+        if !due || self.disk.is_storing() {
+            return;
+        }
+        self.disk.stale = None;
+        match Replica::durable(&self.replica.cib, self.replica.lineage) {
+            Some(bytes) => self.store(bytes),
+            None => self.disk.undurable = Some("it is too large".to_owned()),
+        }
+    }
+
+    /// Tells those who think that this disk is behind that it is not.
+    pub(super) fn tell_caught_up(&mut self) {
+        let told = matches!(self.phase, Phase::Active) && !self.transitional;
+        if told && self.disk.undurable.is_none() && self.durable.behind.contains_key(&self.me.node) {
+            self.say(Body::Stored(self.replica.cib.version));
+        }
+    }
+
+    /// When something is to be done about the disk although it does not answer.
+    pub(super) fn disk_timeout(&self) -> Option<Timestamp> {
+        let again = self.disk.stale.filter(|_| !self.disk.is_storing());
+        [again, self.disk.deadline()].into_iter().flatten().min()
+    }
+
+    /// Who waits for a disk that does not answer is told so: what counts does so without it.
+    pub(super) fn expire_writes(&mut self) {
+        let now = self.now.mono;
+        let mut late = Vec::new();
+        for (since, purpose) in self.disk.writing.values_mut().filter(|(since, _)| *since + DISK_PATIENCE <= now) {
+            let _ = since;
+            if let Purpose::Store(_, answers) | Purpose::Commit(answers) = purpose {
+                late.push(std::mem::take(answers));
+            }
+        }
+        if late.is_empty() {
+            return self.catch_up();
+        }
+        let warning = if self.disk.undurable.is_none() {
+            self.not_durable(NO_ANSWER.to_owned())
+        } else {
+            self.not_stored(NO_ANSWER)
+        };
+        for (proposal, reply) in late.into_iter().flatten() {
+            self.answer_stored(proposal, reply, vec![warning.clone()]);
+        }
+        self.catch_up();
+    }
+
     /// There is nothing to change: that is told when what counts already is on the disk.
     pub(super) fn answer_unchanged(&mut self, proposal: ProposalId) {
-        let undurable = self.disk.undurable.as_ref().map(|why| self.not_stored(why));
-        let reply = self.done(undurable.into_iter().collect());
+        let mut warnings = self.behind_warnings();
+        if warnings.is_empty() {
+            warnings.extend(self.disk.undurable.as_ref().map(|why| self.not_stored(why)));
+        }
+        let reply = self.done(warnings);
         let mine = self.is_mine(proposal);
         match self.disk.waiting() {
             Some(answers) if mine && !self.transitional => answers.push((proposal, reply)),

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, Replicated as _, StatusChange};
 use hac_crm::model::ResourceHistory;
 use hac_quorum::{Candidate, coordinator};
-use hac_types::{Departure, Member, NodeId, View, WallTime, mutant};
+use hac_totem::Exclusion;
+use hac_types::{Departure, Member, NodeId, Timestamp, View, WallTime, mutant};
 
 use super::coordination::Coordinator;
 use super::{Participant, Phase};
-use crate::join::{Copied, Join};
+use crate::halves::Down;
+use crate::join::Join;
 use crate::replica::Replica;
-use crate::wire::{self, Body, Chunk, Hello, Proposed, Ready};
+use crate::wire::{self, Body, Hello, Proposed, Ready};
 use crate::{Event, Level};
 
 impl Participant {
@@ -35,13 +37,14 @@ impl Participant {
         self.executor.end_view(self.now.mono);
         self.drain_executor();
         self.outbox.clear();
+        self.parts.clear();
         if let Some(generation) = self.durable.reset() {
             self.discard(generation);
         }
         self.keys.begin_view();
         let clean = |left: &&hac_types::Left| left.departure == Departure::LeftClean;
         self.left_clean = view.left.iter().filter(clean).map(|left| left.member.node).collect();
-        self.phase = Phase::Syncing(Join::new(view.ring, view.members.clone()));
+        self.phase = Phase::Syncing(Join::new(view.ring, view.members.clone(), self.now.mono));
         self.view = Some(view);
         let hello = Hello {
             version: self.replica.cib.version,
@@ -57,13 +60,18 @@ impl Participant {
             name: self.name.clone(),
             software: self.version.clone(),
             keys: self.keys.standing(),
+            undurable: self.disk.undurable.clone(),
         };
         self.say(Body::Hello(hello));
     }
 
     /// A message of the barrier.
     pub(super) fn handle_barrier(&mut self, from: NodeId, body: Body) {
+        let now = self.now.mono;
         let Phase::Syncing(join) = &mut self.phase else { return };
+        if !matches!(body, Body::Impatient) {
+            join.progress(now);
+        }
         match body {
             Body::Hello(hello) => {
                 let software = hello.software.clone();
@@ -73,11 +81,19 @@ impl Participant {
                 }
                 self.learn_version(from, software);
             }
-            Body::Snapshot(chunk) => {
-                if let Copied::All(bytes) = join.chunk(from, chunk) {
-                    self.copied(from, &bytes);
+            Body::Snapshot(bytes) => {
+                if join.copied(from, bytes.len()) {
+                    self.copied(from, Ok(&bytes));
                 }
             }
+            Body::NoSnapshot(why) => {
+                if join.copied(from, 0) {
+                    self.copied(from, Err(why));
+                }
+            }
+            Body::Impatient => self.leave_out(from),
+            // Progress it is; it counts when it is whole.
+            Body::Part(_) => {}
             Body::Ready(ready) => {
                 if join.ready(from, ready) {
                     self.activate();
@@ -89,6 +105,8 @@ impl Participant {
             | Body::Change(_)
             | Body::SettleDone(_)
             | Body::KeyStored(_)
+            | Body::Close(_)
+            | Body::Stored(_)
             | Body::Progress { .. } => self.count("node.out_of_phase"),
         }
     }
@@ -113,35 +131,73 @@ impl Participant {
     fn send_snapshot(&mut self, needy: &BTreeSet<NodeId>) {
         let names: Vec<String> = needy.iter().map(|&node| self.name_of(node)).collect();
         let Some(bytes) = self.replica.snapshot() else {
-            self.remark(Level::Error, "the cluster's state is too large to be handed over");
-            return;
+            let why = format!("it is larger than {} MiB", wire::SNAPSHOT_MAX >> 20);
+            self.remark(Level::Error, format!("the cluster's state cannot be handed to {}: {why}", names.join(" ")));
+            return self.say(Body::NoSnapshot(why));
         };
         let text = format!("handing the state ({} bytes) to {}", bytes.len(), names.join(" "));
         self.remark(Level::Info, text);
-        let chunks = bytes.chunks(wire::CHUNK);
-        let count = chunks.len();
-        for (index, bytes) in (0_u32..).zip(chunks) {
-            let last = usize::try_from(index).is_ok_and(|i| i + 1 == count);
-            self.say(Body::Snapshot(Chunk { index, last, bytes: bytes.to_vec() }));
-        }
+        self.say(Body::Snapshot(bytes));
     }
 
-    /// The donor's state is complete.
-    fn copied(&mut self, donor: NodeId, bytes: &[u8]) {
+    /// The donor's state is complete, or cannot be had. Who needs it and cannot use it leaves, alone.
+    fn copied(&mut self, donor: NodeId, state: Result<&[u8], String>) {
         let Phase::Syncing(join) = &self.phase else { return };
         let needs = join.comparison().is_some_and(|c| c.needy.contains(&self.me.node));
         if needs && !mutant("snapshot-untaken") {
-            match wire::decode_snapshot(bytes) {
+            match state.and_then(|bytes| wire::decode_snapshot(bytes).map_err(|why| why.to_string())) {
                 Ok(snapshot) => self.take_over(donor, snapshot),
                 Err(why) => {
                     self.count("node.undecodable");
                     let donor = self.name_of(donor);
-                    self.remark(Level::Error, format!("the state of {donor} is unusable: {why}"));
-                    return;
+                    return self.fail(format!("the state of {donor} cannot be taken over: {why}"));
                 }
             }
         }
         self.say_ready();
+    }
+
+    /// A member has waited for too long without progress. All members see the same ones missing here, and go on without
+    /// them.
+    fn leave_out(&mut self, from: NodeId) {
+        let now = self.now.mono;
+        let Phase::Syncing(join) = &mut self.phase else { return };
+        let missing = join.judge(now, from);
+        if missing.is_empty() {
+            return;
+        }
+        let owed = join.owed();
+        if missing.contains(&self.me.node) {
+            let text = format!("{} goes on without this node, which {owed} in time", self.name_of(from));
+            self.remark(Level::Error, text.clone());
+            self.left_out.insert(self.me.node, text);
+            return;
+        }
+        for &node in &missing {
+            let text = format!("{} {owed} in time and is left out of the next membership", self.name_of(node));
+            self.remark(Level::Error, text.clone());
+            self.left_out.insert(node, text);
+        }
+        self.ring_orders.push_back(Down::Exclude(missing, Exclusion::Silent));
+    }
+
+    /// When this node has waited for too long in the barrier.
+    pub(super) fn barrier_timeout(&self) -> Option<Timestamp> {
+        match &self.phase {
+            Phase::Syncing(join) if !self.transitional => Some(join.deadline()),
+            _ => None,
+        }
+    }
+
+    /// Says that nothing comes, if nothing comes.
+    pub(super) fn lose_patience(&mut self) {
+        let now = self.now.mono;
+        let due = self.barrier_timeout().is_some_and(|at| at <= now);
+        let Phase::Syncing(join) = &mut self.phase else { return };
+        if due {
+            join.progress(now);
+            self.say(Body::Impatient);
+        }
     }
 
     fn take_over(&mut self, donor: NodeId, snapshot: wire::Snapshot) {
@@ -212,9 +268,12 @@ impl Participant {
         let mine = candidates.iter().find(|c| c.member == self.me);
         self.since = mine.map_or(ring, |c| c.since);
         self.replica.lives.extend(join.members().iter().map(|m| (m.node, m.incarnation)));
+        let undurable = |(&node, hello): (&NodeId, &Hello)| Some((node, hello.undurable.clone()?));
+        self.durable.behind = join.hellos().iter().filter_map(undurable).collect();
         self.busy = true;
         // Not before all is recorded: what is proposed from now on must not overtake what is proposed again below.
         self.phase = Phase::Active;
+        self.left_out.retain(|node, _| !join.members().iter().any(|member| member.node == *node));
         let copied_from = self.copied_from.map(|donor| self.name_of(donor));
         let dc_name = dc.map(|dc| self.name_of(dc.node));
         self.event(Event::Active { ring, dc: dc_name, quorate, copied_from });
@@ -225,6 +284,8 @@ impl Participant {
             self.propose_again();
         }
         self.settle_keys();
+        self.catch_up();
+        self.tell_caught_up();
         self.ask_to_leave_again();
     }
 

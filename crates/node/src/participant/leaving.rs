@@ -71,6 +71,13 @@ impl Participant {
         }
     }
 
+    /// This node cannot go on as a member: it leaves, alone, and says why. A start of the daemon tries again.
+    pub(super) fn fail(&mut self, why: String) {
+        self.remark(Level::Error, format!("{why}; this node leaves the cluster"));
+        self.failure = Some(why);
+        self.go();
+    }
+
     fn go(&mut self) {
         if matches!(self.phase, Phase::Left) {
             return;

@@ -4,6 +4,7 @@ use hac_crm::cib::{Command, Refusal, StatusChange};
 use hac_types::Timestamp;
 
 use super::{Participant, Phase};
+use crate::limits;
 use crate::proposals::REQUESTS_MAX;
 use crate::wire::{Body, Proposed};
 use crate::{Now, Output, Reply, Request, RequestId};
@@ -19,6 +20,17 @@ impl Participant {
             );
             self.reply(id, Reply::Unavailable(refusal));
             return;
+        }
+        match limits::check(&request) {
+            Ok(size) if self.proposals.bytes().saturating_add(size) > limits::WAITING_MAX => {
+                let refusal = Refusal::new(
+                    "64 MiB of changes wait for the cluster to agree already; nothing was changed",
+                    "Try again later; `hacctl status` shows what is waited for.",
+                );
+                return self.reply(id, Reply::Unavailable(refusal));
+            }
+            Ok(_) => {}
+            Err(refusal) => return self.reply(id, Reply::TooLarge(refusal)),
         }
         let (what, patience) = match request {
             Request::Configure(configure) => (Proposed::Command(Command::Configure(configure)), self.request_timeout),

@@ -201,12 +201,12 @@ impl Participant {
     /// What was stored as the next key cannot be opened with the present one: that was changed since.
     pub(super) fn discard_next_key(&mut self) {
         self.remark(Level::Notice, "the next key that was stored here does not belong to authkey and is removed");
-        let id = self.disk.begin(Purpose::KeyDiscard);
+        let id = self.disk.begin(self.now.mono, Purpose::KeyDiscard);
         self.outputs.push_back(Output::Persist { id, what: Persist::KeyDiscard });
     }
 
     fn stage(&mut self, key: AuthKey, sealed: SealedKey) {
-        let id = self.disk.begin(Purpose::KeyStage(key.fingerprint()));
+        let id = self.disk.begin(self.now.mono, Purpose::KeyStage(key.fingerprint()));
         let what = Persist::KeyStage { sealed: sealed.bytes().to_vec() };
         self.outputs.push_back(Output::Persist { id, what });
         self.keys.orders.push_back(KeyOrder::Accept(key.clone()));
@@ -290,7 +290,7 @@ impl Participant {
             // Remembered, and given when the proposal comes back.
             waiting.iter().for_each(|&id| self.answer(id, self.done(Vec::new())));
         }
-        let id = self.disk.begin(Purpose::KeyCommit(waiting.into_iter().collect()));
+        let id = self.disk.begin(self.now.mono, Purpose::KeyCommit(waiting.into_iter().collect()));
         self.outputs.push_back(Output::Persist { id, what: Persist::KeyCommit { key: staged.key } });
     }
 

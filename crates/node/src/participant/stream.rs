@@ -1,14 +1,16 @@
 //! What is delivered while this node takes part. Everything is applied, in transitional views too, because all who move
 //! on together were handed the same; answers and outside effects follow in regular views only.
 
+use std::collections::BTreeSet;
+
 use hac_crm::cib::{Applied, Command, OpResult, Replicated as _, StatusChange};
 use hac_crm::model::{Cib, Version};
-use hac_types::{NodeId, WallTime};
+use hac_types::{NodeId, Timestamp, WallTime};
 
 use super::Participant;
-use crate::durable::{Prepare, Tally};
+use crate::durable::{Judgement, Prepare, Tally};
 use crate::replica::Replica;
-use crate::wire::{Body, Order, Proposal, ProposalId, Proposed, Vote};
+use crate::wire::{self, Body, Close, Order, Proposal, ProposalId, Proposed, Vote};
 use crate::{Event, Level, Reply};
 
 impl Participant {
@@ -39,7 +41,17 @@ impl Participant {
                 }
             }
             Body::KeyStored(told) => self.handle_key_stored(from, told),
-            Body::Hello(_) | Body::Snapshot(_) | Body::Ready(_) => self.count("node.out_of_phase"),
+            Body::Close(close) => {
+                if self.comes_from_dc(from) {
+                    self.handle_close(close);
+                }
+            }
+            Body::Stored(version) => self.handle_stored(from, version),
+            // What is left of a barrier that came to its end all the same.
+            Body::Impatient | Body::Part(_) => {}
+            Body::Hello(_) | Body::Snapshot(_) | Body::NoSnapshot(_) | Body::Ready(_) => {
+                self.count("node.out_of_phase");
+            }
         }
     }
 
@@ -175,14 +187,24 @@ impl Participant {
                 Applied::Changed(_) => {}
             }
         }
+        let members = self.view.iter().flat_map(|view| view.members.iter().map(|member| member.node));
+        let voters: Vec<NodeId> = members.filter(|node| !self.durable.behind.contains_key(node)).collect();
+        if voters.is_empty() {
+            let behind: Vec<(NodeId, &str)> =
+                self.durable.behind.iter().map(|(node, why)| (*node, why.as_str())).collect();
+            return Err(Reply::NotStored(self.not_stored_on(&behind)));
+        }
+        let asked = voters.contains(&self.me.node);
         let generation = self.disk.next_generation();
-        let voters = self.view.iter().flat_map(|v| v.members.iter().map(|m| m.node)).collect();
         let id = proposal.id;
-        self.durable.current = Some(Prepare::new(proposal, generation, voters));
+        self.durable.current = Some(Prepare::new(proposal, generation, voters, self.now.mono));
+        if !asked {
+            return Ok(());
+        }
         match Replica::durable(&candidate, self.replica.lineage) {
             Some(bytes) => self.prepare(id, generation, bytes),
             None => {
-                let error = Some("the configuration is too large".to_owned());
+                let error = Some(format!("the configuration is larger than {} MiB", wire::SNAPSHOT_MAX >> 20));
                 self.say(Body::Vote(Vote { proposal: id, error }));
             }
         }
@@ -198,19 +220,87 @@ impl Participant {
     fn handle_vote(&mut self, from: NodeId, vote: Vote) {
         let Some(current) = &mut self.durable.current else { return };
         match current.vote(from, vote.proposal, vote.error) {
-            Tally::Open => return,
-            Tally::Stored => self.commit_configuration(),
-            Tally::Failed(node, why) => self.abandon_configuration(node, &why),
+            Tally::Open => {}
+            Tally::Stored => {
+                self.commit_configuration();
+                self.advance_configuration();
+            }
+            Tally::Divided => self.judge(),
+        }
+    }
+
+    /// The coordinator closes the vote if that is due: all that were asked have answered, or have had their time.
+    pub(super) fn judge(&mut self) {
+        if self.coordinator.is_none() || !self.acting() {
+            return;
+        }
+        let Some(Judgement::Counts | Judgement::Fails) = self.judgement() else { return };
+        let counts = self.judgement() == Some(Judgement::Counts);
+        let Some(current) = &mut self.durable.current else { return };
+        current.judged = true;
+        let proposal = current.proposal.id;
+        self.say(Body::Close(Close { proposal, counts }));
+    }
+
+    /// When the coordinator is to look at the vote again.
+    pub(super) fn vote_timeout(&self) -> Option<Timestamp> {
+        if self.coordinator.is_none() || !self.acting() {
+            return None;
+        }
+        match self.judgement()? {
+            Judgement::Later(at) => Some(at),
+            Judgement::Counts | Judgement::Fails => Some(self.now.mono),
+        }
+    }
+
+    /// What could be said of the change that is being stored, unless it was said already.
+    fn judgement(&self) -> Option<Judgement> {
+        let current = self.durable.current.as_ref().filter(|current| !current.judged)?;
+        Some(current.judge(self.now.mono, self.is_enough(current.stored())))
+    }
+
+    /// Whether a change that only these have stored survives: any partition that can be quorate later has one of them,
+    /// or, in a partition that is not, most of its members have stored it.
+    fn is_enough(&self, stored: &BTreeSet<NodeId>) -> bool {
+        let votes = |node: NodeId| self.quorum.votes_of(node);
+        let have: u32 = stored.iter().map(|&node| votes(node)).sum();
+        let present: u32 = self.view.iter().flat_map(|view| &view.members).map(|member| votes(member.node)).sum();
+        let needed = self.quorum.status().quorum.min(present / 2 + 1);
+        !stored.is_empty() && have >= needed
+    }
+
+    /// The coordinator's word on a change that not all have stored.
+    fn handle_close(&mut self, close: Close) {
+        if self.durable.current.as_ref().is_none_or(|current| current.proposal.id != close.proposal) {
+            return;
+        }
+        if close.counts {
+            self.commit_configuration();
+        } else {
+            self.abandon_configuration();
         }
         self.advance_configuration();
     }
 
-    /// All members have stored the change: it counts.
+    /// A member that was behind has caught up, if nothing has changed since.
+    fn handle_stored(&mut self, from: NodeId, version: Version) {
+        let current = self.replica.cib.version;
+        if (version.admin_epoch, version.epoch) == (current.admin_epoch, current.epoch)
+            && self.durable.behind.remove(&from).is_some()
+        {
+            let text = format!("{} has stored the newest configuration again", self.name_of(from));
+            self.remark(Level::Notice, text);
+        }
+    }
+
+    /// Enough members have stored the change: it counts.
     fn commit_configuration(&mut self) {
-        let Some(Prepare { proposal, generation, .. }) = self.durable.current.take() else { return };
-        let Proposed::Command(command) = &proposal.what else { return };
+        let Some(prepare) = self.durable.current.take() else { return };
+        let Proposed::Command(command) = &prepare.proposal.what else { return };
+        let Prepare { ref proposal, generation, .. } = prepare;
         if self.replica.is_processed(proposal.id) {
-            return self.commit(generation, proposal.id, self.done(Vec::new()));
+            self.fall_behind(&prepare);
+            return self.commit(generation, proposal.id, self.done(self.behind_warnings()));
         }
         let applied = self.replica.apply(command, proposal.wall);
         let Applied::Changed(changes) = &applied else {
@@ -219,6 +309,7 @@ impl Participant {
             self.refuse(proposal.id, self.reply_to(&applied));
             return;
         };
+        self.fall_behind(&prepare);
         self.replica.mark_processed(proposal.id);
         self.forget_as_told(&applied);
         if let Command::Configure(configure) = command {
@@ -230,27 +321,58 @@ impl Participant {
             });
         }
         self.world_changed(command, &applied);
-        let reply = self.done(changes.warnings.clone());
+        let mut warnings = changes.warnings.clone();
+        warnings.extend(self.behind_warnings());
+        let reply = self.done(warnings);
         self.commit(generation, proposal.id, reply);
     }
 
-    /// A member could not store the change: nobody has it, unless it was carried out before.
-    fn abandon_configuration(&mut self, node: NodeId, why: &str) {
-        let Some(Prepare { proposal, generation, .. }) = self.durable.current.take() else { return };
-        self.discard(generation);
-        if self.replica.is_processed(proposal.id) {
-            let refusal = hac_crm::cib::Refusal::new(
-                format!("the change was made, but {} could not store it: {why}", self.name_of(node)),
-                format!("Make room for /var/lib/hacd on {}; the change is lost if all others are.", self.name_of(node)),
-            );
-            return self.refuse(proposal.id, Reply::TimedOut(refusal));
+    /// What counts now is not on the disks of these.
+    fn fall_behind(&mut self, prepare: &Prepare) {
+        let members: Vec<NodeId> =
+            self.view.iter().flat_map(|view| view.members.iter().map(|member| member.node)).collect();
+        let before = self.durable.behind.clone();
+        self.durable.counts(prepare, members.into_iter());
+        for (node, why) in self.durable.behind.clone() {
+            if !before.contains_key(&node) {
+                let name = self.name_of(node);
+                self.remark(Level::Error, format!("{name} has not stored the newest configuration: {why}"));
+            }
         }
-        let refusal = hac_crm::cib::Refusal::new(
-            format!("{} could not store the change: {why}; nothing was changed", self.name_of(node)),
-            format!("Make room for /var/lib/hacd on {} and try again.", self.name_of(node)),
-        );
+    }
+
+    /// What people must know of those who are behind.
+    pub(super) fn behind_warnings(&self) -> Vec<String> {
+        let warning = |(&node, why): (&NodeId, &String)| {
+            format!("{} has not stored the newest configuration: {why}", self.name_of(node))
+        };
+        self.durable.behind.iter().map(warning).collect()
+    }
+
+    /// Too few members could store the change: nobody has it, unless it was carried out before.
+    fn abandon_configuration(&mut self) {
+        let Some(prepare) = self.durable.current.take() else { return };
+        self.discard(prepare.generation);
+        let without: Vec<(NodeId, &str)> = prepare.without().collect();
+        let mut refusal = self.not_stored_on(&without);
+        if self.replica.is_processed(prepare.proposal.id) {
+            refusal.sentence = refusal.sentence.replace("; nothing was changed", ", though it was made");
+            return self.refuse(prepare.proposal.id, Reply::TimedOut(refusal));
+        }
         self.remark(Level::Warning, refusal.sentence.clone());
-        self.refuse(proposal.id, Reply::NotStored(refusal));
+        self.refuse(prepare.proposal.id, Reply::NotStored(refusal));
+    }
+
+    /// These could not store a change, and the others are too few.
+    fn not_stored_on(&self, without: &[(NodeId, &str)]) -> hac_crm::cib::Refusal {
+        let whom =
+            without.iter().map(|(node, why)| format!("{} could not store the change: {why}", self.name_of(*node)));
+        let whom = whom.collect::<Vec<_>>().join("; ");
+        let names = without.iter().map(|(node, _)| self.name_of(*node)).collect::<Vec<_>>().join(" and ");
+        hac_crm::cib::Refusal::new(
+            format!("{whom}; nothing was changed"),
+            format!("Make room for /var/lib/hacd on {names}, or look at that disk, and try again."),
+        )
     }
 
     pub(super) fn done(&self, warnings: Vec<String>) -> Reply {

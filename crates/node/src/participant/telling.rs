@@ -225,9 +225,23 @@ impl Participant {
             let remedy = "Take the last change of the configuration back (fewer instances, fewer constraints).";
             add(Severity::Error, sentence, remedy);
         }
+        for (node, why) in &self.left_out {
+            let remedy = if *node == self.me.node {
+                "See the log of hacd here for what holds it up; it is taken in again when it answers."
+            } else {
+                "See the log of hacd there; it is taken in again when it answers, at the latest after its restart."
+            };
+            add(Severity::Error, why.clone(), remedy);
+        }
+        for (node, why) in self.durable.behind.iter().filter(|(node, _)| **node != self.me.node) {
+            let sentence = format!("the newest configuration is not on the disk of {}: {why}", self.name_of(*node));
+            let remedy = "Look at /var/lib/hacd there; it is stored by itself when the disk answers.";
+            add(Severity::Error, sentence, remedy);
+        }
         if let Some(why) = &self.disk.undurable {
             let sentence = format!("the newest configuration is not on this node's disk: {why}");
-            let remedy = "Make room for /var/lib/hacd, then change the configuration or restart hacd.";
+            let remedy =
+                "Make room for /var/lib/hacd, or look at that disk; it is stored by itself when the disk answers.";
             add(Severity::Error, sentence, remedy);
         }
         if let Some(why) = &self.disk.ring_number {

@@ -1,7 +1,9 @@
 //! Participants on a perfect stream: messages are put into one order at once and delivered to all members.
 
 pub(crate) mod cluster;
+mod disks;
 mod rotation;
+mod waits;
 
 use std::time::Duration;
 
@@ -38,25 +40,6 @@ fn two_nodes_agree_on_a_change_of_the_configuration_and_store_it() {
         assert_eq!(cluster.disk(node).committed, Some(1));
     }
     cluster.assert_equal(&[1, 2]);
-}
-
-#[test]
-fn a_change_that_one_member_cannot_store_is_refused_and_changes_nothing() {
-    let mut cluster = Cluster::new(2);
-    cluster.view(&[1, 2]);
-    cluster.disk(2).full = true;
-    let before = cluster.cib(1).version;
-    let reply = cluster.ask(1, set_property("stonith-enabled", "false"));
-    let Some(Reply::NotStored(refusal)) = reply else { panic!("{reply:?}") };
-    assert_eq!(refusal.sentence, "node2 could not store the change: no space left on device; nothing was changed");
-    assert_eq!(cluster.cib(1).version, before);
-    assert_eq!(cluster.disk(1).committed, None);
-    assert!(cluster.disk(1).prepared.is_empty(), "the candidate is discarded");
-    cluster.assert_equal(&[1, 2]);
-
-    cluster.disk(2).full = false;
-    let reply = cluster.ask(1, set_property("stonith-enabled", "false"));
-    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
 }
 
 #[test]

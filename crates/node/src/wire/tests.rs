@@ -105,10 +105,3 @@ fn a_stored_configuration_is_known_by_its_first_bytes() {
     assert_eq!(decode_stored(&bytes[1..]), Err(Undecodable::Malformed));
     assert_eq!(decode_stored(b"hacd-cib\x09"), Err(Undecodable::Version));
 }
-
-#[test]
-fn a_message_larger_than_the_ring_takes_is_not_sent() {
-    let bytes = vec![0; MESSAGE_MAX];
-    let body = Body::Snapshot(Chunk { index: 0, last: true, bytes });
-    assert_eq!(encode(&Message { ring: ring(), body }), None);
-}

@@ -67,6 +67,6 @@ pub(super) const fn of_reply(reply: &Reply) -> Option<&'static str> {
         Reply::NotStored(_) => "a change could not be stored",
         Reply::NoQuorum(_) => "a change was refused for want of quorum",
         Reply::TimedOut(_) => "a request timed out",
-        Reply::Refused(_) | Reply::Unavailable(_) | Reply::Settled { .. } => return None,
+        Reply::Refused(_) | Reply::TooLarge(_) | Reply::Unavailable(_) | Reply::Settled { .. } => return None,
     })
 }

@@ -28,6 +28,11 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
+    /// How many orders a slow disk has not carried out.
+    pub(crate) fn waits(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(crate) fn wipe(&mut self) {
         *self = Self::default();
     }
@@ -80,6 +85,10 @@ struct Host {
     /// Plans are made when the test says so.
     pub(crate) slow_planner: bool,
     pub(crate) asked: Vec<(crate::DecideId, Arc<Cib>, WallTime)>,
+    /// Its part above the ring hangs: it is given nothing and says nothing.
+    pub(crate) hangs: bool,
+    /// Without whom it wants the next ring to be formed.
+    withheld: Vec<NodeId>,
 }
 
 /// See the module.
@@ -178,7 +187,7 @@ impl Cluster {
         self.settle();
     }
 
-    fn form(&mut self, ids: &[u32]) {
+    pub(crate) fn form(&mut self, ids: &[u32]) {
         let members: Vec<Member> = ids.iter().map(|&id| self.member(id)).collect();
         let now = self.now;
         for Formed { node, transitional, regular } in self.stream.form(&members) {
@@ -205,7 +214,7 @@ impl Cluster {
         let mut messages: VecDeque<(u32, Vec<u8>)> = VecDeque::new();
         let now = self.now;
         for (&id, host) in &mut self.hosts {
-            let Some(participant) = &mut host.participant else { continue };
+            let Some(participant) = host.participant.as_mut().filter(|_| !host.hangs) else { continue };
             if participant.poll_timeout().is_some_and(|due| due <= now.mono) {
                 participant.handle_timeout(now);
                 any = true;
@@ -213,6 +222,11 @@ impl Cluster {
             while let Some(bytes) = participant.next_message().cloned() {
                 participant.sent();
                 messages.push_back((id, bytes));
+            }
+            while let Some(order) = participant.next_ring_order() {
+                if let Down::Exclude(nodes, _) = order {
+                    host.withheld.extend(nodes);
+                }
             }
             let mut outputs = Vec::new();
             while let Some(output) = participant.poll_output() {
@@ -263,7 +277,8 @@ impl Cluster {
             payload: bytes.to_vec(),
         };
         let now = self.now;
-        if let Some(participant) = &mut self.hosts.get_mut(&to).unwrap().participant {
+        let host = self.hosts.get_mut(&to).unwrap();
+        if let Some(participant) = host.participant.as_mut().filter(|_| !host.hangs) {
             participant.handle_delivery(now, &delivery);
         }
     }
@@ -381,6 +396,75 @@ impl Cluster {
             host.participant.as_mut().unwrap().handle_decided(now, id, plan);
         }
         self.settle();
+    }
+
+    /// Time passes and nothing else happens.
+    pub(crate) fn pass(&mut self, by: Duration) {
+        self.now.mono += by;
+    }
+
+    /// What a node has to say does not get into the stream.
+    pub(crate) fn lose_words_of(&mut self, node: u32) {
+        let participant = self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap();
+        while participant.next_message().is_some() {
+            participant.sent();
+        }
+    }
+
+    /// One message of one node gets into the stream and is delivered; whether there was one.
+    pub(crate) fn trickle(&mut self) -> bool {
+        let now = self.now;
+        for id in self.hosts.keys().copied().collect::<Vec<_>>() {
+            let host = self.hosts.get_mut(&id).unwrap();
+            let Some(participant) = host.participant.as_mut().filter(|_| !host.hangs) else { continue };
+            if participant.poll_timeout().is_some_and(|due| due <= now.mono) {
+                participant.handle_timeout(now);
+            }
+            if let Some(bytes) = participant.next_message().cloned() {
+                participant.sent();
+                self.broadcast(id, &bytes);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// All that is said gets into the stream as `change` makes it.
+    pub(crate) fn replace_words(&mut self, change: impl Fn(Body) -> Body) {
+        loop {
+            let mut words = Vec::new();
+            for (&id, host) in &mut self.hosts {
+                let Some(participant) = &mut host.participant else { continue };
+                while let Some(bytes) = participant.next_message().cloned() {
+                    participant.sent();
+                    words.push((id, bytes));
+                }
+            }
+            if words.is_empty() {
+                return self.settle();
+            }
+            for (from, bytes) in words {
+                let Message { ring, body } = wire::decode(&bytes).unwrap();
+                let bytes = wire::encode(&Message { ring, body: change(body) }).unwrap();
+                self.broadcast(from, &bytes);
+            }
+        }
+    }
+
+    /// The part above the ring hangs from now on, or no longer.
+    pub(crate) fn hang(&mut self, node: u32, hangs: bool) {
+        self.hosts.get_mut(&node).unwrap().hangs = hangs;
+    }
+
+    /// Without whom a node wants the next ring to be formed; told once.
+    pub(crate) fn withheld(&mut self, node: u32) -> Vec<u32> {
+        let nodes = std::mem::take(&mut self.hosts.get_mut(&node).unwrap().withheld);
+        nodes.into_iter().map(|node| node.0).collect()
+    }
+
+    /// Whether the node has left.
+    pub(crate) fn has_left(&self, node: u32) -> bool {
+        self.report(node).sync == crate::SyncState::Stopped
     }
 
     pub(crate) fn disk(&mut self, node: u32) -> &mut Disk {

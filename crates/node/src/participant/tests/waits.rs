@@ -1,0 +1,193 @@
+//! Every wait comes to its end, and what does not come leaves out the one that is silent, never all.
+
+use hac_crm::executor::{ExecStatus, Outcome};
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Time passes, in seconds.
+fn pass(cluster: &mut Cluster, seconds: u32) {
+    for _ in 0..seconds {
+        cluster.advance(SECOND);
+    }
+}
+
+#[test]
+fn two_of_three_go_on_without_the_third_that_says_nothing() {
+    let mut cluster = Cluster::new(3);
+    cluster.hang(3, true);
+    cluster.view(&[1, 2, 3]);
+    pass(&mut cluster, 4);
+    assert_eq!(cluster.report(1).sync, crate::SyncState::Syncing);
+    assert_eq!(cluster.withheld(1), []);
+    pass(&mut cluster, 2);
+    assert_eq!((cluster.withheld(1), cluster.withheld(2)), (vec![3], vec![3]), "both go on without the same one");
+    let problems = cluster.report(2).problems;
+    let told = problems.iter().any(|p| p.sentence.starts_with("node3 has not said what state it has in time"));
+    assert!(told, "{problems:?}");
+
+    cluster.view(&[1, 2]);
+    assert_eq!(cluster.report(1).sync, crate::SyncState::Active);
+    assert!(matches!(cluster.ask(1, set_property("cluster-delay", "80s")), Some(Reply::Done { .. })));
+    assert!(
+        cluster.report(1).problems.iter().any(|p| p.sentence.starts_with("node3 has not said")),
+        "as long as it is out"
+    );
+
+    cluster.hang(3, false);
+    cluster.view(&[1, 2, 3]);
+    assert!(!cluster.report(1).problems.iter().any(|p| p.sentence.starts_with("node3 has not said")), "it is back");
+    cluster.assert_equal(&[1, 2, 3]);
+}
+
+#[test]
+fn of_a_pair_the_one_that_works_goes_on() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.hang(2, true);
+    cluster.view(&[1, 2]);
+    pass(&mut cluster, 6);
+    assert_eq!(cluster.withheld(1), [2]);
+    cluster.view(&[1]);
+    assert!(cluster.report(1).quorum.quorate, "two_node");
+}
+
+#[test]
+fn who_is_left_out_says_so_and_does_not_judge_the_others() {
+    let mut cluster = Cluster::new(3);
+    cluster.form(&[1, 2, 3]);
+    // Nothing that node 3 says is delivered; what it hears of the others, it hears.
+    for _ in 0..60 {
+        cluster.lose_words_of(3);
+        cluster.step();
+        cluster.lose_words_of(3);
+    }
+    for _ in 0..6 {
+        cluster.pass(SECOND);
+        for _ in 0..20 {
+            cluster.lose_words_of(3);
+            cluster.step();
+        }
+    }
+    assert_eq!((cluster.withheld(1), cluster.withheld(2), cluster.withheld(3)), (vec![3], vec![3], vec![]));
+    let problems = cluster.report(3).problems;
+    assert!(problems.iter().any(|p| p.sentence.contains("goes on without this node")), "{problems:?}");
+}
+
+#[test]
+fn an_impatient_member_that_is_itself_missing_leaves_nobody_out() {
+    let mut cluster = Cluster::new(3);
+    cluster.hang(3, true);
+    cluster.view(&[1, 2, 3]);
+    let ring = cluster.report(1).ring.unwrap();
+    let bytes = wire::encode(&Message { ring, body: Body::Impatient }).unwrap();
+    cluster.deliver_bytes(1, 3, &bytes);
+    assert_eq!(cluster.withheld(1), []);
+}
+
+#[test]
+fn a_state_that_flows_is_waited_for_and_one_that_stops_is_not() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2]);
+    fill(&mut cluster, 4);
+    cluster.form(&[1, 2, 3]);
+    let mut slowly = 0;
+    // The donor's parts come one every four seconds, far more of them than fit into the time without progress.
+    while cluster.report(3).sync == crate::SyncState::Syncing && slowly < 200 {
+        if !cluster.trickle() {
+            cluster.pass(Duration::from_secs(4));
+        }
+        slowly += 1;
+    }
+    assert_eq!(cluster.report(3).sync, crate::SyncState::Active);
+    assert!(slowly > 10, "{slowly} parts");
+    assert_eq!(cluster.withheld(2), []);
+    cluster.settle();
+    cluster.assert_equal(&[1, 2, 3]);
+
+    cluster.kill(3);
+    cluster.view(&[1, 2]);
+    cluster.start(3);
+    cluster.form(&[1, 2, 3]);
+    for _ in 0..8 {
+        cluster.trickle();
+    }
+    cluster.hang(1, true);
+    pass(&mut cluster, 12);
+    assert_eq!((cluster.withheld(2), cluster.withheld(3)), (vec![1], vec![1]), "the donor");
+}
+
+/// A configuration of about so many megabytes, by resources' parameters.
+fn fill(cluster: &mut Cluster, megabytes: u32) {
+    for number in 0..megabytes {
+        let pairs = (0..20).map(|part| (format!("note-{number}-{part}"), Some("x".repeat(50_000)))).collect();
+        let change = Change::SetProperties { section: Section::CrmConfig, set: None, pairs };
+        let configure = Configure { changes: vec![change], ..Configure::default() };
+        let reply = cluster.ask(1, Request::Configure(configure));
+        assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    }
+}
+
+#[test]
+fn a_state_that_cannot_be_read_sends_its_reader_away_and_nobody_else() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2]);
+    cluster.ask(1, set_property("cluster-delay", "80s"));
+    cluster.form(&[1, 2, 3]);
+    cluster.replace_words(|body| match body {
+        Body::Snapshot(_) => Body::Snapshot(vec![1, 2, 3]),
+        other => other,
+    });
+    assert!(cluster.has_left(3));
+    assert!(!cluster.has_left(1) && !cluster.has_left(2));
+    cluster.view(&[1, 2]);
+    assert_eq!(cluster.report(1).sync, crate::SyncState::Active);
+}
+
+#[test]
+fn a_change_up_to_the_limit_travels_in_parts_and_one_above_it_is_refused_at_once() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    let change = |bytes: usize| {
+        let pairs = (0..bytes / 50_000).map(|part| (format!("note-{part}"), Some("x".repeat(50_000)))).collect();
+        let change = Change::SetProperties { section: Section::CrmConfig, set: None, pairs };
+        Request::Configure(Configure { changes: vec![change], ..Configure::default() })
+    };
+    let reply = cluster.ask(1, change(4_150_000));
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    cluster.assert_equal(&[1, 2]);
+    let before = cluster.cib(1).version;
+    let reply = cluster.ask(1, change(4_250_000));
+    let Some(Reply::TooLarge(refusal)) = reply else { panic!("{reply:?}") };
+    assert!(refusal.sentence.contains("4 MiB"), "{refusal:?}");
+    assert_eq!(cluster.cib(1).version, before);
+}
+
+#[test]
+fn a_value_up_to_its_limit_is_taken_and_a_longer_one_is_refused_with_the_limit() {
+    let mut cluster = Cluster::new(1);
+    cluster.view(&[1]);
+    let reply = cluster.ask(1, set_property("note", &"x".repeat(65_536)));
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    let reply = cluster.ask(1, set_property("note", &"x".repeat(65_537)));
+    let Some(Reply::TooLarge(refusal)) = reply else { panic!("{reply:?}") };
+    assert!(refusal.sentence.contains("64 KiB"), "{refusal:?}");
+    let attribute = StatusChange::SetAttribute {
+        node: "node1".to_owned(),
+        name: "note".to_owned(),
+        value: Some("x".repeat(65_537)),
+    };
+    let reply = cluster.ask(1, Request::Status(attribute));
+    assert!(matches!(reply, Some(Reply::TooLarge(_))), "{reply:?}");
+}
+
+#[test]
+fn what_an_agent_says_is_cut_where_it_enters_with_a_mark() {
+    let outcome =
+        |reason: String| Outcome { rc: 1, status: ExecStatus::Done, exit_reason: Some(reason), ..Outcome::default() };
+    let at = crate::limits::cut(outcome("x".repeat(4096))).exit_reason.unwrap();
+    assert_eq!(at.len(), 4096);
+    let above = crate::limits::cut(outcome("ü".repeat(4096))).exit_reason.unwrap();
+    assert!(above.len() <= 4096 && above.ends_with("ü … (8192 bytes, cut)"), "{}", &above[above.len() - 40..]);
+}
