@@ -1,6 +1,8 @@
 //! OCF's exit codes, and how a run of an agent ended.
 
-use hac_model::{ExecStatus, Outcome};
+use std::time::Duration;
+
+use hac_model::{ExecStatus, OUTPUT_MAX, Outcome};
 
 /// The exit codes of the OCF resource agent API that native agents give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,17 +50,27 @@ pub struct Finished {
     pub status: ExecStatus,
     /// What the agent says about its failure.
     pub exit_reason: Option<String>,
+    /// What it wrote on its standard error.
+    pub output: String,
+    /// It could not ask or find out, and is to be run again, not before this has passed.
+    pub retry_after: Option<Duration>,
 }
 
 impl Finished {
     /// The agent ended with `exit` and has nothing to add.
     pub const fn with(exit: Exit) -> Self {
-        Self { rc: exit.code(), status: ExecStatus::Done, exit_reason: None }
+        Self::code(exit.code())
+    }
+
+    /// A program ended with this code.
+    #[must_use]
+    pub const fn code(rc: i32) -> Self {
+        Self { rc, status: ExecStatus::Done, exit_reason: None, output: String::new(), retry_after: None }
     }
 
     /// The agent ended with `exit` because of `reason`.
     pub fn failed(exit: Exit, reason: impl Into<String>) -> Self {
-        Self { rc: exit.code(), status: ExecStatus::Done, exit_reason: Some(reason.into()) }
+        Self { exit_reason: Some(reason.into()), ..Self::with(exit) }
     }
 
     /// The same with another status.
@@ -68,10 +80,24 @@ impl Finished {
         self
     }
 
+    /// The same, to be run again after a while: nobody said no.
+    #[must_use]
+    pub const fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
     /// As the resource manager wants it: at most [`TEXT_MAX`] bytes of text. Control characters in the reason become blanks: it is shown to people.
     pub fn into_outcome(self) -> Outcome {
         let clean = |text: String| cut(&text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        Outcome { rc: self.rc, status: self.status, exit_reason: self.exit_reason.map(clean), ..Outcome::default() }
+        Outcome {
+            rc: self.rc,
+            status: self.status,
+            exit_reason: self.exit_reason.map(clean),
+            output: tail(&self.output),
+            retry_after: self.retry_after,
+            ..Outcome::default()
+        }
     }
 }
 
@@ -84,6 +110,13 @@ fn cut(text: &str) -> String {
         Some(end) if end < text.len() => format!("{} [cut]", text.get(..end).unwrap_or_default()),
         _ => text.to_owned(),
     }
+}
+
+/// The end of the text, [`OUTPUT_MAX`] bytes at most, harmless to a terminal.
+fn tail(text: &str) -> String {
+    let clean = |c: char| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c };
+    let first = text.char_indices().map(|(at, _)| at).find(|at| text.len() - at <= OUTPUT_MAX);
+    text.get(first.unwrap_or(text.len())..).unwrap_or_default().chars().map(clean).collect()
 }
 
 #[cfg(test)]

@@ -122,6 +122,11 @@ impl Agents {
         outcome
     }
 
+    /// Tells all agents whether all nodes of the cluster are members from now on.
+    pub fn members(&self, whole: bool) {
+        self.standards.values().for_each(|standard| standard.members(whole));
+    }
+
     /// The agents that this node knows, sorted by name.
     pub async fn list(&self) -> Vec<Listed> {
         let mut all = Vec::new();

@@ -38,6 +38,11 @@ trait Native: std::fmt::Debug + Send + Sync {
     /// Runs one action to its end; see [`Standard::run`].
     fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished>;
 
+    /// Whether all nodes of the cluster are members; see [`Standard::members`].
+    fn members(&self, whole: bool) {
+        let _ = whole;
+    }
+
     /// The pid file of a resource with these parameters, if that is known without being told. Called on a thread that
     /// may wait for files.
     fn pid_file(&self, params: &BTreeMap<String, String>) -> Option<PathBuf> {
@@ -148,5 +153,8 @@ impl Standard for Ocf {
 
     fn processes<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Vec<ProcessRef>> {
         Box::pin(self.behind(invocation))
+    }
+    fn members(&self, whole: bool) {
+        self.natives.iter().for_each(|native| native.members(whole));
     }
 }

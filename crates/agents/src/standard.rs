@@ -27,6 +27,12 @@ pub trait Standard: fmt::Debug + Send + Sync {
 
     /// The processes whose end means that the resource is no longer what this successful action found or made it.
     fn processes<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Vec<ProcessRef>>;
+
+    /// Whether all nodes of the cluster are members from now on. Where they are not, another node may believe of this one what
+    /// this one believes of it.
+    fn members(&self, whole: bool) {
+        let _ = whole;
+    }
 }
 
 /// An agent that can be run here.

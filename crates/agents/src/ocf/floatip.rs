@@ -2,49 +2,74 @@
 //!
 //! * **start** assigns the address to this droplet and returns once that is so: the action is completed, or the metadata
 //!   service shows a change to it, whichever is seen first. A refusal that passes (422 pending event, 429, 5xx, a
-//!   hang, a lost reply) is met with another try until the operation's timeout; one that does not (401, 403, 404) ends
-//!   the start with a sentence that says which.
+//!   hang, a lost reply) is met with another try until the operation's timeout, and is then no failure: the start is to
+//!   be run again, and goes on with the action that is under way. One that does not pass (401, 403, 404) ends the start
+//!   with a sentence that says which. An address that another droplet took while not all nodes are members is not
+//!   taken back: each of two nodes that do not see each other would do so for ever.
 //! * **stop** releases nothing: the address moves when another droplet takes it, so a move has no gap.
 //! * **monitor** asks the metadata service, which costs no quota; every [`API_CHECK`] a recurring monitor asks the API
 //!   too, because metadata may lag behind. What cannot be found out is no failure: an outage of the cloud's control
 //!   plane must not move an address.
 
 mod api;
+mod gate;
 mod metadata;
+mod start;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hac_model::{ExecStatus, Invocation};
 
 use super::Native;
 use crate::{Doing, Exit, Finished, Options};
-use api::{Api, Assignment, Refused, Trouble};
+use api::{Api, Patience, Refused};
+use gate::{Gate, Need};
 use metadata::Metadata;
 
 /// How often a recurring monitor asks the API, unless `api_check_interval` says otherwise.
 const API_CHECK: Duration = Duration::from_secs(60);
 
-/// First pause between two looks at an action; it doubles up to [`LOOK_MAX`].
-const LOOK_MIN: Duration = Duration::from_millis(20);
-/// Longest pause between two looks at an action.
-const LOOK_MAX: Duration = Duration::from_millis(500);
-
 /// Part of an operation's timeout that is left for saying why it did not succeed.
 const MARGIN: Duration = Duration::from_millis(200);
 
-/// The agent. One for all its resources: they share connections and what is known of this droplet.
+/// How long metadata may lag behind what the API confirmed.
+const LAG: Duration = Duration::from_secs(60);
+
+/// Longest operation, so that no reckoning with its end can fail.
+const OPERATION_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// The agent. One for all its resources: they share connections, the budget of requests and what is known of this droplet.
 #[derive(Debug)]
 pub(super) struct FloatIp {
     api_url: String,
     metadata_url: String,
     http: Mutex<Option<reqwest::Client>>,
     droplet: Mutex<Option<u64>>,
-    /// When the API was last asked where an address is, by address.
-    checked: Mutex<BTreeMap<String, Instant>>,
-    /// The family of URLs that worked, by address.
-    families: Mutex<BTreeMap<String, api::Family>>,
+    gate: Gate,
+    api_patience: Patience,
+    metadata_patience: Patience,
+    /// Whether all nodes are members.
+    whole: AtomicBool,
+    /// By address.
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+/// What is known of an address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// When the API was last asked where it is.
+    checked: Option<Instant>,
+    /// When the API last said that it is here.
+    confirmed: Option<Instant>,
+    /// The family of URLs that worked.
+    family: api::Family,
+    /// The action that is to bring it here, not known to have ended.
+    action: Option<u64>,
+    /// The droplet that took it.
+    taken: Option<u64>,
 }
 
 /// What one resource is told. No `Debug`: there is a token in it.
@@ -87,6 +112,13 @@ impl Native for FloatIp {
     fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished> {
         Box::pin(self.act(invocation))
     }
+
+    fn members(&self, whole: bool) {
+        self.whole.store(whole, Ordering::Relaxed);
+        if whole {
+            lock(&self.known).values_mut().for_each(|known| known.taken = None);
+        }
+    }
 }
 
 impl FloatIp {
@@ -97,8 +129,11 @@ impl FloatIp {
             metadata_url: options.metadata_url.clone(),
             http: Mutex::default(),
             droplet: Mutex::default(),
-            checked: Mutex::default(),
-            families: Mutex::default(),
+            gate: Gate::default(),
+            api_patience: Patience::default(),
+            metadata_patience: Patience::default(),
+            whole: AtomicBool::new(true),
+            known: Mutex::default(),
         }
     }
 
@@ -110,13 +145,27 @@ impl FloatIp {
             Err(_) if invocation.action == "stop" => return Finished::with(Exit::Success),
             Err(wrong) => return wrong,
         };
+        let budget = invocation.timeout.saturating_sub(MARGIN).min(OPERATION_MAX);
+        let deadline = Instant::now() + budget;
         match invocation.action.as_str() {
-            "start" => self.start(&service, invocation.timeout.saturating_sub(MARGIN)).await,
-            "stop" | "validate-all" => Finished::with(Exit::Success),
-            "monitor" | "status" => self.monitor(&service, invocation.interval_ms > 0).await,
+            "start" => self.start(&service, deadline).await,
+            "stop" => {
+                self.change(service.address, |known| known.action = None);
+                Finished::with(Exit::Success)
+            }
+            "validate-all" => Finished::with(Exit::Success),
+            "monitor" | "status" => self.monitor(&service, invocation.interval_ms > 0, deadline).await,
             other => Finished::failed(Exit::Unimplemented, format!("floatip knows no action {other}"))
                 .with_status(ExecStatus::NotSupported),
         }
+    }
+
+    fn known(&self, address: &str) -> Known {
+        lock(&self.known).get(address).copied().unwrap_or_default()
+    }
+
+    fn change(&self, address: &str, change: impl FnOnce(&mut Known)) {
+        change(lock(&self.known).entry(address.to_owned()).or_default());
     }
 
     /// The HTTP client, made when it is first needed: a node that never moves an address does without.
@@ -131,123 +180,46 @@ impl FloatIp {
         Ok(slot.insert(client).clone())
     }
 
-    fn metadata(&self) -> Result<Metadata<'_>, Finished> {
-        Ok(Metadata { http: self.http()?, url: &self.metadata_url })
+    fn metadata(&self, deadline: Instant) -> Result<Metadata<'_>, Finished> {
+        Ok(Metadata { http: self.http()?, url: &self.metadata_url, patience: &self.metadata_patience, deadline })
     }
 
-    fn api<'a>(&'a self, service: &Service<'a>) -> Result<Api<'a>, Finished> {
-        let family = lock(&self.families).get(service.address).copied().unwrap_or_default();
-        Ok(Api { http: self.http()?, url: &self.api_url, token: service.token, address: service.address, family })
+    fn api<'a>(&'a self, service: &Service<'a>, need: Need, deadline: Instant) -> Result<Api<'a>, Finished> {
+        Ok(Api {
+            http: self.http()?,
+            url: &self.api_url,
+            token: service.token,
+            address: service.address,
+            family: self.known(service.address).family,
+            gate: &self.gate,
+            patience: &self.api_patience,
+            need,
+            deadline,
+        })
     }
 
-    fn remember_family(&self, api: &Api<'_>) {
-        lock(&self.families).insert(api.address.to_owned(), api.family);
-    }
-
-    /// This droplet's id; asked for once.
-    async fn droplet(&self) -> Result<u64, Finished> {
-        let known = *lock(&self.droplet);
-        if let Some(id) = known {
-            return Ok(id);
-        }
-        let metadata = self.metadata()?;
-        let mut pause = LOOK_MIN;
-        loop {
-            match metadata.droplet_id().await {
-                Ok(id) => return Ok(*lock(&self.droplet).insert(id)),
-                Err(metadata::Trouble::Wrong(what)) => {
-                    let reason = format!("the metadata service gave no droplet id: {what}");
-                    return Err(Finished::failed(Exit::Generic, reason));
-                }
-                Err(metadata::Trouble::Unreachable(_)) => tokio::time::sleep(pause).await,
-            }
-            pause = (pause * 2).min(LOOK_MAX);
-        }
-    }
-
-    /// Tries until `budget` is used up, and then says what the last try met with.
-    async fn start(&self, service: &Service<'_>, budget: Duration) -> Finished {
-        let begin = Instant::now();
-        let droplet = match self.droplet().await {
-            Ok(droplet) => droplet,
-            Err(failed) => return failed,
-        };
-        let mut api = match self.api(service) {
-            Ok(api) => api,
-            Err(failed) => return failed,
-        };
-        let mut tries = 0_u32;
-        loop {
-            let trouble = match self.assign(&mut api, droplet).await {
-                Ok(()) => {
-                    self.remember_family(&api);
-                    lock(&self.checked).insert(service.address.to_owned(), Instant::now());
-                    return Finished::with(Exit::Success);
-                }
-                Err(Trouble::Refused(refused)) => return finished(refused, service.address),
-                Err(passing) => passing,
-            };
-            tries += 1;
-            if begin.elapsed() + trouble.pause(tries) >= budget {
-                return Finished::failed(
-                    Exit::Generic,
-                    format!("{} could not be assigned: {trouble}", service.address),
-                );
-            }
-            tracing::info!(target: "hacd::agents", "assigning {}: {trouble}; trying again", service.address);
-            tokio::time::sleep(trouble.pause(tries)).await;
-            // Whatever went wrong may have gone wrong after the address was moved.
-            if matches!(api.assignment().await, Ok(Assignment { droplet: Some(d), locked: false }) if d == droplet) {
-                self.remember_family(&api);
-                return Finished::with(Exit::Success);
-            }
-        }
-    }
-
-    /// One try: asks for the address and waits until the action has come to its end.
-    async fn assign(&self, api: &mut Api<'_>, droplet: u64) -> Result<(), Trouble> {
-        let metadata = Metadata { http: api.http.clone(), url: &self.metadata_url };
-        let (before, action) = tokio::join!(metadata.has(api.address), api.assign(droplet));
-        let action = action?;
-        // Metadata that showed the address here already shows nothing new when it goes on doing so.
-        let trust_metadata = matches!(before, Ok(false));
-        let mut pause = LOOK_MIN;
-        loop {
-            let (done, here) = tokio::join!(api.action_done(action), async {
-                trust_metadata && matches!(metadata.has(api.address).await, Ok(true))
-            });
-            if here {
-                return Ok(());
-            }
-            match done {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
-                // One look that fails is no news about the action.
-                Err(Trouble::Refused(_) | Trouble::Errored) => return done.map(|_| ()),
-                Err(_) => pause = LOOK_MAX,
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK_MAX);
-        }
-    }
-
-    async fn monitor(&self, service: &Service<'_>, recurring: bool) -> Finished {
-        let metadata = match self.metadata() {
+    async fn monitor(&self, service: &Service<'_>, recurring: bool, deadline: Instant) -> Finished {
+        let metadata = match self.metadata(deadline) {
             Ok(metadata) => metadata,
             Err(failed) => return failed,
         };
-        let known = metadata.has(service.address).await.ok();
-        let due = lock(&self.checked).get(service.address).is_none_or(|last| last.elapsed() >= service.check);
-        let by_api = match known {
-            Some(true) if recurring && due => self.ask_api(service).await,
+        let shown = metadata.has(service.address).await.ok();
+        let known = self.known(service.address);
+        let due = known.checked.is_none_or(|last| last.elapsed() >= service.check);
+        let by_api = match shown {
+            Some(true) if recurring && due => self.ask_api(service, deadline).await,
             // Metadata may lag behind a start; the API knows.
-            Some(false) if recurring => self.ask_api(service).await,
-            None => self.ask_api(service).await,
+            Some(false) if recurring => self.ask_api(service, deadline).await,
+            None => self.ask_api(service, deadline).await,
             _ => None,
         };
-        match (by_api, known) {
+        match (by_api, shown) {
             (Some(Ok(())), _) | (None, Some(true)) => Finished::with(Exit::Success),
             (Some(Err(where_to)), _) => Finished::failed(Exit::NotRunning, where_to),
+            // The API does not say, and not long ago it said that the address is here.
+            (None, Some(false)) if recurring && known.confirmed.is_some_and(|at| at.elapsed() < LAG) => {
+                Finished::with(Exit::Success)
+            }
             (None, Some(false)) => Finished::with(Exit::NotRunning),
             // Nothing could be found out: what ran goes on, what is looked for is not taken to be here.
             (None, None) if recurring => Finished::with(Exit::Success),
@@ -255,22 +227,33 @@ impl FloatIp {
         }
     }
 
-    /// Whether the API says that the address is here; an error says where it is. `None` if it does not say.
-    async fn ask_api(&self, service: &Service<'_>) -> Option<Result<(), String>> {
-        let droplet = tokio::time::timeout(api::REQUEST_TIMEOUT, self.droplet()).await.ok()?.ok()?;
-        let mut api = self.api(service).ok()?;
+    /// Whether the API says that the address is here; an error says where it is. `None` if it does not say: then nothing
+    /// is known, also if it names no droplet, because the token may not be allowed to see droplets.
+    async fn ask_api(&self, service: &Service<'_>, deadline: Instant) -> Option<Result<(), String>> {
+        let droplet = self.droplet(deadline, ASK).await.ok()?;
+        let mut api = self.api(service, Need::Calm, deadline).ok()?;
         let assignment = api.assignment().await.ok()?;
-        self.remember_family(&api);
-        lock(&self.checked).insert(service.address.to_owned(), Instant::now());
-        Some(match assignment.droplet {
-            Some(id) if id == droplet => Ok(()),
-            // The token may not be allowed to see droplets: then nothing is said.
-            None if !assignment.locked => Err(format!("{} is not assigned to this droplet", service.address)),
-            None => return None,
-            Some(other) => Err(format!("{} is assigned to droplet {other}, not to this one", service.address)),
-        })
+        let (now, family) = (Instant::now(), api.family);
+        let here = assignment.droplet.map(|id| id == droplet);
+        self.change(service.address, |known| {
+            known.checked = Some(now);
+            known.family = family;
+            match here {
+                Some(true) => (known.confirmed, known.taken) = (Some(now), None),
+                Some(false) => (known.confirmed, known.taken) = (None, assignment.droplet),
+                None => {}
+            }
+        });
+        match assignment.droplet {
+            Some(id) if id == droplet => Some(Ok(())),
+            Some(other) => Some(Err(format!("{} is assigned to droplet {other}, not to this one", service.address))),
+            None => None,
+        }
     }
 }
+
+/// How long a monitor asks which droplet this is.
+const ASK: Duration = Duration::from_secs(3);
 
 /// The sentence for a refusal that does not pass.
 fn finished(refused: Refused, address: &str) -> Finished {

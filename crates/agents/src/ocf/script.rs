@@ -163,11 +163,12 @@ fn variable(name: &str) -> bool {
 
 fn finished(ran: &Ran) -> Finished {
     let reason = exit_reason(&ran.stderr);
+    let output = String::from_utf8_lossy(&ran.stderr).into_owned();
     match (ran.status.code(), ran.status.signal()) {
-        (Some(rc), _) => Finished { rc, status: ExecStatus::Done, exit_reason: reason.filter(|_| rc != 0) },
+        (Some(rc), _) => Finished { exit_reason: reason.filter(|_| rc != 0), output, ..Finished::code(rc) },
         (None, signal) => {
             let reason = format!("the agent was ended by signal {}", signal.unwrap_or(0));
-            Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Error)
+            Finished { output, ..Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Error) }
         }
     }
 }

@@ -1,10 +1,9 @@
 //! The metadata service: plain HTTP on a link-local address, one value a path, no quota.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::Instant;
 
-/// How long it may take to answer: it is on the same host.
-const TIMEOUT: Duration = Duration::from_secs(2);
+use super::api::Patience;
 
 /// Longest answer that is taken, bytes.
 const ANSWER_MAX: usize = 256;
@@ -15,6 +14,10 @@ pub(super) struct Metadata<'a> {
     pub(super) http: reqwest::Client,
     /// Where it is, without a slash at the end.
     pub(super) url: &'a str,
+    /// How long it may take to answer.
+    pub(super) patience: &'a Patience,
+    /// When answers must be there.
+    pub(super) deadline: Instant,
 }
 
 /// Why it gave no answer.
@@ -53,14 +56,21 @@ impl Metadata<'_> {
             let held = self.get(&format!("{family}/{version}/ip_address")).await?;
             return Ok(held.is_some_and(|held| same(held.trim(), address)));
         }
-        Ok(false)
+        Err(Trouble::Wrong("it knows no addresses".into()))
     }
 
     /// The value of a path; `None` if there is none.
     async fn get(&self, path: &str) -> Result<Option<String>, Trouble> {
         let url = format!("{}/metadata/v1/{path}", self.url);
-        let sent = self.http.get(url).timeout(TIMEOUT).send().await;
-        let mut response = sent.map_err(|error| Trouble::Unreachable(error.to_string()))?;
+        let begin = Instant::now();
+        let limit = self.patience.now().min(self.deadline.saturating_duration_since(begin));
+        let unreachable = |error: reqwest::Error| Trouble::Unreachable(error.without_url().to_string());
+        let sent = self.http.get(url).timeout(limit).send().await;
+        match &sent {
+            Err(_) if begin.elapsed() >= limit => self.patience.grow(limit),
+            _ => self.patience.answered(begin.elapsed()),
+        }
+        let mut response = sent.map_err(unreachable)?;
         let status = response.status();
         if status.as_u16() == 404 {
             return Ok(None);
@@ -69,7 +79,7 @@ impl Metadata<'_> {
             return Err(Trouble::Unreachable(format!("it answered {status}")));
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| Trouble::Unreachable(error.to_string()))? {
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             bytes.extend_from_slice(&chunk);
             if bytes.len() > ANSWER_MAX {
                 return Err(Trouble::Wrong("an answer too long to be one".into()));

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::{Method, Request, Response};
 use hac_model::{Agent, InvocationId};
 
+use super::api::Trouble;
 use super::*;
 
 const IP: &str = "203.0.113.25";
@@ -28,6 +29,10 @@ enum Do {
     Error,
     /// Never answers.
     Hang,
+    /// Accepts, and the action never ends.
+    Endless,
+    /// Answers with a page for people.
+    Page(u16),
 }
 
 /// The cloud.
@@ -43,7 +48,15 @@ struct Cloud {
     metadata_lags: bool,
     metadata_down: bool,
     api_down: bool,
+    /// The API shows no droplets.
+    blind: bool,
+    /// What the API says of the droplet that has the address.
+    droplet_status: Option<&'static str>,
+    /// Looks at an action are answered with 429 and this `retry-after`.
+    look_refused: Option<&'static str>,
     posts: u32,
+    /// Requests for actions.
+    looked: u32,
     gets: u32,
     tokens: Vec<String>,
 }
@@ -67,6 +80,12 @@ fn metadata(cloud: &Cloud, path: &str) -> Response<Body> {
 }
 
 fn action(cloud: &mut Cloud) -> Response<Body> {
+    cloud.looked += 1;
+    if let Some(wait) = cloud.look_refused {
+        let mut refusal = answer(429, r#"{"id":"too_many_requests","message":"slow down"}"#);
+        refusal.headers_mut().insert("retry-after", wait.parse().expect("a header"));
+        return refusal;
+    }
     let status = if cloud.errored {
         "errored"
     } else if cloud.looks == 0 {
@@ -107,6 +126,11 @@ fn post(cloud: &mut Cloud) -> Option<Response<Body>> {
             Some(refusal)
         }
         Do::Hang => None,
+        Do::Endless => {
+            cloud.looks = u32::MAX;
+            Some(answer(201, created))
+        }
+        Do::Page(status) => Some(answer(status, "<html>Please log in</html>")),
     }
 }
 
@@ -129,7 +153,9 @@ async fn serve(State(cloud): State<Shared>, request: Request<Body>) -> Response<
             Some(action(&mut cloud))
         } else {
             cloud.gets += 1;
-            let droplet = cloud.droplet.map_or_else(|| "null".to_owned(), |id| format!(r#"{{"id":{id}}}"#));
+            let status = cloud.droplet_status.unwrap_or("active");
+            let seen = cloud.droplet.filter(|_| !cloud.blind);
+            let droplet = seen.map_or_else(|| "null".to_owned(), |id| format!(r#"{{"id":{id},"status":"{status}"}}"#));
             let key = if path.contains("reserved") { "reserved_ip" } else { "floating_ip" };
             Some(answer(200, &format!(r#"{{"{key}":{{"ip":"{IP}","locked":false,"droplet":{droplet}}}}}"#)))
         }
@@ -314,11 +340,106 @@ async fn parameters_that_cannot_be_right_are_refused_before_anything_is_sent() {
     assert_eq!(lock(&cloud).tokens.len(), 0);
 }
 
+#[tokio::test]
+async fn a_token_that_may_not_see_droplets_says_nothing() {
+    let (cloud, agent) = lab(Cloud { droplet: Some(OWN), blind: true, ..Cloud::default() }).await;
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await, Finished::with(Exit::Success));
+    lock(&cloud).metadata_down = true;
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await, Finished::with(Exit::Success));
+    // Unless metadata say no as well.
+    *lock(&cloud) = Cloud { droplet: Some(OWN + 1), blind: true, ..Cloud::default() };
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await.rc, 7);
+}
+
+#[tokio::test]
+async fn what_the_api_asks_for_holds_while_an_action_is_watched_and_for_the_next_start() {
+    let (cloud, agent) =
+        lab(Cloud { metadata_lags: true, script: [Do::Endless].into(), look_refused: Some("30"), ..Cloud::default() })
+            .await;
+    let short = Invocation { timeout: Duration::from_secs(3), ..invocation("start", 0) };
+    let begin = Instant::now();
+    let finished = agent.run(&short).await;
+    assert!(begin.elapsed() < short.timeout);
+    assert!(finished.retry_after.is_some_and(|wait| wait > Duration::from_secs(25)), "{finished:?}");
+    assert_eq!(agent.run(&short).await.rc, 1);
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await.rc, 7);
+    let cloud = lock(&cloud);
+    assert_eq!((cloud.posts, cloud.looked, cloud.gets), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn an_absurd_wait_ends_the_start_and_nothing_else() {
+    for wait in ["18446744073709551615", "-1e300", "1e999", "Fri, 31 Dec 9999 23:59:59 GMT", "\u{7f}"] {
+        let Ok(header) = wait.parse() else { continue };
+        let _: axum::http::HeaderValue = header;
+        let (_, agent) =
+            lab(Cloud { script: [Do::Endless].into(), look_refused: Some(wait), ..Cloud::default() }).await;
+        let short = Invocation { timeout: Duration::from_millis(900), ..invocation("start", 0) };
+        assert_eq!(agent.run(&short).await.rc, 1, "{wait}");
+        let endless = Invocation { timeout: Duration::MAX, ..invocation("monitor", 0) };
+        assert_eq!(agent.run(&endless).await.rc, 7, "{wait}");
+    }
+}
+
+#[tokio::test]
+async fn an_action_that_does_not_end_is_gone_on_with_by_the_next_start() {
+    let (cloud, agent) = lab(Cloud { metadata_lags: true, script: [Do::Endless].into(), ..Cloud::default() }).await;
+    let short = Invocation { timeout: Duration::from_millis(900), ..invocation("start", 0) };
+    let finished = agent.run(&short).await;
+    assert_eq!(finished.exit_reason.as_deref(), Some("203.0.113.25 could not be assigned: action 7 has not ended"));
+    assert!(finished.retry_after.is_some());
+    (lock(&cloud).looks, lock(&cloud).droplet) = (1, Some(OWN));
+    assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success));
+    assert_eq!(lock(&cloud).posts, 1);
+}
+
+#[tokio::test]
+async fn a_page_of_a_proxy_is_no_refusal_of_the_api() {
+    for status in [200, 302, 403, 404, 407] {
+        let (_, finished) = start(&[Do::Page(status)]).await;
+        assert_eq!(finished, Finished::with(Exit::Success), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_no_failure_and_the_whole_time_is_used() {
+    let (cloud, agent) = lab(Cloud { api_down: true, ..Cloud::default() }).await;
+    let short = Invocation { timeout: Duration::from_secs(3), ..invocation("start", 0) };
+    let begin = Instant::now();
+    let finished = agent.run(&short).await;
+    assert!(begin.elapsed() > Duration::from_secs(2), "gave up after {:?}", begin.elapsed());
+    assert!(finished.retry_after.is_some(), "{finished:?}");
+    lock(&cloud).api_down = false;
+    assert_eq!(agent.run(&short).await, Finished::with(Exit::Success));
+}
+
+#[tokio::test]
+async fn who_lost_the_address_while_nodes_are_missing_does_not_take_it_back() {
+    let (cloud, agent) = lab(Cloud::default()).await;
+    assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success));
+    agent.members(false);
+    lock(&cloud).droplet = Some(OWN + 1);
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await.rc, 7);
+    let refused = agent.run(&invocation("start", 0)).await;
+    assert!(refused.exit_reason.as_ref().is_some_and(|words| words.contains("not taken back")), "{refused:?}");
+    assert!(refused.retry_after.is_some());
+    assert_eq!(lock(&cloud).posts, 1);
+    // A droplet that is off serves nobody.
+    lock(&cloud).droplet_status = Some("off");
+    assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success));
+    // All are together again: the cluster decides.
+    (lock(&cloud).droplet, lock(&cloud).droplet_status) = (Some(OWN + 1), None);
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await.rc, 7);
+    agent.members(true);
+    agent.members(false);
+    assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success));
+}
+
 #[test]
 fn pauses_grow_and_obey() {
     assert_eq!(Trouble::TooMany(Some(Duration::from_secs(7))).pause(1), Duration::from_secs(7));
-    assert_eq!(Trouble::Failed(500).pause(1), Duration::from_millis(100));
-    assert_eq!(Trouble::Failed(500).pause(3), Duration::from_millis(400));
-    assert_eq!(Trouble::Failed(500).pause(60), Duration::from_secs(5));
-    assert_eq!(Trouble::Pending.pause(60), Duration::from_millis(500));
+    assert_eq!(Trouble::Failed(500, None).pause(1), Duration::from_millis(100));
+    assert_eq!(Trouble::Failed(500, None).pause(3), Duration::from_millis(400));
+    assert_eq!(Trouble::Failed(500, None).pause(60), Duration::from_secs(5));
+    assert_eq!(Trouble::Pending(String::new()).pause(60), Duration::from_millis(500));
 }

@@ -78,7 +78,9 @@ async fn the_last_exit_reason_is_told() {
         "fails",
         "echo 'ocf-exit-reason:first' >&2; echo noise >&2; echo 'ocf-exit-reason:no disk' >&2; exit 5",
     );
-    assert_eq!(root.ocf().run(&invocation("fails", "start")).await, Finished::failed(Exit::Installed, "no disk"));
+    let failed = root.ocf().run(&invocation("fails", "start")).await;
+    assert_eq!((failed.rc, failed.exit_reason.as_deref()), (5, Some("no disk")));
+    assert_eq!(failed.output, "ocf-exit-reason:first\nnoise\nocf-exit-reason:no disk\n");
 }
 
 #[tokio::test]
