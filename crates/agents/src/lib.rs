@@ -45,6 +45,8 @@ pub struct Options {
     pub node: String,
     /// Its id, told to agents.
     pub node_id: u32,
+    /// How many nodes the cluster has.
+    pub nodes: usize,
     /// Folder in which runs are recorded; made when it is needed. It belongs to this daemon alone and to the life of the
     /// kernel: below `/run`.
     pub runs: PathBuf,
@@ -69,6 +71,7 @@ pub struct Agents {
     standards: BTreeMap<&'static str, Box<dyn Standard>>,
     looks: Arc<Looks>,
     runs: Arc<Runs>,
+    nodes: usize,
 }
 
 impl Agents {
@@ -77,9 +80,9 @@ impl Agents {
     pub fn new(options: Options) -> Self {
         let looks = Arc::new(Looks::default());
         let mut standards: BTreeMap<&'static str, Box<dyn Standard>> = BTreeMap::new();
-        let runs = Arc::new(Runs::new(options.runs.clone()));
+        let (runs, nodes) = (Arc::new(Runs::new(options.runs.clone())), options.nodes);
         standards.insert("ocf", Box::new(ocf::Ocf::new(options, Arc::clone(&looks), Arc::clone(&runs))));
-        Self { standards, looks, runs }
+        Self { standards, looks, runs, nodes }
     }
 
     /// How runs are kept together on this host, for people.
@@ -122,8 +125,9 @@ impl Agents {
         outcome
     }
 
-    /// Tells all agents whether all nodes of the cluster are members from now on.
-    pub fn members(&self, whole: bool) {
+    /// Tells all agents of a new membership of this many nodes.
+    pub fn members(&self, count: usize) {
+        let whole = count >= self.nodes;
         self.standards.values().for_each(|standard| standard.members(whole));
     }
 

@@ -13,6 +13,7 @@ pub(crate) fn options(ocf_root: impl Into<std::path::PathBuf>) -> Options {
         runs: std::env::temp_dir().join(format!("hacd-runs-{}-{count}", std::process::id())),
         node: "primary".into(),
         node_id: 1,
+        nodes: 2,
         ocf_root: ocf_root.into(),
         prefer_script: false,
         native: Vec::new(),

@@ -174,6 +174,7 @@ fn agent_options(arguments: &Arguments, config: &Config) -> hac_agents::Options 
         runs: arguments.socket.with_extension("runs"),
         node: config.name.clone(),
         node_id: config.node.0,
+        nodes: config.nodes.len(),
         ocf_root: agents.ocf_root.clone(),
         prefer_script: agents.prefer_script,
         native: agents.native.clone(),

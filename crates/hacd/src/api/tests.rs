@@ -32,6 +32,7 @@ impl Fixture {
             runs: dir.path().join("runs"),
             node: "primary".into(),
             node_id: 1,
+            nodes: 1,
             ocf_root: dir.path().to_owned(),
             prefer_script: false,
             native: Vec::new(),

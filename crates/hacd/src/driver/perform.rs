@@ -127,6 +127,9 @@ impl Driver {
         let now = clock::now();
         self.parts.log.event(event, now);
         self.parts.hub.publish(event, now);
+        if let Event::View { members, .. } = event {
+            self.parts.agents.members(members.len());
+        }
         if matches!(event, Event::View { .. } | Event::Active { .. } | Event::Quorum { .. }) {
             self.report_to_service_manager();
         }
