@@ -17,11 +17,13 @@
 //! way; if it orders what the CIB does not tell (`record-pending=false`), the result of the agent that runs answers that
 //! order, and it is not run twice.
 
+mod given;
 mod order;
 mod report;
 mod resource;
 
 pub use crate::model::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId, operation_key};
+pub use given::Started;
 pub use order::{Order, Output, RC_PENDING, RunOp};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -106,11 +108,12 @@ impl Executor {
         let Some(resource) = self.invocations.remove(&id) else { return };
         let Some(managed) = self.resources.get_mut(&resource) else { return };
         let Some(active) = managed.active.take_if(|active| active.id == id) else { return };
-        let op = report::history(&self.node, &active.job, &outcome, now, wall, active.started);
+        let op = report::history(&self.node, (&active.job, &active.op), &outcome, now, wall, active.started);
+        managed.note_what_runs(&active.op, &outcome);
         let wanted = managed.finish(now, &active.job, &op);
         let watched = managed.processes_after(&active.job, &op, &outcome);
         if wanted && !mutant("result-unreported") {
-            self.outputs.push_back(Output::Report(report::result(&self.node, &active.job, op)));
+            self.outputs.push_back(Output::Report(report::result(&self.node, &active.job, &active.op, op)));
         }
         if let Some(processes) = watched {
             self.watch(&resource, &processes);

@@ -167,9 +167,12 @@ impl TransitionEngine {
             StatusChange::Fenced { .. } => (!expected).then_some(Abort::Membership),
             // The plan was made with these failures in mind: without them the resource may be started.
             StatusChange::ClearFailCount { .. } => Some(Abort::Cleanup),
-            StatusChange::OpCancelled(_) | StatusChange::ClearFailures { .. } | StatusChange::ForgetHistory { .. } => {
-                (!expected).then_some(Abort::Cleanup)
+            // Nor did it know what is there when the history of a resource is gone, though it had it removed: first
+            // that is asked.
+            StatusChange::ForgetHistory { .. } => {
+                (!expected || !mutant("forgotten-undecided")).then_some(Abort::Cleanup)
             }
+            StatusChange::OpCancelled(_) | StatusChange::ClearFailures { .. } => (!expected).then_some(Abort::Cleanup),
         };
         match reason {
             Some(reason) => self.abort(now, reason),

@@ -35,6 +35,7 @@ use crate::api::Hub;
 use crate::clock;
 use crate::log::Log;
 use crate::recording::Recording;
+use crate::reload::Reloadable;
 use crate::storage::{Slots, Worker};
 use crate::udp;
 pub(crate) use inputs::{Ask, Input, Look, SETTLE_MAX};
@@ -83,6 +84,7 @@ pub(crate) struct Parts {
 pub(crate) struct Driver {
     parts: Parts,
     running: BTreeMap<InvocationId, AbortHandle>,
+    reloadable: Reloadable,
     watches: BTreeMap<WatchId, AbortHandle>,
     waiting: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     requests: u64,
@@ -104,6 +106,7 @@ impl Driver {
         Self {
             parts,
             running: BTreeMap::new(),
+            reloadable: Reloadable::default(),
             watches: BTreeMap::new(),
             waiting: BTreeMap::new(),
             requests: 0,

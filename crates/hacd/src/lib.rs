@@ -21,6 +21,7 @@ mod driver;
 pub mod fuzzing;
 mod log;
 mod recording;
+mod reload;
 mod start;
 mod storage;
 #[cfg(test)]

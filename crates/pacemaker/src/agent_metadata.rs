@@ -3,6 +3,8 @@
 //! Agents write this by hand, so the reader forgives: what is missing is empty, what is unknown is passed over, a
 //! document type is never fetched, and reading ends at the first thing that is no XML.
 
+use std::collections::BTreeSet;
+
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
@@ -32,6 +34,8 @@ pub struct Parameter {
     pub required: bool,
     /// Whether two resources must not share a value.
     pub unique: bool,
+    /// Whether the agent takes a change in place (`reload-agent`).
+    pub reloadable: bool,
     /// `string`, `integer`, `boolean`, `select` …
     pub kind: String,
     /// Used when it is not given.
@@ -55,6 +59,19 @@ pub struct Action {
     pub depth: Option<String>,
     /// Role of a monitor.
     pub role: Option<String>,
+}
+
+impl Metadata {
+    /// Names of the parameters whose change needs a restart; `None` if the agent takes no change in place.
+    #[must_use]
+    pub fn restart_params(&self) -> Option<BTreeSet<String>> {
+        let reloads = self.actions.iter().any(|action| action.name == "reload-agent");
+        if !reloads || !self.parameters.iter().any(|parameter| parameter.reloadable) {
+            return None;
+        }
+        let fixed = self.parameters.iter().filter(|parameter| !parameter.reloadable);
+        Some(fixed.map(|parameter| parameter.name.clone()).collect())
+    }
 }
 
 /// Reads what an agent printed. `None` if there is no `resource-agent` in it.
@@ -122,6 +139,7 @@ fn begin(start: &BytesStart<'_>, found: &mut Option<Metadata>) {
             name: get("name").unwrap_or_default(),
             required: yes("required"),
             unique: yes("unique") || get("unique-group").is_some(),
+            reloadable: yes("reloadable"),
             ..Parameter::default()
         }),
         ("content", Some(metadata)) => {
@@ -190,6 +208,21 @@ mod tests {
         assert_eq!((limit.kind.as_str(), limit.default.as_deref(), limit.required), ("integer", Some("3"), false));
         assert_eq!(metadata.actions.len(), 2);
         assert_eq!(metadata.actions[1].interval.as_deref(), Some("10s"));
+    }
+
+    #[test]
+    fn what_an_agent_takes_in_place_needs_its_action_and_a_parameter() {
+        let reloadable = TEXT.replace("name=\"limit\"", "name=\"limit\" reloadable=\"1\"");
+        assert_eq!(read(&reloadable).and_then(|m| m.restart_params()), None, "there is no reload-agent");
+        let action = "<action name=\"reload-agent\" timeout=\"20s\"/></actions>";
+        assert_eq!(
+            read(&TEXT.replace("</actions>", action)).and_then(|m| m.restart_params()),
+            None,
+            "nothing to reload"
+        );
+        let both = reloadable.replace("</actions>", action);
+        let fixed = read(&both).and_then(|m| m.restart_params()).expect("it takes one in place");
+        assert_eq!(fixed.into_iter().collect::<Vec<_>>(), ["floating_ip"]);
     }
 
     #[test]

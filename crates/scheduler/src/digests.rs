@@ -49,8 +49,8 @@ pub(super) fn connection_host(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<Stri
     Some(cluster.nodes[node].name.clone())
 }
 
-/// Parameters of an operation: the operation's own win over the resource's.
-pub(super) fn operation_params(
+/// Parameters of the operation's own.
+pub(super) fn own_params(
     cluster: &Cluster<'_>,
     rsc: RscIdx,
     task: &str,
@@ -70,6 +70,18 @@ pub(super) fn operation_params(
         };
         read_blocks(&operation.params, None, &facts, &mut params);
     }
+    params
+}
+
+/// Parameters of an operation: the operation's own win over the resource's.
+pub(super) fn operation_params(
+    cluster: &Cluster<'_>,
+    rsc: RscIdx,
+    task: &str,
+    interval_ms: u64,
+    node: Option<NodeIdx>,
+) -> BTreeMap<String, String> {
+    let mut params = own_params(cluster, rsc, task, interval_ms, node);
     for (name, value) in cluster.params(rsc, node) {
         params.entry(name).or_insert(value);
     }
@@ -125,7 +137,7 @@ pub(super) fn digest_params(
     node: Option<NodeIdx>,
 ) -> BTreeMap<String, String> {
     let mut params = operation_params(cluster, rsc, task, interval_ms, node);
-    params.retain(|name, _| !LEFT_OUT.contains(&name.as_str()) && !name.starts_with("CRM_meta_"));
+    params.retain(|name, _| is_digested(name));
     if interval_ms > 0 {
         let op = meta::find_operation(cluster, rsc, task, interval_ms, false);
         let values = meta::read_meta(cluster, rsc, task, interval_ms, op);
@@ -134,6 +146,19 @@ pub(super) fn digest_params(
         }
     }
     params
+}
+
+/// Whether a parameter enters digests.
+fn is_digested(name: &str) -> bool {
+    !LEFT_OUT.contains(&name) && !name.starts_with("CRM_meta_")
+}
+
+/// Digest over those of a start's or probe's parameters that are `listed`: as it is recorded of an agent that takes
+/// changes of others in place.
+#[must_use]
+pub fn restart_digest(params: &BTreeMap<String, String>, listed: &[&str]) -> String {
+    let counts = |name: &str| is_digested(name) && listed.contains(&name);
+    digest(&params.iter().filter(|(name, _)| counts(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
 }
 
 /// Compares what an operation ran with and what is configured.

@@ -42,7 +42,7 @@ use hac_types::WallTime;
 use cluster::Cluster;
 use plan::Plan;
 
-pub use digests::digest;
+pub use digests::{digest, restart_digest};
 pub use view::{ClusterView, Role};
 
 /// Everything that one run of the scheduler finds out.

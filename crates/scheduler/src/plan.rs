@@ -106,13 +106,14 @@ pub struct ResourceOp {
     /// Parameters for the agent.
     #[serde(with = "shared")]
     pub params: Arc<BTreeMap<String, String>>,
+    /// Those of them that belong to the operation itself, not to the resource.
+    #[serde(default, with = "shared")]
+    pub own: Arc<BTreeMap<String, String>>,
     /// `CRM_meta_...` values for the agent and the graph.
     #[serde(with = "shared")]
     pub meta: Arc<BTreeMap<String, String>>,
     /// Digest over the parameters, kept in the history to notice a change.
     pub digest: Option<String>,
-    /// Names (blank separated, blank at both ends) and digest of parameters whose change needs a restart.
-    pub restart: Option<(String, String)>,
 }
 
 impl std::fmt::Debug for ResourceOp {
@@ -137,7 +138,6 @@ impl std::fmt::Debug for ResourceOp {
             .field("params", &params)
             .field("meta", &self.meta)
             .field("digest", &self.digest)
-            .field("restart", &self.restart)
             .finish()
     }
 }

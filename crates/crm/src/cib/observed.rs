@@ -129,7 +129,8 @@ fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHisto
         state.resources.len() - 1
     });
     let Some(of) = state.resources.get_mut(index) else { return Ok(false) };
-    let agent = replace(&mut of.agent, agent.clone());
+    // What is only ordered says nothing of the agent by which the resource runs so far.
+    let agent = (of.ops.is_empty() || !history::is_pending(op)) && replace(&mut of.agent, agent.clone());
     Ok(history::record(of, op) || agent)
 }
 

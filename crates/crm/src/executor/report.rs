@@ -9,10 +9,10 @@ use super::resource::Job;
 use super::{ExecStatus, Invocation, InvocationId, Outcome, operation_key};
 use crate::cib::{OpResult, StatusChange};
 use crate::model::{Agent, OpHistory};
+use crate::plan::ResourceOp;
 
-/// The run of an agent that carries `job` out.
-pub(super) fn invocation(id: InvocationId, job: &Job) -> Invocation {
-    let op = &job.run.op;
+/// The run of an agent that carries `job` out, as `op`.
+pub(super) fn invocation(id: InvocationId, job: &Job, op: &ResourceOp) -> Invocation {
     let mut meta = BTreeMap::clone(&op.meta);
     let mut add = |name: &str, value: String| {
         meta.entry(format!("CRM_meta_{name}")).or_insert(value);
@@ -24,7 +24,8 @@ pub(super) fn invocation(id: InvocationId, job: &Job) -> Invocation {
     Invocation {
         id,
         resource: op.resource.clone(),
-        instance: op.instance.clone().unwrap_or_else(|| op.resource.clone()),
+        // Of an anonymous clone the plain name: its numbers are dealt anew with each plan.
+        instance: op.resource.clone(),
         agent: Agent::clone(&op.agent),
         action: op.task.clone(),
         interval_ms: op.interval_ms,
@@ -38,15 +39,15 @@ pub(super) fn invocation(id: InvocationId, job: &Job) -> Invocation {
 /// What is kept of an outcome.
 pub(super) fn history(
     node: &str,
-    job: &Job,
+    (job, op): (&Job, &ResourceOp),
     outcome: &Outcome,
     now: Timestamp,
     wall: WallTime,
     started: Timestamp,
 ) -> OpHistory {
-    let op = &job.run.op;
     let meta = |name: &str| op.meta.get(&format!("CRM_meta_{name}")).cloned();
     let task = recorded_task(&op.task, outcome);
+    let restart = restart(op, outcome);
     OpHistory {
         operation_key: operation_key(&op.resource, task, op.interval_ms),
         operation: task.to_owned(),
@@ -60,14 +61,25 @@ pub(super) fn history(
         exec_time_ms: Some(millis(if outcome.exec_time.is_zero() { now.since(started) } else { outcome.exec_time })),
         queue_time_ms: Some(millis(started.since(job.queued))),
         op_digest: op.digest.clone(),
-        op_force_restart: op.restart.as_ref().map(|(names, _)| names.clone()),
-        op_restart_digest: op.restart.as_ref().map(|(_, digest)| digest.clone()),
+        op_force_restart: restart.as_ref().map(|(names, _)| names.clone()),
+        op_restart_digest: restart.map(|(_, digest)| digest),
         exit_reason: outcome.exit_reason.clone(),
         on_node: Some(node.to_owned()),
         migrate_source: meta("migrate_source"),
         migrate_target: meta("migrate_target"),
         ..OpHistory::default()
     }
+}
+
+/// Names (blank separated, blank at both ends) and digest of the parameters whose change needs a restart, if the agent
+/// takes changes of others in place. An operation with parameters of its own cannot be compared with others.
+fn restart(op: &ResourceOp, outcome: &Outcome) -> Option<(String, String)> {
+    let tells = matches!(op.task.as_str(), "start" | "reload-agent") || (op.task == "monitor" && op.interval_ms == 0);
+    let up = outcome.status == ExecStatus::Done && matches!(outcome.rc, 0 | 8);
+    let listed = outcome.restart_params.as_ref().filter(|_| tells && up && op.own.is_empty())?;
+    let names: Vec<&str> = listed.iter().map(String::as_str).collect();
+    let digest = crate::scheduler::restart_digest(&op.params, &names);
+    Some((format!(" {} ", names.join(" ")), digest))
 }
 
 /// A reload that worked is as good as a start; one that failed is known only to have failed.
@@ -84,11 +96,11 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// What is told of a result.
-pub(super) fn result(node: &str, job: &Job, op: OpHistory) -> StatusChange {
+pub(super) fn result(node: &str, job: &Job, given: &ResourceOp, op: OpHistory) -> StatusChange {
     StatusChange::OpResult(OpResult {
         node: node.to_owned(),
         resource: job.run.op.resource.clone(),
-        agent: Agent::clone(&job.run.op.agent),
+        agent: Agent::clone(&given.agent),
         op,
         on_fail: job.run.op.on_fail.clone(),
     })

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use hac_types::{Timestamp, mutant};
 
+use super::given::{self, Started};
 use super::order::is_told_by_parameters;
 use super::{Invocation, InvocationId, Outcome, ProcessRef, RunOp, WatchId, report};
 use crate::cib::{StatusChange, history};
-use crate::model::{Agent, OpHistory, ResourceHistory};
+use crate::model::{Agent, ExecStatus, OpHistory, ResourceHistory};
+use crate::plan::ResourceOp;
 
 /// How long after its timeout an agent is given up. Whoever runs agents ends them at their timeout; this is for the case
 /// that it does not.
@@ -49,6 +51,8 @@ impl Job {
 pub(super) struct Active {
     pub(super) id: InvocationId,
     pub(super) job: Job,
+    /// What its agent was given.
+    pub(super) op: ResourceOp,
     pub(super) started: Timestamp,
     /// When it is given up.
     pub(super) guard: Timestamp,
@@ -74,6 +78,8 @@ pub(super) struct Managed {
     pub(super) history: ResourceHistory,
     pub(super) active: Option<Active>,
     pub(super) watched: Vec<(WatchId, ProcessRef)>,
+    /// What it was started with, from the start's begin until it is stopped.
+    pub(super) runs: Option<Started>,
     /// Processes that ended and are still named by the agent: watching them again would tell the same again.
     ended: Vec<ProcessRef>,
     queue: VecDeque<Job>,
@@ -87,6 +93,7 @@ impl Managed {
             history: ResourceHistory { id: id.to_owned(), agent: agent.clone(), ..ResourceHistory::default() },
             active: None,
             watched: Vec::new(),
+            runs: None,
             ended: Vec::new(),
             queue: VecDeque::new(),
             recurring: BTreeMap::new(),
@@ -95,7 +102,6 @@ impl Managed {
 
     /// Takes an order in: a recurring operation is due after its start delay, others queue.
     pub(super) fn enqueue(&mut self, now: Timestamp, job: Job) {
-        self.history.agent = Agent::clone(&job.run.op.agent);
         if job.is_recurring() {
             self.record_pending(&job.run);
             let due = now + Duration::from_millis(job.run.op.start_delay_ms);
@@ -129,6 +135,9 @@ impl Managed {
     /// Notes in the history that the order is being carried out.
     fn record_pending(&mut self, run: &RunOp) {
         if let Some(StatusChange::OpStarted(started)) = run.started() {
+            if self.history.ops.is_empty() {
+                self.history.agent = started.agent;
+            }
             history::record(&mut self.history, &started.op);
         }
     }
@@ -173,10 +182,36 @@ impl Managed {
                 Job { queued: next.due, ..next.job.clone() }
             }
         };
-        let invocation = report::invocation(id, &job);
+        let op = self.given(&job);
+        let invocation = report::invocation(id, &job, &op);
         let guard = now + invocation.timeout + GUARD;
-        self.active = Some(Active { id, job, started: now, guard, inherited: false });
+        self.active = Some(Active { id, job, op, started: now, guard, inherited: false });
         Some(invocation)
+    }
+
+    /// What the agent is given to carry `job` out.
+    fn given(&mut self, job: &Job) -> ResourceOp {
+        let op = &job.run.op;
+        if given::brings_up(&op.task) {
+            // Also if it fails: what a failed start leaves behind is what this one made.
+            self.runs = Some(Started::by(op));
+        }
+        match &self.runs {
+            Some(runs) if !mutant("given-as-configured") => runs.give(op),
+            _ => op.clone(),
+        }
+    }
+
+    /// Remembers what runs after `op` ended so.
+    pub(super) fn note_what_runs(&mut self, op: &ResourceOp, outcome: &Outcome) {
+        let rc = (outcome.status == ExecStatus::Done).then_some(outcome.rc);
+        match (op.task.as_str(), rc) {
+            ("stop", Some(0)) => self.runs = None,
+            ("monitor", Some(7)) if op.interval_ms == 0 => self.runs = None,
+            ("monitor", Some(0 | 8)) if self.runs.is_none() => self.runs = Some(Started::by(op)),
+            ("reload-agent", Some(0)) => self.runs = Some(Started::by(op)),
+            _ => {}
+        }
     }
 
     /// An operation ended. Returns whether its result is to be reported: always, but for a recurring operation only if
@@ -260,5 +295,6 @@ impl Managed {
             && self.recurring.is_empty()
             && self.watched.is_empty()
             && self.history.ops.is_empty()
+            && self.runs.is_none()
     }
 }

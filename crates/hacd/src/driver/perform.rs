@@ -104,8 +104,9 @@ impl Driver {
         tracing::debug!(target: "hacd::agents", "{} of {} begins", invocation.action, invocation.instance);
         let agents = std::sync::Arc::clone(&self.parts.agents);
         let inputs = self.parts.sender.clone();
+        let reloadable = self.reloadable.clone();
         let task = tokio::spawn(async move {
-            let outcome = agents.run(&invocation).await;
+            let outcome = reloadable.run(&agents, &invocation).await;
             let _ = inputs.send(Input::Outcome(invocation.id, outcome));
         });
         self.running.insert(id, task.abort_handle());

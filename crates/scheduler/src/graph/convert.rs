@@ -91,10 +91,9 @@ fn operation(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx, last: 
         expected_rc: entry.target_rc.unwrap_or(0),
         on_fail: entry.meta.get("on-fail").cloned(),
         params: parameters(cluster, entry, rsc, last),
+        own: own_parameters(cluster, entry, rsc),
         meta: meta(cluster, entry, rsc, last),
         digest: Some(digest(cluster, entry, rsc, last)),
-        // What an agent can take in place is known to its node alone.
-        restart: None,
     }
 }
 
@@ -110,6 +109,14 @@ fn parameters(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx, last:
         last.params = Arc::new(params);
     }
     Arc::clone(&last.params)
+}
+
+/// Parameters that the operation itself has.
+fn own_parameters(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx) -> Arc<Values> {
+    if entry.task == Task::Cancel {
+        return Arc::default();
+    }
+    Arc::new(digests::own_params(cluster, rsc, entry.task.name(), entry.interval_ms, entry.node))
 }
 
 /// The digest that the history shall keep; what makes a resource run is compared as its start.

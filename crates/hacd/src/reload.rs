@@ -1,0 +1,48 @@
+//! Which changes an agent takes in place, from its meta-data.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hac_agents::Agents;
+use hac_crm::model::{Agent, ExecStatus, Invocation, Outcome};
+
+/// How long the meta-data may take. Later ones are as good as none: the resource is then restarted where it could have
+/// been reloaded.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Names of the parameters whose change needs a restart; `None` if there are no others.
+type Fixed = Option<BTreeSet<String>>;
+
+/// What the agents said last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reloadable(Arc<Mutex<BTreeMap<Agent, Fixed>>>);
+
+impl Reloadable {
+    /// Runs an agent to its end, and tells with its success which changes it takes in place.
+    pub(crate) async fn run(&self, agents: &Agents, invocation: &Invocation) -> Outcome {
+        let (mut outcome, fixed) = tokio::join!(agents.run(invocation), self.fixed(agents, invocation));
+        if outcome.status == ExecStatus::Done && matches!(outcome.rc, 0 | 8) {
+            outcome.restart_params = fixed;
+        }
+        outcome
+    }
+
+    /// Asked anew for what starts or reloads a resource, since the agent may be another version by now.
+    async fn fixed(&self, agents: &Agents, invocation: &Invocation) -> Fixed {
+        let probe = invocation.action == "monitor" && invocation.interval_ms == 0;
+        if !probe && !matches!(invocation.action.as_str(), "start" | "reload-agent") {
+            return None;
+        }
+        let agent = &invocation.agent;
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner).get(agent).cloned();
+        if let Some(fixed) = known().filter(|_| probe) {
+            return fixed;
+        }
+        let described = tokio::time::timeout(LIMIT, agents.describe(&agent.to_string())).await.ok().flatten();
+        let metadata = described.and_then(|(_, xml)| hac_pacemaker::agent_metadata::read(&xml));
+        let fixed = metadata.and_then(|metadata| metadata.restart_params());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(agent.clone(), fixed.clone());
+        fixed
+    }
+}
