@@ -123,8 +123,6 @@ fn record(state: &mut NodeState, places: &mut Places, names: &Names, op: &Resour
         exec_time_ms: Some(0),
         queue_time_ms: Some(0),
         op_digest: op.digest.clone(),
-        op_force_restart: op.restart.as_ref().map(|(params, _)| params.clone()),
-        op_restart_digest: op.restart.as_ref().map(|(_, digest)| digest.clone()),
         exit_reason: Some(String::new()),
         on_node: uname,
         migrate_source: meta("CRM_meta_migrate_source"),
