@@ -138,15 +138,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the hint that `node` has nobody listening on `link` (ICMP port unreachable). It only shortens the wait; a
-    /// peer that lives answers the probes.
+    /// Takes the hint that `node` has nobody listening on `link` (ICMP port unreachable). Anybody can send one: it shortens
+    /// the wait once, a peer that lives answers the probes, and after a wrong one others are ignored for a minute.
     pub fn handle_unreachable(&mut self, now: Timestamp, link: LinkId, node: NodeId) {
         self.advance(now);
         self.net.hint_unreachable(link, node);
         self.settle();
     }
 
-    /// Takes the hint that a datagram was too large for the path to `node` (`EMSGSIZE`).
+    /// Takes the hint that a datagram was too large for the path to `node` (`EMSGSIZE`). Anybody can cause one: it makes the
+    /// size be checked with probes, at most once a second, and only those decide.
     pub fn handle_too_big(&mut self, now: Timestamp, link: LinkId, node: NodeId) {
         self.advance(now);
         self.net.hint_too_big(link, node);

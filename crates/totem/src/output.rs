@@ -217,6 +217,15 @@ pub enum Notice {
         /// To whom.
         node: NodeId,
     },
+    /// A link carries small datagrams but none of the size that is needed: it counts as down until it does.
+    LinkTooNarrow {
+        /// Which link.
+        link: LinkId,
+        /// To whom.
+        node: NodeId,
+        /// The size, bytes.
+        needed: u16,
+    },
     /// A link to a peer answers.
     LinkUp {
         /// Which link.
@@ -316,6 +325,12 @@ impl fmt::Display for Notice {
             }
             Self::PauseOver => f.write_str("the membership still holds after the pause"),
             Self::LinkDown { link, node } => write!(f, "link {link} to node {node} is down"),
+            Self::LinkTooNarrow { link, node, needed } => {
+                write!(
+                    f,
+                    "link {link} to node {node} is unusable: it answers, but datagrams of {needed} bytes do not pass"
+                )
+            }
             Self::LinkUp { link, node } => write!(f, "link {link} to node {node} is up"),
             Self::PathMtu { link, node, datagram_max } => {
                 write!(f, "datagrams of up to {datagram_max} bytes pass on link {link} to node {node}")

@@ -456,25 +456,22 @@ impl Transport {
         }
     }
 
-    /// Nobody listens at a peer's port: a hint that shortens the wait.
+    /// Nobody listens at a peer's port, says somebody: a hint that shortens the wait once.
     pub(crate) fn hint_unreachable(&mut self, link: LinkId, node: NodeId) {
         let Some(mut peer) = self.peers.take(node) else { return };
         let others_up = peer.paths.iter().any(|path| path.link != link && path.up);
-        if !others_up && peer.life == Life::Alive {
+        if !others_up && peer.life == Life::Alive && peer.hints_from <= self.now && !peer.unreachable {
             peer.unreachable = true;
             self.ping_soon(&mut peer);
         }
         self.peers.put(peer);
     }
 
-    /// A datagram was too large for the path.
+    /// A datagram was too large for the path, says somebody: a hint that makes its size be checked.
     pub(crate) fn hint_too_big(&mut self, link: LinkId, node: NodeId) {
         let now = self.now;
         if let Some(path) = self.peers.get_mut(node).and_then(|peer| peer.path_mut(link)) {
-            path.mtu.verify(now);
-            if path.mtu.current > DATAGRAM_FLOOR {
-                path.mtu.fall_back(now);
-            }
+            path.mtu.hint(now);
         }
     }
 

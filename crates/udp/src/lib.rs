@@ -54,6 +54,8 @@ pub struct Counters {
     pub sent: u64,
     /// Calls in which they were sent.
     pub send_calls: u64,
+    /// How often the kernel gave an error instead of what has come, several times in a row.
+    pub unreceived: u64,
     /// Datagrams received.
     pub received: u64,
     /// Calls in which they were received.

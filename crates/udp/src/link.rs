@@ -82,11 +82,12 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
-/// The ring finds out which datagrams pass and takes a refusal as a hint; fragments would only hide it.
+/// Nothing is cut, and what the kernel was told of the path is not consulted: anybody can send it a "fragmentation needed".
+/// The ring finds out by itself which datagrams pass.
 pub(crate) fn never_fragment(socket: &UdpSocket, address: SocketAddr) -> io::Result<()> {
     match address {
-        SocketAddr::V4(_) => sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::DO)?,
-        SocketAddr::V6(_) => sockopt::set_ipv6_mtu_discover(socket, sockopt::Ipv6PathMtuDiscovery::DO)?,
+        SocketAddr::V4(_) => sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::PROBE)?,
+        SocketAddr::V6(_) => sockopt::set_ipv6_mtu_discover(socket, sockopt::Ipv6PathMtuDiscovery::PROBE)?,
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ use crate::Counters;
 
 /// Receive buffer asked for, bytes: some hundred full datagrams, a burst after a pause.
 const RECEIVE_BUFFER: usize = 4 << 20;
+/// So many errors in a row are not about datagrams.
+const ERRORS_MAX: u32 = 8;
 /// Most that one buffer can be given: one datagram, or several of one size that came together.
 const BUFFER_LEN: usize = 65_536;
 
@@ -27,6 +29,8 @@ pub(crate) struct Receiver {
     /// Pages that no burst ever reached take no memory.
     buffers: Vec<u8>,
     taken: Taken,
+    /// Why nothing can be received.
+    failing: Option<io::ErrorKind>,
 }
 
 /// What the last call gave, and how far it was looked at.
@@ -67,7 +71,7 @@ impl Receiver {
         let state = UdpSocketState::new((&socket).into())?;
         let metas = std::array::from_fn(|_| RecvMeta::default());
         let taken = Taken { metas, count: 0, buffer: 0, offset: 0 };
-        Ok(Self { socket, state, buffers: vec![0; BATCH_SIZE * BUFFER_LEN], taken })
+        Ok(Self { socket, state, buffers: vec![0; BATCH_SIZE * BUFFER_LEN], taken, failing: None })
     }
 
     /// Whether something may have come. An error is found when the socket is read.
@@ -104,26 +108,43 @@ impl Receiver {
 
     /// Takes what has come; `false` if there is nothing.
     fn fill(&mut self, counters: &mut Counters) -> bool {
-        let Self { socket, state, buffers, taken } = self;
+        let Self { socket, state, buffers, taken, failing } = self;
         let mut chunks = buffers.chunks_mut(BUFFER_LEN);
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-        loop {
+        for tried in 1..=ERRORS_MAX {
             counters.receive_calls += 1;
-            let read =
-                socket.try_io(Interest::READABLE, || state.recv((&*socket).into(), &mut slices, &mut taken.metas));
+            let read = socket.try_io(Interest::READABLE, || {
+                let read = state.recv((&*socket).into(), &mut slices, &mut taken.metas);
+                match read {
+                    Err(error) if tried == ERRORS_MAX && error.kind() != io::ErrorKind::WouldBlock => {
+                        counters.unreceived += 1;
+                        complain(failing, &error);
+                        Err(io::ErrorKind::WouldBlock.into())
+                    }
+                    read => read,
+                }
+            });
             match read {
                 Ok(count) => {
+                    *failing = None;
                     (taken.count, taken.buffer, taken.offset) = (count, 0, 0);
                     return count > 0;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    (taken.count, taken.buffer) = (0, 0);
-                    return false;
-                }
-                // Errors of a receiving socket are about one datagram.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Errors of a receiving socket are about one datagram. One that stays is not: then it is waited for the
+                // next datagram, instead of asking without end.
                 Err(_) => {}
             }
         }
+        (taken.count, taken.buffer) = (0, 0);
+        false
+    }
+}
+
+/// Says once why nothing can be received.
+fn complain(failing: &mut Option<io::ErrorKind>, error: &io::Error) {
+    if failing.replace(error.kind()) != Some(error.kind()) {
+        tracing::warn!(target: "hacd::udp", "nothing can be received: {error}");
     }
 }

@@ -17,6 +17,9 @@ use crate::{Counters, Hint, Trouble};
 
 /// Send buffer asked for, bytes: a burst of the largest kind must not fill it.
 const SEND_BUFFER: usize = 1 << 20;
+/// How often a datagram is given to the kernel at most. An error may be of an earlier one, or of nobody: a message of the
+/// network that anybody can send. Only one that stays is of this datagram.
+const TRIES: u32 = 4;
 /// Most bytes that one call may send, over any version of IP.
 const RUN_MAX: usize = 65_000;
 
@@ -155,7 +158,8 @@ impl Sender {
         counters: &mut Counters,
         troubles: &mut Vec<Trouble>,
     ) -> Sent {
-        for _ in 0..2 {
+        let mut last = None;
+        for _ in 0..TRIES {
             counters.send_calls += 1;
             let error = match self.call(bytes, size) {
                 Ok(()) => {
@@ -167,23 +171,28 @@ impl Sender {
             };
             let errno = error.raw_os_error().map(Errno::from_raw_os_error);
             match errno {
-                // The answer to an earlier datagram; this one has not been sent yet.
-                Some(Errno::CONNREFUSED) => troubles.push(Trouble::Refused(self.link, self.node)),
-                Some(Errno::INVAL | Errno::IO | Errno::MSGSIZE) if size.is_some() => return Sent::NotTogether,
-                Some(Errno::MSGSIZE) => {
-                    troubles.push(Trouble::TooBig(self.link, self.node));
-                    counters.unsent += count;
-                    return Sent::TooBig;
+                Some(Errno::CONNREFUSED) if last.is_none() => {
+                    troubles.push(Trouble::Refused(self.link, self.node));
                 }
+                Some(Errno::INVAL | Errno::IO | Errno::MSGSIZE) if size.is_some() => return Sent::NotTogether,
                 // The buffer of the socket is full: as good as lost on the way.
-                Some(Errno::AGAIN) => break,
-                _ => {
-                    self.complain(&error);
+                Some(Errno::AGAIN) => {
+                    last = None;
                     break;
                 }
+                _ => {}
             }
+            last = Some((errno, error));
         }
         counters.unsent += count;
+        match last {
+            Some((Some(Errno::MSGSIZE), _)) => {
+                troubles.push(Trouble::TooBig(self.link, self.node));
+                return Sent::TooBig;
+            }
+            Some((Some(Errno::CONNREFUSED), _)) | None => {}
+            Some((_, error)) => self.complain(&error),
+        }
         Sent::Lost
     }
 
@@ -206,7 +215,7 @@ impl Sender {
 /// Prepares a socket for sending several datagrams at once, none of which is ever cut by the network.
 fn state(socket: &UdpSocket, address: SocketAddr) -> io::Result<UdpSocketState> {
     let state = UdpSocketState::new(socket.into())?;
-    // It lets the network's hints about sizes be ignored; the ring wants them.
+    // It may have asked for that already, which is not promised.
     never_fragment(socket, address)?;
     Ok(state)
 }

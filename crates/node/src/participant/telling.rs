@@ -412,6 +412,7 @@ pub(super) fn ring_event(notice: &Notice, name: impl Fn(NodeId) -> String) -> Ev
         Notice::PauseDetected { .. } => (Level::Warning, "pause_detected", None),
         Notice::PauseOver => (Level::Notice, "pause_over", None),
         Notice::LinkDown { node, .. } => (Level::Warning, "link_down", Some(*node)),
+        Notice::LinkTooNarrow { node, .. } => (Level::Error, "link_too_narrow", Some(*node)),
         Notice::LinkUp { node, .. } => (Level::Notice, "link_up", Some(*node)),
         Notice::PathMtu { node, .. } => (Level::Info, "path_mtu", Some(*node)),
         Notice::Misbehaving { node, .. } => (Level::Error, "misbehaving", Some(*node)),

@@ -17,7 +17,7 @@ use hac_types::{LinkId, RingId, Timestamp, mutant};
 
 use crate::Notice;
 use crate::transport::Transport;
-use crate::transport::path::Path;
+use crate::transport::path::{Answers, Path};
 use crate::transport::peer::{Life, Peer};
 use crate::wire::{Knowledge, Liveness, Message, Row};
 
@@ -31,6 +31,8 @@ const FALSE_WITHIN: Duration = Duration::from_secs(10);
 /// After so long without suspicion a peer's earlier returns are forgotten.
 const STEADY: Duration = Duration::from_secs(600);
 const DECAY_EVERY: Duration = Duration::from_secs(3600);
+/// After a hint that a peer is gone, which was wrong, no other is listened to for so long.
+const FALSE_HINT_PAUSE: Duration = Duration::from_secs(60);
 /// Pings for which a datagram or a hint of others is the reason are not closer together than this.
 const PING_SPACING: Duration = Duration::from_millis(10);
 
@@ -185,7 +187,10 @@ impl Transport {
     pub(super) fn heard_from(&mut self, peer: &mut Peer, link: LinkId) {
         let now = self.now;
         peer.last_heard = Some(now);
-        peer.unreachable = false;
+        if std::mem::take(&mut peer.unreachable) {
+            // The hint was wrong, whoever sent it.
+            peer.hints_from = now + FALSE_HINT_PAUSE;
+        }
         peer.replays = 0;
         if let Some(path) = peer.path_mut(link) {
             path.last_heard = Some(now);
@@ -227,12 +232,14 @@ impl Transport {
             && let Some(path) = peer.path_mut(link)
         {
             path.answered(now, sent);
-            let came_up = !path.up;
-            path.up = true;
+            let came_up = !path.up && !path.mtu.narrow;
             if came_up {
+                path.up = true;
                 if path.mtu.next().is_none() {
                     path.mtu.search(now);
                 }
+                // A peer whose paths were too narrow is heard again.
+                self.changed = true;
                 self.notice(Notice::LinkUp { link, node: peer.node });
             }
         }
@@ -304,9 +311,17 @@ impl Transport {
         for index in 0..peer.paths.len() {
             let Some(path) = peer.paths.get_mut(index) else { return };
             let spacing = Duration::from_millis(50).max(path.rtt.bound() * 2);
-            let (up, link, before) = (path.up, path.link, path.mtu.current);
-            let size = path.mtu.poll(self.now, spacing, up);
-            let after = path.mtu.current;
+            // A path that is too narrow is down, but may answer.
+            let alive = path.up || (path.mtu.narrow && path.unanswered < 2);
+            let answers = Answers { spacing, alive, in_a_row: path.loss.in_a_row(), ping: path.answered_ping };
+            let (link, before, was_narrow) = (path.link, path.mtu.current, path.mtu.narrow);
+            let size = path.mtu.poll(self.now, answers);
+            let (after, is_narrow) = (path.mtu.current, path.mtu.narrow);
+            if is_narrow && !was_narrow {
+                path.up = false;
+                self.changed = true;
+                self.notice(Notice::LinkTooNarrow { link, node: peer.node, needed: after });
+            }
             if before != after {
                 self.notice(Notice::PathMtu { link, node: peer.node, datagram_max: after });
             }

@@ -19,6 +19,12 @@ const LOSS_WINDOW: u32 = 32;
 const PROBES_LOST: u32 = 3;
 /// How often the size in use is checked on a quiet path.
 const VERIFY_EVERY: Duration = Duration::from_secs(10);
+/// Fewest probes of the smallest size that must be lost before the path counts as too narrow for anything.
+const FLOOR_PROBES_LOST: u32 = 6;
+/// How often a path that is too narrow is tried again.
+const NARROW_AGAIN: Duration = Duration::from_secs(1);
+/// How often a hint makes the size in use be checked at most.
+const HINT_EVERY: Duration = Duration::from_secs(1);
 /// How long after a failure a larger size is tried again.
 const SEARCH_AGAIN: Duration = Duration::from_secs(30);
 
@@ -36,6 +42,8 @@ pub(crate) struct Path {
     pub(crate) unanswered: u32,
     /// Pings and answers since the loss was last estimated.
     counted: (u32, u32),
+    /// When the last ping that was answered was sent.
+    pub(crate) answered_ping: Option<Timestamp>,
     pub(crate) mtu: Mtu,
 }
 
@@ -127,81 +135,120 @@ pub(crate) struct Mtu {
     max: u16,
     probe: Option<Probe>,
     next: Option<Timestamp>,
+    /// Not even [`DATAGRAM_FLOOR`] passes, though smaller ones do: the path is of no use.
+    pub(crate) narrow: bool,
+    /// When a hint last made the size be checked.
+    hinted: Option<Timestamp>,
 }
 
 #[derive(Debug, Hash)]
 struct Probe {
     size: u16,
     sent: u32,
+    /// When it was first sent, or is to be.
+    since: Timestamp,
+}
+
+/// What is known of a path besides the sizes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answers {
+    /// How long to wait for one.
+    pub(crate) spacing: Duration,
+    /// Whether the path is alive.
+    pub(crate) alive: bool,
+    /// More in a row are not lost by chance.
+    pub(crate) in_a_row: u32,
+    /// When the last ping that was answered was sent.
+    pub(crate) ping: Option<Timestamp>,
 }
 
 impl Mtu {
     pub(crate) fn new(netmtu: u16) -> Self {
         let max = netmtu.saturating_sub(IP_OVERHEAD).max(DATAGRAM_FLOOR);
-        Self { current: DATAGRAM_FLOOR, max, probe: None, next: None }
+        Self { current: DATAGRAM_FLOOR, max, probe: None, next: None, narrow: false, hinted: None }
     }
 
     /// Starts the search from the largest size.
     pub(crate) fn search(&mut self, at: Timestamp) {
-        if self.max > self.current {
-            self.probe = Some(Probe { size: self.max, sent: 0 });
+        if !self.narrow {
+            self.probe = Some(Probe { size: self.max, sent: 0, since: at });
             self.next = Some(at);
+        }
+    }
+
+    /// A hint says that the size in use does not pass any more. Anybody can send one: it makes the size be checked, now
+    /// and then.
+    pub(crate) fn hint(&mut self, now: Timestamp) {
+        if self.hinted.is_none_or(|hinted| now.since(hinted) >= HINT_EVERY) {
+            self.hinted = Some(now);
+            self.verify(now);
         }
     }
 
     /// Checks at once whether the size in use still passes.
     pub(crate) fn verify(&mut self, now: Timestamp) {
-        if self.current > DATAGRAM_FLOOR && self.probe.is_none() {
-            self.probe = Some(Probe { size: self.current, sent: 0 });
+        if self.probe.is_none() {
+            self.probe = Some(Probe { size: self.current, sent: 0, since: now });
             self.next = Some(now);
         }
     }
 
-    /// Falls back to the size that always passes.
+    /// Falls back to the size that must pass, and sees whether it does.
     pub(crate) fn fall_back(&mut self, now: Timestamp) {
         if !mutant("size-kept") {
             self.current = DATAGRAM_FLOOR;
         }
-        self.probe = None;
-        self.next = Some(now + SEARCH_AGAIN);
+        self.probe = Some(Probe { size: DATAGRAM_FLOOR, sent: 0, since: now });
+        self.next = Some(now);
     }
 
     pub(crate) fn next(&self) -> Option<Timestamp> {
         self.next
     }
 
-    /// What to do now: the size of a probe to send, if any. `spacing` is how long to wait for the answer.
-    pub(crate) fn poll(&mut self, now: Timestamp, spacing: Duration, path_alive: bool) -> Option<u16> {
+    /// What to do now: the size of a probe to send, if any.
+    pub(crate) fn poll(&mut self, now: Timestamp, answers: Answers) -> Option<u16> {
+        let Answers { mut spacing, alive, in_a_row, ping } = answers;
         if self.next.is_none_or(|next| next > now) {
             return None;
         }
-        if !path_alive {
+        if !alive {
             // Silence says nothing about sizes.
             self.next = Some(now + VERIFY_EVERY);
             return None;
         }
         match &mut self.probe {
             None => {
-                let size = if self.current > DATAGRAM_FLOOR { self.current } else { self.max };
-                self.probe = Some(Probe { size, sent: 1 });
+                let tried = if self.narrow { DATAGRAM_FLOOR } else { self.max };
+                let size = if self.current > DATAGRAM_FLOOR { self.current } else { tried };
+                self.probe = Some(Probe { size, sent: 1, since: now });
             }
             Some(probe) if probe.sent < PROBES_LOST => probe.sent += 1,
+            Some(probe) if probe.size <= DATAGRAM_FLOOR && probe.sent < in_a_row.max(FLOOR_PROBES_LOST) => {
+                probe.sent += 1;
+            }
+            // Nor do small ones pass, as far as is known: that says nothing about sizes.
+            Some(probe) if probe.size <= DATAGRAM_FLOOR && ping.is_none_or(|ping| ping < probe.since) => {
+                spacing = spacing.max(NARROW_AGAIN);
+            }
             Some(probe) => {
                 let lost = probe.size;
+                if lost <= DATAGRAM_FLOOR {
+                    self.narrow = !mutant("narrow-path-used");
+                    self.probe = None;
+                    self.next = Some(now + NARROW_AGAIN);
+                    return None;
+                }
                 if lost <= self.current {
                     self.fall_back(now);
                     return None;
                 }
-                let Some(size) = self.smaller_than(lost) else {
-                    self.probe = None;
-                    self.next = Some(now + SEARCH_AGAIN);
-                    return None;
-                };
-                self.probe = Some(Probe { size, sent: 1 });
+                self.probe =
+                    Some(Probe { size: self.smaller_than(lost).unwrap_or(DATAGRAM_FLOOR), sent: 1, since: now });
             }
         }
         self.next = Some(now + spacing);
-        self.probe.as_ref().map(|probe| probe.size).filter(|size| *size > DATAGRAM_FLOOR)
+        self.probe.as_ref().map(|probe| probe.size)
     }
 
     /// A probe was answered; whether the size in use changed.
@@ -211,8 +258,9 @@ impl Mtu {
         }
         let changed = self.current != size;
         self.current = size;
+        self.narrow = false;
         self.probe = None;
-        self.next = Some(now + VERIFY_EVERY);
+        self.next = Some(now + if size > DATAGRAM_FLOOR { VERIFY_EVERY } else { SEARCH_AGAIN });
         changed
     }
 
@@ -233,6 +281,7 @@ impl Path {
             last_ping: None,
             unanswered: 0,
             counted: (0, 0),
+            answered_ping: None,
             mtu: Mtu::new(netmtu),
         }
     }
@@ -243,6 +292,7 @@ impl Path {
         self.up = false;
         self.forget_counts();
         self.last_ping = None;
+        self.answered_ping = None;
         self.next_ping = now;
     }
 
@@ -256,6 +306,7 @@ impl Path {
 
     /// Notes the answer to a ping sent at `sent`. Loss is estimated only while answers come: an outage is none.
     pub(crate) fn answered(&mut self, now: Timestamp, sent: Timestamp) {
+        self.answered_ping = self.answered_ping.max(Some(sent));
         self.rtt.sample(now.since(sent));
         self.unanswered = 0;
         self.counted.1 = self.counted.1.saturating_add(1);

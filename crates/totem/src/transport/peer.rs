@@ -89,6 +89,8 @@ pub(crate) struct Peer {
     /// Whether the layer above goes without it.
     pub(crate) excluded: Option<Excluded>,
     pub(crate) unreachable: bool,
+    /// Before this time nobody is believed who says that nobody listens there.
+    pub(crate) hints_from: Timestamp,
     pub(crate) problem: Option<(PeerProblem, Timestamp)>,
     pub(crate) problem_told: Option<(PeerProblem, Timestamp)>,
     pub(crate) misbehaviour_told: Option<Timestamp>,
@@ -125,6 +127,7 @@ impl Peer {
             told: None,
             excluded: None,
             unreachable: false,
+            hints_from: now,
             problem: None,
             problem_told: None,
             misbehaviour_told: None,
@@ -144,7 +147,15 @@ impl Peer {
 
     /// Whether it counts as heard: alive and not withheld.
     pub(crate) fn is_heard(&self, now: Timestamp) -> bool {
-        self.is_alive() && !self.is_excluded() && self.withheld_until.is_none_or(|until| until <= now)
+        self.is_alive()
+            && !self.is_excluded()
+            && !self.is_unusable()
+            && self.withheld_until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether it answers only on paths that carry no messages: as if it were cut off.
+    fn is_unusable(&self) -> bool {
+        self.paths.iter().any(|path| path.mtu.narrow) && !self.paths.iter().any(|path| path.up)
     }
 
     /// Whether `incarnation` is the life that is connected.

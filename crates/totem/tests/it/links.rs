@@ -147,3 +147,57 @@ fn the_state_of_links_can_be_shown() {
         [(LinkId(0), true), (LinkId(1), false)]
     );
 }
+
+#[test]
+fn a_link_that_carries_only_small_datagrams_counts_as_cut() {
+    let mut net = Net::formed(11, 3, 1);
+    net.run(ms(3000));
+    for (a, b) in [(1, 3), (3, 1)] {
+        net.air.narrow(a, b, 800);
+    }
+    let views = net.regular_views(1);
+    for number in 0..100_u8 {
+        for node in [1, 3] {
+            net.send(node, [vec![node as u8], vec![number; 1000]].concat(), Guarantee::Agreed);
+        }
+        net.run(ms(100));
+    }
+    assert!(net.is_formed(&[1, 2]), "{:?} {:?}", net.member_ids(1), net.member_ids(3));
+    for node in 1..=3 {
+        let told = net.notices(node);
+        assert!(!told.iter().any(|notice| matches!(notice, Notice::FailedToReceive)), "{node}: {told:?}");
+    }
+    assert!(net.notices(1).iter().any(|notice| matches!(notice, Notice::LinkTooNarrow { node: NodeId(3), .. })));
+    assert_eq!(net.regular_views(1), views + 1, "it settles");
+    net.run(ms(60_000));
+    assert_eq!(net.regular_views(1), views + 1, "and stays so");
+    net.air.heal();
+    net.run_until_formed(ms(10_000));
+    net.run(ms(60_000));
+    assert_eq!(net.regular_views(1), views + 2);
+    check(&net);
+}
+
+#[test]
+fn a_link_that_is_too_narrow_from_the_beginning_carries_no_ring() {
+    let mut net = Net::new(12, 2, 1);
+    for (a, b) in [(1, 2), (2, 1)] {
+        net.air.narrow(a, b, 1100);
+    }
+    net.start_all();
+    net.run(ms(20_000));
+    assert_eq!((net.member_ids(1), net.member_ids(2)), (vec![1], vec![2]));
+    net.air.heal();
+    net.run_until_formed(ms(10_000));
+    check(&net);
+}
+
+#[test]
+fn loss_alone_makes_no_link_too_narrow() {
+    let mut net = Net::formed(13, 3, 1);
+    net.air.weather.loss = 200;
+    net.run(ms(300_000));
+    for node in 1..=3 {
+        assert!(!net.notices(node).iter().any(|notice| matches!(notice, Notice::LinkTooNarrow { .. })));
+    }
+}

@@ -51,8 +51,6 @@ pub(crate) struct Net {
     pub(crate) rejected: BTreeMap<Rejected, u64>,
 }
 
-/// Classes of the envelope in which messages travel.
-pub(crate) const DATA_CLASSES: &[u8] = &[4, 5];
 /// The stream of random numbers that tests draw from.
 const STREAM: u64 = 20;
 

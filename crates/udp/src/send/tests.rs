@@ -101,3 +101,25 @@ async fn a_refusal_for_size_is_told_for_the_datagrams_that_are_too_large_alone()
     assert_eq!(receive(&mut receiver, 2), sent[1..]);
     assert_eq!((counters.sent, counters.unsent), (2, 1));
 }
+
+#[tokio::test]
+async fn nothing_is_cut_and_the_kernel_is_not_asked_what_passes() {
+    use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
+    let hint: Hint = Arc::new(|_, _| {});
+    for own in ["127.0.0.1:0", "[::1]:0"] {
+        let own: SocketAddr = own.parse().expect("an address");
+        let Ok(socket) = UdpSocket::bind(own).await else { continue };
+        let address = socket.local_addr().expect("is bound");
+        let mut sender = Sender::new(socket, LinkId(0), NodeId(2), address, &hint).expect("connects");
+        for _ in 0..2 {
+            if own.is_ipv4() {
+                let asked = sockopt::ip_mtu_discover(&sender.socket).expect("can be read");
+                assert_eq!(asked, Ipv4PathMtuDiscovery::PROBE);
+            } else {
+                let asked = sockopt::ipv6_mtu_discover(&sender.socket).expect("can be read");
+                assert_eq!(asked, Ipv6PathMtuDiscovery::PROBE);
+            }
+            sender.take_heart();
+        }
+    }
+}

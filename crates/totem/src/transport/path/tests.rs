@@ -4,11 +4,16 @@ use super::*;
 
 const SPACING: Duration = Duration::from_millis(50);
 
+/// On a path that answers at once.
+fn answers(now: Timestamp, in_a_row: u32) -> Answers {
+    Answers { spacing: SPACING, alive: true, in_a_row, ping: Some(now) }
+}
+
 /// Runs the search on a path that carries `limit` bytes for `seconds` and returns the size found.
 fn run(mtu: &mut Mtu, limit: u16, from: u64, seconds: u64) -> u16 {
     for tick in 0..seconds * 100 {
         let now = Timestamp::from_millis(from + tick * 10);
-        if let Some(size) = mtu.poll(now, SPACING, true)
+        if let Some(size) = mtu.poll(now, answers(now, 1))
             && size <= limit
         {
             mtu.acknowledge(now, size);
@@ -37,12 +42,71 @@ fn a_path_that_narrows_falls_back_and_recovers_later() {
 }
 
 #[test]
+fn a_path_that_does_not_carry_the_smallest_size_is_too_narrow_until_it_does() {
+    let mut mtu = Mtu::new(1500);
+    mtu.search(Timestamp::ZERO);
+    assert_eq!((run(&mut mtu, 1199, 0, 2), mtu.narrow), (DATAGRAM_FLOOR, true));
+    assert_eq!((run(&mut mtu, 1199, 2000, 60), mtu.narrow), (DATAGRAM_FLOOR, true));
+    run(&mut mtu, 1300, 62_000, 2);
+    assert!(!mtu.narrow, "soon after it has become wider");
+    assert_eq!(run(&mut mtu, 1300, 64_000, 60), 1300);
+    mtu.fall_back(Timestamp::from_millis(130_000));
+    assert_eq!((run(&mut mtu, 800, 130_000, 1), mtu.narrow), (DATAGRAM_FLOOR, true), "soon after it has narrowed");
+}
+
+#[test]
+fn where_much_is_lost_more_probes_are_needed() {
+    let at = |tick: u64| Timestamp::from_millis(tick * 50);
+    let mut mtu = Mtu::new(1500);
+    mtu.fall_back(Timestamp::ZERO);
+    let sent = (0..100).filter(|tick| mtu.poll(at(*tick), answers(at(*tick), 20)).is_some()).count();
+    assert!(mtu.narrow);
+    assert!(sent >= 20, "{sent}");
+    let mut mtu = Mtu::new(1500);
+    mtu.fall_back(Timestamp::ZERO);
+    let polls = (0..19).filter(|tick| mtu.poll(at(*tick), answers(at(*tick), 20)).is_some());
+    assert_eq!((polls.count(), mtu.narrow), (19, false));
+}
+
+#[test]
+fn where_small_datagrams_do_not_pass_either_nothing_is_said_of_sizes() {
+    let mut mtu = Mtu::new(1500);
+    mtu.fall_back(Timestamp::from_millis(500));
+    let mut sent = 0;
+    for tick in 0..2000 {
+        let now = Timestamp::from_millis(500 + tick * 10);
+        let silent = Answers { ping: Some(Timestamp::from_millis(490)), ..answers(now, 1) };
+        sent += u32::from(mtu.poll(now, silent).is_some());
+    }
+    assert!(!mtu.narrow);
+    assert!(sent < 40, "{sent}");
+}
+
+#[test]
+fn hints_make_the_size_be_checked_once_a_second() {
+    let mut mtu = Mtu::new(1500);
+    mtu.search(Timestamp::ZERO);
+    run(&mut mtu, 1452, 0, 1);
+    let mut probes = 0;
+    for tick in 0..1000 {
+        let now = Timestamp::from_millis(1000 + tick);
+        mtu.hint(now);
+        if let Some(size) = mtu.poll(now, answers(now, 1)) {
+            probes += 1;
+            mtu.acknowledge(now, size);
+        }
+    }
+    assert_eq!((probes, mtu.current), (1, 1452));
+}
+
+#[test]
 fn silence_of_the_path_is_no_reason_to_fall_back() {
     let mut mtu = Mtu::new(1500);
     mtu.search(Timestamp::ZERO);
     assert_eq!(run(&mut mtu, 1452, 0, 1), 1452);
     for tick in 0..6000 {
-        mtu.poll(Timestamp::from_millis(1000 + tick * 10), SPACING, false);
+        let now = Timestamp::from_millis(1000 + tick * 10);
+        mtu.poll(now, Answers { alive: false, ..answers(now, 1) });
     }
     assert_eq!(mtu.current, 1452);
 }
