@@ -37,8 +37,9 @@ pub const HOST: &str = "hacd";
 /// Version of this API, the first part of every path.
 pub const VERSION: u32 = 1;
 
-/// Largest body of a request, bytes.
-pub const MAX_REQUEST: usize = 4 << 20;
+/// Largest body of a request, bytes: room for the largest change (4 MiB as nodes tell it to each other), however it is
+/// written.
+pub const MAX_REQUEST: usize = 16 << 20;
 
 /// The paths.
 pub mod route {

@@ -14,11 +14,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
+use crate::progress;
 
 /// How long the daemon may take to answer, over and above what a request asks it to wait.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// How long the members may take to agree on something that all must store.
+/// How long the daemon waits for the members to agree before it says what is missing: longer than that is waited here, so
+/// that its sentence arrives.
 const AGREEMENT: Duration = Duration::from_secs(60);
 
 /// A connection to the daemon of this node.
@@ -86,7 +88,7 @@ impl Client {
 
     /// Gives all members another key.
     pub(crate) async fn rotate(&self, force: bool) -> Result<Rotated, Failure> {
-        self.post(route::KEY_ROTATE, &RotateRequest { force }, Some(AGREEMENT)).await
+        self.post(route::KEY_ROTATE, &RotateRequest { force }, None).await
     }
 
     /// Waits until nothing is in progress, at most `timeout`.
@@ -114,7 +116,7 @@ impl Client {
 
     async fn get<A: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<A, Failure> {
         let request = self.http.get(url(path)).query(query).timeout(ANSWER);
-        self.answer(request).await
+        progress::show("waiting for hacd", self.answer(request)).await
     }
 
     async fn post<A: DeserializeOwned>(
@@ -123,8 +125,15 @@ impl Client {
         body: &impl Serialize,
         wait: Option<Duration>,
     ) -> Result<A, Failure> {
-        let request = self.http.post(url(path)).json(body).timeout(ANSWER + wait.unwrap_or_default());
-        self.answer(request).await
+        let body = serde_json::to_vec(body).map_err(|error| Failure::system("could not write the request", &error))?;
+        if body.len() > hac_api::MAX_REQUEST {
+            let limit = hac_api::MAX_REQUEST >> 20;
+            let sentence =
+                format!("the request has {} bytes, and the limit is {limit} MiB; nothing was changed", body.len());
+            return Err(Failure::new(ErrorCode::Invalid, sentence).with_remedy("Make the change in several steps."));
+        }
+        let request = self.http.post(url(path)).header("content-type", "application/json").body(body);
+        self.answer(request.timeout(ANSWER + AGREEMENT + wait.unwrap_or_default())).await
     }
 
     async fn answer<A: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<A, Failure> {

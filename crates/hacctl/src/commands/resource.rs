@@ -182,11 +182,13 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
         .and_then(|found| found.meta.iter().find_map(|set| set.get("target-role")))
         .map(str::to_owned);
     eprintln!("INFO: ordering {resource} to stop");
-    context.client.configure(&[set_meta(resource, "target-role", Some("Stopped"))], None, None).await?;
+    let order = [set_meta(resource, "target-role", Some("Stopped"))];
+    progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;
     let stopped = progress::show("waiting for stop to finish", context.client.settle(context.timeout)).await;
     eprintln!("INFO: ordering {resource} to start");
     // Also if the stop did not finish in time: nobody asked for it to stay stopped.
-    context.client.configure(&[set_meta(resource, "target-role", before.as_deref())], None, None).await?;
+    let order = [set_meta(resource, "target-role", before.as_deref())];
+    progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;
     stopped?;
     progress::show("waiting for start to finish", context.client.settle(context.timeout)).await?;
     let (_, view) = look(context).await?;

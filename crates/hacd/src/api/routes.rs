@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -15,7 +15,7 @@ use hac_api::{
     AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Done, ErrorCode,
     EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status, Version, route,
 };
-use hac_crm::cib::{Change, Configure, StatusChange};
+use hac_crm::cib::{Change, Configure, Refusal, StatusChange};
 use hac_crm::model::mask;
 use hac_node::{Reply, Request, Rotate};
 use hac_totem::AuthKey;
@@ -245,6 +245,11 @@ async fn events(
 fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refused> {
     match body {
         Ok(Json(body)) => Ok(body),
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let sentence =
+                format!("the request is above the limit of {} MiB; nothing was changed", hac_api::MAX_REQUEST >> 20);
+            Err(Refused::too_large(Refusal::new(sentence, "Make the change in several steps.")))
+        }
         Err(rejection) => Err(Refused::new(ErrorCode::Usage, rejection.body_text())),
     }
 }

@@ -219,6 +219,7 @@ async fn what_the_cluster_refuses_comes_back_with_sentence_remedy_and_code() {
     type Kind = fn(Refusal) -> Reply;
     let table = [
         (Reply::Refused as Kind, ErrorCode::Invalid, 422),
+        (Reply::TooLarge, ErrorCode::Invalid, 413),
         (Reply::NotStored, ErrorCode::Storage, 507),
         (Reply::NoQuorum, ErrorCode::Quorum, 503),
         (Reply::Unavailable, ErrorCode::Unavailable, 503),
@@ -251,8 +252,9 @@ async fn nonsense_is_refused_before_the_node_hears_of_it() {
     }
     let big = json!({"changes": ["x".repeat(hac_api::MAX_REQUEST)]});
     let request = fixture.post(route::CONFIGURE, &big);
-    let (code, _) = fixture.exchange(request, unexpected).await;
-    assert_eq!(code, 400);
+    let (code, answer) = fixture.exchange(request, unexpected).await;
+    assert_eq!((code, &answer["code"]), (413, &json!("invalid")));
+    assert!(answer["message"].as_str().is_some_and(|message| message.contains("16 MiB")), "{answer}");
 }
 
 #[tokio::test]
