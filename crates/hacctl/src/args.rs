@@ -105,7 +105,7 @@ Change or show the configuration, in crm's words:
   configure delete [--force] ID...
   configure edit [ID...]
   configure verify
-  configure save FILE | load replace|update FILE | diff FILE | apply FILE
+  configure save [xml] FILE | load [xml] replace|update FILE [--yes] | diff FILE | apply FILE [--yes]
 
 Every change is agreed by the cluster and stored by every member before the command returns.";
 
@@ -221,6 +221,7 @@ pub(crate) enum NodeCommand {
         /// The attribute
         name: String,
         /// Its value
+        #[arg(allow_hyphen_values = true)]
         value: Option<String>,
     },
 }
@@ -345,6 +346,7 @@ pub(crate) struct AttributeArgs {
     /// The name
     pub(crate) name: String,
     /// The value
+    #[arg(allow_hyphen_values = true)]
     pub(crate) value: Option<String>,
 }
 

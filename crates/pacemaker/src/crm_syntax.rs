@@ -16,7 +16,9 @@ mod xml_form;
 #[cfg(test)]
 mod tests;
 
-use hac_crm::cib::Change;
+use std::collections::BTreeMap;
+
+use hac_crm::cib::{Change, Object};
 use hac_crm::model::Configuration;
 use thiserror::Error;
 
@@ -66,10 +68,37 @@ pub struct SyntaxError {
 /// [`SyntaxError`] with the place of the first mistake.
 pub fn parse(text: &str) -> Result<Vec<Change>, SyntaxError> {
     let mut changes = Vec::new();
+    let mut defined: BTreeMap<String, usize> = BTreeMap::new();
     for statement in token::statements(text)? {
+        let at = statement.get(1).or_else(|| statement.first()).cloned();
+        let before = changes.len();
         parse::statement(statement, &mut changes)?;
+        let (Some(at), Some(new)) = (at, changes.get(before..)) else { continue };
+        for id in new.iter().filter_map(defined_id) {
+            if let Some(line) = defined.insert(id.to_owned(), at.line) {
+                let message = format!("'{id}' is defined on line {line} too");
+                return Err(at.error(message, "Give each object an id of its own, or remove one of the two."));
+            }
+        }
     }
     Ok(changes)
+}
+
+/// The id of an object that may be defined only once in a text.
+fn defined_id(change: &Change) -> Option<&str> {
+    match change {
+        Change::Put { object: Object::Node(_) | Object::FencingLevel(_), .. } => None,
+        Change::Put { object, .. } => Some(object.id()),
+        _ => None,
+    }
+}
+
+/// The objects of a stored CIB or configuration (XML), each to be created.
+///
+/// # Errors
+/// What is wrong with the document, with its place.
+pub fn from_xml(text: &str) -> Result<Vec<Change>, crate::cib_xml::XmlError> {
+    Ok(xml_form::objects(crate::cib_xml::read(text)?.configuration))
 }
 
 /// Reads one object from words that a shell has already taken apart.

@@ -9,8 +9,8 @@ mod file;
 use std::process::ExitCode;
 
 use hac_api::{ErrorCode, Version};
-use hac_crm::cib::{Change, PutMode};
-use hac_crm::model::{Cib, Configuration};
+use hac_crm::cib::{Change, Object, PutMode};
+use hac_crm::model::{Cib, Configuration, Resource};
 use hac_pacemaker::crm_syntax;
 
 use super::Context;
@@ -26,10 +26,13 @@ const VERBS: &[&str] =
 /// Carries out `configure WORDS...`.
 pub(crate) async fn run(context: &Context, words: &[String]) -> Result<ExitCode, Failure> {
     let Some((first, rest)) = words.split_first() else {
-        return Err(
-            Failure::usage("what shall be configured?").with_remedy("'hacctl configure --help' lists the words.")
-        );
+        return Err(Failure::usage("missing argument: nothing to configure")
+            .with_remedy("'hacctl configure --help' lists the words."));
     };
+    if verb(first)?.is_some() && wants_help(rest) {
+        help()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match verb(first)? {
         Some("show") => show(context, rest).await?,
         Some("delete" | "rm") => delete(context, rest).await?,
@@ -83,8 +86,40 @@ fn help() -> Result<(), Failure> {
 /// `configure primitive ...` and all other objects.
 async fn object(context: &Context, words: &[String]) -> Result<(), Failure> {
     let changes = crm_syntax::parse_words(words).map_err(|error| syntax(&error))?;
-    let findings = super::verify::preview(context, &changes).await?;
-    context.change_with(&changes, None, "", findings).await
+    let changes: Vec<Change> = changes.into_iter().map(known_node).collect();
+    context.change(&changes, "").await
+}
+
+/// Nodes are there before anybody configures them: what is said of one is a change.
+fn known_node(change: Change) -> Change {
+    match change {
+        Change::Put { object: object @ Object::Node(_), .. } => Change::Put { object, mode: PutMode::Upsert },
+        other => other,
+    }
+}
+
+/// Takes the options out of `words`: which of the `known` ones are there, and what is left.
+///
+/// # Errors
+/// An option that is not known.
+fn options<'w>(words: &'w [String], known: &[&str]) -> Result<(Vec<&'w str>, Vec<&'w str>), Failure> {
+    let (options, rest): (Vec<&str>, Vec<&str>) =
+        words.iter().map(String::as_str).partition(|word| word.starts_with('-') && *word != "-");
+    match options.iter().find(|option| !known.contains(option)) {
+        None => Ok((options, rest)),
+        Some(unknown) => {
+            let failure = Failure::usage(format!("unknown option '{}'", terminal::harmless(unknown)));
+            Err(match hac_crm::model::nearest(unknown, known.iter().copied()) {
+                Some(near) => failure.with_remedy(format!("Did you mean '{near}'?")),
+                None => failure.with_remedy("'hacctl configure --help' shows what it takes."),
+            })
+        }
+    }
+}
+
+/// Whether somebody asks for help instead.
+fn wants_help(words: &[String]) -> bool {
+    words.iter().any(|word| matches!(word.as_str(), "--help" | "-h"))
 }
 
 /// What is wrong with a text in crm's words.
@@ -93,19 +128,64 @@ fn syntax(error: &crm_syntax::SyntaxError) -> Failure {
 }
 
 async fn show(context: &Context, words: &[String]) -> Result<(), Failure> {
-    let secrets = words.iter().any(|w| w == "--show-secrets");
-    let xml = words.first().is_some_and(|w| w == "xml");
-    let ids: Vec<&str> =
-        words.iter().map(String::as_str).filter(|w| !w.starts_with("--") && (!xml || *w != "xml")).collect();
-    let cib = context.client.cib(secrets).await?;
+    let (options, mut ids) = options(words, &["--show-secrets"])?;
+    let secrets = options.contains(&"--show-secrets");
+    let xml = ids.first() == Some(&"xml");
+    if xml {
+        ids.remove(0);
+    }
+    let mut cib = context.client.cib(secrets).await?;
     must_exist(&cib.configuration, &ids)?;
+    if xml && ids.is_empty() && !context.json {
+        return terminal::print(&hac_pacemaker::cib_xml::write(&cib));
+    }
+    if xml || context.json {
+        cib.configuration = only(cib.configuration, &ids);
+    }
     if context.json {
         return terminal::print_json(&cib.configuration);
     }
     if xml {
-        return terminal::print(&hac_pacemaker::cib_xml::write(&cib));
+        return terminal::print(&hac_pacemaker::cib_xml::write(&Cib {
+            configuration: cib.configuration,
+            ..Cib::default()
+        }));
     }
     terminal::print(&crm_syntax::show(&cib.configuration, &ids))
+}
+
+/// Nothing but the objects of these ids, and what is inside them; everything if there are none.
+fn only(mut configuration: Configuration, ids: &[&str]) -> Configuration {
+    if ids.is_empty() {
+        return configuration;
+    }
+    let wanted = |id: &str| ids.contains(&id);
+    configuration.nodes.retain(|node| wanted(&node.uname));
+    configuration.resources = configuration.resources.into_iter().flat_map(|resource| within(resource, ids)).collect();
+    configuration.constraints.retain(|constraint| wanted(constraint.id()));
+    configuration.tags.retain(|tag| wanted(&tag.id));
+    configuration.fencing_topology.retain(|level| wanted(&level.id) || wanted("fencing_topology"));
+    for sets in [&mut configuration.crm_config, &mut configuration.rsc_defaults, &mut configuration.op_defaults] {
+        sets.retain(|set| wanted(&set.id));
+    }
+    configuration
+}
+
+/// The resources of these ids in a resource: itself, or what is inside.
+fn within(resource: Resource, ids: &[&str]) -> Vec<Resource> {
+    if ids.contains(&resource.id()) {
+        return vec![resource];
+    }
+    match resource {
+        Resource::Group(group) => group
+            .members
+            .into_iter()
+            .filter(|member| ids.contains(&member.id.as_str()))
+            .map(Resource::Primitive)
+            .collect(),
+        Resource::Clone(clone) => within(*clone.child, ids),
+        Resource::Primitive(_) | Resource::Template(_) | Resource::Bundle(_) => Vec::new(),
+    }
 }
 
 /// Refuses ids that name nothing in the configuration.
@@ -120,12 +200,13 @@ fn must_exist(configuration: &Configuration, ids: &[&str]) -> Result<(), Failure
 }
 
 async fn delete(context: &Context, words: &[String]) -> Result<(), Failure> {
-    let force = words.iter().any(|w| w == "--force" || w == "-f");
-    let ids: Vec<&String> = words.iter().filter(|w| !w.starts_with('-')).collect();
+    let (options, ids) = options(words, &["--force", "-f", "-F"])?;
+    let force = !options.is_empty();
     if ids.is_empty() {
-        return Err(Failure::usage("what shall be deleted?").with_remedy("Write 'hacctl configure delete ID...'."));
+        return Err(Failure::usage("missing argument: the id of what to delete")
+            .with_remedy("Write 'hacctl configure delete ID...'."));
     }
-    let changes: Vec<_> = ids.iter().map(|id| Change::Delete { id: (*id).clone(), force }).collect();
+    let changes: Vec<_> = ids.iter().map(|id| Change::Delete { id: (*id).to_owned(), force }).collect();
     context.change(&changes, "").await
 }
 

@@ -35,17 +35,8 @@ impl Context {
         base: Option<Version>,
         done: &str,
     ) -> Result<(), Failure> {
-        self.change_with(changes, base, done, Vec::new()).await
-    }
-
-    /// The same, with what is remarkable besides what the cluster finds.
-    pub(crate) async fn change_with(
-        &self,
-        changes: &[Change],
-        base: Option<Version>,
-        done: &str,
-        mut findings: Vec<Finding>,
-    ) -> Result<(), Failure> {
+        // Whatever the way, a change is judged with what the agents say of themselves before it is made.
+        let mut findings = super::verify::preview(self, changes).await?;
         let work = self.client.configure(changes, base, self.wait);
         let answer = progress::show("waiting for the cluster", work).await?;
         findings.extend(answer.findings);

@@ -25,13 +25,26 @@ pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> 
     let cib = cib_xml::read(&document).map_err(|error| {
         at.error(format!("what follows xml is wrong: {}", error.problem), "Write one element of a CIB after xml.")
     })?;
-    let read = cib.configuration;
-    let mut changes: Vec<Change> = read.constraints.into_iter().map(|it| put(Object::Constraint(it))).collect();
+    let changes = objects(cib.configuration);
+    if changes.is_empty() {
+        return Err(at.error(
+            "what follows xml is not a resource, constraint, node or set of properties",
+            "Write <primitive>, <group>, <clone>, <bundle>, a constraint, <node> or <crm_config> after xml.",
+        ));
+    }
+    Ok(changes)
+}
+
+/// The objects of a configuration, each to be created: parts before the whole.
+pub(super) fn objects(read: Configuration) -> Vec<Change> {
     let mut objects: Vec<Object> = read.nodes.into_iter().map(Object::Node).collect();
     for resource in read.resources {
         take_apart(resource, &mut objects);
     }
-    changes.extend(objects.into_iter().map(put));
+    objects.extend(read.constraints.into_iter().map(Object::Constraint));
+    objects.extend(read.tags.into_iter().map(Object::Tag));
+    objects.extend(read.fencing_topology.into_iter().map(Object::FencingLevel));
+    let mut changes: Vec<Change> = objects.into_iter().map(put).collect();
     for (section, sets) in [
         (Section::CrmConfig, read.crm_config),
         (Section::RscDefaults, read.rsc_defaults),
@@ -39,13 +52,7 @@ pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> 
     ] {
         changes.extend(sets.into_iter().map(|set| set_change(section, set)));
     }
-    if changes.is_empty() {
-        return Err(at.error(
-            "what follows xml is no resource, no constraint, no node and no set of properties",
-            "Write <primitive>, <group>, <clone>, <bundle>, a constraint, <node> or <crm_config> after xml.",
-        ));
-    }
-    Ok(changes)
+    changes
 }
 
 /// A set as one change: its pairs one by one, or the whole of it where they alone do not say everything.
