@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_model::{ExecStatus, OUTPUT_MAX, Outcome};
+use hac_model::{ExecStatus, OUTPUT_MAX, OcfCode, Outcome};
 
 /// The exit codes of the OCF resource agent API that native agents give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +29,14 @@ impl Exit {
     /// The number.
     pub const fn code(self) -> i32 {
         match self {
-            Self::Success => 0,
-            Self::Generic => 1,
-            Self::Args => 2,
-            Self::Unimplemented => 3,
-            Self::Perm => 4,
-            Self::Installed => 5,
-            Self::Configured => 6,
-            Self::NotRunning => 7,
+            Self::Success => OcfCode::OK.0,
+            Self::Generic => OcfCode::ERROR.0,
+            Self::Args => OcfCode::INVALID_PARAM.0,
+            Self::Unimplemented => OcfCode::UNIMPLEMENTED.0,
+            Self::Perm => OcfCode::INSUFFICIENT_PRIV.0,
+            Self::Installed => OcfCode::NOT_INSTALLED.0,
+            Self::Configured => OcfCode::NOT_CONFIGURED.0,
+            Self::NotRunning => OcfCode::NOT_RUNNING.0,
         }
     }
 }

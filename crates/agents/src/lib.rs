@@ -143,7 +143,7 @@ impl Agents {
 
     /// What an agent is and says of itself (its meta-data, XML); `None` if there is no such agent.
     pub async fn describe(&self, name: &str) -> Option<(Listed, String)> {
-        let agent = parse(name);
+        let agent: Agent = name.parse().ok()?;
         self.standards.get(agent.class.as_str())?.describe(&agent).await
     }
 
@@ -154,18 +154,6 @@ impl Agents {
         let hangs = why.unwrap_or_default();
         let reason = format!("{action} of {instance} did not complete within {limit}{hangs}");
         Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Timeout).into_outcome()
-    }
-}
-
-/// `ocf:heartbeat:nginx` as an [`Agent`].
-fn parse(name: &str) -> Agent {
-    let parts: Vec<&str> = name.split(':').collect();
-    match parts.as_slice() {
-        [class, provider, kind] => {
-            Agent { class: (*class).into(), provider: Some((*provider).into()), kind: (*kind).into() }
-        }
-        [class, kind] => Agent { class: (*class).into(), provider: None, kind: (*kind).into() },
-        _ => Agent { class: "ocf".into(), provider: Some("heartbeat".into()), kind: name.into() },
     }
 }
 

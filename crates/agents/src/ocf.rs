@@ -18,7 +18,7 @@ use hac_model::{Agent, Invocation, ProcessRef};
 
 use crate::look::Looks;
 use crate::runs::Runs;
-use crate::{Doing, Finished, Implementation, Listed, Options, Standard, parse, watch};
+use crate::{Doing, Finished, Implementation, Listed, Options, Standard, watch};
 use script::Scripts;
 
 /// Where agents look for programs.
@@ -95,7 +95,7 @@ impl Ocf {
     async fn all(&self) -> Vec<Listed> {
         let mut found = self.scripts.installed().await;
         for native in &self.natives {
-            let agent = parse(native.name());
+            let Ok(agent) = native.name().parse::<Agent>() else { continue };
             if !found.iter().any(|(other, _)| *other == agent) {
                 found.push((agent, None));
             }

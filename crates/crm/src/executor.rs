@@ -24,7 +24,7 @@ mod resource;
 
 pub use crate::model::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId, operation_key};
 pub use given::Started;
-pub use order::{Order, Output, RC_PENDING, RunOp};
+pub use order::{Order, Output, RunOp};
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -240,7 +240,7 @@ impl Executor {
             return;
         }
         if run.op.interval_ms > 0 {
-            self.cancel_recurring(id, Some((&run.op.task, run.op.interval_ms)));
+            self.cancel_recurring(id, Some((run.op.task.name(), run.op.interval_ms)));
         }
         self.last_call += 1;
         let job = Job { run: run.clone(), call_id: self.last_call, queued: now };
@@ -270,7 +270,7 @@ impl Executor {
     }
 
     fn cancel(&mut self, id: &str, run: &RunOp) {
-        let (task, interval_ms) = (run.op.task.clone(), run.op.interval_ms);
+        let (task, interval_ms) = (run.op.task.to_string(), run.op.interval_ms);
         self.cancel_recurring(id, Some((&task, interval_ms)));
         let (node, resource, transition_key) = (self.node.clone(), id.to_owned(), run.transition_key.clone());
         let cancelled = OpCancelled { node, resource, task, interval_ms, transition_key };

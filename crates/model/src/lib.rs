@@ -15,18 +15,20 @@ mod resource;
 mod secret;
 mod status;
 mod value;
+mod work;
 
 pub use constraint::{Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket};
 pub use invocation::{Invocation, InvocationId, OUTPUT_MAX, Outcome, ProcessRef, WatchId};
 pub use nearest::nearest;
 pub use nvset::{Expression, NvPair, NvSet, Rule};
-pub use operation::{ExecStatus, operation_key};
+pub use operation::{ExecStatus, OcfCode, OperationKey, TransitionKey, operation_key};
 pub use resource::{
-    Agent, Bundle, Clone, FencingLevel, FencingTarget, Group, Operation, Primitive, Resource, Tag, Template,
+    Agent, Bundle, Clone, FencingLevel, FencingTarget, Group, NoAgent, Operation, Primitive, Resource, Tag, Template,
 };
 pub use secret::{MASK, is_secret, mask, mask_configuration};
 pub use status::{NodeState, OpHistory, ResourceHistory, Status, TicketState};
 pub use value::{INFINITY, parse_bool, parse_duration_ms, parse_score};
+pub use work::{NoSuch, OnFail, Role, Task};
 
 use serde::{Deserialize, Serialize};
 
@@ -158,6 +160,9 @@ pub struct Node {
     /// Capacity.
     pub utilization: Vec<NvSet>,
 }
+
+/// Feature set whose rules are followed, in the CIB and towards agents.
+pub const FEATURE_SET: &str = "3.20.0";
 
 /// Name of the property set that rules over others.
 pub const BOOTSTRAP_OPTIONS: &str = "cib-bootstrap-options";

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -23,6 +24,56 @@ impl fmt::Display for Agent {
         match &self.provider {
             Some(provider) => write!(f, "{}:{provider}:{}", self.class, self.kind),
             None => write!(f, "{}:{}", self.class, self.kind),
+        }
+    }
+}
+
+impl Agent {
+    /// Provider of agents of class `ocf` that are named without one.
+    pub const DEFAULT_PROVIDER: &'static str = "heartbeat";
+
+    /// Classes whose agents have no provider.
+    pub const PLAIN_CLASSES: [&'static str; 5] = ["systemd", "lsb", "stonith", "service", "upstart"];
+
+    /// An agent of class `ocf`.
+    #[must_use]
+    pub fn ocf(provider: &str, kind: &str) -> Self {
+        Self { class: "ocf".to_owned(), provider: Some(provider.to_owned()), kind: kind.to_owned() }
+    }
+}
+
+/// What was written is no name of an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAgent;
+
+impl fmt::Display for NoAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an agent is named CLASS:PROVIDER:TYPE, CLASS:TYPE or TYPE")
+    }
+}
+
+impl std::error::Error for NoAgent {}
+
+impl FromStr for Agent {
+    type Err = NoAgent;
+
+    /// Reads `[CLASS:[PROVIDER:]]TYPE`: `ocf:heartbeat:nginx`, `heartbeat:nginx`, `ocf:nginx`, `nginx`, `systemd:nginx`.
+    fn from_str(text: &str) -> Result<Self, NoAgent> {
+        let parts: Vec<&str> = text.split(':').collect();
+        // Parts become names of files and units.
+        let wrong =
+            |part: &&str| part.is_empty() || part.starts_with('.') || part.contains(['/', '=', ' ', '\t', '\n']);
+        if parts.iter().any(wrong) {
+            return Err(NoAgent);
+        }
+        match parts[..] {
+            [kind] | ["ocf", kind] => Ok(Self::ocf(Self::DEFAULT_PROVIDER, kind)),
+            ["ocf", provider, kind] => Ok(Self::ocf(provider, kind)),
+            [class, kind] if Self::PLAIN_CLASSES.contains(&class) => {
+                Ok(Self { class: class.to_owned(), provider: None, kind: kind.to_owned() })
+            }
+            [provider, kind] => Ok(Self::ocf(provider, kind)),
+            _ => Err(NoAgent),
         }
     }
 }

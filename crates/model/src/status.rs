@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Agent, NvSet};
+use super::{Agent, ExecStatus, NvSet, OcfCode, Task, TransitionKey};
 
 /// The status section.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ pub struct OpHistory {
     /// The key with result and status in front, `STATUS:RC;KEY`, as written.
     pub transition_magic: String,
     /// Exit code.
-    pub rc_code: i32,
+    pub rc_code: OcfCode,
     /// Execution status: -1 pending, 0 done, 1 cancelled, 2 timed out, 3 unsupported, 4 error, 5 hard error, 6 fatal,
     /// 7 not installed, 8 not connected, 9 invalid.
     pub op_status: i32,
@@ -107,6 +107,50 @@ pub struct OpHistory {
     pub migrate_source: Option<String>,
     /// Target of a migration.
     pub migrate_target: Option<String>,
+}
+
+impl OpHistory {
+    /// What was done; `None` if it is no task of the cluster.
+    #[must_use]
+    pub fn task(&self) -> Option<Task> {
+        Task::parse(&self.operation)
+    }
+
+    /// How it ended, aside from its exit code; `None` if the number has no meaning.
+    #[must_use]
+    pub const fn status(&self) -> Option<ExecStatus> {
+        ExecStatus::from_code(self.op_status)
+    }
+
+    /// Whether it ended in this way.
+    #[must_use]
+    pub const fn ended(&self, status: ExecStatus) -> bool {
+        self.op_status == status.code()
+    }
+
+    /// Whether it is still on its way.
+    #[must_use]
+    pub const fn is_pending(&self) -> bool {
+        self.ended(ExecStatus::Pending)
+    }
+
+    /// Whether it asks what is there before anything is done.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.task() == Some(Task::Monitor) && self.interval_ms == 0
+    }
+
+    /// The order that it carried out; `None` if nobody ordered it.
+    #[must_use]
+    pub fn ordered_by(&self) -> Option<TransitionKey<'_>> {
+        TransitionKey::parse(&self.transition_key)
+    }
+
+    /// The exit code that the order expected.
+    #[must_use]
+    pub fn expected_rc(&self) -> Option<OcfCode> {
+        self.ordered_by().map(|key| key.expected_rc)
+    }
 }
 
 /// What is known of a ticket.

@@ -4,158 +4,18 @@ use std::collections::BTreeMap;
 use std::ops::{BitOr, BitOrAssign};
 use std::rc::Rc;
 
+use hac_model::{OcfCode, Role};
+pub(super) use hac_model::{OnFail, Task};
+
 use crate::plan::Reason;
 
 use super::arena::key;
 use super::cluster::{NodeIdx, RscIdx};
-use super::view::Role;
 
 key!(
     /// An action.
     ActIdx
 );
-
-/// What an action does. Finished forms are milestones of collectives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Task {
-    /// `monitor`, once (a probe) or recurring.
-    Monitor,
-    /// `start`.
-    Start,
-    /// `running`: all of a collective are started.
-    Started,
-    /// `stop`.
-    Stop,
-    /// `stopped`.
-    Stopped,
-    /// `promote`.
-    Promote,
-    /// `promoted`.
-    Promoted,
-    /// `demote`.
-    Demote,
-    /// `demoted`.
-    Demoted,
-    /// `notify`.
-    Notify,
-    /// `notified`.
-    Notified,
-    /// `migrate_to`, on the source.
-    MigrateTo,
-    /// `migrate_from`, on the target.
-    MigrateFrom,
-    /// `reload-agent`.
-    Reload,
-    /// `cancel` of a recurring operation.
-    Cancel,
-    /// `lrm_delete`: forget the history of a resource on an absent node.
-    Delete,
-    /// `delete`: let the node forget a resource that is no longer configured or changed its agent.
-    CleanUp,
-    /// `clear_failcount`.
-    ClearFailCount,
-    /// `stonith`: power a node off or on.
-    Fence,
-    /// `do_shutdown`: let a node go.
-    Shutdown,
-    /// A milestone that only its key names.
-    Milestone,
-}
-
-impl Task {
-    /// Its name in keys.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Monitor => "monitor",
-            Self::Start => "start",
-            Self::Started => "running",
-            Self::Stop => "stop",
-            Self::Stopped => "stopped",
-            Self::Promote => "promote",
-            Self::Promoted => "promoted",
-            Self::Demote => "demote",
-            Self::Demoted => "demoted",
-            Self::Notify => "notify",
-            Self::Notified => "notified",
-            Self::MigrateTo => "migrate_to",
-            Self::MigrateFrom => "migrate_from",
-            Self::Reload => "reload-agent",
-            Self::Cancel => "cancel",
-            Self::Delete => "lrm_delete",
-            Self::CleanUp => "delete",
-            Self::ClearFailCount => "clear_failcount",
-            Self::Fence => "stonith",
-            Self::Shutdown => "do_shutdown",
-            Self::Milestone => "",
-        }
-    }
-
-    /// From the name in a configuration or history; `None` if it is no task that can be ordered.
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "monitor" => Self::Monitor,
-            "start" => Self::Start,
-            "running" | "started" => Self::Started,
-            "stop" => Self::Stop,
-            "stopped" => Self::Stopped,
-            "promote" => Self::Promote,
-            "promoted" => Self::Promoted,
-            "demote" => Self::Demote,
-            "demoted" => Self::Demoted,
-            "notify" => Self::Notify,
-            "notified" => Self::Notified,
-            "migrate_to" => Self::MigrateTo,
-            "migrate_from" => Self::MigrateFrom,
-            "reload" | "reload-agent" => Self::Reload,
-            "cancel" => Self::Cancel,
-            "lrm_delete" => Self::Delete,
-            "delete" => Self::CleanUp,
-            "clear_failcount" => Self::ClearFailCount,
-            "stonith" => Self::Fence,
-            "do_shutdown" => Self::Shutdown,
-            _ => return None,
-        })
-    }
-
-    /// What is reached when a collective has finished this.
-    pub(super) fn finished(self) -> Option<Self> {
-        Some(match self {
-            Self::Start => Self::Started,
-            Self::Stop => Self::Stopped,
-            Self::Promote => Self::Promoted,
-            Self::Demote => Self::Demoted,
-            Self::Notify => Self::Notified,
-            _ => return None,
-        })
-    }
-
-    /// What leads there: the opposite of [`finished`](Self::finished), itself for what is no milestone.
-    pub(super) fn begun(self) -> Self {
-        match self {
-            Self::Started => Self::Start,
-            Self::Stopped => Self::Stop,
-            Self::Promoted => Self::Promote,
-            Self::Demoted => Self::Demote,
-            Self::Notified => Self::Notify,
-            other => other,
-        }
-    }
-
-    /// What undoes it.
-    pub(super) fn inverse(self) -> Option<Self> {
-        Some(match self {
-            Self::Start => Self::Stop,
-            Self::Stop => Self::Start,
-            Self::Promote => Self::Demote,
-            Self::Demote => Self::Promote,
-            Self::Promoted => Self::Demoted,
-            Self::Demoted => Self::Promoted,
-            Self::Started => Self::Stopped,
-            Self::Stopped => Self::Started,
-            _ => return None,
-        })
-    }
-}
 
 /// What an action waits for besides its inputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,32 +27,6 @@ pub(super) enum Needs {
     Quorum,
     /// That what is unclean was fenced.
     Fencing,
-}
-
-/// What is done when an operation fails, from mildest to severest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum OnFail {
-    /// Nothing.
-    #[default]
-    Ignore,
-    /// Demote.
-    Demote,
-    /// Stop and start, perhaps elsewhere.
-    Restart,
-    /// Reset the remote node.
-    ResetRemote,
-    /// Restart the container.
-    RestartContainer,
-    /// Not here any more.
-    Ban,
-    /// Wait for a person.
-    Block,
-    /// Stop and stay stopped.
-    Stop,
-    /// The node goes on standby.
-    StandbyNode,
-    /// The node is fenced.
-    FenceNode,
 }
 
 /// An action.
@@ -237,7 +71,7 @@ pub(super) struct Action {
     /// Values for the graph; actions of one kind share them until one of them gets its own.
     pub(super) meta: Rc<BTreeMap<String, String>>,
     /// Exit code that means all is as expected, where that is not 0 by itself.
-    pub(super) target_rc: Option<i32>,
+    pub(super) target_rc: Option<OcfCode>,
     /// What must be done before, in order of creation.
     pub(super) before: Vec<Relation>,
     /// What comes after, in order of creation.

@@ -135,7 +135,7 @@ fn nowhere(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     cluster.rsc[rsc].next_role = Role::Stopped;
     for action in cluster.rsc[rsc].actions.clone() {
         let entry = &mut cluster.actions[action];
-        let for_stopped = entry.target_rc == Some(7);
+        let for_stopped = entry.target_rc == Some(hac_model::OcfCode::NOT_RUNNING);
         match entry.task {
             Task::Stop => entry.optional = false,
             Task::Start => entry.runnable = false,

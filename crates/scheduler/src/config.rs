@@ -25,7 +25,7 @@ use index::Index;
 pub(super) use collective::add_instance;
 pub(super) use nodes::{add_attributes, add_capacity};
 pub(super) use prepare::Prepared;
-pub(super) use resource::{RemovedKind, add_removed, parse_role, target_role};
+pub(super) use resource::{RemovedKind, add_removed, target_role};
 
 /// Reads the configuration of `cib` as it holds at `now`.
 pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use md5::{Digest, Md5};
 
-use hac_model::OpHistory;
+use hac_model::{OpHistory, Task};
 
 use super::actions::meta;
 use super::cluster::{Cluster, NodeIdx, RscIdx};
@@ -161,13 +161,18 @@ pub fn restart_digest(params: &BTreeMap<String, String>, listed: &[&str]) -> Str
     digest(&params.iter().filter(|(name, _)| counts(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
 }
 
+/// The name of the task as which an operation is compared: what makes a resource run, as its start.
+pub(super) fn compared_as(task: &str, interval_ms: u64) -> &str {
+    match Task::parse(task) {
+        Some(Task::Monitor) if interval_ms == 0 => Task::Start.name(),
+        Some(Task::Promote | Task::MigrateFrom) => Task::Start.name(),
+        _ => task,
+    }
+}
+
 /// Compares what an operation ran with and what is configured.
 pub(super) fn compare(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> Comparison {
-    let task = match op.operation.as_str() {
-        "monitor" if op.interval_ms == 0 => "start",
-        "promote" | "migrate_from" => "start",
-        other => other,
-    };
+    let task = compared_as(&op.operation, op.interval_ms);
     let params = digest_params(cluster, rsc, task, op.interval_ms, Some(node));
     if let Some(recorded) = &op.op_restart_digest {
         let listed = op.op_force_restart.as_deref().unwrap_or_default();

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::plan::Reason;
-use hac_model::{OpHistory, ResourceHistory};
+use hac_model::{OpHistory, ResourceHistory, operation_key};
 
 use super::actions::meta;
 use super::actions::recurring;
@@ -128,7 +128,7 @@ fn check_resource(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: 
         if op.interval_ms > 0 && in_maintenance {
             cancel(cluster, rsc, node, op);
         } else if op.interval_ms > 0
-            || matches!(op.operation.as_str(), "monitor" | "start" | "promote" | "migrate_from")
+            || matches!(op.task(), Some(Task::Monitor | Task::Start | Task::Promote | Task::MigrateFrom))
         {
             if digests::needs_assignment(cluster, rsc) {
                 cluster.deferred_checks.push((rsc, node, op.clone()));
@@ -148,11 +148,7 @@ fn check_and_forgive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: 
 
 /// Compares one operation and does what a change calls for. Tells whether there was one.
 fn check(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> bool {
-    let task = match op.operation.as_str() {
-        "monitor" if op.interval_ms == 0 => "start",
-        "promote" | "migrate_from" => "start",
-        other => other,
-    };
+    let task = digests::compared_as(&op.operation, op.interval_ms);
     if op.interval_ms > 0 && meta::find_operation(cluster, rsc, task, op.interval_ms, false).is_none() {
         if cluster.options.cancel_removed {
             cancel(cluster, rsc, node, op);
@@ -167,7 +163,7 @@ fn check(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) 
         }
         Comparison::Different | Comparison::Unknown if op.interval_ms > 0 => {
             cluster.unfence_anew(rsc, node, "Device parameters changed (reschedule)");
-            let key = format!("{}_{task}_{}", cluster.rsc[rsc].id, op.interval_ms);
+            let key = operation_key(&cluster.rsc[rsc].id, task, op.interval_ms);
             if let Some(kind) = Task::parse(task) {
                 let action = cluster.keyed_action(key, kind, op.interval_ms, Some(rsc), Some(node), true);
                 cluster.actions[action].reschedule = true;
@@ -194,7 +190,7 @@ fn has_own_parameters(cluster: &Cluster<'_>, rsc: RscIdx, task: &str) -> bool {
 /// Requires an operation wherever it will be done.
 fn require(cluster: &mut Cluster<'_>, rsc: RscIdx, task: &str, interval_ms: u64) {
     let Some(kind) = Task::parse(task) else { return };
-    let key = format!("{}_{task}_{interval_ms}", cluster.rsc[rsc].id);
+    let key = operation_key(&cluster.rsc[rsc].id, task, interval_ms);
     let action = cluster.keyed_action(key, kind, interval_ms, Some(rsc), None, false);
     cluster.actions[action].reason = Some(Reason::DefinitionChange);
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use hac_model::{Agent, MASK, is_secret};
+use hac_model::{Agent, MASK, OcfCode, OnFail, Task, is_secret};
 
 pub use cause::{Cause, Obstacle};
 
@@ -91,8 +91,8 @@ pub struct ResourceOp {
     /// Its agent.
     #[serde(with = "shared")]
     pub agent: Arc<Agent>,
-    /// `start`, `stop`, `monitor`, `promote`, `demote`, `notify`, `migrate_to`, `migrate_from`, `reload-agent`.
-    pub task: String,
+    /// What is done: a task that an agent carries out, or whose recurrence is cancelled.
+    pub task: Task,
     /// 0 for once and for probes.
     pub interval_ms: u64,
     /// How long it may take.
@@ -100,9 +100,9 @@ pub struct ResourceOp {
     /// Delay before the first run of a recurring operation.
     pub start_delay_ms: u64,
     /// Exit code that means all is as expected: 7 for a probe of what should be stopped.
-    pub expected_rc: i32,
-    /// What follows from a failure: `restart`, `block`, `ignore`, `stop`, `fence`, `standby`, `demote` …
-    pub on_fail: Option<String>,
+    pub expected_rc: OcfCode,
+    /// What is configured to follow from a failure.
+    pub on_fail: Option<OnFail>,
     /// Parameters for the agent.
     #[serde(with = "shared")]
     pub params: Arc<BTreeMap<String, String>>,

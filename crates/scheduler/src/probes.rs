@@ -2,6 +2,8 @@
 //!
 //! Reads histories and tables of allowed nodes; writes probes and the orderings around them.
 
+use hac_model::OcfCode;
+
 use super::actions::recurring::expect;
 use super::cluster::{
     ActIdx, Cluster, Discovery, Key, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant,
@@ -156,9 +158,9 @@ fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     cluster.unfence_before(probe, rsc, node, F::ORDERED);
     let resource = &cluster.rsc[rsc];
     if !resource.active.contains(&node) {
-        expect(cluster, probe, 7);
+        expect(cluster, probe, OcfCode::NOT_RUNNING);
     } else if resource.role == Role::Promoted {
-        expect(cluster, probe, 8);
+        expect(cluster, probe, OcfCode::PROMOTED);
     }
     let top = cluster.top(rsc, false);
     let top = if cluster.rsc[top].is_clone() { top } else { rsc };

@@ -6,41 +6,13 @@
 mod build;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use hac_model::Agent;
+pub use hac_model::Role;
+use hac_model::{Agent, OcfCode};
 
 pub(super) use build::{build, target_role};
-
-/// What a resource does on a node, from least to most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Role {
-    /// Not known.
-    #[default]
-    Unknown,
-    /// Does nothing.
-    Stopped,
-    /// Runs.
-    Started,
-    /// Runs as an instance of a promotable clone.
-    Unpromoted,
-    /// Runs and is promoted.
-    Promoted,
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Unknown => "Unknown",
-            Self::Stopped => "Stopped",
-            Self::Started => "Started",
-            Self::Unpromoted => "Unpromoted",
-            Self::Promoted => "Promoted",
-        })
-    }
-}
 
 /// How a cluster stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -275,7 +247,7 @@ pub struct OperationView {
     /// Interval, milliseconds.
     pub interval_ms: u64,
     /// Exit code.
-    pub rc: i32,
+    pub rc: OcfCode,
     /// Execution status.
     pub status: i32,
     /// When the result last changed, seconds since 1970.

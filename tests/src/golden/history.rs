@@ -105,7 +105,7 @@ fn operation(
     op.operation = task.to_owned();
     op.transition_key = format!("{call}:1:{expected}:{ORIGIN}");
     op.transition_magic = format!("{status}:{rc};{}", op.transition_key);
-    op.rc_code = rc;
+    op.rc_code = hac_crm::model::OcfCode(rc);
     op.op_status = status;
     op.call_id = if status == PENDING.1 { -1 } else { call };
     op.interval_ms = interval_ms;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_model::{Agent, ExecStatus, Invocation};
+use hac_model::{Agent, ExecStatus, FEATURE_SET, Invocation};
 
 use super::PATH;
 use crate::look::Looks;
@@ -17,9 +17,6 @@ use crate::{Exit, Finished, Options};
 
 /// Marks the reason of a failure on an agent's standard error.
 const REASON_PREFIX: &str = "ocf-exit-reason:";
-
-/// Feature set that agents may compare: that of Pacemaker 3.0.
-const FEATURE_SET: &str = "3.20.0";
 
 /// Directory for the scripts' own state; `ocf-shellfuncs` expects it.
 const RUN: &str = "/run/resource-agents";

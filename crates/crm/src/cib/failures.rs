@@ -3,7 +3,7 @@
 use hac_types::WallTime;
 
 use super::{OpResult, history, observed};
-use crate::model::{Cib, INFINITY, NodeState, parse_bool, parse_score};
+use crate::model::{Cib, INFINITY, NodeState, OnFail, Task, parse_bool, parse_score};
 
 /// How a failure counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,14 +18,14 @@ enum Weight {
 /// counts for ever, a failed start too unless `start-failure-is-fatal` is off.
 pub(super) fn count(cib: &mut Cib, result: &OpResult, wall: WallTime) -> bool {
     let op = &result.op;
-    if !history::is_unexpected(op) || result.on_fail.as_deref() == Some("ignore") {
+    if !history::is_unexpected(op) || result.on_fail == Some(OnFail::Ignore) {
         return false;
     }
     let fatal = cib.configuration.property("start-failure-is-fatal").and_then(parse_bool).unwrap_or(true);
-    let weight = match (op.operation.as_str(), op.interval_ms) {
-        ("stop", _) => Weight::Infinite,
-        ("start", _) if fatal => Weight::Infinite,
-        ("start" | "promote" | "demote", _) => Weight::One,
+    let weight = match (op.task(), op.interval_ms) {
+        (Some(Task::Stop), _) => Weight::Infinite,
+        (Some(Task::Start), _) if fatal => Weight::Infinite,
+        (Some(Task::Start | Task::Promote | Task::Demote), _) => Weight::One,
         (_, 0) => return false,
         (_, _) => Weight::One,
     };

@@ -7,7 +7,7 @@ use super::{
     Refusal, Section, StatusChange,
 };
 use crate::cib::Replicated as _;
-use crate::model::{Agent, Cib, Colocation, Constraint, NvPair, NvSet, OpHistory, Operation, Primitive};
+use crate::model::{Agent, Cib, Colocation, Constraint, NvPair, NvSet, OcfCode, OpHistory, Operation, Primitive};
 
 /// The time at which everything happens in tests.
 pub(crate) const NOW: WallTime = WallTime(1_795_332_957_123);
@@ -133,7 +133,7 @@ pub(crate) fn result(resource: &str, task: &str, interval_ms: u64, expected: i32
         operation: task.into(),
         interval_ms,
         transition_key: format!("1:2:{expected}:00000000-0000-0000-0000-000000000000"),
-        rc_code: rc,
+        rc_code: OcfCode(rc),
         call_id,
         last_rc_change: Some(NOW.as_secs()),
         ..OpHistory::default()

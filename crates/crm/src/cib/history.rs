@@ -7,57 +7,32 @@
 
 use hac_types::WallTime;
 
-use crate::model::{ExecStatus, NodeState, OpHistory, ResourceHistory, operation_key};
-
-/// OCF: a monitor that finds the resource degraded.
-const DEGRADED: i32 = 190;
-/// OCF: the same in promoted role.
-const DEGRADED_PROMOTED: i32 = 191;
-/// OCF: not running.
-const NOT_RUNNING: i32 = 7;
-/// OCF: not installed.
-const NOT_INSTALLED: i32 = 5;
-/// OCF: invalid parameter.
-const INVALID_PARAM: i32 = 2;
-
-/// The exit code that the order expected: the third number of `ACTION:TRANSITION:EXPECTED_RC:UUID`.
-pub(crate) fn expected_rc(transition_key: &str) -> Option<i32> {
-    transition_key.split(':').nth(2)?.parse().ok()
-}
+use crate::model::{ExecStatus, NodeState, OcfCode, OpHistory, ResourceHistory, Task, operation_key};
 
 /// Whether the result is to be kept as a failure.
 pub(crate) fn is_failure(op: &OpHistory) -> bool {
-    if is_pending(op) || op.op_status == ExecStatus::Cancelled.code() {
-        return false;
+    match op.status() {
+        Some(ExecStatus::Pending | ExecStatus::Cancelled) => false,
+        Some(ExecStatus::Done | ExecStatus::HardError | ExecStatus::FatalError | ExecStatus::NotInstalled) => {
+            op.expected_rc().unwrap_or_default() != op.rc_code
+        }
+        _ => true,
     }
-    let certain = [ExecStatus::Done, ExecStatus::HardError, ExecStatus::FatalError, ExecStatus::NotInstalled];
-    if !certain.iter().any(|status| status.code() == op.op_status) {
-        return true;
-    }
-    expected_rc(&op.transition_key).unwrap_or(0) != op.rc_code
 }
 
 /// Whether the result is other than expected and not merely degraded.
 pub(crate) fn is_unexpected(op: &OpHistory) -> bool {
-    let expected = expected_rc(&op.transition_key).unwrap_or(0);
-    let degraded = op.op_status == ExecStatus::Done.code()
-        && ((op.rc_code == DEGRADED && expected == 0) || (op.rc_code == DEGRADED_PROMOTED && expected == 8));
+    let degraded = op.ended(ExecStatus::Done)
+        && matches!(
+            (op.rc_code, op.expected_rc().unwrap_or_default()),
+            (OcfCode::DEGRADED, OcfCode::OK) | (OcfCode::DEGRADED_PROMOTED, OcfCode::PROMOTED)
+        );
     is_failure(op) && !degraded
 }
 
-/// Whether the operation is still on its way.
-pub(crate) fn is_pending(op: &OpHistory) -> bool {
-    op.op_status == ExecStatus::Pending.code()
-}
-
-/// Whether it asks what is there before anything is done.
-pub(crate) fn is_probe(op: &OpHistory) -> bool {
-    op.operation == "monitor" && op.interval_ms == 0
-}
-
 /// Whether the operation changes the state of a resource, so that recurring operations of the old state end first.
-pub(crate) fn changes_state(task: &str) -> bool {
-    matches!(task, "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from")
+pub(crate) fn changes_state(op: &OpHistory) -> bool {
+    op.interval_ms == 0 && op.task().is_some_and(Task::changes_state)
 }
 
 /// Keeps `op` in `history`. Returns whether that changed anything.
@@ -67,7 +42,7 @@ pub(crate) fn record(history: &mut ResourceHistory, op: &OpHistory) -> bool {
     entry.transition_magic = format!("{}:{};{}", op.op_status, op.rc_code, op.transition_key);
     let last = format!("{}_last_0", history.id);
     let failure = format!("{}_last_failure_0", history.id);
-    let migration = matches!(op.operation.as_str(), "migrate_to" | "migrate_from");
+    let migration = matches!(op.task(), Some(Task::MigrateTo | Task::MigrateFrom));
     let ids = match (migration, is_failure(op), op.interval_ms) {
         (true, _, _) => vec![entry.operation_key.clone()],
         (false, true, 0) => vec![failure, last],
@@ -76,10 +51,10 @@ pub(crate) fn record(history: &mut ResourceHistory, op: &OpHistory) -> bool {
         (false, false, _) => vec![entry.operation_key.clone()],
     };
     let mut changed = false;
-    if changes_state(&op.operation) && op.interval_ms == 0 && !is_pending(op) {
+    if changes_state(op) && !op.is_pending() {
         // Recurring operations of the state before were cancelled; one that never ended has no result.
         let before = history.ops.len();
-        history.ops.retain(|old| old.interval_ms == 0 || !is_pending(old));
+        history.ops.retain(|old| old.interval_ms == 0 || !old.is_pending());
         changed |= history.ops.len() != before;
     }
     for id in ids {
@@ -121,7 +96,10 @@ pub(crate) fn forget_failure(history: &mut ResourceHistory, operation: Option<(&
 
 /// Whether people would call something in this history failed.
 pub(crate) fn has_failure(history: &ResourceHistory) -> bool {
-    history.ops.iter().any(|op| is_failure(op) && !(is_probe(op) && matches!(op.rc_code, 0 | NOT_RUNNING | 8)))
+    history.ops.iter().any(|op| {
+        is_failure(op)
+            && !(op.is_probe() && matches!(op.rc_code, OcfCode::OK | OcfCode::NOT_RUNNING | OcfCode::PROMOTED))
+    })
 }
 
 /// Whether the history `id` is that of the resource, or of one of its instances.
@@ -141,17 +119,18 @@ pub(crate) fn is_running(history: &ResourceHistory) -> bool {
 
 /// Whether it is running after `op`, if it was (`running`) before.
 fn after(running: bool, op: &OpHistory) -> bool {
-    let good = !is_pending(op) && !is_unexpected(op);
-    match op.operation.as_str() {
-        "start" | "promote" | "demote" | "migrate_from" => true,
-        "stop" => !good && (running || !is_pending(op)),
-        "migrate_to" => !good,
-        "monitor" if is_pending(op) => running,
-        "monitor" if op.rc_code == NOT_RUNNING => false,
-        "monitor" if is_probe(op) => {
-            !matches!(op.rc_code, NOT_INSTALLED | INVALID_PARAM) && op.op_status != ExecStatus::NotInstalled.code()
+    let good = !op.is_pending() && !is_unexpected(op);
+    match op.task() {
+        Some(Task::Start | Task::Promote | Task::Demote | Task::MigrateFrom) => true,
+        Some(Task::Stop) => !good && (running || !op.is_pending()),
+        Some(Task::MigrateTo) => !good,
+        Some(Task::Monitor) if op.is_pending() => running,
+        Some(Task::Monitor) if op.rc_code == OcfCode::NOT_RUNNING => false,
+        Some(Task::Monitor) if op.is_probe() => {
+            !matches!(op.rc_code, OcfCode::NOT_INSTALLED | OcfCode::INVALID_PARAM)
+                && !op.ended(ExecStatus::NotInstalled)
         }
-        "monitor" => true,
+        Some(Task::Monitor) => true,
         _ => running,
     }
 }

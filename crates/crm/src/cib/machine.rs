@@ -3,7 +3,7 @@
 use hac_types::WallTime;
 
 use super::{Applied, Change, Command, Refusal, canonical, configure, ids, observed};
-use crate::model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, Configuration, Node, NvPair, NvSet};
+use crate::model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, Configuration, FEATURE_SET, Node, NvPair, NvSet};
 
 /// What the first CIB of a cluster is made from. The same on every node, because it comes from the same file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +20,6 @@ pub struct Bootstrap {
 
 /// Schema whose objects the model mirrors.
 const SCHEMA: &str = "pacemaker-3.9";
-/// Feature set whose rules are followed.
-const FEATURE_SET: &str = "3.16.1";
 
 /// Properties that the cluster writes itself.
 pub(super) const FACTS: [&str; 4] = ["have-watchdog", "dc-version", "cluster-infrastructure", "cluster-name"];

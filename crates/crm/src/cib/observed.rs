@@ -130,7 +130,7 @@ fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHisto
     });
     let Some(of) = state.resources.get_mut(index) else { return Ok(false) };
     // What is only ordered says nothing of the agent by which the resource runs so far.
-    let agent = (of.ops.is_empty() || !history::is_pending(op)) && replace(&mut of.agent, agent.clone());
+    let agent = (of.ops.is_empty() || !op.is_pending()) && replace(&mut of.agent, agent.clone());
     Ok(history::record(of, op) || agent)
 }
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Agent, OpHistory, ResourceHistory};
+use crate::model::{Agent, OnFail, OpHistory, ResourceHistory};
 
 /// More is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +154,7 @@ pub struct OpResult {
     /// The result. Its `id` is not looked at; under which id or ids it is kept follows from the rest.
     pub op: OpHistory,
     /// What the order said about failures; `ignore` keeps the fail count as it is.
-    pub on_fail: Option<String>,
+    pub on_fail: Option<OnFail>,
 }
 
 /// A recurring operation was cancelled.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Agent, MASK, is_secret};
+use crate::model::{Agent, MASK, Task, is_secret};
 use crate::plan::ResourceOp;
 
 /// What a resource was started with. `Debug` masks the values of secrets.
@@ -43,7 +43,7 @@ impl Started {
     /// attributes.
     pub(super) fn give(&self, op: &ResourceOp) -> ResourceOp {
         let mut given = op.clone();
-        if !concerns_what_runs(&op.task) || (self.agent == *op.agent && self.params == *op.params) {
+        if !concerns_what_runs(op.task) || (self.agent == *op.agent && self.params == *op.params) {
             return given;
         }
         let own = op.own.iter().map(|(name, value)| (name.clone(), value.clone()));
@@ -60,13 +60,13 @@ impl Started {
 }
 
 /// Whether an operation of this task is about what runs, and not about what shall run.
-fn concerns_what_runs(task: &str) -> bool {
-    matches!(task, "stop" | "demote" | "promote" | "monitor" | "notify" | "migrate_to")
+const fn concerns_what_runs(task: Task) -> bool {
+    matches!(task, Task::Stop | Task::Demote | Task::Promote | Task::Monitor | Task::Notify | Task::MigrateTo)
 }
 
 /// Whether an operation of this task makes something run with its own parameters, whatever becomes of it.
-pub(super) fn brings_up(task: &str) -> bool {
-    matches!(task, "start" | "migrate_from")
+pub(super) const fn brings_up(task: Task) -> bool {
+    matches!(task, Task::Start | Task::MigrateFrom)
 }
 
 #[cfg(test)]
@@ -76,7 +76,12 @@ mod tests {
     fn op(task: &str, value: &str) -> ResourceOp {
         let params =
             BTreeMap::from([("ip".to_owned(), value.to_owned()), ("api_token".to_owned(), "hunter2".to_owned())]);
-        ResourceOp { task: task.into(), params: params.into(), digest: Some(value.into()), ..ResourceOp::default() }
+        ResourceOp {
+            task: task.parse().unwrap(),
+            params: params.into(),
+            digest: Some(value.into()),
+            ..ResourceOp::default()
+        }
     }
 
     #[test]

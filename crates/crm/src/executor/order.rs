@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cib::{OpStarted, StatusChange, history};
-use crate::model::{Agent, Cib, ExecStatus, Invocation, InvocationId, OpHistory, ProcessRef, WatchId, operation_key};
+use crate::cib::{OpStarted, StatusChange};
+use crate::model::{
+    Agent, Cib, ExecStatus, Invocation, InvocationId, OcfCode, OpHistory, ProcessRef, Task, WatchId, operation_key,
+};
 use crate::plan::ResourceOp;
 
 /// An order to a node, made by the coordinator's transition engine and delivered in the ordered stream.
@@ -34,15 +36,15 @@ impl RunOp {
     #[must_use]
     pub fn started(&self) -> Option<StatusChange> {
         let unwanted = self.op.meta.get("CRM_meta_record_pending").is_some_and(|v| v == "false");
-        if self.order == Order::Cancel || self.op.task == "notify" || unwanted {
+        if self.order == Order::Cancel || self.op.task == Task::Notify || unwanted {
             return None;
         }
         let op = OpHistory {
-            operation_key: operation_key(&self.op.resource, &self.op.task, self.op.interval_ms),
-            operation: self.op.task.clone(),
+            operation_key: operation_key(&self.op.resource, self.op.task, self.op.interval_ms),
+            operation: self.op.task.to_string(),
             transition_key: self.transition_key.clone(),
-            transition_magic: format!("{}:{};{}", ExecStatus::Pending.code(), RC_PENDING, self.transition_key),
-            rc_code: RC_PENDING,
+            transition_magic: format!("{}:{};{}", ExecStatus::Pending.code(), OcfCode::UNKNOWN, self.transition_key),
+            rc_code: OcfCode::UNKNOWN,
             op_status: ExecStatus::Pending.code(),
             call_id: -1,
             interval_ms: self.op.interval_ms,
@@ -60,29 +62,26 @@ impl RunOp {
     #[must_use]
     pub fn under_way<'a>(&self, cib: &'a Cib) -> Option<&'a str> {
         let once = self.order == Order::Run && self.op.interval_ms == 0;
-        if !once || !is_told_by_parameters(&self.op.task) {
+        if !once || !is_told_by_parameters(self.op.task) {
             return None;
         }
         let id = cib.node_id(&self.node)?;
         let state = cib.status.nodes.iter().find(|state| state.id == id)?;
         let of = state.resources.iter().find(|of| of.id == self.op.resource && of.agent == *self.op.agent)?;
         let same = |op: &&OpHistory| {
-            history::is_pending(op)
-                && (op.operation.as_str(), op.interval_ms) == (self.op.task.as_str(), 0)
+            op.is_pending()
+                && (op.task(), op.interval_ms) == (Some(self.op.task), 0)
                 && (op.op_digest.is_some() && op.op_digest == self.op.digest)
-                && history::expected_rc(&op.transition_key) == Some(self.op.expected_rc)
+                && op.expected_rc() == Some(self.op.expected_rc)
         };
         of.ops.iter().find(same).map(|op| op.transition_key.as_str())
     }
 }
 
 /// Whether two operations of this task and the same parameters are the same; a migration has partners besides.
-pub(super) fn is_told_by_parameters(task: &str) -> bool {
-    matches!(task, "start" | "stop" | "promote" | "demote" | "monitor")
+pub(super) const fn is_told_by_parameters(task: Task) -> bool {
+    matches!(task, Task::Start | Task::Stop | Task::Promote | Task::Demote | Task::Monitor)
 }
-
-/// Exit code that stands for "not known yet".
-pub const RC_PENDING: i32 = 193;
 
 /// What a node's executor wants done, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use hac_types::{Timestamp, WallTime};
 use super::resource::Job;
 use super::{ExecStatus, Invocation, InvocationId, Outcome, operation_key};
 use crate::cib::{OpResult, StatusChange};
-use crate::model::{Agent, OpHistory};
+use crate::model::{Agent, OcfCode, OpHistory, Task};
 use crate::plan::ResourceOp;
 
 /// The run of an agent that carries `job` out, as `op`.
@@ -17,7 +17,7 @@ pub(super) fn invocation(id: InvocationId, job: &Job, op: &ResourceOp) -> Invoca
     let mut add = |name: &str, value: String| {
         meta.entry(format!("CRM_meta_{name}")).or_insert(value);
     };
-    add("name", op.task.clone());
+    add("name", op.task.to_string());
     add("timeout", op.timeout_ms.to_string());
     add("interval", op.interval_ms.to_string());
     add("on_node", job.run.node.clone());
@@ -27,10 +27,10 @@ pub(super) fn invocation(id: InvocationId, job: &Job, op: &ResourceOp) -> Invoca
         // Of an anonymous clone the plain name: its numbers are dealt anew with each plan.
         instance: op.resource.clone(),
         agent: Agent::clone(&op.agent),
-        action: op.task.clone(),
+        action: op.task.to_string(),
         interval_ms: op.interval_ms,
         timeout: Duration::from_millis(op.timeout_ms),
-        expected_rc: op.expected_rc,
+        expected_rc: op.expected_rc.0,
         params: BTreeMap::clone(&op.params),
         meta,
     }
@@ -46,14 +46,14 @@ pub(super) fn history(
     started: Timestamp,
 ) -> OpHistory {
     let meta = |name: &str| op.meta.get(&format!("CRM_meta_{name}")).cloned();
-    let task = recorded_task(&op.task, outcome);
+    let task = recorded_task(op.task, outcome);
     let restart = restart(op, outcome);
     OpHistory {
         operation_key: operation_key(&op.resource, task, op.interval_ms),
-        operation: task.to_owned(),
+        operation: task.to_string(),
         transition_key: job.run.transition_key.clone(),
         transition_magic: format!("{}:{};{}", outcome.status.code(), outcome.rc, job.run.transition_key),
-        rc_code: outcome.rc,
+        rc_code: OcfCode(outcome.rc),
         op_status: outcome.status.code(),
         call_id: job.call_id,
         interval_ms: op.interval_ms,
@@ -74,8 +74,8 @@ pub(super) fn history(
 /// Names (blank separated, blank at both ends) and digest of the parameters whose change needs a restart, if the agent
 /// takes changes of others in place. An operation with parameters of its own cannot be compared with others.
 fn restart(op: &ResourceOp, outcome: &Outcome) -> Option<(String, String)> {
-    let tells = matches!(op.task.as_str(), "start" | "reload-agent") || (op.task == "monitor" && op.interval_ms == 0);
-    let up = outcome.status == ExecStatus::Done && matches!(outcome.rc, 0 | 8);
+    let tells = matches!(op.task, Task::Start | Task::Reload) || (op.task == Task::Monitor && op.interval_ms == 0);
+    let up = outcome.status == ExecStatus::Done && matches!(OcfCode(outcome.rc), OcfCode::OK | OcfCode::PROMOTED);
     let listed = outcome.restart_params.as_ref().filter(|_| tells && up && op.own.is_empty())?;
     let names: Vec<&str> = listed.iter().map(String::as_str).collect();
     let digest = crate::scheduler::restart_digest(&op.params, &names);
@@ -83,10 +83,10 @@ fn restart(op: &ResourceOp, outcome: &Outcome) -> Option<(String, String)> {
 }
 
 /// A reload that worked is as good as a start; one that failed is known only to have failed.
-fn recorded_task<'a>(task: &'a str, outcome: &Outcome) -> &'a str {
-    match (task, outcome.rc, outcome.status) {
-        ("reload-agent", 0, ExecStatus::Done) => "start",
-        ("reload-agent", _, _) => "monitor",
+fn recorded_task(task: Task, outcome: &Outcome) -> Task {
+    match (task, OcfCode(outcome.rc), outcome.status) {
+        (Task::Reload, OcfCode::OK, ExecStatus::Done) => Task::Start,
+        (Task::Reload, _, _) => Task::Monitor,
         _ => task,
     }
 }
@@ -102,7 +102,7 @@ pub(super) fn result(node: &str, job: &Job, given: &ResourceOp, op: OpHistory) -
         resource: job.run.op.resource.clone(),
         agent: Agent::clone(&given.agent),
         op,
-        on_fail: job.run.op.on_fail.clone(),
+        on_fail: job.run.op.on_fail,
     })
 }
 

@@ -9,7 +9,7 @@ use super::given::{self, Started};
 use super::order::is_told_by_parameters;
 use super::{Invocation, InvocationId, Outcome, ProcessRef, RunOp, WatchId, report};
 use crate::cib::{StatusChange, history};
-use crate::model::{Agent, ExecStatus, OpHistory, ResourceHistory};
+use crate::model::{Agent, ExecStatus, OcfCode, OpHistory, ResourceHistory, Task};
 use crate::plan::ResourceOp;
 
 /// How long after its timeout an agent is given up. Whoever runs agents ends them at their timeout; this is for the case
@@ -26,7 +26,7 @@ pub(super) struct Job {
 
 impl Job {
     fn key(&self) -> (String, u64) {
-        (self.run.op.task.clone(), self.run.op.interval_ms)
+        (self.run.op.task.to_string(), self.run.op.interval_ms)
     }
 
     fn is_recurring(&self) -> bool {
@@ -34,14 +34,14 @@ impl Job {
     }
 
     fn changes_state(&self) -> bool {
-        !self.is_recurring() && history::changes_state(&self.run.op.task)
+        !self.is_recurring() && self.run.op.task.changes_state()
     }
 
     /// Whether `order` asks for what this one does.
     fn is_same_as(&self, order: &RunOp) -> bool {
         let (mine, other) = (&self.run.op, &order.op);
-        is_told_by_parameters(&mine.task)
-            && (&mine.task, mine.interval_ms) == (&other.task, other.interval_ms)
+        is_told_by_parameters(mine.task)
+            && (mine.task, mine.interval_ms) == (other.task, other.interval_ms)
             && (&mine.agent, &mine.params) == (&other.agent, &other.params)
     }
 }
@@ -67,7 +67,7 @@ struct Recurring {
     /// When it runs next. Not looked at while it runs.
     due: Timestamp,
     /// Exit code and status that were reported last.
-    reported: Option<(i32, i32)>,
+    reported: Option<(OcfCode, i32)>,
     /// Run again as soon as the present run has ended.
     again: bool,
 }
@@ -192,7 +192,7 @@ impl Managed {
     /// What the agent is given to carry `job` out.
     fn given(&mut self, job: &Job) -> ResourceOp {
         let op = &job.run.op;
-        if given::brings_up(&op.task) {
+        if given::brings_up(op.task) {
             // Also if it fails: what a failed start leaves behind is what this one made.
             self.runs = Some(Started::by(op));
         }
@@ -204,12 +204,14 @@ impl Managed {
 
     /// Remembers what runs after `op` ended so.
     pub(super) fn note_what_runs(&mut self, op: &ResourceOp, outcome: &Outcome) {
-        let rc = (outcome.status == ExecStatus::Done).then_some(outcome.rc);
-        match (op.task.as_str(), rc) {
-            ("stop", Some(0)) => self.runs = None,
-            ("monitor", Some(7)) if op.interval_ms == 0 => self.runs = None,
-            ("monitor", Some(0 | 8)) if self.runs.is_none() => self.runs = Some(Started::by(op)),
-            ("reload-agent", Some(0)) => self.runs = Some(Started::by(op)),
+        let rc = (outcome.status == ExecStatus::Done).then_some(OcfCode(outcome.rc));
+        match (op.task, rc) {
+            (Task::Stop, Some(OcfCode::OK)) => self.runs = None,
+            (Task::Monitor, Some(OcfCode::NOT_RUNNING)) if op.interval_ms == 0 => self.runs = None,
+            (Task::Monitor, Some(OcfCode::OK | OcfCode::PROMOTED)) if self.runs.is_none() => {
+                self.runs = Some(Started::by(op))
+            }
+            (Task::Reload, Some(OcfCode::OK)) => self.runs = Some(Started::by(op)),
             _ => {}
         }
     }
@@ -240,16 +242,18 @@ impl Managed {
             return false;
         }
         let last = self.history.ops.iter().find(|entry| entry.id == format!("{}_last_0", self.history.id));
-        last.is_none_or(|last| !history::is_pending(last) && last.call_id < op.call_id)
+        last.is_none_or(|last| !last.is_pending() && last.call_id < op.call_id)
     }
 
     /// The processes to be watched from now on; `None` leaves things as they are.
     pub(super) fn processes_after(&mut self, job: &Job, op: &OpHistory, outcome: &Outcome) -> Option<Vec<ProcessRef>> {
-        let up = matches!(op.rc_code, 0 | 8 | 190 | 191) && op.op_status == 0;
-        let named = match job.run.op.task.as_str() {
-            "start" | "promote" | "demote" | "monitor" | "migrate_from" if up => outcome.watch.as_slice(),
-            "monitor" if op.rc_code == 7 => &[],
-            "stop" | "migrate_to" if up => &[],
+        let up = op.rc_code.is_up() && op.ended(ExecStatus::Done);
+        let named = match job.run.op.task {
+            Task::Start | Task::Promote | Task::Demote | Task::Monitor | Task::MigrateFrom if up => {
+                outcome.watch.as_slice()
+            }
+            Task::Monitor if op.rc_code == OcfCode::NOT_RUNNING => &[],
+            Task::Stop | Task::MigrateTo if up => &[],
             _ => return None,
         };
         self.ended.retain(|process| named.contains(process));
@@ -266,7 +270,7 @@ impl Managed {
     /// Recurring monitors are due now; one that is running may have looked too early and runs once more.
     pub(super) fn monitor_now(&mut self, now: Timestamp) {
         let running = self.active.as_ref().map(|active| active.job.key());
-        for (key, recurring) in self.recurring.iter_mut().filter(|((task, _), _)| task == "monitor") {
+        for (key, recurring) in self.recurring.iter_mut().filter(|((task, _), _)| task == Task::Monitor.name()) {
             if running.as_ref() == Some(key) {
                 recurring.again = true;
             } else {

@@ -9,7 +9,7 @@ use crate::cib::Replicated as _;
 use crate::cib::fixtures::{NOW, cluster, lost, up};
 use crate::cib::{Changes, OpCancelled};
 use crate::executor::{ExecStatus, Order};
-use crate::model::{Agent, INFINITY, OpHistory};
+use crate::model::{Agent, INFINITY, OcfCode, OpHistory};
 use crate::plan::{Action, ActionKind, ResourceOp};
 
 mod chaos;
@@ -40,8 +40,8 @@ fn op(key: &str, inputs: &[usize]) -> Action {
     let op = ResourceOp {
         resource,
         interval_ms: interval.parse().expect("the last part is the interval"),
-        expected_rc: if task == "monitor" && interval == "0" { 7 } else { 0 },
-        task,
+        expected_rc: if task == "monitor" && interval == "0" { OcfCode::NOT_RUNNING } else { OcfCode::OK },
+        task: task.parse().expect("the second part is a task"),
         timeout_ms: 20_000,
         ..ResourceOp::default()
     };
@@ -69,7 +69,7 @@ impl Bench {
         while let Some(output) = self.engine.poll_output() {
             lines.push(match output {
                 Output::Run(run) => {
-                    let key = crate::executor::operation_key(&run.op.resource, &run.op.task, run.op.interval_ms);
+                    let key = crate::executor::operation_key(&run.op.resource, run.op.task, run.op.interval_ms);
                     let word = if run.order == Order::Run { "run" } else { "cancel" };
                     let line = format!("{word} {key} on {} ({})", run.node, run.transition_key);
                     self.runs.push(run);
@@ -113,10 +113,10 @@ fn result(run: &RunOp, rc: i32) -> StatusChange {
         resource: run.op.resource.clone(),
         agent: Agent::clone(&run.op.agent),
         op: OpHistory {
-            operation: run.op.task.clone(),
+            operation: run.op.task.to_string(),
             interval_ms: run.op.interval_ms,
             transition_key: run.transition_key.clone(),
-            rc_code: rc,
+            rc_code: OcfCode(rc),
             ..OpHistory::default()
         },
         on_fail: None,

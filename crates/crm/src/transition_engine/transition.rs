@@ -9,7 +9,7 @@ use hac_types::{Timestamp, mutant};
 use super::{Abort, End, Limits, Output, Summary};
 use crate::cib::{OpResult, StatusChange, history};
 use crate::executor::{ExecStatus, Order, RunOp, operation_key};
-use crate::model::{Agent, INFINITY, OpHistory};
+use crate::model::{Agent, INFINITY, OcfCode, OpHistory, Task, TransitionKey};
 use crate::plan::{Action, ActionKind, Plan, ResourceOp};
 
 /// How far an action is.
@@ -192,17 +192,17 @@ impl Transition {
         RunOp { node, order, transition_key, op }
     }
 
-    fn key(&self, index: usize, expected_rc: i32) -> String {
-        format!("{index}:{}:{expected_rc}:{}", self.number, self.uuid)
+    fn key(&self, index: usize, expected_rc: OcfCode) -> String {
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let (action, transition) = (number(index as u64), number(self.number));
+        TransitionKey { action, transition, expected_rc, uuid: &self.uuid }.to_string()
     }
 
     /// The action in flight that an order's key names.
     fn action_of(&self, key: &str) -> Option<usize> {
-        let mut parts = key.splitn(4, ':');
-        let index: usize = parts.next()?.parse().ok()?;
-        let number: u64 = parts.next()?.parse().ok()?;
-        let uuid = parts.nth(1)?;
-        let ours = number == self.number && uuid == self.uuid;
+        let key = TransitionKey::parse(key)?;
+        let index = usize::try_from(key.action).ok()?;
+        let ours = u64::try_from(key.transition) == Ok(self.number) && key.uuid == self.uuid;
         (ours && self.stages.get(index) == Some(&Stage::InFlight)).then_some(index)
     }
 
@@ -246,7 +246,7 @@ impl Transition {
         let awaited = self.awaited_by(&result.op.transition_key).filter(|_| !mutant("result-forgotten"));
         let Some(index) = awaited else { return Confirmed::NotAwaited };
         // Nobody depends on what an agent answers to a notification.
-        if !history::is_unexpected(&result.op) || result.op.operation == "notify" {
+        if !history::is_unexpected(&result.op) || result.op.task() == Some(Task::Notify) {
             self.done(index);
             return Confirmed::Done;
         }
@@ -367,10 +367,10 @@ fn lost_result(node: &str, op: &ResourceOp, transition_key: String) -> StatusCha
         resource: op.resource.clone(),
         agent: Agent::clone(&op.agent),
         op: OpHistory {
-            operation_key: operation_key(&op.resource, &op.task, op.interval_ms),
-            operation: op.task.clone(),
+            operation_key: operation_key(&op.resource, op.task, op.interval_ms),
+            operation: op.task.to_string(),
             transition_key,
-            rc_code: 1,
+            rc_code: OcfCode::ERROR,
             op_status: ExecStatus::Timeout.code(),
             call_id: -1,
             interval_ms: op.interval_ms,
@@ -379,6 +379,6 @@ fn lost_result(node: &str, op: &ResourceOp, transition_key: String) -> StatusCha
             on_node: Some(node.to_owned()),
             ..OpHistory::default()
         },
-        on_fail: op.on_fail.clone(),
+        on_fail: op.on_fail,
     })
 }

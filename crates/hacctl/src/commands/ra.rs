@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use hac_api::{AgentDetail, Implementation};
+use hac_crm::model::Agent;
 
 use super::Context;
 use crate::args::RaCommand;
@@ -41,17 +42,10 @@ async fn info(context: &Context, agent: &str) -> Result<(), Failure> {
     if context.json { terminal::print_json(&detail) } else { terminal::print(&terminal::harmless(&describe(&detail))) }
 }
 
-/// `nginx` is `ocf:heartbeat:nginx`, `digitalocean:floatip` is `ocf:digitalocean:floatip`.
+/// `nginx` is `ocf:heartbeat:nginx`, `digitalocean:floatip` is `ocf:digitalocean:floatip`. What is no name of an agent
+/// is left to the daemon to refuse.
 fn full_name(name: &str) -> String {
-    let parts: Vec<_> = name.split(':').collect();
-    match parts.as_slice() {
-        [kind] => format!("ocf:heartbeat:{kind}"),
-        ["ocf", kind] => format!("ocf:heartbeat:{kind}"),
-        [provider, kind] if !["lsb", "systemd", "service", "stonith"].contains(provider) => {
-            format!("ocf:{provider}:{kind}")
-        }
-        _ => name.to_owned(),
-    }
+    name.parse::<Agent>().map_or_else(|_| name.to_owned(), |agent| agent.to_string())
 }
 
 /// The form of `crm ra info`.

@@ -128,7 +128,7 @@ impl SeedReader<'_, '_, '_> {
     fn primitive(&mut self) -> Option<Primitive> {
         let id = self.needed("id")?;
         let agent = self.needed("agent")?;
-        let Some(agent) = parse_agent(&agent) else {
+        let Ok(agent) = agent.parse::<Agent>() else {
             let what = format!("\"{agent}\" is not an agent: write CLASS:PROVIDER:TYPE, such as ocf:heartbeat:nginx");
             self.wrong("agent", what);
             return None;
@@ -216,25 +216,5 @@ impl SeedReader<'_, '_, '_> {
             ..NvPair::default()
         };
         vec![NvSet { pairs: pairs.iter().map(pair).collect(), ..NvSet::default() }]
-    }
-}
-
-/// Reads `ocf:heartbeat:nginx`, `heartbeat:nginx`, `nginx`, `systemd:nginx`.
-fn parse_agent(text: &str) -> Option<Agent> {
-    let parts: Vec<&str> = text.split(':').collect();
-    if parts.iter().any(|part| part.is_empty() || part.contains(['/', ' ']) || part.starts_with('.')) {
-        return None;
-    }
-    let agent = |class: &str, provider: Option<&str>, kind: &str| Agent {
-        class: class.to_owned(),
-        provider: provider.map(str::to_owned),
-        kind: kind.to_owned(),
-    };
-    match parts.as_slice() {
-        ["ocf", provider, kind] => Some(agent("ocf", Some(provider), kind)),
-        [class @ ("systemd" | "lsb" | "stonith" | "service"), kind] => Some(agent(class, None, kind)),
-        ["ocf", kind] | [kind] => Some(agent("ocf", Some("heartbeat"), kind)),
-        [provider, kind] => Some(agent("ocf", Some(provider), kind)),
-        _ => None,
     }
 }

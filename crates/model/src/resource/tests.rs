@@ -27,3 +27,17 @@ fn a_clone_of_a_primitive_or_group_is_read_and_a_clone_of_a_clone_is_not() {
     let inner = clone(Resource::Primitive(Primitive::default()));
     assert!(read(&clone(inner)).is_err());
 }
+
+#[test]
+fn agents_are_read_as_they_are_printed() {
+    for name in ["ocf:heartbeat:nginx", "ocf:pacemaker:remote", "systemd:nginx", "stonith:fence_dummy"] {
+        assert_eq!(name.parse::<Agent>().map(|agent| agent.to_string()), Ok(name.to_owned()));
+    }
+    let nginx = Agent::ocf("heartbeat", "nginx");
+    for short in ["nginx", "ocf:nginx", "heartbeat:nginx"] {
+        assert_eq!(short.parse(), Ok(nginx.clone()), "{short}");
+    }
+    for wrong in ["", "ocf:", "a:b:c", "ocf:a:b:c", "ocf:../../bin:sh", "ocf:.hidden:x", "a=b", "a b"] {
+        assert_eq!(wrong.parse::<Agent>(), Err(NoAgent), "{wrong}");
+    }
+}

@@ -157,7 +157,7 @@ impl Participant {
             let wall = self.now.wall;
             match output {
                 Ordered::Run(run) if coordinator.engine.takes_up(&run, &self.replica.cib) => {
-                    let operation = operation_key(&run.op.resource, &run.op.task, run.op.interval_ms);
+                    let operation = operation_key(&run.op.resource, run.op.task, run.op.interval_ms);
                     let text = format!("{operation} is under way on {} and is not ordered again", run.node);
                     self.remark(Level::Info, text);
                 }

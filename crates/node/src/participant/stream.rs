@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use hac_crm::cib::{Applied, Command, OpResult, Replicated as _, StatusChange};
-use hac_crm::model::{Cib, Version};
+use hac_crm::model::{Cib, ExecStatus, OcfCode, Version};
 use hac_types::{NodeId, Timestamp, WallTime};
 
 use super::Participant;
@@ -149,7 +149,7 @@ impl Participant {
             self.apply_status(&change, order.wall);
         }
         let operation =
-            hac_crm::executor::operation_key(&order.run.op.resource, &order.run.op.task, order.run.op.interval_ms);
+            hac_crm::executor::operation_key(&order.run.op.resource, order.run.op.task, order.run.op.interval_ms);
         self.event(Event::Operation { node: order.run.node.clone(), operation });
         if order.run.node == self.name && !self.transitional {
             self.executor.handle_run_op(self.now.mono, &order.run);
@@ -422,14 +422,13 @@ pub(super) fn version_text(version: Version) -> String {
 
 fn result_event(result: &OpResult) -> Event {
     let op = &result.op;
-    let expected_rc = op.transition_key.split(':').nth(2).and_then(|rc| rc.parse::<i32>().ok());
     // A probe asks; that something runs where nobody knew of it is an answer, not a failure.
-    let answers = op.operation == "monitor" && op.interval_ms == 0 && matches!(op.rc_code, 0 | 7 | 8);
-    let expected = op.op_status == 0 && (answers || expected_rc.is_none_or(|rc| rc == op.rc_code));
+    let answers = op.is_probe() && matches!(op.rc_code, OcfCode::OK | OcfCode::NOT_RUNNING | OcfCode::PROMOTED);
+    let expected = op.ended(ExecStatus::Done) && (answers || op.expected_rc().is_none_or(|rc| rc == op.rc_code));
     Event::Result {
         node: result.node.clone(),
         operation: hac_crm::executor::operation_key(&result.resource, &op.operation, op.interval_ms),
-        rc: op.rc_code,
+        rc: op.rc_code.0,
         expected,
         took_ms: op.exec_time_ms,
         exit_reason: op.exit_reason.clone(),

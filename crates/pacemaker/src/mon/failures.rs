@@ -1,5 +1,6 @@
 //! Operations that failed.
 
+use hac_crm::model::{ExecStatus, Task};
 use hac_crm::scheduler::view::{ClusterView, FailedOperation};
 
 use super::{date, span};
@@ -22,16 +23,17 @@ pub(super) fn section(lines: &mut Lines, view: &ClusterView) {
 fn line(failed: &FailedOperation) -> String {
     let operation = &failed.operation;
     let task = match (operation.task.as_str(), operation.interval_ms) {
-        ("monitor", 0) => "probe".to_owned(),
+        (task, 0) if task == Task::Monitor.name() => "probe".to_owned(),
         (task, 0) => task.to_owned(),
         (task, interval) => format!("{}-interval {task}", span(interval)),
     };
     let reason = operation.exit_reason.as_deref().filter(|reason| !reason.is_empty());
+    let rc = operation.rc.name().map_or_else(|| format!("exit status {}", operation.rc), str::to_owned);
     let what = match (not_executed(operation.status), reason) {
         (Some(why), Some(reason)) => format!("could not be executed ({why}: {reason})"),
         (Some(why), None) => format!("could not be executed ({why})"),
-        (None, Some(reason)) => format!("returned '{}' ({reason})", exit_words(operation.rc)),
-        (None, None) => format!("returned '{}'", exit_words(operation.rc)),
+        (None, Some(reason)) => format!("returned '{}' ({reason})", rc),
+        (None, None) => format!("returned '{}'", rc),
     };
     let mut line = format!("{} {task} on {} {what}", failed.resource, operation.node);
     if let Some(when) = operation.last_rc_change {
@@ -45,34 +47,19 @@ fn line(failed: &FailedOperation) -> String {
 
 /// Why an operation gave no exit code of its own; `None` if it did.
 fn not_executed(status: i32) -> Option<&'static str> {
-    match status {
-        -1 => Some("Pending"),
-        1 => Some("Cancelled"),
-        2 => Some("Timed Out"),
-        3 => Some("Not supported"),
-        7 => Some("Not installed"),
-        8 => Some("No executor connection"),
-        9 => Some("Invalid"),
-        _ => None,
+    match ExecStatus::from_code(status)? {
+        ExecStatus::Pending => Some("Pending"),
+        ExecStatus::Cancelled => Some("Cancelled"),
+        ExecStatus::Timeout => Some("Timed Out"),
+        ExecStatus::NotSupported => Some("Not supported"),
+        ExecStatus::NotInstalled => Some("Not installed"),
+        ExecStatus::NotConnected => Some("No executor connection"),
+        ExecStatus::Invalid => Some("Invalid"),
+        ExecStatus::Done
+        | ExecStatus::Error
+        | ExecStatus::HardError
+        | ExecStatus::FatalError
+        | ExecStatus::NoFenceDevice
+        | ExecStatus::NoSecrets => None,
     }
-}
-
-/// The meaning of an agent's exit code.
-fn exit_words(code: i32) -> String {
-    let words = match code {
-        0 => "ok",
-        1 => "error",
-        2 => "invalid parameter",
-        3 => "unimplemented feature",
-        4 => "insufficient privileges",
-        5 => "not installed",
-        6 => "not configured",
-        7 => "not running",
-        8 => "promoted",
-        9 => "promoted (failed)",
-        190 => "degraded",
-        191 => "promoted (degraded)",
-        _ => return format!("exit status {code}"),
-    };
-    words.to_owned()
 }

@@ -1,13 +1,10 @@
 //! Operations and fail counts, node by node.
 
-use hac_crm::model::INFINITY;
+use hac_crm::model::{INFINITY, OcfCode, Task};
 use hac_crm::scheduler::view::{ClusterView, OperationView, ResourceKind, ResourceView};
 
 use super::{Options, date};
 use crate::text::Lines;
-
-/// An agent's exit code for something that does not run.
-const NOT_RUNNING: i32 = 7;
 
 /// Prints the section that `options` ask for: operations (with fail counts if those are asked for too), or only what
 /// failed.
@@ -49,7 +46,7 @@ fn collect<'a>(resource: &'a ResourceView, found: &mut Vec<&'a ResourceView>) {
 fn resource(lines: &mut Lines, resource: &ResourceView, node: &str, options: &Options) {
     let failures = resource.fail_counts.iter().find(|(on, count, _)| on == node && *count > 0);
     let mut operations: Vec<&OperationView> = resource.operations.iter().filter(|op| op.node == node).collect();
-    operations.retain(|op| !(is_probe(op) && op.rc == NOT_RUNNING));
+    operations.retain(|op| !(is_probe(op) && op.rc == OcfCode::NOT_RUNNING));
     operations.sort_by_key(|op| op.call_id);
     operations.dedup_by_key(|op| (op.call_id, op.task.as_str(), op.interval_ms));
     if !options.operations {
@@ -79,5 +76,5 @@ fn resource(lines: &mut Lines, resource: &ResourceView, node: &str, options: &Op
 }
 
 fn is_probe(op: &OperationView) -> bool {
-    op.task == "monitor" && op.interval_ms == 0
+    op.task == Task::Monitor.name() && op.interval_ms == 0
 }

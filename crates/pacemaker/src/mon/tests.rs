@@ -272,7 +272,7 @@ fn failures_operations_and_counts() {
         call_id,
         task: task.to_owned(),
         interval_ms,
-        rc,
+        rc: hac_crm::model::OcfCode(rc),
         last_rc_change: Some(1_795_332_490),
         exec_time_ms: Some(2698),
         ..OperationView::default()

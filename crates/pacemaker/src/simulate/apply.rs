@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::model::{Agent, Cib, NodeState, OpHistory, ResourceHistory};
+use hac_crm::model::{
+    Agent, Cib, ExecStatus, NodeState, OpHistory, ResourceHistory, Task, TransitionKey, operation_key,
+};
 use hac_crm::plan::{Action, ActionKind, ResourceOp};
 use hac_crm::scheduler::view::NodeKind;
 use hac_types::WallTime;
@@ -24,7 +26,7 @@ pub(super) fn apply(cib: &Cib, simulation: &Simulation, now: WallTime) -> Cib {
     for &index in &simulation.executed {
         let Some(action) = simulation.outcome.plan.actions.get(index) else { continue };
         match &action.kind {
-            ActionKind::Resource(op) if op.task != "notify" => {
+            ActionKind::Resource(op) if op.task != Task::Notify => {
                 let node = node_state(&mut after, action, simulation);
                 let state = &mut after.status.nodes[node];
                 let places = places.entry(node).or_insert_with(|| places_of(state));
@@ -103,20 +105,22 @@ fn record(state: &mut NodeState, places: &mut Places, names: &Names, op: &Resour
     }
     let history = &mut state.resources[place];
     // Parameters taken in place are as good as a start with them.
-    let task = if matches!(op.task.as_str(), "reload" | "reload-agent") { "start" } else { op.task.as_str() };
-    let key = format!("{}_{task}_{}", history.id, op.interval_ms);
+    let task = if op.task == Task::Reload { Task::Start } else { op.task };
+    let key = operation_key(&history.id, task, op.interval_ms);
     // Transition -1 is later than any: an operation that was under way is over.
-    let transition_key = format!("{index}:-1:{}:{ORIGIN}", op.expected_rc);
+    let action = i64::try_from(index).unwrap_or(i64::MAX);
+    let transition_key =
+        TransitionKey { action, transition: -1, expected_rc: op.expected_rc, uuid: ORIGIN }.to_string();
     let id = if op.interval_ms > 0 { key.clone() } else { format!("{}_last_0", history.id) };
     let meta = |name: &str| op.meta.get(name).cloned();
     let result = OpHistory {
         id,
         operation_key: key,
-        operation: task.to_owned(),
+        operation: task.to_string(),
         transition_magic: format!("0:{};{transition_key}", op.expected_rc),
         transition_key,
         rc_code: op.expected_rc,
-        op_status: 0,
+        op_status: ExecStatus::Done.code(),
         call_id: history.ops.iter().map(|entry| entry.call_id).max().unwrap_or(0).max(0).saturating_add(1),
         interval_ms: op.interval_ms,
         last_rc_change: Some(now.as_secs()),

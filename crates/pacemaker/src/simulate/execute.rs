@@ -53,7 +53,7 @@ fn line(action: &Action, names: &Names) -> String {
     match &action.kind {
         ActionKind::Resource(op) => {
             let id = op.instance.as_deref().unwrap_or(&op.resource);
-            let task = if op.interval_ms > 0 { format!("{}={}", op.task, op.interval_ms) } else { op.task.clone() };
+            let task = if op.interval_ms > 0 { format!("{}={}", op.task, op.interval_ms) } else { op.task.to_string() };
             resource_line(names.executed(id), &task, node)
         }
         ActionKind::Cancel(op) => {

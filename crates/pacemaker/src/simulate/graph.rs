@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hac_crm::model::{Agent, BOOTSTRAP_OPTIONS, Cib, INFINITY, parse_bool};
+use hac_crm::model::{Agent, BOOTSTRAP_OPTIONS, Cib, INFINITY, OcfCode, OperationKey, Task, parse_bool};
 use hac_crm::plan::{Action, ActionKind, Plan, ResourceOp};
 use hac_crm::scheduler::Drawing;
 
@@ -91,13 +91,13 @@ fn identity(index: usize, action: &Action, names: &Names) -> Attributes {
 /// The task of an action.
 fn operation(action: &Action) -> &str {
     match &action.kind {
-        ActionKind::Resource(op) => &op.task,
-        ActionKind::Cancel(_) => "cancel",
-        ActionKind::Fence { .. } => "stonith",
-        ActionKind::Shutdown => "do_shutdown",
-        ActionKind::ClearFailCount { .. } => "clear_failcount",
-        ActionKind::DeleteHistory { .. } if is_locally_deleted(action) => "delete",
-        ActionKind::DeleteHistory { .. } => "lrm_delete",
+        ActionKind::Resource(op) => op.task.name(),
+        ActionKind::Cancel(_) => Task::Cancel.name(),
+        ActionKind::Fence { .. } => Task::Fence.name(),
+        ActionKind::Shutdown => Task::Shutdown.name(),
+        ActionKind::ClearFailCount { .. } => Task::ClearFailCount.name(),
+        ActionKind::DeleteHistory { .. } if is_locally_deleted(action) => Task::CleanUp.name(),
+        ActionKind::DeleteHistory { .. } => Task::Delete.name(),
         ActionKind::Pseudo => milestone(&action.key),
     }
 }
@@ -105,16 +105,16 @@ fn operation(action: &Action) -> &str {
 /// The task in a milestone's key: `notify` for the ones before and after, `notified` for their confirmation.
 fn milestone(key: &str) -> &str {
     if key.starts_with("stonith-") {
-        return "stonith";
+        return Task::Fence.name();
     }
-    let Some((rest, "0")) = key.rsplit_once('_') else { return key };
-    if rest.contains("_confirmed-pre_notify_") || rest.contains("_confirmed-post_notify_") {
-        return "notified";
+    let Some(parts) = OperationKey::parse(key).filter(|parts| parts.interval_ms == 0) else { return key };
+    if key.contains("_confirmed-pre_notify_") || key.contains("_confirmed-post_notify_") {
+        return Task::Notified.name();
     }
-    if rest.contains("_pre_notify_") || rest.contains("_post_notify_") {
-        return "notify";
+    if key.contains("_pre_notify_") || key.contains("_post_notify_") {
+        return Task::Notify.name();
     }
-    rest.rsplit_once('_').map_or(rest, |(_, task)| task)
+    parts.task
 }
 
 /// What is inside an action's element.
@@ -194,16 +194,16 @@ fn operation_attributes(op: &ResourceOp) -> BTreeMap<String, String> {
     add("CRM_meta_timeout", op.timeout_ms.to_string());
     if op.interval_ms > 0 {
         add("CRM_meta_interval", op.interval_ms.to_string());
-        add("CRM_meta_name", op.task.clone());
+        add("CRM_meta_name", op.task.to_string());
     }
     if op.start_delay_ms > 0 {
         add("CRM_meta_start_delay", op.start_delay_ms.to_string());
     }
-    if op.expected_rc != 0 {
+    if op.expected_rc != OcfCode::OK {
         add("CRM_meta_op_target_rc", op.expected_rc.to_string());
     }
-    if let Some(on_fail) = &op.on_fail {
-        add("CRM_meta_on_fail", on_fail.clone());
+    if let Some(on_fail) = op.on_fail {
+        add("CRM_meta_on_fail", on_fail.to_string());
     }
     all
 }

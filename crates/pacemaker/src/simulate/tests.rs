@@ -87,7 +87,7 @@ fn order(
         resource: short.to_owned(),
         instance: (short != id).then(|| id.to_owned()),
         agent: agent.clone().into(),
-        task: task.to_owned(),
+        task: task.parse().unwrap(),
         interval_ms,
         timeout_ms: 20_000,
         ..ResourceOp::default()
@@ -239,7 +239,7 @@ fn parameters_that_xml_could_not_name_are_elements() {
     let params = [("1", "192.0.2.1"), ("state", "x"), ("a b", "y")];
     start.kind = ActionKind::Resource(Box::new(ResourceOp {
         resource: "ip".into(),
-        task: "start".into(),
+        task: "start".parse().unwrap(),
         params: Arc::new(params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()),
         ..ResourceOp::default()
     }));

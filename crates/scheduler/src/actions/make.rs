@@ -7,12 +7,13 @@ use std::rc::Rc;
 use crate::cluster::{ActIdx, Action, Cluster, Needs, NodeIdx, Relation, RelationFlags, Role, RscIdx, Task};
 use crate::options::NoQuorum;
 use crate::plan::Reason;
+use hac_model::operation_key;
 
 use super::meta;
 
 /// The key of an operation.
 pub(crate) fn key(rsc: &str, task: Task, interval_ms: u64) -> String {
-    format!("{rsc}_{}_{interval_ms}", task.name())
+    operation_key(rsc, task.name(), interval_ms)
 }
 
 impl Cluster<'_> {
@@ -94,7 +95,7 @@ impl Cluster<'_> {
             on_dc: task == Task::Delete,
             reschedule: false,
             needs: Needs::Nothing,
-            on_fail: super::super::action::OnFail::Restart,
+            on_fail: hac_model::OnFail::Restart,
             fail_role: Role::Started,
             reason: None,
             meta: Rc::default(),

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use crate::action::OnFail;
 use crate::cluster::{ActIdx, Cluster, Needs, OperationKind, Role, RscIdx, Task};
-use crate::config::parse_role;
 use crate::rules::{Facts, parse_interval_ms, read_blocks};
 use hac_model::{Operation, parse_bool};
 
@@ -157,28 +156,24 @@ pub(crate) fn on_fail(
     interval_ms: u64,
     meta: &BTreeMap<String, String>,
 ) -> OnFail {
-    let text = meta.get("on-fail").map(|text| text.to_ascii_lowercase());
     let is_stop = task == "stop";
-    let configured = match text.as_deref() {
-        Some("block") => Some(OnFail::Block),
-        Some("fence") if cluster.options.fencing => Some(OnFail::FenceNode),
-        Some("fence") if is_stop => Some(OnFail::Block),
-        Some("fence") => Some(OnFail::Stop),
-        Some("standby") if !is_stop => Some(OnFail::StandbyNode),
-        Some("ignore" | "nothing") => Some(OnFail::Ignore),
-        Some("migrate") => Some(OnFail::Ban),
-        Some("stop") if !is_stop => Some(OnFail::Stop),
-        Some("restart") => Some(OnFail::Restart),
-        Some("restart-container") if cluster.rsc[rsc].launcher.is_some() => Some(OnFail::RestartContainer),
-        Some("demote") if may_demote(task, interval_ms, meta) => Some(OnFail::Demote),
-        _ => None,
+    let configured = match meta.get("on-fail").and_then(|text| OnFail::parse(text)) {
+        Some(OnFail::FenceNode) if cluster.options.fencing => Some(OnFail::FenceNode),
+        Some(OnFail::FenceNode) if is_stop => Some(OnFail::Block),
+        Some(OnFail::FenceNode) => Some(OnFail::Stop),
+        Some(OnFail::StandbyNode | OnFail::Stop) if is_stop => None,
+        Some(OnFail::RestartContainer) if cluster.rsc[rsc].launcher.is_none() => None,
+        Some(OnFail::Demote) if !may_demote(task, interval_ms, meta) => None,
+        // A consequence that only the scheduler draws.
+        Some(OnFail::ResetRemote) => None,
+        configured => configured,
     };
     configured.unwrap_or_else(|| default_on_fail(cluster, rsc, task, interval_ms))
 }
 
 /// Demoting is an answer only to failures of the promoted role.
 fn may_demote(task: &str, interval_ms: u64, meta: &BTreeMap<String, String>) -> bool {
-    let promoted = meta.get("role").and_then(|role| parse_role(role)) == Some(Role::Promoted);
+    let promoted = meta.get("role").and_then(|role| Role::parse(role)) == Some(Role::Promoted);
     task == "promote" || (task == "monitor" && interval_ms > 0 && promoted)
 }
 
@@ -207,8 +202,8 @@ fn demote_on_fail(cluster: &Cluster<'_>, rsc: RscIdx) -> OnFail {
             continue;
         }
         let meta = read_meta(cluster, rsc, "monitor", interval_ms, Some(at));
-        let promoted = meta.get("role").and_then(|role| parse_role(role)) == Some(Role::Promoted);
-        let demote = meta.get("on-fail").is_some_and(|text| text.eq_ignore_ascii_case("demote"));
+        let promoted = meta.get("role").and_then(|role| Role::parse(role)) == Some(Role::Promoted);
+        let demote = meta.get("on-fail").and_then(|text| OnFail::parse(text)) == Some(OnFail::Demote);
         if promoted && meta.contains_key("on-fail") && !demote {
             return on_fail(cluster, rsc, "monitor", interval_ms, &meta);
         }

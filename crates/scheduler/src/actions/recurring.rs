@@ -1,12 +1,14 @@
 //! Recurring operations: monitors of what runs, and of what must not run elsewhere.
 
 use crate::cluster::{ActIdx, Cluster, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task};
-use crate::config::parse_role;
+use hac_model::{OcfCode, operation_key};
 
 use super::meta;
 
-/// What may not recur.
-const ONCE: [&str; 8] = ["start", "stop", "promote", "demote", "reload", "reload-agent", "migrate_to", "migrate_from"];
+/// Whether a task of this name may not recur.
+fn is_once(name: &str) -> bool {
+    Task::parse(name).is_some_and(|task| task.changes_state() || task == Task::Reload)
+}
 
 /// A configured recurring operation.
 #[derive(Clone, Debug)]
@@ -44,10 +46,10 @@ fn configured(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<Recurring> {
         let same =
             |other: &&hac_model::Operation| other.name == operation.name && meta::interval_of(other) == interval_ms;
         let contradicted = cluster.rsc[rsc].blocks.operations.iter().filter(same).count() > 1;
-        if interval_ms == 0 || contradicted || ONCE.contains(&operation.name.as_str()) || !meta::is_enabled(operation) {
+        if interval_ms == 0 || contradicted || is_once(&operation.name) || !meta::is_enabled(operation) {
             continue;
         }
-        let role = operation.options.get("role").and_then(|role| parse_role(role));
+        let role = operation.options.get("role").and_then(|role| Role::parse(role));
         found.push(Recurring { name: operation.name.clone(), interval_ms, role });
     }
     found
@@ -88,7 +90,7 @@ fn while_active(cluster: &mut Cluster<'_>, rsc: RscIdx, start: ActIdx, node: Nod
         cluster.actions[monitor].runnable = false;
     }
     if next == Role::Promoted {
-        expect(cluster, monitor, 8);
+        expect(cluster, monitor, OcfCode::PROMOTED);
     }
     if cluster.rsc[rsc].is.managed {
         let required = F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS;
@@ -109,7 +111,7 @@ fn after(cluster: &mut Cluster<'_>, rsc: RscIdx, first: Task, then: ActIdx, flag
 }
 
 /// Notes the exit code that means all is well.
-pub(crate) fn expect(cluster: &mut Cluster<'_>, action: ActIdx, rc: i32) {
+pub(crate) fn expect(cluster: &mut Cluster<'_>, action: ActIdx, rc: OcfCode) {
     cluster.actions[action].target_rc = Some(rc);
 }
 
@@ -134,7 +136,7 @@ fn cancel_for_role(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, operat
 
 /// The cancellation of a recurring operation on `node`, required.
 pub(crate) fn cancel(cluster: &mut Cluster<'_>, rsc: RscIdx, name: &str, interval_ms: u64, node: NodeIdx) -> ActIdx {
-    let key = format!("{}_{name}_{interval_ms}", cluster.rsc[rsc].id);
+    let key = operation_key(&cluster.rsc[rsc].id, name, interval_ms);
     let action = cluster.keyed_action(key, Task::Cancel, interval_ms, Some(rsc), Some(node), false);
     let entry = &mut cluster.actions[action];
     entry.task = Task::Cancel;
@@ -167,7 +169,7 @@ fn while_inactive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>,
         }
         let optional = running(cluster, rsc, other, operation).is_some();
         let monitor = cluster.recurring_action(rsc, task(operation), operation.interval_ms, Some(other), optional);
-        expect(cluster, monitor, 7);
+        expect(cluster, monitor, OcfCode::NOT_RUNNING);
         if cluster.rsc[rsc].is.managed {
             for probe in cluster.actions_of(rsc, Task::Monitor, 0) {
                 if cluster.actions[probe].node == Some(other) {

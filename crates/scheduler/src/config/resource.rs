@@ -242,22 +242,11 @@ fn requires(cluster: &Cluster<'_>, value: Option<&str>, remote: bool, is: &mut F
 
 /// `target-role` as far as it restricts; `Unknown` if it does not.
 pub(crate) fn target_role(value: Option<&str>, promotable: bool) -> Role {
-    match parse_role(value.unwrap_or("Started")) {
+    match Role::parse(value.unwrap_or("Started")) {
         Some(Role::Stopped) => Role::Stopped,
         Some(Role::Unpromoted) if promotable => Role::Unpromoted,
         _ => Role::Unknown,
     }
-}
-
-/// A role by its name, older names too.
-pub(crate) fn parse_role(text: &str) -> Option<Role> {
-    Some(match text.to_ascii_lowercase().as_str() {
-        "stopped" => Role::Stopped,
-        "started" => Role::Started,
-        "unpromoted" | "slave" => Role::Unpromoted,
-        "promoted" | "master" => Role::Promoted,
-        _ => return None,
-    })
 }
 
 /// Lets a resource run anywhere if the cluster is symmetric.

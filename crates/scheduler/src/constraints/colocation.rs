@@ -3,7 +3,6 @@
 use crate::cluster::{
     Cluster, ColIdx, Colocation, Ordering, RelationFlags, Resource, Role, RscIdx, Side, Task, Variant,
 };
-use crate::config::parse_role;
 use hac_model::{INFINITY, ResourceSet, parse_bool};
 
 use super::{expanded, implied_set, members, resource, set_resources};
@@ -45,7 +44,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>, colocation: &hac_model::Colocation
 
 /// A role that a colocation is bound to; started binds nothing.
 fn role(text: Option<&str>) -> Role {
-    match text.and_then(parse_role) {
+    match text.and_then(Role::parse) {
         None | Some(Role::Started) => Role::Unknown,
         Some(role) => role,
     }

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 
 use crate::cluster::{Cluster, Discovery, Location, NodeIdx, Role, RscIdx};
-use crate::config::parse_role;
 use crate::rules::{self, Facts};
 use hac_model::{LocationSubject, LocationTarget, Rule};
 
@@ -88,7 +87,7 @@ fn add(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, captures
 
 /// The role that a location is bound to: only the promoted one makes a difference.
 fn location_role(text: Option<&str>) -> Role {
-    match text.and_then(parse_role) {
+    match text.and_then(Role::parse) {
         Some(role @ (Role::Promoted | Role::Stopped)) => role,
         _ => Role::Unknown,
     }

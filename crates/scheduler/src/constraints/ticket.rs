@@ -1,7 +1,6 @@
 //! Ticket constraints. They act as soon as they are read.
 
 use crate::cluster::{Cluster, Role, RscIdx};
-use crate::config::parse_role;
 use crate::explain::Influence;
 use hac_model::INFINITY;
 
@@ -35,7 +34,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>, constraint: &hac_model::Ticket) {
 }
 
 fn add(cluster: &mut Cluster<'_>, constraint: &hac_model::Ticket, rsc: RscIdx, role: Option<&str>) {
-    let role = match role.and_then(parse_role) {
+    let role = match role.and_then(Role::parse) {
         None | Some(Role::Started) => Role::Unknown,
         Some(role) => role,
     };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::cluster::{self, ActIdx, Cluster, NodeIdx, RscIdx, Task, base_name};
 use crate::digests;
 use crate::plan::{Action, ActionKind, ResourceOp};
-use hac_model::Agent;
+use hac_model::{Agent, OcfCode, OnFail};
 
 type Values = BTreeMap<String, String>;
 
@@ -15,7 +15,7 @@ type Values = BTreeMap<String, String>;
 #[derive(Default)]
 pub(super) struct Last {
     /// Values from which the values for the graph were made: whose, of which kind, for which exit code.
-    meta_of: Option<(RscIdx, Rc<Values>, Option<i32>)>,
+    meta_of: Option<(RscIdx, Rc<Values>, Option<OcfCode>)>,
     meta: Arc<Values>,
     params: Arc<Values>,
     digested: Values,
@@ -77,8 +77,9 @@ fn operation(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx, last: 
     let known = if anonymous { base_name(resource.known_as()) } else { resource.known_as() };
     let number = |name: &str| entry.meta.get(name).and_then(|text| text.parse().ok());
     let task = match entry.task {
-        Task::Cancel => entry.detail.clone().unwrap_or_else(|| "monitor".into()),
-        task => task.name().to_owned(),
+        // Whatever its name, what recurs is run as a monitor.
+        Task::Cancel => entry.detail.as_deref().and_then(Task::parse).unwrap_or(Task::Monitor),
+        task => task,
     };
     ResourceOp {
         resource: known.to_owned(),
@@ -88,8 +89,8 @@ fn operation(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx, last: 
         interval_ms: entry.interval_ms,
         timeout_ms: number("timeout").unwrap_or(20_000),
         start_delay_ms: number("start-delay").unwrap_or(0),
-        expected_rc: entry.target_rc.unwrap_or(0),
-        on_fail: entry.meta.get("on-fail").cloned(),
+        expected_rc: entry.target_rc.unwrap_or_default(),
+        on_fail: entry.meta.get("on-fail").and_then(|text| OnFail::parse(text)),
         params: parameters(cluster, entry, rsc, last),
         own: own_parameters(cluster, entry, rsc),
         meta: meta(cluster, entry, rsc, last),
@@ -121,12 +122,8 @@ fn own_parameters(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx) -
 
 /// The digest that the history shall keep; what makes a resource run is compared as its start.
 fn digest(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mut Last) -> String {
-    let task = match entry.task {
-        Task::Monitor if entry.interval_ms == 0 => Task::Start,
-        Task::Promote | Task::MigrateFrom => Task::Start,
-        other => other,
-    };
-    let params = digests::digest_params(cluster, rsc, task.name(), entry.interval_ms, entry.node);
+    let task = digests::compared_as(entry.task.name(), entry.interval_ms);
+    let params = digests::digest_params(cluster, rsc, task, entry.interval_ms, entry.node);
     if params != last.digested {
         last.digest = None;
         last.digested = params;
@@ -154,7 +151,7 @@ fn router(cluster: &Cluster<'_>, entry: &cluster::Action) -> Option<NodeIdx> {
 
 /// `CRM_meta_...` of everything known of the operation and its resource.
 fn meta(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mut Last) -> Arc<Values> {
-    let same = |(of, values, rc): &(RscIdx, Rc<Values>, Option<i32>)| {
+    let same = |(of, values, rc): &(RscIdx, Rc<Values>, Option<OcfCode>)| {
         *of == rsc && Rc::ptr_eq(values, &entry.meta) && *rc == entry.target_rc
     };
     if !last.meta_of.as_ref().is_some_and(same) {

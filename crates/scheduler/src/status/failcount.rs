@@ -5,8 +5,6 @@ use crate::options::lenient_score;
 use crate::score;
 use hac_model::{INFINITY, OpHistory};
 
-use super::sort;
-
 /// Which failures count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
@@ -122,7 +120,7 @@ fn is_blocked_by_failure(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: 
                 && op.interval_ms == interval_ms
                 && (op.id == format!("{name}_last_failure_0")
                     || (op.id == format!("{name}_{}_{interval_ms}", operation.name)
-                        && sort::expected_rc(op) != Some(op.rc_code)))
+                        && op.expected_rc() != Some(op.rc_code)))
         };
         let blocked = match op {
             Some(op) => matches(op),

@@ -4,8 +4,7 @@ use crate::action::OnFail;
 use crate::cluster::{Cluster, Kind, MultiplyActive, NodeIdx, Role, RscIdx, Task, base_name};
 use crate::config::{self, RemovedKind};
 use crate::explain::Influence;
-use hac_model::operation_key;
-use hac_model::{OpHistory, ResourceHistory};
+use hac_model::{ExecStatus, OpHistory, ResourceHistory, operation_key};
 
 use super::{nodes, operation, sort};
 
@@ -358,7 +357,7 @@ fn keep_recurring(cluster: &mut Cluster<'_>, story: &Story<'_>, order: &[usize])
     }
     for at in &order[operation::running_since(story.ops, order)..] {
         let op = &story.ops[*at];
-        if op.interval_ms == 0 || op.op_status == -1 || story.expired.contains(at) {
+        if op.interval_ms == 0 || op.is_pending() || story.expired.contains(at) {
             continue;
         }
         let Some(task) = Task::parse(&op.operation) else { continue };
@@ -424,10 +423,7 @@ fn note_result(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
     cluster.note(top, |cluster| Influence::Failed {
         operation: operation_key(cluster.rsc[story.rsc].known_as(), &op.operation, op.interval_ms),
         node: cluster.nodes[story.node].name.clone(),
-        outcome: match op.op_status {
-            operation::status::TIMED_OUT => "timed out".to_owned(),
-            _ => operation::exit_words(op.rc_code).to_owned(),
-        },
+        outcome: if op.ended(ExecStatus::Timeout) { "timed out" } else { op.rc_code.words() }.to_owned(),
     });
 }
 

@@ -5,11 +5,10 @@
 
 use std::cmp::Ordering;
 
-use crate::cluster::{Cluster, NodeIdx, Role};
-use hac_model::OpHistory;
+use crate::cluster::{Cluster, NodeIdx, Role, Task};
+use hac_model::{ExecStatus, OcfCode, OpHistory};
 
 use super::history::{Story, add_active};
-use super::operation::{rc, status};
 use super::sort::compare;
 
 /// Operations of a resource that a node's history has, by the name the resource has there.
@@ -25,33 +24,32 @@ fn ops<'c>(cluster: &'c Cluster<'_>, story: &Story<'_>, node: &str) -> Vec<&'c O
 fn find_op(
     cluster: &Cluster<'_>,
     story: &Story<'_>,
-    task: &str,
+    task: Task,
     node: &str,
     other: &str,
     done: bool,
 ) -> Option<OpHistory> {
     let matches = |op: &&&OpHistory| {
-        let partner = if task == "migrate_to" { &op.migrate_target } else { &op.migrate_source };
-        op.operation == task && partner.as_deref() == Some(other)
+        let partner = if task == Task::MigrateTo { &op.migrate_target } else { &op.migrate_source };
+        op.task() == Some(task) && partner.as_deref() == Some(other)
     };
     let op = ops(cluster, story, node).iter().find(matches).map(|op| (*op).clone())?;
-    (!done || (op.rc_code == rc::OK && op.op_status == status::DONE)).then_some(op)
+    (!done || (op.rc_code == OcfCode::OK && op.ended(ExecStatus::Done))).then_some(op)
 }
 
 /// Whether the node's history has anything but monitors that is newer than `op`.
 fn acted_after(cluster: &Cluster<'_>, story: &Story<'_>, node: &str, op: &OpHistory, same_node: bool) -> bool {
     ops(cluster, story, node).iter().any(|other| {
-        matches!(other.operation.as_str(), "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from")
-            && compare(other, op, same_node) == Ordering::Greater
+        other.task().is_some_and(Task::changes_state) && compare(other, op, same_node) == Ordering::Greater
     })
 }
 
 /// Whether the node's history has a monitor newer than `op` that did not find it running.
 fn gone_after(cluster: &Cluster<'_>, story: &Story<'_>, node: &str, op: &OpHistory, same_node: bool) -> bool {
     ops(cluster, story, node).iter().any(|other| {
-        other.operation == "monitor"
-            && other.rc_code == rc::NOT_RUNNING
-            && other.op_status == status::DONE
+        other.task() == Some(Task::Monitor)
+            && other.rc_code == OcfCode::NOT_RUNNING
+            && other.ended(ExecStatus::Done)
             && compare(other, op, same_node) == Ordering::Greater
     })
 }
@@ -84,7 +82,7 @@ fn newer_state(
 
 /// Whether a node's history says nothing of the resource.
 fn unknown_on(cluster: &Cluster<'_>, story: &Story<'_>, node: &str) -> bool {
-    ops(cluster, story, node).iter().all(|op| op.rc_code == 193)
+    ops(cluster, story, node).iter().all(|op| op.rc_code == OcfCode::UNKNOWN)
 }
 
 /// Names of source and target; `None` if the entry does not say or is not about this node.
@@ -112,7 +110,7 @@ pub(super) fn succeeded(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize)
     let op = &story.ops[at];
     let rsc = story.rsc;
     let source_acted = acted_after(cluster, story, &source, op, true);
-    let migrate_from = find_op(cluster, story, "migrate_from", &target, &source, false);
+    let migrate_from = find_op(cluster, story, Task::MigrateFrom, &target, &source, false);
     if migrate_from.is_some() && source_acted {
         return;
     }
@@ -122,8 +120,8 @@ pub(super) fn succeeded(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize)
         return;
     }
     if let Some(from) = &migrate_from
-        && from.rc_code == rc::OK
-        && from.op_status == status::DONE
+        && from.rc_code == OcfCode::OK
+        && from.ended(ExecStatus::Done)
     {
         cluster.rsc[rsc].role = Role::Stopped;
         cluster.rsc[rsc].dangling.push(story.node);
@@ -132,7 +130,7 @@ pub(super) fn succeeded(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize)
     cluster.rsc[rsc].role = Role::Started;
     let target_node = online(cluster, &target);
     let active_on_target = target_node.filter(|_| !target_knows);
-    if migrate_from.as_ref().is_some_and(|from| from.op_status != status::PENDING) {
+    if migrate_from.as_ref().is_some_and(|from| !from.is_pending()) {
         match active_on_target {
             Some(node) => add_active(cluster, rsc, node, true),
             None => fail(cluster, story),
@@ -157,7 +155,7 @@ pub(super) fn migrate_to_failed(cluster: &mut Cluster<'_>, story: &Story<'_>, at
     let Some((source, target)) = ends(cluster, story, at, true) else { return };
     let op = &story.ops[at];
     cluster.rsc[story.rsc].role = Role::Started;
-    let migrate_from = find_op(cluster, story, "migrate_from", &target, &source, true);
+    let migrate_from = find_op(cluster, story, Task::MigrateFrom, &target, &source, true);
     if !unknown_on(cluster, story, &target) && !newer_state(cluster, story, &target, Some(op), migrate_from.as_ref()) {
         if let Some(node) = online(cluster, &target) {
             add_active(cluster, story.rsc, node, false);
@@ -172,7 +170,7 @@ pub(super) fn migrate_from_failed(cluster: &mut Cluster<'_>, story: &Story<'_>, 
     let Some((source, target)) = ends(cluster, story, at, false) else { return };
     let op = &story.ops[at];
     cluster.rsc[story.rsc].role = Role::Started;
-    let migrate_to = find_op(cluster, story, "migrate_to", &source, &target, true);
+    let migrate_to = find_op(cluster, story, Task::MigrateTo, &source, &target, true);
     if !newer_state(cluster, story, &source, migrate_to.as_ref(), Some(op))
         && let Some(node) = online(cluster, &source)
     {

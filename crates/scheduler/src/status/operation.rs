@@ -5,63 +5,11 @@ use crate::actions::meta;
 use crate::cluster::{Cluster, NodeIdx, RelationFlags, Role, RscIdx};
 use crate::digests;
 use crate::view::{FailedOperation, OperationView};
-use hac_model::{INFINITY, OpHistory};
+use hac_model::{ExecStatus, INFINITY, OcfCode, OpHistory, Task};
 
 use super::failcount::{Count, fail_count};
 use super::history::Story;
-use super::{outcome, sort};
-
-/// Exit codes of agents.
-pub(super) mod rc {
-    /// Success.
-    pub(crate) const OK: i32 = 0;
-    /// Wrong parameters.
-    pub(crate) const INVALID_PARAM: i32 = 2;
-    /// The agent cannot do this.
-    pub(crate) const UNIMPLEMENTED: i32 = 3;
-    /// Not allowed to.
-    pub(crate) const INSUFFICIENT_PRIV: i32 = 4;
-    /// Something is missing on the node.
-    pub(crate) const NOT_INSTALLED: i32 = 5;
-    /// Configured in a way that works nowhere.
-    pub(crate) const NOT_CONFIGURED: i32 = 6;
-    /// Does not run.
-    pub(crate) const NOT_RUNNING: i32 = 7;
-    /// Runs promoted.
-    pub(crate) const PROMOTED: i32 = 8;
-    /// Promoted and failed.
-    pub(crate) const FAILED_PROMOTED: i32 = 9;
-    /// Runs, but not well.
-    pub(crate) const DEGRADED: i32 = 190;
-    /// Runs promoted, but not well.
-    pub(crate) const DEGRADED_PROMOTED: i32 = 191;
-}
-
-/// Execution statuses.
-pub(super) mod status {
-    /// Under way.
-    pub(crate) const PENDING: i32 = -1;
-    /// Done.
-    pub(crate) const DONE: i32 = 0;
-    /// Given up.
-    pub(crate) const CANCELLED: i32 = 1;
-    /// It took too long.
-    pub(crate) const TIMED_OUT: i32 = 2;
-    /// Not supported.
-    pub(crate) const NOT_SUPPORTED: i32 = 3;
-    /// Failed.
-    pub(crate) const ERROR: i32 = 4;
-    /// Failed in a way that will not change on this node.
-    pub(crate) const ERROR_HARD: i32 = 5;
-    /// Failed in a way that will not change on any node.
-    pub(crate) const ERROR_FATAL: i32 = 6;
-    /// The agent is missing.
-    pub(crate) const NOT_INSTALLED: i32 = 7;
-    /// The connection is lost.
-    pub(crate) const NOT_CONNECTED: i32 = 8;
-    /// The greatest that is known.
-    pub(crate) const GREATEST: i32 = 11;
-}
+use super::outcome;
 
 /// A result as it is judged, which may differ from what was recorded.
 #[derive(Clone, Copy, Debug)]
@@ -69,11 +17,11 @@ pub(super) struct Judged {
     /// Position in the story.
     pub(super) at: usize,
     /// Exit code.
-    pub(super) rc: i32,
+    pub(super) rc: OcfCode,
     /// Execution status.
-    pub(super) status: i32,
-    /// Expected exit code; -1 unknown.
-    pub(super) expected: i32,
+    pub(super) status: ExecStatus,
+    /// Expected exit code, if it is known.
+    pub(super) expected: Option<OcfCode>,
     /// Too old to count.
     pub(super) expired: bool,
 }
@@ -83,37 +31,32 @@ fn says_something(task: &str) -> bool {
     !matches!(task, "notify" | "meta-data" | "")
 }
 
-/// Whether this is a probe.
-pub(super) fn is_probe(op: &OpHistory) -> bool {
-    op.operation == "monitor" && op.interval_ms == 0
-}
-
 /// Whether this is a probe that failed in a way that means "cannot run here".
 pub(super) fn is_masked_probe(op: &OpHistory) -> bool {
-    is_probe(op)
-        && (matches!(op.rc_code, rc::NOT_INSTALLED | rc::INVALID_PARAM) || op.op_status == status::NOT_INSTALLED)
+    op.is_probe()
+        && (matches!(op.rc_code, OcfCode::NOT_INSTALLED | OcfCode::INVALID_PARAM) || op.ended(ExecStatus::NotInstalled))
 }
 
 /// Judges one operation and takes over what it says.
 pub(super) fn read(cluster: &mut Cluster<'_>, story: &mut Story<'_>, at: usize) {
     let op = &story.ops[at];
-    let known = (status::PENDING..=status::GREATEST).contains(&op.op_status) && op.op_status != status::CANCELLED;
-    if !says_something(&op.operation) || !known {
+    let Some(status) = op.status().filter(|status| *status != ExecStatus::Cancelled) else { return };
+    if !says_something(&op.operation) {
         return;
     }
     let mut judged = Judged {
         at,
         rc: op.rc_code,
-        status: op.op_status,
-        expected: sort::expected_rc(op).unwrap_or(-1),
+        status,
+        expected: op.expected_rc().filter(|expected| expected.0 >= 0),
         expired: false,
     };
     judged.expired = has_expired(cluster, story, op);
-    if judged.expired && judged.rc != judged.expected && op.interval_ms == 0 {
+    if judged.expired && Some(judged.rc) != judged.expected && op.interval_ms == 0 {
         return;
     }
     remap(cluster, story, &mut judged);
-    if judged.expired && judged.rc != judged.expected {
+    if judged.expired && Some(judged.rc) != judged.expected {
         let node = &cluster.nodes[story.node];
         if node.online && !node.unclean {
             story.expired.push(at);
@@ -125,12 +68,9 @@ pub(super) fn read(cluster: &mut Cluster<'_>, story: &mut Story<'_>, at: usize) 
         return;
     }
     match judged.status {
-        status::PENDING => outcome::pending(cluster, story, &judged),
-        status::DONE => {
-            let rc = judged.rc;
-            outcome::success(cluster, story, &judged, rc);
-        }
-        status::NOT_INSTALLED => not_installed(cluster, story, &judged),
+        ExecStatus::Pending => outcome::pending(cluster, story, &judged),
+        ExecStatus::Done => outcome::success(cluster, story, &judged, Some(judged.rc)),
+        ExecStatus::NotInstalled => not_installed(cluster, story, &judged),
         _ => failure(cluster, story, &judged),
     }
 }
@@ -145,28 +85,14 @@ fn masked_probe(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judge
     record(cluster, story, judged.at);
     let op = &story.ops[judged.at];
     let words = op.rc_code;
-    let words =
-        if op.op_status == status::NOT_INSTALLED && words != rc::INVALID_PARAM { rc::NOT_INSTALLED } else { words };
-    cluster.rsc[story.rsc].probe_failures.push((story.node, exit_words(words).to_owned()));
+    let words = if op.ended(ExecStatus::NotInstalled) && words != OcfCode::INVALID_PARAM {
+        OcfCode::NOT_INSTALLED
+    } else {
+        words
+    };
+    cluster.rsc[story.rsc].probe_failures.push((story.node, words.words().to_owned()));
     let concerned = concerned(cluster, story.rsc);
     cluster.add_score(concerned, Some(story.node), -INFINITY);
-}
-
-/// What an exit code means, in words.
-pub(crate) fn exit_words(code: i32) -> &'static str {
-    match code {
-        rc::OK => "OK",
-        1 => "Error occurred",
-        rc::INVALID_PARAM => "Invalid parameter",
-        rc::UNIMPLEMENTED => "Unimplemented",
-        rc::INSUFFICIENT_PRIV => "Insufficient privileges",
-        rc::NOT_INSTALLED => "Not installed",
-        rc::NOT_CONFIGURED => "Not configured",
-        rc::NOT_RUNNING => "Not running",
-        rc::PROMOTED => "Promoted",
-        rc::FAILED_PROMOTED => "Failed in promoted role",
-        _ => "Unknown exit status",
-    }
 }
 
 fn not_installed(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
@@ -180,7 +106,7 @@ fn not_installed(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judg
 }
 
 fn failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
-    if judged.status == status::NOT_CONNECTED
+    if judged.status == ExecStatus::NotConnected
         && let Some(connection) = cluster.nodes[story.node].connection
         && cluster.rsc[connection].is.managed
     {
@@ -189,7 +115,7 @@ fn failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
     }
     let (on_fail, role) = failure_handling(cluster, story, judged);
     let op = &story.ops[judged.at];
-    if on_fail == OnFail::Ignore || (on_fail == OnFail::RestartContainer && op.operation == "stop") {
+    if on_fail == OnFail::Ignore || (on_fail == OnFail::RestartContainer && op.task() == Some(Task::Stop)) {
         outcome::success(cluster, story, judged, judged.expected);
         cluster.rsc[story.rsc].is.failure_ignored = true;
         record(cluster, story, judged.at);
@@ -201,8 +127,8 @@ fn failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
     outcome::failure(cluster, story, judged, on_fail, role);
     let concerned = concerned(cluster, story.rsc);
     match judged.status {
-        status::ERROR_HARD => cluster.add_score(concerned, Some(story.node), -INFINITY),
-        status::ERROR_FATAL => cluster.add_score(concerned, None, -INFINITY),
+        ExecStatus::HardError => cluster.add_score(concerned, Some(story.node), -INFINITY),
+        ExecStatus::FatalError => cluster.add_score(concerned, None, -INFINITY),
         _ => {}
     }
 }
@@ -257,7 +183,7 @@ pub(crate) fn operation_view(op: &OpHistory, node: &str) -> OperationView {
 
 /// Whether an operation is too old to count. May call for clearing of the fail count.
 fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> bool {
-    if op.op_status == status::NOT_INSTALLED {
+    if op.ended(ExecStatus::NotInstalled) {
         return false;
     }
     let (rsc, node) = (story.rsc, story.node);
@@ -298,8 +224,11 @@ fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> 
     if let Some(reason) = clear {
         clear_failures(cluster, rsc, node, reason);
     }
-    let harmless = matches!(op.rc_code, rc::OK | rc::NOT_RUNNING | rc::PROMOTED | rc::DEGRADED | rc::DEGRADED_PROMOTED);
-    expired && !waits && !(is_probe(op) && harmless)
+    let harmless = matches!(
+        op.rc_code,
+        OcfCode::OK | OcfCode::NOT_RUNNING | OcfCode::PROMOTED | OcfCode::DEGRADED | OcfCode::DEGRADED_PROMOTED
+    );
+    expired && !waits && !(op.is_probe() && harmless)
 }
 
 fn clear_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, reason: &str) {
@@ -319,13 +248,13 @@ fn waits_for_fencing(cluster: &Cluster<'_>, rsc: RscIdx, op: &OpHistory) -> bool
     cluster.rsc[rsc].reconnect_ms != 0
         && cluster.options.fencing
         && op.interval_ms != 0
-        && op.operation == "monitor"
+        && op.task() == Some(Task::Monitor)
         && cluster.rsc[rsc].remote_node.is_some_and(|remote| !cluster.nodes[remote].remote_was_fenced)
 }
 
 /// Whether a failed start or monitor ran with other parameters than are configured now.
 fn params_changed(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> bool {
-    if !matches!(op.operation.as_str(), "start" | "monitor") {
+    if !matches!(op.task(), Some(Task::Start | Task::Monitor)) {
         return false;
     }
     if digests::needs_assignment(cluster, rsc) {
@@ -339,67 +268,62 @@ fn params_changed(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &Op
 fn remap(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &mut Judged) {
     let op = &story.ops[judged.at];
     let rsc = story.rsc;
-    let probe = is_probe(op);
+    let probe = op.is_probe();
     judged.rc = match judged.rc {
-        rc::DEGRADED => rc::OK,
-        rc::DEGRADED_PROMOTED => rc::PROMOTED,
+        OcfCode::DEGRADED => OcfCode::OK,
+        OcfCode::DEGRADED_PROMOTED => OcfCode::PROMOTED,
         other => other,
     };
     if judged.rc != op.rc_code && !judged.expired {
         record(cluster, story, judged.at);
     }
     if is_masked_probe(op) && !cluster.is_bundled(rsc) {
-        judged.status = status::DONE;
-        judged.rc = rc::NOT_RUNNING;
+        judged.status = ExecStatus::Done;
+        judged.rc = OcfCode::NOT_RUNNING;
     }
     match judged.status {
-        status::DONE | status::ERROR => {}
-        10 | 11 => {
-            judged.status = status::ERROR_HARD;
+        ExecStatus::Done | ExecStatus::Error => {}
+        ExecStatus::NoFenceDevice | ExecStatus::NoSecrets => {
+            judged.status = ExecStatus::HardError;
             return;
         }
         _ => return,
     }
-    judged.status = if judged.expected < 0 {
-        if judged.rc == rc::OK { status::DONE } else { status::ERROR }
-    } else if judged.rc == judged.expected {
-        status::DONE
-    } else {
-        status::ERROR
-    };
+    judged.status =
+        if judged.rc == judged.expected.unwrap_or(OcfCode::OK) { ExecStatus::Done } else { ExecStatus::Error };
     match judged.rc {
-        rc::OK if probe && judged.expected == rc::NOT_RUNNING => judged.status = status::DONE,
-        rc::NOT_RUNNING if probe || judged.expected == judged.rc || !cluster.rsc[rsc].is.managed => {
-            judged.status = status::DONE;
+        OcfCode::OK if probe && judged.expected == Some(OcfCode::NOT_RUNNING) => judged.status = ExecStatus::Done,
+        OcfCode::NOT_RUNNING if probe || judged.expected == Some(judged.rc) || !cluster.rsc[rsc].is.managed => {
+            judged.status = ExecStatus::Done;
             cluster.rsc[rsc].role = Role::Stopped;
             story.on_fail = OnFail::Ignore;
             cluster.rsc[rsc].next_role = Role::Unknown;
         }
-        rc::PROMOTED => {
-            if probe && judged.rc != judged.expected {
-                judged.status = status::DONE;
+        OcfCode::PROMOTED => {
+            if probe && Some(judged.rc) != judged.expected {
+                judged.status = ExecStatus::Done;
             }
-            if !judged.expired || judged.rc == judged.expected {
+            if !judged.expired || Some(judged.rc) == judged.expected {
                 cluster.rsc[rsc].role = Role::Promoted;
             }
         }
-        rc::FAILED_PROMOTED => {
+        OcfCode::FAILED_PROMOTED => {
             if !judged.expired {
                 cluster.rsc[rsc].role = Role::Promoted;
             }
-            judged.status = status::ERROR;
+            judged.status = ExecStatus::Error;
         }
-        rc::NOT_CONFIGURED => judged.status = status::ERROR_FATAL,
-        rc::UNIMPLEMENTED if op.interval_ms > 0 => judged.status = status::NOT_SUPPORTED,
-        rc::UNIMPLEMENTED | rc::NOT_INSTALLED | rc::INVALID_PARAM | rc::INSUFFICIENT_PRIV => {
-            if op.operation == "stop" && !judged.expired && !cluster.can_fence(story.node) {
+        OcfCode::NOT_CONFIGURED => judged.status = ExecStatus::FatalError,
+        OcfCode::UNIMPLEMENTED if op.interval_ms > 0 => judged.status = ExecStatus::NotSupported,
+        OcfCode::UNIMPLEMENTED | OcfCode::NOT_INSTALLED | OcfCode::INVALID_PARAM | OcfCode::INSUFFICIENT_PRIV => {
+            if op.task() == Some(Task::Stop) && !judged.expired && !cluster.can_fence(story.node) {
                 cluster.rsc[rsc].is.blocked = true;
                 cluster.rsc[rsc].is.failed = true;
             }
-            judged.status = status::ERROR_HARD;
+            judged.status = ExecStatus::HardError;
         }
-        rc::OK | rc::NOT_RUNNING => {}
-        _ => judged.status = status::ERROR,
+        OcfCode::OK | OcfCode::NOT_RUNNING => {}
+        _ => judged.status = ExecStatus::Error,
     }
 }
 
@@ -420,11 +344,13 @@ fn start_and_stop(ops: &[OpHistory], order: &[usize]) -> (Option<usize>, Option<
     let (mut start, mut stop, mut by_monitor, mut by_role) = (None, None, None, None);
     for (place, at) in order.iter().enumerate() {
         let op = &ops[*at];
-        match op.operation.as_str() {
-            "stop" if op.op_status == status::DONE => stop = Some(place),
-            "start" | "migrate_from" => start = Some(place),
-            "monitor" if by_monitor <= stop && matches!(op.rc_code, rc::OK | rc::PROMOTED) => by_monitor = Some(place),
-            "promote" | "demote" => by_role = Some(place),
+        match op.task() {
+            Some(Task::Stop) if op.ended(ExecStatus::Done) => stop = Some(place),
+            Some(Task::Start | Task::MigrateFrom) => start = Some(place),
+            Some(Task::Monitor) if by_monitor <= stop && matches!(op.rc_code, OcfCode::OK | OcfCode::PROMOTED) => {
+                by_monitor = Some(place)
+            }
+            Some(Task::Promote | Task::Demote) => by_role = Some(place),
             _ => {}
         }
     }

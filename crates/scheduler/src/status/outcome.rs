@@ -2,11 +2,11 @@
 
 use crate::action::OnFail;
 use crate::cluster::{Cluster, Role, RscIdx, Task};
-use hac_model::INFINITY;
+use hac_model::{INFINITY, OcfCode};
 
 use super::history::Story;
 use super::migration;
-use super::operation::{Judged, is_masked_probe, is_probe, rc, record};
+use super::operation::{Judged, is_masked_probe, record};
 
 /// At least active: unpromoted if it could be promoted.
 fn set_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
@@ -27,13 +27,13 @@ pub(super) fn pending(cluster: &mut Cluster<'_>, story: &Story<'_>, judged: &Jud
     if superseded {
         return;
     }
-    match op.operation.as_str() {
-        "start" => {
+    match op.task() {
+        Some(Task::Start) => {
             cluster.rsc[rsc].is.start_pending = true;
             set_active(cluster, rsc);
         }
-        "promote" => cluster.rsc[rsc].role = Role::Promoted,
-        "migrate_to" if cluster.nodes[node].unclean => {
+        Some(Task::Promote) => cluster.rsc[rsc].role = Role::Promoted,
+        Some(Task::MigrateTo) if cluster.nodes[node].unclean => {
             let target = op.migrate_target.as_deref().and_then(|name| cluster.find_node(name));
             if target.is_some() {
                 cluster.action(rsc, Task::Stop, target, false);
@@ -41,23 +41,23 @@ pub(super) fn pending(cluster: &mut Cluster<'_>, story: &Story<'_>, judged: &Jud
         }
         _ => {}
     }
-    if cluster.rsc[rsc].pending.is_none() && !is_probe(op) {
+    if cluster.rsc[rsc].pending.is_none() && !op.is_probe() {
         cluster.rsc[rsc].pending = Some((op.operation.clone(), node));
     }
 }
 
 /// An operation that ended with exit code `code` as it should, or is taken for one.
-pub(super) fn success(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged, code: i32) {
+pub(super) fn success(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged, code: Option<OcfCode>) {
     let op = &story.ops[judged.at];
     let rsc = story.rsc;
     let mut clears = false;
-    if code == rc::NOT_INSTALLED || (is_masked_probe(op) && !cluster.is_bundled(rsc)) {
+    if code == Some(OcfCode::NOT_INSTALLED) || (is_masked_probe(op) && !cluster.is_bundled(rsc)) {
         cluster.rsc[rsc].role = Role::Stopped;
-    } else if code == rc::NOT_RUNNING {
+    } else if code == Some(OcfCode::NOT_RUNNING) {
         clears = true;
     } else {
-        match op.operation.as_str() {
-            "monitor" => {
+        match op.task() {
+            Some(Task::Monitor) => {
                 clears = story
                     .last_failure
                     .map(|at| &story.ops[at])
@@ -66,23 +66,23 @@ pub(super) fn success(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: 
                     set_active(cluster, rsc);
                 }
             }
-            "start" | "migrate_from" => {
+            Some(Task::Start | Task::MigrateFrom) => {
                 cluster.rsc[rsc].role = Role::Started;
                 clears = true;
             }
-            "stop" => {
+            Some(Task::Stop) => {
                 cluster.rsc[rsc].role = Role::Stopped;
                 clears = true;
             }
-            "promote" => {
+            Some(Task::Promote) => {
                 cluster.rsc[rsc].role = Role::Promoted;
                 clears = true;
             }
-            "demote" => {
+            Some(Task::Demote) => {
                 clears = story.on_fail == OnFail::Demote;
                 cluster.rsc[rsc].role = Role::Unpromoted;
             }
-            "migrate_to" => migration::succeeded(cluster, story, judged.at),
+            Some(Task::MigrateTo) => migration::succeeded(cluster, story, judged.at),
             _ if cluster.rsc[rsc].role < Role::Started => set_active(cluster, rsc),
             _ => {}
         }
@@ -116,24 +116,24 @@ pub(super) fn failure(
     let (rsc, node) = (story.rsc, story.node);
     let op = &story.ops[judged.at];
     story.last_failure = Some(judged.at);
-    if judged.rc != rc::NOT_INSTALLED || cluster.options.symmetric || !is_probe(op) {
+    if judged.rc != OcfCode::NOT_INSTALLED || cluster.options.symmetric || !op.is_probe() {
         record(cluster, story, judged.at);
     }
     story.on_fail = story.on_fail.max(on_fail);
-    match op.operation.as_str() {
-        "stop" => cluster.add_score(rsc, Some(node), -INFINITY),
-        "migrate_from" => migration::migrate_from_failed(cluster, story, judged.at),
-        "migrate_to" => migration::migrate_to_failed(cluster, story, judged.at),
-        "promote" => cluster.rsc[rsc].role = Role::Promoted,
-        "demote" if on_fail == OnFail::Block => {
+    match op.task() {
+        Some(Task::Stop) => cluster.add_score(rsc, Some(node), -INFINITY),
+        Some(Task::MigrateFrom) => migration::migrate_from_failed(cluster, story, judged.at),
+        Some(Task::MigrateTo) => migration::migrate_to_failed(cluster, story, judged.at),
+        Some(Task::Promote) => cluster.rsc[rsc].role = Role::Promoted,
+        Some(Task::Demote) if on_fail == OnFail::Block => {
             cluster.rsc[rsc].role = Role::Promoted;
             cluster.rsc[rsc].next_role = Role::Stopped;
         }
-        "demote" if judged.rc == rc::NOT_RUNNING => cluster.rsc[rsc].role = Role::Stopped,
-        "demote" => cluster.rsc[rsc].role = Role::Unpromoted,
+        Some(Task::Demote) if judged.rc == OcfCode::NOT_RUNNING => cluster.rsc[rsc].role = Role::Stopped,
+        Some(Task::Demote) => cluster.rsc[rsc].role = Role::Unpromoted,
         _ => {}
     }
-    if is_probe(op) && judged.rc == rc::NOT_INSTALLED {
+    if op.is_probe() && judged.rc == OcfCode::NOT_INSTALLED {
         cluster.rsc[rsc].role = Role::Stopped;
     } else if cluster.rsc[rsc].role < Role::Started {
         set_active(cluster, rsc);

@@ -4,19 +4,9 @@ use std::cmp::Ordering;
 
 use hac_model::OpHistory;
 
-/// Number and writer of the transition that ordered an operation, from its transition key.
+/// Number and writer of the transition that ordered an operation; -1 and nobody if no key says so.
 fn transition(op: &OpHistory) -> (i64, &str) {
-    let key = op.transition_key.as_str();
-    let mut parts = key.splitn(4, ':');
-    let _action = parts.next();
-    let number = parts.next().and_then(|n| n.parse().ok()).unwrap_or(-1);
-    let _expected = parts.next();
-    (number, parts.next().unwrap_or_default())
-}
-
-/// The exit code that the order expected: the third number of its key.
-pub(crate) fn expected_rc(op: &OpHistory) -> Option<i32> {
-    op.transition_key.split(':').nth(2)?.parse().ok()
+    op.ordered_by().map_or((-1, ""), |key| (key.transition, key.uuid))
 }
 
 /// Compares the age of two operations: less is older. With `same_node` call ids can be compared.
@@ -103,11 +93,5 @@ mod tests {
     fn a_pending_operation_is_placed_by_its_transition() {
         let ops = [op("pending", -1, "1:4:0:x"), op("later", 9, "1:5:0:x"), op("earlier", 8, "1:3:0:x")];
         assert_eq!(sorted(&ops), [2, 0, 1]);
-    }
-
-    #[test]
-    fn expected_exit_code_is_the_third_number() {
-        assert_eq!(expected_rc(&op("a", 1, "4:1:7:uuid")), Some(7));
-        assert_eq!(expected_rc(&op("a", 1, "garbage")), None);
     }
 }

@@ -260,7 +260,7 @@ fn bans(cluster: &Cluster<'_>) -> Vec<Ban> {
                 resource: rsc.clone(),
                 node: node.clone(),
                 score,
-                promoted_only: location.role.as_deref().and_then(config::parse_role) == Some(Role::Promoted),
+                promoted_only: location.role.as_deref().and_then(Role::parse) == Some(Role::Promoted),
             });
         }
     }

@@ -10,7 +10,7 @@ fn order(task: &str, interval_ms: u64, kind: &str, params: &[(&str, &str)]) -> R
     let op = ResourceOp {
         resource: "r".into(),
         agent: agent("heartbeat", kind).into(),
-        task: task.into(),
+        task: task.parse().unwrap(),
         interval_ms,
         timeout_ms: 20_000,
         digest: Some(crate::scheduler::digest(&params)),

@@ -84,7 +84,7 @@ fn another_operation_is_ordered_whatever_is_under_way() {
         ("parameters that nobody knows", order(op("A_start_0", &[]))),
         ("another node", with(|run| run.node = "secondary".into())),
         ("another agent", with(|run| Arc::make_mut(&mut run.op.agent).kind = "other".into())),
-        ("another result expected", with(|run| run.op.expected_rc = 7)),
+        ("another result expected", with(|run| run.op.expected_rc = OcfCode::NOT_RUNNING)),
         ("a cancellation", with(|run| run.order = Order::Cancel)),
     ];
     for (what, run) in others {

@@ -24,7 +24,7 @@ fn decide(cib: &Cib) -> Plan {
         let state = cib.status.nodes.iter().find(|state| state.uname.as_deref() == Some(node))?;
         state.resources.iter().find(|of| of.id == "FloatIP")
     };
-    if nodes.iter().filter_map(|node| of(node)).flat_map(|of| &of.ops).any(history::is_pending) {
+    if nodes.iter().filter_map(|node| of(node)).flat_map(|of| &of.ops).any(crate::model::OpHistory::is_pending) {
         return Plan::default();
     }
     let mut actions: Vec<Action> = Vec::new();

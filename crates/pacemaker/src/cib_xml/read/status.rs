@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use hac_crm::model::{Agent, NodeState, NvSet, OpHistory, ResourceHistory, Status, TicketState, parse_bool};
+use hac_crm::model::{Agent, NodeState, NvSet, OcfCode, OpHistory, ResourceHistory, Status, TicketState, parse_bool};
 
 use super::nvset::sets;
 use crate::cib_xml::document::{Element, Fault, quotable};
@@ -79,7 +79,7 @@ fn op_history(element: &Element<'_>) -> Result<OpHistory, Fault> {
         operation: element.or_empty("operation"),
         transition_key: element.or_empty("transition-key"),
         transition_magic: element.or_empty("transition-magic"),
-        rc_code: element.number("rc-code")?.unwrap_or(0),
+        rc_code: element.number("rc-code")?.map(OcfCode).unwrap_or_default(),
         op_status: element.number("op-status")?.unwrap_or(0),
         call_id: element.number("call-id")?.unwrap_or(0),
         interval_ms: element.number("interval")?.unwrap_or(0),

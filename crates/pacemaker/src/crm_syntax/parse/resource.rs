@@ -8,9 +8,6 @@ use super::attributes::{BLOCKS, block, peek_assignment, peek_pair, take_option};
 use crate::crm_syntax::SyntaxError;
 use crate::crm_syntax::token::Token;
 
-const CLASSES: [&str; 6] = ["ocf", "systemd", "lsb", "stonith", "service", "upstart"];
-/// The provider of a type without one.
-const DEFAULT_PROVIDER: &str = "heartbeat";
 /// What stands beside name and interval in an operation; all else goes to the agent.
 const OPERATION_OPTIONS: [&str; 9] = [
     "timeout",
@@ -48,24 +45,7 @@ pub(super) fn template(words: &mut Words) -> Result<Template, SyntaxError> {
 
 /// Reads `[CLASS:[PROVIDER:]]TYPE`.
 fn agent(token: &Token) -> Result<Agent, SyntaxError> {
-    let parts: Vec<&str> = token.text.split(':').collect();
-    let ocf = |provider: &str, kind: &str| Agent {
-        class: "ocf".to_owned(),
-        provider: Some(provider.to_owned()),
-        kind: kind.to_owned(),
-    };
-    let agent = match parts[..] {
-        _ if parts.iter().any(|part| part.is_empty()) || token.text.contains(['=', ' ']) => None,
-        [kind] => Some(ocf(DEFAULT_PROVIDER, kind)),
-        ["ocf", kind] => Some(ocf(DEFAULT_PROVIDER, kind)),
-        ["ocf", provider, kind] => Some(ocf(provider, kind)),
-        [class, kind] if CLASSES.contains(&class) => {
-            Some(Agent { class: class.to_owned(), provider: None, kind: kind.to_owned() })
-        }
-        [provider, kind] => Some(ocf(provider, kind)),
-        _ => None,
-    };
-    agent.ok_or_else(|| {
+    token.text.parse().map_err(|_| {
         token.error(
             format!("invalid agent name {}", token.quoted()),
             "Write CLASS:PROVIDER:TYPE such as ocf:heartbeat:nginx, CLASS:TYPE such as systemd:nginx, or a type alone.",

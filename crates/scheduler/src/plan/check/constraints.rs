@@ -3,7 +3,7 @@
 use super::Violation;
 use super::graph::{Graph, Op};
 use super::standing::{Service, Standing};
-use hac_model::{Cib, Colocation, Constraint, INFINITY, Order, ResourceSet, parse_bool, parse_score};
+use hac_model::{Cib, Colocation, Constraint, INFINITY, Order, ResourceSet, Role, Task, parse_bool, parse_score};
 
 pub(super) fn check(cib: &Cib, standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut Vec<Violation>) {
     let ops: Vec<Op<'_>> = graph.ops().collect();
@@ -22,9 +22,9 @@ pub(super) fn check(cib: &Cib, standing: &Standing<'_>, graph: &Graph<'_>, viola
 struct Pair<'c> {
     rule: &'c str,
     first: &'c str,
-    first_task: &'c str,
+    first_task: Task,
     then: &'c str,
-    then_task: &'c str,
+    then_task: Task,
     symmetrical: bool,
 }
 
@@ -75,8 +75,9 @@ impl<'v> Law<'_, 'v, '_> {
         if numbered || partly || !is_mandatory(order.kind.as_deref(), order.score.as_deref()) {
             return;
         }
-        let first_task = order.first_action.as_deref().unwrap_or("start");
-        let then_task = order.then_action.as_deref().unwrap_or(first_task);
+        let first_task = order.first_action.as_deref().map_or(Some(Task::Start), Task::parse);
+        let then_task = order.then_action.as_deref().map_or(first_task, Task::parse);
+        let (Some(first_task), Some(then_task)) = (first_task, then_task) else { return };
         self.pair(&Pair {
             rule: &order.id,
             first: &order.first,
@@ -93,7 +94,7 @@ impl<'v> Law<'_, 'v, '_> {
         if !sequential || set.id_ref.is_some() {
             return;
         }
-        let task = set.action.as_deref().unwrap_or("start");
+        let Some(task) = set.action.as_deref().map_or(Some(Task::Start), Task::parse) else { return };
         for pair in set.members.windows(2) {
             if let [first, then] = pair {
                 self.pair(&Pair { rule, first, first_task: task, then, then_task: task, symmetrical });
@@ -105,10 +106,10 @@ impl<'v> Law<'_, 'v, '_> {
         let needs = self.standing.meant(pair.first);
         let some_are_enough = needs.iter().any(|s| s.clone.is_some_and(|clone| clone.meta.contains_key("clone-min")));
         let unjudged = self.in_containers(pair.first) || self.in_containers(pair.then);
-        if needs.is_empty() || some_are_enough || unjudged || !matches!(pair.first_task, "start" | "promote") {
+        if needs.is_empty() || some_are_enough || unjudged || !matches!(pair.first_task, Task::Start | Task::Promote) {
             return;
         }
-        let promoted = pair.first_task == "promote";
+        let promoted = pair.first_task == Task::Promote;
         let met = |service: &&&Service<'_>| service.after.values().any(|role| !promoted || *role);
         // All members of a group; any instance of a clone.
         let runs = if needs.iter().all(|s| s.clone.is_none()) {
@@ -130,18 +131,18 @@ impl<'v> Law<'_, 'v, '_> {
             }
             self.all_before(pair.rule, &then, pair.first, pair.first_task, service.interleaves());
         }
-        if pair.symmetrical && pair.first_task == "start" && pair.then_task == "start" {
-            for stop in self.orders(pair.first, "stop") {
+        if pair.symmetrical && pair.first_task == Task::Start && pair.then_task == Task::Start {
+            for stop in self.orders(pair.first, Task::Stop) {
                 if self.standing.of(&stop).is_some_and(|service| !service.is_meant_by(pair.then)) {
                     let neighbours = self.standing.meant(pair.then).iter().any(|s| s.interleaves());
-                    self.all_before(pair.rule, &stop, pair.then, "stop", neighbours);
+                    self.all_before(pair.rule, &stop, pair.then, Task::Stop, neighbours);
                 }
             }
         }
     }
 
     /// `then` waits for every order `task` of `first`: with `neighbours`, for those on its node.
-    fn all_before(&mut self, rule: &str, then: &Op<'_>, first: &str, task: &str, neighbours: bool) {
+    fn all_before(&mut self, rule: &str, then: &Op<'_>, first: &str, task: Task, neighbours: bool) {
         let both_clones = |op: &Op<'_>| {
             let is_clone = |op: &Op<'_>| self.standing.of(op).is_some_and(|s| s.clone.is_some());
             is_clone(op) && is_clone(then)
@@ -163,7 +164,7 @@ impl<'v> Law<'_, 'v, '_> {
     }
 
     /// What the plan really orders of `task` for what a constraint calls `id`.
-    fn orders(&self, id: &str, task: &str) -> Vec<Op<'v>> {
+    fn orders(&self, id: &str, task: Task) -> Vec<Op<'v>> {
         let fits = |op: &&Op<'v>| op.is_real() && op.task == task;
         let meant = |op: &&Op<'v>| self.standing.of(op).is_some_and(|service| service.is_meant_by(id));
         self.ops.iter().filter(fits).filter(meant).copied().collect()
@@ -216,10 +217,10 @@ impl<'v> Law<'_, 'v, '_> {
 
     fn together(&mut self, together: &Together<'_>) {
         let primaries = self.standing.meant(together.primary);
-        let task = match together.dependent_role {
-            Some("Promoted" | "Master") => "promote",
-            None | Some("Started") => "start",
-            Some(_) => return,
+        let task = match together.dependent_role.map_or(Some(Role::Started), Role::parse) {
+            Some(Role::Promoted) => Task::Promote,
+            Some(Role::Started) => Task::Start,
+            _ => return,
         };
         if primaries.is_empty() || self.in_containers(together.primary) || self.in_containers(together.dependent) {
             return;
@@ -263,7 +264,14 @@ impl<'v> Law<'_, 'v, '_> {
             for pair in group.members.windows(2) {
                 let [first, then] = pair else { continue };
                 if ordered {
-                    self.pair(&Pair { rule, first, first_task: "start", then, then_task: "start", symmetrical: true });
+                    self.pair(&Pair {
+                        rule,
+                        first,
+                        first_task: Task::Start,
+                        then,
+                        then_task: Task::Start,
+                        symmetrical: true,
+                    });
                 }
                 if colocated {
                     self.together(&Together {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Violation;
 use crate::plan::{Action, ActionKind, Plan, ResourceOp};
+use hac_model::{OperationKey, Task};
 
 /// A plan without circles.
 pub(super) struct Graph<'p> {
@@ -22,7 +23,7 @@ pub(super) struct Op<'p> {
     pub(super) op: Option<&'p ResourceOp>,
     /// Id with instance number.
     pub(super) resource: &'p str,
-    pub(super) task: &'p str,
+    pub(super) task: Task,
     pub(super) node: &'p str,
 }
 
@@ -89,11 +90,12 @@ impl<'p> Graph<'p> {
             match &action.kind {
                 ActionKind::Resource(op) => {
                     let resource = op.instance.as_deref().unwrap_or(&op.resource);
-                    Some(Op { index, action, op: Some(op), resource, task: &op.task, node })
+                    Some(Op { index, action, op: Some(op), resource, task: op.task, node })
                 }
                 ActionKind::Pseudo => {
-                    let (resource, task) = action.key.strip_suffix("_0")?.rsplit_once('_')?;
-                    matches!(task, "start" | "stop").then_some(Op { index, action, op: None, resource, task, node })
+                    let key = OperationKey::parse(&action.key).filter(|key| key.interval_ms == 0)?;
+                    let task = Task::parse(key.task).filter(|task| matches!(task, Task::Start | Task::Stop))?;
+                    Some(Op { index, action, op: None, resource: key.resource, task, node })
                 }
                 ActionKind::Cancel(_)
                 | ActionKind::Fence { .. }

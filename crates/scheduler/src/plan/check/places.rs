@@ -6,7 +6,7 @@ use super::Violation;
 use super::graph::{Graph, Op, name};
 use super::standing::{Service, Standing};
 use crate::view::{NodeKind, ResourceKind};
-use hac_model::ExecStatus;
+use hac_model::{ExecStatus, Task};
 
 pub(super) fn check(standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut Vec<Violation>) {
     let mut starts: BTreeMap<&str, Vec<Op<'_>>> = BTreeMap::new();
@@ -14,7 +14,7 @@ pub(super) fn check(standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut
         if op.is_real() {
             node(standing, graph, &op, violations);
             touch(standing, &op, violations);
-            if matches!(op.task, "start" | "migrate_from") {
+            if matches!(op.task, Task::Start | Task::MigrateFrom) {
                 starts.entry(op.resource).or_default().push(op);
             }
         }
@@ -39,12 +39,12 @@ fn node(standing: &Standing<'_>, graph: &Graph<'_>, op: &Op<'_>, violations: &mu
     let there = node.online && !node.unclean;
     // A connection that starts first brings the node with it.
     let connects =
-        |other: &Op<'_>| other.task == "start" && other.resource == node.name && graph.waits(op.index, other.index);
+        |other: &Op<'_>| other.task == Task::Start && other.resource == node.name && graph.waits(op.index, other.index);
     if !there && (node.kind == NodeKind::Member || !graph.ops().any(|other| connects(&other))) {
         violations.push(Violation::AbsentNode(op.name()));
     }
     let unwilling = node.standby || node.maintenance || (node.shutdown && node.kind == NodeKind::Member);
-    if unwilling && matches!(op.task, "start" | "promote" | "migrate_from") {
+    if unwilling && matches!(op.task, Task::Start | Task::Promote | Task::MigrateFrom) {
         violations.push(Violation::UnwillingNode(op.name()));
     }
 }
@@ -52,7 +52,7 @@ fn node(standing: &Standing<'_>, graph: &Graph<'_>, op: &Op<'_>, violations: &mu
 /// Only what is managed is changed, and nothing is started without quorum.
 fn touch(standing: &Standing<'_>, op: &Op<'_>, violations: &mut Vec<Violation>) {
     let Some(service) = standing.of(op) else { return };
-    let changes = matches!(op.task, "start" | "stop" | "promote" | "demote" | "migrate_to" | "migrate_from");
+    let changes = op.task.changes_state();
     if changes && !service.is_free() {
         violations.push(Violation::Unmanaged(op.name()));
     }
@@ -64,7 +64,7 @@ fn touch(standing: &Standing<'_>, op: &Op<'_>, violations: &mut Vec<Violation>) 
         "freeze" => !active,
         _ => false,
     };
-    if op.task == "start" && !view.quorate && needs_quorum && forbidden {
+    if op.task == Task::Start && !view.quorate && needs_quorum && forbidden {
         violations.push(Violation::NoQuorum(op.name()));
     }
 }
@@ -90,12 +90,12 @@ fn left_before(
         let left = |other: &Op<'_>| {
             other.resource == start.resource
                 && other.node == node
-                && ((other.task == "stop" && start.task == "start") || other.task == "migrate_to")
+                && ((other.task == Task::Stop && start.task == Task::Start) || other.task == Task::MigrateTo)
                 && graph.waits(start.index, other.index)
         };
         let source = start.op.and_then(|op| op.meta.get("CRM_meta_migrate_source"));
         // The first half of the migration is done already, or it is: the source lets go when the target has it.
-        let migrates = start.task == "migrate_from" && (source == Some(node) || node == start.node);
+        let migrates = start.task == Task::MigrateFrom && (source == Some(node) || node == start.node);
         let stays = !migrates && !graph.ops().any(|other| left(&other));
         if (stays || unclean) && !fenced() {
             violations.push(Violation::ActiveTwice { start: start.name(), node: node.clone() });
@@ -107,7 +107,7 @@ fn left_before(
 /// pending is the first such operation on any node; that may be another one.)
 fn starts_on(service: &Service<'_>, node: &str) -> bool {
     let pending = ExecStatus::Pending.code();
-    service.view.operations.iter().any(|op| op.node == node && op.task == "start" && op.status == pending)
+    service.view.operations.iter().any(|op| op.node == node && op.task == Task::Start.name() && op.status == pending)
 }
 
 /// No node gets more instances of a clone than may share it.
@@ -116,7 +116,7 @@ fn instances(standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut Vec<Vi
         let ResourceKind::Clone { clone_node_max, .. } = &clone.kind else { continue };
         let mut starting: Vec<&str> = graph
             .ops()
-            .filter(|op| op.task == "start" && op.is_real())
+            .filter(|op| op.task == Task::Start && op.is_real())
             .filter(|op| standing.of(op).is_some_and(|s| s.is_meant_by(&clone.id) && !s.contained))
             .map(|op| op.node)
             .collect();
@@ -157,12 +157,12 @@ fn role_changes(standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut Vec
         for then in ops {
             for first in ops {
                 let here = first.node == then.node;
-                let probe = first.op.is_some_and(|op| op.task == "monitor" && op.interval_ms == 0);
+                let probe = first.op.is_some_and(|op| op.task == Task::Monitor && op.interval_ms == 0);
                 let again = || standing.of(then).is_some_and(|service| starts_on(service, then.node));
                 let must = match (first.task, then.task) {
-                    ("monitor", "start") => probe && (here || !again()),
-                    ("start", "promote") | ("demote", "stop") => here,
-                    ("start", "monitor") => here && then.op.is_some_and(|op| op.interval_ms > 0),
+                    (Task::Monitor, Task::Start) => probe && (here || !again()),
+                    (Task::Start, Task::Promote) | (Task::Demote, Task::Stop) => here,
+                    (Task::Start, Task::Monitor) => here && then.op.is_some_and(|op| op.interval_ms > 0),
                     _ => false,
                 };
                 if must && !graph.waits(then.index, first.index) {

@@ -6,7 +6,7 @@ use super::graph::Op;
 use crate::plan::{ActionKind, Plan};
 use crate::view::{NodeView, ResourceKind, ResourceView};
 use crate::{ClusterView, Role};
-use hac_model::parse_bool;
+use hac_model::{OperationKey, Task, parse_bool};
 
 /// A primitive, instance or member, with what it is part of.
 pub(super) struct Service<'v> {
@@ -87,15 +87,15 @@ impl<'v> Standing<'v> {
 
     /// What the plan changes: stops take away, starts add.
     fn carry_out(&mut self, plan: &'v Plan) {
-        let ops: Vec<(&str, &str, &str)> = plan.actions.iter().filter_map(change).collect();
+        let ops: Vec<(&str, Task, &str)> = plan.actions.iter().filter_map(change).collect();
         for down in [true, false] {
             for (resource, task, node) in &ops {
                 let Some(service) = self.services.get_mut(resource) else { continue };
                 match (*task, down) {
-                    ("stop", true) => drop(service.after.remove(node)),
-                    ("demote", true) => drop(service.after.insert(node, false)),
-                    ("start" | "migrate_from", false) => drop(service.after.entry(node).or_insert(false)),
-                    ("promote", false) => drop(service.after.insert(node, true)),
+                    (Task::Stop, true) => drop(service.after.remove(node)),
+                    (Task::Demote, true) => drop(service.after.insert(node, false)),
+                    (Task::Start | Task::MigrateFrom, false) => drop(service.after.entry(node).or_insert(false)),
+                    (Task::Promote, false) => drop(service.after.insert(node, true)),
                     _ => {}
                 }
             }
@@ -154,13 +154,13 @@ fn without_number(id: &str) -> &str {
 }
 
 /// What an action changes about a service: (id, task, node).
-fn change(action: &crate::plan::Action) -> Option<(&str, &str, &str)> {
+fn change(action: &crate::plan::Action) -> Option<(&str, Task, &str)> {
     let node = action.node.as_deref()?;
     match &action.kind {
-        ActionKind::Resource(op) => Some((op.instance.as_deref().unwrap_or(&op.resource), &op.task, node)),
+        ActionKind::Resource(op) => Some((op.instance.as_deref().unwrap_or(&op.resource), op.task, node)),
         ActionKind::Pseudo => {
-            let (resource, task) = action.key.strip_suffix("_0")?.rsplit_once('_')?;
-            Some((resource, task, node))
+            let key = OperationKey::parse(&action.key).filter(|key| key.interval_ms == 0)?;
+            Some((key.resource, Task::parse(key.task)?, node))
         }
         _ => None,
     }

@@ -28,7 +28,7 @@ fn running(id: &str, nodes: &[&str]) -> ResourceView {
 }
 
 fn act(resource: &str, task: &str, node: &str, inputs: &[usize]) -> Action {
-    let op = ResourceOp { resource: resource.to_owned(), task: task.to_owned(), ..ResourceOp::default() };
+    let op = ResourceOp { resource: resource.to_owned(), task: task.parse().unwrap(), ..ResourceOp::default() };
     Action { kind: ActionKind::Resource(Box::new(op)), ..milestone(&format!("{resource}_{task}_0"), node, inputs) }
 }
 
