@@ -15,12 +15,12 @@ mod seed;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hac_crm::model::Configuration;
 use hac_types::NodeId;
 
-pub(crate) use mistake::Mistake;
+pub(crate) use mistake::{Mistake, decisive};
 pub(crate) use print::print_keys;
 
 use keys::Table;
@@ -28,6 +28,9 @@ use read::{Document, Section};
 
 /// Where the file is unless the command line says otherwise.
 pub(crate) const FILE: &str = "/etc/hacd/hacd.toml";
+
+/// How often is looked whether something has passed.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 /// Names of syslog facilities, in the order of their numbers from 0; gaps have no name.
 pub(crate) const FACILITIES: &[&str] = &[
@@ -165,6 +168,14 @@ pub(crate) struct Identity {
     pub(crate) hostname: String,
 }
 
+impl Identity {
+    /// Whether this host has the name, with its domain or without.
+    fn is_named(&self, name: &str) -> bool {
+        let short = self.hostname.split('.').next().unwrap_or_default();
+        !name.is_empty() && (name == self.hostname || name == short)
+    }
+}
+
 /// Reads and checks the file.
 ///
 /// # Errors
@@ -173,9 +184,38 @@ pub(crate) fn load(file: &Path, identity: &Identity) -> Result<Config, Vec<Mista
     let text = std::fs::read_to_string(file).map_err(|error| {
         let why = crate::storage::words(&error);
         let what = format!("cannot be read: {why}; config/hacd.toml is a commented example");
-        vec![Mistake { file: file.to_owned(), line: None, key: String::new(), what }]
+        vec![Mistake { file: file.to_owned(), line: None, key: String::new(), what, may_pass: true }]
     })?;
     check(file, &text, identity, &nodes::is_local)
+}
+
+/// The same, but what may pass without anybody's doing is waited for: an address that comes late, a key that is copied
+/// just now, a file system that is slow. `told` hears once what is waited for.
+///
+/// # Errors
+/// As [`load`], at once or after `patience`.
+pub(crate) fn load_patiently(
+    file: &Path,
+    identity: &Identity,
+    patience: Duration,
+    mut told: impl FnMut(&Mistake),
+) -> Result<Config, Vec<Mistake>> {
+    let begin = Instant::now();
+    let mut first = true;
+    loop {
+        let mistakes = match load(file, identity) {
+            Ok(config) => return Ok(config),
+            Err(mistakes) => mistakes,
+        };
+        let Some(mistake) = decisive(&mistakes).filter(|mistake| mistake.may_pass) else { return Err(mistakes) };
+        if begin.elapsed() >= patience {
+            return Err(mistakes);
+        }
+        if std::mem::take(&mut first) {
+            told(mistake);
+        }
+        std::thread::sleep(TRY_AGAIN);
+    }
 }
 
 /// The same for a text in hand; `local` says whether an address belongs to this host.
@@ -209,7 +249,16 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn report(&mut self, line: usize, key: &str, what: impl Into<String>) {
         let line = (line > 0).then_some(line);
-        self.mistakes.push(Mistake { file: self.file.to_owned(), line, key: key.to_owned(), what: what.into() });
+        let (file, key, what) = (self.file.to_owned(), key.to_owned(), what.into());
+        self.mistakes.push(Mistake { file, line, key, what, may_pass: false });
+    }
+
+    /// What may pass without anybody's doing.
+    fn report_passing(&mut self, line: usize, key: &str, what: impl Into<String>) {
+        self.report(line, key, what);
+        if let Some(mistake) = self.mistakes.last_mut() {
+            mistake.may_pass = true;
+        }
     }
 
     fn warn(&mut self, line: usize, key: &str, what: &str) {

@@ -73,7 +73,7 @@ fn check(arguments: &Arguments) -> ExitCode {
         }
         Err(mistakes) => {
             mistakes.iter().for_each(|mistake| complain(&mistake.to_string()));
-            ExitCode::from(exit::CONFIG)
+            ExitCode::from(start::code_of(&mistakes))
         }
     }
 }

@@ -19,6 +19,10 @@ use crate::recording::Recording;
 use crate::storage::{self, KeyFile, Opened, StorageError, Worker};
 use crate::{clock, exit, udp};
 
+/// How long is waited for what may pass by itself, before the service manager is asked to try again. Longer than it
+/// takes for ten starts in a minute to be too many.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Questions of clients that may wait.
 const ASKS: usize = 64;
 
@@ -50,6 +54,12 @@ impl From<StorageError> for Failure {
     }
 }
 
+/// The exit code for what is wrong: 78 where only a person can mend it, in the text of the file.
+pub(crate) fn code_of(mistakes: &[config::Mistake]) -> u8 {
+    let passes = config::decisive(mistakes).is_some_and(|mistake| mistake.may_pass);
+    if passes { exit::OS } else { exit::CONFIG }
+}
+
 /// Who this node is, as far as host and command line tell.
 pub(crate) fn identity(arguments: &Arguments) -> Identity {
     let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -61,9 +71,12 @@ pub(crate) fn identity(arguments: &Arguments) -> Identity {
 /// # Errors
 /// It cannot be started.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let config = config::load(&arguments.config, &identity(arguments)).map_err(|mistakes| {
+    let waiting = |mistake: &config::Mistake| crate::complain(&format!("waiting: {mistake}"));
+    let config = config::load_patiently(&arguments.config, &identity(arguments), PATIENCE, waiting);
+    let config = config.map_err(|mistakes| {
         // One line is enough to go on with; --check prints them all.
-        Failure::config(mistakes.first().map(ToString::to_string).unwrap_or_default())
+        let line = config::decisive(&mistakes).map(ToString::to_string).unwrap_or_default();
+        Failure { code: code_of(&mistakes), line }
     })?;
     let entropy = Entropy::new()?;
     let wall = clock::wall();
@@ -114,7 +127,8 @@ async fn serve(
     });
     let (sender, inputs) = mpsc::unbounded_channel();
     let (asks, questions) = mpsc::channel(ASKS);
-    let udp = udp::open(&config, sender.clone()).map_err(|error| taken(arguments, &config, &error))?;
+    let udp = udp::open_patiently(&config, &sender, PATIENCE).await;
+    let udp = udp.map_err(|error| taken(arguments, &config, &error))?;
     for address in udp.missing() {
         tracing::warn!(target: "hacd::udp", "{} is not an address of this host yet; waiting for it", address.ip());
     }
@@ -210,7 +224,7 @@ fn taken(arguments: &Arguments, config: &Config, error: &OpenError) -> Failure {
         _ => storage::words(source),
     };
     let file = arguments.config.display();
-    Failure::config(format!("{file}{place}: totem.interface.mcastport: UDP port {address} {what}"))
+    Failure::os(format!("{file}{place}: totem.interface.mcastport: UDP port {address} {what}"))
 }
 
 /// A broken invariant means stop, so that the others take over: the panic is logged and the process aborts.

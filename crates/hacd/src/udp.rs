@@ -7,15 +7,19 @@
 //!
 //! `mcastport` moves the receiving port, and the sending one with it. The sockets themselves are `hac-udp`'s.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hac_udp::{LinkAddresses, OpenError, Udp};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::Config;
 use crate::driver::Input;
+
+/// How often a port that is taken is tried again.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
 
 /// How often a missing address is looked for again.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
@@ -28,6 +32,33 @@ pub(crate) fn open(config: &Config, inputs: UnboundedSender<Input>) -> Result<Ud
     // Nobody takes hints any more when the driver has ended.
     let hint = Arc::new(move |link, node| drop(inputs.send(Input::Unreachable(link, node))));
     Udp::open(links(config), hint)
+}
+
+/// The same, but a port that is taken is waited for: any program may have it for a moment, just between the end of one
+/// daemon and the start of the next.
+///
+/// # Errors
+/// As [`open`], at once or after `patience`.
+pub(crate) async fn open_patiently(
+    config: &Config,
+    inputs: &UnboundedSender<Input>,
+    patience: Duration,
+) -> Result<Udp, OpenError> {
+    let begin = Instant::now();
+    let mut told = false;
+    loop {
+        let error = match open(config, inputs.clone()) {
+            Ok(udp) => return Ok(udp),
+            Err(error) => error,
+        };
+        if error.source.kind() != io::ErrorKind::AddrInUse || begin.elapsed() >= patience {
+            return Err(error);
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(target: "hacd::udp", "UDP port {} is taken by another program; waiting for it", error.address);
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
 }
 
 /// The addresses of all links that this node has.

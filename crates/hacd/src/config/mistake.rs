@@ -16,6 +16,13 @@ pub(crate) struct Mistake {
     pub(crate) key: String,
     /// What is wrong and what would be right.
     pub(crate) what: String,
+    /// Not the text alone decides: it may pass without anybody's doing, so it is worth another try.
+    pub(crate) may_pass: bool,
+}
+
+/// The mistake that decides: the first that does not pass by itself, else the first.
+pub(crate) fn decisive(mistakes: &[Mistake]) -> Option<&Mistake> {
+    mistakes.iter().find(|mistake| !mistake.may_pass).or_else(|| mistakes.first())
 }
 
 impl fmt::Display for Mistake {

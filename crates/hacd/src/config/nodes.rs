@@ -141,8 +141,8 @@ impl Checker<'_> {
         ports
     }
 
-    /// Which node this is: the one with an address of this host. Where several are (tests on one host), the command
-    /// line or the host's name decides.
+    /// Which node this is: the one with an address of this host. Where several are (tests on one host), or none yet (a
+    /// network that comes late), the command line or the host's name decides.
     pub(super) fn own_node<'n>(
         &mut self,
         nodes: &'n [Node],
@@ -162,17 +162,22 @@ impl Checker<'_> {
             [node] => Some(node),
             [] if nodes.is_empty() => None,
             [] => {
+                if let Some(named) = nodes.iter().find(|node| identity.is_named(&node.name)) {
+                    // Its address is waited for.
+                    return Some(named);
+                }
                 let listed: Vec<String> = nodes.iter().map(|node| node.addresses[0].to_string()).collect();
                 let what = format!(
-                    "none of {} is an address of this host; correct the address, or bring the interface up",
+                    "none of {} is an address of this host, and no node has its name; correct the address, or bring \
+                     the interface up",
                     listed.join(", ")
                 );
                 let line = self.document.sections(Table::Node).first().map_or(0, |section| section.line);
-                self.report(line, "nodelist.node.ring0_addr", what);
+                self.report_passing(line, "nodelist.node.ring0_addr", what);
                 None
             }
             several => {
-                let by_name = several.iter().find(|node| node.name == identity.hostname).copied();
+                let by_name = several.iter().find(|node| identity.is_named(&node.name)).copied();
                 if by_name.is_none() {
                     let names: Vec<&str> = several.iter().map(|node| node.name.as_str()).collect();
                     let what = format!(

@@ -168,7 +168,13 @@ impl Reader<'_> {
 
     fn report(&mut self, offset: usize, key: &str, what: impl Into<String>) {
         let line = Some(self.line(offset));
-        self.mistakes.push(Mistake { file: self.file.to_owned(), line, key: key.to_owned(), what: what.into() });
+        self.mistakes.push(Mistake {
+            file: self.file.to_owned(),
+            line,
+            key: key.to_owned(),
+            what: what.into(),
+            may_pass: false,
+        });
     }
 
     fn unknown<'a>(&mut self, offset: usize, path: &str, word: &str, known: impl IntoIterator<Item = &'a str>) {

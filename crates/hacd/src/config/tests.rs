@@ -141,8 +141,8 @@ fn every_wrong_file_gives_one_line_with_file_line_key_and_remedy() {
         (
             "\"10.132.0.11\"",
             "\"10.132.0.13\"",
-            "hacd.toml:11: nodelist.node.ring0_addr: none of 10.132.0.13, 10.132.0.12 is an address of this host; \
-             correct the address, or bring the interface up",
+            "hacd.toml:11: nodelist.node.ring0_addr: none of 10.132.0.13, 10.132.0.12 is an address of this host, \
+             and no node has its name; correct the address, or bring the interface up",
         ),
         ("version = 2", "token = 20", "hacd.toml:2: totem.token: must be milliseconds from 30 to 300000, not 20"),
         ("version = 2", "consensus = 40", "hacd.toml:2: totem.consensus: must not be less than join"),

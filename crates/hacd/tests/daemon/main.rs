@@ -131,7 +131,7 @@ fn what_cannot_start_says_why_in_one_line() {
     cluster.write_config(2, &config);
     let _taken = std::net::UdpSocket::bind((cluster.address(2), 5405)).expect("binds");
     let (code, said) = cluster.fail(2);
-    assert_eq!((code, said.lines().count()), (Some(78), 1), "{said}");
+    assert_eq!((code, said.lines().count()), (Some(71), 1), "{said}");
     assert!(said.contains("UDP port 127.0.107.2:5405 is taken by another program"), "{said}");
 
     let _one = cluster.start(1);
