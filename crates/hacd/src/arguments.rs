@@ -17,6 +17,7 @@ Options:
   --socket FILE   Listen here for hacctl [default: /run/hacd/hacd.sock]
   --node NAME     Be this node of the node list; needed only where several of its addresses are on one host
   --record FILE   Record all that this node is given, sealed under the authkey, for `hac-sim --replay`
+  --beside        Start although Corosync or Pacemaker runs on this host (they share neither ports nor resources)
   --check         Read the configuration, say what is wrong with it, and end
   --print-keys    Print every key of the configuration with default and unit, and end
   --version       Print the version, and end
@@ -56,6 +57,8 @@ pub(crate) struct Arguments {
     pub(crate) node: Option<String>,
     /// Where the flight is recorded.
     pub(crate) record: Option<PathBuf>,
+    /// Whether another cluster manager on this host is no reason not to start.
+    pub(crate) beside: bool,
 }
 
 /// Reads the command line, without the name of the program.
@@ -70,6 +73,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Argu
         socket: PathBuf::from(hac_api::SOCKET),
         node: None,
         record: None,
+        beside: false,
     };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -87,6 +91,7 @@ pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Argu
             "--socket" => read.socket = value()?.into(),
             "--node" => read.node = Some(value()?.to_string_lossy().into_owned()),
             "--record" => read.record = Some(value()?.into()),
+            "--beside" => read.beside = true,
             "--check" => read.command = Command::Check,
             "--print-keys" => read.command = Command::PrintKeys,
             "--version" | "-V" => read.command = Command::Version,

@@ -186,7 +186,42 @@ pub(crate) fn load(file: &Path, identity: &Identity) -> Result<Config, Vec<Mista
         let what = format!("cannot be read: {why}; config/hacd.toml is a commented example");
         vec![Mistake { file: file.to_owned(), line: None, key: String::new(), what, may_pass: true }]
     })?;
-    check(file, &text, identity, &nodes::is_local)
+    let open = openness(file, &text).map_err(|what| {
+        vec![Mistake { file: file.to_owned(), line: None, key: String::new(), what, may_pass: false }]
+    })?;
+    let mut config = check(file, &text, identity, &nodes::is_local)?;
+    config.warnings.extend(open);
+    Ok(config)
+}
+
+/// Keys of the ring that have the name of a secret.
+const NOT_SECRET: &[&str] =
+    &["authkey", "token", "token_coefficient", "token_retransmit", "token_retransmits_before_loss_const"];
+
+/// A warning, if others can read secrets in the file.
+///
+/// # Errors
+/// Others can write it: it says which programs run as root, so that is no configuration.
+fn openness(file: &Path, text: &str) -> Result<Option<String>, String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about =
+        std::fs::metadata(file).map_err(|error| format!("cannot be read: {}", crate::storage::words(&error)))?;
+    let (mode, path) = (about.mode() & 0o777, file.display());
+    if about.is_file() && mode & 0o002 != 0 {
+        return Err(format!(
+            "is open to everybody (mode {mode:03o}), and what is in it runs as root: chmod 644 {path}"
+        ));
+    }
+    let user = rustix::process::geteuid().as_raw();
+    if about.uid() != 0 && about.uid() != user {
+        return Err(format!("belongs to user {}, and what is in it runs as root: chown root: {path}", about.uid()));
+    }
+    let key = |line: &str| line.split_once('=').map(|(key, _)| key.trim().trim_matches('"').to_owned());
+    let is_secret = |key: &String| hac_crm::model::is_secret(key) && !NOT_SECRET.contains(&key.as_str());
+    let secret = text.lines().filter_map(key).find(is_secret);
+    Ok(secret.filter(|_| mode & 0o044 != 0).map(|key| {
+        format!("{path} has a secret in it ({key}) and others can read it (mode {mode:03o}): chmod 600 {path}")
+    }))
 }
 
 /// The same, but what may pass without anybody's doing is waited for: an address that comes late, a key that is copied

@@ -4,6 +4,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `beside` | other cluster managers on this host |
 //! | `config` | `hacd.toml` and the `authkey` |
 //! | `storage` | what survives a restart |
 //! | `udp` | which sockets the ring needs |
@@ -14,6 +15,7 @@
 
 mod api;
 mod arguments;
+mod beside;
 mod clock;
 mod config;
 mod driver;

@@ -78,6 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let line = config::decisive(&mistakes).map(ToString::to_string).unwrap_or_default();
         Failure { code: code_of(&mistakes), line }
     })?;
+    alone(arguments)?;
     let entropy = Entropy::new()?;
     let wall = clock::wall();
     let opened = storage::open(&arguments.state, wall.as_secs(), entropy.life)?;
@@ -108,6 +109,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     log.flush();
     result
+}
+
+/// Refuses to start beside another cluster manager, unless told.
+fn alone(arguments: &Arguments) -> Result<(), Failure> {
+    match crate::beside::other_manager().filter(|_| !arguments.beside) {
+        None => Ok(()),
+        Some((name, pid)) => Err(Failure::config(format!(
+            "{name} is active on this host (process {pid}): two managers would fight over its resources. \
+             'systemctl disable --now pacemaker corosync' stops it first, --beside starts all the same"
+        ))),
+    }
 }
 
 /// Opens sockets, makes the node and drives it.

@@ -16,22 +16,47 @@ pub fn is_secret(name: &str) -> bool {
     if ["_file", "_path", "_script", "file", "_dir"].iter().any(|end| name.ends_with(end)) {
         return false;
     }
-    ["token", "password", "passwd", "passphrase", "secret", "api_key", "apikey", "private_key", "credential"]
-        .iter()
-        .any(|word| name.contains(word))
-        || name == "pass"
-        || name == "key"
-        || name.ends_with("_pass")
+    WORDS.iter().any(|word| name.contains(word))
+        || NAMES.contains(&name.as_str())
+        || ["_pass", "_pin", "_psk", "_key_value"].iter().any(|end| name.ends_with(end))
 }
+
+/// A name with one of these in it is that of a secret.
+const WORDS: &[&str] = &[
+    "token",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "api_key",
+    "apikey",
+    "private_key",
+    "access_key",
+    "accesskey",
+    "auth_key",
+    "authkey",
+    "encryption_key",
+    "shared_key",
+    "credential",
+    "community",
+];
+
+/// These are names of secrets.
+const NAMES: &[&str] = &["pass", "key", "pin", "psk"];
 
 /// Replaces every secret in `cib` by [`MASK`].
 pub fn mask(cib: &mut Cib) {
     mask_configuration(&mut cib.configuration);
+    cib.status.nodes.iter_mut().for_each(|node| mask_sets(&mut node.attributes));
 }
 
 /// Replaces every secret in `configuration` by [`MASK`].
 pub fn mask_configuration(configuration: &mut Configuration) {
     configuration.resources.iter_mut().for_each(mask_resource);
+    mask_sets(&mut configuration.crm_config);
+    mask_sets(&mut configuration.rsc_defaults);
+    mask_sets(&mut configuration.op_defaults);
+    configuration.nodes.iter_mut().for_each(|node| mask_sets(&mut node.attributes));
 }
 
 fn mask_resource(resource: &mut Resource) {
@@ -75,10 +100,32 @@ mod tests {
 
     #[test]
     fn tokens_are_secret_and_names_of_files_are_not() {
-        for name in ["do_token", "password", "Passwd", "api_key", "client_secret", "login_pass"] {
+        for name in [
+            "do_token",
+            "password",
+            "Passwd",
+            "api_key",
+            "client_secret",
+            "login_pass",
+            "access_key",
+            "auth_key",
+            "pin",
+            "card_pin",
+            "community",
+        ] {
             assert!(is_secret(name), "{name}");
         }
-        for name in ["floating_ip", "httpd", "passwd_script", "keyfile", "token_file", "monitor_keyspace", "bypass"] {
+        for name in [
+            "floating_ip",
+            "httpd",
+            "passwd_script",
+            "keyfile",
+            "token_file",
+            "monitor_keyspace",
+            "bypass",
+            "pinned",
+            "mapping",
+        ] {
             assert!(!is_secret(name), "{name}");
         }
     }
@@ -99,7 +146,18 @@ mod tests {
         };
         let mut cib = Cib::default();
         cib.configuration.resources.push(Resource::Clone(clone));
+        let configuration = &mut cib.configuration;
+        for sets in [&mut configuration.crm_config, &mut configuration.rsc_defaults, &mut configuration.op_defaults] {
+            sets.push(set());
+        }
+        configuration.nodes.push(crate::Node { attributes: vec![set()], ..crate::Node::default() });
+        cib.status.nodes.push(crate::NodeState { attributes: vec![set()], ..crate::NodeState::default() });
         mask(&mut cib);
+        let others = &cib.configuration;
+        for sets in [&others.crm_config, &others.rsc_defaults, &others.op_defaults, &others.nodes[0].attributes] {
+            assert_eq!(sets[0].get("do_token"), Some(MASK));
+        }
+        assert_eq!(cib.status.nodes[0].attributes[0].get("do_token"), Some(MASK));
         let Resource::Clone(clone) = &cib.configuration.resources[0] else { panic!("still a clone") };
         let Resource::Primitive(child) = clone.child.as_ref() else { panic!("still a primitive") };
         for sets in [&clone.params, &child.params] {

@@ -38,3 +38,41 @@ fn a_daemon_that_ends_at_once_takes_what_its_agents_are_doing_with_it() {
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(cluster.count(1, "started"), 0, "the start went on");
 }
+
+#[test]
+fn a_daemon_does_not_start_beside_another_cluster_manager() {
+    let cluster = Cluster::new(133, 1);
+    // In a network of its own, so that it stands in nobody's way.
+    let script = "cp /bin/sleep $0/corosync && ($0/corosync 30 >/dev/null 2>&1 & echo $! > $0/other) && sleep 0.3 && exec \"$@\"";
+    let own = || {
+        let mut command = std::process::Command::new("unshare");
+        command.arg("--net");
+        command
+    };
+    if !own().arg("true").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("not tested: this user may make no network");
+        return;
+    }
+    let dir = cluster.dir(1);
+    let config = dir.join("hacd.toml").display().to_string();
+    let state = dir.join("state").display().to_string();
+    let words = [env!("CARGO_BIN_EXE_hacd"), "--config", &config, "--state", &state, "--node", "n1"];
+    let output = own().args(["sh", "-c", script]).arg(cluster.dir(1)).args(words).output().expect("runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let other = std::fs::read_to_string(dir.join("other")).expect("written");
+    let other: u32 = other.trim().parse().expect("a number");
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("corosync is active on this host") && said.contains("--beside"), "{said}");
+    crate::harness::send(other, Signal::KILL).expect("it was left alone");
+}
+
+#[test]
+fn a_configuration_that_everybody_can_write_is_none() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let cluster = Cluster::new(134, 1);
+    let file = cluster.dir(1).join("hacd.toml");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).expect("changed");
+    let (code, said) = cluster.fail(1);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("is open to everybody (mode 666)"), "{said}");
+}

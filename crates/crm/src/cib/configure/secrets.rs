@@ -21,17 +21,36 @@ pub(super) fn keep_masked(old: &Configuration, new: &mut Configuration) -> Step 
         });
         restore(&owner, primitive, same)?;
     }
+    for (owner, sets, old) in [
+        ("property", &mut new.crm_config, &old.crm_config),
+        ("rsc_defaults", &mut new.rsc_defaults, &old.rsc_defaults),
+        ("op_defaults", &mut new.op_defaults, &old.op_defaults),
+    ] {
+        restore_sets(owner, sets, |name| old.iter().find_map(|set| set.get(name)))?;
+    }
+    for node in &mut new.nodes {
+        let same = old.nodes.iter().find(|other| other.uname == node.uname);
+        let value = |name: &str| same.and_then(|node| node.attributes.iter().find_map(|set| set.get(name)));
+        restore_sets(&node.uname, &mut node.attributes, value)?;
+    }
     Ok(())
 }
 
 fn restore(owner: &str, primitive: &mut Primitive, old: Option<&Primitive>) -> Step {
-    let Primitive { params, operations, .. } = primitive;
-    let of_operations = operations.iter_mut().flat_map(|operation| &mut operation.params);
-    for pair in params.iter_mut().chain(of_operations).flat_map(|set| &mut set.pairs) {
+    let value = |name: &str| old.and_then(|old| value_of(old, name));
+    restore_sets(owner, &mut primitive.params, value)?;
+    for operation in &mut primitive.operations {
+        restore_sets(owner, &mut operation.params, value)?;
+    }
+    Ok(())
+}
+
+fn restore_sets<'a>(owner: &str, sets: &mut [NvSet], old: impl Fn(&str) -> Option<&'a str>) -> Step {
+    for pair in sets.iter_mut().flat_map(|set| &mut set.pairs) {
         if pair.value.as_deref() != Some(MASK) || !is_secret(&pair.name) {
             continue;
         }
-        let Some(value) = old.and_then(|old| value_of(old, &pair.name)) else {
+        let Some(value) = old(&pair.name) else {
             return Err(Refusal::new(
                 format!("{owner}: {MASK} is no value for {}, it only stands for one that is there", pair.name),
                 format!("give the value: params {}=...", pair.name),
