@@ -25,7 +25,8 @@ pub use request::{
     SettleRequest, Settled, Version,
 };
 pub use status::{
-    Address, CibResponse, Counter, Link, MemberState, Members, MembersEntry, Problem, Quorum, Severity, Status, Sync,
+    Address, CibResponse, Counter, Link, MemberState, Members, MembersEntry, Problem, Quorum, Severity, Status,
+    StepClass, Steps, Sync,
 };
 
 /// Where the daemon listens unless it was told otherwise.

@@ -41,6 +41,35 @@ pub struct Status {
     pub cib: Value,
     /// Things counted since the start.
     pub counters: Vec<Counter>,
+    /// How long the steps of the daemon's threads took since the start.
+    pub steps: Vec<Steps>,
+}
+
+/// The steps of one thread of the daemon that had one cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Steps {
+    /// `ring` or `cluster`.
+    pub thread: String,
+    /// `messages`, `timer`, `command`, `result` or `snapshot`.
+    pub cause: String,
+    /// The longest by the monotonic clock, microseconds: work, and waiting for a processor that others use.
+    pub longest_us: u64,
+    /// The longest by the thread's own clock (`CLOCK_THREAD_CPUTIME_ID`), microseconds: work alone. It need not be the
+    /// same step.
+    pub longest_cpu_us: u64,
+    /// How many took how long, by the monotonic clock.
+    pub classes: Vec<StepClass>,
+}
+
+/// One class of a histogram.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StepClass {
+    /// Its upper end, microseconds; none for the last.
+    pub up_to_us: Option<u64>,
+    /// How many.
+    pub count: u64,
 }
 
 /// How far a node is in taking part.

@@ -62,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) quorum: hac_quorum::Config,
     /// Where the log goes.
     pub(crate) logging: Logging,
+    /// How the ring's thread is scheduled.
+    pub(crate) system: System,
     /// Where the cloud is.
     pub(crate) digitalocean: DigitalOcean,
     /// Which agents are used.
@@ -113,6 +115,26 @@ pub(crate) struct Logging {
     pub(crate) syslog_priority: u8,
     /// Also what helps to find a fault in hacd.
     pub(crate) debug: Verbosity,
+}
+
+/// `[system]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct System {
+    /// The ring's thread asks for real-time priority (`SCHED_RR`).
+    pub(crate) sched_rr: bool,
+    /// Its nice value otherwise.
+    pub(crate) priority: Priority,
+}
+
+/// A nice value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Priority {
+    /// The least nice.
+    Max,
+    /// The nicest.
+    Min,
+    /// This one.
+    Nice(i32),
 }
 
 /// Time in front of a line.
@@ -310,6 +332,7 @@ impl Checker<'_> {
     fn config(&mut self, identity: &Identity, local: &dyn Fn(IpAddr) -> bool) -> Option<Config> {
         let totem = self.document.section(Table::Totem);
         let logging = self.logging();
+        let system = self.system();
         let digitalocean = self.digitalocean();
         let agents = self.agents();
         let nodes = self.nodes();
@@ -335,12 +358,31 @@ impl Checker<'_> {
             ring,
             quorum,
             logging,
+            system,
             digitalocean,
             agents,
             shutdown_timeout: Duration::from_millis(shutdown),
             seed,
             warnings: std::mem::take(&mut self.warnings),
         })
+    }
+
+    fn system(&mut self) -> System {
+        let section = self.document.section(Table::System);
+        let priority = match section.text("priority") {
+            None => Priority::Nice(0),
+            Some("max") => Priority::Max,
+            Some("min") => Priority::Min,
+            Some(text) => match text.parse() {
+                Ok(nice @ -20..=19) => Priority::Nice(nice),
+                _ => {
+                    let what = "must be max, min, or a nice value between -20 and 19";
+                    self.report(section.line_of("priority"), "system.priority", what);
+                    Priority::Nice(0)
+                }
+            },
+        };
+        System { sched_rr: section.bool("sched_rr").unwrap_or(true), priority }
     }
 
     fn logging(&mut self) -> Logging {

@@ -1,49 +1,76 @@
-//! The driver: one task owns the node and performs its outputs in order; everything else sends it inputs.
+//! The threads of the daemon, and what is between them.
 //!
-//! | task | owns | ends |
+//! | thread | owns | may be late by | ends |
+//! |---|---|---|---|
+//! | `hacd-ring` ([`ring`]) | the [`RingHalf`] and the sockets, nothing else; memory locked, real-time priority where allowed | 1 ms | when the cluster thread has ended |
+//! | main ([`cluster`]) | the [`ClusterHalf`], signals | 50 ms; the ring falls silent after `token` | when the node has left |
+//! | `hacd-planner` ([`planner`]) | nothing: a plan is a function of a copy of the state | its time budget | when it is idle and the daemon ends |
+//! | `hacd-storage` | the files of the state directory | for ever: the ring goes on | when the driver drops it, all orders done |
+//! | `hacd-worker` (tokio, two) | agents, watched processes, the API | their own timeouts | with the process |
+//! | `hacd-record`, if wanted | the flight recorder's file | it ends the recording | when all is written |
+//! | `hacd-log` | the log file and syslog | it drops lines, counted | with the process |
+//!
+//! | queue | bound | when it is full |
 //! |---|---|---|
-//! | [`Driver::run`] | the [`Node`], the sockets, the ring's file | with the daemon |
-//! | storage (a thread) | the generations of the configuration | when the driver drops it, all orders done |
-//! | recording (a thread), if wanted | the flight recorder's file | when the driver drops it, all written |
-//! | log (a thread) | the log file and syslog | with the process |
-//! | one per running agent | the agent's process or request | with the action; dropped to cancel it |
-//! | one per watched process | a pidfd | with the process; dropped to stop watching |
-//! | one per peer and link | a sending socket | with the socket |
-//! | API server, one per connection | the unix socket | with the daemon |
+//! | ring to cluster ([`between`]) | events that are not acknowledged: 160 MiB, and `token` in time | the ring falls silent and joins again later |
+//! | cluster to ring | 64 broadcasts in flight, few other orders | the cluster half keeps its messages |
+//! | agents, disk and planner to cluster | [`INPUTS`] | the task that has a result waits |
+//! | clients to cluster | [`ASKS`], 256 that wait for an answer | the client waits, or is refused |
+//! | to the storage | 64 orders | the order counts as refused by the disk |
 //!
-//! All tasks run on one thread. What `select!` drops in [`Driver::run`] holds no state: readiness of sockets, a timer,
-//! channels and signals. Inputs lie in channels until the driver takes them.
+//! The ring's thread waits for nobody: it takes no lock, and puts what does not fit into a queue of its own, which is
+//! bounded by the rule above. What `select!` drops holds no state: readiness of sockets, timers, channels and signals.
+//!
+//! A panic on the ring's, the cluster's or the storage's thread ends the daemon, so that the others take over; a panic
+//! of an agent's task, of a client's request or of the planner costs that alone.
 
+mod between;
+mod cluster;
 mod inputs;
 mod perform;
+pub(crate) mod planner;
+mod privilege;
+mod ring;
+mod snapshot;
+pub(crate) mod steps;
 mod watchdog;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use hac_agents::Agents;
-use hac_node::{InvocationId, Node, Reply, RequestId, WatchId};
+use hac_node::{ClusterHalf, RingHalf};
+use hac_types::{LinkId, NodeId};
 use hac_udp::Udp;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use hac_agents::Agents;
+
 use crate::api::Hub;
-use crate::clock;
+use crate::config::System;
 use crate::log::Log;
-use crate::recording::Recording;
-use crate::reload::Reloadable;
-use crate::storage::{Slots, Worker};
-use crate::udp;
-pub(crate) use inputs::{Ask, Input, Look, SETTLE_MAX};
-use watchdog::Watchdog;
+use crate::recording::Notes;
+use crate::storage::{Worker, WorkerReply};
+
+pub(crate) use between::Shared;
+pub(crate) use inputs::{Ask, Input, SETTLE_MAX};
+pub(crate) use snapshot::Snapshot;
 pub(crate) use watchdog::ready;
 
-/// Most datagrams taken in one go, before timers and other inputs have their turn.
-const BATCH: usize = 64;
+/// Results of agents, disk and planner that may wait for the cluster thread.
+pub(crate) const INPUTS: usize = 256;
+
+/// Questions of clients that may wait for the cluster thread.
+pub(crate) const ASKS: usize = 64;
+
+/// Hints of the kernel, and answers of the disk, that may wait for the ring's thread.
+pub(crate) const HINTS: usize = 64;
+
+/// Stack of the threads of the core, bytes: they are small state machines.
+const STACK: usize = 1 << 20;
 
 /// How the daemon ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,131 +81,70 @@ pub(crate) enum End {
     AtOnce,
 }
 
-/// What the driver needs.
-pub(crate) struct Parts {
-    /// The node.
-    pub(crate) node: Node,
+/// What the ring's thread needs.
+pub(crate) struct RingParts {
+    /// The half.
+    pub(crate) half: RingHalf,
     /// Its sockets.
     pub(crate) udp: Udp,
-    /// The ring's file.
-    pub(crate) slots: Slots,
-    /// The writer of generations.
-    pub(crate) worker: Worker,
+    /// What waits for the sockets, made before them.
+    pub(crate) runtime: Runtime,
+    /// Hints of the kernel.
+    pub(crate) hints: mpsc::Receiver<(LinkId, NodeId)>,
+    /// Numbers that were stored.
+    pub(crate) stored: mpsc::Receiver<WorkerReply>,
+}
+
+/// What the cluster's thread needs.
+pub(crate) struct ClusterParts {
+    /// The half.
+    pub(crate) half: ClusterHalf,
     /// The agents.
     pub(crate) agents: Arc<Agents>,
     /// Who follows the events.
     pub(crate) hub: Arc<Hub>,
     /// The log.
     pub(crate) log: Log,
-    /// Inputs from tasks of the daemon itself.
-    pub(crate) inputs: mpsc::UnboundedReceiver<Input>,
+    /// Results of tasks of the daemon itself.
+    pub(crate) inputs: mpsc::Receiver<Input>,
     /// The other end of it, for tasks to come.
-    pub(crate) sender: mpsc::UnboundedSender<Input>,
+    pub(crate) sender: mpsc::Sender<Input>,
     /// Questions of clients.
     pub(crate) asks: mpsc::Receiver<Ask>,
+    /// Where reads are answered from.
+    pub(crate) published: watch::Sender<Arc<Snapshot>>,
+    /// Where agents run.
+    pub(crate) workers: Handle,
     /// The flight recorder, while it runs.
-    pub(crate) recording: Option<Recording>,
+    pub(crate) recording: Option<Notes>,
 }
 
-/// The task that owns the node.
-pub(crate) struct Driver {
-    parts: Parts,
-    running: BTreeMap<InvocationId, AbortHandle>,
-    reloadable: Reloadable,
-    watches: BTreeMap<WatchId, AbortHandle>,
-    waiting: BTreeMap<RequestId, oneshot::Sender<Reply>>,
-    requests: u64,
-    terms: u32,
-    end: Option<End>,
-    status: String,
-}
-
-/// The signals that mean something.
-struct Signals {
-    term: Signal,
-    int: Signal,
-    hup: Signal,
-}
-
-impl Driver {
-    /// A driver that has done nothing yet.
-    pub(crate) fn new(parts: Parts) -> Self {
-        Self {
-            parts,
-            running: BTreeMap::new(),
-            reloadable: Reloadable::default(),
-            watches: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            requests: 0,
-            terms: 0,
-            end: None,
-            status: String::new(),
-        }
+/// Runs both halves until the node has left.
+///
+/// # Errors
+/// A thread cannot be started, or signals cannot be received.
+pub(crate) fn run(
+    ring: RingParts,
+    cluster: ClusterParts,
+    worker: Worker,
+    shared: Arc<Shared>,
+    system: &System,
+) -> io::Result<End> {
+    privilege::lock_memory(&shared);
+    let worker = Arc::new(worker);
+    let (above, below) = between::channel();
+    let thread = ring::Thread::new(ring, below, Arc::clone(&worker), Arc::clone(&shared), cluster.recording.clone());
+    let system = system.clone();
+    let ring =
+        thread::Builder::new().name("hacd-ring".to_owned()).stack_size(STACK).spawn(move || thread.run(&system))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = cluster::Thread::new(cluster, above, worker, shared);
+    let end = runtime.block_on(thread.run())?;
+    if end == End::Left {
+        // It has said goodbye; nothing is left to be sent.
+        let _ = ring.join();
     }
-
-    /// Drives the node until it has left.
-    ///
-    /// # Errors
-    /// Signals cannot be received.
-    pub(crate) async fn run(mut self) -> io::Result<End> {
-        let mut signals = Signals {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hup: signal(SignalKind::hangup())?,
-        };
-        let mut watchdog = Watchdog::start();
-        let mut missing = tokio::time::interval(udp::RETRY);
-        let mut all_links = false;
-        loop {
-            self.perform();
-            if let Some(end) = self.end {
-                return Ok(end);
-            }
-            tokio::select! {
-                () = self.parts.udp.readable() => self.datagrams(),
-                () = until(self.wait()) => {}
-                Some(input) = self.parts.inputs.recv() => self.input(input),
-                Some(ask) = self.parts.asks.recv() => self.ask(ask),
-                Some(()) = signals.term.recv() => self.shutdown("SIGTERM"),
-                Some(()) = signals.int.recv() => self.shutdown("SIGINT"),
-                Some(()) = signals.hup.recv() => self.parts.log.reopen(),
-                () = watchdog.beat() => self.report_to_service_manager(),
-                _ = missing.tick(), if !all_links => all_links = self.parts.udp.retry().unwrap_or(false),
-            }
-            // Decisions are made when the time is up, once for all that came in together.
-            let now = clock::now();
-            if self.parts.node.poll_timeout().is_some_and(|due| due <= now.mono) {
-                self.perform();
-                self.parts.node.handle_timeout(now);
-            }
-        }
-    }
-
-    /// How long the node can wait; `None` for ever.
-    fn wait(&self) -> Option<Duration> {
-        let due = self.parts.node.poll_timeout()?;
-        Some(due.since(clock::now().mono))
-    }
-
-    fn datagrams(&mut self) {
-        for _ in 0..BATCH {
-            let Some(datagram) = self.parts.udp.receive() else { return };
-            self.parts.node.handle_datagram(clock::now(), datagram.link, datagram.from, datagram.bytes);
-            self.perform();
-        }
-    }
-
-    fn shutdown(&mut self, signal: &str) {
-        self.terms += 1;
-        if self.terms > 1 {
-            tracing::warn!(target: "hacd::driver", "{signal} again: leaving at once, resources stay as they are");
-            self.end = Some(End::AtOnce);
-            return;
-        }
-        tracing::info!(target: "hacd::driver", notice = true, "{signal}: handing resources over, then leaving");
-        watchdog::stopping();
-        self.parts.node.shutdown(clock::now());
-    }
+    Ok(end)
 }
 
 /// Waits for this long; for ever if there is nothing to wait for.

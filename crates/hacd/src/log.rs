@@ -8,11 +8,11 @@ mod sinks;
 mod stamp;
 
 use std::fmt::Write as _;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -25,6 +25,9 @@ use sinks::Sinks;
 
 /// How many lines may wait to be written; beyond that they are dropped and counted.
 const QUEUE: usize = 8192;
+
+/// How many bytes of them.
+const QUEUE_BYTES: usize = 4 << 20;
 
 /// Severities of syslog that hacd uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +79,55 @@ enum Order {
 #[derive(Clone)]
 pub(crate) struct Log {
     orders: SyncSender<Order>,
-    dropped: Arc<AtomicU64>,
+    state: Arc<State>,
+}
+
+/// What the log tells of itself.
+#[derive(Debug, Default)]
+struct State {
+    /// Lines that found no place, since that was last said.
+    dropped: AtomicU64,
+    /// Bytes that wait to be written.
+    waiting: AtomicUsize,
+    /// All lines that were not written.
+    lost: AtomicU64,
+    /// Why the file does not take lines.
+    trouble: Mutex<Option<String>>,
+}
+
+/// Writes what comes, and what could not be written.
+fn write_all(sinks: &mut Sinks, inbox: &mpsc::Receiver<Order>, state: &State) {
+    let mut told = None;
+    for order in inbox {
+        match order {
+            Order::Write(line) => {
+                state.waiting.fetch_sub(line.text.len(), Ordering::Relaxed);
+                sinks.write(&line);
+            }
+            Order::Reopen => sinks.reopen(),
+            Order::Flush(done) => drop(done.send(())),
+        }
+        let dropped = state.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let text = format!("{dropped} messages were dropped because they could not be written in time");
+            let wall_ms = clock::wall().0;
+            sinks.write(&Line { severity: Severity::Warning, wall_ms, part: "log", text });
+        }
+        state.lost.fetch_add(dropped + sinks.refused(), Ordering::Relaxed);
+        let trouble = sinks.trouble();
+        if trouble != told {
+            let mut shown = state.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.clone_from(&trouble);
+            drop(shown);
+            told = trouble;
+            let text = told.as_ref().map_or_else(
+                || "the log file takes lines again".to_owned(),
+                |why| format!("the log file cannot be written, going on without: {why}"),
+            );
+            let wall_ms = clock::wall().0;
+            sinks.write(&Line { severity: Severity::Error, wall_ms, part: "log", text });
+        }
+    }
 }
 
 impl std::fmt::Debug for Log {
@@ -86,31 +137,19 @@ impl std::fmt::Debug for Log {
 }
 
 impl Log {
-    /// Starts the log as configured and makes it the one of this process. `node` is the name of this node.
+    /// Starts the log as configured and makes it the one of this process. `node` is the name of this node. A file that
+    /// cannot be written (yet) is no reason not to start.
     ///
     /// # Errors
-    /// The log file cannot be opened, or no thread can be started.
+    /// No thread can be started.
     pub(crate) fn start(config: &Logging, node: &str) -> std::io::Result<Self> {
-        let mut sinks = Sinks::open(config, node)?;
         let (orders, inbox) = mpsc::sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let lost = Arc::clone(&dropped);
-        thread::Builder::new().name("hacd-log".to_owned()).spawn(move || {
-            for order in inbox {
-                match order {
-                    Order::Write(line) => sinks.write(&line),
-                    Order::Reopen => sinks.reopen(),
-                    Order::Flush(done) => drop(done.send(())),
-                }
-                let lost = lost.swap(0, Ordering::Relaxed);
-                if lost > 0 {
-                    let text = format!("{lost} messages were dropped because they could not be written in time");
-                    let wall_ms = clock::wall().0;
-                    sinks.write(&Line { severity: Severity::Warning, wall_ms, part: "log", text });
-                }
-            }
-        })?;
-        let log = Self { orders, dropped };
+        let log = Self { orders, state: Arc::default() };
+        let state = Arc::clone(&log.state);
+        let (logging, node) = (config.clone(), node.to_owned());
+        // The sinks are opened there, too: opening a file may hang.
+        let work = move || write_all(&mut Sinks::open(&logging, &node), &inbox, &state);
+        thread::Builder::new().name("hacd-log".to_owned()).spawn(work)?;
         let own = match config.debug {
             Verbosity::Normal => LevelFilter::INFO,
             Verbosity::Debug => LevelFilter::DEBUG,
@@ -130,10 +169,29 @@ impl Log {
 
     /// Waits (at most a second) until everything is written.
     pub(crate) fn flush(&self) {
+        let until = Instant::now() + Duration::from_secs(1);
         let (done, wait) = mpsc::sync_channel(1);
-        if self.orders.send(Order::Flush(done)).is_ok() {
-            let _ = wait.recv_timeout(Duration::from_secs(1));
+        let mut order = Order::Flush(done);
+        // The queue may be full because the disk hangs: nobody is to wait for that.
+        while let Err(error) = self.orders.try_send(order) {
+            let TrySendError::Full(refused) = error else { return };
+            if Instant::now() >= until {
+                return;
+            }
+            order = refused;
+            thread::sleep(Duration::from_millis(10));
         }
+        let _ = wait.recv_timeout(until.saturating_duration_since(Instant::now()));
+    }
+
+    /// Why the file does not take lines, if it does not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.state.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many lines were not written.
+    pub(crate) fn lost(&self) -> u64 {
+        self.state.lost.load(Ordering::Relaxed) + self.state.dropped.load(Ordering::Relaxed)
     }
 
     /// Writes an event of the node; its kind is the part of hacd.
@@ -149,8 +207,11 @@ impl Log {
     }
 
     fn push(&self, line: Line) {
-        if let Err(TrySendError::Full(_)) = self.orders.try_send(Order::Write(line)) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        let size = line.text.len();
+        let waiting = self.state.waiting.fetch_add(size, Ordering::Relaxed);
+        if waiting > QUEUE_BYTES || matches!(self.orders.try_send(Order::Write(line)), Err(TrySendError::Full(_))) {
+            self.state.waiting.fetch_sub(size, Ordering::Relaxed);
+            self.state.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The flight recorder's file (`--record FILE`): what the node records goes through a bounded queue to a thread that
-//! appends it, so that a slow disk never stops the ring. The entries come sealed; nothing readable gets here.
+//! The flight recorder's file (`--record FILE`): what the halves of the node are given goes through a bounded queue to a
+//! thread that seals and appends it, so that a slow disk never stops either of them.
 //!
 //! A recording must be whole from its beginning to be replayed, so it ends where it cannot go on: when it has reached
 //! its limit, the disk refuses it or does not keep up. The log says so.
@@ -8,25 +8,111 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+
+use hac_node::{Assurance, ClusterOutput, Given, Input, Note, Now, Output, Recorder, RingOutput};
 
 /// Largest recording, bytes: a node of a small, quiet cluster fills it in two to three days.
 const SIZE_MAX: u64 = 1 << 30;
 
-/// How many entries may wait for the disk.
+/// How many notes may wait for the disk.
 const QUEUE: usize = 4096;
 
-/// The way to the thread; it ends, all written, when this is dropped.
+/// How many bytes of them.
+const QUEUE_BYTES: usize = 16 << 20;
+
+/// What the threads tell the recorder.
+enum Message {
+    Note(Box<Note>),
+    Stopped(Given),
+}
+
+/// What all notes share.
+#[derive(Debug, Default)]
+struct State {
+    /// Nothing more is written.
+    ended: AtomicBool,
+    /// Bytes that wait.
+    waiting: AtomicUsize,
+}
+
+/// The thread; it ends, all written, when every [`Notes`] is gone and this is dropped.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    chunks: Option<mpsc::SyncSender<Vec<u8>>>,
+    notes: Option<Notes>,
     thread: Option<thread::JoinHandle<()>>,
-    /// The disk refused something.
-    failed: Arc<AtomicBool>,
-    size: u64,
-    limit: u64,
+}
+
+/// One half's way to the thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Notes {
+    messages: mpsc::SyncSender<Message>,
+    state: Arc<State>,
+    given: Given,
+    assured: Option<Assurance>,
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Message")
+    }
+}
+
+impl Notes {
+    /// The ring half is given this.
+    pub(crate) fn ring(&mut self, now: Now, input: Input) {
+        self.note(now, input);
+    }
+
+    /// The cluster half is given this, when this was published.
+    pub(crate) fn cluster(&mut self, now: Now, assurance: Assurance, input: Input) {
+        if self.assured != Some(assurance) {
+            self.assured = Some(assurance);
+            self.note(now, Input::Assured(assurance));
+        }
+        self.note(now, input);
+    }
+
+    /// The ring half gave this.
+    pub(crate) fn gave_ring(&mut self, output: &RingOutput) {
+        if !self.state.ended.load(Ordering::Relaxed) {
+            self.given.add_ring(output);
+        }
+    }
+
+    /// The cluster half gave this.
+    pub(crate) fn gave_cluster(&mut self, output: &ClusterOutput) {
+        if self.state.ended.load(Ordering::Relaxed) {
+            return;
+        }
+        self.given.add_cluster(output);
+        if matches!(output, ClusterOutput::Do(Output::Stopped)) {
+            self.send(Message::Stopped(self.given), 0);
+        }
+    }
+
+    fn note(&self, now: Now, input: Input) {
+        let size = match &input {
+            Input::Datagram { bytes, .. } => bytes.len(),
+            Input::Request(..) | Input::Outcome(..) => 64 << 10,
+            _ => 0,
+        };
+        self.send(Message::Note(Box::new(Note { now, input, given: self.given })), size + size_of::<Note>());
+    }
+
+    fn send(&self, message: Message, size: usize) {
+        if self.state.ended.load(Ordering::Relaxed) {
+            return;
+        }
+        let waiting = self.state.waiting.fetch_add(size, Ordering::Relaxed);
+        if (waiting > QUEUE_BYTES || self.messages.try_send(message).is_err())
+            && !self.state.ended.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(target: "hacd::recording", "the recording ends here: the disk does not keep up");
+        }
+    }
 }
 
 impl Recording {
@@ -34,45 +120,33 @@ impl Recording {
     ///
     /// # Errors
     /// The file cannot be created, or no thread started.
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        Self::with_limit(path, SIZE_MAX)
+    pub(crate) fn create(path: &Path, recorder: Recorder) -> io::Result<Self> {
+        Self::with_limit(path, recorder, SIZE_MAX)
     }
 
-    fn with_limit(path: &Path, limit: u64) -> io::Result<Self> {
+    fn with_limit(path: &Path, recorder: Recorder, limit: u64) -> io::Result<Self> {
         if fs::symlink_metadata(path).is_ok() {
             fs::rename(path, earlier(path))?;
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        let (chunks, inbox) = mpsc::sync_channel(QUEUE);
-        let failed = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&failed);
-        let thread = thread::Builder::new().name("hacd-record".to_owned()).spawn(move || write(file, &inbox, &flag))?;
-        Ok(Self { chunks: Some(chunks), thread: Some(thread), failed, size: 0, limit })
+        let (messages, inbox) = mpsc::sync_channel(QUEUE);
+        let state = Arc::new(State::default());
+        let notes = Notes { messages, state: Arc::clone(&state), given: Given::default(), assured: None };
+        let work = move || write(file, recorder, &inbox, &state, limit);
+        let thread = thread::Builder::new().name("hacd-record".to_owned()).spawn(work)?;
+        Ok(Self { notes: Some(notes), thread: Some(thread) })
     }
 
-    /// Appends. Whether the recording goes on; once it does not, it never will.
-    pub(crate) fn append(&mut self, chunk: Vec<u8>) -> bool {
-        let Some(chunks) = &self.chunks else { return false };
-        self.size = self.size.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        let why = if self.size > self.limit {
-            "it has reached its largest size"
-        } else if self.failed.load(Ordering::Relaxed) {
-            "the disk refuses it"
-        } else if chunks.try_send(chunk).is_err() {
-            "the disk does not keep up"
-        } else {
-            return true;
-        };
-        tracing::warn!(target: "hacd::recording", "the recording ends here: {why}");
-        self.chunks = None;
-        false
+    /// A way for one half.
+    pub(crate) fn notes(&self) -> Option<Notes> {
+        self.notes.clone()
     }
 }
 
 impl Drop for Recording {
     /// Waits until all is written.
     fn drop(&mut self) {
-        self.chunks = None;
+        self.notes = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -86,13 +160,41 @@ fn earlier(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn write(mut file: File, inbox: &mpsc::Receiver<Vec<u8>>, failed: &AtomicBool) {
-    for chunk in inbox {
-        if let Err(error) = file.write_all(&chunk) {
-            tracing::error!(target: "hacd::recording", "the recording cannot be written: {error}");
-            failed.store(true, Ordering::Relaxed);
-            return;
+fn write(mut file: File, mut recorder: Recorder, inbox: &mpsc::Receiver<Message>, state: &State, limit: u64) {
+    let mut size = 0_u64;
+    let mut append = |recorder: &mut Recorder| -> Result<(), String> {
+        while let Some(chunk) = recorder.poll() {
+            size = size.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+            if size > limit {
+                return Err("it has reached its largest size".to_owned());
+            }
+            file.write_all(&chunk).map_err(|error| format!("the disk refuses it: {error}"))?;
         }
+        Ok(())
+    };
+    let mut result = append(&mut recorder);
+    for message in inbox {
+        if result.is_err() || state.ended.load(Ordering::Relaxed) {
+            break;
+        }
+        match message {
+            Message::Note(note) => {
+                let size = match &note.input {
+                    Input::Datagram { bytes, .. } => bytes.len(),
+                    Input::Request(..) | Input::Outcome(..) => 64 << 10,
+                    _ => 0,
+                };
+                state.waiting.fetch_sub(size + size_of::<Note>(), Ordering::Relaxed);
+                recorder.note(*note);
+            }
+            Message::Stopped(given) => recorder.stopped(given),
+        }
+        result = append(&mut recorder);
+    }
+    if let Err(why) = result
+        && !state.ended.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(target: "hacd::recording", "the recording ends here: {why}");
     }
 }
 
@@ -106,13 +208,15 @@ mod tests {
         let directory = TempDir::new();
         let path = directory.path().join("flight.rec");
         fs::write(&path, "before").expect("writes");
-        let mut recording = Recording::with_limit(&path, 10).expect("creates");
-        assert!(recording.append(b"12345".to_vec()));
-        assert!(recording.append(b"67890".to_vec()));
-        assert!(!recording.append(b"x".to_vec()), "that is over the limit");
-        assert!(!recording.append(Vec::new()), "and it has ended");
-        drop(recording);
-        assert_eq!(fs::read(&path).expect("reads"), b"1234567890");
+        let recording = Recording::with_limit(&path, crate::testing::recorder(), 4000).expect("creates");
+        let mut notes = recording.notes().expect("it has begun");
+        while !notes.state.ended.load(Ordering::Relaxed) {
+            notes.ring(Now::default(), Input::RingTimeout);
+            thread::yield_now();
+        }
+        drop((notes, recording));
+        let length = fs::metadata(&path).expect("is there").len();
+        assert!((1000..=4000).contains(&length), "{length}");
         assert_eq!(fs::read(earlier(&path)).expect("reads"), b"before");
     }
 }

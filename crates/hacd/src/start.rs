@@ -5,26 +5,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hac_agents::Agents;
-use hac_node::{Node, NodeInfo};
+use hac_node::{ClusterHalf, NodeInfo, Now, Recorder, RingHalf, Stored};
 use hac_udp::OpenError;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::sync::mpsc;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
 
 use crate::api::{self, Api, Hub};
 use crate::arguments::Arguments;
 use crate::config::{self, Config, Identity};
-use crate::driver::{self, Driver, End, Input, Parts};
+use crate::driver::{self, ASKS, ClusterParts, End, HINTS, INPUTS, RingParts, Shared, Snapshot, planner};
 use crate::log::Log;
 use crate::recording::Recording;
-use crate::storage::{self, KeyFile, Opened, StorageError, Worker};
+use crate::storage::{self, Files, KeyFile, Opened, StorageError, Worker};
 use crate::{clock, exit, udp};
 
 /// How long is waited for what may pass by itself, before the service manager is asked to try again. Longer than it
 /// takes for ten starts in a minute to be too many.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Questions of clients that may wait.
-const ASKS: usize = 64;
+/// Threads for agents and the API.
+const WORKERS: usize = 2;
+
+/// The stack of each, bytes.
+const WORKER_STACK: usize = 1 << 20;
+
+/// Threads for what may block: files of agents, views of clients.
+const BLOCKING: usize = 64;
+
+/// Threads whose faults cost what they were doing and nothing else.
+const BESIDE: [&str; 2] = ["hacd-worker", planner::NAME];
 
 /// How long is waited at the end for agents that were given up.
 const FINISH: Duration = Duration::from_secs(2);
@@ -82,11 +92,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let entropy = Entropy::new()?;
     let wall = clock::wall();
     let opened = storage::open(&arguments.state, wall.as_secs(), entropy.life)?;
-    let log = Log::start(&config.logging, &config.name).map_err(|error| {
-        let file = config.logging.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        let why = storage::words(&error);
-        Failure::config(format!("{}: logging.logfile: {file}: {why}", arguments.config.display()))
-    })?;
+    let log = Log::start(&config.logging, &config.name)
+        .map_err(|error| Failure::os(format!("no thread for the log: {}", storage::words(&error))))?;
     abort_on_panic(log.clone());
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(target: "hacd::start", notice = true, "hacd {version} starts as node {} ({})", config.name, config.node);
@@ -96,9 +103,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // Before anybody hears of this node: what an earlier life was doing has an end.
     let agents = take_over(agent_options(arguments, &config));
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::os(format!("no runtime: {error}")))?;
-    let result = runtime.block_on(serve(arguments, config, opened, &entropy, log.clone(), Arc::clone(&agents)));
+    let runtime = workers().map_err(|error| Failure::os(format!("no runtime: {error}")))?;
+    let result = serve(arguments, config, opened, &entropy, &log, &agents, &runtime);
     if let Err(failure) = &result {
         tracing::error!(target: "hacd::start", "{}", failure.line);
     }
@@ -122,14 +128,22 @@ fn alone(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Opens sockets, makes the node and drives it.
-async fn serve(
+/// Where agents and the API run. Two threads are enough: they wait for others, and what takes long has threads of its own.
+fn workers() -> io::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(WORKERS).thread_name("hacd-worker").thread_stack_size(WORKER_STACK);
+    builder.max_blocking_threads(BLOCKING).enable_all().build()
+}
+
+/// Opens sockets, makes both halves of the node and runs them.
+fn serve(
     arguments: &Arguments,
     config: Config,
     opened: Opened,
     entropy: &Entropy,
-    log: Log,
-    agents: Arc<Agents>,
+    log: &Log,
+    agents: &Arc<Agents>,
+    runtime: &Runtime,
 ) -> Result<(), Failure> {
     let Opened { storage, mut stored, .. } = opened;
     let keys = KeyFile::new(&config.authkey_file);
@@ -137,35 +151,53 @@ async fn serve(
         tracing::error!(target: "hacd::storage", "the next key cannot be read: {error}");
         None
     });
-    let (sender, inputs) = mpsc::unbounded_channel();
-    let (asks, questions) = mpsc::channel(ASKS);
-    let udp = udp::open_patiently(&config, &sender, PATIENCE).await;
+    let (hint, hints) = mpsc::channel(HINTS);
+    let ring_runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ring_runtime = ring_runtime.map_err(|error| Failure::os(format!("no runtime for the ring: {error}")))?;
+    let udp = ring_runtime.block_on(udp::open_patiently(&config, &hint, PATIENCE));
     let udp = udp.map_err(|error| taken(arguments, &config, &error))?;
     for address in udp.missing() {
         tracing::warn!(target: "hacd::udp", "{} is not an address of this host yet; waiting for it", address.ip());
     }
-    let hub = Arc::new(Hub::new());
-    let replies = sender.clone();
-    let worker = Worker::start(storage.generations, keys, move |reply| {
-        let _ = replies.send(Input::Persisted(reply));
-    });
+    let (sender, inputs) = mpsc::channel(INPUTS);
+    let (reserved, stored_numbers) = mpsc::channel(HINTS);
+    let files = Files { slots: storage.slots, generations: storage.generations, keys };
+    let worker = Worker::start(files, reserved, sender.clone());
     let worker = worker.map_err(|error| Failure::os(format!("no thread for the storage: {error}")))?;
-    let addresses = Arc::new(config.nodes.clone());
-    let recording = open_recording(arguments)?;
+    let (addresses, system) = (Arc::new(config.nodes.clone()), config.system.clone());
     let (config, now) = (node_config(config), clock::now());
-    let node = match recording {
-        Some(_) => Node::recorded(config, stored, entropy.node, now, entropy.recording),
-        None => Node::new(config, stored, entropy.node, now),
-    };
-    let node = node.map_err(|error| Failure::config(format!("{}: {error}", arguments.config.display())))?;
+    let recording = open_recording(arguments, &config, &stored, entropy, now)?;
+    let broken = |error| Failure::config(format!("{}: {error}", arguments.config.display()));
+    let totem = stored.totem;
+    let cluster = ClusterHalf::new(&config, stored, now).map_err(broken)?;
+    let ring = RingHalf::new(config.totem, totem, entropy.node, now.mono).map_err(broken)?;
 
-    let api = Api { asks, hub: Arc::clone(&hub), agents: Arc::clone(&agents), addresses };
-    api::serve(&arguments.socket, api)
+    let hub = Arc::new(Hub::new());
+    let shared = Arc::new(Shared::default());
+    let first = Snapshot::first(cluster.report(now), Arc::clone(cluster.cib()));
+    let (published, snapshots) = watch::channel(Arc::new(first));
+    let (asks, questions) = mpsc::channel(ASKS);
+    let (own_log, own_agents) = (log.clone(), Arc::clone(agents));
+    let api = Api::new(asks, snapshots, Arc::clone(&hub), own_agents, addresses, Arc::clone(&shared), own_log);
+    runtime
+        .block_on(async { api::serve(&arguments.socket, api) })
         .map_err(|error| Failure::os(format!("{}: {}", arguments.socket.display(), storage::words(&error))))?;
     driver::ready();
-    let parts =
-        Parts { node, udp, slots: storage.slots, worker, agents, hub, log, inputs, sender, asks: questions, recording };
-    let end = Driver::new(parts).run().await.map_err(|error| Failure::os(format!("no signals: {error}")))?;
+    let ring = RingParts { half: ring, udp, runtime: ring_runtime, hints, stored: stored_numbers };
+    let cluster = ClusterParts {
+        half: cluster,
+        agents: Arc::clone(agents),
+        hub,
+        log: log.clone(),
+        inputs,
+        sender,
+        asks: questions,
+        published,
+        workers: runtime.handle().clone(),
+        recording: recording.as_ref().and_then(Recording::notes),
+    };
+    let end = driver::run(ring, cluster, worker, shared, &system)
+        .map_err(|error| Failure::os(format!("the daemon cannot go on: {error}")))?;
     let _ = std::fs::remove_file(&arguments.socket);
     if end == End::Left {
         tracing::info!(target: "hacd::start", notice = true, "this node has left the cluster");
@@ -176,9 +208,16 @@ async fn serve(
 }
 
 /// The flight recorder's file, if one is wanted.
-fn open_recording(arguments: &Arguments) -> Result<Option<Recording>, Failure> {
+fn open_recording(
+    arguments: &Arguments,
+    config: &hac_node::Config,
+    stored: &Stored,
+    entropy: &Entropy,
+    now: Now,
+) -> Result<Option<Recording>, Failure> {
     let Some(path) = &arguments.record else { return Ok(None) };
-    let recording = Recording::create(path)
+    let recorder = Recorder::new(config, stored, entropy.node, now, entropy.recording);
+    let recording = Recording::create(path, recorder)
         .map_err(|error| Failure::os(format!("--record {}: {}", path.display(), storage::words(&error))))?;
     tracing::info!(target: "hacd::recording", notice = true, "recording to {}", path.display());
     Ok(Some(recording))
@@ -239,9 +278,16 @@ fn taken(arguments: &Arguments, config: &Config, error: &OpenError) -> Failure {
     Failure::os(format!("{file}{place}: totem.interface.mcastport: UDP port {address} {what}"))
 }
 
-/// A broken invariant means stop, so that the others take over: the panic is logged and the process aborts.
+/// A broken invariant of the core means stop, so that the others take over: the panic is logged and the process aborts.
+/// What runs beside the core ends alone; whoever asked for it is told.
 fn abort_on_panic(log: Log) {
     std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        let beside = thread.name().is_some_and(|name| BESIDE.contains(&name));
+        if beside {
+            tracing::error!(target: "hacd::panic", "hacd has a fault; what it did there is given up: {panic}");
+            return;
+        }
         tracing::error!(target: "hacd::panic", "hacd has a fault and stops: {panic}");
         crate::complain(&panic.to_string());
         log.flush();

@@ -25,7 +25,7 @@ use thiserror::Error;
 pub(crate) use generations::Generations;
 pub(crate) use keyfile::KeyFile;
 pub(crate) use slots::{RingState, Slots};
-pub(crate) use worker::{Worker, WorkerReply};
+pub(crate) use worker::{Files, Worker, WorkerReply};
 
 /// Where the state is unless the command line says otherwise.
 pub(crate) const DIRECTORY: &str = "/var/lib/hacd";

@@ -12,11 +12,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hac_types::{LinkId, NodeId};
 use hac_udp::{LinkAddresses, OpenError, Udp};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
 use crate::config::Config;
-use crate::driver::Input;
 
 /// How often a port that is taken is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
@@ -24,13 +24,15 @@ const TRY_AGAIN: Duration = Duration::from_millis(250);
 /// How often a missing address is looked for again.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
-/// Opens the sockets of all links whose address is there. Hints go to `inputs`.
+/// Opens the sockets of all links whose address is there. Hints go to `hints`; those that find no place are lost, as the
+/// datagrams might have been that they are about.
 ///
 /// # Errors
 /// The link and why its sockets cannot be opened, other than for want of the address.
-pub(crate) fn open(config: &Config, inputs: UnboundedSender<Input>) -> Result<Udp, OpenError> {
-    // Nobody takes hints any more when the driver has ended.
-    let hint = Arc::new(move |link, node| drop(inputs.send(Input::Unreachable(link, node))));
+pub(crate) fn open(config: &Config, hints: Sender<(LinkId, NodeId)>) -> Result<Udp, OpenError> {
+    let hint = Arc::new(move |link, node| {
+        let _ = hints.try_send((link, node));
+    });
     Udp::open(links(config), hint)
 }
 
@@ -41,13 +43,13 @@ pub(crate) fn open(config: &Config, inputs: UnboundedSender<Input>) -> Result<Ud
 /// As [`open`], at once or after `patience`.
 pub(crate) async fn open_patiently(
     config: &Config,
-    inputs: &UnboundedSender<Input>,
+    hints: &Sender<(LinkId, NodeId)>,
     patience: Duration,
 ) -> Result<Udp, OpenError> {
     let begin = Instant::now();
     let mut told = false;
     loop {
-        let error = match open(config, inputs.clone()) {
+        let error = match open(config, hints.clone()) {
             Ok(udp) => return Ok(udp),
             Err(error) => error,
         };

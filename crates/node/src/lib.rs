@@ -40,7 +40,7 @@ pub use halves::{Assurance, ClusterHalf, ClusterOutput, Condition, Down, RingHal
 pub use node::Node;
 pub use output::{Output, Persist, PersistId};
 pub use participant::planning::{DecideId, Unplannable};
-pub use recording::{Input, Played, Replay, ReplayError, Step};
+pub use recording::{Given, Input, Note, Played, Recorder, Replay, ReplayError, Step};
 pub use report::{
     Counter, KeyMember, KeyReport, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity,
     Standing, SyncState,

@@ -10,7 +10,7 @@ use hac_crm::scheduler::schedule;
 use hac_totem::SALT_LEN;
 use hac_types::{LinkId, NodeId, Timestamp, WallTime};
 
-use crate::halves::{ClusterHalf, ClusterOutput, Down, RingHalf, RingOutput, Transmit, Up};
+use crate::halves::{Assurance, ClusterHalf, ClusterOutput, Down, RingHalf, RingOutput, Transmit, Up};
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::recording::{Input, Tape};
 use crate::{Config, ConfigError, Now, Output, Persist, PersistId, Report, Request, RequestId, Standing, Stored};
@@ -31,6 +31,8 @@ pub struct Node {
     outputs: VecDeque<Output>,
     joint: Joint,
     decides: Decides,
+    /// What the ring half had published, if that was recorded.
+    assured: Option<Assurance>,
     now: Now,
     /// On the way up and down between the halves.
     rising: VecDeque<Up>,
@@ -68,6 +70,25 @@ impl Node {
     ///
     /// What is wrong with the configuration.
     pub fn new(config: Config, stored: Stored, entropy: [u8; 32], now: Now) -> Result<Self, ConfigError> {
+        Self::assemble(config, stored, entropy, now, (Joint::Tight, Decides::AtOnce))
+    }
+
+    /// Starts a node as two threads would: joined loosely from the beginning, and with the owner deciding.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the configuration.
+    pub fn apart(config: Config, stored: Stored, entropy: [u8; 32], now: Now) -> Result<Self, ConfigError> {
+        Self::assemble(config, stored, entropy, now, (Joint::Loose, Decides::Outside(None)))
+    }
+
+    fn assemble(
+        config: Config,
+        stored: Stored,
+        entropy: [u8; 32],
+        now: Now,
+        (joint, decides): (Joint, Decides),
+    ) -> Result<Self, ConfigError> {
         let totem = stored.totem;
         let cluster = ClusterHalf::new(&config, stored, now)?;
         let ring = RingHalf::new(config.totem, totem, entropy, now.mono)?;
@@ -75,8 +96,9 @@ impl Node {
             ring,
             cluster,
             outputs: VecDeque::new(),
-            joint: Joint::Tight,
-            decides: Decides::AtOnce,
+            joint,
+            decides,
+            assured: None,
             now,
             rising: VecDeque::new(),
             sinking: VecDeque::new(),
@@ -142,7 +164,7 @@ impl Node {
         self.note(now, || Input::PassUp(count));
         for _ in 0..count {
             let Some(event) = self.rising.pop_front() else { break };
-            self.cluster.assure(now, self.ring.assurance());
+            self.cluster.assure(now, self.assurance());
             self.cluster.handle_event(now, event);
             self.pump(now);
         }
@@ -173,6 +195,15 @@ impl Node {
             Input::DecideOutside => self.decide_outside(),
             Input::Decided(id, Some(why)) => self.handle_decided(now, id, Err(why)),
             Input::Decided(id, None) => self.decide_again(now, id),
+            Input::Assured(assurance) => self.assured = Some(assurance),
+            Input::Look => {
+                self.cluster.look();
+                self.pump(now);
+            }
+            Input::RingStored(ring_seq, result) => {
+                self.ring.handle_persisted(now.mono, ring_seq, result);
+                self.pump(now);
+            }
             Input::JoinLoosely => self.join_loosely(),
             Input::PassUp(count) => self.pass_up(now, count),
             Input::PassDown(count) => self.pass_down(now, count),
@@ -323,7 +354,10 @@ impl Node {
     #[must_use]
     pub fn report(&self, now: Now) -> Report {
         let condition = self.ring.condition(now.mono);
-        self.cluster.report_with(now, &condition.stats, &condition.links)
+        let mut report = self.cluster.report_with(now, &condition.stats, &condition.links);
+        report.problems.extend(report.configuration_problems(self.cib()));
+        report.problems.sort_by_key(|problem| problem.severity);
+        report
     }
 
     /// The most important facts of [`Node::report`], at no cost.
@@ -346,8 +380,12 @@ impl Node {
             self.ring.wake(now.mono);
             self.pump(now);
         }
-        self.cluster.assure(now, self.ring.assurance());
+        self.cluster.assure(now, self.assurance());
         self.pump(now);
+    }
+
+    fn assurance(&self) -> Assurance {
+        self.assured.unwrap_or_else(|| self.ring.assurance())
     }
 
     /// Decides as the owner of a recorded node did.

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::replay::{Played, Replay, ReplayError, Step};
 use self::start::Start;
+use crate::halves::{Assurance, ClusterOutput, RingOutput, Transmit};
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::{Config, Now, Output, Persist, PersistId, Request, RequestId, Stored, wire};
 
@@ -32,7 +33,7 @@ use crate::{Config, Now, Output, Persist, PersistId, Request, RequestId, Stored,
 const MAGIC: &[u8; 8] = b"hacd-rec";
 
 /// The format; raised whenever an entry changes its meaning.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// One thing that a node was given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +65,12 @@ pub enum Input {
     Shutdown,
     /// The owner decides from here on.
     DecideOutside,
+    /// What the ring half published when the cluster half was given what follows.
+    Assured(Assurance),
+    /// The cluster half was to ask the ring half how it does.
+    Look,
+    /// A ring's number was stored, or could not be.
+    RingStored(u64, Result<(), String>),
     /// The owner decided: as the scheduler does, or why it could not.
     Decided(DecideId, Option<Unplannable>),
     /// The halves were joined loosely from here on.
@@ -109,19 +116,27 @@ pub(crate) struct Tape {
 impl Tape {
     /// Begins with how the node is made. `salt` must never have been used before.
     pub(crate) fn new(config: &Config, stored: &Stored, entropy: [u8; 32], now: Now, salt: [u8; SALT_LEN]) -> Self {
+        Self::start(config, stored, entropy, now, salt, false)
+    }
+
+    fn start(config: &Config, stored: &Stored, entropy: [u8; 32], now: Now, salt: [u8; SALT_LEN], apart: bool) -> Self {
         let mut head = MAGIC.to_vec();
         head.push(VERSION);
         head.extend_from_slice(&salt);
         let sealer = Sealer::new(&config.totem.authkey, salt);
         let mut tape = Self { sealer, taken: Taken::NOTHING, chunks: VecDeque::from([head]), ended: false };
-        tape.write(&Entry::Start(Box::new(Start::new(config, stored, entropy, now))));
+        tape.write(&Entry::Start(Box::new(Start::new(config, stored, entropy, now, apart))));
         tape
     }
 
     /// The node is given something.
     pub(crate) fn input(&mut self, now: Now, input: Input) {
-        self.ended |= matches!(input, Input::Request(_, Request::RotateKey(_)));
         let taken = self.taken;
+        self.input_after(now, input, taken);
+    }
+
+    fn input_after(&mut self, now: Now, input: Input, taken: Taken) {
+        self.ended |= matches!(input, Input::Request(_, Request::RotateKey(_)));
         self.write(&Entry::Input { now, taken, input });
     }
 
@@ -154,6 +169,94 @@ impl Tape {
     }
 }
 
+/// The recorder of a node whose halves run on two threads. Each thread notes what its half is given, *before* it gives
+/// it, and passes the note on; whoever takes the notes of both, in the order in which they come, has a recording that
+/// [`Replay`] can follow: an event is noted by the ring half's cause before the cluster half can have it.
+#[derive(Debug)]
+pub struct Recorder(Tape);
+
+/// What one half was given, and what it had wanted done before.
+#[derive(Clone, Debug)]
+pub struct Note {
+    /// When.
+    pub now: Now,
+    /// What.
+    pub input: Input,
+    /// All that this half had given so far.
+    pub given: Given,
+}
+
+/// All that one half has given, as a count and a hash.
+#[derive(Clone, Copy, Debug)]
+pub struct Given(Taken);
+
+impl Default for Given {
+    fn default() -> Self {
+        Self(Taken::NOTHING)
+    }
+}
+
+impl Given {
+    /// The ring half gives this. What goes to the other half is not counted: it shows there.
+    pub fn add_ring(&mut self, output: &RingOutput) {
+        match output {
+            RingOutput::Transmit(Transmit { link, to, datagram }) => {
+                self.0.add(&Output::Transmit { link: *link, to: *to, datagram: datagram.clone() });
+            }
+            RingOutput::Persist { ring_seq } => {
+                self.0.add(&Output::Persist { id: PersistId(0), what: Persist::RingSeq(*ring_seq) });
+            }
+            RingOutput::Up(_) | RingOutput::Withdrawn { .. } => {}
+        }
+    }
+
+    /// The cluster half gives this.
+    pub fn add_cluster(&mut self, output: &ClusterOutput) {
+        if let ClusterOutput::Do(output) = output {
+            self.0.add(output);
+        }
+    }
+}
+
+impl Recorder {
+    /// Begins with how the halves are made. `salt` must never have been used before.
+    #[must_use]
+    pub fn new(config: &Config, stored: &Stored, entropy: [u8; 32], now: Now, salt: [u8; SALT_LEN]) -> Self {
+        Self(Tape::start(config, stored, entropy, now, salt, true))
+    }
+
+    /// Takes the next note.
+    pub fn note(&mut self, note: Note) {
+        let Note { now, input, given } = note;
+        self.0.input_after(now, input, given.0);
+    }
+
+    /// The node has stopped; the cluster half had given all this.
+    pub fn stopped(&mut self, given: Given) {
+        self.0.write(&Entry::End(given.0));
+    }
+
+    /// The next bytes of the recording.
+    pub fn poll(&mut self) -> Option<Vec<u8>> {
+        self.0.poll()
+    }
+}
+
+impl Input {
+    /// Whether it is given to the ring half.
+    const fn is_of_the_ring(&self) -> bool {
+        matches!(
+            self,
+            Self::Datagram { .. }
+                | Self::Unreachable(..)
+                | Self::TooBig(..)
+                | Self::PassDown(_)
+                | Self::RingTimeout
+                | Self::RingStored(..)
+        )
+    }
+}
+
 impl Taken {
     const NOTHING: Self = Self { outputs: 0, hash: 0xcbf2_9ce4_8422_2325 };
 
@@ -176,6 +279,10 @@ impl Taken {
                 self.mix(&id.0.to_le_bytes());
                 self.mix(&wall.0.to_le_bytes());
                 self.mix(format!("{:?}", cib.digest()).as_bytes());
+            }
+            Output::Persist { what: Persist::RingSeq(ring_seq), .. } => {
+                self.mix(&[4]);
+                self.mix(&ring_seq.to_le_bytes());
             }
             // For people, but complete but for the parameters of agents, which follow from what was delivered.
             other => self.mix(format!("{other:?}").as_bytes()),

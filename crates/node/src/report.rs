@@ -1,5 +1,7 @@
 //! What a node knows of itself and its cluster, for people.
 
+mod configuration;
+
 use hac_crm::model::Version;
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,7 @@
 //! What the node knows, in the words of the API.
 
+use std::sync::atomic::Ordering;
+
 use hac_api as api;
 use hac_crm::cib::RefusalKind;
 use hac_crm::model;
@@ -8,8 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::refusal::Refused;
+use super::server::Api;
 use crate::config::Node;
-use crate::driver::Look;
+use crate::driver::Snapshot;
+use crate::driver::steps::{CLASSES, Cause, Steps};
 
 pub(super) fn version(version: model::Version) -> api::Version {
     let model::Version { admin_epoch, epoch, num_updates } = version;
@@ -52,17 +56,21 @@ pub(super) fn key(report: hac_node::KeyReport) -> api::KeyStatus {
     }
 }
 
-pub(super) fn status(look: Look, nodes: &[Node]) -> Result<api::Status, Refused> {
-    let cib = json(&look.cib)?;
-    let members = members(&look.report, nodes);
-    let Report { counters, problems, quorum: votes, .. } = look.report;
+pub(super) fn status(look: &Snapshot, of: &Api) -> api::Status {
+    let report = look.report();
+    let members = members(&report, &of.addresses);
+    let (problems, votes) = (report.problems, report.quorum);
+    let counters = report.counters;
     let mut counters: Vec<api::Counter> =
         counters.into_iter().map(|counter| api::Counter { name: counter.name, value: counter.value }).collect();
+    let udp = of.shared.udp();
     for (name, value) in [
-        ("udp.received", look.udp.received),
-        ("udp.sent", look.udp.sent),
-        ("udp.unsent", look.udp.unsent),
-        ("udp.unlisted", look.udp.unlisted),
+        ("udp.received", udp.received),
+        ("udp.sent", udp.sent),
+        ("udp.unsent", udp.unsent),
+        ("udp.unlisted", udp.unlisted),
+        ("log.lost", of.log.lost()),
+        ("planner.longest_us", of.shared.longest_plan_us.load(Ordering::Relaxed)),
     ] {
         counters.push(api::Counter { name: name.to_owned(), value });
     }
@@ -75,29 +83,62 @@ pub(super) fn status(look: Look, nodes: &[Node]) -> Result<api::Status, Refused>
         sentence: problem.sentence,
         remedy: problem.remedy,
     };
-    Ok(api::Status {
-        cluster_name: look.report.cluster_name,
-        hacd_version: look.report.version,
-        node: look.report.name,
-        node_id: look.report.node.0,
-        now_ms: look.report.now.0,
-        started_ms: look.report.started.0,
-        dc: look.report.dc,
-        dc_version: look.report.dc_version,
-        sync: match look.report.sync {
+    let own = own_problems(of);
+    api::Status {
+        cluster_name: report.cluster_name,
+        hacd_version: report.version,
+        node: report.name,
+        node_id: report.node.0,
+        now_ms: crate::clock::wall().0,
+        started_ms: report.started.0,
+        dc: report.dc,
+        dc_version: report.dc_version,
+        sync: match report.sync {
             SyncState::Joining => api::Sync::Joining,
             SyncState::Syncing => api::Sync::Syncing,
             SyncState::Active => api::Sync::Active,
             SyncState::Leaving | SyncState::Stopped => api::Sync::Leaving,
         },
-        settled: look.report.settled,
-        waiting_for: look.report.waiting_for,
-        problems: problems.into_iter().map(problem).collect(),
+        settled: report.settled,
+        waiting_for: report.waiting_for,
+        problems: problems.into_iter().map(problem).chain(own).collect(),
         members,
         quorum: quorum(votes),
-        cib,
+        cib: look.masked(),
         counters,
-    })
+        steps: steps(of),
+    }
+}
+
+/// What this daemon lacks on its host.
+fn own_problems(of: &Api) -> Vec<api::Problem> {
+    let problem = |severity, sentence, remedy: &str| api::Problem { severity, sentence, remedy: remedy.to_owned() };
+    let remedy = "The service as it is installed allows it; otherwise see system.sched_rr and LimitMEMLOCK=.";
+    let mut problems: Vec<api::Problem> =
+        of.shared.shortcomings().into_iter().map(|sentence| problem(api::Severity::Info, sentence, remedy)).collect();
+    if let Some(why) = of.log.trouble() {
+        let sentence = format!("the log file cannot be written: {why}");
+        problems.push(problem(api::Severity::Warning, sentence, "It is tried again every few seconds."));
+    }
+    problems
+}
+
+/// How long the steps of the threads take.
+fn steps(of: &Api) -> Vec<api::Steps> {
+    let threads = [("ring", &of.shared.ring), ("cluster", &of.shared.cluster)];
+    let row = |(thread, steps): (&str, &Steps), cause: Cause| {
+        let counted = steps.of(cause);
+        let ends = CLASSES.iter().map(|end| Some(*end)).chain([None]);
+        let classes = ends.zip(counted.classes()).map(|(up_to_us, count)| api::StepClass { up_to_us, count });
+        api::Steps {
+            thread: thread.to_owned(),
+            cause: cause.name().to_owned(),
+            longest_us: counted.longest_us(),
+            longest_cpu_us: counted.longest_cpu_us(),
+            classes: classes.collect(),
+        }
+    };
+    threads.into_iter().flat_map(|thread| Cause::ALL.map(|cause| row(thread, cause))).collect()
 }
 
 /// A transition as its events tell of it.

@@ -1,15 +1,21 @@
 //! `GET /v1/explain`: the scheduler's reasons about the live state.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use hac_api::{ErrorCode, ExplainQuery, Explained, SubjectKind};
 use hac_crm::explain::{Question, Unknown, explain};
 
+use hac_node::Unplannable;
+
 use super::convert;
 use super::refusal::Refused;
 use super::routes::{Answer, look};
 use super::server::Api;
+use crate::clock;
 
 /// Answers with what the scheduler decides about the state as this node has it, and why.
 pub(super) async fn answer(
@@ -18,23 +24,33 @@ pub(super) async fn answer(
 ) -> Answer<Explained> {
     let Query(query) = query.map_err(|rejection| Refused::new(ErrorCode::Usage, rejection.body_text()))?;
     let question = question(query)?;
-    let look = look(&api).await?;
-    let (cib, now) = (look.cib, look.report.now);
-    // A large cluster takes a while to think about; the daemon has other things to do meanwhile.
-    let explained = tokio::task::spawn_blocking(move || explain(&cib, now, &question)).await;
-    let explanation = explained
-        .map_err(|_| Refused::new(ErrorCode::Internal, "the scheduler could not be asked"))?
-        .map_err(unknown)?;
-    let quorum = look.report.quorum.waiting_for;
+    let look = look(&api).await;
+    let (cib, now) = (Arc::clone(&look.cib), clock::wall());
+    let explained = api.planner.run(BUDGET, move || explain(&cib, now, &question)).await;
+    let explanation = explained.map_err(unplannable)?.map_err(unknown)?;
+    let report = look.facts();
+    let quorum = report.quorum.waiting_for.clone();
     Ok(Json(Explained {
         text: explanation.to_string(),
         explanation: convert::json(&explanation)?,
         now_ms: now.0,
-        node: look.report.name,
-        dc: look.report.dc,
-        waiting_for: quorum.into_iter().chain(look.report.waiting_for).collect(),
+        node: report.name.clone(),
+        dc: report.dc.clone(),
+        waiting_for: quorum.into_iter().chain(report.waiting_for.iter().cloned()).collect(),
         last_transition: api.hub.last_transition().map(convert::transition),
     }))
+}
+
+/// Longest time for what a client asks of the scheduler: less than its own patience.
+pub(super) const BUDGET: Duration = Duration::from_secs(10);
+
+/// What a client gets when the scheduler has no answer.
+pub(super) fn unplannable(why: Unplannable) -> Refused {
+    let code = match why {
+        Unplannable::TooSlow(_) => ErrorCode::Timeout,
+        Unplannable::Fault(_) => ErrorCode::Internal,
+    };
+    Refused::new(code, why.to_string()).with_remedy("Ask again later, or make the configuration smaller.")
 }
 
 fn question(query: ExplainQuery) -> Result<Question, Refused> {

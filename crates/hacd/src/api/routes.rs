@@ -1,6 +1,7 @@
 //! The handlers, one a path.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
@@ -15,9 +16,9 @@ use hac_api::{
     AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Done, ErrorCode,
     EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status, Version, route,
 };
-use hac_crm::cib::{Change, Configure, Refusal, StatusChange};
-use hac_crm::model::mask;
-use hac_node::{Reply, Request, Rotate};
+use hac_crm::cib::{Applied, Change, Configure, Refusal, Replicated as _, StatusChange};
+use hac_crm::model::Cib;
+use hac_node::{Reply, Request, Rotate, SyncState};
 use hac_totem::AuthKey;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
@@ -25,13 +26,18 @@ use tokio::sync::oneshot;
 use tokio_stream::wrappers::BroadcastStream;
 use zeroize::Zeroizing;
 
+use super::explain::BUDGET;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
 use super::{convert, explain};
-use crate::driver::{Ask, Look, SETTLE_MAX};
+use crate::clock;
+use crate::driver::{Ask, SETTLE_MAX, Snapshot};
 
 /// Bytes of a key made by a rotation, as `hacctl keygen` makes them.
 const KEY_BYTES: usize = 256;
+
+/// How long a status waits for the ring's thread, which answers at once or has worse to do.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
@@ -63,10 +69,19 @@ async fn not_so() -> Refused {
     Refused::new(ErrorCode::Usage, "this path does not know that method")
 }
 
-pub(super) async fn look(api: &Api) -> Result<Box<Look>, Refused> {
+/// How things stand; if the threads do not answer at once, how they stood a moment ago.
+pub(super) async fn look(api: &Api) -> Arc<Snapshot> {
     let (reply, answer) = oneshot::channel();
-    api.asks.send(Ask::Look(reply)).await.map_err(|_| Refused::ending())?;
-    answer.await.map_err(|_| Refused::ending())
+    if api.asks.try_send(Ask::Look(reply)).is_ok() {
+        let _ = tokio::time::timeout(PATIENCE, answer).await;
+    }
+    Arc::clone(&api.snapshots.borrow())
+}
+
+/// Something that takes a while, on a thread where nobody waits for it.
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refused> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Refused::new(ErrorCode::Internal, "hacd has a fault in what answers this request"))
 }
 
 async fn request(api: &Api, request: Request) -> Result<Reply, Refused> {
@@ -76,27 +91,25 @@ async fn request(api: &Api, request: Request) -> Result<Reply, Refused> {
 }
 
 async fn status(State(api): State<Api>) -> Answer<Status> {
-    let mut look = look(&api).await?;
-    mask(&mut look.cib);
-    Ok(Json(convert::status(*look, &api.addresses)?))
+    let look = look(&api).await;
+    Ok(Json(aside(move || convert::status(&look, &api)).await?))
 }
 
 async fn cib(State(api): State<Api>, Query(query): Query<CibQuery>) -> Answer<CibResponse> {
-    let mut look = look(&api).await?;
-    if !query.secrets {
-        mask(&mut look.cib);
-    }
+    let look = look(&api).await;
     let version = convert::version(look.cib.version);
-    Ok(Json(CibResponse { version, cib: convert::json(&look.cib)?, secrets: query.secrets }))
+    let secrets = query.secrets;
+    let cib = aside(move || if secrets { convert::json(&*look.cib) } else { Ok(look.masked()) }).await??;
+    Ok(Json(CibResponse { version, cib, secrets }))
 }
 
 async fn members(State(api): State<Api>) -> Answer<Members> {
-    let look = look(&api).await?;
-    Ok(Json(convert::members(&look.report, &api.addresses)))
+    let look = look(&api).await;
+    Ok(Json(convert::members(look.facts(), &api.addresses)))
 }
 
 async fn quorum(State(api): State<Api>) -> Answer<Quorum> {
-    Ok(Json(convert::quorum(look(&api).await?.report.quorum)))
+    Ok(Json(convert::quorum(look(&api).await.facts().quorum.clone())))
 }
 
 async fn agents(State(api): State<Api>, Query(query): Query<AgentQuery>) -> Result<Response, Refused> {
@@ -116,7 +129,7 @@ async fn configure(
     let order = read(body)?;
     let changes = changes(order.changes)
         .map_err(|error| Refused::new(ErrorCode::Usage, format!("a change cannot be read: {error}")))?;
-    let own = look(&api).await?.report.name;
+    let own = api.snapshots.borrow().facts().name.clone();
     let configure = Configure {
         changes,
         origin: own,
@@ -124,9 +137,30 @@ async fn configure(
         user: user(&peer),
         base: order.base.map(convert::version_back),
     };
+    plannable(&api, &configure).await?;
     let (version, findings) = done(request(&api, Request::Configure(configure)).await?)?;
     let settled = settle_if(&api, order.wait_ms).await?;
     Ok(Json(Configured { version, findings, settled }))
+}
+
+/// Refuses a change after which this node could not make a plan in time. The coordinator has more time, because it plans
+/// states as well in which something has failed. What the cluster refuses anyway is left to it.
+async fn plannable(api: &Api, configure: &Configure) -> Result<(), Refused> {
+    let look = look(api).await;
+    if look.facts().sync != SyncState::Active {
+        return Ok(());
+    }
+    let (mut cib, wall) = (Cib::clone(&look.cib), clock::wall());
+    let change = hac_crm::cib::Command::Configure(configure.clone());
+    let planned = api.planner.run(BUDGET, move || {
+        if matches!(cib.apply(&change, wall), Applied::Changed(_)) {
+            let _ = hac_crm::scheduler::schedule(&cib, wall);
+        }
+    });
+    planned.await.map_err(|why| {
+        Refused::new(ErrorCode::Invalid, format!("the cluster could not decide anything about this: {why}"))
+            .with_remedy("Make it smaller: fewer instances of a clone, fewer constraints. Nothing was changed.")
+    })
 }
 
 /// The changes of a request, which the API passes on without knowing them.
@@ -155,7 +189,7 @@ pub(crate) fn asked(command: Command) -> Request {
 }
 
 async fn key(State(api): State<Api>) -> Answer<KeyStatus> {
-    Ok(Json(convert::key(look(&api).await?.report.keys)))
+    Ok(Json(convert::key(look(&api).await.facts().keys.clone())))
 }
 
 /// The new key is made here, so that it never leaves the daemons.
@@ -164,7 +198,7 @@ async fn rotate(State(api): State<Api>, body: Result<Json<RotateRequest>, JsonRe
     let wish = new_key(order.force)
         .ok_or_else(|| Refused::new(ErrorCode::Internal, "the operating system gives no randomness"))?;
     let (_, findings) = done(request(&api, Request::RotateKey(wish)).await?)?;
-    let keys = look(&api).await?.report.keys;
+    let keys = look(&api).await.facts().keys.clone();
     let away = keys.members.iter().filter(|member| member.fingerprint.as_ref() != Some(&keys.fingerprint));
     let left_behind = away.map(|member| member.name.clone()).collect();
     Ok(Json(Rotated { fingerprint: keys.fingerprint, left_behind, findings }))

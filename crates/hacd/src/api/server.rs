@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,27 +12,52 @@ use axum::extract::{ConnectInfo, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::IncomingStream;
+use futures_util::FutureExt as _;
 use hac_agents::Agents;
 use hac_api::ErrorCode;
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::hub::Hub;
 use super::refusal::Refused;
 use super::routes;
-use crate::driver::Ask;
+use crate::driver::planner::Planner;
+use crate::driver::{Ask, Shared, Snapshot};
+use crate::log::Log;
 
 /// What the handlers need.
 #[derive(Clone)]
 pub(crate) struct Api {
-    /// The way to the driver.
-    pub(crate) asks: mpsc::Sender<Ask>,
+    /// The way to the cluster's thread.
+    pub(super) asks: mpsc::Sender<Ask>,
+    /// Where reads are answered from.
+    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Events.
-    pub(crate) hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     /// Agents, for their descriptions.
-    pub(crate) agents: Arc<Agents>,
+    pub(super) agents: Arc<Agents>,
     /// Addresses of the nodes by id, for people.
-    pub(crate) addresses: Arc<Vec<crate::config::Node>>,
+    pub(super) addresses: Arc<Vec<crate::config::Node>>,
+    /// What the threads publish.
+    pub(super) shared: Arc<Shared>,
+    /// The log, for what it tells of itself.
+    pub(super) log: Log,
+    /// Runs the scheduler for clients; not the one of the coordinator.
+    pub(super) planner: Planner,
+}
+
+impl Api {
+    pub(crate) fn new(
+        asks: mpsc::Sender<Ask>,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        hub: Arc<Hub>,
+        agents: Arc<Agents>,
+        addresses: Arc<Vec<crate::config::Node>>,
+        shared: Arc<Shared>,
+        log: Log,
+    ) -> Self {
+        Self { asks, snapshots, hub, agents, addresses, shared, log, planner: Planner::new() }
+    }
 }
 
 /// Who is at the other end.
@@ -82,7 +108,12 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 async fn admit(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
     let own = rustix::process::geteuid().as_raw();
     if peer.uid.is_some_and(|uid| uid == 0 || uid == own) {
-        next.run(request).await
+        // A fault in a handler costs this request.
+        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        answered.unwrap_or_else(|_| {
+            let refused = Refused::new(ErrorCode::Internal, "hacd has a fault in what answers this request");
+            refused.with_remedy("The log of hacd says more.").into_response()
+        })
     } else {
         Refused::new(ErrorCode::NotPermitted, "only root may talk to hacd").into_response()
     }

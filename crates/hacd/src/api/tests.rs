@@ -11,11 +11,11 @@ use hac_node::{Now, QuorumReport, Reply, Report, Request, SyncState};
 use hac_types::{Incarnation, NodeId, Timestamp, WallTime};
 use hac_udp::Counters;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{Api, Hub, serve};
-use crate::driver::{Ask, Look};
-use crate::testing::TempDir;
+use crate::driver::{Ask, Shared, Snapshot};
+use crate::testing::{TempDir, quiet_log};
 
 /// A server and the client's side of it.
 struct Fixture {
@@ -42,12 +42,10 @@ impl Fixture {
         };
         let (sender, asks) = mpsc::channel(8);
         let hub = Arc::new(Hub::new());
-        let api = Api {
-            asks: sender,
-            hub: Arc::clone(&hub),
-            agents: Arc::new(Agents::new(options)),
-            addresses: Arc::default(),
-        };
+        let shared = Arc::new(Shared::default());
+        shared.count(Counters { unlisted: 3, ..Counters::default() });
+        let (snapshots, agents) = (watch::channel(Arc::new(look())).1, Arc::new(Agents::new(options)));
+        let api = Api::new(sender, snapshots, Arc::clone(&hub), agents, Arc::default(), shared, quiet_log());
         serve(&dir.path().join("sock"), api).expect("listens");
         Self { dir, hub, asks }
     }
@@ -82,7 +80,9 @@ impl Fixture {
                     return (status, response.json().await.expect("is JSON"));
                 }
                 Some(ask) = self.asks.recv() => match ask {
-                    Ask::Look(reply) => drop(reply.send(Box::new(look()))),
+                    Ask::Look(reply) => {
+                        let _ = reply.send(());
+                    }
                     Ask::Request { request, reply } => drop(reply.send(driver(request))),
                 },
             }
@@ -90,7 +90,7 @@ impl Fixture {
     }
 }
 
-fn look() -> Look {
+fn look() -> Snapshot {
     let mut cib = Cib { version: Version { admin_epoch: 0, epoch: 4, num_updates: 2 }, ..Cib::default() };
     let token = NvPair { name: "do_token".into(), value: Some("hunter2".into()), ..NvPair::default() };
     let params = vec![NvSet { pairs: vec![token], ..NvSet::default() }];
@@ -122,7 +122,7 @@ fn look() -> Look {
         cib_version: cib.version,
         counters: Vec::new(),
     };
-    Look { report, cib, udp: Counters { unlisted: 3, ..Counters::default() } }
+    Snapshot::first(report, Arc::new(cib))
 }
 
 fn unexpected(request: Request) -> Reply {

@@ -29,6 +29,8 @@ pub(crate) enum Table {
     Node,
     /// `[logging]`.
     Logging,
+    /// `[system]`.
+    System,
     /// `[digitalocean]`.
     DigitalOcean,
     /// `[agents]`.
@@ -37,8 +39,16 @@ pub(crate) enum Table {
 
 impl Table {
     /// All of them, in the order of the file.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Totem, Self::Interface, Self::Quorum, Self::Node, Self::Logging, Self::DigitalOcean, Self::Agents];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Totem,
+        Self::Interface,
+        Self::Quorum,
+        Self::Node,
+        Self::Logging,
+        Self::System,
+        Self::DigitalOcean,
+        Self::Agents,
+    ];
 
     /// Its path, as messages name it.
     pub(crate) const fn path(self) -> &'static str {
@@ -48,6 +58,7 @@ impl Table {
             Self::Quorum => "quorum",
             Self::Node => "nodelist.node",
             Self::Logging => "logging",
+            Self::System => "system",
             Self::DigitalOcean => "digitalocean",
             Self::Agents => "agents",
         }
@@ -122,7 +133,7 @@ const MINUTE: u64 = 60 * SECOND;
 const TICK: u64 = 30;
 
 use Kind::{Address, Bool, Choice, Millis, Names, Number, Path, Text, Url};
-use Table::{Agents, DigitalOcean, Interface, Logging, Node, Quorum, Totem};
+use Table::{Agents, DigitalOcean, Interface, Logging, Node, Quorum, System, Totem};
 
 /// The keys, in the order of the file.
 pub(crate) const KEYS: &[Key] = &[
@@ -337,6 +348,21 @@ pub(crate) const KEYS: &[Key] = &[
         Choice(&["on", "off", "trace", "yes", "no"]),
         "off",
         "Log what helps to find a fault in hacd.",
+    ),
+    key(
+        System,
+        "sched_rr",
+        Bool,
+        "yes",
+        "Ask for real-time priority (SCHED_RR) for the thread that serves the ring; where that is not allowed, for the least \
+         nice value.",
+    ),
+    key(
+        System,
+        "priority",
+        Text,
+        "0",
+        "Without sched_rr, the nice value of that thread: max (-20), min (19), or a number.",
     ),
     key(
         DigitalOcean,

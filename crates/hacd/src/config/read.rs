@@ -193,6 +193,7 @@ impl Reader<'_> {
                 "nodelist" => self.nodelist(at, value),
                 "quorum" => self.table(Table::Quorum, at, value, None),
                 "logging" => self.table(Table::Logging, at, value, None),
+                "system" => self.table(Table::System, at, value, None),
                 "digitalocean" => self.table(Table::DigitalOcean, at, value, None),
                 "agents" => self.table(Table::Agents, at, value, None),
                 other => self.seed_table(other, at, value),
@@ -270,7 +271,7 @@ impl Reader<'_> {
                 }
             }
         } else {
-            let fixed = ["totem", "nodelist", "quorum", "logging", "digitalocean", "agents"];
+            let fixed = ["totem", "nodelist", "quorum", "logging", "system", "digitalocean", "agents"];
             let seeds = SEED_TABLES.iter().map(|(table, _)| *table).chain(PROPERTY_TABLES.iter().copied());
             self.unknown(at, name, name, fixed.into_iter().chain(seeds));
         }

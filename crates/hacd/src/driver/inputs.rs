@@ -1,28 +1,25 @@
-//! What other tasks tell the driver.
+//! What other tasks tell the cluster's thread.
 
 use std::time::Duration;
 
-use hac_crm::model::Cib;
-use hac_node::{InvocationId, Outcome, Reply, Report, Request, RequestId, WatchId};
-use hac_types::{LinkId, NodeId};
-use hac_udp::Counters;
+use hac_crm::plan::Plan;
+use hac_node::{DecideId, InvocationId, Outcome, Reply, Request, RequestId, Unplannable, WatchId};
 use tokio::sync::oneshot;
 
-use super::Driver;
-use crate::clock;
+use super::cluster::Thread;
 use crate::storage::WorkerReply;
 
 /// Something that a task of the daemon has to say.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// Nobody listens there.
-    Unreachable(LinkId, NodeId),
     /// An agent has finished.
     Outcome(InvocationId, Outcome),
     /// A watched process has ended.
     Exited(WatchId),
     /// The disk has done or refused something.
     Persisted(WorkerReply),
+    /// A plan is ready, or will never be.
+    Decided(DecideId, Box<Result<Plan, Unplannable>>),
 }
 
 /// A client's question.
@@ -35,52 +32,49 @@ pub(crate) enum Ask {
         /// Where the answer goes; nothing comes if the daemon ends before.
         reply: oneshot::Sender<Reply>,
     },
-    /// How things stand.
-    Look(oneshot::Sender<Box<Look>>),
-}
-
-/// How things stand.
-#[derive(Debug)]
-pub(crate) struct Look {
-    /// What the node knows of itself and the cluster.
-    pub(crate) report: Report,
-    /// The cluster's state, with secrets.
-    pub(crate) cib: Cib,
-    /// What the sockets counted.
-    pub(crate) udp: Counters,
+    /// What is published is to show the present condition of the ring.
+    Look(oneshot::Sender<()>),
 }
 
 /// Most requests that may wait for an answer.
 const WAITING_MAX: usize = 256;
 
-impl Driver {
+impl Thread {
     pub(super) fn input(&mut self, input: Input) {
-        let now = clock::now();
-        let node = &mut self.parts.node;
+        self.changed();
         match input {
-            Input::Unreachable(link, peer) => node.handle_unreachable(now, link, peer),
             Input::Outcome(id, outcome) => {
                 // Cancelled meanwhile: nobody waits for it.
                 if self.running.remove(&id).is_some() {
-                    node.handle_outcome(now, id, outcome);
+                    let now = self.enter(hac_node::Input::Outcome(id, outcome.clone()));
+                    self.parts.half.handle_outcome(now, id, outcome);
                 }
             }
             Input::Exited(id) => {
                 if self.watches.remove(&id).is_some() {
-                    node.handle_process_exited(now, id);
+                    let now = self.enter(hac_node::Input::ProcessExited(id));
+                    self.parts.half.handle_process_exited(now, id);
                 }
             }
-            Input::Persisted(WorkerReply { id, result }) => node.handle_persisted(now, id, result),
+            Input::Persisted(WorkerReply { id, result }) => {
+                let now = self.enter(hac_node::Input::Persisted(id, result.clone()));
+                self.parts.half.handle_persisted(now, id, result);
+            }
+            Input::Decided(id, result) => {
+                let now = self.enter(hac_node::Input::Decided(id, result.as_ref().as_ref().err().cloned()));
+                self.parts.half.handle_decided(now, id, *result);
+            }
         }
     }
 
     pub(super) fn ask(&mut self, ask: Ask) {
-        let now = clock::now();
         match ask {
-            Ask::Look(reply) => {
-                let report = self.parts.node.report(now);
-                let cib = self.parts.node.cib().clone();
-                let _ = reply.send(Box::new(Look { report, cib, udp: self.parts.udp.counters() }));
+            Ask::Look(looking) => {
+                self.looking.retain(|looking| !looking.is_closed());
+                if self.looking.is_empty() {
+                    self.look();
+                }
+                self.looking.push(looking);
             }
             Ask::Request { request, reply } => {
                 self.waiting.retain(|_, waiting| !waiting.is_closed());
@@ -89,10 +83,12 @@ impl Driver {
                     let _ = reply.send(Reply::Unavailable(refusal));
                     return;
                 }
+                self.changed();
                 self.requests += 1;
                 let id = RequestId(self.requests);
                 self.waiting.insert(id, reply);
-                self.parts.node.handle_request(now, id, request);
+                let now = self.enter(hac_node::Input::Request(id, request.clone()));
+                self.parts.half.handle_request(now, id, request);
             }
         }
     }

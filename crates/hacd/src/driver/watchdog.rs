@@ -1,33 +1,58 @@
-//! What the service manager is told: that the daemon is ready, how it stands, that its loop goes round.
+//! What the service manager is told: that the daemon is ready, how it stands, that its threads go round.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hac_node::{Report, SyncState};
 use sd_notify::NotifyState;
+use tokio::runtime::Handle;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::Driver;
+use super::cluster::Thread;
 use crate::clock;
 
 /// How often the status is told anew where there is no watchdog.
 const STATUS: Duration = Duration::from_secs(30);
 
-/// Beats in the driver's loop: a loop that hangs does not beat.
+/// Tells the service manager, when the ring's thread has answered the cluster's thread: one of them that hangs does not
+/// beat.
 pub(super) struct Watchdog {
-    interval: Interval,
+    period: Duration,
+    /// Telling may block, so it is done elsewhere.
+    workers: Handle,
+    telling: Arc<AtomicBool>,
+    status: String,
 }
 
 impl Watchdog {
-    pub(super) fn start() -> Self {
+    pub(super) fn start(workers: Handle) -> Self {
         let period = sd_notify::watchdog_enabled().map_or(STATUS, |limit| (limit / 3).min(STATUS));
-        let mut interval = interval(period.max(Duration::from_millis(10)));
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { interval }
+        let period = period.max(Duration::from_millis(10));
+        Self { period, workers, telling: Arc::default(), status: String::new() }
     }
 
-    /// Waits for the next beat. Safe to be dropped.
-    pub(super) async fn beat(&mut self) {
-        self.interval.tick().await;
+    /// When the threads are asked.
+    pub(super) fn interval(&self) -> Interval {
+        let mut interval = interval(self.period);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        interval
+    }
+
+    fn tell(&mut self, status: String) {
+        if self.telling.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let telling = Arc::clone(&self.telling);
+        let news = (status != self.status).then(|| status.clone());
+        self.status = status;
+        self.workers.spawn_blocking(move || {
+            let _ = match &news {
+                Some(status) => sd_notify::notify(&[NotifyState::Watchdog, NotifyState::Status(status)]),
+                None => sd_notify::notify(&[NotifyState::Watchdog]),
+            };
+            telling.store(false, Ordering::SeqCst);
+        });
     }
 }
 
@@ -41,16 +66,11 @@ pub(super) fn stopping() {
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
 }
 
-impl Driver {
-    /// Tells that the loop goes round, and how things stand if that changed.
+impl Thread {
+    /// Tells that both threads go round, and how things stand if that changed.
     pub(super) fn report_to_service_manager(&mut self) {
-        let status = sentence(&self.parts.node.report(clock::now()));
-        if status == self.status {
-            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
-        } else {
-            let _ = sd_notify::notify(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
-            self.status = status;
-        }
+        let status = sentence(&self.parts.half.report(clock::now()));
+        self.watchdog.tell(status);
     }
 }
 

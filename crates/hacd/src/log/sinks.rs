@@ -5,15 +5,19 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::stamp::{stamp, syslog};
 use super::{Line, Severity};
 use crate::config::{Logging, Stamp, Verbosity};
+use crate::storage::words;
 
 /// The socket of the journal, preferred to syslog's where it is there.
 const JOURNAL: &str = "/run/systemd/journal/socket";
 /// The socket of syslog.
 const SYSLOG: &str = "/dev/log";
+/// How long after it failed the file is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 /// Longest line given to syslog or the journal, bytes.
 const MAX_DATAGRAM: usize = 8 << 10;
 
@@ -27,29 +31,82 @@ pub(super) struct Sinks {
     debug: bool,
     file_priority: u8,
     stamp: Stamp,
+    /// Lines that the file did not take.
+    refused: u64,
 }
 
 struct LogFile {
     path: PathBuf,
     file: Option<File>,
+    /// When it is tried again, if it is not open or did not take a line.
+    again: Option<Instant>,
+    /// Why.
+    why: String,
+}
+
+impl LogFile {
+    fn new(path: PathBuf) -> Self {
+        let mut log = Self { path, file: None, again: None, why: String::new() };
+        log.open();
+        log
+    }
+
+    /// Opens it (anew); if that fails, the old one stays in use, if there is one.
+    fn open(&mut self) {
+        match open(&self.path) {
+            Ok(file) => (self.file, self.again) = (Some(file), None),
+            Err(error) if self.file.is_none() => self.failed(&error),
+            Err(_) => {}
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        let first = self.again.is_none();
+        self.why = words(error);
+        self.again = Some(Instant::now() + AGAIN);
+        if first {
+            crate::complain(&format!(
+                "the log file cannot be written, going on without: {}: {}",
+                self.path.display(),
+                self.why
+            ));
+        }
+    }
+
+    /// Whether the line is in the file.
+    fn write(&mut self, row: &[u8]) -> bool {
+        if self.again.is_some_and(|again| again <= Instant::now()) {
+            // It may be another one by now: on another disk, in another folder.
+            self.file = None;
+            self.open();
+        }
+        match self.file.as_mut().filter(|_| self.again.is_none()).map(|file| file.write_all(row)) {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                self.failed(&error);
+                false
+            }
+            None => false,
+        }
+    }
 }
 
 struct System {
     facility: u8,
     priority: u8,
     socket: Option<(UnixDatagram, bool)>,
+    /// Lines that it did not take.
+    refused: u64,
 }
 
 impl Sinks {
-    /// Opens what the configuration says. Syslog need not be there yet.
-    pub(super) fn open(config: &Logging, node: &str) -> io::Result<Self> {
-        let file = match &config.file {
-            None => None,
-            Some(path) => Some(LogFile { file: Some(open(path)?), path: path.clone() }),
-        };
+    /// Opens what the configuration says. Neither the file nor syslog need be there yet: what cannot be written is tried
+    /// again later.
+    pub(super) fn open(config: &Logging, node: &str) -> Self {
+        let file = config.file.as_ref().map(|path| LogFile::new(path.clone()));
         let priority = config.syslog_priority;
-        let system = config.syslog.map(|facility| System { facility, priority, socket: connect() });
-        Ok(Self {
+        let system = config.syslog.map(|facility| System { facility, priority, socket: connect(), refused: 0 });
+        Self {
             file,
             system,
             stderr: config.stderr,
@@ -58,19 +115,30 @@ impl Sinks {
             debug: config.debug > Verbosity::Normal,
             file_priority: config.file_priority,
             stamp: config.timestamp,
-        })
+            refused: 0,
+        }
+    }
+
+    /// Why the file does not take lines, if it does not.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let log = self.file.as_ref()?;
+        log.again.is_some().then(|| format!("{}: {}", log.path.display(), log.why))
+    }
+
+    /// Lines that the file or the journal did not take, since the last time.
+    pub(super) fn refused(&mut self) -> u64 {
+        let system = self.system.as_mut().map_or(0, |system| std::mem::take(&mut system.refused));
+        std::mem::take(&mut self.refused) + system
     }
 
     /// Opens the file anew; if that fails, the old one stays in use.
     pub(super) fn reopen(&mut self) {
-        if let Some(log) = &mut self.file
-            && let Ok(file) = open(&log.path)
-        {
-            log.file = Some(file);
+        if let Some(log) = &mut self.file {
+            log.open();
         }
     }
 
-    /// Writes a line to all. What cannot be written is lost: there is nobody to tell.
+    /// Writes a line to all. What cannot be written is lost and counted.
     pub(super) fn write(&mut self, line: &Line) {
         // A message is one line, whatever it quotes.
         let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -80,7 +148,7 @@ impl Sinks {
             let (stamp, pid, node) = (stamp(self.stamp, line.wall_ms), self.pid, &self.node);
             let (word, part) = (line.severity.word(), line.part);
             let row = format!("{stamp}[{pid}] {node} hacd {word:7} [{part:6}] {text}\n");
-            let _ = log.file.as_mut().map(|file| file.write_all(row.as_bytes()));
+            self.refused += u64::from(!log.write(row.as_bytes()));
         }
         if self.stderr {
             let row = format!("hacd: {}: [{}] {text}\n", line.severity.word(), line.part);
@@ -98,7 +166,7 @@ impl System {
             if self.socket.is_none() {
                 self.socket = connect();
             }
-            let Some((socket, journal)) = &self.socket else { return };
+            let Some((socket, journal)) = &self.socket else { break };
             let message = if *journal {
                 journal_entry(self.facility, line, text, pid)
             } else {
@@ -107,9 +175,11 @@ impl System {
             match socket.send(&message) {
                 // The receiver was restarted: connect anew, once.
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => self.socket = None,
-                _ => return,
+                Err(_) => break,
+                Ok(_) => return,
             }
         }
+        self.refused += 1;
     }
 }
 
@@ -180,7 +250,7 @@ mod tests {
     fn the_file_gets_one_line_a_message_and_is_opened_anew_after_rotation() {
         let dir = TempDir::new();
         let path = dir.path().join("log/hacd.log");
-        let mut sinks = Sinks::open(&logging(path.clone()), "primary").expect("opens");
+        let mut sinks = Sinks::open(&logging(path.clone()), "primary");
         sinks.write(&line(Severity::Notice, "two\nlines"));
         sinks.write(&line(Severity::Info, "not important enough"));
         let pid = std::process::id();
@@ -190,6 +260,35 @@ mod tests {
         sinks.reopen();
         sinks.write(&line(Severity::Error, "after"));
         assert!(std::fs::read_to_string(&path).expect("reads").ends_with("] after\n"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_tried_again_and_its_lines_are_counted() {
+        let dir = TempDir::new();
+        // A file where the folder should be.
+        let folder = dir.path().join("log");
+        std::fs::write(&folder, "").expect("writes");
+        let path = folder.join("hacd.log");
+        let mut sinks = Sinks::open(&logging(path.clone()), "primary");
+        sinks.write(&line(Severity::Notice, "lost"));
+        assert_eq!(sinks.refused(), 1);
+        assert!(sinks.trouble().is_some_and(|why| why.contains("hacd.log: ")), "{:?}", sinks.trouble());
+        std::fs::remove_file(&folder).expect("removes");
+        if let Some(log) = &mut sinks.file {
+            log.again = Some(Instant::now());
+        }
+        sinks.write(&line(Severity::Notice, "written"));
+        assert_eq!((sinks.trouble(), sinks.refused()), (None, 0));
+        assert!(std::fs::read_to_string(&path).expect("reads").ends_with("] written\n"));
+    }
+
+    #[test]
+    fn a_full_disk_loses_lines_and_counts_them() {
+        let mut sinks = Sinks::open(&logging(PathBuf::from("/dev/full")), "primary");
+        sinks.write(&line(Severity::Notice, "lost"));
+        sinks.write(&line(Severity::Notice, "lost as well"));
+        assert_eq!(sinks.refused(), 2);
+        assert!(sinks.trouble().is_some_and(|why| why.contains("no space left")));
     }
 
     #[test]

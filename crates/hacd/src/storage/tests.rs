@@ -132,22 +132,29 @@ fn two_daemons_cannot_share_a_directory_and_nobody_else_reads_it() {
 fn the_worker_carries_orders_out_in_their_order() {
     use hac_node::{Persist, PersistId};
     let dir = TempDir::new();
-    let generations = open(dir.path(), WALL, 0).expect("opens").storage.generations;
-    let (sender, replies) = std::sync::mpsc::channel();
+    let storage = open(dir.path(), WALL, 0).expect("opens").storage;
     let keys = KeyFile::new(&dir.path().join("authkey"));
-    let worker = Worker::start(generations, keys, move |reply| {
-        let _ = sender.send((reply.id, reply.result));
-    })
-    .expect("starts");
+    let files = Files { slots: storage.slots, generations: storage.generations, keys };
+    let (ring, mut numbers) = tokio::sync::mpsc::channel(8);
+    let (cluster, mut inputs) = tokio::sync::mpsc::channel(8);
+    let worker = Worker::start(files, ring, cluster).expect("starts");
     worker.order(PersistId(1), Persist::CibPrepare { generation: 1, bytes: b"one".to_vec() }).expect("takes it");
     worker.order(PersistId(2), Persist::CibCommit { generation: 1 }).expect("takes it");
     worker.order(PersistId(3), Persist::CibCommit { generation: 2 }).expect("takes it");
-    drop(worker);
-    let replies: Vec<_> = replies.iter().collect();
+    worker.reserve(512).expect("takes it");
+    drop((worker, storage.lock));
+    let mut replies = Vec::new();
+    while let Some(crate::driver::Input::Persisted(reply)) = inputs.blocking_recv() {
+        replies.push((reply.id, reply.result));
+    }
     assert_eq!(replies[0], (PersistId(1), Ok(())));
     assert_eq!(replies[1], (PersistId(2), Ok(())));
     assert_eq!(replies[2], (PersistId(3), Err("no such file or directory".to_owned())));
-    assert_eq!(open(dir.path(), WALL, 0).expect("opens").stored.cib.as_deref(), Some(&b"one"[..]));
+    let number = numbers.blocking_recv().expect("answered");
+    assert_eq!((number.id, number.result), (PersistId(512), Ok(())));
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!(opened.stored.cib.as_deref(), Some(&b"one"[..]));
+    assert_eq!(opened.stored.totem.ring_seq, 512);
 }
 
 #[test]

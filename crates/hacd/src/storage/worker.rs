@@ -1,67 +1,111 @@
-//! The thread that writes generations and keys, so that a slow disk never stops the ring. It works in the order of the orders.
+//! The thread that writes ring numbers, generations and keys, so that a slow disk stops neither half of the node. It
+//! works in the order of the orders.
 
-use std::sync::mpsc;
+use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
 use hac_node::{Persist, PersistId};
+use tokio::sync::mpsc::Sender;
 
-use super::{Generations, KeyFile};
+use super::{Generations, KeyFile, Slots};
+use crate::driver::Input;
 
-/// How many orders may wait. Configuration changes are made one at a time, so this is never reached.
+/// How many orders may wait. Configuration changes are made one at a time and rings are formed one at a time, so that
+/// this is reached by a disk that hangs alone.
 const QUEUE: usize = 64;
 
 /// What became of an order.
 #[derive(Debug)]
 pub(crate) struct WorkerReply {
-    /// Which.
+    /// Which; for a ring number the number itself.
     pub(crate) id: PersistId,
     /// The error in words.
     pub(crate) result: Result<(), String>,
 }
 
-/// The way to the thread; it ends when this is dropped.
+/// What is to be written.
+enum Order {
+    /// Ring numbers up to this are reserved.
+    Reserve(u64),
+    /// Something of the cluster half.
+    Store(PersistId, Persist),
+}
+
+/// The files that are written.
+pub(crate) struct Files {
+    /// The ring's number.
+    pub(crate) slots: Slots,
+    /// The configuration.
+    pub(crate) generations: Generations,
+    /// The cluster's key.
+    pub(crate) keys: KeyFile,
+}
+
+/// The way to the thread; it ends, all orders carried out, when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    orders: Option<mpsc::SyncSender<(PersistId, Persist)>>,
+    orders: Option<SyncSender<Order>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Worker {
-    /// Starts the thread. `reply` is called on it.
+    /// Starts the thread. What became of ring numbers goes to `ring`, the rest to `cluster`.
     ///
     /// # Errors
     /// No thread can be started.
-    pub(crate) fn start(
-        generations: Generations,
-        keys: KeyFile,
-        reply: impl Fn(WorkerReply) + Send + 'static,
-    ) -> std::io::Result<Self> {
-        let (orders, inbox) = mpsc::sync_channel::<(PersistId, Persist)>(QUEUE);
+    pub(crate) fn start(files: Files, ring: Sender<WorkerReply>, cluster: Sender<Input>) -> std::io::Result<Self> {
+        let (orders, inbox) = mpsc::sync_channel::<Order>(QUEUE);
         let work = move || {
-            for (id, what) in inbox {
-                let result = match what {
-                    Persist::CibPrepare { generation, bytes } => generations.prepare(generation, &bytes),
-                    Persist::CibCommit { generation } => generations.commit(generation),
-                    Persist::CibDiscard { generation } => generations.discard(generation),
-                    Persist::KeyStage { sealed } => keys.stage(&sealed),
-                    Persist::KeyCommit { key } => keys.commit(&key),
-                    Persist::KeyDiscard => keys.discard(),
-                    Persist::RingSeq(_) => Err("ring numbers are written by the owner of the ring".to_owned()),
-                };
-                reply(WorkerReply { id, result });
+            let Files { mut slots, generations, keys } = files;
+            for order in inbox {
+                // Nobody may wait for it any more.
+                match order {
+                    Order::Reserve(ring_seq) => {
+                        let result = slots.reserve(ring_seq).map_err(|error| error.to_string());
+                        drop(ring.blocking_send(WorkerReply { id: PersistId(ring_seq), result }));
+                    }
+                    Order::Store(id, what) => {
+                        let result = store(&generations, &keys, what);
+                        drop(cluster.blocking_send(Input::Persisted(WorkerReply { id, result })));
+                    }
+                }
             }
         };
         let thread = thread::Builder::new().name("hacd-storage".to_owned()).spawn(work)?;
         Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
 
-    /// Gives an order.
+    /// Orders something of the cluster half.
     ///
     /// # Errors
     /// Too many are waiting.
     pub(crate) fn order(&self, id: PersistId, what: Persist) -> Result<(), String> {
+        self.give(Order::Store(id, what))
+    }
+
+    /// Orders ring numbers up to this one.
+    ///
+    /// # Errors
+    /// Too many are waiting.
+    pub(crate) fn reserve(&self, ring_seq: u64) -> Result<(), String> {
+        self.give(Order::Reserve(ring_seq))
+    }
+
+    fn give(&self, order: Order) -> Result<(), String> {
         let Some(orders) = &self.orders else { return Err("the storage has ended".to_owned()) };
-        orders.try_send((id, what)).map_err(|_| "the disk does not keep up".to_owned())
+        orders.try_send(order).map_err(|_| "the disk does not keep up".to_owned())
+    }
+}
+
+fn store(generations: &Generations, keys: &KeyFile, what: Persist) -> Result<(), String> {
+    match what {
+        Persist::CibPrepare { generation, bytes } => generations.prepare(generation, &bytes),
+        Persist::CibCommit { generation } => generations.commit(generation),
+        Persist::CibDiscard { generation } => generations.discard(generation),
+        Persist::KeyStage { sealed } => keys.stage(&sealed),
+        Persist::KeyCommit { key } => keys.commit(&key),
+        Persist::KeyDiscard => keys.discard(),
+        Persist::RingSeq(_) => Err("ring numbers are the ring half's".to_owned()),
     }
 }
 

@@ -109,6 +109,11 @@ impl ClusterHalf {
         self.settle();
     }
 
+    /// Asks the ring half how it does, for the next report.
+    pub fn look(&mut self) {
+        self.outputs.push_back(ClusterOutput::Down(Down::Look));
+    }
+
     /// Does what is due. Calling it early is harmless. Decisions are made here, so that one is made for all that came in
     /// together.
     pub fn handle_timeout(&mut self, now: Now) {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use hac_crm::cib::{Agents, Severity as Doubt, verify};
-use hac_crm::model::parse_bool;
 use hac_totem::{LinkStatus, Notice, PeerProblem, Stats};
 use hac_types::{Departure, Incarnation, NodeId, View};
 
@@ -271,52 +269,8 @@ impl Participant {
             let sentence = format!("without connection: {}", down.join(", "));
             add(Severity::Warning, sentence, "Look at that network: the other link carries everything.");
         }
-        self.doubts(&mut add);
-        self.missing_protection(&mut add);
         problems.sort_by_key(|p| p.severity);
         problems
-    }
-
-    /// What is wrong or doubtful in the configuration.
-    fn doubts(&self, add: &mut impl FnMut(Severity, String, &str)) {
-        let cib = &self.replica.cib;
-        for finding in verify(&cib.configuration, &Agents::default()) {
-            // Without fencing although it is wanted nothing starts at all.
-            let stops_all = finding.subject == "stonith-enabled";
-            let severity = match finding.severity {
-                Doubt::Error => Severity::Error,
-                Doubt::Warning if stops_all => Severity::Error,
-                Doubt::Warning => Severity::Warning,
-            };
-            add(severity, finding.to_string(), &finding.remedy);
-        }
-        let id = self.me.node.to_string();
-        let known = cib.configuration.nodes.iter().find(|node| node.id == id);
-        if let Some(other) = known.filter(|node| node.uname != self.name) {
-            let sentence = format!("this node is called {} in hacd.toml and {} in the cluster", self.name, other.uname);
-            add(Severity::Error, sentence, "Give it the same name in both: until then nothing can run here.");
-        }
-    }
-
-    /// What the configuration leaves unprotected, as people decided.
-    fn missing_protection(&self, add: &mut impl FnMut(Severity, String, &str)) {
-        let cib = &self.replica.cib;
-        if cib.configuration.property("stonith-enabled").and_then(parse_bool) == Some(false) {
-            let sentence = "stonith-enabled=false: a node that hangs or is cut off is not fenced, so \
-                            a resource may run twice for a while";
-            let remedy = "Accept it for resources that are harmless twice, or configure fencing.";
-            add(Severity::Info, sentence.to_owned(), remedy);
-        }
-        if cib.configuration.property("no-quorum-policy") == Some("ignore") {
-            let two_node = self.quorum.status().flags.two_node;
-            let sentence = if two_node {
-                "no-quorum-policy=ignore: resources are started even by a node that has not seen the other"
-            } else {
-                "no-quorum-policy=ignore: every part of a split cluster starts all resources"
-            };
-            let remedy = "Accept it, or remove the property.";
-            add(Severity::Info, sentence.to_owned(), remedy);
-        }
     }
 
     fn counters(&self, stats: &Stats) -> Vec<Counter> {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::start::Made;
 use super::{Entry, Input, MAGIC, Taken, VERSION};
-use crate::{Config, ConfigError, Node, Now, Output, wire};
+use crate::{Config, ConfigError, Node, Now, Output, Persist, wire};
 
 /// Gives a node what another one was given. Call [`Replay::step`] until it gives nothing more.
 pub struct Replay<'a> {
@@ -16,9 +16,11 @@ pub struct Replay<'a> {
     config: Config,
     /// Inputs so far.
     inputs: u64,
-    taken: Taken,
-    /// What was taken since the recording last said what should have been.
-    unproven: VecDeque<Taken>,
+    /// What was taken from the cluster half, or from both if they were joined tightly; and from the ring half alone.
+    taken: [Taken; 2],
+    /// The same since the recording last said what should have been.
+    unproven: [VecDeque<Taken>; 2],
+    apart: bool,
     /// The recording said that the node stopped.
     complete: bool,
 }
@@ -90,10 +92,15 @@ impl<'a> Replay<'a> {
         let (salt, rest) = rest.split_first_chunk::<SALT_LEN>().ok_or(ReplayError::NotARecording)?;
         let mut frames = Frames { rest, sealer: Sealer::new(&authkey, *salt), read: 0 };
         let Some(Entry::Start(start)) = frames.next()? else { return Err(ReplayError::Malformed(1)) };
-        let Made { config, stored, entropy, now } = start.with(authkey);
-        let node = Node::new(config.clone(), stored, entropy, now)?;
-        let unproven = VecDeque::from([Taken::NOTHING]);
-        let mut replay = Self { frames, node, config, inputs: 0, taken: Taken::NOTHING, unproven, complete: false };
+        let Made { config, stored, entropy, now, apart } = start.with(authkey);
+        let node = if apart {
+            Node::apart(config.clone(), stored, entropy, now)?
+        } else {
+            Node::new(config.clone(), stored, entropy, now)?
+        };
+        let unproven = [VecDeque::from([Taken::NOTHING]), VecDeque::from([Taken::NOTHING])];
+        let taken = [Taken::NOTHING; 2];
+        let mut replay = Self { frames, node, config, inputs: 0, taken, unproven, apart, complete: false };
         replay.take();
         Ok(replay)
     }
@@ -109,11 +116,11 @@ impl<'a> Replay<'a> {
             Some(Entry::Start(_)) => Err(ReplayError::Malformed(self.frames.read)),
             Some(Entry::End(taken)) => {
                 self.complete = true;
-                self.prove(taken)?;
+                self.prove(taken, 0)?;
                 Ok(None)
             }
             Some(Entry::Input { now, taken, input }) => {
-                self.prove(taken)?;
+                self.prove(taken, usize::from(self.apart && input.is_of_the_ring()))?;
                 self.inputs += 1;
                 self.node.handle(now, input.clone());
                 let outputs = self.take();
@@ -137,7 +144,8 @@ impl<'a> Replay<'a> {
     /// What was replayed so far.
     #[must_use]
     pub const fn played(&self) -> Played {
-        let Taken { outputs, hash } = self.taken;
+        let [both, ring] = self.taken;
+        let (outputs, hash) = (both.outputs + ring.outputs, both.hash ^ ring.hash ^ Taken::NOTHING.hash);
         Played { inputs: self.inputs, outputs, hash, complete: self.complete }
     }
 
@@ -145,18 +153,22 @@ impl<'a> Replay<'a> {
     fn take(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         while let Some(output) = self.node.poll_output() {
-            self.taken.add(&output);
-            self.unproven.push_back(self.taken);
+            let of_the_ring =
+                matches!(output, Output::Transmit { .. } | Output::Persist { what: Persist::RingSeq(_), .. });
+            let half = usize::from(self.apart && of_the_ring);
+            self.taken[half].add(&output);
+            self.unproven[half].push_back(self.taken[half]);
             outputs.push(output);
         }
         outputs
     }
 
-    fn prove(&mut self, recorded: Taken) -> Result<(), ReplayError> {
-        while self.unproven.front().is_some_and(|mine| mine.outputs < recorded.outputs) {
-            self.unproven.pop_front();
+    fn prove(&mut self, recorded: Taken, half: usize) -> Result<(), ReplayError> {
+        let unproven = &mut self.unproven[half];
+        while unproven.front().is_some_and(|mine| mine.outputs < recorded.outputs) {
+            unproven.pop_front();
         }
-        if self.unproven.front() == Some(&recorded) {
+        if unproven.front() == Some(&recorded) {
             Ok(())
         } else {
             Err(ReplayError::Different { input: self.inputs + 1, outputs: recorded.outputs })

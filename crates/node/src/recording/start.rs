@@ -28,6 +28,8 @@ pub(super) struct Start {
     next_key: Option<Vec<u8>>,
     entropy: [u8; 32],
     now: Now,
+    /// Its halves ran on two threads.
+    apart: bool,
 }
 
 /// [`hac_totem::Config`] without the key.
@@ -51,10 +53,11 @@ pub(super) struct Made {
     pub(super) stored: Stored,
     pub(super) entropy: [u8; 32],
     pub(super) now: Now,
+    pub(super) apart: bool,
 }
 
 impl Start {
-    pub(super) fn new(config: &Config, stored: &Stored, entropy: [u8; 32], now: Now) -> Self {
+    pub(super) fn new(config: &Config, stored: &Stored, entropy: [u8; 32], now: Now, apart: bool) -> Self {
         let totem = &config.totem;
         Self {
             ring: Ring {
@@ -83,6 +86,7 @@ impl Start {
             next_key: stored.next_key.clone(),
             entropy,
             now,
+            apart,
         }
     }
 
@@ -116,6 +120,6 @@ impl Start {
         };
         let Self { totem, cib, cib_generation, next_key, .. } = self;
         let stored = Stored { totem, cib, cib_generation, next_key };
-        Made { config, stored, entropy: self.entropy, now: self.now }
+        Made { config, stored, entropy: self.entropy, now: self.now, apart: self.apart }
     }
 }

@@ -74,6 +74,7 @@ const WALLS: &[Wall] = &[
             "serde",
             "serde_json",
             "thiserror",
+            "thread-priority",
             "time",
             "tokio",
             "tokio-stream",

@@ -1,0 +1,300 @@
+//! The cluster's thread: the cluster half, and signals. It performs outputs in order; everything else sends it inputs.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hac_node::{ClusterOutput, InvocationId, Reply, RequestId, Up, WatchId};
+use hac_types::Timestamp;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::between::{Above, Shared};
+use super::planner::Planner;
+use super::steps::{Cause, Step};
+use super::watchdog::{self, Watchdog};
+use super::{Ask, ClusterParts, End, Input, Snapshot, until};
+use crate::clock;
+use crate::reload::Reloadable;
+use crate::storage::Worker;
+
+/// Most events taken in one go, before timers and other inputs have their turn.
+const BATCH: usize = 256;
+
+/// How old a snapshot may get that nobody asked for. Whoever reads asks for a new one, and gets this one only if this
+/// thread does not answer; each one costs a copy of the state when that changes again.
+const STALE: Duration = Duration::from_millis(500);
+
+/// See the [module documentation](self).
+pub(super) struct Thread {
+    pub(super) parts: ClusterParts,
+    pub(super) above: Above,
+    pub(super) worker: Arc<Worker>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) planner: Planner,
+    pub(super) running: BTreeMap<InvocationId, AbortHandle>,
+    pub(super) reloadable: Reloadable,
+    pub(super) watches: BTreeMap<WatchId, AbortHandle>,
+    pub(super) waiting: BTreeMap<RequestId, oneshot::Sender<Reply>>,
+    /// Answers that are given when reads see what they tell.
+    pub(super) answers: Vec<(RequestId, Reply)>,
+    /// Who waits for the ring's condition.
+    pub(super) looking: Vec<oneshot::Sender<()>>,
+    pub(super) requests: u64,
+    /// When what has changed is published, at the latest.
+    unpublished: Option<Timestamp>,
+    terms: u32,
+    pub(super) end: Option<End>,
+    /// A new membership is to be told to the service manager.
+    pub(super) news: bool,
+    pub(super) watchdog: Watchdog,
+}
+
+/// The signals that mean something.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+/// What came in.
+enum Came {
+    Event(Up),
+    Time,
+    Input(Input),
+    Ask(Ask),
+    Term(&'static str),
+    Hup,
+    Beat,
+    Room,
+    Nobody,
+}
+
+impl Thread {
+    pub(super) fn new(parts: ClusterParts, above: Above, worker: Arc<Worker>, shared: Arc<Shared>) -> Self {
+        let watchdog = Watchdog::start(parts.workers.clone());
+        Self {
+            parts,
+            above,
+            worker,
+            shared,
+            planner: Planner::new(),
+            running: BTreeMap::new(),
+            reloadable: Reloadable::default(),
+            watches: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            answers: Vec::new(),
+            looking: Vec::new(),
+            requests: 0,
+            unpublished: None,
+            terms: 0,
+            end: None,
+            news: false,
+            watchdog,
+        }
+    }
+
+    /// Runs until the node has left.
+    ///
+    /// # Errors
+    /// Signals cannot be received, or the ring's thread has ended.
+    pub(super) async fn run(mut self) -> io::Result<End> {
+        let mut signals = Signals {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        };
+        let mut beat = self.watchdog.interval();
+        loop {
+            self.perform();
+            if let Some(end) = self.end {
+                self.publish();
+                return Ok(end);
+            }
+            let wait = self.wait();
+            let came = tokio::select! {
+                event = self.above.events.recv() => event.map_or(Came::Nobody, Came::Event),
+                () = until(wait) => Came::Time,
+                Some(input) = self.parts.inputs.recv() => Came::Input(input),
+                Some(ask) = self.parts.asks.recv() => Came::Ask(ask),
+                Some(()) = signals.term.recv() => Came::Term("SIGTERM"),
+                Some(()) = signals.int.recv() => Came::Term("SIGINT"),
+                Some(()) = signals.hup.recv() => Came::Hup,
+                _ = beat.tick() => Came::Beat,
+                () = self.above.orders.room() => Came::Room,
+            };
+            let step = Step::begin();
+            let Some(cause) = self.take(came) else { return Err(io::Error::other("the ring's thread has ended")) };
+            // Decisions are made when the time is up, once for all that came in together.
+            if self.parts.half.poll_timeout().is_some_and(|due| due <= clock::now().mono) {
+                self.perform();
+                let now = self.enter(hac_node::Input::ClusterTimeout);
+                self.parts.half.handle_timeout(now);
+                self.changed();
+            }
+            self.perform();
+            self.shared.cluster.end(cause, &step);
+            self.publish_if_due();
+        }
+    }
+
+    fn take(&mut self, came: Came) -> Option<Cause> {
+        Some(match came {
+            Came::Event(event) => self.events(event),
+            Came::Time => Cause::Timer,
+            Came::Input(input) => {
+                self.input(input);
+                Cause::Result
+            }
+            Came::Ask(ask) => {
+                self.ask(ask);
+                Cause::Command
+            }
+            Came::Term(signal) => {
+                self.shutdown(signal);
+                Cause::Command
+            }
+            Came::Hup => {
+                self.parts.log.reopen();
+                Cause::Command
+            }
+            Came::Beat => {
+                // The answer shows that both threads go round.
+                self.look();
+                Cause::Timer
+            }
+            Came::Room => {
+                self.above.orders.go_on();
+                Cause::Command
+            }
+            Came::Nobody => return None,
+        })
+    }
+
+    fn events(&mut self, first: Up) -> Cause {
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some(event) = next.take() else { break };
+            self.event(event);
+            next = self.above.events.try_recv().ok();
+        }
+        if let Some(event) = next {
+            self.event(event);
+        }
+        Cause::Messages
+    }
+
+    fn event(&mut self, event: Up) {
+        let condition = matches!(event, Up::Condition(_));
+        if !matches!(event, Up::Beat | Up::Room(_) | Up::Confirmed) {
+            self.changed();
+        }
+        let now = self.enter(hac_node::Input::PassUp(1));
+        self.parts.half.handle_event(now, event);
+        // Acknowledged together with those that follow.
+        self.perform_outputs();
+        if condition {
+            self.publish();
+            for looking in self.looking.drain(..) {
+                // Who asked may have gone away.
+                let _ = looking.send(());
+            }
+            self.report_to_service_manager();
+        }
+    }
+
+    /// Before each call of the half: what the ring publishes is passed on, and the input is recorded.
+    pub(super) fn enter(&mut self, input: hac_node::Input) -> hac_node::Now {
+        let (now, assurance) = (clock::now(), self.shared.assurance());
+        if let Some(recording) = &mut self.parts.recording {
+            recording.cluster(now, assurance, input);
+        }
+        self.parts.half.assure(now, assurance);
+        now
+    }
+
+    /// Asks the ring's thread how it does.
+    pub(super) fn look(&mut self) {
+        self.enter(hac_node::Input::Look);
+        self.parts.half.look();
+    }
+
+    /// Something may be otherwise than reads see it.
+    pub(super) fn changed(&mut self) {
+        if self.unpublished.is_none() {
+            self.unpublished = Some(clock::now().mono + STALE);
+        }
+    }
+
+    /// How long nothing is to be done; `None` for ever.
+    fn wait(&self) -> Option<Duration> {
+        let due = [self.parts.half.poll_timeout(), self.unpublished].into_iter().flatten().min()?;
+        Some(due.since(clock::now().mono))
+    }
+
+    /// Performs everything that is to be done now.
+    pub(super) fn perform(&mut self) {
+        self.perform_outputs();
+        if std::mem::take(&mut self.news) {
+            // With the answer the service manager is told.
+            self.look();
+            self.perform_outputs();
+        }
+        if !self.answers.is_empty() {
+            // Who was answered and reads afterwards, sees it.
+            self.publish();
+            for (id, reply) in std::mem::take(&mut self.answers) {
+                if let Some(waiting) = self.waiting.remove(&id) {
+                    // A client that went away does not want it any more.
+                    let _ = waiting.send(reply);
+                }
+            }
+        }
+    }
+
+    fn perform_outputs(&mut self) {
+        while let Some(output) = self.parts.half.poll_output() {
+            if let Some(recording) = &mut self.parts.recording {
+                recording.gave_cluster(&output);
+            }
+            match output {
+                ClusterOutput::Down(order) => self.above.orders.put(order),
+                ClusterOutput::Do(output) => self.act(output),
+            }
+        }
+    }
+
+    fn publish_if_due(&mut self) {
+        let now = clock::now().mono;
+        if self.unpublished.is_some_and(|due| due <= now) {
+            self.publish();
+        }
+    }
+
+    fn publish(&mut self) {
+        let step = Step::begin();
+        self.unpublished = None;
+        let now = clock::now();
+        let before = Arc::clone(&self.parts.published.borrow());
+        let report = self.parts.half.report(now);
+        let snapshot = Snapshot::new(report, Arc::clone(self.parts.half.cib()), &before);
+        self.parts.published.send_replace(Arc::new(snapshot));
+        self.shared.cluster.end(Cause::Snapshot, &step);
+    }
+
+    fn shutdown(&mut self, signal: &str) {
+        self.terms += 1;
+        if self.terms > 1 {
+            tracing::warn!(target: "hacd::driver", "{signal} again: leaving at once, resources stay as they are");
+            self.end = Some(End::AtOnce);
+            return;
+        }
+        tracing::info!(target: "hacd::driver", notice = true, "{signal}: handing resources over, then leaving");
+        watchdog::stopping();
+        let now = self.enter(hac_node::Input::Shutdown);
+        self.parts.half.shutdown(now);
+        self.changed();
+    }
+}

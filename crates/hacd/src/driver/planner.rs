@@ -1,0 +1,124 @@
+//! Runs the scheduler beside everything else: on a thread of its own, inside a time budget, with its panics caught.
+//!
+//! A run cannot be stopped from outside. One that is not done in time is no longer waited for and keeps its place until
+//! it ends; when all places are taken, nothing more is begun.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use hac_node::Unplannable;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// The name of its threads; a panic there does not end the daemon.
+pub(crate) const NAME: &str = "hacd-planner";
+
+/// How many runs there may be at a time: one that is waited for, and one that is not any more.
+const PLACES: usize = 2;
+
+/// Stack of a run, bytes; what is not used takes no memory.
+const STACK: usize = 16 << 20;
+
+/// See the [module documentation](self).
+#[derive(Clone, Debug)]
+pub(crate) struct Planner {
+    places: Arc<Semaphore>,
+}
+
+impl Planner {
+    pub(crate) fn new() -> Self {
+        Self { places: Arc::new(Semaphore::new(PLACES)) }
+    }
+
+    /// Begins `work` and calls `done` with what comes of it, on a thread of its own. Whoever asks waits for `budget` and no
+    /// longer; if all places are taken, the answer comes at once.
+    pub(crate) fn start<T: Send + 'static>(
+        &self,
+        budget: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+        done: impl FnOnce(Result<T, Unplannable>) + Send + 'static,
+    ) {
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => spawn(move || done(guarded(work, place))),
+            Err(_) => spawn(move || done(Err(Unplannable::TooSlow(budget)))),
+        }
+    }
+
+    /// The result of `work`, if it is there within `budget`, waiting for a place included.
+    ///
+    /// # Errors
+    /// It took longer, or has a fault.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        budget: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unplannable> {
+        let (answer, result) = oneshot::channel();
+        let run = async {
+            // The semaphore is never closed.
+            let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+            spawn(move || {
+                // Nobody may wait for it any more.
+                let _ = answer.send(guarded(work, place));
+            });
+            result.await.ok()
+        };
+        match tokio::time::timeout(budget, run).await {
+            Ok(Some(result)) => result,
+            Ok(None) => Err(Unplannable::Fault("it could not be begun".to_owned())),
+            Err(_) => Err(Unplannable::TooSlow(budget)),
+        }
+    }
+}
+
+/// Runs something on a thread of its own. If there is none to be had, the question stays open until its time is over.
+fn spawn(work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = thread::Builder::new().name(NAME.to_owned()).stack_size(STACK).spawn(work) {
+        tracing::error!(target: "hacd::planner", "no thread for the planner: {error}");
+    }
+}
+
+fn guarded<T>(work: impl FnOnce() -> T, place: OwnedSemaphorePermit) -> Result<T, Unplannable> {
+    let result = catch_unwind(AssertUnwindSafe(work));
+    drop(place);
+    result.map_err(|panic| {
+        let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+        let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
+        Unplannable::Fault(words.unwrap_or_else(|| "it gave no reason".to_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+    const LATE: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let planner = Planner::new();
+        let result = planner.run(LATE, || panic!("no way out")).await;
+        assert_eq!(result, Err::<(), _>(Unplannable::Fault("no way out".to_owned())));
+        assert_eq!(planner.run(LATE, || 5).await, Ok(5));
+    }
+
+    #[tokio::test]
+    async fn runs_that_do_not_end_take_no_more_than_their_places() {
+        let planner = Planner::new();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let ended = Arc::new(std::sync::Mutex::new(ended));
+        for _ in 0..PLACES {
+            let ended = Arc::clone(&ended);
+            let result = planner.run(SOON, move || ended.lock().expect("not poisoned").recv().is_ok()).await;
+            assert_eq!(result, Err(Unplannable::TooSlow(SOON)));
+        }
+        assert_eq!(planner.run(SOON, || 5).await, Err(Unplannable::TooSlow(SOON)), "no place");
+        drop(end);
+        while planner.places.available_permits() < PLACES {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(planner.run(LATE, || 5).await, Ok(5));
+    }
+}

@@ -1,0 +1,234 @@
+//! The ring's thread: sockets and the ring half, nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hac_node::{Down, Now, RingHalf, RingOutput, Up};
+use hac_types::{LinkId, NodeId};
+use hac_udp::{Trouble, Udp};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use super::between::{Below, Shared};
+use super::steps::{Cause, Step};
+use super::{RingParts, privilege, until};
+use crate::config::System;
+use crate::recording::Notes;
+use crate::storage::{Worker, WorkerReply};
+use crate::{clock, udp};
+
+/// Most datagrams taken in one go, before timers and orders have their turn.
+const BATCH: usize = 64;
+
+/// Most orders taken in one go.
+const ORDERS: usize = 64;
+
+/// See the [module documentation](self).
+pub(super) struct Thread {
+    half: RingHalf,
+    udp: Udp,
+    runtime: Option<Runtime>,
+    below: Below,
+    hints: mpsc::Receiver<(LinkId, NodeId)>,
+    stored: mpsc::Receiver<WorkerReply>,
+    worker: Arc<Worker>,
+    shared: Arc<Shared>,
+    notes: Option<Notes>,
+    left: bool,
+}
+
+/// What came in.
+enum Came {
+    Datagrams,
+    Time,
+    Order(Down),
+    Hint(LinkId, NodeId),
+    Stored(WorkerReply),
+    Missing,
+    Room,
+    Nobody,
+}
+
+impl Thread {
+    pub(super) fn new(
+        parts: RingParts,
+        below: Below,
+        worker: Arc<Worker>,
+        shared: Arc<Shared>,
+        notes: Option<Notes>,
+    ) -> Self {
+        let RingParts { half, udp, runtime, hints, stored } = parts;
+        Self { half, udp, runtime: Some(runtime), below, hints, stored, worker, shared, notes, left: false }
+    }
+
+    /// Runs until the ring was left, or nobody is there any more who would want it.
+    pub(super) fn run(mut self, system: &System) {
+        privilege::raise_priority(system, &self.shared);
+        if let Some(runtime) = self.runtime.take() {
+            runtime.block_on(self.serve());
+        }
+    }
+
+    async fn serve(&mut self) {
+        let mut missing = tokio::time::interval(udp::RETRY);
+        let mut all_links = false;
+        self.perform();
+        while !self.left {
+            let wait = self.wait();
+            let came = tokio::select! {
+                () = self.udp.readable() => Came::Datagrams,
+                () = until(wait) => Came::Time,
+                order = self.below.orders.recv() => order.map_or(Came::Nobody, Came::Order),
+                Some((link, node)) = self.hints.recv() => Came::Hint(link, node),
+                Some(reply) = self.stored.recv() => Came::Stored(reply),
+                _ = missing.tick(), if !all_links => Came::Missing,
+                () = self.below.events.room() => Came::Room,
+            };
+            let step = Step::begin();
+            let cause = match came {
+                Came::Datagrams => self.datagrams(),
+                Came::Time => Cause::Timer,
+                Came::Order(order) => self.orders(order),
+                Came::Hint(link, node) => self.hint(link, node),
+                Came::Stored(reply) => self.stored(reply),
+                Came::Missing => {
+                    all_links = self.udp.retry().unwrap_or(false);
+                    Cause::Timer
+                }
+                Came::Room => {
+                    self.below.events.go_on();
+                    Cause::Command
+                }
+                Came::Nobody => return,
+            };
+            let now = clock::now();
+            if self.half.poll_timeout().is_some_and(|due| due <= now.mono) {
+                self.note(now, hac_node::Input::RingTimeout);
+                self.half.handle_timeout(now.mono);
+            }
+            self.perform();
+            self.shared.ring.end(cause, &step);
+        }
+        while self.below.events.waits() {
+            self.below.events.room().await;
+            self.below.events.go_on();
+        }
+    }
+
+    /// How long nothing is to be done; `None` for ever.
+    fn wait(&self) -> Option<Duration> {
+        Some(self.half.poll_timeout()?.since(clock::now().mono))
+    }
+
+    fn datagrams(&mut self) -> Cause {
+        for _ in 0..BATCH {
+            let Some(datagram) = self.udp.receive() else { break };
+            let now = clock::now();
+            if let Some(notes) = &mut self.notes {
+                let bytes = datagram.bytes.to_vec();
+                notes.ring(now, hac_node::Input::Datagram { link: datagram.link, from: datagram.from, bytes });
+            }
+            self.half.handle_datagram(now.mono, datagram.link, datagram.from, datagram.bytes);
+            self.perform();
+        }
+        Cause::Messages
+    }
+
+    fn orders(&mut self, first: Down) -> Cause {
+        let mut next = Some(first);
+        for _ in 0..ORDERS {
+            let Some(order) = next.take() else { break };
+            let now = clock::now();
+            self.note(now, hac_node::Input::PassDown(1));
+            self.half.handle_command(now.mono, order);
+            self.perform();
+            next = self.below.orders.try_recv().ok();
+        }
+        if let Some(order) = next {
+            let now = clock::now();
+            self.note(now, hac_node::Input::PassDown(1));
+            self.half.handle_command(now.mono, order);
+        }
+        self.shared.count(self.udp.counters());
+        Cause::Command
+    }
+
+    fn hint(&mut self, link: LinkId, node: NodeId) -> Cause {
+        let now = clock::now();
+        self.note(now, hac_node::Input::Unreachable(link, node));
+        self.half.handle_unreachable(now.mono, link, node);
+        Cause::Messages
+    }
+
+    fn stored(&mut self, reply: WorkerReply) -> Cause {
+        let now = clock::now();
+        let WorkerReply { id, result } = reply;
+        self.note(now, hac_node::Input::RingStored(id.0, result.clone()));
+        self.half.handle_persisted(now.mono, id.0, result);
+        Cause::Result
+    }
+
+    /// Performs everything that is to be done now. Datagrams that follow each other leave together.
+    fn perform(&mut self) {
+        loop {
+            self.shared.assure(self.half.assurance());
+            while let Some(output) = self.half.poll_output() {
+                if let Some(notes) = &mut self.notes {
+                    notes.gave_ring(&output);
+                }
+                match output {
+                    RingOutput::Transmit(transmit) => {
+                        self.udp.queue(transmit.link, transmit.to, &transmit.datagram);
+                        continue;
+                    }
+                    RingOutput::Up(event) => {
+                        self.left |= matches!(event, Up::Left);
+                        self.below.events.put(event);
+                    }
+                    RingOutput::Persist { ring_seq } => self.store(ring_seq),
+                    RingOutput::Withdrawn { stood_still } => tracing::error!(
+                        target: "hacd::ring",
+                        "nothing above the ring has gone on for {} ms: this node falls silent, so that the others go on",
+                        stood_still.as_millis()
+                    ),
+                }
+            }
+            if !self.flush() {
+                return;
+            }
+        }
+    }
+
+    fn store(&mut self, ring_seq: u64) {
+        if let Err(why) = self.worker.reserve(ring_seq) {
+            let now = clock::now();
+            self.note(now, hac_node::Input::RingStored(ring_seq, Err(why.clone())));
+            self.half.handle_persisted(now.mono, ring_seq, Err(why));
+        }
+    }
+
+    /// Sends what is queued; whether the half had to be told of troubles.
+    fn flush(&mut self) -> bool {
+        let troubles = self.udp.flush();
+        for trouble in &troubles {
+            let now = clock::now();
+            match *trouble {
+                Trouble::Refused(link, to) => {
+                    self.note(now, hac_node::Input::Unreachable(link, to));
+                    self.half.handle_unreachable(now.mono, link, to);
+                }
+                Trouble::TooBig(link, to) => {
+                    self.note(now, hac_node::Input::TooBig(link, to));
+                    self.half.handle_too_big(now.mono, link, to);
+                }
+            }
+        }
+        !troubles.is_empty()
+    }
+
+    fn note(&mut self, now: Now, input: hac_node::Input) {
+        if let Some(notes) = &mut self.notes {
+            notes.ring(now, input);
+        }
+    }
+}
