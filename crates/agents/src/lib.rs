@@ -38,6 +38,9 @@ use runs::Runs;
 /// see it all the same.
 const PROCESSES: Duration = Duration::from_millis(500);
 
+/// How long an agent may take to say what it is.
+const DESCRIBE: Duration = Duration::from_secs(8);
+
 /// How agents are run on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -141,10 +144,11 @@ impl Agents {
         all
     }
 
-    /// What an agent is and says of itself (its meta-data, XML); `None` if there is no such agent.
+    /// What an agent is and says of itself (its meta-data, XML); `None` if there is no such agent, or it does not say it in
+    /// time.
     pub async fn describe(&self, name: &str) -> Option<(Listed, String)> {
         let agent: Agent = name.parse().ok()?;
-        self.standards.get(agent.class.as_str())?.describe(&agent).await
+        tokio::time::timeout(DESCRIBE, self.standards.get(agent.class.as_str())?.describe(&agent)).await.ok()?
     }
 
     fn timed_out(&self, invocation: &Invocation) -> Outcome {

@@ -134,7 +134,9 @@ impl Ocf {
             let file = named.or_else(|| native?.pid_file(&params))?;
             watch::from_file(&file)
         };
-        self.looks.look(&invocation.resource, "reading the pid file", work).await.ok().flatten().into_iter().collect()
+        // A turn of its own: a pid file that hangs costs the watching and no action.
+        let key = format!("{} (pid file)", invocation.resource);
+        self.looks.look(&key, "reading the pid file", work).await.ok().flatten().into_iter().collect()
     }
 }
 

@@ -154,12 +154,8 @@ impl Runs {
     /// Ends a run with all that it started, on a thread of its own; `gently` asks before it kills.
     fn end(self: &Arc<Self>, record: Record, gently: bool) {
         lock(&self.unfinished).insert(record.id.clone(), record.clone());
-        if !gently {
-            // Without waiting for a thread: the daemon itself may be about to end.
-            ending::kill_at_once(&record);
-        }
         let runs = Arc::clone(self);
-        let id = record.id.clone();
+        let spare = record.clone();
         let thread = std::thread::Builder::new().name("end-run".into()).spawn(move || {
             ending::end(&record, gently);
             record.remove(&runs.folder);
@@ -167,7 +163,8 @@ impl Runs {
         });
         if let Err(error) = thread {
             tracing::error!(target: "hacd::agents", "no thread to end a run: {error}");
-            lock(&self.unfinished).remove(&id);
+            ending::kill_at_once(&spare);
+            lock(&self.unfinished).remove(&spare.id);
         }
     }
 

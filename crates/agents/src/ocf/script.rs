@@ -77,10 +77,11 @@ impl Scripts {
         self.looks.look(key, what, work).await.ok().flatten()
     }
 
-    /// All scripts there are.
+    /// All scripts there are; none if their directory does not answer in time.
     pub(super) async fn installed(&self) -> Vec<(Agent, Option<PathBuf>)> {
         let root = self.root.clone();
-        self.looks.look("agents", "listing all agents", move || all(&root)).await.unwrap_or_default()
+        let listed = self.looks.look("agents", "listing all agents", move || all(&root));
+        tokio::time::timeout(METADATA_TIMEOUT, listed).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     /// What the script of `agent` prints for `meta-data`; `None` if there is no script or it prints nothing.

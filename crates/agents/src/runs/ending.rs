@@ -24,7 +24,7 @@ pub(super) fn still_under_way(record: &Record) -> bool {
     record.boot == record::boot() && record.leader.is_some_and(|leader| watch::find(leader.pid) == Some(leader))
 }
 
-/// Kills what can be killed without looking for it.
+/// Kills its control group and its process group, without looking who is in them.
 pub(super) fn kill_at_once(record: &Record) {
     if let Some(cgroup) = &record.cgroup {
         cgroup::kill(cgroup);
@@ -58,8 +58,9 @@ pub(super) fn end(record: &Record, gently: bool) {
                 asked = true;
             }
         } else {
-            kill_at_once(record);
+            // Each by itself first: who is in the group and not known yet is seen by the next round.
             known.iter().for_each(|process| send(process, Signal::KILL));
+            kill_at_once(record);
         }
         std::thread::sleep(if begin.elapsed() < GRACE * 5 { SOON } else { LATER });
     }

@@ -23,12 +23,28 @@ pub(super) fn of(record: &Record) -> Vec<ProcessRef> {
         return pids.into_iter().filter_map(watch::find).collect();
     }
     let mut all = group(record);
-    for process in marked(record.id.clone()) {
+    for process in descendants(record).into_iter().chain(marked(record.id.clone())) {
         if !all.contains(&process) {
             all.push(process);
         }
     }
     all
+}
+
+/// Those that its first process started, and those that they started, as far as their parents are still there: one that
+/// cleared its environment and left the group is found in no other way.
+fn descendants(record: &Record) -> Vec<ProcessRef> {
+    let Some(leader) = record.leader.filter(exists) else { return Vec::new() };
+    let parents: Vec<(u32, u64)> = processes().into_iter().filter_map(|pid| Some((pid, field(pid, 1)?))).collect();
+    let mut all = vec![leader.pid];
+    let mut next = 0;
+    while let Some(parent) = all.get(next).copied() {
+        next += 1;
+        let children = parents.iter().filter(|(pid, of)| *of == u64::from(parent) && !all.contains(pid));
+        let children: Vec<u32> = children.map(|(pid, _)| *pid).collect();
+        all.extend(children);
+    }
+    all.into_iter().filter_map(watch::find).collect()
 }
 
 /// Those of its process group, as long as that is its own: a number is given to another only when nobody has it.

@@ -100,13 +100,14 @@ async fn what_is_given_up_ends_with_its_children_and_those_that_left_the_group()
     let runs = folder.runs();
     runs.take_over();
     let looks = Looks::default();
-    let script = "trap '' TERM; sleep 60 & echo $! > DIR/child; setsid sh -c 'echo $$ > DIR/left; sleep 60' & wait";
-    let given_up = tokio::time::timeout(Duration::from_millis(700), runs.run(&looks, task(&folder.0, script))).await;
+    let script = "trap '' TERM; sleep 60 & echo $! > DIR/child; setsid sh -c 'echo $$ > DIR/left; sleep 60' & \
+                  setsid env -i /bin/sh -c 'echo $$ > DIR/bare; /bin/sleep 60; :' & wait";
+    let given_up = tokio::time::timeout(Duration::from_millis(900), runs.run(&looks, task(&folder.0, script))).await;
     assert!(given_up.is_err());
-    let left = ["child", "left"].map(|name| fs::read_to_string(folder.0.join(name)).expect("written"));
+    let left = ["child", "left", "bare"].map(|name| fs::read_to_string(folder.0.join(name)).expect("written"));
     let left = left.map(|pid| pid.trim().parse::<u32>().expect("a number"));
     tokio::time::timeout(Duration::from_secs(10), runs.alone("R")).await.expect("it ends");
-    assert_eq!(left.map(watch::find), [None, None]);
+    assert_eq!(left.map(watch::find), [None; 3]);
     assert_eq!(folder.records(), 0);
 }
 

@@ -200,7 +200,7 @@ impl Api<'_> {
             Family::Reserved6 => format!("/v2/actions/{action}"),
             family => format!("/v2/{}/{}/actions/{action}", family.path(), self.address),
         };
-        let answer = self.request(Method::GET, &path, None).await?;
+        let answer = self.request(Need::Look, Method::GET, &path, None).await?;
         match answer.pointer("/action/status").and_then(Value::as_str) {
             Some("completed") => Ok(true),
             Some("in-progress") => Ok(false),
@@ -231,7 +231,7 @@ impl Api<'_> {
         let mut result = Err(Trouble::Refused(Refused::Unknown));
         for family in families.into_iter().flatten() {
             let path = format!("/v2/{}/{}{below}", family.path(), self.address);
-            result = self.request(method.clone(), &path, body).await;
+            result = self.request(self.need, method.clone(), &path, body).await;
             if !matches!(result, Err(Trouble::Refused(Refused::Unknown))) {
                 self.family = family;
                 break;
@@ -240,8 +240,8 @@ impl Api<'_> {
         result
     }
 
-    async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Trouble> {
-        self.enter().await?;
+    async fn request(&self, need: Need, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Trouble> {
+        self.enter(need).await?;
         let (begin, limit) = (Instant::now(), self.patience.now());
         let limit = limit.min(self.deadline.saturating_duration_since(begin));
         let mut request =
@@ -257,10 +257,10 @@ impl Api<'_> {
         answer
     }
 
-    /// Waits for the gate, if that can be before the deadline.
-    async fn enter(&self) -> Result<(), Trouble> {
-        while let Err(wait) = self.gate.enter(self.need, Instant::now()) {
-            if self.need == Need::Calm || wait >= self.deadline.saturating_duration_since(Instant::now()) {
+    /// Waits for the gate, if it is worth that and can be before the deadline.
+    async fn enter(&self, need: Need) -> Result<(), Trouble> {
+        while let Err(wait) = self.gate.enter(need, Instant::now()) {
+            if need != Need::Urgent || wait >= self.deadline.saturating_duration_since(Instant::now()) {
                 return Err(Trouble::TooMany(Some(wait)));
             }
             tokio::time::sleep(wait).await;

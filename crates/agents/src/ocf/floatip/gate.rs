@@ -19,6 +19,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Most requests in a minute. The API allows 250 for each token, and the other nodes have the same one.
 const URGENT_MAX: usize = 100;
 
+/// Most requests in a minute up to which actions are looked at: what is above is left for those that begin one.
+const LOOK_MAX: usize = 80;
+
 /// Most requests in a minute up to which monitors ask: what is above is left for starts.
 const CALM_MAX: usize = 40;
 
@@ -30,6 +33,8 @@ const CALM_REMAINING: u64 = 50;
 pub(super) enum Need {
     /// A start: an address is waited for.
     Urgent,
+    /// How an action stands, which metadata tell as well.
+    Look,
     /// A monitor, which can do without.
     Calm,
 }
@@ -62,7 +67,11 @@ impl Gate {
         while state.sent.front().is_some_and(passed) {
             state.sent.pop_front();
         }
-        let limit = if need == Need::Urgent { URGENT_MAX } else { CALM_MAX };
+        let limit = match need {
+            Need::Urgent => URGENT_MAX,
+            Need::Look => LOOK_MAX,
+            Need::Calm => CALM_MAX,
+        };
         let scarce = need == Need::Calm && state.remaining.is_some_and(|left| left < CALM_REMAINING);
         if state.sent.len() >= limit || scarce {
             let oldest = state.sent.front().map_or(Duration::ZERO, |at| now.saturating_duration_since(*at));
@@ -220,7 +229,11 @@ mod tests {
             assert_eq!(gate.enter(Need::Calm, now), Ok(()));
         }
         assert_eq!(gate.enter(Need::Calm, now), Err(MINUTE));
-        for _ in CALM_MAX..URGENT_MAX {
+        for _ in CALM_MAX..LOOK_MAX {
+            assert_eq!(gate.enter(Need::Look, now), Ok(()));
+        }
+        assert_eq!(gate.enter(Need::Look, now), Err(MINUTE));
+        for _ in LOOK_MAX..URGENT_MAX {
             assert_eq!(gate.enter(Need::Urgent, now), Ok(()));
         }
         assert_eq!(gate.enter(Need::Urgent, now + Duration::from_secs(20)), Err(Duration::from_secs(40)));
