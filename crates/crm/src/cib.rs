@@ -26,7 +26,7 @@ mod verify;
 pub use command::{
     Change, CloneDef, Command, Configure, GroupDef, GroupEdit, Lifetime, Object, Place, PutMode, Section,
 };
-pub use machine::{Bootstrap, Replicated};
+pub use machine::{Bootstrap, FACTS, Replicated};
 pub use status::{Join, NodePresence, OpCancelled, OpResult, OpStarted, StatusChange};
 pub use verify::{AgentInfo, Agents, Finding, ParameterInfo, Severity, verify};
 

@@ -22,7 +22,7 @@ pub struct Bootstrap {
 const SCHEMA: &str = "pacemaker-3.9";
 
 /// Properties that the cluster writes itself.
-pub(super) const FACTS: [&str; 4] = ["have-watchdog", "dc-version", "cluster-infrastructure", "cluster-name"];
+pub const FACTS: [&str; 4] = ["have-watchdog", "dc-version", "cluster-infrastructure", "cluster-name"];
 
 /// A CIB as a replicated machine.
 pub trait Replicated: Sized {

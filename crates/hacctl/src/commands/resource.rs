@@ -154,9 +154,25 @@ async fn target_role(context: &Context, resources: &[String], role: &str) -> Res
     let (cib, _) = look(context).await?;
     for resource in resources {
         must_exist(&cib, resource)?;
+        if matches!(role, "Promoted" | "Unpromoted") && !is_promotable(&cib, resource) {
+            let sentence = format!("{} is not promotable: it has no role {role}", terminal::harmless(resource));
+            return Err(Failure::new(ErrorCode::Invalid, sentence).with_remedy(
+                "Name a clone with promotable=true ('hacctl configure clone ID RSC meta promotable=true').",
+            ));
+        }
     }
     let changes: Vec<_> = resources.iter().map(|resource| set_meta(resource, "target-role", Some(role))).collect();
     context.change(&changes, &format!("target-role of {} is {role}", resources.join(", "))).await
+}
+
+/// Whether a resource is a promotable clone, or in one.
+fn is_promotable(cib: &Cib, id: &str) -> bool {
+    cib.configuration.resources.iter().any(|resource| {
+        let Resource::Clone(clone) = resource else { return false };
+        let value = clone.meta.iter().find_map(|set| set.get("promotable"));
+        let promotable = clone.legacy_master || value.and_then(hac_crm::model::parse_bool) == Some(true);
+        promotable && (clone.id == id || find_in(&clone.child, id).is_some())
+    })
 }
 
 fn set_meta(resource: &str, name: &str, value: Option<&str>) -> Change {

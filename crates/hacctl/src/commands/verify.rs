@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use hac_api::{AgentDetail, ErrorCode};
 use hac_crm::cib::{
-    AgentInfo, Agents, Applied, Change, Command, Configure, Finding, ParameterInfo, Replicated as _, Severity, verify,
+    AgentInfo, Agents, Applied, Change, Command, Configure, FACTS, Finding, ParameterInfo, Replicated as _, Section,
+    Severity, verify,
 };
 use hac_crm::model::{Agent, Cib, Configuration, Resource, parse_duration_ms};
 use hac_types::WallTime;
@@ -39,14 +40,46 @@ pub(crate) async fn preview(context: &Context, changes: &[Change]) -> Result<Vec
     if let Applied::Refused(_) = after.apply(&Command::Configure(configure), WallTime::default()) {
         return Ok(Vec::new());
     }
+    let own = own_properties(&before, changes);
     let agents = known(&context.client, &after.configuration).await?;
     let mut told = verify(&before.configuration, &agents);
     let new: Vec<Finding> = verify(&after.configuration, &agents).into_iter().filter(|f| !told.contains(f)).collect();
     if let Some(error) = new.iter().find(|f| f.severity == Severity::Error) {
+        let error = &with_nearest_agent(context, error, &agents).await;
         return Err(Failure::new(ErrorCode::Invalid, terminal::harmless(&error.to_string())).with_remedy(&error.remedy));
     }
     told.extend(verify(&after.configuration, &Agents::default()));
-    Ok(new.into_iter().filter(|finding| !told.contains(finding)).map(finding).collect())
+    Ok(own.into_iter().chain(new.into_iter().filter(|finding| !told.contains(finding))).map(finding).collect())
+}
+
+/// Properties that only the cluster sets and that `changes` would set otherwise.
+fn own_properties(cib: &Cib, changes: &[Change]) -> Vec<Finding> {
+    let pairs = changes.iter().filter_map(|change| match change {
+        Change::SetProperties { section: Section::CrmConfig, pairs, .. } => Some(pairs),
+        _ => None,
+    });
+    let other = |(name, value): &&(String, Option<String>)| {
+        FACTS.contains(&name.as_str()) && cib.configuration.property(name) != value.as_deref()
+    };
+    let finding = |(name, _): &(String, Option<String>)| Finding {
+        severity: Severity::Warning,
+        subject: name.clone(),
+        sentence: "only the cluster itself sets this property, it stays as it is".to_owned(),
+        remedy: "leave it out".to_owned(),
+    };
+    pairs.flatten().filter(other).map(finding).collect()
+}
+
+/// The same finding; where an agent is not installed, with the one that was most likely meant.
+async fn with_nearest_agent(context: &Context, error: &Finding, agents: &Agents) -> Finding {
+    let mut error = error.clone();
+    let Some(missing) = agents.missing.iter().find(|name| error.sentence.contains(name.as_str())) else { return error };
+    if let Ok(list) = context.client.agents().await
+        && let Some(near) = hac_crm::model::nearest(missing, list.agents.iter().map(|agent| agent.name.as_str()))
+    {
+        error.remedy = format!("Did you mean {near}? {}", error.remedy);
+    }
+    error
 }
 
 /// A finding as the cluster tells it.

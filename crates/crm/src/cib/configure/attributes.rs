@@ -1,6 +1,7 @@
 //! Properties, meta-attributes, parameters, node attributes.
 
 use super::super::ids::{self, pair_id};
+use super::super::machine::FACTS;
 use super::super::observed;
 use super::super::tree::{self, Which};
 use super::super::{Lifetime, Section};
@@ -20,7 +21,26 @@ pub(super) fn set_properties(
     if pairs.is_empty() && set.is_some() && !sets.iter().any(|set| set.id == id) {
         sets.push(NvSet { id: id.to_owned(), ..NvSet::default() });
     }
+    let own = |name: &str| section == Section::CrmConfig && FACTS.contains(&name);
+    let mut kept = Vec::new();
     for (name, value) in pairs {
+        if own(name) {
+            kept.push((name, value));
+        } else {
+            set_in(sets, id, name, value.as_deref());
+        }
+    }
+    for (name, value) in kept {
+        if draft.cib.configuration.property(name) != value.as_deref() {
+            draft.warn(format!("{name} is set by the cluster itself, it stays as it is"));
+        }
+    }
+}
+
+/// Sets the properties that the cluster itself writes.
+pub(super) fn set_facts(draft: &mut Draft, facts: &[(String, Option<String>)]) {
+    let (sets, id) = sets_of(&mut draft.cib.configuration, Section::CrmConfig);
+    for (name, value) in facts {
         set_in(sets, id, name, value.as_deref());
     }
 }

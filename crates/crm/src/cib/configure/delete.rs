@@ -1,8 +1,9 @@
 //! [`Change::Delete`](super::Change::Delete).
 
+use super::super::machine::FACTS;
 use super::super::{Refusal, RefusalKind, history, tree};
 use super::refer::{forget, redirect};
-use super::{Draft, Step, unknown};
+use super::{Draft, Step, attributes, unknown};
 use crate::model::{Cib, Resource};
 
 pub(super) fn delete(draft: &mut Draft, id: &str, force: bool) -> Step {
@@ -28,14 +29,20 @@ pub(super) fn delete(draft: &mut Draft, id: &str, force: bool) -> Step {
     if configuration.nodes.iter().any(|node| node.uname == id) {
         return delete_node(draft, id, force);
     }
+    let facts = FACTS.map(|name| (name.to_owned(), configuration.property(name).map(str::to_owned)));
     let sets = [&mut configuration.crm_config, &mut configuration.rsc_defaults, &mut configuration.op_defaults];
+    let mut found = false;
     for sets in sets {
-        if sets.iter().any(|set| set.id == id) {
-            sets.retain(|set| set.id != id);
-            return Ok(());
-        }
+        let before = sets.len();
+        sets.retain(|set| set.id != id);
+        found |= sets.len() < before;
     }
-    Err(unknown(id))
+    if !found {
+        return Err(unknown(id));
+    }
+    // What the cluster itself writes is not deleted with what people wrote beside it.
+    attributes::set_facts(draft, &facts);
+    Ok(())
 }
 
 fn delete_resource(draft: &mut Draft, id: &str, force: bool) -> Step {

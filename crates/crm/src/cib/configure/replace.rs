@@ -23,5 +23,5 @@ pub(super) fn replace(draft: &mut Draft, mut configuration: Configuration) {
     let facts = FACTS.map(|name| (name.to_owned(), old.property(name).map(str::to_owned)));
     ids::fill_configuration(&mut configuration);
     draft.cib.configuration = configuration;
-    attributes::set_properties(draft, super::super::Section::CrmConfig, None, &facts);
+    attributes::set_facts(draft, &facts);
 }

@@ -1,8 +1,30 @@
 //! What agents ask for: parameters, and time.
 
 use super::super::tree::{self, Item, Kind};
+use super::operations::OPTIONS;
+use super::values::unknown_name;
 use super::{AgentInfo, Agents, Findings};
 use crate::model::{Configuration, NvSet, Primitive, parse_duration_ms};
+
+/// What agents may be asked to do, whether or not they say so.
+const ACTIONS: &[&str] = &[
+    "start",
+    "stop",
+    "monitor",
+    "promote",
+    "demote",
+    "notify",
+    "reload",
+    "reload-agent",
+    "migrate_to",
+    "migrate_from",
+    "status",
+    "validate-all",
+    "meta-data",
+];
+
+/// What an operation may tell any agent.
+const SPECIAL: &[&str] = &["OCF_CHECK_LEVEL", "depth"];
 
 /// Deepest chain of templates that is followed.
 const MAX_TEMPLATES: usize = 8;
@@ -25,6 +47,7 @@ pub(super) fn check(configuration: &Configuration, agents: &Agents, findings: &m
             let inherited = item.parent.map(|parent| parents_params(parent, &items)).unwrap_or_default();
             check_parameters(item.id, &chain, &inherited, info, findings);
             check_timeouts(item.id, &chain, info, findings);
+            check_operations(item.id, &chain, info, findings);
         }
     }
 }
@@ -57,11 +80,13 @@ fn parents_params<'a>(parent: &str, items: &[Item<'a>]) -> Vec<&'a str> {
 }
 
 fn pair_names(sets: &[NvSet]) -> impl Iterator<Item = &str> {
-    sets.iter().flat_map(|set| &set.pairs).map(|pair| pair.name.as_str())
+    // A pair that stands for another has that one's name.
+    sets.iter().flat_map(|set| &set.pairs).map(|pair| pair.name.as_str()).filter(|name| !name.is_empty())
 }
 
 fn check_parameters(id: &str, chain: &[&Primitive], inherited: &[&str], info: &AgentInfo, findings: &mut Findings) {
-    let refers = chain.iter().flat_map(|p| &p.params).any(|set| set.id_ref.is_some());
+    let stands_for = |set: &NvSet| set.id_ref.is_some() || set.pairs.iter().any(|pair| pair.id_ref.is_some());
+    let refers = chain.iter().flat_map(|p| &p.params).any(stands_for);
     let given: Vec<&str> = chain.iter().flat_map(|p| pair_names(&p.params)).collect();
     for parameter in info.parameters.iter().filter(|parameter| parameter.required) {
         let there = given.contains(&parameter.name.as_str()) || inherited.contains(&parameter.name.as_str());
@@ -81,6 +106,24 @@ fn check_parameters(id: &str, chain: &[&Primitive], inherited: &[&str], info: &A
                 format!("parameter {name} does not exist"),
                 "check the spelling; `ra info` shows the parameters of the agent",
             );
+        }
+    }
+}
+
+/// Operations that no agent has, and what of an operation goes to the agent although the agent does not know it.
+fn check_operations(id: &str, chain: &[&Primitive], info: &AgentInfo, findings: &mut Findings) {
+    for operation in chain.iter().flat_map(|p| &p.operations).filter(|operation| operation.id_ref.is_none()) {
+        let known = || ACTIONS.iter().copied().chain(info.timeouts.keys().map(String::as_str));
+        if !operation.name.is_empty() && known().all(|action| action != operation.name) {
+            unknown_name(id, &operation.name, "operation", known(), findings);
+        }
+        for name in pair_names(&operation.params).filter(|name| !SPECIAL.contains(name)) {
+            let parameter = || info.parameters.iter().map(|parameter| parameter.name.as_str());
+            if parameter().all(|known| known != name) {
+                let options = OPTIONS.iter().map(|(name, _)| *name).chain(parameter());
+                let what = format!("option of op {}", operation.name);
+                unknown_name(id, name, &what, options, findings);
+            }
         }
     }
 }

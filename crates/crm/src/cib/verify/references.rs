@@ -1,12 +1,13 @@
 //! Ids: that they are ids, that there is one object of each, and that what is named exists.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ids;
 use super::super::tree::{self, Kind};
 use super::Findings;
 use crate::model::{
-    Configuration, Constraint, FencingTarget, Location, LocationSubject, LocationTarget, Resource, ResourceSet,
+    Configuration, Constraint, FencingTarget, Location, LocationSubject, LocationTarget, Order, Resource, ResourceSet,
+    parse_score,
 };
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
@@ -16,6 +17,7 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     for constraint in &configuration.constraints {
         check_constraint(constraint, &known, findings);
     }
+    loops(&configuration.constraints, findings);
     for level in &configuration.fencing_topology {
         for device in &level.devices {
             known.expect_resource(&level.id, device, findings);
@@ -31,6 +33,49 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Warns of mandatory orders that go round in a circle: what is in it never starts.
+fn loops(constraints: &[Constraint], findings: &mut Findings) {
+    let mut after: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    let orders = constraints.iter().filter_map(|constraint| match constraint {
+        Constraint::Order(order) if is_mandatory_start(order) => Some(order),
+        _ => None,
+    });
+    for order in orders {
+        if leads_to(&after, &order.then, &order.first) {
+            findings.warning(
+                &order.id,
+                format!("{} before {} closes a circle of orders, nothing in it will start", order.first, order.then),
+                "remove one of the orders",
+            );
+            continue;
+        }
+        after.entry(&order.first).or_default().push((&order.then, &order.id));
+    }
+}
+
+/// Whether an order makes one start wait for another.
+fn is_mandatory_start(order: &Order) -> bool {
+    let starts = |action: &Option<String>| action.as_deref().is_none_or(|action| action == "start");
+    let optional = matches!(order.kind.as_deref(), Some("Optional" | "Serialize"));
+    let zero = order.kind.is_none() && order.score.as_deref().and_then(parse_score) == Some(0);
+    !order.first.is_empty() && !optional && !zero && starts(&order.first_action) && starts(&order.then_action)
+}
+
+/// Whether `from` is followed by `to`, at whatever distance.
+fn leads_to(after: &BTreeMap<&str, Vec<(&str, &str)>>, from: &str, to: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(at) = open.pop() {
+        if at == to {
+            return true;
+        }
+        if seen.insert(at) {
+            open.extend(after.get(at).into_iter().flatten().map(|(then, _)| *then));
+        }
+    }
+    false
 }
 
 /// The names that may be referred to.

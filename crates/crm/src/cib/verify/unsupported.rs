@@ -38,6 +38,13 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
 
 fn check_primitive(primitive: &Primitive, findings: &mut Findings) {
     let (id, agent) = (primitive.id.as_str(), &primitive.agent);
+    if !matches!(agent.class.as_str(), "" | "ocf" | "stonith") {
+        findings.error(
+            id,
+            format!("{agent}: agents of class {} are not carried out by hacd yet", agent.class),
+            "use an OCF agent for the service (`ra list` shows those that are installed)",
+        );
+    }
     if agent.class == "stonith" {
         findings.error(
             id,

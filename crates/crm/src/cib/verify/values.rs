@@ -107,6 +107,24 @@ const META: &[(&str, Kind)] = &[
     ("target-role", Kind::Role),
 ];
 
+/// Meta-attributes that are known and whose values nobody here reads.
+const ELSEWHERE: &[(&str, Kind)] = &[
+    ("container-attribute-target", Kind::Text),
+    ("description", Kind::Text),
+    ("is_managed", Kind::Text),
+    ("isolation", Kind::Text),
+    ("master-max", Kind::Text),
+    ("master-node-max", Kind::Text),
+    ("provides", Kind::Text),
+    ("remote-addr", Kind::Text),
+    ("remote-allow-migrate", Kind::Text),
+    ("remote-connect-timeout", Kind::Text),
+    ("remote-node", Kind::Text),
+    ("remote-port", Kind::Text),
+    ("resource-failure-stickiness", Kind::Text),
+    ("restart-type", Kind::Text),
+];
+
 /// Node attributes that mean something to the cluster.
 const NODE: &[(&str, Kind)] = &[("maintenance", Kind::Bool), ("standby", Kind::Bool)];
 
@@ -132,15 +150,22 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
             }
         }
     }
-    configuration.rsc_defaults.iter().for_each(|set| check_set(&set.id, set, META, findings));
+    for set in &configuration.rsc_defaults {
+        check_set(&set.id, set, META, findings);
+        check_names(&set.id, set, META, "meta-attribute", findings);
+    }
     for set in &configuration.op_defaults {
         check_set(&set.id, set, super::operations::OPTIONS, findings);
+        check_names(&set.id, set, super::operations::OPTIONS, "operation option", findings);
     }
     for node in &configuration.nodes {
         node.attributes.iter().for_each(|set| check_set(&node.uname, set, NODE, findings));
     }
     for item in tree::walk(&configuration.resources) {
-        item.meta.iter().for_each(|set| check_set(item.id, set, META, findings));
+        for set in item.meta {
+            check_set(item.id, set, META, findings);
+            check_names(item.id, set, META, "meta-attribute", findings);
+        }
     }
     configuration.constraints.iter().for_each(|constraint| check_constraint(constraint, findings));
 }
@@ -154,6 +179,29 @@ fn check_set(subject: &str, set: &NvSet, table: &[(&str, Kind)], findings: &mut 
     if let Some(score) = &set.score {
         check_value(subject, "score", score, Kind::Score, findings);
     }
+}
+
+/// Warns of names that mean nothing to the cluster: most are misspelt.
+fn check_names(subject: &str, set: &NvSet, table: &[(&str, Kind)], what: &str, findings: &mut Findings) {
+    let known = |name: &str| table.iter().chain(ELSEWHERE).any(|(known, _)| *known == name);
+    for name in set.pairs.iter().map(|pair| pair.name.as_str()).filter(|name| !name.is_empty() && !known(name)) {
+        unknown_name(subject, name, what, table.iter().map(|(name, _)| *name), findings);
+    }
+}
+
+/// Warns of a name that nobody knows, with the one that was most likely meant.
+pub(super) fn unknown_name<'a>(
+    subject: &str,
+    name: &str,
+    what: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    findings: &mut Findings,
+) {
+    let remedy = match crate::model::nearest(name, known) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "check the spelling".to_owned(),
+    };
+    findings.warning(subject, format!("unknown {what} {name}, it has no effect"), remedy);
 }
 
 /// Checks the value of an option of which the table knows the kind.

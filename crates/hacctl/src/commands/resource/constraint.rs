@@ -3,10 +3,12 @@
 use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Object, PutMode};
 use hac_crm::model::{Constraint, Location, LocationSubject, LocationTarget};
+use hac_crm::scheduler::view::ClusterView;
 
 use super::{active_on, look, must_exist};
 use crate::commands::{Context, node};
 use crate::failure::Failure;
+use crate::terminal;
 
 /// `resource move`: to `target`, or (forced) away from where it is.
 pub(super) async fn migrate(
@@ -15,7 +17,7 @@ pub(super) async fn migrate(
     target: Option<&str>,
     force: bool,
 ) -> Result<(), Failure> {
-    let (cib, _) = look(context).await?;
+    let (cib, view) = look(context).await?;
     must_exist(&cib, resource)?;
     let Some(target) = target else {
         if !force {
@@ -25,6 +27,9 @@ pub(super) async fn migrate(
         return ban(context, resource, None).await;
     };
     node::find(&context.client.status().await?, Some(target))?;
+    if let Some(why) = cannot_run(&view, target) {
+        warn(context, &format!("{target} {why}: {resource} does not run there before that ends"));
+    }
     let change = location(format!("cli-prefer-{resource}"), resource, target, "INFINITY");
     context.change(&[change], &format!("Move constraint created for {resource} to {target}")).await?;
     hint(context, resource);
@@ -49,6 +54,13 @@ pub(super) async fn ban(context: &Context, resource: &str, target: Option<&str>)
             }
         },
     };
+    let banned = |node: &str| {
+        let id = format!("cli-ban-{resource}-on-{node}");
+        node == target || cib.configuration.constraints.iter().any(|constraint| constraint.id() == id)
+    };
+    if view.nodes.iter().all(|node| banned(&node.name) || cannot_run(&view, &node.name).is_some()) {
+        warn(context, &format!("no other node can run {resource}: it will be stopped and run nowhere"));
+    }
     let change = location(format!("cli-ban-{resource}-on-{target}"), resource, &target, "-INFINITY");
     context.change(&[change], &format!("Ban constraint created for {resource} on {target}")).await?;
     hint(context, resource);
@@ -84,6 +96,24 @@ fn location(id: String, resource: &str, node: &str, score: &str) -> Change {
         lifetime: Vec::new(),
     });
     Change::Put { object: Object::Constraint(constraint), mode: PutMode::Upsert }
+}
+
+/// Why a node runs nothing at present.
+fn cannot_run(view: &ClusterView, node: &str) -> Option<&'static str> {
+    let node = view.nodes.iter().find(|known| known.name == node)?;
+    if !node.online {
+        return Some("is offline");
+    }
+    if node.standby || node.standby_on_fail {
+        return Some("is on standby");
+    }
+    node.maintenance.then_some("is in maintenance")
+}
+
+fn warn(context: &Context, sentence: &str) {
+    if !context.json {
+        eprintln!("WARNING: {}", terminal::harmless(sentence));
+    }
 }
 
 fn hint(context: &Context, resource: &str) {
