@@ -186,6 +186,7 @@ impl Node {
             Input::Datagram { link, from, bytes } => self.handle_datagram(now, link, from, &bytes),
             Input::Unreachable(link, node) => self.handle_unreachable(now, link, node),
             Input::TooBig(link, node) => self.handle_too_big(now, link, node),
+            Input::Stir(entropy) => self.stir(now, &entropy),
             Input::Timeout => self.handle_timeout(now),
             Input::Request(id, request) => self.handle_request(now, id, request),
             Input::Outcome(invocation, outcome) => self.handle_outcome(now, invocation, outcome),
@@ -210,6 +211,13 @@ impl Node {
             Input::RingTimeout => self.handle_ring_timeout(now),
             Input::ClusterTimeout => self.handle_cluster_timeout(now),
         }
+    }
+
+    /// Mixes fresh randomness of the operating system into what sessions with other nodes are made of: a machine that was
+    /// set back to an earlier state makes no session again that it made before. Now and then is enough.
+    pub fn stir(&mut self, now: Now, entropy: &[u8; 32]) {
+        self.note(now, || Input::Stir(*entropy));
+        self.ring.stir(entropy);
     }
 
     /// Takes a datagram that came on `link` from the address of `from`. The driver drops what comes from addresses of

@@ -51,6 +51,8 @@ pub enum Input {
     Unreachable(LinkId, NodeId),
     /// The hint that a datagram was too large for the path.
     TooBig(LinkId, NodeId),
+    /// Fresh randomness.
+    Stir([u8; 32]),
     /// The time had come.
     Timeout,
     /// A client's request.

@@ -65,6 +65,7 @@ pub const MUTANTS: &[Mutant] = &[
     ring("silence-unnoticed", "a silent peer is never suspected"),
     ring("size-kept", "large datagrams are used where they do not pass"),
     ring("nonce-again", "a nonce serves for a second session"),
+    ring("level-raised-alone", "a member holds its own level for that of the ring"),
     cluster("half-is-enough", "half of the votes count as a majority"),
     cluster("result-unreported", "what an agent answered is not told to the others"),
     cluster("orders-outlive-view", "what was ordered in a view that has ended is still begun"),

@@ -432,6 +432,18 @@ impl World {
         }
     }
 
+    /// The active level becomes the highest, as one host has it.
+    pub fn raise_level(&mut self, id: u32) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&id).filter(|host| !host.paused) else { return };
+        if let Some(engine) = &mut host.engine {
+            self.trace.line(now, id, format!("level {} is active", LEVELS.max));
+            // It knows the level.
+            let _ = engine.set_level(now, LEVELS.max);
+            self.drain(id);
+        }
+    }
+
     /// Which of its lives a host is in.
     #[must_use]
     pub fn life_of(&self, id: u32) -> u64 {
@@ -495,6 +507,9 @@ impl World {
     }
 }
 
+/// What all hosts know: two levels, whatever this program has.
+const LEVELS: hac_types::LevelWindow = hac_types::LevelWindow { min: hac_types::Level(1), max: hac_types::Level(2) };
+
 /// The configuration of a host.
 fn config(options: &Options, id: u32) -> hac_totem::Config {
     let links = options.links;
@@ -511,7 +526,7 @@ fn config(options: &Options, id: u32) -> hac_totem::Config {
         window_size: WINDOW_SIZE,
         max_messages: MAX_MESSAGES,
         netmtu: 1500,
-        contract: hac_totem::Contract::default(),
+        contract: hac_totem::Contract { levels: LEVELS, level: LEVELS.min, ..Default::default() },
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_types::{Member, NodeId, mutant};
+use hac_types::{Member, NodeId};
 
 use crate::config::NODES_MAX;
 use crate::wire::Members;
@@ -77,7 +77,7 @@ impl Graph {
             let Some(own) = self.place(&row.member).map(|index| 1 << index) else { continue };
             let others = row.excluded.places_in(&self.vertices) & !own;
             let few = bits(others).count() * 2 <= self.vertices.len();
-            let by_all = few && cut_off & own == 0 && !mutant("excluded-by-one");
+            let by_all = few && cut_off & own == 0;
             let without = if by_all { self.all() & !others } else { own };
             for index in bits(without) {
                 self.edges[index] &= !others;

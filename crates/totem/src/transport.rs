@@ -391,8 +391,8 @@ impl Transport {
     }
 
     /// Takes what a peer says of itself and of others; whether there was anything new.
-    pub(crate) fn learn_rows(&mut self, knowledge: &Knowledge) -> bool {
-        let news = self.hearing.learn(knowledge);
+    pub(crate) fn learn_rows(&mut self, from: Member, knowledge: &Knowledge) -> bool {
+        let news = self.hearing.learn(from, knowledge);
         self.changed |= news.any;
         self.notice_exclusions(&news.excluded);
         news.any

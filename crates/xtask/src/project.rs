@@ -36,6 +36,7 @@ pub(crate) struct Package {
     /// An empty list where publishing is forbidden.
     pub(crate) publish: Option<Vec<String>>,
     pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) features: std::collections::BTreeMap<String, Vec<String>>,
     pub(crate) manifest_path: PathBuf,
 }
 
@@ -47,6 +48,8 @@ pub(crate) struct Dependency {
     pub(crate) kind: Option<String>,
     /// The platform or configuration that it is for; `None` for all.
     pub(crate) target: Option<String>,
+    /// Features that it asks for.
+    pub(crate) features: Vec<String>,
 }
 
 /// The resolved dependency graph.

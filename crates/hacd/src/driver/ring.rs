@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hac_node::{Down, Now, RingHalf, RingOutput, Up};
-use hac_types::{LinkId, NodeId};
+use hac_types::{LinkId, NodeId, Timestamp};
 use hac_udp::{Trouble, Udp};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -19,6 +20,9 @@ use crate::{clock, udp};
 
 /// Most datagrams taken in one go, before timers and orders have their turn.
 const BATCH: usize = 64;
+
+/// How often the ring is given fresh randomness.
+const STIR_EVERY: Duration = Duration::from_secs(1);
 
 /// Most orders taken in one go.
 const ORDERS: usize = 64;
@@ -34,6 +38,8 @@ pub(super) struct Thread {
     worker: Arc<Worker>,
     shared: Arc<Shared>,
     notes: Option<Notes>,
+    /// When it was last given randomness.
+    stirred: Option<Timestamp>,
     left: bool,
 }
 
@@ -58,7 +64,19 @@ impl Thread {
         notes: Option<Notes>,
     ) -> Self {
         let RingParts { half, udp, runtime, hints, stored } = parts;
-        Self { half, udp, runtime: Some(runtime), below, hints, stored, worker, shared, notes, left: false }
+        Self {
+            half,
+            udp,
+            runtime: Some(runtime),
+            below,
+            hints,
+            stored,
+            worker,
+            shared,
+            notes,
+            stirred: None,
+            left: false,
+        }
     }
 
     /// Runs until the ring was left, or nobody is there any more who would want it.
@@ -85,6 +103,7 @@ impl Thread {
                 () = self.below.events.room() => Came::Room,
             };
             let step = Step::begin();
+            self.stir();
             let cause = match came {
                 Came::Datagrams => self.datagrams(),
                 Came::Time => Cause::Timer,
@@ -112,6 +131,21 @@ impl Thread {
         while self.below.events.waits() {
             self.below.events.room().await;
             self.below.events.go_on();
+        }
+    }
+
+    /// Gives the ring fresh randomness, now and then, before anything of what came in. Without it, it goes on with what it
+    /// has.
+    fn stir(&mut self) {
+        let now = clock::now();
+        if self.stirred.is_some_and(|at| now.mono.since(at) < STIR_EVERY) {
+            return;
+        }
+        self.stirred = Some(now.mono);
+        let mut entropy = [0; 32];
+        if SystemRandom::new().fill(&mut entropy).is_ok() {
+            self.note(now, hac_node::Input::Stir(entropy));
+            self.half.stir(&entropy);
         }
     }
 

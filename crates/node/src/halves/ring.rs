@@ -153,6 +153,11 @@ impl RingHalf {
         Ok(half)
     }
 
+    /// Mixes fresh randomness into what sessions are made of.
+    pub fn stir(&mut self, entropy: &[u8; 32]) {
+        self.engine.stir(entropy);
+    }
+
     /// Takes a datagram that came on `link` from the address of `from`. What comes from addresses of no node is to be
     /// dropped before.
     pub fn handle_datagram(&mut self, now: Timestamp, link: LinkId, from: NodeId, datagram: &[u8]) {

@@ -26,9 +26,9 @@ pub type Executed = BTreeMap<&'static str, u64>;
 
 /// The properties.
 pub const PROPERTIES: &[&str] = &[
-    "EVS-1", "EVS-2", "EVS-3", "EVS-4", "EVS-5", "EVS-6", "EVS-7", "EVS-8", "EVS-9", "EVS-10", "EVS-11", "EVS-12",
-    "EVS-13", "EVS-14", "EVS-15", "EVS-16", "EVS-17", "EVS-18", "EVS-19", "EVS-20", "EVS-21", "LIVE-1", "LIVE-2",
-    "LIVE-3", "LIVE-4", "LINK", "MTU", "ACCOUNT", "REPLAY-1", "FORGE-1",
+    "LEVEL-1", "EVS-1", "EVS-2", "EVS-3", "EVS-4", "EVS-5", "EVS-6", "EVS-7", "EVS-8", "EVS-9", "EVS-10", "EVS-11",
+    "EVS-12", "EVS-13", "EVS-14", "EVS-15", "EVS-16", "EVS-17", "EVS-18", "EVS-19", "EVS-20", "EVS-21", "LIVE-1",
+    "LIVE-2", "LIVE-3", "LIVE-4", "LINK", "MTU", "ACCOUNT", "REPLAY-1", "FORGE-1",
 ];
 
 /// Judges a record.

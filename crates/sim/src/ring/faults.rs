@@ -63,7 +63,7 @@ impl Chaos {
     fn fault(&mut self, world: &mut World, ids: &[u32]) {
         let Some(&id) = self.rng.pick(ids) else { return };
         let back = Duration::from_millis(self.rng.between(1, 5000));
-        match self.rng.below(16) {
+        match self.rng.below(17) {
             0 | 1 => {
                 world.kill(id);
                 world.start_after(id, back);
@@ -95,6 +95,7 @@ impl Chaos {
                 world.trace.line(world.now, id, format!("loses {loss} thousandths of what arrives"));
                 world.net.deafen(id, loss);
             }
+            7 => world.raise_level(id),
             _ => {
                 let links = world.options.links;
                 harm::befall(world, &mut self.rng, ids, links);

@@ -151,10 +151,8 @@ impl Ring {
 
     pub(crate) fn handle_join(&mut self, from: Member, join: Join, net: &mut Transport) {
         self.hear_ring_seq(join.ring_seq);
-        for left in &join.departed.0 {
-            self.note_departed(*left, net);
-        }
-        net.learn_rows(&join.knowledge);
+        self.hear_of_departed(from, &join, net);
+        net.learn_rows(from, &join.knowledge);
         let settled = self.settled.get(&from.node);
         if settled.is_some_and(|(life, round)| *life == from.incarnation && join.round <= *round) {
             return;
@@ -172,6 +170,17 @@ impl Ring {
             _ => {}
         }
         self.record_join(from, join, net);
+    }
+
+    /// Takes what a peer says of who has left. Of one that answers nobody but itself is believed, but it is looked for.
+    fn hear_of_departed(&mut self, from: Member, join: &Join, net: &mut Transport) {
+        for left in &join.departed.0 {
+            if left.member == from || net.alive(left.member.node) != Some(left.member) {
+                self.note_departed(*left, net);
+            } else {
+                net.check_soon(&[left.member.node]);
+            }
+        }
     }
 
     fn record_join(&mut self, from: Member, join: Join, net: &mut Transport) {

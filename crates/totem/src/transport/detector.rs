@@ -299,7 +299,8 @@ impl Transport {
             }
         }
         peer.small_only = small_only;
-        let news = self.learn_rows(knowledge);
+        let Some(member) = peer.member() else { return };
+        let news = self.learn_rows(member, knowledge);
         let hears_us = |row: Row<'_>| row.member.node != peer.node || row.heard().contains(&self.me);
         if news && peer.is_alive() && !knowledge.rows().all(hears_us) {
             // Let it hear us.

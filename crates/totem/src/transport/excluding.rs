@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use hac_types::{Incarnation, Member, NodeId, Timestamp, mutant};
+use hac_types::{Incarnation, Member, NodeId, Timestamp};
 
 use crate::transport::Transport;
 use crate::transport::peer::Peer;
@@ -67,7 +67,7 @@ impl Transport {
 
     /// Ends what has lasted long enough.
     pub(super) fn readmit_where_due(&mut self, peer: &mut Peer) {
-        if peer.readmit_at().is_none_or(|at| at > self.now) || mutant("excluded-for-ever") {
+        if peer.readmit_at().is_none_or(|at| at > self.now) {
             return;
         }
         if let Some(excluded) = &mut peer.excluded {

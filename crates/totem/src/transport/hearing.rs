@@ -31,6 +31,8 @@ struct Row {
     heard: Members,
     /// Whom it goes without although they answer.
     excluded: Members,
+    /// It was said by the node itself, not by another that heard it.
+    first_hand: bool,
 }
 
 /// What was new in what a peer says.
@@ -59,7 +61,8 @@ impl Hearing {
         if heard == self.row.heard.0 && excluded == self.row.excluded.0 {
             return false;
         }
-        self.row = Row { version: self.row.version + 1, heard: Members(heard), excluded: Members(excluded) };
+        self.row =
+            Row { version: self.row.version + 1, heard: Members(heard), excluded: Members(excluded), first_hand: true };
         self.told = None;
         true
     }
@@ -107,16 +110,30 @@ impl Hearing {
         told.get_or_insert_with(|| collect(*me, row, rows)).clone()
     }
 
-    /// Takes what a peer says of itself and of others; what was new in it.
-    pub(crate) fn learn(&mut self, knowledge: &Knowledge) -> News {
+    /// Takes what a peer says of itself and of others; what was new in it. Of a node that this node hears itself, nobody
+    /// else is believed: one that says what others never said could make them be passed over for as long as they live.
+    pub(crate) fn learn(&mut self, from: Member, knowledge: &Knowledge) -> News {
         let mut news = News::default();
         for said in knowledge.rows() {
             let member = said.member;
+            let first_hand = member == from;
             let known = self.rows.get(&member);
-            if !self.others.contains(&member.node) || known.is_some_and(|known| known.version >= said.version) {
+            let is_later = match known {
+                None => true,
+                Some(known) if first_hand && !known.first_hand => true,
+                Some(known) if !first_hand && known.first_hand && self.row.heard.contains(&member) => false,
+                Some(known) => known.version < said.version,
+            };
+            if !self.others.contains(&member.node) || !is_later {
                 continue;
             }
-            let row = Row { version: said.version, heard: said.heard(), excluded: said.excluded() };
+            let row = Row { version: said.version, heard: said.heard(), excluded: said.excluded(), first_hand };
+            if known.is_some_and(|known| known.heard == row.heard && known.excluded == row.excluded) {
+                // The same again, from itself or later.
+                self.rows.insert(member, row);
+                self.told = None;
+                continue;
+            }
             let is_new = |other: &&Member| known.is_none_or(|known| !known.excluded.contains(other));
             news.excluded.extend(row.excluded.iter().filter(is_new).map(|other| (member, *other)));
             self.rows.insert(member, row);
@@ -158,3 +175,6 @@ fn collect(me: Member, own: &Row, rows: &BTreeMap<Member, Row>) -> Knowledge {
     }
     Knowledge::new(first.into_iter().chain(rows.iter().map(|(member, row)| said(*member, row))))
 }
+
+#[cfg(test)]
+mod tests;

@@ -234,7 +234,7 @@ impl Mtu {
             Some(probe) => {
                 let lost = probe.size;
                 if lost <= DATAGRAM_FLOOR {
-                    self.narrow = !mutant("narrow-path-used");
+                    self.narrow = true;
                     self.probe = None;
                     self.next = Some(now + NARROW_AGAIN);
                     return None;

@@ -108,7 +108,8 @@ fn leave_works_with_loss_and_falls_back_to_silence_without_any_copy() {
             assert_eq!(how, net.view(2).unwrap().left[0].departure, "both know the same");
             match loss {
                 1000 => assert_eq!(how, Departure::Lost),
-                _ => assert!(how == Departure::Lost || took < ms(50), "{took:?}"),
+                // One of the two may hear of it only from the other, and does not believe that at once.
+                _ => assert!(how == Departure::Lost || took < ms(150), "{took:?}"),
             }
             check(&net);
         }

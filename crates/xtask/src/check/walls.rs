@@ -148,6 +148,9 @@ const WALLS: &[Wall] = &[
 /// What the tests of every crate may use besides.
 const FOR_TESTS: &[&str] = &["expect-test", "hac-netsim", "proptest", "serde_json"];
 
+/// Features that nothing shipped may have: deliberate bugs, and a level that exists in tests alone.
+const TEST_FEATURES: &[&str] = &["mutants", "level2"];
+
 /// Under what a crate may depend on what its tests may: fuzz targets are tests that another tool builds.
 const FUZZING: &str = "cfg(fuzzing)";
 
@@ -175,6 +178,7 @@ pub(super) fn problems(project: &Project) -> anyhow::Result<Vec<String>> {
             continue;
         };
         direct(wall, package, &mut problems);
+        for_tests_only(package, &mut problems);
         if wall.core {
             below(wall, package, &metadata, &mut problems);
         }
@@ -217,6 +221,27 @@ fn manifest(package: &Package, problems: &mut Vec<String>) -> anyhow::Result<()>
         problems.push(format!("{name}: [lints] workspace = true is missing"));
     }
     Ok(())
+}
+
+/// What is for tests alone is never on where nobody asks for it, and no dependency that is shipped asks for it.
+fn for_tests_only(package: &Package, problems: &mut Vec<String>) {
+    let is_for_tests =
+        |feature: &String| TEST_FEATURES.iter().any(|name| feature == name || feature.ends_with(&format!("/{name}")));
+    let mut open = vec!["default".to_owned()];
+    let mut seen = BTreeSet::new();
+    while let Some(feature) = open.pop() {
+        if is_for_tests(&feature) {
+            problems
+                .push(format!("{}: the feature {feature} is for tests and must not be on by default", package.name));
+        }
+        if seen.insert(feature.clone()) {
+            open.extend(package.features.get(&feature).cloned().unwrap_or_default());
+        }
+    }
+    let shipped = package.dependencies.iter().filter(|dependency| dependency.kind.as_deref() != Some("dev"));
+    for dependency in shipped.filter(|dependency| dependency.features.iter().any(is_for_tests)) {
+        problems.push(format!("{}: asks for a feature of {} that is for tests", package.name, dependency.name));
+    }
 }
 
 /// The edges that the manifest itself states.

@@ -1,4 +1,4 @@
-//! EVS-8 and EVS-9 between any two members of a ring: what both are given comes in one order, in the transitional view
+//! LEVEL-1: a ring has one level. EVS-8 and EVS-9 between any two members of a ring: what both are given comes in one order, in the transitional view
 //! too, and there are no gaps. Who is given a message in the regular view was given all that others were given before it.
 //! In the transitional view only those messages may be missing whose senders do not come along.
 //!
@@ -23,6 +23,15 @@ pub(super) fn check(lives: &[Life<'_>], executed: &mut Executed) -> Result<(), V
     for stays in rings.values() {
         for (index, &one) in stays.iter().enumerate() {
             for &other in stays.iter().skip(index + 1) {
+                count(executed, "LEVEL-1");
+                if one.1.view.level != other.1.view.level {
+                    let (ring, levels) = (one.1.ring(), [one.1.view.level, other.1.view.level]);
+                    let text = format!(
+                        "ring {ring} has level {} on node{} and level {} on node{}",
+                        levels[0], one.0.node, levels[1], other.0.node
+                    );
+                    return Err(Violation::new("LEVEL-1", text));
+                }
                 count(executed, "EVS-9");
                 let (ours, theirs) = (&one.1.order, &other.1.order);
                 // Most are given the same, or one was there for longer.
