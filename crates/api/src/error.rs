@@ -59,6 +59,8 @@ pub enum ErrorCode {
     Quorum,
     /// The change would harm something that runs; force it if it is meant.
     Unsafe,
+    /// Not every member would understand it yet: the level of the cluster must be raised first.
+    Level,
     /// A member could not store the change; nothing was changed.
     Storage,
     /// Too much is going on; try again.
@@ -80,7 +82,7 @@ impl ErrorCode {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Usage => 64,
-            Self::Invalid => 78,
+            Self::Invalid | Self::Level => 78,
             Self::NoSuch => 105,
             Self::Exists => 108,
             Self::Old => 103,
@@ -103,7 +105,7 @@ impl ErrorCode {
             Self::Usage => 400,
             Self::Invalid => 422,
             Self::NoSuch => 404,
-            Self::Exists | Self::Old | Self::Unsafe => 409,
+            Self::Exists | Self::Old | Self::Unsafe | Self::Level => 409,
             Self::NotPermitted => 403,
             Self::Storage => 507,
             Self::Busy => 429,

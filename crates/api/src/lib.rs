@@ -25,8 +25,8 @@ pub use request::{
     SettleRequest, Settled, Version,
 };
 pub use status::{
-    Address, CibResponse, Counter, Link, MemberState, Members, MembersEntry, Problem, Quorum, Severity, Status,
-    StepClass, Steps, Sync,
+    Address, CibResponse, ClusterInfo, Conflict, Counter, Link, MemberState, Members, MembersEntry, Problem, Quorum,
+    Severity, Status, StepClass, Steps, Sync,
 };
 
 /// Where the daemon listens unless it was told otherwise.
@@ -54,6 +54,8 @@ pub mod route {
     pub const COMMAND: &str = "/v1/command";
     /// `POST` [`SettleRequest`](crate::SettleRequest): [`Settled`](crate::Settled).
     pub const SETTLE: &str = "/v1/settle";
+    /// `GET`: a list of [`Conflict`](crate::Conflict).
+    pub const CONFLICT: &str = "/v1/conflict";
     /// `GET`: [`Members`](crate::Members).
     pub const MEMBERS: &str = "/v1/members";
     /// `GET`: [`Quorum`](crate::Quorum).

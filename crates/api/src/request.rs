@@ -115,6 +115,13 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         interval_ms: Option<u64>,
     },
+    /// Change the level of the cluster: `upgrade finish`, `upgrade revert`.
+    SetLevel {
+        /// The next one, or a lower one.
+        to: u16,
+    },
+    /// The states that were given up are no longer told of: `configure conflict clear`.
+    ClearConflict,
     /// Forget everything known of resources and probe them again: `resource refresh`.
     Refresh {
         /// Only this resource.

@@ -43,6 +43,9 @@ pub struct Status {
     pub counters: Vec<Counter>,
     /// How long the steps of the daemon's threads took since the start.
     pub steps: Vec<Steps>,
+    /// The cluster as such: its name for ever, and the level at which its members speak.
+    #[serde(default)]
+    pub cluster: ClusterInfo,
 }
 
 /// The steps of one thread of the daemon that had one cause.
@@ -70,6 +73,32 @@ pub struct StepClass {
     pub up_to_us: Option<u64>,
     /// How many.
     pub count: u64,
+}
+
+/// A state of this node that was given up for that of others, which does not have all of its changes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Conflict {
+    /// Its file in the state directory.
+    pub file: String,
+    /// Names of what is in it and not in the state that counts, or is something else there.
+    pub changes: Vec<String>,
+    /// Its configuration (`hac_crm::model::Configuration`), secrets masked; nothing if the file cannot be read.
+    pub configuration: Option<Value>,
+}
+
+/// The cluster as such. The highest version counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterInfo {
+    /// Tells this cluster from any other, 32 hexadecimal digits; empty until all nodes have been together once.
+    pub uuid: String,
+    /// The level at which members speak and store; 0 if it is not known.
+    pub level: u16,
+    /// Raised by every change of this.
+    pub version: u64,
+    /// Configured nodes that are no members.
+    pub away: Vec<String>,
 }
 
 /// How far a node is in taking part.
@@ -140,6 +169,8 @@ pub struct MembersEntry {
     pub incarnation: Option<String>,
     /// Version of its daemon, if it is a member.
     pub version: Option<String>,
+    /// Lowest and highest level that its daemon knows, if it is a member.
+    pub levels: Option<(u16, u16)>,
     /// How often it joined since this daemon started.
     pub join_count: u32,
     /// Its votes.

@@ -79,6 +79,8 @@ pub enum RefusalKind {
     Old,
     /// It would harm something that is in use, unless it is forced or that is stopped first.
     Unsafe,
+    /// Not every member would understand it.
+    Level,
 }
 
 /// Why a command was not carried out, for people.

@@ -63,6 +63,9 @@ pub(crate) enum Command {
     /// Resources
     #[command(subcommand, infer_subcommands = true)]
     Resource(ResourceCommand),
+    /// The level of the cluster: what is missing for the next one, and going there or back
+    #[command(subcommand, infer_subcommands = true)]
+    Upgrade(UpgradeCommand),
     /// Resource agents
     #[command(subcommand, infer_subcommands = true)]
     Ra(RaCommand),
@@ -105,6 +108,7 @@ Change or show the configuration, in crm's words:
   configure delete [--force] ID...
   configure edit [ID...]
   configure verify
+  configure conflict show | conflict clear
   configure save [xml] FILE | load [xml] replace|update FILE [--yes] | diff FILE | apply FILE [--yes]
 
 Every change is agreed by the cluster and stored by every member before the command returns.";
@@ -119,6 +123,28 @@ pub(crate) enum KeyCommand {
         /// Without the nodes that are away; they need the new key file before they can come back
         #[arg(long)]
         force: bool,
+    },
+}
+
+/// Commands about the level of the cluster.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UpgradeCommand {
+    /// Release and levels of every node, the level in force, and what is waited for
+    Status,
+    /// Whether the next level could be had now (exit code 2 if not)
+    Check,
+    /// Go to the next level now: older releases are refused from then on
+    Finish,
+    /// Go back to a lower level, so that an older release may be installed
+    Revert {
+        /// The level
+        #[arg(long, value_name = "LEVEL")]
+        to: u16,
+    },
+    /// How long all nodes must know a level before the cluster goes there by itself
+    Hold {
+        /// Such as 24h, 0, or never
+        duration: String,
     },
 }
 

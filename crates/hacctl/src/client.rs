@@ -81,6 +81,11 @@ impl Client {
         self.post(route::COMMAND, &CommandRequest { command, wait_ms: wait.map(millis) }, wait).await
     }
 
+    /// What the node gave up when both sides of a cut had changed the configuration.
+    pub(crate) async fn conflicts(&self) -> Result<Vec<hac_api::Conflict>, Failure> {
+        self.get(route::CONFLICT, &()).await
+    }
+
     /// Which keys are in use.
     pub(crate) async fn key(&self) -> Result<KeyStatus, Failure> {
         self.get(route::KEY, &()).await

@@ -15,6 +15,7 @@ mod ra;
 mod resource;
 pub(crate) mod simulate;
 mod status;
+mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Status(what) => status::once(&context, &what).await,
         Command::Mon(what) => status::mon(&context, &what).await,
         Command::Members { verbose } => members::run(&context, verbose).await,
+        Command::Upgrade(command) => upgrade::run(&context, command).await,
         Command::Quorum => quorum::run(&context).await,
         Command::Key(command) => key::run(&context, command).await,
         Command::Configure { words } => configure::run(&context, &words).await,

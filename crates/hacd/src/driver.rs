@@ -73,10 +73,12 @@ pub(crate) const HINTS: usize = 64;
 const STACK: usize = 1 << 20;
 
 /// How the daemon ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// The node left the cluster.
     Left,
+    /// The node cannot follow the others, for this reason, and has left.
+    Fault(String),
     /// A person was in a hurry.
     AtOnce,
 }
@@ -140,7 +142,7 @@ pub(crate) fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = cluster::Thread::new(cluster, above, worker, shared);
     let end = runtime.block_on(thread.run())?;
-    if end == End::Left {
+    if end != End::AtOnce {
         // It has said goodbye; nothing is left to be sent.
         let _ = ring.join();
     }

@@ -39,6 +39,8 @@ use arguments::{Arguments, Command};
 mod exit {
     /// The arguments are wrong.
     pub(super) const USAGE: u8 = 64;
+    /// This program cannot go on.
+    pub(super) const SOFTWARE: u8 = 70;
     /// This host does not do what it must.
     pub(super) const OS: u8 = 71;
     /// The configuration is wrong.

@@ -1,11 +1,12 @@
 //! Brings the daemon up: everything is opened before the node is made, and what cannot be opened is said in one line.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hac_agents::Agents;
-use hac_node::{ClusterHalf, NodeInfo, Now, Recorder, RingHalf, Stored};
+use hac_node::{ClusterHalf, ConfigError, NodeInfo, Now, Recorder, RingHalf, Stored};
 use hac_udp::OpenError;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::runtime::Runtime;
@@ -145,7 +146,7 @@ fn serve(
     agents: &Arc<Agents>,
     runtime: &Runtime,
 ) -> Result<(), Failure> {
-    let Opened { storage, mut stored, .. } = opened;
+    let Opened { storage, mut stored, files: state_files, .. } = opened;
     let keys = KeyFile::new(&config.authkey_file);
     stored.next_key = keys.next().unwrap_or_else(|error| {
         tracing::error!(target: "hacd::storage", "the next key cannot be read: {error}");
@@ -167,7 +168,7 @@ fn serve(
     let (addresses, system) = (Arc::new(config.nodes.clone()), config.system.clone());
     let (config, now) = (node_config(config), clock::now());
     let recording = open_recording(arguments, &config, &stored, entropy, now)?;
-    let broken = |error| Failure::config(format!("{}: {error}", arguments.config.display()));
+    let broken = |error| refused(arguments, &state_files, &error);
     let totem = stored.totem;
     let cluster = ClusterHalf::new(&config, stored, now).map_err(broken)?;
     let ring = RingHalf::new(config.totem, totem, entropy.node, now.mono).map_err(broken)?;
@@ -177,8 +178,8 @@ fn serve(
     let first = Snapshot::first(cluster.report(now), Arc::clone(cluster.cib()));
     let (published, snapshots) = watch::channel(Arc::new(first));
     let (asks, questions) = mpsc::channel(ASKS);
-    let (own_log, own_agents) = (log.clone(), Arc::clone(agents));
-    let api = Api::new(asks, snapshots, Arc::clone(&hub), own_agents, addresses, Arc::clone(&shared), own_log);
+    let (own_log, own_agents, state) = (log.clone(), Arc::clone(agents), arguments.state.clone());
+    let api = Api::new(asks, snapshots, Arc::clone(&hub), own_agents, addresses, Arc::clone(&shared), own_log, state);
     runtime
         .block_on(async { api::serve(&arguments.socket, api) })
         .map_err(|error| Failure::os(format!("{}: {}", arguments.socket.display(), storage::words(&error))))?;
@@ -204,7 +205,25 @@ fn serve(
     }
     // Another daemon may use the directory from here on, and not before.
     drop(storage.lock);
-    Ok(())
+    match end {
+        End::Fault(why) => Err(Failure { code: exit::SOFTWARE, line: why }),
+        End::Left | End::AtOnce => Ok(()),
+    }
+}
+
+/// Why there is no node. A state that this release cannot read is no mistake of the configuration: it is there, and what
+/// can read it is to be installed, after which the daemon starts by itself.
+fn refused(arguments: &Arguments, files: &(PathBuf, PathBuf), error: &ConfigError) -> Failure {
+    let (file, why) = match error {
+        ConfigError::StoredCib(why) => (&files.0, why),
+        ConfigError::PreparedCib(why) => (&files.1, why),
+        other => return Failure::config(format!("{}: {other}", arguments.config.display())),
+    };
+    Failure::os(format!(
+        "{} {why}; nothing was changed: install the release that wrote it, or a newer one, or move this file away to go \
+         back to the state before it",
+        file.display()
+    ))
 }
 
 /// The flight recorder's file, if one is wanted.

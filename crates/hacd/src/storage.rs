@@ -5,7 +5,8 @@
 //!   checksum ([`slots`]).
 //! * `cib.N`: generations of the configuration, each with a checksum ([`generations`]).
 //!
-//! A file that is torn or corrupt is set aside as `NAME.corrupt-TIME`, with a message, and the newest intact one is used.
+//! A file whose checksum proves that it is torn or corrupt is set aside as `NAME.corrupt-TIME`, with a message, and the newest
+//! intact one is used. A file that cannot be read is not damaged for that: it stays, and the daemon does not start.
 
 pub(crate) mod generations;
 mod keyfile;
@@ -44,6 +45,14 @@ pub(crate) enum StorageError {
     /// Another daemon holds the lock.
     #[error("{}: another hacd uses this directory; stop it first", .0.display())]
     Locked(PathBuf),
+    /// A file that this release cannot judge. Nothing was changed.
+    #[error("{} {why}; nothing was changed: install that release here, or move the file away", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is the matter with it.
+        why: String,
+    },
 }
 
 /// Adds the path to an error.
@@ -77,6 +86,8 @@ pub(crate) struct Opened {
     pub(crate) storage: Storage,
     /// What the node begins with; this life is counted already. The next key is not in this directory.
     pub(crate) stored: Stored,
+    /// Files of the state and of what was prepared after it, for messages about their content.
+    pub(crate) files: (PathBuf, PathBuf),
     /// What was set aside, one sentence each.
     pub(crate) remarks: Vec<String>,
 }
@@ -109,13 +120,24 @@ pub(crate) fn open(directory: &Path, wall_secs: i64, random: u32) -> Result<Open
         slots.write(state)?;
     }
     let incarnation = Incarnation(u64::from(boot) << 32 | u64::from(random));
+    let prepared = newest.prepared.as_ref().map_or(0, |(number, _)| *number);
+    let files = (generations.committed(newest.number), generations.prepared(prepared));
     let stored = Stored {
         totem: hac_totem::Stored { ring_seq: state.ring_seq, incarnation },
         cib: newest.content,
         cib_generation: newest.highest,
+        prepared: newest.prepared,
+        lost: newest.lost,
         next_key: None,
     };
-    Ok(Opened { storage: Storage { slots, generations, lock }, stored, remarks })
+    Ok(Opened { storage: Storage { slots, generations, lock }, stored, files, remarks })
+}
+
+/// The CIB in a state of this directory that was given up; `None` if it cannot be read.
+pub(crate) fn read_lost(directory: &Path, name: &str) -> Option<hac_crm::model::Cib> {
+    let number = generations::lost_number(name)?;
+    let bytes = fs::read(directory.join(name)).ok()?;
+    hac_node::stored_cib(&generations::content(bytes, number).ok()?).ok()
 }
 
 fn lock(directory: &Path) -> Result<File, StorageError> {

@@ -78,6 +78,11 @@ pub struct Stored {
     pub cib: Option<Vec<u8>>,
     /// The highest number of any generation found, intact or not; new ones are numbered above it.
     pub cib_generation: u64,
+    /// The newest generation that was prepared and neither committed nor discarded: its number and content. Whether it
+    /// was agreed upon the others know, or nobody does.
+    pub prepared: Option<(u64, Vec<u8>)>,
+    /// Files of states that were given up and that nobody has looked at: name and content.
+    pub lost: Vec<(String, Vec<u8>)>,
     /// What [`Persist::KeyStage`](crate::Persist::KeyStage) kept last, unless it was removed.
     pub next_key: Option<Vec<u8>>,
 }
@@ -95,6 +100,9 @@ pub enum ConfigError {
     #[error("nodelist: the ring, the votes and the names do not speak of the same nodes")]
     Nodes,
     /// The stored configuration cannot be read, though it was written intact.
-    #[error("the stored configuration cannot be read: {0}; move it away to start from the other nodes' state")]
+    #[error("the stored state {0}")]
     StoredCib(String),
+    /// The same of what was prepared after it.
+    #[error("the prepared state {0}")]
+    PreparedCib(String),
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use hac_types::{Member, NodeId, RingId, Timestamp, WallTime};
 
-use crate::wire::{Hello, Ready};
+use crate::wire::{Hello, Offer, Ready};
 
 /// How long nothing may come while hellos are waited for: they are made of what each member has at hand.
 const HELLO_PATIENCE: Duration = Duration::from_secs(5);
@@ -66,6 +66,8 @@ pub(crate) struct Comparison {
     pub(crate) donor: NodeId,
     /// Who needs it.
     pub(crate) needy: BTreeSet<NodeId>,
+    /// The prepared configuration that counts, because all who can know have it and nobody went on without it.
+    pub(crate) offer: Option<Offer>,
 }
 
 impl Join {
@@ -203,21 +205,39 @@ impl Join {
 /// carried out), then the one that followed the stream further, then one that has its state on its disk, then the previous
 /// coordinator, then the lowest id. Who has anything else needs a copy.
 fn compare(hellos: &BTreeMap<NodeId, Hello>) -> Option<Comparison> {
+    let offer = agreed_offer(hellos);
+    let brings = |hello: &Hello| match offer {
+        Some(offer) if hello.offer == Some(offer) => (offer.version, offer.digest),
+        _ => (hello.version, hello.digest),
+    };
     let rank = |entry: &(&NodeId, &Hello)| {
         let (&node, hello) = *entry;
-        let configuration = (hello.version.admin_epoch, hello.version.epoch);
+        let (version, _) = brings(hello);
+        let configuration = (version.admin_epoch, version.epoch);
         let followed = hello.since != RingId::default();
         let durable = hello.undurable.is_none();
         let was_dc = hello.dc.is_some_and(|dc| dc.node == node);
         let lowest = std::cmp::Reverse(node);
-        (configuration, hello.lineage, followed, hello.version.num_updates, durable, was_dc, lowest)
+        (configuration, hello.lineage, followed, version.num_updates, durable, was_dc, lowest)
     };
     let (&donor, best) = hellos.iter().max_by_key(rank)?;
-    let same = |hello: &Hello| {
-        hello.version == best.version && hello.digest == best.digest && hello.processed == best.processed
-    };
+    let same = |hello: &Hello| brings(hello) == brings(best) && hello.processed == best.processed;
     let needy = hellos.iter().filter(|(_, hello)| !same(hello)).map(|(&node, _)| node).collect();
-    Some(Comparison { donor, needy })
+    Some(Comparison { donor, needy, offer })
+}
+
+/// What was prepared when all went down, and may have been acknowledged by a member whose disk is lost: it counts if
+/// every member that has the configuration before it has it prepared and comes from its disk. A member that went on
+/// without it offers nothing, nor does one that was told that it comes to nothing.
+fn agreed_offer(hellos: &BTreeMap<NodeId, Hello>) -> Option<Offer> {
+    let configuration = |hello: &Hello| (hello.version.admin_epoch, hello.version.epoch);
+    let base = hellos.values().map(configuration).max()?;
+    // Who has nothing at all cannot know.
+    let knows = |hello: &&Hello| configuration(hello) == base && hello.lineage.is_some();
+    let mut offers = hellos.values().filter(knows).map(|hello| hello.offer);
+    let first = offers.next()??;
+    let newer = (first.version.admin_epoch, first.version.epoch) > base;
+    (newer && offers.all(|offer| offer == Some(first))).then_some(first)
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@
 //! * What a node is given can be recorded and given again to another one, which then does the same (`recording`).
 //! * Outside effects follow only from safe messages delivered in a regular, active membership (`node`).
 
+mod cluster;
 mod config;
+mod differences;
 mod durable;
 mod event;
 #[cfg(any(test, fuzzing))]
@@ -34,7 +36,9 @@ mod report;
 mod request;
 mod wire;
 
+pub use cluster::ClusterConfig;
 pub use config::{Config, ConfigError, NodeInfo, Now, Stored};
+pub use differences::differences;
 pub use event::{Event, Level};
 pub use halves::{Assurance, ClusterHalf, ClusterOutput, Condition, Down, RingHalf, RingOutput, Transmit, Up};
 pub use node::Node;
@@ -46,5 +50,6 @@ pub use report::{
     Standing, SyncState,
 };
 pub use request::{Reply, Request, RequestId, Rotate};
+pub use wire::stored_cib;
 
 pub use hac_crm::executor::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId};

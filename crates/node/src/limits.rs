@@ -29,7 +29,11 @@ pub(crate) fn check(request: &Request) -> Result<usize, Refusal> {
     let command = match request {
         Request::Configure(configure) => Command::Configure(configure.clone()),
         Request::Status(change) => Command::Status(change.clone()),
-        Request::Settle { .. } | Request::CancelWaitForAll | Request::RotateKey(_) => return Ok(0),
+        Request::Settle { .. }
+        | Request::CancelWaitForAll
+        | Request::RotateKey(_)
+        | Request::SetLevel { .. }
+        | Request::ForgetLost => return Ok(0),
     };
     if let Some((length, name)) = longest(&command).filter(|(length, _)| *length > VALUE_MAX) {
         let of = name.map(|name| format!(" of {name}")).unwrap_or_default();

@@ -64,6 +64,9 @@ pub enum Output {
     },
     /// Something happened that people may want to know.
     Event(Event),
+    /// The node cannot go on in this cluster as the program that it is, for this reason; it leaves. The daemon ends with a
+    /// code that says so.
+    Fault(String),
     /// The node has left; nothing follows. The driver ends.
     Stopped,
 }
@@ -99,6 +102,15 @@ pub enum Persist {
         /// Its number.
         generation: u64,
     },
+    /// Keep a state that was given up as a file of this name, which no start reads as the configuration.
+    CibLost {
+        /// Its name.
+        file: String,
+        /// Its content, as that of a generation.
+        bytes: Vec<u8>,
+    },
+    /// People have looked at the states that were given up: [`Stored::lost`](crate::Stored) has them no more.
+    CibLostSeen,
     /// Keep this beside the key file so that it is durable, to be given as [`Stored::next_key`](crate::Stored) at the
     /// next start. Later outputs need not wait.
     KeyStage {

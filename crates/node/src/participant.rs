@@ -8,8 +8,9 @@
 //! ```
 //!
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
-//! delivered while active, [`acts`] the executor and the disk, [`coordination`] the coordinator's work, [`planning`] its plans,
-//! [`requests`] what clients ask, [`rotation`] the change of the key, [`leaving`] the way out, [`telling`] the report.
+//! delivered while active, [`acts`] the executor and the disk, [`coordination`] the coordinator's work, [`planning`] its
+//! plans, [`versions`] levels, and states that were prepared or given up, [`requests`] what clients ask, [`rotation`] the
+//! change of the key, [`leaving`] the way out, [`telling`] the report.
 
 mod acts;
 mod barrier;
@@ -20,6 +21,7 @@ mod requests;
 mod rotation;
 mod stream;
 mod telling;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -29,7 +31,7 @@ use hac_crm::cib::{Bootstrap, Replicated as _};
 use hac_crm::executor::Executor;
 use hac_crm::model::Cib;
 use hac_totem::{Delivery, LeaveReason, Notice};
-use hac_types::{Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime};
+use hac_types::{LevelWindow, Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime, mutant};
 
 use self::acts::Disk;
 use self::coordination::Coordinator;
@@ -37,13 +39,14 @@ use self::leaving::Leaving;
 pub(crate) use self::rotation::KeyOrder;
 use self::rotation::Keys;
 use self::telling::Acquaintance;
+use self::versions::Offered;
 use crate::durable::Durable;
 use crate::halves::Down;
 use crate::join::Join;
 use crate::parts::{self, Parts, Taken};
 use crate::proposals::Proposals;
 use crate::replica::Replica;
-use crate::wire::{self, Body, Message};
+use crate::wire::{self, Body, Lost, Message, StoredState};
 use crate::{Config, ConfigError, Event, Level, Now, Output, Stored};
 
 /// See the [module documentation](self).
@@ -86,6 +89,20 @@ pub(crate) struct Participant {
     leaving: Option<Leaving>,
     disk: Disk,
     keys: Keys,
+    /// What the last life of this node had prepared, until the first barrier has compared it.
+    offer: Option<Offered>,
+    /// States of this node that were given up and that nobody has looked at.
+    lost: Vec<Lost>,
+    /// Those that other members told of, by name.
+    lost_elsewhere: BTreeMap<String, Vec<String>>,
+    /// Lowest and highest level of each member, and its release.
+    releases: BTreeMap<NodeId, (String, LevelWindow)>,
+    /// The levels that this program knows.
+    levels: LevelWindow,
+    /// Since when all nodes are members that know the next level.
+    able: Option<Timestamp>,
+    /// Orders for the ring about the contract.
+    contract: VecDeque<Down>,
 
     acquaintances: BTreeMap<NodeId, Acquaintance>,
     /// The coordinator says that it is at work.
@@ -119,13 +136,22 @@ impl Participant {
     pub(crate) fn new(config: &Config, stored: Stored, now: Now) -> Result<Self, ConfigError> {
         let me = Member { node: config.totem.node, incarnation: stored.totem.incarnation };
         let names: BTreeMap<NodeId, String> = config.nodes.iter().map(|n| (n.id, n.name.clone())).collect();
-        let replica = match &stored.cib {
-            Some(bytes) => {
-                let state = wire::decode_stored(bytes).map_err(|why| ConfigError::StoredCib(why.to_string()))?;
-                Replica::new(state.cib, state.lineage)
-            }
-            None => Replica::new(initial(config), None),
+        let stored_before = stored.cib.is_some();
+        let known = config.totem.contract.levels;
+        let state = match &stored.cib {
+            Some(bytes) => wire::decode_stored(bytes, known).map_err(|why| ConfigError::StoredCib(why.to_string()))?,
+            None => StoredState { cib: initial(config), ..StoredState::default() },
         };
+        let replica = Replica::new(state);
+        let offer = match &stored.prepared {
+            Some((generation, bytes)) => {
+                let state =
+                    wire::decode_stored(bytes, known).map_err(|why| ConfigError::PreparedCib(why.to_string()))?;
+                Some(Offered::new(*generation, state))
+            }
+            None => None,
+        };
+        let lost = versions::read_lost(&stored.lost, &replica.cib, known);
         let (keys, stale) = Keys::new(config.totem.authkey.clone(), stored.next_key);
         let mut participant = Self {
             me,
@@ -156,6 +182,13 @@ impl Participant {
             leaving: None,
             disk: Disk::new(stored.cib_generation),
             keys,
+            offer,
+            lost,
+            lost_elsewhere: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            levels: known,
+            able: None,
+            contract: VecDeque::new(),
             acquaintances: BTreeMap::new(),
             busy: false,
             started: now.wall,
@@ -168,6 +201,9 @@ impl Participant {
         };
         if stale {
             participant.discard_next_key();
+        }
+        if stored_before {
+            participant.tell_contract();
         }
         Ok(participant)
     }
@@ -184,26 +220,39 @@ impl Participant {
     /// Takes a message.
     pub(crate) fn handle_delivery(&mut self, now: Now, delivery: &Delivery) {
         self.now = now;
-        let Some(message) = self.decode(delivery, &delivery.payload) else { return };
-        if let Body::Part(part) = message.body {
+        if !self.takes_part() {
+            return self.count("node.stale_messages");
+        }
+        let Some(body) = self.decode(delivery, &delivery.payload) else { return };
+        if let Body::Part(part) = body {
             self.handle_part(delivery, part);
         } else {
-            self.handle_message(delivery, message);
+            self.handle_body(delivery, body);
         }
     }
 
-    /// What a member said, if it can be understood and belongs to the ring in which it was delivered.
-    fn decode(&mut self, delivery: &Delivery, bytes: &[u8]) -> Option<Message> {
-        match wire::decode(bytes) {
-            Ok(message) if self.ring() == Some(message.ring) && delivery.ring == message.ring => Some(message),
-            Ok(_) => {
-                self.count("node.stale_messages");
-                None
-            }
+    /// Whether what is delivered means something to this node.
+    const fn takes_part(&self) -> bool {
+        match self.phase {
+            Phase::Syncing(_) => !self.transitional,
+            Phase::Active => true,
+            Phase::Joining | Phase::Left => false,
+        }
+    }
+
+    /// What a member said, if it belongs to the ring in which it was delivered. A node that cannot read what does ends.
+    fn decode(&mut self, delivery: &Delivery, bytes: &[u8]) -> Option<Body> {
+        let frame = wire::open(bytes);
+        let ring = frame.as_ref().map_or(delivery.ring, |frame| frame.ring);
+        if self.ring() != Some(ring) || delivery.ring != ring {
+            self.count("node.stale_messages");
+            return None;
+        }
+        match frame.and_then(|frame| frame.body(self.level())) {
+            Ok(body) => Some(body),
+            Err(_) if mutant("unknown-skipped") => None,
             Err(why) => {
-                self.count("node.undecodable");
-                let text = format!("a message of {} is dropped: {why}", self.name_of(delivery.origin));
-                self.remark(Level::Warning, text);
+                self.cannot_follow(delivery, &why);
                 None
             }
         }
@@ -217,21 +266,19 @@ impl Participant {
         match self.parts.take(delivery.origin, part) {
             Taken::More => {}
             Taken::Whole(bytes) => {
-                if let Some(message) = self.decode(delivery, &bytes) {
-                    self.handle_message(delivery, message);
+                if let Some(body) = self.decode(delivery, &bytes) {
+                    self.handle_body(delivery, body);
                 }
             }
             Taken::Astray => self.count("node.astray_parts"),
         }
     }
 
-    fn handle_message(&mut self, delivery: &Delivery, message: Message) {
-        match self.phase {
-            Phase::Syncing(_) if !self.transitional => {
-                self.handle_barrier(delivery.origin, message.body);
-            }
-            Phase::Active => self.handle_stream(delivery.origin, message.body),
-            Phase::Joining | Phase::Syncing(_) | Phase::Left => self.count("node.stale_messages"),
+    fn handle_body(&mut self, delivery: &Delivery, body: Body) {
+        if matches!(self.phase, Phase::Active) {
+            self.handle_stream(delivery.origin, body);
+        } else {
+            self.handle_barrier(delivery.origin, body);
         }
     }
 
@@ -264,6 +311,7 @@ impl Participant {
             self.barrier_timeout(),
             self.vote_timeout(),
             self.disk_timeout(),
+            self.raising_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -287,6 +335,7 @@ impl Participant {
         self.expire_requests();
         self.expire_leaving();
         self.coordinate();
+        self.raise_level();
     }
 
     /// The next thing to do.
@@ -320,6 +369,11 @@ impl Participant {
         self.remark(Level::Error, why);
     }
 
+    /// The next thing the ring is to know about the cluster.
+    pub(crate) fn next_contract(&mut self) -> Option<Down> {
+        self.contract.pop_front()
+    }
+
     /// Whether the node wants to leave the ring now; given once.
     pub(crate) fn take_leave(&mut self) -> Option<LeaveReason> {
         self.leave.take()
@@ -350,7 +404,7 @@ impl Participant {
     /// Broadcasts for the present view, in parts if need be.
     fn say(&mut self, body: Body) {
         let Some(ring) = self.ring() else { return };
-        match parts::cut(&Message { ring, body }) {
+        match parts::cut(&Message { ring, body }, self.level()) {
             Some(messages) => self.outbox.extend(messages),
             None => {
                 self.count("node.too_large");

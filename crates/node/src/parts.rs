@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_types::NodeId;
+use hac_types::{Level, NodeId};
 
 use crate::wire::{self, Body, MESSAGE_MAX, Message, PART, Part, WHOLE_MAX};
 
@@ -55,9 +55,9 @@ impl Parts {
     }
 }
 
-/// The message as the ring takes it: whole, or in parts; `None` if it is larger than [`WHOLE_MAX`].
-pub(crate) fn cut(message: &Message) -> Option<Vec<Vec<u8>>> {
-    let whole = wire::encode(message)?;
+/// The message in the form of `level`, as the ring takes it: whole, or in parts; `None` if it is larger than [`WHOLE_MAX`].
+pub(crate) fn cut(message: &Message, level: Level) -> Option<Vec<Vec<u8>>> {
+    let whole = wire::encode(message, level)?;
     if whole.len() <= MESSAGE_MAX {
         return Some(vec![whole]);
     }
@@ -65,7 +65,7 @@ pub(crate) fn cut(message: &Message) -> Option<Vec<Vec<u8>>> {
     let count = pieces.len();
     let part = |(index, bytes): (usize, &[u8])| {
         let part = Part { index: u32::try_from(index).ok()?, last: index + 1 == count, bytes: bytes.to_vec() };
-        wire::encode(&Message { ring: message.ring, body: Body::Part(part) })
+        wire::encode(&Message { ring: message.ring, body: Body::Part(part) }, level)
     };
     pieces.enumerate().map(part).collect()
 }

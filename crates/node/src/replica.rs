@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hac_crm::cib::{Applied, Command, Replicated as _};
-use hac_crm::model::{Cib, Status};
+use hac_crm::cib::{Applied, Changes, Command, Refusal, Replicated as _};
+use hac_crm::model::Cib;
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime, mutant};
 
-use crate::wire::{self, Lane, Processed, ProposalId, Snapshot, StoredState};
+use crate::cluster::{ClusterConfig, Gate};
+use crate::wire::{self, Lane, Mark, Processed, Proposal, ProposalId, Proposed, Snapshot, SnapshotRef, StoredState};
+
+/// Changes of the configuration that are remembered by name: a node that missed more has not changed anything itself.
+const TRAIL: usize = 64;
 
 /// The replicated state. Members that were handed the same stream have equal ones.
 #[derive(Clone, Debug)]
@@ -21,17 +25,64 @@ pub(crate) struct Replica {
     pub(crate) dc: Option<Member>,
     /// The life of each node in which it last was a member: what is known of another life is over.
     pub(crate) lives: BTreeMap<NodeId, Incarnation>,
+    /// The cluster as such.
+    pub(crate) cluster: ClusterConfig,
+    /// The last changes of the configuration, the newest last.
+    pub(crate) trail: Vec<Mark>,
 }
 
 impl Replica {
     /// A state that has seen no stream yet.
-    pub(crate) fn new(cib: Cib, lineage: Option<RingId>) -> Self {
-        Self { cib: Arc::new(cib), processed: BTreeMap::new(), lineage, dc: None, lives: BTreeMap::new() }
+    pub(crate) fn new(state: StoredState) -> Self {
+        let StoredState { cluster, cib, lineage, trail, .. } = state;
+        let cib = Arc::new(cib);
+        Self { cib, processed: BTreeMap::new(), lineage, dc: None, lives: BTreeMap::new(), cluster, trail }
     }
 
     /// Applies a command; see [`Cib::apply`].
     pub(crate) fn apply(&mut self, command: &Command, wall: WallTime) -> Applied {
         Arc::make_mut(&mut self.cib).apply(command, wall)
+    }
+
+    /// Carries out what all members have stored, or as a trial what they are to store. What comes of it follows from
+    /// the state, the proposal and the view, so it is the same on all.
+    pub(crate) fn carry_out(&mut self, proposal: &Proposal, gate: &Gate) -> Applied {
+        match &proposal.what {
+            Proposed::Command(command) => {
+                let applied = self.apply(command, proposal.wall);
+                if matches!(&applied, Applied::Changed(changes) if changes.configuration) {
+                    let ProposalId { node, incarnation, seq, .. } = proposal.id;
+                    self.note(node, incarnation, seq);
+                }
+                applied
+            }
+            Proposed::SetLevel { to } => match gate.refuses(self, *to) {
+                Some((sentence, remedy)) => Applied::Refused(Refusal::new(sentence, remedy)),
+                None if *to == self.cluster.level => Applied::Unchanged,
+                None => {
+                    self.cluster = self.cluster.at_level(*to);
+                    Applied::Changed(Changes::default())
+                }
+            },
+            Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => Applied::Unchanged,
+        }
+    }
+
+    /// The configuration was changed by what has this name.
+    pub(crate) fn note(&mut self, node: NodeId, incarnation: Incarnation, seq: u64) {
+        let version = self.cib.version;
+        self.trail.push(Mark { admin_epoch: version.admin_epoch, epoch: version.epoch, node, incarnation, seq });
+        let surplus = self.trail.len().saturating_sub(TRAIL);
+        self.trail.drain(..surplus);
+    }
+
+    /// Whether this state has changes that `other`, which takes its place, never had: both were changed while they were
+    /// apart. A state older than all that `other` remembers is taken for one that it grew out of.
+    pub(crate) fn is_fork_of(&self, other: &[Mark]) -> bool {
+        let Some(last) = self.trail.last() else { return false };
+        let forgotten = other.len() >= TRAIL
+            && other.first().is_some_and(|m| (m.admin_epoch, m.epoch) > (last.admin_epoch, last.epoch));
+        !other.contains(last) && !forgotten
     }
 
     /// Whether a proposal was processed before. Another life of a node has proposed nothing yet: no two lives of a node
@@ -57,12 +108,13 @@ impl Replica {
 
     /// For a member that has another state.
     pub(crate) fn snapshot(&self) -> Option<Vec<u8>> {
-        wire::encode_snapshot(&Snapshot {
-            cib: Cib::clone(&self.cib),
-            processed: self.processed(),
+        wire::encode_snapshot(&SnapshotRef {
+            cib: &self.cib,
+            processed: &self.processed(),
             lineage: self.lineage,
             dc: self.dc,
-            lives: self.lives.clone(),
+            lives: &self.lives,
+            trail: &self.trail,
         })
     }
 
@@ -76,16 +128,14 @@ impl Replica {
             lineage: snapshot.lineage,
             dc: snapshot.dc,
             lives: snapshot.lives,
+            cluster: std::mem::take(&mut self.cluster),
+            trail: snapshot.trail,
         };
     }
 
-    /// What of `cib` goes to the disk: what people asked for, without what is known of the present.
-    pub(crate) fn durable(cib: &Cib, lineage: Option<RingId>) -> Option<Vec<u8>> {
-        let mut cib = Cib { status: Status::default(), ..cib.clone() };
-        cib.version.num_updates = 0;
-        cib.info.have_quorum = false;
-        cib.info.dc_uuid = None;
-        wire::encode_stored(&StoredState { cib, lineage })
+    /// What of this goes to the disk: what people asked for, without what is known of the present.
+    pub(crate) fn durable(&self) -> Option<Vec<u8>> {
+        wire::encode_stored(&self.cib, &self.cluster, self.lineage, &self.trail)
     }
 }
 

@@ -3,8 +3,10 @@
 mod configuration;
 
 use hac_crm::model::Version;
-use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
+use hac_types::{Incarnation, LevelWindow, Member, NodeId, RingId, WallTime};
 use serde::{Deserialize, Serialize};
+
+use crate::ClusterConfig;
 
 /// How things stand as this node sees them. The CIB is beside it ([`Node::cib`](crate::Node::cib)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +47,14 @@ pub struct Report {
     pub keys: KeyReport,
     /// Version of the CIB.
     pub cib_version: Version,
+    /// The cluster as such: its name for ever, and its level.
+    pub cluster: ClusterConfig,
+    /// Lowest and highest level that this daemon knows.
+    pub levels: LevelWindow,
+    /// States of this node that were given up: file, and names of what was in them.
+    pub lost: Vec<(String, Vec<String>)>,
+    /// Names of the configured nodes that are no members.
+    pub away: Vec<String>,
     /// Things counted since the start, by name.
     pub counters: Vec<Counter>,
 }
@@ -130,6 +140,8 @@ pub struct MemberReport {
     pub joins: u32,
     /// Its votes.
     pub votes: u32,
+    /// The levels that its daemon knows, if it is a member.
+    pub levels: Option<LevelWindow>,
     /// Version of its daemon, if it is a member.
     pub version: Option<String>,
     /// How the links to it do; empty for this node.

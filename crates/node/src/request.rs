@@ -5,6 +5,7 @@ use std::time::Duration;
 use hac_crm::cib::{Configure, Refusal, StatusChange};
 use hac_crm::model::Version;
 use hac_totem::AuthKey;
+use hac_types::Level;
 use serde::{Deserialize, Serialize};
 
 /// Names one request in one life of the node; chosen by the driver.
@@ -27,6 +28,13 @@ pub enum Request {
     /// The operator declares that the nodes that are waited for are down, and that this partition may act without
     /// having seen them.
     CancelWaitForAll,
+    /// Change the level at which the members speak and store.
+    SetLevel {
+        /// The next one, or a lower one.
+        to: Level,
+    },
+    /// People have looked at the states that were given up: they are not told of any more. Concerns this node alone.
+    ForgetLost,
     /// Change the cluster's key, or finish a change that was begun. Keys are never written with other things: it cannot
     /// be serialized.
     #[serde(skip)]

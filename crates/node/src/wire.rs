@@ -1,28 +1,39 @@
-//! What nodes say to each other in the ordered stream, and how the configuration lies on the disk: the only place that
-//! knows of the encoding (bincode).
+//! What nodes say to each other in the ordered stream, and how the state lies on the disk: the only place that knows of
+//! the encodings.
 //!
 //! ```text
-//! message:  version u8 │ body (bincode, little endian, variable integers)
-//! stored:   "hacd-cib" │ version u8 │ body
+//! message:  frame (bincode): ring │ kind │ level │ bytes
+//!           bytes: bincode for what has no part of the model (l1), the named form (hac-wire) for the rest
+//! snapshot: the named form
+//! stored:   "hacd-state 2\n" │ the named form; of the release before the first: "hacd-cib" │ 1 │ bincode (l0)
 //! ```
 //!
 //! Everything here came through the ring's authentication or from our own disk, and is yet decoded within bounds: a
-//! limit on what a body may claim to contain, no trailing bytes, unknown versions and kinds refused. What is refused is
-//! a counter ([`Undecodable`]), never a panic.
+//! limit on what a body may claim to contain, no trailing bytes, unknown names and kinds refused. The frame itself never
+//! changes, so that a node can tell at least for which ring and at which level a body was made that it does not know.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod l0;
+mod l1;
+mod stored;
+
+use std::collections::BTreeMap;
 
 use bincode::config::{Configuration, Limit};
-use hac_crm::cib::{Command, StatusChange};
+use hac_crm::cib::{Change, Command, StatusChange};
 use hac_crm::executor::RunOp;
 use hac_crm::model::{Cib, ResourceHistory, Version};
-use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
+use hac_types::{Incarnation, Level, Member, NodeId, RingId, WallTime};
+use hac_wire::Unreadable;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// First byte of every message; raised when an old node could misunderstand a new one.
-pub(crate) const VERSION: u8 = 1;
+use crate::cluster::LEVEL_TWO_PROPERTY;
+
+#[cfg(test)]
+pub(crate) use self::l1::Votes;
+pub(crate) use self::l1::{Close, Hello, KeyStanding, KeyStored, Lane, Mark, Offer, Part, Processed, ProposalId, Vote};
+pub(crate) use self::stored::{StoredState, decode_stored, encode_stored};
 
 /// Largest message that is sent whole: below the ring's 1 MiB. Larger ones go in [parts](crate::parts).
 pub(crate) const MESSAGE_MAX: usize = 1_000_000;
@@ -35,9 +46,6 @@ pub(crate) const WHOLE_MAX: usize = SNAPSHOT_MAX + 1024;
 
 /// Largest snapshot, bytes. A CIB of 2000 resources on 16 nodes has about 20 MiB of histories.
 pub(crate) const SNAPSHOT_MAX: usize = 128 << 20;
-
-/// What stands at the beginning of a stored configuration.
-const STORED_MAGIC: &[u8; 8] = b"hacd-cib";
 
 /// A message, and the ring for which it was composed: it means nothing in another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,109 +103,6 @@ pub(crate) enum Body {
     Stored(Version),
 }
 
-/// What a node brings into a view.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Hello {
-    /// Version of its CIB.
-    pub(crate) version: Version,
-    /// Digest of its CIB.
-    pub(crate) digest: [u8; 16],
-    /// Up to where it has processed the proposals of each node.
-    pub(crate) processed: Vec<Processed>,
-    /// The newest quorate active view whose state this is; survives restarts.
-    pub(crate) lineage: Option<RingId>,
-    /// The lives of the nodes to which its state belongs.
-    pub(crate) lives: BTreeMap<NodeId, Incarnation>,
-    /// The first active view of those in which it took part without interruption; the default if none.
-    pub(crate) since: RingId,
-    /// The coordinator it knew.
-    pub(crate) dc: Option<Member>,
-    /// Nodes that left its previous view in good order.
-    pub(crate) left_clean: BTreeSet<NodeId>,
-    /// What it says to quorum.
-    pub(crate) votes: Votes,
-    /// Its civil time.
-    pub(crate) wall: WallTime,
-    /// Its name.
-    pub(crate) name: String,
-    /// Version of its daemon, for people.
-    pub(crate) software: String,
-    /// Its keys.
-    pub(crate) keys: KeyStanding,
-    /// Why its disk does not have its state.
-    pub(crate) undurable: Option<String>,
-}
-
-/// Which keys a node has on its disk, by their fingerprints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct KeyStanding {
-    /// The one it uses.
-    pub(crate) own: [u8; 8],
-    /// The one it would change to.
-    pub(crate) next: Option<[u8; 8]>,
-}
-
-/// What became of storing the next key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct KeyStored {
-    /// Its fingerprint.
-    pub(crate) next: [u8; 8],
-    /// Why it could not be stored.
-    pub(crate) error: Option<String>,
-}
-
-/// [`hac_quorum::NodeInfo`] on the wire.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Votes {
-    pub(crate) votes: u32,
-    pub(crate) expected_votes: u32,
-    pub(crate) quorate: bool,
-    pub(crate) waiting: bool,
-    pub(crate) last_quorate: Option<(RingId, BTreeSet<NodeId>, NodeId, NodeId)>,
-}
-
-impl From<hac_quorum::NodeInfo> for Votes {
-    fn from(info: hac_quorum::NodeInfo) -> Self {
-        let last_quorate = info.last_quorate.map(|q| (q.ring, q.members, q.lowest, q.highest));
-        Self {
-            votes: info.votes,
-            expected_votes: info.expected_votes,
-            quorate: info.quorate,
-            waiting: info.waiting,
-            last_quorate,
-        }
-    }
-}
-
-impl From<Votes> for hac_quorum::NodeInfo {
-    fn from(votes: Votes) -> Self {
-        let last_quorate = votes.last_quorate.map(|(ring, members, lowest, highest)| hac_quorum::LastQuorate {
-            ring,
-            members,
-            lowest,
-            highest,
-        });
-        Self {
-            votes: votes.votes,
-            expected_votes: votes.expected_votes,
-            quorate: votes.quorate,
-            waiting: votes.waiting,
-            last_quorate,
-        }
-    }
-}
-
-/// A part of a message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Part {
-    /// Its place, from 0.
-    pub(crate) index: u32,
-    /// It is the last one.
-    pub(crate) last: bool,
-    /// The bytes.
-    pub(crate) bytes: Vec<u8>,
-}
-
 /// A node has the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ready {
@@ -205,40 +110,18 @@ pub(crate) struct Ready {
     pub(crate) quorate: bool,
     /// All histories of its own resources, if they differ from what the state says.
     pub(crate) history: Option<Vec<ResourceHistory>>,
+    /// Changes of the configuration that this node gave up for the state of this view.
+    pub(crate) lost: Option<Lost>,
 }
 
-/// Names a proposal for ever. Each node counts separately what is carried out at once and what needs votes, because
-/// the two overtake each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct ProposalId {
-    /// Who proposes.
-    pub(crate) node: NodeId,
-    /// In which of its lives.
-    pub(crate) incarnation: Incarnation,
-    /// Which of its sequences.
-    pub(crate) lane: Lane,
-    /// Counts from 1.
-    pub(crate) seq: u64,
-}
-
-/// A sequence of proposals that do not overtake each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Lane {
-    /// Carried out when delivered.
-    Status,
-    /// Stored by all members first.
-    Configure,
-    /// Changes nothing; may be delivered twice.
-    Ask,
-}
-
-/// Up to where the proposals of a node were processed: all of its `lane` up to `seq`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Processed {
-    pub(crate) node: NodeId,
-    pub(crate) lane: Lane,
-    pub(crate) incarnation: Incarnation,
-    pub(crate) seq: u64,
+/// Changes of the configuration that were acknowledged on one side of a cut and that the state of the other side, which
+/// counts, does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lost {
+    /// The file in the state directory of this node that has the whole configuration as it was.
+    pub(crate) file: String,
+    /// What differs, one object or property each.
+    pub(crate) changes: Vec<String>,
 }
 
 /// A proposal.
@@ -268,24 +151,36 @@ pub(crate) enum Proposed {
         /// Nodes that are away are left behind.
         force: bool,
     },
+    /// Another level for the cluster.
+    SetLevel {
+        /// Which.
+        to: Level,
+    },
 }
 
-/// A vote on a stored configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Vote {
-    /// On this proposal.
-    pub(crate) proposal: ProposalId,
-    /// Why it could not be stored.
-    pub(crate) error: Option<String>,
+impl Proposed {
+    /// The lowest level at which all members understand it.
+    pub(crate) fn level(&self) -> Level {
+        match self {
+            Self::Command(command) => Level(command.level().max(if uses_level_two(command) { 2 } else { 1 })),
+            Self::Settle | Self::CancelWaitForAll | Self::RotateKey { .. } | Self::SetLevel { .. } => Level::FIRST,
+        }
+    }
+
+    /// Whether all members store what follows from it before it counts.
+    pub(crate) const fn is_stored(&self) -> bool {
+        matches!(self, Self::Command(Command::Configure(_)) | Self::SetLevel { .. })
+    }
 }
 
-/// The end of a vote that did not end by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Close {
-    /// On this proposal.
-    pub(crate) proposal: ProposalId,
-    /// Enough have stored it: it counts, and the others are behind. If not, it comes to nothing.
-    pub(crate) counts: bool,
+/// Whether a change needs the synthetic level 2, which only test builds know.
+fn uses_level_two(command: &Command) -> bool {
+    let Command::Configure(configure) = command else { return false };
+    cfg!(any(test, feature = "level2"))
+        && configure.changes.iter().any(|change| match change {
+            Change::SetProperties { pairs, .. } => pairs.iter().any(|(name, _)| name == LEVEL_TWO_PROPERTY),
+            _ => false,
+        })
 }
 
 /// An order of the coordinator.
@@ -314,79 +209,203 @@ pub(crate) struct Snapshot {
     pub(crate) lineage: Option<RingId>,
     pub(crate) dc: Option<Member>,
     pub(crate) lives: BTreeMap<NodeId, Incarnation>,
+    pub(crate) trail: Vec<Mark>,
 }
 
-/// What is on the disk: a CIB whose status is empty.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct StoredState {
-    pub(crate) cib: Cib,
+/// The same, to be written: a state may be large and is not copied for it.
+#[derive(Serialize)]
+pub(crate) struct SnapshotRef<'a> {
+    pub(crate) cib: &'a Cib,
+    pub(crate) processed: &'a [Processed],
     pub(crate) lineage: Option<RingId>,
+    pub(crate) dc: Option<Member>,
+    pub(crate) lives: &'a BTreeMap<NodeId, Incarnation>,
+    pub(crate) trail: &'a [Mark],
+}
+
+/// What every message is, at every level for ever.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Frame {
+    /// The ring for which it was composed.
+    pub(crate) ring: RingId,
+    /// Which body.
+    kind: u8,
+    /// The level of its form.
+    level: Level,
+    /// The body.
+    #[serde(with = "content")]
+    bytes: Vec<u8>,
+}
+
+/// Bytes at once and not one by one: a state may have many.
+mod content {
+    use serde::de::{Deserializer, Error, Visitor};
+    use serde::ser::Serializer;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        deserializer.deserialize_bytes(Content)
+    }
+
+    struct Content;
+
+    impl Visitor<'_> for Content {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("bytes")
+        }
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+    }
+}
+
+/// The numbers of the bodies. A number is never used again for anything else.
+mod kind {
+    pub(super) const HELLO: u8 = 1;
+    pub(super) const SNAPSHOT: u8 = 2;
+    pub(super) const READY: u8 = 3;
+    pub(super) const PROPOSE: u8 = 4;
+    pub(super) const VOTE: u8 = 5;
+    pub(super) const ORDER: u8 = 6;
+    pub(super) const CHANGE: u8 = 7;
+    pub(super) const SETTLE_DONE: u8 = 8;
+    pub(super) const PROGRESS: u8 = 9;
+    pub(super) const KEY_STORED: u8 = 10;
+    pub(super) const PART: u8 = 11;
+    pub(super) const NO_SNAPSHOT: u8 = 12;
+    pub(super) const IMPATIENT: u8 = 13;
+    pub(super) const CLOSE: u8 = 14;
+    pub(super) const STORED: u8 = 15;
 }
 
 /// Why bytes were not understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Undecodable {
-    /// A version unknown here.
-    #[error("it has a version that this program does not know")]
-    Version,
+    /// A kind of body that this release does not have.
+    #[error("it is of kind {0}, which this release does not know")]
+    Kind(u8),
+    /// The form of a level that is not that of the ring.
+    #[error("it has the form of level {0}, which is not that of this ring")]
+    Level(Level),
+    /// A name in it is not known.
+    #[error("{0}")]
+    Unreadable(#[from] Unreadable),
     /// Not what it should be.
     #[error("its content is malformed")]
     Malformed,
 }
 
-/// The message as bytes; `None` if it is larger than [`WHOLE_MAX`].
-pub(crate) fn encode(message: &Message) -> Option<Vec<u8>> {
-    let mut bytes = vec![VERSION];
-    append(&mut bytes, message)?;
+impl Message {
+    /// Its frame at `level`.
+    fn frame(&self, level: Level) -> Option<Frame> {
+        let (kind, bytes) = match &self.body {
+            Body::Hello(hello) => (kind::HELLO, plain(hello)),
+            Body::Snapshot(bytes) => (kind::SNAPSHOT, Some(bytes.clone())),
+            Body::NoSnapshot(why) => (kind::NO_SNAPSHOT, plain(why)),
+            Body::Part(part) => (kind::PART, plain(part)),
+            Body::Impatient => (kind::IMPATIENT, Some(Vec::new())),
+            Body::Close(close) => (kind::CLOSE, plain(close)),
+            Body::Stored(version) => (kind::STORED, plain(version)),
+            Body::Ready(ready) => (kind::READY, named(ready)),
+            Body::Propose(proposal) => (kind::PROPOSE, named(proposal)),
+            Body::Vote(vote) => (kind::VOTE, plain(vote)),
+            Body::Order(order) => (kind::ORDER, named(order)),
+            Body::Change(dated) => (kind::CHANGE, named(dated)),
+            Body::SettleDone(id) => (kind::SETTLE_DONE, plain(id)),
+            Body::Progress { busy } => (kind::PROGRESS, plain(busy)),
+            Body::KeyStored(stored) => (kind::KEY_STORED, plain(stored)),
+        };
+        Some(Frame { ring: self.ring, kind, level, bytes: bytes? })
+    }
+}
+
+impl Frame {
+    /// Its body, if it has the form of `level`, which is that of the ring.
+    ///
+    /// # Errors
+    /// See [`Undecodable`]. Who cannot read what others can must not go on with them.
+    pub(crate) fn body(&self, level: Level) -> Result<Body, Undecodable> {
+        if self.level != level {
+            return Err(Undecodable::Level(self.level));
+        }
+        let bytes = self.bytes.as_slice();
+        Ok(match self.kind {
+            kind::HELLO => Body::Hello(whole(bytes)?),
+            kind::SNAPSHOT => Body::Snapshot(bytes.to_vec()),
+            kind::NO_SNAPSHOT => Body::NoSnapshot(whole(bytes)?),
+            kind::PART => Body::Part(whole(bytes)?),
+            kind::IMPATIENT if bytes.is_empty() => Body::Impatient,
+            kind::IMPATIENT => return Err(Undecodable::Malformed),
+            kind::CLOSE => Body::Close(whole(bytes)?),
+            kind::STORED => Body::Stored(whole(bytes)?),
+            kind::READY => Body::Ready(hac_wire::from_slice(bytes)?),
+            kind::PROPOSE => Body::Propose(hac_wire::from_slice(bytes)?),
+            kind::VOTE => Body::Vote(whole(bytes)?),
+            kind::ORDER => Body::Order(hac_wire::from_slice(bytes)?),
+            kind::CHANGE => Body::Change(hac_wire::from_slice(bytes)?),
+            kind::SETTLE_DONE => Body::SettleDone(whole(bytes)?),
+            kind::PROGRESS => Body::Progress { busy: whole(bytes)? },
+            kind::KEY_STORED => Body::KeyStored(whole(bytes)?),
+            kind => return Err(Undecodable::Kind(kind)),
+        })
+    }
+}
+
+/// The message as bytes, in the form of `level`; `None` if it is larger than [`WHOLE_MAX`].
+pub(crate) fn encode(message: &Message, level: Level) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    append(&mut bytes, &message.frame(level)?)?;
     (bytes.len() <= WHOLE_MAX).then_some(bytes)
 }
 
 /// How many bytes a proposal has on its way.
 pub(crate) fn size(what: &Proposed) -> usize {
-    bincode::serde::encode_into_std_write(what, &mut std::io::sink(), coding()).unwrap_or(usize::MAX)
+    named(what).map_or(usize::MAX, |bytes| bytes.len())
 }
 
-/// The bytes as a message.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Message, Undecodable> {
-    match bytes.split_first() {
-        Some((&VERSION, body)) => whole(body),
-        Some(_) => Err(Undecodable::Version),
-        None => Err(Undecodable::Malformed),
-    }
+/// The CIB in a stored state, of this release or an older one; what is known of the present is not in it.
+///
+/// # Errors
+/// Why it cannot be read, in words.
+pub fn stored_cib(bytes: &[u8]) -> Result<Cib, String> {
+    decode_stored(bytes, hac_types::LevelWindow::KNOWN).map(|state| state.cib).map_err(|why| why.to_string())
 }
 
-/// A snapshot as bytes.
-pub(crate) fn encode_snapshot(snapshot: &Snapshot) -> Option<Vec<u8>> {
-    let mut bytes = vec![VERSION];
-    append(&mut bytes, snapshot)?;
-    (bytes.len() <= SNAPSHOT_MAX).then_some(bytes)
+/// What the bytes say of themselves.
+pub(crate) fn open(bytes: &[u8]) -> Result<Frame, Undecodable> {
+    whole(bytes)
+}
+
+/// The bytes as a message of `level`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn decode(bytes: &[u8], level: Level) -> Result<Message, Undecodable> {
+    let frame = open(bytes)?;
+    Ok(Message { ring: frame.ring, body: frame.body(level)? })
+}
+
+/// A snapshot as bytes; `None` if it is larger than what is taken over.
+pub(crate) fn encode_snapshot(snapshot: &SnapshotRef<'_>) -> Option<Vec<u8>> {
+    named(snapshot).filter(|bytes| bytes.len() <= SNAPSHOT_MAX)
 }
 
 /// The bytes as a snapshot.
-pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, Undecodable> {
-    match bytes.split_first() {
-        Some((&VERSION, body)) => whole(body),
-        Some(_) => Err(Undecodable::Version),
-        None => Err(Undecodable::Malformed),
-    }
+pub(crate) fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, Unreadable> {
+    hac_wire::from_slice(bytes)
 }
 
-/// A configuration as it lies on the disk.
-pub(crate) fn encode_stored(state: &StoredState) -> Option<Vec<u8>> {
-    let mut bytes = STORED_MAGIC.to_vec();
-    bytes.push(VERSION);
-    append(&mut bytes, state)?;
-    (bytes.len() <= SNAPSHOT_MAX).then_some(bytes)
+fn plain<T: Serialize>(value: &T) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    append(&mut bytes, value)?;
+    Some(bytes)
 }
 
-/// What lies on the disk as a configuration.
-pub(crate) fn decode_stored(bytes: &[u8]) -> Result<StoredState, Undecodable> {
-    let body = bytes.strip_prefix(STORED_MAGIC).ok_or(Undecodable::Malformed)?;
-    match body.split_first() {
-        Some((&VERSION, body)) => whole(body),
-        Some(_) => Err(Undecodable::Version),
-        None => Err(Undecodable::Malformed),
-    }
+fn named<T: Serialize>(value: &T) -> Option<Vec<u8>> {
+    hac_wire::to_vec(value).ok()
 }
 
 /// An entry of a recording as bytes.
@@ -418,5 +437,7 @@ fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, Undecodable> {
     }
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

@@ -367,6 +367,7 @@ impl World {
                 }
                 self.trace.line(self.now, id, event.to_string());
             }
+            Output::Fault(why) => self.checks.violated(Violation::new("P-1", format!("node {id} cannot read: {why}"))),
             Output::Stopped => {
                 self.trace.line(self.now, id, "has left");
                 self.kill(id, Power::Stays);

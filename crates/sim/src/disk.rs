@@ -16,6 +16,7 @@ pub struct Disk {
     pub lives: u64,
     prepared: BTreeMap<u64, Vec<u8>>,
     committed: BTreeMap<u64, Vec<u8>>,
+    lost: Vec<(String, Vec<u8>)>,
     highest: u64,
     /// Writes under way, in order.
     writing: VecDeque<(PersistId, Persist)>,
@@ -109,6 +110,8 @@ impl Disk {
             Persist::CibDiscard { generation } => {
                 self.prepared.remove(generation);
             }
+            Persist::CibLost { file, bytes } => self.lost.push((file.clone(), bytes.clone())),
+            Persist::CibLostSeen => self.lost.clear(),
             Persist::KeyStage { sealed } => self.next_key = Some(sealed.clone()),
             Persist::KeyCommit { key } => {
                 self.authkey = Some(key.clone());
@@ -119,10 +122,21 @@ impl Disk {
         Ok(())
     }
 
-    /// What a daemon finds that starts now; what was prepared only is gone.
-    pub fn read(&mut self) -> (Option<Vec<u8>>, u64) {
-        self.prepared.clear();
-        (self.committed.last_key_value().map(|(_, bytes)| bytes.clone()), self.highest)
+    /// What a daemon finds that starts now: the newest state that counts, and the newest that is prepared after it.
+    pub fn read(&mut self, totem: hac_totem::Stored) -> hac_node::Stored {
+        let counts = self.committed.last_key_value();
+        let newest = counts.map_or(0, |(number, _)| *number);
+        let prepared = self.prepared.last_key_value().filter(|(number, _)| **number > newest);
+        let prepared = prepared.map(|(number, bytes)| (*number, bytes.clone()));
+        self.prepared.retain(|number, _| prepared.as_ref().is_some_and(|(kept, _)| kept == number));
+        hac_node::Stored {
+            totem,
+            cib: counts.map(|(_, bytes)| bytes.clone()),
+            cib_generation: self.highest,
+            prepared,
+            lost: self.lost.clone(),
+            next_key: self.next_key.clone(),
+        }
     }
 
     /// The disk is replaced by an empty one. (The boot counter is derived from the clock then.)

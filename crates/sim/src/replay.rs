@@ -51,6 +51,7 @@ fn line(output: &Output) -> Option<String> {
         Output::Decide { id, .. } => Some(format!("decides ({})", id.0)),
         Output::Event(event) => Some(event.to_string()),
         Output::Invoke(invocation) => Some(format!("runs {} {}", invocation.resource, invocation.action)),
+        Output::Fault(why) => Some(why.clone()),
         Output::Stopped => Some("has left".to_owned()),
         Output::Transmit { .. }
         | Output::Persist { .. }

@@ -16,6 +16,17 @@ pub enum Command {
     Status(StatusChange),
 }
 
+impl Command {
+    /// The lowest level at which every member of a cluster understands it. Whatever is added here or to what is in it
+    /// says so here; nothing above the level in force is proposed.
+    #[must_use]
+    pub const fn level(&self) -> u16 {
+        match self {
+            Self::Configure(_) | Self::Status(_) => 1,
+        }
+    }
+}
+
 /// A change of the configuration: all of it or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configure {

@@ -20,8 +20,9 @@ use crate::failure::Failure;
 use crate::terminal;
 
 /// The words that are not crm's way of writing an object.
-const VERBS: &[&str] =
-    &["show", "delete", "rm", "edit", "verify", "save", "load", "diff", "apply", "commit", "refresh", "help"];
+const VERBS: &[&str] = &[
+    "show", "delete", "rm", "edit", "verify", "save", "load", "diff", "apply", "commit", "refresh", "conflict", "help",
+];
 
 /// Carries out `configure WORDS...`.
 pub(crate) async fn run(context: &Context, words: &[String]) -> Result<ExitCode, Failure> {
@@ -41,6 +42,7 @@ pub(crate) async fn run(context: &Context, words: &[String]) -> Result<ExitCode,
         Some("save") => file::save(context, rest).await?,
         Some("load") => file::load(context, rest).await?,
         Some("diff") => file::diff(context, rest).await?,
+        Some("conflict") => conflict(context, rest).await?,
         Some("apply") => file::load(context, &prepend("replace", rest)).await?,
         Some("commit" | "refresh") => {
             context.done("nothing to do: every change is agreed when its command returns", None)?
@@ -125,6 +127,34 @@ fn wants_help(words: &[String]) -> bool {
 /// What is wrong with a text in crm's words.
 fn syntax(error: &crm_syntax::SyntaxError) -> Failure {
     Failure::usage(error.to_string()).with_remedy(error.remedy.clone())
+}
+
+/// `configure conflict show|clear`: what this node gave up when both sides of a cut had changed the configuration.
+async fn conflict(context: &Context, words: &[String]) -> Result<(), Failure> {
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["show"] | [] => {}
+        ["clear"] => {
+            context.client.command(hac_api::Command::ClearConflict, None).await?;
+            return context.done("the files stay, they are not told of any more", None);
+        }
+        _ => return Err(Failure::usage("conflict is followed by show or clear").with_remedy("Write 'conflict show'.")),
+    }
+    let conflicts = context.client.conflicts().await?;
+    if context.json {
+        return terminal::print_json(&conflicts);
+    }
+    let now = context.client.cib(false).await?.configuration;
+    for conflict in conflicts {
+        let (file, changes) = (terminal::harmless(&conflict.file), terminal::harmless(&conflict.changes.join(", ")));
+        terminal::print(&format!("# {file}: {changes}\n"))?;
+        let old = conflict.configuration.and_then(|value| serde_json::from_value(value).ok());
+        let text = match &old {
+            Some(old) => file::compare(&crm_syntax::show(old, &[]), &crm_syntax::show(&now, &[])),
+            None => "# its content cannot be read here\n".to_owned(),
+        };
+        terminal::print(&text)?;
+    }
+    Ok(())
 }
 
 async fn show(context: &Context, words: &[String]) -> Result<(), Failure> {

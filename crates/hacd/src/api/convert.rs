@@ -38,6 +38,7 @@ pub(super) const fn refusal(kind: RefusalKind) -> api::ErrorCode {
         RefusalKind::Exists => api::ErrorCode::Exists,
         RefusalKind::Old => api::ErrorCode::Old,
         RefusalKind::Unsafe => api::ErrorCode::Unsafe,
+        RefusalKind::Level => api::ErrorCode::Level,
     }
 }
 
@@ -59,7 +60,9 @@ pub(super) fn key(report: hac_node::KeyReport) -> api::KeyStatus {
 pub(super) fn status(look: &Snapshot, of: &Api) -> api::Status {
     let report = look.report();
     let members = members(&report, &of.addresses);
-    let (problems, votes) = (report.problems, report.quorum);
+    let (problems, votes, cluster) = (report.problems, report.quorum, report.cluster);
+    let cluster =
+        api::ClusterInfo { uuid: cluster.uuid, level: cluster.level.0, version: cluster.version, away: report.away };
     let counters = report.counters;
     let mut counters: Vec<api::Counter> =
         counters.into_iter().map(|counter| api::Counter { name: counter.name, value: counter.value }).collect();
@@ -107,6 +110,7 @@ pub(super) fn status(look: &Snapshot, of: &Api) -> api::Status {
         cib: look.masked(),
         counters,
         steps: steps(of),
+        cluster,
     }
 }
 
@@ -173,6 +177,7 @@ pub(super) fn members(report: &Report, nodes: &[Node]) -> api::Members {
             },
             incarnation: member.incarnation.map(|incarnation| incarnation.to_string()),
             version: member.version.clone(),
+            levels: member.levels.map(|levels| (levels.min.0, levels.max.0)),
             join_count: member.joins,
             votes: member.votes,
             addresses: (0_u8..).zip(addresses).map(address).collect(),

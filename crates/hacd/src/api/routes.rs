@@ -13,8 +13,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use hac_api::{
-    AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Done, ErrorCode,
-    EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status, Version, route,
+    AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Conflict, Done,
+    ErrorCode, EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status,
+    Version, route,
 };
 use hac_crm::cib::{Applied, Change, Configure, Refusal, Replicated as _, StatusChange};
 use hac_crm::model::Cib;
@@ -45,6 +46,7 @@ pub(super) fn router(api: Api) -> Router {
     Router::new()
         .route(route::STATUS, get(status))
         .route(route::CIB, get(cib))
+        .route(route::CONFLICT, get(conflict))
         .route(route::MEMBERS, get(members))
         .route(route::QUORUM, get(quorum))
         .route(route::AGENTS, get(agents))
@@ -106,6 +108,22 @@ async fn cib(State(api): State<Api>, Query(query): Query<CibQuery>) -> Answer<Ci
 async fn members(State(api): State<Api>) -> Answer<Members> {
     let look = look(&api).await;
     Ok(Json(convert::members(look.facts(), &api.addresses)))
+}
+
+/// What this node gave up, from the files in which it is kept.
+async fn conflict(State(api): State<Api>) -> Answer<Vec<Conflict>> {
+    let lost = look(&api).await.facts().lost.clone();
+    let read = aside(move || {
+        let configuration = |file: &str| {
+            let mut cib = crate::storage::read_lost(&api.state, file)?;
+            hac_crm::model::mask(&mut cib);
+            convert::json(&cib.configuration).ok()
+        };
+        lost.into_iter()
+            .map(|(file, changes)| Conflict { configuration: configuration(&file), file, changes })
+            .collect::<Vec<_>>()
+    });
+    Ok(Json(read.await?))
 }
 
 async fn quorum(State(api): State<Api>) -> Answer<Quorum> {
@@ -185,6 +203,8 @@ pub(crate) fn asked(command: Command) -> Request {
         Command::Refresh { resource, node } => StatusChange::ForgetHistory { resource, node },
         Command::Attribute { node, name, value } => StatusChange::SetAttribute { node, name, value },
         Command::CancelWaitForAll => return Request::CancelWaitForAll,
+        Command::SetLevel { to } => return Request::SetLevel { to: hac_types::Level(to) },
+        Command::ClearConflict => return Request::ForgetLost,
     })
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::connect_info::Connected;
@@ -32,6 +32,8 @@ pub(crate) struct Api {
     pub(super) asks: mpsc::Sender<Ask>,
     /// Where reads are answered from.
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Where the state is.
+    pub(super) state: Arc<PathBuf>,
     /// Events.
     pub(super) hub: Arc<Hub>,
     /// Agents, for their descriptions.
@@ -55,8 +57,10 @@ impl Api {
         addresses: Arc<Vec<crate::config::Node>>,
         shared: Arc<Shared>,
         log: Log,
+        state: PathBuf,
     ) -> Self {
-        Self { asks, snapshots, hub, agents, addresses, shared, log, planner: Planner::new() }
+        let state = Arc::new(state);
+        Self { asks, snapshots, state, hub, agents, addresses, shared, log, planner: Planner::new() }
     }
 }
 

@@ -45,7 +45,8 @@ impl Fixture {
         let shared = Arc::new(Shared::default());
         shared.count(Counters { unlisted: 3, ..Counters::default() });
         let (snapshots, agents) = (watch::channel(Arc::new(look())).1, Arc::new(Agents::new(options)));
-        let api = Api::new(sender, snapshots, Arc::clone(&hub), agents, Arc::default(), shared, quiet_log());
+        let state = dir.path().to_owned();
+        let api = Api::new(sender, snapshots, Arc::clone(&hub), agents, Arc::default(), shared, quiet_log(), state);
         serve(&dir.path().join("sock"), api).expect("listens");
         Self { dir, hub, asks }
     }
@@ -119,6 +120,10 @@ fn look() -> Snapshot {
         waiting_for: Vec::new(),
         problems: Vec::new(),
         keys: hac_node::KeyReport::default(),
+        cluster: hac_node::ClusterConfig::default(),
+        levels: hac_types::LevelWindow::KNOWN,
+        away: Vec::new(),
+        lost: Vec::new(),
         cib_version: cib.version,
         counters: Vec::new(),
     };

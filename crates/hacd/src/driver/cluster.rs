@@ -47,6 +47,8 @@ pub(super) struct Thread {
     unpublished: Option<Timestamp>,
     terms: u32,
     pub(super) end: Option<End>,
+    /// Why the node cannot go on; it has still to leave.
+    pub(super) fault: Option<String>,
     /// A new membership is to be told to the service manager.
     pub(super) news: bool,
     pub(super) watchdog: Watchdog,
@@ -91,6 +93,7 @@ impl Thread {
             unpublished: None,
             terms: 0,
             end: None,
+            fault: None,
             news: false,
             watchdog,
         }
@@ -109,7 +112,7 @@ impl Thread {
         let mut beat = self.watchdog.interval();
         loop {
             self.perform();
-            if let Some(end) = self.end {
+            if let Some(end) = self.end.take() {
                 self.publish();
                 return Ok(end);
             }

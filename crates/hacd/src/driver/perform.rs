@@ -48,7 +48,8 @@ impl Thread {
             }
             Output::Reply { id, reply } => self.answers.push((id, reply)),
             Output::Event(event) => self.tell(&event),
-            Output::Stopped => self.end = Some(End::Left),
+            Output::Fault(why) => self.fault = Some(why),
+            Output::Stopped => self.end = Some(self.fault.take().map_or(End::Left, End::Fault)),
         }
     }
 

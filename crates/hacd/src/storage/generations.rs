@@ -1,6 +1,10 @@
 //! Generations of the configuration.
 //!
 //! `cib.N.prepared` is durable but does not count; a rename makes it `cib.N`, which does. The newest few are kept.
+//! `cib.N.lost-RING` is a state that was given up for that of another node; `.seen` behind it says that people know.
+//!
+//! **Damaged is only what its checksum proves to be damaged.** What cannot be read now, is too large, or has a form that a
+//! later release made, stays where it is, and the daemon does not start in its place with something older.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -18,6 +22,8 @@ const MAX: u64 = 256 << 20;
 /// Bytes in front of the content: magic (8), number (8), length (8), checksum (32).
 const HEADER: usize = 56;
 const MAGIC: &[u8; 8] = b"HACDCIB1";
+/// How the magic of any later form begins.
+const FAMILY: &[u8] = b"HACDCIB";
 
 /// The generations in a directory.
 #[derive(Debug)]
@@ -30,6 +36,12 @@ pub(crate) struct Generations {
 pub(super) struct Newest {
     /// Content of the newest intact committed generation.
     pub(super) content: Option<Vec<u8>>,
+    /// Its number.
+    pub(super) number: u64,
+    /// The newest intact generation that was prepared after it.
+    pub(super) prepared: Option<(u64, Vec<u8>)>,
+    /// States that were given up and that nobody has looked at.
+    pub(super) lost: Vec<(String, Vec<u8>)>,
     /// Highest number of any generation, intact or not.
     pub(super) highest: u64,
 }
@@ -39,30 +51,91 @@ impl Generations {
         Self { directory }
     }
 
-    /// Reads the newest intact generation, sets damaged ones that are newer aside and removes what was only prepared.
+    /// Reads the newest intact generation and what was prepared after it; sets damaged ones that are newer aside and
+    /// removes what was left half done.
+    ///
+    /// # Errors
+    /// The directory or a file cannot be read, or a file has a form that a later release made. Nothing was changed then.
     pub(super) fn newest(&mut self, wall_secs: i64, remarks: &mut Vec<String>) -> Result<Newest, StorageError> {
         let mut found = Newest::default();
-        let mut committed = Vec::new();
+        let (mut committed, mut prepared) = (Vec::new(), Vec::new());
         for (number, name, kind) in self.list().map_err(at(&self.directory))? {
             found.highest = found.highest.max(number);
             match kind {
                 Kind::Committed => committed.push(number),
+                Kind::Prepared => prepared.push(number),
                 Kind::Unfinished => fs::remove_file(self.directory.join(&name)).map_err(at(&self.directory))?,
+                Kind::Lost => match read(&self.directory.join(&name), number)? {
+                    Ok(content) => found.lost.push((name, content)),
+                    Err(why) => remarks.push(format!("{}/{name} is damaged ({why})", self.directory.display())),
+                },
                 Kind::SetAside => {}
             }
         }
         committed.sort_unstable();
         for number in committed.into_iter().rev() {
             let path = self.committed(number);
-            match read(&path, number) {
+            match read(&path, number)? {
                 Ok(content) => {
-                    found.content = Some(content);
+                    (found.content, found.number) = (Some(content), number);
                     break;
                 }
                 Err(why) => set_aside(&path, wall_secs, &why, remarks)?,
             }
         }
+        found.prepared = self.newest_prepared(prepared, found.number)?;
+        found.lost.sort();
         Ok(found)
+    }
+
+    /// What was prepared last and after the one that counts; all else that was prepared is removed.
+    fn newest_prepared(&self, mut numbers: Vec<u64>, counts: u64) -> Result<Option<(u64, Vec<u8>)>, StorageError> {
+        numbers.sort_unstable();
+        let mut newest = None;
+        for number in numbers.into_iter().rev() {
+            let path = self.prepared(number);
+            if newest.is_none()
+                && number > counts
+                && let Ok(content) = read(&path, number)?
+            {
+                newest = Some((number, content));
+            } else {
+                fs::remove_file(&path).map_err(at(&path))?;
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Keeps a state that was given up under this name, which is one of this directory.
+    ///
+    /// # Errors
+    /// In words, such as `no space left on device`. Nothing is left behind.
+    pub(crate) fn keep_lost(&self, name: &str, content: &[u8]) -> Result<(), String> {
+        let Some((number, Kind::Lost)) = kind_of(name) else { return Err("that is no name for it".to_owned()) };
+        let unfinished = self.directory.join(format!("cib.{number}.tmp"));
+        let result = write(&unfinished, number, content)
+            .and_then(|()| fs::rename(&unfinished, self.directory.join(name)))
+            .and_then(|()| sync_directory(&self.directory));
+        if result.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        result.map_err(|error| words(&error))
+    }
+
+    /// People have looked at the states that were given up: they stay, and are not told of any more.
+    ///
+    /// # Errors
+    /// In words.
+    pub(crate) fn lost_seen(&self) -> Result<(), String> {
+        let seen = || {
+            for (_, name, kind) in self.list()? {
+                if kind == Kind::Lost {
+                    fs::rename(self.directory.join(&name), self.directory.join(format!("{name}.seen")))?;
+                }
+            }
+            sync_directory(&self.directory)
+        };
+        seen().map_err(|error| words(&error))
     }
 
     /// Writes a generation so that it is durable, without making it count.
@@ -83,11 +156,13 @@ impl Generations {
     /// Makes a prepared generation the newest one and removes the oldest ones.
     ///
     /// # Errors
-    /// In words. The generation before still counts.
+    /// In words. If the rename failed, the generation before still counts; if only the directory could not be made
+    /// durable, the new one does, unless the power fails before the system has written the directory by itself.
     pub(crate) fn commit(&self, number: u64) -> Result<(), String> {
-        fs::rename(self.prepared(number), self.committed(number))
-            .and_then(|()| sync_directory(&self.directory))
-            .map_err(|error| words(&error))?;
+        fs::rename(self.prepared(number), self.committed(number)).map_err(|error| words(&error))?;
+        sync_directory(&self.directory).map_err(|error| {
+            format!("{}; it counts, but a power failure may bring the one before back", words(&error))
+        })?;
         let mut numbers: Vec<u64> = self
             .list()
             .map_err(|error| words(&error))?
@@ -113,11 +188,11 @@ impl Generations {
         }
     }
 
-    fn committed(&self, number: u64) -> PathBuf {
+    pub(super) fn committed(&self, number: u64) -> PathBuf {
         self.directory.join(format!("cib.{number}"))
     }
 
-    fn prepared(&self, number: u64) -> PathBuf {
+    pub(super) fn prepared(&self, number: u64) -> PathBuf {
         self.directory.join(format!("cib.{number}.prepared"))
     }
 
@@ -125,14 +200,7 @@ impl Generations {
         let mut list = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let Ok(name) = entry?.file_name().into_string() else { continue };
-            let Some(rest) = name.strip_prefix("cib.") else { continue };
-            let (number, end) = rest.split_once('.').unwrap_or((rest, ""));
-            let Ok(number) = number.parse() else { continue };
-            let kind = match end {
-                "" => Kind::Committed,
-                "prepared" | "tmp" => Kind::Unfinished,
-                _ => Kind::SetAside,
-            };
+            let Some((number, kind)) = kind_of(&name) else { continue };
             list.push((number, name, kind));
         }
         Ok(list)
@@ -142,8 +210,29 @@ impl Generations {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Committed,
+    Prepared,
     Unfinished,
+    Lost,
     SetAside,
+}
+
+/// Number of a state that was given up, by the name of its file.
+pub(super) fn lost_number(name: &str) -> Option<u64> {
+    kind_of(name).and_then(|(number, kind)| (kind == Kind::Lost).then_some(number))
+}
+
+/// What a file of this name is; `None` if it is none of ours.
+fn kind_of(name: &str) -> Option<(u64, Kind)> {
+    let rest = name.strip_prefix("cib.")?;
+    let (number, end) = rest.split_once('.').unwrap_or((rest, ""));
+    let kind = match end {
+        "" => Kind::Committed,
+        "prepared" => Kind::Prepared,
+        "tmp" => Kind::Unfinished,
+        _ if end.starts_with("lost-") && !end.ends_with(".seen") && !end.contains('/') => Kind::Lost,
+        _ => Kind::SetAside,
+    };
+    Some((number.parse().ok()?, kind))
 }
 
 fn checksum(number: u64, content: &[u8]) -> Digest {
@@ -162,13 +251,30 @@ fn write(path: &Path, number: u64, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The content of a file, or what is wrong with it.
-fn read(path: &Path, number: u64) -> Result<Vec<u8>, String> {
-    let size = fs::metadata(path).map_err(|error| words(&error))?.len();
+/// The content of a file, or how it is damaged.
+///
+/// # Errors
+/// It cannot be read now, or is of a form that is not known here: that says nothing about what is in it.
+fn read(path: &Path, number: u64) -> Result<Result<Vec<u8>, String>, StorageError> {
+    let size = fs::metadata(path).map_err(at(path))?.len();
     if size > MAX {
-        return Err(format!("{size} bytes are too many"));
+        return Err(StorageError::Foreign {
+            path: path.to_owned(),
+            why: format!("has {size} bytes, more than any state that is read"),
+        });
     }
-    content(fs::read(path).map_err(|error| words(&error))?, number)
+    let bytes = fs::read(path).map_err(at(path))?;
+    if let Some(magic) = bytes.get(..8)
+        && magic != MAGIC
+        && magic.starts_with(FAMILY)
+    {
+        let form = String::from_utf8_lossy(magic).escape_debug().to_string();
+        return Err(StorageError::Foreign {
+            path: path.to_owned(),
+            why: format!("has the form {form} of a newer hacd"),
+        });
+    }
+    Ok(content(bytes, number))
 }
 
 /// What lies in the file of generation `number` in front of its content.

@@ -1,6 +1,7 @@
 //! Two slots in one file, written in turn: a torn write costs the slot being written, never the one before.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -41,9 +42,14 @@ impl Slots {
         remarks: &mut Vec<String>,
     ) -> Result<(Self, RingState), StorageError> {
         let path = directory.join("ring");
-        if fs::metadata(&path).is_ok_and(|about| about.len() > 0) {
+        let size = match fs::metadata(&path) {
+            Ok(about) => about.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(at(&path)(error)),
+        };
+        if size > 0 {
             let file = open_file(&path)?;
-            if let Some((number, state)) = newest(&file) {
+            if let Some((number, state)) = newest(&file).map_err(at(&path))? {
                 return Ok((Self { path, file, number, state }, state));
             }
             set_aside(&path, wall_secs, "no intact slot", remarks)?;
@@ -75,13 +81,20 @@ fn open_file(path: &Path) -> Result<File, StorageError> {
     file.map_err(at(path))
 }
 
-fn newest(file: &File) -> Option<(u64, RingState)> {
+/// The newer of the two slots, if one is intact.
+///
+/// # Errors
+/// The file cannot be read, which says nothing about what is in it. A file that ends before a slot has none there.
+fn newest(file: &File) -> io::Result<Option<(u64, RingState)>> {
     let slot = |place: u64| {
         let mut bytes = [0; SLOT];
-        file.read_exact_at(&mut bytes, place).ok()?;
-        decode(&bytes)
+        match file.read_exact_at(&mut bytes, place) {
+            Ok(()) => Ok(decode(&bytes)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
     };
-    [slot(0), slot(STRIDE)].into_iter().flatten().max_by_key(|(number, _)| *number)
+    Ok([slot(0)?, slot(STRIDE)?].into_iter().flatten().max_by_key(|(number, _)| *number))
 }
 
 /// A slot as it lies in the file.

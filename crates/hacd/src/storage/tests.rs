@@ -75,7 +75,7 @@ fn only_committed_generations_count_and_the_newest_five_are_kept() {
     assert_eq!(opened.stored.cib.as_deref(), Some(&b"content 7"[..]));
     assert_eq!(opened.stored.cib_generation, 8);
     assert!(!dir.path().join("cib.2").exists() && dir.path().join("cib.3").exists());
-    assert!(!dir.path().join("cib.8.prepared").exists());
+    assert_eq!(opened.stored.prepared, Some((8, b"not agreed".to_vec())), "the others know whether it was");
 }
 
 #[test]
@@ -174,4 +174,84 @@ fn a_generation_cut_off_anywhere_is_never_taken_for_whole() {
         assert_eq!(opened.stored.cib.as_deref(), Some(&b"old"[..]), "{length}");
         assert_eq!(opened.remarks.len(), 1);
     }
+}
+
+/// Makes generations 1 to 3 and gives the path of the last.
+fn three_generations(dir: &TempDir) -> PathBuf {
+    let storage = open(dir.path(), WALL, 0).expect("opens").storage;
+    for number in 1..=3 {
+        storage.generations.prepare(number, format!("content {number}").as_bytes()).expect("prepares");
+        storage.generations.commit(number).expect("commits");
+    }
+    dir.path().join("cib.3")
+}
+
+#[test]
+fn what_cannot_be_read_is_not_damaged() {
+    let dir = TempDir::new();
+    let newest = three_generations(&dir);
+    let kept = dir.path().join("kept");
+    fs::rename(&newest, &kept).expect("renames");
+    let refused = |why: &str| {
+        let error = open(dir.path(), WALL, 0).expect_err("does not open").to_string();
+        assert!(error.contains("cib.3") && error.contains(why), "{error}");
+    };
+    fs::create_dir(&newest).expect("makes a folder");
+    refused("directory");
+    fs::remove_dir(&newest).expect("removes it");
+    // Opens, and every read of it is an I/O error.
+    std::os::unix::fs::symlink("/proc/self/mem", &newest).expect("makes a link");
+    refused("error");
+    fs::remove_file(&newest).expect("removes it");
+    let mut later = fs::read(&kept).expect("reads");
+    later[7] = b'2';
+    fs::write(&newest, &later).expect("writes");
+    refused("newer hacd");
+    assert_eq!(fs::read(&newest).expect("reads"), later, "it is left as it is");
+    fs::rename(&kept, &newest).expect("renames");
+    assert_eq!(open(dir.path(), WALL, 0).expect("opens").stored.cib.as_deref(), Some(&b"content 3"[..]));
+    let ring = dir.path().join("ring");
+    fs::rename(&ring, &kept).expect("renames");
+    fs::create_dir(&ring).expect("makes a folder");
+    assert!(open(dir.path(), WALL, 0).is_err(), "nor is the ring's number forgotten");
+    assert!(ring.is_dir());
+}
+
+#[test]
+fn what_was_prepared_before_what_counts_is_removed() {
+    let dir = TempDir::new();
+    three_generations(&dir);
+    let storage = open(dir.path(), WALL, 0).expect("opens").storage;
+    for number in [4, 5, 6] {
+        storage.generations.prepare(number, format!("prepared {number}").as_bytes()).expect("prepares");
+    }
+    storage.generations.commit(5).expect("commits");
+    drop(storage);
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!(opened.stored.prepared, Some((6, b"prepared 6".to_vec())));
+    assert!(!dir.path().join("cib.4.prepared").exists());
+    drop(opened);
+    let path = dir.path().join("cib.6.prepared");
+    fs::write(&path, b"torn").expect("writes");
+    assert_eq!(open(dir.path(), WALL, 0).expect("opens").stored.prepared, None);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_state_that_was_given_up_is_kept_and_told_of_until_people_know() {
+    let dir = TempDir::new();
+    three_generations(&dir);
+    let name = "cib.4.lost-8.1.5";
+    let storage = open(dir.path(), WALL, 0).expect("opens").storage;
+    storage.generations.keep_lost(name, b"mine").expect("keeps");
+    assert!(storage.generations.keep_lost("../cib.4", b"mine").is_err());
+    assert!(storage.generations.keep_lost("cib.4.lost-/../x", b"mine").is_err());
+    drop(storage);
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!(opened.stored.lost, [(name.to_owned(), b"mine".to_vec())]);
+    assert_eq!((opened.stored.cib.as_deref(), opened.stored.cib_generation), (Some(&b"content 3"[..]), 4));
+    opened.storage.generations.lost_seen().expect("notes it");
+    drop(opened);
+    assert!(open(dir.path(), WALL, 0).expect("opens").stored.lost.is_empty());
+    assert!(dir.path().join(format!("{name}.seen")).exists());
 }

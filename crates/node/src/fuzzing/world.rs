@@ -36,7 +36,7 @@ impl World {
                 world.deliver(PEER, body);
             }
         }
-        let ready = polite.then_some(Body::Ready(wire::Ready { quorate: true, history: None }));
+        let ready = polite.then_some(Body::Ready(wire::Ready { quorate: true, history: None, lost: None }));
         if let Some(ready) = ready {
             world.deliver(PEER, ready);
         }
@@ -55,6 +55,8 @@ impl World {
             totem: hac_totem::Stored { ring_seq: 0, incarnation: member(HONEST).incarnation },
             cib,
             cib_generation: 1,
+            prepared: None,
+            lost: Vec::new(),
             next_key: None,
         };
         let participant = Participant::new(&config(), stored, now).ok()?;
@@ -135,7 +137,7 @@ impl World {
     fn own_words(&mut self) -> Vec<Message> {
         let mut words = Vec::new();
         while let Some(bytes) = self.participant.next_message() {
-            words.push(wire::decode(bytes).expect("a node speaks sense"));
+            words.push(wire::decode(bytes, hac_types::Level::FIRST).expect("a node speaks sense"));
             self.participant.sent();
         }
         words
@@ -143,7 +145,7 @@ impl World {
 
     fn deliver(&mut self, origin: NodeId, body: Body) {
         let Some(ring) = self.stream.ring(HONEST) else { return };
-        let Some(payload) = wire::encode(&Message { ring, body }) else { return };
+        let Some(payload) = wire::encode(&Message { ring, body }, hac_types::Level::FIRST) else { return };
         let Some((seq, _)) = self.stream.say(HONEST) else { return };
         let delivery = Delivery { ring, seq, origin, guarantee: Guarantee::Safe, transitional: false, payload };
         self.participant.handle_delivery(self.now, &delivery);

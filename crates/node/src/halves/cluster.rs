@@ -221,6 +221,9 @@ impl ClusterHalf {
         while let Some(output) = self.participant.poll_output() {
             self.outputs.push_back(ClusterOutput::Do(output));
         }
+        while let Some(order) = self.participant.next_contract() {
+            self.outputs.push_back(ClusterOutput::Down(order));
+        }
         while let Some(order) = self.participant.next_key_order() {
             let order = match order {
                 KeyOrder::Accept(key) => Down::AcceptKey(key),

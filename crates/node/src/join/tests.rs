@@ -26,6 +26,10 @@ fn hello(epoch: u64, updates: u64, lineage: Option<u64>) -> Hello {
         software: String::new(),
         keys: crate::wire::KeyStanding { own: [0; 8], next: None },
         undurable: None,
+        levels: hac_types::LevelWindow::KNOWN,
+        cluster: crate::ClusterConfig::default(),
+        trail: Vec::new(),
+        offer: None,
     }
 }
 
@@ -49,17 +53,17 @@ fn nodes(ids: &[u32]) -> BTreeSet<NodeId> {
 #[test]
 fn equal_states_need_no_copy() {
     let comparison = compared([hello(1, 1, None), hello(1, 1, None), hello(1, 1, None)]);
-    assert_eq!(comparison, Comparison { donor: NodeId(1), needy: nodes(&[]) });
+    assert_eq!(comparison, Comparison { donor: NodeId(1), needy: nodes(&[]), offer: None });
 }
 
 #[test]
 fn the_newest_configuration_wins_then_the_quorate_past_then_the_stream() {
     let comparison = compared([hello(1, 9, Some(9)), hello(2, 1, None), hello(1, 1, None)]);
-    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1, 3]) });
+    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1, 3]), offer: None });
     let comparison = compared([hello(1, 9, Some(4)), hello(1, 1, Some(8)), hello(1, 3, None)]);
     assert_eq!(comparison.donor, NodeId(2));
     let comparison = compared([hello(1, 1, Some(4)), hello(1, 1, None), hello(1, 3, Some(4))]);
-    assert_eq!(comparison, Comparison { donor: NodeId(3), needy: nodes(&[1, 2]) });
+    assert_eq!(comparison, Comparison { donor: NodeId(3), needy: nodes(&[1, 2]), offer: None });
 }
 
 #[test]
@@ -67,7 +71,7 @@ fn who_has_only_what_is_on_its_disk_gives_nothing_to_who_has_followed_the_stream
     let started = Hello { digest: [99; 16], ..hello(1, 0, Some(4)) };
     let follows = Hello { since: ring(4), ..hello(1, 0, Some(4)) };
     let comparison = compared([started.clone(), follows, started]);
-    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1, 3]) });
+    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1, 3]), offer: None });
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn among_equal_versions_the_coordinator_wins() {
     let dc = Some(Member { node: NodeId(2), incarnation: Incarnation(1) });
     let two = Hello { dc, ..other.clone() };
     let comparison = compared([hello(1, 1, None), two, other]);
-    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1]) });
+    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1]), offer: None });
 }
 
 #[test]
@@ -100,7 +104,7 @@ fn a_state_comes_only_from_the_donor() {
 }
 
 fn ready() -> Ready {
-    Ready { quorate: true, history: None }
+    Ready { quorate: true, history: None, lost: None }
 }
 
 #[test]
@@ -125,4 +129,29 @@ fn each_step_has_an_end_that_progress_puts_off() {
     assert_eq!(join.deadline(), second(13), "a state takes longer to write");
     join.copied(NodeId(2), 100 << 20);
     assert_eq!(join.deadline(), second(3 + 10 + 25), "a large one takes long to read");
+}
+
+#[test]
+fn what_all_had_prepared_survives_the_disk_of_the_one_that_committed_it() {
+    let version = Version { admin_epoch: 0, epoch: 2, num_updates: 0 };
+    let offer = Some(Offer { version, digest: [77; 16] });
+    let offers = |hello: Hello| Hello { offer, ..hello };
+    // Node 1 had committed it, acknowledged it, and lost its disk.
+    let wiped = hello(0, 0, None);
+    let kept = offers(hello(1, 0, Some(4)));
+    let comparison = compared([wiped.clone(), kept.clone(), kept.clone()]);
+    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1]), offer });
+    // Who went on without it, or could not store it, knows better.
+    let without = hello(1, 0, Some(4));
+    let comparison = compared([wiped.clone(), kept.clone(), without]);
+    assert_eq!((comparison.offer, comparison.donor), (None, NodeId(2)));
+    // Who was away when it was prepared has an older configuration and does not count.
+    let comparison = compared([hello(0, 5, Some(3)), kept.clone(), kept.clone()]);
+    assert_eq!(comparison.offer, offer);
+    // It was committed somewhere: then it comes from there.
+    let comparison = compared([hello(2, 0, Some(4)), kept.clone(), kept]);
+    assert_eq!((comparison.offer, comparison.donor), (None, NodeId(1)));
+    // Two that prepared different things cannot both be right.
+    let other = Hello { offer: Some(Offer { version, digest: [78; 16] }), ..hello(1, 0, Some(4)) };
+    assert_eq!(compared([wiped, offers(hello(1, 0, Some(4))), other]).offer, None);
 }

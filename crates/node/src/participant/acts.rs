@@ -11,7 +11,6 @@ use hac_types::{Timestamp, mutant};
 use super::{Participant, Phase};
 use crate::durable::{DISK_PATIENCE, NO_ANSWER};
 use crate::limits;
-use crate::replica::Replica;
 use crate::wire::{Body, ProposalId, Proposed, Vote};
 use crate::{Level, Now, Output, Persist, PersistId, Reply};
 
@@ -51,6 +50,8 @@ pub(super) enum Purpose {
     KeyCommit(Vec<ProposalId>),
     /// A next key that is none is removed.
     KeyDiscard,
+    /// A state that was given up, or the news that somebody has seen it.
+    Lost,
 }
 
 impl Disk {
@@ -184,7 +185,7 @@ impl Participant {
         self.commit_generation(generation, answers);
     }
 
-    fn commit_generation(&mut self, generation: u64, answers: Vec<Answer>) {
+    pub(super) fn commit_generation(&mut self, generation: u64, answers: Vec<Answer>) {
         let id = self.disk.begin(self.now.mono, Purpose::Commit(answers));
         let what = Persist::CibCommit { generation };
         self.outputs.push_back(Output::Persist { id, what });
@@ -196,6 +197,18 @@ impl Participant {
         let id = PersistId(self.disk.last_id);
         let what = Persist::CibDiscard { generation };
         self.outputs.push_back(Output::Persist { id, what });
+    }
+
+    /// Has a state that was given up kept.
+    pub(super) fn keep_lost(&mut self, file: String, bytes: Vec<u8>) {
+        let id = self.disk.begin(self.now.mono, Purpose::Lost);
+        self.outputs.push_back(Output::Persist { id, what: Persist::CibLost { file, bytes } });
+    }
+
+    /// The states that were given up are no longer told of.
+    pub(super) fn mark_lost_seen(&mut self) {
+        let id = self.disk.begin(self.now.mono, Purpose::Lost);
+        self.outputs.push_back(Output::Persist { id, what: Persist::CibLostSeen });
     }
 
     /// What became of something that was to be stored.
@@ -223,6 +236,11 @@ impl Participant {
             },
             Purpose::Commit(answers) => self.written(answers, result),
             Purpose::KeyStage(next) => self.key_staged(next, result),
+            Purpose::Lost => {
+                if let Err(why) = result {
+                    self.remark(Level::Error, format!("a state that was given up could not be kept: {why}"));
+                }
+            }
             Purpose::KeyCommit(waiting) => self.key_committed(waiting, result),
             Purpose::KeyDiscard => {
                 if let Err(why) = result {
@@ -253,7 +271,7 @@ impl Participant {
             return;
         }
         self.disk.stale = None;
-        match Replica::durable(&self.replica.cib, self.replica.lineage) {
+        match self.replica.durable() {
             Some(bytes) => self.store(bytes),
             None => self.disk.undurable = Some("it is too large".to_owned()),
         }

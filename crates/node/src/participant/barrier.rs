@@ -12,7 +12,6 @@ use super::coordination::Coordinator;
 use super::{Participant, Phase};
 use crate::halves::Down;
 use crate::join::Join;
-use crate::replica::Replica;
 use crate::wire::{self, Body, Hello, Proposed, Ready};
 use crate::{Event, Level};
 
@@ -61,6 +60,10 @@ impl Participant {
             software: self.version.clone(),
             keys: self.keys.standing(),
             undurable: self.disk.undurable.clone(),
+            levels: self.levels,
+            cluster: self.replica.cluster.clone(),
+            trail: self.replica.trail.clone(),
+            offer: self.offer(),
         };
         self.say(Body::Hello(hello));
     }
@@ -76,6 +79,7 @@ impl Participant {
             Body::Hello(hello) => {
                 let software = hello.software.clone();
                 self.keys.learn(from, hello.keys);
+                self.releases.insert(from, (hello.software.clone(), hello.levels));
                 if let Some(comparison) = join.hello(from, hello) {
                     self.compared(&comparison);
                 }
@@ -95,7 +99,10 @@ impl Participant {
             // Progress it is; it counts when it is whole.
             Body::Part(_) => {}
             Body::Ready(ready) => {
-                if join.ready(from, ready) {
+                let lost = ready.lost.clone();
+                let over = join.ready(from, ready);
+                self.learn_lost(from, lost);
+                if over {
                     self.activate();
                 }
             }
@@ -121,6 +128,7 @@ impl Participant {
             let waiting_for = self.quorum.status().waiting_for;
             self.event(Event::Quorum { quorate: decision.quorate, waiting_for });
         }
+        self.take_over_what_is_newest(comparison);
         if comparison.needy.is_empty() {
             self.say_ready();
         } else if comparison.donor == self.me.node {
@@ -203,6 +211,9 @@ impl Participant {
     fn take_over(&mut self, donor: NodeId, snapshot: wire::Snapshot) {
         let old = self.replica.cib.configuration_digest();
         let older = self.replica.cib.version;
+        if self.replica.is_fork_of(&snapshot.trail) && !self.will_propose_again() {
+            self.keep_what_is_lost(donor, &snapshot.cib);
+        }
         self.replica.replace(snapshot);
         self.copied_from = Some(donor);
         let version = self.replica.cib.version;
@@ -210,9 +221,7 @@ impl Participant {
         if same_configuration && (older.admin_epoch, older.epoch) == (version.admin_epoch, version.epoch) {
             return;
         }
-        if let Some(bytes) = Replica::durable(&self.replica.cib, self.replica.lineage) {
-            self.store(bytes);
-        }
+        self.store_present();
     }
 
     /// This node has the state of the view, and tells its own truth if that says otherwise.
@@ -227,7 +236,8 @@ impl Participant {
         recorded.sort_by(|a, b| a.id.cmp(&b.id));
         let same = recorded.into_iter().eq(&histories);
         let history = (!same && !mutant("history-untold")).then_some(histories);
-        self.say(Body::Ready(Ready { quorate: self.quorum.is_quorate(), history }));
+        let lost = self.lost.last().cloned();
+        self.say(Body::Ready(Ready { quorate: self.quorum.is_quorate(), history, lost }));
     }
 
     /// What the state says about this node's resources.
@@ -264,6 +274,7 @@ impl Participant {
         if quorate {
             self.replica.lineage = Some(ring);
         }
+        self.name_cluster(ring, quorate);
 
         let mine = candidates.iter().find(|c| c.member == self.me);
         self.since = mine.map_or(ring, |c| c.since);
@@ -283,6 +294,7 @@ impl Participant {
         if !mutant("not-proposed-again") {
             self.propose_again();
         }
+        self.weigh_raising();
         self.settle_keys();
         self.catch_up();
         self.tell_caught_up();
@@ -341,8 +353,10 @@ impl Participant {
         self.forget_as_told(&applied);
         // A node that the configuration did not know was taken in.
         let grown = matches!(&applied, Applied::Changed(changes) if changes.configuration);
-        if grown && let Some(bytes) = Replica::durable(&self.replica.cib, self.replica.lineage) {
-            self.store(bytes);
+        if grown {
+            let ring = self.ring().unwrap_or_default();
+            self.replica.note(NodeId(ring.rep), ring.rep_incarnation, ring.seq);
+            self.store_present();
         }
     }
 }

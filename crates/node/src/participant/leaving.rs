@@ -79,12 +79,20 @@ impl Participant {
     }
 
     fn go(&mut self) {
+        self.go_with(!self.executor.is_active());
+    }
+
+    /// Leaves with whatever runs here, which others are to take for running.
+    pub(super) fn go_as_it_is(&mut self) {
+        self.go_with(false);
+    }
+
+    fn go_with(&mut self, resources_clean: bool) {
         if matches!(self.phase, Phase::Left) {
             return;
         }
         self.phase = Phase::Left;
         self.executor.hold();
-        let resources_clean = !self.executor.is_active();
         self.leave = Some(LeaveReason::Shutdown { resources_clean });
         self.coordinator = None;
         self.outbox.clear();

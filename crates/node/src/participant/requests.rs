@@ -54,7 +54,18 @@ impl Participant {
                 }
             },
             Request::CancelWaitForAll => (Proposed::CancelWaitForAll, self.request_timeout),
+            Request::SetLevel { to } => (Proposed::SetLevel { to }, self.request_timeout),
+            Request::ForgetLost => {
+                self.forget_lost();
+                let reply = self.done(Vec::new());
+                self.reply(id, reply);
+                return;
+            }
         };
+        if let Some(refusal) = self.unsayable(&what) {
+            self.reply(id, Reply::Refused(refusal));
+            return;
+        }
         self.propose(what, Some(id), Some(now.mono + patience));
     }
 

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use hac_crm::cib::{Applied, Command, OpResult, Replicated as _, StatusChange};
-use hac_crm::model::{Cib, ExecStatus, OcfCode, Version};
+use hac_crm::cib::{Applied, Command, OpResult, StatusChange};
+use hac_crm::model::{ExecStatus, OcfCode, Version};
 use hac_types::{NodeId, Timestamp, WallTime};
 
 use super::Participant;
 use crate::durable::{Judgement, Prepare, Tally};
-use crate::replica::Replica;
 use crate::wire::{self, Body, Close, Order, Proposal, ProposalId, Proposed, Vote};
 use crate::{Event, Level, Reply};
 
@@ -72,12 +71,12 @@ impl Participant {
         let processed = self.replica.is_processed(id);
         match proposal.what {
             // It was carried out in a passing view. Whether its members have stored it nobody knows: it is stored again.
-            Proposed::Command(Command::Configure(_)) if processed => {
+            _ if processed && proposal.what.is_stored() => {
                 self.durable.queue.push_back(proposal);
                 self.advance_configuration();
             }
             _ if processed => self.refuse(id, self.done(Vec::new())),
-            Proposed::Command(Command::Configure(_)) => {
+            Proposed::SetLevel { .. } | Proposed::Command(Command::Configure(_)) => {
                 self.durable.queue.push_back(proposal);
                 self.advance_configuration();
             }
@@ -171,14 +170,13 @@ impl Participant {
     /// Computes the candidate and has it stored; the answer if it comes to nothing. What was carried out before is only
     /// stored; without quorum it is neither, and its origin waits for a view in which it can be.
     fn begin_configuration(&mut self, proposal: Proposal) -> Result<(), Reply> {
-        let Proposed::Command(command) = &proposal.what else { return Err(self.done(Vec::new())) };
         let processed = self.replica.is_processed(proposal.id);
         if !self.may_configure() {
             return if processed { Ok(()) } else { Err(Reply::NoQuorum(self.no_quorum())) };
         }
-        let mut candidate = Cib::clone(&self.replica.cib);
+        let mut candidate = self.replica.clone();
         if !processed {
-            match candidate.apply(command, proposal.wall) {
+            match candidate.carry_out(&proposal, &self.gate()) {
                 Applied::Refused(refusal) => return Err(Reply::Refused(refusal)),
                 Applied::Unchanged => {
                     self.answer_unchanged(proposal.id);
@@ -201,7 +199,7 @@ impl Participant {
         if !asked {
             return Ok(());
         }
-        match Replica::durable(&candidate, self.replica.lineage) {
+        match candidate.durable() {
             Some(bytes) => self.prepare(id, generation, bytes),
             None => {
                 let error = Some(format!("the configuration is larger than {} MiB", wire::SNAPSHOT_MAX >> 20));
@@ -296,13 +294,13 @@ impl Participant {
     /// Enough members have stored the change: it counts.
     fn commit_configuration(&mut self) {
         let Some(prepare) = self.durable.current.take() else { return };
-        let Proposed::Command(command) = &prepare.proposal.what else { return };
         let Prepare { ref proposal, generation, .. } = prepare;
         if self.replica.is_processed(proposal.id) {
             self.fall_behind(&prepare);
             return self.commit(generation, proposal.id, self.done(self.behind_warnings()));
         }
-        let applied = self.replica.apply(command, proposal.wall);
+        let gate = self.gate();
+        let applied = self.replica.carry_out(proposal, &gate);
         let Applied::Changed(changes) = &applied else {
             // What is known of the present changed meanwhile so that the change no longer applies.
             self.discard(generation);
@@ -312,15 +310,21 @@ impl Participant {
         self.fall_behind(&prepare);
         self.replica.mark_processed(proposal.id);
         self.forget_as_told(&applied);
-        if let Command::Configure(configure) = command {
-            self.event(Event::Configuration {
-                version: version_text(self.replica.cib.version),
-                origin: configure.origin.clone(),
-                client: configure.client.clone(),
-                user: configure.user.clone(),
-            });
+        match &proposal.what {
+            Proposed::Command(command) => {
+                if let Command::Configure(configure) = command {
+                    self.event(Event::Configuration {
+                        version: version_text(self.replica.cib.version),
+                        origin: configure.origin.clone(),
+                        client: configure.client.clone(),
+                        user: configure.user.clone(),
+                    });
+                }
+                self.world_changed(command, &applied);
+            }
+            Proposed::SetLevel { to } => self.level_changed(*to),
+            Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => {}
         }
-        self.world_changed(command, &applied);
         let mut warnings = changes.warnings.clone();
         warnings.extend(self.behind_warnings());
         let reply = self.done(warnings);

@@ -95,6 +95,10 @@ impl Participant {
             problems: self.problems(links),
             keys: self.key_report(),
             cib_version: self.replica.cib.version,
+            cluster: self.replica.cluster.clone(),
+            levels: self.levels,
+            away: self.gate().away,
+            lost: self.lost.iter().map(|lost| (lost.file.clone(), lost.changes.clone())).collect(),
             counters: self.counters(stats),
         }
     }
@@ -177,6 +181,9 @@ impl Participant {
                 incarnation: acquaintance.map(|a| a.incarnation),
                 joins: acquaintance.map_or(0, |a| a.joins),
                 votes: info(node),
+                levels: acquaintance
+                    .filter(|a| a.state == MemberState::Joined)
+                    .and_then(|_| self.releases.get(&node).map(|(_, levels)| *levels)),
                 version: acquaintance.filter(|a| a.state == MemberState::Joined).and_then(|a| a.version.clone()),
                 links: links.iter().filter(|l| l.node == node).map(|l| link_report(now, l)).collect(),
             }
@@ -207,6 +214,9 @@ impl Participant {
         {
             let remedy = "Start the other nodes, or look at the network between them.";
             add(Severity::Error, format!("no quorum: {waiting}"), remedy);
+        }
+        for (sentence, remedy) in self.lost_problems() {
+            add(Severity::Error, sentence, &remedy);
         }
         let mut told = BTreeSet::new();
         for link in links.iter().filter(|l| l.problem.is_some()) {

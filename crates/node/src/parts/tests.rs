@@ -9,8 +9,8 @@ fn message(size: usize) -> Message {
 }
 
 fn parts_of(size: usize) -> Vec<Part> {
-    let cut = cut(&message(size)).unwrap();
-    let part = |bytes: Vec<u8>| match wire::decode(&bytes).unwrap().body {
+    let cut = cut(&message(size), Level::FIRST).unwrap();
+    let part = |bytes: Vec<u8>| match wire::decode(&bytes, Level::FIRST).unwrap().body {
         Body::Part(part) => part,
         other => panic!("{other:?}"),
     };
@@ -19,11 +19,11 @@ fn parts_of(size: usize) -> Vec<Part> {
 
 #[test]
 fn what_the_ring_takes_goes_whole_and_one_byte_more_goes_in_parts() {
-    let frame = wire::encode(&message(1_000)).unwrap().len() - 1_000 + 2;
+    let frame = wire::encode(&message(1_000), Level::FIRST).unwrap().len() - 1_000 + 2;
     let most = MESSAGE_MAX - frame;
-    let whole = cut(&message(most)).unwrap();
+    let whole = cut(&message(most), Level::FIRST).unwrap();
     assert_eq!((whole.len(), whole[0].len()), (1, MESSAGE_MAX));
-    let cut = cut(&message(most + 1)).unwrap();
+    let cut = cut(&message(most + 1), Level::FIRST).unwrap();
     assert_eq!(cut.len(), 4);
     assert!(cut.iter().all(|part| part.len() <= MESSAGE_MAX));
 }
@@ -38,7 +38,7 @@ fn parts_of_several_members_are_put_together_in_any_mixture() {
             if let Some(part) = part
                 && let Taken::Whole(bytes) = parts.take(NodeId(node), part)
             {
-                whole.push((node, wire::decode(&bytes).unwrap()));
+                whole.push((node, wire::decode(&bytes, Level::FIRST).unwrap()));
             }
         }
     }
@@ -60,9 +60,9 @@ fn what_does_not_follow_is_dropped_with_what_came_before() {
 
 #[test]
 fn the_largest_state_can_be_told_and_one_byte_more_cannot() {
-    let frame = wire::encode(&message(100_000)).unwrap().len() - 100_000;
+    let frame = wire::encode(&message(100_000), Level::FIRST).unwrap().len() - 100_000;
     let most = WHOLE_MAX - frame;
     assert!(most >= wire::SNAPSHOT_MAX);
-    assert!(cut(&message(most)).is_some());
-    assert_eq!(cut(&message(most + 1)), None);
+    assert!(cut(&message(most), Level::FIRST).is_some());
+    assert_eq!(cut(&message(most + 1), Level::FIRST), None);
 }

@@ -24,6 +24,8 @@ pub(super) struct Start {
     totem: hac_totem::Stored,
     cib: Option<Vec<u8>>,
     cib_generation: u64,
+    prepared: Option<(u64, Vec<u8>)>,
+    lost: Vec<(String, Vec<u8>)>,
     /// Sealed under the cluster's key.
     next_key: Option<Vec<u8>>,
     entropy: [u8; 32],
@@ -83,6 +85,8 @@ impl Start {
             totem: stored.totem,
             cib: stored.cib.clone(),
             cib_generation: stored.cib_generation,
+            prepared: stored.prepared.clone(),
+            lost: stored.lost.clone(),
             next_key: stored.next_key.clone(),
             entropy,
             now,
@@ -118,8 +122,8 @@ impl Start {
             shutdown_escalation: self.shutdown_escalation,
             request_timeout: self.request_timeout,
         };
-        let Self { totem, cib, cib_generation, next_key, .. } = self;
-        let stored = Stored { totem, cib, cib_generation, next_key };
+        let Self { totem, cib, cib_generation, prepared, lost, next_key, .. } = self;
+        let stored = Stored { totem, cib, cib_generation, prepared, lost, next_key };
         Made { config, stored, entropy: self.entropy, now: self.now, apart: self.apart }
     }
 }

@@ -8,7 +8,7 @@ fn id(incarnation: u64, lane: Lane, seq: u64) -> ProposalId {
 
 #[test]
 fn a_proposal_is_processed_once() {
-    let mut replica = Replica::new(Cib::default(), None);
+    let mut replica = Replica::new(StoredState::default());
     assert!(!replica.is_processed(id(1, Lane::Status, 1)));
     replica.mark_processed(id(1, Lane::Status, 2));
     assert!(replica.is_processed(id(1, Lane::Status, 1)));
@@ -26,11 +26,12 @@ fn a_proposal_is_processed_once() {
 
 #[test]
 fn a_state_that_is_handed_over_is_the_same() {
-    let mut replica = Replica::new(Cib::default(), Some(RingId { seq: 4, ..RingId::default() }));
+    let mut replica =
+        Replica::new(StoredState { lineage: Some(RingId { seq: 4, ..RingId::default() }), ..StoredState::default() });
     replica.mark_processed(id(1, Lane::Status, 2));
     Arc::make_mut(&mut replica.cib).version.epoch = 3;
     let snapshot = wire::decode_snapshot(&replica.snapshot().unwrap()).unwrap();
-    let mut other = Replica::new(Cib::default(), None);
+    let mut other = Replica::new(StoredState::default());
     other.replace(snapshot);
     assert_eq!(other.cib, replica.cib);
     assert_eq!(other.processed(), replica.processed());
@@ -44,9 +45,31 @@ fn the_disk_gets_what_people_asked_for_and_nothing_of_the_present() {
     cib.version.num_updates = 7;
     cib.info.have_quorum = true;
     cib.status.nodes.push(hac_crm::model::NodeState::default());
-    let stored = wire::decode_stored(&Replica::durable(&cib, None).unwrap()).unwrap();
+    let replica = Replica::new(StoredState { cib, ..StoredState::default() });
+    let stored = wire::decode_stored(&replica.durable().unwrap(), hac_types::LevelWindow::KNOWN).unwrap();
     assert_eq!(stored.cib.version.epoch, 3);
     assert_eq!(stored.cib.version.num_updates, 0);
     assert!(!stored.cib.info.have_quorum);
     assert!(stored.cib.status.nodes.is_empty());
+}
+
+#[test]
+fn a_state_that_went_its_own_way_is_told_from_one_that_only_missed_something() {
+    let mut ours = Replica::new(StoredState::default());
+    let change = |replica: &mut Replica, node: u32, seq: u64| {
+        Arc::make_mut(&mut replica.cib).version.epoch += 1;
+        replica.note(NodeId(node), Incarnation(1), seq);
+    };
+    assert!(!ours.is_fork_of(&[]), "nothing was changed here");
+    change(&mut ours, 1, 1);
+    let mut theirs = ours.clone();
+    change(&mut theirs, 2, 1);
+    assert!(!ours.is_fork_of(&theirs.trail), "they went on from here");
+    change(&mut ours, 1, 2);
+    assert!(ours.is_fork_of(&theirs.trail) && theirs.is_fork_of(&ours.trail));
+    for seq in 2..200 {
+        change(&mut theirs, 2, seq);
+    }
+    assert_eq!(theirs.trail.len(), TRAIL);
+    assert!(!ours.is_fork_of(&theirs.trail), "nobody remembers that long");
 }

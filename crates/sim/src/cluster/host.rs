@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_crm::model::{Configuration, Version};
-use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Standing, Stored, WatchId};
+use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Standing, WatchId};
 use hac_types::{Incarnation, NodeId, Timestamp};
 
 use super::{Event, Item, World};
@@ -117,12 +117,10 @@ impl World {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         host.life += 1;
         host.disk.lives += 1;
-        let (cib, cib_generation) = host.disk.read();
         let incarnation = Incarnation(host.disk.lives << 32 | random);
         let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };
-        let next_key = host.disk.next_key.clone();
         host.wake = None;
-        let stored = Stored { totem, cib, cib_generation, next_key };
+        let stored = host.disk.read(totem);
         let made = if self.recorded == Some(id) {
             let mut salt = [0; 16];
             salt[..8].copy_from_slice(&host.life.to_le_bytes());

@@ -36,10 +36,19 @@ const WALLS: &[Wall] = &[
     core("hac-netsim", &["hac-types"], &[]),
     core("hac-quorum", &["hac-types"], &["serde", "thiserror"]),
     core("hac-model", &[], &["serde"]),
+    core("hac-wire", &[], &["serde", "serde_json", "thiserror"]),
     core("hac-scheduler", &["hac-model", "hac-types"], &["md-5", "regex-lite", "serde", "thiserror"]),
-    core("hac-crm", &["hac-model", "hac-scheduler", "hac-types"], &["md-5", "serde", "thiserror"]),
+    core(
+        "hac-crm",
+        &["hac-model", "hac-scheduler", "hac-types", "hac-wire"],
+        &["md-5", "serde", "serde_json", "thiserror"],
+    ),
     core("hac-pacemaker", &["hac-crm", "hac-types"], &["quick-xml", "thiserror", "time"]),
-    core("hac-node", &["hac-crm", "hac-quorum", "hac-totem", "hac-types"], &["bincode", "serde", "thiserror"]),
+    core(
+        "hac-node",
+        &["hac-crm", "hac-quorum", "hac-totem", "hac-types", "hac-wire"],
+        &["bincode", "serde", "serde_json", "thiserror"],
+    ),
     edge("hac-api", &[], &["serde", "serde_json"]),
     edge(
         "hac-agents",
@@ -142,7 +151,7 @@ const WALLS: &[Wall] = &[
         ],
         &["anyhow", "reqwest", "rustix", "serde", "serde_json", "tokio"],
     ),
-    edge("xtask", &[], &["anyhow", "serde", "serde_json"]),
+    edge("xtask", &[], &["anyhow", "ring", "serde", "serde_json"]),
 ];
 
 /// What the tests of every crate may use besides.

@@ -73,6 +73,7 @@ const PROPERTIES: &[(&str, Kind)] = &[
     ("stonith-timeout", Kind::Time),
     ("stonith-watchdog-timeout", Kind::Text),
     ("stop-all-resources", Kind::Bool),
+    ("upgrade-hold", Kind::Text),
     ("stop-orphan-actions", Kind::Bool),
     ("stop-orphan-resources", Kind::Bool),
     ("stop-removed-resources", Kind::Bool),

@@ -174,7 +174,7 @@ fn whole(now: &Cib, name: &str, text: &str, xml: bool) -> Result<Configuration, 
 }
 
 /// The objects that differ, old with `-`, new with `+`.
-fn compare(old: &str, new: &str) -> String {
+pub(super) fn compare(old: &str, new: &str) -> String {
     let (old, new) = (objects(old), objects(new));
     let mut text = String::new();
     for object in old.iter().filter(|o| !new.contains(o)) {

@@ -20,6 +20,8 @@ pub(crate) struct Disk {
     content: Option<Vec<u8>>,
     highest: u64,
     pub(crate) full: bool,
+    /// States that were given up.
+    pub(crate) lost: Vec<(String, Vec<u8>)>,
     pub(crate) slow: bool,
     /// The key file, if it was replaced.
     pub(crate) authkey: Option<AuthKey>,
@@ -52,6 +54,14 @@ impl Disk {
             }
             Persist::CibDiscard { generation } => {
                 self.prepared.remove(&generation);
+                Ok(())
+            }
+            Persist::CibLost { file, bytes } => {
+                self.lost.push((file, bytes));
+                Ok(())
+            }
+            Persist::CibLostSeen => {
+                self.lost.clear();
                 Ok(())
             }
             Persist::KeyStage { .. } | Persist::KeyCommit { .. } if self.full => {
@@ -150,6 +160,8 @@ impl Cluster {
             totem: hac_totem::Stored { ring_seq: 0, incarnation: Incarnation(host.lives << 32) },
             cib: host.disk.content.clone(),
             cib_generation: host.disk.highest,
+            prepared: host.disk.prepared.last_key_value().map(|(number, bytes)| (*number, bytes.clone())),
+            lost: host.disk.lost.clone(),
             next_key: host.disk.next_key.clone(),
         };
         self.stream.restart(NodeId(id));
@@ -444,8 +456,8 @@ impl Cluster {
                 return self.settle();
             }
             for (from, bytes) in words {
-                let Message { ring, body } = wire::decode(&bytes).unwrap();
-                let bytes = wire::encode(&Message { ring, body: change(body) }).unwrap();
+                let Message { ring, body } = wire::decode(&bytes, hac_types::Level::FIRST).unwrap();
+                let bytes = wire::encode(&Message { ring, body: change(body) }, hac_types::Level::FIRST).unwrap();
                 self.broadcast(from, &bytes);
             }
         }

@@ -20,7 +20,7 @@ fn two_of_three_go_on_without_the_third_that_says_nothing() {
     cluster.view(&[1, 2, 3]);
     pass(&mut cluster, 4);
     assert_eq!(cluster.report(1).sync, crate::SyncState::Syncing);
-    assert_eq!(cluster.withheld(1), []);
+    assert_eq!(cluster.withheld(1), Vec::<u32>::new());
     pass(&mut cluster, 2);
     assert_eq!((cluster.withheld(1), cluster.withheld(2)), (vec![3], vec![3]), "both go on without the same one");
     let problems = cluster.report(2).problems;
@@ -81,9 +81,9 @@ fn an_impatient_member_that_is_itself_missing_leaves_nobody_out() {
     cluster.hang(3, true);
     cluster.view(&[1, 2, 3]);
     let ring = cluster.report(1).ring.unwrap();
-    let bytes = wire::encode(&Message { ring, body: Body::Impatient }).unwrap();
+    let bytes = wire::encode(&Message { ring, body: Body::Impatient }, hac_types::Level::FIRST).unwrap();
     cluster.deliver_bytes(1, 3, &bytes);
-    assert_eq!(cluster.withheld(1), []);
+    assert_eq!(cluster.withheld(1), Vec::<u32>::new());
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_state_that_flows_is_waited_for_and_one_that_stops_is_not() {
     }
     assert_eq!(cluster.report(3).sync, crate::SyncState::Active);
     assert!(slowly > 10, "{slowly} parts");
-    assert_eq!(cluster.withheld(2), []);
+    assert_eq!(cluster.withheld(2), Vec::<u32>::new());
     cluster.settle();
     cluster.assert_equal(&[1, 2, 3]);
 

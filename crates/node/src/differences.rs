@@ -1,0 +1,45 @@
+//! What one configuration has that another one has not, by name. Values are not told: some are secret.
+
+use std::collections::BTreeMap;
+
+use hac_crm::model::{Configuration, NvSet};
+use serde::Serialize;
+
+/// The objects and values of `of` that are not in `than`, or are something else there: one name each, in order.
+#[must_use]
+pub fn differences(of: &Configuration, than: &Configuration) -> Vec<String> {
+    let (of, than) = (parts(of), parts(than));
+    of.into_iter().filter(|(name, form)| than.get(name) != Some(form)).map(|(name, _)| name).collect()
+}
+
+/// Every part by its name, with its form.
+fn parts(configuration: &Configuration) -> BTreeMap<String, Vec<u8>> {
+    let mut parts = BTreeMap::new();
+    let mut add = |name: String, form: Vec<u8>| {
+        parts.insert(name, form);
+    };
+    let c = configuration;
+    for (kind, sets) in
+        [("property", &c.crm_config), ("rsc_defaults", &c.rsc_defaults), ("op_defaults", &c.op_defaults)]
+    {
+        values(kind, sets, &mut add);
+    }
+    c.nodes.iter().for_each(|o| add(format!("node {}", o.uname), form(o)));
+    c.resources.iter().for_each(|o| add(o.id().to_owned(), form(o)));
+    c.constraints.iter().for_each(|o| add(o.id().to_owned(), form(o)));
+    c.fencing_topology.iter().for_each(|o| add(format!("fencing level {}", o.id), form(o)));
+    c.tags.iter().for_each(|o| add(format!("tag {}", o.id), form(o)));
+    parts
+}
+
+fn values(kind: &str, sets: &[NvSet], add: &mut impl FnMut(String, Vec<u8>)) {
+    for set in sets {
+        for pair in &set.pairs {
+            add(format!("{kind} {}", pair.name), form(&(&set.id, &set.rule, &pair.value)));
+        }
+    }
+}
+
+fn form<T: Serialize>(value: &T) -> Vec<u8> {
+    hac_wire::to_vec(value).unwrap_or_default()
+}

@@ -1,0 +1,281 @@
+//! What has to do with other releases and other states: the level, a message that cannot be read, a configuration that was
+//! prepared before all went down, and one that was given up for another.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hac_crm::cib::{Refusal, RefusalKind, Replicated as _};
+use hac_crm::model::{Cib, parse_duration_ms};
+use hac_totem::Delivery;
+use hac_types::{Level, LevelWindow, NodeId, RingId, Timestamp, mutant};
+
+use super::{Participant, Phase};
+use crate::cluster::Gate;
+use crate::halves::Down;
+use crate::join::Comparison;
+use crate::wire::{self, Lost, Offer, Proposed, StoredState, Undecodable};
+use crate::{Level as Importance, Output, differences};
+
+/// What the last life of this node had prepared.
+#[derive(Debug)]
+pub(super) struct Offered {
+    generation: u64,
+    state: StoredState,
+    offer: Offer,
+}
+
+impl Offered {
+    pub(super) fn new(generation: u64, state: StoredState) -> Self {
+        let offer = Offer { version: state.cib.version, digest: state.cib.digest() };
+        Self { generation, state, offer }
+    }
+}
+
+/// How long all nodes must know a level before the cluster goes there by itself.
+const UPGRADE_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many differences of a state that was given up are told one by one.
+const LOST_TOLD: usize = 50;
+
+impl Participant {
+    /// The level of the ring: everything is said in its form, and applied by its rules.
+    pub(super) fn level(&self) -> Level {
+        let known = self.replica.cluster.level;
+        if mutant("level-by-program") {
+            return self.levels.max;
+        }
+        self.view.as_ref().map_or(known, |view| if view.level.is_none() { known } else { view.level })
+    }
+
+    /// A delivery that this node cannot read, though it has the level of the ring. Others apply it, so whatever this node
+    /// did from here on would be done on another state than theirs: it stops acting and leaves, alone. Its resources go on.
+    pub(super) fn cannot_follow(&mut self, delivery: &Delivery, why: &Undecodable) {
+        self.count("node.undecodable");
+        let text = format!(
+            "message {} of membership {} from {} cannot be read here: {why}; this node cannot follow the others any more \
+             and leaves, its resources go on",
+            delivery.seq,
+            delivery.ring,
+            self.name_of(delivery.origin)
+        );
+        self.remark(Importance::Error, text.clone());
+        self.outputs.push_back(Output::Fault(text));
+        self.go_as_it_is();
+    }
+
+    /// Why this cannot be proposed: not every member would understand it.
+    pub(super) fn unsayable(&self, what: &Proposed) -> Option<Refusal> {
+        let (needs, level) = (what.level(), self.level());
+        if needs <= level {
+            return None;
+        }
+        let behind = self.releases.iter().filter(|(_, (_, levels))| levels.max < needs);
+        let behind: Vec<String> =
+            behind.map(|(node, (release, _))| format!("{} still runs {release}", self.name_of(*node))).collect();
+        let why = if behind.is_empty() { String::new() } else { format!(" because {}", behind.join(" and ")) };
+        let sentence = format!("this needs level {needs}; the cluster is at {level}{why}");
+        Some(Refusal::new(sentence, "'hacctl upgrade status' says what is missing.").of(RefusalKind::Level))
+    }
+
+    /// What this node offers at the barrier, if it has been in none since its start.
+    pub(super) fn offer(&self) -> Option<Offer> {
+        self.offer.as_ref().map(|offered| offered.offer)
+    }
+
+    /// All hellos are there: what the cluster is called and its level are those of the newest; what was prepared counts if
+    /// all who can know say so, and is gone otherwise.
+    pub(super) fn take_over_what_is_newest(&mut self, comparison: &Comparison) {
+        let Phase::Syncing(join) = &self.phase else { return };
+        let newest = join.hellos().values().map(|hello| &hello.cluster).max_by_key(|cluster| cluster.version);
+        let newer = newest.filter(|cluster| cluster.version > self.replica.cluster.version).cloned();
+        if let Some(cluster) = newer {
+            if cluster.level != self.replica.cluster.level {
+                self.remark(Importance::Notice, format!("level {} was taken over", cluster.level));
+            }
+            self.replica.cluster = cluster;
+            self.store_present();
+            self.tell_contract();
+        }
+        let Some(Offered { generation, state, offer }) = self.offer.take() else { return };
+        if comparison.offer == Some(offer) {
+            let text = "the change of the configuration that all had stored before they went down counts";
+            self.remark(Importance::Notice, text);
+            self.replica.cib = Arc::new(state.cib);
+            self.replica.trail = state.trail;
+            self.commit_generation(generation, Vec::new());
+        } else {
+            self.discard(generation);
+        }
+    }
+
+    /// Has the state as it is stored.
+    pub(super) fn store_present(&mut self) {
+        if let Some(bytes) = self.replica.durable() {
+            self.store(bytes);
+        }
+    }
+
+    /// This node's state gives way to another one that does not have all of its changes: it is kept.
+    pub(super) fn keep_what_is_lost(&mut self, donor: NodeId, other: &Cib) {
+        let changes = differences(&self.replica.cib.configuration, &other.configuration);
+        let Some(bytes) = self.replica.durable().filter(|_| !changes.is_empty()) else { return };
+        let ring = self.replica.lineage.unwrap_or_default();
+        let file = lost_name(self.disk.next_generation(), ring);
+        let text = format!(
+            "the configuration was changed on both sides of a cut; that of {} counts, changes made here are lost: {}; \
+             the whole is kept as {file}",
+            self.name_of(donor),
+            changes.join(", ")
+        );
+        self.remark(Importance::Error, text);
+        self.keep_lost(file.clone(), bytes);
+        self.lost.push(told(file, changes));
+    }
+
+    /// Whether the last change that this node carried out is its own and was never acknowledged: then it is not lost.
+    pub(super) fn will_propose_again(&self) -> bool {
+        let last = self.replica.trail.last();
+        self.proposals.again().any(|proposal| {
+            let id = proposal.id;
+            last.is_some_and(|mark| (mark.node, mark.incarnation, mark.seq) == (id.node, id.incarnation, id.seq))
+        })
+    }
+
+    /// People have looked at what was given up.
+    pub(super) fn forget_lost(&mut self) {
+        self.lost.clear();
+        self.lost_elsewhere.clear();
+        self.mark_lost_seen();
+    }
+
+    /// A member says what it gave up.
+    pub(super) fn learn_lost(&mut self, from: NodeId, lost: Option<Lost>) {
+        let name = self.name_of(from);
+        match lost {
+            Some(lost) if from != self.me.node => {
+                self.lost_elsewhere.insert(name, lost.changes);
+            }
+            _ => {
+                self.lost_elsewhere.remove(&name);
+            }
+        }
+    }
+
+    /// The level was changed; the next ring has it.
+    pub(super) fn level_changed(&mut self, to: Level) {
+        self.able = None;
+        self.tell_contract();
+        self.remark(Importance::Notice, format!("the cluster is at level {to} from now on"));
+    }
+
+    /// What was given up and not looked at, in sentences with their remedies.
+    pub(super) fn lost_problems(&self) -> Vec<(String, String)> {
+        let here = self.lost.iter().map(|lost| {
+            let sentence = format!(
+                "the configuration was changed on both sides of a cut; changes made here were lost: {}; they are kept in {}",
+                lost.changes.join(", "),
+                lost.file
+            );
+            (sentence, "'hacctl configure conflict show' shows them, 'hacctl configure conflict clear' ends this.".to_owned())
+        });
+        let elsewhere = self.lost_elsewhere.iter().map(|(name, changes)| {
+            let sentence = format!(
+                "the configuration was changed on both sides of a cut; changes made on {name} were lost: {}",
+                changes.join(", ")
+            );
+            (sentence, format!("'hacctl configure conflict show' on {name} shows them."))
+        });
+        here.chain(elsewhere).collect()
+    }
+
+    /// What decides about another level in this view.
+    pub(super) fn gate(&self) -> Gate {
+        let members: Vec<NodeId> = self.view.iter().flat_map(|view| view.members.iter().map(|m| m.node)).collect();
+        let nodes = &self.replica.cib.configuration.nodes;
+        let is_here = |id: &str| members.iter().any(|member| member.to_string() == id);
+        let away = nodes.iter().filter(|node| !is_here(&node.id)).map(|node| node.uname.clone()).collect();
+        let row = |node: &NodeId| {
+            let (release, levels) = self.releases.get(node).cloned().unwrap_or_default();
+            (self.name_of(*node), release, levels)
+        };
+        Gate { away, members: members.iter().map(row).collect() }
+    }
+
+    /// The first view that has all nodes gives the cluster a name that no other has.
+    pub(super) fn name_cluster(&mut self, ring: RingId, quorate: bool) {
+        if quorate
+            && self.gate().away.is_empty()
+            && let Some(named) = self.replica.cluster.named_after(ring)
+        {
+            self.replica.cluster = named;
+            self.store_present();
+            self.tell_contract();
+        }
+    }
+
+    /// The ring is told what this cluster is called and at which level it is.
+    pub(super) fn tell_contract(&mut self) {
+        let cluster = &self.replica.cluster;
+        self.contract.push_back(Down::SetCluster { uuid: cluster.uuid_bytes(), version: cluster.version });
+        self.contract.push_back(Down::SetLevel(cluster.level));
+    }
+
+    /// A view has begun or is over: whether the level could be raised in it.
+    pub(super) fn weigh_raising(&mut self) {
+        let next = self.replica.cluster.level.next().filter(|next| self.levels.contains(*next));
+        let can = next.is_some_and(|next| self.is_dc() && self.gate().refuses(&self.replica, next).is_none());
+        self.able = if can { self.able.or(Some(self.now.mono)) } else { None };
+    }
+
+    /// When the level is raised by itself.
+    pub(super) fn raising_timeout(&self) -> Option<Timestamp> {
+        let since = self.able.filter(|_| self.acting())?;
+        let property = self.replica.cib.configuration.property("upgrade-hold");
+        let hold = match property {
+            Some("never") => return None,
+            Some(text) => parse_duration_ms(text).map_or(UPGRADE_HOLD, Duration::from_millis),
+            None => UPGRADE_HOLD,
+        };
+        Some(since + hold)
+    }
+
+    /// Proposes the next level when it is due, never while a transition runs.
+    pub(super) fn raise_level(&mut self) {
+        let due = self.raising_timeout().is_some_and(|due| due <= self.now.mono);
+        let next = self.replica.cluster.level.next();
+        if let Some(to) = next.filter(|_| due) {
+            // Whatever comes of it, it is not tried again at once.
+            self.able = Some(self.now.mono);
+            if !self.busy {
+                self.propose(Proposed::SetLevel { to }, None, None);
+            }
+        }
+    }
+}
+
+/// `cib.N.lost-RING`.
+fn lost_name(generation: u64, ring: RingId) -> String {
+    let RingId { seq, rep, rep_incarnation } = ring;
+    format!("cib.{generation}.lost-{seq:x}.{rep}.{:x}", rep_incarnation.0)
+}
+
+fn told(file: String, mut changes: Vec<String>) -> Lost {
+    let more = changes.len().saturating_sub(LOST_TOLD);
+    changes.truncate(LOST_TOLD);
+    if more > 0 {
+        changes.push(format!("{more} more"));
+    }
+    Lost { file, changes }
+}
+
+/// What was given up in earlier lives of this node.
+pub(super) fn read_lost(files: &[(String, Vec<u8>)], now: &Cib, known: LevelWindow) -> Vec<Lost> {
+    let read = |(file, bytes): &(String, Vec<u8>)| {
+        let changes = wire::decode_stored(bytes, known).map_or_else(
+            |why| vec![why.to_string()],
+            |state| differences(&state.cib.configuration, &now.configuration),
+        );
+        told(file.clone(), changes)
+    };
+    files.iter().map(read).collect()
+}

@@ -1,0 +1,131 @@
+//! The bytes of level 1: of every body, of a stored state, and every name in them. What is compared here was released with
+//! level 1 and never changes; `cargo xtask check` compares the files themselves with their list.
+
+use std::fmt::Write as _;
+
+use hac_types::LevelWindow;
+
+use super::tests::{RING, id, proposal};
+use super::*;
+use crate::cluster::ClusterConfig;
+
+fn wall() -> WallTime {
+    WallTime(1000)
+}
+
+fn hello() -> Hello {
+    let version = Version { admin_epoch: 1, epoch: 300, num_updates: 7 };
+    let member = Member { node: NodeId(2), incarnation: Incarnation(9) };
+    Hello {
+        version,
+        digest: [0xab; 16],
+        processed: vec![Processed { node: NodeId(1), lane: Lane::Status, incarnation: Incarnation(5), seq: 70_000 }],
+        lineage: Some(RING),
+        lives: [(NodeId(2), Incarnation(9))].into(),
+        since: RING,
+        dc: Some(member),
+        left_clean: [NodeId(3)].into(),
+        votes: Votes {
+            votes: 1,
+            expected_votes: 3,
+            quorate: true,
+            waiting: false,
+            last_quorate: Some((RING, [NodeId(1), NodeId(2)].into(), NodeId(1), NodeId(2))),
+        },
+        wall: wall(),
+        name: "n1".to_owned(),
+        software: "0.1.0".to_owned(),
+        keys: KeyStanding { own: [1; 8], next: Some([2; 8]) },
+        undurable: Some("full".to_owned()),
+        levels: LevelWindow { min: Level(1), max: Level(2) },
+        cluster: ClusterConfig { uuid: "ab".repeat(16), level: Level(1), version: 3 },
+        trail: vec![Mark { admin_epoch: 1, epoch: 300, node: NodeId(2), incarnation: Incarnation(9), seq: 4 }],
+        offer: Some(Offer { version, digest: [0xcd; 16] }),
+    }
+}
+
+fn order() -> RunOp {
+    RunOp {
+        node: "n1".to_owned(),
+        order: hac_crm::executor::Order::Run,
+        transition_key: "1:2:0:key".to_owned(),
+        op: hac_crm::plan::ResourceOp::default(),
+    }
+}
+
+fn bodies() -> Vec<(&'static str, Body)> {
+    let version = Version { admin_epoch: 1, epoch: 300, num_updates: 7 };
+    let vote = Vote { proposal: id(Lane::Status, 300), error: Some("full".to_owned()) };
+    let change = StatusChange::Shutdown { node: "n1".to_owned(), wanted: true };
+    let history = vec![ResourceHistory { id: "R".to_owned(), ..ResourceHistory::default() }];
+    let lost = Some(Lost { file: "cib.4.lost-8.1.5".to_owned(), changes: vec!["R".to_owned()] });
+    let what = |what| Body::Propose(Proposal { id: id(Lane::Ask, 1), wall: wall(), what });
+    vec![
+        ("hello", Body::Hello(hello())),
+        ("part", Body::Part(Part { index: 1, last: true, bytes: b"part".to_vec() })),
+        ("ready", Body::Ready(Ready { quorate: true, history: Some(history), lost })),
+        ("propose configure", proposal().body),
+        ("propose status", what(Proposed::Command(Command::Status(change.clone())))),
+        ("propose settle", what(Proposed::Settle)),
+        ("propose cancel_wait_for_all", what(Proposed::CancelWaitForAll)),
+        ("propose rotate", what(Proposed::RotateKey { sealed: vec![1, 2, 255], force: true })),
+        ("propose level", what(Proposed::SetLevel { to: Level(2) })),
+        ("vote", Body::Vote(vote)),
+        ("order", Body::Order(Order { wall: wall(), run: order() })),
+        ("change", Body::Change(Dated { wall: wall(), change })),
+        ("settle_done", Body::SettleDone(id(Lane::Ask, 2))),
+        ("progress", Body::Progress { busy: true }),
+        ("key_stored", Body::KeyStored(KeyStored { next: [3; 8], error: None })),
+        ("snapshot", Body::Snapshot(b"{}".to_vec())),
+        ("no_snapshot", Body::NoSnapshot("too large".to_owned())),
+        ("impatient", Body::Impatient),
+        ("close", Body::Close(Close { proposal: id(Lane::Configure, 3), counts: true })),
+        ("stored", Body::Stored(version)),
+    ]
+}
+
+#[test]
+fn every_body_of_level_1_has_these_bytes() {
+    let mut text = String::new();
+    for (name, body) in bodies() {
+        let message = Message { ring: RING, body };
+        let bytes = encode(&message, Level(1)).unwrap();
+        assert_eq!(decode(&bytes, Level(1)), Ok(message), "{name}");
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        writeln!(text, "{name}: {hex}").unwrap();
+    }
+    expect_test::expect_file!["../../../../tests/golden/wire/l1/bodies.txt"].assert_eq(&text);
+}
+
+/// What a release stored at level 1 is read by all that come after it.
+#[test]
+fn a_state_of_level_1_is_read_with_all_that_is_in_it() {
+    let everything = include_str!("../../../../tests/golden/state/l0/everything.json");
+    let cib: Cib = hac_wire::from_slice(everything.as_bytes()).unwrap();
+    let cluster = ClusterConfig { uuid: "ab".repeat(16), level: Level(1), version: 3 };
+    let golden = include_bytes!("../../../../tests/golden/state/l1/everything.state");
+    let state = decode_stored(golden, LevelWindow::KNOWN).unwrap();
+    assert_eq!((&state.cib, &state.cluster, state.lineage), (&cib, &cluster, Some(RING)));
+    assert_eq!(state.trail, hello().trail);
+    let written = encode_stored(&cib, &cluster, Some(RING), &state.trail).unwrap();
+    let release = format!("\"release\":\"{}\"", stored::RELEASE);
+    let written = String::from_utf8(written).unwrap().replace(&release, "\"release\":\"0.1.0\"");
+    assert_eq!(written, std::str::from_utf8(golden).unwrap(), "the same is written at this level");
+}
+
+/// A name that is not in the list is a change of the contract: it needs a level of its own ([`Command::level`]), or the
+/// members of two releases at level 1 do not understand each other.
+#[test]
+fn no_name_slips_into_level_1() {
+    let mut names = hac_wire::names::<Snapshot>();
+    names.extend(hac_wire::names::<StoredState>());
+    names.extend(hac_wire::names::<Proposal>());
+    names.extend(hac_wire::names::<Ready>());
+    names.extend(hac_wire::names::<Order>());
+    names.extend(hac_wire::names::<Dated>());
+    for known in ["Cib.configuration", "OpHistory.exit_reason", "Expression::Date.spec", "Change::Rename.from"] {
+        assert!(names.contains(known), "{known}");
+    }
+    let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+    expect_test::expect_file!["../../../../tests/golden/wire/l1/names.txt"].assert_eq(&text);
+}
