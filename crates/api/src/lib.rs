@@ -22,11 +22,11 @@ pub use explain::{ExplainQuery, Explained, LastTransition, SubjectKind};
 pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};
 pub use request::{
     AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, Finding,
-    SettleRequest, Settled, Version,
+    SettleRequest, Settled, StatusQuery, Version,
 };
 pub use status::{
-    Address, CibResponse, ClusterInfo, Conflict, Counter, Link, MemberState, Members, MembersEntry, Problem, Quorum,
-    Severity, Status, StepClass, Steps, Sync,
+    Address, CibResponse, ClusterInfo, Conflict, Counter, LastChange, Link, MemberState, Members, MembersEntry, Problem,
+    Quorum, Severity, Status, StepClass, Steps, Sync,
 };
 
 /// Where the daemon listens unless it was told otherwise.

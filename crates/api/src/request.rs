@@ -14,6 +14,14 @@ pub struct Version {
     pub num_updates: u64,
 }
 
+/// Query of `GET /v1/status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusQuery {
+    /// How nodes and resources stand ([`Status::cluster`](crate::Status::cluster)) instead of the CIB.
+    #[serde(default)]
+    pub view: bool,
+}
+
 /// Query of `GET /v1/cib`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CibQuery {

@@ -37,8 +37,13 @@ pub struct Status {
     pub members: Members,
     /// Votes.
     pub quorum: Quorum,
-    /// The cluster information base (`hac_crm::model::Cib`), secrets masked.
+    /// The cluster information base (`hac_crm::model::Cib`), secrets masked; null if the view was asked for.
     pub cib: Value,
+    /// How nodes and resources stand: `hac_scheduler::view::ClusterView`, made once for each state by the daemon. Null
+    /// unless it was asked for.
+    pub cluster: Value,
+    /// The last change of the configuration.
+    pub last_change: LastChange,
     /// Things counted since the start.
     pub counters: Vec<Counter>,
     /// How long the steps of the daemon's threads took since the start.
@@ -46,6 +51,20 @@ pub struct Status {
     /// The cluster as such: its name for ever, and the level at which its members speak.
     #[serde(default)]
     pub cluster: ClusterInfo,
+}
+
+/// The last change of the configuration, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LastChange {
+    /// When, milliseconds since 1970.
+    pub time_ms: Option<i64>,
+    /// By which user.
+    pub user: Option<String>,
+    /// With which program.
+    pub client: Option<String>,
+    /// On which node.
+    pub origin: Option<String>,
 }
 
 /// The steps of one thread of the daemon that had one cause.

@@ -10,6 +10,7 @@ use hac_api::{
 };
 use hac_crm::cib::Change;
 use hac_crm::model::Cib;
+use hac_crm::scheduler::view::ClusterView;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -47,6 +48,15 @@ impl Client {
     /// How the cluster stands.
     pub(crate) async fn status(&self) -> Result<Status, Failure> {
         self.get(route::STATUS, &()).await
+    }
+
+    /// How the cluster stands, and how its nodes and resources do, as the daemon sees them.
+    pub(crate) async fn view(&self) -> Result<(Status, ClusterView), Failure> {
+        let query = hac_api::StatusQuery { view: true };
+        let mut status: Status = self.get(route::STATUS, &query).await?;
+        let view = serde_json::from_value(std::mem::take(&mut status.cluster));
+        let view = view.map_err(|error| Failure::system("hacd's view of the cluster cannot be read", &error))?;
+        Ok((status, view))
     }
 
     /// The cluster information base, with secrets in clear only if `secrets`.

@@ -79,7 +79,7 @@ async fn set(
 }
 
 async fn show(context: &Context, node: Option<&str>) -> Result<(), Failure> {
-    let status = context.client.status().await?;
+    let (status, view) = context.client.view().await?;
     let nodes: Vec<&MembersEntry> = match node {
         Some(_) => vec![find(&status, node)?],
         None => status.members.nodes.iter().collect(),
@@ -87,8 +87,6 @@ async fn show(context: &Context, node: Option<&str>) -> Result<(), Failure> {
     if context.json {
         return terminal::print_json(&nodes);
     }
-    let cib = read_cib(status.cib.clone())?;
-    let view = hac_crm::scheduler::view(&cib, hac_types::WallTime(status.now_ms));
     let mut text = String::new();
     for node in nodes {
         let state = match node.state {

@@ -8,11 +8,9 @@ use hac_api::{Command, ErrorCode};
 use hac_crm::cib::Change;
 use hac_crm::model::{Cib, NvSet, Primitive, Resource};
 use hac_crm::scheduler::view::{ClusterView, ResourceView};
-use hac_types::WallTime;
 
 use super::Context;
 use crate::args::{AttributeArgs, ResourceCommand};
-use crate::client::read_cib;
 use crate::failure::Failure;
 use crate::{progress, terminal};
 
@@ -56,10 +54,8 @@ pub(crate) async fn run(context: &Context, command: ResourceCommand) -> Result<E
 
 /// The cluster as the daemon sees it now: configuration, and how it stands.
 async fn look(context: &Context) -> Result<(Cib, ClusterView), Failure> {
-    let status = context.client.status().await?;
-    let cib = read_cib(status.cib)?;
-    let view = hac_crm::scheduler::view(&cib, WallTime(status.now_ms));
-    Ok((cib, view))
+    let (_, view) = context.client.view().await?;
+    Ok((context.client.cib(false).await?, view))
 }
 
 /// Refuses a resource that is not configured, and names those that are.
@@ -131,13 +127,14 @@ fn active_on(view: &ClusterView, id: &str) -> Vec<String> {
 }
 
 async fn status(context: &Context, resource: Option<&str>) -> Result<(), Failure> {
-    let (cib, view) = look(context).await?;
     let Some(id) = resource else {
+        let (_, view) = context.client.view().await?;
         if context.json {
             return terminal::print_json(&view.resources);
         }
         return terminal::print(&hac_pacemaker::mon::resources(&view));
     };
+    let (cib, view) = look(context).await?;
     must_exist(&cib, id)?;
     let nodes = active_on(&view, id);
     if context.json {

@@ -10,7 +10,6 @@ use hac_types::WallTime;
 
 use super::Context;
 use crate::args::{MonArgs, Sections, StatusArgs};
-use crate::client::read_cib;
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -67,18 +66,23 @@ fn words(sections: &Sections, words: &[String]) -> Result<Sections, Failure> {
     Ok(sections)
 }
 
-/// What the daemon says, and how its CIB reads.
+/// What the daemon says.
 struct Report {
     status: Status,
+    /// Nothing of it but the last change.
     cib: hac_crm::model::Cib,
     view: ClusterView,
 }
 
 impl Report {
     async fn get(context: &Context) -> Result<Self, Failure> {
-        let mut status = context.client.status().await?;
-        let cib = read_cib(std::mem::take(&mut status.cib))?;
-        let view = hac_crm::scheduler::view(&cib, WallTime(status.now_ms));
+        let (status, view) = context.client.view().await?;
+        let mut cib = hac_crm::model::Cib::default();
+        let change = status.last_change.clone();
+        cib.info.last_changed_ms = change.time_ms;
+        cib.info.update_user = change.user;
+        cib.info.update_client = change.client;
+        cib.info.update_origin = change.origin;
         Ok(Self { status, cib, view })
     }
 

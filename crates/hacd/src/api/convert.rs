@@ -57,7 +57,8 @@ pub(super) fn key(report: hac_node::KeyReport) -> api::KeyStatus {
     }
 }
 
-pub(super) fn status(look: &Snapshot, of: &Api) -> api::Status {
+/// How the node stands; with the CIB, or without.
+pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
     let report = look.report();
     let members = members(&report, &of.addresses);
     let (problems, votes, cluster) = (report.problems, report.quorum, report.cluster);
@@ -107,7 +108,14 @@ pub(super) fn status(look: &Snapshot, of: &Api) -> api::Status {
         problems: problems.into_iter().map(problem).chain(own).collect(),
         members,
         quorum: quorum(votes),
-        cib: look.masked(),
+        cib: if cib { look.masked() } else { Value::Null },
+        cluster: Value::Null,
+        last_change: api::LastChange {
+            time_ms: look.cib.info.last_changed_ms,
+            user: look.cib.info.update_user.clone(),
+            client: look.cib.info.update_client.clone(),
+            origin: look.cib.info.update_origin.clone(),
+        },
         counters,
         steps: steps(of),
         cluster,

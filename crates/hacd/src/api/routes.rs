@@ -15,6 +15,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use hac_api::{
     AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Conflict, Done,
     ErrorCode, EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status,
+    StatusQuery,
     Version, route,
 };
 use hac_crm::cib::{Applied, Change, Configure, Refusal, Replicated as _, StatusChange};
@@ -92,9 +93,15 @@ async fn request(api: &Api, request: Request) -> Result<Reply, Refused> {
     answer.await.map_err(|_| Refused::ending())
 }
 
-async fn status(State(api): State<Api>) -> Answer<Status> {
+async fn status(State(api): State<Api>, Query(query): Query<StatusQuery>) -> Answer<Status> {
     let look = look(&api).await;
-    Ok(Json(aside(move || convert::status(&look, &api)).await?))
+    let mut cluster = Value::Null;
+    if query.view {
+        let (look, wall) = (Arc::clone(&look), clock::wall());
+        cluster = api.planner.run(BUDGET, move || look.view(wall)).await.map_err(explain::unplannable)?;
+    }
+    let status = aside(move || convert::status(&look, &api, !query.view)).await?;
+    Ok(Json(Status { cluster, ..status }))
 }
 
 async fn cib(State(api): State<Api>, Query(query): Query<CibQuery>) -> Answer<CibResponse> {

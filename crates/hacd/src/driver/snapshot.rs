@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use hac_crm::model::Cib;
 use hac_node::{Problem, Report};
+use hac_types::WallTime;
 
 /// See the [module documentation](self).
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) struct Snapshot {
 struct Derived {
     findings: OnceLock<Vec<Problem>>,
     masked: OnceLock<serde_json::Value>,
+    view: OnceLock<serde_json::Value>,
 }
 
 impl Snapshot {
@@ -49,6 +51,16 @@ impl Snapshot {
         report.problems.extend(findings.iter().cloned());
         report.problems.sort_by_key(|problem| problem.severity);
         report
+    }
+
+    /// How nodes and resources stand, as JSON. Runs the scheduler's reading of the state the first time: only inside a
+    /// time budget.
+    pub(crate) fn view(&self, wall: WallTime) -> serde_json::Value {
+        let view = self.derived.view.get_or_init(|| {
+            // A view is plain data.
+            serde_json::to_value(hac_crm::scheduler::view(&self.cib, wall)).unwrap_or_default()
+        });
+        view.clone()
     }
 
     /// The state as JSON, secrets masked. May take a while the first time.
