@@ -25,8 +25,8 @@ pub use request::{
     SettleRequest, Settled, StatusQuery, Version,
 };
 pub use status::{
-    Address, CibResponse, ClusterInfo, Conflict, Counter, LastChange, Link, MemberState, Members, MembersEntry, Problem,
-    Quorum, Severity, Status, StepClass, Steps, Sync,
+    Address, CibResponse, ClusterInfo, Conflict, Counter, LastChange, Link, MemberState, Members, MembersEntry,
+    Problem, Quorum, Severity, Status, StepClass, Steps, Sync,
 };
 
 /// Where the daemon listens unless it was told otherwise.

@@ -5,10 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use hac_api::{Event, Level};
 use hac_node::Now;
+use serde_json::Value;
 use tokio::sync::broadcast;
 
 /// How many events are remembered.
 const MEMORY: usize = 2000;
+/// How many bytes of them, about: a decision or an agent may have much to say.
+const MEMORY_BYTES: usize = 8 << 20;
 /// How far a follower may fall behind before it misses events.
 const BEHIND: usize = 256;
 
@@ -22,7 +25,36 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct Memory {
     last: u64,
-    events: VecDeque<Event>,
+    events: VecDeque<(usize, Event)>,
+    bytes: usize,
+}
+
+impl Memory {
+    fn add(&mut self, event: Event) {
+        let size = size_of::<Event>() + event.text.len() + event.kind.len() + weight(&event.details);
+        self.bytes += size;
+        self.events.push_back((size, event));
+        while (self.events.len() > MEMORY || self.bytes > MEMORY_BYTES)
+            && let Some((size, _)) = self.events.pop_front()
+        {
+            self.bytes = self.bytes.saturating_sub(size);
+        }
+    }
+
+    fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        self.events.iter().map(|(_, event)| event)
+    }
+}
+
+/// About how many bytes a value takes.
+fn weight(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(weight).sum(),
+            Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + weight(value)).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
 }
 
 impl Hub {
@@ -51,10 +83,7 @@ impl Hub {
             // An event is plain data; if one could not be written as JSON its sentence would still say it.
             details: serde_json::to_value(event).unwrap_or_default(),
         };
-        if memory.events.len() == MEMORY {
-            memory.events.pop_front();
-        }
-        memory.events.push_back(event.clone());
+        memory.add(event.clone());
         // No followers is no error.
         let _ = self.followers.send(event);
     }
@@ -62,15 +91,36 @@ impl Hub {
     /// The last remembered transition of this node, and how it ended if it has.
     pub(crate) fn last_transition(&self) -> Option<(Event, Option<Event>)> {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = memory.events.iter().rev().find(|event| event.kind == "transition")?;
-        let ended = memory.events.iter().rev().find(|event| event.kind == "transition_ended");
+        let begun = memory.events().rev().find(|event| event.kind == "transition")?;
+        let ended = memory.events().rev().find(|event| event.kind == "transition_ended");
         Some((begun.clone(), ended.filter(|ended| ended.seq > begun.seq).cloned()))
     }
 
     /// The remembered events after `since` (none if that is not given), and what comes from now on.
     pub(crate) fn follow(&self, since: Option<u64>) -> (Vec<Event>, broadcast::Receiver<Event>) {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let past = memory.events.iter().filter(|event| since.is_some_and(|since| event.seq > since)).cloned();
+        let past = memory.events().filter(|event| since.is_some_and(|since| event.seq > since)).cloned();
         (past.collect(), self.followers.subscribe())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_is_bounded_by_number_and_by_size() {
+        let hub = Hub::new();
+        let publish = |length: usize| {
+            let event = hac_node::Event::Remark { level: hac_node::Level::Info, text: "x".repeat(length) };
+            hub.publish(&event, Now::default());
+        };
+        (0..MEMORY + 5).for_each(|_| publish(10));
+        assert_eq!(hub.follow(Some(0)).0.len(), MEMORY);
+        (0..20).for_each(|_| publish(1 << 20));
+        let (past, _) = hub.follow(Some(0));
+        let bytes: usize = past.iter().map(|event| event.text.len() + weight(&event.details)).sum();
+        assert!((MEMORY_BYTES / 2..=MEMORY_BYTES).contains(&bytes), "{bytes}");
+        assert_eq!(past.last().map(|event| event.seq), Some(MEMORY as u64 + 25), "the newest stay");
     }
 }

@@ -15,8 +15,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use hac_api::{
     AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Conflict, Done,
     ErrorCode, EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status,
-    StatusQuery,
-    Version, route,
+    StatusQuery, Version, route,
 };
 use hac_crm::cib::{Applied, Change, Configure, Refusal, Replicated as _, StatusChange};
 use hac_crm::model::Cib;
