@@ -17,7 +17,7 @@ pub struct Version {
 /// Query of `GET /v1/status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusQuery {
-    /// How nodes and resources stand ([`Status::cluster`](crate::Status::cluster)) instead of the CIB.
+    /// How nodes and resources stand ([`Status::view`](crate::Status::view)) instead of the CIB.
     #[serde(default)]
     pub view: bool,
 }

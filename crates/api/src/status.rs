@@ -41,7 +41,7 @@ pub struct Status {
     pub cib: Value,
     /// How nodes and resources stand: `hac_scheduler::view::ClusterView`, made once for each state by the daemon. Null
     /// unless it was asked for.
-    pub cluster: Value,
+    pub view: Value,
     /// The last change of the configuration.
     pub last_change: LastChange,
     /// Things counted since the start.

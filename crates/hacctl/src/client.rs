@@ -54,7 +54,7 @@ impl Client {
     pub(crate) async fn view(&self) -> Result<(Status, ClusterView), Failure> {
         let query = hac_api::StatusQuery { view: true };
         let mut status: Status = self.get(route::STATUS, &query).await?;
-        let view = serde_json::from_value(std::mem::take(&mut status.cluster));
+        let view = serde_json::from_value(std::mem::take(&mut status.view));
         let view = view.map_err(|error| Failure::system("hacd's view of the cluster cannot be read", &error))?;
         Ok((status, view))
     }

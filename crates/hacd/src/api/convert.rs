@@ -109,7 +109,7 @@ pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
         members,
         quorum: quorum(votes),
         cib: if cib { look.masked() } else { Value::Null },
-        cluster: Value::Null,
+        view: Value::Null,
         last_change: api::LastChange {
             time_ms: look.cib.info.last_changed_ms,
             user: look.cib.info.update_user.clone(),

@@ -94,13 +94,13 @@ async fn request(api: &Api, request: Request) -> Result<Reply, Refused> {
 
 async fn status(State(api): State<Api>, Query(query): Query<StatusQuery>) -> Answer<Status> {
     let look = look(&api).await;
-    let mut cluster = Value::Null;
+    let mut view = Value::Null;
     if query.view {
         let (look, wall) = (Arc::clone(&look), clock::wall());
-        cluster = api.planner.run(BUDGET, move || look.view(wall)).await.map_err(explain::unplannable)?;
+        view = api.planner.run(BUDGET, move || look.view(wall)).await.map_err(explain::unplannable)?;
     }
     let status = aside(move || convert::status(&look, &api, !query.view)).await?;
-    Ok(Json(Status { cluster, ..status }))
+    Ok(Json(Status { view, ..status }))
 }
 
 async fn cib(State(api): State<Api>, Query(query): Query<CibQuery>) -> Answer<CibResponse> {
