@@ -1,9 +1,12 @@
 //! The working data of one run: nodes, resources, constraints and actions in dense tables.
 //!
-//! Every stage works on a [`Cluster`]; what a stage may read and write stands in the head of its file. Lists that
-//! Pacemaker builds by prepending are kept in order of creation here and read backwards.
+//! Every stage works on a [`Cluster`]. What configuration and status say stands in a [`Fact`] and is read through it
+//! (`cluster.options`, `cluster.nodes[node].name`, `resource.is.unique`); only [`reading`](super::reading) can write it.
+//! Which of the other fields a stage reads and writes stands in the head of its file. Lists that Pacemaker builds by
+//! prepending are kept in order of creation here and read backwards.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,6 +16,7 @@ pub(super) use super::action::{ActIdx, Action, Needs, Ordering, Relation, Relati
 use super::arena::key;
 pub(super) use super::arena::{Arena, Key};
 use super::options::Options;
+use super::reading::Fact;
 pub(super) use super::view::Role;
 
 key!(
@@ -32,46 +36,22 @@ key!(
     ColIdx
 );
 
-/// Everything that one run knows.
+/// Everything that one run knows: facts, and what stages make of them.
 pub(super) struct Cluster<'a> {
-    /// What it is about.
-    pub(super) cib: &'a Cib,
-    /// Blocks, rules and operations by id, for references.
-    pub(super) index: super::config::index::Index<'a>,
-    /// The time, seconds since 1970.
-    pub(super) now: i64,
+    /// What configuration and status say of the whole.
+    pub(super) facts: Fact<Facts<'a>>,
     /// When another answer may be right, seconds since 1970.
     pub(super) recheck_by: Option<i64>,
     /// What was wrong with the input.
     pub(super) warnings: Vec<String>,
     /// What this run may still cost.
     pub(super) limits: super::limits::Limits,
-    /// Cluster properties.
-    pub(super) options: Options,
-    /// Meta-attributes of all resources.
-    pub(super) defaults: Vec<hac_model::NvSet>,
-    /// Options of all operations.
-    pub(super) op_defaults: Vec<hac_model::NvSet>,
-    /// This partition may act.
-    pub(super) quorate: bool,
-    /// The designated coordinator.
-    pub(super) dc: Option<NodeIdx>,
     /// Nodes, in order of creation.
     pub(super) nodes: Arena<NodeIdx, Node>,
-    /// The nodes by name.
-    pub(super) node_order: Vec<NodeIdx>,
     /// Resources, instances and members.
     pub(super) rsc: Arena<RscIdx, Resource>,
     /// Resources at top level, by priority.
     pub(super) top: Vec<RscIdx>,
-    /// First resource with an id; anonymous instances also by the id without number.
-    pub(super) rsc_by_id: BTreeMap<String, RscIdx>,
-    /// Resources by the name that their history goes by.
-    pub(super) renamed: BTreeMap<String, RscIdx>,
-    /// Names of templates and what uses them, and of tags and what they stand for.
-    pub(super) sets: BTreeMap<String, Vec<String>>,
-    /// Tickets.
-    pub(super) tickets: BTreeMap<String, Ticket>,
     /// Locations.
     pub(super) locations: Arena<LocIdx, Location>,
     /// Colocations.
@@ -82,14 +62,6 @@ pub(super) struct Cluster<'a> {
     pub(super) actions: Arena<ActIdx, Action>,
     /// Actions without resource, by key.
     pub(super) loose_actions: BTreeMap<String, Vec<ActIdx>>,
-    /// Failed operations, for people.
-    pub(super) failed: Vec<super::view::FailedOperation>,
-    /// There are remote or guest nodes.
-    pub(super) has_remote_nodes: bool,
-    /// Something requires unfencing.
-    pub(super) unfencing_in_use: bool,
-    /// Fence devices, or a watchdog, are configured.
-    pub(super) fencing_configured: bool,
     /// Failures whose parameters can be compared only after the assignment.
     pub(super) deferred_failure_checks: Vec<(RscIdx, NodeIdx, hac_model::OpHistory)>,
     /// Parameter comparisons that wait for the assignment: (resource, node, operation).
@@ -100,9 +72,74 @@ pub(super) struct Cluster<'a> {
     pub(super) witness: Option<Box<super::witness::Witness>>,
 }
 
-/// A node.
+/// What configuration and status say of the cluster as a whole.
+pub(super) struct Facts<'a> {
+    /// What it is about.
+    pub(super) cib: &'a Cib,
+    /// Blocks, rules and operations by id, for references.
+    pub(super) index: super::reading::config::index::Index<'a>,
+    /// The time, seconds since 1970.
+    pub(super) now: i64,
+    /// Cluster properties.
+    pub(super) options: Options,
+    /// Meta-attributes of all resources.
+    pub(super) defaults: Vec<hac_model::NvSet>,
+    /// Options of all operations.
+    pub(super) op_defaults: Vec<hac_model::NvSet>,
+    /// This partition may act.
+    pub(super) quorate: bool,
+    /// The designated coordinator.
+    pub(super) dc: Option<NodeIdx>,
+    /// The nodes by name.
+    pub(super) node_order: Vec<NodeIdx>,
+    /// First resource with an id; anonymous instances also by the id without number.
+    pub(super) rsc_by_id: BTreeMap<String, RscIdx>,
+    /// Resources by the name that their history goes by.
+    pub(super) renamed: BTreeMap<String, RscIdx>,
+    /// Names of templates and what uses them, and of tags and what they stand for.
+    pub(super) sets: BTreeMap<String, Vec<String>>,
+    /// Tickets.
+    pub(super) tickets: BTreeMap<String, Ticket>,
+    /// Failed operations, for people.
+    pub(super) failed: Vec<super::view::FailedOperation>,
+    /// There are remote or guest nodes.
+    pub(super) has_remote_nodes: bool,
+    /// Something requires unfencing.
+    pub(super) unfencing_in_use: bool,
+    /// Fence devices, or a watchdog, are configured.
+    pub(super) fencing_configured: bool,
+}
+
+impl<'a> Deref for Cluster<'a> {
+    type Target = Facts<'a>;
+
+    fn deref(&self) -> &Facts<'a> {
+        &self.facts
+    }
+}
+
+/// A node: what is known of it, and what stages make of that.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Node {
+    /// What is known.
+    pub(super) facts: Fact<NodeFacts>,
+    /// Capacity left.
+    pub(super) utilization: BTreeMap<String, i64>,
+    /// In the membership, resource manager up.
+    pub(super) online: bool,
+    /// To be fenced.
+    pub(super) unclean: bool,
+    /// It asked to leave.
+    pub(super) shutdown: bool,
+    /// Its connection must be reset.
+    pub(super) remote_requires_reset: bool,
+    /// Number of resources assigned to it in this run.
+    pub(super) assigned: usize,
+}
+
+/// What configuration and status say of a node.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NodeFacts {
     /// Its id.
     pub(super) id: String,
     /// Its name.
@@ -111,18 +148,12 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     /// Permanent and transient attributes.
     pub(super) attributes: BTreeMap<String, String>,
-    /// Capacity left.
-    pub(super) utilization: BTreeMap<String, i64>,
     /// Capacity configured.
     pub(super) capacity: BTreeMap<String, i64>,
     /// Score that it adds for every resource.
     pub(super) score: i32,
     /// What a resource's table says of it at first.
     pub(super) table_entry: Allowed,
-    /// In the membership, resource manager up.
-    pub(super) online: bool,
-    /// To be fenced.
-    pub(super) unclean: bool,
     /// It has an entry in the status.
     pub(super) seen: bool,
     /// It is joining.
@@ -133,8 +164,6 @@ pub(super) struct Node {
     pub(super) fail_standby: bool,
     /// Its resources are left alone.
     pub(super) maintenance: bool,
-    /// It asked to leave.
-    pub(super) shutdown: bool,
     /// It should be up.
     pub(super) expected_up: bool,
     /// It is the designated coordinator.
@@ -143,8 +172,6 @@ pub(super) struct Node {
     pub(super) unpacked: bool,
     /// Resources may be discovered on it (guest and remote nodes).
     pub(super) discovery: bool,
-    /// Its connection must be reset.
-    pub(super) remote_requires_reset: bool,
     /// It was fenced (remote nodes).
     pub(super) remote_was_fenced: bool,
     /// It was in maintenance when last seen (remote nodes).
@@ -155,10 +182,16 @@ pub(super) struct Node {
     pub(super) connection: Option<RscIdx>,
     /// Primitives active on it, in order of discovery.
     pub(super) running: Vec<RscIdx>,
-    /// Number of resources assigned to it in this run.
-    pub(super) assigned: usize,
     /// Position of its entry in the status.
     pub(super) state: Option<usize>,
+}
+
+impl Deref for Node {
+    type Target = NodeFacts;
+
+    fn deref(&self) -> &NodeFacts {
+        &self.facts
+    }
 }
 
 /// Kinds of nodes.
@@ -175,7 +208,7 @@ pub(super) enum Kind {
     Bundle,
 }
 
-impl Node {
+impl NodeFacts {
     /// Behind a connection.
     pub(super) fn is_pacemaker_remote(&self) -> bool {
         self.kind != Kind::Member
@@ -321,7 +354,7 @@ pub(super) struct CloneData {
     /// Id of what is copied.
     pub(super) child_id: String,
     /// What instances are made of (for surplus ones).
-    pub(super) template: Option<Rc<super::config::Prepared>>,
+    pub(super) template: Option<Rc<super::reading::config::Prepared>>,
     /// Instances made so far, surplus ones too.
     pub(super) made: usize,
     /// Promotion scores were added to the instances' tables.
@@ -393,53 +426,25 @@ pub(super) struct Blocks {
     pub(super) attributes: BTreeMap<String, String>,
 }
 
-/// A resource, instance or member.
+/// A resource, instance or member: what is known of it, and what stages make of that.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
-    /// Its id, with instance number.
-    pub(super) id: String,
-    /// The name its history goes by, where that differs.
-    pub(super) history_id: Option<String>,
+    /// What is known.
+    pub(super) facts: Fact<ResourceFacts>,
     /// What it is.
     pub(super) variant: Variant,
-    /// What it is part of.
-    pub(super) parent: Option<RscIdx>,
     /// Its parts.
     pub(super) children: Vec<RscIdx>,
-    /// Its configuration.
-    pub(super) blocks: Rc<Blocks>,
-    /// Meta-attributes as they hold.
-    pub(super) meta: BTreeMap<String, String>,
     /// Flags.
     pub(super) is: Flags,
     /// Importance.
     pub(super) priority: i32,
-    /// How much it wants to stay.
-    pub(super) stickiness: i32,
-    /// Failures on one node until it is banned there; 0 is never.
-    pub(super) ban_after: i32,
     /// After how long failures are forgotten, milliseconds; 0 is never.
     pub(super) failure_expiry_ms: u64,
-    /// Connections: interval of attempts after a failure.
-    pub(super) reconnect_ms: u64,
-    /// What is done when it is active on several nodes.
-    pub(super) multiply_active: MultiplyActive,
     /// The node it is locked to, and since when.
     pub(super) lock: Option<(NodeIdx, i64)>,
-    /// What contains it (guest nodes, bundles).
-    pub(super) launcher: Option<RscIdx>,
-    /// What it contains.
-    pub(super) launched: Vec<RscIdx>,
-    /// Connections: the node behind it.
-    pub(super) remote_node: Option<NodeIdx>,
-    /// What it takes of a node.
-    pub(super) utilization: BTreeMap<String, i64>,
     /// Nodes it may run on.
     pub(super) allowed: AllowedTable,
-    /// Nodes it is active on, in order of discovery.
-    pub(super) active: Vec<NodeIdx>,
-    /// Nodes where its state is known.
-    pub(super) known: Vec<NodeIdx>,
     /// Where it will be.
     pub(super) assigned: Option<NodeIdx>,
     /// Its score there when that was decided.
@@ -448,12 +453,8 @@ pub(super) struct Resource {
     pub(super) role: Role,
     /// Role to reach.
     pub(super) next_role: Role,
-    /// Operation under way and its node.
-    pub(super) pending: Option<(String, NodeIdx)>,
     /// A live migration that is half done: source and target.
     pub(super) migration: Option<(NodeIdx, NodeIdx)>,
-    /// Sources that a migration left active.
-    pub(super) dangling: Vec<NodeIdx>,
     /// Colocations in which it is the dependent, sorted.
     pub(super) this_with: Vec<ColIdx>,
     /// Colocations in which it is the primary, sorted.
@@ -468,50 +469,77 @@ pub(super) struct Resource {
     pub(super) operation_meta: Vec<(OperationKind, Rc<BTreeMap<String, String>>)>,
     /// How much it wants to be promoted (instances), or the priority borrowed for it.
     pub(super) promotion_priority: i32,
+}
+
+/// What configuration and status say of a resource.
+#[derive(Clone, Debug)]
+pub(super) struct ResourceFacts {
+    /// Its id, with instance number.
+    pub(super) id: String,
+    /// The name its history goes by, where that differs.
+    pub(super) history_id: Option<String>,
+    /// What it is part of.
+    pub(super) parent: Option<RscIdx>,
+    /// Its configuration.
+    pub(super) blocks: Rc<Blocks>,
+    /// Meta-attributes as they hold.
+    pub(super) meta: BTreeMap<String, String>,
+    /// How much it wants to stay.
+    pub(super) stickiness: i32,
+    /// Failures on one node until it is banned there; 0 is never.
+    pub(super) ban_after: i32,
+    /// Connections: interval of attempts after a failure.
+    pub(super) reconnect_ms: u64,
+    /// What is done when it is active on several nodes.
+    pub(super) multiply_active: MultiplyActive,
+    /// What contains it (guest nodes, bundles).
+    pub(super) launcher: Option<RscIdx>,
+    /// What it contains.
+    pub(super) launched: Vec<RscIdx>,
+    /// Connections: the node behind it.
+    pub(super) remote_node: Option<NodeIdx>,
+    /// What it takes of a node.
+    pub(super) utilization: BTreeMap<String, i64>,
+    /// Nodes it is active on, in order of discovery.
+    pub(super) active: Vec<NodeIdx>,
+    /// Nodes where its state is known.
+    pub(super) known: Vec<NodeIdx>,
+    /// Operation under way and its node.
+    pub(super) pending: Option<(String, NodeIdx)>,
+    /// Sources that a migration left active.
+    pub(super) dangling: Vec<NodeIdx>,
     /// Probe failures that count as not running: (node, words).
     pub(super) probe_failures: Vec<(NodeIdx, String)>,
     /// Histories: (node, position in the node's list).
     pub(super) histories: Vec<(NodeIdx, usize)>,
 }
 
+impl Deref for Resource {
+    type Target = ResourceFacts;
+
+    fn deref(&self) -> &ResourceFacts {
+        &self.facts
+    }
+}
+
 /// Task, interval in milliseconds, and position of the configured operation.
 pub(super) type OperationKind = (Task, u64, Option<usize>);
 
-/// Flags of a resource.
+/// Flags of a resource that stages revise.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flags {
-    /// No longer configured.
-    pub(super) removed: bool,
-    /// A removed resource's own history made it a filler for one instance too many.
-    pub(super) removed_filler: bool,
+    /// Those that they do not.
+    pub(super) facts: Fact<FlagFacts>,
     /// The cluster may act on it.
     pub(super) managed: bool,
-    /// In maintenance.
-    pub(super) maintenance: bool,
     /// Waits for a person.
     pub(super) blocked: bool,
     /// A failure needs recovery.
     pub(super) failed: bool,
     /// ... by stopping it.
     pub(super) stop_if_failed: bool,
-    /// A failure is ignored.
-    pub(super) failure_ignored: bool,
-    /// Told apart by number.
-    pub(super) unique: bool,
-    /// Agents are told of what happens to the others.
-    pub(super) notify: bool,
-    /// Can be promoted (clones and what is inside).
-    pub(super) promotable: bool,
-    /// Its placement matters to what it depends on.
-    pub(super) critical: bool,
     /// Can be moved live.
     pub(super) migratable: bool,
-    /// Waits for quorum.
-    pub(super) needs_quorum: bool,
-    /// Waits for fencing.
-    pub(super) needs_fencing: bool,
-    /// Waits for unfencing.
-    pub(super) needs_unfencing: bool,
     /// A start is under way.
     pub(super) start_pending: bool,
     /// Parameters are to be changed in place.
@@ -524,12 +552,47 @@ pub(super) struct Flags {
     pub(super) exclusive_discovery: bool,
     /// Its scores are being added somewhere (cuts recursion).
     pub(super) updating_nodes: bool,
+}
+
+/// Flags of a resource that configuration and status set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FlagFacts {
+    /// No longer configured.
+    pub(super) removed: bool,
+    /// A removed resource's own history made it a filler for one instance too many.
+    pub(super) removed_filler: bool,
+    /// In maintenance.
+    pub(super) maintenance: bool,
+    /// A failure is ignored.
+    pub(super) failure_ignored: bool,
+    /// Told apart by number.
+    pub(super) unique: bool,
+    /// Agents are told of what happens to the others.
+    pub(super) notify: bool,
+    /// Can be promoted (clones and what is inside).
+    pub(super) promotable: bool,
+    /// Its placement matters to what it depends on.
+    pub(super) critical: bool,
+    /// Waits for quorum.
+    pub(super) needs_quorum: bool,
+    /// Waits for fencing.
+    pub(super) needs_fencing: bool,
+    /// Waits for unfencing.
+    pub(super) needs_unfencing: bool,
     /// A fence device.
     pub(super) fence_device: bool,
     /// Made by a bundle.
     pub(super) internal: bool,
     /// Containers may contain connections that run elsewhere.
     pub(super) allow_remote_remotes: bool,
+}
+
+impl Deref for Flags {
+    type Target = FlagFacts;
+
+    fn deref(&self) -> &FlagFacts {
+        &self.facts
+    }
 }
 
 /// A ticket.

@@ -12,7 +12,7 @@ mod ticket;
 use hac_model::{Constraint, ResourceSet, Rule};
 
 use super::cluster::{Cluster, RscIdx};
-use super::rules::{self, Facts};
+use super::rules::{self, Given};
 
 pub(super) use colocation::{Sort, add_colocation, insert};
 
@@ -39,7 +39,7 @@ fn in_force(cluster: &mut Cluster<'_>, lifetime: &[Rule]) -> bool {
         return true;
     }
     let next = std::cell::Cell::new(None);
-    let facts = Facts { now: cluster.now, next_change: Some(&next), ..Facts::default() };
+    let facts = Given { now: cluster.now, next_change: Some(&next), ..Given::default() };
     let holds = lifetime.iter().any(|rule| rules::holds(&cluster.index.rule(rule, 0), &facts));
     if let Some(at) = next.get() {
         cluster.recheck(at);

@@ -11,7 +11,7 @@ use hac_model::{OpHistory, Task};
 
 use super::actions::meta;
 use super::cluster::{Cluster, NodeIdx, RscIdx};
-use super::rules::{Facts, compare_versions, read_blocks};
+use super::rules::{Given, compare_versions, read_blocks};
 
 /// How an operation's parameters compare with the configured ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +61,12 @@ pub(super) fn own_params(
     let mut params = BTreeMap::new();
     let op = meta::find_operation(cluster, rsc, task, interval_ms, interval_ms == 0);
     if let Some(operation) = op.and_then(|op| resource.blocks.operations.get(op)) {
-        let facts = Facts {
+        let facts = Given {
             now: cluster.now,
             attributes: node.map(|node| &cluster.nodes[node].attributes),
             agent: Some(&resource.blocks.agent),
             operation: Some((task, interval_ms)),
-            ..Facts::default()
+            ..Given::default()
         };
         read_blocks(&operation.params, None, &facts, &mut params);
     }

@@ -14,7 +14,6 @@ mod arena;
 mod assign;
 mod builtin;
 mod cluster;
-mod config;
 mod constraints;
 mod digests;
 pub mod explain;
@@ -29,10 +28,10 @@ mod params;
 mod placement;
 pub mod plan;
 mod probes;
+mod reading;
 mod remote;
 mod rules;
 mod score;
-mod status;
 pub mod view;
 mod witness;
 
@@ -119,8 +118,8 @@ pub fn run_with(cib: &Cib, now: WallTime, extras: Extras) -> Outcome {
 
 /// What is wanted and how things stand: the first two stages.
 fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
-    let mut cluster = config::read(cib, now, scores);
-    status::read(&mut cluster);
+    let mut cluster = reading::config::read(cib, now, scores);
+    reading::status::read(&mut cluster);
     cluster
 }
 

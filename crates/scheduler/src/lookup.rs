@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::cluster::{BundleData, CloneData, Cluster, NodeIdx, Replica, Resource, Role, RscIdx};
-use super::config;
-use super::rules::{Facts, read_blocks};
+use super::reading::config;
+use super::rules::{Given, read_blocks};
 
 impl Cluster<'_> {
     /// The resource with this id. For the id of what a clone copies, its first instance.
@@ -111,12 +111,12 @@ impl Cluster<'_> {
     pub(super) fn params(&self, rsc: RscIdx, node: Option<NodeIdx>) -> BTreeMap<String, String> {
         let next = Cell::new(None);
         let resource = &self.rsc[rsc];
-        let facts = Facts {
+        let facts = Given {
             now: self.now,
             attributes: node.map(|node| &self.nodes[node].attributes),
             agent: Some(&resource.blocks.agent),
             next_change: Some(&next),
-            ..Facts::default()
+            ..Given::default()
         };
         let mut values = BTreeMap::new();
         let mut at = Some(rsc);
@@ -229,12 +229,6 @@ impl Cluster<'_> {
     /// The resource with this id, or one whose history goes by it.
     pub(super) fn find_or_renamed(&self, id: &str) -> Option<RscIdx> {
         self.find(id).or_else(|| self.renamed.get(id).copied())
-    }
-
-    /// Notes the name that a resource has in histories.
-    pub(super) fn rename(&mut self, rsc: RscIdx, id: &str) {
-        self.rsc[rsc].history_id = Some(id.to_owned());
-        self.renamed.entry(id.to_owned()).or_insert(rsc);
     }
 
     /// Notes that another answer may be right at `at`.

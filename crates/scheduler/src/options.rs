@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use hac_model::{BOOTSTRAP_OPTIONS, Cib, NvSet, parse_bool, parse_score};
 
-use super::rules::{Facts, parse_interval_ms, read_blocks};
+use super::rules::{Given, parse_interval_ms, read_blocks};
 
 /// What is done without quorum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub(super) struct Options {
 
 impl Options {
     /// Reads the properties that hold.
-    pub(super) fn read(cib: &Cib, blocks: &[NvSet], facts: &Facts<'_>) -> Self {
+    pub(super) fn read(cib: &Cib, blocks: &[NvSet], facts: &Given<'_>) -> Self {
         let mut all = BTreeMap::new();
         read_blocks(blocks, Some(BOOTSTRAP_OPTIONS), facts, &mut all);
         let get = |names: &[&str]| {

@@ -14,8 +14,8 @@ use super::actions::meta;
 use super::actions::recurring;
 use super::cluster::{Cluster, NodeIdx, Ordering, RelationFlags, RscIdx, Side, Task};
 use super::digests::{self, Comparison};
-use super::status::failcount::{Count, fail_count};
-use super::status::{active_since, sorted};
+use super::reading::status::failcount::{Count, fail_count};
+use super::reading::status::{active_since, sorted};
 
 /// Compares everything that is recorded with what is configured.
 pub(super) fn run(cluster: &mut Cluster<'_>) {

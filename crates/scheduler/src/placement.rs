@@ -11,8 +11,8 @@ use hac_model::INFINITY;
 use super::cluster::{
     Allowed, AllowedTable, Cluster, Discovery, LocIdx, NodeIdx, Role, RscIdx, Task, Variant, base_name,
 };
+use super::reading::status::failcount::{Count, fail_count};
 use super::score;
-use super::status::failcount::{Count, fail_count};
 
 /// Gives all resources their scores for single nodes.
 pub(super) fn run(cluster: &mut Cluster<'_>) {

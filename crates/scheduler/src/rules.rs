@@ -1,6 +1,6 @@
 //! Rules and blocks of names and values: what holds now, here, for this agent and operation.
 //!
-//! Reads the configuration and the [`Facts`] it is given; writes nothing but the time of the next change.
+//! Reads the configuration and the [`Given`] it is given; writes nothing but the time of the next change.
 
 mod date;
 
@@ -16,7 +16,7 @@ const DEPTH_LIMIT: usize = 64;
 
 /// What a rule is judged by.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Facts<'f> {
+pub(super) struct Given<'f> {
     /// Seconds since 1970.
     pub(super) now: i64,
     /// Attributes of the node in question.
@@ -35,7 +35,7 @@ pub(super) struct Facts<'f> {
     pub(super) next_change: Option<&'f Cell<Option<i64>>>,
 }
 
-impl Facts<'_> {
+impl Given<'_> {
     /// Notes that the answer changes at `at`.
     fn changes_at(&self, at: i64) {
         if let Some(cell) = self.next_change
@@ -47,11 +47,11 @@ impl Facts<'_> {
 }
 
 /// Whether `rule` holds.
-pub(super) fn holds(rule: &Rule, facts: &Facts<'_>) -> bool {
+pub(super) fn holds(rule: &Rule, facts: &Given<'_>) -> bool {
     holds_at(rule, facts, 0)
 }
 
-fn holds_at(rule: &Rule, facts: &Facts<'_>, depth: usize) -> bool {
+fn holds_at(rule: &Rule, facts: &Given<'_>, depth: usize) -> bool {
     if depth > DEPTH_LIMIT {
         return false;
     }
@@ -63,7 +63,7 @@ fn holds_at(rule: &Rule, facts: &Facts<'_>, depth: usize) -> bool {
     if or { parts.any(|held| held) } else { parts.all(|held| held) }
 }
 
-fn expression(part: &Expression, facts: &Facts<'_>, depth: usize) -> bool {
+fn expression(part: &Expression, facts: &Given<'_>, depth: usize) -> bool {
     match part {
         Expression::Attribute { attribute, operation, value, value_type, value_source, .. } => {
             let name = fill_in(attribute, facts.captures);
@@ -124,7 +124,7 @@ fn date_holds(
     start: Option<i64>,
     end: Option<i64>,
     spec: Option<&BTreeMap<String, String>>,
-    facts: &Facts<'_>,
+    facts: &Given<'_>,
 ) -> bool {
     let now = facts.now;
     match operation.unwrap_or("in_range") {
@@ -239,7 +239,7 @@ pub(super) fn compare_versions(left: &str, right: &str) -> std::cmp::Ordering {
 pub(super) fn read_blocks(
     blocks: &[NvSet],
     first: Option<&str>,
-    facts: &Facts<'_>,
+    facts: &Given<'_>,
     values: &mut BTreeMap<String, String>,
 ) {
     let mut sorted: Vec<&NvSet> = blocks.iter().collect();
@@ -286,17 +286,17 @@ mod tests {
             ..Default::default()
         };
         let mut values = BTreeMap::new();
-        read_blocks(&[block("x", "1", "low"), block("y", "2", "high")], None, &Facts::default(), &mut values);
+        read_blocks(&[block("x", "1", "low"), block("y", "2", "high")], None, &Given::default(), &mut values);
         assert_eq!(values["a"], "high");
         let mut values = BTreeMap::new();
-        read_blocks(&[block("x", "1", "#default"), block("y", "2", "high")], None, &Facts::default(), &mut values);
+        read_blocks(&[block("x", "1", "#default"), block("y", "2", "high")], None, &Given::default(), &mut values);
         assert!(values.is_empty());
     }
 
     #[test]
     fn a_range_notes_when_it_ends() {
         let next = Cell::new(None);
-        let facts = Facts { now: 100, next_change: Some(&next), ..Default::default() };
+        let facts = Given { now: 100, next_change: Some(&next), ..Default::default() };
         assert!(date_holds(None, Some(50), Some(200), None, &facts));
         assert_eq!(next.get(), Some(201));
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::action::OnFail;
 use crate::cluster::{ActIdx, Cluster, Needs, OperationKind, Role, RscIdx, Task};
-use crate::rules::{Facts, parse_interval_ms, read_blocks};
+use crate::rules::{Given, parse_interval_ms, read_blocks};
 use hac_model::{Operation, parse_bool};
 
 /// How long an operation may take unless told otherwise.
@@ -90,7 +90,7 @@ pub(crate) fn read_meta(
 ) -> BTreeMap<String, String> {
     let resource = &cluster.rsc[rsc];
     let agent = resource.is_primitive().then(|| resource.blocks.agent.as_ref());
-    let facts = Facts { now: cluster.now, agent, operation: Some((task, interval_ms)), ..Facts::default() };
+    let facts = Given { now: cluster.now, agent, operation: Some((task, interval_ms)), ..Given::default() };
     let mut meta = BTreeMap::new();
     if let Some(operation) = op.and_then(|op| resource.blocks.operations.get(op)) {
         meta.clone_from(&operation.options);

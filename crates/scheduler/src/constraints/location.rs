@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::cluster::{Cluster, Discovery, Location, NodeIdx, Role, RscIdx};
-use crate::rules::{self, Facts};
+use crate::rules::{self, Given};
 use hac_model::{LocationSubject, LocationTarget, Rule};
 
 use super::{expanded, members, resource, set_resources};
@@ -104,14 +104,14 @@ fn add_rule(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, rul
     for node in &cluster.node_order {
         let params = cluster.params(rsc, Some(*node));
         let attributes = &cluster.nodes[*node].attributes;
-        let facts = Facts {
+        let facts = Given {
             now: cluster.now,
             attributes: Some(attributes),
             params: Some(&params),
             meta: Some(&cluster.rsc[rsc].meta),
             captures,
             next_change: Some(&next),
-            ..Facts::default()
+            ..Given::default()
         };
         if !rules::holds(&rule, &facts) {
             continue;

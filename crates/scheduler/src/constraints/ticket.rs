@@ -48,8 +48,8 @@ fn add(cluster: &mut Cluster<'_>, constraint: &hac_model::Ticket, rsc: RscIdx, r
         _ => Loss::Stop,
     };
     cluster.rsc[rsc].tickets.push((constraint.ticket.clone(), role));
-    let ticket = cluster.tickets.entry(constraint.ticket.clone()).or_default();
-    let (granted, standby) = (ticket.granted, ticket.standby);
+    let ticket = cluster.tickets.get(&constraint.ticket);
+    let (granted, standby) = ticket.map_or((false, false), |ticket| (ticket.granted, ticket.standby));
     if !granted || standby {
         apply(cluster, rsc, role, loss, granted);
         cluster

@@ -15,9 +15,10 @@ use hac_model::Cib;
 use hac_model::nearest;
 
 use crate::cluster::{Cluster, NodeIdx, RscIdx, Task, Variant, base_name};
+use crate::decide;
 use crate::graph::obstacle;
+use crate::reading::{config, status};
 use crate::witness::Witness;
-use crate::{config, decide, status};
 
 /// Names longer than this are not compared with known ones.
 const NAME_MAX: usize = 256;

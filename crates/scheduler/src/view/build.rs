@@ -1,11 +1,11 @@
 //! Makes the view from the working data, right after the status was read.
 
 use crate::cluster::{Cluster, Kind, NodeIdx, RscIdx, Variant, base_name, compare_names};
-use crate::config;
 use crate::options::HealthStrategy;
 use crate::placement::health;
-use crate::status::failcount;
-use crate::status::operation_view;
+use crate::reading::config;
+use crate::reading::status::failcount;
+use crate::reading::status::operation_view;
 use hac_model::{Agent, Constraint, INFINITY, LocationSubject, LocationTarget};
 
 use super::{

@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, NodeIdx, Role, RscIdx};
 use crate::explain::{Candidate, Condition, Place, Service, Verdict};
 use crate::graph::obstacle;
-use crate::status::failcount;
+use crate::reading::status::failcount;
 use crate::view::target_role;
 
 /// All of it.

@@ -3,22 +3,22 @@
 //! Reads the status section; writes nodes' states, resources' roles and places, flags of failure, and the actions that
 //! failures call for at once (a required stop, fencing as an option, clearing of fail counts).
 
-pub(super) mod failcount;
+pub(crate) mod failcount;
 mod history;
 mod migration;
 mod nodes;
 mod operation;
 mod outcome;
-pub(super) mod sort;
+pub(crate) mod sort;
 
-pub(super) use operation::{active_since, operation_view};
-pub(super) use sort::sorted;
+pub(crate) use operation::{active_since, operation_view};
+pub(crate) use sort::sorted;
 
-use super::cluster::{Cluster, NodeIdx, Role, Task, Ticket};
+use crate::cluster::{Cluster, NodeIdx, Role, Task, Ticket};
 use hac_model::parse_bool;
 
 /// Reads the whole status section.
-pub(super) fn read(cluster: &mut Cluster<'_>) {
+pub(crate) fn read(cluster: &mut Cluster<'_>) {
     read_tickets(cluster);
     nodes::read(cluster);
     let mut reader = history::Reader::default();
@@ -32,7 +32,7 @@ fn read_tickets(cluster: &mut Cluster<'_>) {
     for state in &cluster.cib.status.tickets {
         let flag = |text: &Option<String>| text.as_deref().and_then(parse_bool).unwrap_or(false);
         let ticket = Ticket { granted: flag(&state.granted), standby: flag(&state.standby) };
-        cluster.tickets.insert(state.id.clone(), ticket);
+        cluster.facts.write().tickets.insert(state.id.clone(), ticket);
     }
 }
 

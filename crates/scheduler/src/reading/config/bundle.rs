@@ -73,7 +73,7 @@ pub(super) fn add(cluster: &mut Cluster<'_>, bundle: &Bundle) -> Option<RscIdx> 
         ..Blocks::default()
     };
     let rsc = create(cluster, &bundle.id, &Rc::new(blocks.clone()), variant, None, None);
-    cluster.rsc[rsc].is.unique = per_host > 1;
+    cluster.rsc[rsc].is.facts.write().unique = per_host > 1;
     let inner = inner_clone(cluster, bundle, blocks, rsc, replicas, per_host, promoted_max);
     let plan = Plan::new(bundle, technology, replicas, inner.is_some());
     for offset in 0..replicas {
@@ -284,7 +284,7 @@ fn implied(
         ..Blocks::default()
     };
     let rsc = resource::add(cluster, &Prepared::Primitive(id.to_owned(), Rc::new(blocks)), Some(parent), None);
-    cluster.rsc[rsc].is.internal = true;
+    cluster.rsc[rsc].is.facts.write().internal = true;
     cluster.rsc[parent].children.push(rsc);
     rsc
 }
@@ -300,8 +300,8 @@ fn add_replica(
     let name = format!("{id}-{}-{offset}", plan.technology);
     let container = implied(cluster, parent, &name, plan.technology, plan.container_params(offset));
     if let Some(child) = child {
-        let moved = std::mem::take(&mut cluster.rsc[child].utilization);
-        cluster.rsc[container].utilization = moved;
+        let moved = std::mem::take(&mut cluster.rsc[child].facts.write().utilization);
+        cluster.rsc[container].facts.write().utilization = moved;
     }
     let address = plan.addresses.get(offset).cloned().flatten();
     let ip = address.as_ref().map(|address| {
@@ -346,7 +346,7 @@ fn add_connection(cluster: &mut Cluster<'_>, parent: RscIdx, plan: &Plan<'_>, re
     let primitive = hac_model::Resource::Primitive(connection(&id, meta, params, None));
     let Some(prepared) = prepare::prepare(cluster, &primitive) else { return };
     let remote = resource::add(cluster, &prepared, Some(parent), None);
-    cluster.rsc[remote].is.internal = true;
+    cluster.rsc[remote].is.facts.write().internal = true;
     let behind: Vec<NodeIdx> =
         cluster.node_order.iter().copied().filter(|n| cluster.nodes[*n].is_pacemaker_remote()).collect();
     for other in behind {
@@ -354,12 +354,12 @@ fn add_connection(cluster: &mut Cluster<'_>, parent: RscIdx, plan: &Plan<'_>, re
             allowed.score = -hac_model::INFINITY;
         }
     }
-    cluster.nodes[node].connection = Some(remote);
-    cluster.rsc[remote].remote_node = Some(node);
-    cluster.rsc[remote].launcher = Some(replica.container);
-    cluster.rsc[replica.container].launched.push(remote);
-    cluster.rsc[replica.container].is.allow_remote_remotes = true;
-    cluster.rsc[remote].is.allow_remote_remotes = true;
+    cluster.nodes[node].facts.write().connection = Some(remote);
+    cluster.rsc[remote].facts.write().remote_node = Some(node);
+    cluster.rsc[remote].facts.write().launcher = Some(replica.container);
+    cluster.rsc[replica.container].facts.write().launched.push(remote);
+    cluster.rsc[replica.container].is.facts.write().allow_remote_remotes = true;
+    cluster.rsc[remote].is.facts.write().allow_remote_remotes = true;
     cluster.rsc[parent].children.push(remote);
     replica.remote = Some(remote);
     replica.node = Some(node);
@@ -370,13 +370,13 @@ fn bundle_node(cluster: &mut Cluster<'_>, name: &str) -> NodeIdx {
     let banned = Allowed { score: -hac_model::INFINITY, discovery: Discovery::Never, count: 0 };
     let node = match cluster.find_node(name) {
         Some(node) => {
-            cluster.nodes[node].kind = Kind::Bundle;
+            cluster.nodes[node].facts.write().kind = Kind::Bundle;
             node
         }
         None => add_node(cluster, new_node(name, name, Kind::Bundle)),
     };
-    cluster.nodes[node].score = banned.score;
-    cluster.nodes[node].table_entry = banned;
+    cluster.nodes[node].facts.write().score = banned.score;
+    cluster.nodes[node].facts.write().table_entry = banned;
     for rsc in cluster.rsc.keys() {
         if let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node) {
             *allowed = banned;

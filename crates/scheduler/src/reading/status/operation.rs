@@ -90,7 +90,7 @@ fn masked_probe(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judge
     } else {
         words
     };
-    cluster.rsc[story.rsc].probe_failures.push((story.node, words.words().to_owned()));
+    cluster.rsc[story.rsc].facts.write().probe_failures.push((story.node, words.words().to_owned()));
     let concerned = concerned(cluster, story.rsc);
     cluster.add_score(concerned, Some(story.node), -INFINITY);
 }
@@ -117,7 +117,7 @@ fn failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
     let op = &story.ops[judged.at];
     if on_fail == OnFail::Ignore || (on_fail == OnFail::RestartContainer && op.task() == Some(Task::Stop)) {
         outcome::success(cluster, story, judged, judged.expected);
-        cluster.rsc[story.rsc].is.failure_ignored = true;
+        cluster.rsc[story.rsc].is.facts.write().failure_ignored = true;
         record(cluster, story, judged.at);
         if on_fail == OnFail::RestartContainer && story.on_fail <= OnFail::Restart {
             story.on_fail = on_fail;
@@ -154,7 +154,7 @@ pub(super) fn record(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
     if known {
         return;
     }
-    cluster.failed.push(FailedOperation {
+    cluster.facts.write().failed.push(FailedOperation {
         resource: cluster.rsc[story.rsc].known_as().to_owned(),
         operation_key: key_of(op).to_owned(),
         operation: operation_view(op, &name),

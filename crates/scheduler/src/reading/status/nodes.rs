@@ -1,8 +1,8 @@
 //! Which nodes are up, and how.
 
 use crate::cluster::{Cluster, NodeIdx, Role};
-use crate::config;
 use crate::options::NoQuorum;
+use crate::reading::config;
 use hac_model::{INFINITY, NodeState, parse_bool};
 
 /// First pass over the entries: cluster nodes get attributes and state; of remote ones only what must be known early.
@@ -10,14 +10,14 @@ pub(super) fn read(cluster: &mut Cluster<'_>) {
     let cib = cluster.cib;
     for (at, state) in cib.status.nodes.iter().enumerate() {
         let Some(node) = node_of(cluster, state) else { continue };
-        cluster.nodes[node].state = Some(at);
+        cluster.nodes[node].facts.write().state = Some(at);
         cluster.nodes[node].unclean = false;
         if cluster.nodes[node].is_pacemaker_remote() {
             let fenced = state.node_fenced.as_deref().is_some_and(|text| !matches!(text.trim(), "" | "0" | "false"));
             let maintenance =
                 state.in_maintenance.as_deref().is_some_and(|text| text.trim().parse::<i64>().is_ok_and(|it| it > 0));
-            cluster.nodes[node].remote_was_fenced = fenced;
-            cluster.nodes[node].remote_maintenance = maintenance;
+            cluster.nodes[node].facts.write().remote_was_fenced = fenced;
+            cluster.nodes[node].facts.write().remote_maintenance = maintenance;
             continue;
         }
         read_attributes(cluster, node, state);
@@ -35,13 +35,13 @@ pub(super) fn node_of(cluster: &Cluster<'_>, state: &NodeState) -> Option<NodeId
 
 /// Transient attributes, and that the node was seen.
 fn read_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
-    cluster.nodes[node].seen = true;
+    cluster.nodes[node].facts.write().seen = true;
     config::add_attributes(cluster, node, &state.attributes, true);
     config::add_capacity(cluster, node, &state.utilization);
     let flag = |name: &str| cluster.nodes[node].attributes.get(name).and_then(|v| parse_bool(v)).unwrap_or(false);
     let (standby, maintenance) = (flag("standby"), flag("maintenance"));
-    cluster.nodes[node].standby |= standby;
-    cluster.nodes[node].maintenance |= maintenance;
+    cluster.nodes[node].facts.write().standby |= standby;
+    cluster.nodes[node].facts.write().maintenance |= maintenance;
 }
 
 /// Whether the `shutdown` attribute asks to leave.
@@ -53,7 +53,7 @@ fn online(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
     if shutdown_requested(cluster, node) {
         cluster.nodes[node].shutdown = true;
     } else if state.expected.as_deref() == Some("member") {
-        cluster.nodes[node].expected_up = true;
+        cluster.nodes[node].facts.write().expected_up = true;
     }
     let online = if cluster.options.fencing {
         online_with_fencing(cluster, node, state)
@@ -62,7 +62,7 @@ fn online(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
     };
     cluster.nodes[node].online = online;
     if !online || cluster.nodes[node].shutdown {
-        cluster.nodes[node].table_entry.score = -INFINITY;
+        cluster.nodes[node].facts.write().table_entry.score = -INFINITY;
     }
 }
 
@@ -123,16 +123,16 @@ fn online_with_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeSta
         if pending_too_long(cluster, member, peer_online) {
             cluster.fence_node(node, "peer pending timed out on joining the process group", false);
         } else if is_member || peer_online {
-            cluster.nodes[node].standby = true;
-            cluster.nodes[node].pending = true;
+            cluster.nodes[node].facts.write().standby = true;
+            cluster.nodes[node].facts.write().pending = true;
         }
     } else if !is_member {
         cluster.fence_node(node, "peer is no longer part of the cluster", true);
     } else if !peer_online {
         cluster.fence_node(node, "peer process is no longer available", false);
     } else if matches!(join, "pending" | "down") {
-        cluster.nodes[node].standby = true;
-        cluster.nodes[node].pending = true;
+        cluster.nodes[node].facts.write().standby = true;
+        cluster.nodes[node].facts.write().pending = true;
     } else if join != "member" {
         cluster.fence_node(node, "peer was in an unknown state", false);
     }
@@ -158,11 +158,11 @@ pub(super) fn read_remote_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, s
         cluster.nodes[node].shutdown = true;
     }
     let unmanaged = cluster.nodes[node].connection.is_some_and(|connection| !cluster.rsc[connection].is.managed);
-    cluster.nodes[node].maintenance |= unmanaged;
+    cluster.nodes[node].facts.write().maintenance |= unmanaged;
     let discovery = cluster.nodes[node].attributes.get("resource-discovery-enabled");
     if discovery.and_then(|text| parse_bool(text)) == Some(false) {
         let fenceable = cluster.nodes[node].is_remote() && !cluster.options.fencing;
-        cluster.nodes[node].discovery = fenceable;
+        cluster.nodes[node].facts.write().discovery = fenceable;
     }
 }
 

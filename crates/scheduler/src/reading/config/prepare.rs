@@ -67,7 +67,7 @@ fn blocks(cluster: &mut Cluster<'_>, primitive: &Primitive) -> Option<Blocks> {
         }
         let base = own_blocks(cluster, template);
         blocks = merge(base, blocks);
-        let users = cluster.sets.entry(name.clone()).or_default();
+        let users = cluster.facts.write().sets.entry(name.clone()).or_default();
         if !users.contains(&primitive.id) {
             users.push(primitive.id.clone());
         }

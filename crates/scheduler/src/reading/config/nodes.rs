@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::{Allowed, Cluster, Kind, Node, NodeIdx, RscIdx, compare_names};
-use crate::rules::{Facts, read_blocks};
+use crate::cluster::{Allowed, Cluster, Kind, Node, NodeFacts, NodeIdx, RscIdx, compare_names};
+use crate::reading::Fact;
+use crate::rules::{Given, read_blocks};
 use hac_model::{NvPair, NvSet, Operation, Primitive, Resource as Configured, parse_bool};
 
 use super::is_remote_agent;
@@ -14,11 +15,11 @@ use super::is_remote_agent;
 pub(crate) fn add_node(cluster: &mut Cluster<'_>, node: Node) -> NodeIdx {
     let name = node.name.clone();
     if node.is_pacemaker_remote() {
-        cluster.has_remote_nodes = true;
+        cluster.facts.write().has_remote_nodes = true;
     }
     let idx = cluster.nodes.push(node);
     let at = cluster.node_order.partition_point(|n| compare_names(&cluster.nodes[*n].name, &name).is_le());
-    cluster.node_order.insert(at, idx);
+    cluster.facts.write().node_order.insert(at, idx);
     idx
 }
 
@@ -29,14 +30,15 @@ pub(super) fn new_node(id: &str, name: &str, kind: Kind) -> Node {
         Kind::Remote => "remote",
         Kind::Guest | Kind::Bundle => "container",
     };
-    Node {
+    let facts = NodeFacts {
         id: id.to_owned(),
         name: name.to_owned(),
         kind,
         attributes: BTreeMap::from([("#kind".to_owned(), kind_name.to_owned())]),
         discovery: true,
-        ..Node::default()
-    }
+        ..NodeFacts::default()
+    };
+    Node { facts: Fact::new(facts), ..Node::default() }
 }
 
 /// The nodes that are configured.
@@ -52,8 +54,8 @@ pub(super) fn read(cluster: &mut Cluster<'_>) {
         }
         let kind = if configured.kind.as_deref() == Some("remote") { Kind::Remote } else { Kind::Member };
         let mut node = new_node(&configured.id, &configured.uname, kind);
-        node.score = configured.score.as_deref().map_or(0, |score| cluster.options.score(score));
-        node.table_entry = Allowed { score: node.score, ..Allowed::default() };
+        node.facts.write().score = configured.score.as_deref().map_or(0, |score| cluster.options.score(score));
+        node.facts.write().table_entry = Allowed { score: node.score, ..Allowed::default() };
         if kind == Kind::Member {
             node.unclean = cluster.options.fencing && cluster.options.startup_fencing;
         }
@@ -71,27 +73,27 @@ pub(super) fn number(value: &str) -> i64 {
 /// Takes capacities of a node in; those that it has stay.
 pub(crate) fn add_capacity(cluster: &mut Cluster<'_>, node: NodeIdx, blocks: &[NvSet]) {
     let mut found = BTreeMap::new();
-    let facts = Facts { now: cluster.now, ..Facts::default() };
+    let facts = Given { now: cluster.now, ..Given::default() };
     read_blocks(&cluster.index.sets(blocks), None, &facts, &mut found);
     let entry = &mut cluster.nodes[node];
     for (name, value) in found {
-        entry.capacity.entry(name).or_insert_with(|| number(&value));
+        entry.facts.write().capacity.entry(name).or_insert_with(|| number(&value));
     }
-    entry.utilization.clone_from(&entry.capacity);
+    entry.utilization.clone_from(&entry.facts.capacity);
 }
 
 /// Takes attributes of a node in. With `overwrite` they win over what is there (but not over each other).
 pub(crate) fn add_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, blocks: &[NvSet], overwrite: bool) {
     let is_dc = cluster.cib.info.dc_uuid.as_deref() == Some(cluster.nodes[node].id.as_str());
     if is_dc {
-        cluster.dc = Some(node);
-        cluster.nodes[node].is_dc = true;
+        cluster.facts.write().dc = Some(node);
+        cluster.nodes[node].facts.write().is_dc = true;
     }
     let mut found = BTreeMap::new();
-    let facts = Facts { now: cluster.now, ..Facts::default() };
+    let facts = Given { now: cluster.now, ..Given::default() };
     read_blocks(&cluster.index.sets(blocks), None, &facts, &mut found);
     let site = cluster.options.all.get("cluster-name").cloned();
-    let entry = &mut cluster.nodes[node];
+    let entry = cluster.nodes[node].facts.write();
     entry.attributes.insert("#uname".into(), entry.name.clone());
     entry.attributes.insert("#id".into(), entry.id.clone());
     entry.attributes.insert("#is_dc".into(), is_dc.to_string());
@@ -202,13 +204,13 @@ pub(super) fn link_connection(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     if !cluster.nodes[node].is_pacemaker_remote() {
         return;
     }
-    cluster.nodes[node].connection = Some(rsc);
-    cluster.rsc[rsc].remote_node = Some(node);
+    cluster.nodes[node].facts.write().connection = Some(rsc);
+    cluster.rsc[rsc].facts.write().remote_node = Some(node);
     if cluster.rsc[rsc].launcher.is_some() {
         if cluster.nodes[node].kind != Kind::Bundle {
-            cluster.nodes[node].kind = Kind::Guest;
+            cluster.nodes[node].facts.write().kind = Kind::Guest;
         }
-        cluster.nodes[node].attributes.insert("#kind".into(), "container".into());
+        cluster.nodes[node].facts.write().attributes.insert("#kind".into(), "container".into());
     } else if cluster.options.fencing && cluster.options.startup_fencing {
         cluster.nodes[node].unclean = true;
     }

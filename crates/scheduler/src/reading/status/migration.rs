@@ -124,7 +124,7 @@ pub(super) fn succeeded(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize)
         && from.ended(ExecStatus::Done)
     {
         cluster.rsc[rsc].role = Role::Stopped;
-        cluster.rsc[rsc].dangling.push(story.node);
+        cluster.rsc[rsc].facts.write().dangling.push(story.node);
         return;
     }
     cluster.rsc[rsc].role = Role::Started;
@@ -161,7 +161,7 @@ pub(super) fn migrate_to_failed(cluster: &mut Cluster<'_>, story: &Story<'_>, at
             add_active(cluster, story.rsc, node, false);
         }
     } else if !acted_after(cluster, story, &source, op, true) {
-        cluster.rsc[story.rsc].dangling.push(story.node);
+        cluster.rsc[story.rsc].facts.write().dangling.push(story.node);
     }
 }
 

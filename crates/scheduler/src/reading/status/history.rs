@@ -2,8 +2,8 @@
 
 use crate::action::OnFail;
 use crate::cluster::{Cluster, Kind, MultiplyActive, NodeIdx, Role, RscIdx, Task, base_name};
-use crate::config::{self, RemovedKind};
 use crate::explain::Influence;
+use crate::reading::config::{self, RemovedKind};
 use hac_model::{ExecStatus, OpHistory, ResourceHistory, operation_key};
 
 use super::{nodes, operation, sort};
@@ -33,7 +33,7 @@ impl Reader {
                 self.read_resource(cluster, node, entry, position);
             }
             link_removed_fillers(cluster, &state.resources);
-            cluster.nodes[node].unpacked = true;
+            cluster.nodes[node].facts.write().unpacked = true;
             progress = true;
         }
         progress
@@ -66,10 +66,10 @@ fn link_removed_fillers(cluster: &mut Cluster<'_>, entries: &[ResourceHistory]) 
             && cluster.rsc[rsc].launcher.is_none()
             && cluster.rsc[container].is_primitive()
         {
-            cluster.rsc[rsc].launcher = Some(container);
-            cluster.rsc[container].launched.push(rsc);
+            cluster.rsc[rsc].facts.write().launcher = Some(container);
+            cluster.rsc[container].facts.write().launched.push(rsc);
             if let Some(node) = cluster.rsc[rsc].remote_node {
-                cluster.nodes[node].kind = Kind::Guest;
+                cluster.nodes[node].facts.write().kind = Kind::Guest;
             }
         }
     }
@@ -105,7 +105,7 @@ impl Reader {
         if let Some(since) = lock {
             shutdown_lock(cluster, rsc, node, since);
         }
-        cluster.rsc[rsc].histories.push((node, position));
+        cluster.rsc[rsc].facts.write().histories.push((node, position));
         let saved_role = cluster.rsc[rsc].role;
         cluster.rsc[rsc].role = Role::Unknown;
         let order = sort::sorted(&entry.ops);
@@ -139,7 +139,7 @@ impl Reader {
             && cluster.nodes[remote].unclean
         {
             // A failed connection to an unclean node: it must be fenced even if it can be reached again.
-            cluster.nodes[remote].seen = true;
+            cluster.nodes[remote].facts.write().seen = true;
         }
         let role = cluster.rsc[rsc].role;
         if role > Role::Stopped {
@@ -154,7 +154,7 @@ impl Reader {
             }
         } else if cluster.rsc[rsc].history_id.as_ref().is_some_and(|id| id.contains(':')) {
             // Older histories had instance numbers; a stopped instance's says nothing.
-            cluster.rsc[rsc].history_id = None;
+            cluster.rsc[rsc].facts.write().history_id = None;
         } else {
             for action in cluster.actions_of(rsc, Task::Stop, 0) {
                 if cluster.actions[action].node == Some(node) {
@@ -188,8 +188,8 @@ impl Reader {
                 cluster.fence_node(node, &reason, false);
             }
             OnFail::StandbyNode => {
-                cluster.nodes[node].standby = true;
-                cluster.nodes[node].fail_standby = true;
+                cluster.nodes[node].facts.write().standby = true;
+                cluster.nodes[node].facts.write().fail_standby = true;
             }
             OnFail::Block => {
                 cluster.rsc[rsc].is.managed = false;
@@ -326,9 +326,9 @@ fn is_universal(cluster: &Cluster<'_>, clone: RscIdx) -> bool {
 /// Makes a resource for a history whose resource is no longer configured.
 fn removed_resource(cluster: &mut Cluster<'_>, entry: &ResourceHistory) -> RscIdx {
     let rsc = config::add_removed(cluster, &entry.id, &entry.agent, entry.container.as_deref(), RemovedKind::Primitive);
-    cluster.rsc[rsc].is.removed_filler = entry.container.is_some();
+    cluster.rsc[rsc].is.facts.write().removed_filler = entry.container.is_some();
     // A device that is no longer configured still shows that there is fencing.
-    cluster.fencing_configured |= cluster.rsc[rsc].is.fence_device;
+    cluster.facts.write().fencing_configured |= cluster.rsc[rsc].is.fence_device;
     if cluster.is_connection(rsc) {
         cluster.link_removed_connection(rsc);
     }
@@ -382,7 +382,7 @@ fn mark_known(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
     while let Some(rsc) = at {
         let entry = &mut cluster.rsc[rsc];
         if !entry.known.contains(&node) {
-            entry.known.push(node);
+            entry.facts.write().known.push(node);
         }
         at = if entry.is.unique { None } else { entry.parent };
     }
@@ -406,7 +406,7 @@ fn fence_if_active_on_lost_node(cluster: &mut Cluster<'_>, rsc: RscIdx, node: No
                 "{} is active there (fencing will be revoked if remote connection can be re-established elsewhere)",
                 resource.id
             );
-            cluster.nodes[node].seen = false;
+            cluster.nodes[node].facts.write().seen = false;
         }
     } else {
         return;
@@ -432,15 +432,15 @@ pub(super) fn add_active(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, 
     if cluster.rsc[rsc].active.contains(&node) {
         return;
     }
-    cluster.rsc[rsc].active.push(node);
+    cluster.rsc[rsc].facts.write().active.push(node);
     if cluster.rsc[rsc].is_primitive() {
-        cluster.nodes[node].running.push(rsc);
+        cluster.nodes[node].facts.write().running.push(rsc);
         if !failed {
             add_importance(cluster, rsc, node);
         }
         if cluster.nodes[node].maintenance {
             cluster.rsc[rsc].is.managed = false;
-            cluster.rsc[rsc].is.maintenance = true;
+            cluster.rsc[rsc].is.facts.write().maintenance = true;
         }
     }
     if !cluster.rsc[rsc].is.managed {
@@ -448,7 +448,7 @@ pub(super) fn add_active(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, 
         cluster.note(rsc, |_| Influence::Unmanaged);
         let mut parent = cluster.rsc[rsc].parent;
         while let Some(at) = parent.filter(|_| cluster.nodes[node].online) {
-            cluster.rsc[at].active.push(node);
+            cluster.rsc[at].facts.write().active.push(node);
             parent = cluster.rsc[at].parent;
         }
         return;
@@ -468,10 +468,10 @@ fn add_importance(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
         return;
     }
     let importance = resource.priority.saturating_add(i32::from(resource.role == Role::Promoted));
-    cluster.nodes[node].priority = cluster.nodes[node].priority.saturating_add(importance);
+    cluster.nodes[node].facts.write().priority = cluster.nodes[node].priority.saturating_add(importance);
     if let Some(container) = cluster.container_of(node) {
         for host in cluster.rsc[container].active.clone() {
-            cluster.nodes[host].priority = cluster.nodes[host].priority.saturating_add(importance);
+            cluster.nodes[host].facts.write().priority = cluster.nodes[host].priority.saturating_add(importance);
         }
     }
 }
@@ -497,5 +497,13 @@ fn multiply_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
             }
         }
         MultiplyActive::StopStart | MultiplyActive::StopUnexpected => {}
+    }
+}
+
+impl Cluster<'_> {
+    /// Notes the name that a resource has in histories.
+    fn rename(&mut self, rsc: RscIdx, id: &str) {
+        self.rsc[rsc].facts.write().history_id = Some(id.to_owned());
+        self.facts.write().renamed.entry(id.to_owned()).or_insert(rsc);
     }
 }

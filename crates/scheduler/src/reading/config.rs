@@ -4,7 +4,7 @@
 
 mod bundle;
 mod collective;
-pub(super) mod index;
+pub(crate) mod index;
 mod nodes;
 mod prepare;
 mod resource;
@@ -16,61 +16,64 @@ use hac_types::WallTime;
 
 use hac_model::{Agent, Cib, Resource as Configured};
 
-use super::cluster::{Arena, Cluster, RscIdx};
-use super::limits::Limits;
-use super::options::Options;
-use super::rules::Facts;
+use crate::cluster::{Arena, Cluster, Facts, RscIdx};
+use crate::limits::Limits;
+use crate::options::Options;
+use crate::reading::Fact;
+use crate::rules::Given;
 use index::Index;
 
-pub(super) use collective::add_instance;
-pub(super) use nodes::{add_attributes, add_capacity};
-pub(super) use prepare::Prepared;
-pub(super) use resource::{RemovedKind, add_removed, target_role};
+pub(crate) use collective::add_instance;
+pub(crate) use nodes::{add_attributes, add_capacity};
+pub(crate) use prepare::Prepared;
+pub(crate) use resource::{RemovedKind, add_removed, target_role};
 
 /// Reads the configuration of `cib` as it holds at `now`.
-pub(super) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
+pub(crate) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
     let index = Index::new(cib);
     let now = now.as_secs();
     let next = Cell::new(None);
-    let facts = Facts { now, next_change: Some(&next), ..Facts::default() };
+    let facts = Given { now, next_change: Some(&next), ..Given::default() };
     let options = Options::read(cib, &index.sets(&cib.configuration.crm_config), &facts);
     let defaults = index.sets(&cib.configuration.rsc_defaults);
     let op_defaults = index.sets(&cib.configuration.op_defaults);
-    let mut cluster = Cluster {
+    let facts = Facts {
         cib,
         index,
         now,
-        recheck_by: next.get(),
-        warnings: Vec::new(),
-        limits: Limits::default(),
         quorate: cib.info.have_quorum,
         options,
         defaults,
         op_defaults,
         dc: None,
-        nodes: Arena::default(),
         node_order: Vec::new(),
-        rsc: Arena::default(),
-        top: Vec::new(),
         rsc_by_id: BTreeMap::new(),
         renamed: BTreeMap::new(),
         sets: BTreeMap::new(),
         tickets: BTreeMap::new(),
+        failed: Vec::new(),
+        has_remote_nodes: false,
+        unfencing_in_use: prepare::mentions_unfencing(cib),
+        fencing_configured: false,
+    };
+    let mut cluster = Cluster {
+        facts: Fact::new(facts),
+        recheck_by: next.get(),
+        warnings: Vec::new(),
+        limits: Limits::default(),
+        nodes: Arena::default(),
+        rsc: Arena::default(),
+        top: Vec::new(),
         locations: Arena::default(),
         colocations: Arena::default(),
         orderings: Vec::new(),
         actions: Arena::default(),
         loose_actions: BTreeMap::new(),
-        failed: Vec::new(),
-        has_remote_nodes: false,
-        unfencing_in_use: false,
-        fencing_configured: false,
         deferred_failure_checks: Vec::new(),
         deferred_checks: Vec::new(),
         scores: scores.then(Vec::new),
         witness: None,
     };
-    cluster.unfencing_in_use = prepare::mentions_unfencing(cib);
     nodes::read(&mut cluster);
     let implicit = nodes::read_remote(&mut cluster);
     read_resources(&mut cluster, &implicit);
@@ -97,7 +100,8 @@ fn read_resources(cluster: &mut Cluster<'_>, implicit: &[Configured]) {
     for rsc in cluster.rsc.keys() {
         link(cluster, rsc);
     }
-    cluster.fencing_configured = cluster.options.watchdog || cluster.rsc.iter().any(|rsc| rsc.is.fence_device);
+    cluster.facts.write().fencing_configured =
+        cluster.options.watchdog || cluster.rsc.iter().any(|rsc| rsc.is.fence_device);
     let mut top = std::mem::take(&mut cluster.top);
     top.sort_by_key(|rsc| std::cmp::Reverse(cluster.rsc[*rsc].priority));
     cluster.top = top;
@@ -111,8 +115,8 @@ fn link(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     {
         match cluster.find(&container) {
             Some(container) if container != rsc => {
-                cluster.rsc[rsc].launcher = Some(container);
-                cluster.rsc[container].launched.push(rsc);
+                cluster.rsc[rsc].facts.write().launcher = Some(container);
+                cluster.rsc[container].facts.write().launched.push(rsc);
             }
             _ => cluster.warnings.push(format!("{}: container {container} is no resource", cluster.rsc[rsc].id)),
         }
@@ -124,7 +128,7 @@ fn link(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 
 fn read_tags(cluster: &mut Cluster<'_>) {
     for tag in &cluster.cib.configuration.tags {
-        let members = cluster.sets.entry(tag.id.clone()).or_default();
+        let members = cluster.facts.write().sets.entry(tag.id.clone()).or_default();
         for member in &tag.members {
             if !members.contains(member) {
                 members.push(member.clone());
@@ -134,16 +138,16 @@ fn read_tags(cluster: &mut Cluster<'_>) {
 }
 
 /// Whether an agent is a Pacemaker Remote connection.
-pub(super) fn is_remote_agent(agent: &Agent) -> bool {
+pub(crate) fn is_remote_agent(agent: &Agent) -> bool {
     agent.class == "ocf" && agent.provider.as_deref() == Some("pacemaker") && agent.kind == "remote"
 }
 
 impl Cluster<'_> {
     /// A removed connection's node, made if it does not exist.
-    pub(super) fn link_removed_connection(&mut self, rsc: RscIdx) {
+    pub(crate) fn link_removed_connection(&mut self, rsc: RscIdx) {
         let id = self.rsc[rsc].id.clone();
         if self.find_node(&id).is_none() {
-            nodes::add_node(self, nodes::new_node(&id, &id, super::cluster::Kind::Remote));
+            nodes::add_node(self, nodes::new_node(&id, &id, crate::cluster::Kind::Remote));
         }
         nodes::link_connection(self, rsc);
         if let Some(node) = self.rsc[rsc].remote_node

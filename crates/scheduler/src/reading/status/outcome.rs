@@ -42,7 +42,7 @@ pub(super) fn pending(cluster: &mut Cluster<'_>, story: &Story<'_>, judged: &Jud
         _ => {}
     }
     if cluster.rsc[rsc].pending.is_none() && !op.is_probe() {
-        cluster.rsc[rsc].pending = Some((op.operation.clone(), node));
+        cluster.rsc[rsc].facts.write().pending = Some((op.operation.clone(), node));
     }
 }
 

@@ -56,8 +56,8 @@ pub(super) fn build(
     let promoted_max = count(cluster, rsc, &["promoted-max", "master-max"]).unwrap_or(1);
     let promoted_node_max = count(cluster, rsc, &["promoted-node-max", "master-node-max"]).unwrap_or(1);
     let entry = &mut cluster.rsc[rsc];
-    entry.is.unique = unique;
-    entry.is.promotable = promotable;
+    entry.is.facts.write().unique = unique;
+    entry.is.facts.write().promotable = promotable;
     if let Variant::Clone(data) = &mut entry.variant {
         data.max = max;
         data.node_max = if unique { node_max } else { 1 };
@@ -70,8 +70,8 @@ pub(super) fn build(
     let role = entry.meta.get("target-role").map(String::as_str);
     entry.next_role = resource::target_role(role, promotable);
     if !entry.meta.contains_key("resource-stickiness") {
-        entry.meta.insert("resource-stickiness".into(), "1".into());
-        entry.stickiness = 1;
+        entry.facts.write().meta.insert("resource-stickiness".into(), "1".into());
+        entry.facts.write().stickiness = 1;
     }
     for _ in 0..max {
         add_instance(cluster, rsc, false);
@@ -114,7 +114,7 @@ pub(crate) fn add_instance(cluster: &mut Cluster<'_>, clone: RscIdx, removed: bo
 
 /// Marks a resource and its members as no longer configured.
 pub(crate) fn mark_removed(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    cluster.rsc[rsc].is.removed = true;
+    cluster.rsc[rsc].is.facts.write().removed = true;
     for at in 0..cluster.rsc[rsc].children.len() {
         let child = cluster.rsc[rsc].children[at];
         mark_removed(cluster, child);

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cluster::{Blocks, Cluster, Discovery, Flags, MultiplyActive, NodeIdx, Resource, Role, RscIdx, Variant};
+use crate::cluster::{
+    Blocks, Cluster, Discovery, FlagFacts, Flags, MultiplyActive, NodeIdx, Resource, ResourceFacts, Role, RscIdx,
+    Variant,
+};
 use crate::options::{NoQuorum, lenient_score};
-use crate::rules::{Facts, parse_interval_ms, read_blocks};
+use crate::reading::Fact;
+use crate::rules::{Given, parse_interval_ms, read_blocks};
 use hac_model::{Agent, INFINITY, parse_bool};
 
 use super::{Prepared, is_remote_agent};
@@ -47,9 +51,9 @@ fn add_primitive(
     let rsc = create(cluster, id, blocks, Variant::Primitive, parent, number);
     allow_nodes(cluster, rsc);
     let mut numbers = BTreeMap::new();
-    let facts = Facts { now: cluster.now, ..Facts::default() };
+    let facts = Given { now: cluster.now, ..Given::default() };
     read_blocks(&blocks.utilization, None, &facts, &mut numbers);
-    cluster.rsc[rsc].utilization =
+    cluster.rsc[rsc].facts.write().utilization =
         numbers.iter().map(|(name, value)| (name.clone(), super::nodes::number(value))).collect();
     rsc
 }
@@ -58,7 +62,7 @@ fn add_primitive(
 fn meta(cluster: &mut Cluster<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTreeMap<String, String> {
     let next = Cell::new(cluster.recheck_by);
     let agent = (!blocks.agent.class.is_empty()).then(|| blocks.agent.as_ref());
-    let facts = Facts { now: cluster.now, agent, next_change: Some(&next), ..Facts::default() };
+    let facts = Given { now: cluster.now, agent, next_change: Some(&next), ..Given::default() };
     let mut values = blocks.attributes.clone();
     read_blocks(&blocks.meta, None, &facts, &mut values);
     let mut ancestor = parent;
@@ -98,99 +102,112 @@ pub(super) fn create(
     let score = |name: &str| get(name).map(|value| cluster.options.score(value));
     let time = |name: &str| get(name).and_then(parse_interval_ms).unwrap_or(0);
 
-    let mut is = Flags {
-        managed: flag("is-managed").unwrap_or(true),
+    let facts = FlagFacts {
         critical: flag("critical").unwrap_or(true),
         notify: flag("notify").unwrap_or(false),
-        migratable: flag("allow-migrate").unwrap_or(remote && !guest),
         fence_device: blocks.agent.class == "stonith",
-        unassigned: true,
         allow_remote_remotes: false,
+        ..FlagFacts::default()
+    };
+    let mut is = Flags {
+        facts: Fact::new(facts),
+        managed: flag("is-managed").unwrap_or(true),
+        migratable: flag("allow-migrate").unwrap_or(remote && !guest),
+        unassigned: true,
         ..Flags::default()
     };
     if flag("maintenance").unwrap_or(false) || cluster.options.maintenance {
         is.managed = false;
-        is.maintenance = true;
+        is.facts.write().maintenance = true;
     }
     match top_clone(cluster, parent) {
         Some(clone) => {
-            is.unique = cluster.rsc[clone].is.unique;
-            is.promotable = cluster.rsc[clone].is.promotable;
+            is.facts.write().unique = cluster.rsc[clone].is.unique;
+            is.facts.write().promotable = cluster.rsc[clone].is.promotable;
         }
-        None => is.unique = true,
+        None => is.facts.write().unique = true,
     }
     requires(cluster, get("requires"), remote, &mut is);
     let ban_after = match score("migration-threshold") {
         Some(failures) if failures >= 0 => failures,
         _ => INFINITY,
     };
-    let rsc = Resource {
-        priority: score("priority").unwrap_or(0),
-        stickiness: score("resource-stickiness").unwrap_or(0),
-        ban_after,
-        failure_expiry_ms: time("failure-timeout"),
-        multiply_active: match get("multiple-active") {
-            Some("stop_only") => MultiplyActive::StopOnly,
-            Some("block") => MultiplyActive::Block,
-            Some("stop_unexpected") => MultiplyActive::StopUnexpected,
-            _ => MultiplyActive::StopStart,
-        },
-        next_role: target_role(get("target-role"), is.promotable),
-        ..blank(id.clone(), variant, parent, Rc::clone(blocks), meta, is)
+    let stickiness = score("resource-stickiness").unwrap_or(0);
+    let multiply_active = match get("multiple-active") {
+        Some("stop_only") => MultiplyActive::StopOnly,
+        Some("block") => MultiplyActive::Block,
+        Some("stop_unexpected") => MultiplyActive::StopUnexpected,
+        _ => MultiplyActive::StopStart,
     };
+    let (priority, failure_expiry_ms) = (score("priority").unwrap_or(0), time("failure-timeout"));
+    let next_role = target_role(get("target-role"), is.promotable);
+    let facts = ResourceFacts {
+        stickiness,
+        ban_after,
+        multiply_active,
+        ..blank_facts(id.clone(), parent, Rc::clone(blocks), meta)
+    };
+    let rsc = Resource { priority, failure_expiry_ms, next_role, ..blank(facts, variant, is) };
     let rsc = cluster.rsc.push(rsc);
     if remote {
         let params = cluster.params(rsc, None);
         let reconnect = params.get("reconnect_interval").and_then(|v| parse_interval_ms(v)).unwrap_or(0);
-        cluster.rsc[rsc].reconnect_ms = reconnect;
+        cluster.rsc[rsc].facts.write().reconnect_ms = reconnect;
         if reconnect > 0 {
             // Attempts are made anew after this time, so failures count no longer.
             cluster.rsc[rsc].failure_expiry_ms = reconnect;
         }
     }
-    cluster.rsc_by_id.entry(id).or_insert(rsc);
+    cluster.facts.write().rsc_by_id.entry(id).or_insert(rsc);
     rsc
 }
 
-/// A resource of which nothing but the given is known.
-fn blank(
+/// What is known of a resource of which nothing but the given is known.
+fn blank_facts(
     id: String,
-    variant: Variant,
     parent: Option<RscIdx>,
     blocks: Rc<Blocks>,
     meta: BTreeMap<String, String>,
-    is: Flags,
-) -> Resource {
-    Resource {
+) -> ResourceFacts {
+    ResourceFacts {
         id,
         history_id: None,
-        variant,
         parent,
-        children: Vec::new(),
         blocks,
         meta,
-        is,
-        priority: 0,
         stickiness: 0,
         ban_after: INFINITY,
-        failure_expiry_ms: 0,
         reconnect_ms: 0,
         multiply_active: MultiplyActive::default(),
-        lock: None,
         launcher: None,
         launched: Vec::new(),
         remote_node: None,
         utilization: BTreeMap::new(),
-        allowed: Default::default(),
         active: Vec::new(),
         known: Vec::new(),
+        pending: None,
+        dangling: Vec::new(),
+        probe_failures: Vec::new(),
+        histories: Vec::new(),
+    }
+}
+
+/// A resource with which nothing was done yet.
+fn blank(facts: ResourceFacts, variant: Variant, is: Flags) -> Resource {
+    Resource {
+        facts: Fact::new(facts),
+        variant,
+        children: Vec::new(),
+        is,
+        priority: 0,
+        failure_expiry_ms: 0,
+        lock: None,
+        allowed: Default::default(),
         assigned: None,
         assigned_score: 0,
         role: Role::Stopped,
         next_role: Role::Unknown,
-        pending: None,
         migration: None,
-        dangling: Vec::new(),
         this_with: Vec::new(),
         with_this: Vec::new(),
         locations: Vec::new(),
@@ -198,8 +215,6 @@ fn blank(
         actions: Vec::new(),
         operation_meta: Vec::new(),
         promotion_priority: 0,
-        probe_failures: Vec::new(),
-        histories: Vec::new(),
     }
 }
 
@@ -229,13 +244,13 @@ fn requires(cluster: &Cluster<'_>, value: Option<&str>, remote: bool, is: &mut F
         _ => "quorum",
     };
     match value {
-        "unfencing" if is.fence_device || !cluster.options.fencing => is.needs_quorum = true,
+        "unfencing" if is.fence_device || !cluster.options.fencing => is.facts.write().needs_quorum = true,
         "unfencing" => {
-            is.needs_fencing = true;
-            is.needs_unfencing = true;
+            is.facts.write().needs_fencing = true;
+            is.facts.write().needs_unfencing = true;
         }
-        "fencing" => is.needs_fencing = true,
-        "quorum" => is.needs_quorum = true,
+        "fencing" => is.facts.write().needs_fencing = true,
+        "quorum" => is.facts.write().needs_quorum = true,
         _ => {}
     }
 }
@@ -300,7 +315,7 @@ pub(crate) fn add_removed(
     }
     let blocks = Rc::new(Blocks { agent: Arc::new(agent.clone()), attributes, ..Blocks::default() });
     let rsc = add_primitive(cluster, id, &blocks, None, None);
-    cluster.rsc[rsc].is.removed = kind == RemovedKind::Primitive || kind == RemovedKind::Container;
+    cluster.rsc[rsc].is.facts.write().removed = kind == RemovedKind::Primitive || kind == RemovedKind::Container;
     cluster.top.push(rsc);
     rsc
 }
