@@ -21,6 +21,7 @@ mod given;
 mod order;
 mod report;
 mod resource;
+mod waiting;
 
 pub use crate::model::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId, operation_key};
 pub use given::Started;
@@ -108,6 +109,11 @@ impl Executor {
         let Some(resource) = self.invocations.remove(&id) else { return };
         let Some(managed) = self.resources.get_mut(&resource) else { return };
         let Some(active) = managed.active.take_if(|active| active.id == id) else { return };
+        if outcome.retry_after.is_some() {
+            let report = managed.wait(&self.node, now, wall, active, &outcome);
+            self.outputs.extend(report);
+            return self.advance(now, &resource);
+        }
         let op = report::history(&self.node, (&active.job, &active.op), &outcome, now, wall, active.started);
         managed.note_what_runs(&active.op, &outcome);
         let wanted = managed.finish(now, &active.job, &op);
@@ -137,6 +143,11 @@ impl Executor {
     pub fn handle_delivered(&mut self, now: Timestamp, wall: WallTime, change: &StatusChange, applied: &Applied) {
         match change {
             StatusChange::OpResult(result) if result.node == self.node => self.keep(result, wall),
+            StatusChange::OpStarted(started) if started.node == self.node && started.op.exit_reason.is_some() => {
+                if let Some(managed) = self.resources.get_mut(&started.resource) {
+                    managed.keep_waiting(&started.op);
+                }
+            }
             StatusChange::OpCancelled(cancelled) if cancelled.node == self.node => {
                 if let Some(managed) = self.resources.get_mut(&cancelled.resource) {
                     history::forget_operation(&mut managed.history, &cancelled.task, cancelled.interval_ms);
@@ -190,7 +201,7 @@ impl Executor {
     /// When [`Executor::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.resources.values().filter_map(Managed::timeout).min()
+        self.resources.values().filter_map(|managed| managed.timeout(self.held)).min()
     }
 
     /// The next thing to do.
@@ -256,6 +267,9 @@ impl Executor {
         }
         let id = &result.resource;
         let managed = self.resources.entry(id.clone()).or_insert_with(|| Managed::new(id, &result.agent));
+        if history::is_only_given_up(&result.op) {
+            managed.give_up(&result.op.transition_key);
+        }
         managed.history.agent.clone_from(&result.agent);
         let mut history = std::mem::take(&mut managed.history);
         managed.record_result(&mut history, &history::dated(&result.op, wall));

@@ -9,6 +9,8 @@
 //! order it again: it waits for the result of what is under way ([`TransitionEngine::takes_up`]).
 //!
 //! What goes wrong with an action:
+//! * its agent could not ask: its node says so and tries again. It is waited for, but it keeps nothing else waiting: when the
+//!   plan is abandoned, it is taken up by the next one, as what an earlier coordinator began,
 //! * another result than expected: the rest is abandoned, and a new decision is asked for,
 //! * no result within its own timeout and [`Limits::cluster_delay`]: recorded as failed, likewise,
 //! * it cannot be carried out at all (fencing, for which there is no device yet): what depends on it stays undone, and
@@ -150,7 +152,13 @@ impl TransitionEngine {
     fn status_changed(&mut self, now: Timestamp, change: &StatusChange) {
         let expected = self.confirm(change);
         let reason = match change {
-            StatusChange::OpStarted(_) | StatusChange::LetGo { .. } | StatusChange::Dc { .. } => None,
+            StatusChange::OpStarted(started) => {
+                if let (Some(transition), Some(_)) = (&mut self.current, &started.op.exit_reason) {
+                    transition.waits(now, &started.op.transition_key);
+                }
+                None
+            }
+            StatusChange::LetGo { .. } | StatusChange::Dc { .. } => None,
             StatusChange::NodeStates(nodes) => {
                 for node in nodes.iter().filter(|node| !node.member || !node.online) {
                     if let Some(transition) = &mut self.current {
@@ -169,9 +177,7 @@ impl TransitionEngine {
             StatusChange::ClearFailCount { .. } => Some(Abort::Cleanup),
             // Nor did it know what is there when the history of a resource is gone, though it had it removed: first
             // that is asked.
-            StatusChange::ForgetHistory { .. } => {
-                (!expected || !mutant("forgotten-undecided")).then_some(Abort::Cleanup)
-            }
+            StatusChange::ForgetHistory { .. } => Some(Abort::Cleanup),
             StatusChange::OpCancelled(_) | StatusChange::ClearFailures { .. } => (!expected).then_some(Abort::Cleanup),
         };
         match reason {

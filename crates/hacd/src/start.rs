@@ -279,6 +279,7 @@ fn node_config(config: Config) -> hac_node::Config {
         seed: config.seed,
         shutdown_escalation: config.shutdown_timeout,
         request_timeout: hac_node::Config::REQUEST_TIMEOUT,
+        cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
     }
 }
 

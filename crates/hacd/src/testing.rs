@@ -73,6 +73,7 @@ pub(crate) fn recorder() -> Recorder {
         seed: None,
         shutdown_escalation: hac_node::Config::SHUTDOWN_ESCALATION,
         request_timeout: hac_node::Config::REQUEST_TIMEOUT,
+        cores: 2,
     };
     let totem = hac_totem::Stored { ring_seq: 0, incarnation: Incarnation(1) };
     let stored =

@@ -48,6 +48,9 @@ pub struct Config {
     pub shutdown_escalation: Duration,
     /// How long a request may wait for the cluster to agree; [`Config::REQUEST_TIMEOUT`] unless configured.
     pub request_timeout: Duration,
+    /// Processors of this node: `node-action-limit` is twice as much unless configured. The coordinator takes its own for
+    /// those of all nodes.
+    pub cores: usize,
 }
 
 impl Config {

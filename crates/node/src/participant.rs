@@ -58,6 +58,7 @@ pub(crate) struct Participant {
     version: String,
     shutdown_escalation: Duration,
     request_timeout: Duration,
+    cores: usize,
 
     phase: Phase,
     /// The last regular view.
@@ -161,6 +162,7 @@ impl Participant {
             version: config.version.clone(),
             shutdown_escalation: config.shutdown_escalation,
             request_timeout: config.request_timeout,
+            cores: config.cores,
             phase: Phase::Joining,
             view: None,
             transitional: false,

@@ -30,6 +30,11 @@ pub(crate) fn is_unexpected(op: &OpHistory) -> bool {
     is_failure(op) && !degraded
 }
 
+/// Whether this is no agent's result, but the coordinator's word that none came. One that came all the same counts.
+pub(crate) fn is_only_given_up(op: &OpHistory) -> bool {
+    op.call_id < 0 && !op.is_pending()
+}
+
 /// Whether the operation changes the state of a resource, so that recurring operations of the old state end first.
 pub(crate) fn changes_state(op: &OpHistory) -> bool {
     op.interval_ms == 0 && op.task().is_some_and(Task::changes_state)
@@ -37,6 +42,11 @@ pub(crate) fn changes_state(op: &OpHistory) -> bool {
 
 /// Keeps `op` in `history`. Returns whether that changed anything.
 pub(crate) fn record(history: &mut ResourceHistory, op: &OpHistory) -> bool {
+    if is_only_given_up(op)
+        && history.ops.iter().any(|old| old.transition_key == op.transition_key && !old.is_pending())
+    {
+        return false;
+    }
     let mut entry = op.clone();
     entry.operation_key = operation_key(&history.id, &op.operation, op.interval_ms);
     entry.transition_magic = format!("{}:{};{}", op.op_status, op.rc_code, op.transition_key);

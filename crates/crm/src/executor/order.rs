@@ -36,7 +36,12 @@ impl RunOp {
     #[must_use]
     pub fn started(&self) -> Option<StatusChange> {
         let unwanted = self.op.meta.get("CRM_meta_record_pending").is_some_and(|v| v == "false");
-        if self.order == Order::Cancel || self.op.task == Task::Notify || unwanted {
+        if unwanted { None } else { self.pending() }
+    }
+
+    /// The operation as pending; `None` for cancellations and notifications, which have no history.
+    pub(super) fn pending(&self) -> Option<StatusChange> {
+        if self.order == Order::Cancel || self.op.task == Task::Notify {
             return None;
         }
         let op = OpHistory {
@@ -56,11 +61,11 @@ impl RunOp {
         Some(StatusChange::OpStarted(OpStarted { node, resource, agent, op }))
     }
 
-    /// The transition key of what, as `cib` tells, is under way on the node and is what this orders: the same one-shot
+    /// What, as `cib` tells, is under way on the node and is what this orders: the same one-shot
     /// operation with the same parameters, of which the same is expected. `None` also for what is not recorded as pending
     /// ([`Self::started`]), which the CIB cannot tell.
     #[must_use]
-    pub fn under_way<'a>(&self, cib: &'a Cib) -> Option<&'a str> {
+    pub fn under_way<'a>(&self, cib: &'a Cib) -> Option<&'a OpHistory> {
         let once = self.order == Order::Run && self.op.interval_ms == 0;
         if !once || !is_told_by_parameters(self.op.task) {
             return None;
@@ -74,7 +79,7 @@ impl RunOp {
                 && (op.op_digest.is_some() && op.op_digest == self.op.digest)
                 && op.expected_rc() == Some(self.op.expected_rc)
         };
-        of.ops.iter().find(same).map(|op| op.transition_key.as_str())
+        of.ops.iter().find(same)
     }
 }
 

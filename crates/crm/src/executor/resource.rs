@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use hac_types::{Timestamp, mutant};
+use hac_types::{Timestamp, WallTime, mutant};
 
 use super::given::{self, Started};
 use super::order::is_told_by_parameters;
-use super::{Invocation, InvocationId, Outcome, ProcessRef, RunOp, WatchId, report};
+use super::waiting::Waiting;
+use super::{Invocation, InvocationId, Outcome, Output, ProcessRef, RunOp, WatchId, report};
 use crate::cib::{StatusChange, history};
 use crate::model::{Agent, ExecStatus, OcfCode, OpHistory, ResourceHistory, Task};
 use crate::plan::ResourceOp;
@@ -56,6 +57,8 @@ pub(super) struct Active {
     pub(super) started: Timestamp,
     /// When it is given up.
     pub(super) guard: Timestamp,
+    /// Since when its agent could not ask, and how often that was tried.
+    waits: Option<(WallTime, u32)>,
     /// It was ordered in a view that is over.
     inherited: bool,
 }
@@ -83,6 +86,8 @@ pub(super) struct Managed {
     /// Processes that ended and are still named by the agent: watching them again would tell the same again.
     ended: Vec<ProcessRef>,
     queue: VecDeque<Job>,
+    /// The order whose agent could not ask, until it can.
+    waiting: Option<Waiting>,
     /// By task and interval.
     recurring: BTreeMap<(String, u64), Recurring>,
 }
@@ -96,6 +101,7 @@ impl Managed {
             runs: None,
             ended: Vec::new(),
             queue: VecDeque::new(),
+            waiting: None,
             recurring: BTreeMap::new(),
         }
     }
@@ -107,6 +113,8 @@ impl Managed {
             let due = now + Duration::from_millis(job.run.op.start_delay_ms);
             self.recurring.insert(job.key(), Recurring { job, due, reported: None, again: false });
         } else {
+            // Whoever orders more no longer wants what waits.
+            self.waiting = None;
             self.queue.push_back(job);
         }
     }
@@ -115,6 +123,12 @@ impl Managed {
     /// not know to be under way. Its result then answers the new order.
     pub(super) fn adopt(&mut self, order: &RunOp) -> bool {
         let alone = self.queue.is_empty();
+        if let Some(waiting) = self.waiting.as_mut().filter(|w| alone && w.inherited && w.job.is_same_as(order)) {
+            waiting.job.run = order.clone();
+            waiting.inherited = false;
+            self.record_pending(order);
+            return true;
+        }
         let Some(active) = self.active.as_mut().filter(|a| alone && a.inherited && a.job.is_same_as(order)) else {
             return false;
         };
@@ -129,6 +143,9 @@ impl Managed {
         self.queue.clear();
         if let Some(active) = &mut self.active {
             active.inherited = true;
+        }
+        if let Some(waiting) = &mut self.waiting {
+            waiting.inherited = true;
         }
     }
 
@@ -172,10 +189,16 @@ impl Managed {
         if self.active.is_some() && !mutant("runs-overlap") {
             return None;
         }
+        let mut tried = None;
         let job = match self.queue.pop_front_if(|_| !held) {
             Some(job) => {
                 self.record_pending(&job.run);
                 job
+            }
+            None if self.waiting.as_ref().is_some_and(|waiting| waiting.due <= now && !held) => {
+                let waiting = self.waiting.take()?;
+                tried = Some((waiting.standing(), waiting.inherited));
+                waiting.job
             }
             None => {
                 let next = self.recurring.values().filter(|r| r.due <= now).min_by_key(|r| r.due)?;
@@ -185,7 +208,8 @@ impl Managed {
         let op = self.given(&job);
         let invocation = report::invocation(id, &job, &op);
         let guard = now + invocation.timeout + GUARD;
-        self.active = Some(Active { id, job, op, started: now, guard, inherited: false });
+        let (waits, inherited) = tried.map_or((None, false), |(standing, inherited)| (Some(standing), inherited));
+        self.active = Some(Active { id, job, op, started: now, guard, waits, inherited });
         Some(invocation)
     }
 
@@ -197,7 +221,7 @@ impl Managed {
             self.runs = Some(Started::by(op));
         }
         match &self.runs {
-            Some(runs) if !mutant("given-as-configured") => runs.give(op),
+            Some(runs) => runs.give(op),
             _ => op.clone(),
         }
     }
@@ -213,6 +237,49 @@ impl Managed {
             }
             (Task::Reload, Some(OcfCode::OK)) => self.runs = Some(Started::by(op)),
             _ => {}
+        }
+    }
+
+    /// The agent of `active` could not ask. What is to be told of that; a recurring operation only runs again.
+    pub(super) fn wait(
+        &mut self,
+        node: &str,
+        now: Timestamp,
+        wall: WallTime,
+        active: Active,
+        outcome: &Outcome,
+    ) -> Option<Output> {
+        let Active { job, waits, inherited, .. } = active;
+        let asked = outcome.retry_after.unwrap_or_default();
+        if job.is_recurring() {
+            let recurring = self.recurring.get_mut(&job.key())?;
+            recurring.again = false;
+            recurring.due = now + Duration::from_millis(job.run.op.interval_ms).max(asked.min(GUARD));
+            return None;
+        }
+        if !self.queue.is_empty() {
+            return None;
+        }
+        let (since, tries) = waits.unwrap_or((wall, 0));
+        let waiting = Waiting::new(node, job, (since, tries.saturating_add(1)), now, asked, inherited);
+        let report = waiting.report(outcome);
+        self.waiting = Some(waiting);
+        report
+    }
+
+    /// The coordinator gave this order up: what has not begun never will.
+    pub(super) fn give_up(&mut self, transition_key: &str) {
+        self.queue.retain(|job| job.run.transition_key != transition_key);
+        self.waiting.take_if(|waiting| waiting.job.run.transition_key == transition_key);
+    }
+
+    /// What this node told of an order that waits is in the CIB, and goes into its own history. What has ended since
+    /// stays as it is.
+    pub(super) fn keep_waiting(&mut self, op: &OpHistory) {
+        let here = |job: &Job| job.run.transition_key == op.transition_key;
+        let waits = self.waiting.as_ref().is_some_and(|waiting| here(&waiting.job));
+        if waits || self.active.as_ref().is_some_and(|active| here(&active.job)) {
+            history::record(&mut self.history, op);
         }
     }
 
@@ -280,22 +347,26 @@ impl Managed {
     }
 
     /// When something is due.
-    pub(super) fn timeout(&self) -> Option<Timestamp> {
+    pub(super) fn timeout(&self, held: bool) -> Option<Timestamp> {
         match &self.active {
             Some(active) => Some(active.guard),
-            None => self.recurring.values().map(|recurring| recurring.due).min(),
+            None => {
+                let recurring = self.recurring.values().map(|recurring| recurring.due);
+                recurring.chain(self.waiting.as_ref().filter(|_| !held).map(|waiting| waiting.due)).min()
+            }
         }
     }
 
     pub(super) fn in_progress(&self) -> usize {
         let active = self.active.as_ref().is_some_and(|active| !active.job.is_recurring());
-        self.queue.len() + usize::from(active)
+        self.queue.len() + usize::from(active) + usize::from(self.waiting.is_some())
     }
 
     /// Whether nothing would be lost with it.
     pub(super) fn is_forgettable(&self) -> bool {
         self.active.is_none()
             && self.queue.is_empty()
+            && self.waiting.is_none()
             && self.recurring.is_empty()
             && self.watched.is_empty()
             && self.history.ops.is_empty()

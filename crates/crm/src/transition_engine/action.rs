@@ -11,7 +11,8 @@ use crate::model::{Configuration, parse_duration_ms};
 pub struct Limits {
     /// Most orders on their way at one time, `batch-limit`; 0 is no limit.
     pub batch_limit: usize,
-    /// Most of them on one node, `node-action-limit`; 0 is no limit.
+    /// Most of them on one node, `node-action-limit`; 0 is no limit. Twice the number of cores unless configured, so that a
+    /// node that takes over much is not smothered.
     pub node_action_limit: usize,
     /// Time that an order and its answer may take on top of the operation's own timeout, `cluster-delay`.
     pub cluster_delay: Duration,
@@ -24,15 +25,17 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What the cluster properties say.
+    /// What the cluster properties say, for nodes with so many `cores`.
     #[must_use]
-    pub fn of(configuration: &Configuration) -> Self {
+    pub fn of(configuration: &Configuration, cores: usize) -> Self {
         let default = Self::default();
         let number = |name| configuration.property(name).and_then(|text| text.trim().parse().ok());
         let delay = configuration.property("cluster-delay").and_then(parse_duration_ms).map(Duration::from_millis);
         Self {
             batch_limit: number("batch-limit").unwrap_or(default.batch_limit),
-            node_action_limit: number("node-action-limit").unwrap_or(default.node_action_limit),
+            node_action_limit: number("node-action-limit")
+                .filter(|limit| *limit > 0)
+                .unwrap_or(cores.saturating_mul(2)),
             cluster_delay: delay.unwrap_or(default.cluster_delay),
         }
     }

@@ -222,8 +222,13 @@ fn what_does_not_come_in_time_is_recorded_as_failed() {
     bench.engine.handle_timeout(due);
     assert_eq!(
         bench.lines(),
+        [format!("record start of A as {}", ExecStatus::Timeout.code()),],
+        "until that is delivered, the order may be: it is not planned anew"
+    );
+    assert_eq!(bench.engine.poll_timeout(), None);
+    assert_eq!(
+        bench.answer(0, 1),
         [
-            format!("record start of A as {}", ExecStatus::Timeout.code()),
             "ended 1: 0/1/1 Aborted(Lost(\"A_start_0\", \"primary\"))".to_owned(),
             "replan: no result of A_start_0 came from primary in time".to_owned(),
         ]
@@ -338,8 +343,17 @@ fn limits_are_cluster_properties() {
     let section = crate::cib::Section::CrmConfig;
     let change = crate::cib::Change::SetProperties { section, set: None, pairs: set };
     cib.apply(&crate::cib::fixtures::configure(vec![change]), NOW);
-    let limits = Limits { batch_limit: 5, node_action_limit: 0, cluster_delay: Duration::from_secs(10) };
-    assert_eq!(Limits::of(&cib.configuration), limits);
+    let limits = Limits { batch_limit: 5, node_action_limit: 8, cluster_delay: Duration::from_secs(10) };
+    assert_eq!(Limits::of(&cib.configuration, 4), limits, "twice the cores unless configured");
+    let change = |value: &str| crate::cib::Change::SetProperties {
+        section,
+        set: None,
+        pairs: vec![("node-action-limit".to_owned(), Some(value.to_owned()))],
+    };
+    for (value, limit) in [("3", 3), ("0", 8)] {
+        cib.apply(&crate::cib::fixtures::configure(vec![change(value)]), NOW);
+        assert_eq!(Limits::of(&cib.configuration, 4).node_action_limit, limit);
+    }
 }
 
 /// A random graph without cycles: inputs have lower numbers, then the actions are shuffled by a rotation.

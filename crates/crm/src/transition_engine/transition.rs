@@ -12,6 +12,9 @@ use crate::executor::{ExecStatus, Order, RunOp, operation_key};
 use crate::model::{Agent, INFINITY, OcfCode, OpHistory, Task, TransitionKey};
 use crate::plan::{Action, ActionKind, Plan, ResourceOp};
 
+/// Longest pause before an agent that could not ask is tried again; see the executor.
+const WAITING_MAX: Duration = Duration::from_secs(300);
+
 /// How far an action is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -46,10 +49,13 @@ pub(super) struct Transition {
     dependents: Vec<Vec<usize>>,
     /// Actions that can begin, as far as the plan goes.
     ready: BTreeSet<usize>,
-    /// When actions in flight are given up.
-    deadlines: BTreeMap<usize, Timestamp>,
+    /// When actions in flight are given up. Those without a time were: what was recorded of them is on its way, and
+    /// until that is delivered their orders may still arrive.
+    deadlines: BTreeMap<usize, Option<Timestamp>>,
     /// Actions in flight that nobody was ordered to do, because it was under way: by the key of what is.
     taken_up: BTreeMap<String, usize>,
+    /// Actions in flight whose agents could not ask and are tried again.
+    waiting: BTreeSet<usize>,
     abort: Option<Abort>,
     fired: usize,
     problems: Vec<String>,
@@ -84,6 +90,7 @@ impl Transition {
             ready,
             deadlines: BTreeMap::new(),
             taken_up: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             abort: None,
             fired: 0,
             problems: Vec::new(),
@@ -93,6 +100,7 @@ impl Transition {
     /// Begins nothing more, except what is to be finished in any case. The first reason stays.
     pub(super) fn abort(&mut self, reason: Abort) {
         self.abort.get_or_insert(reason);
+        self.release_waiting();
     }
 
     /// Begins what can begin, in the order of the plan.
@@ -163,7 +171,7 @@ impl Transition {
         let mut wait = Duration::ZERO;
         let output = match &action.kind {
             ActionKind::Resource(op) => {
-                wait = Duration::from_millis(op.timeout_ms) + Duration::from_millis(op.start_delay_ms);
+                wait = order_time(op);
                 Output::Run(self.order(index, action, op, node, Order::Run))
             }
             ActionKind::Cancel(op) => Output::Run(self.order(index, action, op, node, Order::Cancel)),
@@ -176,7 +184,7 @@ impl Transition {
             }
             ActionKind::Pseudo | ActionKind::Fence { .. } => return None,
         };
-        self.deadlines.insert(index, now + wait + self.limits.cluster_delay);
+        self.deadlines.insert(index, Some(now + wait + self.limits.cluster_delay));
         Some(output)
     }
 
@@ -208,10 +216,35 @@ impl Transition {
 
     /// The action in flight that `order` names is under way as `earlier`: its result answers the action. Whether there is
     /// such an action.
-    pub(super) fn take_up(&mut self, order: &str, earlier: &str) -> bool {
+    pub(super) fn take_up(&mut self, order: &str, earlier: &OpHistory) -> bool {
         let Some(index) = self.action_of(order) else { return false };
-        self.taken_up.insert(earlier.to_owned(), index);
+        self.taken_up.insert(earlier.transition_key.clone(), index);
+        if earlier.exit_reason.is_some() {
+            self.waiting.insert(index);
+            self.release_waiting();
+        }
         true
+    }
+
+    /// The action under this key waits until its agent can ask; that was said just now.
+    pub(super) fn waits(&mut self, now: Timestamp, key: &str) {
+        let Some(index) = self.awaited_by(key) else { return };
+        let Some(ActionKind::Resource(op)) = self.actions.get(index).map(|action| &action.kind) else { return };
+        let deadline = now + order_time(op) + WAITING_MAX + self.limits.cluster_delay;
+        self.deadlines.insert(index, Some(deadline));
+        self.waiting.insert(index);
+        self.release_waiting();
+    }
+
+    /// A plan that is abandoned does not wait for what may wait for ever.
+    fn release_waiting(&mut self) {
+        if self.abort.is_some() {
+            for index in std::mem::take(&mut self.waiting) {
+                if self.stages.get(index) == Some(&Stage::InFlight) {
+                    self.fail(index, None);
+                }
+            }
+        }
     }
 
     /// The action in flight that waits for a result under this key.
@@ -253,7 +286,9 @@ impl Transition {
         let key = self.actions.get(index).map(|action| action.key.clone()).unwrap_or_default();
         let op = &result.op;
         let why = op.exit_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        self.fail(index, format!("{key} on {} gave {} (status {}){why}", result.node, op.rc_code, op.op_status));
+        let given_up = self.deadlines.get(&index) == Some(&None);
+        let problem = format!("{key} on {} gave {} (status {}){why}", result.node, op.rc_code, op.op_status);
+        self.fail(index, (!given_up).then_some(problem));
         self.abort(Abort::UnexpectedResult(key, result.node.clone()));
         Confirmed::Failed
     }
@@ -280,23 +315,29 @@ impl Transition {
     /// Gives up what should have ended long ago. What is to be recorded about it comes out.
     pub(super) fn give_up_overdue(&mut self, now: Timestamp) -> Vec<Output> {
         let overdue: Vec<usize> =
-            self.deadlines.iter().filter(|(_, deadline)| **deadline <= now).map(|(index, _)| *index).collect();
+            self.deadlines.iter().filter(|(_, at)| at.is_some_and(|at| at <= now)).map(|(index, _)| *index).collect();
         let mut outputs = Vec::new();
         for index in overdue {
             let Some(action) = self.actions.get(index) else { continue };
             let key = action.key.clone();
             let node = target(action).unwrap_or_default().to_owned();
+            let problem = format!("no result of {key} came from {node} in time");
             if let ActionKind::Resource(op) = &action.kind {
+                // The order may yet be delivered, before this and not after it. A new plan before that might order the
+                // same a second time.
                 outputs.push(Output::Status(lost_result(&node, op, self.key(index, op.expected_rc))));
+                self.deadlines.insert(index, None);
+                self.problems.push(problem);
+            } else {
+                self.fail(index, problem);
             }
-            self.fail(index, format!("no result of {key} came from {node} in time"));
             self.abort(Abort::Lost(key, node));
         }
         outputs
     }
 
     pub(super) fn timeout(&self) -> Option<Timestamp> {
-        self.deadlines.values().min().copied()
+        self.deadlines.values().flatten().min().copied()
     }
 
     pub(super) fn awaited(&self) -> Vec<(String, String)> {
@@ -348,16 +389,21 @@ impl Transition {
         }
     }
 
-    fn fail(&mut self, index: usize, problem: String) {
+    fn fail(&mut self, index: usize, problem: impl Into<Option<String>>) {
         self.deadlines.remove(&index);
         self.set(index, Stage::Failed);
-        self.problems.push(problem);
+        self.problems.extend(problem.into());
     }
 }
 
 /// Name of the node that carries an action out.
 fn target(action: &Action) -> Option<&str> {
     action.router_node.as_deref().or(action.node.as_deref())
+}
+
+/// How long an operation may take by itself.
+fn order_time(op: &ResourceOp) -> Duration {
+    Duration::from_millis(op.timeout_ms) + Duration::from_millis(op.start_delay_ms)
 }
 
 /// The result of an operation of which nothing was heard.

@@ -194,5 +194,6 @@ pub(crate) fn config() -> Config {
         seed: None,
         shutdown_escalation: Config::SHUTDOWN_ESCALATION,
         request_timeout: Config::REQUEST_TIMEOUT,
+        cores: 2,
     }
 }

@@ -168,7 +168,7 @@ impl Participant {
             self.outputs.push_back(Output::Event(event));
         }
         coordinator.transition += 1;
-        let limits = Limits::of(&self.replica.cib.configuration);
+        let limits = Limits::of(&self.replica.cib.configuration, self.cores);
         if plan.actions.is_empty() {
             coordinator.restless = 0;
             coordinator.engine.start(now.mono, plan, limits);

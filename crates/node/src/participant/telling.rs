@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use hac_crm::model::{Cib, ExecStatus, OpHistory};
 use hac_totem::{LinkStatus, Notice, PeerProblem, Stats};
-use hac_types::{Departure, Incarnation, NodeId, View};
+use hac_types::{Departure, Incarnation, NodeId, View, WallTime};
 
 use super::{Participant, Phase};
 use crate::report::{
@@ -279,6 +280,10 @@ impl Participant {
             let sentence = format!("without connection: {}", down.join(", "));
             add(Severity::Warning, sentence, "Look at that network: the other link carries everything.");
         }
+        for sentence in waiting_orders(&self.replica.cib, self.now.wall) {
+            let remedy = "It is tried again by itself, and no failure is counted; see to what does not answer.";
+            add(Severity::Warning, sentence, remedy);
+        }
         problems.sort_by_key(|p| p.severity);
         problems
     }
@@ -317,6 +322,21 @@ impl Participant {
         counters.sort_by(|a, b| a.name.cmp(&b.name));
         counters
     }
+}
+
+/// What waits until its agent can ask what it has to ask: for how long, and what was said.
+fn waiting_orders(cib: &Cib, now: WallTime) -> Vec<String> {
+    let pending = |op: &&OpHistory| op.op_status == ExecStatus::Pending.code() && op.exit_reason.is_some();
+    let mut found = Vec::new();
+    for state in &cib.status.nodes {
+        let node = state.uname.as_deref().unwrap_or(&state.id);
+        for op in state.resources.iter().flat_map(|of| of.ops.iter().filter(pending)) {
+            let said = op.exit_reason.as_deref().unwrap_or_default();
+            let seconds = now.as_secs().saturating_sub(op.last_rc_change.unwrap_or(now.as_secs())).max(0);
+            found.push(format!("{} on {node} has waited for {seconds} s: {said}", op.operation_key));
+        }
+    }
+    found
 }
 
 fn peer_problem(problem: PeerProblem, name: &str) -> (String, &'static str) {

@@ -21,6 +21,7 @@ pub(super) struct Start {
     seed: Option<Configuration>,
     shutdown_escalation: Duration,
     request_timeout: Duration,
+    cores: usize,
     totem: hac_totem::Stored,
     cib: Option<Vec<u8>>,
     cib_generation: u64,
@@ -82,6 +83,7 @@ impl Start {
             seed: config.seed.clone(),
             shutdown_escalation: config.shutdown_escalation,
             request_timeout: config.request_timeout,
+            cores: config.cores,
             totem: stored.totem,
             cib: stored.cib.clone(),
             cib_generation: stored.cib_generation,
@@ -121,6 +123,7 @@ impl Start {
             seed: self.seed,
             shutdown_escalation: self.shutdown_escalation,
             request_timeout: self.request_timeout,
+            cores: self.cores,
         };
         let Self { totem, cib, cib_generation, prepared, lost, next_key, .. } = self;
         let stored = Stored { totem, cib, cib_generation, prepared, lost, next_key };

@@ -272,6 +272,7 @@ impl World {
             seed: Some(self.seed_configuration()),
             shutdown_escalation: Config::SHUTDOWN_ESCALATION,
             request_timeout: Duration::from_secs(20),
+            cores: 2,
         }
     }
 

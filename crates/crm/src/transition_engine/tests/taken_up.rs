@@ -76,7 +76,7 @@ fn another_operation_is_ordered_whatever_is_under_way() {
         change(&mut run);
         run
     };
-    assert_eq!(order(start()).under_way(&cib), Some("0:1:0:u"));
+    assert_eq!(order(start()).under_way(&cib).map(|op| op.transition_key.as_str()), Some("0:1:0:u"));
     let others = [
         ("another resource", order(digested("B_start_0", "d", &[]))),
         ("another task", order(digested("A_stop_0", "d", &[]))),
@@ -155,4 +155,37 @@ fn a_start_that_fails_while_the_coordinator_changes_counts_once_and_is_stopped_f
         assert_eq!(world.cib.transient("secondary", "fail-count-Nginx#start_0"), Some("1"));
         world.assert_agreed();
     }
+}
+
+/// What the node of `run` says while its agent cannot ask.
+fn waits(run: &RunOp) -> StatusChange {
+    let Some(StatusChange::OpStarted(mut started)) = run.started() else { panic!("it is recorded") };
+    started.op.exit_reason = Some("the API does not answer".to_owned());
+    StatusChange::OpStarted(started)
+}
+
+#[test]
+fn what_waits_until_it_can_ask_is_not_given_up_and_holds_up_nothing_else() {
+    let mut bench = Bench::new();
+    bench.start(vec![op("A_start_0", &[])]);
+    for _ in 0..100 {
+        bench.now = bench.now + Duration::from_secs(60);
+        bench.engine.handle_timeout(bench.now);
+        let waits = waits(&bench.runs[0]);
+        assert_eq!(bench.deliver(waits), [""; 0]);
+    }
+    let decided = ["ended 1: 0/1/1 Aborted(Quorum)", "replan: quorum changed"];
+    assert_eq!(bench.deliver(StatusChange::Quorum(false)), decided);
+    // An answer that was on its way is news then.
+    bench.start(vec![]);
+    assert_eq!(bench.answer(0, 0), ["replan: A_start_0 on primary has a new result"]);
+}
+
+#[test]
+fn what_waits_is_waited_for_if_nothing_else_happens() {
+    let mut bench = Bench::new();
+    bench.start(vec![op("A_start_0", &[]), op("A_monitor_10000", &[0])]);
+    let waits = waits(&bench.runs[0]);
+    bench.deliver(waits);
+    assert_eq!(bench.answer(0, 0), ["run A_monitor_10000 on primary (1:1:0:u)"]);
 }

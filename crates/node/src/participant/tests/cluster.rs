@@ -147,6 +147,7 @@ impl Cluster {
             seed: None,
             shutdown_escalation: Config::SHUTDOWN_ESCALATION,
             request_timeout: Config::REQUEST_TIMEOUT,
+            cores: 2,
         }
     }
 
