@@ -87,7 +87,7 @@ impl Finished {
         self
     }
 
-    /// As the resource manager wants it: at most [`TEXT_MAX`] bytes of text. Control characters in the reason become blanks: it is shown to people.
+    /// As the resource manager wants it: at most 4 KiB of text. Control characters in the reason become blanks: it is shown to people.
     pub fn into_outcome(self) -> Outcome {
         let clean = |text: String| cut(&text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         Outcome {

@@ -5,7 +5,7 @@
 //!
 //! | class | module |
 //! |---|---|
-//! | `ocf`: scripts, unchanged, and the agents that are inside | [`ocf`] |
+//! | `ocf`: scripts, unchanged, and the agents that are inside | `ocf` |
 //!
 //! A class more is one type that implements [`Standard`] and one line in [`Agents::new`].
 //!

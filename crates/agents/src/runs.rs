@@ -19,7 +19,7 @@ mod record;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -45,6 +45,8 @@ pub(crate) struct Runs {
     /// Tells the runs of this life from those of others.
     life: String,
     count: AtomicU64,
+    /// How many are under way.
+    live: AtomicUsize,
     cgroups: Result<Cgroups, String>,
     /// Runs that are being ended, by id.
     unfinished: Mutex<BTreeMap<String, Record>>,
@@ -59,6 +61,7 @@ impl Runs {
             folder,
             life: format!("{:x}-{:x}", std::process::id(), nanos),
             count: AtomicU64::new(0),
+            live: AtomicUsize::new(0),
             cgroups: Cgroups::delegated(),
             unfinished: Mutex::default(),
         }
@@ -101,10 +104,11 @@ impl Runs {
         remarks
     }
 
-    /// Waits until all that is being ended has ended; whether it has.
+    /// Waits until nothing is under way and all that is being ended has ended; whether it has.
     pub(crate) fn wait(&self, limit: Duration) -> bool {
         let end = Instant::now() + limit;
-        while !lock(&self.unfinished).is_empty() {
+        // In this order: what is given up is being ended before it is no longer under way.
+        while self.live.load(Ordering::SeqCst) > 0 || !lock(&self.unfinished).is_empty() {
             if Instant::now() >= end {
                 return false;
             }

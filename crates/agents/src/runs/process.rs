@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
@@ -76,6 +77,7 @@ impl Drop for Live {
         if let Some(record) = self.record.take() {
             self.runs.end(record, false);
         }
+        self.runs.live.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -116,6 +118,7 @@ fn begin(runs: Arc<Runs>, task: &Task) -> io::Result<Live> {
     let child = command.spawn().inspect_err(|_| runs.settle(&record))?;
     record.leader = child.id().and_then(watch::find);
     runs.record(&record);
+    runs.live.fetch_add(1, Ordering::SeqCst);
     Ok(Live { runs, record: Some(record), child })
 }
 

@@ -138,6 +138,22 @@ fn orphan(folder: &Folder, script: &str) -> (Record, std::process::Child) {
 }
 
 #[test]
+fn the_end_waits_for_what_the_end_of_the_runtime_gives_up() {
+    let folder = Folder::new("end");
+    let runs = folder.runs();
+    runs.take_over();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let (owner, task) = (Arc::clone(&runs), task(&folder.0, "echo $$ > DIR/pid; sleep 60; :"));
+    runtime.spawn(async move { owner.run(&Looks::default(), task).await.map(|ran| ran.status) });
+    let process = folder.process("pid");
+    assert!(!runs.wait(Duration::from_millis(50)), "it is under way");
+    runtime.shutdown_background();
+    assert!(runs.wait(Duration::from_secs(10)), "it has ended");
+    assert!(!alive(process));
+}
+
+#[test]
 fn a_run_of_an_earlier_life_is_ended_wherever_its_processes_went() {
     let folder = Folder::new("earlier");
     let (_, mut child) = orphan(
