@@ -7,11 +7,13 @@ mod coordinator;
 pub mod coverage;
 mod durability;
 mod effects;
+pub mod once;
 mod ordered;
 mod plans;
 mod recovery;
 pub mod ring;
 mod started;
+pub mod waits;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,8 +28,8 @@ use crate::reality::Reality;
 
 /// Names of the properties of whole nodes.
 pub const PROPERTIES: &[&str] = &[
-    "P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3", "LIVE-1", "KEY-1",
-    "answers",
+    "P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3", "AGENT-4", "CALM",
+    "KEY-1", "LIVE-1", "ONCE", "TRUTH", "WAIT-1", "WAIT-2", "answers",
 ];
 
 /// A promise that was broken.
@@ -137,6 +139,7 @@ impl Checks {
             return Err(violation);
         }
         self.agreement.check(hosts, &mut self.executed)?;
+        once::orphans(hosts, &mut self.executed)?;
         let split = self.split;
         self.coordinator.check(hosts, &mut self.executed, &mut self.split)?;
         if self.split && !split {

@@ -3,25 +3,30 @@
 //! One thread, one seed. Everything that happens is an event of the queue; what a node wants done is performed in
 //! order, and the node may die between any two of its outputs.
 
+mod calm;
 mod faults;
 mod host;
+mod orphans;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_crm::executor::Outcome;
-use hac_crm::model::Cib;
-use hac_netsim::{Datagram, Net, Queue, Rng};
+use hac_crm::model::{Cib, Version};
+use hac_netsim::{Attacker, Datagram, Net, Queue, Rng};
 use hac_node::{InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
-use hac_types::{LinkId, NodeId, Timestamp, WallTime};
+use hac_types::{LinkId, NodeId, RingId, Timestamp, WallTime};
 
 pub use self::faults::Chaos;
+pub(crate) use self::host::Run;
 pub use self::host::{Host, Power};
-use crate::check::{Checks, Violation};
+use crate::check::{Checks, Violation, once, waits};
+use crate::manners::Manners;
 use crate::options::Options;
 use crate::reality::Reality;
 use crate::service::{Fault, Service};
 use crate::trace::Trace;
+use crate::workload;
 
 /// Civil time at the beginning of every run.
 const WALL: i64 = 1_700_000_000_000;
@@ -55,6 +60,14 @@ enum Item {
     Start(u32),
     /// A host goes on after a pause.
     Resume(u32),
+    /// An agent of an earlier life of a host ends.
+    OrphanEnds(u32, u64),
+    /// For a while nothing was in progress, since this change.
+    AtRest(u64),
+    /// A host, in this life, must not compare states in this ring any longer.
+    Synced(u32, u64, RingId),
+    /// A request of a host, in this life, must have been answered by now.
+    Answered(u32, u64, RequestId),
 }
 
 /// What became of a request.
@@ -93,7 +106,13 @@ pub struct World {
     agents: Rng,
     entropy: Rng,
     disks: Rng,
+    attacker: Attacker,
     spin: u32,
+    /// The ring and the state, while nothing is in progress; and how often that changed.
+    rest: Option<(RingId, Version)>,
+    rests: u64,
+    /// Agents that have outlived their daemons so far.
+    orphans: u64,
     changed: bool,
     /// States about which coordinators decided, and when, where someone wants them.
     decided: Option<Vec<(Cib, WallTime)>>,
@@ -109,6 +128,8 @@ pub struct World {
     pub agent_time: (Duration, Duration),
     /// What is wrong with the service behind the address.
     pub service: Service,
+    /// How agents behave.
+    pub manners: Manners,
 }
 
 impl World {
@@ -129,8 +150,12 @@ impl World {
             timing: Rng::new(seed, 2),
             agents: Rng::new(seed, 3),
             entropy: Rng::new(seed, 4),
-            disks: Rng::new(seed, 10),
+            disks: Rng::new(seed, 12),
+            attacker: Attacker::new(seed, Vec::new()),
             spin: 0,
+            rest: None,
+            rests: 0,
+            orphans: 0,
             changed: false,
             log: None,
             decided: None,
@@ -139,6 +164,7 @@ impl World {
             deadly: 0,
             agent_time: (Duration::from_millis(5), Duration::from_millis(60)),
             service: Service::well(),
+            manners: Manners::good(),
             options,
         }
     }
@@ -183,6 +209,20 @@ impl World {
         match item {
             Item::Start(id) => self.start_now(id),
             Item::Resume(id) => self.resume(id),
+            Item::OrphanEnds(id, number) => self.orphan_ends(id, number),
+            Item::Synced(id, life, ring) if self.runs_again(&item, id, life) => {
+                let found = waits::barrier(self, id, ring);
+                found.into_iter().for_each(|violation| self.checks.violated(violation));
+            }
+            Item::Answered(id, life, request) if self.runs_again(&item, id, life) => {
+                let found = waits::answer(self, id, life, request);
+                found.into_iter().for_each(|violation| self.checks.violated(violation));
+            }
+            Item::AtRest(change) if change == self.rests => {
+                let found = once::check(self);
+                found.into_iter().for_each(|violation| self.checks.violated(violation));
+            }
+            Item::AtRest(_) | Item::Synced(..) | Item::Answered(..) => {}
             Item::Wake(id, life) => self.wake(id, life),
             Item::Host(id, life, event) => {
                 let Some(host) = self.hosts.get_mut(&id) else { return };
@@ -196,6 +236,16 @@ impl World {
                 self.handle(id, event);
             }
         }
+    }
+
+    /// Whether what a host in this life must have done by now can be judged. If it does not run at present, that is
+    /// put off.
+    fn runs_again(&mut self, item: &Item, id: u32, life: u64) -> bool {
+        let Some(host) = self.hosts.get(&id).filter(|host| host.life == life) else { return false };
+        if host.paused {
+            self.queue.push(self.now + Duration::from_secs(1), item.clone());
+        }
+        !host.paused
     }
 
     /// The time has come that a node named, unless it has named another one since.
@@ -240,11 +290,19 @@ impl World {
         }
         let Some(node) = &mut host.node else { return };
         match event {
-            Event::Datagram(Datagram { from, link, bytes, .. }) => {
-                node.handle_datagram(now, link, NodeId(from), &bytes)
+            Event::Datagram(datagram) => {
+                if let Some((_, hostile)) = self.attacker.attack(&datagram).filter(|(_, hostile)| hostile.to == id) {
+                    self.checks.happened("a datagram was replayed or forged");
+                    node.handle_datagram(now, hostile.link, NodeId(hostile.from), &hostile.bytes);
+                }
+                self.attacker.record(&datagram);
+                node.handle_datagram(now, datagram.link, NodeId(datagram.from), &datagram.bytes);
             }
             Event::Persisted(persist) => {
-                if let Some(result) = host.disk.end(persist) {
+                if let Some(result) = host.disk.end(persist, &mut self.disks) {
+                    if result.is_err() {
+                        self.checks.happened("a write failed");
+                    }
                     node.handle_persisted(now, persist, result);
                 }
             }
@@ -258,6 +316,7 @@ impl World {
                 let key = (id, host.life, number);
                 let asked = Asked { request: request.clone(), at: self.now, replies: Vec::new(), void: false };
                 self.asked.insert(key, asked);
+                self.queue.push(self.now + waits::ANSWER, Item::Answered(id, host.life, number));
                 node.handle_request(now, number, request);
             }
             Event::AgentEnded(_) => {}
@@ -312,8 +371,16 @@ impl World {
     fn look_at(&mut self, id: u32) {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         let seen = host.node.as_ref().map(|node| (node.standing(), node.cib().version));
-        self.changed |= host.seen != seen;
+        if host.seen == seen {
+            return;
+        }
+        self.changed = true;
         host.seen = seen;
+        let syncing = seen.filter(|(standing, _)| standing.sync == SyncState::Syncing);
+        if let Some(ring) = syncing.and_then(|(standing, _)| standing.ring).filter(|ring| host.syncs != Some(*ring)) {
+            host.syncs = Some(ring);
+            self.queue.push(self.now + waits::BARRIER, Item::Synced(id, host.life, ring));
+        }
     }
 
     fn arrange_wake(&mut self, id: u32) {
@@ -383,6 +450,8 @@ impl World {
         let Some(asked) = self.asked.get_mut(&(id, host.life, request)) else { return };
         if let (Request::Configure(configure), Reply::Done { warnings, .. }) = (&asked.request, &reply) {
             self.checks.acknowledged(ring, self.hosts.len());
+            let names = configure.changes.iter().filter_map(workload::name);
+            names.for_each(|name| self.checks.happened(name));
             // A warning says that it could not be stored.
             if warnings.is_empty() {
                 self.checks.said_stored(host, configure);
@@ -412,11 +481,27 @@ impl World {
     fn persist(&mut self, id: u32, persist: PersistId, what: Persist) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        let time = if matches!(what, Persist::RingSeq(_)) { Duration::ZERO } else { host.disk.latency };
+        // The ring's number is written before anything else goes on; so its daemon is given the answer at once.
+        let at_once = matches!(what, Persist::RingSeq(_));
         host.disk.begin(persist, what);
-        host.disk_busy = host.disk_busy.max(now) + time;
         let event = Event::Persisted(persist);
+        if at_once {
+            self.queue.push(now, Item::Host(id, host.life, event));
+            return;
+        }
+        host.disk_busy = host.disk_busy.max(now) + host.disk.latency;
         self.queue.push(host.disk_busy, Item::Host(id, host.life, event));
+    }
+
+    /// A disk is well again, and what waited for it is written as fast as ever.
+    pub(super) fn recover_disk(&mut self, id: u32) {
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        host.disk.recover();
+        host.disk_busy = self.now;
+        for write in host.disk.writing() {
+            host.disk_busy += host.disk.latency;
+            self.queue.push(host.disk_busy, Item::Host(id, host.life, Event::Persisted(write)));
+        }
     }
 
     fn invoke(&mut self, id: u32, invocation: hac_node::Invocation) {
@@ -433,19 +518,20 @@ impl World {
         let fault = if time >= invocation.timeout {
             Some(Fault::Hung)
         } else {
-            self.service.fault(&mut self.agents, &invocation)
+            let manners = self.manners.fault(&mut self.agents, &invocation);
+            self.service.fault(&mut self.agents, &invocation).or(manners)
         };
-        let time = if fault.is_some_and(Fault::lasts) { invocation.timeout } else { time };
+        let ends = self.now + fault.and_then(|fault| fault.lasts(invocation.timeout)).unwrap_or(time);
         let Some(host) = self.hosts.get_mut(&id) else { return };
         let event = Event::AgentEnded(invocation.id);
-        host.invocations.insert(invocation.id, (invocation, fault));
-        self.queue.push(self.now + time, Item::Host(id, host.life, event));
+        host.invocations.insert(invocation.id, Run { invocation, fault, ends });
+        self.queue.push(ends, Item::Host(id, host.life, event));
     }
 
     fn agent_ended(&mut self, id: u32, invocation: InvocationId) {
         let now = self.time_at(id);
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        let Some((invocation, fault)) = host.invocations.remove(&invocation) else { return };
+        let Some(Run { invocation, fault, .. }) = host.invocations.remove(&invocation) else { return };
         let outcome = Self::outcome(&mut self.reality, &mut self.checks, id, &invocation, fault);
         self.checks.agent_ended(host, &invocation, &outcome);
         if let Some(node) = &mut host.node {
@@ -466,7 +552,7 @@ impl World {
         if fault.is_done() {
             reality.act(id, invocation);
         }
-        fault.outcome()
+        fault.outcome(&invocation.action)
     }
 
     /// A client asks a host, now.
@@ -571,6 +657,14 @@ impl World {
     fn check_all(&mut self) -> Result<(), Violation> {
         if !std::mem::take(&mut self.changed) && !self.checks.found_something() {
             return Ok(());
+        }
+        let rest = once::rest(&self.hosts);
+        if rest != self.rest {
+            self.rest = rest;
+            self.rests += 1;
+            if rest.is_some() {
+                self.queue.push(self.now + once::REST, Item::AtRest(self.rests));
+            }
         }
         self.checks.after_event(&self.hosts)
     }

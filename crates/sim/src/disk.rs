@@ -26,35 +26,72 @@ pub struct Disk {
     pub next_key: Option<Vec<u8>>,
     /// It was replaced by an empty one, and nobody has copied the key to it yet.
     pub lacks_key: bool,
-    /// Writing fails.
+    /// There is no space left for anything new.
     pub full: bool,
+    /// Chance of a write to fail, whatever is written, thousandths.
+    pub sick: u64,
     /// Time that a write takes.
     pub latency: Duration,
+    /// What somebody has copied from it: the ring's number and the generations that counted.
+    copy: (u64, BTreeMap<u64, Vec<u8>>),
+    /// The ring's number before the last.
+    ring_seq_before: u64,
 }
 
 impl Disk {
     /// Generations kept.
     const KEPT: usize = 5;
 
+    /// Time that a write usually takes.
+    const LATENCY: Duration = Duration::from_millis(2);
+
     /// An empty one of usual speed.
     #[must_use]
     pub fn new() -> Self {
-        Self { latency: Duration::from_millis(2), ..Self::default() }
+        Self { latency: Self::LATENCY, ..Self::default() }
     }
 
-    /// A write begins. The ring's number is stored at once: hacd overwrites a reserved place before anything else goes on.
+    /// From now on it is as fast and as well as any.
+    pub fn recover(&mut self) {
+        (self.full, self.sick, self.latency) = (false, 0, Self::LATENCY);
+    }
+
+    /// The writes under way, in order.
+    pub fn writing(&self) -> impl Iterator<Item = PersistId> {
+        self.writing.iter().map(|(id, _)| *id)
+    }
+
+    /// A write begins.
     pub fn begin(&mut self, id: PersistId, what: Persist) {
-        if let Persist::RingSeq(seq) = &what {
-            self.ring_seq = self.ring_seq.max(*seq);
-        }
         self.writing.push_back((id, what));
     }
 
     /// A write ends, and what came of it; `None` if it was none of this life.
-    pub fn end(&mut self, id: PersistId) -> Option<Result<(), String>> {
+    pub fn end(&mut self, id: PersistId, rng: &mut Rng) -> Option<Result<(), String>> {
         let index = self.writing.iter().position(|(writing, _)| *writing == id)?;
         let (_, what) = self.writing.remove(index)?;
+        if self.sick > 0 && rng.chance(self.sick) {
+            return Some(Err("input/output error".to_owned()));
+        }
         Some(self.write(&what))
+    }
+
+    /// The newest generation can no longer be read, nor can the place where the ring's number was written last.
+    pub fn rot(&mut self, rng: &mut Rng) {
+        if self.committed.len() > 1 {
+            self.committed.pop_last();
+        }
+        if rng.chance(500) {
+            self.ring_seq = self.ring_seq_before;
+        }
+    }
+
+    /// All is as it was when it was copied, when its daemon started for the last time; but for the keys, which are
+    /// copied from another node.
+    pub fn roll_back(&mut self) {
+        (self.ring_seq, self.committed) = self.copy.clone();
+        self.prepared.clear();
+        self.lacks_key = true;
     }
 
     /// Whoever writes dies. Of the writes under way the first ones are done, none of them, or all; whether any was lost.
@@ -90,7 +127,10 @@ impl Disk {
     /// The disk is full, or a generation is committed that was not prepared.
     fn write(&mut self, what: &Persist) -> Result<(), String> {
         match what {
-            Persist::RingSeq(seq) => self.ring_seq = self.ring_seq.max(*seq),
+            Persist::RingSeq(seq) => {
+                self.ring_seq_before = self.ring_seq;
+                self.ring_seq = self.ring_seq.max(*seq);
+            }
             Persist::CibPrepare { .. } | Persist::KeyStage { .. } | Persist::KeyCommit { .. } if self.full => {
                 return Err("no space left on device".to_owned());
             }
@@ -124,6 +164,7 @@ impl Disk {
 
     /// What a daemon finds that starts now: the newest state that counts, and the newest that is prepared after it.
     pub fn read(&mut self, totem: hac_totem::Stored) -> hac_node::Stored {
+        self.copy = (self.ring_seq, self.committed.clone());
         let counts = self.committed.last_key_value();
         let newest = counts.map_or(0, |(number, _)| *number);
         let prepared = self.prepared.last_key_value().filter(|(number, _)| **number > newest);
@@ -172,23 +213,62 @@ mod tests {
         Persist::CibPrepare { generation, bytes: text.as_bytes().to_vec() }
     }
 
+    fn read(disk: &mut Disk) -> Option<Vec<u8>> {
+        disk.read(hac_totem::Stored { ring_seq: 0, incarnation: hac_types::Incarnation(1) }).cib
+    }
+
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
     }
 
     #[test]
     fn a_write_is_there_when_it_has_ended_and_not_before() {
-        let mut disk = Disk::new();
+        let (mut disk, mut rng) = (Disk::new(), Rng::new(1, 1));
         disk.begin(PersistId(1), prepare(1, "change-1 change-12"));
         assert!(!disk.holds(&words("change-1")));
-        assert_eq!(disk.end(PersistId(1)), Some(Ok(())));
-        assert_eq!(disk.end(PersistId(1)), None);
+        assert_eq!(disk.end(PersistId(1), &mut rng), Some(Ok(())));
+        assert_eq!(disk.end(PersistId(1), &mut rng), None);
         assert!(disk.holds(&words("change-1 change-12")) && !disk.holds(&words("change-1 change-2")));
         assert!(!disk.holds(&words("hange-2")), "a word ends where it ends");
         assert!(!disk.has_committed(&words("change-1")));
         disk.begin(PersistId(2), Persist::CibCommit { generation: 1 });
-        assert_eq!(disk.end(PersistId(2)), Some(Ok(())));
+        assert_eq!(disk.end(PersistId(2), &mut rng), Some(Ok(())));
         assert!(disk.has_committed(&words("change-12")) && !disk.has_committed(&words("change-2")));
+    }
+
+    #[test]
+    fn what_has_rotted_or_was_rolled_back_is_what_was_there_before() {
+        let (mut disk, mut rng) = (Disk::new(), Rng::new(1, 1));
+        let mut write = |disk: &mut Disk, generation| {
+            for what in [prepare(generation, &format!("g{generation}")), Persist::CibCommit { generation }] {
+                disk.begin(PersistId(generation), what);
+                assert_eq!(disk.end(PersistId(generation), &mut rng), Some(Ok(())));
+            }
+        };
+        write(&mut disk, 1);
+        assert_eq!(read(&mut disk), Some(b"g1".to_vec()));
+        write(&mut disk, 2);
+        write(&mut disk, 3);
+        disk.rot(&mut Rng::new(1, 1));
+        assert!(disk.has_committed(&words("g2")) && !disk.has_committed(&words("g3")));
+        disk.roll_back();
+        assert_eq!(read(&mut disk), Some(b"g1".to_vec()));
+    }
+
+    #[test]
+    fn a_sick_disk_fails_whatever_is_written() {
+        let (mut disk, mut rng) = (Disk::new(), Rng::new(1, 1));
+        disk.sick = 1000;
+        for (number, what) in [Persist::RingSeq(7), prepare(1, "a"), Persist::KeyDiscard].into_iter().enumerate() {
+            let id = PersistId(number as u64);
+            disk.begin(id, what);
+            assert!(disk.end(id, &mut rng).unwrap().is_err());
+        }
+        assert_eq!((disk.ring_seq, disk.prepared.len()), (0, 0));
+        disk.recover();
+        disk.begin(PersistId(9), Persist::RingSeq(7));
+        assert_eq!(disk.end(PersistId(9), &mut rng), Some(Ok(())));
+        assert_eq!(disk.ring_seq, 7);
     }
 
     #[test]
@@ -204,7 +284,7 @@ mod tests {
             let there = disk.prepared.len();
             assert_eq!((disk.ring_seq, lost), (7, there < 2));
             assert!(there == 0 || disk.prepared.contains_key(&1), "in order");
-            assert_eq!(disk.end(PersistId(3)), None);
+            assert_eq!(disk.end(PersistId(3), &mut rng), None);
             seen[there] += 1;
         }
         assert!(seen.iter().all(|&count| count > 10), "{seen:?}");

@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod detection;
 pub mod disk;
 pub mod harm;
+pub mod manners;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod options;
@@ -21,3 +22,4 @@ pub mod service;
 pub mod sweep;
 pub mod trace;
 pub mod tutorial;
+pub mod workload;

@@ -7,8 +7,8 @@ use hac_crm::executor::{ExecStatus, Invocation, Outcome, ProcessRef};
 /// The world outside the cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Reality {
-    /// Running instances: host and instance name, and the process behind.
-    running: BTreeMap<(u32, String), ProcessRef>,
+    /// Running instances: host and instance name, and what is behind.
+    running: BTreeMap<(u32, String), Running>,
     last_pid: u32,
     /// Resources that fail to start, by host.
     pub broken: BTreeSet<(u32, String)>,
@@ -16,6 +16,13 @@ pub struct Reality {
     pub starts: BTreeMap<(u32, String), u64>,
     /// Times an agent was run, by host, instance and action.
     pub runs: BTreeMap<(u32, String, String), u64>,
+}
+
+/// Something that runs.
+#[derive(Clone, Copy, Debug)]
+struct Running {
+    process: ProcessRef,
+    promoted: bool,
 }
 
 /// What an agent did.
@@ -30,6 +37,7 @@ pub struct Done {
 const OK: i32 = 0;
 const ERROR: i32 = 1;
 const NOT_RUNNING: i32 = 7;
+const PROMOTED: i32 = 8;
 
 impl Reality {
     /// An agent begins.
@@ -48,7 +56,7 @@ impl Reality {
                 if !self.running.contains_key(&key) {
                     self.last_pid += 1;
                     let process = ProcessRef { pid: self.last_pid, started: u64::from(self.last_pid) };
-                    self.running.insert(key.clone(), process);
+                    self.running.insert(key.clone(), Running { process, promoted: false });
                     *self.starts.entry(key.clone()).or_default() += 1;
                     started = true;
                 }
@@ -58,11 +66,21 @@ impl Reality {
                 self.running.remove(&key);
                 OK
             }
-            "monitor" if self.running.contains_key(&key) => OK,
-            "monitor" => NOT_RUNNING,
+            "promote" | "demote" => match self.running.get_mut(&key) {
+                Some(running) => {
+                    running.promoted = invocation.action == "promote";
+                    OK
+                }
+                None => NOT_RUNNING,
+            },
+            "monitor" => match self.running.get(&key) {
+                Some(running) if running.promoted => PROMOTED,
+                Some(_) => OK,
+                None => NOT_RUNNING,
+            },
             _ => OK,
         };
-        let watch = self.running.get(&key).copied().into_iter().collect();
+        let watch = self.running.get(&key).map(|running| running.process).into_iter().collect();
         let outcome = Outcome {
             rc,
             status: ExecStatus::Done,
@@ -79,6 +97,13 @@ impl Reality {
         self.running.keys().filter(|(_, r)| r == resource).map(|(host, _)| *host).collect()
     }
 
+    /// Where it is promoted.
+    #[must_use]
+    pub fn promoted(&self, resource: &str) -> Vec<u32> {
+        let here = self.running.iter().filter(|((_, r), running)| r == resource && running.promoted);
+        here.map(|((host, _), _)| *host).collect()
+    }
+
     /// All that runs: host and resource.
     pub fn running(&self) -> impl Iterator<Item = &(u32, String)> {
         self.running.keys()
@@ -86,13 +111,13 @@ impl Reality {
 
     /// A resource dies. The process that is gone.
     pub fn kill(&mut self, host: u32, resource: &str) -> Option<ProcessRef> {
-        self.running.remove(&(host, resource.to_owned()))
+        self.running.remove(&(host, resource.to_owned())).map(|running| running.process)
     }
 
     /// Whether a process runs.
     #[must_use]
     pub fn is_alive(&self, process: ProcessRef) -> bool {
-        self.running.values().any(|p| *p == process)
+        self.running.values().any(|running| running.process == process)
     }
 
     /// The power of a host goes: nothing runs there.

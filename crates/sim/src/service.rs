@@ -1,9 +1,12 @@
 //! What goes wrong with agents: the service behind the address refuses, hangs or does what is asked and does not say so;
-//! a server does not start.
+//! a server does not start; an agent has no manners.
 
-use hac_crm::executor::{ExecStatus, Invocation, Outcome};
+use std::time::Duration;
+
 use hac_netsim::Rng;
+use hac_node::{ExecStatus, Invocation, Outcome};
 
+use crate::manners::{GRACE, SAID_MAX};
 use crate::tutorial::ADDRESS;
 
 /// How ill the service behind the address is: chances in thousandths, drawn for each call of its agent.
@@ -26,6 +29,12 @@ pub enum Fault {
     Hung,
     /// It was done, and the agent was ended at its timeout.
     AnswerLost,
+    /// It was done, and the agent went on until it was killed, some time after its timeout.
+    Stubborn,
+    /// Nothing was done, and the agent says why at great length.
+    Flood,
+    /// Nothing was done, and the agent says that it was.
+    Lied,
 }
 
 impl Service {
@@ -67,38 +76,49 @@ impl Fault {
             Self::Refused => "the service refused",
             Self::Hung => "the service hung",
             Self::AnswerLost => "the service did what was asked and did not answer",
+            Self::Stubborn => "an agent did not end when it was told to",
+            Self::Flood => "an agent said too much",
+            Self::Lied => "an agent lied",
         }
     }
 
-    /// Whether the agent is ended at its timeout.
+    /// How long the run takes, where that is not how long such runs take.
     #[must_use]
-    pub const fn lasts(self) -> bool {
-        matches!(self, Self::Hung | Self::AnswerLost)
+    pub fn lasts(self, timeout: Duration) -> Option<Duration> {
+        match self {
+            Self::Hung | Self::AnswerLost => Some(timeout),
+            Self::Stubborn => Some(timeout + GRACE),
+            Self::Refused | Self::Flood | Self::Lied => None,
+        }
     }
 
     /// Whether what was asked is done.
     #[must_use]
     pub const fn is_done(self) -> bool {
-        matches!(self, Self::AnswerLost)
+        matches!(self, Self::AnswerLost | Self::Stubborn)
     }
 
-    /// What the agent says.
+    /// What the agent says of this action.
     #[must_use]
-    pub fn outcome(self) -> Outcome {
-        let status = if self.lasts() { ExecStatus::Timeout } else { ExecStatus::Done };
-        Outcome { rc: 1, status, exit_reason: Some(self.name().to_owned()), ..Outcome::default() }
+    pub fn outcome(self, action: &str) -> Outcome {
+        let (rc, status) = match self {
+            Self::Hung | Self::AnswerLost | Self::Stubborn => (1, ExecStatus::Timeout),
+            Self::Refused | Self::Flood => (1, ExecStatus::Done),
+            Self::Lied if action == "monitor" => (7, ExecStatus::Done),
+            Self::Lied => (0, ExecStatus::Done),
+        };
+        let said = if self == Self::Flood { "x".repeat(SAID_MAX) } else { self.name().to_owned() };
+        Outcome { rc, status, exit_reason: (rc == 1).then_some(said), ..Outcome::default() }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn of(resource: &str) -> Invocation {
         Invocation {
-            id: hac_crm::executor::InvocationId(1),
+            id: hac_node::InvocationId(1),
             resource: resource.to_owned(),
             instance: resource.to_owned(),
             agent: hac_crm::model::Agent::default(),

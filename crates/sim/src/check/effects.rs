@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 
 use hac_node::Invocation;
 
-use super::{Violation, count};
+use super::{Violation, count, once};
 use crate::cluster::Host;
 use crate::reality::Reality;
-use crate::tutorial::ADDRESS;
 
 /// Looks at an agent that is about to be run.
 pub(super) fn check(
@@ -20,8 +19,9 @@ pub(super) fn check(
 ) -> Result<(), Violation> {
     let Some(host) = hosts.get(&id) else { return Ok(()) };
     count(executed, "AGENT-1");
-    let other = host.invocations.values().find(|(running, _)| running.resource == invocation.resource);
-    if let Some((running, _)) = other {
+    let mut runs = host.invocations.values().chain(host.orphans.values()).map(|run| &run.invocation);
+    let other = runs.find(|running| running.resource == invocation.resource);
+    if let Some(running) = other {
         let (resource, action) = (&invocation.resource, &invocation.action);
         let text = format!("node{id} runs {resource} {action} while {} is running", running.action);
         return Err(Violation::new("AGENT-1", text));
@@ -37,17 +37,19 @@ pub(super) fn check(
         let text = format!("node{id} starts {} without quorum", invocation.resource);
         return Err(Violation::new("P-10", text));
     }
-    if invocation.resource != ADDRESS || !standing.takes_part() {
+    let single = once::singles(&node.cib().configuration).any(|id| id == invocation.resource);
+    if !single || !standing.takes_part() {
         return Ok(());
     }
     count(executed, "P-6");
-    for other in reality.places(ADDRESS) {
+    for other in reality.places(&invocation.resource) {
         let member = hosts.get(&other).and_then(|host| host.node.as_ref()).is_some_and(|node| {
             let other = node.standing();
             other.takes_part() && other.ring == standing.ring
         });
         if other != id && member {
-            let text = format!("node{id} starts {ADDRESS} while it runs on node{other} of the same view");
+            let resource = &invocation.resource;
+            let text = format!("node{id} starts {resource} while it runs on node{other} of the same view");
             return Err(Violation::new("P-6", text));
         }
     }

@@ -2,29 +2,31 @@
 
 use std::time::Duration;
 
-use hac_crm::cib::{Change, Configure, Section, StatusChange};
+use hac_crm::cib::StatusChange;
 use hac_netsim::{Net, Rng, Weather};
 use hac_node::{Request, Rotate};
 
 use super::{Power, World};
 use crate::check::{self, Violation};
 use crate::harm::{self, Harmed};
+use crate::manners::Manners;
 use crate::service::Service;
 use crate::tutorial::{ADDRESS, SERVER};
+use crate::workload::Workload;
 
 /// Faults to come.
 pub struct Chaos {
     rng: Rng,
     /// Draws the keys of rotations.
     keys: Rng,
-    changes: u64,
+    people: Workload,
 }
 
 impl Chaos {
     /// The faults of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { rng: Rng::new(seed, 5), keys: Rng::new(seed, 9), changes: 0 }
+        Self { rng: Rng::new(seed, 5), keys: Rng::new(seed, 9), people: Workload::new(seed) }
     }
 
     /// A whole run: the hosts start, faults happen, the world becomes calm, and all must be well.
@@ -49,7 +51,7 @@ impl Chaos {
             let pause = u64::try_from(world.options.pause_between.as_millis()).unwrap_or(1000);
             world.run(Duration::from_millis(self.rng.between(1, pause * 2)))?;
         }
-        Self::calm(world, &ids)?;
+        world.calm()?;
         check::at_the_end(world)
     }
 
@@ -75,10 +77,7 @@ impl Chaos {
             8 | 9 => self.crash(world, id, Power::Stays),
             10 => self.crash(world, id, Power::Off),
             11 => self.shut_down(world, id),
-            12 => {
-                let full = self.rng.chance(500);
-                self.change_disk(world, id, full);
-            }
+            12 => self.change_disk(world, id),
             13 => {
                 let resource = if self.rng.chance(500) { ADDRESS } else { SERVER };
                 world.kill_resource(id, resource);
@@ -89,6 +88,9 @@ impl Chaos {
                     host.clock_step_ms = step;
                     world.checks.happened("the clock jumped");
                 }
+            }
+            15 if self.rng.chance(500) => {
+                world.manners = if self.rng.chance(700) { Manners::bad(&mut self.rng) } else { Manners::good() };
             }
             15 => {
                 let slow = self.rng.between(5, 3000);
@@ -116,24 +118,46 @@ impl Chaos {
         let safe = Self::others_have_all(world, id);
         world.checks.happened(if power == Power::Off { "power was lost" } else { "a daemon was killed" });
         world.kill(id, power);
-        if world.options.disk_loss && safe && self.rng.chance(300) {
-            world.trace.line(world.now, id, "gets an empty disk");
-            world.checks.happened("a disk was replaced");
-            if let Some(host) = world.hosts.get_mut(&id) {
-                host.disk.wipe();
-            }
+        if world.options.disk_loss && safe && self.rng.chance(500) {
+            self.harm_disk(world, id);
         }
         world.start_after(id, Duration::from_millis(self.rng.between(1, 6000)));
     }
 
-    /// Whether a disk may be lost: all nodes are one quorate view, so what was acknowledged is with the others too.
+    /// What a disk had is lost, or some of it, or all since a copy was made.
+    fn harm_disk(&mut self, world: &mut World, id: u32) {
+        let Some(host) = world.hosts.get_mut(&id) else { return };
+        let (name, text) = match self.rng.below(3) {
+            0 => {
+                host.disk.wipe();
+                ("a disk was replaced", "gets an empty disk")
+            }
+            1 => {
+                host.disk.rot(&mut self.rng);
+                ("a disk has rotted", "finds its disk rotten")
+            }
+            _ => {
+                host.disk.roll_back();
+                ("a disk was rolled back", "gets an old copy of its disk")
+            }
+        };
+        world.trace.line(world.now, id, text);
+        world.checks.happened(name);
+    }
+
+    /// Whether a disk may be lost: all nodes are one quorate view, so what was acknowledged is with the others too, and on
+    /// one of their disks.
     fn others_have_all(world: &World, id: u32) -> bool {
         let ring = |host: &super::Host| {
             let (standing, _) = host.seen?;
             standing.ring.filter(|_| standing.quorate && standing.takes_part())
         };
-        let mine = world.hosts.get(&id).and_then(ring);
-        world.hosts.len() > 1 && mine.is_some() && world.hosts.values().all(|host| ring(host) == mine)
+        let Some(host) = world.hosts.get(&id) else { return false };
+        let (Some(mine), Some(node)) = (ring(host), &host.node) else { return false };
+        let marks = crate::workload::marks(&node.cib().configuration);
+        let mut others = world.hosts.values().filter(|other| other.id != id);
+        world.hosts.values().all(|host| ring(host) == Some(mine))
+            && others.any(|other| other.disk.has_committed(&marks))
     }
 
     fn shut_down(&mut self, world: &mut World, id: u32) {
@@ -142,14 +166,22 @@ impl Chaos {
         }
     }
 
-    fn change_disk(&mut self, world: &mut World, id: u32, full: bool) {
-        let latency = Duration::from_millis(self.rng.between(1, 800));
-        if let Some(host) = world.hosts.get_mut(&id) {
-            host.disk.full = full;
-            if full {
+    /// A disk becomes slow, full or sick for a while, or well again.
+    fn change_disk(&mut self, world: &mut World, id: u32) {
+        world.recover_disk(id);
+        let Some(host) = world.hosts.get_mut(&id) else { return };
+        match self.rng.below(6) {
+            0 | 1 => {
+                host.disk.full = true;
                 world.checks.happened("a disk was full");
             }
-            host.disk.latency = latency;
+            2 => host.disk.sick = self.rng.between(50, 1000),
+            3 => {
+                host.disk.latency = Duration::from_millis(self.rng.between(800, 30_000));
+                world.checks.happened("a disk was slow");
+            }
+            4 => host.disk.latency = Duration::from_millis(self.rng.between(1, 800)),
+            _ => {}
         }
     }
 
@@ -159,16 +191,10 @@ impl Chaos {
             0 => Request::Settle { timeout: Duration::from_secs(self.rng.between(1, 20)) },
             1 => Request::Status(StatusChange::ClearFailures { resource: None, node: None, operation: None }),
             _ => {
-                self.changes += 1;
-                let pair = (format!("sim-change-{}", self.changes), Some(self.changes.to_string()));
-                let change = Change::SetProperties { section: Section::CrmConfig, set: None, pairs: vec![pair] };
-                Request::Configure(Configure {
-                    changes: vec![change],
-                    origin: format!("node{id}"),
-                    client: "sim".to_owned(),
-                    user: "root".to_owned(),
-                    base: None,
-                })
+                let node = world.hosts.get(&id).and_then(|host| host.node.as_ref());
+                let Some(node) = node else { return };
+                let name = format!("node{id}");
+                if self.rng.chance(300) { self.people.mark(&name) } else { self.people.asks(node.cib(), &name) }
             }
         };
         world.ask(id, request);
@@ -181,42 +207,6 @@ impl Chaos {
         let next = hac_totem::AuthKey::new(self.keys.entropy().to_vec());
         // 32 bytes are a key.
         Request::RotateKey(Rotate { next: next.expect("32 bytes are a key"), salt, force: false })
-    }
-
-    /// Faults cease, and everybody comes back.
-    fn calm(world: &mut World, ids: &[u32]) -> Result<(), Violation> {
-        world.trace.line(world.now, 0, "the world becomes calm");
-        world.net.heal();
-        world.net.weather = Weather::calm();
-        world.deadly = 0;
-        world.service = Service::well();
-        world.reality.broken.clear();
-        world.agent_time = (Duration::from_millis(5), Duration::from_millis(60));
-        for &id in ids {
-            if let Some(host) = world.hosts.get_mut(&id) {
-                host.disk.full = false;
-                host.disk.latency = Duration::from_millis(2);
-                host.clock_step_ms = 0;
-            }
-            world.start_after(id, Duration::from_millis(10));
-        }
-        // Pauses and shutdowns that were under way end.
-        world.run(Duration::from_secs(12))?;
-        for &id in ids {
-            world.start_after(id, Duration::ZERO);
-        }
-        world.run(Duration::from_secs(10))?;
-        let everywhere = StatusChange::ClearFailures { resource: None, node: None, operation: None };
-        let asked = world.up().next().map(|host| host.id);
-        if let Some(id) = asked {
-            world.ask(id, Request::Status(everywhere));
-        }
-        // Who wanted to leave and could not stop something can now.
-        world.run(Duration::from_secs(10))?;
-        for &id in ids {
-            world.start_after(id, Duration::ZERO);
-        }
-        world.run(Duration::from_secs(1))
     }
 }
 

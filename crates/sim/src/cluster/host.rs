@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hac_crm::model::{Configuration, Version};
 use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Standing, WatchId};
-use hac_types::{Incarnation, NodeId, Timestamp};
+use hac_types::{Incarnation, NodeId, RingId, Timestamp};
 
 use super::{Event, Item, World};
 use crate::check::Checks;
@@ -24,6 +24,16 @@ pub enum Power {
     Off,
 }
 
+/// One run of an agent.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) invocation: Invocation,
+    /// What will go wrong with it.
+    pub(super) fault: Option<Fault>,
+    /// When it ends.
+    pub(super) ends: Timestamp,
+}
+
 /// One host.
 pub struct Host {
     /// Which.
@@ -38,13 +48,17 @@ pub struct Host {
     pub(super) disk_busy: Timestamp,
     /// What its node was when it last did something, and the version of its CIB.
     pub seen: Option<(Standing, Version)>,
+    /// The last ring in which it compared states.
+    pub(super) syncs: Option<RingId>,
     /// It does not run.
     pub paused: bool,
     held: Vec<Event>,
     /// The earliest call that is arranged.
     pub(super) wake: Option<Timestamp>,
-    /// Agents that run, and what will go wrong with them.
-    pub(crate) invocations: BTreeMap<InvocationId, (Invocation, Option<Fault>)>,
+    /// Agents that run.
+    pub(crate) invocations: BTreeMap<InvocationId, Run>,
+    /// Agents that outlived the daemon that started them.
+    pub(crate) orphans: BTreeMap<u64, Run>,
     pub(super) watches: BTreeMap<WatchId, ProcessRef>,
     pub(super) last_request: u64,
     /// How far its civil clock is off, milliseconds.
@@ -62,10 +76,12 @@ impl Host {
             disk: Disk::new(),
             disk_busy: Timestamp::ZERO,
             seen: None,
+            syncs: None,
             paused: false,
             held: Vec::new(),
             wake: None,
             invocations: BTreeMap::new(),
+            orphans: BTreeMap::new(),
             watches: BTreeMap::new(),
             last_request: 0,
             clock_step_ms: 0,
@@ -106,7 +122,7 @@ impl World {
     }
 
     pub(super) fn start_now(&mut self, id: u32) {
-        if self.hosts.get(&id).is_none_or(|host| host.node.is_some()) {
+        if self.hosts.get(&id).is_none_or(|host| host.node.is_some()) || self.awaits_orphans(id) {
             return;
         }
         self.copy_key(id);
@@ -165,6 +181,7 @@ impl World {
         if power == Power::Off {
             // Agents die with the host; with the daemon alone they do not.
             host.invocations.clear();
+            host.orphans.clear();
             self.reality.power_off(id);
         }
         if host.node.take().is_none() {
@@ -177,16 +194,13 @@ impl World {
         if host.disk.die(&mut self.disks) {
             self.checks.happened("a write was lost");
         }
-        let orphans = std::mem::take(&mut host.invocations);
         let life = host.life;
         host.life += 1;
+        self.orphan(id);
         for asked in self.asked.range_mut((id, life, hac_node::RequestId(0))..) {
             if (asked.0.0, asked.0.1) == (id, life) {
                 asked.1.void = true;
             }
-        }
-        for (orphan, fault) in orphans.into_values() {
-            Self::outcome(&mut self.reality, &mut self.checks, id, &orphan, fault);
         }
         let what = if power == Power::Off { "loses its power" } else { "is killed" };
         self.trace.line(self.now, id, what);

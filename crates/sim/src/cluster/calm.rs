@@ -1,0 +1,80 @@
+//! The calm after the storm: faults cease, everybody comes back, and what people switched off is switched on again.
+
+use std::time::Duration;
+
+use hac_crm::cib::StatusChange;
+use hac_netsim::Weather;
+use hac_node::Request;
+
+use super::World;
+use crate::check::Violation;
+use crate::manners::Manners;
+use crate::service::Service;
+use crate::workload;
+
+/// So often people ask for what must be taken back; somebody may die or leave while they do.
+const ATTEMPTS: u32 = 4;
+
+impl World {
+    /// Faults cease, and everybody comes back.
+    ///
+    /// # Errors
+    ///
+    /// The first property that is violated.
+    pub(super) fn calm(&mut self) -> Result<(), Violation> {
+        let ids: Vec<u32> = self.hosts.keys().copied().collect();
+        self.trace.line(self.now, 0, "the world becomes calm");
+        self.net.heal();
+        self.net.weather = Weather::calm();
+        self.deadly = 0;
+        self.service = Service::well();
+        self.manners = Manners::good();
+        self.reality.broken.clear();
+        self.agent_time = (Duration::from_millis(5), Duration::from_millis(60));
+        for &id in &ids {
+            self.recover_disk(id);
+            if let Some(host) = self.hosts.get_mut(&id) {
+                host.clock_step_ms = 0;
+            }
+            self.start_after(id, Duration::from_millis(10));
+        }
+        // Pauses and shutdowns that were under way end.
+        self.run(Duration::from_secs(12))?;
+        for &id in &ids {
+            self.start_after(id, Duration::ZERO);
+        }
+        self.run(Duration::from_secs(10))?;
+        self.clean_up();
+        // Who wanted to leave and could not stop something can now.
+        self.run(Duration::from_secs(10))?;
+        for &id in &ids {
+            self.start_after(id, Duration::ZERO);
+        }
+        self.run(Duration::from_secs(1))?;
+        self.take_back()
+    }
+
+    fn clean_up(&mut self) {
+        let everywhere = StatusChange::ClearFailures { resource: None, node: None, operation: None };
+        let asked = self.up().next().map(|host| host.id);
+        if let Some(id) = asked {
+            self.ask(id, Request::Status(everywhere));
+        }
+    }
+
+    /// What people switched off is switched on again, and what failed meanwhile is forgotten.
+    fn take_back(&mut self) -> Result<(), Violation> {
+        for _ in 0..ATTEMPTS {
+            self.run_until(Duration::from_secs(30), Self::is_settled)?;
+            let asked = self.up().find_map(|host| {
+                let changes = workload::taken_back(&host.node.as_ref()?.cib().configuration);
+                (!changes.is_empty()).then(|| (host.id, workload::request(changes, &host.name())))
+            });
+            let Some((id, request)) = asked else { break };
+            self.ask(id, request);
+            self.run(Duration::from_secs(2))?;
+        }
+        self.clean_up();
+        self.run(Duration::from_secs(1))
+    }
+}
