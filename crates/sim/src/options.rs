@@ -29,6 +29,8 @@ pub struct Options {
     pub crash_between_outputs: bool,
     /// Disks may be lost (never so many that an acknowledged change could be).
     pub disk_loss: bool,
+    /// How often people want something else, at each fault, thousandths.
+    pub people: u64,
     /// Rings and packets are numbered from here: what has run for long.
     pub numbers_from: u64,
 }
@@ -49,6 +51,7 @@ impl Options {
             jitter: Duration::ZERO,
             crash_between_outputs: false,
             disk_loss: false,
+            people: 0,
             numbers_from: 0,
         }
     }
@@ -98,6 +101,7 @@ impl Options {
             jitter: Duration::from_micros(if rng.chance(500) { rng.below(40_000) } else { 200 }),
             crash_between_outputs: rng.chance(300),
             disk_loss: rng.chance(200),
+            people: if rng.chance(600) { rng.between(100, 900) } else { 0 },
             numbers_from: 0,
         }
     }

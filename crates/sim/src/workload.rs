@@ -64,6 +64,12 @@ impl Workload {
         Self { rng: Rng::new(seed, STREAM), made: 0, changes: 0 }
     }
 
+    /// Whether somebody wants something now, of a chance in thousandths; and which of the nodes that are up is asked.
+    pub fn wants(&mut self, chance: u64) -> Option<usize> {
+        let which = usize::try_from(self.rng.below(3)).unwrap_or_default();
+        self.rng.chance(chance).then_some(which)
+    }
+
     /// What somebody asks of a node that has this state.
     pub fn asks(&mut self, cib: &Cib, at: &str) -> Request {
         let changes = self.change(&Things::of(&cib.configuration));

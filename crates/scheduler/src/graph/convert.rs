@@ -56,7 +56,8 @@ fn priority(cluster: &Cluster<'_>, entry: &cluster::Action) -> i32 {
 
 fn kind(cluster: &Cluster<'_>, action: ActIdx, last: &mut Last) -> ActionKind {
     let entry = &cluster.actions[action];
-    let named = |rsc: RscIdx| cluster.rsc[rsc].id.clone();
+    // Histories and fail counts lie under the name that the nodes know.
+    let named = |rsc: RscIdx| history_name(cluster, rsc).to_owned();
     match (entry.task, entry.rsc) {
         _ if entry.pseudo => ActionKind::Pseudo,
         (Task::Fence, _) => ActionKind::Fence { action: entry.detail.clone().unwrap_or_default() },
@@ -71,10 +72,16 @@ fn kind(cluster: &Cluster<'_>, action: ActIdx, last: &mut Last) -> ActionKind {
     }
 }
 
+/// Under which name a node keeps what it knows of a resource: without instance number for an instance of an anonymous
+/// clone.
+fn history_name<'a>(cluster: &'a Cluster<'_>, rsc: RscIdx) -> &'a str {
+    let known = cluster.rsc[rsc].known_as();
+    if cluster.anonymous_clone(rsc).is_some() { base_name(known) } else { known }
+}
+
 fn operation(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mut Last) -> ResourceOp {
     let resource = &cluster.rsc[rsc];
-    let anonymous = cluster.anonymous_clone(rsc).is_some();
-    let known = if anonymous { base_name(resource.known_as()) } else { resource.known_as() };
+    let known = history_name(cluster, rsc);
     let number = |name: &str| entry.meta.get(name).and_then(|text| text.parse().ok());
     let task = match entry.task {
         // Whatever its name, what recurs is run as a monitor.

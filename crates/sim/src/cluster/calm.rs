@@ -40,18 +40,20 @@ impl World {
         }
         // Pauses and shutdowns that were under way end.
         self.run(Duration::from_secs(12))?;
-        for &id in &ids {
-            self.start_after(id, Duration::ZERO);
-        }
+        self.start_all();
         self.run(Duration::from_secs(10))?;
         self.clean_up();
         // Who wanted to leave and could not stop something can now.
         self.run(Duration::from_secs(10))?;
-        for &id in &ids {
-            self.start_after(id, Duration::ZERO);
-        }
+        self.start_all();
         self.run(Duration::from_secs(1))?;
         self.take_back()
+    }
+
+    /// Whoever is down comes back.
+    fn start_all(&mut self) {
+        let ids: Vec<u32> = self.hosts.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.start_after(id, Duration::ZERO));
     }
 
     fn clean_up(&mut self) {
@@ -73,8 +75,12 @@ impl World {
             let Some((id, request)) = asked else { break };
             self.ask(id, request);
             self.run(Duration::from_secs(2))?;
+            // Who wanted to leave and was kept by something that was left alone is gone now.
+            self.start_all();
         }
         self.clean_up();
+        self.run_until(Duration::from_secs(30), Self::is_settled)?;
+        self.start_all();
         self.run(Duration::from_secs(1))
     }
 }

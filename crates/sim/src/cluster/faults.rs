@@ -48,6 +48,7 @@ impl Chaos {
         let end = world.now + world.options.chaos;
         while world.now < end {
             self.fault(world, &ids);
+            self.people_ask(world);
             let pause = u64::try_from(world.options.pause_between.as_millis()).unwrap_or(1000);
             world.run(Duration::from_millis(self.rng.between(1, pause * 2)))?;
         }
@@ -190,14 +191,21 @@ impl Chaos {
             0 if self.keys.chance(500) => self.rotation(),
             0 => Request::Settle { timeout: Duration::from_secs(self.rng.between(1, 20)) },
             1 => Request::Status(StatusChange::ClearFailures { resource: None, node: None, operation: None }),
-            _ => {
-                let node = world.hosts.get(&id).and_then(|host| host.node.as_ref());
-                let Some(node) = node else { return };
-                let name = format!("node{id}");
-                if self.rng.chance(300) { self.people.mark(&name) } else { self.people.asks(node.cib(), &name) }
-            }
+            _ => self.people.mark(&format!("node{id}")),
         };
         world.ask(id, request);
+    }
+
+    /// Somebody wants something else of the cluster.
+    fn people_ask(&mut self, world: &mut World) {
+        let wanted = self.people.wants(world.options.people);
+        let asked = world.up().nth(wanted.unwrap_or_default());
+        if wanted.is_some()
+            && let Some((id, node)) = asked.and_then(|host| Some((host.id, host.node.as_ref()?)))
+        {
+            let request = self.people.asks(node.cib(), &format!("node{id}"));
+            world.ask(id, request);
+        }
     }
 
     /// Another key for all. Never by force: that would leave nodes outside for good.
