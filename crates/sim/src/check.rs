@@ -106,7 +106,9 @@ impl Checks {
 
     /// A node says that a change of the configuration counts.
     pub(crate) fn counts(&mut self, id: u32, hosts: &BTreeMap<u32, Host>) {
-        if let Some(violation) = durability::counts(id, hosts, &mut self.executed) {
+        if let Some(violation) =
+            durability::counts(id, hosts, |ring| self.coordinator.members(ring), &mut self.executed)
+        {
             self.violated(violation);
         }
     }

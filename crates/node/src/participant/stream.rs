@@ -187,7 +187,8 @@ impl Participant {
         }
         let members = self.view.iter().flat_map(|view| view.members.iter().map(|member| member.node));
         let voters: Vec<NodeId> = members.filter(|node| !self.durable.behind.contains_key(node)).collect();
-        if voters.is_empty() {
+        // Who is behind is not asked: if the others are too few, asking them would change nothing.
+        if !self.is_enough(&voters.iter().copied().collect()) {
             let behind: Vec<(NodeId, &str)> =
                 self.durable.behind.iter().map(|(node, why)| (*node, why.as_str())).collect();
             return Err(Reply::NotStored(self.not_stored_on(&behind)));

@@ -1,13 +1,14 @@
 //! P-3: a change of the configuration that was acknowledged is there at the end, whatever crashed in between. Where two
 //! sides of a two-node cluster changed their configurations at once, one of them loses, as the manual says.
 //!
-//! For that, a change counts only when every member of the view has it on its disk, and is acknowledged only when it
-//! counts on the disk of the node that was asked.
+//! For that, a change counts only when enough members of the view have it on their disks (a quorum, or in a smaller view
+//! most of it), and is acknowledged without a warning only when it counts on the disk of the node that was asked.
 
 use std::collections::BTreeMap;
 
 use hac_crm::cib::{Change, Configure};
 use hac_node::{Reply, Request};
+use hac_types::RingId;
 
 use super::{Violation, count};
 use crate::cluster::{Host, World};
@@ -16,25 +17,35 @@ use crate::cluster::{Host, World};
 pub(super) fn counts(
     id: u32,
     hosts: &BTreeMap<u32, Host>,
+    members: impl Fn(RingId) -> usize,
     executed: &mut BTreeMap<&'static str, u64>,
 ) -> Option<Violation> {
     let node = hosts.get(&id)?.node.as_ref()?;
     let properties = node.cib().configuration.crm_config.iter().flat_map(|set| &set.pairs);
     let names: Vec<String> = properties.map(|pair| pair.name.clone()).collect();
     let standing = node.standing();
-    for host in hosts.values() {
+    // Where somebody is in another view by now, it has dropped what did not count in this one.
+    let here = |host: &&Host| {
         let theirs = host.node.as_ref().map(hac_node::Node::standing);
-        // Who is in another view by now has dropped what did not count in this one.
-        if !theirs.is_some_and(|theirs| theirs.takes_part() && theirs.ring == standing.ring) {
-            continue;
-        }
-        count(executed, "P-3");
-        if !host.disk.holds(&names) {
-            let text = format!("node{id} says that a change counts, which node{} has not stored", host.id);
-            return Some(Violation::new("P-3", text));
-        }
+        theirs.is_some_and(|theirs| theirs.takes_part() && theirs.ring == standing.ring)
+    };
+    let present = hosts.values().filter(here).count();
+    if present == 0 || standing.ring.is_none_or(|ring| members(ring) != present) {
+        return None;
     }
-    None
+    let stored = hosts.values().filter(here).filter(|host| host.disk.holds(&names)).count();
+    let quorum = if hosts.len() == 2 { 1 } else { hosts.len() / 2 + 1 };
+    let needed = quorum.min(present / 2 + 1);
+    count(executed, "P-3");
+    (stored < needed).then(|| {
+        let lacks = |host: &&Host| !host.disk.holds(&names);
+        let without: Vec<String> = hosts.values().filter(here).filter(lacks).map(Host::name).collect();
+        let text = format!(
+            "node{id} says that a change counts, which {stored} of {present} have stored, not {needed}: {} lack it",
+            without.join(", ")
+        );
+        Violation::new("P-3", text)
+    })
 }
 
 /// Looks at the disk of a node that acknowledged a change.
