@@ -56,13 +56,15 @@ fn priority(cluster: &Cluster<'_>, entry: &cluster::Action) -> i32 {
 
 fn kind(cluster: &Cluster<'_>, action: ActIdx, last: &mut Last) -> ActionKind {
     let entry = &cluster.actions[action];
-    // Histories and fail counts lie under the name that the nodes know.
-    let named = |rsc: RscIdx| history_name(cluster, rsc).to_owned();
+    let named = |rsc: RscIdx| cluster.rsc[rsc].id.clone();
     match (entry.task, entry.rsc) {
         _ if entry.pseudo => ActionKind::Pseudo,
         (Task::Fence, _) => ActionKind::Fence { action: entry.detail.clone().unwrap_or_default() },
         (Task::Shutdown, _) => ActionKind::Shutdown,
-        (Task::ClearFailCount, Some(rsc)) => ActionKind::ClearFailCount { resource: named(rsc) },
+        // Fail counts lie under the name that the nodes know.
+        (Task::ClearFailCount, Some(rsc)) => {
+            ActionKind::ClearFailCount { resource: history_name(cluster, rsc).to_owned() }
+        }
         (Task::Delete | Task::CleanUp, Some(rsc)) => {
             ActionKind::DeleteHistory { resource: named(rsc), agent: Agent::clone(&cluster.rsc[rsc].blocks.agent) }
         }
