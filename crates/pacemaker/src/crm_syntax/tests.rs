@@ -57,7 +57,7 @@ fn place(c: &mut Configuration, object: Object) {
             params: def.params,
             meta: def.meta,
             legacy_master: false,
-            attributes: std::collections::BTreeMap::new(),
+            attributes: BTreeMap::new(),
         }),
         Object::Constraint(constraint) => return c.constraints.push(constraint),
         Object::Node(node) => return c.nodes.push(node),
