@@ -9,12 +9,13 @@ mod host;
 mod orphans;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hac_crm::executor::Outcome;
 use hac_crm::model::{Cib, Version};
 use hac_netsim::{Attacker, Datagram, Net, Queue, Rng};
-use hac_node::{InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
+use hac_node::{DecideId, InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
 use hac_types::{LinkId, NodeId, RingId, Timestamp, WallTime};
 
 pub use self::faults::Chaos;
@@ -47,6 +48,8 @@ pub enum Event {
     ProcessExited(WatchId),
     /// A client asks.
     Ask(Request),
+    /// A plan for this state is ready.
+    Decided(DecideId, Arc<Cib>, WallTime),
 }
 
 /// An event, and whom it concerns.
@@ -130,6 +133,8 @@ pub struct World {
     pub service: Service,
     /// How agents behave.
     pub manners: Manners,
+    /// How often a plan takes long where it is made beside everything else, thousandths.
+    pub slow_planner: u64,
 }
 
 impl World {
@@ -165,6 +170,7 @@ impl World {
             agent_time: (Duration::from_millis(5), Duration::from_millis(60)),
             service: Service::well(),
             manners: Manners::good(),
+            slow_planner: 0,
             options,
         }
     }
@@ -319,6 +325,9 @@ impl World {
                 self.queue.push(self.now + waits::ANSWER, Item::Answered(id, host.life, number));
                 node.handle_request(now, number, request);
             }
+            Event::Decided(decide, cib, wall) => {
+                node.handle_decided(now, decide, Ok(hac_crm::scheduler::schedule(&cib, wall)));
+            }
             Event::AgentEnded(_) => {}
         }
         self.drain(id);
@@ -419,7 +428,7 @@ impl World {
                 }
             }
             // Nodes decide themselves, unless they were told that their owner does.
-            Output::Decide { .. } => {}
+            Output::Decide { id: decide, cib, wall, .. } => self.plan(id, decide, cib, wall),
             Output::Reply { id: request, reply } => self.answered(id, request, reply),
             Output::Event(event) => {
                 self.checks.saw(id, &event);
@@ -553,6 +562,18 @@ impl World {
             reality.act(id, invocation);
         }
         fault.outcome(&invocation.action)
+    }
+
+    /// A plan is made, beside everything else; while the host is paused it waits.
+    fn plan(&mut self, id: u32, decide: DecideId, cib: Arc<Cib>, wall: WallTime) {
+        let Some(host) = self.hosts.get(&id) else { return };
+        let slow = self.slow_planner > 0 && self.timing.chance(self.slow_planner);
+        let millis = if slow { self.timing.between(500, 20_000) } else { self.timing.between(0, 50) };
+        if slow {
+            self.checks.happened("a plan took long");
+        }
+        let event = Event::Decided(decide, cib, wall);
+        self.queue.push(self.now + Duration::from_millis(millis), Item::Host(id, host.life, event));
     }
 
     /// A client asks a host, now.

@@ -84,6 +84,7 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("one-input-is-enough", "an action begins when one of those before it is done"),
     cluster("runs-overlap", "an agent is run for a resource while another is"),
     cluster("change-unreported", "a monitor that finds a change does not tell it"),
+    cluster("orphan-not-awaited", "a daemon starts beside the agents of its earlier life"),
 ];
 
 /// How to run them.

@@ -31,6 +31,8 @@ pub struct Options {
     pub disk_loss: bool,
     /// How often people want something else, at each fault, thousandths.
     pub people: u64,
+    /// Plans are made beside everything else, and take their time.
+    pub planner: bool,
     /// Rings and packets are numbered from here: what has run for long.
     pub numbers_from: u64,
 }
@@ -52,6 +54,7 @@ impl Options {
             crash_between_outputs: false,
             disk_loss: false,
             people: 0,
+            planner: false,
             numbers_from: 0,
         }
     }
@@ -102,6 +105,7 @@ impl Options {
             crash_between_outputs: rng.chance(300),
             disk_loss: rng.chance(200),
             people: if rng.chance(600) { rng.between(100, 900) } else { 0 },
+            planner: rng.chance(400),
             numbers_from: 0,
         }
     }

@@ -25,6 +25,7 @@ pub const COVERAGE: &[&str] = &[
     "a node left in good order",
     "a node was lost",
     "a pause was noticed",
+    "a plan took long",
     "a request timed out",
     "a node was put into maintenance",
     "a node was put into standby",

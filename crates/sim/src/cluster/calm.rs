@@ -27,6 +27,7 @@ impl World {
         self.net.heal();
         self.net.weather = Weather::calm();
         self.deadly = 0;
+        self.slow_planner = 0;
         self.service = Service::well();
         self.manners = Manners::good();
         self.reality.broken.clear();

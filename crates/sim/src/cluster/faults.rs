@@ -66,6 +66,7 @@ impl Chaos {
             jitter: options.jitter,
             ..Weather::calm()
         };
+        world.slow_planner = if options.planner { 150 } else { 0 };
         world.deadly = if options.crash_between_outputs { 200 } else { 0 };
     }
 

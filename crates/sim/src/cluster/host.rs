@@ -152,6 +152,11 @@ impl World {
             }
         };
         host.node = Some(node);
+        if self.options.planner
+            && let Some(node) = &mut host.node
+        {
+            node.decide_outside();
+        }
         self.trace.line(self.now, id, format!("starts, life {}", host.life));
         self.drain(id);
     }
