@@ -9,13 +9,7 @@ pub(super) use hac_model::{OnFail, Task};
 
 use crate::plan::Reason;
 
-use super::arena::key;
-use super::cluster::{NodeIdx, RscIdx};
-
-key!(
-    /// An action.
-    ActIdx
-);
+use super::ids::{ActIdx, NodeIdx, RscIdx};
 
 /// What an action waits for besides its inputs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

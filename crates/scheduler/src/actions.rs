@@ -5,7 +5,6 @@
 
 pub(super) mod collective;
 pub(super) mod make;
-pub(super) mod meta;
 mod migration;
 mod primitive;
 pub(super) mod recurring;

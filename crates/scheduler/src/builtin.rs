@@ -2,7 +2,7 @@
 //!
 //! Reads resources and the status; writes orderings, colocations, and bans of what may not run on remote nodes.
 
-use crate::explain::Influence;
+use crate::influence::Influence;
 use hac_model::INFINITY;
 
 use super::cluster::{Cluster, Colocation, NodeIdx, Ordering, RelationFlags as R, Role, RscIdx, Side, Task, Variant};

@@ -12,29 +12,12 @@ use std::sync::Arc;
 
 use hac_model::{Agent, Cib, INFINITY};
 
-pub(super) use super::action::{ActIdx, Action, Needs, Ordering, Relation, RelationFlags, Side, Task};
-use super::arena::key;
+pub(super) use super::action::{Action, Needs, Ordering, Relation, RelationFlags, Side, Task};
 pub(super) use super::arena::{Arena, Key};
+pub(super) use super::ids::{ActIdx, ColIdx, LocIdx, NodeIdx, RscIdx};
 use super::options::Options;
 use super::reading::Fact;
 pub(super) use super::view::Role;
-
-key!(
-    /// A node.
-    NodeIdx
-);
-key!(
-    /// A resource.
-    RscIdx
-);
-key!(
-    /// A location.
-    LocIdx
-);
-key!(
-    /// A colocation.
-    ColIdx
-);
 
 /// Everything that one run knows: facts, and what stages make of them.
 pub(super) struct Cluster<'a> {
@@ -77,7 +60,7 @@ pub(super) struct Facts<'a> {
     /// What it is about.
     pub(super) cib: &'a Cib,
     /// Blocks, rules and operations by id, for references.
-    pub(super) index: super::reading::config::index::Index<'a>,
+    pub(super) index: super::index::Index<'a>,
     /// The time, seconds since 1970.
     pub(super) now: i64,
     /// Cluster properties.
@@ -354,7 +337,7 @@ pub(super) struct CloneData {
     /// Id of what is copied.
     pub(super) child_id: String,
     /// What instances are made of (for surplus ones).
-    pub(super) template: Option<Rc<super::reading::config::Prepared>>,
+    pub(super) template: Option<Rc<Prepared>>,
     /// Instances made so far, surplus ones too.
     pub(super) made: usize,
     /// Promotion scores were added to the instances' tables.
@@ -424,6 +407,24 @@ pub(super) struct Blocks {
     pub(super) operations: Vec<hac_model::Operation>,
     /// Other XML attributes.
     pub(super) attributes: BTreeMap<String, String>,
+}
+
+/// What instances are made of.
+#[derive(Clone, Debug)]
+pub(crate) enum Prepared {
+    /// One service.
+    Primitive(String, Rc<Blocks>),
+    /// Members in order.
+    Group(String, Rc<Blocks>, Vec<(String, Rc<Blocks>)>),
+}
+
+impl Prepared {
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Primitive(id, _) | Self::Group(id, ..) => id,
+        }
+    }
 }
 
 /// A resource, instance or member: what is known of it, and what stages make of that.

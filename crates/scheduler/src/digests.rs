@@ -9,8 +9,8 @@ use md5::{Digest, Md5};
 
 use hac_model::{OpHistory, Task};
 
-use super::actions::meta;
 use super::cluster::{Cluster, NodeIdx, RscIdx};
+use super::configured as meta;
 use super::rules::{Given, compare_versions, read_blocks};
 
 /// How an operation's parameters compare with the configured ones.

@@ -4,7 +4,6 @@
 //! programs, as JSON) and `Display` tells it in plain sentences; all names in it come from the CIB.
 
 mod answer;
-mod influence;
 mod text;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +14,7 @@ use crate::Role;
 use crate::plan::{Decision, Obstacle, Reason};
 use hac_model::Cib;
 
-pub use influence::Influence;
+pub use crate::influence::{Influence, Part, TieBreak};
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,22 +184,6 @@ pub enum Verdict {
     },
 }
 
-/// What decides among nodes of the same score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TieBreak {
-    /// It is active there.
-    Active,
-    /// What it belongs to wants it there.
-    Preferred,
-    /// The node has fewer resources.
-    FewerResources,
-    /// The node has more room left.
-    MoreRoom,
-    /// The order of names.
-    Order,
-}
-
 /// What speaks for and against one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
@@ -216,18 +199,6 @@ pub struct Candidate {
     pub obstacle: Option<Obstacle>,
     /// How the score comes about.
     pub parts: Vec<Part>,
-}
-
-/// A part of a score.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// Whose it is.
-    #[serde(flatten)]
-    pub influence: Influence,
-    /// What it added; infinite if it set the score.
-    pub points: i32,
-    /// The score after it.
-    pub after: i32,
 }
 
 /// Something that holds for a service.

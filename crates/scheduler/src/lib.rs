@@ -14,11 +14,16 @@ mod arena;
 mod assign;
 mod builtin;
 mod cluster;
+mod configured;
 mod constraints;
 mod digests;
+mod drawing;
 pub mod explain;
 mod fencing;
 mod graph;
+mod ids;
+mod index;
+mod influence;
 mod limits;
 mod lookup;
 mod notify;
@@ -33,6 +38,7 @@ mod remote;
 mod rules;
 mod score;
 pub mod view;
+mod viewing;
 mod witness;
 
 use hac_model::Cib;
@@ -42,6 +48,7 @@ use cluster::Cluster;
 use plan::Plan;
 
 pub use digests::{digest, restart_digest};
+pub use drawing::{Drawing, DrawnAction};
 pub use view::{ClusterView, Role};
 
 /// Everything that one run of the scheduler finds out.
@@ -66,28 +73,6 @@ pub struct Extras {
     pub drawing: bool,
 }
 
-/// The action graph with what was blocked, for people who look for the reason.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Drawing {
-    /// The actions, in order of creation.
-    pub actions: Vec<DrawnAction>,
-    /// Edges between them: (before, after, is it in the plan).
-    pub edges: Vec<(usize, usize, bool)>,
-}
-
-/// One action of a [`Drawing`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DrawnAction {
-    /// Its key, and the node after a blank where it has one.
-    pub name: String,
-    /// It is in the plan (else it cannot be carried out or is not needed).
-    pub planned: bool,
-    /// It is needed but cannot be carried out.
-    pub blocked: bool,
-    /// A milestone, not work.
-    pub pseudo: bool,
-}
-
 /// Decides what to do about `cib` at `now`; the same as the plan of [`run`], without the telling.
 #[must_use]
 pub fn schedule(cib: &Cib, now: WallTime) -> Plan {
@@ -97,7 +82,7 @@ pub fn schedule(cib: &Cib, now: WallTime) -> Plan {
 /// How things stand in `cib` at `now`.
 #[must_use]
 pub fn view(cib: &Cib, now: WallTime) -> ClusterView {
-    view::build(&read(cib, now, false))
+    viewing::build(&read(cib, now, false))
 }
 
 /// Decides and tells what was found out on the way.
@@ -110,7 +95,7 @@ pub fn run(cib: &Cib, now: WallTime) -> Outcome {
 #[must_use]
 pub fn run_with(cib: &Cib, now: WallTime, extras: Extras) -> Outcome {
     let mut cluster = read(cib, now, extras.scores);
-    let view = view::build(&cluster);
+    let view = viewing::build(&cluster);
     let plan = decide(&mut cluster);
     let drawing = if extras.drawing { graph::draw(&mut cluster) } else { Drawing::default() };
     Outcome { plan, view, drawing, scores: cluster.scores.unwrap_or_default() }

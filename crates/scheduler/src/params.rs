@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use crate::plan::Reason;
 use hac_model::{OpHistory, ResourceHistory, operation_key};
 
-use super::actions::meta;
 use super::actions::recurring;
 use super::cluster::{Cluster, NodeIdx, Ordering, RelationFlags, RscIdx, Side, Task};
+use super::configured as meta;
 use super::digests::{self, Comparison};
 use super::reading::status::failcount::{Count, fail_count};
 use super::reading::status::{active_since, sorted};

@@ -5,7 +5,7 @@
 pub(super) mod health;
 mod lock;
 
-use crate::explain::Influence;
+use crate::influence::Influence;
 use hac_model::INFINITY;
 
 use super::cluster::{

@@ -3,16 +3,12 @@
 //! Made from configuration and status alone, before any decision. All lists have the order in which they are printed:
 //! nodes by name (digits as numbers, letters without case), resources as configured after sorting by priority.
 
-mod build;
-
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use hac_model::Role;
 use hac_model::{Agent, OcfCode};
-
-pub(super) use build::{build, target_role};
 
 /// How a cluster stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

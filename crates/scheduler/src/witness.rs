@@ -3,7 +3,7 @@
 //! After each influence a stage says whose it was ([`Cluster::note`]); what changed in the tables since the last such
 //! remark is put down to it. So the parts of a score always add up to it, whatever the stages do.
 
-use crate::explain::{Influence, Part, TieBreak};
+use crate::influence::{Influence, Part, TieBreak};
 use hac_model::INFINITY;
 
 use super::cluster::{Cluster, Key as _, NodeIdx, RscIdx};

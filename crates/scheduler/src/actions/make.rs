@@ -9,7 +9,7 @@ use crate::options::NoQuorum;
 use crate::plan::Reason;
 use hac_model::operation_key;
 
-use super::meta;
+use crate::configured as meta;
 
 /// The key of an operation.
 pub(crate) fn key(rsc: &str, task: Task, interval_ms: u64) -> String {

@@ -3,7 +3,7 @@
 use crate::cluster::{ActIdx, Cluster, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task};
 use hac_model::{OcfCode, operation_key};
 
-use super::meta;
+use crate::configured as meta;
 
 /// Whether a task of this name may not recur.
 fn is_once(name: &str) -> bool {

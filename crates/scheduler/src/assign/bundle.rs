@@ -2,7 +2,7 @@
 
 use crate::cluster::{Cluster, Colocation, NodeIdx, Replica, Role, RscIdx};
 use crate::constraints::add_colocation;
-use crate::explain::Influence;
+use crate::influence::Influence;
 use crate::placement;
 use hac_model::INFINITY;
 

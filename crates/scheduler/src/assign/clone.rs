@@ -1,7 +1,7 @@
 //! Clones: wishes of all sides, then instances, then roles.
 
 use crate::cluster::{Cluster, NodeIdx, RscIdx};
-use crate::explain::Influence;
+use crate::influence::Influence;
 
 use super::{instances, lists, primitive, promotable, wishes};
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::cluster::{Allowed, AllowedTable, Cluster, NodeIdx, Role, RscIdx};
-use crate::explain::Influence;
+use crate::influence::Influence;
 use hac_model::INFINITY;
 
 use super::{sort as sorting, unassign, wishes};

@@ -1,9 +1,9 @@
 //! Primitives: colocations first, then the best node.
 
 use crate::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx};
-use crate::explain::Influence;
+use crate::influence::Influence;
 use crate::options::NoQuorum;
-use crate::view::target_role;
+use crate::viewing::target_role;
 use hac_model::INFINITY;
 
 use super::{colocation, lists, place, sort, utilization, wishes};

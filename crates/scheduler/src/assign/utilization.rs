@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::{Cluster, NodeIdx, RscIdx, Variant};
-use crate::explain::Influence;
+use crate::influence::Influence;
 use crate::options::Strategy;
 use hac_model::INFINITY;
 

@@ -1,7 +1,7 @@
 //! Ticket constraints. They act as soon as they are read.
 
 use crate::cluster::{Cluster, Role, RscIdx};
-use crate::explain::Influence;
+use crate::influence::Influence;
 use hac_model::INFINITY;
 
 use super::{expanded, members, resource, set_resources};

@@ -2,7 +2,7 @@
 
 use crate::cluster::{Cluster, NodeIdx, RscIdx, Task};
 use crate::plan::{Cause, Obstacle, Verb};
-use crate::view::target_role;
+use crate::viewing::target_role;
 
 /// What makes `verb` the right thing to do about `rsc`, which is or was on `origin`.
 pub(super) fn of(cluster: &Cluster<'_>, rsc: RscIdx, verb: Verb, origin: Option<NodeIdx>) -> Cause {

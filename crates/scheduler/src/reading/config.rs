@@ -4,7 +4,6 @@
 
 mod bundle;
 mod collective;
-pub(crate) mod index;
 mod nodes;
 mod prepare;
 mod resource;
@@ -17,15 +16,15 @@ use hac_types::WallTime;
 use hac_model::{Agent, Cib, Resource as Configured};
 
 use crate::cluster::{Arena, Cluster, Facts, RscIdx};
+use crate::index::Index;
 use crate::limits::Limits;
 use crate::options::Options;
 use crate::reading::Fact;
 use crate::rules::Given;
-use index::Index;
 
+use crate::cluster::Prepared;
 pub(crate) use collective::add_instance;
 pub(crate) use nodes::{add_attributes, add_capacity};
-pub(crate) use prepare::Prepared;
 pub(crate) use resource::{RemovedKind, add_removed, target_role};
 
 /// Reads the configuration of `cib` as it holds at `now`.

@@ -4,7 +4,7 @@ use crate::cluster::{Cluster, NodeIdx, Role, RscIdx};
 use crate::explain::{Candidate, Condition, Place, Service, Verdict};
 use crate::graph::obstacle;
 use crate::reading::status::failcount;
-use crate::view::target_role;
+use crate::viewing::target_role;
 
 /// All of it.
 pub(super) fn story(cluster: &Cluster<'_>, rsc: RscIdx) -> Service {
@@ -69,7 +69,7 @@ pub(super) fn cannot_fence(cluster: &Cluster<'_>) -> bool {
 
 /// Whether there were enough instances without it.
 fn is_surplus(seen: Option<&crate::witness::Seen>) -> bool {
-    let surplus = |influence: &_| matches!(influence, crate::explain::Influence::Surplus { .. });
+    let surplus = |influence: &_| matches!(influence, crate::influence::Influence::Surplus { .. });
     seen.is_some_and(|seen| seen.parts.iter().any(|(_, part)| surplus(&part.influence)))
 }
 

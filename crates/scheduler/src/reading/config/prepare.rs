@@ -3,26 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cluster::{Blocks, Cluster};
+use crate::cluster::{Blocks, Cluster, Prepared};
 use hac_model::{Cib, NvSet, Operation, Primitive, Resource as Configured};
-
-/// What instances are made of.
-#[derive(Clone, Debug)]
-pub(crate) enum Prepared {
-    /// One service.
-    Primitive(String, Rc<Blocks>),
-    /// Members in order.
-    Group(String, Rc<Blocks>, Vec<(String, Rc<Blocks>)>),
-}
-
-impl Prepared {
-    /// Its id.
-    pub(crate) fn id(&self) -> &str {
-        match self {
-            Self::Primitive(id, _) | Self::Group(id, ..) => id,
-        }
-    }
-}
 
 /// Prepares a primitive or group; `None` for anything else, and for a primitive without agent.
 pub(super) fn prepare(cluster: &mut Cluster<'_>, configured: &Configured) -> Option<Prepared> {

@@ -114,7 +114,7 @@ fn is_blocked_by_failure(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: 
         .iter()
         .filter(|operation| operation.options.get("on-fail").is_some_and(|text| text == "block"));
     for operation in blocking {
-        let interval_ms = crate::actions::meta::interval_of(operation);
+        let interval_ms = crate::configured::interval_of(operation);
         let matches = |op: &OpHistory| {
             op.operation == operation.name
                 && op.interval_ms == interval_ms

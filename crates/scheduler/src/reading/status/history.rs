@@ -2,7 +2,7 @@
 
 use crate::action::OnFail;
 use crate::cluster::{Cluster, Kind, MultiplyActive, NodeIdx, Role, RscIdx, Task, base_name};
-use crate::explain::Influence;
+use crate::influence::Influence;
 use crate::reading::config::{self, RemovedKind};
 use hac_model::{ExecStatus, OpHistory, ResourceHistory, operation_key};
 

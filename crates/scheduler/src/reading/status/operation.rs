@@ -1,8 +1,8 @@
 //! One operation in a history: whether it expired, what its result means, and what it says of the resource.
 
 use crate::action::OnFail;
-use crate::actions::meta;
 use crate::cluster::{Cluster, NodeIdx, RelationFlags, Role, RscIdx};
+use crate::configured as meta;
 use crate::digests;
 use crate::view::{FailedOperation, OperationView};
 use hac_model::{ExecStatus, INFINITY, OcfCode, OpHistory, Task};

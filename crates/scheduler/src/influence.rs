@@ -205,3 +205,31 @@ impl fmt::Display for Influence {
 fn named(f: &mut fmt::Formatter<'_>, constraint: Option<&str>) -> fmt::Result {
     constraint.map_or(Ok(()), |id| write!(f, " (colocation {id})"))
 }
+
+/// A part of a score.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Whose it is.
+    #[serde(flatten)]
+    pub influence: Influence,
+    /// What it added; infinite if it set the score.
+    pub points: i32,
+    /// The score after it.
+    pub after: i32,
+}
+
+/// What decides among nodes of the same score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TieBreak {
+    /// It is active there.
+    Active,
+    /// What it belongs to wants it there.
+    Preferred,
+    /// The node has fewer resources.
+    FewerResources,
+    /// The node has more room left.
+    MoreRoom,
+    /// The order of names.
+    Order,
+}

@@ -8,7 +8,7 @@ use crate::reading::status::failcount;
 use crate::reading::status::operation_view;
 use hac_model::{Agent, Constraint, INFINITY, LocationSubject, LocationTarget};
 
-use super::{
+use crate::view::{
     Ban, ClusterView, NodeKind, NodeView, ReplicaView, ResourceFlags, ResourceKind, ResourceView, Role, TicketView,
 };
 
@@ -231,7 +231,7 @@ fn fail_counts(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<(String, i32, Option<i
     counts
 }
 
-fn operations(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<super::OperationView> {
+fn operations(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<crate::view::OperationView> {
     let mut nodes: Vec<NodeIdx> = cluster.rsc[rsc].histories.iter().map(|(node, _)| *node).collect();
     nodes.dedup();
     let mut found = Vec::new();

@@ -12,7 +12,7 @@ use hac_model::{Operation, parse_bool};
 const DEFAULT_TIMEOUT_MS: u64 = 20_000;
 
 /// Reads what is configured for an action.
-pub(super) fn read(cluster: &mut Cluster<'_>, action: ActIdx, rsc: RscIdx) {
+pub(crate) fn read(cluster: &mut Cluster<'_>, action: ActIdx, rsc: RscIdx) {
     let (task, interval_ms, key) = {
         let action = &cluster.actions[action];
         (action.task, action.interval_ms, action.key.as_str())
