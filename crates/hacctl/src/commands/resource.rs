@@ -126,6 +126,28 @@ fn active_on(view: &ClusterView, id: &str) -> Vec<String> {
     nodes
 }
 
+/// Operations that are under way on a resource and what is inside: task and node.
+fn under_way(view: &ResourceView) -> Vec<(String, String)> {
+    let inside = view.children.iter().flat_map(under_way);
+    view.pending.clone().into_iter().chain(inside).collect()
+}
+
+/// Whether what was asked for is so, once the cluster has done all that follows.
+async fn judge(context: &Context, resources: &[String], role: &str) -> Result<(), Failure> {
+    if context.wait.is_none() {
+        return Ok(());
+    }
+    let (_, view) = look(context).await?;
+    let wrong = |id: &&String| active_on(&view, id).is_empty() != (role == "Stopped");
+    let Some(id) = resources.iter().find(wrong) else { return Ok(()) };
+    let what = if role == "Stopped" { "is still running" } else { "is not running" };
+    Err(Failure::new(
+        ErrorCode::Invalid,
+        format!("{} {what}, although its target-role is {role}", terminal::harmless(id)),
+    )
+    .with_remedy(format!("'hacctl explain {}' says what is in the way.", terminal::harmless(id))))
+}
+
 async fn status(context: &Context, resource: Option<&str>) -> Result<(), Failure> {
     let Some(id) = resource else {
         let (_, view) = context.client.view().await?;
@@ -139,6 +161,15 @@ async fn status(context: &Context, resource: Option<&str>) -> Result<(), Failure
     let nodes = active_on(&view, id);
     if context.json {
         return terminal::print_json(&serde_json::json!({ "resource": id, "running_on": nodes }));
+    }
+    let stopping: Vec<String> = views(&view.resources, id)
+        .into_iter()
+        .flat_map(under_way)
+        .filter(|(task, _)| task == "stop")
+        .map(|(_, node)| node)
+        .collect();
+    if !stopping.is_empty() {
+        return terminal::print(&format!("resource {id} is being stopped on: {}", stopping.join(" ")));
     }
     if nodes.is_empty() {
         return terminal::print(&format!("resource {id} is NOT running"));
@@ -159,7 +190,8 @@ async fn target_role(context: &Context, resources: &[String], role: &str) -> Res
         }
     }
     let changes: Vec<_> = resources.iter().map(|resource| set_meta(resource, "target-role", Some(role))).collect();
-    context.change(&changes, &format!("target-role of {} is {role}", resources.join(", "))).await
+    context.change(&changes, &format!("target-role of {} is {role}", resources.join(", "))).await?;
+    judge(context, resources, role).await
 }
 
 /// Whether a resource is a promotable clone, or in one.
@@ -197,12 +229,35 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
     eprintln!("INFO: ordering {resource} to stop");
     let order = [set_meta(resource, "target-role", Some("Stopped"))];
     progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;
-    let stopped = progress::show("waiting for stop to finish", context.client.settle(context.timeout)).await;
+    let settled = progress::show("waiting for stop to finish", context.client.settle(context.timeout));
+    let stopped = tokio::select! {
+        stopped = settled => Some(stopped),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    let (_, view) = look(context).await?;
+    let left = active_on(&view, resource);
     eprintln!("INFO: ordering {resource} to start");
-    // Also if the stop did not finish in time: nobody asked for it to stay stopped.
+    // Also if the stop did not finish in time or nobody waited for it: nobody asked for it to stay stopped.
     let order = [set_meta(resource, "target-role", before.as_deref())];
     progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;
+    let Some(stopped) = stopped else {
+        return Err(Failure {
+            exit_code: 130,
+            ..Failure::usage(format!("interrupted; {resource} is wanted as before"))
+        }
+        .with_remedy("'hacctl status' shows how far it is."));
+    };
     stopped?;
+    let blocked = views(&view.resources, resource).into_iter().any(|found| found.flags.blocked);
+    if blocked || !left.is_empty() {
+        return Err(Failure::new(
+            ErrorCode::Invalid,
+            format!("resource {resource} did not stop, so it was not restarted"),
+        )
+        .with_remedy(format!(
+            "'hacctl explain {resource}' says why; 'hacctl resource cleanup {resource}' lets the cluster try again."
+        )));
+    }
     progress::show("waiting for start to finish", context.client.settle(context.timeout)).await?;
     let (_, view) = look(context).await?;
     if active_on(&view, resource).is_empty() {
@@ -213,8 +268,11 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
 }
 
 async fn cleanup(context: &Context, resource: Option<String>, node: Option<String>) -> Result<(), Failure> {
-    let (cib, _) = look(context).await?;
-    if let Some(resource) = &resource {
+    let (cib, view) = look(context).await?;
+    if let Some(resource) = &resource
+        && views(&view.resources, resource).is_empty()
+    {
+        // What is no longer configured and still known may be cleaned up, too.
         must_exist(&cib, resource)?;
     }
     let done = format!("Cleaned up {}", described(resource.as_deref(), node.as_deref()));

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hac_api::{Severity, Status};
-use hac_crm::scheduler::view::ClusterView;
+use hac_crm::model::Role;
+use hac_crm::scheduler::view::{ClusterView, ResourceKind, ResourceView};
 use hac_pacemaker::mon;
 use hac_types::WallTime;
 
@@ -103,8 +104,18 @@ impl Report {
             operations: sections.operations,
         };
         let mut text = mon::render(&self.facts(), &self.view, &self.cib, &options);
+        text.push_str(self.kept_stopped());
         text.push_str(&self.problems());
         terminal::print(&text)
+    }
+
+    /// What keeps all resources from running, which no single one shows.
+    fn kept_stopped(&self) -> &'static str {
+        if self.view.stop_all_resources {
+            "\n  * All resources are kept stopped (stop-all-resources=true)\n    Start them with 'hacctl configure property stop-all-resources=false'.\n"
+        } else {
+            ""
+        }
     }
 
     fn facts(&self) -> mon::Facts {
@@ -140,6 +151,19 @@ impl Report {
     }
 }
 
+/// Names of the resources that should run and do not: primitives, groups with a member missing, clones without any instance.
+fn not_running(view: &ClusterView) -> Vec<String> {
+    let wanted = |r: &&ResourceView| !r.flags.removed && r.target_role != Some(Role::Stopped);
+    let runs = |r: &ResourceView| match r.kind {
+        ResourceKind::Group => {
+            r.flags.fully_active
+                || r.children.iter().all(|child| child.target_role == Some(Role::Stopped) || child.flags.active)
+        }
+        _ => r.flags.active,
+    };
+    view.resources.iter().filter(wanted).filter(|r| !runs(r)).map(|r| r.name.clone()).collect()
+}
+
 /// `status --simple`: one line and the exit code of a monitoring plugin: 0 well, 1 warning, 2 critical.
 async fn check(context: &Context) -> Result<ExitCode, Failure> {
     let report = match Report::get(context).await {
@@ -153,7 +177,11 @@ async fn check(context: &Context) -> Result<ExitCode, Failure> {
     let online = view.nodes.iter().filter(|n| n.online).count();
     let away: Vec<_> = view.nodes.iter().filter(|n| !n.online).map(|n| format!("offline node: {}", n.name)).collect();
     let failed = view.failed.iter().map(|f| format!("failed: {}", f.operation_key));
-    let worries: Vec<String> = away.into_iter().chain(failed).collect();
+    let down = not_running(view);
+    let disabled = view.resources.iter().filter(|r| !r.flags.removed && r.target_role == Some(Role::Stopped));
+    let disabled = disabled.map(|r| format!("disabled: {}", r.name));
+    let maintenance = view.maintenance_mode.then(|| "maintenance mode: nothing is recovered".to_owned());
+    let worries: Vec<String> = away.into_iter().chain(failed).chain(disabled).chain(maintenance).collect();
     let (text, code) = if !quorum.quorate {
         (
             format!(
@@ -164,6 +192,11 @@ async fn check(context: &Context) -> Result<ExitCode, Failure> {
         )
     } else if report.status.dc.is_none() {
         ("CLUSTER WARN: no coordinator (DC) yet".to_owned(), 1)
+    } else if view.stop_all_resources {
+        ("CLUSTER CRIT: all resources are kept stopped (stop-all-resources)".to_owned(), 2)
+    } else if !down.is_empty() {
+        let more = if worries.is_empty() { String::new() } else { format!("; {}", worries.join(", ")) };
+        (format!("CLUSTER CRIT: not running: {}{more}", down.join(", ")), 2)
     } else if worries.is_empty() {
         (format!("CLUSTER OK: {online} nodes online, {} resource instances configured", view.instances), 0)
     } else {
