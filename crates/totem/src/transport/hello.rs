@@ -30,6 +30,8 @@ use crate::{Mismatch, Notice, PeerProblem, Rejected};
 const ANSWERS_PER_PEER: u32 = 10;
 /// Answers to hellos in a second altogether.
 const ANSWERS_TOTAL: u32 = 50;
+/// Longest wait between hellos to a peer that is silent in a session: nearly always it is down, and pinged anyway.
+const HELLO_SILENT: Duration = Duration::from_secs(10);
 /// A nonce that is older is not offered any more; longer than any exchange lasts.
 const NONCE_LASTS: Duration = Duration::from_secs(10);
 
@@ -73,7 +75,8 @@ impl Transport {
     pub(super) fn offer_session(&mut self, peer: &mut Peer) {
         let next = self.keyring.next().filter(|_| peer.hello.wait > HELLO_FIRST);
         peer.hello.next = self.now + peer.hello.wait;
-        peer.hello.wait = (peer.hello.wait * 2).min(HELLO_SLOWEST);
+        let slowest = if self.is_just_silent(peer) { HELLO_SILENT } else { HELLO_SLOWEST };
+        peer.hello.wait = (peer.hello.wait * 2).min(slowest);
         self.freshen_nonce(peer);
         for keys in [Some(self.keyring.own()), next].into_iter().flatten() {
             for path in &peer.paths {

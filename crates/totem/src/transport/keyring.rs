@@ -106,6 +106,11 @@ impl Transport {
         }
     }
 
+    /// Whether the peer is silent and nothing speaks for its being there.
+    pub(super) fn is_just_silent(&self, peer: &Peer) -> bool {
+        matches!(peer.life, Life::Silent { .. }) && peer.replays < REPLAYS_MAX
+    }
+
     /// Whether the session with a silent peer may be of no use although the peer is there: one of the two was set back to
     /// an earlier state, so that everything it says has been said before.
     fn is_unheard(&self, peer: &Peer, since: Timestamp) -> bool {
