@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hac_agents::Agents;
-use hac_crm::model::{Agent, ExecStatus, Invocation, Outcome};
+use hac_crm::model::{Agent, ExecStatus, Invocation, MASK, Outcome, is_secret};
 
 /// How long the meta-data may take. Later ones are as good as none: the resource is then restarted where it could have
 /// been reloaded.
@@ -24,6 +24,13 @@ impl Reloadable {
         let (mut outcome, fixed) = tokio::join!(agents.run(invocation), self.fixed(agents, invocation));
         if outcome.status == ExecStatus::Done && matches!(outcome.rc, 0 | 8) {
             outcome.restart_params = fixed;
+        }
+        let secret = |(name, value): &(&String, &String)| is_secret(name) && !value.is_empty();
+        for (_, value) in invocation.params.iter().filter(secret) {
+            outcome.output = outcome.output.replace(value.as_str(), MASK);
+        }
+        for line in outcome.output.lines() {
+            tracing::info!(target: "hacd::agents", "{} of {}: {line}", invocation.action, invocation.instance);
         }
         outcome
     }

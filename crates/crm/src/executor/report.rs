@@ -63,12 +63,25 @@ pub(super) fn history(
         op_digest: op.digest.clone(),
         op_force_restart: restart.as_ref().map(|(names, _)| names.clone()),
         op_restart_digest: restart.map(|(_, digest)| digest),
-        exit_reason: outcome.exit_reason.clone(),
+        exit_reason: reason(outcome),
         on_node: Some(node.to_owned()),
         migrate_source: meta("migrate_source"),
         migrate_target: meta("migrate_target"),
         ..OpHistory::default()
     }
+}
+
+/// Most characters of an agent's last words that are kept as the reason of its failure.
+const LAST_WORDS_MAX: usize = 200;
+
+/// Why it failed: what the agent gave as the reason, else the last that it wrote. To say that nothing runs is no failure.
+fn reason(outcome: &Outcome) -> Option<String> {
+    let fine = outcome.status == ExecStatus::Done && matches!(outcome.rc, 0 | 7 | 8);
+    let last_words = || {
+        let line = outcome.output.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+        Some(line.chars().filter(|c| !c.is_control()).take(LAST_WORDS_MAX).collect())
+    };
+    outcome.exit_reason.clone().or_else(|| if fine { None } else { last_words() })
 }
 
 /// Names (blank separated, blank at both ends) and digest of the parameters whose change needs a restart, if the agent

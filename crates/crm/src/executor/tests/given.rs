@@ -119,3 +119,18 @@ fn the_history_tells_which_parameters_need_a_restart_if_others_do_not() {
     let of_ip = BTreeMap::from([("ip".to_owned(), "192.0.2.1".to_owned())]);
     assert_eq!(result.op.op_restart_digest, Some(crate::scheduler::digest(&of_ip)));
 }
+
+#[test]
+fn a_failure_without_a_reason_is_told_with_the_agents_last_words() {
+    let output = "starting\nvarnishd: invalid option -- 'u'\n\n".to_owned();
+    let of = |outcome: Outcome| {
+        let mut executor = Executor::new("primary");
+        let (_, result) = carry_out(&mut executor, &order("start", 0, "varnish", OLD), outcome);
+        result.op.exit_reason
+    };
+    let failed = Outcome { rc: 1, output: output.clone(), ..done() };
+    assert_eq!(of(failed.clone()).as_deref(), Some("varnishd: invalid option -- 'u'"));
+    let gives_one = Outcome { exit_reason: Some("no such user".to_owned()), ..failed };
+    assert_eq!(of(gives_one).as_deref(), Some("no such user"));
+    assert_eq!(of(Outcome { output, ..done() }), None);
+}
