@@ -93,7 +93,10 @@ impl Report {
                 serde_json::to_value(&self.status).map_err(|error| Failure::system("could not write JSON", &error))?;
             if let Some(fields) = value.as_object_mut() {
                 fields.remove("cib");
-                fields.insert("cluster".to_owned(), serde_json::json!(self.view));
+                fields.remove("view");
+                // The name under which the view has been from the beginning.
+                let info = fields.insert("cluster".to_owned(), serde_json::json!(self.view));
+                fields.insert("cluster_info".to_owned(), info.unwrap_or_default());
             }
             return terminal::print_json(&value);
         }
