@@ -109,8 +109,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Err(failure) = &result {
         tracing::error!(target: "hacd::start", "{}", failure.line);
     }
-    // What agents still do is given up here, and their processes with it; a file that hangs holds up nobody.
-    runtime.shutdown_background();
+    // What agents still do is given up here, and their processes with it: by the threads that run them, so these are
+    // waited for. A file that hangs holds up nobody for longer.
+    runtime.shutdown_timeout(FINISH);
     if !agents.finish(FINISH) {
         tracing::warn!(target: "hacd::start", "what an agent started has not ended yet; the next start of hacd ends it");
     }

@@ -252,6 +252,7 @@ impl Input {
             Self::Datagram { .. }
                 | Self::Unreachable(..)
                 | Self::TooBig(..)
+                | Self::Stir(_)
                 | Self::PassDown(_)
                 | Self::RingTimeout
                 | Self::RingStored(..)
