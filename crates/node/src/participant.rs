@@ -74,8 +74,6 @@ pub(crate) struct Participant {
     parts: Parts,
     /// Members with which the last barriers came to no end, and why.
     left_out: BTreeMap<NodeId, String>,
-    /// Why this node had to leave.
-    failure: Option<String>,
     left_clean: BTreeSet<NodeId>,
     copied_from: Option<NodeId>,
 
@@ -171,7 +169,6 @@ impl Participant {
             since: RingId::default(),
             parts: Parts::default(),
             left_out: BTreeMap::new(),
-            failure: None,
             left_clean: BTreeSet::new(),
             copied_from: None,
             replica,

@@ -40,7 +40,7 @@ pub struct Config {
     pub expected_votes: Option<u32>,
     /// `quorum.two_node`: of two nodes, one alone may act.
     pub two_node: bool,
-    /// `quorum.wait_for_all`: nothing starts before all nodes were seen at once. Implied by `two_node` unless given.
+    /// `quorum.wait_for_all`: no quorum before all nodes were seen at once. Implied by `two_node` unless given.
     pub wait_for_all: Option<bool>,
     /// `quorum.auto_tie_breaker` and `auto_tie_breaker_node`.
     pub auto_tie_breaker: Option<TieBreaker>,

@@ -286,7 +286,7 @@ impl Engine {
             .collect();
         let whom = if missing.is_empty() { "the other nodes".to_owned() } else { missing.join(", ") };
         Some(if self.waiting {
-            format!("waiting for {whom}: wait_for_all, nothing starts before all nodes have been seen at once")
+            format!("waiting for {whom}: wait_for_all, no quorum before all nodes have been seen at once")
         } else {
             format!("waiting for {whom}: {} of {} votes needed for quorum are present", self.total(), self.quorum)
         })

@@ -6,7 +6,7 @@ use hac_types::Timestamp;
 
 use super::{Participant, Phase};
 use crate::wire::Proposed;
-use crate::{Level, Now, Reply};
+use crate::{Level, Now, Output, Reply};
 
 /// A node that wants to go.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ impl Participant {
     /// This node cannot go on as a member: it leaves, alone, and says why. A start of the daemon tries again.
     pub(super) fn fail(&mut self, why: String) {
         self.remark(Level::Error, format!("{why}; this node leaves the cluster"));
-        self.failure = Some(why);
+        self.outputs.push_back(Output::Fault(why));
         self.go();
     }
 
