@@ -102,3 +102,71 @@ pub(crate) fn fits(replica: &Replica, to: Level) -> Vec<String> {
 
 /// The property that needs the synthetic level 2, which only test builds know.
 pub(crate) const LEVEL_TWO_PROPERTY: &str = "level-two-test";
+
+#[cfg(test)]
+mod tests {
+    use hac_crm::cib::Applied;
+    use hac_crm::model::{NvPair, NvSet};
+    use hac_types::{Incarnation, NodeId, WallTime};
+
+    use super::*;
+    use crate::wire::{Lane, Proposal, ProposalId, Proposed, StoredState};
+
+    fn gate(max: [u16; 2]) -> Gate {
+        let levels = |max| LevelWindow { min: Level(1), max: Level(max) };
+        let member = |name: &str, max| (name.to_owned(), "0.1.0".to_owned(), levels(max));
+        Gate { away: Vec::new(), members: vec![member("n1", max[0]), member("n2", max[1])] }
+    }
+
+    fn set(replica: &mut Replica, to: u16, gate: &Gate) -> Applied {
+        let id = ProposalId { node: NodeId(1), incarnation: Incarnation(1), lane: Lane::Configure, seq: 1 };
+        let what = Proposed::SetLevel { to: Level(to) };
+        replica.carry_out(&Proposal { id, wall: WallTime(0), what }, gate)
+    }
+
+    fn refused(applied: Applied) -> String {
+        match applied {
+            Applied::Refused(refusal) => refusal.sentence,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_level_goes_up_one_at_a_time_while_all_are_here_and_know_it() {
+        let mut replica = Replica::new(StoredState::default());
+        assert!(refused(set(&mut replica, 3, &gate([3, 3]))).contains("not the next one"));
+        let why = refused(set(&mut replica, 2, &gate([2, 1])));
+        assert_eq!(why, "n2 runs hacd 0.1.0, which knows levels 1, not 2");
+        let away = Gate { away: vec!["n3".to_owned()], ..gate([2, 2]) };
+        assert!(refused(set(&mut replica, 2, &away)).contains("must wait for n3"));
+        assert_eq!(replica.cluster, ClusterConfig::default(), "a refusal changes nothing");
+        assert!(matches!(set(&mut replica, 2, &gate([2, 2])), Applied::Changed(_)));
+        assert_eq!((replica.cluster.level, replica.cluster.version), (Level(2), 1));
+        assert!(matches!(set(&mut replica, 2, &gate([2, 2])), Applied::Unchanged));
+    }
+
+    /// Deliberate bug `revert-unchecked`: older programs would be installed over a state that they cannot read.
+    #[test]
+    fn the_level_goes_down_only_if_nothing_needs_the_higher_one() {
+        let mut replica = Replica::new(StoredState::default());
+        assert!(matches!(set(&mut replica, 2, &gate([2, 2])), Applied::Changed(_)));
+        let pair = NvPair { name: LEVEL_TWO_PROPERTY.to_owned(), value: Some("x".to_owned()), ..NvPair::default() };
+        let used = NvSet { pairs: vec![pair], ..NvSet::default() };
+        std::sync::Arc::make_mut(&mut replica.cib).configuration.crm_config.push(used);
+        assert!(refused(set(&mut replica, 1, &gate([2, 2]))).contains("property level-two-test"));
+        std::sync::Arc::make_mut(&mut replica.cib).configuration.crm_config.clear();
+        // Going back must not wait for who is away: the remedy may be to get it back.
+        let away = Gate { away: vec!["n3".to_owned()], ..gate([2, 2]) };
+        assert!(matches!(set(&mut replica, 1, &away), Applied::Changed(_)));
+        assert_eq!(replica.cluster.level, Level(1));
+    }
+
+    #[test]
+    fn a_cluster_is_named_once() {
+        let ring = RingId { seq: 8, rep: 1, rep_incarnation: Incarnation(0x1122_3344_5566_7788) };
+        let named = ClusterConfig::default().named_after(ring).expect("it had no name");
+        assert_eq!(named.uuid, "11223344556677880000000100000008");
+        assert_eq!(named.uuid_bytes()[..9], [0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0]);
+        assert_eq!(named.named_after(ring), None);
+    }
+}
