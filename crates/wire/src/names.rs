@@ -126,7 +126,7 @@ impl<'de> Deserializer<'de> for Walker<'_> {
     ) -> Result<V::Value, Error> {
         self.seen.names.extend(variants.iter().map(|variant| format!("{name}::{variant}")));
         let next = self.seen.next.entry(name).or_default();
-        let variant = variants.get(*next).or(variants.first()).copied();
+        let variant = variants.get(*next).or_else(|| variants.first()).copied();
         *next = (*next + 1).min(variants.len());
         if self.is_deep() {
             return Err(Error::custom("nested deeply"));
