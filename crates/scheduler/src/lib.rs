@@ -10,6 +10,7 @@
 
 mod action;
 mod actions;
+mod allowed;
 mod arena;
 mod assign;
 mod builtin;

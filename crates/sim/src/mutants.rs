@@ -84,6 +84,10 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("one-input-is-enough", "an action begins when one of those before it is done"),
     cluster("runs-overlap", "an agent is run for a resource while another is"),
     cluster("change-unreported", "a monitor that finds a change does not tell it"),
+    cluster("unknown-skipped", "a delivery that a node cannot read is skipped there"),
+    cluster("level-by-program", "what needs a level is judged by the program, not by the cluster's level"),
+    cluster("digest-with-defaults", "fields at their default count in the digest of a state"),
+    cluster("revert-unchecked", "the level is lowered although something needs the higher one"),
     cluster("orphan-not-awaited", "a daemon starts beside the agents of its earlier life"),
 ];
 

@@ -27,7 +27,7 @@ pub enum ClusterOutput {
     Do(Output),
 }
 
-/// See the [module documentation](super).
+/// See the head of `halves.rs`.
 pub struct ClusterHalf {
     participant: Participant,
     outputs: VecDeque<ClusterOutput>,

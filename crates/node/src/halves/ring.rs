@@ -32,7 +32,7 @@ pub enum RingOutput {
     },
 }
 
-/// See the [module documentation](super).
+/// See the head of `halves.rs`.
 #[derive(Debug)]
 pub struct RingHalf {
     engine: Engine,
