@@ -180,7 +180,7 @@ fn serve(
     let (published, snapshots) = watch::channel(Arc::new(first));
     let (asks, questions) = mpsc::channel(ASKS);
     let (own_log, own_agents, state) = (log.clone(), Arc::clone(agents), arguments.state.clone());
-    let api = Api::new(asks, snapshots, Arc::clone(&hub), own_agents, addresses, Arc::clone(&shared), own_log, state);
+    let api = Api::new((asks, snapshots), Arc::clone(&hub), own_agents, addresses, Arc::clone(&shared), own_log, state);
     runtime
         .block_on(async { api::serve(&arguments.socket, api) })
         .map_err(|error| Failure::os(format!("{}: {}", arguments.socket.display(), storage::words(&error))))?;

@@ -35,7 +35,7 @@ impl Limits {
             batch_limit: number("batch-limit").unwrap_or(default.batch_limit),
             node_action_limit: number("node-action-limit")
                 .filter(|limit| *limit > 0)
-                .unwrap_or(cores.saturating_mul(2)),
+                .unwrap_or_else(|| cores.saturating_mul(2)),
             cluster_delay: delay.unwrap_or(default.cluster_delay),
         }
     }

@@ -49,9 +49,9 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// `cluster` is the way to the cluster's thread, and where reads are answered from.
     pub(crate) fn new(
-        asks: mpsc::Sender<Ask>,
-        snapshots: watch::Receiver<Arc<Snapshot>>,
+        cluster: (mpsc::Sender<Ask>, watch::Receiver<Arc<Snapshot>>),
         hub: Arc<Hub>,
         agents: Arc<Agents>,
         addresses: Arc<Vec<crate::config::Node>>,
@@ -59,7 +59,7 @@ impl Api {
         log: Log,
         state: PathBuf,
     ) -> Self {
-        let state = Arc::new(state);
+        let ((asks, snapshots), state) = (cluster, Arc::new(state));
         Self { asks, snapshots, state, hub, agents, addresses, shared, log, planner: Planner::new() }
     }
 }

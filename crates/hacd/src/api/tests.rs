@@ -46,7 +46,7 @@ impl Fixture {
         shared.count(Counters { unlisted: 3, ..Counters::default() });
         let (snapshots, agents) = (watch::channel(Arc::new(look())).1, Arc::new(Agents::new(options)));
         let state = dir.path().to_owned();
-        let api = Api::new(sender, snapshots, Arc::clone(&hub), agents, Arc::default(), shared, quiet_log(), state);
+        let api = Api::new((sender, snapshots), Arc::clone(&hub), agents, Arc::default(), shared, quiet_log(), state);
         serve(&dir.path().join("sock"), api).expect("listens");
         Self { dir, hub, asks }
     }

@@ -169,7 +169,7 @@ fn what_waits_until_it_can_ask_is_not_given_up_and_holds_up_nothing_else() {
     let mut bench = Bench::new();
     bench.start(vec![op("A_start_0", &[])]);
     for _ in 0..100 {
-        bench.now = bench.now + Duration::from_secs(60);
+        bench.now += Duration::from_secs(60);
         bench.engine.handle_timeout(bench.now);
         let waits = waits(&bench.runs[0]);
         assert_eq!(bench.deliver(waits), [""; 0]);

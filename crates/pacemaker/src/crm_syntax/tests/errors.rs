@@ -129,7 +129,7 @@ fn other_objects() {
     refused(
         "xml <status/>",
         &expect![
-            "line 1, column 1: what follows xml is no resource, no constraint, no node and no set of properties. Write <primitive>, <group>, <clone>, <bundle>, a constraint, <node> or <crm_config> after xml."
+            "line 1, column 1: what follows xml is not a resource, constraint, node or set of properties. Write <primitive>, <group>, <clone>, <bundle>, a constraint, <node> or <crm_config> after xml."
         ],
     );
     refused(
