@@ -177,8 +177,13 @@ impl Words {
     /// Makes words of their own of the brackets that stand at the edges of words: `(a b)` is `( a b )`.
     fn part_brackets(&mut self) {
         let rest = self.tokens.split_off(self.position.min(self.tokens.len()));
+        let mut in_rule = false;
         for token in rest {
-            let pattern = token.text.starts_with('/');
+            // Patterns, and values that are not options of a set, may have brackets of their own; so has all of a rule.
+            in_rule |= token.text == "rule";
+            let name = token.text.split_once('=').map(|(name, _)| name);
+            let value = name.is_some_and(|name| !constraint::SET_OPTIONS.contains(&name));
+            let pattern = in_rule || value || token.text.starts_with('/');
             let mut inner = token.clone();
             let mut after = Vec::new();
             while !pattern && inner.text.len() > 1 && inner.text.starts_with(['(', '[', '{']) {

@@ -12,6 +12,8 @@ use crate::crm_syntax::token::Token;
 
 const ROLES: [&str; 6] = ["Started", "Stopped", "Promoted", "Unpromoted", "Master", "Slave"];
 const ACTIONS: [&str; 4] = ["start", "stop", "promote", "demote"];
+/// Options that stand in the brackets of a set.
+pub(super) const SET_OPTIONS: [&str; 6] = ["sequential", "require-all", "role", "action", "score", "kind"];
 const KINDS: [&str; 3] = ["Mandatory", "Optional", "Serialize"];
 
 /// What stands after the colon of a resource.

@@ -170,6 +170,15 @@ fn distinct(c: &mut Configuration) {
             p.id.push_str(&n.to_string());
         }
     }
+    for (n, constraint) in c.constraints.iter_mut().enumerate() {
+        let id = match constraint {
+            Constraint::Location(it) => &mut it.id,
+            Constraint::Colocation(it) => &mut it.id,
+            Constraint::Order(it) => &mut it.id,
+            Constraint::Ticket(it) => &mut it.id,
+        };
+        id.push_str(&format!("-c{n}"));
+    }
 }
 
 fn configuration() -> impl Strategy<Value = Configuration> {
