@@ -145,8 +145,8 @@ pub(crate) struct Mtu {
 struct Probe {
     size: u16,
     sent: u32,
-    /// When it was first sent, or is to be.
-    since: Timestamp,
+    /// When it was last sent, or is to be first.
+    last: Timestamp,
 }
 
 /// What is known of a path besides the sizes.
@@ -171,7 +171,7 @@ impl Mtu {
     /// Starts the search from the largest size.
     pub(crate) fn search(&mut self, at: Timestamp) {
         if !self.narrow {
-            self.probe = Some(Probe { size: self.max, sent: 0, since: at });
+            self.probe = Some(Probe { size: self.max, sent: 0, last: at });
             self.next = Some(at);
         }
     }
@@ -188,7 +188,7 @@ impl Mtu {
     /// Checks at once whether the size in use still passes.
     pub(crate) fn verify(&mut self, now: Timestamp) {
         if self.probe.is_none() {
-            self.probe = Some(Probe { size: self.current, sent: 0, since: now });
+            self.probe = Some(Probe { size: self.current, sent: 0, last: now });
             self.next = Some(now);
         }
     }
@@ -198,7 +198,7 @@ impl Mtu {
         if !mutant("size-kept") {
             self.current = DATAGRAM_FLOOR;
         }
-        self.probe = Some(Probe { size: DATAGRAM_FLOOR, sent: 0, since: now });
+        self.probe = Some(Probe { size: DATAGRAM_FLOOR, sent: 0, last: now });
         self.next = Some(now);
     }
 
@@ -208,28 +208,32 @@ impl Mtu {
 
     /// What to do now: the size of a probe to send, if any.
     pub(crate) fn poll(&mut self, now: Timestamp, answers: Answers) -> Option<u16> {
-        let Answers { mut spacing, alive, in_a_row, ping } = answers;
+        let Answers { spacing, alive, in_a_row, ping } = answers;
         if self.next.is_none_or(|next| next > now) {
             return None;
         }
         if !alive {
-            // Silence says nothing about sizes.
+            // Silence says nothing about sizes: what was lost in it is not held against the path when it answers again.
+            self.probe = None;
             self.next = Some(now + VERIFY_EVERY);
+            return None;
+        }
+        // A path is of no use only if small datagrams pass where these do not: each probe counts for itself, as one that
+        // was lost in an outage between two answers says nothing.
+        let is_floor = |probe: &Probe| probe.size <= DATAGRAM_FLOOR && probe.sent > 0;
+        if self.probe.as_ref().is_some_and(|probe| is_floor(probe) && ping.is_none_or(|ping| ping < probe.last)) {
+            self.next = Some(now + spacing);
             return None;
         }
         match &mut self.probe {
             None => {
                 let tried = if self.narrow { DATAGRAM_FLOOR } else { self.max };
                 let size = if self.current > DATAGRAM_FLOOR { self.current } else { tried };
-                self.probe = Some(Probe { size, sent: 1, since: now });
+                self.probe = Some(Probe { size, sent: 1, last: now });
             }
-            Some(probe) if probe.sent < PROBES_LOST => probe.sent += 1,
+            Some(probe) if probe.sent < PROBES_LOST => *probe = Probe { sent: probe.sent + 1, last: now, ..*probe },
             Some(probe) if probe.size <= DATAGRAM_FLOOR && probe.sent < in_a_row.max(FLOOR_PROBES_LOST) => {
-                probe.sent += 1;
-            }
-            // Nor do small ones pass, as far as is known: that says nothing about sizes.
-            Some(probe) if probe.size <= DATAGRAM_FLOOR && ping.is_none_or(|ping| ping < probe.since) => {
-                spacing = spacing.max(NARROW_AGAIN);
+                *probe = Probe { sent: probe.sent + 1, last: now, ..*probe };
             }
             Some(probe) => {
                 let lost = probe.size;
@@ -244,7 +248,7 @@ impl Mtu {
                     return None;
                 }
                 self.probe =
-                    Some(Probe { size: self.smaller_than(lost).unwrap_or(DATAGRAM_FLOOR), sent: 1, since: now });
+                    Some(Probe { size: self.smaller_than(lost).unwrap_or(DATAGRAM_FLOOR), sent: 1, last: now });
             }
         }
         self.next = Some(now + spacing);

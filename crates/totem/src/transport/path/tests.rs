@@ -83,6 +83,39 @@ fn where_small_datagrams_do_not_pass_either_nothing_is_said_of_sizes() {
 }
 
 #[test]
+fn an_outage_is_not_held_against_the_path_when_it_answers_again() {
+    let at = Timestamp::from_millis;
+    let mut mtu = Mtu::new(1500);
+    mtu.fall_back(at(0));
+    // All probes are lost, and then the path is down for a while.
+    for tick in 0..10 {
+        mtu.poll(at(tick * 50), Answers { ping: Some(at(0)), ..answers(at(0), 1) });
+    }
+    mtu.poll(at(1000), Answers { alive: false, ..answers(at(0), 1) });
+    let size = mtu.poll(at(20_000), answers(at(20_000), 1));
+    assert!(size.is_some(), "it is probed anew");
+    assert!(!mtu.narrow);
+}
+
+#[test]
+fn probes_lost_in_a_short_outage_between_two_answers_are_one() {
+    let at = Timestamp::from_millis;
+    let mut mtu = Mtu::new(1500);
+    mtu.fall_back(at(0));
+    // The path is never counted as down, but nothing passes for half a second: the pings that were answered were sent
+    // just after the first probe and after the outage.
+    for tick in 0..100 {
+        let now = at(tick * 10);
+        let ping = if tick < 50 { at(10) } else { now };
+        let probe = mtu.poll(now, Answers { ping: Some(ping), ..answers(now, 1) });
+        if let Some(size) = probe.filter(|_| tick >= 50) {
+            mtu.acknowledge(now, size);
+        }
+        assert!(!mtu.narrow, "after {tick} ticks");
+    }
+}
+
+#[test]
 fn hints_make_the_size_be_checked_once_a_second() {
     let mut mtu = Mtu::new(1500);
     mtu.search(Timestamp::ZERO);
