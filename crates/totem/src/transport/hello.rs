@@ -200,8 +200,10 @@ impl Transport {
         hello: &Hello,
     ) -> Result<(), Rejected> {
         let cluster = keys.cluster();
-        if let Some(session) = peer.session.as_ref().filter(|session| session.is_with(end, cluster)) {
-            if hello.doubled && session.own.nonce == hello.echo && peer.life == Life::Unproven {
+        // The nonces of both ends make a session: one that fits at the other end alone is another, and opens nothing.
+        let is_this = |session: &Session| session.is_with(end, cluster) && session.own.nonce == hello.echo;
+        if peer.session.as_ref().is_some_and(is_this) {
+            if hello.doubled && peer.life == Life::Unproven {
                 self.give_way(peer);
             }
             return Ok(());

@@ -163,11 +163,13 @@ impl Peer {
         self.session.as_ref().is_some_and(|session| session.peer.incarnation == incarnation)
     }
 
-    /// Takes a new nonce, so that what was said for the session just made cannot be used for another.
+    /// Takes a new nonce, so that what was said for the session just made cannot be used for another. What was being made
+    /// with the one before is given up: a peer that confirms the new one would be in another session than this node.
     pub(crate) fn renew_nonce(&mut self, entropy: &[u8; 32], now: Timestamp) {
         if mutant("nonce-again") {
             return;
         }
+        self.pending = None;
         self.nonce_at = now;
         self.generation = self.generation.wrapping_add(1);
         self.nonce = session_nonce(entropy, self.node, self.generation);
