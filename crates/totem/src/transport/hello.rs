@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | anything | a program or cluster that cannot be in one ring | it is told, no session |
 //! | no session, or a silent one | any life | it is the session |
+//! | a session that is not to be replaced, and the proof is an answer | the same life | it came too late: nothing |
 //! | a session of one that said LEAVE | a later life | it is the session |
 //! | a session that answers | the same life | it takes its place, nothing else changes |
 //! | a session that answers | another life | it waits ([`Successor`]): if the present one falls silent it has restarted, if it answers there are two |
@@ -181,7 +182,9 @@ impl Transport {
         {
             return Ok(());
         }
-        if hello.echo != peer.nonce {
+        // Only who still asks takes an answer: the peer may have gone on since it gave a late one, into another session.
+        let same_life = peer.is_in_life(end.incarnation);
+        if hello.echo != peer.nonce || (same_life && !self.wants_session(peer)) {
             return Err(Rejected::NoSession);
         }
         let nonces = Nonces { own: peer.nonce, echo: end.nonce };
@@ -380,6 +383,7 @@ impl Transport {
         let member = session.member();
         let same_life = peer.member() == Some(member);
         peer.session = Some(session);
+        peer.session_at = self.now;
         peer.former = None;
         peer.pending = None;
         peer.successor = None;

@@ -112,9 +112,10 @@ impl Transport {
     }
 
     /// Whether the session with a silent peer may be of no use although the peer is there: one of the two was set back to
-    /// an earlier state, so that everything it says has been said before.
+    /// an earlier state, so that everything it says has been said before. A session that was just made has its chance
+    /// first: if another were offered meanwhile, each end could take another of the two.
     fn is_unheard(&self, peer: &Peer, since: Timestamp) -> bool {
-        peer.replays >= REPLAYS_MAX || self.now.since(since) >= self.silence_max
+        peer.replays >= REPLAYS_MAX || self.now.since(since.max(peer.session_at)) >= self.silence_max
     }
 
     /// When the next hello to this peer is due.
@@ -130,6 +131,7 @@ impl Transport {
             peer.former = Some(before).filter(|before| before.cluster() != session.cluster());
         }
         peer.session = Some(session);
+        peer.session_at = self.now;
         peer.pending = None;
         peer.replays = 0;
         self.renew_nonce(peer);

@@ -62,6 +62,8 @@ pub(crate) struct Peer {
     pub(crate) node: NodeId,
     pub(crate) paths: Vec<Path>,
     pub(crate) session: Option<Session>,
+    /// When it was made.
+    pub(crate) session_at: Timestamp,
     /// The session before, under the former key: what is on its way is still read.
     pub(crate) former: Option<Session>,
     /// A session offered to the peer which it has not confirmed yet.
@@ -110,6 +112,7 @@ impl Peer {
             node,
             paths: (0..links).map(|link| Path::new(LinkId(link), netmtu, now)).collect(),
             session: None,
+            session_at: now,
             former: None,
             pending: None,
             successor: None,

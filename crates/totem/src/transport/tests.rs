@@ -145,3 +145,24 @@ fn ends_that_are_in_different_sessions_come_together_again() {
     let [own, theirs] = nonces(&two, NodeId(1)).unwrap();
     assert_eq!(nonces(&one, PEER), Some([theirs, own]));
 }
+
+#[test]
+fn a_late_answer_does_not_displace_a_session_that_answers() {
+    let (mut one, mut two) = (transport(NodeId(1), 1000), transport(PEER, 1000));
+    let offer = due(&mut two, 1000);
+    let answer = give(&mut one, PEER, offer);
+    let confirm = give(&mut two, NodeId(1), answer);
+    let before = nonces(&two, NodeId(1));
+    // Another offer, made while the session was thought to be of no use, is answered before the confirm comes.
+    let mut peer = two.peers.take(NodeId(1)).unwrap();
+    two.offer_session(&mut peer);
+    two.peers.put(peer);
+    let [offer, _] = sent(&mut two);
+    let late = give(&mut one, PEER, offer);
+    give(&mut one, PEER, confirm);
+    assert!(!late.is_empty());
+    give(&mut two, NodeId(1), late);
+    assert_eq!(nonces(&two, NodeId(1)), before);
+    let [own, theirs] = before.unwrap();
+    assert_eq!(nonces(&one, PEER), Some([theirs, own]), "both ends are in one session");
+}
