@@ -101,6 +101,14 @@ fn simulate_says_by_its_exit_code_what_is_wrong() {
 }
 
 #[test]
+fn a_packed_state_is_named_with_what_unpacks_it() {
+    let folder = Folder::new("packed");
+    let packed = folder.file("pe-input-12.bz2", b"BZh91AY&SY\x00\xff");
+    fails(&["simulate", "-x", &packed], 65, "it is compressed by bzip2");
+    fails(&["simulate", "-x", &packed], 65, "bunzip2 --keep");
+}
+
+#[test]
 fn errors_can_be_had_as_json() {
     let folder = Folder::new("json");
     for command in ["simulate", "explain"] {

@@ -102,6 +102,14 @@ fn lawful(cib: &Cib, simulation: &Simulation) -> Result<(), Failure> {
     })
 }
 
+/// How packed files begin, by what they are packed, and what unpacks them. Pacemaker keeps its states packed by bzip2.
+const PACKED: &[(&[u8], &str, &str)] = &[
+    (b"BZh", "bzip2", "bunzip2 --keep"),
+    (&[0x1f, 0x8b], "gzip", "gunzip --keep"),
+    (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz", "unxz --keep"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd", "unzstd"),
+];
+
 /// Reads the state. What is wrong with the file ends with 65 (`EX_DATAERR`), what is wrong with the configuration in it
 /// with 78 (`EX_CONFIG`), as with `crm_simulate`.
 pub(super) fn load(file: &Path) -> Result<Cib, Failure> {
@@ -116,6 +124,12 @@ pub(super) fn load(file: &Path) -> Result<Cib, Failure> {
         message: format!("{name}: {message}"),
         remedy: Some(format!("{remedy} Nothing was decided.")),
     };
+    if let Some((packed_by, unpack)) =
+        PACKED.iter().find(|(magic, ..)| bytes.starts_with(magic)).map(|found| (found.1, found.2))
+    {
+        let remedy = format!("Unpack it first: '{unpack} {name}'.");
+        return Err(refused(65, format!("it is compressed by {packed_by}"), &remedy));
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let right = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
         let (line, column) = cib_xml::place(&right, right.len());
