@@ -59,17 +59,13 @@ fn fill_resource(resource: &mut Resource) {
     }
 }
 
-/// Gives the operations of a primitive that have no id one.
-pub(super) fn fill_operations(primitive: &mut Primitive) {
-    fill_primitive(primitive);
-}
-
 /// Gives the pairs and the rule of a set that has an id ids of their own.
 pub(super) fn fill_set(set: &mut NvSet) {
     fill_sets(std::slice::from_mut(set), |_| String::new());
 }
 
-fn fill_primitive(primitive: &mut Primitive) {
+/// Gives the blocks and operations of a primitive that have no id one.
+pub(super) fn fill_primitive(primitive: &mut Primitive) {
     let Primitive { id, params, meta, utilization, operations, .. } = primitive;
     fill_attributes(id, params, meta);
     fill_sets(utilization, |id_of| numbered(&format!("{id}-utilization"), id_of));

@@ -137,7 +137,7 @@ async fn judge(context: &Context, resources: &[String], role: &str) -> Result<()
     if context.wait.is_none() {
         return Ok(());
     }
-    let (_, view) = look(context).await?;
+    let (_, view) = context.client.view().await?;
     let wrong = |id: &&String| active_on(&view, id).is_empty() != (role == "Stopped");
     let Some(id) = resources.iter().find(wrong) else { return Ok(()) };
     let what = if role == "Stopped" { "is still running" } else { "is not running" };
@@ -234,7 +234,7 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
         stopped = settled => Some(stopped),
         _ = tokio::signal::ctrl_c() => None,
     };
-    let (_, view) = look(context).await?;
+    let (_, view) = context.client.view().await?;
     let left = active_on(&view, resource);
     eprintln!("INFO: ordering {resource} to start");
     // Also if the stop did not finish in time or nobody waited for it: nobody asked for it to stay stopped.
@@ -259,7 +259,7 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
         )));
     }
     progress::show("waiting for start to finish", context.client.settle(context.timeout)).await?;
-    let (_, view) = look(context).await?;
+    let (_, view) = context.client.view().await?;
     if active_on(&view, resource).is_empty() {
         return Err(Failure::new(ErrorCode::Invalid, format!("resource {resource} did not start again"))
             .with_remedy("'hacctl status' shows what failed."));

@@ -74,7 +74,7 @@ pub(super) fn add_operation(draft: &mut Draft, resource: &str, operation: Operat
     let found = tree::primitive_mut(&mut draft.cib.configuration.resources, resource);
     let Some(primitive) = found else { return Err(unknown(resource)) };
     primitive.operations.push(operation);
-    ids::fill_operations(primitive);
+    ids::fill_primitive(primitive);
     Ok(())
 }
 
