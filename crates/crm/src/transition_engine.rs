@@ -6,7 +6,7 @@
 //! the plan makes it stop beginning actions; when those that are on their way have ended, it asks for a new decision.
 //!
 //! What an earlier coordinator began goes on when it is gone. The new one plans it again, as Pacemaker does, but does not
-//! order it again: it waits for the result of what is under way ([`TransitionEngine::takes_up`]).
+//! order it again: it waits for the result of what is under way ([`Output::TakenUp`]).
 //!
 //! What goes wrong with an action:
 //! * its agent could not ask: its node says so and tries again. It is waited for, but it keeps nothing else waiting: when the
@@ -120,19 +120,18 @@ impl TransitionEngine {
         self.current.as_ref().and_then(Transition::timeout)
     }
 
-    /// The next thing to do.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+    /// The next thing to do, with the CIB of this moment. An order for what is under way there already, as far as its
+    /// nodes have told, comes out as [`Output::TakenUp`]. The moment counts: when the result of what is under way has been
+    /// delivered, nothing is under way any more.
+    pub fn poll_output(&mut self, cib: &Cib) -> Option<Output> {
+        Some(match self.outputs.pop_front()? {
+            Output::Run(run) if self.take_up(&run, cib) => Output::TakenUp(run),
+            output => output,
+        })
     }
 
-    /// Whether what `run` orders is under way already by the order of an earlier coordinator, as far as `cib` tells, whose
-    /// nodes have told what they are at. Then the order is not to be broadcast: what is under way answers it. Its agent may
-    /// have ended and the result be on its way, so that its node would run it a second time.
-    ///
-    /// To be asked for every [`Output::Run`] when it is taken, with the CIB of that moment: when the result is delivered,
-    /// nothing is under way any more.
-    #[must_use]
-    pub fn takes_up(&mut self, run: &RunOp, cib: &Cib) -> bool {
+    /// Lets what an earlier coordinator ordered answer this order, if it is the same and still under way.
+    fn take_up(&mut self, run: &RunOp, cib: &Cib) -> bool {
         let Some(earlier) = run.under_way(cib).filter(|_| !mutant("ordered-again")) else { return false };
         self.current.as_mut().is_some_and(|transition| transition.take_up(&run.transition_key, earlier))
     }

@@ -44,9 +44,12 @@ impl Limits {
 /// What the engine wants done, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Broadcast this order, unless [`TransitionEngine::takes_up`](super::TransitionEngine::takes_up) says that it is under way. When it
-    /// is delivered, everybody applies [`RunOp::started`], and the target's executor takes it.
+    /// Broadcast this order. When it is delivered, everybody applies [`RunOp::started`], and the target's executor takes
+    /// it.
     Run(RunOp),
+    /// What this orders is under way already by the order of an earlier coordinator, whose result answers it: nothing is
+    /// broadcast. The agent may have ended and its result be on its way, so that the node would run it a second time.
+    TakenUp(RunOp),
     /// Broadcast this change.
     Status(StatusChange),
     /// The transition is over.

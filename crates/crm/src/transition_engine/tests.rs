@@ -55,18 +55,20 @@ fn pseudo(key: &str, inputs: &[usize]) -> Action {
 /// An engine, what it put out, as lines.
 struct Bench {
     engine: TransitionEngine,
+    /// What is under way when its orders are taken.
+    cib: Cib,
     now: Timestamp,
     runs: Vec<RunOp>,
 }
 
 impl Bench {
     fn new() -> Self {
-        Self { engine: TransitionEngine::new("u"), now: Timestamp::ZERO, runs: vec![] }
+        Self { engine: TransitionEngine::new("u"), cib: Cib::default(), now: Timestamp::ZERO, runs: vec![] }
     }
 
     fn lines(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
-        while let Some(output) = self.engine.poll_output() {
+        while let Some(output) = self.engine.poll_output(&self.cib) {
             lines.push(match output {
                 Output::Run(run) => {
                     let key = crate::executor::operation_key(&run.op.resource, run.op.task, run.op.interval_ms);
@@ -75,6 +77,7 @@ impl Bench {
                     self.runs.push(run);
                     line
                 }
+                Output::TakenUp(run) => format!("taken up {}", run.transition_key),
                 Output::Status(StatusChange::OpResult(result)) => {
                     format!("record {} of {} as {}", result.op.operation, result.resource, result.op.op_status)
                 }

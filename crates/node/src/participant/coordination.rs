@@ -153,10 +153,10 @@ impl Participant {
     pub(super) fn drain_engine(&mut self) {
         loop {
             let Some(coordinator) = &mut self.coordinator else { return };
-            let Some(output) = coordinator.engine.poll_output() else { return };
+            let Some(output) = coordinator.engine.poll_output(&self.replica.cib) else { return };
             let wall = self.now.wall;
             match output {
-                Ordered::Run(run) if coordinator.engine.takes_up(&run, &self.replica.cib) => {
+                Ordered::TakenUp(run) => {
                     let operation = operation_key(&run.op.resource, run.op.task, run.op.interval_ms);
                     let text = format!("{operation} is under way on {} and is not ordered again", run.node);
                     self.remark(Level::Info, text);

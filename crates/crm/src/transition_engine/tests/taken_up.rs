@@ -28,27 +28,34 @@ fn begun(action: Action) -> (RunOp, Cib) {
     (run, cib)
 }
 
-/// The next coordinator, which has just put out its order for the first of these.
-fn next(actions: Vec<Action>) -> Bench {
+/// The next coordinator, which has just put out something about the first of these, and what.
+fn next(actions: Vec<Action>, cib: Cib) -> (Bench, String) {
     let mut bench = Bench::new();
     bench.engine = TransitionEngine::new("v");
-    assert_eq!(bench.start(actions).len(), 1);
+    bench.cib = cib;
+    let mut lines = bench.start(actions);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    (bench, lines.remove(0))
+}
+
+/// The next coordinator, which takes the first of these up.
+fn takes_up(actions: Vec<Action>, cib: Cib) -> Bench {
+    let (bench, line) = next(actions, cib);
+    assert_eq!(line, "taken up 0:1:0:v");
     bench
 }
 
 #[test]
 fn the_result_of_what_is_under_way_answers_the_next_coordinator() {
     let (before, cib) = begun(digested("A_start_0", "d", &[]));
-    let mut bench = next(vec![digested("A_start_0", "d", &[]), op("A_monitor_10000", &[0])]);
-    assert!(bench.engine.takes_up(&bench.runs[0], &cib));
+    let mut bench = takes_up(vec![digested("A_start_0", "d", &[]), op("A_monitor_10000", &[0])], cib);
     assert_eq!(bench.deliver(result(&before, 0)), ["run A_monitor_10000 on primary (1:1:0:v)"]);
 }
 
 #[test]
 fn so_does_its_failure_and_once() {
     let (before, cib) = begun(digested("A_start_0", "d", &[]));
-    let mut bench = next(vec![digested("A_start_0", "d", &[]), op("A_monitor_10000", &[0])]);
-    assert!(bench.engine.takes_up(&bench.runs[0], &cib));
+    let mut bench = takes_up(vec![digested("A_start_0", "d", &[]), op("A_monitor_10000", &[0])], cib);
     let lines = bench.deliver(result(&before, 1));
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(lines[1], "replan: A_start_0 on primary did not end as expected");
@@ -59,8 +66,7 @@ fn so_does_its_failure_and_once() {
 #[test]
 fn what_is_taken_up_is_given_up_like_anything_else() {
     let (_, cib) = begun(digested("A_start_0", "d", &[]));
-    let mut bench = next(vec![digested("A_start_0", "d", &[])]);
-    assert!(bench.engine.takes_up(&bench.runs[0], &cib));
+    let mut bench = takes_up(vec![digested("A_start_0", "d", &[])], cib);
     bench.now = bench.engine.poll_timeout().expect("it is waited for");
     bench.engine.handle_timeout(bench.now);
     assert_eq!(bench.lines()[0], "record start of A as 2");
@@ -70,7 +76,7 @@ fn what_is_taken_up_is_given_up_like_anything_else() {
 fn another_operation_is_ordered_whatever_is_under_way() {
     let start = || digested("A_start_0", "d", &[]);
     let (_, cib) = begun(start());
-    let order = |action: Action| next(vec![action]).runs.remove(0);
+    let order = |action: Action| next(vec![action], Cib::default()).0.runs.remove(0);
     let with = |change: fn(&mut RunOp)| {
         let mut run = order(start());
         change(&mut run);

@@ -129,9 +129,9 @@ impl World {
     }
 
     fn drain_executor(&mut self) {
-        while let Some(output) = self.engine.poll_output() {
+        while let Some(output) = self.engine.poll_output(&self.cib) {
             match output {
-                Output::Run(run) if self.engine.takes_up(&run, &self.cib) => {}
+                Output::TakenUp(_) => {}
                 Output::Run(run) => self.stream.push_back(Message::Run(run)),
                 Output::Status(change) => {
                     self.gave_up |= matches!(change, StatusChange::OpResult(_));
