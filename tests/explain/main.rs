@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
-use hac_crm::explain::{Explanation, Question, Service, explain};
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_pacemaker::simulate::Clock;
+use hac_scheduler::explain::{Explanation, Question, Service, explain};
 use hac_tests::golden::Golden;
 use hac_tests::runner::{Case, run};
 use hac_types::WallTime;
@@ -47,7 +47,7 @@ fn name(file: &Path) -> String {
     file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn ask(cib: &Cib, question: &Question) -> Result<Explanation, hac_crm::explain::Unknown> {
+fn ask(cib: &Cib, question: &Question) -> Result<Explanation, hac_scheduler::explain::Unknown> {
     explain(cib, Clock::Present(WallTime(0)).time_for(cib), question)
 }
 
@@ -93,7 +93,8 @@ fn agrees(file: &Path) -> anyhow::Result<()> {
     for decision in &whole.decisions {
         ensure!(!decision.why().is_empty(), "nothing says why: {decision:?}");
     }
-    let work = outcome.plan.actions.iter().filter(|action| action.kind != hac_crm::plan::ActionKind::Pseudo).count();
+    let work =
+        outcome.plan.actions.iter().filter(|action| action.kind != hac_scheduler::plan::ActionKind::Pseudo).count();
     let told = whole.steps.iter().filter(|step| !step.blocked).count();
     ensure!(work == told, "{told} of {work} actions are told");
     for node in &outcome.view.nodes {

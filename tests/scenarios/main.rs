@@ -7,9 +7,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hac_crm::model::Cib;
-use hac_crm::scheduler::schedule;
+use hac_model::Cib;
 use hac_pacemaker::cib_xml;
+use hac_scheduler::schedule;
 use hac_types::WallTime;
 
 use hac_sim::run::{self, Kind};

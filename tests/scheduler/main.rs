@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
-use hac_crm::plan::check::check;
 use hac_pacemaker::cib_xml;
 use hac_pacemaker::simulate::{Clock, simulate};
+use hac_scheduler::plan::check::check;
 use hac_tests::golden::Golden;
 use hac_tests::runner::{Case, run};
 use hac_types::WallTime;

@@ -42,7 +42,7 @@
 mod history;
 mod read;
 
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_pacemaker::cib_xml;
 use hac_pacemaker::simulate::{Clock, Simulation, simulate};
 use hac_types::WallTime;

@@ -27,7 +27,7 @@ pub enum SubjectKind {
 /// The answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Explained {
-    /// `hac_crm::explain::Explanation`.
+    /// `hac_scheduler::explain::Explanation`.
     pub explanation: Value,
     /// The same in sentences.
     #[serde(default)]

@@ -2,7 +2,7 @@
 //!
 //! `curl --unix-socket /run/hacd/hacd.sock http://hacd/v1/status` works too. Types of the cluster information base
 //! travel as JSON values, because this crate knows nothing of the resource manager: a client that wants them typed reads
-//! the value as `hac_crm::model::Cib` (or `hac_crm::cib::Change` when it writes one).
+//! the value as `hac_model::Cib` (or `hac_crm::cib::Change` when it writes one).
 //!
 //! Rules of the version: fields may be added, so readers ignore what they do not know and fill in what is missing;
 //! nothing is renamed or given another meaning within `/v1`.

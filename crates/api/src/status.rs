@@ -37,7 +37,7 @@ pub struct Status {
     pub members: Members,
     /// Votes.
     pub quorum: Quorum,
-    /// The cluster information base (`hac_crm::model::Cib`), secrets masked; null if the view was asked for.
+    /// The cluster information base (`hac_model::Cib`), secrets masked; null if the view was asked for.
     pub cib: Value,
     /// How nodes and resources stand: `hac_scheduler::view::ClusterView`, made once for each state by the daemon. Null
     /// unless it was asked for.
@@ -102,7 +102,7 @@ pub struct Conflict {
     pub file: String,
     /// Names of what is in it and not in the state that counts, or is something else there.
     pub changes: Vec<String>,
-    /// Its configuration (`hac_crm::model::Configuration`), secrets masked; nothing if the file cannot be read.
+    /// Its configuration (`hac_model::Configuration`), secrets masked; nothing if the file cannot be read.
     pub configuration: Option<Value>,
 }
 
@@ -293,7 +293,7 @@ pub struct Counter {
 pub struct CibResponse {
     /// Its version.
     pub version: Version,
-    /// The cluster information base (`hac_crm::model::Cib`).
+    /// The cluster information base (`hac_model::Cib`).
     pub cib: Value,
     /// Whether secrets are in clear.
     pub secrets: bool,

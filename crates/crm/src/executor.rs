@@ -23,8 +23,8 @@ mod report;
 mod resource;
 mod waiting;
 
-pub use crate::model::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId, operation_key};
 pub use given::Started;
+pub use hac_model::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId, operation_key};
 pub use order::{Order, Output, RunOp};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, VecDeque};
 use hac_types::{Timestamp, WallTime, mutant};
 
 use crate::cib::{Applied, Changes, HistoryOf, OpCancelled, OpResult, StatusChange, history};
-use crate::model::ResourceHistory;
+use hac_model::ResourceHistory;
 use resource::{Job, Managed};
 
 /// One node's side.

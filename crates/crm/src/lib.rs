@@ -9,6 +9,3 @@
 pub mod cib;
 pub mod executor;
 pub mod transition_engine;
-
-pub use hac_model as model;
-pub use hac_scheduler::{self as scheduler, explain, plan};

@@ -27,8 +27,8 @@ use hac_types::{Timestamp, mutant};
 
 use crate::cib::{Applied, Command, OpResult, StatusChange, history};
 use crate::executor::RunOp;
-use crate::model::Cib;
-use crate::plan::Plan;
+use hac_model::Cib;
+use hac_scheduler::plan::Plan;
 use transition::{Confirmed, Transition};
 
 /// Carries plans out, one after the other.

@@ -9,8 +9,8 @@ use hac_api::{
     ExplainQuery, Explained, KeyStatus, RotateRequest, Rotated, SettleRequest, Settled, Status, route,
 };
 use hac_crm::cib::Change;
-use hac_crm::model::Cib;
-use hac_crm::scheduler::view::ClusterView;
+use hac_model::Cib;
+use hac_scheduler::view::ClusterView;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use hac_crm::model::Configuration;
+use hac_model::Configuration;
 use hac_types::NodeId;
 
 pub(crate) use mistake::{Mistake, decisive};
@@ -239,7 +239,7 @@ fn openness(file: &Path, text: &str) -> Result<Option<String>, String> {
         return Err(format!("belongs to user {}, and what is in it runs as root: chown root: {path}", about.uid()));
     }
     let key = |line: &str| line.split_once('=').map(|(key, _)| key.trim().trim_matches('"').to_owned());
-    let is_secret = |key: &String| hac_crm::model::is_secret(key) && !NOT_SECRET.contains(&key.as_str());
+    let is_secret = |key: &String| hac_model::is_secret(key) && !NOT_SECRET.contains(&key.as_str());
     let secret = text.lines().filter_map(key).find(is_secret);
     Ok(secret.filter(|_| mode & 0o044 != 0).map(|key| {
         format!("{path} has a secret in it ({key}) and others can read it (mode {mode:03o}): chmod 600 {path}")

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use hac_api::{CommandRequest, ConfigureRequest, RotateRequest, SettleRequest};
 use hac_crm::cib::{Applied, Command, Configure, Replicated as _};
-use hac_crm::model::{Cib, mask};
+use hac_model::{Cib, mask};
 use hac_node::Request;
 use hac_pacemaker::corosync_conf;
 use hac_types::WallTime;

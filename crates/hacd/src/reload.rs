@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hac_agents::Agents;
-use hac_crm::model::{Agent, ExecStatus, Invocation, MASK, Outcome, is_secret};
+use hac_model::{Agent, ExecStatus, Invocation, MASK, Outcome, is_secret};
 
 /// How long the meta-data may take. Later ones are as good as none: the resource is then restarted where it could have
 /// been reloaded.

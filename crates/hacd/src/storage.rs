@@ -134,7 +134,7 @@ pub(crate) fn open(directory: &Path, wall_secs: i64, random: u32) -> Result<Open
 }
 
 /// The CIB in a state of this directory that was given up; `None` if it cannot be read.
-pub(crate) fn read_lost(directory: &Path, name: &str) -> Option<hac_crm::model::Cib> {
+pub(crate) fn read_lost(directory: &Path, name: &str) -> Option<hac_model::Cib> {
     let number = generations::lost_number(name)?;
     let bytes = fs::read(directory.join(name)).ok()?;
     hac_node::stored_cib(&generations::content(bytes, number).ok()?).ok()

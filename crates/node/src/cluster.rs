@@ -106,7 +106,7 @@ pub(crate) const LEVEL_TWO_PROPERTY: &str = "level-two-test";
 #[cfg(test)]
 mod tests {
     use hac_crm::cib::Applied;
-    use hac_crm::model::{NvPair, NvSet};
+    use hac_model::{NvPair, NvSet};
     use hac_types::{Incarnation, NodeId, WallTime};
 
     use super::*;

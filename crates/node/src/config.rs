@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hac_crm::model::Configuration;
+use hac_model::Configuration;
 use hac_types::{NodeId, Timestamp, WallTime};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

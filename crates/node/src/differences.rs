@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::model::{Configuration, NvSet};
+use hac_model::{Configuration, NvSet};
 use serde::Serialize;
 
 /// The objects and values of `of` that are not in `than`, or are something else there: one name each, in order.

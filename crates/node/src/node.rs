@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hac_crm::executor::{InvocationId, Outcome, WatchId};
-use hac_crm::model::Cib;
-use hac_crm::plan::Plan;
-use hac_crm::scheduler::schedule;
+use hac_model::Cib;
+use hac_scheduler::plan::Plan;
+use hac_scheduler::schedule;
 use hac_totem::SALT_LEN;
 use hac_types::{LinkId, NodeId, Timestamp, WallTime};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hac_crm::executor::{Invocation, InvocationId, ProcessRef, WatchId};
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_totem::AuthKey;
 use hac_types::{Level, LinkId, NodeId, WallTime};
 use serde::{Deserialize, Serialize};

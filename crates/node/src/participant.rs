@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use hac_crm::cib::{Bootstrap, Replicated as _};
 use hac_crm::executor::Executor;
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_totem::{Delivery, LeaveReason, Notice};
 use hac_types::{LevelWindow, Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime, mutant};
 

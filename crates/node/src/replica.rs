@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hac_crm::cib::{Applied, Changes, Command, Refusal, Replicated as _};
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime, mutant};
 
 use crate::cluster::{ClusterConfig, Gate};

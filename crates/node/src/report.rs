@@ -2,7 +2,7 @@
 
 mod configuration;
 
-use hac_crm::model::Version;
+use hac_model::Version;
 use hac_types::{Incarnation, LevelWindow, Member, NodeId, RingId, WallTime};
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hac_crm::cib::{Configure, Refusal, StatusChange};
-use hac_crm::model::Version;
+use hac_model::Version;
 use hac_totem::AuthKey;
 use hac_types::Level;
 use serde::{Deserialize, Serialize};

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use bincode::config::{Configuration, Limit};
 use hac_crm::cib::{Change, Command, StatusChange};
 use hac_crm::executor::RunOp;
-use hac_crm::model::{Cib, ResourceHistory, Version};
+use hac_model::{Cib, ResourceHistory, Version};
 use hac_types::{Incarnation, Level, Member, NodeId, RingId, WallTime};
 use hac_wire::Unreadable;
 use serde::de::DeserializeOwned;

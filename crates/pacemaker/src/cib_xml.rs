@@ -19,7 +19,7 @@ pub(crate) use write::{Attributes, Writer};
 #[cfg(test)]
 mod tests;
 
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use thiserror::Error;
 
 /// Why a text is no CIB.

@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use hac_crm::cib::{Change, Object};
-use hac_crm::model::Configuration;
+use hac_model::Configuration;
 use thiserror::Error;
 
 /// The words that begin an object.

@@ -6,7 +6,7 @@
 mod tests;
 
 use hac_crm::cib::{Applied, Command, Configure, Replicated as _};
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_types::WallTime;
 
 use crate::simulate::Clock;

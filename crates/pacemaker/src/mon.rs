@@ -9,8 +9,8 @@ mod history;
 #[cfg(test)]
 mod tests;
 
-use hac_crm::model::Cib;
-use hac_crm::scheduler::view::{ClusterView, NodeView, ResourceKind, ResourceView};
+use hac_model::Cib;
+use hac_scheduler::view::{ClusterView, NodeView, ResourceKind, ResourceView};
 use hac_types::WallTime;
 use time::OffsetDateTime;
 

@@ -13,10 +13,10 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-use hac_crm::model::Cib;
-use hac_crm::scheduler::{self, ClusterView, Drawing, Outcome};
+use hac_model::Cib;
+use hac_scheduler::{ClusterView, Drawing, Outcome};
 
-pub use hac_crm::scheduler::Extras;
+pub use hac_scheduler::Extras;
 use time::OffsetDateTime;
 
 pub use clock::Clock;
@@ -48,7 +48,7 @@ pub fn simulate(cib: &Cib, clock: &Clock, schedule_only: bool) -> Simulation {
 /// The same, with what else is asked for.
 #[must_use]
 pub fn simulate_with(cib: &Cib, clock: &Clock, schedule_only: bool, extras: Extras) -> Simulation {
-    let outcome = scheduler::run_with(cib, clock.time_for(cib), extras);
+    let outcome = hac_scheduler::run_with(cib, clock.time_for(cib), extras);
     if schedule_only { Simulation::of(cib, outcome, clock) } else { carry_out(cib, outcome, clock) }
 }
 
@@ -59,7 +59,7 @@ pub fn carry_out(cib: &Cib, outcome: Outcome, clock: &Clock) -> Simulation {
     let mut simulation = Simulation::of(cib, outcome, clock);
     simulation.executed = execute::sweep(&simulation.outcome.plan);
     let after = apply::apply(cib, &simulation, now);
-    let view = scheduler::view(&after, now);
+    let view = hac_scheduler::view(&after, now);
     simulation.after = Some((after, view));
     simulation
 }

@@ -4,7 +4,7 @@ mod clone;
 mod nodes;
 mod resources;
 
-use hac_crm::scheduler::view::ClusterView;
+use hac_scheduler::view::ClusterView;
 
 pub(crate) use nodes::{label, node_list, state};
 pub(crate) use resources::{is_active, is_shown, primitive_line, resource_list};

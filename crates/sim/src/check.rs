@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use hac_crm::cib::Configure;
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_node::{Event, Invocation, Outcome, Reply};
 use hac_types::{RingId, WallTime};
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hac_crm::executor::Outcome;
-use hac_crm::model::{Cib, Version};
+use hac_model::{Cib, Version};
 use hac_netsim::{Attacker, Datagram, Net, Queue, Rng};
 use hac_node::{DecideId, InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
 use hac_types::{LinkId, NodeId, RingId, Timestamp, WallTime};
@@ -328,7 +328,7 @@ impl World {
                 node.handle_request(now, number, request);
             }
             Event::Decided(decide, cib, wall) => {
-                node.handle_decided(now, decide, Ok(hac_crm::scheduler::schedule(&cib, wall)));
+                node.handle_decided(now, decide, Ok(hac_scheduler::schedule(&cib, wall)));
             }
             Event::AgentEnded(_) => {}
         }

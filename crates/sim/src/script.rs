@@ -38,7 +38,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hac_crm::cib::{Change, Configure, Lifetime, Section, StatusChange};
-use hac_crm::model::{Cib, parse_duration_ms};
+use hac_model::{Cib, parse_duration_ms};
 use hac_node::{Reply, Request, SyncState};
 use hac_types::{LinkId, WallTime};
 

@@ -121,7 +121,7 @@ mod tests {
             id: hac_node::InvocationId(1),
             resource: resource.to_owned(),
             instance: resource.to_owned(),
-            agent: hac_crm::model::Agent::default(),
+            agent: hac_model::Agent::default(),
             action: "start".to_owned(),
             interval_ms: 0,
             timeout: Duration::from_secs(20),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::model::{
+use hac_model::{
     Agent, Clone as Copies, Colocation, Configuration, Constraint, NvPair, NvSet, Operation, Primitive, Resource,
 };
 
@@ -34,7 +34,7 @@ pub fn configuration(nodes: u32) -> Configuration {
         ..Colocation::default()
     };
     Configuration {
-        crm_config: vec![set(hac_crm::model::BOOTSTRAP_OPTIONS, &properties)],
+        crm_config: vec![set(hac_model::BOOTSTRAP_OPTIONS, &properties)],
         rsc_defaults: vec![set("rsc-options", &[("resource-stickiness", "100")])],
         resources: vec![
             Resource::Primitive(primitive(ADDRESS, "ocf", "digitalocean", "floatip")),

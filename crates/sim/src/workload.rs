@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use hac_crm::cib::{Change, CloneDef, Configure, GroupDef, GroupEdit, Lifetime, Object, Place, PutMode, Section};
-use hac_crm::model::{
+use hac_model::{
     Agent, Cib, Configuration, Constraint, Location, LocationSubject, LocationTarget, NvPair, NvSet, Operation,
     Primitive, Resource,
 };

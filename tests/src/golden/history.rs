@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail, ensure};
-use hac_crm::model::{Agent, Bundle, Cib, OpHistory, Primitive, Resource, ResourceHistory, parse_duration_ms};
-use hac_crm::plan::{Action, ActionKind};
+use hac_model::{Agent, Bundle, Cib, OpHistory, Primitive, Resource, ResourceHistory, parse_duration_ms};
+use hac_scheduler::plan::{Action, ActionKind};
 use hac_types::WallTime;
 
 /// The coordinator that gave all orders.
@@ -25,7 +25,7 @@ pub(super) type Digests = BTreeMap<String, String>;
 /// bundles, connections to guests.
 pub(super) fn implied_digests(cib: &Cib) -> Digests {
     let now = WallTime::from_secs(cib.info.execution_date.unwrap_or_default());
-    let plan = hac_crm::scheduler::schedule(cib, now);
+    let plan = hac_scheduler::schedule(cib, now);
     let digest = |action: Action| match action.kind {
         ActionKind::Resource(op) => Some((action.key, op.digest?)),
         _ => None,
@@ -105,7 +105,7 @@ fn operation(
     op.operation = task.to_owned();
     op.transition_key = format!("{call}:1:{expected}:{ORIGIN}");
     op.transition_magic = format!("{status}:{rc};{}", op.transition_key);
-    op.rc_code = hac_crm::model::OcfCode(rc);
+    op.rc_code = hac_model::OcfCode(rc);
     op.op_status = status;
     op.call_id = if status == PENDING.1 { -1 } else { call };
     op.interval_ms = interval_ms;
@@ -174,7 +174,7 @@ fn current_digest(cib: &Cib, primitive: &Primitive, task: &str, interval_ms: u64
         let timeout = operation.and_then(|op| parse_duration_ms(op.options.get("timeout")?));
         params.insert("CRM_meta_timeout".to_owned(), timeout.unwrap_or(TIMEOUT_MS).to_string());
     }
-    hac_crm::scheduler::digest(&params)
+    hac_scheduler::digest(&params)
 }
 
 /// The agent of a part of a bundle, or of the connection to a guest node.

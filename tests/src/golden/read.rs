@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use hac_crm::cib::{Change, FACTS, Replicated as _, Section};
-use hac_crm::model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, NodeState, NvPair, NvSet, TicketState};
+use hac_model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, NodeState, NvPair, NvSet, TicketState};
 use hac_pacemaker::crm_syntax;
 use hac_pacemaker::simulate::Clock;
 

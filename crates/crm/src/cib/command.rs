@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::StatusChange;
-use crate::model::{
+use hac_model::{
     Bundle, Configuration, Constraint, FencingLevel, Node, NvSet, Operation, Primitive, Tag, Template, Version,
 };
 

@@ -13,7 +13,7 @@ use hac_types::WallTime;
 
 use super::verify::{Agents, Severity, verify};
 use super::{Applied, Change, Changes, Configure, Refusal, RefusalKind};
-use crate::model::Cib;
+use hac_model::Cib;
 
 /// Most steps in one command. Far above what a person types; keeps a command within what is worth replicating.
 const MAX_CHANGES: usize = 10_000;

@@ -3,7 +3,7 @@
 use hac_types::WallTime;
 
 use super::{OpResult, history, observed};
-use crate::model::{Cib, INFINITY, NodeState, OnFail, Task, parse_bool, parse_score};
+use hac_model::{Cib, INFINITY, NodeState, OnFail, Task, parse_bool, parse_score};
 
 /// How a failure counts.
 #[derive(Clone, Copy, PartialEq, Eq)]

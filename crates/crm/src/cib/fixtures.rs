@@ -7,7 +7,7 @@ use super::{
     Refusal, Section, StatusChange,
 };
 use crate::cib::Replicated as _;
-use crate::model::{Agent, Cib, Colocation, Constraint, NvPair, NvSet, OcfCode, OpHistory, Operation, Primitive};
+use hac_model::{Agent, Cib, Colocation, Constraint, NvPair, NvSet, OcfCode, OpHistory, Operation, Primitive};
 
 /// The time at which everything happens in tests.
 pub(crate) const NOW: WallTime = WallTime(1_795_332_957_123);

@@ -7,7 +7,7 @@
 
 use hac_types::WallTime;
 
-use crate::model::{ExecStatus, NodeState, OcfCode, OpHistory, ResourceHistory, Task, operation_key};
+use hac_model::{ExecStatus, NodeState, OcfCode, OpHistory, ResourceHistory, Task, operation_key};
 
 /// Whether the result is to be kept as a failure.
 pub(crate) fn is_failure(op: &OpHistory) -> bool {

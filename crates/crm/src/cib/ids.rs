@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Object;
-use crate::model::{
+use hac_model::{
     Configuration, Constraint, Expression, LocationSubject, LocationTarget, NvSet, Operation, Primitive, Resource,
     ResourceSet, Rule,
 };
@@ -12,7 +12,7 @@ use crate::model::{
 pub(super) fn fill_configuration(configuration: &mut Configuration) {
     let Configuration { crm_config, rsc_defaults, op_defaults, nodes, resources, constraints, .. } = configuration;
     for (sets, id) in
-        [(crm_config, crate::model::BOOTSTRAP_OPTIONS), (rsc_defaults, "rsc-options"), (op_defaults, "op-options")]
+        [(crm_config, hac_model::BOOTSTRAP_OPTIONS), (rsc_defaults, "rsc-options"), (op_defaults, "op-options")]
     {
         fill_sets(sets, |_| id.to_owned());
     }

@@ -3,7 +3,7 @@
 use hac_types::WallTime;
 
 use super::{Applied, Change, Command, Refusal, canonical, configure, ids, observed};
-use crate::model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, Configuration, FEATURE_SET, Node, NvPair, NvSet};
+use hac_model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, Configuration, FEATURE_SET, Node, NvPair, NvSet};
 
 /// What the first CIB of a cluster is made from. The same on every node, because it comes from the same file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::{
     Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, RefusalKind, StatusChange,
     failures, history, tree,
 };
-use crate::model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory};
+use hac_model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory};
 
 /// Whether anything changed, or the name of a node that nobody knows.
 type Done = Result<bool, UnknownNode>;

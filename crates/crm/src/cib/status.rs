@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Agent, OnFail, OpHistory, ResourceHistory};
+use hac_model::{Agent, OnFail, OpHistory, ResourceHistory};
 
 /// More is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

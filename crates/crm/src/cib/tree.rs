@@ -1,6 +1,6 @@
 //! Finding one's way in the resource tree.
 
-use crate::model::{Configuration, NvSet, Primitive, Resource};
+use hac_model::{Configuration, NvSet, Primitive, Resource};
 
 /// Every resource at top level and below, parents first, templates among them.
 pub(super) fn walk(resources: &[Resource]) -> Vec<Item<'_>> {

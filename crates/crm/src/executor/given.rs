@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Agent, MASK, Task, is_secret};
-use crate::plan::ResourceOp;
+use hac_model::{Agent, MASK, Task, is_secret};
+use hac_scheduler::plan::ResourceOp;
 
 /// What a resource was started with. `Debug` masks the values of secrets.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

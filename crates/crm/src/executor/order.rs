@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cib::{OpStarted, StatusChange};
-use crate::model::{
+use hac_model::{
     Agent, Cib, ExecStatus, Invocation, InvocationId, OcfCode, OpHistory, ProcessRef, Task, WatchId, operation_key,
 };
-use crate::plan::ResourceOp;
+use hac_scheduler::plan::ResourceOp;
 
 /// An order to a node, made by the coordinator's transition engine and delivered in the ordered stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

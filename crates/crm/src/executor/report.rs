@@ -8,8 +8,8 @@ use hac_types::{Timestamp, WallTime};
 use super::resource::Job;
 use super::{ExecStatus, Invocation, InvocationId, Outcome, operation_key};
 use crate::cib::{OpResult, StatusChange};
-use crate::model::{Agent, OcfCode, OpHistory, Task};
-use crate::plan::ResourceOp;
+use hac_model::{Agent, OcfCode, OpHistory, Task};
+use hac_scheduler::plan::ResourceOp;
 
 /// The run of an agent that carries `job` out, as `op`.
 pub(super) fn invocation(id: InvocationId, job: &Job, op: &ResourceOp) -> Invocation {
@@ -91,7 +91,7 @@ fn restart(op: &ResourceOp, outcome: &Outcome) -> Option<(String, String)> {
     let up = outcome.status == ExecStatus::Done && matches!(OcfCode(outcome.rc), OcfCode::OK | OcfCode::PROMOTED);
     let listed = outcome.restart_params.as_ref().filter(|_| tells && up && op.own.is_empty())?;
     let names: Vec<&str> = listed.iter().map(String::as_str).collect();
-    let digest = crate::scheduler::restart_digest(&op.params, &names);
+    let digest = hac_scheduler::restart_digest(&op.params, &names);
     Some((format!(" {} ", names.join(" ")), digest))
 }
 

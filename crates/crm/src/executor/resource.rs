@@ -10,8 +10,8 @@ use super::order::is_told_by_parameters;
 use super::waiting::Waiting;
 use super::{Invocation, InvocationId, Outcome, Output, ProcessRef, RunOp, WatchId, report};
 use crate::cib::{StatusChange, history};
-use crate::model::{Agent, ExecStatus, OcfCode, OpHistory, ResourceHistory, Task};
-use crate::plan::ResourceOp;
+use hac_model::{Agent, ExecStatus, OcfCode, OpHistory, ResourceHistory, Task};
+use hac_scheduler::plan::ResourceOp;
 
 /// How long after its timeout an agent is given up. Whoever runs agents ends them at their timeout; this is for the case
 /// that it does not.

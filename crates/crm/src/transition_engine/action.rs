@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cib::StatusChange;
 use crate::executor::RunOp;
-use crate::model::{Configuration, parse_duration_ms};
+use hac_model::{Configuration, parse_duration_ms};
 
 /// Bounds on carrying a plan out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use crate::cib::Replicated as _;
 use crate::cib::fixtures::{NOW, cluster, lost, up};
 use crate::cib::{Changes, OpCancelled};
 use crate::executor::{ExecStatus, Order};
-use crate::model::{Agent, INFINITY, OcfCode, OpHistory};
-use crate::plan::{Action, ActionKind, ResourceOp};
+use hac_model::{Agent, INFINITY, OcfCode, OpHistory};
+use hac_scheduler::plan::{Action, ActionKind, ResourceOp};
 
 mod chaos;
 mod live;

@@ -9,8 +9,8 @@ use hac_types::{Timestamp, mutant};
 use super::{Abort, End, Limits, Output, Summary};
 use crate::cib::{OpResult, StatusChange, history};
 use crate::executor::{ExecStatus, Order, RunOp, operation_key};
-use crate::model::{Agent, INFINITY, OcfCode, OpHistory, Task, TransitionKey};
-use crate::plan::{Action, ActionKind, Plan, ResourceOp};
+use hac_model::{Agent, INFINITY, OcfCode, OpHistory, Task, TransitionKey};
+use hac_scheduler::plan::{Action, ActionKind, Plan, ResourceOp};
 
 /// Longest pause before an agent that could not ask is tried again; see the executor.
 const WAITING_MAX: Duration = Duration::from_secs(300);

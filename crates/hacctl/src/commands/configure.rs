@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use hac_api::{ErrorCode, Version};
 use hac_crm::cib::{Change, Object, PutMode};
-use hac_crm::model::{Cib, Configuration, Resource};
+use hac_model::{Cib, Configuration, Resource};
 use hac_pacemaker::crm_syntax;
 
 use super::Context;
@@ -111,7 +111,7 @@ fn options<'w>(words: &'w [String], known: &[&str]) -> Result<(Vec<&'w str>, Vec
         None => Ok((options, rest)),
         Some(unknown) => {
             let failure = Failure::usage(format!("unknown option '{}'", terminal::harmless(unknown)));
-            Err(match hac_crm::model::nearest(unknown, known.iter().copied()) {
+            Err(match hac_model::nearest(unknown, known.iter().copied()) {
                 Some(near) => failure.with_remedy(format!("Did you mean '{near}'?")),
                 None => failure.with_remedy("'hacctl configure --help' shows what it takes."),
             })

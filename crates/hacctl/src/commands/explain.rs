@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hac_api::{ErrorCode, ExplainQuery, Explained, SubjectKind};
-use hac_crm::explain::{Question, explain};
+use hac_scheduler::explain::{Question, explain};
 
 use super::{Context, simulate};
 use crate::failure::Failure;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use hac_api::{AgentDetail, Implementation};
-use hac_crm::model::Agent;
+use hac_model::Agent;
 
 use super::Context;
 use crate::args::RaCommand;

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use hac_api::{Command, ErrorCode};
 use hac_crm::cib::Change;
-use hac_crm::model::{Cib, NvSet, Primitive, Resource};
-use hac_crm::scheduler::view::{ClusterView, ResourceView};
+use hac_model::{Cib, NvSet, Primitive, Resource};
+use hac_scheduler::view::{ClusterView, ResourceView};
 
 use super::Context;
 use crate::args::{AttributeArgs, ResourceCommand};
@@ -199,7 +199,7 @@ fn is_promotable(cib: &Cib, id: &str) -> bool {
     cib.configuration.resources.iter().any(|resource| {
         let Resource::Clone(clone) = resource else { return false };
         let value = clone.meta.iter().find_map(|set| set.get("promotable"));
-        let promotable = clone.legacy_master || value.and_then(hac_crm::model::parse_bool) == Some(true);
+        let promotable = clone.legacy_master || value.and_then(hac_model::parse_bool) == Some(true);
         promotable && (clone.id == id || find_in(&clone.child, id).is_some())
     })
 }
@@ -304,7 +304,7 @@ async fn failcount(context: &Context, resource: &str, node: &str) -> Result<(), 
     if context.json {
         return terminal::print_json(&serde_json::json!({ "resource": resource, "node": node, "fail_count": count }));
     }
-    let count = if count >= hac_crm::model::INFINITY { "INFINITY".to_owned() } else { count.to_string() };
+    let count = if count >= hac_model::INFINITY { "INFINITY".to_owned() } else { count.to_string() };
     terminal::print(&format!("scope=status  name=fail-count-{resource} value={count}"))
 }
 

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
-use hac_crm::model::Cib;
-use hac_crm::plan::check::check;
+use hac_model::Cib;
 use hac_pacemaker::cib_xml;
 use hac_pacemaker::simulate::{Clock, Extras, Simulation, Stuck, simulate_with};
+use hac_scheduler::plan::check::check;
 use hac_types::WallTime;
 
 use crate::failure::Failure;

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hac_api::{Severity, Status};
-use hac_crm::model::Role;
-use hac_crm::scheduler::view::{ClusterView, ResourceKind, ResourceView};
+use hac_model::Role;
 use hac_pacemaker::mon;
+use hac_scheduler::view::{ClusterView, ResourceKind, ResourceView};
 use hac_types::WallTime;
 
 use super::Context;
@@ -71,14 +71,14 @@ fn words(sections: &Sections, words: &[String]) -> Result<Sections, Failure> {
 struct Report {
     status: Status,
     /// Nothing of it but the last change.
-    cib: hac_crm::model::Cib,
+    cib: hac_model::Cib,
     view: ClusterView,
 }
 
 impl Report {
     async fn get(context: &Context) -> Result<Self, Failure> {
         let (status, view) = context.client.view().await?;
-        let mut cib = hac_crm::model::Cib::default();
+        let mut cib = hac_model::Cib::default();
         let change = status.last_change.clone();
         cib.info.last_changed_ms = change.time_ms;
         cib.info.update_user = change.user;

@@ -54,7 +54,7 @@ async fn set(context: &Context, to: u16) -> Result<ExitCode, Failure> {
 }
 
 async fn hold(context: &Context, duration: String) -> Result<ExitCode, Failure> {
-    if duration != "never" && hac_crm::model::parse_duration_ms(&duration).is_none() {
+    if duration != "never" && hac_model::parse_duration_ms(&duration).is_none() {
         let sentence = format!("'{}' is no time", terminal::harmless(&duration));
         return Err(Failure::usage(sentence).with_remedy("Write 24h, 30min, 0, or never."));
     }

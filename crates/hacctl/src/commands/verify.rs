@@ -7,7 +7,7 @@ use hac_crm::cib::{
     AgentInfo, Agents, Applied, Change, Command, Configure, FACTS, Finding, ParameterInfo, Replicated as _, Section,
     Severity, verify,
 };
-use hac_crm::model::{Agent, Cib, Configuration, Resource, parse_duration_ms};
+use hac_model::{Agent, Cib, Configuration, Resource, parse_duration_ms};
 use hac_types::WallTime;
 
 use super::Context;
@@ -75,7 +75,7 @@ async fn with_nearest_agent(context: &Context, error: &Finding, agents: &Agents)
     let mut error = error.clone();
     let Some(missing) = agents.missing.iter().find(|name| error.sentence.contains(name.as_str())) else { return error };
     if let Ok(list) = context.client.agents().await
-        && let Some(near) = hac_crm::model::nearest(missing, list.agents.iter().map(|agent| agent.name.as_str()))
+        && let Some(near) = hac_model::nearest(missing, list.agents.iter().map(|agent| agent.name.as_str()))
     {
         error.remedy = format!("Did you mean {near}? {}", error.remedy);
     }

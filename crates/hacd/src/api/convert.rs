@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use hac_api as api;
 use hac_crm::cib::RefusalKind;
-use hac_crm::model;
 use hac_node::{LinkReport, MemberReport, MemberState, QuorumReport, Report, Severity, SyncState};
 use serde::Serialize;
 use serde_json::Value;
@@ -15,14 +14,14 @@ use crate::config::Node;
 use crate::driver::Snapshot;
 use crate::driver::steps::{CLASSES, Cause, Steps};
 
-pub(super) fn version(version: model::Version) -> api::Version {
-    let model::Version { admin_epoch, epoch, num_updates } = version;
+pub(super) fn version(version: hac_model::Version) -> api::Version {
+    let hac_model::Version { admin_epoch, epoch, num_updates } = version;
     api::Version { admin_epoch, epoch, num_updates }
 }
 
-pub(super) fn version_back(version: api::Version) -> model::Version {
+pub(super) fn version_back(version: api::Version) -> hac_model::Version {
     let api::Version { admin_epoch, epoch, num_updates } = version;
-    model::Version { admin_epoch, epoch, num_updates }
+    hac_model::Version { admin_epoch, epoch, num_updates }
 }
 
 pub(super) fn json(value: &impl Serialize) -> Result<Value, Refused> {

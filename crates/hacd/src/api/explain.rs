@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use hac_api::{ErrorCode, ExplainQuery, Explained, SubjectKind};
-use hac_crm::explain::{Question, Unknown, explain};
+use hac_scheduler::explain::{Question, Unknown, explain};
 
 use hac_node::Unplannable;
 

@@ -18,7 +18,7 @@ use hac_api::{
     StatusQuery, Version, route,
 };
 use hac_crm::cib::{Applied, Change, Configure, Refusal, Replicated as _, StatusChange};
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_node::{Reply, Request, Rotate, SyncState};
 use hac_totem::AuthKey;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -122,7 +122,7 @@ async fn conflict(State(api): State<Api>) -> Answer<Vec<Conflict>> {
     let read = aside(move || {
         let configuration = |file: &str| {
             let mut cib = crate::storage::read_lost(&api.state, file)?;
-            hac_crm::model::mask(&mut cib);
+            hac_model::mask(&mut cib);
             convert::json(&cib.configuration).ok()
         };
         lost.into_iter()
@@ -178,7 +178,7 @@ async fn plannable(api: &Api, configure: &Configure) -> Result<(), Refused> {
     let change = hac_crm::cib::Command::Configure(configure.clone());
     let planned = api.planner.run(BUDGET, move || {
         if matches!(cib.apply(&change, wall), Applied::Changed(_)) {
-            let _ = hac_crm::scheduler::schedule(&cib, wall);
+            let _ = hac_scheduler::schedule(&cib, wall);
         }
     });
     planned.await.map_err(|why| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hac_agents::Agents;
 use hac_api::{ErrorBody, ErrorCode, route};
 use hac_crm::cib::Refusal;
-use hac_crm::model::{Agent, Cib, Node, NvPair, NvSet, Primitive, Resource, Version};
+use hac_model::{Agent, Cib, Node, NvPair, NvSet, Primitive, Resource, Version};
 use hac_node::{Now, QuorumReport, Reply, Report, Request, SyncState};
 use hac_types::{Incarnation, NodeId, Timestamp, WallTime};
 use hac_udp::Counters;

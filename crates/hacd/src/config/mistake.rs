@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-pub(crate) use hac_crm::model::nearest;
+pub(crate) use hac_model::nearest;
 
 /// One thing that is wrong. `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

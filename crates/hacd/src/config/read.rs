@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 
-use hac_crm::model::parse_bool;
+use hac_model::parse_bool;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use hac_crm::cib::{
     Applied, Bootstrap, Change, CloneDef, Command, Configure, GroupDef, Object, PutMode, Replicated as _, Section,
 };
-use hac_crm::model::{
+use hac_model::{
     Agent, Cib, Colocation, Configuration, Constraint, Location, LocationSubject, LocationTarget, NvPair, NvSet,
     Operation, Order, Primitive,
 };

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hac_crm::model::Resource;
+use hac_model::Resource;
 
 use super::*;
 use crate::testing::TempDir;

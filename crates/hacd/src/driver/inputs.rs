@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hac_crm::plan::Plan;
 use hac_node::{DecideId, InvocationId, Outcome, Reply, Request, RequestId, Unplannable, WatchId};
+use hac_scheduler::plan::Plan;
 use tokio::sync::oneshot;
 
 use super::cluster::Thread;

@@ -37,7 +37,7 @@ impl Thread {
                     budget,
                     move || {
                         let begin = std::time::Instant::now();
-                        let plan = hac_crm::scheduler::schedule(&cib, wall);
+                        let plan = hac_scheduler::schedule(&cib, wall);
                         let us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
                         shared.longest_plan_us.fetch_max(us, std::sync::atomic::Ordering::Relaxed);
                         plan

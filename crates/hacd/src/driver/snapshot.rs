@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_node::{Problem, Report};
 use hac_types::WallTime;
 
@@ -58,7 +58,7 @@ impl Snapshot {
     pub(crate) fn view(&self, wall: WallTime) -> serde_json::Value {
         let view = self.derived.view.get_or_init(|| {
             // A view is plain data.
-            serde_json::to_value(hac_crm::scheduler::view(&self.cib, wall)).unwrap_or_default()
+            serde_json::to_value(hac_scheduler::view(&self.cib, wall)).unwrap_or_default()
         });
         view.clone()
     }
@@ -67,7 +67,7 @@ impl Snapshot {
     pub(crate) fn masked(&self) -> serde_json::Value {
         let masked = self.derived.masked.get_or_init(|| {
             let mut cib = Cib::clone(&self.cib);
-            hac_crm::model::mask(&mut cib);
+            hac_model::mask(&mut cib);
             // A CIB is plain data.
             serde_json::to_value(&cib).unwrap_or_default()
         });

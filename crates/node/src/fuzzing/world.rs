@@ -117,7 +117,7 @@ impl World {
                 match output {
                     Output::Persist { id, .. } => self.participant.handle_persisted(self.now, id, Ok(())),
                     Output::Decide { id, cib, wall, .. } => {
-                        let plan = hac_crm::scheduler::schedule(&cib, wall);
+                        let plan = hac_scheduler::schedule(&cib, wall);
                         self.participant.handle_decided(self.now, id, Ok(plan));
                     }
                     _ => {}

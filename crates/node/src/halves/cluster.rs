@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hac_crm::executor::{InvocationId, Outcome, WatchId};
-use hac_crm::model::Cib;
-use hac_crm::plan::Plan;
+use hac_model::Cib;
+use hac_scheduler::plan::Plan;
 use hac_totem::{LinkStatus, Notice, Stats};
 use hac_types::Timestamp;
 

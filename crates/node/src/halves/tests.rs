@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hac_crm::cib::{Change, Configure, Object, PutMode, Section};
-use hac_crm::model::{Agent, Primitive};
+use hac_model::{Agent, Primitive};
 use hac_types::{Incarnation, WallTime};
 
 use super::*;

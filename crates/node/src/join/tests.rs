@@ -1,6 +1,6 @@
 //! Tests of the module `join`.
 
-use hac_crm::model::Version;
+use hac_model::Version;
 use hac_types::Incarnation;
 
 use super::*;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, Replicated as _, StatusChange};
-use hac_crm::model::ResourceHistory;
+use hac_model::ResourceHistory;
 use hac_quorum::{Candidate, coordinator};
 use hac_totem::Exclusion;
 use hac_types::{Departure, Member, NodeId, Timestamp, View, WallTime, mutant};

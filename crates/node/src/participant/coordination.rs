@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use hac_crm::cib::{Applied, Command, StatusChange};
 use hac_crm::executor::operation_key;
-use hac_crm::model::parse_duration_ms;
 use hac_crm::transition_engine::{Abort, End, Output as Ordered, Summary, TransitionEngine};
+use hac_model::parse_duration_ms;
 use hac_types::{RingId, Timestamp};
 
 use super::Participant;

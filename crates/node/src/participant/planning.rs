@@ -15,8 +15,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_crm::plan::{Decision, Plan};
 use hac_crm::transition_engine::{Abort, Limits};
+use hac_scheduler::plan::{Decision, Plan};
 use hac_types::{Timestamp, WallTime};
 use serde::{Deserialize, Serialize};
 

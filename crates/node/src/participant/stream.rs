@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use hac_crm::cib::{Applied, Command, OpResult, StatusChange};
-use hac_crm::model::{ExecStatus, OcfCode, Version};
+use hac_model::{ExecStatus, OcfCode, Version};
 use hac_types::{NodeId, Timestamp, WallTime};
 
 use super::Participant;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hac_crm::model::{Cib, ExecStatus, OpHistory};
+use hac_model::{Cib, ExecStatus, OpHistory};
 use hac_totem::{LinkStatus, Notice, PeerProblem, Stats};
 use hac_types::{Departure, Incarnation, NodeId, View, WallTime};
 

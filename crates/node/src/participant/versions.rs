@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hac_crm::cib::{Refusal, RefusalKind, Replicated as _};
-use hac_crm::model::{Cib, parse_duration_ms};
+use hac_model::{Cib, parse_duration_ms};
 use hac_totem::Delivery;
 use hac_types::{Level, LevelWindow, NodeId, RingId, Timestamp, mutant};
 

@@ -1,7 +1,7 @@
 //! Tests: this node's own proposals, from the request until the cluster agreed.
 
 use hac_crm::cib::{Command, Configure, StatusChange};
-use hac_crm::model::Version;
+use hac_model::Version;
 use hac_types::{Incarnation, NodeId};
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_crm::model::Configuration;
+use hac_model::Configuration;
 use hac_totem::{AuthKey, Cipher, Contract, NodeConfig, Timers};
 use hac_types::NodeId;
 use serde::{Deserialize, Serialize};

@@ -44,7 +44,7 @@ fn the_disk_gets_what_people_asked_for_and_nothing_of_the_present() {
     cib.version.epoch = 3;
     cib.version.num_updates = 7;
     cib.info.have_quorum = true;
-    cib.status.nodes.push(hac_crm::model::NodeState::default());
+    cib.status.nodes.push(hac_model::NodeState::default());
     let replica = Replica::new(StoredState { cib, ..StoredState::default() });
     let stored = wire::decode_stored(&replica.durable().unwrap(), hac_types::LevelWindow::KNOWN).unwrap();
     assert_eq!(stored.cib.version.epoch, 3);

@@ -2,7 +2,7 @@
 //! what a node reports of itself.
 
 use hac_crm::cib::{Agents, Severity as Doubt, verify};
-use hac_crm::model::{Cib, parse_bool};
+use hac_model::{Cib, parse_bool};
 
 use super::{Problem, Report, Severity};
 

@@ -49,7 +49,7 @@ fn order() -> RunOp {
         node: "n1".to_owned(),
         order: hac_crm::executor::Order::Run,
         transition_key: "1:2:0:key".to_owned(),
-        op: hac_crm::plan::ResourceOp::default(),
+        op: hac_scheduler::plan::ResourceOp::default(),
     }
 }
 

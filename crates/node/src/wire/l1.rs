@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_crm::model::Version;
+use hac_model::Version;
 use hac_types::{Incarnation, LevelWindow, Member, NodeId, RingId, WallTime};
 use serde::{Deserialize, Serialize};
 

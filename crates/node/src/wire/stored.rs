@@ -8,7 +8,7 @@
 //! The number in the first line is that of this form; what is in it is told by the level. A state that cannot be read is
 //! named with who wrote it: it is intact, and the release that wrote it can read it.
 
-use hac_crm::model::{Cib, CibInfo, Configuration, Version};
+use hac_model::{Cib, CibInfo, Configuration, Version};
 use hac_types::{Level, LevelWindow, RingId};
 use hac_wire::Unreadable;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hac_crm::model::ResourceHistory;
+use hac_model::ResourceHistory;
 use quick_xml::XmlVersion;
 use quick_xml::events::attributes::{Attribute, Attributes};
 use quick_xml::events::{BytesStart, Event};

@@ -7,7 +7,7 @@ mod resource;
 mod status;
 mod upgrade;
 
-use hac_crm::model::{Cib, CibInfo, Version, parse_bool};
+use hac_model::{Cib, CibInfo, Version, parse_bool};
 use time::PrimitiveDateTime;
 
 use super::Problem;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use hac_crm::model::{Constraint, Expression, LocationSubject, LocationTarget, Resource};
+use hac_model::{Constraint, Expression, LocationSubject, LocationTarget, Resource};
 
 use super::*;
 

@@ -7,7 +7,7 @@ mod resource;
 mod status;
 mod xml;
 
-use hac_crm::model::{Cib, CibInfo};
+use hac_model::{Cib, CibInfo};
 use time::OffsetDateTime;
 
 pub(crate) use xml::{Attributes, Writer};

@@ -132,7 +132,7 @@ impl Kind {
 
 /// The truth value that a word stands for.
 pub(super) fn truth(value: &str) -> Option<bool> {
-    hac_crm::model::parse_bool(value)
+    hac_model::parse_bool(value)
 }
 
 fn choice<'w>(words: &[&'w str], value: &str) -> Option<&'w str> {

@@ -8,7 +8,7 @@ mod section;
 
 pub(super) use attributes::BLOCKS;
 use hac_crm::cib::{Change, GroupEdit, Object, Place, PutMode, Section};
-use hac_crm::model::parse_score;
+use hac_model::parse_score;
 
 use super::token::Token;
 use super::{KEYWORDS, SyntaxError, xml_form};
@@ -96,7 +96,7 @@ fn unknown_keyword(token: &Token) -> SyntaxError {
         return token.error(format!("hacd has no {}", token.quoted()), *instead);
     }
     let message = format!("unknown kind of object {}", token.quoted());
-    match hac_crm::model::nearest(&token.text, KEYWORDS.iter().copied()) {
+    match hac_model::nearest(&token.text, KEYWORDS.iter().copied()) {
         Some(near) => token.error(message, format!("Did you mean '{near}'?")),
         None => token.error(message, format!("Objects begin with {}.", KEYWORDS.join(", "))),
     }

@@ -7,7 +7,7 @@ mod section;
 
 use self::attributes::Referred;
 use hac_crm::cib::Section;
-use hac_crm::model::{Configuration, Constraint, Resource};
+use hac_model::{Configuration, Constraint, Resource};
 
 /// An object as text.
 struct Shown {

@@ -6,7 +6,7 @@ mod round_trip;
 
 use expect_test::{Expect, expect, expect_file};
 use hac_crm::cib::{Change, Object};
-use hac_crm::model::{Clone as CloneResource, Configuration, Group, Node, NvPair, NvSet, Primitive, Resource};
+use hac_model::{Clone as CloneResource, Configuration, Group, Node, NvPair, NvSet, Primitive, Resource};
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! Objects as `xml <...>`: for what the language has no words for.
 
 use hac_crm::cib::{Change, CloneDef, GroupDef, Object, Section};
-use hac_crm::model::{Cib, Configuration, Constraint, Node, NvSet, Resource};
+use hac_model::{Cib, Configuration, Constraint, Node, NvSet, Resource};
 
 use super::SyntaxError;
 use super::parse::put;

@@ -1,7 +1,7 @@
 //! Operations that failed.
 
-use hac_crm::model::{ExecStatus, Task};
-use hac_crm::scheduler::view::{ClusterView, FailedOperation};
+use hac_model::{ExecStatus, Task};
+use hac_scheduler::view::{ClusterView, FailedOperation};
 
 use super::{date, span};
 use crate::text::Lines;

@@ -1,7 +1,7 @@
 //! Operations and fail counts, node by node.
 
-use hac_crm::model::{INFINITY, OcfCode, Task};
-use hac_crm::scheduler::view::{ClusterView, OperationView, ResourceKind, ResourceView};
+use hac_model::{INFINITY, OcfCode, Task};
+use hac_scheduler::view::{ClusterView, OperationView, ResourceKind, ResourceView};
 
 use super::{Options, date};
 use crate::text::Lines;

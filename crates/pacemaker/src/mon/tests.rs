@@ -1,9 +1,9 @@
 //! The text for states made by hand.
 
 use expect_test::{Expect, expect};
-use hac_crm::model::Agent;
-use hac_crm::scheduler::Role;
-use hac_crm::scheduler::view::{FailedOperation, OperationView, ResourceFlags};
+use hac_model::Agent;
+use hac_scheduler::Role;
+use hac_scheduler::view::{FailedOperation, OperationView, ResourceFlags};
 
 use super::*;
 
@@ -272,7 +272,7 @@ fn failures_operations_and_counts() {
         call_id,
         task: task.to_owned(),
         interval_ms,
-        rc: hac_crm::model::OcfCode(rc),
+        rc: hac_model::OcfCode(rc),
         last_rc_change: Some(1_795_332_490),
         exec_time_ms: Some(2698),
         ..OperationView::default()

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::model::{
-    Agent, Cib, ExecStatus, NodeState, OpHistory, ResourceHistory, Task, TransitionKey, operation_key,
-};
-use hac_crm::plan::{Action, ActionKind, ResourceOp};
-use hac_crm::scheduler::view::NodeKind;
+use hac_model::{Agent, Cib, ExecStatus, NodeState, OpHistory, ResourceHistory, Task, TransitionKey, operation_key};
+use hac_scheduler::plan::{Action, ActionKind, ResourceOp};
+use hac_scheduler::view::NodeKind;
 use hac_types::WallTime;
 
 use super::Simulation;

@@ -1,6 +1,6 @@
 //! The time at which a state is judged, and how people write it.
 
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_types::WallTime;
 use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset, Weekday};
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use hac_crm::plan::{Action, ActionKind, Plan};
+use hac_scheduler::plan::{Action, ActionKind, Plan};
 
 use super::Simulation;
 use super::ids::{Names, without_number};

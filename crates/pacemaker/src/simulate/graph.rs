@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hac_crm::model::{Agent, BOOTSTRAP_OPTIONS, Cib, INFINITY, OcfCode, OperationKey, Task, parse_bool};
-use hac_crm::plan::{Action, ActionKind, Plan, ResourceOp};
-use hac_crm::scheduler::Drawing;
+use hac_model::{Agent, BOOTSTRAP_OPTIONS, Cib, INFINITY, OcfCode, OperationKey, Task, parse_bool};
+use hac_scheduler::Drawing;
+use hac_scheduler::plan::{Action, ActionKind, Plan, ResourceOp};
 
 use super::execute::is_locally_deleted;
 use super::ids::{Names, without_number};

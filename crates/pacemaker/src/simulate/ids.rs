@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_crm::model::Agent;
-use hac_crm::plan::{Action, ActionKind};
-use hac_crm::scheduler::view::{ClusterView, ResourceKind, ResourceView};
+use hac_model::Agent;
+use hac_scheduler::plan::{Action, ActionKind};
+use hac_scheduler::view::{ClusterView, ResourceKind, ResourceView};
 
 /// Names of all resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

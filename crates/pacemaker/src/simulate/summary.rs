@@ -1,7 +1,7 @@
 //! The decisions as lines.
 
-use hac_crm::plan::{Decision, Verb};
-use hac_crm::scheduler::Outcome;
+use hac_scheduler::Outcome;
+use hac_scheduler::plan::{Decision, Verb};
 
 use super::ids::Names;
 use crate::text::Lines;

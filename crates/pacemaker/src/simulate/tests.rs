@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use expect_test::{expect, expect_file};
-use hac_crm::model::Agent;
-use hac_crm::plan::{Action, ActionKind, Decision, Plan, Reason, ResourceOp, Verb};
-use hac_crm::scheduler::DrawnAction;
+use hac_model::Agent;
+use hac_scheduler::DrawnAction;
+use hac_scheduler::plan::{Action, ActionKind, Decision, Plan, Reason, ResourceOp, Verb};
 use hac_types::WallTime;
 
 use super::execute::sweep;
@@ -151,7 +151,7 @@ fn outcome(cib: &Cib) -> Outcome {
     let drawn = |name: &str, planned, pseudo| DrawnAction { name: name.to_owned(), planned, blocked: !planned, pseudo };
     Outcome {
         plan: Plan { actions, summary, recheck_by: Some(1_700_000_600), warnings: Vec::new() },
-        view: scheduler::view(cib, WallTime::from_secs(1_700_000_000)),
+        view: hac_scheduler::view(cib, WallTime::from_secs(1_700_000_000)),
         drawing: Drawing {
             actions: vec![
                 drawn("FloatIP_start_0 secondary", true, false),

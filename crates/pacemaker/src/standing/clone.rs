@@ -1,6 +1,6 @@
 //! Clones: instances that need a line of their own, and lists of nodes for the others.
 
-use hac_crm::scheduler::view::{ResourceView, Role};
+use hac_scheduler::view::{ResourceView, Role};
 
 use super::Show;
 use super::resources::{is_active, is_disabled, parenthesised, resource, unmanaged_flag};

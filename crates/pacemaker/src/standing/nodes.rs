@@ -1,6 +1,6 @@
 //! The list of nodes.
 
-use hac_crm::scheduler::view::{ClusterView, Health, NodeKind, NodeView};
+use hac_scheduler::view::{ClusterView, Health, NodeKind, NodeView};
 
 use crate::text::Lines;
 

@@ -1,6 +1,6 @@
 //! The list of resources.
 
-use hac_crm::scheduler::view::{ClusterView, NodeKind, ReplicaView, ResourceKind, ResourceView, Role};
+use hac_scheduler::view::{ClusterView, NodeKind, ReplicaView, ResourceKind, ResourceView, Role};
 
 use super::{Show, clone};
 use crate::text::Lines;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use hac_crm::cib::Replicated as _;
-use hac_crm::model::Version;
+use hac_model::Version;
 use hac_types::RingId;
 
 use super::{Violation, count};

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_crm::model::{Configuration, Resource, Version};
+use hac_model::{Configuration, Resource, Version};
 use hac_types::RingId;
 
 use super::{Violation, count};
@@ -59,7 +59,7 @@ pub(crate) fn check(world: &mut World) -> Option<Violation> {
     for resource in singles(&cib.configuration) {
         let places = world.reality.places(resource);
         if places.len() > 1 {
-            let view = hac_crm::scheduler::view(cib, world.time_at(host.id).wall);
+            let view = hac_scheduler::view(cib, world.time_at(host.id).wall);
             let known = view.nodes.iter().filter(|node| node.running.iter().any(|name| name == resource)).count();
             if known < places.len() {
                 let text = format!("{resource} runs on {places:?}, and the cluster knows of {known} of them");

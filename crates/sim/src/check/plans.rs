@@ -4,9 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::model::Cib;
-use hac_crm::plan::check::check as broken_rules;
-use hac_crm::scheduler;
+use hac_model::Cib;
+use hac_scheduler::plan::check::check as broken_rules;
 use hac_types::WallTime;
 
 use super::{Violation, count};
@@ -18,7 +17,7 @@ pub(super) fn check(
     wall: WallTime,
     executed: &mut BTreeMap<&'static str, u64>,
 ) -> Option<Violation> {
-    let outcome = scheduler::run(cib, wall);
+    let outcome = hac_scheduler::run(cib, wall);
     count(executed, "S-1");
     let broken = broken_rules(cib, &outcome.view, &outcome.plan);
     let first = broken.first()?;

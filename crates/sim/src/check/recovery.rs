@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use hac_crm::scheduler::view::{ResourceKind, ResourceView};
-use hac_crm::scheduler::{self, ClusterView, Role};
+use hac_scheduler::view::{ResourceKind, ResourceView};
+use hac_scheduler::{ClusterView, Role};
 
 use super::{Violation, count};
 use crate::cluster::{Host, World};
@@ -38,7 +38,7 @@ pub(super) fn check(world: &mut World) -> Result<(), Violation> {
 fn nothing_left_to_do(world: &mut World) -> Result<(), Violation> {
     let Some(host) = world.hosts.values().next() else { return Ok(()) };
     let Some(node) = &host.node else { return Ok(()) };
-    let outcome = scheduler::run(node.cib(), world.time_at(host.id).wall);
+    let outcome = hac_scheduler::run(node.cib(), world.time_at(host.id).wall);
     count(&mut world.checks.executed, "CALM");
     if let Some(action) = outcome.plan.actions.first() {
         let (all, key) = (outcome.plan.actions.len(), &action.key);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_crm::model::{Configuration, Version};
+use hac_model::{Configuration, Version};
 use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Standing, WatchId};
 use hac_types::{Incarnation, NodeId, RingId, Timestamp};
 

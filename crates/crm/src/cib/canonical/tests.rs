@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::super::Replicated as _;
 use super::digest;
-use crate::model::{Cib, Expression, Version};
+use hac_model::{Cib, Expression, Version};
 
 fn hex(digest: [u8; 16]) -> String {
     digest.iter().map(|b| format!("{b:02x}")).collect()

@@ -7,7 +7,7 @@ use super::super::tree::{self, Which};
 use super::super::{Lifetime, Section};
 use super::put::unknown_node;
 use super::{Draft, Step, unknown};
-use crate::model::{BOOTSTRAP_OPTIONS, Configuration, NvPair, NvSet, Operation};
+use hac_model::{BOOTSTRAP_OPTIONS, Configuration, NvPair, NvSet, Operation};
 
 /// [`Change::SetProperties`](super::Change::SetProperties).
 pub(super) fn set_properties(

@@ -4,7 +4,7 @@ use super::super::machine::FACTS;
 use super::super::{Refusal, RefusalKind, history, tree};
 use super::refer::{forget, redirect};
 use super::{Draft, Step, attributes, unknown};
-use crate::model::{Cib, Resource};
+use hac_model::{Cib, Resource};
 
 pub(super) fn delete(draft: &mut Draft, id: &str, force: bool) -> Step {
     let configuration = &mut draft.cib.configuration;

@@ -3,7 +3,7 @@
 use super::super::{GroupEdit, Place, Refusal, RefusalKind};
 use super::put::{group_mut, take_free};
 use super::{Draft, Step, unknown};
-use crate::model::Resource;
+use hac_model::Resource;
 
 pub(super) fn edit(draft: &mut Draft, id: &str, edit: &GroupEdit) -> Step {
     if group_mut(&mut draft.cib.configuration.resources, id).is_none() {

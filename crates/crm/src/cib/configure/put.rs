@@ -3,7 +3,7 @@
 use super::super::{CloneDef, GroupDef, Object, PutMode, Refusal, RefusalKind, ids, tree};
 use super::refer::{exists, not_an_id, redirect};
 use super::{Draft, Step, unknown};
-use crate::model::{Clone as CloneResource, Configuration, Group, Primitive, Resource};
+use hac_model::{Clone as CloneResource, Configuration, Group, Primitive, Resource};
 
 pub(super) fn put(draft: &mut Draft, mut object: Object, mode: PutMode) -> Step {
     ids::fill_object(&mut object);
@@ -250,7 +250,7 @@ fn put_clone(draft: &mut Draft, def: CloneDef) -> Step {
 }
 
 /// Constraints on members of a group are taken, but not what people usually want.
-fn warn_about_members(draft: &mut Draft, constraint: &crate::model::Constraint) {
+fn warn_about_members(draft: &mut Draft, constraint: &hac_model::Constraint) {
     let mut copy = constraint.clone();
     let id = constraint.id();
     let mut warnings = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::super::{Refusal, RefusalKind, ids, tree};
 use super::{Draft, Step, unknown};
-use crate::model::{Constraint, LocationSubject, Resource, ResourceSet, Template};
+use hac_model::{Constraint, LocationSubject, Resource, ResourceSet, Template};
 
 /// The ids in a constraint that name resources (or tags).
 pub(super) fn names_mut(constraint: &mut Constraint) -> Vec<&mut String> {
@@ -147,7 +147,7 @@ fn rename_in(resource: &mut Resource, from: &str, to: &str) {
             to.clone_into(id);
         }
     };
-    let set_primitive = |primitive: &mut crate::model::Primitive| {
+    let set_primitive = |primitive: &mut hac_model::Primitive| {
         set(&mut primitive.id);
         primitive.template.iter_mut().for_each(set);
     };

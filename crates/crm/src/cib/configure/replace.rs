@@ -3,7 +3,7 @@
 use super::super::ids;
 use super::super::machine::FACTS;
 use super::{Draft, attributes};
-use crate::model::{Configuration, Node};
+use hac_model::{Configuration, Node};
 
 /// Takes `configuration` in place of what is there. What people cannot decide stays: that there are these nodes, and the
 /// properties that the cluster itself writes.

@@ -3,7 +3,7 @@
 use super::super::Refusal;
 use super::super::tree::{self, Kind};
 use super::Step;
-use crate::model::{Configuration, MASK, NvSet, Primitive, is_secret};
+use hac_model::{Configuration, MASK, NvSet, Primitive, is_secret};
 
 /// Puts the old value wherever a secret is masked. Refuses if there is none.
 pub(super) fn keep_masked(old: &Configuration, new: &mut Configuration) -> Step {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::tree;
-use crate::model::{Configuration, Constraint, LocationTarget, NvSet, Primitive, Resource, Rule};
+use hac_model::{Configuration, Constraint, LocationTarget, NvSet, Primitive, Resource, Rule};
 
 /// First blocks of a resource: parameters, meta-attributes, utilization, operations.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use super::super::tree::{self, Item, Kind};
 use super::operations::OPTIONS;
 use super::values::unknown_name;
 use super::{AgentInfo, Agents, Findings};
-use crate::model::{Configuration, NvSet, Primitive, parse_duration_ms};
+use hac_model::{Configuration, NvSet, Primitive, parse_duration_ms};
 
 /// What agents may be asked to do, whether or not they say so.
 const ACTIONS: &[&str] = &[

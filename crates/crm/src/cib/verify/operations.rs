@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::tree::{self, Kind as Item};
 use super::Findings;
 use super::values::{Kind, check_option};
-use crate::model::{Configuration, Operation, Primitive, parse_duration_ms};
+use hac_model::{Configuration, Operation, Primitive, parse_duration_ms};
 
 /// Options of operations.
 pub(super) const OPTIONS: &[(&str, Kind)] = &[

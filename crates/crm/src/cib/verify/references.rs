@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::ids;
 use super::super::tree::{self, Kind};
 use super::Findings;
-use crate::model::{
+use hac_model::{
     Configuration, Constraint, FencingTarget, Location, LocationSubject, LocationTarget, Order, Resource, ResourceSet,
     parse_score,
 };

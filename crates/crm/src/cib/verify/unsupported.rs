@@ -3,7 +3,7 @@
 
 use super::super::tree::{self, Kind};
 use super::Findings;
-use crate::model::{Configuration, Constraint, NvSet, Primitive, parse_bool};
+use hac_model::{Configuration, Constraint, NvSet, Primitive, parse_bool};
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     let mut devices = false;

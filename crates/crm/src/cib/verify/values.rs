@@ -2,7 +2,7 @@
 
 use super::super::tree;
 use super::Findings;
-use crate::model::{
+use hac_model::{
     Configuration, Constraint, Expression, LocationTarget, NvSet, ResourceSet, Rule, parse_bool, parse_duration_ms,
     parse_score,
 };
@@ -198,7 +198,7 @@ pub(super) fn unknown_name<'a>(
     known: impl IntoIterator<Item = &'a str>,
     findings: &mut Findings,
 ) {
-    let remedy = match crate::model::nearest(name, known) {
+    let remedy = match hac_model::nearest(name, known) {
         Some(near) => format!("did you mean {near}?"),
         None => "check the spelling".to_owned(),
     };

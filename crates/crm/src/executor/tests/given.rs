@@ -13,7 +13,7 @@ fn order(task: &str, interval_ms: u64, kind: &str, params: &[(&str, &str)]) -> R
         task: task.parse().unwrap(),
         interval_ms,
         timeout_ms: 20_000,
-        digest: Some(crate::scheduler::digest(&params)),
+        digest: Some(hac_scheduler::digest(&params)),
         params: params.into(),
         ..ResourceOp::default()
     };
@@ -117,7 +117,7 @@ fn the_history_tells_which_parameters_need_a_restart_if_others_do_not() {
     let (_, result) = carry_out(&mut executor, &order("start", 0, "IPaddr2", params), tells);
     assert_eq!(result.op.op_force_restart.as_deref(), Some(" ip nic "));
     let of_ip = BTreeMap::from([("ip".to_owned(), "192.0.2.1".to_owned())]);
-    assert_eq!(result.op.op_restart_digest, Some(crate::scheduler::digest(&of_ip)));
+    assert_eq!(result.op.op_restart_digest, Some(hac_scheduler::digest(&of_ip)));
 }
 
 #[test]

@@ -8,9 +8,9 @@ use super::chaos::any_step;
 use super::world::World;
 use crate::cib::fixtures::{NOW, configure, lost, property, up};
 use crate::cib::{Change, StatusChange};
-use crate::model::Cib;
-use crate::plan::Plan;
-use crate::scheduler::schedule;
+use hac_model::Cib;
+use hac_scheduler::plan::Plan;
+use hac_scheduler::schedule;
 
 fn decide(cib: &Cib) -> Plan {
     schedule(cib, NOW)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::world::World;
 use super::*;
 use crate::cib::fixtures::{configure, property};
-use crate::scheduler::schedule;
+use hac_scheduler::schedule;
 
 /// An operation whose parameters have this digest.
 fn digested(key: &str, digest: &str, inputs: &[usize]) -> Action {

@@ -9,8 +9,8 @@ use super::chaos::any_step;
 use super::op;
 use super::world::World;
 use crate::cib::{StatusChange, history};
-use crate::model::{Cib, parse_score};
-use crate::plan::{Action, Plan};
+use hac_model::{Cib, parse_score};
+use hac_scheduler::plan::{Action, Plan};
 
 /// Probes, then one place to run, the first node on which no start failed for ever; monitored there. Nothing while a
 /// result is awaited.
@@ -24,7 +24,7 @@ fn decide(cib: &Cib) -> Plan {
         let state = cib.status.nodes.iter().find(|state| state.uname.as_deref() == Some(node))?;
         state.resources.iter().find(|of| of.id == "FloatIP")
     };
-    if nodes.iter().filter_map(|node| of(node)).flat_map(|of| &of.ops).any(crate::model::OpHistory::is_pending) {
+    if nodes.iter().filter_map(|node| of(node)).flat_map(|of| &of.ops).any(hac_model::OpHistory::is_pending) {
         return Plan::default();
     }
     let mut actions: Vec<Action> = Vec::new();
@@ -63,10 +63,9 @@ fn decide(cib: &Cib) -> Plan {
 }
 
 /// Whether the last good start or stop is later than the last failure.
-fn after_failure(of: &crate::model::ResourceHistory, last: &crate::model::OpHistory) -> bool {
+fn after_failure(of: &hac_model::ResourceHistory, last: &hac_model::OpHistory) -> bool {
     let failure = of.ops.iter().find(|op| op.id == "FloatIP_last_failure_0");
-    let stopped_since =
-        |failure: &crate::model::OpHistory| last.call_id > failure.call_id && !history::is_failure(last);
+    let stopped_since = |failure: &hac_model::OpHistory| last.call_id > failure.call_id && !history::is_failure(last);
     failure.is_none_or(stopped_since)
 }
 

@@ -10,9 +10,9 @@ use crate::cib::Replicated as _;
 use crate::cib::fixtures::{NOW, cluster, configure};
 use crate::cib::{Change, Command, Lifetime, StatusChange};
 use crate::executor::{Executor, Invocation, Outcome, Output as ExecutorOutput, ProcessRef, RunOp, WatchId};
-use crate::model::{Cib, ResourceHistory};
-use crate::plan::Plan;
 use crate::transition_engine::{Abort, Limits, Output, TransitionEngine};
+use hac_model::{Cib, ResourceHistory};
+use hac_scheduler::plan::Plan;
 
 /// What is delivered in order to all.
 enum Message {

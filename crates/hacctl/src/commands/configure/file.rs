@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Read as _};
 
 use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Command, Configure, Replicated as _};
-use hac_crm::model::{Cib, Configuration, Resource};
+use hac_model::{Cib, Configuration, Resource};
 use hac_pacemaker::{cib_xml, crm_syntax};
 use hac_types::WallTime;
 
@@ -125,7 +125,7 @@ pub(super) async fn diff(context: &Context, words: &[String]) -> Result<(), Fail
     let text = read(name)?;
     let (cib, _) = current(&context.client).await?;
     let mut new = whole(&cib, name, &text, text.trim_start().starts_with('<'))?;
-    hac_crm::model::mask_configuration(&mut new);
+    hac_model::mask_configuration(&mut new);
     let (old, new) = (crm_syntax::show(&cib.configuration, &[]), crm_syntax::show(&new, &[]));
     terminal::print(&compare(&old, &new))
 }
@@ -221,7 +221,7 @@ mod tests {
                     property cib-bootstrap-options: \\\n\tstonith-enabled=false\n";
         // The daemon has a token; what it shows has the mask in its place.
         let mut now = cluster(&text.replace("********", "a token"));
-        hac_crm::model::mask_configuration(&mut now.configuration);
+        hac_model::mask_configuration(&mut now.configuration);
         let saved = crm_syntax::show(&now.configuration, &[]);
         let again = whole(&now, "-", &saved, false).expect("is taken");
         assert_eq!(compare(&saved, &crm_syntax::show(&again, &[])), "");

@@ -2,8 +2,8 @@
 
 use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Object, PutMode};
-use hac_crm::model::{Constraint, Location, LocationSubject, LocationTarget};
-use hac_crm::scheduler::view::ClusterView;
+use hac_model::{Constraint, Location, LocationSubject, LocationTarget};
+use hac_scheduler::view::ClusterView;
 
 use super::{active_on, look, must_exist};
 use crate::commands::{Context, node};

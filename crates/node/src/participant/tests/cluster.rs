@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use hac_crm::cib::Replicated as _;
-use hac_crm::model::Cib;
+use hac_model::Cib;
 use hac_netsim::{Formed, Stream};
 use hac_totem::{AuthKey, Delivery, Guarantee, Stats};
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
@@ -257,7 +257,7 @@ impl Cluster {
                     }
                     Output::Decide { id, cib, wall, .. } if host.slow_planner => host.asked.push((id, cib, wall)),
                     Output::Decide { id, cib, wall, .. } => {
-                        let plan = hac_crm::scheduler::schedule(&cib, wall);
+                        let plan = hac_scheduler::schedule(&cib, wall);
                         participant.handle_decided(now, id, Ok(plan));
                     }
                     Output::Reply { id, reply } => host.replies.entry(id).or_default().push(reply),
@@ -405,7 +405,7 @@ impl Cluster {
         let now = self.now;
         let host = self.hosts.get_mut(&node).unwrap();
         for (id, cib, wall) in std::mem::take(&mut host.asked) {
-            let plan = why_not.clone().map_or_else(|| Ok(hac_crm::scheduler::schedule(&cib, wall)), Err);
+            let plan = why_not.clone().map_or_else(|| Ok(hac_scheduler::schedule(&cib, wall)), Err);
             host.participant.as_mut().unwrap().handle_decided(now, id, plan);
         }
         self.settle();

@@ -1,6 +1,6 @@
 //! The configuration section, except resources and constraints.
 
-use hac_crm::model::{Configuration, FencingLevel, FencingTarget, Node, Tag};
+use hac_model::{Configuration, FencingLevel, FencingTarget, Node, Tag};
 
 use super::nvset::sets;
 use super::{constraint, resource};

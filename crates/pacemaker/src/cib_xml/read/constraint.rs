@@ -1,8 +1,6 @@
 //! Constraints.
 
-use hac_crm::model::{
-    Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Rule, Ticket,
-};
+use hac_model::{Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Rule, Ticket};
 
 use super::nvset::rules;
 use crate::cib_xml::Problem;

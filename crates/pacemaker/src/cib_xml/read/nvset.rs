@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::model::{Expression, NvPair, NvSet, Rule};
+use hac_model::{Expression, NvPair, NvSet, Rule};
 
 use crate::cib_xml::document::{Element, Fault};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::model::{Agent, Bundle, Clone as CloneResource, Group, Operation, Primitive, Resource, Template};
+use hac_model::{Agent, Bundle, Clone as CloneResource, Group, Operation, Primitive, Resource, Template};
 
 use super::nvset::{all_attributes, sets};
 use crate::cib_xml::Problem;

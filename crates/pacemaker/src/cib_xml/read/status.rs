@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use hac_crm::model::{Agent, NodeState, NvSet, OcfCode, OpHistory, ResourceHistory, Status, TicketState, parse_bool};
+use hac_model::{Agent, NodeState, NvSet, OcfCode, OpHistory, ResourceHistory, Status, TicketState, parse_bool};
 
 use super::nvset::sets;
 use crate::cib_xml::document::{Element, Fault, quotable};

@@ -1,6 +1,6 @@
 //! What schemas before 3.0 said in another place.
 
-use hac_crm::model::{Cib, Configuration, NvPair, NvSet};
+use hac_model::{Cib, Configuration, NvPair, NvSet};
 
 /// Cluster properties that became defaults of resources or operations: old name, new name, whether of operations.
 const MOVED: [(&str, &str, bool); 3] = [

@@ -1,6 +1,6 @@
 //! Blocks of names and values, and rules.
 
-use hac_crm::model::{Expression, NvSet, Rule};
+use hac_model::{Expression, NvSet, Rule};
 
 use super::xml::{Attributes, Writer};
 

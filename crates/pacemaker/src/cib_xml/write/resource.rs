@@ -1,6 +1,6 @@
 //! Resources.
 
-use hac_crm::model::{Bundle, Clone as CloneResource, Group, Operation, Primitive, Resource};
+use hac_model::{Bundle, Clone as CloneResource, Group, Operation, Primitive, Resource};
 
 use super::nvset::sets;
 use super::xml::{Attributes, Writer};

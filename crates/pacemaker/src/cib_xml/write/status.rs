@@ -1,6 +1,6 @@
 //! The status section.
 
-use hac_crm::model::{NodeState, OpHistory, ResourceHistory, Status, TicketState};
+use hac_model::{NodeState, OpHistory, ResourceHistory, Status, TicketState};
 
 use super::nvset::sets;
 use super::xml::{Attributes, Writer};

@@ -1,6 +1,6 @@
 //! Blocks of `NAME=VALUE`.
 
-use hac_crm::model::{NvPair, NvSet};
+use hac_model::{NvPair, NvSet};
 
 use super::rule::rule;
 use super::{Score, Words};

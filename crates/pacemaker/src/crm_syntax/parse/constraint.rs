@@ -1,6 +1,6 @@
 //! Constraints.
 
-use hac_crm::model::{
+use hac_model::{
     Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket, parse_score,
 };
 

@@ -1,7 +1,7 @@
 //! Primitives, templates, groups and clones.
 
 use hac_crm::cib::{CloneDef, GroupDef};
-use hac_crm::model::{Agent, NvPair, NvSet, Operation, Primitive, Template};
+use hac_model::{Agent, NvPair, NvSet, Operation, Primitive, Template};
 
 use super::Words;
 use super::attributes::{BLOCKS, block, peek_assignment, peek_pair, take_option};

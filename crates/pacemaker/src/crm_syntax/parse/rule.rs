@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hac_crm::model::{Expression, Rule};
+use hac_model::{Expression, Rule};
 
 use super::attributes::{peek_assignment, take_option};
 use super::{Score, Words};

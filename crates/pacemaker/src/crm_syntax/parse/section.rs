@@ -1,7 +1,7 @@
 //! Properties, defaults, nodes, tags, and fencing levels.
 
 use hac_crm::cib::{Change, Section};
-use hac_crm::model::{FencingLevel, FencingTarget, Node, NvSet, Operation, Tag, parse_duration_ms};
+use hac_model::{FencingLevel, FencingTarget, Node, NvSet, Operation, Tag, parse_duration_ms};
 
 use super::attributes::{block, pairs, peek_assignment, take_option};
 use super::rule::rule;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_crm::model::{
+use hac_model::{
     Configuration, Constraint, Expression, Location, LocationTarget, NvPair, NvSet, Primitive, Resource, Rule,
 };
 

@@ -1,6 +1,6 @@
 //! Resources.
 
-use hac_crm::model::{Agent, Clone as CloneResource, Group, NvSet, Operation, Primitive, Resource};
+use hac_model::{Agent, Clone as CloneResource, Group, NvSet, Operation, Primitive, Resource};
 
 use super::attributes::{Referred, Unspeakable, assignment, block, value, word};
 use super::paragraph;

@@ -1,7 +1,7 @@
 //! Nodes, tags, fencing levels, properties and defaults.
 
 use hac_crm::cib::Section;
-use hac_crm::model::{FencingLevel, FencingTarget, Node, NvSet, Tag};
+use hac_model::{FencingLevel, FencingTarget, Node, NvSet, Tag};
 
 use super::attributes::{Referred, Unspeakable, block, pair, rule, score, word};
 use super::paragraph;

@@ -1,7 +1,7 @@
 //! Corners of the language that public configurations use: what comes about, and that what is shown of it reads back.
 
 use hac_crm::cib::Replicated as _;
-use hac_crm::model::Cib;
+use hac_model::Cib;
 
 use super::*;
 

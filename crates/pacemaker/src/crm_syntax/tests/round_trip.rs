@@ -1,6 +1,6 @@
 //! What is shown reads back as the same configuration, for any configuration.
 
-use hac_crm::model::{
+use hac_model::{
     Agent, Colocation, Constraint, Expression, Location, LocationSubject, LocationTarget, Node, NvPair, NvSet,
     Operation, Order, Primitive, ResourceSet, Rule,
 };

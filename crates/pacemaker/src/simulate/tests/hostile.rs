@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hac_crm::plan::Plan;
+use hac_scheduler::plan::Plan;
 use hac_types::WallTime;
 
 use crate::cib_xml;
