@@ -8,4 +8,5 @@
 
 pub mod cib;
 pub mod executor;
+pub mod fencer;
 pub mod transition_engine;

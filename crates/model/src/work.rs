@@ -47,6 +47,7 @@ macro_rules! as_word {
 
 as_word!(Task);
 as_word!(OnFail);
+as_word!(FenceAction);
 
 /// What an action does. Finished forms are milestones of collectives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -299,6 +300,65 @@ impl FromStr for OnFail {
     }
 }
 
+/// What fencing does to a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FenceAction {
+    /// Power off, and on again.
+    #[default]
+    Reboot,
+    /// Power off.
+    Off,
+    /// Let it in again (unfencing).
+    On,
+}
+
+impl FenceAction {
+    /// Its name in options and keys.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reboot => "reboot",
+            Self::Off => "off",
+            Self::On => "on",
+        }
+    }
+
+    /// From its name; `None` if there is no such action.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Reboot, Self::Off, Self::On].into_iter().find(|action| action.name() == name)
+    }
+
+    /// Whether the node is down after it, or was for a moment: nothing that ran there runs any more.
+    #[must_use]
+    pub const fn takes_down(self) -> bool {
+        matches!(self, Self::Reboot | Self::Off)
+    }
+}
+
+impl fmt::Display for FenceAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for FenceAction {
+    type Err = NoSuch;
+
+    fn from_str(name: &str) -> Result<Self, NoSuch> {
+        Self::parse(name).ok_or_else(|| NoSuch::new("fencing action", name))
+    }
+}
+
+/// The two ends of a live migration: names of nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Migration {
+    /// Where it runs before; carries out `migrate_to`.
+    pub source: String,
+    /// Where it runs after; carries out `migrate_from`.
+    pub target: String,
+}
+
 /// What a resource does on a node, from least to most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
@@ -350,6 +410,10 @@ mod tests {
         for word in ["monitor", "start", "running", "stop", "promoted", "migrate_to", "reload-agent", "lrm_delete"] {
             assert_eq!(word.parse::<Task>().map(|task| task.to_string()), Ok(word.to_owned()));
         }
+        for word in ["reboot", "off", "on"] {
+            assert_eq!(word.parse::<FenceAction>().map(|action| action.to_string()), Ok(word.to_owned()));
+        }
+        assert!("cycle".parse::<FenceAction>().is_err());
         assert_eq!("frobnicate".parse::<Task>().unwrap_err().to_string(), "there is no task \"frobnicate\"");
         for word in ["ignore", "demote", "restart", "restart-container", "migrate", "block", "stop", "standby", "fence"]
         {

@@ -76,8 +76,10 @@ pub(super) struct Action {
     pub(super) runnable_before: usize,
     /// Priority in the graph.
     pub(super) priority: i32,
-    /// Fencing: what is done to the node. Cancel: the task that is cancelled.
+    /// Fencing: what is done to the node. Cancel: the task that is cancelled. Clean-up: the history's id.
     pub(super) detail: Option<String>,
+    /// Source and target of a live migration.
+    pub(super) migration: Option<(NodeIdx, NodeIdx)>,
     /// Position in the graph, once it is there.
     pub(super) planned: Option<usize>,
     /// A walk through the graph is at it (cuts loops).

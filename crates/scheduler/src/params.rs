@@ -103,7 +103,7 @@ pub(super) fn forgive_removed(cluster: &mut Cluster<'_>) {
 fn check_resource(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: &ResourceHistory) {
     if cluster.rsc[rsc].is.removed {
         if cluster.anonymous_clone(rsc).is_none() {
-            clean_up(cluster, rsc, node);
+            clean_up(cluster, rsc, node, entry);
         }
         return;
     }
@@ -115,7 +115,7 @@ fn check_resource(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: 
             cluster.action(rsc, Task::Stop, Some(node), false);
             cluster.rsc[rsc].is.start_pending = true;
         }
-        clean_up(cluster, rsc, node);
+        clean_up(cluster, rsc, node, entry);
     }
     if !active {
         return;
@@ -228,12 +228,13 @@ fn cancel(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory)
     });
 }
 
-/// Lets a node forget a resource, after it was stopped and before it is started again.
-fn clean_up(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+/// Lets a node forget what it has recorded of a resource, after it was stopped and before it is started again.
+fn clean_up(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: &ResourceHistory) {
     if cluster.rsc[rsc].is.failed || cluster.nodes[node].unclean || !cluster.nodes[node].online {
         return;
     }
-    cluster.action(rsc, Task::CleanUp, Some(node), false);
+    let action = cluster.action(rsc, Task::CleanUp, Some(node), false);
+    cluster.actions[action].detail = Some(entry.id.clone());
     cluster.order_tasks(rsc, Task::Stop, rsc, Task::CleanUp, RelationFlags::ORDERED);
     cluster.order_tasks(rsc, Task::CleanUp, rsc, Task::Start, RelationFlags::ORDERED);
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use hac_model::{Agent, MASK, OcfCode, OnFail, Task, is_secret};
+use hac_model::{Agent, FenceAction, MASK, Migration, OcfCode, OnFail, Task, is_secret};
 
 pub use cause::{Cause, Obstacle};
 
@@ -60,25 +60,35 @@ pub enum ActionKind {
     Cancel(Box<ResourceOp>),
     /// A milestone: done at once.
     Pseudo,
-    /// Power a node off or on: `off`, `reboot`, `on`.
-    Fence {
-        /// What is done to it.
-        action: String,
-    },
+    /// Power a node off or on.
+    Fence(Fencing),
     /// Let a node go that asked to.
     Shutdown,
     /// Forget a resource's failures on the node.
     ClearFailCount {
-        /// The resource.
+        /// Id under which the node counts them: without instance number for an anonymous clone.
         resource: String,
+        /// Id with the instance number where that differs.
+        instance: Option<String>,
     },
     /// Forget a resource's history on the node.
     DeleteHistory {
-        /// The resource.
+        /// Id of that history, as the node has it.
         resource: String,
+        /// Id of the resource where that differs.
+        instance: Option<String>,
         /// Its agent.
         agent: Agent,
     },
+}
+
+/// What is to be fenced, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fencing {
+    /// Name of the node that it is done to.
+    pub target: String,
+    /// What is done to it.
+    pub action: FenceAction,
 }
 
 /// An order for an agent. `Debug` masks the values of secrets.
@@ -109,6 +119,12 @@ pub struct ResourceOp {
     /// Those of them that belong to the operation itself, not to the resource.
     #[serde(default, with = "shared")]
     pub own: Arc<BTreeMap<String, String>>,
+    /// From where to where, for the two halves of a live migration.
+    #[serde(default)]
+    pub migration: Option<Migration>,
+    /// That it was begun is not recorded (`record-pending=false`).
+    #[serde(default)]
+    pub unrecorded: bool,
     /// `CRM_meta_...` values for the agent and the graph.
     #[serde(with = "shared")]
     pub meta: Arc<BTreeMap<String, String>>,
@@ -136,6 +152,7 @@ impl std::fmt::Debug for ResourceOp {
             .field("expected_rc", expected_rc)
             .field("on_fail", on_fail)
             .field("params", &params)
+            .field("migration", &self.migration)
             .field("meta", &self.meta)
             .field("digest", &self.digest)
             .finish()

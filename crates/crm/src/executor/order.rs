@@ -35,8 +35,7 @@ impl RunOp {
     /// not recorded: cancellations, notifications, and operations that say `record-pending=false`.
     #[must_use]
     pub fn started(&self) -> Option<StatusChange> {
-        let unwanted = self.op.meta.get("CRM_meta_record_pending").is_some_and(|v| v == "false");
-        if unwanted { None } else { self.pending() }
+        if self.op.unrecorded { None } else { self.pending() }
     }
 
     /// The operation as pending; `None` for cancellations and notifications, which have no history.

@@ -21,6 +21,10 @@ pub(super) fn invocation(id: InvocationId, job: &Job, op: &ResourceOp) -> Invoca
     add("timeout", op.timeout_ms.to_string());
     add("interval", op.interval_ms.to_string());
     add("on_node", job.run.node.clone());
+    if let Some(ends) = &op.migration {
+        add("migrate_source", ends.source.clone());
+        add("migrate_target", ends.target.clone());
+    }
     Invocation {
         id,
         resource: op.resource.clone(),
@@ -45,7 +49,6 @@ pub(super) fn history(
     wall: WallTime,
     started: Timestamp,
 ) -> OpHistory {
-    let meta = |name: &str| op.meta.get(&format!("CRM_meta_{name}")).cloned();
     let task = recorded_task(op.task, outcome);
     let restart = restart(op, outcome);
     OpHistory {
@@ -65,8 +68,8 @@ pub(super) fn history(
         op_restart_digest: restart.map(|(_, digest)| digest),
         exit_reason: reason(outcome),
         on_node: Some(node.to_owned()),
-        migrate_source: meta("migrate_source"),
-        migrate_target: meta("migrate_target"),
+        migrate_source: op.migration.as_ref().map(|ends| ends.source.clone()),
+        migrate_target: op.migration.as_ref().map(|ends| ends.target.clone()),
         ..OpHistory::default()
     }
 }

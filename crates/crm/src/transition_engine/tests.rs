@@ -9,8 +9,8 @@ use crate::cib::Replicated as _;
 use crate::cib::fixtures::{NOW, cluster, lost, up};
 use crate::cib::{Changes, OpCancelled};
 use crate::executor::{ExecStatus, Order};
-use hac_model::{Agent, INFINITY, OcfCode, OpHistory};
-use hac_scheduler::plan::{Action, ActionKind, ResourceOp};
+use hac_model::{Agent, FenceAction, INFINITY, OcfCode, OpHistory};
+use hac_scheduler::plan::{Action, ActionKind, Fencing, ResourceOp};
 
 mod chaos;
 mod live;
@@ -241,7 +241,11 @@ fn what_does_not_come_in_time_is_recorded_as_failed() {
 #[test]
 fn fencing_without_a_device_leaves_its_dependents_undone_and_does_not_ask_again() {
     let mut bench = Bench::new();
-    let fence = action("stonith-secondary-reboot", ActionKind::Fence { action: "reboot".into() }, &[]);
+    let fence = action(
+        "stonith-secondary-reboot",
+        ActionKind::Fence(Fencing { target: "secondary".into(), action: FenceAction::Reboot }),
+        &[],
+    );
     let lines = bench.start(vec![fence, op("A_start_0", &[0]), op("B_start_0", &[])]);
     assert_eq!(lines, ["run B_start_0 on primary (2:1:0:u)"]);
     assert_eq!(bench.answer(0, 0), ["ended 1: 1/2/3 Stuck"]);
@@ -251,9 +255,9 @@ fn fencing_without_a_device_leaves_its_dependents_undone_and_does_not_ask_again(
 #[test]
 fn what_the_cluster_does_itself_is_broadcast_and_confirmed_by_its_delivery() {
     let mut bench = Bench::new();
-    let clear = action("A_clear_failcount_0", ActionKind::ClearFailCount { resource: "A".into() }, &[]);
+    let clear = action("A_clear_failcount_0", ActionKind::ClearFailCount { resource: "A".into(), instance: None }, &[]);
     let agent = Agent::default();
-    let delete = action("A_delete_0", ActionKind::DeleteHistory { resource: "A".into(), agent }, &[1]);
+    let delete = action("A_delete_0", ActionKind::DeleteHistory { resource: "A".into(), instance: None, agent }, &[1]);
     let shutdown = action("do_shutdown-primary", ActionKind::Shutdown, &[0]);
     let first = StatusChange::ClearFailCount { resource: "A".into(), node: "primary".into() };
     let second = StatusChange::LetGo { node: "primary".into() };
@@ -285,7 +289,7 @@ fn a_node_is_let_go_when_nothing_else_is_under_way_on_it() {
 #[test]
 fn a_cleared_fail_count_asks_for_a_decision_without_it() {
     let mut bench = Bench::new();
-    let clear = action("A_clear_failcount_0", ActionKind::ClearFailCount { resource: "A".into() }, &[]);
+    let clear = action("A_clear_failcount_0", ActionKind::ClearFailCount { resource: "A".into(), instance: None }, &[]);
     let cleared = StatusChange::ClearFailCount { resource: "A".into(), node: "primary".into() };
     assert_eq!(bench.start(vec![clear]), [format!("{cleared:?}")]);
     let lines = bench.deliver(cleared);

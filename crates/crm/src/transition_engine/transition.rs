@@ -9,6 +9,7 @@ use hac_types::{Timestamp, mutant};
 use super::{Abort, End, Limits, Output, Summary};
 use crate::cib::{OpResult, StatusChange, history};
 use crate::executor::{ExecStatus, Order, RunOp, operation_key};
+use crate::fencer;
 use hac_model::{Agent, INFINITY, OcfCode, OpHistory, Task, TransitionKey};
 use hac_scheduler::plan::{Action, ActionKind, Plan, ResourceOp};
 
@@ -152,15 +153,13 @@ impl Transition {
                 self.done(index);
                 return None;
             }
-            (ActionKind::Fence { action: what }, _) => {
-                let subject = action.node.as_deref().unwrap_or("an unnamed node");
-                let problem = format!(
-                    "cannot fence {subject} ({what}): fence devices are not carried out by hacd yet; what waits for it \
-                     stays undone"
-                );
-                self.fail(index, problem);
-                return None;
-            }
+            (ActionKind::Fence(fencing), _) => match fencer::begin(fencing) {
+                Ok(order) => return Some(Output::Run(order)),
+                Err(refused) => {
+                    self.fail(index, refused.to_string());
+                    return None;
+                }
+            },
             (_, None) => {
                 let problem = format!("{} names no node", action.key);
                 self.fail(index, problem);
@@ -176,13 +175,13 @@ impl Transition {
             }
             ActionKind::Cancel(op) => Output::Run(self.order(index, action, op, node, Order::Cancel)),
             ActionKind::Shutdown => Output::Status(StatusChange::LetGo { node }),
-            ActionKind::ClearFailCount { resource } => {
+            ActionKind::ClearFailCount { resource, .. } => {
                 Output::Status(StatusChange::ClearFailCount { resource: resource.clone(), node })
             }
             ActionKind::DeleteHistory { resource, .. } => {
                 Output::Status(StatusChange::ForgetHistory { resource: Some(resource.clone()), node: Some(node) })
             }
-            ActionKind::Pseudo | ActionKind::Fence { .. } => return None,
+            ActionKind::Pseudo | ActionKind::Fence(_) => return None,
         };
         self.deadlines.insert(index, Some(now + wait + self.limits.cluster_delay));
         Some(output)
@@ -259,9 +258,10 @@ impl Transition {
             StatusChange::OpResult(result) => return self.confirm_result(result),
             StatusChange::OpCancelled(cancelled) => self.action_of(&cancelled.transition_key),
             StatusChange::LetGo { node } => self.in_flight(node, |kind| matches!(kind, ActionKind::Shutdown)),
-            StatusChange::ClearFailCount { resource, node } => {
-                self.in_flight(node, |kind| matches!(kind, ActionKind::ClearFailCount { resource: r } if r == resource))
-            }
+            StatusChange::ClearFailCount { resource, node } => self.in_flight(
+                node,
+                |kind| matches!(kind, ActionKind::ClearFailCount { resource: r, .. } if r == resource),
+            ),
             StatusChange::ForgetHistory { resource: Some(resource), node: Some(node) } => self
                 .in_flight(node, |kind| matches!(kind, ActionKind::DeleteHistory { resource: r, .. } if r == resource)),
             _ => None,

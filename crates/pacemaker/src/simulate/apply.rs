@@ -30,7 +30,7 @@ pub(super) fn apply(cib: &Cib, simulation: &Simulation, now: WallTime) -> Cib {
                 let places = places.entry(node).or_insert_with(|| places_of(state));
                 record(state, places, &simulation.names, op, index, now);
             }
-            ActionKind::Fence { action: what } if what != "on" => {
+            ActionKind::Fence(fencing) if fencing.action.takes_down() => {
                 let node = node_state(&mut after, action, simulation);
                 take_down(&mut after.status.nodes[node]);
                 places.remove(&node);
@@ -110,7 +110,6 @@ fn record(state: &mut NodeState, places: &mut Places, names: &Names, op: &Resour
     let transition_key =
         TransitionKey { action, transition: -1, expected_rc: op.expected_rc, uuid: ORIGIN }.to_string();
     let id = if op.interval_ms > 0 { key.clone() } else { format!("{}_last_0", history.id) };
-    let meta = |name: &str| op.meta.get(name).cloned();
     let result = OpHistory {
         id,
         operation_key: key,
@@ -127,8 +126,8 @@ fn record(state: &mut NodeState, places: &mut Places, names: &Names, op: &Resour
         op_digest: op.digest.clone(),
         exit_reason: Some(String::new()),
         on_node: uname,
-        migrate_source: meta("CRM_meta_migrate_source"),
-        migrate_target: meta("CRM_meta_migrate_target"),
+        migrate_source: op.migration.as_ref().map(|ends| ends.source.clone()),
+        migrate_target: op.migration.as_ref().map(|ends| ends.target.clone()),
         ..OpHistory::default()
     };
     match history.ops.iter_mut().find(|entry| entry.id == result.id) {

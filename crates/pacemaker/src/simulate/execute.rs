@@ -64,13 +64,13 @@ fn line(action: &Action, names: &Names) -> String {
             let on = if node.is_empty() { String::new() } else { format!(" on {node}") };
             format!("Pseudo action:   {}{on}", names.key(action).0)
         }
-        ActionKind::Fence { action } => format!("Fencing {node} ({action})"),
+        ActionKind::Fence(fencing) => format!("Fencing {node} ({})", fencing.action),
         ActionKind::Shutdown => format!("Cluster action:  do_shutdown on {node}"),
-        ActionKind::ClearFailCount { resource } => {
+        ActionKind::ClearFailCount { resource, .. } => {
             format!("Cluster action:  clear_failcount for {} on {node}", without_number(resource))
         }
-        ActionKind::DeleteHistory { resource, .. } if is_locally_deleted(action) => {
-            resource_line(names.executed(resource), "delete", node)
+        ActionKind::DeleteHistory { resource, instance, .. } if is_locally_deleted(action) => {
+            resource_line(names.executed(instance.as_deref().unwrap_or(resource)), "delete", node)
         }
         ActionKind::DeleteHistory { resource, .. } => {
             format!("Cluster action:  lrm_delete for {} on {node}", without_number(resource))

@@ -64,7 +64,7 @@ fn element_name(action: &Action) -> &'static str {
         ActionKind::Resource(_) | ActionKind::Cancel(_) => "rsc_op",
         ActionKind::DeleteHistory { .. } if is_locally_deleted(action) => "rsc_op",
         ActionKind::Pseudo => "pseudo_event",
-        ActionKind::Fence { .. }
+        ActionKind::Fence(_)
         | ActionKind::Shutdown
         | ActionKind::ClearFailCount { .. }
         | ActionKind::DeleteHistory { .. } => "crm_event",
@@ -93,7 +93,7 @@ fn operation(action: &Action) -> &str {
     match &action.kind {
         ActionKind::Resource(op) => op.task.name(),
         ActionKind::Cancel(_) => Task::Cancel.name(),
-        ActionKind::Fence { .. } => Task::Fence.name(),
+        ActionKind::Fence(_) => Task::Fence.name(),
         ActionKind::Shutdown => Task::Shutdown.name(),
         ActionKind::ClearFailCount { .. } => Task::ClearFailCount.name(),
         ActionKind::DeleteHistory { .. } if is_locally_deleted(action) => Task::CleanUp.name(),
@@ -123,9 +123,14 @@ fn inside(w: &mut Writer, action: &Action, names: &Names) {
         ActionKind::Resource(op) | ActionKind::Cancel(op) => {
             primitive(w, op.instance.as_deref().unwrap_or(&op.resource), Some(&op.agent), names);
         }
-        ActionKind::DeleteHistory { resource, agent } => primitive(w, resource, Some(agent), names),
-        ActionKind::ClearFailCount { resource } => primitive(w, resource, names.agent(resource), names),
-        ActionKind::Pseudo | ActionKind::Fence { .. } | ActionKind::Shutdown => {}
+        ActionKind::DeleteHistory { resource, instance, agent } => {
+            primitive(w, instance.as_deref().unwrap_or(resource), Some(agent), names);
+        }
+        ActionKind::ClearFailCount { resource, instance } => {
+            let id = instance.as_deref().unwrap_or(resource);
+            primitive(w, id, names.agent(id), names);
+        }
+        ActionKind::Pseudo | ActionKind::Fence(_) | ActionKind::Shutdown => {}
     }
     let (attributes, params): (BTreeMap<_, _>, BTreeMap<_, _>) =
         graph_attributes(action).into_iter().partition(|(name, _)| is_attribute_name(name));
@@ -174,8 +179,8 @@ fn graph_attributes(action: &Action) -> BTreeMap<String, String> {
     if let ActionKind::Resource(op) | ActionKind::Cancel(op) = &action.kind {
         all.extend(operation_attributes(op));
     }
-    if let ActionKind::Fence { action: what } = &action.kind {
-        all.entry("CRM_meta_stonith_action".to_owned()).or_insert_with(|| what.clone());
+    if let ActionKind::Fence(fencing) = &action.kind {
+        all.entry("CRM_meta_stonith_action".to_owned()).or_insert_with(|| fencing.action.to_string());
     }
     for (name, value) in [("CRM_meta_on_node", &action.node), ("CRM_meta_on_node_uuid", &action.node_id)] {
         if let Some(value) = value {
@@ -192,6 +197,10 @@ fn operation_attributes(op: &ResourceOp) -> BTreeMap<String, String> {
         all.entry(name.to_owned()).or_insert(value);
     };
     add("CRM_meta_timeout", op.timeout_ms.to_string());
+    if let Some(ends) = &op.migration {
+        add("CRM_meta_migrate_source", ends.source.clone());
+        add("CRM_meta_migrate_target", ends.target.clone());
+    }
     if op.interval_ms > 0 {
         add("CRM_meta_interval", op.interval_ms.to_string());
         add("CRM_meta_name", op.task.to_string());

@@ -132,9 +132,11 @@ impl Names {
 fn own_id(action: &Action) -> Option<&str> {
     match &action.kind {
         ActionKind::Resource(op) | ActionKind::Cancel(op) => Some(op.instance.as_deref().unwrap_or(&op.resource)),
-        ActionKind::ClearFailCount { resource } | ActionKind::DeleteHistory { resource, .. } => Some(resource),
+        ActionKind::ClearFailCount { resource, instance } | ActionKind::DeleteHistory { resource, instance, .. } => {
+            Some(instance.as_deref().unwrap_or(resource))
+        }
         ActionKind::Pseudo => instance_in(&action.key),
-        ActionKind::Fence { .. } | ActionKind::Shutdown => None,
+        ActionKind::Fence(_) | ActionKind::Shutdown => None,
     }
 }
 

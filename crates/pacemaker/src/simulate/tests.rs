@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use expect_test::{expect, expect_file};
-use hac_model::Agent;
+use hac_model::{Agent, FenceAction};
 use hac_scheduler::DrawnAction;
-use hac_scheduler::plan::{Action, ActionKind, Decision, Plan, Reason, ResourceOp, Verb};
+use hac_scheduler::plan::{Action, ActionKind, Decision, Fencing, Plan, Reason, ResourceOp, Verb};
 use hac_types::WallTime;
 
 use super::execute::sweep;
@@ -114,9 +114,10 @@ fn outcome(cib: &Cib) -> Outcome {
     };
     let mut monitor = order(&[0], "FloatIP", &float, ("monitor", 10_000), secondary);
     monitor.priority = 5;
-    let mut fence = on_primary(&[2, 4], ActionKind::Fence { action: "off".to_owned() }, "stonith-primary-off");
+    let fencing = Fencing { target: "primary".to_owned(), action: FenceAction::Off };
+    let mut fence = on_primary(&[2, 4], ActionKind::Fence(fencing), "stonith-primary-off");
     fence.downed = vec!["1".to_owned()];
-    let clear = ActionKind::ClearFailCount { resource: "Nginx:0".to_owned() };
+    let clear = ActionKind::ClearFailCount { resource: "Nginx".to_owned(), instance: Some("Nginx:0".to_owned()) };
     let actions = vec![
         order(&[2, 5], "FloatIP", &float, ("start", 0), secondary),
         monitor,

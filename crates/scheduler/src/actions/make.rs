@@ -106,6 +106,7 @@ impl Cluster<'_> {
             runnable_before: 0,
             priority: 0,
             detail: None,
+            migration: None,
             planned: None,
             tracking: false,
         });

@@ -29,7 +29,7 @@ pub(super) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx, current: Option<Nod
     let partial = cluster.rsc[rsc].migration.is_some();
     let arrive = cluster.action(rsc, Task::MigrateFrom, Some(to), true);
     cluster.actions[arrive].migratable = true;
-    name_ends(cluster, arrive, from, to);
+    cluster.actions[arrive].migration = Some((from, to));
     let together = F::ORDERED | F::UNMIGRATABLE_THEN_BLOCKS;
     let mut order = |first: Task, then: Task, flags: F| {
         cluster.orderings.push(Ordering { first: Side::of(rsc, first), then: Side::of(rsc, then), flags });
@@ -47,14 +47,6 @@ pub(super) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx, current: Option<Nod
         let leave = cluster.action(rsc, Task::MigrateTo, Some(from), true);
         cluster.actions[leave].migratable = true;
         cluster.actions[leave].needs = cluster.actions[start].needs;
-        name_ends(cluster, leave, from, to);
+        cluster.actions[leave].migration = Some((from, to));
     }
-}
-
-/// Tells the agent where from and where to.
-fn name_ends(cluster: &mut Cluster<'_>, action: crate::cluster::ActIdx, from: NodeIdx, to: NodeIdx) {
-    let (source, target) = (cluster.nodes[from].name.clone(), cluster.nodes[to].name.clone());
-    let meta = cluster.actions[action].meta_mut();
-    meta.insert("migrate_source".into(), source);
-    meta.insert("migrate_target".into(), target);
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::cluster::{self, ActIdx, Cluster, NodeIdx, RscIdx, Task, base_name};
 use crate::digests;
-use crate::plan::{Action, ActionKind, ResourceOp};
-use hac_model::{Agent, OcfCode, OnFail};
+use crate::plan::{Action, ActionKind, Fencing, ResourceOp};
+use hac_model::{Agent, FenceAction, Migration, OcfCode, OnFail, parse_bool};
 
 type Values = BTreeMap<String, String>;
 
@@ -56,17 +56,27 @@ fn priority(cluster: &Cluster<'_>, entry: &cluster::Action) -> i32 {
 
 fn kind(cluster: &Cluster<'_>, action: ActIdx, last: &mut Last) -> ActionKind {
     let entry = &cluster.actions[action];
-    let named = |rsc: RscIdx| cluster.rsc[rsc].id.clone();
+    let instance = |rsc: RscIdx, known: &str| {
+        let id = &cluster.rsc[rsc].id;
+        (id != known).then(|| id.clone())
+    };
     match (entry.task, entry.rsc) {
         _ if entry.pseudo => ActionKind::Pseudo,
-        (Task::Fence, _) => ActionKind::Fence { action: entry.detail.clone().unwrap_or_default() },
+        (Task::Fence, _) => ActionKind::Fence(Fencing {
+            target: entry.node.map(|node| cluster.nodes[node].name.clone()).unwrap_or_default(),
+            action: entry.detail.as_deref().and_then(FenceAction::parse).unwrap_or_default(),
+        }),
         (Task::Shutdown, _) => ActionKind::Shutdown,
         // Fail counts lie under the name that the nodes know.
         (Task::ClearFailCount, Some(rsc)) => {
-            ActionKind::ClearFailCount { resource: history_name(cluster, rsc).to_owned() }
+            let known = history_name(cluster, rsc);
+            ActionKind::ClearFailCount { resource: known.to_owned(), instance: instance(rsc, known) }
         }
+        // A history goes by the name that it has, which may be that of an instance of a former clone.
         (Task::Delete | Task::CleanUp, Some(rsc)) => {
-            ActionKind::DeleteHistory { resource: named(rsc), agent: Agent::clone(&cluster.rsc[rsc].blocks.agent) }
+            let known = entry.detail.as_deref().unwrap_or_else(|| cluster.rsc[rsc].known_as());
+            let agent = Agent::clone(&cluster.rsc[rsc].blocks.agent);
+            ActionKind::DeleteHistory { resource: known.to_owned(), instance: instance(rsc, known), agent }
         }
         (Task::Cancel, Some(rsc)) => ActionKind::Cancel(Box::new(operation(cluster, entry, rsc, last))),
         (_, Some(rsc)) => ActionKind::Resource(Box::new(operation(cluster, entry, rsc, last))),
@@ -102,6 +112,11 @@ fn operation(cluster: &Cluster<'_>, entry: &cluster::Action, rsc: RscIdx, last: 
         on_fail: entry.meta.get("on-fail").and_then(|text| OnFail::parse(text)),
         params: parameters(cluster, entry, rsc, last),
         own: own_parameters(cluster, entry, rsc),
+        migration: entry.migration.map(|(source, target)| Migration {
+            source: cluster.nodes[source].name.clone(),
+            target: cluster.nodes[target].name.clone(),
+        }),
+        unrecorded: entry.meta.get("record-pending").and_then(|text| parse_bool(text)) == Some(false),
         meta: meta(cluster, entry, rsc, last),
         digest: Some(digest(cluster, entry, rsc, last)),
     }

@@ -3,6 +3,7 @@
 
 use super::super::tree::{self, Kind};
 use super::Findings;
+use crate::fencer::NOT_CARRIED_OUT;
 use hac_model::{Configuration, Constraint, NvSet, Primitive, parse_bool};
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
@@ -48,7 +49,7 @@ fn check_primitive(primitive: &Primitive, findings: &mut Findings) {
     if agent.class == "stonith" {
         findings.error(
             id,
-            "fence devices are not carried out by hacd yet",
+            NOT_CARRIED_OUT,
             "leave it out, and decide with stonith-enabled=false to do without that protection",
         );
     }

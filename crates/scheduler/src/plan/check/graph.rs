@@ -98,7 +98,7 @@ impl<'p> Graph<'p> {
                     Some(Op { index, action, op: None, resource: key.resource, task, node })
                 }
                 ActionKind::Cancel(_)
-                | ActionKind::Fence { .. }
+                | ActionKind::Fence(_)
                 | ActionKind::Shutdown
                 | ActionKind::ClearFailCount { .. }
                 | ActionKind::DeleteHistory { .. } => None,
@@ -111,7 +111,7 @@ impl<'p> Graph<'p> {
         let on = |action: &Action| action.node.as_deref() == Some(node);
         self.plan.actions.iter().enumerate().filter_map(move |(index, action)| {
             let fences = match &action.kind {
-                ActionKind::Fence { action } => action != "on",
+                ActionKind::Fence(fencing) => fencing.action.takes_down(),
                 ActionKind::Pseudo => action.key.starts_with("stonith-"),
                 _ => false,
             };

@@ -93,9 +93,9 @@ fn left_before(
                 && ((other.task == Task::Stop && start.task == Task::Start) || other.task == Task::MigrateTo)
                 && graph.waits(start.index, other.index)
         };
-        let source = start.op.and_then(|op| op.meta.get("CRM_meta_migrate_source"));
+        let source = start.op.and_then(|op| op.migration.as_ref()).map(|ends| ends.source.as_str());
         // The first half of the migration is done already, or it is: the source lets go when the target has it.
-        let migrates = start.task == Task::MigrateFrom && (source == Some(node) || node == start.node);
+        let migrates = start.task == Task::MigrateFrom && (source == Some(node.as_str()) || node == start.node);
         let stays = !migrates && !graph.ops().any(|other| left(&other));
         if (stays || unclean) && !fenced() {
             violations.push(Violation::ActiveTwice { start: start.name(), node: node.clone() });

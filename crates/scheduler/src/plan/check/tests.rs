@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::Role;
-use crate::plan::{Action, ActionKind, Decision, Reason, ResourceOp};
+use crate::plan::{Action, ActionKind, Decision, Fencing, Reason, ResourceOp};
 use crate::view::{NodeView, OperationView, ResourceFlags, ResourceKind, ResourceView};
-use hac_model::{Colocation, Constraint, Order};
+use hac_model::{Colocation, Constraint, FenceAction, Order};
 
 /// Two nodes; `db` runs on n1 and is to move to n2, and with it `web`, which needs it.
 struct Scene {
@@ -174,10 +174,8 @@ fn a_node_in_doubt_is_powered_off_before_what_it_had_is_started() {
     scene.plan.actions[1].kind = ActionKind::Pseudo;
     let told = scene.told();
     assert_eq!(told.len(), 2, "{told:?}");
-    scene
-        .plan
-        .actions
-        .push(Action { kind: ActionKind::Fence { action: "off".into() }, ..milestone("stonith-n1-off", "n1", &[]) });
+    let fencing = ActionKind::Fence(Fencing { target: "n1".into(), action: FenceAction::Off });
+    scene.plan.actions.push(Action { kind: fencing, ..milestone("stonith-n1-off", "n1", &[]) });
     scene.plan.actions[0].inputs = vec![4];
     assert_eq!(scene.check(), []);
 }
