@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
 /// A typed index.
-pub(super) trait Key: Copy {
+pub(crate) trait Key: Copy {
     /// From a position.
     fn new(at: usize) -> Self;
     /// Its position.
@@ -30,11 +30,11 @@ macro_rules! key {
         }
     };
 }
-pub(super) use key;
+pub(crate) use key;
 
 /// A table that only grows, addressed by `K`.
 #[derive(Clone, Debug)]
-pub(super) struct Arena<K, T> {
+pub(crate) struct Arena<K, T> {
     items: Vec<T>,
     key: PhantomData<K>,
 }
@@ -47,23 +47,23 @@ impl<K, T> Default for Arena<K, T> {
 
 impl<K: Key, T> Arena<K, T> {
     /// Adds an entry and returns its index.
-    pub(super) fn push(&mut self, item: T) -> K {
+    pub(crate) fn push(&mut self, item: T) -> K {
         self.items.push(item);
         K::new(self.items.len() - 1)
     }
 
     /// Number of entries.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
 
     /// All indexes, in order of creation.
-    pub(super) fn keys(&self) -> impl DoubleEndedIterator<Item = K> + ExactSizeIterator + use<K, T> {
+    pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = K> + ExactSizeIterator + use<K, T> {
         (0..self.items.len()).map(K::new)
     }
 
     /// All entries, in order of creation.
-    pub(super) fn iter(&self) -> std::slice::Iter<'_, T> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
         self.items.iter()
     }
 }

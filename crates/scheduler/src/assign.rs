@@ -99,7 +99,7 @@ fn place(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>, force: b
     if let Some(chosen) = node
         && !force
     {
-        let banned = cluster.rsc[rsc].allowed.score(chosen) < 0;
+        let banned = cluster.scores.of(rsc).score(chosen) < 0;
         let down = !cluster.node_available(chosen) && !cluster.nodes[chosen].is_guest();
         if banned || down {
             if stop_if_fail {
@@ -118,15 +118,21 @@ fn place(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>, force: b
     };
     // Who is left where it is has the node's own score, whatever its table says.
     let own = cluster.nodes[node].table_entry.score;
-    let score = if force { own } else { cluster.rsc[rsc].allowed.get(node).map_or(own, |allowed| allowed.score) };
+    let score = if force { own } else { cluster.scores.of(rsc).get(node).map_or(own, |allowed| allowed.score) };
     let resource = &mut cluster.rsc[rsc];
     resource.assigned = Some(node);
     resource.assigned_score = score;
-    if let Some(allowed) = resource.allowed.get_mut(node) {
-        allowed.count += 1;
-    }
+    cluster.scores.count(rsc, node);
     cluster.nodes[node].assigned += 1;
     utilization::consume(cluster, rsc, node);
+}
+
+/// Writes down that `rsc` and its parts are nowhere because no part of `partner` goes with them.
+pub(super) fn note_withheld(cluster: &mut Cluster<'_>, rsc: RscIdx, partner: RscIdx) {
+    cluster.scores.note_withheld(rsc, partner);
+    for child in cluster.rsc[rsc].children.clone() {
+        note_withheld(cluster, child, partner);
+    }
 }
 
 /// A resource that can be nowhere is stopped: what was made for it already follows.

@@ -16,7 +16,6 @@ const NEAR_CONTAINER: i32 = 10_000;
 pub(super) fn run(cluster: &mut Cluster<'_>) {
     for rsc in cluster.top.clone() {
         of(cluster, rsc);
-        cluster.note(rsc, |_| Influence::BuiltIn);
     }
 }
 
@@ -57,7 +56,7 @@ fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 
 /// The allowed nodes by name.
 fn allowed_nodes(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<NodeIdx> {
-    cluster.node_order.iter().copied().filter(|node| cluster.rsc[rsc].allowed.has(*node)).collect()
+    cluster.node_order.iter().copied().filter(|node| cluster.scores.of(rsc).has(*node)).collect()
 }
 
 fn order_unfencing(cluster: &mut Cluster<'_>, rsc: RscIdx) {
@@ -123,11 +122,10 @@ fn with_container(cluster: &mut Cluster<'_>, rsc: RscIdx, container: RscIdx) {
     };
     if let Some(connection) = connection {
         // It runs inside: nowhere else then.
+        let why = cluster.because(|_| Influence::BuiltIn);
         for node in allowed_nodes(cluster, rsc) {
-            if cluster.nodes[node].connection != Some(connection)
-                && let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node)
-            {
-                allowed.score = -INFINITY;
+            if cluster.nodes[node].connection != Some(connection) {
+                cluster.scores.set(rsc, node, -INFINITY, &why);
             }
         }
         return;
@@ -140,11 +138,10 @@ fn with_container(cluster: &mut Cluster<'_>, rsc: RscIdx, container: RscIdx) {
 }
 
 fn avoid_remote_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+    let why = cluster.because(|_| Influence::BuiltIn);
     for node in cluster.nodes.keys() {
-        if cluster.nodes[node].connection.is_some()
-            && let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node)
-        {
-            allowed.score = -INFINITY;
+        if cluster.nodes[node].connection.is_some() {
+            cluster.scores.set(rsc, node, -INFINITY, &why);
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) use super::arena::{Arena, Key};
 pub(super) use super::ids::{ActIdx, ColIdx, LocIdx, NodeIdx, RscIdx};
 use super::options::Options;
 use super::reading::Fact;
+pub(super) use super::scores::{Scores, Why};
 pub(super) use super::view::Role;
 
 /// Everything that one run knows: facts, and what stages make of them.
@@ -50,10 +51,8 @@ pub(super) struct Cluster<'a> {
     pub(super) deferred_failure_checks: Vec<(RscIdx, NodeIdx, hac_model::OpHistory)>,
     /// Parameter comparisons that wait for the assignment: (resource, node, operation).
     pub(super) deferred_checks: Vec<(RscIdx, NodeIdx, hac_model::OpHistory)>,
-    /// Assignment scores for people, if wanted.
-    pub(super) scores: Option<Vec<String>>,
-    /// How scores come about, if wanted.
-    pub(super) witness: Option<Box<super::witness::Witness>>,
+    /// Which nodes each resource may run on, and how much it wants to.
+    pub(super) scores: Scores,
 }
 
 /// What configuration and status say of the cluster as a whole.
@@ -352,8 +351,6 @@ pub(super) struct Resource {
     pub(super) failure_expiry_ms: u64,
     /// The node it is locked to, and since when.
     pub(super) lock: Option<(NodeIdx, i64)>,
-    /// Nodes it may run on.
-    pub(super) allowed: AllowedTable,
     /// Where it will be.
     pub(super) assigned: Option<NodeIdx>,
     /// Its score there when that was decided.
@@ -457,8 +454,6 @@ pub(super) struct Flags {
     pub(super) unassigned: bool,
     /// Being assigned.
     pub(super) assigning: bool,
-    /// Probed only where a constraint says so.
-    pub(super) exclusive_discovery: bool,
     /// Its scores are being added somewhere (cuts recursion).
     pub(super) updating_nodes: bool,
 }

@@ -30,7 +30,7 @@ impl Cluster<'_> {
             return false;
         }
         if entry.is_remote() && !self.options.fence_remote_without_quorum {
-            let hosts = entry.connection.map(|connection| &self.rsc[connection].allowed);
+            let hosts = entry.connection.map(|connection| self.scores.of(connection));
             return hosts.is_none_or(|hosts| hosts.nodes().all(|host| self.nodes[host].online));
         }
         true

@@ -38,6 +38,7 @@ mod reading;
 mod remote;
 mod rules;
 mod score;
+mod scores;
 pub mod view;
 mod viewing;
 mod witness;
@@ -99,7 +100,7 @@ pub fn run_with(cib: &Cib, now: WallTime, extras: Extras) -> Outcome {
     let view = viewing::build(&cluster);
     let plan = decide(&mut cluster);
     let drawing = if extras.drawing { graph::draw(&mut cluster) } else { Drawing::default() };
-    Outcome { plan, view, drawing, scores: cluster.scores.unwrap_or_default() }
+    Outcome { plan, view, drawing, scores: cluster.scores.into_lines() }
 }
 
 /// What is wanted and how things stand: the first two stages.

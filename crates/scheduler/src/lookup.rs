@@ -216,7 +216,7 @@ impl Cluster<'_> {
 
     /// Whether `rsc` may be placed on `node`: available and not banned.
     pub(super) fn is_allowed(&self, rsc: RscIdx, node: NodeIdx) -> bool {
-        self.rsc[rsc].allowed.get(node).is_some_and(|allowed| allowed.score >= 0)
+        self.scores.of(rsc).get(node).is_some_and(|allowed| allowed.score >= 0)
     }
 
     /// Name of a node.

@@ -9,7 +9,7 @@ use crate::influence::Influence;
 use hac_model::INFINITY;
 
 use super::cluster::{
-    Allowed, AllowedTable, Cluster, Discovery, LocIdx, NodeIdx, Role, RscIdx, Task, Variant, base_name,
+    Allowed, AllowedTable, Cluster, Discovery, LocIdx, Location, NodeIdx, Role, RscIdx, Task, Variant, Why, base_name,
 };
 use super::reading::status::failcount::{Count, fail_count};
 use super::score;
@@ -20,73 +20,75 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
     if cluster.options.shutdown_lock {
         for rsc in &top {
             lock::apply(cluster, *rsc);
-            cluster.note(*rsc, |cluster| locked(cluster, *rsc));
         }
     }
     for location in cluster.locations.keys() {
         let rsc = cluster.locations[location].rsc;
-        apply_location(cluster, rsc, location);
-        note_location(cluster, rsc, location);
+        let why = cluster.because(|cluster| influence(&cluster.locations[location]));
+        apply_location(cluster, rsc, location, &why);
+        note_bans(cluster, rsc, location, &why);
     }
     for rsc in &top {
-        apply_stickiness(cluster, *rsc);
-        cluster.note(*rsc, |_| Influence::Stickiness);
+        let why = cluster.because(|_| Influence::Stickiness);
+        apply_stickiness(cluster, *rsc, &why);
     }
     for node in cluster.node_order.clone() {
         for rsc in &top {
             apply_failures(cluster, *rsc, node);
-            apply_exclusive_discovery(cluster, *rsc, node);
-            cluster.note(*rsc, |_| Influence::Discovery);
+            let why = cluster.because(|_| Influence::Discovery);
+            apply_exclusive_discovery(cluster, *rsc, node, &why);
         }
     }
 }
 
-fn locked(cluster: &Cluster<'_>, rsc: RscIdx) -> Influence {
-    let lock = cluster.primitives(rsc).into_iter().find_map(|part| cluster.rsc[part].lock);
-    Influence::ShutdownLock { node: lock.map_or_else(String::new, |(node, _)| cluster.nodes[node].name.clone()) }
+/// A location constraint as an influence.
+fn influence(location: &Location) -> Influence {
+    if location.id == health::ID {
+        Influence::Health
+    } else {
+        Influence::Location { constraint: location.id.clone() }
+    }
 }
 
-fn note_location(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx) {
-    if cluster.witness.is_none() {
+/// Writes down whom a constraint bans, even where others did so before.
+fn note_bans(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx, why: &Why) {
+    // One for the promoted role counts when roles are chosen.
+    if !cluster.scores.is_explained() || cluster.locations[location].role != Role::Unknown {
         return;
     }
-    let entry = &cluster.locations[location];
-    let influence =
-        if entry.id == health::ID { Influence::Health } else { Influence::Location { constraint: entry.id.clone() } };
-    // One for the promoted role counts when roles are chosen.
-    let banned = entry.nodes.iter().filter(|(_, points)| *points <= -INFINITY && entry.role == Role::Unknown);
-    for node in banned.map(|(node, _)| *node).collect::<Vec<_>>() {
-        cluster.note_ban(rsc, node, |_| influence.clone());
+    for (node, points) in cluster.locations[location].nodes.clone() {
+        if points <= -INFINITY {
+            cluster.note_ban(rsc, node, why);
+        }
     }
-    cluster.note(rsc, |_| influence);
 }
 
 /// Applies a location constraint to a resource and its parts.
-fn apply_location(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx) {
-    add_location(cluster, rsc, location, true);
+fn apply_location(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx, why: &Why) {
+    add_location(cluster, rsc, location, true, why);
     match cluster.rsc[rsc].variant.clone() {
         Variant::Primitive => {}
         Variant::Group { colocated, .. } => {
             for (at, member) in cluster.rsc[rsc].children.clone().into_iter().enumerate() {
                 // Later members follow the first one; of the constraint they only get to know the nodes.
-                add_location(cluster, member, location, at == 0 || !colocated);
+                add_location(cluster, member, location, at == 0 || !colocated, why);
             }
         }
         Variant::Clone(_) => {
             for instance in cluster.rsc[rsc].children.clone() {
-                apply_location(cluster, instance, location);
+                apply_location(cluster, instance, location, why);
             }
         }
         Variant::Bundle(data) => {
             for replica in &data.replicas {
-                apply_location(cluster, replica.container, location);
+                apply_location(cluster, replica.container, location, why);
                 if let Some(ip) = replica.ip {
-                    apply_location(cluster, ip, location);
+                    apply_location(cluster, ip, location, why);
                 }
             }
             let role = cluster.locations[location].role;
             if let Some(inner) = data.child.filter(|_| role >= Role::Unpromoted) {
-                apply_location(cluster, inner, location);
+                apply_location(cluster, inner, location, why);
                 cluster.rsc[inner].locations.push(location);
             }
         }
@@ -94,43 +96,53 @@ fn apply_location(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx) {
 }
 
 /// Applies a location constraint to one table; without `scores` only its nodes and discovery mode.
-pub(super) fn add_location(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx, scores: bool) {
+fn add_location(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx, scores: bool, why: &Why) {
     let location = &cluster.locations[location];
     if location.role != Role::Unknown && location.role != cluster.rsc[rsc].next_role {
         return;
     }
-    let resource = &mut cluster.rsc[rsc];
     for (node, points) in &location.nodes {
         let points = if scores { *points } else { 0 };
-        match resource.allowed.get_mut(*node) {
-            Some(allowed) => allowed.score = score::add(allowed.score, points),
-            None => {
-                let entry = cluster.nodes[*node].table_entry;
-                resource.allowed.insert(*node, Allowed { score: points, ..entry });
-            }
+        if cluster.scores.of(rsc).has(*node) {
+            cluster.scores.add(rsc, *node, points, why);
+        } else {
+            let entry = Allowed { score: 0, ..cluster.nodes[*node].table_entry };
+            cluster.scores.add_or_insert(rsc, *node, entry, points, why);
         }
-        if let Some(allowed) = resource.allowed.get_mut(*node)
-            && allowed.discovery < location.discovery
-        {
-            allowed.discovery = location.discovery;
-            resource.is.exclusive_discovery |= location.discovery == Discovery::Exclusive;
-        }
+        cluster.scores.restrict_discovery(rsc, *node, location.discovery);
     }
 }
 
-fn apply_stickiness(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+/// A copy of a resource's table with the scores of these locations in it.
+pub(super) fn with_locations(cluster: &Cluster<'_>, rsc: RscIdx, locations: &[LocIdx]) -> AllowedTable {
+    let mut table = cluster.scores.of(rsc).clone();
+    for location in locations.iter().map(|location| &cluster.locations[*location]) {
+        if location.role != Role::Unknown && location.role != cluster.rsc[rsc].next_role {
+            continue;
+        }
+        for (node, points) in &location.nodes {
+            if !table.has(*node) {
+                table.insert(*node, Allowed { score: 0, ..cluster.nodes[*node].table_entry });
+            }
+            table.add(*node, *points);
+        }
+    }
+    table
+}
+
+fn apply_stickiness(cluster: &mut Cluster<'_>, rsc: RscIdx, why: &Why) {
     if !cluster.rsc[rsc].children.is_empty() {
         for child in cluster.rsc[rsc].children.clone() {
-            apply_stickiness(cluster, child);
+            apply_stickiness(cluster, child, why);
         }
         return;
     }
     let resource = &cluster.rsc[rsc];
     let [node] = resource.active[..] else { return };
-    let usable = cluster.options.symmetric || resource.allowed.has(node);
+    let usable = cluster.options.symmetric || cluster.scores.of(rsc).has(node);
     if resource.is.managed && resource.stickiness >= 1 && usable {
         let stickiness = resource.stickiness;
-        cluster.add_score(rsc, Some(node), stickiness);
+        cluster.add_score(rsc, Some(node), stickiness, why);
     }
 }
 
@@ -144,78 +156,77 @@ fn apply_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
     }
     let forgiven =
         cluster.actions_of(rsc, Task::ClearFailCount, 0).iter().any(|a| cluster.actions[*a].node == Some(node));
-    if !forgiven && failed_too_often(cluster, rsc, node) {
-        let banned = if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, false) };
-        cluster.add_score(banned, Some(node), -INFINITY);
-        if cluster.witness.is_some() {
-            let (failures, _) = fail_count(cluster, rsc, node, Count::WithLaunched, None);
-            cluster.note_ban(banned, node, |cluster| {
-                let resource = &cluster.rsc[rsc];
-                let service = resource.known_as();
-                let service = if resource.is.unique { service } else { base_name(service) }.to_owned();
-                Influence::Failures { service, failures, threshold: resource.ban_after }
-            });
-        }
-    }
+    let Some(failures) = failures_too_many(cluster, rsc, node).filter(|_| !forgiven) else { return };
+    let banned = if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, false) };
+    let why = cluster.because(|cluster| {
+        let resource = &cluster.rsc[rsc];
+        let service = resource.known_as();
+        let service = if resource.is.unique { service } else { base_name(service) }.to_owned();
+        Influence::Failures { service, failures, threshold: resource.ban_after }
+    });
+    cluster.add_score(banned, Some(node), -INFINITY, &why);
+    cluster.note_ban(banned, node, &why);
 }
 
-/// Whether a resource failed as often on a node as it may.
-pub(super) fn failed_too_often(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+/// Whether a resource failed as often on a node as it may; then how often.
+pub(super) fn failures_too_many(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> Option<i32> {
     let threshold = cluster.rsc[rsc].ban_after;
     if threshold == 0 || cluster.rsc[rsc].is.failure_ignored {
-        return false;
+        return None;
     }
     let (failures, _) = fail_count(cluster, rsc, node, Count::WithLaunched, None);
-    failures > 0 && failures >= threshold
+    (failures > 0 && failures >= threshold).then_some(failures)
 }
 
 /// A resource that says where it may be looked for may not run elsewhere.
-fn apply_exclusive_discovery(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+fn apply_exclusive_discovery(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, why: &Why) {
     let top = cluster.top(rsc, false);
-    if !cluster.rsc[rsc].is.exclusive_discovery && !cluster.rsc[top].is.exclusive_discovery {
+    if !cluster.scores.is_exclusive(rsc) && !cluster.scores.is_exclusive(top) {
         return;
     }
     for child in cluster.rsc[rsc].children.clone() {
-        apply_exclusive_discovery(cluster, child, node);
+        apply_exclusive_discovery(cluster, child, node, why);
     }
-    if let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node)
-        && allowed.discovery != Discovery::Exclusive
-    {
-        allowed.score = -INFINITY;
+    if cluster.scores.of(rsc).get(node).is_some_and(|allowed| allowed.discovery != Discovery::Exclusive) {
+        cluster.scores.set(rsc, node, -INFINITY, why);
     }
 }
 
 impl Cluster<'_> {
+    /// A reason for changes of scores, worked out only in a run that is to be explained.
+    pub(super) fn because(&self, influence: impl FnOnce(&Self) -> Influence) -> Why {
+        self.scores.because(|| influence(self))
+    }
+
     /// Adds `points` for `node` (or all nodes) to a resource and all its parts.
-    pub(super) fn add_score(&mut self, rsc: RscIdx, node: Option<NodeIdx>, points: i32) {
+    pub(super) fn add_score(&mut self, rsc: RscIdx, node: Option<NodeIdx>, points: i32, why: &Why) {
         let nodes: Vec<NodeIdx> = match node {
             Some(node) => vec![node],
             None => self.node_order.clone(),
         };
-        self.add_scores(rsc, &nodes, points);
+        self.add_scores(rsc, &nodes, points, why);
         if node.is_none() && points <= -INFINITY {
             // Bundle nodes that only their own may use are in the list too; nothing is left that could be used.
-            self.ban_all(rsc);
+            self.scores.ban_all(rsc, why);
         }
     }
 
-    fn add_scores(&mut self, rsc: RscIdx, nodes: &[NodeIdx], points: i32) {
+    fn add_scores(&mut self, rsc: RscIdx, nodes: &[NodeIdx], points: i32, why: &Why) {
         for at in 0..self.rsc[rsc].children.len() {
             let child = self.rsc[rsc].children[at];
-            self.add_scores(child, nodes, points);
+            self.add_scores(child, nodes, points, why);
         }
         for node in nodes {
-            let entry = self.nodes[*node].table_entry;
-            let table = &mut self.rsc[rsc].allowed;
-            if !table.has(*node) {
-                table.insert(*node, entry);
-            }
-            table.add(*node, points);
+            self.scores.add_or_insert(rsc, *node, self.nodes[*node].table_entry, points, why);
         }
     }
 
-    fn ban_all(&mut self, rsc: RscIdx) {
-        self.rsc[rsc].allowed.set_all(-INFINITY);
+    /// Writes down a ban of a resource and its parts that changed nothing because there was one before.
+    fn note_ban(&mut self, rsc: RscIdx, node: NodeIdx, why: &Why) {
+        self.scores.note_ban(rsc, node, why);
+        for child in self.rsc[rsc].children.clone() {
+            self.note_ban(child, node, why);
+        }
     }
 
     /// A table that bans all nodes.
@@ -228,19 +239,9 @@ impl Cluster<'_> {
         table
     }
 
-    /// A note of a score for people, if they want scores.
-    pub(super) fn note_score(&mut self, line: impl FnOnce(&Self) -> String) {
-        if self.scores.is_some() {
-            let line = line(self);
-            if let Some(scores) = &mut self.scores {
-                scores.push(line);
-            }
-        }
-    }
-
-    /// Notes the whole table of `rsc` and those of its parts.
+    /// Writes the table of `rsc` and those of its parts down, if people want scores.
     pub(super) fn note_scores(&mut self, rsc: RscIdx) {
-        if self.scores.is_none() || self.rsc[rsc].is.removed {
+        if !self.scores.has_lines() || self.rsc[rsc].is.removed {
             return;
         }
         for at in 0..self.rsc[rsc].children.len() {
@@ -248,11 +249,10 @@ impl Cluster<'_> {
             self.note_scores(child);
         }
         for node in self.node_order.clone() {
-            if let Some(allowed) = self.rsc[rsc].allowed.get(node) {
+            if let Some(allowed) = self.scores.of(rsc).get(node) {
                 let points = score::text(allowed.score);
-                self.note_score(|cluster| {
-                    format!("{} allocation score on {}: {points}", cluster.rsc[rsc].id, cluster.nodes[node].name)
-                });
+                let (id, name) = (&self.rsc[rsc].id, &self.nodes[node].name);
+                self.scores.line(|| format!("{id} allocation score on {name}: {points}"));
             }
         }
     }

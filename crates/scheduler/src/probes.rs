@@ -59,10 +59,10 @@ fn all(cluster: &mut Cluster<'_>, parts: &[RscIdx], node: NodeIdx) -> bool {
 
 /// Instances that are not told apart are probed once a node.
 fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
-    if cluster.rsc[rsc].is.exclusive_discovery {
-        let allowed = cluster.rsc[rsc].allowed.get(node);
+    if cluster.scores.is_exclusive(rsc) {
+        let allowed = cluster.scores.of(rsc).get(node);
         if allowed.is_none_or(|allowed| allowed.discovery != Discovery::Exclusive) {
-            cluster.rsc[rsc].allowed.remove(node);
+            cluster.scores.forget(rsc, node);
             return false;
         }
     }
@@ -188,9 +188,9 @@ fn is_needed(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     if inside || resource.is.removed || resource.known.contains(&node) {
         return false;
     }
-    let allowed = resource.allowed.get(node);
+    let allowed = cluster.scores.of(rsc).get(node);
     let top = cluster.top(rsc, false);
-    if resource.is.exclusive_discovery || cluster.rsc[top].is.exclusive_discovery {
+    if cluster.scores.is_exclusive(rsc) || cluster.scores.is_exclusive(top) {
         return allowed.is_some_and(|allowed| allowed.discovery == Discovery::Exclusive);
     }
     let discovery = allowed.map_or(host.table_entry.discovery, |allowed| allowed.discovery);

@@ -184,7 +184,7 @@ fn kind(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceKind {
 /// Nodes that a list of stopped instances names: allowed ones, or those known if none are allowed; up, of course.
 fn allowed(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<String> {
     let entry = &cluster.rsc[rsc];
-    let mut nodes: Vec<NodeIdx> = entry.allowed.nodes().collect();
+    let mut nodes: Vec<NodeIdx> = cluster.scores.of(rsc).nodes().collect();
     if nodes.is_empty() {
         nodes.clone_from(&entry.known);
     }

@@ -25,14 +25,12 @@ pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<Node
     }
     if let Some(inner) = cluster.bundle_data(rsc).and_then(|data| data.child) {
         let own: Vec<NodeIdx> = replicas.iter().filter_map(|replica| replica.node).collect();
-        let nodes: Vec<NodeIdx> = cluster.rsc[inner].allowed.nodes().collect();
+        let nodes: Vec<NodeIdx> = cluster.scores.of(inner).nodes().collect();
+        let why = cluster.because(|_| Influence::BuiltIn);
         for node in nodes {
             let score = if own.contains(&node) { 0 } else { -INFINITY };
-            if let Some(allowed) = cluster.rsc[inner].allowed.get_mut(node) {
-                allowed.score = score;
-            }
+            cluster.scores.set(inner, node, score, &why);
         }
-        cluster.note(inner, |_| Influence::BuiltIn);
         super::assign(cluster, inner, prefer, stop_if_fail);
     }
     cluster.rsc[rsc].is.assigning = false;
@@ -63,20 +61,18 @@ fn assign_replica(cluster: &mut Cluster<'_>, replica: &Replica, prefer: Option<N
         super::assign(cluster, remote, prefer, stop_if_fail);
     }
     let Some(child) = replica.child else { return };
-    let nodes: Vec<NodeIdx> = cluster.rsc[child].allowed.nodes().collect();
+    let nodes: Vec<NodeIdx> = cluster.scores.of(child).nodes().collect();
+    let why = cluster.because(|_| Influence::BuiltIn);
     for node in nodes {
         let score = if replica.node != Some(node) {
             -INFINITY
-        } else if placement::failed_too_often(cluster, child, node) {
+        } else if placement::failures_too_many(cluster, child, node).is_some() {
             continue;
         } else {
             INFINITY
         };
-        if let Some(allowed) = cluster.rsc[child].allowed.get_mut(node) {
-            allowed.score = score;
-        }
+        cluster.scores.set(child, node, score, &why);
     }
-    cluster.note(child, |_| Influence::BuiltIn);
     let Some(inner) = cluster.rsc[child].parent else { return };
     cluster.rsc[inner].is.assigning = true;
     super::assign(cluster, child, replica.node, stop_if_fail);

@@ -1,9 +1,8 @@
 //! Clones: wishes of all sides, then instances, then roles.
 
 use crate::cluster::{Cluster, NodeIdx, RscIdx};
-use crate::influence::Influence;
 
-use super::{instances, lists, primitive, promotable, wishes};
+use super::{instances, lists, promotable, wishes};
 
 /// Assigns the instances of a clone.
 pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>) {
@@ -14,7 +13,6 @@ pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<Node
     let promotable = cluster.rsc[rsc].is.promotable;
     if promotable {
         promotable::add_scores(cluster, rsc);
-        cluster.note(rsc, |_| Influence::Promotion);
     }
     for idx in lists::this_with(cluster, rsc) {
         let primary = cluster.colocations[idx].primary;
@@ -22,7 +20,6 @@ pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<Node
     }
     for idx in lists::with_this(cluster, rsc) {
         wishes::add_dependent(cluster, idx, rsc);
-        cluster.note(rsc, |cluster| primitive::company(cluster, idx));
     }
     cluster.note_scores(rsc);
     let mut children = std::mem::take(&mut cluster.rsc[rsc].children);
@@ -33,7 +30,6 @@ pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<Node
     instances::assign_all(cluster, rsc, &children, max, per_node);
     if promotable {
         promotable::set_roles(cluster, rsc);
-        cluster.note(rsc, |_| Influence::Promotion);
     }
     cluster.rsc[rsc].is.assigning = false;
     cluster.rsc[rsc].is.unassigned = false;

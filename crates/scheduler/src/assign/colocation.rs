@@ -1,10 +1,10 @@
 //! Applying a colocation to the dependent's table, or to how much it wants to be promoted.
 
-use crate::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx, Variant};
+use crate::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx, Variant, Why};
 use crate::score;
 use hac_model::{INFINITY, parse_bool};
 
-use super::{instances, place, wishes};
+use super::{instances, note_withheld, place, wishes};
 
 /// What a colocation is about at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,30 +19,37 @@ pub(super) enum Affects {
 
 /// Applies a colocation of `dependent` with `primary`, which may be parts of what the constraint names. With
 /// `for_dependent` it is the dependent's kind that decides how, else the primary's.
-pub(super) fn apply(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx, for_dependent: bool) {
+pub(super) fn apply(
+    cluster: &mut Cluster<'_>,
+    dependent: RscIdx,
+    primary: RscIdx,
+    idx: ColIdx,
+    for_dependent: bool,
+    why: &Why,
+) {
     let which = if for_dependent { dependent } else { primary };
     match cluster.rsc[which].variant {
-        Variant::Primitive if for_dependent => apply(cluster, dependent, primary, idx, false),
-        Variant::Primitive => pair(cluster, dependent, primary, idx),
+        Variant::Primitive if for_dependent => apply(cluster, dependent, primary, idx, false, why),
+        Variant::Primitive => pair(cluster, dependent, primary, idx, why),
         // An instance that is a group is promoted as a whole.
         Variant::Group { .. } if for_dependent && affects(cluster, dependent, primary, idx, false) == Affects::Role => {
-            apply(cluster, dependent, primary, idx, false);
+            apply(cluster, dependent, primary, idx, false, why);
         }
         Variant::Group { colocated, .. } if for_dependent => {
-            dependent_group(cluster, dependent, primary, idx, colocated);
+            dependent_group(cluster, dependent, primary, idx, colocated, why);
         }
-        Variant::Group { colocated, .. } => with_group(cluster, dependent, primary, idx, colocated),
-        Variant::Clone(_) if !for_dependent => with_clone(cluster, dependent, primary, idx),
-        Variant::Bundle(_) if !for_dependent => with_bundle(cluster, dependent, primary, idx),
+        Variant::Group { colocated, .. } => with_group(cluster, dependent, primary, idx, colocated, why),
+        Variant::Clone(_) if !for_dependent => with_clone(cluster, dependent, primary, idx, why),
+        Variant::Bundle(_) if !for_dependent => with_bundle(cluster, dependent, primary, idx, why),
         // Clones and bundles as dependents hand their colocations to their instances.
         Variant::Clone(_) | Variant::Bundle(_) => {}
     }
 }
 
-fn pair(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
+fn pair(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx, why: &Why) {
     match affects(cluster, dependent, primary, idx, false) {
         Affects::Nothing => {}
-        Affects::Location => apply_to_scores(cluster, dependent, primary, idx),
+        Affects::Location => apply_to_scores(cluster, dependent, primary, idx, why),
         Affects::Role => apply_to_priority(cluster, dependent, primary, idx),
     }
 }
@@ -123,14 +130,14 @@ fn same(a: Option<&String>, b: Option<&String>) -> bool {
 }
 
 /// Changes the dependent's table according to where the primary is.
-fn apply_to_scores(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
+fn apply_to_scores(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx, why: &Why) {
     let points = cluster.colocations[idx].score;
     let primary_node = cluster.rsc[primary].assigned;
     if primary_node.is_none() && points < 0 {
         return;
     }
     let value = primary_node.and_then(|node| node_value(cluster, node, idx, primary));
-    let mut work = cluster.rsc[dependent].allowed.clone();
+    let mut work = cluster.scores.of(dependent).clone();
     let nodes: Vec<NodeIdx> = work.nodes().collect();
     for node in nodes {
         if primary_node.is_none() {
@@ -146,7 +153,7 @@ fn apply_to_scores(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx
         }
     }
     if points.abs() >= INFINITY || wishes::any_available(cluster, &work) {
-        cluster.rsc[dependent].allowed = work;
+        cluster.scores.replace(dependent, work, why);
     }
 }
 
@@ -176,21 +183,21 @@ fn apply_to_priority(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscI
 }
 
 /// A group follows by its first member.
-fn dependent_group(cluster: &mut Cluster<'_>, group: RscIdx, primary: RscIdx, idx: ColIdx, colocated: bool) {
+fn dependent_group(cluster: &mut Cluster<'_>, group: RscIdx, primary: RscIdx, idx: ColIdx, colocated: bool, why: &Why) {
     let members = cluster.rsc[group].children.clone();
     if colocated {
         if let Some(first) = members.first() {
-            apply(cluster, *first, primary, idx, true);
+            apply(cluster, *first, primary, idx, true, why);
         }
     } else if cluster.colocations[idx].score < INFINITY {
         for member in members {
-            apply(cluster, member, primary, idx, true);
+            apply(cluster, member, primary, idx, true, why);
         }
     }
 }
 
 /// With a group: with its last member if that is mandatory, else with its first.
-fn with_group(cluster: &mut Cluster<'_>, dependent: RscIdx, group: RscIdx, idx: ColIdx, colocated: bool) {
+fn with_group(cluster: &mut Cluster<'_>, dependent: RscIdx, group: RscIdx, idx: ColIdx, colocated: bool, why: &Why) {
     if cluster.rsc[group].is.unassigned {
         return;
     }
@@ -199,23 +206,23 @@ fn with_group(cluster: &mut Cluster<'_>, dependent: RscIdx, group: RscIdx, idx: 
     if colocated {
         let member = if mandatory { members.last() } else { members.first() };
         if let Some(member) = member {
-            apply(cluster, dependent, *member, idx, false);
+            apply(cluster, dependent, *member, idx, false, why);
         }
     } else if !mandatory {
         for member in members {
-            apply(cluster, dependent, member, idx, false);
+            apply(cluster, dependent, member, idx, false, why);
         }
     }
 }
 
-fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx) {
+fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx, why: &Why) {
     if cluster.rsc[clone].is.unassigned {
         return;
     }
     let constraint = &cluster.colocations[idx];
     let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
     if cluster.rsc[clone].is.promotable && primary_role != Role::Unknown {
-        super::promotable::update_dependent(cluster, dependent, clone, idx);
+        super::promotable::update_dependent(cluster, dependent, clone, idx, why);
         if dependent_role == Role::Promoted {
             super::promotable::update_dependent_priority(cluster, dependent, clone, idx);
         }
@@ -226,10 +233,10 @@ fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: 
     }
     if interleaves(cluster, idx) {
         match instances::compatible(cluster, dependent, clone, Role::Unknown, false) {
-            Some(partner) => apply(cluster, dependent, partner, idx, true),
+            Some(partner) => apply(cluster, dependent, partner, idx, true, why),
             None if points >= INFINITY => {
                 place(cluster, dependent, None, true, true);
-                cluster.note_withheld(dependent, clone);
+                note_withheld(cluster, dependent, clone);
             }
             None => {}
         }
@@ -243,11 +250,11 @@ fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: 
             .filter_map(|instance| cluster.location(*instance, false))
             .map(|node| (node, 0))
             .collect();
-        only_on(cluster, dependent, &hosts);
+        only_on(cluster, dependent, &hosts, why);
         return;
     }
     for instance in children {
-        apply(cluster, dependent, instance, idx, false);
+        apply(cluster, dependent, instance, idx, false, why);
     }
 }
 
@@ -272,23 +279,18 @@ pub(super) fn max_per_node(cluster: &Cluster<'_>, rsc: RscIdx) -> usize {
 }
 
 /// Bans a resource from all nodes but these, whose points are added.
-pub(super) fn only_on(cluster: &mut Cluster<'_>, rsc: RscIdx, hosts: &[(NodeIdx, i32)]) {
-    let nodes: Vec<NodeIdx> = cluster.rsc[rsc].allowed.nodes().collect();
+pub(super) fn only_on(cluster: &mut Cluster<'_>, rsc: RscIdx, hosts: &[(NodeIdx, i32)], why: &Why) {
+    let nodes: Vec<NodeIdx> = cluster.scores.of(rsc).nodes().collect();
     for node in nodes {
         let points = hosts.iter().find(|(host, _)| *host == node).map(|(_, points)| *points);
-        let table = &mut cluster.rsc[rsc].allowed;
         match points {
-            Some(points) => table.add(node, points),
-            None => {
-                if let Some(allowed) = table.get_mut(node) {
-                    allowed.score = -INFINITY;
-                }
-            }
+            Some(points) => cluster.scores.add(rsc, node, points, why),
+            None => cluster.scores.set(rsc, node, -INFINITY, why),
         }
     }
 }
 
-fn with_bundle(cluster: &mut Cluster<'_>, dependent: RscIdx, bundle: RscIdx, idx: ColIdx) {
+fn with_bundle(cluster: &mut Cluster<'_>, dependent: RscIdx, bundle: RscIdx, idx: ColIdx, why: &Why) {
     if cluster.rsc[bundle].is.unassigned {
         return;
     }
@@ -296,10 +298,10 @@ fn with_bundle(cluster: &mut Cluster<'_>, dependent: RscIdx, bundle: RscIdx, idx
     let (points, primary_role, whole) = (constraint.score, constraint.primary_role, constraint.dependent);
     if cluster.rsc[whole].is_clone() || cluster.rsc[whole].is_bundle() {
         match instances::compatible_container(cluster, dependent, bundle) {
-            Some(container) => apply(cluster, dependent, container, idx, true),
+            Some(container) => apply(cluster, dependent, container, idx, true, why),
             None if points >= INFINITY => {
                 place(cluster, dependent, None, true, true);
-                cluster.note_withheld(dependent, bundle);
+                note_withheld(cluster, dependent, bundle);
             }
             None => {}
         }
@@ -308,7 +310,7 @@ fn with_bundle(cluster: &mut Cluster<'_>, dependent: RscIdx, bundle: RscIdx, idx
     let mut hosts = Vec::new();
     for replica in cluster.replicas(bundle) {
         if points < INFINITY {
-            apply(cluster, dependent, replica.container, idx, false);
+            apply(cluster, dependent, replica.container, idx, false, why);
             continue;
         }
         let Some(host) = cluster.location(replica.container, false) else { continue };
@@ -319,6 +321,6 @@ fn with_bundle(cluster: &mut Cluster<'_>, dependent: RscIdx, bundle: RscIdx, idx
         }
     }
     if points >= INFINITY {
-        only_on(cluster, dependent, &hosts);
+        only_on(cluster, dependent, &hosts, why);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::cluster::{Allowed, AllowedTable, Cluster, NodeIdx, Role, RscIdx};
+use crate::cluster::{Allowed, AllowedTable, Cluster, NodeIdx, Role, RscIdx, Why};
 use crate::influence::Influence;
 use hac_model::INFINITY;
 
@@ -30,7 +30,7 @@ pub(super) fn compare(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Orderi
         return all_a.cmp(&all_b);
     }
     let drop_banned = |cluster: &Cluster<'_>, rsc: RscIdx, node: &mut Option<NodeIdx>| {
-        let banned = node.is_some_and(|node| cluster.rsc[rsc].allowed.get(node).is_none_or(|a| a.score < 0));
+        let banned = node.is_some_and(|node| cluster.scores.of(rsc).get(node).is_none_or(|a| a.score < 0));
         if banned {
             *node = None;
         }
@@ -87,8 +87,8 @@ fn by_number(cluster: &Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
 /// What the parent says of a node.
 fn parent_entry(cluster: &Cluster<'_>, instance: RscIdx, node: NodeIdx) -> Option<Allowed> {
     let table = match cluster.rsc[instance].parent {
-        Some(parent) => &cluster.rsc[parent].allowed,
-        None => &cluster.rsc[instance].allowed,
+        Some(parent) => cluster.scores.of(parent),
+        None => cluster.scores.of(instance),
     };
     table.get(node).copied()
 }
@@ -133,8 +133,8 @@ pub(super) fn assign_all(cluster: &mut Cluster<'_>, parent: RscIdx, instances: &
             continue;
         }
         if assigned >= max {
-            cluster.add_score(*instance, None, -INFINITY);
-            cluster.note(*instance, |_| Influence::Surplus { max });
+            let why = cluster.because(|_| Influence::Surplus { max });
+            cluster.add_score(*instance, None, -INFINITY, &why);
         } else if assign_one(cluster, *instance, None, per_node).is_some() {
             assigned += 1;
         }
@@ -143,16 +143,9 @@ pub(super) fn assign_all(cluster: &mut Cluster<'_>, parent: RscIdx, instances: &
 
 /// Sets the parent's counts to zero. Returns how many nodes may run instances.
 fn reset_counts(cluster: &mut Cluster<'_>, parent: RscIdx) -> usize {
-    let mut available = 0;
-    let nodes: Vec<NodeIdx> = cluster.rsc[parent].allowed.nodes().collect();
-    for node in nodes {
-        let usable = cluster.node_available(node);
-        if let Some(allowed) = cluster.rsc[parent].allowed.get_mut(node) {
-            allowed.count = 0;
-            available += usize::from(usable && allowed.score >= 0);
-        }
-    }
-    available
+    cluster.scores.reset_counts(parent);
+    let table = cluster.scores.of(parent);
+    table.nodes().filter(|node| cluster.node_available(*node) && table.score(*node) >= 0).count()
 }
 
 /// The node on which an instance is healthy, if it may stay there.
@@ -179,8 +172,8 @@ fn assign_early(
         return false;
     }
     let Some(parent) = cluster.rsc[instance].parent else { return false };
-    let (tables, mark) = (save_tables(cluster, instance), cluster.mark(instance));
-    let parent_table = cluster.rsc[parent].allowed.clone();
+    let saved = cluster.scores.save(&with_parts(cluster, instance));
+    let saved_parent = cluster.scores.save(&[parent]);
     let mut reserved = 0;
     let mut stays = false;
     while reserved < available {
@@ -189,8 +182,7 @@ fn assign_early(
             stays = true;
             break;
         }
-        restore_tables(cluster, &tables);
-        cluster.go_back(&mark);
+        cluster.scores.restore(&saved);
         if chosen.is_none() {
             mark_unassigned(cluster, instance);
             break;
@@ -199,7 +191,7 @@ fn assign_early(
         unassign(cluster, instance);
         mark_unassigned(cluster, instance);
     }
-    cluster.rsc[parent].allowed = parent_table;
+    cluster.scores.restore(&saved_parent);
     if stays {
         count_at_parent(cluster, instance, current);
     }
@@ -213,18 +205,13 @@ fn mark_unassigned(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-fn save_tables(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<(RscIdx, AllowedTable)> {
-    let mut saved = vec![(rsc, cluster.rsc[rsc].allowed.clone())];
+/// A resource and all its parts.
+fn with_parts(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<RscIdx> {
+    let mut found = vec![rsc];
     for child in &cluster.rsc[rsc].children {
-        saved.extend(save_tables(cluster, *child));
+        found.extend(with_parts(cluster, *child));
     }
-    saved
-}
-
-fn restore_tables(cluster: &mut Cluster<'_>, saved: &[(RscIdx, AllowedTable)]) {
-    for (rsc, table) in saved {
-        cluster.rsc[*rsc].allowed.clone_from(table);
-    }
+    found
 }
 
 /// Assigns one instance; without `prefer` it is to be stopped if that fails.
@@ -234,19 +221,19 @@ fn assign_one(
     prefer: Option<NodeIdx>,
     per_node: usize,
 ) -> Option<NodeIdx> {
-    let nodes: Vec<NodeIdx> = cluster.rsc[instance].allowed.nodes().collect();
+    let nodes: Vec<NodeIdx> = cluster.scores.of(instance).nodes().collect();
     for node in nodes {
         let entry = parent_entry(cluster, instance, node);
         let usable = entry.is_some_and(|entry| entry.score >= 0 && entry.count < per_node);
         if !usable || !cluster.node_available(node) {
-            ban(cluster, instance, node);
-            cluster.note(instance, |cluster| match entry {
+            let why = cluster.because(|cluster| match entry {
                 Some(entry) if entry.score >= 0 && cluster.node_available(node) => {
                     Influence::NodeFull { max: per_node }
                 }
                 Some(entry) if entry.score >= 0 => Influence::NodeUnavailable,
                 _ => Influence::WholeClone,
             });
+            ban(cluster, instance, node, &why);
         }
     }
     let chosen = super::assign(cluster, instance, prefer, prefer.is_none())?;
@@ -255,20 +242,16 @@ fn assign_one(
 }
 
 fn count_at_parent(cluster: &mut Cluster<'_>, instance: RscIdx, node: NodeIdx) {
-    if let Some(parent) = cluster.rsc[instance].parent
-        && let Some(allowed) = cluster.rsc[parent].allowed.get_mut(node)
-    {
-        allowed.count += 1;
+    if let Some(parent) = cluster.rsc[instance].parent {
+        cluster.scores.count(parent, node);
     }
 }
 
 /// Bans a resource and its parts from a node.
-fn ban(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
-    if let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node) {
-        allowed.score = -INFINITY;
-    }
+fn ban(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, why: &Why) {
+    cluster.scores.set(rsc, node, -INFINITY, why);
     for child in cluster.rsc[rsc].children.clone() {
-        ban(cluster, child, node);
+        ban(cluster, child, node, why);
     }
 }
 

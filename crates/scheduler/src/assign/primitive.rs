@@ -1,9 +1,10 @@
 //! Primitives: colocations first, then the best node.
 
 use crate::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx};
-use crate::influence::Influence;
-use crate::options::NoQuorum;
+use crate::influence::{Influence, TieBreak};
+use crate::options::{NoQuorum, Strategy};
 use crate::viewing::target_role;
+use crate::witness::Choice;
 use hac_model::INFINITY;
 
 use super::{colocation, lists, place, sort, utilization, wishes};
@@ -59,13 +60,11 @@ fn apply_colocations(cluster: &mut Cluster<'_>, rsc: RscIdx) {
         for idx in &this_with {
             if wanted(cluster, *idx) {
                 apply_this_with(cluster, *idx, rsc);
-                cluster.note(rsc, |cluster| placed_with(cluster, *idx));
             }
         }
         for idx in &with_this {
             if wanted(cluster, *idx) {
                 wishes::add_dependent(cluster, *idx, rsc);
-                cluster.note(rsc, |cluster| company(cluster, *idx));
             }
         }
     }
@@ -103,7 +102,7 @@ fn apply_this_with(cluster: &mut Cluster<'_>, idx: ColIdx, rsc: RscIdx) {
     let constraint = &cluster.colocations[idx];
     let (primary, score) = (constraint.primary, constraint.score);
     let can_be_dropped = constraint.dependent_role >= Role::Promoted || (score < 0 && score > -INFINITY);
-    let saved = can_be_dropped.then(|| cluster.rsc[rsc].allowed.clone());
+    let saved = can_be_dropped.then(|| cluster.scores.of(rsc).clone());
     if cluster.rsc[primary].is.unassigned {
         if !cluster.limits.enter_chain() {
             return beyond_the_chain(cluster, rsc);
@@ -111,11 +110,12 @@ fn apply_this_with(cluster: &mut Cluster<'_>, idx: ColIdx, rsc: RscIdx) {
         super::assign(cluster, primary, None, true);
         cluster.limits.leave_chain();
     }
-    colocation::apply(cluster, rsc, primary, idx, true);
+    let why = cluster.because(|cluster| placed_with(cluster, idx));
+    colocation::apply(cluster, rsc, primary, idx, true, &why);
     if let Some(saved) = saved
-        && !wishes::any_available(cluster, &cluster.rsc[rsc].allowed)
+        && !wishes::any_available(cluster, cluster.scores.of(rsc))
     {
-        cluster.rsc[rsc].allowed = saved;
+        cluster.scores.replace(rsc, saved, &why);
     }
 }
 
@@ -123,17 +123,17 @@ fn apply_this_with(cluster: &mut Cluster<'_>, idx: ColIdx, rsc: RscIdx) {
 fn beyond_the_chain(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     let id = &cluster.rsc[rsc].id;
     cluster.warnings.push(format!("{id} is not placed: the chain of colocations that it begins is too long"));
-    cluster.add_score(rsc, None, -INFINITY);
-    cluster.note(rsc, |_| Influence::ChainTooLong);
+    let why = cluster.because(|_| Influence::ChainTooLong);
+    cluster.add_score(rsc, None, -INFINITY, &why);
 }
 
 fn restrict_role(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     if cluster.rsc[rsc].next_role == Role::Stopped {
-        cluster.add_score(rsc, None, -INFINITY);
-        cluster.note(rsc, |cluster| match target_role(cluster, rsc) {
+        let why = cluster.because(|cluster| match target_role(cluster, rsc) {
             Some(Role::Stopped) => Influence::Disabled,
             _ => Influence::StoppedByFailure,
         });
+        cluster.add_score(rsc, None, -INFINITY, &why);
     } else if cluster.rsc[rsc].next_role > cluster.rsc[rsc].role
         && !cluster.quorate
         && cluster.options.no_quorum == NoQuorum::Freeze
@@ -147,11 +147,11 @@ fn assign_best(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, 
     let prefer = prefer.or(roomiest);
     let current = cluster.current_node(rsc);
     let nodes = sort::nodes(cluster, rsc, current);
-    let score = |node: NodeIdx| cluster.rsc[rsc].allowed.score(node);
+    let score = |node: NodeIdx| cluster.scores.of(rsc).score(node);
     let best = nodes.first().copied();
     let mut chosen = None;
     if let (Some(prefer), Some(best)) = (prefer, best)
-        && cluster.rsc[rsc].allowed.has(prefer)
+        && cluster.scores.of(rsc).has(prefer)
         && score(prefer) >= score(best)
         && score(prefer) >= 0
         && cluster.node_available(prefer)
@@ -175,8 +175,39 @@ fn assign_best(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, 
             chosen = Some(current);
         }
     }
-    cluster.note_choice(rsc, chosen, prefer);
+    if cluster.scores.is_explained() {
+        let choice = chosen.map(|chosen| choice(cluster, rsc, chosen, prefer));
+        cluster.scores.note_choice(rsc, choice);
+    }
     place(cluster, rsc, chosen, false, stop_if_fail);
+}
+
+/// Between which nodes the choice for `rsc` was, and what decided.
+fn choice(cluster: &Cluster<'_>, rsc: RscIdx, chosen: NodeIdx, prefer: Option<NodeIdx>) -> Choice {
+    let table = cluster.scores.of(rsc);
+    let equal = |node: &NodeIdx| {
+        *node != chosen
+            && cluster.node_available(*node)
+            && table.has(*node)
+            && table.score(*node) == table.score(chosen)
+    };
+    let equals: Vec<NodeIdx> = cluster.node_order.iter().copied().filter(equal).collect();
+    let load = |node: NodeIdx| cluster.nodes[node].assigned;
+    let strategy = cluster.options.strategy;
+    let by = if equals.is_empty() {
+        None
+    } else if cluster.rsc[rsc].active.contains(&chosen) {
+        Some(TieBreak::Active)
+    } else if prefer == Some(chosen) {
+        Some(TieBreak::Preferred)
+    } else if strategy != Strategy::Minimal && equals.iter().all(|node| load(*node) > load(chosen)) {
+        Some(TieBreak::FewerResources)
+    } else if strategy == Strategy::Balanced {
+        Some(TieBreak::MoreRoom)
+    } else {
+        Some(TieBreak::Order)
+    };
+    Choice { equals, by }
 }
 
 /// A connection that will be up brings its node up; one that will not takes it down.

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use crate::cluster::{Cluster, ColIdx, LocIdx, NodeIdx, Role, RscIdx, Variant, base_name};
+use crate::cluster::{Cluster, ColIdx, LocIdx, NodeIdx, Role, RscIdx, Variant, Why, base_name};
+use crate::influence::Influence;
 use crate::options::NoQuorum;
 use crate::score;
 use hac_model::INFINITY;
@@ -16,15 +17,16 @@ pub(super) fn add_scores(cluster: &mut Cluster<'_>, clone: RscIdx) {
     {
         return;
     }
+    let why = cluster.because(|_| Influence::Promotion);
     for instance in cluster.rsc[clone].children.clone() {
-        let nodes: Vec<NodeIdx> = cluster.rsc[instance].allowed.nodes().collect();
+        let nodes: Vec<NodeIdx> = cluster.scores.of(instance).nodes().collect();
         for node in nodes {
             if !cluster.node_available(node) {
                 continue;
             }
             let points = promotion_score(cluster, instance, node).unwrap_or(0);
             if points > 0 {
-                cluster.rsc[instance].allowed.add(node, points);
+                cluster.scores.add(instance, node, points, &why);
             }
             if points > cluster.rsc[instance].priority {
                 cluster.rsc[instance].priority = points;
@@ -87,16 +89,12 @@ fn score_applies(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 
 /// Chooses who is promoted.
 pub(super) fn set_roles(cluster: &mut Cluster<'_>, clone: RscIdx) {
-    let nodes: Vec<NodeIdx> = cluster.rsc[clone].allowed.nodes().collect();
-    for node in nodes {
-        if let Some(allowed) = cluster.rsc[clone].allowed.get_mut(node) {
-            allowed.count = 0;
-        }
-    }
+    let why = cluster.because(|_| Influence::Promotion);
+    cluster.scores.reset_counts(clone);
     for instance in cluster.rsc[clone].children.clone() {
-        set_priority(cluster, clone, instance);
+        set_priority(cluster, clone, instance, &why);
     }
-    sort(cluster, clone);
+    sort(cluster, clone, &why);
     let max = cluster.clone_data(clone).map_or(0, |data| data.promoted_max);
     let mut promoted = 0;
     for instance in cluster.rsc[clone].children.clone() {
@@ -107,9 +105,7 @@ pub(super) fn set_roles(cluster: &mut Cluster<'_>, clone: RscIdx) {
             && cluster.options.no_quorum == NoQuorum::Freeze;
         match node.filter(|_| !frozen) {
             Some(node) => {
-                if let Some(allowed) = cluster.rsc[clone].allowed.get_mut(node) {
-                    allowed.count += 1;
-                }
+                cluster.scores.count(clone, node);
                 promote(cluster, instance);
                 promoted += 1;
             }
@@ -119,7 +115,7 @@ pub(super) fn set_roles(cluster: &mut Cluster<'_>, clone: RscIdx) {
 }
 
 /// How much an instance wants to be promoted, all things considered.
-fn set_priority(cluster: &mut Cluster<'_>, clone: RscIdx, instance: RscIdx) {
+fn set_priority(cluster: &mut Cluster<'_>, clone: RscIdx, instance: RscIdx, why: &Why) {
     if cluster.role(instance) == Role::Started {
         was_unpromoted(cluster, instance);
     }
@@ -140,7 +136,7 @@ fn set_priority(cluster: &mut Cluster<'_>, clone: RscIdx, instance: RscIdx) {
     }
     for idx in lists::this_with(cluster, instance) {
         let primary = cluster.colocations[idx].primary;
-        colocation::apply(cluster, instance, primary, idx, true);
+        colocation::apply(cluster, instance, primary, idx, true, why);
     }
     let priority = if next == Role::Promoted { INFINITY } else { cluster.rsc[instance].priority };
     cluster.rsc[instance].promotion_priority = priority;
@@ -169,7 +165,7 @@ fn add_promoted_locations(cluster: &mut Cluster<'_>, instance: RscIdx, list: &[L
 }
 
 /// Turns priorities into what their nodes are worth to all, and sorts instances by that.
-fn sort(cluster: &mut Cluster<'_>, clone: RscIdx) {
+fn sort(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
     if let Variant::Clone(data) = &mut cluster.rsc[clone].variant
         && std::mem::replace(&mut data.choosing_roles, true)
     {
@@ -182,11 +178,11 @@ fn sort(cluster: &mut Cluster<'_>, clone: RscIdx) {
         if priority >= 0
             && let Some(node) = cluster.location(*instance, false)
         {
-            cluster.rsc[clone].allowed.add(node, priority);
+            cluster.scores.add(clone, node, priority, why);
         }
     }
-    add_wishes(cluster, clone);
-    require_tickets(cluster, clone);
+    add_wishes(cluster, clone, why);
+    require_tickets(cluster, clone, why);
     for instance in &instances {
         let node = cluster.location(*instance, false);
         if !cluster.rsc[*instance].is.managed && cluster.next_role(*instance) == Role::Promoted {
@@ -194,7 +190,7 @@ fn sort(cluster: &mut Cluster<'_>, clone: RscIdx) {
         } else if let Some(node) = node
             && cluster.rsc[*instance].promotion_priority >= 0
         {
-            cluster.rsc[*instance].promotion_priority = cluster.rsc[clone].allowed.score(node);
+            cluster.rsc[*instance].promotion_priority = cluster.scores.of(clone).score(node);
         } else if node.is_none() {
             cluster.rsc[*instance].promotion_priority = -INFINITY;
         }
@@ -221,8 +217,8 @@ fn compare(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
 }
 
 /// Adds to the clone's table what those want that go with the promoted role.
-fn add_wishes(cluster: &mut Cluster<'_>, clone: RscIdx) {
-    let mut table = cluster.rsc[clone].allowed.clone();
+fn add_wishes(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
+    let mut table = cluster.scores.of(clone).clone();
     for idx in lists::with_this(cluster, clone) {
         let constraint = &cluster.colocations[idx];
         if constraint.primary_role != Role::Promoted || !wishes::has_influence(cluster, idx, None) {
@@ -232,17 +228,17 @@ fn add_wishes(cluster: &mut Cluster<'_>, clone: RscIdx) {
         let mode = wishes::Mode { optional: true, nonnegative: true, this_with: false };
         wishes::add(cluster, other, clone, &mut table, Some(idx), wishes::factor(points), mode);
     }
-    cluster.rsc[clone].allowed = table;
+    cluster.scores.replace(clone, table, why);
 }
 
 /// Without a ticket that the promoted role needs, nobody is promoted.
-fn require_tickets(cluster: &mut Cluster<'_>, clone: RscIdx) {
+fn require_tickets(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
     let missing = cluster.rsc[clone].tickets.iter().any(|(ticket, role)| {
         let held = cluster.tickets.get(ticket).is_some_and(|ticket| ticket.granted && !ticket.standby);
         *role == Role::Promoted && !held
     });
     if missing {
-        cluster.add_score(clone, None, -INFINITY);
+        cluster.add_score(clone, None, -INFINITY, why);
     }
 }
 
@@ -260,7 +256,7 @@ fn node_to_promote_on(cluster: &Cluster<'_>, clone: RscIdx, instance: RscIdx) ->
     } else if resource.promotion_priority < 0 || !cluster.node_or_host_available(node) {
         return None;
     }
-    let entry = cluster.rsc[clone].allowed.get(node)?;
+    let entry = cluster.scores.of(clone).get(node)?;
     let per_node = cluster.clone_data(clone).map_or(1, |data| data.promoted_node_max);
     (entry.count < per_node || !resource.is.managed).then_some(node)
 }
@@ -293,7 +289,7 @@ fn leave_unpromoted(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// Applies a colocation with a role of a promotable clone to the dependent's table.
-pub(super) fn update_dependent(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx) {
+pub(super) fn update_dependent(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx, why: &Why) {
     let constraint = &cluster.colocations[idx];
     let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
     let mut hosts = Vec::new();
@@ -304,17 +300,17 @@ pub(super) fn update_dependent(cluster: &mut Cluster<'_>, dependent: RscIdx, clo
         }
         if points < INFINITY {
             let value = colocation::node_value(cluster, node, idx, clone);
-            let nodes: Vec<NodeIdx> = cluster.rsc[dependent].allowed.nodes().collect();
+            let nodes: Vec<NodeIdx> = cluster.scores.of(dependent).nodes().collect();
             for other in nodes {
                 if colocation::node_value(cluster, other, idx, dependent) == value {
-                    cluster.rsc[dependent].allowed.add(other, points);
+                    cluster.scores.add(dependent, other, points, why);
                 }
             }
         }
         hosts.push((node, score_where_assigned(cluster, instance)));
     }
     if points >= INFINITY && (dependent_role != Role::Promoted || primary_role != Role::Promoted) {
-        colocation::only_on(cluster, dependent, &hosts);
+        colocation::only_on(cluster, dependent, &hosts, why);
     }
 }
 
@@ -346,9 +342,10 @@ fn score_where_assigned(cluster: &Cluster<'_>, instance: RscIdx) -> i32 {
 /// Notes for people how much an instance wants to be promoted.
 fn note_priority(cluster: &mut Cluster<'_>, instance: RscIdx) {
     let node = cluster.location(instance, false);
-    cluster.note_score(|cluster| {
-        let points = score::text(cluster.rsc[instance].promotion_priority);
-        let place = node.map_or_else(|| "(inactive)".to_owned(), |node| format!("on {}", cluster.nodes[node].name));
-        format!("{} promotion score {place}: {points}", cluster.rsc[instance].id)
+    let (resource, nodes) = (&cluster.rsc[instance], &cluster.nodes);
+    cluster.scores.line(|| {
+        let points = score::text(resource.promotion_priority);
+        let place = node.map_or_else(|| "(inactive)".to_owned(), |node| format!("on {}", nodes[node].name));
+        format!("{} promotion score {place}: {points}", resource.id)
     });
 }

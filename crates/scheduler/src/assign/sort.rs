@@ -10,7 +10,7 @@ use super::{utilization, wishes};
 
 /// The nodes of a resource's table, best first. `active` is preferred among equals.
 pub(super) fn nodes(cluster: &Cluster<'_>, rsc: RscIdx, active: Option<NodeIdx>) -> Vec<NodeIdx> {
-    let table = &cluster.rsc[rsc].allowed;
+    let table = cluster.scores.of(rsc);
     let mut nodes: Vec<NodeIdx> = cluster.node_order.iter().copied().filter(|node| table.has(*node)).collect();
     nodes.sort_by(|a, b| compare(cluster, table, *a, *b, active));
     nodes

@@ -78,8 +78,8 @@ pub(super) fn ban_full_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) -> Option<N
     let load = if room_for_all { load } else { cluster.rsc[rsc].utilization.clone() };
     for node in nodes {
         if !has_room(cluster, node, &load) {
-            cluster.add_score(rsc, Some(node), -INFINITY);
-            cluster.note(rsc, |_| Influence::Capacity);
+            let why = cluster.because(|_| Influence::Capacity);
+            cluster.add_score(rsc, Some(node), -INFINITY, &why);
         }
     }
     roomiest.filter(|_| !room_for_all)

@@ -1,6 +1,7 @@
 //! Wishes: what is colocated with a resource wants it to be where it could run itself.
 
 use crate::cluster::{AllowedTable, Cluster, ColIdx, NodeIdx, RscIdx};
+use crate::placement::with_locations;
 use crate::score;
 use hac_model::INFINITY;
 
@@ -33,9 +34,10 @@ pub(super) fn add_dependent(cluster: &mut Cluster<'_>, idx: ColIdx, target: RscI
     let constraint = &cluster.colocations[idx];
     let (dependent, factor) = (constraint.dependent, factor(constraint.score));
     let mode = Mode { optional: true, nonnegative: cluster.rsc[target].is_clone(), this_with: false };
-    let mut table = cluster.rsc[target].allowed.clone();
+    let mut table = cluster.scores.of(target).clone();
     add(cluster, dependent, target, &mut table, Some(idx), factor, mode);
-    cluster.rsc[target].allowed = table;
+    let why = cluster.because(|cluster| super::primitive::company(cluster, idx));
+    cluster.scores.replace(target, table, &why);
 }
 
 /// How much of a dependent's score counts.
@@ -97,7 +99,7 @@ fn add_scores_of(
     let mut target = target;
     match idx {
         None if work.is_empty() => {
-            work = cluster.rsc[source].allowed.clone();
+            work = cluster.scores.of(source).clone();
             target = source;
         }
         _ => add_matching(cluster, &mut work, source, target, idx, factor, mode.nonnegative),
@@ -132,7 +134,7 @@ fn add_scores_of(
 
 /// Adds the best score that `source` has on nodes like each node of the table.
 fn add_matching(
-    cluster: &mut Cluster<'_>,
+    cluster: &Cluster<'_>,
     table: &mut AllowedTable,
     source: RscIdx,
     target: RscIdx,
@@ -187,14 +189,14 @@ fn weigh(factor: f32, points: i32) -> i32 {
 
 /// Whether a dependent that must stay away may push the primary from its only node.
 fn pushes(cluster: &Cluster<'_>, source: RscIdx, target: RscIdx, idx: Option<ColIdx>, best: i32) -> bool {
-    let table = &cluster.rsc[source].allowed;
+    let table = cluster.scores.of(source);
     let allowed = table.nodes().filter(|node| table.score(*node) >= 0).count();
     allowed == 1 && idx.is_some_and(|idx| has_influence(cluster, idx, None)) && cluster.rsc[target].stickiness < -best
 }
 
 /// Scores of a resource on its available nodes, by the value that must agree.
 fn best_scores(
-    cluster: &mut Cluster<'_>,
+    cluster: &Cluster<'_>,
     source: RscIdx,
     idx: Option<ColIdx>,
     attribute: Option<&str>,
@@ -203,25 +205,15 @@ fn best_scores(
     let later_member = group.filter(|group| cluster.rsc[*group].children.first() != Some(&source));
     let explicit =
         idx.is_some_and(|idx| cluster.colocations[idx].explicit && cluster.colocations[idx].dependent == source);
-    let saved = later_member.filter(|_| explicit).map(|group| {
-        // A later member did not get its group's location scores; someone asks for it in person, so they count.
-        let saved = (cluster.rsc[source].allowed.clone(), cluster.rsc[source].is.exclusive_discovery);
-        for location in cluster.rsc[group].locations.clone() {
-            crate::placement::add_location(cluster, source, location, true);
-        }
-        saved
-    });
-    let table = &cluster.rsc[source].allowed;
-    let scores = table
+    // A later member did not get its group's location scores; someone asks for it in person, so they count.
+    let with_group =
+        later_member.filter(|_| explicit).map(|group| with_locations(cluster, source, &cluster.rsc[group].locations));
+    let table = with_group.as_ref().unwrap_or_else(|| cluster.scores.of(source));
+    table
         .nodes()
         .filter(|node| cluster.node_available(*node))
         .map(|node| (colocation::attribute_value(cluster, node, attribute, source), table.score(node)))
-        .collect();
-    if let Some((table, exclusive)) = saved {
-        cluster.rsc[source].allowed = table;
-        cluster.rsc[source].is.exclusive_discovery = exclusive;
-    }
-    scores
+        .collect()
 }
 
 /// Adds the wishes of all colocations of `rsc` in either direction to a table, for comparing instances.

@@ -135,7 +135,9 @@ fn add_rule(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, rul
 /// Exclusive discovery holds for the resource even where the constraint itself comes to nothing: no node fits it, or it
 /// is about another role.
 fn note_discovery(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx) {
-    cluster.rsc[rsc].is.exclusive_discovery |= template.discovery == Discovery::Exclusive;
+    if template.discovery == Discovery::Exclusive {
+        cluster.scores.make_exclusive(rsc);
+    }
 }
 
 fn push(

@@ -1,6 +1,6 @@
 //! Ticket constraints. They act as soon as they are read.
 
-use crate::cluster::{Cluster, Role, RscIdx};
+use crate::cluster::{Cluster, Role, RscIdx, Why};
 use crate::influence::Influence;
 use hac_model::INFINITY;
 
@@ -51,33 +51,33 @@ fn add(cluster: &mut Cluster<'_>, constraint: &hac_model::Ticket, rsc: RscIdx, r
     let ticket = cluster.tickets.get(&constraint.ticket);
     let (granted, standby) = ticket.map_or((false, false), |ticket| (ticket.granted, ticket.standby));
     if !granted || standby {
-        apply(cluster, rsc, role, loss, granted);
-        cluster
-            .note(rsc, |_| Influence::Ticket { constraint: constraint.id.clone(), ticket: constraint.ticket.clone() });
+        let why = cluster
+            .because(|_| Influence::Ticket { constraint: constraint.id.clone(), ticket: constraint.ticket.clone() });
+        apply(cluster, rsc, role, (loss, granted), &why);
     }
 }
 
 /// Applies a ticket that is not granted (or is on standby) to a resource, part by part.
-fn apply(cluster: &mut Cluster<'_>, rsc: RscIdx, role: Role, loss: Loss, granted: bool) {
+fn apply(cluster: &mut Cluster<'_>, rsc: RscIdx, role: Role, (loss, granted): (Loss, bool), why: &Why) {
     if !cluster.rsc[rsc].children.is_empty() {
         for child in cluster.rsc[rsc].children.clone() {
-            apply(cluster, child, role, loss, granted);
+            apply(cluster, child, role, (loss, granted), why);
         }
         return;
     }
     let active = !cluster.rsc[rsc].active.is_empty();
     if granted || !active {
         if role != Role::Promoted || loss == Loss::Stop {
-            cluster.add_score(rsc, None, -INFINITY);
+            cluster.add_score(rsc, None, -INFINITY, why);
         }
         return;
     }
     let role_matches = role == Role::Unknown || role == cluster.rsc[rsc].role;
     match loss {
-        Loss::Stop => cluster.add_score(rsc, None, -INFINITY),
-        Loss::Demote if role != Role::Promoted => cluster.add_score(rsc, None, -INFINITY),
+        Loss::Stop => cluster.add_score(rsc, None, -INFINITY, why),
+        Loss::Demote if role != Role::Promoted => cluster.add_score(rsc, None, -INFINITY, why),
         Loss::Fence if role_matches => {
-            cluster.add_score(rsc, None, -INFINITY);
+            cluster.add_score(rsc, None, -INFINITY, why);
             for node in cluster.rsc[rsc].active.clone() {
                 cluster.fence_node(node, "deadman ticket was lost", false);
             }

@@ -18,7 +18,6 @@ use crate::cluster::{Cluster, NodeIdx, RscIdx, Task, Variant, base_name};
 use crate::decide;
 use crate::graph::obstacle;
 use crate::reading::{config, status};
-use crate::witness::Witness;
 
 /// Names longer than this are not compared with known ones.
 const NAME_MAX: usize = 256;
@@ -33,7 +32,7 @@ enum Subject {
 /// Explains what is decided about `cib` at `now`.
 pub(super) fn explain(cib: &Cib, now: WallTime, question: &Question) -> Result<Explanation, Unknown> {
     let mut cluster = config::read(cib, now, false);
-    cluster.witness = Some(Box::new(Witness::new(&cluster)));
+    cluster.scores.explain();
     status::read(&mut cluster);
     let plan = decide(&mut cluster);
     Ok(match find(&cluster, question)? {

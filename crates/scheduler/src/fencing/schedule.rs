@@ -124,7 +124,7 @@ fn starts(cluster: &mut Cluster<'_>, rsc: RscIdx, victim: NodeIdx, fencing: ActI
     let clone = resource.parent.filter(|parent| cluster.rsc[*parent].is_clone() && !cluster.rsc[*parent].is.unique);
     let known =
         resource.known.contains(&victim) || clone.is_some_and(|clone| cluster.rsc[clone].known.contains(&victim));
-    let unknown = resource.allowed.has(victim) && !known;
+    let unknown = cluster.scores.of(rsc).has(victim) && !known;
     for action in resource.actions.clone() {
         let entry = &cluster.actions[action];
         match entry.needs {

@@ -36,7 +36,7 @@ fn away(cluster: &Cluster<'_>, rsc: RscIdx, verb: Verb, origin: Option<NodeIdx>)
         return Cause::Banned { node: name() };
     }
     let otherwise = match resource.assigned {
-        Some(next) if next != node && resource.allowed.score(node) >= 0 => {
+        Some(next) if next != node && cluster.scores.of(rsc).score(node) >= 0 => {
             Cause::BetterNode { from: name(), to: cluster.nodes[next].name.clone() }
         }
         Some(next) if next == node => in_place(cluster, rsc, verb, node),

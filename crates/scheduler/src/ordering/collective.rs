@@ -119,7 +119,7 @@ fn interleaved(
             if step.flags.any(F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS) && !current {
                 let was = cluster.location(instance, false);
                 assign::unassign_and_stop(cluster, instance);
-                cluster.note_withheld(instance, before);
+                assign::note_withheld(cluster, instance, before);
                 // It may have been the last instance that could start.
                 flags::seen(cluster, then, None);
                 changed.then |= was.is_some();

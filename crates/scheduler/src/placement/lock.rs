@@ -1,6 +1,7 @@
 //! Shutdown locks: a resource waits for its node that shut down cleanly.
 
 use crate::cluster::{Cluster, RscIdx, Task};
+use crate::influence::Influence;
 use hac_model::INFINITY;
 
 /// Locks a primitive, or a group's members, if their node shuts down.
@@ -33,9 +34,10 @@ pub(super) fn apply(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     if limit > 0 {
         cluster.recheck(since.saturating_add(limit).saturating_add(1));
     }
+    let why = cluster.because(|cluster| Influence::ShutdownLock { node: cluster.nodes[node].name.clone() });
     for other in cluster.node_order.clone() {
         if other != node {
-            cluster.add_score(rsc, Some(other), -INFINITY);
+            cluster.add_score(rsc, Some(other), -INFINITY, &why);
         }
     }
 }

@@ -15,7 +15,7 @@ use hac_types::WallTime;
 
 use hac_model::{Agent, Cib, Resource as Configured};
 
-use crate::cluster::{Arena, Cluster, Facts, RscIdx};
+use crate::cluster::{Arena, Cluster, Facts, RscIdx, Scores};
 use crate::index::Index;
 use crate::limits::Limits;
 use crate::options::Options;
@@ -70,8 +70,7 @@ pub(crate) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         loose_actions: BTreeMap::new(),
         deferred_failure_checks: Vec::new(),
         deferred_checks: Vec::new(),
-        scores: scores.then(Vec::new),
-        witness: None,
+        scores: Scores::new(scores),
     };
     nodes::read(&mut cluster);
     let implicit = nodes::read_remote(&mut cluster);

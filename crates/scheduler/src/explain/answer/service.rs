@@ -41,7 +41,7 @@ fn verdict(cluster: &Cluster<'_>, rsc: RscIdx, next: Option<NodeIdx>) -> Verdict
     if !resource.is.managed {
         return Verdict::Unmanaged;
     }
-    let seen = cluster.witness.as_ref().and_then(|witness| witness.of(rsc));
+    let seen = cluster.scores.seen(rsc);
     match next {
         Some(node) => match seen.and_then(|seen| seen.choice.as_ref()) {
             Some(choice) if !choice.equals.is_empty() => Verdict::Tie {
@@ -69,27 +69,26 @@ pub(super) fn cannot_fence(cluster: &Cluster<'_>) -> bool {
 
 /// Whether there were enough instances without it.
 fn is_surplus(seen: Option<&crate::witness::Seen>) -> bool {
-    let surplus = |influence: &_| matches!(influence, crate::influence::Influence::Surplus { .. });
-    seen.is_some_and(|seen| seen.parts.iter().any(|(_, part)| surplus(&part.influence)))
+    seen.is_some_and(|seen| seen.has(|influence| matches!(influence, crate::influence::Influence::Surplus { .. })))
 }
 
 fn candidate(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, next: Option<NodeIdx>) -> Option<Candidate> {
     let resource = &cluster.rsc[rsc];
     let active = resource.active.contains(&node);
-    let allowed = resource.allowed.get(node).map(|allowed| allowed.score);
+    let allowed = cluster.scores.of(rsc).get(node).map(|allowed| allowed.score);
     // Inside of containers only what is made for them may be, which goes without saying.
     if cluster.nodes[node].is_guest() && allowed.is_none_or(|score| score < 0) && !active {
         return None;
     }
-    let seen = cluster.witness.as_ref().and_then(|witness| witness.of(rsc));
-    let parts = seen.map_or(&[][..], |seen| &seen.parts).iter().filter(|(at, _)| *at == node);
+    let seen = cluster.scores.seen(rsc);
+    let parts = seen.into_iter().flat_map(|seen| seen.parts()).filter(|(at, _)| *at == node);
     Some(Candidate {
         node: cluster.nodes[node].name.clone(),
         score: allowed,
         active,
         chosen: next == Some(node),
         obstacle: obstacle(cluster, node),
-        parts: parts.map(|(_, part)| part.clone()).collect(),
+        parts: parts.map(|(_, part)| part).collect(),
     })
 }
 

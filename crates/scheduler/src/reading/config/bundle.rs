@@ -332,12 +332,12 @@ fn add_connection(cluster: &mut Cluster<'_>, parent: RscIdx, plan: &Plan<'_>, re
     }
     let node = bundle_node(cluster, &id);
     let own = Allowed { score: 500, discovery: Discovery::Exclusive, count: 0 };
-    cluster.rsc[child].allowed.clear();
-    cluster.rsc[child].allowed.insert(node, own);
-    cluster.rsc[child].is.exclusive_discovery = true;
+    cluster.scores.begin_anew(child);
+    cluster.scores.begin(child, node, own);
+    cluster.scores.make_exclusive(child);
     if let Some(clone) = cluster.rsc[child].parent {
         let banned = Allowed { score: -hac_model::INFINITY, ..own };
-        cluster.rsc[clone].allowed.insert(node, banned);
+        cluster.scores.begin(clone, node, banned);
     }
     let pair = |name: &str, value: &str| NvPair { name: name.into(), value: Some(value.into()), ..NvPair::default() };
     let container = cluster.rsc[replica.container].id.clone();
@@ -350,8 +350,8 @@ fn add_connection(cluster: &mut Cluster<'_>, parent: RscIdx, plan: &Plan<'_>, re
     let behind: Vec<NodeIdx> =
         cluster.node_order.iter().copied().filter(|n| cluster.nodes[*n].is_pacemaker_remote()).collect();
     for other in behind {
-        if let Some(allowed) = cluster.rsc[remote].allowed.get_mut(other) {
-            allowed.score = -hac_model::INFINITY;
+        if let Some(allowed) = cluster.scores.of(remote).get(other).copied() {
+            cluster.scores.begin(remote, other, Allowed { score: -hac_model::INFINITY, ..allowed });
         }
     }
     cluster.nodes[node].facts.write().connection = Some(remote);
@@ -378,8 +378,8 @@ fn bundle_node(cluster: &mut Cluster<'_>, name: &str) -> NodeIdx {
     cluster.nodes[node].facts.write().score = banned.score;
     cluster.nodes[node].facts.write().table_entry = banned;
     for rsc in cluster.rsc.keys() {
-        if let Some(allowed) = cluster.rsc[rsc].allowed.get_mut(node) {
-            *allowed = banned;
+        if cluster.scores.of(rsc).has(node) {
+            cluster.scores.begin(rsc, node, banned);
         }
     }
     node

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::cluster::{Blocks, CloneData, Cluster, RscIdx, Variant};
+use crate::influence::Influence;
 use hac_model::{Clone as ConfiguredClone, INFINITY, parse_bool};
 
 use super::resource::{self, count, create};
@@ -107,7 +108,8 @@ pub(crate) fn add_instance(cluster: &mut Cluster<'_>, clone: RscIdx, removed: bo
     cluster.rsc[clone].children.push(instance);
     if removed {
         mark_removed(cluster, instance);
-        cluster.add_score(instance, None, -INFINITY);
+        let why = cluster.because(|_| Influence::Removed);
+        cluster.add_score(instance, None, -INFINITY, &why);
     }
     instance
 }

@@ -149,6 +149,7 @@ pub(super) fn create(
     };
     let rsc = Resource { priority, failure_expiry_ms, next_role, ..blank(facts, variant, is) };
     let rsc = cluster.rsc.push(rsc);
+    cluster.scores.add_resource();
     if remote {
         let params = cluster.params(rsc, None);
         let reconnect = params.get("reconnect_interval").and_then(|v| parse_interval_ms(v)).unwrap_or(0);
@@ -202,7 +203,6 @@ fn blank(facts: ResourceFacts, variant: Variant, is: Flags) -> Resource {
         priority: 0,
         failure_expiry_ms: 0,
         lock: None,
-        allowed: Default::default(),
         assigned: None,
         assigned_score: 0,
         role: Role::Stopped,
@@ -276,7 +276,7 @@ pub(super) fn allow_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 
 /// With `by_default`, neither nodes that only their own may run on nor resources that say where they run are touched.
 fn allow(cluster: &mut Cluster<'_>, rsc: RscIdx, nodes: &[NodeIdx], by_default: bool) {
-    if by_default && cluster.rsc[rsc].is.exclusive_discovery {
+    if by_default && cluster.scores.is_exclusive(rsc) {
         return;
     }
     for at in 0..cluster.rsc[rsc].children.len() {
@@ -286,8 +286,8 @@ fn allow(cluster: &mut Cluster<'_>, rsc: RscIdx, nodes: &[NodeIdx], by_default: 
     for node in nodes {
         let entry = cluster.nodes[*node].table_entry;
         let closed = by_default && entry.discovery == Discovery::Never;
-        if !closed && !cluster.rsc[rsc].allowed.has(*node) {
-            cluster.rsc[rsc].allowed.insert(*node, entry);
+        if !closed && !cluster.scores.of(rsc).has(*node) {
+            cluster.scores.begin(rsc, *node, entry);
         }
     }
 }

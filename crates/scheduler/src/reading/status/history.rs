@@ -1,7 +1,7 @@
 //! Whose history an entry is, and what state it leaves the resource in.
 
 use crate::action::OnFail;
-use crate::cluster::{Cluster, Kind, MultiplyActive, NodeIdx, Role, RscIdx, Task, base_name};
+use crate::cluster::{Cluster, Kind, MultiplyActive, NodeIdx, Role, RscIdx, Task, Why, base_name};
 use crate::influence::Influence;
 use crate::reading::config::{self, RemovedKind};
 use hac_model::{ExecStatus, OpHistory, ResourceHistory, operation_key};
@@ -83,6 +83,8 @@ pub(super) struct Story<'s> {
     pub(super) node: NodeIdx,
     /// All operations of the entry.
     pub(super) ops: &'s [OpHistory],
+    /// The operation that is being read, as an influence on scores.
+    pub(super) why: Why,
     /// The last one that failed.
     pub(super) last_failure: Option<usize>,
     /// Severest consequence so far.
@@ -109,11 +111,12 @@ impl Reader {
         let saved_role = cluster.rsc[rsc].role;
         cluster.rsc[rsc].role = Role::Unknown;
         let order = sort::sorted(&entry.ops);
+        let why = cluster.because(|_| Influence::Removed);
         let mut story =
-            Story { rsc, node, ops: &entry.ops, last_failure: None, on_fail: OnFail::Ignore, expired: Vec::new() };
+            Story { rsc, node, ops: &entry.ops, why, last_failure: None, on_fail: OnFail::Ignore, expired: Vec::new() };
         for at in &order {
+            story.why = result(cluster, &story, *at);
             operation::read(cluster, &mut story, *at);
-            note_result(cluster, &story, *at);
         }
         keep_recurring(cluster, &story, &order);
         self.settle(cluster, &story);
@@ -196,8 +199,8 @@ impl Reader {
                 cluster.rsc[rsc].is.blocked = true;
             }
             OnFail::Ban => {
-                cluster.add_score(rsc, Some(node), -hac_model::INFINITY);
-                cluster.note(rsc, |cluster| Influence::OnFail { node: cluster.nodes[node].name.clone() });
+                let why = cluster.because(|cluster| Influence::OnFail { node: cluster.nodes[node].name.clone() });
+                cluster.add_score(rsc, Some(node), -hac_model::INFINITY, &why);
             }
             OnFail::Stop => cluster.rsc[rsc].next_role = Role::Stopped,
             OnFail::Restart if active => {
@@ -333,8 +336,8 @@ fn removed_resource(cluster: &mut Cluster<'_>, entry: &ResourceHistory) -> RscId
         cluster.link_removed_connection(rsc);
     }
     if cluster.options.stop_removed {
-        cluster.add_score(rsc, None, -hac_model::INFINITY);
-        cluster.note(rsc, |_| Influence::Removed);
+        let why = cluster.because(|_| Influence::Removed);
+        cluster.add_score(rsc, None, -hac_model::INFINITY, &why);
     } else {
         cluster.rsc[rsc].is.managed = false;
     }
@@ -414,17 +417,14 @@ fn fence_if_active_on_lost_node(cluster: &mut Cluster<'_>, rsc: RscIdx, node: No
     cluster.fence_node(node, &reason, false);
 }
 
-/// Notes which result ruled nodes out.
-fn note_result(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
-    if cluster.witness.is_none() {
-        return;
-    }
-    let (top, op) = (cluster.top(story.rsc, true), &story.ops[at]);
-    cluster.note(top, |cluster| Influence::Failed {
+/// A result as an influence: it may rule nodes out.
+fn result(cluster: &Cluster<'_>, story: &Story<'_>, at: usize) -> Why {
+    let op = &story.ops[at];
+    cluster.because(|cluster| Influence::Failed {
         operation: operation_key(cluster.rsc[story.rsc].known_as(), &op.operation, op.interval_ms),
         node: cluster.nodes[story.node].name.clone(),
         outcome: if op.ended(ExecStatus::Timeout) { "timed out" } else { op.rc_code.words() }.to_owned(),
-    });
+    })
 }
 
 /// Notes that a resource is active on a node, up through what contains it.
@@ -444,8 +444,8 @@ pub(super) fn add_active(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, 
         }
     }
     if !cluster.rsc[rsc].is.managed {
-        cluster.add_score(rsc, Some(node), hac_model::INFINITY);
-        cluster.note(rsc, |_| Influence::Unmanaged);
+        let why = cluster.because(|_| Influence::Unmanaged);
+        cluster.add_score(rsc, Some(node), hac_model::INFINITY, &why);
         let mut parent = cluster.rsc[rsc].parent;
         while let Some(at) = parent.filter(|_| cluster.nodes[node].online) {
             cluster.rsc[at].facts.write().active.push(node);
@@ -479,8 +479,8 @@ fn add_importance(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
 fn multiply_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     match cluster.rsc[rsc].multiply_active {
         MultiplyActive::StopOnly => {
-            cluster.rsc[rsc].allowed = cluster.banned_everywhere();
-            cluster.note(rsc, |_| Influence::MultiplyActive);
+            let (nowhere, why) = (cluster.banned_everywhere(), cluster.because(|_| Influence::MultiplyActive));
+            cluster.scores.replace(rsc, nowhere, &why);
         }
         MultiplyActive::Block => {
             let block = |cluster: &mut Cluster<'_>, rsc: RscIdx| {

@@ -92,7 +92,7 @@ fn masked_probe(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judge
     };
     cluster.rsc[story.rsc].facts.write().probe_failures.push((story.node, words.words().to_owned()));
     let concerned = concerned(cluster, story.rsc);
-    cluster.add_score(concerned, Some(story.node), -INFINITY);
+    cluster.add_score(concerned, Some(story.node), -INFINITY, &story.why);
 }
 
 fn not_installed(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
@@ -101,7 +101,7 @@ fn not_installed(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judg
         story.on_fail = OnFail::Ban;
     }
     let concerned = concerned(cluster, story.rsc);
-    cluster.add_score(concerned, Some(story.node), -INFINITY);
+    cluster.add_score(concerned, Some(story.node), -INFINITY, &story.why);
     outcome::failure(cluster, story, judged, on_fail, role);
 }
 
@@ -127,8 +127,8 @@ fn failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
     outcome::failure(cluster, story, judged, on_fail, role);
     let concerned = concerned(cluster, story.rsc);
     match judged.status {
-        ExecStatus::HardError => cluster.add_score(concerned, Some(story.node), -INFINITY),
-        ExecStatus::FatalError => cluster.add_score(concerned, None, -INFINITY),
+        ExecStatus::HardError => cluster.add_score(concerned, Some(story.node), -INFINITY, &story.why),
+        ExecStatus::FatalError => cluster.add_score(concerned, None, -INFINITY, &story.why),
         _ => {}
     }
 }

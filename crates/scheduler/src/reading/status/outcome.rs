@@ -121,7 +121,7 @@ pub(super) fn failure(
     }
     story.on_fail = story.on_fail.max(on_fail);
     match op.task() {
-        Some(Task::Stop) => cluster.add_score(rsc, Some(node), -INFINITY),
+        Some(Task::Stop) => cluster.add_score(rsc, Some(node), -INFINITY, &story.why),
         Some(Task::MigrateFrom) => migration::migrate_from_failed(cluster, story, judged.at),
         Some(Task::MigrateTo) => migration::migrate_to_failed(cluster, story, judged.at),
         Some(Task::Promote) => cluster.rsc[rsc].role = Role::Promoted,
@@ -143,6 +143,7 @@ pub(super) fn failure(
     }
     if fail_role == Role::Stopped {
         let banned = cluster.anonymous_clone(rsc).unwrap_or(rsc);
-        cluster.rsc[banned].allowed = cluster.banned_everywhere();
+        let nowhere = cluster.banned_everywhere();
+        cluster.scores.replace(banned, nowhere, &story.why);
     }
 }
