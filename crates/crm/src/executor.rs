@@ -27,13 +27,13 @@ pub use given::Started;
 pub use hac_model::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId, operation_key};
 pub use order::{Order, Output, RunOp};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hac_types::{Timestamp, WallTime, mutant};
 
 use crate::cib::{Applied, Changes, HistoryOf, OpCancelled, OpResult, StatusChange, history};
 use hac_model::ResourceHistory;
-use resource::{Job, Managed};
+use resource::{Job, Managed, Turn};
 
 /// One node's side.
 ///
@@ -52,6 +52,12 @@ pub struct Executor {
     last_id: u64,
     /// Nothing that was ordered begins; recurring operations go on.
     held: bool,
+    /// Agents that run at one time because they were ordered to, at most.
+    limit: usize,
+    /// Which agents do.
+    ordered: BTreeSet<InvocationId>,
+    /// Resources whose next order waits until one of them has ended, by the order's number.
+    line: BTreeMap<i64, String>,
     outputs: VecDeque<Output>,
 }
 
@@ -67,11 +73,14 @@ impl Executor {
             last_call: 0,
             last_id: 0,
             held: false,
+            limit: usize::MAX,
+            ordered: BTreeSet::new(),
+            line: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
     }
 
-    /// An order was delivered. One for another node is ignored.
+    /// An order was delivered. It begins at once, or when the resource and the node have nothing more urgent to do. One for another node is ignored.
     pub fn handle_run_op(&mut self, now: Timestamp, run: &RunOp) {
         if run.node != self.node {
             return;
@@ -83,6 +92,12 @@ impl Executor {
             Order::Run => self.enqueue(now, &id, run),
         }
         self.advance(now, &id);
+    }
+
+    /// At most so many agents run at one time because they were ordered to; 0 is no limit. Others wait for their turn.
+    /// Recurring operations do not count.
+    pub fn limit(&mut self, agents: usize) {
+        self.limit = if agents == 0 { usize::MAX } else { agents };
     }
 
     /// It is in doubt whether what was ordered still counts: no order begins until [`Executor::release`].
@@ -101,30 +116,17 @@ impl Executor {
         for managed in self.resources.values_mut().filter(|_| !mutant("orders-outlive-view")) {
             managed.end_view();
         }
+        self.line.clear();
         self.release(now);
     }
 
     /// An agent ended. An outcome that is not awaited (any more) is ignored.
     pub fn handle_outcome(&mut self, now: Timestamp, wall: WallTime, id: InvocationId, outcome: Outcome) {
         let Some(resource) = self.invocations.remove(&id) else { return };
-        let Some(managed) = self.resources.get_mut(&resource) else { return };
-        let Some(active) = managed.active.take_if(|active| active.id == id) else { return };
-        if outcome.retry_after.is_some() {
-            let report = managed.wait(&self.node, now, wall, active, &outcome);
-            self.outputs.extend(report);
-            return self.advance(now, &resource);
+        self.handle_end(now, wall, id, &resource, outcome);
+        if self.ordered.remove(&id) {
+            self.next_in_line(now);
         }
-        let op = report::history(&self.node, (&active.job, &active.op), &outcome, now, wall, active.started);
-        managed.note_what_runs(&active.op, &outcome);
-        let wanted = managed.finish(now, &active.job, &op);
-        let watched = managed.processes_after(&active.job, &op, &outcome);
-        if wanted && !mutant("result-unreported") {
-            self.outputs.push_back(Output::Report(report::result(&self.node, &active.job, &active.op, op)));
-        }
-        if let Some(processes) = watched {
-            self.watch(&resource, &processes);
-        }
-        self.advance(now, &resource);
     }
 
     /// A watched process ended: the recurring monitors of its resource run at once.
@@ -309,17 +311,54 @@ impl Executor {
 
     /// Lets the resource begin what is its turn, and forgets it when there is nothing left of it.
     fn advance(&mut self, now: Timestamp, id: &str) {
-        if !self.held && self.resources.get(id).is_some_and(Managed::ends_recurring) {
+        let full = self.ordered.len() >= self.limit;
+        if !self.held && !full && self.resources.get(id).is_some_and(Managed::ends_recurring) {
             self.cancel_recurring(id, None);
         }
         let Some(managed) = self.resources.get_mut(id) else { return };
-        if let Some(invocation) = managed.begin(now, InvocationId(self.last_id + 1), self.held) {
+        if let Some(call_id) = managed.next_order().filter(|_| full && !self.held) {
+            self.line.insert(call_id, id.to_owned());
+        }
+        let turn = Turn { held: self.held, full };
+        if let Some(invocation) = managed.begin(now, InvocationId(self.last_id + 1), turn) {
             self.last_id += 1;
             self.invocations.insert(invocation.id, id.to_owned());
+            if managed.carries_out_an_order() {
+                self.ordered.insert(invocation.id);
+            }
             self.outputs.push_back(Output::Invoke(invocation));
         } else if managed.is_forgettable() {
             self.resources.remove(id);
         }
+    }
+
+    /// An agent ended: who waits for that has its turn, in the order of the orders.
+    fn next_in_line(&mut self, now: Timestamp) {
+        while !self.held && self.ordered.len() < self.limit {
+            let Some((_, id)) = self.line.pop_first() else { return };
+            self.advance(now, &id);
+        }
+    }
+
+    fn handle_end(&mut self, now: Timestamp, wall: WallTime, id: InvocationId, resource: &str, outcome: Outcome) {
+        let Some(managed) = self.resources.get_mut(resource) else { return };
+        let Some(active) = managed.active.take_if(|active| active.id == id) else { return };
+        if outcome.retry_after.is_some() {
+            let report = managed.wait(&self.node, now, wall, active, &outcome);
+            self.outputs.extend(report);
+            return self.advance(now, resource);
+        }
+        let op = report::history(&self.node, (&active.job, &active.op), &outcome, now, wall, active.started);
+        managed.note_what_runs(&active.op, &outcome);
+        let wanted = managed.finish(now, &active.job, &op);
+        let watched = managed.processes_after(&active.job, &op, &outcome);
+        if wanted && !mutant("result-unreported") {
+            self.outputs.push_back(Output::Report(report::result(&self.node, &active.job, &active.op, op)));
+        }
+        if let Some(processes) = watched {
+            self.watch(resource, &processes);
+        }
+        self.advance(now, resource);
     }
 
     /// Watches these processes for the resource, and no others.

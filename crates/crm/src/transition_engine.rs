@@ -17,6 +17,7 @@
 //!   no new decision is asked for, because it would be the same.
 
 mod action;
+mod flights;
 mod transition;
 
 pub use action::{Abort, End, Limits, Output, Summary};
@@ -78,7 +79,7 @@ impl TransitionEngine {
         let Applied::Changed(changes) = applied else {
             // Nothing new; but what was waited for may be among what changes nothing.
             if let Command::Status(change) = command {
-                self.confirm(change);
+                self.confirm(now, change);
                 self.advance(now);
             }
             return;
@@ -149,7 +150,7 @@ impl TransitionEngine {
     }
 
     fn status_changed(&mut self, now: Timestamp, change: &StatusChange) {
-        let expected = self.confirm(change);
+        let expected = self.confirm(now, change);
         let reason = match change {
             StatusChange::OpStarted(started) => {
                 if let (Some(transition), Some(_)) = (&mut self.current, &started.op.exit_reason) {
@@ -186,9 +187,9 @@ impl TransitionEngine {
     }
 
     /// Takes what the plan waited for. Whether all is as planned.
-    fn confirm(&mut self, change: &StatusChange) -> bool {
+    fn confirm(&mut self, now: Timestamp, change: &StatusChange) -> bool {
         let Some(transition) = &mut self.current else { return false };
-        match transition.confirm(change) {
+        match transition.confirm(now, change) {
             Confirmed::Done => true,
             Confirmed::Failed | Confirmed::NotAwaited => false,
         }

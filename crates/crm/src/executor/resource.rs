@@ -75,6 +75,15 @@ struct Recurring {
     again: bool,
 }
 
+/// What keeps orders from beginning.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// It is in doubt whether they still count.
+    pub(super) held: bool,
+    /// As many agents run on this node as may. Who was tried before and could not ask is not kept waiting by that.
+    pub(super) full: bool,
+}
+
 /// One resource.
 #[derive(Debug)]
 pub(super) struct Managed {
@@ -183,19 +192,30 @@ impl Managed {
         Some(active.id)
     }
 
-    /// Begins what is its turn: orders in their order, unless they are held, then the recurring operation that is
-    /// longest due.
-    pub(super) fn begin(&mut self, now: Timestamp, id: InvocationId, held: bool) -> Option<Invocation> {
+    /// The number of the order that is next, if no agent keeps it from beginning.
+    pub(super) fn next_order(&self) -> Option<i64> {
+        let free = self.active.as_ref().is_none_or(|active| active.job.is_recurring());
+        self.queue.front().filter(|_| free).map(|job| job.call_id)
+    }
+
+    /// Whether an agent runs here because it was ordered to.
+    pub(super) fn carries_out_an_order(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| !active.job.is_recurring())
+    }
+
+    /// Begins what is its turn: orders in their order, if they may begin, then the recurring operation that is longest
+    /// due.
+    pub(super) fn begin(&mut self, now: Timestamp, id: InvocationId, turn: Turn) -> Option<Invocation> {
         if self.active.is_some() && !mutant("runs-overlap") {
             return None;
         }
         let mut tried = None;
-        let job = match self.queue.pop_front_if(|_| !held) {
+        let job = match self.queue.pop_front_if(|_| !turn.held && !turn.full) {
             Some(job) => {
                 self.record_pending(&job.run);
                 job
             }
-            None if self.waiting.as_ref().is_some_and(|waiting| waiting.due <= now && !held) => {
+            None if self.waiting.as_ref().is_some_and(|waiting| waiting.due <= now && !turn.held) => {
                 let waiting = self.waiting.take()?;
                 tried = Some((waiting.standing(), waiting.inherited));
                 waiting.job

@@ -11,8 +11,10 @@ use hac_model::{Configuration, parse_duration_ms};
 pub struct Limits {
     /// Most orders on their way at one time, `batch-limit`; 0 is no limit.
     pub batch_limit: usize,
-    /// Most of them on one node, `node-action-limit`; 0 is no limit. Twice the number of cores unless configured, so that a
-    /// node that takes over much is not smothered.
+    /// Most agents that a node runs for them at one time, `node-action-limit`; 0 is no limit. Twice the number of cores
+    /// unless configured, so that a node that takes over much is not smothered. The node itself keeps to it
+    /// ([`Executor::limit`](crate::executor::Executor::limit)); the engine gives it some more orders, so that it never
+    /// waits for the next one.
     pub node_action_limit: usize,
     /// Time that an order and its answer may take on top of the operation's own timeout, `cluster-delay`.
     pub cluster_delay: Duration,

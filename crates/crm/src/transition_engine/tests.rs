@@ -325,11 +325,18 @@ fn the_batch_limit_holds() {
 fn the_limit_of_a_node_leaves_the_others_free() {
     let mut bench = Bench::new();
     let limits = Limits { node_action_limit: 1, ..Limits::default() };
-    let mut there = op("C_start_0", &[]);
+    let mut there = op("Z_start_0", &[]);
     there.node = Some("secondary".into());
-    let lines = bench.start_with(vec![op("A_start_0", &[]), op("B_start_0", &[]), there], limits);
-    assert_eq!(lines, ["run A_start_0 on primary (0:1:0:u)", "run C_start_0 on secondary (2:1:0:u)"]);
-    assert_eq!(bench.answer(0, 0), ["run B_start_0 on primary (1:1:0:u)"]);
+    let mut plan: Vec<_> = (0..9).map(|number| op(&format!("R{number}_start_0"), &[])).collect();
+    plan.push(there);
+    let lines = bench.start_with(plan, limits);
+    assert_eq!(
+        lines.len(),
+        9,
+        "eight are there for one that is carried out, so that the node need not wait: {lines:?}"
+    );
+    assert_eq!(lines[7..], ["run R7_start_0 on primary (7:1:0:u)", "run Z_start_0 on secondary (9:1:0:u)"]);
+    assert_eq!(bench.answer(0, 0), ["run R8_start_0 on primary (8:1:0:u)"]);
 }
 
 #[test]

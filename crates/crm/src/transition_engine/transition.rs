@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hac_types::{Timestamp, mutant};
 
+use super::flights::Flights;
 use super::{Abort, End, Limits, Output, Summary};
 use crate::cib::{OpResult, StatusChange, history};
 use crate::executor::{ExecStatus, Order, RunOp, operation_key};
@@ -48,11 +49,9 @@ pub(super) struct Transition {
     stages: Vec<Stage>,
     /// For each action, those that wait for it.
     dependents: Vec<Vec<usize>>,
-    /// Actions that can begin, as far as the plan goes.
-    ready: BTreeSet<usize>,
-    /// When actions in flight are given up. Those without a time were: what was recorded of them is on its way, and
-    /// until that is delivered their orders may still arrive.
-    deadlines: BTreeMap<usize, Option<Timestamp>>,
+    /// Actions that can begin, as far as the plan goes, by the node that carries them out; under none what is nobody's.
+    ready: BTreeMap<Option<String>, BTreeSet<usize>>,
+    flights: Flights,
     /// Actions in flight that nobody was ordered to do, because it was under way: by the key of what is.
     taken_up: BTreeMap<String, usize>,
     /// Actions in flight whose agents could not ask and are tried again.
@@ -67,7 +66,7 @@ impl Transition {
         let actions = plan.actions;
         let mut dependents = vec![Vec::new(); actions.len()];
         let mut stages = Vec::with_capacity(actions.len());
-        let mut ready = BTreeSet::new();
+        let mut ready: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for (index, action) in actions.iter().enumerate() {
             let inputs: BTreeSet<usize> = action.inputs.iter().copied().collect();
             for &input in &inputs {
@@ -77,7 +76,7 @@ impl Transition {
                 }
             }
             if inputs.is_empty() {
-                ready.insert(index);
+                ready.entry(lane(action)).or_default().insert(index);
             }
             stages.push(Stage::Waiting(inputs.len()));
         }
@@ -89,7 +88,7 @@ impl Transition {
             stages,
             dependents,
             ready,
-            deadlines: BTreeMap::new(),
+            flights: Flights::new(limits.node_action_limit, limits.cluster_delay),
             taken_up: BTreeMap::new(),
             waiting: BTreeSet::new(),
             abort: None,
@@ -109,7 +108,7 @@ impl Transition {
         let mut outputs = Vec::new();
         // An action that is done at once may make an earlier one ready: start over until nothing more begins.
         while let Some(index) = self.next_ready() {
-            self.ready.remove(&index);
+            self.no_longer_ready(index);
             self.fired += 1;
             self.set(index, Stage::InFlight);
             outputs.extend(self.begin(now, index));
@@ -117,33 +116,31 @@ impl Transition {
         outputs
     }
 
+    fn no_longer_ready(&mut self, index: usize) {
+        self.ready.retain(|_, lane| {
+            lane.remove(&index);
+            !lane.is_empty()
+        });
+    }
+
     fn next_ready(&self) -> Option<usize> {
-        let full = self.limits.batch_limit > 0 && self.deadlines.len() >= self.limits.batch_limit;
-        self.ready.iter().copied().find(|&index| {
-            let Some(action) = self.actions.get(index) else { return false };
-            let wanted = self.abort.is_none() || action.priority >= INFINITY;
-            let held = match action.kind {
-                ActionKind::Pseudo => false,
-                ActionKind::Shutdown => full || self.has_more_to_do(index, action),
-                _ => full || self.is_busy(action),
-            };
-            wanted && !held
-        })
+        let full = self.limits.batch_limit > 0 && self.flights.len() >= self.limits.batch_limit;
+        let open = |node: &Option<String>| node.as_deref().is_none_or(|node| !full && !self.flights.is_full(node));
+        let lanes = self.ready.iter().filter(|(node, _)| open(node));
+        let firsts = lanes.filter_map(|(node, lane)| {
+            lane.iter().copied().find(|&index| {
+                let Some(action) = self.actions.get(index) else { return false };
+                let wanted = self.abort.is_none() || action.priority >= INFINITY;
+                wanted && !(action.kind == ActionKind::Shutdown && self.has_more_to_do(node.as_deref(), lane))
+            })
+        });
+        firsts.min()
     }
 
-    /// Whether anything else is under way on the node of the action, or can begin there: a probe may yet find there what
-    /// must not be left behind when the node goes.
-    fn has_more_to_do(&self, index: usize, action: &Action) -> bool {
-        let Some(node) = target(action) else { return false };
-        let mut others = self.deadlines.keys().chain(&self.ready).filter(|&&other| other != index);
-        others.any(|&other| self.runs_on(other, node))
-    }
-
-    /// Whether the node of the action has as much to do as it may have.
-    fn is_busy(&self, action: &Action) -> bool {
-        let limit = self.limits.node_action_limit;
-        let Some(node) = target(action).filter(|_| limit > 0) else { return false };
-        self.deadlines.keys().filter(|&&index| self.runs_on(index, node)).count() >= limit
+    /// Whether anything else is under way on the node that is to go, or can begin there: a probe may yet find there what
+    /// must not be left behind.
+    fn has_more_to_do(&self, node: Option<&str>, lane: &BTreeSet<usize>) -> bool {
+        lane.len() > 1 || node.is_some_and(|node| self.flights.count(node) > 0)
     }
 
     fn begin(&mut self, now: Timestamp, index: usize) -> Option<Output> {
@@ -167,10 +164,11 @@ impl Transition {
             }
             (_, Some(node)) => node,
         };
-        let mut wait = Duration::ZERO;
+        let mut time = Duration::ZERO;
+        let by = node.clone();
         let output = match &action.kind {
             ActionKind::Resource(op) => {
-                wait = order_time(op);
+                time = order_time(op);
                 Output::Run(self.order(index, action, op, node, Order::Run))
             }
             ActionKind::Cancel(op) => Output::Run(self.order(index, action, op, node, Order::Cancel)),
@@ -183,7 +181,7 @@ impl Transition {
             }
             ActionKind::Pseudo | ActionKind::Fence(_) => return None,
         };
-        self.deadlines.insert(index, Some(now + wait + self.limits.cluster_delay));
+        self.flights.begin(now, index, &by, time);
         Some(output)
     }
 
@@ -229,8 +227,8 @@ impl Transition {
     pub(super) fn waits(&mut self, now: Timestamp, key: &str) {
         let Some(index) = self.awaited_by(key) else { return };
         let Some(ActionKind::Resource(op)) = self.actions.get(index).map(|action| &action.kind) else { return };
-        let deadline = now + order_time(op) + WAITING_MAX + self.limits.cluster_delay;
-        self.deadlines.insert(index, Some(deadline));
+        let time = order_time(op) + WAITING_MAX;
+        self.flights.extend(now, index, time);
         self.waiting.insert(index);
         self.release_waiting();
     }
@@ -253,9 +251,9 @@ impl Transition {
     }
 
     /// Takes what was delivered.
-    pub(super) fn confirm(&mut self, change: &StatusChange) -> Confirmed {
+    pub(super) fn confirm(&mut self, now: Timestamp, change: &StatusChange) -> Confirmed {
         let index = match change {
-            StatusChange::OpResult(result) => return self.confirm_result(result),
+            StatusChange::OpResult(result) => return self.confirm_result(now, result),
             StatusChange::OpCancelled(cancelled) => self.action_of(&cancelled.transition_key),
             StatusChange::LetGo { node } => self.in_flight(node, |kind| matches!(kind, ActionKind::Shutdown)),
             StatusChange::ClearFailCount { resource, node } => self.in_flight(
@@ -275,9 +273,10 @@ impl Transition {
         }
     }
 
-    fn confirm_result(&mut self, result: &OpResult) -> Confirmed {
+    fn confirm_result(&mut self, now: Timestamp, result: &OpResult) -> Confirmed {
         let awaited = self.awaited_by(&result.op.transition_key).filter(|_| !mutant("result-forgotten"));
         let Some(index) = awaited else { return Confirmed::NotAwaited };
+        self.flights.heard(now, index);
         // Nobody depends on what an agent answers to a notification.
         if !history::is_unexpected(&result.op) || result.op.task() == Some(Task::Notify) {
             self.done(index);
@@ -286,7 +285,7 @@ impl Transition {
         let key = self.actions.get(index).map(|action| action.key.clone()).unwrap_or_default();
         let op = &result.op;
         let why = op.exit_reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let given_up = self.deadlines.get(&index) == Some(&None);
+        let given_up = self.flights.is_given_up(index);
         let problem = format!("{key} on {} gave {} (status {}){why}", result.node, op.rc_code, op.op_status);
         self.fail(index, (!given_up).then_some(problem));
         self.abort(Abort::UnexpectedResult(key, result.node.clone()));
@@ -294,28 +293,23 @@ impl Transition {
     }
 
     fn in_flight(&self, node: &str, is: impl Fn(&ActionKind) -> bool) -> Option<usize> {
-        self.deadlines.keys().copied().find(|&index| {
+        self.flights.keys().find(|&index| {
             self.actions.get(index).is_some_and(|action| action.node.as_deref() == Some(node) && is(&action.kind))
         })
     }
 
     /// Nothing more comes from a node that is gone.
     pub(super) fn node_lost(&mut self, node: &str) {
-        let lost: Vec<usize> = self.deadlines.keys().copied().filter(|&index| self.runs_on(index, node)).collect();
+        let lost: Vec<usize> = self.flights.on(node).collect();
         for index in lost {
             let key = self.actions.get(index).map(|action| action.key.clone()).unwrap_or_default();
             self.fail(index, format!("{key} was on its way when {node} was lost"));
         }
     }
 
-    fn runs_on(&self, index: usize, node: &str) -> bool {
-        self.actions.get(index).and_then(target) == Some(node)
-    }
-
     /// Gives up what should have ended long ago. What is to be recorded about it comes out.
     pub(super) fn give_up_overdue(&mut self, now: Timestamp) -> Vec<Output> {
-        let overdue: Vec<usize> =
-            self.deadlines.iter().filter(|(_, at)| at.is_some_and(|at| at <= now)).map(|(index, _)| *index).collect();
+        let overdue = self.flights.overdue(now);
         let mut outputs = Vec::new();
         for index in overdue {
             let Some(action) = self.actions.get(index) else { continue };
@@ -326,7 +320,7 @@ impl Transition {
                 // The order may yet be delivered, before this and not after it. A new plan before that might order the
                 // same a second time.
                 outputs.push(Output::Status(lost_result(&node, op, self.key(index, op.expected_rc))));
-                self.deadlines.insert(index, None);
+                self.flights.give_up(index);
                 self.problems.push(problem);
             } else {
                 self.fail(index, problem);
@@ -337,20 +331,20 @@ impl Transition {
     }
 
     pub(super) fn timeout(&self) -> Option<Timestamp> {
-        self.deadlines.values().flatten().min().copied()
+        self.flights.timeout()
     }
 
     pub(super) fn awaited(&self) -> Vec<(String, String)> {
-        let of = |index: &usize| {
-            let action = self.actions.get(*index)?;
+        let of = |index: usize| {
+            let action = self.actions.get(index)?;
             Some((action.key.clone(), action.node.clone().unwrap_or_default()))
         };
-        self.deadlines.keys().filter_map(of).collect()
+        self.flights.keys().filter_map(of).collect()
     }
 
     /// How it went, if nothing is in flight and nothing can begin.
     pub(super) fn ended(&self) -> Option<Summary> {
-        if !self.deadlines.is_empty() || self.next_ready().is_some() {
+        if !self.flights.is_empty() || self.next_ready().is_some() {
             return None;
         }
         let done = self.stages.iter().filter(|stage| **stage == Stage::Done).count();
@@ -376,21 +370,22 @@ impl Transition {
     }
 
     fn done(&mut self, index: usize) {
-        self.deadlines.remove(&index);
+        self.flights.end(index);
         self.set(index, Stage::Done);
         let dependents = self.dependents.get(index).cloned().unwrap_or_default();
         for dependent in dependents {
             if let Some(Stage::Waiting(inputs)) = self.stages.get_mut(dependent) {
                 *inputs = inputs.saturating_sub(1);
                 if *inputs == 0 || mutant("one-input-is-enough") {
-                    self.ready.insert(dependent);
+                    let lane = self.actions.get(dependent).and_then(lane);
+                    self.ready.entry(lane).or_default().insert(dependent);
                 }
             }
         }
     }
 
     fn fail(&mut self, index: usize, problem: impl Into<Option<String>>) {
-        self.deadlines.remove(&index);
+        self.flights.end(index);
         self.set(index, Stage::Failed);
         self.problems.extend(problem.into());
     }
@@ -399,6 +394,11 @@ impl Transition {
 /// Name of the node that carries an action out.
 fn target(action: &Action) -> Option<&str> {
     action.router_node.as_deref().or(action.node.as_deref())
+}
+
+/// Where an action waits for its turn: with its node, if a node carries it out.
+fn lane(action: &Action) -> Option<String> {
+    target(action).filter(|_| action.kind != ActionKind::Pseudo).map(str::to_owned)
 }
 
 /// How long an operation may take by itself.

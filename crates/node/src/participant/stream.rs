@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use hac_crm::cib::{Applied, Command, OpResult, StatusChange};
+use hac_crm::transition_engine::Limits;
 use hac_model::{ExecStatus, OcfCode, Version};
 use hac_types::{NodeId, Timestamp, WallTime};
 
@@ -151,6 +152,7 @@ impl Participant {
             hac_crm::executor::operation_key(&order.run.op.resource, order.run.op.task, order.run.op.interval_ms);
         self.event(Event::Operation { node: order.run.node.clone(), operation });
         if order.run.node == self.name && !self.transitional {
+            self.executor.limit(Limits::of(&self.replica.cib.configuration, self.cores).node_action_limit);
             self.executor.handle_run_op(self.now.mono, &order.run);
             self.drain_executor();
         }
