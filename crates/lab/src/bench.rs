@@ -4,6 +4,7 @@ mod coldstart;
 mod detection;
 mod failover;
 mod idle;
+mod many;
 mod messaging;
 mod statistics;
 
@@ -14,6 +15,7 @@ pub use coldstart::coldstart;
 pub use detection::detection;
 pub use failover::{Scenario, failover};
 pub use idle::idle;
+pub use many::many;
 pub use messaging::{Messaging, messaging};
 pub use statistics::Series;
 

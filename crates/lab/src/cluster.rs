@@ -48,6 +48,17 @@ impl Tools {
         })
     }
 
+    /// The programs in `directory`.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when one of them is not there.
+    pub fn inside(directory: &Path) -> Result<Self, Error> {
+        if ["hacd", "hacctl"].iter().all(|name| directory.join(name).is_file()) {
+            return Ok(Self { directory: directory.to_owned() });
+        }
+        Err(Error::Missing(format!("hacd and hacctl are not in {}", directory.display())))
+    }
+
     /// The directory they are in.
     pub fn directory(&self) -> &Path {
         &self.directory

@@ -115,6 +115,21 @@ enum Bench {
         #[arg(long, hide = true)]
         reps: Option<usize>,
     },
+    /// Many resources, with clients that ask all the time; another build of hacd beside it
+    Many {
+        /// How many
+        #[arg(long, default_value_t = 1000)]
+        resources: usize,
+        /// Take the power away while they are being started
+        #[arg(long)]
+        amid: bool,
+        /// Ten clients ask for the status 20 times a second each
+        #[arg(long)]
+        polled: bool,
+        /// Programs to measure before and after these, in the same run: a directory with hacd and hacctl
+        #[arg(long)]
+        beside: Option<PathBuf>,
+    },
     /// How soon a death is noticed, on real daemons; what loss and jitter do is simulated by hac-detection
     Detection {
         /// Power failures for each line
@@ -219,6 +234,13 @@ fn measure(which: &Bench, out: &mut dyn Write) -> Result<(), Error> {
     prepare()?;
     setup::install(out)?;
     match which {
+        Bench::Many { resources, amid, polled, beside } => {
+            let mut programs = vec![Tools::find()?];
+            if let Some(beside) = beside {
+                programs.push(Tools::inside(beside)?);
+            }
+            bench::many(&programs, *resources, *amid, *polled, out)
+        }
         Bench::Detection { reps } => bench::detection(&Tools::find()?, (*reps).max(1), out),
         Bench::Messaging { hosts, sizes, millis, reps, alone } => {
             let hosts = hosts.iter().copied().map(usize::from).collect();

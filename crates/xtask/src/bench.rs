@@ -35,6 +35,7 @@ const DAEMONS: &[&str] = &["hacd", "hacctl", "hac-lab"];
 const BENCHES: &[Bench] = &[
     bench("failover", &[("hac-lab", &["bench", "failover"])], DAEMONS),
     bench("coldstart", &[("hac-lab", &["bench", "coldstart"])], DAEMONS),
+    bench("many", &[("hac-lab", &["bench", "many"])], DAEMONS),
     bench("idle", &[("hac-lab", &["bench", "idle"])], DAEMONS),
     bench("messaging", &[("hac-lab", &["bench", "messaging"])], &["hac-lab"]),
     bench(

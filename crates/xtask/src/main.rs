@@ -65,7 +65,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "failover|coldstart|idle|messaging|detection|scheduler [options of the bench]",
+        arguments: "failover|coldstart|many|idle|messaging|detection|scheduler [options of the bench]",
         help: "measure on this machine and print a table",
         run: bench::run,
     },
