@@ -105,6 +105,12 @@ impl Executor {
         self.held = true;
     }
 
+    /// Whether nothing that was ordered begins.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        self.held
+    }
+
     /// What was ordered counts after all.
     pub fn release(&mut self, now: Timestamp) {
         self.held = false;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use hac_node::{Assurance, ClusterOutput, Given, Input, Note, Now, Output, Recorder, RingOutput};
+use hac_node::{Assurance, Effect, Given, Input, Note, Now, Output, Recorder, RingOutput};
 
 /// Largest recording, bytes: a node of a small, quiet cluster fills it in two to three days.
 const SIZE_MAX: u64 = 1 << 30;
@@ -83,12 +83,12 @@ impl Notes {
     }
 
     /// The cluster half gave this.
-    pub(crate) fn gave_cluster(&mut self, output: &ClusterOutput) {
+    pub(crate) fn gave_cluster(&mut self, output: &Effect) {
         if self.state.ended.load(Ordering::Relaxed) {
             return;
         }
         self.given.add_cluster(output);
-        if matches!(output, ClusterOutput::Do(Output::Stopped)) {
+        if matches!(output, Effect::Do(Output::Stopped)) {
             self.send(Message::Stopped(self.given), 0);
         }
     }

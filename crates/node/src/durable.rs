@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use hac_types::{NodeId, Timestamp, mutant};
 
-use crate::wire::{Proposal, ProposalId};
+use crate::wire::{Close, Proposal, ProposalId};
 
 /// How long a disk may take before a change counts without it, if enough others have stored it.
 pub(crate) const DISK_PATIENCE: Duration = Duration::from_secs(5);
@@ -114,15 +114,20 @@ impl Prepare {
         }
     }
 
-    /// What is to be said of it now, if those who have stored it are `enough`.
+    /// When it can be judged, if those who have stored it are `enough` or not; [`Timestamp::ZERO`] is at once.
+    pub(crate) fn judgeable(&self, enough: bool) -> Timestamp {
+        match self.tally() {
+            Tally::Stored | Tally::Divided => Timestamp::ZERO,
+            Tally::Open => self.since + if enough { DISK_PATIENCE } else { STORING_PATIENCE },
+        }
+    }
+
+    /// What is to be said of it now, if those who have stored it are `enough` or not.
     pub(crate) fn judge(&self, now: Timestamp, enough: bool) -> Judgement {
-        let all_answered = self.tally() != Tally::Open;
-        let patience = if enough { DISK_PATIENCE } else { STORING_PATIENCE };
-        let at = self.since + patience;
-        match (all_answered || now >= at, enough) {
-            (false, _) => Judgement::Later(at),
-            (true, true) => Judgement::Counts,
-            (true, false) => Judgement::Fails,
+        match self.judgeable(enough) {
+            at if now < at => Judgement::Later(at),
+            _ if enough => Judgement::Counts,
+            _ => Judgement::Fails,
         }
     }
 
@@ -150,6 +155,23 @@ impl Durable {
         self.queue.clear();
         self.behind.clear();
         self.current.take().map(|prepare| prepare.generation)
+    }
+
+    /// The change that is being stored, unless the coordinator has judged it already.
+    pub(crate) fn unjudged(&self) -> Option<&Prepare> {
+        self.current.as_ref().filter(|current| !current.judged)
+    }
+
+    /// The coordinator judges the change that is being stored, if that is due: once.
+    pub(crate) fn close(&mut self, now: Timestamp, enough: bool) -> Option<Close> {
+        let current = self.current.as_mut().filter(|current| !current.judged)?;
+        let counts = match current.judge(now, enough) {
+            Judgement::Counts => true,
+            Judgement::Fails => false,
+            Judgement::Later(_) => return None,
+        };
+        current.judged = true;
+        Some(Close { proposal: current.proposal.id, counts })
     }
 
     /// Whether anything is on its way.

@@ -32,7 +32,7 @@ use hac_totem::{AuthKey, Delivery, Exclusion, LeaveReason, LinkStatus, Notice, S
 use hac_types::{Level, LinkId, NodeId, Timestamp, View};
 use serde::{Deserialize, Serialize};
 
-pub use self::cluster::{ClusterHalf, ClusterOutput};
+pub use self::cluster::{ClusterHalf, Effect};
 pub use self::ring::{RingHalf, RingOutput};
 
 /// What the ring half has for the cluster half, in order.

@@ -70,6 +70,25 @@ pub(crate) struct Comparison {
     pub(crate) offer: Option<Offer>,
 }
 
+/// What was said in a barrier that is over. The same on all members.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Agreement {
+    pub(crate) ring: RingId,
+    pub(crate) members: Vec<Member>,
+    /// What the members said first.
+    pub(crate) hellos: BTreeMap<NodeId, Hello>,
+    /// What they said last.
+    pub(crate) readies: BTreeMap<NodeId, Ready>,
+    pub(crate) comparison: Comparison,
+}
+
+impl Agreement {
+    /// A civil time that all members agree on: the latest anybody has.
+    pub(crate) fn wall(&self) -> WallTime {
+        self.hellos.values().map(|hello| hello.wall).max().unwrap_or_default()
+    }
+}
+
 impl Join {
     /// The barrier of the view of `ring` with `members`.
     pub(crate) const fn new(ring: RingId, members: Vec<Member>, now: Timestamp) -> Self {
@@ -151,13 +170,23 @@ impl Join {
         awaited
     }
 
-    /// Takes the news that a member has the state; whether it was the last one.
-    pub(crate) fn ready(&mut self, from: NodeId, ready: Ready) -> bool {
+    /// Takes the news that a member has the state; if it was the last one, the barrier is over and gives up all it has.
+    pub(crate) fn ready(&mut self, from: NodeId, ready: Ready) -> Option<Agreement> {
         if self.step != Step::Readies || !self.is_member(from) {
-            return false;
+            return None;
         }
         self.readies.insert(from, ready);
-        self.readies.len() == self.members.len()
+        if self.readies.len() < self.members.len() {
+            return None;
+        }
+        let comparison = compare(&self.hellos)?;
+        Some(Agreement {
+            ring: self.ring,
+            members: std::mem::take(&mut self.members),
+            hellos: std::mem::take(&mut self.hellos),
+            readies: std::mem::take(&mut self.readies),
+            comparison,
+        })
     }
 
     /// What was compared; `None` before all hellos are there.
@@ -175,24 +204,9 @@ impl Join {
         }
     }
 
-    /// The members.
-    pub(crate) fn members(&self) -> &[Member] {
-        &self.members
-    }
-
-    /// What they said first, by node.
+    /// What the members said first, by node.
     pub(crate) const fn hellos(&self) -> &BTreeMap<NodeId, Hello> {
         &self.hellos
-    }
-
-    /// What they said last, by node.
-    pub(crate) const fn readies(&self) -> &BTreeMap<NodeId, Ready> {
-        &self.readies
-    }
-
-    /// A civil time that all members agree on: the latest anybody has.
-    pub(crate) fn wall(&self) -> WallTime {
-        self.hellos.values().map(|h| h.wall).max().unwrap_or_default()
     }
 
     fn is_member(&self, node: NodeId) -> bool {

@@ -40,7 +40,7 @@ pub use cluster::ClusterConfig;
 pub use config::{Config, ConfigError, NodeInfo, Now, Stored};
 pub use differences::differences;
 pub use event::{Event, Level};
-pub use halves::{Assurance, ClusterHalf, ClusterOutput, Condition, Down, RingHalf, RingOutput, Transmit, Up};
+pub use halves::{Assurance, ClusterHalf, Condition, Down, Effect, RingHalf, RingOutput, Transmit, Up};
 pub use node::Node;
 pub use output::{Output, Persist, PersistId};
 pub use participant::planning::{DecideId, Unplannable};

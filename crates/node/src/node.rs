@@ -10,7 +10,7 @@ use hac_scheduler::schedule;
 use hac_totem::SALT_LEN;
 use hac_types::{LinkId, NodeId, Timestamp, WallTime};
 
-use crate::halves::{Assurance, ClusterHalf, ClusterOutput, Down, RingHalf, RingOutput, Transmit, Up};
+use crate::halves::{Assurance, ClusterHalf, Down, Effect, RingHalf, RingOutput, Transmit, Up};
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::recording::{Input, Tape};
 use crate::{Config, ConfigError, Now, Output, Persist, PersistId, Report, Request, RequestId, Standing, Stored};
@@ -447,14 +447,14 @@ impl Node {
         }
     }
 
-    fn take_from_cluster(&mut self, now: Now, output: ClusterOutput) {
+    fn take_from_cluster(&mut self, now: Now, output: Effect) {
         match output {
-            ClusterOutput::Down(order) if self.joint == Joint::Loose => self.sinking.push_back(order),
-            ClusterOutput::Down(order) => self.ring.handle_command(now.mono, order),
-            ClusterOutput::Do(Output::Decide { id, cib, wall, .. }) if self.decides == Decides::AtOnce => {
+            Effect::Down(order) if self.joint == Joint::Loose => self.sinking.push_back(order),
+            Effect::Down(order) => self.ring.handle_command(now.mono, order),
+            Effect::Do(Output::Decide { id, cib, wall, .. }) if self.decides == Decides::AtOnce => {
                 self.cluster.handle_decided(now, id, Ok(schedule(&cib, wall)));
             }
-            ClusterOutput::Do(output) => {
+            Effect::Do(output) => {
                 if let Output::Decide { id, cib, wall, .. } = &output {
                     self.decides = Decides::Outside(Some((*id, Arc::clone(cib), *wall)));
                 }

@@ -1,53 +1,99 @@
-//! A node's part in the cluster above the ring: views and deliveries in, messages and effects out.
+//! A node's part in the cluster above the ring: one way in, [`Participant::handle`], and one way out,
+//! [`Participant::poll_effect`].
 //!
 //! ```text
 //!              regular view             all ready                LetGo, or out of patience
 //!   JOINING ──────────────► SYNCING ──────────────► ACTIVE ───────────────────────────────► LEFT
-//!                             ▲ │ view                 │ view
-//!                             └─┘◄─────────────────────┘
+//!                             ▲ │ view                 │ transitional view
+//!                             └─┤                      ▼
+//!                               └─────────────────► BREAKING
 //! ```
 //!
+//! After everything that comes in, what is inside comes to rest ([`Participant::settle`]); what follows from a command
+//! of the stream does so before anything is said of it.
+//!
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
-//! delivered while active, [`acts`] the executor and the disk, [`coordination`] the coordinator's work, [`planning`] its
-//! plans, [`versions`] levels, and states that were prepared or given up, [`requests`] what clients ask, [`rotation`] the
-//! change of the key, [`leaving`] the way out, [`telling`] the report.
+//! delivered while active, [`disk`] what is stored, [`coordinator`] the coordinator's work, [`planning`] its plans,
+//! [`versions`] levels, and states that were prepared or given up, [`requests`] what clients ask, [`rotation`] the change
+//! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`effects`] what is to be done, [`report`] the
+//! report.
 
-mod acts;
 mod barrier;
-mod coordination;
+mod coordinator;
+mod disk;
+mod effects;
 mod leaving;
+mod phase;
 pub(crate) mod planning;
+mod report;
 mod requests;
 mod rotation;
 mod stream;
-mod telling;
 mod versions;
+mod waits;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_crm::cib::{Bootstrap, Replicated as _};
-use hac_crm::executor::Executor;
+use hac_crm::cib::{Applied, Bootstrap, Command, Replicated as _};
+use hac_crm::executor::{Executor, InvocationId, Outcome, WatchId};
 use hac_model::Cib;
-use hac_totem::{Delivery, LeaveReason, Notice};
+use hac_scheduler::plan::Plan;
+use hac_totem::{Delivery, Notice};
 use hac_types::{LevelWindow, Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime, mutant};
 
-use self::acts::Disk;
-use self::coordination::Coordinator;
+use self::coordinator::{Coordinator, Seat};
+use self::disk::Disk;
+use self::effects::Effects;
 use self::leaving::Leaving;
-pub(crate) use self::rotation::KeyOrder;
+use self::phase::{Active, Doubts, Phase};
+use self::planning::{DecideId, Unplannable};
+use self::report::Acquaintance;
 use self::rotation::Keys;
-use self::telling::Acquaintance;
 use self::versions::Offered;
 use crate::durable::Durable;
-use crate::halves::Down;
-use crate::join::Join;
-use crate::parts::{self, Parts, Taken};
+use crate::halves::Effect;
+use crate::parts::{Parts, Taken};
 use crate::proposals::Proposals;
 use crate::replica::Replica;
-use crate::wire::{self, Body, Lost, Message, StoredState};
-use crate::{Config, ConfigError, Event, Level, Now, Output, Stored};
+use crate::wire::{self, Body, Lost, Message, Proposed, StoredState};
+use crate::{Config, ConfigError, Level, Now, Output, PersistId, Request, RequestId, Stored, limits};
+
+/// Everything that a participant is given.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// The membership changed.
+    View(View),
+    /// A message.
+    Delivery(Delivery),
+    /// A remark of the ring.
+    Notice(Notice),
+    /// The ring half refused an order, and why.
+    Refused(String),
+    /// The ring's number could not be stored, and why; or it could again.
+    RingNumber(Result<(), String>),
+    /// This half of the node stood still for so long that the ring fell silent.
+    StoodStill(Duration),
+    /// Nobody knows whether the membership still holds: nothing that reaches outside begins.
+    Doubt,
+    /// The ring has confirmed that the membership holds.
+    Sure,
+    /// It is as late as [`Participant::poll_timeout`] said, or earlier.
+    Time,
+    /// A client asks.
+    Request(RequestId, Request),
+    /// An agent has finished.
+    Outcome(InvocationId, Outcome),
+    /// A watched process has ended.
+    ProcessExited(WatchId),
+    /// What became of something that was to be stored.
+    Persisted(PersistId, Result<(), String>),
+    /// The answer to an [`Output::Decide`].
+    Decided(DecideId, Result<Plan, Unplannable>),
+    /// Hand resources over and leave; a second time, leave at once.
+    Shutdown,
+}
 
 /// See the [module documentation](self).
 pub(crate) struct Participant {
@@ -59,75 +105,45 @@ pub(crate) struct Participant {
     shutdown_escalation: Duration,
     request_timeout: Duration,
     cores: usize,
+    started: WallTime,
+    /// The levels that this program knows.
+    levels: LevelWindow,
 
     phase: Phase,
+    doubts: Doubts,
+    /// This node wants to go.
+    leaving: Option<Leaving>,
     /// The last regular view.
     view: Option<View>,
-    /// It is breaking up: what is delivered now is "maybe".
-    transitional: bool,
-    /// This process was not scheduled for a while and may no longer be a member.
-    paused: bool,
-    /// The ring has not confirmed that the membership still holds ([`doubt`](Self::doubt)).
-    unsure: bool,
     since: RingId,
     /// Messages that are delivered in parts.
     parts: Parts,
-    /// Members with which the last barriers came to no end, and why.
-    left_out: BTreeMap<NodeId, String>,
-    left_clean: BTreeSet<NodeId>,
-    copied_from: Option<NodeId>,
 
     replica: Replica,
     quorum: hac_quorum::Engine,
     executor: Executor,
     proposals: Proposals,
     durable: Durable,
-    coordinator: Option<Coordinator>,
-    /// Counts the plans that were asked for.
-    decisions: u64,
-    leaving: Option<Leaving>,
     disk: Disk,
     keys: Keys,
+    /// Counts the plans that were asked for.
+    decisions: u64,
     /// What the last life of this node had prepared, until the first barrier has compared it.
     offer: Option<Offered>,
+    /// Since when all nodes are members that know the next level.
+    able: Option<Timestamp>,
+
+    acquaintances: BTreeMap<NodeId, Acquaintance>,
+    /// Lowest and highest level of each member, and its release.
+    releases: BTreeMap<NodeId, (String, LevelWindow)>,
+    /// Members with which the last barriers came to no end, and why.
+    left_out: BTreeMap<NodeId, String>,
     /// States of this node that were given up and that nobody has looked at.
     lost: Vec<Lost>,
     /// Those that other members told of, by name.
     lost_elsewhere: BTreeMap<String, Vec<String>>,
-    /// Lowest and highest level of each member, and its release.
-    releases: BTreeMap<NodeId, (String, LevelWindow)>,
-    /// The levels that this program knows.
-    levels: LevelWindow,
-    /// Since when all nodes are members that know the next level.
-    able: Option<Timestamp>,
-    /// Orders for the ring about the contract.
-    contract: VecDeque<Down>,
 
-    acquaintances: BTreeMap<NodeId, Acquaintance>,
-    /// The coordinator says that it is at work.
-    busy: bool,
-    started: WallTime,
-    /// The time of the last call.
-    now: Now,
-    counters: BTreeMap<&'static str, u64>,
-    outputs: VecDeque<Output>,
-    outbox: VecDeque<Vec<u8>>,
-    /// What the ring half is to do beside sending.
-    ring_orders: VecDeque<Down>,
-    leave: Option<LeaveReason>,
-}
-
-/// How far the node is.
-#[derive(Debug)]
-enum Phase {
-    /// No regular view yet.
-    Joining,
-    /// Comparing states.
-    Syncing(Join),
-    /// Has the cluster's state and takes part.
-    Active,
-    /// Has left.
-    Left,
+    effects: Effects,
 }
 
 impl Participant {
@@ -161,81 +177,198 @@ impl Participant {
             shutdown_escalation: config.shutdown_escalation,
             request_timeout: config.request_timeout,
             cores: config.cores,
+            started: now.wall,
+            levels: known,
             phase: Phase::Joining,
+            doubts: Doubts::default(),
+            leaving: None,
             view: None,
-            transitional: false,
-            paused: false,
-            unsure: false,
             since: RingId::default(),
             parts: Parts::default(),
-            left_out: BTreeMap::new(),
-            left_clean: BTreeSet::new(),
-            copied_from: None,
             replica,
             quorum: hac_quorum::Engine::new(config.quorum.clone())?,
             executor: Executor::new(config.name.clone()),
             proposals: Proposals::new(me),
             durable: Durable::default(),
-            coordinator: None,
-            decisions: 0,
-            leaving: None,
             disk: Disk::new(stored.cib_generation),
             keys,
+            decisions: 0,
             offer,
+            able: None,
+            acquaintances: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            left_out: BTreeMap::new(),
             lost,
             lost_elsewhere: BTreeMap::new(),
-            releases: BTreeMap::new(),
-            levels: known,
-            able: None,
-            contract: VecDeque::new(),
-            acquaintances: BTreeMap::new(),
-            busy: false,
-            started: now.wall,
-            now,
-            counters: BTreeMap::new(),
-            outputs: VecDeque::new(),
-            outbox: VecDeque::new(),
-            ring_orders: VecDeque::new(),
-            leave: None,
+            effects: Effects::default(),
         };
         if stale {
-            participant.discard_next_key();
+            participant.discard_next_key(now);
         }
         if stored_before {
-            participant.tell_contract();
+            participant.announce_contract();
         }
+        participant.accept_next_key();
         Ok(participant)
     }
 
-    /// Takes a view.
-    pub(crate) fn handle_view(&mut self, now: Now, view: View) {
-        self.now = now;
-        match view.kind {
-            ViewKind::Transitional => self.break_up(),
-            ViewKind::Regular => self.begin_view(view),
+    /// Takes what comes in, and lets all that it causes happen.
+    pub(crate) fn handle(&mut self, now: Now, incoming: Incoming) {
+        match incoming {
+            Incoming::View(view) => self.handle_view(now, view),
+            Incoming::Delivery(delivery) => self.handle_delivery(now, &delivery),
+            Incoming::Notice(notice) => self.handle_notice(&notice),
+            Incoming::Refused(why) => self.effects.remark(Level::Error, why),
+            Incoming::RingNumber(result) => self.handle_ring_number(result),
+            Incoming::StoodStill(time) => self.handle_stood_still(time),
+            Incoming::Doubt => self.doubts.unsure = true,
+            Incoming::Sure => self.doubts.unsure = false,
+            Incoming::Time => self.end_waits(now),
+            Incoming::Request(id, request) => self.handle_request(now, id, request),
+            Incoming::Outcome(id, outcome) => {
+                self.executor.handle_outcome(now.mono, now.wall, id, limits::cut(outcome));
+            }
+            Incoming::ProcessExited(watch) => self.executor.handle_process_exited(now.mono, watch),
+            Incoming::Persisted(id, result) => self.handle_persisted(now, id, result),
+            Incoming::Decided(id, result) => {
+                if let Some((coordinator, mut seat)) = self.coordinating(now) {
+                    coordinator.handle_decided(&mut seat, id, result);
+                }
+            }
+            Incoming::Shutdown => self.handle_shutdown(now),
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do.
+    pub(crate) fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.next()
+    }
+
+    /// Lets what is inside come to rest, in this order: the executor is held or goes on, what it wants is done, and then
+    /// what the transition engine wants. All of that goes out, and comes back through the stream if at all: neither wants
+    /// more because of it, so one round is enough.
+    fn settle(&mut self, now: Now) {
+        if !self.may_begin() {
+            self.executor.hold();
+        } else if self.executor.is_held() {
+            self.executor.release(now.mono);
+        }
+        while let Some(output) = self.executor.poll_output() {
+            self.take_from_executor(now, output);
+        }
+        if let Some((coordinator, mut seat)) = self.coordinating(now) {
+            coordinator.take_from_engine(&mut seat);
         }
     }
 
-    /// Takes a message.
-    pub(crate) fn handle_delivery(&mut self, now: Now, delivery: &Delivery) {
-        self.now = now;
+    fn take_from_executor(&mut self, now: Now, output: hac_crm::executor::Output) {
+        use hac_crm::executor::Output as Wanted;
+        match output {
+            Wanted::Invoke(invocation) => self.effects.output(Output::Invoke(invocation)),
+            Wanted::CancelInvocation(id) => self.effects.output(Output::CancelInvocation(id)),
+            Wanted::Watch(id, process) => self.effects.output(Output::Watch(id, process)),
+            Wanted::Unwatch(id) => self.effects.output(Output::Unwatch(id)),
+            Wanted::Report(change) => self.propose(now, Proposed::Command(Command::Status(change)), None, None),
+        }
+    }
+
+    /// The coordinator and where it sits, if this node coordinates.
+    fn coordinating(&mut self, now: Now) -> Option<(&mut Coordinator, Seat<'_>)> {
+        let (acting, level) = (self.acting(), self.level());
+        let view = self.view.as_ref()?;
+        let Phase::Active(Active { coordinator: Some(coordinator), .. }) = &mut self.phase else { return None };
+        let seat = Seat {
+            now,
+            replica: &self.replica,
+            ring: view.ring,
+            level,
+            view_level: view.level,
+            acting,
+            cores: self.cores,
+            decisions: &mut self.decisions,
+            effects: &mut self.effects,
+        };
+        Some((coordinator, seat))
+    }
+
+    /// The coordinator, if this node coordinates.
+    const fn coordinator(&self) -> Option<&Coordinator> {
+        match &self.phase {
+            Phase::Active(active) => active.coordinator.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Does the coordinator's work that is due.
+    fn coordinate(&mut self, now: Now) {
+        if let Some((coordinator, mut seat)) = self.coordinating(now).filter(|(_, seat)| seat.acting) {
+            coordinator.handle_timeout(&mut seat);
+        }
+    }
+
+    /// When there is coordinator's work to do.
+    fn coordination_timeout(&self) -> Option<Timestamp> {
+        self.coordinator().filter(|_| self.acting())?.timeout()
+    }
+
+    /// Votes are counted anew when the time of a smaller partition has come.
+    fn judge_quorum(&mut self, now: Now) {
+        if self.quorum.handle_timeout(now.mono).is_some() {
+            self.announce_quorum(now);
+        }
+    }
+
+    /// Quorum was judged anew, between two views.
+    fn announce_quorum(&mut self, now: Now) {
+        let quorate = self.quorum.is_quorate();
+        if let Some((coordinator, mut seat)) = self.coordinating(now) {
+            coordinator.announce_quorum(&mut seat, quorate);
+        }
+    }
+
+    /// Applies a command of the stream, and lets everything happen that follows from it.
+    fn apply(&mut self, now: Now, command: &Command, wall: WallTime) -> Applied {
+        let applied = self.replica.apply(command, wall);
+        if let Command::Status(change) = command {
+            self.executor.handle_delivered(now.mono, wall, change, &applied);
+        }
+        self.applied(now, command, &applied);
+        applied
+    }
+
+    /// What follows from a command that was applied.
+    fn applied(&mut self, now: Now, command: &Command, applied: &Applied) {
+        if let (Command::Configure(_), Applied::Changed(changes)) = (command, applied) {
+            self.executor.handle_changes(now.mono, changes);
+        }
+        if let Some((coordinator, _)) = self.coordinating(now) {
+            coordinator.applied(now.mono, command, applied);
+        }
+        self.settle(now);
+    }
+
+    fn handle_view(&mut self, now: Now, view: View) {
+        match view.kind {
+            _ if matches!(self.phase, Phase::Left) => {}
+            ViewKind::Transitional => self.break_up(),
+            ViewKind::Regular => {
+                self.end_view(now, &view);
+                self.settle(now);
+                self.begin_view(now, view);
+            }
+        }
+    }
+
+    fn handle_delivery(&mut self, now: Now, delivery: &Delivery) {
         if !self.takes_part() {
-            return self.count("node.stale_messages");
+            return self.effects.count("node.stale_messages");
         }
         let Some(body) = self.decode(delivery, &delivery.payload) else { return };
         if let Body::Part(part) = body {
-            self.handle_part(delivery, part);
+            self.handle_part(now, delivery, part);
         } else {
-            self.handle_body(delivery, body);
-        }
-    }
-
-    /// Whether what is delivered means something to this node.
-    const fn takes_part(&self) -> bool {
-        match self.phase {
-            Phase::Syncing(_) => !self.transitional,
-            Phase::Active => true,
-            Phase::Joining | Phase::Left => false,
+            self.handle_body(now, delivery, body);
         }
     }
 
@@ -244,7 +377,7 @@ impl Participant {
         let frame = wire::open(bytes);
         let ring = frame.as_ref().map_or(delivery.ring, |frame| frame.ring);
         if self.ring() != Some(ring) || delivery.ring != ring {
-            self.count("node.stale_messages");
+            self.effects.count("node.stale_messages");
             return None;
         }
         match frame.and_then(|frame| frame.body(self.level())) {
@@ -258,124 +391,44 @@ impl Participant {
     }
 
     /// A part of a large message: progress for those who wait for it, and the message itself when it was the last one.
-    fn handle_part(&mut self, delivery: &Delivery, part: wire::Part) {
-        if let Phase::Syncing(join) = &mut self.phase {
-            join.progress(self.now.mono);
+    fn handle_part(&mut self, now: Now, delivery: &Delivery, part: wire::Part) {
+        if let Phase::Syncing(barrier) = &mut self.phase {
+            barrier.join.progress(now.mono);
         }
         match self.parts.take(delivery.origin, part) {
             Taken::More => {}
             Taken::Whole(bytes) => {
                 if let Some(body) = self.decode(delivery, &bytes) {
-                    self.handle_body(delivery, body);
+                    self.handle_body(now, delivery, body);
                 }
             }
-            Taken::Astray => self.count("node.astray_parts"),
+            Taken::Astray => self.effects.count("node.astray_parts"),
         }
     }
 
-    fn handle_body(&mut self, delivery: &Delivery, body: Body) {
-        if matches!(self.phase, Phase::Active) {
-            self.handle_stream(delivery.origin, body);
+    fn handle_body(&mut self, now: Now, delivery: &Delivery, body: Body) {
+        if matches!(self.phase, Phase::Syncing(_)) {
+            self.handle_barrier(now, delivery.origin, body);
         } else {
-            self.handle_barrier(delivery.origin, body);
+            self.handle_stream(now, delivery.origin, body);
         }
     }
 
-    /// Takes a remark of the ring.
-    pub(crate) fn handle_notice(&mut self, now: Now, notice: &Notice) {
-        self.now = now;
+    fn handle_notice(&mut self, notice: &Notice) {
         match notice {
-            Notice::PauseDetected { .. } => {
-                self.paused = true;
-                self.executor.hold();
-            }
-            Notice::PauseOver => self.resume(),
+            Notice::PauseDetected { .. } => self.doubts.paused = true,
+            // This node is still a member.
+            Notice::PauseOver => self.doubts.paused = false,
             _ => {}
         }
-        let event = telling::ring_event(notice, |node| self.name_of(node));
-        self.outputs.push_back(Output::Event(event));
+        self.effects.event(report::ring_event(notice, |node| self.name_of(node)));
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) must be called.
-    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
-        if matches!(self.phase, Phase::Left) {
-            return None;
-        }
-        [
-            self.executor.poll_timeout(),
-            self.quorum.poll_timeout(),
-            self.proposals.poll_timeout(),
-            self.leaving.as_ref().map(Leaving::deadline),
-            self.coordination_timeout(),
-            self.barrier_timeout(),
-            self.vote_timeout(),
-            self.disk_timeout(),
-            self.raising_timeout(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-
-    /// Does what is due.
-    pub(crate) fn handle_timeout(&mut self, now: Now) {
-        self.now = now;
-        if matches!(self.phase, Phase::Left) {
-            return;
-        }
-        self.executor.handle_timeout(now.mono, now.wall);
-        self.drain_executor();
-        if self.quorum.handle_timeout(now.mono).is_some() {
-            self.tell_quorum();
-        }
-        self.lose_patience();
-        self.judge();
-        self.expire_writes();
-        self.expire_requests();
-        self.expire_leaving();
-        self.coordinate();
-        self.raise_level();
-    }
-
-    /// The next thing to do.
-    pub(crate) fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
-    }
-
-    /// The next message for the ring. It is given again until [`sent`](Self::sent).
-    pub(crate) fn next_message(&self) -> Option<&Vec<u8>> {
-        self.outbox.front()
-    }
-
-    /// The ring took the message.
-    pub(crate) fn sent(&mut self) {
-        self.outbox.pop_front();
-    }
-
-    /// The next thing the ring is to do with its keys.
-    pub(crate) fn next_key_order(&mut self) -> Option<KeyOrder> {
-        self.keys.next_order()
-    }
-
-    /// The next thing that the ring half is to do beside sending: exclude a member, change its level.
-    pub(crate) fn next_ring_order(&mut self) -> Option<Down> {
-        self.ring_orders.pop_front()
-    }
-
-    /// The ring half refused an order.
-    pub(crate) fn ring_refused(&mut self, now: Now, why: String) {
-        self.now = now;
-        self.remark(Level::Error, why);
-    }
-
-    /// The next thing the ring is to know about the cluster.
-    pub(crate) fn next_contract(&mut self) -> Option<Down> {
-        self.contract.pop_front()
-    }
-
-    /// Whether the node wants to leave the ring now; given once.
-    pub(crate) fn take_leave(&mut self) -> Option<LeaveReason> {
-        self.leave.take()
+    fn handle_stood_still(&mut self, time: Duration) {
+        self.effects.count("node.stood_still");
+        let millis = time.as_millis();
+        let text = format!("nothing above the ring went on for {millis} ms: this node fell silent, and joins again");
+        self.effects.remark(Level::Error, text);
     }
 
     /// The state as this node has it.
@@ -387,11 +440,6 @@ impl Participant {
         self.view.as_ref().map(|view| view.ring)
     }
 
-    /// Whether outside effects may follow from what is delivered now.
-    fn acting(&self) -> bool {
-        matches!(self.phase, Phase::Active) && !self.transitional && !self.paused && !self.unsure
-    }
-
     fn is_dc(&self) -> bool {
         self.replica.dc == Some(self.me)
     }
@@ -400,68 +448,11 @@ impl Participant {
         self.names.get(&node).cloned().unwrap_or_else(|| node.to_string())
     }
 
-    /// Broadcasts for the present view, in parts if need be.
-    fn say(&mut self, body: Body) {
-        let Some(ring) = self.ring() else { return };
-        match parts::cut(&Message { ring, body }, self.level()) {
-            Some(messages) => self.outbox.extend(messages),
-            None => {
-                self.count("node.too_large");
-                let limit = wire::WHOLE_MAX >> 20;
-                self.remark(
-                    Level::Error,
-                    format!("a message above {limit} MiB is too large for the ring and is dropped"),
-                );
-            }
-        }
-    }
-
-    fn remark(&mut self, level: Level, text: impl Into<String>) {
-        self.event(Event::Remark { level, text: text.into() });
-    }
-
-    fn event(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
-    }
-
-    fn count(&mut self, name: &'static str) {
-        let counter = self.counters.entry(name).or_default();
-        *counter = counter.saturating_add(1);
-    }
-
-    /// The pause is over and this node is still a member: what was held back is done.
-    fn resume(&mut self) {
-        self.paused = false;
-        self.release();
-    }
-
-    /// Nobody knows whether the membership still holds: nothing that reaches outside begins.
-    pub(crate) fn doubt(&mut self) {
-        self.unsure = true;
-        self.executor.hold();
-    }
-
-    /// The ring has confirmed that the membership holds.
-    pub(crate) fn be_sure(&mut self, now: Now) {
-        self.now = now;
-        self.unsure = false;
-        self.release();
-    }
-
-    /// This half of the node stood still for so long that the ring fell silent.
-    pub(crate) fn stood_still(&mut self, now: Now, time: Duration) {
-        self.now = now;
-        self.count("node.stood_still");
-        let millis = time.as_millis();
-        let text = format!("nothing above the ring went on for {millis} ms: this node fell silent, and joins again");
-        self.remark(Level::Error, text);
-    }
-
-    /// What is held back is done, unless there is another reason to hold it.
-    fn release(&mut self) {
-        if !self.transitional && !self.paused && !self.unsure {
-            self.executor.release(self.now.mono);
-            self.drain_executor();
+    /// Broadcasts for the present view.
+    fn broadcast(&mut self, body: Body) {
+        if let Some(ring) = self.ring() {
+            let level = self.level();
+            self.effects.broadcast(&Message { ring, body }, level);
         }
     }
 }

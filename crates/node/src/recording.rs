@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::replay::{Played, Replay, ReplayError, Step};
 use self::start::Start;
-use crate::halves::{Assurance, ClusterOutput, RingOutput, Transmit};
+use crate::halves::{Assurance, Effect, RingOutput, Transmit};
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::{Config, Now, Output, Persist, PersistId, Request, RequestId, Stored, wire};
 
@@ -213,8 +213,8 @@ impl Given {
     }
 
     /// The cluster half gives this.
-    pub fn add_cluster(&mut self, output: &ClusterOutput) {
-        if let ClusterOutput::Do(output) = output {
+    pub fn add_cluster(&mut self, output: &Effect) {
+        if let Effect::Do(output) = output {
             self.0.add(output);
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_node::{ClusterOutput, InvocationId, Reply, RequestId, Up, WatchId};
+use hac_node::{Effect, InvocationId, Reply, RequestId, Up, WatchId};
 use hac_types::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -263,8 +263,8 @@ impl Thread {
                 recording.gave_cluster(&output);
             }
             match output {
-                ClusterOutput::Down(order) => self.above.orders.put(order),
-                ClusterOutput::Do(output) => self.act(output),
+                Effect::Down(order) => self.above.orders.put(order),
+                Effect::Do(output) => self.act(output),
             }
         }
     }

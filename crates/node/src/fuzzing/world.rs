@@ -7,7 +7,8 @@ use hac_netsim::{Formed, Stream};
 use hac_totem::{AuthKey, Cipher, Delivery, Guarantee, NodeConfig, Timers};
 use hac_types::{Incarnation, Member, NodeId, Timestamp, WallTime};
 
-use crate::participant::Participant;
+use crate::halves::{Down, Effect};
+use crate::participant::{Incoming, Participant};
 use crate::wire::{self, Body, Message};
 use crate::{Config, NodeInfo, Now, Output, Stored};
 
@@ -21,6 +22,10 @@ pub(super) struct World {
     participant: Participant,
     now: Now,
     stream: Stream,
+    /// What it says that is not in the stream.
+    words: Vec<Vec<u8>>,
+    /// What it wants done that is not done.
+    outputs: Vec<Output>,
 }
 
 impl World {
@@ -60,7 +65,10 @@ impl World {
             next_key: None,
         };
         let participant = Participant::new(&config(), stored, now).ok()?;
-        Some(Self { participant, now, stream: Stream::default() })
+        let (words, outputs) = (Vec::new(), Vec::new());
+        let mut world = Self { participant, now, stream: Stream::default(), words, outputs };
+        world.collect();
+        Some(world)
     }
 
     /// A new view, with the peer or without, after the old one has broken up.
@@ -74,10 +82,9 @@ impl World {
         for Formed { transitional, regular, .. } in
             self.stream.form(members).into_iter().filter(|formed| formed.node == HONEST)
         {
-            if let Some(view) = transitional {
-                self.participant.handle_view(self.now, view);
+            for view in transitional.into_iter().chain([regular]) {
+                self.give(Incoming::View(view));
             }
-            self.participant.handle_view(self.now, regular);
         }
         if !with_peer {
             // It has gone nowhere else, and comes back as one that was away.
@@ -97,7 +104,7 @@ impl World {
         let mut rounds = 0;
         while let Some(due) = self.participant.poll_timeout().filter(|due| *due <= end) {
             self.pass(due.max(self.now.mono));
-            self.participant.handle_timeout(self.now);
+            self.give(Incoming::Time);
             self.settle();
             rounds += 1;
             assert!(rounds < ROUNDS_MAX, "the node does not come to rest");
@@ -113,19 +120,19 @@ impl World {
     /// Everything happens that needs no time.
     fn settle(&mut self) {
         for _ in 0..ROUNDS_MAX {
-            while let Some(output) = self.participant.poll_output() {
-                match output {
-                    Output::Persist { id, .. } => self.participant.handle_persisted(self.now, id, Ok(())),
-                    Output::Decide { id, cib, wall, .. } => {
-                        let plan = hac_scheduler::schedule(&cib, wall);
-                        self.participant.handle_decided(self.now, id, Ok(plan));
+            while !self.outputs.is_empty() {
+                for output in std::mem::take(&mut self.outputs) {
+                    match output {
+                        Output::Persist { id, .. } => self.give(Incoming::Persisted(id, Ok(()))),
+                        Output::Decide { id, cib, wall, .. } => {
+                            self.give(Incoming::Decided(id, Ok(hac_scheduler::schedule(&cib, wall))));
+                        }
+                        _ => {}
                     }
-                    _ => {}
                 }
             }
             let words = self.own_words();
             if words.is_empty() {
-                let _ = self.participant.take_leave();
                 return;
             }
             words.into_iter().for_each(|message| self.deliver(HONEST, message.body));
@@ -133,14 +140,25 @@ impl World {
         panic!("the node talks without end");
     }
 
+    fn give(&mut self, incoming: Incoming) {
+        self.participant.handle(self.now, incoming);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(effect) = self.participant.poll_effect() {
+            match effect {
+                Effect::Down(Down::Broadcast(bytes)) => self.words.push(bytes),
+                Effect::Down(_) => {}
+                Effect::Do(output) => self.outputs.push(output),
+            }
+        }
+    }
+
     /// What the node has to say.
     fn own_words(&mut self) -> Vec<Message> {
-        let mut words = Vec::new();
-        while let Some(bytes) = self.participant.next_message() {
-            words.push(wire::decode(bytes, hac_types::Level::FIRST).expect("a node speaks sense"));
-            self.participant.sent();
-        }
-        words
+        let words = std::mem::take(&mut self.words);
+        words.iter().map(|b| wire::decode(b, hac_types::Level::FIRST).expect("a node speaks sense")).collect()
     }
 
     fn deliver(&mut self, origin: NodeId, body: Body) {
@@ -148,7 +166,7 @@ impl World {
         let Some(payload) = wire::encode(&Message { ring, body }, hac_types::Level::FIRST) else { return };
         let Some((seq, _)) = self.stream.say(HONEST) else { return };
         let delivery = Delivery { ring, seq, origin, guarantee: Guarantee::Safe, transitional: false, payload };
-        self.participant.handle_delivery(self.now, &delivery);
+        self.give(Incoming::Delivery(delivery));
     }
 }
 

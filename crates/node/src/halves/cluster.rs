@@ -7,11 +7,11 @@ use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_model::Cib;
 use hac_scheduler::plan::Plan;
 use hac_totem::{LinkStatus, Notice, Stats};
-use hac_types::Timestamp;
+use hac_types::{Timestamp, ViewKind};
 
 use super::{Assurance, Condition, Down, Up};
 use crate::participant::planning::{DecideId, Unplannable};
-use crate::participant::{KeyOrder, Participant};
+use crate::participant::{Incoming, Participant};
 use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
 
 /// Most broadcasts that may be on their way down without the ring having taken them: a burst of results, and little
@@ -20,7 +20,7 @@ pub(crate) const IN_FLIGHT: usize = 64;
 
 /// One thing that the cluster half wants done. Perform them in the order in which they are given.
 #[derive(Clone, Debug)]
-pub enum ClusterOutput {
+pub enum Effect {
     /// Give this to the ring half.
     Down(Down),
     /// Do this. It is never a transmission, and never the storing of a ring's number.
@@ -30,7 +30,9 @@ pub enum ClusterOutput {
 /// See the head of `halves.rs`.
 pub struct ClusterHalf {
     participant: Participant,
-    outputs: VecDeque<ClusterOutput>,
+    outputs: VecDeque<Effect>,
+    /// Broadcasts that wait until the ring half has room. They are for the present membership.
+    unsent: VecDeque<Vec<u8>>,
     /// Broadcasts on their way down.
     in_flight: usize,
     /// Events handled, and how many of them the ring half was told of.
@@ -58,6 +60,7 @@ impl ClusterHalf {
         let mut half = Self {
             participant: Participant::new(config, stored, now)?,
             outputs: VecDeque::new(),
+            unsent: VecDeque::new(),
             in_flight: 0,
             seen: 0,
             acknowledged: 0,
@@ -68,7 +71,7 @@ impl ClusterHalf {
             condition: Condition::default(),
             stopped: false,
         };
-        half.settle();
+        half.take_effects();
         Ok(half)
     }
 
@@ -76,7 +79,7 @@ impl ClusterHalf {
     pub fn assure(&mut self, now: Now, assurance: Assurance) {
         self.assurance = assurance;
         self.judge(now);
-        self.settle();
+        self.take_effects();
     }
 
     /// Takes an event of the ring half.
@@ -85,76 +88,73 @@ impl ClusterHalf {
         match event {
             Up::View(view) => {
                 self.changes += 1;
-                self.participant.handle_view(now, view);
+                if view.kind == ViewKind::Regular {
+                    // What is left was for the membership that is over.
+                    self.unsent.clear();
+                }
+                self.participant.handle(now, Incoming::View(view));
             }
-            Up::Delivery(delivery) => self.participant.handle_delivery(now, &delivery),
+            Up::Delivery(delivery) => self.participant.handle(now, Incoming::Delivery(delivery)),
             Up::Notice(notice) => {
                 self.changes += u64::from(matches!(notice, Notice::PauseDetected { .. }));
-                self.participant.handle_notice(now, &notice);
+                self.participant.handle(now, Incoming::Notice(notice));
             }
             Up::Room(taken) => self.in_flight = self.in_flight.saturating_sub(taken),
             Up::Confirmed => self.asked = false,
-            Up::RingNumber(result) => self.participant.handle_ring_number(now, result),
-            Up::Refused(why) => self.participant.ring_refused(now, why),
+            Up::RingNumber(result) => self.participant.handle(now, Incoming::RingNumber(result)),
+            Up::Refused(why) => self.participant.handle(now, Incoming::Refused(why)),
             Up::Beat => {}
             Up::Condition(condition) => self.condition = *condition,
-            Up::Returned(time) => self.participant.stood_still(now, time),
+            Up::Returned(time) => self.participant.handle(now, Incoming::StoodStill(time)),
             Up::Left => {
                 self.stopped = true;
-                self.settle();
-                return self.outputs.push_back(ClusterOutput::Do(Output::Stopped));
+                self.take_effects();
+                return self.outputs.push_back(Effect::Do(Output::Stopped));
             }
         }
         self.judge(now);
-        self.settle();
+        self.take_effects();
     }
 
     /// Asks the ring half how it does, for the next report.
     pub fn look(&mut self) {
-        self.outputs.push_back(ClusterOutput::Down(Down::Look));
+        self.outputs.push_back(Effect::Down(Down::Look));
     }
 
     /// Does what is due. Calling it early is harmless. Decisions are made here, so that one is made for all that came in
     /// together.
     pub fn handle_timeout(&mut self, now: Now) {
-        self.participant.handle_timeout(now);
-        self.settle();
+        self.give(now, Incoming::Time);
     }
 
     /// Takes a client's request; [`Output::Reply`] with the same `id` follows sooner or later.
     pub fn handle_request(&mut self, now: Now, id: RequestId, request: Request) {
-        self.participant.handle_request(now, id, request);
-        self.settle();
+        self.give(now, Incoming::Request(id, request));
     }
 
     /// An agent has finished.
     pub fn handle_outcome(&mut self, now: Now, invocation: InvocationId, outcome: Outcome) {
-        self.participant.handle_outcome(now, invocation, outcome);
-        self.settle();
+        self.give(now, Incoming::Outcome(invocation, outcome));
     }
 
     /// A watched process has ended.
     pub fn handle_process_exited(&mut self, now: Now, watch: WatchId) {
-        self.participant.handle_process_exited(now, watch);
-        self.settle();
+        self.give(now, Incoming::ProcessExited(watch));
     }
 
     /// What became of an [`Output::Persist`]; the error in words, such as `no space left on device`.
     pub fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
-        self.participant.handle_persisted(now, id, result);
-        self.settle();
+        self.give(now, Incoming::Persisted(id, result));
     }
 
     /// What came of an [`Output::Decide`].
     pub fn handle_decided(&mut self, now: Now, id: DecideId, result: Result<Plan, Unplannable>) {
-        self.participant.handle_decided(now, id, result);
-        self.settle();
+        self.give(now, Incoming::Decided(id, result));
     }
 
     /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.
     pub fn shutdown(&mut self, now: Now) {
-        self.participant.shutdown(now);
-        self.settle();
+        self.give(now, Incoming::Shutdown);
     }
 
     /// When [`ClusterHalf::handle_timeout`] must be called.
@@ -164,10 +164,10 @@ impl ClusterHalf {
     }
 
     /// The next thing to do.
-    pub fn poll_output(&mut self) -> Option<ClusterOutput> {
+    pub fn poll_output(&mut self) -> Option<Effect> {
         if self.outputs.is_empty() && self.acknowledged < self.seen && !self.stopped {
             self.acknowledged = self.seen;
-            return Some(ClusterOutput::Down(Down::Seen(self.seen)));
+            return Some(Effect::Down(Down::Seen(self.seen)));
         }
         self.outputs.pop_front()
     }
@@ -205,43 +205,41 @@ impl ClusterHalf {
     fn judge(&mut self, now: Now) {
         let sure = self.is_sure(now);
         if sure && !self.sure {
-            self.participant.be_sure(now);
+            self.participant.handle(now, Incoming::Sure);
         } else if !sure {
             // Again each time: what was handled meanwhile may have ended an earlier doubt.
-            self.participant.doubt();
+            self.participant.handle(now, Incoming::Doubt);
             if !std::mem::replace(&mut self.asked, true) && !self.stopped {
-                self.outputs.push_back(ClusterOutput::Down(Down::Confirm));
+                self.outputs.push_back(Effect::Down(Down::Confirm));
             }
         }
         self.sure = sure;
     }
 
-    /// Moves what the participant has to its one way out: keys before what is sent with them, leaving last.
-    fn settle(&mut self) {
-        while let Some(output) = self.participant.poll_output() {
-            self.outputs.push_back(ClusterOutput::Do(output));
-        }
-        while let Some(order) = self.participant.next_contract() {
-            self.outputs.push_back(ClusterOutput::Down(order));
-        }
-        while let Some(order) = self.participant.next_key_order() {
-            let order = match order {
-                KeyOrder::Accept(key) => Down::AcceptKey(key),
-                KeyOrder::Use => Down::UseKey,
-            };
-            self.outputs.push_back(ClusterOutput::Down(order));
-        }
-        while let Some(order) = self.participant.next_ring_order() {
-            self.outputs.push_back(ClusterOutput::Down(order));
-        }
-        if let Some(reason) = self.participant.take_leave() {
-            self.outputs.push_back(ClusterOutput::Down(Down::Leave(reason)));
+    fn give(&mut self, now: Now, incoming: Incoming) {
+        self.participant.handle(now, incoming);
+        self.take_effects();
+    }
+
+    /// Takes over what the participant wants done: the one place in which its effects leave it. Broadcasts come after
+    /// everything else, keys among it with which they are sent, and only while the ring half has room; nothing is sent
+    /// by a node that leaves.
+    fn take_effects(&mut self) {
+        while let Some(effect) = self.participant.poll_effect() {
+            match effect {
+                Effect::Down(Down::Broadcast(message)) => self.unsent.push_back(message),
+                effect => {
+                    if matches!(effect, Effect::Down(Down::Leave(_))) {
+                        self.unsent.clear();
+                    }
+                    self.outputs.push_back(effect);
+                }
+            }
         }
         while self.in_flight < IN_FLIGHT
-            && let Some(message) = self.participant.next_message()
+            && let Some(message) = self.unsent.pop_front()
         {
-            self.outputs.push_back(ClusterOutput::Down(Down::Broadcast(message.clone())));
-            self.participant.sent();
+            self.outputs.push_back(Effect::Down(Down::Broadcast(message)));
             self.in_flight += 1;
         }
     }

@@ -90,17 +90,17 @@ fn a_state_comes_only_from_the_donor() {
         join.hello(NodeId(id), hello(epoch, 0, None));
     }
     assert_eq!(join.missing(), [NodeId(2)]);
-    assert!(!join.ready(NodeId(1), ready()), "not before the state is there");
+    assert_eq!(join.ready(NodeId(1), ready()), None, "not before the state is there");
     assert!(!join.copied(NodeId(1), 10), "forged");
     assert!(join.copied(NodeId(2), 10));
     assert!(!join.copied(NodeId(2), 10), "twice");
 
     assert_eq!(join.missing(), [NodeId(1), NodeId(2), NodeId(3)]);
-    assert!(!join.ready(NodeId(1), ready()));
-    assert!(!join.ready(NodeId(1), ready()), "twice is once");
-    assert!(!join.ready(NodeId(9), ready()), "a stranger");
-    assert!(!join.ready(NodeId(2), ready()));
-    assert!(join.ready(NodeId(3), ready()));
+    assert_eq!(join.ready(NodeId(1), ready()), None);
+    assert_eq!(join.ready(NodeId(1), ready()), None, "twice is once");
+    assert_eq!(join.ready(NodeId(9), ready()), None, "a stranger");
+    assert_eq!(join.ready(NodeId(2), ready()), None);
+    assert!(join.ready(NodeId(3), ready()).is_some());
 }
 
 fn ready() -> Ready {
@@ -113,7 +113,10 @@ fn all_agree_on_the_latest_time() {
     for (id, updates) in [(1, 5), (2, 9), (3, 1)] {
         join.hello(NodeId(id), hello(1, updates, None));
     }
-    assert_eq!(join.wall(), WallTime(9));
+    assert!(join.copied(NodeId(2), 0));
+    let agreement =
+        [1, 2, 3].into_iter().find_map(|id| join.ready(NodeId(id), ready())).expect("that was the last one");
+    assert_eq!(agreement.wall(), WallTime(9));
 }
 
 #[test]

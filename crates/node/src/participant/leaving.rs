@@ -5,6 +5,7 @@ use hac_totem::LeaveReason;
 use hac_types::Timestamp;
 
 use super::{Participant, Phase};
+use crate::halves::Down;
 use crate::wire::Proposed;
 use crate::{Level, Now, Output, Reply};
 
@@ -23,35 +24,31 @@ impl Leaving {
 
 impl Participant {
     /// Hands resources over and leaves; a second call leaves at once.
-    pub(crate) fn shutdown(&mut self, now: Now) {
-        self.now = now;
+    pub(super) fn handle_shutdown(&mut self, now: Now) {
         if matches!(self.phase, Phase::Left) {
             return;
         }
         if self.leaving.is_some() {
-            self.remark(Level::Warning, "asked a second time to leave: leaving at once");
-            self.go();
-            return;
+            self.effects.remark(Level::Warning, "asked a second time to leave: leaving at once");
+            return self.go();
         }
         self.leaving = Some(Leaving { deadline: now.mono + self.shutdown_escalation });
-        let waits = !matches!(self.phase, Phase::Active);
-        if waits && !self.executor.is_active() {
-            self.go();
-            return;
+        if !self.has_state() && !self.executor.is_active() {
+            return self.go();
         }
-        self.ask_to_leave();
+        self.ask_to_leave(now);
     }
 
-    fn ask_to_leave(&mut self) {
+    fn ask_to_leave(&mut self, now: Now) {
         let change = StatusChange::Shutdown { node: self.name.clone(), wanted: true };
-        self.propose(Proposed::Command(Command::Status(change)), None, None);
+        self.propose(now, Proposed::Command(Command::Status(change)), None, None);
     }
 
     /// In a new view the wish may have been lost with the state of the old one.
-    pub(super) fn ask_to_leave_again(&mut self) {
+    pub(super) fn ask_to_leave_again(&mut self, now: Now) {
         let asked = self.replica.cib.transient(&self.name, "shutdown").is_some();
         if self.leaving.is_some() && !asked {
-            self.ask_to_leave();
+            self.ask_to_leave(now);
         }
     }
 
@@ -63,18 +60,18 @@ impl Participant {
     }
 
     /// The coordinator did not let this node go in time.
-    pub(super) fn expire_leaving(&mut self) {
-        if self.leaving.is_some_and(|leaving| leaving.deadline <= self.now.mono) {
+    pub(super) fn expire_leaving(&mut self, now: Now) {
+        if self.leaving.is_some_and(|leaving| leaving.deadline <= now.mono) {
             let text = "was not let go in time: leaving with what still runs here";
-            self.remark(Level::Error, text);
+            self.effects.remark(Level::Error, text);
             self.go();
         }
     }
 
     /// This node cannot go on as a member: it leaves, alone, and says why. A start of the daemon tries again.
     pub(super) fn fail(&mut self, why: String) {
-        self.remark(Level::Error, format!("{why}; this node leaves the cluster"));
-        self.outputs.push_back(Output::Fault(why));
+        self.effects.remark(Level::Error, format!("{why}; this node leaves the cluster"));
+        self.effects.output(Output::Fault(why));
         self.go();
     }
 
@@ -92,16 +89,13 @@ impl Participant {
             return;
         }
         self.phase = Phase::Left;
-        self.executor.hold();
-        self.leave = Some(LeaveReason::Shutdown { resources_clean });
-        self.coordinator = None;
-        self.outbox.clear();
         for request in self.proposals.abandon() {
             let refusal = Refusal::new(
                 "this node has left the cluster; the change may still be made",
                 "Look at the configuration on another node before asking again.",
             );
-            self.reply(request, Reply::TimedOut(refusal));
+            self.effects.reply(request, Reply::TimedOut(refusal));
         }
+        self.effects.order(Down::Leave(LeaveReason::Shutdown { resources_clean }));
     }
 }

@@ -20,8 +20,7 @@ use hac_scheduler::plan::{Decision, Plan};
 use hac_types::{Timestamp, WallTime};
 use serde::{Deserialize, Serialize};
 
-use super::Participant;
-use super::coordination::{REST, RESTLESS};
+use super::coordinator::{Coordinator, REST, RESTLESS, Seat};
 use crate::{Event, Level, Output};
 
 /// Longest time for one plan. The largest state that is allowed takes about a second; what takes this long will not be
@@ -87,103 +86,85 @@ impl Planning {
     }
 }
 
-impl Participant {
+impl Coordinator {
     /// Asks for a plan of the present state.
-    pub(super) fn decide(&mut self) {
-        let Some(coordinator) = &mut self.coordinator else { return };
-        self.decisions += 1;
-        let id = DecideId(self.decisions);
-        coordinator.dirty = false;
-        coordinator.not_before = None;
-        coordinator.engine.decision_begun();
-        coordinator.planning.current = Some((id, self.now.mono + BUDGET));
-        let level = self.view.as_ref().map(|view| view.level).unwrap_or_default();
-        let (cib, wall) = (Arc::clone(&self.replica.cib), self.now.wall);
-        self.outputs.push_back(Output::Decide { id, cib, wall, level, budget: BUDGET });
+    pub(super) fn decide(&mut self, seat: &mut Seat<'_>) {
+        *seat.decisions += 1;
+        let id = DecideId(*seat.decisions);
+        self.dirty = false;
+        self.not_before = None;
+        self.engine.decision_begun();
+        self.planning.current = Some((id, seat.now.mono + BUDGET));
+        let (cib, wall) = (Arc::clone(&seat.replica.cib), seat.now.wall);
+        seat.effects.output(Output::Decide { id, cib, wall, level: seat.view_level, budget: BUDGET });
     }
 
     /// The answer to an [`Output::Decide`]. One that is not waited for any more is ignored.
-    pub(crate) fn handle_decided(&mut self, now: crate::Now, id: DecideId, result: Result<Plan, Unplannable>) {
-        self.now = now;
-        let acting = self.acting();
-        let Some(coordinator) = &mut self.coordinator else { return };
-        let planning = &mut coordinator.planning;
+    pub(super) fn handle_decided(&mut self, seat: &mut Seat<'_>, id: DecideId, result: Result<Plan, Unplannable>) {
+        let planning = &mut self.planning;
         if planning.current.take_if(|(current, _)| *current == id).is_none() {
             return;
         }
         match result {
-            Err(why) => self.plan_failed(why),
-            Ok(_) if !acting => coordinator.dirty = true,
-            Ok(_) if coordinator.dirty && planning.outdated < OUTDATED_MAX => {
+            Err(why) => self.plan_failed(seat, why),
+            Ok(_) if !seat.acting => self.dirty = true,
+            Ok(_) if self.dirty && planning.outdated < OUTDATED_MAX => {
                 planning.outdated += 1;
-                self.count("node.outdated_plans");
+                seat.effects.count("node.outdated_plans");
             }
             Ok(plan) => {
                 planning.outdated = 0;
                 planning.failed = None;
-                let outdated = std::mem::take(&mut coordinator.dirty);
-                self.carry_out(plan);
+                let outdated = std::mem::take(&mut self.dirty);
+                self.carry_out(seat, plan);
                 if outdated {
-                    self.abandon("the state changed while it was planned");
+                    let why = "the state changed while it was planned".to_owned();
+                    self.engine.abort(seat.now.mono, Abort::Other(why));
                 }
-                self.tell_progress();
+                self.announce_progress(seat);
             }
         }
     }
 
     /// No plan came in time.
-    pub(super) fn expire_planning(&mut self) {
-        let Some(coordinator) = &mut self.coordinator else { return };
-        if coordinator.planning.current.take_if(|(_, until)| *until <= self.now.mono).is_some() {
-            self.plan_failed(Unplannable::TooSlow(BUDGET));
+    pub(super) fn expire_planning(&mut self, seat: &mut Seat<'_>) {
+        if self.planning.current.take_if(|(_, until)| *until <= seat.now.mono).is_some() {
+            self.plan_failed(seat, Unplannable::TooSlow(BUDGET));
         }
     }
 
-    fn plan_failed(&mut self, why: Unplannable) {
-        self.count("node.unplannable");
-        let Some(coordinator) = &mut self.coordinator else { return };
-        let times = coordinator.planning.failed.as_ref().map_or(0, |(_, times)| *times);
+    fn plan_failed(&mut self, seat: &mut Seat<'_>, why: Unplannable) {
+        seat.effects.count("node.unplannable");
+        let times = self.planning.failed.as_ref().map_or(0, |(_, times)| *times);
         let pause = PAUSE.saturating_mul(1 << times.min(5)).min(PAUSE_MAX);
-        coordinator.recheck = Some(self.now.mono + pause);
-        coordinator.planning.failed = Some((why.clone(), times + 1));
+        self.recheck = Some(seat.now.mono + pause);
         let text = format!("nothing is decided, because {why}; what runs goes on as it is");
-        self.remark(Level::Error, text);
-        self.tell_progress();
+        self.planning.failed = Some((why, times + 1));
+        seat.effects.remark(Level::Error, text);
+        self.announce_progress(seat);
     }
 
-    fn abandon(&mut self, why: &str) {
-        if let Some(coordinator) = &mut self.coordinator {
-            coordinator.engine.abort(self.now.mono, Abort::Other(why.to_owned()));
-        }
-        self.drain_engine();
-    }
-
-    fn carry_out(&mut self, plan: Plan) {
-        let now = self.now;
-        let recheck = self.recheck_interval();
-        let Some(coordinator) = &mut self.coordinator else { return };
-        coordinator.recheck = Some(now.mono + next_recheck(&plan, now.wall, recheck));
+    fn carry_out(&mut self, seat: &mut Seat<'_>, plan: Plan) {
+        let now = seat.now;
+        self.recheck = Some(now.mono + next_recheck(&plan, now.wall, seat.recheck_interval()));
         for warning in &plan.warnings {
-            let event = Event::Remark { level: Level::Debug, text: warning.clone() };
-            self.outputs.push_back(Output::Event(event));
+            seat.effects.remark(Level::Debug, warning.clone());
         }
-        coordinator.transition += 1;
-        let limits = Limits::of(&self.replica.cib.configuration, self.cores);
-        if plan.actions.is_empty() {
-            coordinator.restless = 0;
-            coordinator.engine.start(now.mono, plan, limits);
-            return self.drain_engine();
-        }
-        coordinator.restless = coordinator.restless.saturating_add(1);
-        if coordinator.restless >= RESTLESS {
-            coordinator.not_before = Some(now.mono + REST);
-        }
-        let number = coordinator.transition;
-        let decisions = plan.summary.iter().map(decision_text).collect();
+        self.transition += 1;
+        let limits = Limits::of(&seat.replica.cib.configuration, seat.cores);
         let actions = plan.actions.len();
-        coordinator.engine.start(now.mono, plan, limits);
-        self.event(Event::Transition { number, actions, decisions });
-        self.drain_engine();
+        if actions == 0 {
+            self.restless = 0;
+        } else {
+            self.restless = self.restless.saturating_add(1);
+            if self.restless >= RESTLESS {
+                self.not_before = Some(now.mono + REST);
+            }
+            let decisions = plan.summary.iter().map(decision_text).collect();
+            seat.effects.event(Event::Transition { number: self.transition, actions, decisions });
+        }
+        self.engine.start(now.mono, plan, limits);
+        self.take_from_engine(seat);
     }
 }
 

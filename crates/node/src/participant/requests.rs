@@ -7,18 +7,17 @@ use super::{Participant, Phase};
 use crate::limits;
 use crate::proposals::REQUESTS_MAX;
 use crate::wire::{Body, Proposed};
-use crate::{Now, Output, Reply, Request, RequestId};
+use crate::{Now, Reply, Request, RequestId};
 
 impl Participant {
     /// Takes a request.
-    pub(crate) fn handle_request(&mut self, now: Now, id: RequestId, request: Request) {
-        self.now = now;
+    pub(super) fn handle_request(&mut self, now: Now, id: RequestId, request: Request) {
         if matches!(self.phase, Phase::Left) || self.proposals.requests() >= REQUESTS_MAX {
             let refusal = Refusal::new(
                 "this node is leaving the cluster or has too much to do; nothing was changed",
                 "Ask another node, or try again later.",
             );
-            self.reply(id, Reply::Unavailable(refusal));
+            self.effects.reply(id, Reply::Unavailable(refusal));
             return;
         }
         match limits::check(&request) {
@@ -27,10 +26,10 @@ impl Participant {
                     "64 MiB of changes wait for the cluster to agree already; nothing was changed",
                     "Try again later; `hacctl status` shows what is waited for.",
                 );
-                return self.reply(id, Reply::Unavailable(refusal));
+                return self.effects.reply(id, Reply::Unavailable(refusal));
             }
             Ok(_) => {}
-            Err(refusal) => return self.reply(id, Reply::TooLarge(refusal)),
+            Err(refusal) => return self.effects.reply(id, Reply::TooLarge(refusal)),
         }
         let (what, patience) = match request {
             Request::Configure(configure) => (Proposed::Command(Command::Configure(configure)), self.request_timeout),
@@ -42,38 +41,44 @@ impl Participant {
                     "only the nodes themselves may change this part of the status",
                     "Use cleanup, refresh or a node attribute.",
                 );
-                self.reply(id, Reply::Refused(refusal));
+                self.effects.reply(id, Reply::Refused(refusal));
                 return;
             }
             Request::Settle { timeout } => (Proposed::Settle, timeout),
             Request::RotateKey(wish) => match self.rotation_of(&wish) {
                 Ok(what) => (what, self.request_timeout),
                 Err(reply) => {
-                    self.reply(id, reply);
+                    self.effects.reply(id, reply);
                     return;
                 }
             },
             Request::CancelWaitForAll => (Proposed::CancelWaitForAll, self.request_timeout),
             Request::SetLevel { to } => (Proposed::SetLevel { to }, self.request_timeout),
             Request::ForgetLost => {
-                self.forget_lost();
+                self.forget_lost(now);
                 let reply = self.done(Vec::new());
-                self.reply(id, reply);
+                self.effects.reply(id, reply);
                 return;
             }
         };
         if let Some(refusal) = self.unsayable(&what) {
-            self.reply(id, Reply::Refused(refusal));
+            self.effects.reply(id, Reply::Refused(refusal));
             return;
         }
-        self.propose(what, Some(id), Some(now.mono + patience));
+        self.propose(now, what, Some(id), Some(now.mono + patience));
     }
 
     /// Proposes something, now or as soon as this node takes part.
-    pub(super) fn propose(&mut self, what: Proposed, request: Option<RequestId>, deadline: Option<Timestamp>) {
-        let proposal = self.proposals.add(self.now, what, request, deadline);
-        if matches!(self.phase, Phase::Active) && !self.transitional {
-            self.say(Body::Propose(proposal));
+    pub(super) fn propose(
+        &mut self,
+        now: Now,
+        what: Proposed,
+        request: Option<RequestId>,
+        deadline: Option<Timestamp>,
+    ) {
+        let proposal = self.proposals.add(now, what, request, deadline);
+        if self.is_active() {
+            self.broadcast(Body::Propose(proposal));
         }
     }
 
@@ -81,13 +86,13 @@ impl Participant {
     pub(super) fn propose_again(&mut self) {
         let again: Vec<_> = self.proposals.again().cloned().collect();
         for proposal in again {
-            self.say(Body::Propose(proposal));
+            self.broadcast(Body::Propose(proposal));
         }
     }
 
     /// Answers those who have waited too long.
-    pub(super) fn expire_requests(&mut self) {
-        for (id, what) in self.proposals.expired(self.now.mono) {
+    pub(super) fn expire_requests(&mut self, now: Now) {
+        for (id, what) in self.proposals.expired(now.mono) {
             let reply = if what == Proposed::Settle {
                 Reply::Settled { settled: false, waiting_for: self.waiting_for() }
             } else {
@@ -104,12 +109,8 @@ impl Participant {
                 };
                 Reply::TimedOut(Refusal::new(sentence, remedy))
             };
-            self.reply(id, reply);
+            self.effects.reply(id, reply);
         }
-    }
-
-    pub(super) fn reply(&mut self, id: RequestId, reply: Reply) {
-        self.outputs.push_back(Output::Reply { id, reply });
     }
 }
 

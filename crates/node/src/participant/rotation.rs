@@ -13,18 +13,19 @@
 //! already, those who have stored it follow at once; where nobody does, it is proposed again as soon as all configured
 //! nodes are there. A rotation that was begun is therefore finished, unless a person replaces the key files by hand.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use hac_crm::cib::{Refusal, RefusalKind};
 use hac_totem::{AuthKey, Fingerprint, SealedKey};
 use hac_types::{NodeId, mutant};
 
-use super::acts::Purpose;
-use super::{Participant, Phase};
+use super::Participant;
+use super::disk::Purpose;
+use crate::halves::Down;
 use crate::report::{KeyMember, KeyReport};
 use crate::request::Rotate;
 use crate::wire::{Body, KeyStanding, KeyStored, ProposalId, Proposed};
-use crate::{Event, Level, Output, Persist, Reply};
+use crate::{Event, Level, Now, Persist, Reply};
 
 /// The keys of this node, and what it knows of those of the others.
 pub(super) struct Keys {
@@ -35,7 +36,6 @@ pub(super) struct Keys {
     standing: BTreeMap<NodeId, KeyStanding>,
     /// Proposals of this node that are answered when the key was changed.
     waiting: BTreeSet<ProposalId>,
-    orders: VecDeque<KeyOrder>,
     /// Why the key in use is not in this node's key file.
     pub(super) undurable: Option<String>,
 }
@@ -56,15 +56,6 @@ struct Round {
     stored: BTreeSet<NodeId>,
 }
 
-/// What the ring is to do with its keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum KeyOrder {
-    /// Accept this one too.
-    Accept(AuthKey),
-    /// Send with the accepted one.
-    Use,
-}
-
 impl Keys {
     /// The keys of a node that has just started; whether what was stored as the next key is none.
     pub(super) fn new(own: AuthKey, stored: Option<Vec<u8>>) -> (Self, bool) {
@@ -72,14 +63,12 @@ impl Keys {
         let unsealed = sealed.as_ref().and_then(|sealed| own.unseal(sealed));
         let stale = sealed.is_some() && unsealed.is_none();
         let staged = sealed.zip(unsealed).map(|(sealed, key)| Staged { key, sealed, stored: true });
-        let orders = staged.iter().map(|staged| KeyOrder::Accept(staged.key.clone())).collect();
         let keys = Self {
             own,
             staged,
             round: None,
             standing: BTreeMap::new(),
             waiting: BTreeSet::new(),
-            orders,
             undurable: None,
         };
         (keys, stale)
@@ -101,17 +90,19 @@ impl Keys {
     pub(super) fn learn(&mut self, node: NodeId, standing: KeyStanding) {
         self.standing.insert(node, standing);
     }
-
-    /// The next order for the ring.
-    pub(super) fn next_order(&mut self) -> Option<KeyOrder> {
-        self.orders.pop_front()
-    }
 }
 
 impl Participant {
+    /// At the start: peers may use the next key already.
+    pub(super) fn accept_next_key(&mut self) {
+        if let Some(staged) = &self.keys.staged {
+            self.effects.order(Down::AcceptKey(staged.key.clone()));
+        }
+    }
+
     /// What a client's wish to change the key comes to: the rotation that was begun is finished, or a new one begins.
     pub(super) fn rotation_of(&self, wish: &Rotate) -> Result<Proposed, Reply> {
-        if matches!(self.phase, Phase::Active) {
+        if self.has_state() {
             self.may_rotate(wish.force).map_err(Reply::Refused)?;
         }
         let sealed = match &self.keys.staged {
@@ -152,8 +143,8 @@ impl Participant {
     }
 
     /// A rotation was agreed on: the next key is stored, which every member tells.
-    pub(super) fn begin_rotation(&mut self, id: ProposalId, sealed: Vec<u8>, force: bool) {
-        if self.transitional {
+    pub(super) fn begin_rotation(&mut self, now: Now, id: ProposalId, sealed: Vec<u8>, force: bool) {
+        if self.is_breaking() {
             // Its origin, or whoever has stored it, proposes it again.
             return;
         }
@@ -177,7 +168,7 @@ impl Participant {
         match &self.keys.staged {
             Some(staged) if staged.key == next && staged.stored => self.tell_stored(next.fingerprint(), None),
             Some(staged) if staged.key == next => {}
-            _ => self.stage(next, sealed),
+            _ => self.stage(now, next, sealed),
         }
     }
 
@@ -199,17 +190,16 @@ impl Participant {
     }
 
     /// What was stored as the next key cannot be opened with the present one: that was changed since.
-    pub(super) fn discard_next_key(&mut self) {
-        self.remark(Level::Notice, "the next key that was stored here does not belong to authkey and is removed");
-        let id = self.disk.begin(self.now.mono, Purpose::KeyDiscard);
-        self.outputs.push_back(Output::Persist { id, what: Persist::KeyDiscard });
+    pub(super) fn discard_next_key(&mut self, now: Now) {
+        self.effects.remark(Level::Notice, "the next key that was stored here does not belong to authkey and is removed");
+        let id = self.disk.begin(now.mono, Purpose::KeyDiscard);
+        self.effects.persist(id, Persist::KeyDiscard);
     }
 
-    fn stage(&mut self, key: AuthKey, sealed: SealedKey) {
-        let id = self.disk.begin(self.now.mono, Purpose::KeyStage(key.fingerprint()));
-        let what = Persist::KeyStage { sealed: sealed.bytes().to_vec() };
-        self.outputs.push_back(Output::Persist { id, what });
-        self.keys.orders.push_back(KeyOrder::Accept(key.clone()));
+    fn stage(&mut self, now: Now, key: AuthKey, sealed: SealedKey) {
+        let id = self.disk.begin(now.mono, Purpose::KeyStage(key.fingerprint()));
+        self.effects.persist(id, Persist::KeyStage { sealed: sealed.bytes().to_vec() });
+        self.effects.order(Down::AcceptKey(key.clone()));
         if mutant("key-told-too-early") {
             self.tell_stored(key.fingerprint(), None);
         }
@@ -217,29 +207,29 @@ impl Participant {
     }
 
     /// What became of storing the next key.
-    pub(super) fn key_staged(&mut self, next: Fingerprint, result: Result<(), String>) {
+    pub(super) fn key_staged(&mut self, now: Now, next: Fingerprint, result: Result<(), String>) {
         let Some(staged) = self.keys.staged.as_mut().filter(|staged| staged.key.fingerprint() == next) else { return };
         staged.stored = result.is_ok();
         if result.is_err() {
             // It is accepted for the rest of this life, and stored when it is proposed again.
             self.keys.staged = None;
         }
-        if !matches!(self.phase, Phase::Active) || self.transitional {
+        if !self.is_active() {
             return;
         }
         if self.keys.round.as_ref().is_some_and(|round| round.next == next) {
             self.tell_stored(next, result.err());
         } else {
-            self.finish_rotation();
+            self.finish_rotation(now);
         }
     }
 
     fn tell_stored(&mut self, next: Fingerprint, error: Option<String>) {
-        self.say(Body::KeyStored(KeyStored { next: next.0, error }));
+        self.broadcast(Body::KeyStored(KeyStored { next: next.0, error }));
     }
 
     /// A member has stored the next key, or could not.
-    pub(super) fn handle_key_stored(&mut self, from: NodeId, told: KeyStored) {
+    pub(super) fn handle_key_stored(&mut self, now: Now, from: NodeId, told: KeyStored) {
         let next = Fingerprint(told.next);
         if told.error.is_none()
             && let Some(standing) = self.keys.standing.get_mut(&from)
@@ -254,7 +244,7 @@ impl Participant {
         }
         round.stored.insert(from);
         if round.required.is_subset(&round.stored) || mutant("key-used-too-early") {
-            self.change_key();
+            self.change_key(now);
         }
     }
 
@@ -267,31 +257,31 @@ impl Participant {
                 "Make it possible to write beside /etc/hacd/authkey on {name}, then run `hacctl key rotate` again."
             ),
         );
-        self.remark(Level::Warning, refusal.sentence.clone());
+        self.effects.remark(Level::Warning, refusal.sentence.clone());
         for id in std::mem::take(&mut self.keys.waiting) {
             self.answer(id, Reply::NotStored(refusal.clone()));
         }
     }
 
     /// Everybody has stored the next key: it is used from now on.
-    fn change_key(&mut self) {
+    fn change_key(&mut self, now: Now) {
         let Some(staged) = self.keys.staged.take() else { return };
         self.keys.round = None;
         let before = self.keys.own.fingerprint();
-        let now = staged.key.fingerprint();
-        for standing in self.keys.standing.values_mut().filter(|standing| standing.next == Some(now.0)) {
-            *standing = KeyStanding { own: now.0, next: None };
+        let after = staged.key.fingerprint();
+        for standing in self.keys.standing.values_mut().filter(|standing| standing.next == Some(after.0)) {
+            *standing = KeyStanding { own: after.0, next: None };
         }
         self.keys.own = staged.key.clone();
-        self.keys.orders.push_back(KeyOrder::Use);
-        self.event(Event::KeyChanged { fingerprint: now.to_string(), before: before.to_string() });
+        self.effects.order(Down::UseKey);
+        self.effects.event(Event::KeyChanged { fingerprint: after.to_string(), before: before.to_string() });
         let waiting = std::mem::take(&mut self.keys.waiting);
-        if self.transitional {
+        if self.is_breaking() {
             // Remembered, and given when the proposal comes back.
             waiting.iter().for_each(|&id| self.answer(id, self.done(Vec::new())));
         }
-        let id = self.disk.begin(self.now.mono, Purpose::KeyCommit(waiting.into_iter().collect()));
-        self.outputs.push_back(Output::Persist { id, what: Persist::KeyCommit { key: staged.key } });
+        let id = self.disk.begin(now.mono, Purpose::KeyCommit(waiting.into_iter().collect()));
+        self.effects.persist(id, Persist::KeyCommit { key: staged.key });
     }
 
     /// What became of replacing the key file.
@@ -300,7 +290,7 @@ impl Participant {
             Ok(()) => Vec::new(),
             Err(why) => {
                 let text = format!("{} could not replace its key file: {why}", self.name);
-                self.remark(Level::Error, text.clone());
+                self.effects.remark(Level::Error, text.clone());
                 vec![text]
             }
         };
@@ -312,16 +302,16 @@ impl Participant {
     }
 
     /// A view is active and every member's keys are known: follow those who have gone on, and finish what was begun.
-    pub(super) fn settle_keys(&mut self) {
+    pub(super) fn settle_keys(&mut self, now: Now) {
         let next = self.keys.standing().next;
         if next.is_some() && self.keys.standing.values().any(|standing| Some(standing.own) == next) {
-            self.change_key();
+            self.change_key(now);
         }
-        self.finish_rotation();
+        self.finish_rotation(now);
     }
 
     /// Proposes the stored next key again, if all are there and no other member is to do it.
-    fn finish_rotation(&mut self) {
+    fn finish_rotation(&mut self, now: Now) {
         let Some(staged) = self.keys.staged.as_ref().filter(|staged| staged.stored) else { return };
         let next = Some(staged.key.fingerprint().0);
         let me = self.me.node;
@@ -331,7 +321,7 @@ impl Participant {
             return;
         }
         let sealed = staged.sealed.bytes().to_vec();
-        self.propose(Proposed::RotateKey { sealed, force: false }, None, None);
+        self.propose(now, Proposed::RotateKey { sealed, force: false }, None, None);
     }
 
     /// Who has not stored the next key yet, by name; empty if there is none.

@@ -8,26 +8,25 @@ use hac_crm::transition_engine::Limits;
 use hac_model::{ExecStatus, OcfCode, Version};
 use hac_types::{NodeId, Timestamp, WallTime};
 
-use super::Participant;
-use crate::durable::{Judgement, Prepare, Tally};
+use super::{Participant, Phase};
+use crate::durable::{Prepare, Tally};
 use crate::wire::{self, Body, Close, Order, Proposal, ProposalId, Proposed, Vote};
-use crate::{Event, Level, Reply};
+use crate::{Event, Level, Now, Reply};
 
 impl Participant {
     /// A message of an active view.
-    pub(super) fn handle_stream(&mut self, from: NodeId, body: Body) {
+    pub(super) fn handle_stream(&mut self, now: Now, from: NodeId, body: Body) {
         match body {
-            Body::Propose(proposal) => self.handle_proposal(from, proposal),
-            Body::Vote(vote) => self.handle_vote(from, vote),
+            Body::Propose(proposal) => self.handle_proposal(now, from, proposal),
+            Body::Vote(vote) => self.handle_vote(now, from, vote),
             Body::Order(order) => {
                 if self.comes_from_dc(from) {
-                    self.handle_order(order);
+                    self.handle_order(now, order);
                 }
             }
             Body::Change(dated) => {
                 if self.comes_from_dc(from) {
-                    let applied = self.apply_status(&dated.change, dated.wall);
-                    self.follow_change(&dated.change, &applied);
+                    self.change_status(now, dated.change, dated.wall);
                 }
             }
             Body::SettleDone(id) => {
@@ -36,21 +35,23 @@ impl Participant {
                 }
             }
             Body::Progress { busy } => {
-                if self.comes_from_dc(from) {
-                    self.busy = busy;
+                if self.comes_from_dc(from)
+                    && let Phase::Active(active) = &mut self.phase
+                {
+                    active.busy = busy;
                 }
             }
-            Body::KeyStored(told) => self.handle_key_stored(from, told),
+            Body::KeyStored(told) => self.handle_key_stored(now, from, told),
             Body::Close(close) => {
                 if self.comes_from_dc(from) {
-                    self.handle_close(close);
+                    self.handle_close(now, close);
                 }
             }
             Body::Stored(version) => self.handle_stored(from, version),
             // What is left of a barrier that came to its end all the same.
             Body::Impatient | Body::Part(_) => {}
             Body::Hello(_) | Body::Snapshot(_) | Body::NoSnapshot(_) | Body::Ready(_) => {
-                self.count("node.out_of_phase");
+                self.effects.count("node.out_of_phase");
             }
         }
     }
@@ -58,15 +59,15 @@ impl Participant {
     fn comes_from_dc(&mut self, from: NodeId) -> bool {
         let so = self.replica.dc.is_some_and(|dc| dc.node == from);
         if !so {
-            self.count("node.not_coordinator");
+            self.effects.count("node.not_coordinator");
         }
         so
     }
 
-    fn handle_proposal(&mut self, from: NodeId, proposal: Proposal) {
+    fn handle_proposal(&mut self, now: Now, from: NodeId, proposal: Proposal) {
         let id = proposal.id;
         if id.node != from {
-            self.count("node.misattributed");
+            self.effects.count("node.misattributed");
             return;
         }
         let processed = self.replica.is_processed(id);
@@ -74,15 +75,16 @@ impl Participant {
             // It was carried out in a passing view. Whether its members have stored it nobody knows: it is stored again.
             _ if processed && proposal.what.is_stored() => {
                 self.durable.queue.push_back(proposal);
-                self.advance_configuration();
+                self.advance_configuration(now);
             }
             _ if processed => self.refuse(id, self.done(Vec::new())),
             Proposed::SetLevel { .. } | Proposed::Command(Command::Configure(_)) => {
                 self.durable.queue.push_back(proposal);
-                self.advance_configuration();
+                self.advance_configuration(now);
             }
             Proposed::Command(Command::Status(change)) => {
-                let applied = self.apply_status(&change, proposal.wall);
+                let command = Command::Status(change);
+                let applied = self.apply(now, &command, proposal.wall);
                 match &applied {
                     Applied::Refused(refusal) => self.refuse(id, Reply::Refused(refusal.clone())),
                     Applied::Changed(_) | Applied::Unchanged => {
@@ -90,80 +92,69 @@ impl Participant {
                         self.answer(id, self.reply_to(&applied));
                     }
                 }
-                self.follow_change(&change, &applied);
+                self.follow_change(&command, &applied);
             }
             Proposed::Settle => {
-                if let Some(coordinator) = &mut self.coordinator {
+                if let Some((coordinator, _)) = self.coordinating(now) {
                     coordinator.settle(id);
                 }
             }
-            Proposed::RotateKey { sealed, force } => self.begin_rotation(id, sealed, force),
+            Proposed::RotateKey { sealed, force } => self.begin_rotation(now, id, sealed, force),
             Proposed::CancelWaitForAll => {
                 self.quorum.cancel_wait_for_all();
-                self.tell_quorum();
+                self.announce_quorum(now);
                 self.answer(id, self.done(Vec::new()));
             }
         }
     }
 
-    /// Applies a change of the status and tells the coordinator's part of it.
-    fn apply_status(&mut self, change: &StatusChange, wall: WallTime) -> Applied {
-        let command = Command::Status(change.clone());
-        let applied = self.replica.apply(&command, wall);
-        self.executor.handle_delivered(self.now.mono, wall, change, &applied);
-        self.drain_executor();
-        self.world_changed(&command, &applied);
-        applied
+    /// The coordinator changes the status.
+    fn change_status(&mut self, now: Now, change: StatusChange, wall: WallTime) {
+        let command = Command::Status(change);
+        let applied = self.apply(now, &command, wall);
+        self.follow_change(&command, &applied);
     }
 
     /// What else follows from a change: events, and for a node that may go, going.
-    fn follow_change(&mut self, change: &StatusChange, applied: &Applied) {
+    fn follow_change(&mut self, command: &Command, applied: &Applied) {
+        let Command::Status(change) = command else { return };
         match change {
-            StatusChange::OpResult(result) => self.event(result_event(result)),
+            StatusChange::OpResult(result) => self.effects.event(result_event(result)),
             StatusChange::Quorum(quorate) if matches!(applied, Applied::Changed(_)) => {
                 let waiting_for = self.quorum.status().waiting_for;
-                self.event(Event::Quorum { quorate: *quorate, waiting_for });
+                self.effects.event(Event::Quorum { quorate: *quorate, waiting_for });
             }
             StatusChange::Shutdown { node, wanted: true } => {
-                self.event(Event::ShutdownRequested { node: node.clone() });
+                self.effects.event(Event::ShutdownRequested { node: node.clone() });
             }
-            StatusChange::LetGo { node } if *node == self.name && !self.transitional => {
+            StatusChange::LetGo { node } if *node == self.name && !self.is_breaking() => {
                 self.let_go();
             }
             _ => {}
         }
     }
 
-    /// Histories that were forgotten by the cluster are forgotten by the node that had them.
-    pub(super) fn forget_as_told(&mut self, applied: &Applied) {
-        if let Applied::Changed(changes) = applied {
-            self.executor.handle_changes(self.now.mono, changes);
-            self.drain_executor();
-        }
-    }
-
     /// An order: recorded as pending everywhere, carried out by the node it names. In a transitional view it is only
     /// recorded, and the node says at the next barrier that it did not begin; nor does it before a pause is over.
-    fn handle_order(&mut self, order: Order) {
+    fn handle_order(&mut self, now: Now, order: Order) {
         if let Some(change) = order.run.started() {
-            self.apply_status(&change, order.wall);
+            self.apply(now, &Command::Status(change), order.wall);
         }
         let operation =
             hac_crm::executor::operation_key(&order.run.op.resource, order.run.op.task, order.run.op.interval_ms);
-        self.event(Event::Operation { node: order.run.node.clone(), operation });
-        if order.run.node == self.name && !self.transitional {
+        self.effects.event(Event::Operation { node: order.run.node.clone(), operation });
+        if order.run.node == self.name && !self.is_breaking() {
             self.executor.limit(Limits::of(&self.replica.cib.configuration, self.cores).node_action_limit);
-            self.executor.handle_run_op(self.now.mono, &order.run);
-            self.drain_executor();
+            self.executor.handle_run_op(now.mono, &order.run);
         }
     }
 
     /// Begins with the next change of the configuration, if none is being stored.
-    fn advance_configuration(&mut self) {
+    fn advance_configuration(&mut self, now: Now) {
         while self.durable.current.is_none() {
             let Some(proposal) = self.durable.queue.pop_front() else { return };
             let id = proposal.id;
-            if let Err(reply) = self.begin_configuration(proposal) {
+            if let Err(reply) = self.begin_configuration(now, proposal) {
                 self.refuse(id, reply);
             }
         }
@@ -171,7 +162,7 @@ impl Participant {
 
     /// Computes the candidate and has it stored; the answer if it comes to nothing. What was carried out before is only
     /// stored; without quorum it is neither, and its origin waits for a view in which it can be.
-    fn begin_configuration(&mut self, proposal: Proposal) -> Result<(), Reply> {
+    fn begin_configuration(&mut self, now: Now, proposal: Proposal) -> Result<(), Reply> {
         let processed = self.replica.is_processed(proposal.id);
         if !self.may_configure() {
             return if processed { Ok(()) } else { Err(Reply::NoQuorum(self.no_quorum())) };
@@ -198,15 +189,15 @@ impl Participant {
         let asked = voters.contains(&self.me.node);
         let generation = self.disk.next_generation();
         let id = proposal.id;
-        self.durable.current = Some(Prepare::new(proposal, generation, voters, self.now.mono));
+        self.durable.current = Some(Prepare::new(proposal, generation, voters, now.mono));
         if !asked {
             return Ok(());
         }
         match candidate.durable() {
-            Some(bytes) => self.prepare(id, generation, bytes),
+            Some(bytes) => self.prepare(now, id, generation, bytes),
             None => {
                 let error = Some(format!("the configuration is larger than {} MiB", wire::SNAPSHOT_MAX >> 20));
-                self.say(Body::Vote(Vote { proposal: id, error }));
+                self.broadcast(Body::Vote(Vote { proposal: id, error }));
             }
         }
         Ok(())
@@ -218,46 +209,36 @@ impl Participant {
         cib.info.have_quorum || cib.configuration.property("no-quorum-policy") == Some("ignore")
     }
 
-    fn handle_vote(&mut self, from: NodeId, vote: Vote) {
+    fn handle_vote(&mut self, now: Now, from: NodeId, vote: Vote) {
         let Some(current) = &mut self.durable.current else { return };
         match current.vote(from, vote.proposal, vote.error) {
             Tally::Open => {}
             Tally::Stored => {
-                self.commit_configuration();
-                self.advance_configuration();
+                self.commit_configuration(now);
+                self.advance_configuration(now);
             }
-            Tally::Divided => self.judge(),
+            Tally::Divided => self.judge_vote(now),
         }
     }
 
     /// The coordinator closes the vote if that is due: all that were asked have answered, or have had their time.
-    pub(super) fn judge(&mut self) {
-        if self.coordinator.is_none() || !self.acting() {
-            return;
+    pub(super) fn judge_vote(&mut self, now: Now) {
+        let Some(enough) = self.unjudged() else { return };
+        if let Some(close) = self.durable.close(now.mono, enough) {
+            self.broadcast(Body::Close(close));
         }
-        let Some(Judgement::Counts | Judgement::Fails) = self.judgement() else { return };
-        let counts = self.judgement() == Some(Judgement::Counts);
-        let Some(current) = &mut self.durable.current else { return };
-        current.judged = true;
-        let proposal = current.proposal.id;
-        self.say(Body::Close(Close { proposal, counts }));
     }
 
     /// When the coordinator is to look at the vote again.
     pub(super) fn vote_timeout(&self) -> Option<Timestamp> {
-        if self.coordinator.is_none() || !self.acting() {
-            return None;
-        }
-        match self.judgement()? {
-            Judgement::Later(at) => Some(at),
-            Judgement::Counts | Judgement::Fails => Some(self.now.mono),
-        }
+        let enough = self.unjudged()?;
+        Some(self.durable.unjudged()?.judgeable(enough))
     }
 
-    /// What could be said of the change that is being stored, unless it was said already.
-    fn judgement(&self) -> Option<Judgement> {
-        let current = self.durable.current.as_ref().filter(|current| !current.judged)?;
-        Some(current.judge(self.now.mono, self.is_enough(current.stored())))
+    /// Whether enough have stored the change that this node is to judge, if there is one.
+    fn unjudged(&self) -> Option<bool> {
+        self.coordinator().filter(|_| self.acting())?;
+        self.durable.unjudged().map(|current| self.is_enough(current.stored()))
     }
 
     /// Whether a change that only these have stored survives: any partition that can be quorate later has one of them,
@@ -271,16 +252,16 @@ impl Participant {
     }
 
     /// The coordinator's word on a change that not all have stored.
-    fn handle_close(&mut self, close: Close) {
+    fn handle_close(&mut self, now: Now, close: Close) {
         if self.durable.current.as_ref().is_none_or(|current| current.proposal.id != close.proposal) {
             return;
         }
         if close.counts {
-            self.commit_configuration();
+            self.commit_configuration(now);
         } else {
             self.abandon_configuration();
         }
-        self.advance_configuration();
+        self.advance_configuration(now);
     }
 
     /// A member that was behind has caught up, if nothing has changed since.
@@ -290,17 +271,17 @@ impl Participant {
             && self.durable.behind.remove(&from).is_some()
         {
             let text = format!("{} has stored the newest configuration again", self.name_of(from));
-            self.remark(Level::Notice, text);
+            self.effects.remark(Level::Notice, text);
         }
     }
 
     /// Enough members have stored the change: it counts.
-    fn commit_configuration(&mut self) {
+    fn commit_configuration(&mut self, now: Now) {
         let Some(prepare) = self.durable.current.take() else { return };
         let Prepare { ref proposal, generation, .. } = prepare;
         if self.replica.is_processed(proposal.id) {
             self.fall_behind(&prepare);
-            return self.commit(generation, proposal.id, self.done(self.behind_warnings()));
+            return self.commit(now, generation, proposal.id, self.done(self.behind_warnings()));
         }
         let gate = self.gate();
         let applied = self.replica.carry_out(proposal, &gate);
@@ -312,18 +293,17 @@ impl Participant {
         };
         self.fall_behind(&prepare);
         self.replica.mark_processed(proposal.id);
-        self.forget_as_told(&applied);
         match &proposal.what {
             Proposed::Command(command) => {
+                self.applied(now, command, &applied);
                 if let Command::Configure(configure) = command {
-                    self.event(Event::Configuration {
+                    self.effects.event(Event::Configuration {
                         version: version_text(self.replica.cib.version),
                         origin: configure.origin.clone(),
                         client: configure.client.clone(),
                         user: configure.user.clone(),
                     });
                 }
-                self.world_changed(command, &applied);
             }
             Proposed::SetLevel { to } => self.level_changed(*to),
             Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => {}
@@ -331,7 +311,7 @@ impl Participant {
         let mut warnings = changes.warnings.clone();
         warnings.extend(self.behind_warnings());
         let reply = self.done(warnings);
-        self.commit(generation, proposal.id, reply);
+        self.commit(now, generation, proposal.id, reply);
     }
 
     /// What counts now is not on the disks of these.
@@ -343,7 +323,7 @@ impl Participant {
         for (node, why) in self.durable.behind.clone() {
             if !before.contains_key(&node) {
                 let name = self.name_of(node);
-                self.remark(Level::Error, format!("{name} has not stored the newest configuration: {why}"));
+                self.effects.remark(Level::Error, format!("{name} has not stored the newest configuration: {why}"));
             }
         }
     }
@@ -366,7 +346,7 @@ impl Participant {
             refusal.sentence = refusal.sentence.replace("; nothing was changed", ", though it was made");
             return self.refuse(prepare.proposal.id, Reply::TimedOut(refusal));
         }
-        self.remark(Level::Warning, refusal.sentence.clone());
+        self.effects.remark(Level::Warning, refusal.sentence.clone());
         self.refuse(prepare.proposal.id, Reply::NotStored(refusal));
     }
 
@@ -397,7 +377,7 @@ impl Participant {
     /// A proposal came to nothing. In a transitional view that is no answer: others may have carried it out, and if not,
     /// it will be proposed again and judged anew. What changed nothing needs no mark either.
     pub(super) fn refuse(&mut self, id: ProposalId, reply: Reply) {
-        if !self.transitional {
+        if !self.is_breaking() {
             self.answer(id, reply);
         }
     }
@@ -412,12 +392,12 @@ impl Participant {
         if !self.is_mine(id) {
             return;
         }
-        if self.transitional {
+        if self.is_breaking() {
             self.proposals.maybe(id, reply);
         } else if let Some(concluded) = self.proposals.conclude(id)
             && let Some(request) = concluded.request
         {
-            self.reply(request, concluded.maybe.unwrap_or(reply));
+            self.effects.reply(request, concluded.maybe.unwrap_or(reply));
         }
     }
 }

@@ -9,12 +9,13 @@ use hac_model::{Cib, parse_duration_ms};
 use hac_totem::Delivery;
 use hac_types::{Level, LevelWindow, NodeId, RingId, Timestamp, mutant};
 
-use super::{Participant, Phase};
+use super::barrier::Barrier;
+use super::{Active, Participant, Phase};
 use crate::cluster::Gate;
 use crate::halves::Down;
 use crate::join::Comparison;
 use crate::wire::{self, Lost, Offer, Proposed, StoredState, Undecodable};
-use crate::{Level as Importance, Output, differences};
+use crate::{Level as Importance, Now, Output, differences};
 
 /// What the last life of this node had prepared.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Participant {
     /// A delivery that this node cannot read, though it has the level of the ring. Others apply it, so whatever this node
     /// did from here on would be done on another state than theirs: it stops acting and leaves, alone. Its resources go on.
     pub(super) fn cannot_follow(&mut self, delivery: &Delivery, why: &Undecodable) {
-        self.count("node.undecodable");
+        self.effects.count("node.undecodable");
         let text = format!(
             "message {} of membership {} from {} cannot be read here: {why}; this node cannot follow the others any more \
              and leaves, its resources go on",
@@ -58,8 +59,8 @@ impl Participant {
             delivery.ring,
             self.name_of(delivery.origin)
         );
-        self.remark(Importance::Error, text.clone());
-        self.outputs.push_back(Output::Fault(text));
+        self.effects.remark(Importance::Error, text.clone());
+        self.effects.output(Output::Fault(text));
         self.go_as_it_is();
     }
 
@@ -84,39 +85,39 @@ impl Participant {
 
     /// All hellos are there: what the cluster is called and its level are those of the newest; what was prepared counts if
     /// all who can know say so, and is gone otherwise.
-    pub(super) fn take_over_what_is_newest(&mut self, comparison: &Comparison) {
-        let Phase::Syncing(join) = &self.phase else { return };
+    pub(super) fn take_over_what_is_newest(&mut self, now: Now, comparison: &Comparison) {
+        let Phase::Syncing(Barrier { join, .. }) = &self.phase else { return };
         let newest = join.hellos().values().map(|hello| &hello.cluster).max_by_key(|cluster| cluster.version);
         let newer = newest.filter(|cluster| cluster.version > self.replica.cluster.version).cloned();
         if let Some(cluster) = newer {
             if cluster.level != self.replica.cluster.level {
-                self.remark(Importance::Notice, format!("level {} was taken over", cluster.level));
+                self.effects.remark(Importance::Notice, format!("level {} was taken over", cluster.level));
             }
             self.replica.cluster = cluster;
-            self.store_present();
-            self.tell_contract();
+            self.store_present(now);
+            self.announce_contract();
         }
         let Some(Offered { generation, state, offer }) = self.offer.take() else { return };
         if comparison.offer == Some(offer) {
             let text = "the change of the configuration that all had stored before they went down counts";
-            self.remark(Importance::Notice, text);
+            self.effects.remark(Importance::Notice, text);
             self.replica.cib = Arc::new(state.cib);
             self.replica.trail = state.trail;
-            self.commit_generation(generation, Vec::new());
+            self.commit_generation(now, generation, Vec::new());
         } else {
             self.discard(generation);
         }
     }
 
     /// Has the state as it is stored.
-    pub(super) fn store_present(&mut self) {
+    pub(super) fn store_present(&mut self, now: Now) {
         if let Some(bytes) = self.replica.durable() {
-            self.store(bytes);
+            self.store(now, bytes);
         }
     }
 
     /// This node's state gives way to another one that does not have all of its changes: it is kept.
-    pub(super) fn keep_what_is_lost(&mut self, donor: NodeId, other: &Cib) {
+    pub(super) fn keep_what_is_lost(&mut self, now: Now, donor: NodeId, other: &Cib) {
         let changes = differences(&self.replica.cib.configuration, &other.configuration);
         let Some(bytes) = self.replica.durable().filter(|_| !changes.is_empty()) else { return };
         let ring = self.replica.lineage.unwrap_or_default();
@@ -127,8 +128,8 @@ impl Participant {
             self.name_of(donor),
             changes.join(", ")
         );
-        self.remark(Importance::Error, text);
-        self.keep_lost(file.clone(), bytes);
+        self.effects.remark(Importance::Error, text);
+        self.keep_lost(now, file.clone(), bytes);
         self.lost.push(told(file, changes));
     }
 
@@ -142,10 +143,10 @@ impl Participant {
     }
 
     /// People have looked at what was given up.
-    pub(super) fn forget_lost(&mut self) {
+    pub(super) fn forget_lost(&mut self, now: Now) {
         self.lost.clear();
         self.lost_elsewhere.clear();
-        self.mark_lost_seen();
+        self.mark_lost_seen(now);
     }
 
     /// A member says what it gave up.
@@ -164,8 +165,8 @@ impl Participant {
     /// The level was changed; the next ring has it.
     pub(super) fn level_changed(&mut self, to: Level) {
         self.able = None;
-        self.tell_contract();
-        self.remark(Importance::Notice, format!("the cluster is at level {to} from now on"));
+        self.announce_contract();
+        self.effects.remark(Importance::Notice, format!("the cluster is at level {to} from now on"));
     }
 
     /// What was given up and not looked at, in sentences with their remedies.
@@ -202,29 +203,29 @@ impl Participant {
     }
 
     /// The first view that has all nodes gives the cluster a name that no other has.
-    pub(super) fn name_cluster(&mut self, ring: RingId, quorate: bool) {
+    pub(super) fn name_cluster(&mut self, now: Now, ring: RingId, quorate: bool) {
         if quorate
             && self.gate().away.is_empty()
             && let Some(named) = self.replica.cluster.named_after(ring)
         {
             self.replica.cluster = named;
-            self.store_present();
-            self.tell_contract();
+            self.store_present(now);
+            self.announce_contract();
         }
     }
 
     /// The ring is told what this cluster is called and at which level it is.
-    pub(super) fn tell_contract(&mut self) {
+    pub(super) fn announce_contract(&mut self) {
         let cluster = &self.replica.cluster;
-        self.contract.push_back(Down::SetCluster { uuid: cluster.uuid_bytes(), version: cluster.version });
-        self.contract.push_back(Down::SetLevel(cluster.level));
+        self.effects.order(Down::SetCluster { uuid: cluster.uuid_bytes(), version: cluster.version });
+        self.effects.order(Down::SetLevel(cluster.level));
     }
 
     /// A view has begun or is over: whether the level could be raised in it.
-    pub(super) fn weigh_raising(&mut self) {
+    pub(super) fn weigh_raising(&mut self, now: Now) {
         let next = self.replica.cluster.level.next().filter(|next| self.levels.contains(*next));
         let can = next.is_some_and(|next| self.is_dc() && self.gate().refuses(&self.replica, next).is_none());
-        self.able = if can { self.able.or(Some(self.now.mono)) } else { None };
+        self.able = if can { self.able.or(Some(now.mono)) } else { None };
     }
 
     /// When the level is raised by itself.
@@ -240,14 +241,15 @@ impl Participant {
     }
 
     /// Proposes the next level when it is due, never while a transition runs.
-    pub(super) fn raise_level(&mut self) {
-        let due = self.raising_timeout().is_some_and(|due| due <= self.now.mono);
+    pub(super) fn raise_level(&mut self, now: Now) {
+        let due = self.raising_timeout().is_some_and(|due| due <= now.mono);
         let next = self.replica.cluster.level.next();
         if let Some(to) = next.filter(|_| due) {
             // Whatever comes of it, it is not tried again at once.
-            self.able = Some(self.now.mono);
-            if !self.busy {
-                self.propose(Proposed::SetLevel { to }, None, None);
+            self.able = Some(now.mono);
+            let busy = matches!(self.phase, Phase::Active(Active { busy: true, .. }));
+            if !busy {
+                self.propose(now, Proposed::SetLevel { to }, None, None);
             }
         }
     }

@@ -10,6 +10,7 @@ use hac_totem::{AuthKey, Delivery, Guarantee, Stats};
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
 
 use super::*;
+use crate::halves::Down;
 use crate::{NodeInfo, Persist, PersistId, Report};
 
 /// A host's disk.
@@ -94,11 +95,50 @@ struct Host {
     last_request: u64,
     /// Plans are made when the test says so.
     pub(crate) slow_planner: bool,
-    pub(crate) asked: Vec<(crate::DecideId, Arc<Cib>, WallTime)>,
+    pub(crate) asked: Vec<(DecideId, Arc<Cib>, WallTime)>,
     /// Its part above the ring hangs: it is given nothing and says nothing.
     pub(crate) hangs: bool,
     /// Without whom it wants the next ring to be formed.
     withheld: Vec<NodeId>,
+    /// What it says that is not in the stream.
+    words: VecDeque<Vec<u8>>,
+    /// What it wants done that is not done.
+    outputs: Vec<Output>,
+}
+
+impl Host {
+    fn give(&mut self, now: Now, incoming: Incoming) {
+        let participant = self.participant.as_mut().unwrap();
+        if matches!(&incoming, Incoming::View(view) if view.kind == ViewKind::Regular) {
+            self.words.clear();
+        }
+        participant.handle(now, incoming);
+        self.collect();
+    }
+
+    fn is_due(&self, now: Now) -> bool {
+        let due = self.participant.as_ref().and_then(Participant::poll_timeout);
+        due.is_some_and(|due| due <= now.mono)
+    }
+
+    /// It does what is due.
+    fn pass_time(&mut self, now: Now) {
+        if self.is_due(now) {
+            self.give(now, Incoming::Time);
+        }
+    }
+
+    fn collect(&mut self) {
+        while let Some(effect) = self.participant.as_mut().and_then(Participant::poll_effect) {
+            match effect {
+                Effect::Down(Down::Broadcast(bytes)) => self.words.push_back(bytes),
+                Effect::Down(Down::Exclude(nodes, _)) => self.withheld.extend(nodes),
+                Effect::Down(Down::Leave(_)) => self.words.clear(),
+                Effect::Down(_) => {}
+                Effect::Do(output) => self.outputs.push(output),
+            }
+        }
+    }
 }
 
 /// See the module.
@@ -167,6 +207,7 @@ impl Cluster {
         };
         self.stream.restart(NodeId(id));
         host.participant = Some(Participant::new(&config, stored, now).unwrap());
+        host.collect();
     }
 
     /// The key that a daemon finds which starts on this host.
@@ -177,6 +218,8 @@ impl Cluster {
     pub(crate) fn kill(&mut self, id: u32) {
         let host = self.hosts.get_mut(&id).unwrap();
         host.participant = None;
+        host.words.clear();
+        host.outputs.clear();
         host.disk.prepared.clear();
         host.disk.waiting.clear();
     }
@@ -204,11 +247,10 @@ impl Cluster {
         let members: Vec<Member> = ids.iter().map(|&id| self.member(id)).collect();
         let now = self.now;
         for Formed { node, transitional, regular } in self.stream.form(&members) {
-            let participant = self.hosts.get_mut(&node.0).unwrap().participant.as_mut().unwrap();
-            if let Some(view) = transitional {
-                participant.handle_view(now, view);
+            let host = self.hosts.get_mut(&node.0).unwrap();
+            for view in transitional.into_iter().chain([regular]) {
+                host.give(now, Incoming::View(view));
             }
-            participant.handle_view(now, regular);
         }
     }
 
@@ -227,25 +269,13 @@ impl Cluster {
         let mut messages: VecDeque<(u32, Vec<u8>)> = VecDeque::new();
         let now = self.now;
         for (&id, host) in &mut self.hosts {
-            let Some(participant) = host.participant.as_mut().filter(|_| !host.hangs) else { continue };
-            if participant.poll_timeout().is_some_and(|due| due <= now.mono) {
-                participant.handle_timeout(now);
-                any = true;
+            if host.hangs || host.participant.is_none() {
+                continue;
             }
-            while let Some(bytes) = participant.next_message().cloned() {
-                participant.sent();
-                messages.push_back((id, bytes));
-            }
-            while let Some(order) = participant.next_ring_order() {
-                if let Down::Exclude(nodes, _) = order {
-                    host.withheld.extend(nodes);
-                }
-            }
-            let mut outputs = Vec::new();
-            while let Some(output) = participant.poll_output() {
-                outputs.push(output);
-            }
-            for output in outputs {
+            any |= host.is_due(now);
+            host.pass_time(now);
+            messages.extend(host.words.drain(..).map(|bytes| (id, bytes)));
+            for output in std::mem::take(&mut host.outputs) {
                 any = true;
                 match output {
                     Output::Persist { id, what } if host.disk.slow => {
@@ -253,12 +283,12 @@ impl Cluster {
                     }
                     Output::Persist { id, what } => {
                         let result = host.disk.perform(what);
-                        participant.handle_persisted(now, id, result);
+                        host.give(now, Incoming::Persisted(id, result));
                     }
                     Output::Decide { id, cib, wall, .. } if host.slow_planner => host.asked.push((id, cib, wall)),
                     Output::Decide { id, cib, wall, .. } => {
                         let plan = hac_scheduler::schedule(&cib, wall);
-                        participant.handle_decided(now, id, Ok(plan));
+                        host.give(now, Incoming::Decided(id, Ok(plan)));
                     }
                     Output::Reply { id, reply } => host.replies.entry(id).or_default().push(reply),
                     _ => {}
@@ -291,8 +321,8 @@ impl Cluster {
         };
         let now = self.now;
         let host = self.hosts.get_mut(&to).unwrap();
-        if let Some(participant) = host.participant.as_mut().filter(|_| !host.hangs) {
-            participant.handle_delivery(now, &delivery);
+        if host.participant.is_some() && !host.hangs {
+            host.give(now, Incoming::Delivery(delivery));
         }
     }
 
@@ -313,7 +343,7 @@ impl Cluster {
         let host = self.hosts.get_mut(&node).unwrap();
         host.last_request += 1;
         let id = RequestId(host.last_request);
-        host.participant.as_mut().unwrap().handle_request(now, id, request);
+        host.give(now, Incoming::Request(id, request));
         id
     }
 
@@ -334,10 +364,7 @@ impl Cluster {
     /// Asks, but takes the message away before it is delivered.
     pub(crate) fn capture(&mut self, node: u32, request: Request) -> (u32, Vec<u8>) {
         self.request(node, request);
-        let participant = self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap();
-        let bytes = participant.next_message().cloned().unwrap();
-        participant.sent();
-        (node, bytes)
+        (node, self.hosts.get_mut(&node).unwrap().words.pop_front().unwrap())
     }
 
     pub(crate) fn inject(&mut self, (from, bytes): &(u32, Vec<u8>)) {
@@ -351,7 +378,7 @@ impl Cluster {
         let host = self.hosts.get_mut(&node).unwrap();
         let (persist, what) = host.disk.waiting.remove(0);
         let result = host.disk.perform(what);
-        host.participant.as_mut().unwrap().handle_persisted(now, persist, result);
+        host.give(now, Incoming::Persisted(persist, result));
         self.settle();
     }
 
@@ -360,16 +387,15 @@ impl Cluster {
         let now = self.now;
         let mut words = Vec::new();
         for (&id, host) in &mut self.hosts {
-            let Some(participant) = &mut host.participant else { continue };
+            if host.participant.is_none() {
+                continue;
+            }
             host.disk.slow = false;
             for (persist, what) in std::mem::take(&mut host.disk.waiting) {
                 let result = host.disk.perform(what);
-                participant.handle_persisted(now, persist, result);
+                host.give(now, Incoming::Persisted(persist, result));
             }
-            while let Some(bytes) = participant.next_message().cloned() {
-                participant.sent();
-                words.push((id, bytes));
-            }
+            words.extend(host.words.drain(..).map(|bytes| (id, bytes)));
         }
         words
     }
@@ -379,14 +405,16 @@ impl Cluster {
         let view = self.stream.break_up(self.member(node)).unwrap();
         let ring = view.ring;
         let now = self.now;
-        self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap().handle_view(now, view);
+        self.hosts.get_mut(&node).unwrap().give(now, Incoming::View(view));
         for (from, bytes) in last {
             self.deliver(node, *from, (ring, 0), bytes);
         }
     }
 
     pub(crate) fn say_as(&mut self, node: u32, body: Body) {
-        self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap().say(body);
+        let host = self.hosts.get_mut(&node).unwrap();
+        host.participant.as_mut().unwrap().broadcast(body);
+        host.collect();
         self.settle();
     }
 
@@ -401,12 +429,12 @@ impl Cluster {
     }
 
     /// What a node asked for is answered: with the plan, or with why there is none.
-    pub(crate) fn planned(&mut self, node: u32, why_not: Option<crate::Unplannable>) {
+    pub(crate) fn planned(&mut self, node: u32, why_not: Option<Unplannable>) {
         let now = self.now;
         let host = self.hosts.get_mut(&node).unwrap();
         for (id, cib, wall) in std::mem::take(&mut host.asked) {
             let plan = why_not.clone().map_or_else(|| Ok(hac_scheduler::schedule(&cib, wall)), Err);
-            host.participant.as_mut().unwrap().handle_decided(now, id, plan);
+            host.give(now, Incoming::Decided(id, plan));
         }
         self.settle();
     }
@@ -418,10 +446,7 @@ impl Cluster {
 
     /// What a node has to say does not get into the stream.
     pub(crate) fn lose_words_of(&mut self, node: u32) {
-        let participant = self.hosts.get_mut(&node).unwrap().participant.as_mut().unwrap();
-        while participant.next_message().is_some() {
-            participant.sent();
-        }
+        self.hosts.get_mut(&node).unwrap().words.clear();
     }
 
     /// One message of one node gets into the stream and is delivered; whether there was one.
@@ -429,12 +454,11 @@ impl Cluster {
         let now = self.now;
         for id in self.hosts.keys().copied().collect::<Vec<_>>() {
             let host = self.hosts.get_mut(&id).unwrap();
-            let Some(participant) = host.participant.as_mut().filter(|_| !host.hangs) else { continue };
-            if participant.poll_timeout().is_some_and(|due| due <= now.mono) {
-                participant.handle_timeout(now);
+            if host.participant.is_none() || host.hangs {
+                continue;
             }
-            if let Some(bytes) = participant.next_message().cloned() {
-                participant.sent();
+            host.pass_time(now);
+            if let Some(bytes) = host.words.pop_front() {
                 self.broadcast(id, &bytes);
                 return true;
             }
@@ -447,11 +471,7 @@ impl Cluster {
         loop {
             let mut words = Vec::new();
             for (&id, host) in &mut self.hosts {
-                let Some(participant) = &mut host.participant else { continue };
-                while let Some(bytes) = participant.next_message().cloned() {
-                    participant.sent();
-                    words.push((id, bytes));
-                }
+                words.extend(host.words.drain(..).map(|bytes| (id, bytes)));
             }
             if words.is_empty() {
                 return self.settle();

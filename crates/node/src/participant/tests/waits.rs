@@ -186,8 +186,8 @@ fn a_value_up_to_its_limit_is_taken_and_a_longer_one_is_refused_with_the_limit()
 fn what_an_agent_says_is_cut_where_it_enters_with_a_mark() {
     let outcome =
         |reason: String| Outcome { rc: 1, status: ExecStatus::Done, exit_reason: Some(reason), ..Outcome::default() };
-    let at = crate::limits::cut(outcome("x".repeat(4096))).exit_reason.unwrap();
+    let at = limits::cut(outcome("x".repeat(4096))).exit_reason.unwrap();
     assert_eq!(at.len(), 4096);
-    let above = crate::limits::cut(outcome("ü".repeat(4096))).exit_reason.unwrap();
+    let above = limits::cut(outcome("ü".repeat(4096))).exit_reason.unwrap();
     assert!(above.len() <= 4096 && above.ends_with("ü … (8192 bytes, cut)"), "{}", &above[above.len() - 40..]);
 }

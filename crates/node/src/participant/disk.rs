@@ -1,18 +1,16 @@
-//! What this node does to the world: agents, processes, its disk.
+//! This node's disk: what is written to it, why, and what waits for that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_crm::cib::{Command, Refusal};
-use hac_crm::executor::{InvocationId, Outcome, WatchId};
+use hac_crm::cib::Refusal;
 use hac_totem::Fingerprint;
 use hac_types::{Timestamp, mutant};
 
-use super::{Participant, Phase};
+use super::Participant;
 use crate::durable::{DISK_PATIENCE, NO_ANSWER};
-use crate::limits;
-use crate::wire::{Body, ProposalId, Proposed, Vote};
-use crate::{Level, Now, Output, Persist, PersistId, Reply};
+use crate::wire::{Body, ProposalId, Vote};
+use crate::{Level, Now, Persist, PersistId, Reply};
 
 /// How soon a state that could not be stored is stored again.
 const STORE_AGAIN: Duration = Duration::from_secs(10);
@@ -103,92 +101,56 @@ impl Disk {
 }
 
 impl Participant {
-    /// An agent has finished.
-    pub(crate) fn handle_outcome(&mut self, now: Now, id: InvocationId, outcome: Outcome) {
-        self.now = now;
-        self.executor.handle_outcome(now.mono, now.wall, id, limits::cut(outcome));
-        self.drain_executor();
-    }
-
-    /// A watched process has ended.
-    pub(crate) fn handle_process_exited(&mut self, now: Now, watch: WatchId) {
-        self.now = now;
-        self.executor.handle_process_exited(now.mono, watch);
-        self.drain_executor();
-    }
-
-    /// Passes on what the executor wants.
-    pub(super) fn drain_executor(&mut self) {
-        while let Some(output) = self.executor.poll_output() {
-            match output {
-                hac_crm::executor::Output::Invoke(invocation) => {
-                    self.outputs.push_back(Output::Invoke(invocation));
-                }
-                hac_crm::executor::Output::CancelInvocation(id) => {
-                    self.outputs.push_back(Output::CancelInvocation(id));
-                }
-                hac_crm::executor::Output::Watch(id, process) => {
-                    self.outputs.push_back(Output::Watch(id, process));
-                }
-                hac_crm::executor::Output::Unwatch(id) => self.outputs.push_back(Output::Unwatch(id)),
-                hac_crm::executor::Output::Report(change) => {
-                    self.propose(Proposed::Command(Command::Status(change)), None, None);
-                }
-            }
-        }
-    }
-
     /// The ring's number could not be stored, and why; or it could again.
-    pub(crate) fn handle_ring_number(&mut self, now: Now, result: Result<(), String>) {
-        self.now = now;
+    pub(super) fn handle_ring_number(&mut self, result: Result<(), String>) {
         if let Err(why) = &result {
-            self.remark(Level::Error, format!("the ring's number could not be stored: {why}"));
+            self.effects.remark(Level::Error, format!("the ring's number could not be stored: {why}"));
         }
         self.disk.ring_number = result.err();
     }
 
     /// Has a candidate stored, to vote on it.
-    pub(super) fn prepare(&mut self, proposal: ProposalId, generation: u64, bytes: Vec<u8>) {
-        let id = self.disk.begin(self.now.mono, Purpose::Prepare(proposal, generation));
+    pub(super) fn prepare(&mut self, now: Now, proposal: ProposalId, generation: u64, bytes: Vec<u8>) {
+        let id = self.disk.begin(now.mono, Purpose::Prepare(proposal, generation));
         let what = Persist::CibPrepare { generation, bytes };
-        self.outputs.push_back(Output::Persist { id, what });
+        self.effects.persist(id, what);
         if mutant("vote-before-stored") {
-            self.say(Body::Vote(Vote { proposal, error: None }));
+            self.broadcast(Body::Vote(Vote { proposal, error: None }));
         }
     }
 
     /// Has a state that was taken over stored.
-    pub(super) fn store(&mut self, bytes: Vec<u8>) {
+    pub(super) fn store(&mut self, now: Now, bytes: Vec<u8>) {
         let generation = self.disk.next_generation();
-        let id = self.disk.begin(self.now.mono, Purpose::Store(generation, Vec::new()));
+        let id = self.disk.begin(now.mono, Purpose::Store(generation, Vec::new()));
         let what = Persist::CibPrepare { generation, bytes };
-        self.outputs.push_back(Output::Persist { id, what });
+        self.effects.persist(id, what);
     }
 
     /// Makes a stored candidate the configuration, and then answers.
-    pub(super) fn commit(&mut self, generation: u64, proposal: ProposalId, reply: Reply) {
+    pub(super) fn commit(&mut self, now: Now, generation: u64, proposal: ProposalId, reply: Reply) {
         if let Some(why) = self.durable.behind.get(&self.me.node).cloned() {
             // Nobody counts on this disk: the newest state goes there when it answers.
             self.disk.undurable.get_or_insert(why);
-            self.disk.stale = Some(self.now.mono);
+            self.disk.stale = Some(now.mono);
             self.discard(generation);
             self.answer(proposal, reply);
-            return self.catch_up();
+            return self.catch_up(now);
         }
         // In a transitional view the answer is only remembered; it is given when the proposal comes back.
-        let answers = if self.is_mine(proposal) && !self.transitional {
+        let answers = if self.is_mine(proposal) && !self.is_breaking() {
             vec![(proposal, reply)]
         } else {
             self.answer(proposal, reply);
             Vec::new()
         };
-        self.commit_generation(generation, answers);
+        self.commit_generation(now, generation, answers);
     }
 
-    pub(super) fn commit_generation(&mut self, generation: u64, answers: Vec<Answer>) {
-        let id = self.disk.begin(self.now.mono, Purpose::Commit(answers));
+    pub(super) fn commit_generation(&mut self, now: Now, generation: u64, answers: Vec<Answer>) {
+        let id = self.disk.begin(now.mono, Purpose::Commit(answers));
         let what = Persist::CibCommit { generation };
-        self.outputs.push_back(Output::Persist { id, what });
+        self.effects.persist(id, what);
     }
 
     /// A stored candidate comes to nothing.
@@ -196,68 +158,67 @@ impl Participant {
         self.disk.last_id += 1;
         let id = PersistId(self.disk.last_id);
         let what = Persist::CibDiscard { generation };
-        self.outputs.push_back(Output::Persist { id, what });
+        self.effects.persist(id, what);
     }
 
     /// Has a state that was given up kept.
-    pub(super) fn keep_lost(&mut self, file: String, bytes: Vec<u8>) {
-        let id = self.disk.begin(self.now.mono, Purpose::Lost);
-        self.outputs.push_back(Output::Persist { id, what: Persist::CibLost { file, bytes } });
+    pub(super) fn keep_lost(&mut self, now: Now, file: String, bytes: Vec<u8>) {
+        let id = self.disk.begin(now.mono, Purpose::Lost);
+        self.effects.persist(id, Persist::CibLost { file, bytes });
     }
 
     /// The states that were given up are no longer told of.
-    pub(super) fn mark_lost_seen(&mut self) {
-        let id = self.disk.begin(self.now.mono, Purpose::Lost);
-        self.outputs.push_back(Output::Persist { id, what: Persist::CibLostSeen });
+    pub(super) fn mark_lost_seen(&mut self, now: Now) {
+        let id = self.disk.begin(now.mono, Purpose::Lost);
+        self.effects.persist(id, Persist::CibLostSeen);
     }
 
     /// What became of something that was to be stored.
-    pub(crate) fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
-        self.now = now;
+    pub(super) fn handle_persisted(&mut self, now: Now, id: PersistId, result: Result<(), String>) {
         let Some((_, purpose)) = self.disk.writing.remove(&id) else { return };
-        self.stored(purpose, result);
-        self.catch_up();
+        self.stored(now, purpose, result);
+        self.catch_up(now);
     }
 
-    fn stored(&mut self, purpose: Purpose, result: Result<(), String>) {
+    fn stored(&mut self, now: Now, purpose: Purpose, result: Result<(), String>) {
         match purpose {
             Purpose::Prepare(proposal, generation) => {
                 let current = self.durable.current.as_ref().map(|p| (p.proposal.id, p.generation));
-                if current == Some((proposal, generation)) && !self.transitional {
-                    self.say(Body::Vote(Vote { proposal, error: result.err() }));
+                if current == Some((proposal, generation)) && !self.is_breaking() {
+                    self.broadcast(Body::Vote(Vote { proposal, error: result.err() }));
                 }
             }
             Purpose::Store(generation, answers) => match result {
-                Ok(()) => self.commit_generation(generation, answers),
+                Ok(()) => self.commit_generation(now, generation, answers),
                 Err(why) => {
                     self.discard(generation);
-                    self.written(answers, Err(why));
+                    self.written(now, answers, Err(why));
                 }
             },
-            Purpose::Commit(answers) => self.written(answers, result),
-            Purpose::KeyStage(next) => self.key_staged(next, result),
+            Purpose::Commit(answers) => self.written(now, answers, result),
+            Purpose::KeyStage(next) => self.key_staged(now, next, result),
             Purpose::Lost => {
                 if let Err(why) = result {
-                    self.remark(Level::Error, format!("a state that was given up could not be kept: {why}"));
+                    self.effects.remark(Level::Error, format!("a state that was given up could not be kept: {why}"));
                 }
             }
             Purpose::KeyCommit(waiting) => self.key_committed(waiting, result),
             Purpose::KeyDiscard => {
                 if let Err(why) = result {
-                    self.remark(Level::Warning, format!("a next key that is none could not be removed: {why}"));
+                    self.effects.remark(Level::Warning, format!("a next key that is none could not be removed: {why}"));
                 }
             }
         }
     }
 
     /// A state that counts is on the disk, or could not be put there; these answers waited for that.
-    fn written(&mut self, answers: Vec<Answer>, result: Result<(), String>) {
+    fn written(&mut self, now: Now, answers: Vec<Answer>, result: Result<(), String>) {
         let warning = result.err().map(|why| self.not_durable(why));
         if warning.is_some() {
-            self.disk.stale = Some(self.now.mono + STORE_AGAIN);
+            self.disk.stale = Some(now.mono + STORE_AGAIN);
         } else if self.disk.stale.is_none() && !self.disk.is_storing() {
             self.disk.undurable = None;
-            self.tell_caught_up();
+            self.announce_caught_up();
         }
         for (proposal, reply) in answers {
             self.answer_stored(proposal, reply, warning.clone().into_iter().collect());
@@ -265,23 +226,22 @@ impl Participant {
     }
 
     /// Stores what counts, if it is neither on the disk nor on its way there.
-    pub(super) fn catch_up(&mut self) {
-        let due = self.disk.stale.is_some_and(|at| at <= self.now.mono);
+    pub(super) fn catch_up(&mut self, now: Now) {
+        let due = self.disk.stale.is_some_and(|at| at <= now.mono);
         if !due || self.disk.is_storing() {
             return;
         }
         self.disk.stale = None;
         match self.replica.durable() {
-            Some(bytes) => self.store(bytes),
+            Some(bytes) => self.store(now, bytes),
             None => self.disk.undurable = Some("it is too large".to_owned()),
         }
     }
 
     /// Tells those who think that this disk is behind that it is not.
-    pub(super) fn tell_caught_up(&mut self) {
-        let told = matches!(self.phase, Phase::Active) && !self.transitional;
-        if told && self.disk.undurable.is_none() && self.durable.behind.contains_key(&self.me.node) {
-            self.say(Body::Stored(self.replica.cib.version));
+    pub(super) fn announce_caught_up(&mut self) {
+        if self.is_active() && self.disk.undurable.is_none() && self.durable.behind.contains_key(&self.me.node) {
+            self.broadcast(Body::Stored(self.replica.cib.version));
         }
     }
 
@@ -292,17 +252,16 @@ impl Participant {
     }
 
     /// Who waits for a disk that does not answer is told so: what counts does so without it.
-    pub(super) fn expire_writes(&mut self) {
-        let now = self.now.mono;
+    pub(super) fn expire_writes(&mut self, now: Now) {
         let mut late = Vec::new();
-        for (since, purpose) in self.disk.writing.values_mut().filter(|(since, _)| *since + DISK_PATIENCE <= now) {
+        for (since, purpose) in self.disk.writing.values_mut().filter(|(since, _)| *since + DISK_PATIENCE <= now.mono) {
             let _ = since;
             if let Purpose::Store(_, answers) | Purpose::Commit(answers) = purpose {
                 late.push(std::mem::take(answers));
             }
         }
         if late.is_empty() {
-            return self.catch_up();
+            return self.catch_up(now);
         }
         let warning = if self.disk.undurable.is_none() {
             self.not_durable(NO_ANSWER.to_owned())
@@ -312,7 +271,7 @@ impl Participant {
         for (proposal, reply) in late.into_iter().flatten() {
             self.answer_stored(proposal, reply, vec![warning.clone()]);
         }
-        self.catch_up();
+        self.catch_up(now);
     }
 
     /// There is nothing to change: that is told when what counts already is on the disk.
@@ -322,9 +281,9 @@ impl Participant {
             warnings.extend(self.disk.undurable.as_ref().map(|why| self.not_stored(why)));
         }
         let reply = self.done(warnings);
-        let mine = self.is_mine(proposal);
+        let now = self.is_mine(proposal) && !self.is_breaking();
         match self.disk.waiting() {
-            Some(answers) if mine && !self.transitional => answers.push((proposal, reply)),
+            Some(answers) if now => answers.push((proposal, reply)),
             _ => self.refuse(proposal, reply),
         }
     }
@@ -342,13 +301,13 @@ impl Participant {
         if let Some(concluded) = self.proposals.conclude(proposal)
             && let Some(request) = concluded.request
         {
-            self.reply(request, reply);
+            self.effects.reply(request, reply);
         }
     }
 
     fn not_durable(&mut self, why: String) -> String {
         let text = self.not_stored(&why);
-        self.remark(Level::Error, text.clone());
+        self.effects.remark(Level::Error, text.clone());
         self.disk.undurable = Some(why);
         text
     }

@@ -6,7 +6,8 @@ use hac_model::{Cib, ExecStatus, OpHistory};
 use hac_totem::{LinkStatus, Notice, PeerProblem, Stats};
 use hac_types::{Departure, Incarnation, NodeId, View, WallTime};
 
-use super::{Participant, Phase};
+use super::barrier::Barrier;
+use super::{Active, Participant, Phase};
 use crate::report::{
     Counter, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity, Standing, SyncState,
 };
@@ -57,7 +58,7 @@ impl Participant {
             }
         }
         let names = |nodes: Vec<NodeId>| nodes.into_iter().map(|n| self.name_of(n)).collect();
-        self.event(Event::View {
+        self.effects.event(Event::View {
             ring: view.ring,
             members: names(view.members.iter().map(|m| m.node).collect()),
             joined: names(joined),
@@ -93,7 +94,7 @@ impl Participant {
             dc_version,
             settled: self.is_settled(),
             waiting_for: self.waiting_for(),
-            problems: self.problems(links),
+            problems: self.problems(now, links),
             keys: self.key_report(),
             cib_version: self.replica.cib.version,
             cluster: self.replica.cluster.clone(),
@@ -106,7 +107,7 @@ impl Participant {
 
     /// How things stand, in short.
     pub(crate) fn standing(&self) -> Standing {
-        let active = matches!(self.phase, Phase::Active) && !self.transitional;
+        let active = self.is_active();
         Standing {
             sync: self.sync_state(),
             ring: self.ring(),
@@ -119,19 +120,16 @@ impl Participant {
     const fn sync_state(&self) -> SyncState {
         match self.phase {
             Phase::Left => SyncState::Stopped,
-            Phase::Joining => SyncState::Joining,
-            Phase::Active | Phase::Syncing(_) if self.transitional => SyncState::Joining,
+            Phase::Joining | Phase::Breaking { .. } => SyncState::Joining,
             Phase::Syncing(_) => SyncState::Syncing,
-            Phase::Active if self.leaving.is_some() => SyncState::Leaving,
-            Phase::Active => SyncState::Active,
+            Phase::Active(_) if self.leaving.is_some() => SyncState::Leaving,
+            Phase::Active(_) => SyncState::Active,
         }
     }
 
     fn is_settled(&self) -> bool {
-        matches!(self.phase, Phase::Active)
-            && !self.transitional
-            && !self.busy
-            && self.coordinator.as_ref().is_none_or(|coordinator| !coordinator.is_busy())
+        matches!(self.phase, Phase::Active(Active { busy: false, .. }))
+            && self.coordinator().is_none_or(|coordinator| !coordinator.is_busy())
             && self.durable.is_idle()
             && self.proposals.len() == 0
     }
@@ -142,22 +140,20 @@ impl Participant {
         let names = |nodes: Vec<NodeId>| nodes.into_iter().map(|node| self.name_of(node)).collect::<Vec<_>>().join(" ");
         match &self.phase {
             Phase::Joining => waiting.push("waiting for a membership to form".to_owned()),
-            Phase::Syncing(join) => {
+            Phase::Syncing(Barrier { join, .. }) => {
                 waiting.push(format!("comparing states, waiting for {}", names(join.missing())));
             }
-            Phase::Active if self.transitional => {
-                waiting.push("the membership is changing".to_owned());
-            }
-            Phase::Active => {
-                if self.paused {
+            Phase::Breaking { .. } => waiting.push("the membership is changing".to_owned()),
+            Phase::Active(active) => {
+                if self.doubts.paused {
                     waiting.push("this node was paused and makes sure that it is still a member".to_owned());
                 }
                 if let Some(prepare) = &self.durable.current {
                     let missing = names(prepare.missing().collect());
                     waiting.push(format!("storing a change of the configuration on {missing}"));
                 }
-                let planning = self.coordinator.as_ref().is_some_and(|coordinator| coordinator.planning.is_under_way());
-                if self.busy || planning {
+                let planning = self.coordinator().is_some_and(|coordinator| coordinator.planning.is_under_way());
+                if active.busy || planning {
                     waiting.push("the coordinator (DC) is at work".to_owned());
                 }
             }
@@ -205,13 +201,13 @@ impl Participant {
         }
     }
 
-    fn problems(&self, links: &[LinkStatus]) -> Vec<Problem> {
+    fn problems(&self, now: Now, links: &[LinkStatus]) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut add = |severity, sentence: String, remedy: &str| {
             problems.push(Problem { severity, sentence, remedy: remedy.to_owned() });
         };
         if let Some(waiting) = self.quorum.status().waiting_for
-            && matches!(self.phase, Phase::Active)
+            && self.has_state()
         {
             let remedy = "Start the other nodes, or look at the network between them.";
             add(Severity::Error, format!("no quorum: {waiting}"), remedy);
@@ -229,7 +225,7 @@ impl Participant {
                 add(Severity::Error, sentence, remedy);
             }
         }
-        if let Some(why) = self.coordinator.as_ref().and_then(|coordinator| coordinator.planning.failure()) {
+        if let Some(why) = self.coordinator().and_then(|coordinator| coordinator.planning.failure()) {
             let sentence = format!("the cluster decides nothing, because {why}; what runs goes on as it is");
             let remedy = "Take the last change of the configuration back (fewer instances, fewer constraints).";
             add(Severity::Error, sentence, remedy);
@@ -280,7 +276,7 @@ impl Participant {
             let sentence = format!("without connection: {}", down.join(", "));
             add(Severity::Warning, sentence, "Look at that network: the other link carries everything.");
         }
-        for sentence in waiting_orders(&self.replica.cib, self.now.wall) {
+        for sentence in waiting_orders(&self.replica.cib, now.wall) {
             let remedy = "It is tried again by itself, and no failure is counted; see to what does not answer.";
             add(Severity::Warning, sentence, remedy);
         }
@@ -291,7 +287,7 @@ impl Participant {
     fn counters(&self, stats: &Stats) -> Vec<Counter> {
         let mut counters: Vec<Counter> = Vec::new();
         let mut add = |name: String, value: u64| counters.push(Counter { name, value });
-        for (name, &value) in &self.counters {
+        for (name, &value) in self.effects.counters() {
             add((*name).to_owned(), value);
         }
         for (reason, &value) in &stats.rejected {

@@ -1,0 +1,77 @@
+//! How far a node is: its phase, which owns what belongs to it, and the doubts that hold its effects back meanwhile.
+
+use super::Participant;
+use super::barrier::Barrier;
+use super::coordinator::Coordinator;
+
+/// How far the node is. What belongs to a phase is gone with it.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// No regular view yet.
+    Joining,
+    /// Comparing states.
+    Syncing(Barrier),
+    /// Has the cluster's state and takes part.
+    Active(Active),
+    /// The membership is breaking up. What is delivered now is "maybe", if the node was active; if it was not, it means
+    /// nothing.
+    Breaking { was_active: bool },
+    /// Has left.
+    Left,
+}
+
+/// What a node that takes part has.
+#[derive(Debug)]
+pub(super) struct Active {
+    /// If this node coordinates.
+    pub(super) coordinator: Option<Coordinator>,
+    /// The coordinator says that it is at work.
+    pub(super) busy: bool,
+}
+
+/// Why nothing that reaches outside begins, though the node is active.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Doubts {
+    /// This process was not scheduled for a while and may no longer be a member.
+    pub(super) paused: bool,
+    /// The ring has not confirmed that the membership still holds.
+    pub(super) unsure: bool,
+}
+
+impl Doubts {
+    const fn any(self) -> bool {
+        self.paused || self.unsure
+    }
+}
+
+impl Participant {
+    /// Whether this node has the cluster's state and its membership holds, as far as is known.
+    pub(super) const fn is_active(&self) -> bool {
+        matches!(self.phase, Phase::Active(_))
+    }
+
+    /// Whether this node has the cluster's state: it is active, or was until its membership began to break up.
+    pub(super) const fn has_state(&self) -> bool {
+        matches!(self.phase, Phase::Active(_) | Phase::Breaking { was_active: true })
+    }
+
+    /// Whether the membership is breaking up.
+    pub(super) const fn is_breaking(&self) -> bool {
+        matches!(self.phase, Phase::Breaking { .. })
+    }
+
+    /// Whether outside effects may follow from what is delivered now.
+    pub(super) const fn acting(&self) -> bool {
+        self.is_active() && !self.doubts.any()
+    }
+
+    /// Whether the executor may begin what was ordered.
+    pub(super) const fn may_begin(&self) -> bool {
+        matches!(self.phase, Phase::Syncing(_) | Phase::Active(_)) && !self.doubts.any()
+    }
+
+    /// Whether what is delivered means something to this node.
+    pub(super) const fn takes_part(&self) -> bool {
+        matches!(self.phase, Phase::Syncing(_)) || self.has_state()
+    }
+}
