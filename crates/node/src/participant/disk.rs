@@ -8,7 +8,7 @@ use hac_totem::Fingerprint;
 use hac_types::{Timestamp, mutant};
 
 use super::Participant;
-use crate::durable::{DISK_PATIENCE, NO_ANSWER};
+use crate::durable::{DISK_PATIENCE, NO_ANSWER, STORING_PATIENCE};
 use crate::wire::{Body, ProposalId, Vote};
 use crate::{Level, Now, Persist, PersistId, Reply};
 
@@ -42,8 +42,8 @@ pub(super) enum Purpose {
     Store(u64, Vec<Answer>),
     /// A state that counts; these answers wait for it.
     Commit(Vec<Answer>),
-    /// The next key.
-    KeyStage(Fingerprint),
+    /// The next key; once it is late, the others were told.
+    KeyStage { next: Fingerprint, late: bool },
     /// The key in use; these proposals wait for it.
     KeyCommit(Vec<ProposalId>),
     /// A next key that is none is removed.
@@ -87,13 +87,15 @@ impl Disk {
         self.writing.values().any(|(_, purpose)| stores(purpose))
     }
 
-    /// When a state that counts has been on its way to the disk for too long, while somebody waits for it or nobody
-    /// knows it yet.
+    /// When a state that counts, or a key, has been on its way to the disk for too long, while somebody waits for it or
+    /// nobody knows it yet.
     fn deadline(&self) -> Option<Timestamp> {
         let waited = |(since, purpose): &(Timestamp, Purpose)| match purpose {
             Purpose::Store(_, answers) | Purpose::Commit(answers) => {
                 (self.undurable.is_none() || !answers.is_empty()).then_some(*since + DISK_PATIENCE)
             }
+            Purpose::KeyStage { late: false, .. } => Some(*since + STORING_PATIENCE),
+            Purpose::KeyCommit(waiting) if !waiting.is_empty() => Some(*since + DISK_PATIENCE),
             _ => None,
         };
         self.writing.values().filter_map(waited).min()
@@ -196,7 +198,7 @@ impl Participant {
                 }
             },
             Purpose::Commit(answers) => self.written(now, answers, result),
-            Purpose::KeyStage(next) => self.key_staged(now, next, result),
+            Purpose::KeyStage { next, .. } => self.key_staged(now, next, result),
             Purpose::Lost => {
                 if let Err(why) = result {
                     self.effects.remark(Level::Error, format!("a state that was given up could not be kept: {why}"));
@@ -253,25 +255,40 @@ impl Participant {
 
     /// Who waits for a disk that does not answer is told so: what counts does so without it.
     pub(super) fn expire_writes(&mut self, now: Now) {
-        let mut late = Vec::new();
-        for (since, purpose) in self.disk.writing.values_mut().filter(|(since, _)| *since + DISK_PATIENCE <= now.mono) {
-            let _ = since;
-            if let Purpose::Store(_, answers) | Purpose::Commit(answers) = purpose {
-                late.push(std::mem::take(answers));
+        let (mut states, mut staged, mut committed) = (Vec::new(), Vec::new(), Vec::new());
+        for (since, purpose) in self.disk.writing.values_mut() {
+            let over = |patience| *since + patience <= now.mono;
+            match purpose {
+                Purpose::Store(_, answers) | Purpose::Commit(answers) if over(DISK_PATIENCE) => {
+                    states.push(std::mem::take(answers));
+                }
+                Purpose::KeyStage { next, late } if over(STORING_PATIENCE) && !*late => {
+                    *late = true;
+                    staged.push(*next);
+                }
+                Purpose::KeyCommit(waiting) if over(DISK_PATIENCE) && !waiting.is_empty() => {
+                    committed.push(std::mem::take(waiting));
+                }
+                _ => {}
             }
         }
-        if late.is_empty() {
-            return self.catch_up(now);
+        staged.into_iter().for_each(|next| self.key_is_late(next));
+        committed.into_iter().for_each(|waiting| self.key_committed(waiting, Err(NO_ANSWER.to_owned())));
+        if !states.is_empty() {
+            self.states_are_late(states.into_iter().flatten());
         }
+        self.catch_up(now);
+    }
+
+    fn states_are_late(&mut self, answers: impl Iterator<Item = Answer>) {
         let warning = if self.disk.undurable.is_none() {
             self.not_durable(NO_ANSWER.to_owned())
         } else {
             self.not_stored(NO_ANSWER)
         };
-        for (proposal, reply) in late.into_iter().flatten() {
+        for (proposal, reply) in answers {
             self.answer_stored(proposal, reply, vec![warning.clone()]);
         }
-        self.catch_up(now);
     }
 
     /// There is nothing to change: that is told when what counts already is on the disk.

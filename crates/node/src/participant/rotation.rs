@@ -11,7 +11,8 @@
 //! A node that has told that it stored the next key never drops it by itself, because the others may have gone on. What
 //! remains is settled by the next view, in which every member says which keys it has: where a member uses the next key
 //! already, those who have stored it follow at once; where nobody does, it is proposed again as soon as all configured
-//! nodes are there. A rotation that was begun is therefore finished, unless a person replaces the key files by hand.
+//! nodes are there. A disk that does not answer in time counts as one that cannot store it; when it answers later, the
+//! rotation is proposed again too. A rotation that was begun is therefore finished, unless a person replaces the key files by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,7 @@ use hac_types::{NodeId, mutant};
 
 use super::Participant;
 use super::disk::Purpose;
+use crate::durable::NO_ANSWER;
 use crate::halves::Down;
 use crate::report::{KeyMember, KeyReport};
 use crate::request::Rotate;
@@ -63,14 +65,8 @@ impl Keys {
         let unsealed = sealed.as_ref().and_then(|sealed| own.unseal(sealed));
         let stale = sealed.is_some() && unsealed.is_none();
         let staged = sealed.zip(unsealed).map(|(sealed, key)| Staged { key, sealed, stored: true });
-        let keys = Self {
-            own,
-            staged,
-            round: None,
-            standing: BTreeMap::new(),
-            waiting: BTreeSet::new(),
-            undurable: None,
-        };
+        let keys =
+            Self { own, staged, round: None, standing: BTreeMap::new(), waiting: BTreeSet::new(), undurable: None };
         (keys, stale)
     }
 
@@ -191,13 +187,14 @@ impl Participant {
 
     /// What was stored as the next key cannot be opened with the present one: that was changed since.
     pub(super) fn discard_next_key(&mut self, now: Now) {
-        self.effects.remark(Level::Notice, "the next key that was stored here does not belong to authkey and is removed");
+        self.effects
+            .remark(Level::Notice, "the next key that was stored here does not belong to authkey and is removed");
         let id = self.disk.begin(now.mono, Purpose::KeyDiscard);
         self.effects.persist(id, Persist::KeyDiscard);
     }
 
     fn stage(&mut self, now: Now, key: AuthKey, sealed: SealedKey) {
-        let id = self.disk.begin(now.mono, Purpose::KeyStage(key.fingerprint()));
+        let id = self.disk.begin(now.mono, Purpose::KeyStage { next: key.fingerprint(), late: false });
         self.effects.persist(id, Persist::KeyStage { sealed: sealed.bytes().to_vec() });
         self.effects.order(Down::AcceptKey(key.clone()));
         if mutant("key-told-too-early") {
@@ -220,7 +217,19 @@ impl Participant {
         if self.keys.round.as_ref().is_some_and(|round| round.next == next) {
             self.tell_stored(next, result.err());
         } else {
+            // It came too late, or after the view in which it was asked for. Whoever is to finish what was begun knows now.
+            if result.is_ok() {
+                self.tell_stored(next, None);
+            }
             self.finish_rotation(now);
+        }
+    }
+
+    /// The disk has not answered for so long that the others need not wait: the present key stays in use. When it
+    /// answers all the same, the rotation is finished.
+    pub(super) fn key_is_late(&mut self, next: Fingerprint) {
+        if self.is_active() && self.keys.round.as_ref().is_some_and(|round| round.next == next) {
+            self.tell_stored(next, Some(NO_ANSWER.to_owned()));
         }
     }
 
@@ -236,7 +245,12 @@ impl Participant {
         {
             standing.next = Some(told.next);
         }
-        let Some(round) = self.keys.round.as_mut().filter(|round| round.next == next) else { return };
+        let Some(round) = self.keys.round.as_mut().filter(|round| round.next == next) else {
+            if self.rotation_waits_for().is_empty() {
+                self.finish_rotation(now);
+            }
+            return;
+        };
         if let Some(why) = told.error {
             self.keys.round = None;
             self.rotation_failed(from, &why);

@@ -7,7 +7,8 @@
 //! | the window of `last_man_standing` | its length | the votes are counted anew |
 //! | hellos, a state, readies of the members | 5 s or 10 s without progress, longer for large states | all go on without those that are missing |
 //! | members that store a change of the configuration | 5 s if enough have stored it, 30 s if not | it counts without the others, or is refused |
-//! | this node's own disk | 5 s | clients are answered with a warning; the newest state is stored again every 10 s |
+//! | this node's own disk, for a state or the key in use | 5 s | clients are answered with a warning; a state is stored again after 10 s |
+//! | this node's own disk, for the next key | 30 s | the others are told that it is not stored: the present key stays |
 //! | the cluster's agreement to what a client asked | the request's own time, 60 s | answered: not in time, and what is waited for |
 //! | the coordinator's leave to go | `shutdown_escalation` | this node goes as it is |
 //! | results of orders; a plan; the next look at the state | the operation's timeout and `cluster-delay`; 30 s; `cluster-recheck-interval` | recorded as lost; the plan is given up; decided again |

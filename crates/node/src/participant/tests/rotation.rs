@@ -119,6 +119,53 @@ fn a_member_that_cannot_store_the_next_key_is_named_and_the_present_one_stays() 
 }
 
 #[test]
+fn a_member_whose_disk_does_not_answer_is_named_and_the_rotation_is_finished_when_it_does() {
+    for hung in [1, 2, 3] {
+        let mut cluster = Cluster::new(3);
+        cluster.view(&[1, 2, 3]);
+        let before = cluster.key_file(1);
+        cluster.disk(hung).slow = true;
+        let id = cluster.request(2, rotate(false));
+        cluster.settle();
+        cluster.advance(Duration::from_secs(29));
+        assert_eq!(cluster.reply(2, id), None, "the disk may be slow");
+        cluster.advance(Duration::from_secs(1));
+        let Some(Reply::NotStored(refusal)) = cluster.reply(2, id) else { panic!("{:?}", cluster.reply(2, id)) };
+        assert_eq!(
+            refusal.sentence,
+            format!("node{hung} could not store the next key: its disk does not answer; the present key stays in use")
+        );
+        for node in [1, 2, 3] {
+            assert_eq!(cluster.key_file(node), before);
+        }
+        cluster.disk(hung).slow = false;
+        cluster.end_a_write(hung);
+        assert_all_use(&mut cluster, &[1, 2, 3], &next_key());
+        assert!(cluster.report(1).keys.waiting_for.is_empty());
+    }
+}
+
+#[test]
+fn who_waits_for_a_key_file_that_is_not_replaced_in_time_is_told() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.disk(1).slow = true;
+    let id = cluster.request(1, rotate(false));
+    cluster.settle();
+    cluster.end_a_write(1);
+    assert_eq!(cluster.reply(1, id), None, "the next key is stored, the key file is not replaced");
+    cluster.advance(Duration::from_secs(5));
+    let Some(Reply::Done { warnings, .. }) = cluster.reply(1, id) else { panic!("{:?}", cluster.reply(1, id)) };
+    assert_eq!(warnings, ["node1 could not replace its key file: its disk does not answer"]);
+    let problem =
+        |cluster: &Cluster| cluster.report(1).problems.iter().any(|p| p.sentence.contains("its disk does not answer"));
+    assert!(problem(&cluster));
+    cluster.end_a_write(1);
+    assert!(!problem(&cluster), "it answers again");
+    assert_all_use(&mut cluster, &[1, 2], &next_key());
+}
+
+#[test]
 fn whoever_dies_at_any_step_comes_back_and_the_rotation_is_finished() {
     let mut finished_before = 0;
     for victim in 1..=3 {
