@@ -170,10 +170,7 @@ impl Transport {
         if header.link != link {
             return Err(Rejected::Link);
         }
-        let mut peer = self.peers.take(from).ok_or(Rejected::Source)?;
-        let result = self.receive_from(&mut peer, &header, datagram);
-        self.peers.put(peer);
-        result
+        self.with_peer(from, |net, peer| net.receive_from(peer, &header, datagram)).unwrap_or(Err(Rejected::Source))
     }
 
     fn receive_from(
@@ -295,13 +292,13 @@ impl Transport {
     }
 
     fn send_routed(&mut self, to: NodeId, class: Class, body: &[u8], route: Route) {
-        let Some(mut peer) = self.peers.take(to) else { return };
-        let links = match route {
-            Route::All => peer.usable_links(),
-            Route::Best => Links::of(peer.best_path()),
-        };
-        self.send_body(&mut peer, class, body, links);
-        self.peers.put(peer);
+        self.with_peer(to, |net, peer| {
+            let links = match route {
+                Route::All => peer.usable_links(),
+                Route::Best => Links::of(peer.best_path()),
+            };
+            net.send_body(peer, class, body, links);
+        });
     }
 
     fn send_body(&mut self, peer: &mut Peer, class: Class, body: &[u8], links: Links) {
@@ -348,18 +345,14 @@ impl Transport {
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self) {
         self.retire_former_key();
-        let mut place = 0;
-        while let Some(node) = self.peers.node_at(place) {
-            place += 1;
-            let Some(mut peer) = self.peers.take(node) else { continue };
-            if self.next_offer(&peer).is_some_and(|at| at <= self.now) {
-                self.offer_session(&mut peer);
+        self.with_each_peer(|net, peer| {
+            if net.next_offer(peer).is_some_and(|at| at <= net.now) {
+                net.offer_session(peer);
             }
             if peer.session.is_some() && !matches!(peer.life, Life::Left { .. }) {
-                self.watch(&mut peer);
+                net.watch(peer);
             }
-            self.peers.put(peer);
-        }
+        });
     }
 
     /// When something is due.
@@ -401,11 +394,11 @@ impl Transport {
     /// Somebody does not hear these: check them.
     pub(crate) fn check_soon(&mut self, doubtful: &[NodeId]) {
         for node in doubtful {
-            let Some(mut peer) = self.peers.take(*node) else { continue };
-            if peer.session.is_some() {
-                self.doubt(&mut peer);
-            }
-            self.peers.put(peer);
+            self.with_peer(*node, |net, peer| {
+                if peer.session.is_some() {
+                    net.doubt(peer);
+                }
+            });
         }
     }
 
@@ -428,18 +421,19 @@ impl Transport {
 
     /// This life of a node has left: expect nothing more of it.
     pub(crate) fn mark_left(&mut self, member: Member, clean: bool) -> bool {
-        let Some(mut peer) = self.peers.take(member.node) else { return false };
-        let is_news = peer.is_in_life(member.incarnation) && !matches!(peer.life, Life::Left { .. });
-        if is_news {
-            peer.life = Life::Left { clean };
-            for path in &mut peer.paths {
-                path.up = false;
+        let marked = self.with_peer(member.node, |net, peer| {
+            let is_news = peer.is_in_life(member.incarnation) && !matches!(peer.life, Life::Left { .. });
+            if is_news {
+                peer.life = Life::Left { clean };
+                for path in &mut peer.paths {
+                    path.up = false;
+                }
+                net.changed = true;
+                net.succeed(peer);
             }
-            self.changed = true;
-            self.succeed(&mut peer);
-        }
-        self.peers.put(peer);
-        is_news
+            is_news
+        });
+        marked.unwrap_or(false)
     }
 
     /// Whether anybody goes without somebody who is known here.
@@ -458,13 +452,13 @@ impl Transport {
 
     /// Nobody listens at a peer's port, says somebody: a hint that shortens the wait once.
     pub(crate) fn hint_unreachable(&mut self, link: LinkId, node: NodeId) {
-        let Some(mut peer) = self.peers.take(node) else { return };
-        let others_up = peer.paths.iter().any(|path| path.link != link && path.up);
-        if !others_up && peer.life == Life::Alive && peer.hints_from <= self.now && !peer.unreachable {
-            peer.unreachable = true;
-            self.ping_soon(&mut peer);
-        }
-        self.peers.put(peer);
+        self.with_peer(node, |net, peer| {
+            let others_up = peer.paths.iter().any(|path| path.link != link && path.up);
+            if !others_up && peer.life == Life::Alive && peer.hints_from <= net.now && !peer.unreachable {
+                peer.unreachable = true;
+                net.ping_soon(peer);
+            }
+        });
     }
 
     /// A datagram was too large for the path, says somebody: a hint that makes its size be checked.

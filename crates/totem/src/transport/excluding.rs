@@ -57,12 +57,12 @@ impl Transport {
 
     /// Counts a peer again at once. The next time it is gone without, that lasts longer all the same.
     pub(crate) fn readmit(&mut self, node: NodeId) {
-        let Some(mut peer) = self.peers.take(node) else { return };
-        if let Some(excluded) = &mut peer.excluded {
-            excluded.until = excluded.until.min(self.now);
-        }
-        self.readmit_where_due(&mut peer);
-        self.peers.put(peer);
+        self.with_peer(node, |net, peer| {
+            if let Some(excluded) = &mut peer.excluded {
+                excluded.until = excluded.until.min(net.now);
+            }
+            net.readmit_where_due(peer);
+        });
     }
 
     /// Ends what has lasted long enough.

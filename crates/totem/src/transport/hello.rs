@@ -326,24 +326,20 @@ impl Transport {
     /// The active level has changed: ends sessions with programs that do not know it.
     pub(crate) fn level_changed(&mut self) {
         let (level, ours) = (self.contract.level, Release::new(&self.contract.release));
-        let mut place = 0;
-        while let Some(node) = self.peers.node_at(place) {
-            place += 1;
-            let Some(mut peer) = self.peers.take(node) else { continue };
+        self.with_each_peer(|net, peer| {
             if let Some(Told { levels, release }) = peer.told
                 && peer.session.is_some()
                 && !levels.contains(level)
             {
                 let mismatch = Mismatch { own: false, release, levels, level, fits: ours };
                 let old = levels.max < level;
-                self.report_problem(&mut peer, if old { PeerProblem::TooOld } else { PeerProblem::TooNew }(mismatch));
+                net.report_problem(peer, if old { PeerProblem::TooOld } else { PeerProblem::TooNew }(mismatch));
                 peer.session = None;
                 peer.life = Life::Unproven;
-                peer.hello.next = self.now + HELLO_SLOWEST;
-                self.changed = true;
+                peer.hello.next = net.now + HELLO_SLOWEST;
+                net.changed = true;
             }
-            self.peers.put(peer);
-        }
+        });
     }
 
     /// The session is over: another life of the peer that was there already takes its place.

@@ -1,8 +1,9 @@
 //! All other nodes of the configuration. One of them is taken out while it is worked on, so that the work can use the
-//! rest of the transport.
+//! rest of the transport ([`Transport::with_peer`]), and comes back whatever the work comes to.
 
 use hac_types::NodeId;
 
+use crate::transport::Transport;
 use crate::transport::peer::Peer;
 
 /// The peers, ascending by node id. Their number never changes.
@@ -30,17 +31,15 @@ impl Peers {
     }
 
     /// Whose place is the `index`-th.
-    pub(crate) fn node_at(&self, index: usize) -> Option<NodeId> {
+    fn node_at(&self, index: usize) -> Option<NodeId> {
         self.0.get(index).map(|place| place.node)
     }
 
-    /// Takes a peer out; it must be put back.
-    pub(crate) fn take(&mut self, node: NodeId) -> Option<Box<Peer>> {
+    fn take(&mut self, node: NodeId) -> Option<Box<Peer>> {
         self.place(node)?.peer.take()
     }
 
-    /// Puts a peer back.
-    pub(crate) fn put(&mut self, peer: Box<Peer>) {
+    fn put(&mut self, peer: Box<Peer>) {
         if let Some(place) = self.place(peer.node) {
             place.peer = Some(peer);
         }
@@ -65,5 +64,25 @@ impl Peers {
     /// Those that are not taken out.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
         self.0.iter_mut().filter_map(|place| place.peer.as_deref_mut())
+    }
+}
+
+impl Transport {
+    /// Works on a peer, with the rest of the transport at hand; `None` if there is no such peer. Meanwhile the table of
+    /// peers does not show it.
+    pub(crate) fn with_peer<T>(&mut self, node: NodeId, work: impl FnOnce(&mut Self, &mut Peer) -> T) -> Option<T> {
+        let mut peer = self.peers.take(node)?;
+        let result = work(self, &mut peer);
+        self.peers.put(peer);
+        Some(result)
+    }
+
+    /// Works on all peers, one after the other.
+    pub(crate) fn with_each_peer(&mut self, mut work: impl FnMut(&mut Self, &mut Peer)) {
+        let mut place = 0;
+        while let Some(node) = self.peers.node_at(place) {
+            place += 1;
+            self.with_peer(node, &mut work);
+        }
     }
 }

@@ -23,9 +23,7 @@ impl Transport {
     }
 
     pub(crate) fn report_misbehaving(&mut self, node: NodeId, what: Misbehaviour) {
-        let Some(mut peer) = self.peers.take(node) else { return };
-        self.report_misbehaviour(&mut peer, what);
-        self.peers.put(peer);
+        self.with_peer(node, |net, peer| net.report_misbehaviour(peer, what));
     }
 
     pub(super) fn report_misbehaviour(&mut self, peer: &mut Peer, what: Misbehaviour) {

@@ -133,12 +133,10 @@ fn ends_that_are_in_different_sessions_come_together_again() {
     // The other end has the same contribution of node 2, but another one of node 1: the one that it offers next.
     let [own, _] = nonces(&two, NodeId(1)).unwrap();
     let keys = one.keyring.own();
-    let mut peer = one.peers.take(PEER).unwrap();
-    let theirs = End { nonce: peer.nonce, ..end(NodeId(1)) };
+    let theirs = End { nonce: one.peers.get(PEER).unwrap().nonce, ..end(NodeId(1)) };
     two.peers.get_mut(NodeId(1)).unwrap().session =
         Some(Session::new(&keys, End { nonce: own, ..end(PEER) }, theirs, Cipher::None));
-    one.offer_session(&mut peer);
-    one.peers.put(peer);
+    one.with_peer(PEER, Transport::offer_session).unwrap();
     let [offer, _] = sent(&mut one);
     let confirm = give(&mut two, NodeId(1), offer);
     give(&mut one, PEER, confirm);
@@ -154,9 +152,7 @@ fn a_late_answer_does_not_displace_a_session_that_answers() {
     let confirm = give(&mut two, NodeId(1), answer);
     let before = nonces(&two, NodeId(1));
     // Another offer, made while the session was thought to be of no use, is answered before the confirm comes.
-    let mut peer = two.peers.take(NodeId(1)).unwrap();
-    two.offer_session(&mut peer);
-    two.peers.put(peer);
+    two.with_peer(NodeId(1), Transport::offer_session).unwrap();
     let [offer, _] = sent(&mut two);
     let late = give(&mut one, PEER, offer);
     give(&mut one, PEER, confirm);
