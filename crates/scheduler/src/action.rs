@@ -195,36 +195,49 @@ impl BitOrAssign for RelationFlags {
 
 /// One side of an ordering: an action, or whatever actions of a kind a resource will have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Side {
+pub(super) struct Side<A = ActIdx> {
     /// Whose action.
     pub(super) rsc: Option<RscIdx>,
     /// Which kind of action.
     pub(super) task: Task,
     /// Its interval, milliseconds.
     pub(super) interval_ms: u64,
-    /// This very action.
-    pub(super) action: Option<ActIdx>,
+    /// This very action; in a constraint, the one that answers this request.
+    pub(super) action: Option<A>,
 }
 
-impl Side {
+impl<A> Side<A> {
     /// Actions of kind `task` of `rsc`.
     pub(super) fn of(rsc: RscIdx, task: Task) -> Self {
         Self { rsc: Some(rsc), task, interval_ms: 0, action: None }
     }
 
     /// This very action, of that resource.
-    pub(super) fn action(action: ActIdx, task: Task, rsc: Option<RscIdx>) -> Self {
+    pub(super) fn action(action: A, task: Task, rsc: Option<RscIdx>) -> Self {
         Self { rsc, task, interval_ms: 0, action: Some(action) }
     }
 }
 
 /// An ordering that waits until all actions exist.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ordering {
+pub(super) struct Ordering<A = ActIdx> {
     /// What comes first.
-    pub(super) first: Side,
+    pub(super) first: Side<A>,
     /// What comes then.
-    pub(super) then: Side,
+    pub(super) then: Side<A>,
     /// What it means.
     pub(super) flags: RelationFlags,
+}
+
+impl<A: Copy> Ordering<A> {
+    /// The same ordering of actions that go by other numbers, as far as they have one.
+    pub(super) fn map<B>(&self, number: impl Fn(A) -> Option<B>) -> Ordering<B> {
+        let side = |side: &Side<A>| Side {
+            rsc: side.rsc,
+            task: side.task,
+            interval_ms: side.interval_ms,
+            action: side.action.and_then(&number),
+        };
+        Ordering { first: side(&self.first), then: side(&self.then), flags: self.flags }
+    }
 }

@@ -40,6 +40,9 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
             assign(cluster, *rsc, None, true);
         }
     }
+    if let Some(warning) = cluster.limits.warning() {
+        cluster.warn(warning);
+    }
 }
 
 /// Assigns a resource, with what it depends on first. `prefer` is taken if it is as good as any. With `stop_if_fail` a
@@ -135,20 +138,10 @@ pub(super) fn note_withheld(cluster: &mut Cluster<'_>, rsc: RscIdx, partner: Rsc
     }
 }
 
-/// A resource that can be nowhere is stopped: what was made for it already follows.
+/// A resource that can be nowhere is stopped.
 fn nowhere(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    use super::cluster::Task;
     cluster.rsc[rsc].next_role = Role::Stopped;
-    for action in cluster.rsc[rsc].actions.clone() {
-        let entry = &mut cluster.actions[action];
-        let for_stopped = entry.target_rc == Some(hac_model::OcfCode::NOT_RUNNING);
-        match entry.task {
-            Task::Stop => entry.optional = false,
-            Task::Start => entry.runnable = false,
-            _ if entry.interval_ms > 0 && !for_stopped => entry.runnable = false,
-            _ => {}
-        }
-    }
+    cluster.given_up.push(rsc);
 }
 
 /// Takes a resource and all its parts from their nodes.

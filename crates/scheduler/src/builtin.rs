@@ -5,7 +5,9 @@
 use crate::influence::Influence;
 use hac_model::INFINITY;
 
-use super::cluster::{Cluster, Colocation, NodeIdx, Ordering, RelationFlags as R, Role, RscIdx, Side, Task, Variant};
+use super::cluster::{
+    Cluster, Colocation, NodeIdx, Ordering, RelationFlags as R, ReqIdx, Role, RscIdx, Side, Task, Variant,
+};
 use super::constraints::add_colocation;
 use super::options::Strategy;
 
@@ -61,7 +63,7 @@ fn allowed_nodes(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<NodeIdx> {
 
 fn order_unfencing(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     for node in allowed_nodes(cluster, rsc) {
-        let unfence = cluster.fence_op(node, Some("on"), true, None, false);
+        let unfence = cluster.requests.unfencing(node);
         let this = Side::action(unfence, Task::Fence, None);
         cluster.add_ordering(Ordering {
             first: Side::of(rsc, Task::Stop),
@@ -99,12 +101,9 @@ fn order_load(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// The milestone that what leaves a node has left.
-fn load_stopped(cluster: &mut Cluster<'_>, node: NodeIdx) -> Side {
+fn load_stopped(cluster: &mut Cluster<'_>, node: NodeIdx) -> Side<ReqIdx> {
     let name = format!("load_stopped_{}", cluster.nodes[node].name);
-    let action = cluster.milestone(&name);
-    cluster.actions[action].node.get_or_insert(node);
-    cluster.actions[action].optional = false;
-    Side::action(action, Task::Milestone, None)
+    Side::action(cluster.requests.room(name, node), Task::Milestone, None)
 }
 
 /// What is inside a container, or the connection to what is inside.

@@ -5,6 +5,7 @@
 //! Which of the other fields a stage reads and writes stands in the head of its file. Lists that Pacemaker builds by
 //! prepending are kept in order of creation here and read backwards.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -12,12 +13,13 @@ use std::sync::Arc;
 
 use hac_model::{Agent, Cib};
 
-pub(super) use super::action::{Action, Needs, Ordering, Relation, RelationFlags, Side, Task};
+pub(super) use super::action::{Action, Needs, Ordering, RelationFlags, Side, Task};
 pub(super) use super::allowed::{Allowed, AllowedTable, Discovery};
 pub(super) use super::arena::{Arena, Key};
-pub(super) use super::ids::{ActIdx, ColIdx, LocIdx, NodeIdx, RscIdx};
+pub(super) use super::ids::{ActIdx, ColIdx, LocIdx, NodeIdx, ReqIdx, RscIdx};
 use super::options::Options;
 use super::reading::Fact;
+pub(super) use super::requests::Requests;
 pub(super) use super::scores::{Scores, Why};
 pub(super) use super::view::Role;
 
@@ -26,9 +28,9 @@ pub(super) struct Cluster<'a> {
     /// What configuration and status say of the whole.
     pub(super) facts: Fact<Facts<'a>>,
     /// When another answer may be right, seconds since 1970.
-    pub(super) recheck_by: Option<i64>,
+    pub(super) recheck_by: Cell<Option<i64>>,
     /// What was wrong with the input.
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: RefCell<Vec<String>>,
     /// What this run may still cost.
     pub(super) limits: super::limits::Limits,
     /// Nodes, in order of creation.
@@ -41,16 +43,12 @@ pub(super) struct Cluster<'a> {
     pub(super) locations: Arena<LocIdx, Location>,
     /// Colocations.
     pub(super) colocations: Arena<ColIdx, Colocation>,
-    /// Orderings that wait to be applied, in order of creation.
-    pub(super) orderings: Vec<Ordering>,
-    /// Actions, in order of creation.
-    pub(super) actions: Arena<ActIdx, Action>,
-    /// Actions without resource, by key.
-    pub(super) loose_actions: BTreeMap<String, Vec<ActIdx>>,
-    /// Failures whose parameters can be compared only after the assignment.
-    pub(super) deferred_failure_checks: Vec<(RscIdx, NodeIdx, hac_model::OpHistory)>,
-    /// Parameter comparisons that wait for the assignment: (resource, node, operation).
-    pub(super) deferred_checks: Vec<(RscIdx, NodeIdx, hac_model::OpHistory)>,
+    /// Orderings that constraints ask for, in order of creation.
+    pub(super) orderings: Vec<Ordering<ReqIdx>>,
+    /// What the graph is asked for, in order.
+    pub(super) requests: Requests,
+    /// What turned out to have no node: whatever is to start it cannot.
+    pub(super) given_up: Vec<RscIdx>,
     /// Which nodes each resource may run on, and how much it wants to.
     pub(super) scores: Scores,
 }
@@ -348,7 +346,7 @@ pub(super) struct Resource {
     /// Importance.
     pub(super) priority: i32,
     /// After how long failures are forgotten, milliseconds; 0 is never.
-    pub(super) failure_expiry_ms: u64,
+    pub(super) failure_expiry_ms: Cell<u64>,
     /// The node it is locked to, and since when.
     pub(super) lock: Option<(NodeIdx, i64)>,
     /// Where it will be.
@@ -369,10 +367,6 @@ pub(super) struct Resource {
     pub(super) locations: Vec<LocIdx>,
     /// Role-bound tickets: (ticket, role).
     pub(super) tickets: Vec<(String, Role)>,
-    /// Its actions, in order of creation.
-    pub(super) actions: Vec<ActIdx>,
-    /// Values of its operations that were read already.
-    pub(super) operation_meta: Vec<(OperationKind, Rc<BTreeMap<String, String>>)>,
     /// How much it wants to be promoted (instances), or the priority borrowed for it.
     pub(super) promotion_priority: i32,
 }
@@ -428,9 +422,6 @@ impl Deref for Resource {
     }
 }
 
-/// Task, interval in milliseconds, and position of the configured operation.
-pub(super) type OperationKind = (Task, u64, Option<usize>);
-
 /// Flags of a resource that stages revise.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flags {
@@ -448,8 +439,6 @@ pub(super) struct Flags {
     pub(super) migratable: bool,
     /// A start is under way.
     pub(super) start_pending: bool,
-    /// Parameters are to be changed in place.
-    pub(super) reload: bool,
     /// Not yet assigned.
     pub(super) unassigned: bool,
     /// Being assigned.

@@ -1,53 +1,14 @@
 //! The configured operation behind an action: timeouts, what follows from failure, what it waits for.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use crate::action::OnFail;
-use crate::cluster::{ActIdx, Cluster, Needs, OperationKind, Role, RscIdx, Task};
+use crate::cluster::{Cluster, Role, RscIdx};
 use crate::rules::{Given, parse_interval_ms, read_blocks};
 use hac_model::{Operation, parse_bool};
 
 /// How long an operation may take unless told otherwise.
 const DEFAULT_TIMEOUT_MS: u64 = 20_000;
-
-/// Reads what is configured for an action.
-pub(crate) fn read(cluster: &mut Cluster<'_>, action: ActIdx, rsc: RscIdx) {
-    let (task, interval_ms, key) = {
-        let action = &cluster.actions[action];
-        (action.task, action.interval_ms, action.key.as_str())
-    };
-    let mut op = find_operation(cluster, rsc, task.name(), interval_ms, true);
-    if op.is_none() && key.contains("_notify_") {
-        op = find_operation(cluster, rsc, "notify", 0, true);
-    }
-    let meta = shared_meta(cluster, rsc, (task, interval_ms, op));
-    let on_fail = on_fail(cluster, rsc, task.name(), interval_ms, &meta);
-    let fail_role = role_after_failure(cluster, rsc, task.name(), on_fail);
-    let is = cluster.rsc[rsc].is;
-    let entry = &mut cluster.actions[action];
-    entry.op = op;
-    entry.on_fail = on_fail;
-    entry.fail_role = fail_role;
-    entry.meta = meta;
-    entry.needs = match task {
-        Task::Start | Task::Promote if is.needs_fencing => Needs::Fencing,
-        Task::Start | Task::Promote if is.needs_quorum => Needs::Quorum,
-        _ => Needs::Nothing,
-    };
-}
-
-/// The same as [`read_meta`], which nothing can change during a run.
-fn shared_meta(cluster: &mut Cluster<'_>, rsc: RscIdx, kind: OperationKind) -> Rc<BTreeMap<String, String>> {
-    let known = &cluster.rsc[rsc].operation_meta;
-    if let Some((_, meta)) = known.iter().find(|(known, _)| *known == kind) {
-        return Rc::clone(meta);
-    }
-    let (task, interval_ms, op) = kind;
-    let meta = Rc::new(read_meta(cluster, rsc, task.name(), interval_ms, op));
-    cluster.rsc[rsc].operation_meta.push((kind, Rc::clone(&meta)));
-    meta
-}
 
 /// Position of the configured operation of this name and interval.
 pub(crate) fn find_operation(

@@ -55,7 +55,7 @@ fn resource(cluster: &mut Cluster<'_>, constraint: &str, id: &str) -> Option<Rsc
     if let Some(rsc) = cluster.renamed.get(id).copied() {
         return Some(cluster.top(rsc, false));
     }
-    cluster.warnings.push(format!("constraint {constraint} is ignored: there is no resource {id}"));
+    cluster.warn(format!("constraint {constraint} is ignored: there is no resource {id}"));
     None
 }
 
@@ -68,7 +68,7 @@ fn members(cluster: &mut Cluster<'_>, constraint: &str, name: &str) -> Option<Ve
     if let Some(members) = cluster.sets.get(name) {
         return Some(members.clone());
     }
-    cluster.warnings.push(format!("constraint {constraint} is ignored: there is no resource or tag {name}"));
+    cluster.warn(format!("constraint {constraint} is ignored: there is no resource or tag {name}"));
     None
 }
 

@@ -1,12 +1,11 @@
-//! Which nodes can be fenced, and the actions that fence them.
+//! Which nodes can be fenced, and which must be.
 //!
-//! While the status is read nodes are only marked; what is really done is decided after all resource actions exist.
+//! Before the graph nodes are only marked, and their fencing asked for; what is really done is decided after all
+//! resource actions exist.
 
 pub(super) mod schedule;
 
-use crate::plan::Reason;
-
-use super::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags, RscIdx, Task};
+use super::cluster::{Cluster, NodeIdx, RscIdx, Task};
 use super::digests;
 
 impl Cluster<'_> {
@@ -36,27 +35,24 @@ impl Cluster<'_> {
         true
     }
 
-    /// Marks a node for fencing. With `delay` the importance of what ran there counts for who is fenced first.
-    pub(super) fn fence_node(&mut self, node: NodeIdx, reason: &str, delay: bool) {
+    /// Marks a node as one to be fenced. Tells whether fencing it takes an action; a guest is reset with its container.
+    pub(super) fn mark_for_fencing(&mut self, node: NodeIdx) -> bool {
         if self.nodes[node].is_guest() {
-            self.reset_guest(node);
-            return;
+            self.mark_for_reset(node);
+            return false;
         }
         if self.nodes[node].is_remote() {
             let managed = self.nodes[node].connection.is_none_or(|connection| self.rsc[connection].is.managed);
             if managed {
                 self.nodes[node].remote_requires_reset = true;
             }
-            self.nodes[node].unclean = true;
-            self.fence_op(node, None, true, Some(reason), false);
-            return;
         }
         self.nodes[node].unclean = true;
-        self.fence_op(node, None, true, Some(reason), delay);
+        true
     }
 
     /// A guest is fenced by restarting its container.
-    fn reset_guest(&mut self, node: NodeIdx) {
+    fn mark_for_reset(&mut self, node: NodeIdx) {
         let Some(container) = self.container_of(node) else {
             self.nodes[node].remote_requires_reset = true;
             return;
@@ -69,78 +65,32 @@ impl Cluster<'_> {
         self.rsc[container].is.stop_if_failed = true;
     }
 
-    /// The action that fences `node`, with the cluster's fencing action unless told otherwise.
-    pub(super) fn fence_op(
-        &mut self,
-        node: NodeIdx,
-        what: Option<&str>,
-        optional: bool,
-        reason: Option<&str>,
-        delay: bool,
-    ) -> ActIdx {
-        let what = what.unwrap_or(&self.options.fencing_action).to_owned();
-        let key = format!("{}-{}-{what}", Task::Fence.name(), self.nodes[node].name);
-        let action = match self.loose_actions.get(&key).and_then(|actions| actions.first()) {
-            Some(action) => *action,
-            None => {
-                let action = self.keyed_action(key, Task::Fence, 0, None, Some(node), true);
-                let (name, id) = (self.nodes[node].name.clone(), self.nodes[node].id.clone());
-                let entry = &mut self.actions[action];
-                let meta = entry.meta_mut();
-                meta.insert("on_node".into(), name);
-                meta.insert("on_node_uuid".into(), id);
-                meta.insert("stonith_action".into(), what.clone());
-                let unfences = what == "on";
-                entry.detail = Some(what);
-                if unfences && self.nodes[node].is_remote() && self.devices_changed_for(node) && self.can_fence(node) {
-                    self.actions[action].optional = false;
-                }
-                action
-            }
-        };
-        if self.options.priority_fencing_delay_ms > 0
-            && (delay || self.actions[action].meta.contains_key("priority-fencing-delay"))
-        {
-            let seconds = self.priority_fencing_delay_secs(node);
-            self.actions[action].meta_mut().insert("priority-fencing-delay".into(), seconds.to_string());
-        }
-        if !optional && self.can_fence(node) {
-            self.actions[action].optional = false;
-        }
-        if let Some(reason) = reason {
-            self.set_reason(action, Reason::Other(reason.to_owned()));
-        }
-        action
-    }
-
-    /// Orders the unfencing of `node` before `action` of `rsc`, if that must not happen on a node that is still fenced.
-    pub(super) fn unfence_before(&mut self, action: ActIdx, rsc: RscIdx, node: NodeIdx, flags: RelationFlags) {
-        let is = &self.rsc[rsc].is;
-        if !(is.needs_unfencing || (is.fence_device && self.unfencing_in_use)) {
-            return;
-        }
-        let unfence = self.fence_op(node, Some("on"), true, None, false);
-        self.order(unfence, action, flags);
-        let unfenced = self.nodes[node].attributes.get("#node-unfenced");
-        let when = unfenced.and_then(|when| when.parse::<i64>().ok()).unwrap_or(0);
-        if when == 0 && self.nodes[node].online && !self.nodes[node].unclean {
-            let reason = format!("required by {} {}", self.rsc[rsc].id, self.actions[action].task.name());
-            self.fence_op(node, Some("on"), false, Some(&reason), false);
+    /// Marks a node as one to be fenced and asks for it. With `delay` the importance of what ran there counts for who is
+    /// fenced first.
+    pub(super) fn fence_node(&mut self, node: NodeIdx, reason: &str, delay: bool) {
+        if self.mark_for_fencing(node) {
+            let delay = delay && !self.nodes[node].is_remote();
+            self.requests.fence(node, reason.to_owned(), delay);
         }
     }
 
-    /// A device that needs unfencing changed where it is known: nodes that it unfenced must be unfenced anew.
-    pub(super) fn unfence_anew(&mut self, device: RscIdx, node: NodeIdx, reason: &str) {
+    /// Asks for an action. A stop that is impossible because the node is lost calls for its fencing.
+    pub(super) fn ask_for(&mut self, rsc: RscIdx, task: Task, node: NodeIdx) {
+        self.requests.action(rsc, task, node);
+        if task == Task::Stop && self.is_lost(node) && self.rsc[rsc].is.managed && !self.nodes[node].unclean {
+            self.fence_node(node, "stop is unrunnable", false);
+        }
+    }
+
+    /// Whether nothing can be done on a node: it is not there, and is no guest that is started with its container.
+    pub(super) fn is_lost(&self, node: NodeIdx) -> bool {
         let host = &self.nodes[node];
-        let fit = host.online && !host.unclean && !host.shutdown;
-        if self.unfencing_in_use && self.rsc[device].is.fence_device && fit {
-            self.fence_op(node, Some("on"), false, Some(reason), false);
-        }
+        !host.online && (!host.is_guest() || host.remote_requires_reset)
     }
 
     /// Whether a device changed since it unfenced a remote node. What it was then is noted with the node, for such nodes
     /// have no history of devices.
-    fn devices_changed_for(&self, node: NodeIdx) -> bool {
+    pub(super) fn devices_changed_for(&self, node: NodeIdx) -> bool {
         let Some(noted) = self.nodes[node].attributes.get("#digests-all").filter(|_| self.unfencing_in_use) else {
             return false;
         };
@@ -156,7 +106,7 @@ impl Cluster<'_> {
     }
 
     /// Seconds by which fencing of `node` waits: only that of the most important node does.
-    fn priority_fencing_delay_secs(&self, node: NodeIdx) -> u64 {
+    pub(super) fn priority_fencing_delay_secs(&self, node: NodeIdx) -> u64 {
         if self.nodes[node].is_pacemaker_remote() {
             return 0;
         }

@@ -19,6 +19,10 @@ key!(
     ColIdx
 );
 key!(
+    /// Something that the graph is asked for.
+    ReqIdx
+);
+key!(
     /// An action.
     ActIdx
 );

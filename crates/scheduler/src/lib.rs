@@ -17,6 +17,7 @@ mod builtin;
 mod cluster;
 mod configured;
 mod constraints;
+mod convert;
 mod digests;
 mod drawing;
 pub mod explain;
@@ -36,6 +37,7 @@ pub mod plan;
 mod probes;
 mod reading;
 mod remote;
+mod requests;
 mod rules;
 mod score;
 mod scores;
@@ -47,6 +49,7 @@ use hac_model::Cib;
 use hac_types::WallTime;
 
 use cluster::Cluster;
+use graph::Graph;
 use plan::Plan;
 
 pub use digests::{digest, restart_digest};
@@ -78,7 +81,7 @@ pub struct Extras {
 /// Decides what to do about `cib` at `now`; the same as the plan of [`run`], without the telling.
 #[must_use]
 pub fn schedule(cib: &Cib, now: WallTime) -> Plan {
-    decide(&mut read(cib, now, false))
+    decide(read(cib, now, false)).1
 }
 
 /// How things stand in `cib` at `now`.
@@ -96,11 +99,11 @@ pub fn run(cib: &Cib, now: WallTime) -> Outcome {
 /// The same, with what is asked for.
 #[must_use]
 pub fn run_with(cib: &Cib, now: WallTime, extras: Extras) -> Outcome {
-    let mut cluster = read(cib, now, extras.scores);
+    let cluster = read(cib, now, extras.scores);
     let view = viewing::build(&cluster);
-    let plan = decide(&mut cluster);
-    let drawing = if extras.drawing { graph::draw(&mut cluster) } else { Drawing::default() };
-    Outcome { plan, view, drawing, scores: cluster.scores.into_lines() }
+    let (mut graph, plan) = decide(cluster);
+    let drawing = if extras.drawing { convert::draw(&mut graph) } else { Drawing::default() };
+    Outcome { plan, view, drawing, scores: graph.into_lines() }
 }
 
 /// What is wanted and how things stand: the first two stages.
@@ -111,23 +114,25 @@ fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
 }
 
 /// All other stages, in order.
-fn decide(cluster: &mut Cluster<'_>) -> Plan {
-    placement::health::constrain(cluster);
-    constraints::read(cluster);
-    placement::run(cluster);
-    builtin::run(cluster);
-    params::run(cluster);
-    assign::run(cluster);
-    params::run_deferred(cluster);
-    probes::run(cluster);
-    params::forgive_removed(cluster);
-    actions::run(cluster);
-    remote::run(cluster);
-    fencing::schedule::run(cluster);
-    ordering::run(cluster);
-    notify::run(cluster);
-    remote::announce_maintenance(cluster);
-    let exceeded = cluster.limits.warnings();
-    cluster.warnings.extend(exceeded);
-    graph::plan(cluster)
+fn decide(mut cluster: Cluster<'_>) -> (Graph<'_>, Plan) {
+    placement::health::constrain(&mut cluster);
+    constraints::read(&mut cluster);
+    placement::run(&mut cluster);
+    builtin::run(&mut cluster);
+    let mut graph = Graph::begin(cluster);
+    params::run(&mut graph);
+    let (mut placement, draft) = graph.set_aside();
+    assign::run(&mut placement);
+    let mut graph = draft.resume(placement);
+    params::run_deferred(&mut graph);
+    probes::run(&mut graph);
+    params::forgive_removed(&mut graph);
+    actions::run(&mut graph);
+    remote::run(&mut graph);
+    fencing::schedule::run(&mut graph);
+    let mut graph = ordering::run(graph);
+    notify::run(&mut graph);
+    remote::announce_maintenance(&mut graph);
+    let plan = convert::plan(&mut graph);
+    (graph, plan)
 }

@@ -18,12 +18,17 @@ pub(super) struct Limits {
     chain: usize,
     wishes_depth: usize,
     wishes_left: usize,
-    probe_steps_left: usize,
+}
+
+/// How far it is followed what probes must come before.
+#[derive(Clone, Debug)]
+pub(super) struct ProbeSteps {
+    left: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { chain: 0, wishes_depth: 0, wishes_left: WISHES_MAX, probe_steps_left: PROBE_STEPS_MAX }
+        Self { chain: 0, wishes_depth: 0, wishes_left: WISHES_MAX }
     }
 }
 
@@ -62,24 +67,30 @@ impl Limits {
         self.wishes_depth -= 1;
     }
 
+    /// What was not done for lack of means.
+    pub(super) fn warning(&self) -> Option<String> {
+        (self.wishes_left == 0).then(|| "there are too many colocations: not all of them were weighed".to_owned())
+    }
+}
+
+impl Default for ProbeSteps {
+    fn default() -> Self {
+        Self { left: PROBE_STEPS_MAX }
+    }
+}
+
+impl ProbeSteps {
     /// One more action on the way from a probe; false if there were too many.
-    pub(super) const fn step_from_probe(&mut self) -> bool {
-        let fits = self.probe_steps_left > 0;
+    pub(super) const fn take(&mut self) -> bool {
+        let fits = self.left > 0;
         if fits {
-            self.probe_steps_left -= 1;
+            self.left -= 1;
         }
         fits
     }
 
     /// What was not done for lack of means.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if self.wishes_left == 0 {
-            warnings.push("there are too many colocations: not all of them were weighed".to_owned());
-        }
-        if self.probe_steps_left == 0 {
-            warnings.push("there are too many orderings: not all of them were applied to probes".to_owned());
-        }
-        warnings
+    pub(super) fn warning(&self) -> Option<String> {
+        (self.left == 0).then(|| "there are too many orderings: not all of them were applied to probes".to_owned())
     }
 }

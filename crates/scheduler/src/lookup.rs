@@ -232,10 +232,15 @@ impl Cluster<'_> {
     }
 
     /// Notes that another answer may be right at `at`.
-    pub(super) fn recheck(&mut self, at: i64) {
+    pub(super) fn recheck(&self, at: i64) {
         if at > self.now {
-            self.recheck_by = Some(self.recheck_by.map_or(at, |before| before.min(at)));
+            self.recheck_by.set(Some(self.recheck_by.get().map_or(at, |before| before.min(at))));
         }
+    }
+
+    /// Notes that something is wrong with the input.
+    pub(super) fn warn(&self, warning: String) {
+        self.warnings.borrow_mut().push(warning);
     }
 
     /// A node on which a resource, or a part of it, is active or has an operation under way.

@@ -4,8 +4,9 @@
 //! after it is done. The notifications of the instances are made when all that is required is known. Reads roles and
 //! assignments; writes notify actions and relations.
 
-use super::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
+use super::cluster::{ActIdx, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
 use super::ordering;
+use crate::graph::Graph;
 use hac_model::INFINITY;
 
 /// What an instance can be told of, in the order in which it is.
@@ -21,18 +22,18 @@ struct Around {
 }
 
 /// Makes the milestones around `begin` and `done` of a clone.
-pub(super) fn milestones(cluster: &mut Cluster<'_>, clone: RscIdx, task: Task, begin: ActIdx, done: ActIdx) {
-    if !cluster.rsc[clone].is.notify || !cluster.rsc[clone].is_clone() {
+pub(super) fn milestones(graph: &mut Graph<'_>, clone: RscIdx, task: Task, begin: ActIdx, done: ActIdx) {
+    if !graph.rsc[clone].is.notify || !graph.rsc[clone].is_clone() {
         return;
     }
-    let reached = cluster.actions[done].task;
+    let reached = graph.actions[done].task;
     let mut make = |mark: &str, of: Task, like: ActIdx| {
         let told = mark.starts_with("confirmed");
-        let (optional, runnable) = (cluster.actions[like].optional, cluster.actions[like].runnable);
-        let key = format!("{}_{mark}_notify_{}_0", cluster.rsc[clone].id, of.name());
+        let (optional, runnable) = (graph.actions[like].optional, graph.actions[like].runnable);
+        let key = format!("{}_{mark}_notify_{}_0", graph.rsc[clone].id, of.name());
         let kind = if told { Task::Notified } else { Task::Notify };
-        let action = cluster.keyed_action(key, kind, 0, Some(clone), None, optional);
-        let entry = &mut cluster.actions[action];
+        let action = graph.keyed_action(key, kind, 0, Some(clone), None, optional);
+        let entry = &mut graph.actions[action];
         entry.pseudo = true;
         entry.runnable = like == begin || runnable;
         entry.meta_mut().insert("notify_type".into(), if of == task { "pre" } else { "post" }.into());
@@ -46,18 +47,18 @@ pub(super) fn milestones(cluster: &mut Cluster<'_>, clone: RscIdx, task: Task, b
     let tell_after = make("post", reached, done);
     let told_after = make("confirmed-post", reached, done);
     for after in [tell_after, told_after] {
-        cluster.actions[after].priority = INFINITY;
+        graph.actions[after].priority = INFINITY;
     }
-    cluster.order(tell_before, told_before, F::ORDERED);
-    cluster.order(told_before, begin, F::ORDERED);
-    cluster.order(done, tell_after, F::FIRST_IMPLIES_THEN);
-    cluster.order(tell_after, told_after, F::FIRST_IMPLIES_THEN);
-    cluster.order(told_before, tell_after, F::ORDERED);
+    graph.order(tell_before, told_before, F::ORDERED);
+    graph.order(told_before, begin, F::ORDERED);
+    graph.order(done, tell_after, F::FIRST_IMPLIES_THEN);
+    graph.order(tell_after, told_after, F::FIRST_IMPLIES_THEN);
+    graph.order(told_before, tell_after, F::ORDERED);
 }
 
 /// Orders the notifications of a clone's tasks among each other.
-pub(super) fn order_tasks(cluster: &mut Cluster<'_>, clone: RscIdx) {
-    if !cluster.rsc[clone].is.notify {
+pub(super) fn order_tasks(graph: &mut Graph<'_>, clone: RscIdx) {
+    if !graph.rsc[clone].is.notify {
         return;
     }
     for (first, then) in [
@@ -68,18 +69,18 @@ pub(super) fn order_tasks(cluster: &mut Cluster<'_>, clone: RscIdx) {
         (Task::Demote, Task::Start),
         (Task::Demote, Task::Stop),
     ] {
-        if let (Some(first), Some(then)) = (around(cluster, clone, first), around(cluster, clone, then)) {
-            cluster.order(first.told_after, then.tell_before, F::ORDERED);
+        if let (Some(first), Some(then)) = (around(graph, clone, first), around(graph, clone, then)) {
+            graph.order(first.told_after, then.tell_before, F::ORDERED);
         }
     }
 }
 
 /// The milestones around a task, if they were made.
-fn around(cluster: &Cluster<'_>, clone: RscIdx, task: Task) -> Option<Around> {
+fn around(graph: &Graph<'_>, clone: RscIdx, task: Task) -> Option<Around> {
     let reached = task.finished()?;
     let find = |mark: &str, of: Task| {
-        let key = format!("{}_{mark}_notify_{}_0", cluster.rsc[clone].id, of.name());
-        cluster.rsc[clone].actions.iter().copied().find(|action| cluster.actions[*action].key == key)
+        let key = format!("{}_{mark}_notify_{}_0", graph.rsc[clone].id, of.name());
+        graph.actions_on(clone).iter().copied().find(|action| graph.actions[*action].key == key)
     };
     Some(Around {
         tell_before: find("pre", task)?,
@@ -90,198 +91,198 @@ fn around(cluster: &Cluster<'_>, clone: RscIdx, task: Task) -> Option<Around> {
 }
 
 /// Makes the notifications of all instances, once it is settled what is done.
-pub(super) fn run(cluster: &mut Cluster<'_>) {
+pub(super) fn run(graph: &mut Graph<'_>) {
     let clones: Vec<RscIdx> =
-        cluster.rsc.keys().filter(|rsc| cluster.rsc[*rsc].is_clone() && cluster.rsc[*rsc].is.notify).collect();
+        graph.rsc.keys().filter(|rsc| graph.rsc[*rsc].is_clone() && graph.rsc[*rsc].is.notify).collect();
     for clone in clones {
         for task in TASKS {
-            if let Some(around) = around(cluster, clone, task) {
-                of_task(cluster, clone, task, around);
+            if let Some(around) = around(graph, clone, task) {
+                of_task(graph, clone, task, around);
             }
         }
     }
 }
 
 /// Tells the instances of `clone` about `task`.
-fn of_task(cluster: &mut Cluster<'_>, clone: RscIdx, task: Task, around: Around) {
+fn of_task(graph: &mut Graph<'_>, clone: RscIdx, task: Task, around: Around) {
     let done = task.finished();
-    let milestone = |cluster: &Cluster<'_>, task: Task| cluster.first_action(clone, task, None);
-    let (Some(begin), Some(done)) = (milestone(cluster, task), done.and_then(|done| milestone(cluster, done))) else {
+    let milestone = |graph: &Graph<'_>, task: Task| graph.first_action(clone, task, None);
+    let (Some(begin), Some(done)) = (milestone(graph, task), done.and_then(|done| milestone(graph, done))) else {
         return;
     };
-    follow(cluster, begin, [around.tell_before, around.told_before]);
-    if ordering::can_be_done(cluster, begin) {
+    follow(graph, begin, [around.tell_before, around.told_before]);
+    if ordering::can_be_done(graph, begin) {
         // A cloned group is told though its members turned out not to be able to.
         for before in [around.tell_before, around.told_before] {
-            cluster.actions[before].runnable = true;
+            graph.actions[before].runnable = true;
         }
     }
-    follow(cluster, done, [around.tell_after, around.told_after]);
-    if cluster.actions[around.tell_after].optional && cluster.actions[around.tell_before].optional {
+    follow(graph, done, [around.tell_after, around.told_after]);
+    if graph.actions[around.tell_after].optional && graph.actions[around.tell_before].optional {
         return;
     }
-    let instances = cluster.primitives(clone);
-    if !instances.iter().any(|instance| does(cluster, *instance, task)) {
+    let instances = graph.primitives(clone);
+    if !instances.iter().any(|instance| does(graph, *instance, task)) {
         // The clone begins and ends the task, but nothing comes of it that anybody could be told.
         return;
     }
     for instance in instances.iter().copied() {
-        tell_before(cluster, instance, task, around);
-        tell_after(cluster, instance, task, around);
+        tell_before(graph, instance, task, around);
+        tell_after(graph, instance, task, around);
     }
     if task == Task::Stop {
         for instance in instances.iter().copied() {
-            after_fencing(cluster, instance, &instances);
+            after_fencing(graph, instance, &instances);
         }
     }
 }
 
 /// Whether `instance` is to do `task`.
-fn does(cluster: &Cluster<'_>, instance: RscIdx, task: Task) -> bool {
+fn does(graph: &Graph<'_>, instance: RscIdx, task: Task) -> bool {
     let down = matches!(task, Task::Stop | Task::Demote);
-    cluster.actions_of(instance, task, 0).into_iter().any(|action| {
-        let action = &cluster.actions[action];
+    graph.actions_of(instance, task, 0).into_iter().any(|action| {
+        let action = &graph.actions[action];
         !action.optional && (action.runnable || down)
     })
 }
 
 /// Milestones are needed as what they are about is.
-fn follow(cluster: &mut Cluster<'_>, about: ActIdx, milestones: [ActIdx; 2]) {
-    let (optional, runnable) = (cluster.actions[about].optional, cluster.actions[about].runnable);
+fn follow(graph: &mut Graph<'_>, about: ActIdx, milestones: [ActIdx; 2]) {
+    let (optional, runnable) = (graph.actions[about].optional, graph.actions[about].runnable);
     for milestone in milestones {
-        let entry = &mut cluster.actions[milestone];
+        let entry = &mut graph.actions[milestone];
         entry.optional = optional;
         entry.runnable = runnable;
     }
 }
 
 /// Whether `instance` is active and will not be stopped.
-fn stays_up(cluster: &Cluster<'_>, instance: RscIdx) -> bool {
-    let stops = cluster.actions_of(instance, Task::Stop, 0);
-    cluster.rsc[instance].role > Role::Stopped && stops.iter().all(|stop| cluster.actions[*stop].optional)
+fn stays_up(graph: &Graph<'_>, instance: RscIdx) -> bool {
+    let stops = graph.actions_of(instance, Task::Stop, 0);
+    graph.rsc[instance].role > Role::Stopped && stops.iter().all(|stop| graph.actions[*stop].optional)
 }
 
 /// Where `instance` will be up in the end: not where it should be, but cannot start.
-fn will_be_up(cluster: &Cluster<'_>, instance: RscIdx) -> Option<NodeIdx> {
-    let resource = &cluster.rsc[instance];
+fn will_be_up(graph: &Graph<'_>, instance: RscIdx) -> Option<NodeIdx> {
+    let resource = &graph.rsc[instance];
     let planned = resource.assigned.filter(|_| resource.next_role > Role::Stopped)?;
-    (stays_up(cluster, instance) || does(cluster, instance, Task::Start)).then_some(planned)
+    (stays_up(graph, instance) || does(graph, instance, Task::Start)).then_some(planned)
 }
 
 /// An active instance is told of what is about to happen.
-fn tell_before(cluster: &mut Cluster<'_>, instance: RscIdx, task: Task, around: Around) {
+fn tell_before(graph: &mut Graph<'_>, instance: RscIdx, task: Task, around: Around) {
     let ends = (around.tell_before, around.told_before);
     if task == Task::Promote {
         // By then all that is to be up is.
-        if let Some(node) = will_be_up(cluster, instance) {
-            notify(cluster, instance, node, ("pre", task), ends);
+        if let Some(node) = will_be_up(graph, instance) {
+            notify(graph, instance, node, ("pre", task), ends);
         }
         return;
     }
-    if cluster.rsc[instance].role <= Role::Stopped || (task == Task::Start && !stays_up(cluster, instance)) {
+    if graph.rsc[instance].role <= Role::Stopped || (task == Task::Start && !stays_up(graph, instance)) {
         return;
     }
-    for node in cluster.rsc[instance].active.clone() {
-        notify(cluster, instance, node, ("pre", task), ends);
+    for node in graph.rsc[instance].active.clone() {
+        notify(graph, instance, node, ("pre", task), ends);
     }
 }
 
 /// An instance is told of what happened where it will be then.
-fn tell_after(cluster: &mut Cluster<'_>, instance: RscIdx, task: Task, around: Around) {
+fn tell_after(graph: &mut Graph<'_>, instance: RscIdx, task: Task, around: Around) {
     let ends = (around.tell_after, around.told_after);
-    let resource = &cluster.rsc[instance];
+    let resource = &graph.rsc[instance];
     if task == Task::Demote {
         if resource.role > Role::Stopped {
             for node in resource.active.clone() {
-                notify(cluster, instance, node, ("post", task), ends);
+                notify(graph, instance, node, ("post", task), ends);
             }
         }
-    } else if task == Task::Stop && !stays_up(cluster, instance) {
+    } else if task == Task::Stop && !stays_up(graph, instance) {
         // It is not there to be told.
-    } else if let Some(node) = will_be_up(cluster, instance) {
-        notify(cluster, instance, node, ("post", task), ends);
+    } else if let Some(node) = will_be_up(graph, instance) {
+        notify(graph, instance, node, ("post", task), ends);
     }
 }
 
 /// Tells one instance on a node between two milestones.
 fn notify(
-    cluster: &mut Cluster<'_>,
+    graph: &mut Graph<'_>,
     instance: RscIdx,
     node: NodeIdx,
     (mark, task): (&str, Task),
     (tell, told): (ActIdx, ActIdx),
 ) {
-    let host = &cluster.nodes[node];
+    let host = &graph.nodes[node];
     let lost = !host.online || host.unclean || host.remote_requires_reset;
-    let entry = &cluster.actions[tell];
+    let entry = &graph.actions[tell];
     if lost || entry.optional || !entry.runnable {
         return;
     }
     let (meta, priority) = (entry.meta.clone(), entry.priority);
-    let key = format!("{}_{mark}_notify_{}_0", cluster.rsc[instance].id, task.name());
-    let action = cluster.keyed_action(key, Task::Notify, 0, Some(instance), Some(node), false);
-    let entry = &mut cluster.actions[action];
+    let key = format!("{}_{mark}_notify_{}_0", graph.rsc[instance].id, task.name());
+    let action = graph.keyed_action(key, Task::Notify, 0, Some(instance), Some(node), false);
+    let entry = &mut graph.actions[action];
     entry.optional = false;
     entry.priority = priority;
     let notes = meta.iter().filter(|(name, _)| name.starts_with("notify_"));
     entry.meta_mut().extend(notes.map(|(name, value)| (name.clone(), value.clone())));
-    cluster.order(tell, action, F::ORDERED);
-    cluster.order(action, told, F::ORDERED);
+    graph.order(tell, action, F::ORDERED);
+    graph.order(action, told, F::ORDERED);
     if mark == "post" {
-        before_monitors(cluster, instance, told);
+        before_monitors(graph, instance, told);
     }
 }
 
 /// If fencing stopped `instance`, the others are told after that.
-fn after_fencing(cluster: &mut Cluster<'_>, instance: RscIdx, all: &[RscIdx]) {
-    let Some(fencing) = fencing_of(cluster, instance) else { return };
-    let others: Vec<ActIdx> = all.iter().filter_map(|other| told_of_stop(cluster, *other)).collect();
-    let tell = stonith_milestone(cluster, instance, "post", Task::Notify);
-    let told = stonith_milestone(cluster, instance, "confirmed-post", Task::Notified);
-    cluster.order(fencing, tell, F::ORDERED);
-    cluster.order(tell, told, F::ORDERED);
+fn after_fencing(graph: &mut Graph<'_>, instance: RscIdx, all: &[RscIdx]) {
+    let Some(fencing) = fencing_of(graph, instance) else { return };
+    let others: Vec<ActIdx> = all.iter().filter_map(|other| told_of_stop(graph, *other)).collect();
+    let tell = stonith_milestone(graph, instance, "post", Task::Notify);
+    let told = stonith_milestone(graph, instance, "confirmed-post", Task::Notified);
+    graph.order(fencing, tell, F::ORDERED);
+    graph.order(tell, told, F::ORDERED);
     for other in others {
-        cluster.order(tell, other, F::ORDERED);
-        cluster.order(other, told, F::ORDERED);
+        graph.order(tell, other, F::ORDERED);
+        graph.order(other, told, F::ORDERED);
     }
-    for other in all.iter().copied().filter(|other| told_of_stop(cluster, *other).is_some()).collect::<Vec<_>>() {
-        before_monitors(cluster, other, told);
+    for other in all.iter().copied().filter(|other| told_of_stop(graph, *other).is_some()).collect::<Vec<_>>() {
+        before_monitors(graph, other, told);
     }
 }
 
 /// The notification of an instance about a stop.
-fn told_of_stop(cluster: &Cluster<'_>, instance: RscIdx) -> Option<ActIdx> {
-    let resource = &cluster.rsc[instance];
+fn told_of_stop(graph: &Graph<'_>, instance: RscIdx) -> Option<ActIdx> {
+    let resource = &graph.rsc[instance];
     let key = format!("{}_post_notify_{}_0", resource.id, Task::Stop.name());
-    resource.actions.iter().copied().find(|action| cluster.actions[*action].key == key)
+    graph.actions_on(instance).iter().copied().find(|action| graph.actions[*action].key == key)
 }
 
 /// Monitors see what the notified made of it.
-fn before_monitors(cluster: &mut Cluster<'_>, instance: RscIdx, told: ActIdx) {
+fn before_monitors(graph: &mut Graph<'_>, instance: RscIdx, told: ActIdx) {
     let recurring = |action: &&ActIdx| {
-        let action = &cluster.actions[**action];
+        let action = &graph.actions[**action];
         action.interval_ms > 0 && action.task != Task::Cancel
     };
-    let monitors: Vec<ActIdx> = cluster.rsc[instance].actions.iter().filter(recurring).copied().collect();
+    let monitors: Vec<ActIdx> = graph.actions_on(instance).iter().filter(recurring).copied().collect();
     for monitor in monitors {
-        cluster.order(told, monitor, F::ORDERED);
+        graph.order(told, monitor, F::ORDERED);
     }
 }
 
 /// The fencing that implies the stop of `instance`.
-fn fencing_of(cluster: &Cluster<'_>, instance: RscIdx) -> Option<ActIdx> {
-    let stops = cluster.actions_of(instance, Task::Stop, 0).into_iter().filter(|stop| cluster.actions[*stop].pseudo);
-    let mut before = stops.flat_map(|stop| cluster.actions[stop].before.iter().map(|relation| relation.action));
+fn fencing_of(graph: &Graph<'_>, instance: RscIdx) -> Option<ActIdx> {
+    let stops = graph.actions_of(instance, Task::Stop, 0).into_iter().filter(|stop| graph.actions[*stop].pseudo);
+    let mut before = stops.flat_map(|stop| graph.actions[stop].before.iter().map(|relation| relation.action));
     before.find(|action| {
-        let action = &cluster.actions[*action];
+        let action = &graph.actions[*action];
         action.task == Task::Fence && !action.optional && action.detail.as_deref() != Some("on")
     })
 }
 
-fn stonith_milestone(cluster: &mut Cluster<'_>, instance: RscIdx, mark: &str, task: Task) -> ActIdx {
-    let key = format!("{}_{mark}_notify_{}_0", cluster.rsc[instance].id, Task::Fence.name());
-    let action = cluster.keyed_action(key, task, 0, Some(instance), None, false);
-    let entry = &mut cluster.actions[action];
+fn stonith_milestone(graph: &mut Graph<'_>, instance: RscIdx, mark: &str, task: Task) -> ActIdx {
+    let key = format!("{}_{mark}_notify_{}_0", graph.rsc[instance].id, Task::Fence.name());
+    let action = graph.keyed_action(key, task, 0, Some(instance), None, false);
+    let entry = &mut graph.actions[action];
     entry.pseudo = true;
     entry.runnable = true;
     entry.optional = false;

@@ -11,7 +11,11 @@ mod flags;
 mod probes;
 mod update;
 
-use super::cluster::{ActIdx, Cluster};
+use super::cluster::ActIdx;
+use crate::graph::{self, Open};
+
+/// A graph in which assignments may be taken back: this stage alone may.
+type Graph<'a> = graph::Graph<'a, Open>;
 
 /// Deepest nesting of updates; what would go deeper is put off until the walk is back at the top. Chains of orderings
 /// are as long as people make them, the stack is not.
@@ -33,42 +37,48 @@ struct Walk {
 }
 
 /// Applies all orderings and updates all actions.
-pub(super) fn run(cluster: &mut Cluster<'_>) {
-    let orderings = std::mem::take(&mut cluster.orderings);
-    apply::all(cluster, &orderings);
+pub(super) fn run<'a>(graph: graph::Graph<'a>) -> graph::Graph<'a> {
+    let mut graph = graph.open();
+    settle(&mut graph);
+    graph.close()
+}
+
+fn settle(graph: &mut Graph<'_>) {
+    let orderings = std::mem::take(&mut graph.orderings);
+    apply::all(graph, &orderings);
     let mut walk = Walk {
-        left: cluster.actions.len().saturating_mul(MAX_UPDATES_PER_ACTION).clamp(MAX_UPDATES_PER_ACTION, MAX_UPDATES),
+        left: graph.actions.len().saturating_mul(MAX_UPDATES_PER_ACTION).clamp(MAX_UPDATES_PER_ACTION, MAX_UPDATES),
         ..Walk::default()
     };
-    block::unrunnable(cluster, &mut walk);
-    probes::order(cluster, &orderings);
-    let actions: Vec<ActIdx> = cluster.actions.keys().rev().collect();
+    block::unrunnable(graph, &mut walk);
+    probes::order(graph, &orderings);
+    let actions: Vec<ActIdx> = graph.actions.keys().rev().collect();
     for action in actions {
-        update::action(cluster, &mut walk, action);
+        update::action(graph, &mut walk, action);
         while let Some(waiting) = walk.waiting.pop() {
-            update::action(cluster, &mut walk, waiting);
+            update::action(graph, &mut walk, waiting);
         }
     }
-    settle_milestones(cluster);
+    settle_milestones(graph);
     if walk.left == 0 {
-        cluster.warnings.push("the orderings contradict each other; they were applied as far as possible".to_owned());
+        graph.warn("the orderings contradict each other; they were applied as far as possible".to_owned());
     }
 }
 
 /// Whether what a milestone of a collective stands for can be done, as its parts look.
-pub(super) fn can_be_done(cluster: &mut Cluster<'_>, milestone: ActIdx) -> bool {
-    flags::seen(cluster, milestone, None).runnable
+pub(super) fn can_be_done(graph: &mut graph::Graph<'_>, milestone: ActIdx) -> bool {
+    flags::seen(graph, milestone, None).runnable
 }
 
 /// Judges the milestones of clones once more: what was blocked last may have been all that one of them stood for.
-fn settle_milestones(cluster: &mut Cluster<'_>) {
-    for rsc in cluster.rsc.keys() {
-        if !cluster.rsc[rsc].is_clone() {
+fn settle_milestones(graph: &mut Graph<'_>) {
+    for rsc in graph.rsc.keys() {
+        if !graph.rsc[rsc].is_clone() {
             continue;
         }
-        for at in 0..cluster.rsc[rsc].actions.len() {
-            let milestone = cluster.rsc[rsc].actions[at];
-            flags::seen(cluster, milestone, None);
+        for at in 0..graph.actions_on(rsc).len() {
+            let milestone = graph.actions_on(rsc)[at];
+            flags::seen(graph, milestone, None);
         }
     }
 }

@@ -11,26 +11,27 @@ use crate::plan::Reason;
 use hac_model::{OpHistory, ResourceHistory, operation_key};
 
 use super::actions::recurring;
-use super::cluster::{Cluster, NodeIdx, Ordering, RelationFlags, RscIdx, Side, Task};
+use super::cluster::{NodeIdx, Ordering, RelationFlags, RscIdx, Side, Task};
 use super::configured as meta;
 use super::digests::{self, Comparison};
 use super::reading::status::failcount::{Count, fail_count};
 use super::reading::status::{active_since, sorted};
+use crate::graph::Graph;
 
 /// Compares everything that is recorded with what is configured.
-pub(super) fn run(cluster: &mut Cluster<'_>) {
-    for node in cluster.node_order.clone() {
-        if !cluster.nodes[node].maintenance && !cluster.node_available(node) {
+pub(super) fn run(graph: &mut Graph<'_>) {
+    for node in graph.node_order.clone() {
+        if !graph.nodes[node].maintenance && !graph.node_available(node) {
             continue;
         }
-        let entries = recorded(cluster, node);
+        let entries = recorded(graph, node);
         if entries.is_empty() {
             continue;
         }
-        for rsc in cluster.rsc.keys() {
-            if cluster.rsc[rsc].is_primitive() {
-                for entry in of_that_name(cluster, &entries, rsc) {
-                    check_resource(cluster, rsc, node, entry);
+        for rsc in graph.rsc.keys() {
+            if graph.rsc[rsc].is_primitive() {
+                for entry in of_that_name(graph, &entries, rsc) {
+                    check_resource(graph, rsc, node, entry);
                 }
             }
         }
@@ -41,11 +42,11 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
 type Recorded<'c> = BTreeMap<&'c str, Vec<(usize, &'c ResourceHistory)>>;
 
 /// What a node recorded, as far as it was read.
-fn recorded<'c>(cluster: &Cluster<'c>, node: NodeIdx) -> Recorded<'c> {
+fn recorded<'c>(graph: &Graph<'c>, node: NodeIdx) -> Recorded<'c> {
     let mut found = Recorded::new();
-    let cib = cluster.cib;
-    let state = cluster.nodes[node].state.and_then(|at| cib.status.nodes.get(at));
-    let Some(state) = state.filter(|_| cluster.nodes[node].unpacked) else { return found };
+    let cib = graph.cib;
+    let state = graph.nodes[node].state.and_then(|at| cib.status.nodes.get(at));
+    let Some(state) = state.filter(|_| graph.nodes[node].unpacked) else { return found };
     for (position, entry) in state.resources.iter().enumerate() {
         if !entry.ops.is_empty() {
             found.entry(entry.id.as_str()).or_default().push((position, entry));
@@ -56,8 +57,8 @@ fn recorded<'c>(cluster: &Cluster<'c>, node: NodeIdx) -> Recorded<'c> {
 
 /// The entries that go by a resource's own name or by the one it has in histories. Which instance of an anonymous clone
 /// an entry was taken for does not matter: the entry concerns all that share its name.
-fn of_that_name<'c>(cluster: &Cluster<'_>, entries: &Recorded<'c>, rsc: RscIdx) -> Vec<&'c ResourceHistory> {
-    let resource = &cluster.rsc[rsc];
+fn of_that_name<'c>(graph: &Graph<'_>, entries: &Recorded<'c>, rsc: RscIdx) -> Vec<&'c ResourceHistory> {
+    let resource = &graph.rsc[rsc];
     let renamed = resource.history_id.as_deref().filter(|name| *name != resource.id);
     let names = std::iter::once(resource.id.as_str()).chain(renamed);
     let mut found: Vec<_> = names.filter_map(|name| entries.get(name)).flatten().copied().collect();
@@ -66,32 +67,32 @@ fn of_that_name<'c>(cluster: &Cluster<'_>, entries: &Recorded<'c>, rsc: RscIdx) 
 }
 
 /// Compares what had to wait for the assignment.
-pub(super) fn run_deferred(cluster: &mut Cluster<'_>) {
-    for (rsc, node, op) in std::mem::take(&mut cluster.deferred_checks) {
-        check_and_forgive(cluster, rsc, node, &op);
+pub(super) fn run_deferred(graph: &mut Graph<'_>) {
+    for (rsc, node, op) in std::mem::take(&mut graph.later) {
+        check_and_forgive(graph, rsc, node, &op);
     }
-    for (rsc, node, op) in std::mem::take(&mut cluster.deferred_failure_checks) {
-        if digests::compare(cluster, rsc, node, &op).changed() {
-            cluster.clear_fail_count(rsc, node, "resource parameters have changed");
+    for (rsc, node, op) in graph.requests.later().to_vec() {
+        if digests::compare(graph, rsc, node, &op).changed() {
+            graph.clear_fail_count(rsc, node, "resource parameters have changed");
         }
     }
 }
 
 /// Forgets the failures of resources that are no longer configured, before they are stopped.
-pub(super) fn forgive_removed(cluster: &mut Cluster<'_>) {
-    if !cluster.options.stop_removed {
+pub(super) fn forgive_removed(graph: &mut Graph<'_>) {
+    if !graph.options.stop_removed {
         return;
     }
-    for rsc in cluster.top.clone() {
-        if !cluster.rsc[rsc].is.removed {
+    for rsc in graph.top.clone() {
+        if !graph.rsc[rsc].is.removed {
             continue;
         }
-        for node in cluster.node_order.clone() {
-            if !cluster.nodes[node].online || fail_count(cluster, rsc, node, Count::Effective, None).0 == 0 {
+        for node in graph.node_order.clone() {
+            if !graph.nodes[node].online || fail_count(graph, rsc, node, Count::Effective, None).0 == 0 {
                 continue;
             }
-            let clear = cluster.clear_fail_count(rsc, node, "it is removed");
-            cluster.add_ordering(Ordering {
+            let clear = graph.clear_fail_count(rsc, node, "it is removed");
+            graph.add_ordering(Ordering {
                 first: Side::action(clear, Task::ClearFailCount, Some(rsc)),
                 then: Side::of(rsc, Task::Stop),
                 flags: RelationFlags::ORDERED,
@@ -100,22 +101,22 @@ pub(super) fn forgive_removed(cluster: &mut Cluster<'_>) {
     }
 }
 
-fn check_resource(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: &ResourceHistory) {
-    if cluster.rsc[rsc].is.removed {
-        if cluster.anonymous_clone(rsc).is_none() {
-            clean_up(cluster, rsc, node, entry);
+fn check_resource(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx, entry: &ResourceHistory) {
+    if graph.rsc[rsc].is.removed {
+        if graph.anonymous_clone(rsc).is_none() {
+            clean_up(graph, rsc, node, entry);
         }
         return;
     }
-    let agent_changed = entry.agent != *cluster.rsc[rsc].blocks.agent && !entry.agent.class.is_empty();
-    let active = cluster.rsc[rsc].active.contains(&node);
+    let agent_changed = entry.agent != *graph.rsc[rsc].blocks.agent && !entry.agent.class.is_empty();
+    let active = graph.rsc[rsc].active.contains(&node);
     if agent_changed {
-        cluster.unfence_anew(rsc, node, "Device definition changed");
+        graph.unfence_anew(rsc, node, "Device definition changed");
         if active {
-            cluster.action(rsc, Task::Stop, Some(node), false);
-            cluster.rsc[rsc].is.start_pending = true;
+            graph.action(rsc, Task::Stop, Some(node), false);
+            graph.set_starts(rsc);
         }
-        clean_up(cluster, rsc, node, entry);
+        clean_up(graph, rsc, node, entry);
     }
     if !active {
         return;
@@ -124,92 +125,92 @@ fn check_resource(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: 
     let Some(start) = active_since(&entry.ops, &order) else { return };
     for at in &order[start..] {
         let op = &entry.ops[*at];
-        let in_maintenance = cluster.rsc[rsc].is.maintenance || cluster.nodes[node].maintenance;
+        let in_maintenance = graph.rsc[rsc].is.maintenance || graph.nodes[node].maintenance;
         if op.interval_ms > 0 && in_maintenance {
-            cancel(cluster, rsc, node, op);
+            cancel(graph, rsc, node, op);
         } else if op.interval_ms > 0
             || matches!(op.task(), Some(Task::Monitor | Task::Start | Task::Promote | Task::MigrateFrom))
         {
-            if digests::needs_assignment(cluster, rsc) {
-                cluster.deferred_checks.push((rsc, node, op.clone()));
+            if digests::needs_assignment(graph, rsc) {
+                graph.later.push((rsc, node, op.clone()));
             } else {
-                check_and_forgive(cluster, rsc, node, op);
+                check_and_forgive(graph, rsc, node, op);
             }
         }
     }
 }
 
 /// An operation whose definition changed may be tried afresh.
-fn check_and_forgive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) {
-    if check(cluster, rsc, node, op) && fail_count(cluster, rsc, node, Count::Effective, None).0 != 0 {
-        cluster.clear_fail_count(rsc, node, "action definition changed");
+fn check_and_forgive(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) {
+    if check(graph, rsc, node, op) && fail_count(graph, rsc, node, Count::Effective, None).0 != 0 {
+        graph.clear_fail_count(rsc, node, "action definition changed");
     }
 }
 
 /// Compares one operation and does what a change calls for. Tells whether there was one.
-fn check(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> bool {
+fn check(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> bool {
     let task = digests::compared_as(&op.operation, op.interval_ms);
-    if op.interval_ms > 0 && meta::find_operation(cluster, rsc, task, op.interval_ms, false).is_none() {
-        if cluster.options.cancel_removed {
-            cancel(cluster, rsc, node, op);
+    if op.interval_ms > 0 && meta::find_operation(graph, rsc, task, op.interval_ms, false).is_none() {
+        if graph.options.cancel_removed {
+            cancel(graph, rsc, node, op);
         }
         return true;
     }
-    match digests::compare(cluster, rsc, node, op) {
+    match digests::compare(graph, rsc, node, op) {
         Comparison::Same => return false,
         Comparison::NeedsRestart => {
-            cluster.unfence_anew(rsc, node, "Device parameters changed");
-            require(cluster, rsc, task, op.interval_ms);
+            graph.unfence_anew(rsc, node, "Device parameters changed");
+            require(graph, rsc, task, op.interval_ms);
         }
         Comparison::Different | Comparison::Unknown if op.interval_ms > 0 => {
-            cluster.unfence_anew(rsc, node, "Device parameters changed (reschedule)");
-            let key = operation_key(&cluster.rsc[rsc].id, task, op.interval_ms);
+            graph.unfence_anew(rsc, node, "Device parameters changed (reschedule)");
+            let key = operation_key(&graph.rsc[rsc].id, task, op.interval_ms);
             if let Some(kind) = Task::parse(task) {
-                let action = cluster.keyed_action(key, kind, op.interval_ms, Some(rsc), Some(node), true);
-                cluster.actions[action].reschedule = true;
+                let action = graph.keyed_action(key, kind, op.interval_ms, Some(rsc), Some(node), true);
+                graph.actions[action].reschedule = true;
             }
         }
-        Comparison::Different if op.op_restart_digest.is_some() && !has_own_parameters(cluster, rsc, task) => {
-            cluster.unfence_anew(rsc, node, "Device parameters changed (reload)");
-            reload(cluster, rsc, node);
+        Comparison::Different if op.op_restart_digest.is_some() && !has_own_parameters(graph, rsc, task) => {
+            graph.unfence_anew(rsc, node, "Device parameters changed (reload)");
+            reload(graph, rsc, node);
         }
         Comparison::Different | Comparison::Unknown => {
-            cluster.unfence_anew(rsc, node, "Device parameters changed");
-            require(cluster, rsc, task, op.interval_ms);
+            graph.unfence_anew(rsc, node, "Device parameters changed");
+            require(graph, rsc, task, op.interval_ms);
         }
     }
     true
 }
 
 /// Whether an operation adds parameters to those of the resource: an agent could not take them in place.
-fn has_own_parameters(cluster: &Cluster<'_>, rsc: RscIdx, task: &str) -> bool {
-    let operation = meta::find_operation(cluster, rsc, task, 0, false);
-    operation.is_some_and(|at| !cluster.rsc[rsc].blocks.operations[at].params.is_empty())
+fn has_own_parameters(graph: &Graph<'_>, rsc: RscIdx, task: &str) -> bool {
+    let operation = meta::find_operation(graph, rsc, task, 0, false);
+    operation.is_some_and(|at| !graph.rsc[rsc].blocks.operations[at].params.is_empty())
 }
 
 /// Requires an operation wherever it will be done.
-fn require(cluster: &mut Cluster<'_>, rsc: RscIdx, task: &str, interval_ms: u64) {
+fn require(graph: &mut Graph<'_>, rsc: RscIdx, task: &str, interval_ms: u64) {
     let Some(kind) = Task::parse(task) else { return };
-    let key = operation_key(&cluster.rsc[rsc].id, task, interval_ms);
-    let action = cluster.keyed_action(key, kind, interval_ms, Some(rsc), None, false);
-    cluster.actions[action].reason = Some(Reason::DefinitionChange);
+    let key = operation_key(&graph.rsc[rsc].id, task, interval_ms);
+    let action = graph.keyed_action(key, kind, interval_ms, Some(rsc), None, false);
+    graph.actions[action].reason = Some(Reason::DefinitionChange);
 }
 
 /// Lets the agent take changed parameters in place; a stop or demote that is needed anyway makes that superfluous.
-fn reload(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
-    let is = cluster.rsc[rsc].is;
+fn reload(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) {
+    let is = graph.rsc[rsc].is;
     if !is.managed || is.failed {
         return;
     }
-    if is.start_pending {
-        cluster.action(rsc, Task::Stop, Some(node), false);
+    if graph.starts(rsc) {
+        graph.action(rsc, Task::Stop, Some(node), false);
         return;
     }
-    cluster.rsc[rsc].is.reload = true;
-    let reload = cluster.action(rsc, Task::Reload, Some(node), false);
-    cluster.set_reason(reload, Reason::DefinitionChange);
+    graph.set_reloads(rsc, true);
+    let reload = graph.action(rsc, Task::Reload, Some(node), false);
+    graph.set_reason(reload, Reason::DefinitionChange);
     for then in [Task::Stop, Task::Demote] {
-        cluster.add_ordering(Ordering {
+        graph.add_ordering(Ordering {
             first: Side::action(reload, Task::Reload, Some(rsc)),
             then: Side::of(rsc, then),
             flags: RelationFlags::ORDERED | RelationFlags::THEN_CANCELS_FIRST,
@@ -218,10 +219,10 @@ fn reload(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
 }
 
 /// Cancels a recurring operation, after a stop if there is one.
-fn cancel(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) {
-    let action = recurring::cancel(cluster, rsc, &op.operation, op.interval_ms, node);
-    cluster.actions[action].meta_mut().insert("call-id".into(), op.call_id.to_string());
-    cluster.add_ordering(Ordering {
+fn cancel(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) {
+    let action = recurring::cancel(graph, rsc, &op.operation, op.interval_ms, node);
+    graph.actions[action].meta_mut().insert("call-id".into(), op.call_id.to_string());
+    graph.add_ordering(Ordering {
         first: Side::of(rsc, Task::Stop),
         then: Side::action(action, Task::Cancel, Some(rsc)),
         flags: RelationFlags::ORDERED,
@@ -229,12 +230,12 @@ fn cancel(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory)
 }
 
 /// Lets a node forget what it has recorded of a resource, after it was stopped and before it is started again.
-fn clean_up(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, entry: &ResourceHistory) {
-    if cluster.rsc[rsc].is.failed || cluster.nodes[node].unclean || !cluster.nodes[node].online {
+fn clean_up(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx, entry: &ResourceHistory) {
+    if graph.rsc[rsc].is.failed || graph.nodes[node].unclean || !graph.nodes[node].online {
         return;
     }
-    let action = cluster.action(rsc, Task::CleanUp, Some(node), false);
-    cluster.actions[action].detail = Some(entry.id.clone());
-    cluster.order_tasks(rsc, Task::Stop, rsc, Task::CleanUp, RelationFlags::ORDERED);
-    cluster.order_tasks(rsc, Task::CleanUp, rsc, Task::Start, RelationFlags::ORDERED);
+    let clean_up = graph.action(rsc, Task::CleanUp, Some(node), false);
+    graph.actions[clean_up].detail = Some(entry.id.clone());
+    graph.order_tasks(rsc, Task::Stop, rsc, Task::CleanUp, RelationFlags::ORDERED);
+    graph.order_tasks(rsc, Task::CleanUp, rsc, Task::Start, RelationFlags::ORDERED);
 }

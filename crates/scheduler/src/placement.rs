@@ -9,7 +9,7 @@ use crate::influence::Influence;
 use hac_model::INFINITY;
 
 use super::cluster::{
-    Allowed, AllowedTable, Cluster, Discovery, LocIdx, Location, NodeIdx, Role, RscIdx, Task, Variant, Why, base_name,
+    Allowed, AllowedTable, Cluster, Discovery, LocIdx, Location, NodeIdx, Role, RscIdx, Variant, Why, base_name,
 };
 use super::reading::status::failcount::{Count, fail_count};
 use super::score;
@@ -43,11 +43,7 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
 
 /// A location constraint as an influence.
 fn influence(location: &Location) -> Influence {
-    if location.id == health::ID {
-        Influence::Health
-    } else {
-        Influence::Location { constraint: location.id.clone() }
-    }
+    if location.id == health::ID { Influence::Health } else { Influence::Location { constraint: location.id.clone() } }
 }
 
 /// Writes down whom a constraint bans, even where others did so before.
@@ -154,8 +150,7 @@ fn apply_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
         }
         return;
     }
-    let forgiven =
-        cluster.actions_of(rsc, Task::ClearFailCount, 0).iter().any(|a| cluster.actions[*a].node == Some(node));
+    let forgiven = cluster.requests.forgets(rsc, node);
     let Some(failures) = failures_too_many(cluster, rsc, node).filter(|_| !forgiven) else { return };
     let banned = if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, false) };
     let why = cluster.because(|cluster| {

@@ -6,121 +6,118 @@ use hac_model::OcfCode;
 
 use super::actions::recurring::expect;
 use super::cluster::{
-    ActIdx, Cluster, Discovery, Key, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant,
+    ActIdx, Discovery, Key, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant,
 };
+use crate::graph::Graph;
 
 /// Makes the probes that are needed on every node that can be asked.
-pub(super) fn run(cluster: &mut Cluster<'_>) {
-    if !cluster.options.startup_probes {
+pub(super) fn run(graph: &mut Graph<'_>) {
+    if !graph.options.startup_probes {
         return;
     }
-    for node in cluster.node_order.clone() {
-        let host = &cluster.nodes[node];
+    for node in graph.node_order.clone() {
+        let host = &graph.nodes[node];
         if !host.online {
-            fence_if_unreachable(cluster, node);
+            fence_if_unreachable(graph, node);
             continue;
         }
         if host.unclean || !host.discovery {
             continue;
         }
-        for at in 0..cluster.top.len() {
-            let rsc = cluster.top[at];
-            probe(cluster, rsc, node);
+        for at in 0..graph.top.len() {
+            let rsc = graph.top[at];
+            probe(graph, rsc, node);
         }
     }
 }
 
 /// A remote node whose connection failed for good cannot be asked any more.
-fn fence_if_unreachable(cluster: &mut Cluster<'_>, node: NodeIdx) {
-    let host = &cluster.nodes[node];
-    let lost = host.is_remote() && host.connection.is_some_and(|connection| cluster.rsc[connection].is.failed);
+fn fence_if_unreachable(graph: &mut Graph<'_>, node: NodeIdx) {
+    let host = &graph.nodes[node];
+    let lost = host.is_remote() && host.connection.is_some_and(|connection| graph.rsc[connection].is.failed);
     if lost {
-        cluster.fence_node(node, "the connection is unrecoverable", false);
+        graph.fence_node(node, "the connection is unrecoverable");
     }
 }
 
 /// Makes the probes of `rsc` on `node`; tells whether one was made.
-fn probe(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
-    match cluster.rsc[rsc].variant {
-        Variant::Primitive => primitive(cluster, rsc, node),
-        Variant::Group { .. } => all(cluster, &cluster.rsc[rsc].children.clone(), node),
-        Variant::Clone(_) => clone(cluster, rsc, node),
-        Variant::Bundle(_) => bundle(cluster, rsc, node),
+fn probe(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    match graph.rsc[rsc].variant {
+        Variant::Primitive => primitive(graph, rsc, node),
+        Variant::Group { .. } => all(graph, &graph.rsc[rsc].children.clone(), node),
+        Variant::Clone(_) => clone(graph, rsc, node),
+        Variant::Bundle(_) => bundle(graph, rsc, node),
     }
 }
 
-fn all(cluster: &mut Cluster<'_>, parts: &[RscIdx], node: NodeIdx) -> bool {
+fn all(graph: &mut Graph<'_>, parts: &[RscIdx], node: NodeIdx) -> bool {
     let mut any = false;
     for part in parts {
-        any |= probe(cluster, *part, node);
+        any |= probe(graph, *part, node);
     }
     any
 }
 
 /// Instances that are not told apart are probed once a node.
-fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
-    if cluster.scores.is_exclusive(rsc) {
-        let allowed = cluster.scores.of(rsc).get(node);
+fn clone(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    if graph.scores.is_exclusive(rsc) {
+        let allowed = graph.scores.of(rsc).get(node);
         if allowed.is_none_or(|allowed| allowed.discovery != Discovery::Exclusive) {
-            cluster.scores.forget(rsc, node);
+            graph.forget_node(rsc, node);
             return false;
         }
     }
-    // The assignment left the instances in the order of its choice.
-    let mut children = std::mem::take(&mut cluster.rsc[rsc].children);
-    let number =
-        |child: &RscIdx| cluster.rsc[*child].id.rsplit_once(':').and_then(|(_, text)| text.parse::<u32>().ok());
-    children.sort_by_key(number);
-    cluster.rsc[rsc].children.clone_from(&children);
-    if cluster.rsc[rsc].is.unique {
-        return all(cluster, &children, node);
+    graph.sort_instances(rsc);
+    let children = graph.rsc[rsc].children.clone();
+    if graph.rsc[rsc].is.unique {
+        return all(graph, &children, node);
     }
-    let known = children.iter().copied().find(|child| is_known(cluster, *child, node));
-    let planned = || children.iter().copied().find(|child| place(cluster, *child) == Some(node));
+    let known = children.iter().copied().find(|child| is_known(graph, *child, node));
+    let planned = || children.iter().copied().find(|child| place(graph, *child) == Some(node));
     let lowest = || children.iter().copied().min_by_key(|child| child.at());
     let instance = known.or_else(planned).or_else(lowest);
-    instance.is_some_and(|instance| probe(cluster, instance, node))
+    instance.is_some_and(|instance| probe(graph, instance, node))
 }
 
-fn is_known(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
-    let resource = &cluster.rsc[rsc];
+fn is_known(graph: &Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    let resource = &graph.rsc[rsc];
     if resource.is_primitive() {
         return resource.known.contains(&node);
     }
-    resource.children.iter().any(|child| is_known(cluster, *child, node))
+    resource.children.iter().any(|child| is_known(graph, *child, node))
 }
 
-fn place(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<NodeIdx> {
-    let resource = &cluster.rsc[rsc];
-    resource.assigned.or_else(|| resource.children.first().and_then(|child| place(cluster, *child)))
+fn place(graph: &Graph<'_>, rsc: RscIdx) -> Option<NodeIdx> {
+    let resource = &graph.rsc[rsc];
+    resource.assigned.or_else(|| resource.children.first().and_then(|child| place(graph, *child)))
 }
 
-fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
-    let replicas = cluster.replicas(rsc);
-    let one_per_host = cluster.bundle_data(rsc).is_some_and(|data| data.per_host == 1);
+fn bundle(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    let replicas = graph.replicas(rsc);
+    let one_per_host = graph.bundle_data(rsc).is_some_and(|data| data.per_host == 1);
     let mut any = false;
     for replica in &replicas {
         if let Some(ip) = replica.ip {
-            any |= probe(cluster, ip, node);
+            any |= probe(graph, ip, node);
         }
         if let Some(inner) = replica.child.filter(|_| replica.node == Some(node)) {
-            any |= probe(cluster, inner, node);
+            any |= probe(graph, inner, node);
         }
-        if probe(cluster, replica.container, node) {
+        if probe(graph, replica.container, node) {
             any = true;
             if one_per_host {
                 let others: Vec<RscIdx> =
                     replicas.iter().map(|other| other.container).filter(|other| *other != replica.container).collect();
-                before_other_containers(cluster, replica.container, &others, node);
+                before_other_containers(graph, replica.container, &others, node);
             }
         }
         // A connection can be probed once there is something to connect to: a container that runs, or will.
         if let Some(remote) = replica.remote
-            && probe(cluster, remote, node)
+            && probe(graph, remote, node)
         {
             any = true;
-            if let Some(asked) = probe_on(cluster, remote, node) {
-                cluster.add_ordering(Ordering {
+            if let Some(asked) = probe_on(graph, remote, node) {
+                graph.add_ordering(Ordering {
                     first: Side::of(replica.container, Task::Start),
                     then: Side::action(asked, Task::Monitor, Some(remote)),
                     flags: F::NESTED_REMOTE_PROBE,
@@ -131,11 +128,11 @@ fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     any
 }
 
-fn before_other_containers(cluster: &mut Cluster<'_>, container: RscIdx, others: &[RscIdx], node: NodeIdx) {
-    let Some(probe) = probe_on(cluster, container, node) else { return };
+fn before_other_containers(graph: &mut Graph<'_>, container: RscIdx, others: &[RscIdx], node: NodeIdx) {
+    let Some(probe) = probe_on(graph, container, node) else { return };
     for other in others {
-        if cluster.rsc[*other].assigned == Some(node) {
-            cluster.add_ordering(Ordering {
+        if graph.rsc[*other].assigned == Some(node) {
+            graph.add_ordering(Ordering {
                 first: Side::action(probe, Task::Monitor, Some(container)),
                 then: Side::of(*other, Task::Start),
                 flags: F::ORDERED,
@@ -144,53 +141,53 @@ fn before_other_containers(cluster: &mut Cluster<'_>, container: RscIdx, others:
     }
 }
 
-fn probe_on(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> Option<ActIdx> {
-    let probes = cluster.actions_of(rsc, Task::Monitor, 0);
-    probes.into_iter().find(|probe| cluster.actions[*probe].node == Some(node))
+fn probe_on(graph: &Graph<'_>, rsc: RscIdx, node: NodeIdx) -> Option<ActIdx> {
+    let probes = graph.actions_of(rsc, Task::Monitor, 0);
+    probes.into_iter().find(|probe| graph.actions[*probe].node == Some(node))
 }
 
-fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
-    if !is_needed(cluster, rsc, node) || guest_tells(cluster, rsc, node) {
+fn primitive(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    if !is_needed(graph, rsc, node) || guest_tells(graph, rsc, node) {
         return false;
     }
-    let probe = cluster.action(rsc, Task::Monitor, Some(node), false);
-    cluster.actions[probe].optional = false;
-    cluster.unfence_before(probe, rsc, node, F::ORDERED);
-    let resource = &cluster.rsc[rsc];
+    let probe = graph.action(rsc, Task::Monitor, Some(node), false);
+    graph.actions[probe].optional = false;
+    graph.unfence_before(probe, rsc, node, F::ORDERED);
+    let resource = &graph.rsc[rsc];
     if !resource.active.contains(&node) {
-        expect(cluster, probe, OcfCode::NOT_RUNNING);
+        expect(graph, probe, OcfCode::NOT_RUNNING);
     } else if resource.role == Role::Promoted {
-        expect(cluster, probe, OcfCode::PROMOTED);
+        expect(graph, probe, OcfCode::PROMOTED);
     }
-    let top = cluster.top(rsc, false);
-    let top = if cluster.rsc[top].is_clone() { top } else { rsc };
+    let top = graph.top(rsc, false);
+    let top = if graph.rsc[top].is_clone() { top } else { rsc };
     let mut flags = F::ORDERED;
-    if !cluster.actions[probe].runnable && !cluster.is_active(top, false) {
+    if !graph.actions[probe].runnable && !graph.is_active(top, false) {
         flags |= F::UNRUNNABLE_FIRST_BLOCKS;
     }
     let first = Side::action(probe, Task::Monitor, Some(rsc));
-    cluster.add_ordering(Ordering { first, then: Side::of(top, Task::Start), flags });
-    cluster.add_ordering(Ordering { first, then: Side::of(rsc, Task::Reload), flags: F::ORDERED });
+    graph.add_ordering(Ordering { first, then: Side::of(top, Task::Start), flags });
+    graph.add_ordering(Ordering { first, then: Side::of(rsc, Task::Reload), flags: F::ORDERED });
     true
 }
 
 /// Whether it is not known if a primitive runs on `node`, and could.
-fn is_needed(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
-    let (resource, host) = (&cluster.rsc[rsc], &cluster.nodes[node]);
+fn is_needed(graph: &Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    let (resource, host) = (&graph.rsc[rsc], &graph.nodes[node]);
     if host.is_pacemaker_remote() {
         // Guests run on remote nodes, but not in guests.
-        let guest = host.is_guest() && cluster.guest_connection_in(rsc).is_some();
-        if resource.is.fence_device || cluster.is_connection(rsc) || guest {
+        let guest = host.is_guest() && graph.guest_connection_in(rsc).is_some();
+        if resource.is.fence_device || graph.is_connection(rsc) || guest {
             return false;
         }
     }
-    let inside = resource.launcher.is_some() && !cluster.is_connection(rsc);
+    let inside = resource.launcher.is_some() && !graph.is_connection(rsc);
     if inside || resource.is.removed || resource.known.contains(&node) {
         return false;
     }
-    let allowed = cluster.scores.of(rsc).get(node);
-    let top = cluster.top(rsc, false);
-    if cluster.scores.is_exclusive(rsc) || cluster.scores.is_exclusive(top) {
+    let allowed = graph.scores.of(rsc).get(node);
+    let top = graph.top(rsc, false);
+    if graph.scores.is_exclusive(rsc) || graph.scores.is_exclusive(top) {
         return allowed.is_some_and(|allowed| allowed.discovery == Discovery::Exclusive);
     }
     let discovery = allowed.map_or(host.table_entry.discovery, |allowed| allowed.discovery);
@@ -198,27 +195,27 @@ fn is_needed(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 }
 
 /// Whether what is known of a guest makes a probe inside it pointless; then the start waits for the guest.
-fn guest_tells(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
-    if !cluster.nodes[node].is_guest() {
+fn guest_tells(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+    if !graph.nodes[node].is_guest() {
         return false;
     }
-    let Some(guest) = cluster.container_of(node) else { return false };
-    let (host, container) = (&cluster.nodes[node], &cluster.rsc[guest]);
+    let Some(guest) = graph.container_of(node) else { return false };
+    let (host, container) = (&graph.nodes[node], &graph.rsc[guest]);
     let first = if container.role == Role::Stopped {
         Task::Monitor
-    } else if host.remote_requires_reset || host.unclean || will_stop(cluster, guest) {
+    } else if host.remote_requires_reset || host.unclean || will_stop(graph, guest) {
         Task::Stop
     } else {
         return false;
     };
-    let top = cluster.top(rsc, false);
-    cluster.order_tasks(guest, first, top, Task::Start, F::ORDERED);
+    let top = graph.top(rsc, false);
+    graph.order_tasks(guest, first, top, Task::Start, F::ORDERED);
     true
 }
 
 /// Whether a guest will be stopped, as far as can be said before its actions are made.
-fn will_stop(cluster: &Cluster<'_>, guest: RscIdx) -> bool {
-    let resource = &cluster.rsc[guest];
+fn will_stop(graph: &Graph<'_>, guest: RscIdx) -> bool {
+    let resource = &graph.rsc[guest];
     let moves = resource.assigned.is_some_and(|node| !resource.active.contains(&node));
     resource.is.failed || resource.next_role == Role::Stopped || moves
 }

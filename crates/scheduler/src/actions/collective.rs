@@ -1,43 +1,44 @@
 //! The milestones of groups, clones and bundles.
 
-use crate::cluster::{Cluster, RscIdx, Task, Variant};
+use crate::cluster::{RscIdx, Task, Variant};
+use crate::graph::Graph;
 use crate::notify;
 use hac_model::INFINITY;
 
 use super::primitive;
 
 /// Makes the actions of `rsc` and of everything in it.
-pub(crate) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    match cluster.rsc[rsc].variant {
-        Variant::Primitive => primitive::create(cluster, rsc),
-        Variant::Group { .. } => group(cluster, rsc),
-        Variant::Clone(_) => clone(cluster, rsc),
-        Variant::Bundle(_) => bundle(cluster, rsc),
+pub(crate) fn create(graph: &mut Graph<'_>, rsc: RscIdx) {
+    match graph.rsc[rsc].variant {
+        Variant::Primitive => primitive::create(graph, rsc),
+        Variant::Group { .. } => group(graph, rsc),
+        Variant::Clone(_) => clone(graph, rsc),
+        Variant::Bundle(_) => bundle(graph, rsc),
     }
 }
 
-fn group(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    for child in cluster.rsc[rsc].children.clone() {
-        create(cluster, child);
+fn group(graph: &mut Graph<'_>, rsc: RscIdx) {
+    for child in graph.rsc[rsc].children.clone() {
+        create(graph, child);
     }
     for task in [Task::Start, Task::Started, Task::Stop, Task::Stopped] {
-        cluster.pseudo_action(rsc, task, true, true);
+        graph.pseudo_action(rsc, task, true, true);
     }
-    let top = cluster.top(rsc, false);
-    if cluster.rsc[top].is.promotable {
+    let top = graph.top(rsc, false);
+    if graph.rsc[top].is.promotable {
         for task in [Task::Demote, Task::Demoted, Task::Promote, Task::Promoted] {
-            cluster.pseudo_action(rsc, task, true, true);
+            graph.pseudo_action(rsc, task, true, true);
         }
     }
 }
 
-fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    let children = cluster.rsc[rsc].children.clone();
-    instances(cluster, rsc, &children);
-    if cluster.rsc[rsc].is.promotable {
-        roles(cluster, rsc, &children);
+fn clone(graph: &mut Graph<'_>, rsc: RscIdx) {
+    let children = graph.rsc[rsc].children.clone();
+    instances(graph, rsc, &children);
+    if graph.rsc[rsc].is.promotable {
+        roles(graph, rsc, &children);
     }
-    notify::order_tasks(cluster, rsc);
+    notify::order_tasks(graph, rsc);
 }
 
 /// What instances are about to do.
@@ -52,15 +53,15 @@ struct Seen {
 }
 
 impl Seen {
-    fn look(&mut self, cluster: &Cluster<'_>, rsc: RscIdx) {
-        let resource = &cluster.rsc[rsc];
+    fn look(&mut self, graph: &Graph<'_>, rsc: RscIdx) {
+        let resource = &graph.rsc[rsc];
         if !resource.children.is_empty() {
-            resource.children.iter().for_each(|child| self.look(cluster, *child));
+            resource.children.iter().for_each(|child| self.look(graph, *child));
             return;
         }
         self.active |= !resource.active.is_empty();
         let required = |task: Task, and_runnable: bool| {
-            resource.actions.iter().map(|action| &cluster.actions[*action]).any(|action| {
+            graph.actions_on(rsc).iter().map(|action| &graph.actions[*action]).any(|action| {
                 action.task == task && !action.optional && (action.pseudo || action.runnable || !and_runnable)
             })
         };
@@ -74,54 +75,54 @@ impl Seen {
 }
 
 /// Actions of instances, and the milestones of their collective.
-fn instances(cluster: &mut Cluster<'_>, rsc: RscIdx, parts: &[RscIdx]) {
+fn instances(graph: &mut Graph<'_>, rsc: RscIdx, parts: &[RscIdx]) {
     let mut seen = Seen::default();
     for part in parts {
-        create(cluster, *part);
-        seen.look(cluster, *part);
+        create(graph, *part);
+        seen.look(graph, *part);
     }
-    let start = cluster.pseudo_action(rsc, Task::Start, !seen.starting, true);
-    let started = cluster.pseudo_action(rsc, Task::Started, !seen.starting, false);
-    cluster.actions[started].priority = INFINITY;
-    cluster.actions[started].runnable = seen.active || seen.starting;
-    notify::milestones(cluster, rsc, Task::Start, start, started);
-    let stop = cluster.pseudo_action(rsc, Task::Stop, !seen.stopping, true);
-    let stopped = cluster.pseudo_action(rsc, Task::Stopped, !seen.stopping, true);
-    cluster.actions[stopped].priority = INFINITY;
-    cluster.actions[stop].migratable = !seen.restarting;
-    notify::milestones(cluster, rsc, Task::Stop, stop, stopped);
+    let start = graph.pseudo_action(rsc, Task::Start, !seen.starting, true);
+    let started = graph.pseudo_action(rsc, Task::Started, !seen.starting, false);
+    graph.actions[started].priority = INFINITY;
+    graph.actions[started].runnable = seen.active || seen.starting;
+    notify::milestones(graph, rsc, Task::Start, start, started);
+    let stop = graph.pseudo_action(rsc, Task::Stop, !seen.stopping, true);
+    let stopped = graph.pseudo_action(rsc, Task::Stopped, !seen.stopping, true);
+    graph.actions[stopped].priority = INFINITY;
+    graph.actions[stop].migratable = !seen.restarting;
+    notify::milestones(graph, rsc, Task::Stop, stop, stopped);
 }
 
-fn roles(cluster: &mut Cluster<'_>, rsc: RscIdx, parts: &[RscIdx]) {
+fn roles(graph: &mut Graph<'_>, rsc: RscIdx, parts: &[RscIdx]) {
     let mut seen = Seen::default();
-    parts.iter().for_each(|part| seen.look(cluster, *part));
-    let promote = cluster.pseudo_action(rsc, Task::Promote, !seen.promoting, true);
-    let promoted = cluster.pseudo_action(rsc, Task::Promoted, !seen.promoting, false);
-    cluster.actions[promoted].priority = INFINITY;
-    cluster.actions[promoted].runnable = seen.promoting;
-    notify::milestones(cluster, rsc, Task::Promote, promote, promoted);
-    let demote = cluster.pseudo_action(rsc, Task::Demote, !seen.demoting, true);
-    let demoted = cluster.pseudo_action(rsc, Task::Demoted, !seen.demoting, true);
-    cluster.actions[demoted].priority = INFINITY;
-    notify::milestones(cluster, rsc, Task::Demote, demote, demoted);
+    parts.iter().for_each(|part| seen.look(graph, *part));
+    let promote = graph.pseudo_action(rsc, Task::Promote, !seen.promoting, true);
+    let promoted = graph.pseudo_action(rsc, Task::Promoted, !seen.promoting, false);
+    graph.actions[promoted].priority = INFINITY;
+    graph.actions[promoted].runnable = seen.promoting;
+    notify::milestones(graph, rsc, Task::Promote, promote, promoted);
+    let demote = graph.pseudo_action(rsc, Task::Demote, !seen.demoting, true);
+    let demoted = graph.pseudo_action(rsc, Task::Demoted, !seen.demoting, true);
+    graph.actions[demoted].priority = INFINITY;
+    notify::milestones(graph, rsc, Task::Demote, demote, demoted);
 }
 
-fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    let replicas = cluster.replicas(rsc);
+fn bundle(graph: &mut Graph<'_>, rsc: RscIdx) {
+    let replicas = graph.replicas(rsc);
     for replica in &replicas {
         for part in [replica.ip, replica.remote].into_iter().flatten() {
-            create(cluster, part);
+            create(graph, part);
         }
     }
     let containers: Vec<RscIdx> = replicas.iter().map(|replica| replica.container).collect();
-    instances(cluster, rsc, &containers);
-    let Some(inner) = cluster.bundle_data(rsc).and_then(|data| data.child) else { return };
-    create(cluster, inner);
-    if cluster.rsc[inner].is.promotable {
+    instances(graph, rsc, &containers);
+    let Some(inner) = graph.bundle_data(rsc).and_then(|data| data.child) else { return };
+    create(graph, inner);
+    if graph.rsc[inner].is.promotable {
         for task in [Task::Promote, Task::Promoted, Task::Demote, Task::Demoted] {
-            let milestone = cluster.pseudo_action(rsc, task, true, true);
+            let milestone = graph.pseudo_action(rsc, task, true, true);
             if matches!(task, Task::Promoted | Task::Demoted) {
-                cluster.actions[milestone].priority = INFINITY;
+                graph.actions[milestone].priority = INFINITY;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The actions of a primitive: down and up again where it is, and from the role it has to the role it shall have.
 
-use crate::cluster::{ActIdx, Cluster, MultiplyActive, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
+use crate::cluster::{ActIdx, MultiplyActive, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
+use crate::graph::Graph;
 use crate::plan::Reason;
 
 use super::{migration, recurring};
@@ -9,23 +10,23 @@ use super::{migration, recurring};
 const STEPS: usize = 8;
 
 /// Makes all actions of `rsc`.
-pub(super) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    if cluster.rsc[rsc].next_role == Role::Unknown {
-        let up = cluster.rsc[rsc].assigned.is_some();
-        cluster.rsc[rsc].next_role = if up { Role::Started } else { Role::Stopped };
+pub(super) fn create(graph: &mut Graph<'_>, rsc: RscIdx) {
+    if graph.rsc[rsc].next_role == Role::Unknown {
+        let up = graph.rsc[rsc].assigned.is_some();
+        graph.set_next_role(rsc, if up { Role::Started } else { Role::Stopped });
     }
-    let current = cluster.current_node(rsc);
-    for node in cluster.rsc[rsc].dangling.clone() {
-        let stop = cluster.action(rsc, Task::Stop, Some(node), false);
-        cluster.actions[stop].migration_abort = true;
+    let current = graph.current_node(rsc);
+    for node in graph.rsc[rsc].dangling.clone() {
+        let stop = graph.action(rsc, Task::Stop, Some(node), false);
+        graph.actions[stop].migration_abort = true;
     }
-    let mut way = Way::new(cluster, rsc, current);
-    way.staying(cluster);
-    way.down_and_up(cluster);
-    way.to_next_role(cluster);
-    recurring::create(cluster, rsc);
+    let mut way = Way::new(graph, rsc, current);
+    way.staying(graph);
+    way.down_and_up(graph);
+    way.to_next_role(graph);
+    recurring::create(graph, rsc);
     if way.migrates {
-        migration::create(cluster, rsc, current);
+        migration::create(graph, rsc, current);
     }
 }
 
@@ -45,9 +46,9 @@ struct Way {
 
 impl Way {
     /// Moves, and what being active on more than one node calls for.
-    fn new(cluster: &mut Cluster<'_>, rsc: RscIdx, current: Option<NodeIdx>) -> Self {
-        let resource = &cluster.rsc[rsc];
-        let (_, all, clean) = cluster.active_nodes(rsc);
+    fn new(graph: &mut Graph<'_>, rsc: RscIdx, current: Option<NodeIdx>) -> Self {
+        let resource = &graph.rsc[rsc];
+        let (_, all, clean) = graph.active_nodes(rsc);
         let elsewhere = matches!((current, resource.assigned), (Some(from), Some(to)) if from != to);
         let moves = elsewhere && resource.next_role >= Role::Started;
         let mut way = Self {
@@ -56,14 +57,14 @@ impl Way {
             moves,
             need_stop: moves,
             need_promote: false,
-            migrates: moves && migration::possible(cluster, rsc, current),
+            migrates: moves && migration::possible(graph, rsc, current),
             stop_unexpected: false,
             restarting: false,
         };
         if let Some((source, target)) = resource.migration {
             let goes_on = way.migrates && all == 2 && current == Some(source) && resource.assigned == Some(target);
             if !goes_on {
-                cluster.rsc[rsc].migration = None;
+                graph.end_migration(rsc);
                 way.need_stop = true;
                 way.migrates = false;
             }
@@ -84,15 +85,15 @@ impl Way {
     }
 
     /// What a resource that stays where it is calls for.
-    fn staying(&mut self, cluster: &mut Cluster<'_>) {
+    fn staying(&mut self, graph: &mut Graph<'_>) {
         let rsc = self.rsc;
-        let assigned = cluster.rsc[rsc].assigned;
-        if cluster.rsc[rsc].is.start_pending {
+        let assigned = graph.rsc[rsc].assigned;
+        if graph.starts(rsc) {
             // The start that is under way stands for itself. Where nothing may run it, it is in vain, but is said.
-            let start = cluster.action(rsc, Task::Start, assigned, assigned.is_some());
-            cluster.actions[start].always_in_graph = true;
+            let start = graph.action(rsc, Task::Start, assigned, assigned.is_some());
+            graph.actions[start].always_in_graph = true;
         }
-        let resource = &cluster.rsc[rsc];
+        let resource = &graph.rsc[rsc];
         if self.moves {
             return;
         }
@@ -105,33 +106,33 @@ impl Way {
         } else if resource.is.blocked {
             self.need_stop = true;
         } else if resource.role > Role::Started && self.current.is_some() && assigned.is_some() {
-            let start = cluster.action(rsc, Task::Start, assigned, true);
-            self.need_stop |= !cluster.actions[start].optional;
+            let start = graph.action(rsc, Task::Start, assigned, true);
+            self.need_stop |= !graph.actions[start].optional;
         }
     }
 
     /// So that there is something to hang orderings on, everything active has a stop and a start, needed or not.
-    fn down_and_up(&mut self, cluster: &mut Cluster<'_>) {
+    fn down_and_up(&mut self, graph: &mut Graph<'_>) {
         self.restarting = true;
-        let mut role = cluster.rsc[self.rsc].role;
+        let mut role = graph.rsc[self.rsc].role;
         for _ in 0..STEPS {
             if role == Role::Stopped {
                 break;
             }
             let next = step(role, Role::Stopped);
-            if !self.take(cluster, (role, next), self.current, !self.need_stop) {
+            if !self.take(graph, (role, next), self.current, !self.need_stop) {
                 break;
             }
             role = next;
         }
         for _ in 0..STEPS {
-            let resource = &cluster.rsc[self.rsc];
+            let resource = &graph.rsc[self.rsc];
             if resource.role > resource.next_role || role == resource.role || resource.is.blocked {
                 break;
             }
             let next = step(role, resource.role);
             let required = self.need_stop || (next == Role::Promoted && self.need_promote);
-            if !self.take(cluster, (role, next), resource.assigned, !required) {
+            if !self.take(graph, (role, next), resource.assigned, !required) {
                 break;
             }
             role = next;
@@ -139,13 +140,13 @@ impl Way {
         self.restarting = false;
     }
 
-    fn to_next_role(&self, cluster: &mut Cluster<'_>) {
-        let mut role = cluster.rsc[self.rsc].role;
+    fn to_next_role(&self, graph: &mut Graph<'_>) {
+        let mut role = graph.rsc[self.rsc].role;
         // The next role may be taken away on the way.
         for _ in 0..STEPS {
-            let target = cluster.rsc[self.rsc].next_role;
+            let target = graph.rsc[self.rsc].next_role;
             let next = step(role, target);
-            if role == target || !self.take(cluster, (role, next), cluster.rsc[self.rsc].assigned, false) {
+            if role == target || !self.take(graph, (role, next), graph.rsc[self.rsc].assigned, false) {
                 return;
             }
             role = next;
@@ -153,14 +154,14 @@ impl Way {
     }
 
     /// Makes the action that leads from one role to the next; `false` if no action does.
-    fn take(&self, cluster: &mut Cluster<'_>, (from, to): (Role, Role), node: Option<NodeIdx>, optional: bool) -> bool {
+    fn take(&self, graph: &mut Graph<'_>, (from, to): (Role, Role), node: Option<NodeIdx>, optional: bool) -> bool {
         match (from, to) {
-            (Role::Unknown, Role::Stopped) => self.stop(cluster, optional),
-            (Role::Stopped, Role::Started | Role::Unpromoted) => self.start(cluster, node, optional),
-            (Role::Started, Role::Stopped) => self.stop(cluster, optional),
-            (Role::Unpromoted, Role::Stopped | Role::Started) => self.stop(cluster, optional),
-            (Role::Started | Role::Unpromoted, Role::Promoted) => self.promote(cluster, node, optional),
-            (Role::Promoted, Role::Stopped | Role::Started | Role::Unpromoted) => self.demote(cluster, optional),
+            (Role::Unknown, Role::Stopped) => self.stop(graph, optional),
+            (Role::Stopped, Role::Started | Role::Unpromoted) => self.start(graph, node, optional),
+            (Role::Started, Role::Stopped) => self.stop(graph, optional),
+            (Role::Unpromoted, Role::Stopped | Role::Started) => self.stop(graph, optional),
+            (Role::Started | Role::Unpromoted, Role::Promoted) => self.promote(graph, node, optional),
+            (Role::Promoted, Role::Stopped | Role::Started | Role::Unpromoted) => self.demote(graph, optional),
             (Role::Stopped, Role::Stopped)
             | (Role::Started, Role::Started | Role::Unpromoted)
             | (Role::Unpromoted, Role::Unpromoted)
@@ -171,8 +172,8 @@ impl Way {
     }
 
     /// Whether a node is the one on which a multiply active resource is right.
-    fn is_expected(&self, cluster: &Cluster<'_>, node: Option<NodeIdx>) -> bool {
-        let resource = &cluster.rsc[self.rsc];
+    fn is_expected(&self, graph: &Graph<'_>, node: Option<NodeIdx>) -> bool {
+        let resource = &graph.rsc[self.rsc];
         self.restarting
             && self.stop_unexpected
             && resource.next_role > Role::Stopped
@@ -180,69 +181,69 @@ impl Way {
             && resource.assigned == node
     }
 
-    fn stop(&self, cluster: &mut Cluster<'_>, optional: bool) {
-        for node in cluster.rsc[self.rsc].active.clone() {
-            if self.is_expected(cluster, Some(node)) {
+    fn stop(&self, graph: &mut Graph<'_>, optional: bool) {
+        for node in graph.rsc[self.rsc].active.clone() {
+            if self.is_expected(graph, Some(node)) {
                 continue;
             }
-            let resource = &cluster.rsc[self.rsc];
+            let resource = &graph.rsc[self.rsc];
             let assigned = resource.assigned;
             if resource.migration.is_some_and(|(_, target)| target == node) && assigned == Some(node) {
                 continue;
             }
-            let stop = cluster.action(self.rsc, Task::Stop, Some(node), optional);
+            let stop = graph.action(self.rsc, Task::Stop, Some(node), optional);
             if assigned.is_none() {
-                cluster.actions[stop].reason = Some(Reason::NodeAvailability);
+                graph.actions[stop].reason = Some(Reason::NodeAvailability);
             } else if self.restarting && self.stop_unexpected {
-                cluster.actions[stop].reason = Some(Reason::MultiplyActive);
+                graph.actions[stop].reason = Some(Reason::MultiplyActive);
             }
-            if !cluster.rsc[self.rsc].is.managed {
-                cluster.actions[stop].runnable = false;
+            if !graph.rsc[self.rsc].is.managed {
+                graph.actions[stop].runnable = false;
             }
-            if cluster.rsc[self.rsc].is.needs_unfencing {
-                let unfence = cluster.fence_op(node, Some("on"), true, None, false);
-                cluster.order(stop, unfence, F::THEN_IMPLIES_FIRST);
+            if graph.rsc[self.rsc].is.needs_unfencing {
+                let unfence = graph.fence_op(node, Some("on"), true, None, false);
+                graph.order(stop, unfence, F::THEN_IMPLIES_FIRST);
             }
         }
     }
 
-    fn start(&self, cluster: &mut Cluster<'_>, node: Option<NodeIdx>, optional: bool) {
-        let start = cluster.action(self.rsc, Task::Start, node, true);
+    fn start(&self, graph: &mut Graph<'_>, node: Option<NodeIdx>, optional: bool) {
+        let start = graph.action(self.rsc, Task::Start, node, true);
         if let Some(node) = node {
-            cluster.unfence_before(start, self.rsc, node, F::FIRST_IMPLIES_THEN);
+            graph.unfence_before(start, self.rsc, node, F::FIRST_IMPLIES_THEN);
         }
-        if cluster.actions[start].runnable && !optional {
-            cluster.actions[start].optional = false;
+        if graph.actions[start].runnable && !optional {
+            graph.actions[start].optional = false;
         }
-        if self.is_expected(cluster, node) {
+        if self.is_expected(graph, node) {
             // It runs there already, and is left alone.
-            cluster.actions[start].pseudo = true;
+            graph.actions[start].pseudo = true;
         }
     }
 
-    fn promote(&self, cluster: &mut Cluster<'_>, node: Option<NodeIdx>, optional: bool) {
+    fn promote(&self, graph: &mut Graph<'_>, node: Option<NodeIdx>, optional: bool) {
         let Some(node) = node else { return };
-        let on_node = |cluster: &Cluster<'_>, task: Task| -> Vec<ActIdx> {
-            let mut actions = cluster.actions_of(self.rsc, task, 0);
-            actions.retain(|action| cluster.actions[*action].node == Some(node));
+        let on_node = |graph: &Graph<'_>, task: Task| -> Vec<ActIdx> {
+            let mut actions = graph.actions_of(self.rsc, task, 0);
+            actions.retain(|action| graph.actions[*action].node == Some(node));
             actions
         };
-        if on_node(cluster, Task::Start).iter().all(|start| cluster.actions[*start].runnable) {
-            let promote = cluster.action(self.rsc, Task::Promote, Some(node), optional);
-            if self.is_expected(cluster, Some(node)) {
-                cluster.actions[promote].pseudo = true;
+        if on_node(graph, Task::Start).iter().all(|start| graph.actions[*start].runnable) {
+            let promote = graph.action(self.rsc, Task::Promote, Some(node), optional);
+            if self.is_expected(graph, Some(node)) {
+                graph.actions[promote].pseudo = true;
             }
             return;
         }
-        for promote in on_node(cluster, Task::Promote) {
-            cluster.actions[promote].runnable = false;
+        for promote in on_node(graph, Task::Promote) {
+            graph.actions[promote].runnable = false;
         }
     }
 
-    fn demote(&self, cluster: &mut Cluster<'_>, optional: bool) {
-        for node in cluster.rsc[self.rsc].active.clone() {
-            if !self.is_expected(cluster, Some(node)) {
-                cluster.action(self.rsc, Task::Demote, Some(node), optional);
+    fn demote(&self, graph: &mut Graph<'_>, optional: bool) {
+        for node in graph.rsc[self.rsc].active.clone() {
+            if !self.is_expected(graph, Some(node)) {
+                graph.action(self.rsc, Task::Demote, Some(node), optional);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Recurring operations: monitors of what runs, and of what must not run elsewhere.
 
-use crate::cluster::{ActIdx, Cluster, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task};
+use crate::cluster::{ActIdx, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task};
+use crate::graph::Graph;
 use hac_model::{OcfCode, operation_key};
 
 use crate::configured as meta;
@@ -19,33 +20,33 @@ struct Recurring {
 }
 
 /// Makes the recurring operations of a primitive.
-pub(super) fn create(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    let resource = &cluster.rsc[rsc];
+pub(super) fn create(graph: &mut Graph<'_>, rsc: RscIdx) {
+    let resource = &graph.rsc[rsc];
     let node = resource.assigned;
-    let left_alone = node.is_some_and(|node| cluster.nodes[node].maintenance);
+    let left_alone = node.is_some_and(|node| graph.nodes[node].maintenance);
     if resource.is.blocked || resource.is.maintenance || left_alone {
         return;
     }
     let runs = resource.next_role != Role::Stopped || !resource.is.managed;
-    let start = node.filter(|_| runs).map(|node| cluster.action(rsc, Task::Start, Some(node), true));
-    for operation in configured(cluster, rsc) {
+    let start = node.filter(|_| runs).map(|node| graph.action(rsc, Task::Start, Some(node), true));
+    for operation in configured(graph, rsc) {
         if let (Some(start), Some(node)) = (start, node) {
-            while_active(cluster, rsc, start, node, &operation);
+            while_active(graph, rsc, start, node, &operation);
         }
         if operation.role == Some(Role::Stopped) {
-            while_inactive(cluster, rsc, node, &operation);
+            while_inactive(graph, rsc, node, &operation);
         }
     }
 }
 
 /// The recurring operations in force. Those that share name and interval contradict each other: none of them counts.
-fn configured(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<Recurring> {
+fn configured(graph: &Graph<'_>, rsc: RscIdx) -> Vec<Recurring> {
     let mut found: Vec<Recurring> = Vec::new();
-    for operation in &cluster.rsc[rsc].blocks.operations {
+    for operation in &graph.rsc[rsc].blocks.operations {
         let interval_ms = meta::interval_of(operation);
         let same =
             |other: &&hac_model::Operation| other.name == operation.name && meta::interval_of(other) == interval_ms;
-        let contradicted = cluster.rsc[rsc].blocks.operations.iter().filter(same).count() > 1;
+        let contradicted = graph.rsc[rsc].blocks.operations.iter().filter(same).count() > 1;
         if interval_ms == 0 || contradicted || is_once(&operation.name) || !meta::is_enabled(operation) {
             continue;
         }
@@ -61,64 +62,64 @@ fn task(operation: &Recurring) -> Task {
 }
 
 /// The recurring operation that runs on `node` by its history.
-fn running(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, operation: &Recurring) -> Option<ActIdx> {
-    let actions = cluster.actions_of(rsc, task(operation), operation.interval_ms);
-    actions.into_iter().find(|action| cluster.actions[*action].node == Some(node))
+fn running(graph: &Graph<'_>, rsc: RscIdx, node: NodeIdx, operation: &Recurring) -> Option<ActIdx> {
+    let actions = graph.actions_of(rsc, task(operation), operation.interval_ms);
+    actions.into_iter().find(|action| graph.actions[*action].node == Some(node))
 }
 
-fn while_active(cluster: &mut Cluster<'_>, rsc: RscIdx, start: ActIdx, node: NodeIdx, operation: &Recurring) {
+fn while_active(graph: &mut Graph<'_>, rsc: RscIdx, start: ActIdx, node: NodeIdx, operation: &Recurring) {
     if operation.role == Some(Role::Stopped) {
         return;
     }
-    let exists = running(cluster, rsc, node, operation);
-    let reschedule = exists.is_some_and(|action| cluster.actions[action].reschedule);
-    let optional = exists.is_some() && !reschedule && cluster.actions[start].optional;
-    let next = cluster.rsc[rsc].next_role;
+    let exists = running(graph, rsc, node, operation);
+    let reschedule = exists.is_some_and(|action| graph.actions[action].reschedule);
+    let optional = exists.is_some() && !reschedule && graph.actions[start].optional;
+    let next = graph.rsc[rsc].next_role;
     let matches = match operation.role {
         Some(role) => role == next,
         None => next != Role::Promoted,
     };
     if !matches {
         if optional {
-            cancel_for_role(cluster, rsc, node, operation);
+            cancel_for_role(graph, rsc, node, operation);
         }
         return;
     }
-    let monitor = cluster.recurring_action(rsc, task(operation), operation.interval_ms, Some(node), optional);
-    let host = &cluster.nodes[node];
-    if !cluster.actions[start].runnable || !host.online || host.unclean {
-        cluster.actions[monitor].runnable = false;
+    let monitor = graph.recurring_action(rsc, task(operation), operation.interval_ms, Some(node), optional);
+    let host = &graph.nodes[node];
+    if !graph.actions[start].runnable || !host.online || host.unclean {
+        graph.actions[monitor].runnable = false;
     }
     if next == Role::Promoted {
-        expect(cluster, monitor, OcfCode::PROMOTED);
+        expect(graph, monitor, OcfCode::PROMOTED);
     }
-    if cluster.rsc[rsc].is.managed {
+    if graph.rsc[rsc].is.managed {
         let required = F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS;
-        after(cluster, rsc, Task::Start, monitor, required);
-        after(cluster, rsc, Task::Reload, monitor, required);
+        after(graph, rsc, Task::Start, monitor, required);
+        after(graph, rsc, Task::Reload, monitor, required);
         let changed = F::ORDERED | F::UNRUNNABLE_FIRST_BLOCKS;
         if next == Role::Promoted {
-            after(cluster, rsc, Task::Promote, monitor, changed);
-        } else if cluster.rsc[rsc].role == Role::Promoted {
-            after(cluster, rsc, Task::Demote, monitor, changed);
+            after(graph, rsc, Task::Promote, monitor, changed);
+        } else if graph.rsc[rsc].role == Role::Promoted {
+            after(graph, rsc, Task::Demote, monitor, changed);
         }
     }
 }
 
-fn after(cluster: &mut Cluster<'_>, rsc: RscIdx, first: Task, then: ActIdx, flags: F) {
-    let task = cluster.actions[then].task;
-    cluster.add_ordering(Ordering { first: Side::of(rsc, first), then: Side::action(then, task, Some(rsc)), flags });
+fn after(graph: &mut Graph<'_>, rsc: RscIdx, first: Task, then: ActIdx, flags: F) {
+    let task = graph.actions[then].task;
+    graph.add_ordering(Ordering { first: Side::of(rsc, first), then: Side::action(then, task, Some(rsc)), flags });
 }
 
 /// Notes the exit code that means all is well.
-pub(crate) fn expect(cluster: &mut Cluster<'_>, action: ActIdx, rc: OcfCode) {
-    cluster.actions[action].target_rc = Some(rc);
+pub(crate) fn expect(graph: &mut Graph<'_>, action: ActIdx, rc: OcfCode) {
+    graph.actions[action].target_rc = Some(rc);
 }
 
 /// It runs, but is meant for another role.
-fn cancel_for_role(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, operation: &Recurring) {
-    let cancel = cancel(cluster, rsc, &operation.name, operation.interval_ms, node);
-    let resource = &cluster.rsc[rsc];
+fn cancel_for_role(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx, operation: &Recurring) {
+    let cancel = cancel(graph, rsc, &operation.name, operation.interval_ms, node);
+    let resource = &graph.rsc[rsc];
     let before = match (resource.role, resource.next_role) {
         (Role::Promoted, _) => Some(Task::Demote),
         (Role::Started | Role::Unpromoted, Role::Promoted) => Some(Task::Promote),
@@ -126,7 +127,7 @@ fn cancel_for_role(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, operat
         _ => None,
     };
     if let Some(before) = before {
-        cluster.add_ordering(Ordering {
+        graph.add_ordering(Ordering {
             first: Side::action(cancel, Task::Cancel, Some(rsc)),
             then: Side::of(rsc, before),
             flags: F::UNRUNNABLE_FIRST_BLOCKS,
@@ -135,10 +136,10 @@ fn cancel_for_role(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, operat
 }
 
 /// The cancellation of a recurring operation on `node`, required.
-pub(crate) fn cancel(cluster: &mut Cluster<'_>, rsc: RscIdx, name: &str, interval_ms: u64, node: NodeIdx) -> ActIdx {
-    let key = operation_key(&cluster.rsc[rsc].id, name, interval_ms);
-    let action = cluster.keyed_action(key, Task::Cancel, interval_ms, Some(rsc), Some(node), false);
-    let entry = &mut cluster.actions[action];
+pub(crate) fn cancel(graph: &mut Graph<'_>, rsc: RscIdx, name: &str, interval_ms: u64, node: NodeIdx) -> ActIdx {
+    let key = operation_key(&graph.rsc[rsc].id, name, interval_ms);
+    let action = graph.keyed_action(key, Task::Cancel, interval_ms, Some(rsc), Some(node), false);
+    let entry = &mut graph.actions[action];
     entry.task = Task::Cancel;
     entry.detail = Some(name.to_owned());
     let meta = entry.meta_mut();
@@ -148,48 +149,48 @@ pub(crate) fn cancel(cluster: &mut Cluster<'_>, rsc: RscIdx, name: &str, interva
 }
 
 /// A monitor that makes sure that nothing runs where it should not.
-fn while_inactive(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>, operation: &Recurring) {
-    if !cluster.rsc[rsc].is.unique {
+fn while_inactive(graph: &mut Graph<'_>, rsc: RscIdx, node: Option<NodeIdx>, operation: &Recurring) {
+    if !graph.rsc[rsc].is.unique {
         return;
     }
-    if let Some(node) = node.filter(|node| running(cluster, rsc, *node, operation).is_some()) {
-        let cancel = cancel(cluster, rsc, &operation.name, operation.interval_ms, node);
-        if cluster.rsc[rsc].next_role > Role::Stopped {
-            cluster.add_ordering(Ordering {
+    if let Some(node) = node.filter(|node| running(graph, rsc, *node, operation).is_some()) {
+        let cancel = cancel(graph, rsc, &operation.name, operation.interval_ms, node);
+        if graph.rsc[rsc].next_role > Role::Stopped {
+            graph.add_ordering(Ordering {
                 first: Side::action(cancel, Task::Cancel, Some(rsc)),
                 then: Side::of(rsc, Task::Start),
                 flags: F::UNRUNNABLE_FIRST_BLOCKS,
             });
         }
     }
-    let stops = cluster.actions_of(rsc, Task::Stop, 0);
-    for other in cluster.node_order.clone() {
+    let stops = graph.actions_of(rsc, Task::Stop, 0);
+    for other in graph.node_order.clone() {
         if Some(other) == node {
             continue;
         }
-        let optional = running(cluster, rsc, other, operation).is_some();
-        let monitor = cluster.recurring_action(rsc, task(operation), operation.interval_ms, Some(other), optional);
-        expect(cluster, monitor, OcfCode::NOT_RUNNING);
-        if cluster.rsc[rsc].is.managed {
-            for probe in cluster.actions_of(rsc, Task::Monitor, 0) {
-                if cluster.actions[probe].node == Some(other) {
-                    cluster.order(probe, monitor, F::UNRUNNABLE_FIRST_BLOCKS);
+        let optional = running(graph, rsc, other, operation).is_some();
+        let monitor = graph.recurring_action(rsc, task(operation), operation.interval_ms, Some(other), optional);
+        expect(graph, monitor, OcfCode::NOT_RUNNING);
+        if graph.rsc[rsc].is.managed {
+            for probe in graph.actions_of(rsc, Task::Monitor, 0) {
+                if graph.actions[probe].node == Some(other) {
+                    graph.order(probe, monitor, F::UNRUNNABLE_FIRST_BLOCKS);
                 }
             }
         }
-        for stop in stops.iter().copied().filter(|stop| !cluster.actions[*stop].optional).collect::<Vec<_>>() {
-            if cluster.actions[stop].node == Some(other) {
-                if !cluster.actions[stop].runnable {
-                    cluster.actions[monitor].runnable = false;
+        for stop in stops.iter().copied().filter(|stop| !graph.actions[*stop].optional).collect::<Vec<_>>() {
+            if graph.actions[stop].node == Some(other) {
+                if !graph.actions[stop].runnable {
+                    graph.actions[monitor].runnable = false;
                 }
-                if cluster.rsc[rsc].is.managed {
-                    cluster.order(stop, monitor, F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS);
+                if graph.rsc[rsc].is.managed {
+                    graph.order(stop, monitor, F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS);
                 }
             }
         }
-        let host = &cluster.nodes[other];
+        let host = &graph.nodes[other];
         if !host.online || host.unclean {
-            cluster.actions[monitor].runnable = false;
+            graph.actions[monitor].runnable = false;
         }
     }
 }

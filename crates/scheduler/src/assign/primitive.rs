@@ -122,7 +122,7 @@ fn apply_this_with(cluster: &mut Cluster<'_>, idx: ColIdx, rsc: RscIdx) {
 /// Who is too far from the end of a chain of colocations is nowhere.
 fn beyond_the_chain(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     let id = &cluster.rsc[rsc].id;
-    cluster.warnings.push(format!("{id} is not placed: the chain of colocations that it begins is too long"));
+    cluster.warn(format!("{id} is not placed: the chain of colocations that it begins is too long"));
     let why = cluster.because(|_| Influence::ChainTooLong);
     cluster.add_score(rsc, None, -INFINITY, &why);
 }

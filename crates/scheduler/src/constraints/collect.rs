@@ -1,12 +1,15 @@
 //! Collecting orderings until all actions exist.
 
-use crate::cluster::{ActIdx, Cluster, Ordering, RelationFlags, RscIdx, Side, Task};
+use crate::action::{Ordering, RelationFlags, Side, Task};
+use crate::cluster::Cluster;
+use crate::ids::{ReqIdx, RscIdx};
 
 impl Cluster<'_> {
     /// Adds an ordering. One between unrelated resources also orders their live migrations.
-    pub(crate) fn add_ordering(&mut self, ordering: Ordering) {
+    pub(crate) fn add_ordering(&mut self, ordering: Ordering<ReqIdx>) {
         self.orderings.push(ordering);
-        self.order_migrations(&ordering);
+        let more = self.for_migrations(&ordering);
+        self.orderings.extend(more);
     }
 
     /// Orders kinds of actions of resources.
@@ -21,31 +24,21 @@ impl Cluster<'_> {
         self.add_ordering(Ordering { first: Side::of(first, task), then: Side::of(then, then_task), flags });
     }
 
-    /// The milestone of this name, which belongs to no resource.
-    pub(crate) fn milestone(&mut self, name: &str) -> ActIdx {
-        if let Some(action) = self.loose_actions.get(name).and_then(|actions| actions.first()) {
-            return *action;
-        }
-        let action = self.keyed_action(name.to_owned(), Task::Milestone, 0, None, None, true);
-        self.actions[action].pseudo = true;
-        self.actions[action].runnable = true;
-        action
-    }
-
     /// Orderings for live migration that go with `ordering`.
-    fn order_migrations(&mut self, ordering: &Ordering) {
-        let (Some(first), Some(then)) = (ordering.first.rsc, ordering.then.rsc) else { return };
+    pub(crate) fn for_migrations<A>(&self, ordering: &Ordering<A>) -> Vec<Ordering<A>> {
+        let (Some(first), Some(then)) = (ordering.first.rsc, ordering.then.rsc) else { return Vec::new() };
         if first == then || self.is_inside(first, then) || self.is_inside(then, first) {
-            return;
+            return Vec::new();
         }
         let (from, to) = (self.rsc[first].is.migratable, self.rsc[then].is.migratable);
         if !to {
-            return;
+            return Vec::new();
         }
         let partial = self.rsc[then].migration.is_some();
         let unless_it_migrates = RelationFlags::ORDERED | RelationFlags::IF_FIRST_UNMIGRATABLE;
+        let mut more = Vec::new();
         let mut add = |task: Task, then_task: Task, flags: RelationFlags| {
-            self.orderings.push(Ordering { first: Side::of(first, task), then: Side::of(then, then_task), flags });
+            more.push(Ordering { first: Side::of(first, task), then: Side::of(then, then_task), flags });
         };
         match (ordering.first.task, ordering.then.task) {
             (Task::Start, Task::Start) => {
@@ -69,5 +62,6 @@ impl Cluster<'_> {
             }
             _ => {}
         }
+        more
     }
 }

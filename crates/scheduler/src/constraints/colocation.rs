@@ -24,7 +24,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>, colocation: &hac_model::Colocation
     let is_set = |names: &[String], name: &str| names.len() != 1 || names.first().is_some_and(|only| only != name);
     let (left, right) = (is_set(&dependents, &colocation.rsc), is_set(&primaries, &colocation.with_rsc));
     if left && right {
-        cluster.warnings.push(format!("constraint {id} is ignored: tags or templates on both sides"));
+        cluster.warn(format!("constraint {id} is ignored: tags or templates on both sides"));
         return;
     }
     if left || right {

@@ -49,7 +49,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>, location: &hac_model::Location) {
         }
         LocationSubject::Pattern(pattern, inverted) => match regex_lite::Regex::new(pattern) {
             Ok(regex) => by_pattern(cluster, &template, &regex, *inverted),
-            Err(_) => cluster.warnings.push(format!("constraint {} is ignored: bad pattern {pattern}", location.id)),
+            Err(_) => cluster.warn(format!("constraint {} is ignored: bad pattern {pattern}", location.id)),
         },
     }
 }

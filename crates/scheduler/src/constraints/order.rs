@@ -1,6 +1,6 @@
 //! Ordering constraints.
 
-use crate::cluster::{ActIdx, Cluster, Ordering, RelationFlags, RscIdx, Side, Task};
+use crate::cluster::{Cluster, Ordering, RelationFlags, ReqIdx, RscIdx, Side, Task};
 use hac_model::{ResourceSet, parse_bool};
 
 use super::{expanded, implied_set, members, resource, set_resources};
@@ -89,7 +89,7 @@ fn task(cluster: &mut Cluster<'_>, constraint: &str, name: Option<&str>) -> Opti
     let task = name.map_or(Some(Task::Start), Task::parse);
     if task.is_none() {
         let name = name.unwrap_or_default();
-        cluster.warnings.push(format!("constraint {constraint} is ignored: there is no action {name}"));
+        cluster.warn(format!("constraint {constraint} is ignored: there is no action {name}"));
     }
     task
 }
@@ -108,8 +108,7 @@ fn simple(cluster: &mut Cluster<'_>, order: &hac_model::Order, kind: Kind, symme
     let forward = flags(kind, first_task, symmetry);
     match instances_needed(cluster, first, order.require_all.as_deref()) {
         Some(needed) => {
-            let met = cluster.milestone(&format!("clone-one-or-more:{id}"));
-            cluster.actions[met].required_runnable = needed;
+            let met = cluster.requests.milestone(format!("clone-one-or-more:{id}"), needed);
             for instance in cluster.rsc[first].children.clone() {
                 before_milestone(cluster, Side::of(instance, first_task), met);
             }
@@ -150,7 +149,7 @@ fn instances_needed(cluster: &Cluster<'_>, first: RscIdx, require_all: Option<&s
 }
 
 /// One of several actions that a milestone counts.
-fn before_milestone(cluster: &mut Cluster<'_>, first: Side, milestone: ActIdx) {
+fn before_milestone(cluster: &mut Cluster<'_>, first: Side<ReqIdx>, milestone: ReqIdx) {
     cluster.add_ordering(Ordering {
         first,
         then: Side::action(milestone, Task::Milestone, None),
@@ -243,8 +242,7 @@ fn between_sets(
     let mut thens = set_resources(cluster, id, second);
     let any = first.require_all.as_deref().and_then(parse_bool) == Some(false);
     if any && !matches!(first_task, Task::Stop | Task::Demote) {
-        let met = cluster.milestone(&format!("one-or-more:{}", first.id));
-        cluster.actions[met].required_runnable = 1;
+        let met = cluster.requests.milestone(format!("one-or-more:{}", first.id), 1);
         for rsc in firsts {
             before_milestone(cluster, Side::of(rsc, first_task), met);
         }

@@ -14,9 +14,10 @@ use crate::plan::{Decision, Plan};
 use hac_model::Cib;
 use hac_model::nearest;
 
-use crate::cluster::{Cluster, NodeIdx, RscIdx, Task, Variant, base_name};
+use crate::cluster::{NodeIdx, RscIdx, Task, Variant, base_name};
+use crate::convert::obstacle;
 use crate::decide;
-use crate::graph::obstacle;
+use crate::graph::Graph;
 use crate::reading::{config, status};
 
 /// Names longer than this are not compared with known ones.
@@ -34,21 +35,21 @@ pub(super) fn explain(cib: &Cib, now: WallTime, question: &Question) -> Result<E
     let mut cluster = config::read(cib, now, false);
     cluster.scores.explain();
     status::read(&mut cluster);
-    let plan = decide(&mut cluster);
-    Ok(match find(&cluster, question)? {
+    let (graph, plan) = decide(cluster);
+    Ok(match find(&graph, question)? {
         Subject::Cluster => Explanation::Cluster(ClusterStory {
-            circumstances: circumstances(&cluster),
+            circumstances: circumstances(&graph),
             decisions: plan.summary.clone(),
-            steps: steps::all(&cluster, &plan, |_| true),
+            steps: steps::all(&graph, &plan, |_| true),
         }),
-        Subject::Resource(rsc) => Explanation::Resource(resource(&cluster, &plan, rsc)),
-        Subject::Node(node) => Explanation::Node(self::node(&cluster, &plan, node)),
+        Subject::Resource(rsc) => Explanation::Resource(resource(&graph, &plan, rsc)),
+        Subject::Node(node) => Explanation::Node(self::node(&graph, &plan, node)),
     })
 }
 
-fn find(cluster: &Cluster<'_>, question: &Question) -> Result<Subject, Unknown> {
-    let resource = |name: &str| find_resource(cluster, name).map(Subject::Resource);
-    let node = |name: &str| cluster.find_node(name).map(Subject::Node);
+fn find(graph: &Graph<'_>, question: &Question) -> Result<Subject, Unknown> {
+    let resource = |name: &str| find_resource(graph, name).map(Subject::Resource);
+    let node = |name: &str| graph.find_node(name).map(Subject::Node);
     let (kind, name, found) = match question {
         Question::Cluster => return Ok(Subject::Cluster),
         Question::Named(name) => ("resource or node", name, resource(name).or_else(|| node(name))),
@@ -56,7 +57,7 @@ fn find(cluster: &Cluster<'_>, question: &Question) -> Result<Subject, Unknown> 
         Question::Node(name) => ("node", name, node(name)),
     };
     found.ok_or_else(|| {
-        let known = known(cluster, question);
+        let known = known(graph, question);
         let alike = known.iter().find(|other| other.eq_ignore_ascii_case(name));
         let comparable = name.len() <= NAME_MAX;
         let alike = alike.map(String::as_str);
@@ -66,77 +67,77 @@ fn find(cluster: &Cluster<'_>, question: &Question) -> Result<Subject, Unknown> 
 }
 
 /// A resource by its id. The id of what a clone copies stands for all instances of it.
-fn find_resource(cluster: &Cluster<'_>, name: &str) -> Option<RscIdx> {
+fn find_resource(graph: &Graph<'_>, name: &str) -> Option<RscIdx> {
     // Instances that are told apart by number are not known by the name that they share.
-    let shares = |rsc: &RscIdx| base_name(&cluster.rsc[*rsc].id) == name;
-    let found = cluster.find_or_renamed(name).or_else(|| cluster.rsc.keys().find(shares))?;
-    let id = &cluster.rsc[found].id;
+    let shares = |rsc: &RscIdx| base_name(&graph.rsc[*rsc].id) == name;
+    let found = graph.find_or_renamed(name).or_else(|| graph.rsc.keys().find(shares))?;
+    let id = &graph.rsc[found].id;
     let all = id != name && base_name(id) == name;
-    Some(if all { cluster.top(found, false) } else { found })
+    Some(if all { graph.top(found, false) } else { found })
 }
 
 /// The names that could have been meant.
-fn known(cluster: &Cluster<'_>, question: &Question) -> Vec<String> {
+fn known(graph: &Graph<'_>, question: &Question) -> Vec<String> {
     let mut names = Vec::new();
     if !matches!(question, Question::Node(_)) {
-        for top in &cluster.top {
-            names.push(cluster.rsc[*top].id.clone());
-            names.extend(cluster.primitives(*top).into_iter().map(|part| cluster.rsc[part].id.clone()));
+        for top in &graph.top {
+            names.push(graph.rsc[*top].id.clone());
+            names.extend(graph.primitives(*top).into_iter().map(|part| graph.rsc[part].id.clone()));
         }
         let mut seen = std::collections::BTreeSet::new();
         names.retain(|name| seen.insert(name.clone()));
     }
     if !matches!(question, Question::Resource(_)) {
-        names.extend(cluster.node_order.iter().map(|node| cluster.nodes[*node].name.clone()));
+        names.extend(graph.node_order.iter().map(|node| graph.nodes[*node].name.clone()));
     }
     names
 }
 
-fn resource(cluster: &Cluster<'_>, plan: &Plan, rsc: RscIdx) -> ResourceStory {
-    let mut parts = cluster.primitives(rsc);
+fn resource(graph: &Graph<'_>, plan: &Plan, rsc: RscIdx) -> ResourceStory {
+    let mut parts = graph.primitives(rsc);
     // Instances that were only made for what is said in a history mean nothing to people.
-    parts.retain(|part| *part == rsc || !cluster.rsc[*part].is.removed || !cluster.rsc[*part].active.is_empty());
-    let ours = |other: RscIdx| other == rsc || cluster.is_inside(other, rsc);
+    parts.retain(|part| *part == rsc || !graph.rsc[*part].is.removed || !graph.rsc[*part].active.is_empty());
+    let ours = |other: RscIdx| other == rsc || graph.is_inside(other, rsc);
     ResourceStory {
-        id: cluster.rsc[rsc].id.clone(),
-        kind: match cluster.rsc[rsc].variant {
+        id: graph.rsc[rsc].id.clone(),
+        kind: match graph.rsc[rsc].variant {
             Variant::Primitive => Kind::Primitive,
             Variant::Group { .. } => Kind::Group,
             Variant::Clone(_) => Kind::Clone,
             Variant::Bundle(_) => Kind::Bundle,
         },
-        circumstances: circumstances(cluster),
-        services: parts.iter().map(|part| service::story(cluster, *part)).collect(),
-        decisions: decisions(cluster, plan, &parts),
-        steps: steps::all(cluster, plan, |action| action.rsc.is_some_and(ours)),
+        circumstances: circumstances(graph),
+        services: parts.iter().map(|part| service::story(graph, *part)).collect(),
+        decisions: decisions(graph, plan, &parts),
+        steps: steps::all(graph, plan, |action| action.rsc.is_some_and(ours)),
     }
 }
 
 /// The decisions about these services.
-fn decisions(cluster: &Cluster<'_>, plan: &Plan, parts: &[RscIdx]) -> Vec<Decision> {
-    let ids: std::collections::BTreeSet<&str> = parts.iter().map(|part| cluster.rsc[*part].id.as_str()).collect();
+fn decisions(graph: &Graph<'_>, plan: &Plan, parts: &[RscIdx]) -> Vec<Decision> {
+    let ids: std::collections::BTreeSet<&str> = parts.iter().map(|part| graph.rsc[*part].id.as_str()).collect();
     let about =
         |decision: &&Decision| decision.verb != crate::plan::Verb::Fence && ids.contains(decision.subject.as_str());
     plan.summary.iter().filter(about).cloned().collect()
 }
 
-fn node(cluster: &Cluster<'_>, plan: &Plan, node: NodeIdx) -> NodeStory {
-    let entry = &cluster.nodes[node];
+fn node(graph: &Graph<'_>, plan: &Plan, node: NodeIdx) -> NodeStory {
+    let entry = &graph.nodes[node];
     let mut story = NodeStory {
         name: entry.name.clone(),
         dc: entry.is_dc,
-        obstacle: obstacle(cluster, node),
-        circumstances: circumstances(cluster),
-        steps: steps::all(cluster, plan, |action| action.node == Some(node)),
+        obstacle: obstacle(graph, node),
+        circumstances: circumstances(graph),
+        steps: steps::all(graph, plan, |action| action.node == Some(node)),
         ..NodeStory::default()
     };
-    for part in cluster.top.iter().flat_map(|top| cluster.primitives(*top)) {
-        let resource = &cluster.rsc[part];
+    for part in graph.top.iter().flat_map(|top| graph.primitives(*top)) {
+        let resource = &graph.rsc[part];
         let here = resource.active.contains(&node) || resource.assigned == Some(node);
         if resource.is.removed && !here {
             continue;
         }
-        let mut told: Service = service::story(cluster, part);
+        let mut told: Service = service::story(graph, part);
         told.nodes.retain(|candidate| candidate.node == entry.name);
         if here { story.here.push(told) } else { story.elsewhere.push(told) }
     }
@@ -144,13 +145,13 @@ fn node(cluster: &Cluster<'_>, plan: &Plan, node: NodeIdx) -> NodeStory {
 }
 
 /// What holds for the whole cluster.
-fn circumstances(cluster: &Cluster<'_>) -> Vec<Circumstance> {
-    let options = &cluster.options;
+fn circumstances(graph: &Graph<'_>) -> Vec<Circumstance> {
+    let options = &graph.options;
     let mut found = Vec::new();
-    if !cluster.quorate {
+    if !graph.quorate {
         found.push(Circumstance::NoQuorum { policy: options.no_quorum_name().to_owned() });
     }
-    if service::cannot_fence(cluster) {
+    if service::cannot_fence(graph) {
         found.push(Circumstance::NoFenceDevices);
     }
     if options.maintenance {
@@ -162,12 +163,12 @@ fn circumstances(cluster: &Cluster<'_>) -> Vec<Circumstance> {
     if !options.symmetric {
         found.push(Circumstance::OptIn);
     }
-    for node in cluster.node_order.iter().filter(|node| cluster.nodes[**node].unclean) {
+    for node in graph.node_order.iter().filter(|node| graph.nodes[**node].unclean) {
         let fences = |action: &&crate::cluster::Action| {
             action.task == Task::Fence && action.node == Some(*node) && action.planned.is_some()
         };
-        let fenced = cluster.actions.iter().any(|action| fences(&action));
-        found.push(Circumstance::Unclean { node: cluster.nodes[*node].name.clone(), fenced });
+        let fenced = graph.actions.iter().any(|action| fences(&action));
+        found.push(Circumstance::Unclean { node: graph.nodes[*node].name.clone(), fenced });
     }
     found
 }

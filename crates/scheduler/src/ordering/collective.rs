@@ -1,7 +1,8 @@
 //! Orderings whose later side is a group, clone or bundle.
 
+use super::Graph;
 use crate::assign;
-use crate::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
+use crate::cluster::{ActIdx, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
 use hac_model::parse_bool;
 
 use super::Walk;
@@ -11,10 +12,10 @@ use super::update::{self, Changed, Step, pair};
 /// The milestone at which what `first` begins has been reached; `first` itself unless it is a collective's.
 ///
 /// With notifications that is when all have been told.
-pub(super) fn finished(cluster: &Cluster<'_>, first: ActIdx) -> ActIdx {
-    let entry = &cluster.actions[first];
+pub(super) fn finished(graph: &Graph<'_>, first: ActIdx) -> ActIdx {
+    let entry = &graph.actions[first];
     let Some(rsc) = entry.rsc else { return first };
-    let resource = &cluster.rsc[rsc];
+    let resource = &graph.rsc[rsc];
     if resource.is_primitive() || entry.key.contains("notify") || entry.interval_ms > 0 {
         return first;
     }
@@ -25,62 +26,55 @@ pub(super) fn finished(cluster: &Cluster<'_>, first: ActIdx) -> ActIdx {
     } else {
         format!("{}_{}_0", resource.id, reached.name())
     };
-    resource.actions.iter().rev().copied().find(|action| cluster.actions[*action].key == key).unwrap_or(first)
+    graph.actions_on(rsc).iter().rev().copied().find(|action| graph.actions[*action].key == key).unwrap_or(first)
 }
 
 /// Updates `first` and `then` as the kind of `owner` asks, and what is inside the resource of `then`.
 pub(super) fn update(
-    cluster: &mut Cluster<'_>,
+    graph: &mut Graph<'_>,
     walk: &mut Walk,
     owner: RscIdx,
     first: ActIdx,
     then: ActIdx,
     step: &Step,
 ) -> Changed {
-    let Some(rsc) = cluster.actions[then].rsc else { return pair(cluster, walk, first, then, step) };
-    if cluster.rsc[owner].is_primitive() {
-        pair(cluster, walk, first, then, step)
-    } else if cluster.rsc[owner].is_group() {
-        group(cluster, walk, rsc, first, then, step)
+    let Some(rsc) = graph.actions[then].rsc else { return pair(graph, walk, first, then, step) };
+    if graph.rsc[owner].is_primitive() {
+        pair(graph, walk, first, then, step)
+    } else if graph.rsc[owner].is_group() {
+        group(graph, walk, rsc, first, then, step)
     } else {
-        instances(cluster, walk, rsc, first, then, step)
+        instances(graph, walk, rsc, first, then, step)
     }
 }
 
 /// A group: itself and every member that has such an action.
-fn group(cluster: &mut Cluster<'_>, walk: &mut Walk, rsc: RscIdx, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
-    let mut changed = pair(cluster, walk, first, then, step);
-    let task = cluster.actions[then].task;
-    for at in 0..cluster.rsc[rsc].children.len() {
-        let member = cluster.rsc[rsc].children[at];
-        if let Some(part) = cluster.first_action(member, task, step.node) {
-            changed |= update(cluster, walk, member, first, part, step);
+fn group(graph: &mut Graph<'_>, walk: &mut Walk, rsc: RscIdx, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+    let mut changed = pair(graph, walk, first, then, step);
+    let task = graph.actions[then].task;
+    for at in 0..graph.rsc[rsc].children.len() {
+        let member = graph.rsc[rsc].children[at];
+        if let Some(part) = graph.first_action(member, task, step.node) {
+            changed |= update(graph, walk, member, first, part, step);
         }
     }
     changed
 }
 
-fn instances(
-    cluster: &mut Cluster<'_>,
-    walk: &mut Walk,
-    rsc: RscIdx,
-    first: ActIdx,
-    then: ActIdx,
-    step: &Step,
-) -> Changed {
-    if interleaves(cluster, first, then) {
-        return interleaved(cluster, walk, rsc, first, then, step);
+fn instances(graph: &mut Graph<'_>, walk: &mut Walk, rsc: RscIdx, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+    if interleaves(graph, first, then) {
+        return interleaved(graph, walk, rsc, first, then, step);
     }
-    let mut changed = pair(cluster, walk, first, then, step);
-    let task = cluster.actions[then].task;
-    for instance in parts(cluster, rsc) {
-        let Some(part) = cluster.first_action(instance, task, step.node) else { continue };
-        if !flags::seen(cluster, part, step.node).runnable {
+    let mut changed = pair(graph, walk, first, then, step);
+    let task = graph.actions[then].task;
+    for instance in parts(graph, rsc) {
+        let Some(part) = graph.first_action(instance, task, step.node) else { continue };
+        if !flags::seen(graph, part, step.node).runnable {
             continue;
         }
-        let of_part = update(cluster, walk, instance, first, part, step);
+        let of_part = update(graph, walk, instance, first, part, step);
         if of_part.then {
-            update::follow(cluster, walk, part);
+            update::follow(graph, walk, part);
         }
         changed |= of_part;
     }
@@ -88,19 +82,19 @@ fn instances(
 }
 
 /// Whether instances wait only for their counterparts.
-fn interleaves(cluster: &Cluster<'_>, first: ActIdx, then: ActIdx) -> bool {
-    let (Some(before), Some(after)) = (cluster.actions[first].rsc, cluster.actions[then].rsc) else { return false };
-    let multiple = |rsc: RscIdx| cluster.rsc[rsc].is_clone() || cluster.rsc[rsc].is_bundle();
+fn interleaves(graph: &Graph<'_>, first: ActIdx, then: ActIdx) -> bool {
+    let (Some(before), Some(after)) = (graph.actions[first].rsc, graph.actions[then].rsc) else { return false };
+    let multiple = |rsc: RscIdx| graph.rsc[rsc].is_clone() || graph.rsc[rsc].is_bundle();
     if before == after || !multiple(before) || !multiple(after) {
         return false;
     }
-    let down = matches!(cluster.actions[then].task, Task::Stop | Task::Demote);
+    let down = matches!(graph.actions[then].task, Task::Stop | Task::Demote);
     let decides = if down { before } else { after };
-    cluster.rsc[decides].meta.get("interleave").and_then(|text| parse_bool(text)).unwrap_or(false)
+    graph.rsc[decides].meta.get("interleave").and_then(|text| parse_bool(text)).unwrap_or(false)
 }
 
 fn interleaved(
-    cluster: &mut Cluster<'_>,
+    graph: &mut Graph<'_>,
     walk: &mut Walk,
     rsc: RscIdx,
     first: ActIdx,
@@ -108,34 +102,33 @@ fn interleaved(
     step: &Step,
 ) -> Changed {
     let mut changed = Changed::default();
-    let Some(before) = cluster.actions[first].rsc else { return changed };
+    let Some(before) = graph.actions[first].rsc else { return changed };
     let current = {
-        let key = &cluster.actions[first].key;
+        let key = &graph.actions[first].key;
         key.ends_with("_stopped_0") || key.ends_with("_demoted_0")
     };
-    let (first_task, then_task) = (original_task(cluster, first), cluster.actions[then].task);
-    for instance in parts(cluster, rsc) {
-        let Some(counterpart) = assign::compatible(cluster, instance, before, Role::Unknown, current) else {
+    let (first_task, then_task) = (original_task(graph, first), graph.actions[then].task);
+    for instance in parts(graph, rsc) {
+        let Some(counterpart) = assign::compatible(graph, instance, before, Role::Unknown, current) else {
             if step.flags.any(F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS) && !current {
-                let was = cluster.location(instance, false);
-                assign::unassign_and_stop(cluster, instance);
-                assign::note_withheld(cluster, instance, before);
+                let was = graph.location(instance, false);
+                graph.take_back(instance, before);
                 // It may have been the last instance that could start.
-                flags::seen(cluster, then, None);
+                flags::seen(graph, then, None);
                 changed.then |= was.is_some();
             }
             continue;
         };
-        let Some(partner_action) = instance_action(cluster, counterpart, before, first_task, step.node, true) else {
+        let Some(partner_action) = instance_action(graph, counterpart, before, first_task, step.node, true) else {
             continue;
         };
-        let Some(own_action) = instance_action(cluster, instance, rsc, then_task, step.node, false) else { continue };
-        if cluster.order(partner_action, own_action, step.flags) {
+        let Some(own_action) = instance_action(graph, instance, rsc, then_task, step.node, false) else { continue };
+        if graph.order(partner_action, own_action, step.flags) {
             changed.first = true;
             changed.then = true;
         }
-        let seen = flags::seen(cluster, partner_action, step.node);
-        changed |= update(cluster, walk, instance, partner_action, own_action, &Step { first: seen, ..*step });
+        let seen = flags::seen(graph, partner_action, step.node);
+        changed |= update(graph, walk, instance, partner_action, own_action, &Step { first: seen, ..*step });
     }
     changed
 }
@@ -143,7 +136,7 @@ fn interleaved(
 /// The action of an instance. In a bundle starts and stops are the container's, roles those of what is inside; and what
 /// starts as the `first` of two has not done so before what is inside has.
 fn instance_action(
-    cluster: &Cluster<'_>,
+    graph: &Graph<'_>,
     instance: RscIdx,
     of: RscIdx,
     task: Task,
@@ -151,12 +144,12 @@ fn instance_action(
     first: bool,
 ) -> Option<ActIdx> {
     let inside = matches!(task, Task::Promote | Task::Demote) || (first && task == Task::Start);
-    let inner = cluster.bundle_data(of).and_then(|data| {
+    let inner = graph.bundle_data(of).and_then(|data| {
         let replica = data.replicas.iter().find(|replica| replica.container == instance)?;
         replica.child.filter(|_| inside)
     });
     match inner {
-        Some(inner) => cluster.first_action(inner, task, None),
-        None => cluster.first_action(instance, task, node),
+        Some(inner) => graph.first_action(inner, task, None),
+        None => graph.first_action(instance, task, node),
     }
 }

@@ -1,49 +1,55 @@
 //! What probes come before, by orderings that are about something else.
 
+use super::Graph;
 use crate::assign;
-use crate::cluster::{ActIdx, Cluster, Ordering, RelationFlags as F, Role, RscIdx, Task};
+use crate::cluster::{ActIdx, Ordering, RelationFlags as F, Role, RscIdx, Task};
+use crate::limits::ProbeSteps;
 use hac_model::parse_bool;
 
 /// Orders probes before what is ordered after a stop, and before what would be restarted.
-pub(super) fn order(cluster: &mut Cluster<'_>, orderings: &[Ordering]) {
+pub(super) fn order(graph: &mut Graph<'_>, orderings: &[Ordering]) {
     // In this order: what follows from the first is not followed up.
-    for at in 0..cluster.top.len() {
-        let rsc = cluster.top[at];
-        before_restarts(cluster, rsc);
+    let mut steps = ProbeSteps::default();
+    for at in 0..graph.top.len() {
+        let rsc = graph.top[at];
+        before_restarts(graph, rsc, &mut steps);
+    }
+    if let Some(warning) = steps.warning() {
+        graph.warn(warning);
     }
     for ordering in orderings {
-        before_what_follows_a_stop(cluster, ordering);
+        before_what_follows_a_stop(graph, ordering);
     }
 }
 
 /// The probes of a primitive.
-fn probes(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<ActIdx> {
-    cluster.actions_of(rsc, Task::Monitor, 0)
+fn probes(graph: &Graph<'_>, rsc: RscIdx) -> Vec<ActIdx> {
+    graph.actions_of(rsc, Task::Monitor, 0)
 }
 
 /// "Stop A, then B": as long as it is not known whether A runs, B waits for the probes of A.
-fn before_what_follows_a_stop(cluster: &mut Cluster<'_>, ordering: &Ordering) {
+fn before_what_follows_a_stop(graph: &mut Graph<'_>, ordering: &Ordering) {
     let Some(rsc) = ordering.first.rsc else { return };
-    let launched = ordering.then.rsc.is_some() && cluster.rsc[rsc].launcher == ordering.then.rsc;
+    let launched = ordering.then.rsc.is_some() && graph.rsc[rsc].launcher == ordering.then.rsc;
     let of_container = launched && ordering.then.task == Task::Stop;
     if ordering.flags.is_none() || ordering.then.rsc == Some(rsc) || ordering.first.task != Task::Stop || of_container {
         return;
     }
     // Unfencing comes after stops, but before probes.
     let unfences = ordering.then.task == Task::Fence;
-    let probes = probes(cluster, rsc);
+    let probes = probes(graph, rsc);
     if probes.is_empty() || unfences {
         return;
     }
     let thens = match (ordering.then.action, ordering.then.rsc) {
         (Some(then), _) => vec![then],
-        (None, Some(rsc)) => cluster.actions_of(rsc, ordering.then.task, ordering.then.interval_ms),
+        (None, Some(rsc)) => graph.actions_of(rsc, ordering.then.task, ordering.then.interval_ms),
         (None, None) => Vec::new(),
     };
     let flags = preserved(ordering.flags);
     for probe in probes {
         for then in &thens {
-            cluster.order(probe, *then, flags);
+            graph.order(probe, *then, flags);
         }
     }
 }
@@ -65,44 +71,44 @@ fn preserved(flags: F) -> F {
 }
 
 /// If A's start would make B restart, B is stopped only once A was probed.
-fn before_restarts(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    for at in 0..cluster.rsc[rsc].children.len() {
-        let child = cluster.rsc[rsc].children[at];
-        before_restarts(cluster, child);
+fn before_restarts(graph: &mut Graph<'_>, rsc: RscIdx, steps: &mut ProbeSteps) {
+    for at in 0..graph.rsc[rsc].children.len() {
+        let child = graph.rsc[rsc].children[at];
+        before_restarts(graph, child, steps);
     }
-    if !cluster.rsc[rsc].is_primitive() {
+    if !graph.rsc[rsc].is_primitive() {
         return;
     }
-    for probe in probes(cluster, rsc) {
-        let after: Vec<ActIdx> = cluster.actions[probe].after.iter().rev().map(|r| r.action).collect();
+    for probe in probes(graph, rsc) {
+        let after: Vec<ActIdx> = graph.actions[probe].after.iter().rev().map(|r| r.action).collect();
         for action in after {
             let mut seen = Vec::new();
-            through(cluster, probe, action, &mut seen);
+            through(graph, (probe, action), steps, &mut seen);
             for action in seen {
-                cluster.actions[action].tracking = false;
+                graph.actions[action].tracking = false;
             }
         }
     }
 }
 
 /// Follows what is implied by `from`, and orders `probe` before what would be brought down on the way.
-fn through(cluster: &mut Cluster<'_>, probe: ActIdx, from: ActIdx, seen: &mut Vec<ActIdx>) {
+fn through(graph: &mut Graph<'_>, (probe, from): (ActIdx, ActIdx), steps: &mut ProbeSteps, seen: &mut Vec<ActIdx>) {
     let mut open = vec![from];
     while let Some(action) = open.pop() {
-        if !cluster.limits.step_from_probe() {
+        if !steps.take() {
             return;
         }
-        if std::mem::replace(&mut cluster.actions[action].tracking, true) {
+        if std::mem::replace(&mut graph.actions[action].tracking, true) {
             continue;
         }
         seen.push(action);
-        let after = cluster.actions[action].rsc;
-        if let Some(rsc) = after.filter(|rsc| Some(*rsc) != cluster.actions[probe].rsc) {
-            before_coming_down(cluster, probe, action, rsc);
+        let after = graph.actions[action].rsc;
+        if let Some(rsc) = after.filter(|rsc| Some(*rsc) != graph.actions[probe].rsc) {
+            before_coming_down(graph, probe, action, rsc);
         }
-        let partner = after.and_then(|after| interleaved_partner(cluster, probe, after));
-        let next = cluster.actions[action].after.iter().filter(|relation| {
-            relation.flags.has(F::FIRST_IMPLIES_THEN) || leads_inside(cluster, probe, after, relation.action, partner)
+        let partner = after.and_then(|after| interleaved_partner(graph, probe, after));
+        let next = graph.actions[action].after.iter().filter(|relation| {
+            relation.flags.has(F::FIRST_IMPLIES_THEN) || leads_inside(graph, probe, after, relation.action, partner)
         });
         let next: Vec<ActIdx> = next.map(|relation| relation.action).collect();
         open.extend(next);
@@ -110,48 +116,48 @@ fn through(cluster: &mut Cluster<'_>, probe: ActIdx, from: ActIdx, seen: &mut Ve
 }
 
 /// What starts anew must have come down before; the probe goes before that.
-fn before_coming_down(cluster: &mut Cluster<'_>, probe: ActIdx, action: ActIdx, rsc: RscIdx) {
-    let down = match cluster.actions[action].task {
+fn before_coming_down(graph: &mut Graph<'_>, probe: ActIdx, action: ActIdx, rsc: RscIdx) {
+    let down = match graph.actions[action].task {
         Task::Start => Task::Stop,
         Task::Promote => Task::Demote,
         _ => return,
     };
-    if !cluster.rsc[rsc].is_primitive() {
+    if !graph.rsc[rsc].is_primitive() {
         return;
     }
-    for earlier in cluster.actions_of(rsc, down, 0) {
-        if !cluster.actions[earlier].pseudo {
-            cluster.order(probe, earlier, F::ORDERED);
+    for earlier in graph.actions_of(rsc, down, 0) {
+        if !graph.actions[earlier].pseudo {
+            graph.order(probe, earlier, F::ORDERED);
         }
     }
 }
 
 /// For an interleaved clone: the instance that goes with the probe's resource, if there is one.
-fn interleaved_partner(cluster: &Cluster<'_>, probe: ActIdx, after: RscIdx) -> Option<Option<RscIdx>> {
-    let resource = &cluster.rsc[after];
+fn interleaved_partner(graph: &Graph<'_>, probe: ActIdx, after: RscIdx) -> Option<Option<RscIdx>> {
+    let resource = &graph.rsc[after];
     let interleave = resource.meta.get("interleave").and_then(|text| parse_bool(text)).unwrap_or(false);
     if !interleave || !(resource.is_clone() || resource.is_bundle()) {
         return None;
     }
-    let rsc = cluster.actions[probe].rsc?;
-    Some(assign::compatible(cluster, rsc, after, Role::Unknown, false))
+    let rsc = graph.actions[probe].rsc?;
+    Some(assign::compatible(graph, rsc, after, Role::Unknown, false))
 }
 
 /// From a collective's milestone to what is inside: to all parts, or to the partner of an interleaved clone.
 fn leads_inside(
-    cluster: &Cluster<'_>,
+    graph: &Graph<'_>,
     probe: ActIdx,
     after: Option<RscIdx>,
     then: ActIdx,
     partner: Option<Option<RscIdx>>,
 ) -> bool {
-    let (Some(after), Some(inner)) = (after, cluster.actions[then].rsc) else { return false };
-    let own_parent = cluster.actions[probe].rsc.is_some_and(|rsc| cluster.rsc[rsc].parent == Some(after));
-    let collective = &cluster.rsc[after];
-    if collective.is_primitive() || own_parent || cluster.rsc[inner].parent != Some(after) {
+    let (Some(after), Some(inner)) = (after, graph.actions[then].rsc) else { return false };
+    let own_parent = graph.actions[probe].rsc.is_some_and(|rsc| graph.rsc[rsc].parent == Some(after));
+    let collective = &graph.rsc[after];
+    if collective.is_primitive() || own_parent || graph.rsc[inner].parent != Some(after) {
         return false;
     }
-    if !cluster.rsc[inner].is_primitive() && !cluster.rsc[inner].is_group() {
+    if !graph.rsc[inner].is_primitive() && !graph.rsc[inner].is_group() {
         return false;
     }
     partner.is_none_or(|partner| !collective.is_clone() || partner == Some(inner))

@@ -1,6 +1,7 @@
 //! What an action's requirements and impossibilities mean for those related to it.
 
-use crate::cluster::{ActIdx, Cluster, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
+use super::Graph;
+use crate::cluster::{ActIdx, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
 use crate::plan::Reason;
 
 use super::flags::{self, Seen};
@@ -57,7 +58,7 @@ pub(super) struct Step {
 }
 
 /// Updates `then` for everything before it, and goes on with whatever that changes.
-pub(super) fn action(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx) {
+pub(super) fn action(graph: &mut Graph<'_>, walk: &mut Walk, then: ActIdx) {
     if walk.left == 0 {
         return;
     }
@@ -65,45 +66,45 @@ pub(super) fn action(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx) {
         walk.waiting.push(then);
         return;
     }
-    walk.left = walk.left.saturating_sub(1 + cluster.actions[then].before.len());
+    walk.left = walk.left.saturating_sub(1 + graph.actions[then].before.len());
     walk.depth += 1;
-    visit(cluster, walk, then);
+    visit(graph, walk, then);
     walk.depth -= 1;
 }
 
-fn visit(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx) {
-    let before = flags_of(cluster, then);
-    let counted = cluster.actions[then].required_runnable > 0;
+fn visit(graph: &mut Graph<'_>, walk: &mut Walk, then: ActIdx) {
+    let before = flags_of(graph, then);
+    let counted = graph.actions[then].required_runnable > 0;
     if counted {
         // Counted anew from what is before it.
-        cluster.actions[then].runnable = false;
-        cluster.actions[then].runnable_before = 0;
+        graph.actions[then].runnable = false;
+        graph.actions[then].runnable_before = 0;
     }
     let mut then_changed = false;
     // What is added on the way is newer than all that is there, and is seen in the next round.
-    for at in (0..cluster.actions[then].before.len()).rev() {
-        let (changed, first) = relation(cluster, walk, then, at);
+    for at in (0..graph.actions[then].before.len()).rev() {
+        let (changed, first) = relation(graph, walk, then, at);
         if changed.first {
-            follow(cluster, walk, first);
-            action(cluster, walk, first);
+            follow(graph, walk, first);
+            action(graph, walk, first);
         }
         then_changed |= changed.then;
     }
     if counted {
-        then_changed = before != flags_of(cluster, then);
+        then_changed = before != flags_of(graph, then);
     }
     if then_changed {
-        if before.runnable && !cluster.actions[then].runnable {
-            block::dependents(cluster, walk, then);
+        if before.runnable && !graph.actions[then].runnable {
+            block::dependents(graph, walk, then);
         }
-        action(cluster, walk, then);
-        follow(cluster, walk, then);
+        action(graph, walk, then);
+        follow(graph, walk, then);
     }
 }
 
 /// The flags of an action by themselves.
-fn flags_of(cluster: &Cluster<'_>, action: ActIdx) -> Own {
-    let entry = &cluster.actions[action];
+fn flags_of(graph: &Graph<'_>, action: ActIdx) -> Own {
+    let entry = &graph.actions[action];
     Own {
         optional: entry.optional,
         runnable: entry.runnable,
@@ -124,87 +125,87 @@ struct Own {
 }
 
 /// Updates everything after `action`.
-pub(super) fn follow(cluster: &mut Cluster<'_>, walk: &mut Walk, of: ActIdx) {
-    for at in (0..cluster.actions[of].after.len()).rev() {
-        let after = cluster.actions[of].after[at].action;
-        action(cluster, walk, after);
+pub(super) fn follow(graph: &mut Graph<'_>, walk: &mut Walk, of: ActIdx) {
+    for at in (0..graph.actions[of].after.len()).rev() {
+        let after = graph.actions[of].after[at].action;
+        action(graph, walk, after);
     }
 }
 
 /// Applies the relation at this position before `then`. Returns what changed, and what came first in the end.
-fn relation(cluster: &mut Cluster<'_>, walk: &mut Walk, then: ActIdx, at: usize) -> (Changed, ActIdx) {
-    let entry = cluster.actions[then].before[at];
+fn relation(graph: &mut Graph<'_>, walk: &mut Walk, then: ActIdx, at: usize) -> (Changed, ActIdx) {
+    let entry = graph.actions[then].before[at];
     let (mut first, flags) = (entry.action, entry.flags);
-    let (first_node, then_node) = (place(cluster, first), place(cluster, then));
+    let (first_node, then_node) = (place(graph, first), place(graph, then));
     if flags.has(F::IF_ON_SAME_NODE) && first_node.is_some() && then_node.is_some() && first_node != then_node {
-        cluster.actions[then].before[at].flags = F::NONE;
+        graph.actions[then].before[at].flags = F::NONE;
         return (Changed::default(), first);
     }
-    if flags.has(F::THEN_CANCELS_FIRST) && cluster.actions[first].rsc.is_some() && !cluster.actions[then].optional {
-        cancel(cluster, first);
+    if flags.has(F::THEN_CANCELS_FIRST) && graph.actions[first].rsc.is_some() && !graph.actions[then].optional {
+        cancel(graph, first);
     }
-    if is_between_resources(cluster, first, then) {
-        first = collective::finished(cluster, first);
+    if is_between_resources(graph, first, then) {
+        first = collective::finished(graph, first);
     }
     if first != entry.action {
-        cluster.actions[then].before[at].flags = F::NONE;
-        if cluster.order(first, then, flags) {
+        graph.actions[then].before[at].flags = F::NONE;
+        if graph.order(first, then, flags) {
             // Counts from the next round on, as the newest relation before all others.
             return (Changed { first: false, then: true }, first);
         }
     }
-    let changed = by_flags(cluster, walk, (first, then), then_node, (at, flags));
+    let changed = by_flags(graph, walk, (first, then), then_node, (at, flags));
     if first != entry.action {
         // Flags that were replaced by others meanwhile have been applied too.
-        cluster.actions[then].before[at].flags = F::NONE;
+        graph.actions[then].before[at].flags = F::NONE;
     }
     (changed, first)
 }
 
 /// Whether the two are of different resources, the later one not a part of the earlier one.
-fn is_between_resources(cluster: &Cluster<'_>, first: ActIdx, then: ActIdx) -> bool {
-    match (cluster.actions[first].rsc, cluster.actions[then].rsc) {
-        (Some(a), Some(b)) => a != b && !cluster.is_inside(b, a),
+fn is_between_resources(graph: &Graph<'_>, first: ActIdx, then: ActIdx) -> bool {
+    match (graph.actions[first].rsc, graph.actions[then].rsc) {
+        (Some(a), Some(b)) => a != b && !graph.is_inside(b, a),
         _ => false,
     }
 }
 
 /// A reload (or clean-up) that became pointless.
-fn cancel(cluster: &mut Cluster<'_>, first: ActIdx) {
-    cluster.actions[first].optional = true;
-    if cluster.actions[first].task == Task::Reload
-        && let Some(rsc) = cluster.actions[first].rsc
+fn cancel(graph: &mut Graph<'_>, first: ActIdx) {
+    graph.actions[first].optional = true;
+    if graph.actions[first].task == Task::Reload
+        && let Some(rsc) = graph.actions[first].rsc
     {
-        cluster.rsc[rsc].is.reload = false;
+        graph.set_reloads(rsc, false);
     }
 }
 
 /// Where an action acts; a group's start where the group will be.
-fn place(cluster: &Cluster<'_>, action: ActIdx) -> Option<NodeIdx> {
-    let entry = &cluster.actions[action];
+fn place(graph: &Graph<'_>, action: ActIdx) -> Option<NodeIdx> {
+    let entry = &graph.actions[action];
     match entry.rsc {
-        Some(rsc) if cluster.rsc[rsc].is_group() && entry.task == Task::Start => cluster.location(rsc, false),
+        Some(rsc) if graph.rsc[rsc].is_group() && entry.task == Task::Start => graph.location(rsc, false),
         _ => entry.node,
     }
 }
 
 /// Applies each flag that is set, in the order that decides which reason is noted.
 fn by_flags(
-    cluster: &mut Cluster<'_>,
+    graph: &mut Graph<'_>,
     walk: &mut Walk,
     (first, then): (ActIdx, ActIdx),
     then_node: Option<NodeIdx>,
     (at, flags): (usize, F),
 ) -> Changed {
-    let first_node = place(cluster, first);
-    let seen = flags::for_ordering(cluster, first, then_node);
-    let then_seen = flags::for_ordering(cluster, then, first_node);
-    let mut node = cluster.actions[then].node;
+    let first_node = place(graph, first);
+    let seen = flags::for_ordering(graph, first, then_node);
+    let then_seen = flags::for_ordering(graph, then, first_node);
+    let mut node = graph.actions[then].node;
     let mut flags = flags;
     if flags.has(F::FIRST_IMPLIES_SAME_NODE_THEN) {
         flags = flags.without(F::FIRST_IMPLIES_SAME_NODE_THEN) | F::FIRST_IMPLIES_THEN;
-        cluster.actions[then].before[at].flags = flags;
-        node = cluster.actions[first].node;
+        graph.actions[then].before[at].flags = flags;
+        node = graph.actions[first].node;
     }
     let mut changed = Changed::default();
     for (flag, aspect, only_optional) in [
@@ -227,53 +228,53 @@ fn by_flags(
         let seen = if only_optional { Seen { runnable: false, migratable: false, ..seen } } else { seen };
         let step = Step { node, first: seen, aspect, flags: flag };
         changed |= match flag {
-            F::NESTED_REMOTE_PROBE => nested_probe(cluster, walk, (first, then), at, &step),
-            _ => by_flag(cluster, walk, first, then, &step),
+            F::NESTED_REMOTE_PROBE => nested_probe(graph, walk, (first, then), at, &step),
+            _ => by_flag(graph, walk, first, then, &step),
         };
     }
-    if flags.has(F::FIRST_IMPLIES_THEN_GRAPHED) && cluster.actions[first].runnable && !seen.optional {
-        cluster.actions[then].always_in_graph = true;
+    if flags.has(F::FIRST_IMPLIES_THEN_GRAPHED) && graph.actions[first].runnable && !seen.optional {
+        graph.actions[then].always_in_graph = true;
     }
     if flags.has(F::THEN_IMPLIES_FIRST_GRAPHED) && !then_seen.optional {
-        cluster.actions[first].always_in_graph = true;
+        graph.actions[first].always_in_graph = true;
     }
-    changed |= unmanaged_stop(cluster, first, then, flags);
+    changed |= unmanaged_stop(graph, first, then, flags);
     changed
 }
 
 /// Applies one flag.
-fn by_flag(cluster: &mut Cluster<'_>, walk: &mut Walk, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+fn by_flag(graph: &mut Graph<'_>, walk: &mut Walk, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
     // One flag is the first resource's business.
     let backwards = step.flags.has(F::THEN_IMPLIES_FIRST);
-    let owner = if backwards { cluster.actions[first].rsc } else { cluster.actions[then].rsc };
+    let owner = if backwards { graph.actions[first].rsc } else { graph.actions[then].rsc };
     match owner {
-        Some(owner) => collective::update(cluster, walk, owner, first, then, step),
-        None => loose(cluster, first, then, step),
+        Some(owner) => collective::update(graph, walk, owner, first, then, step),
+        None => loose(graph, first, then, step),
     }
 }
 
 /// An action without resource: only what is plain holds.
-fn loose(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+fn loose(graph: &mut Graph<'_>, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
     let mut changed = Changed::default();
-    if step.flags.has(F::FIRST_IMPLIES_THEN) && !step.first.optional && cluster.actions[then].optional {
-        cluster.actions[then].optional = false;
+    if step.flags.has(F::FIRST_IMPLIES_THEN) && !step.first.optional && graph.actions[then].optional {
+        graph.actions[then].optional = false;
         changed.then = true;
     }
-    if step.flags.has(F::THEN_IMPLIES_FIRST) && !step.first.optional && cluster.actions[first].runnable {
-        cluster.actions[first].runnable = false;
+    if step.flags.has(F::THEN_IMPLIES_FIRST) && !step.first.optional && graph.actions[first].runnable {
+        graph.actions[first].runnable = false;
         changed.first = true;
     }
     if step.flags.has(F::MIN_RUNNABLE) && step.first.runnable {
         // One more of those before `then` can be carried out.
-        let entry = &mut cluster.actions[then];
+        let entry = &mut graph.actions[then];
         entry.runnable_before += 1;
         if entry.runnable_before >= entry.required_runnable && !entry.runnable {
             entry.runnable = true;
             changed.then = true;
         }
     }
-    if step.flags.has(F::UNRUNNABLE_FIRST_BLOCKS) && !step.first.runnable && cluster.actions[then].runnable {
-        cluster.actions[then].runnable = false;
+    if step.flags.has(F::UNRUNNABLE_FIRST_BLOCKS) && !step.first.runnable && graph.actions[then].runnable {
+        graph.actions[then].runnable = false;
         changed.then = true;
     }
     changed
@@ -281,48 +282,48 @@ fn loose(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, step: &Step) ->
 
 /// A probe through a connection that is up already does not wait for the connection's own.
 fn nested_probe(
-    cluster: &mut Cluster<'_>,
+    graph: &mut Graph<'_>,
     walk: &mut Walk,
     (first, then): (ActIdx, ActIdx),
     at: usize,
     step: &Step,
 ) -> Changed {
-    let runs = cluster.actions[first].rsc.is_some_and(|rsc| !cluster.rsc[rsc].active.is_empty());
+    let runs = graph.actions[first].rsc.is_some_and(|rsc| !graph.rsc[rsc].active.is_empty());
     if !step.first.runnable && runs {
-        cluster.actions[then].before[at].flags = F::NONE;
+        graph.actions[then].before[at].flags = F::NONE;
         return Changed::default();
     }
-    by_flag(cluster, walk, first, then, &Step { flags: F::UNRUNNABLE_FIRST_BLOCKS, ..*step })
+    by_flag(graph, walk, first, then, &Step { flags: F::UNRUNNABLE_FIRST_BLOCKS, ..*step })
 }
 
 /// What needs the stop of something that waits for a person waits too.
-fn unmanaged_stop(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, flags: F) -> Changed {
-    let entry = &cluster.actions[first];
+fn unmanaged_stop(graph: &mut Graph<'_>, first: ActIdx, then: ActIdx, flags: F) -> Changed {
+    let entry = &graph.actions[first];
     let implied = flags.any(F::FIRST_IMPLIES_THEN | F::THEN_IMPLIES_FIRST | F::INTERMEDIATE_STOP);
     let stuck = entry.rsc.is_some_and(|rsc| {
-        let is = &cluster.rsc[rsc].is;
+        let is = &graph.rsc[rsc].is;
         !is.managed && is.blocked && entry.task == Task::Stop && !entry.runnable
     });
-    if !implied || !stuck || !cluster.actions[then].runnable {
+    if !implied || !stuck || !graph.actions[then].runnable {
         return Changed::default();
     }
-    cluster.actions[then].runnable = false;
+    graph.actions[then].runnable = false;
     Changed { first: false, then: true }
 }
 
 /// Updates two actions for one flag, whatever their resources contain.
-pub(super) fn pair(cluster: &mut Cluster<'_>, walk: &mut Walk, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
-    let changed = apply(cluster, first, then, step);
-    let in_collective = cluster.actions[then].rsc.is_some_and(|rsc| cluster.rsc[rsc].parent.is_some());
+pub(super) fn pair(graph: &mut Graph<'_>, walk: &mut Walk, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+    let changed = apply(graph, first, then, step);
+    let in_collective = graph.actions[then].rsc.is_some_and(|rsc| graph.rsc[rsc].parent.is_some());
     if changed.then && in_collective {
         // "Stop, then start" of a cloned group's members needs this at once.
-        action(cluster, walk, then);
+        action(graph, walk, then);
     }
     changed
 }
 
-fn apply(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
-    let mut changes = Changes { cluster, first, then, changed: Changed::default() };
+fn apply(graph: &mut Graph<'_>, first: ActIdx, then: ActIdx, step: &Step) -> Changed {
+    let mut changes = Changes { graph, first, then, changed: Changed::default() };
     let flags = step.flags;
     if flags.has(F::ASYMMETRIC) && !step.first.runnable {
         changes.asymmetric();
@@ -370,7 +371,7 @@ fn apply(cluster: &mut Cluster<'_>, first: ActIdx, then: ActIdx, step: &Step) ->
 
 /// Changes to a pair of actions, noting which changed and why.
 struct Changes<'c, 'a> {
-    cluster: &'c mut Cluster<'a>,
+    graph: &'c mut Graph<'a>,
     first: ActIdx,
     then: ActIdx,
     changed: Changed,
@@ -378,7 +379,7 @@ struct Changes<'c, 'a> {
 
 impl Changes<'_, '_> {
     fn get(&self, action: ActIdx) -> &crate::cluster::Action {
-        &self.cluster.actions[action]
+        &self.graph.actions[action]
     }
 
     fn note(&mut self, action: ActIdx) {
@@ -395,15 +396,15 @@ impl Changes<'_, '_> {
         if rsc == self.get(action).rsc {
             return;
         }
-        let name = rsc.map(|rsc| self.cluster.rsc[rsc].id.clone()).unwrap_or_default();
+        let name = rsc.map(|rsc| self.graph.rsc[rsc].id.clone()).unwrap_or_default();
         let task = task_name(self.get(of));
-        self.cluster.set_reason(action, reason(name, task));
+        self.graph.set_reason(action, reason(name, task));
     }
 
     /// `action` is required because of `of`.
     fn require(&mut self, action: ActIdx, of: ActIdx) {
         if self.get(action).optional {
-            self.cluster.actions[action].optional = false;
+            self.graph.actions[action].optional = false;
             self.because(action, of, Reason::Required);
             self.note(action);
         }
@@ -412,7 +413,7 @@ impl Changes<'_, '_> {
     /// `action` cannot be carried out because of `of`.
     fn disable(&mut self, action: ActIdx, of: ActIdx) {
         if self.get(action).runnable {
-            self.cluster.actions[action].runnable = false;
+            self.graph.actions[action].runnable = false;
             self.because(action, of, Reason::Unrunnable);
             self.note(action);
         }
@@ -421,7 +422,7 @@ impl Changes<'_, '_> {
     /// `action` is not part of a live migration because of `of`.
     fn unmigrate(&mut self, action: ActIdx, of: ActIdx) {
         if self.get(action).migratable {
-            self.cluster.actions[action].migratable = false;
+            self.graph.actions[action].migratable = false;
             self.because(action, of, Reason::Unmigrateable);
             self.note(action);
         }
@@ -430,7 +431,7 @@ impl Changes<'_, '_> {
     /// A mere milestone becomes real work.
     fn materialise(&mut self, action: ActIdx) {
         if self.get(action).pseudo {
-            self.cluster.actions[action].pseudo = false;
+            self.graph.actions[action].pseudo = false;
             self.note(action);
         }
     }
@@ -439,15 +440,15 @@ impl Changes<'_, '_> {
     fn asymmetric(&mut self) {
         let (first, then) = (self.first, self.then);
         let Some(rsc) = self.get(then).rsc else { return };
-        let role = self.cluster.role(rsc);
+        let role = self.graph.role(rsc);
         let entry = self.get(then);
         let stays_stopped = entry.task == Task::Stop && entry.optional && role == Role::Stopped;
         let stays_started = entry.task == Task::Start
             && entry.optional
             && role >= Role::Started
             && entry.node.is_some()
-            && self.cluster.rsc[rsc].active.len() == 1
-            && self.cluster.rsc[rsc].active.first().copied() == entry.node;
+            && self.graph.rsc[rsc].active.len() == 1
+            && self.graph.rsc[rsc].active.first().copied() == entry.node;
         if stays_stopped || stays_started {
             return;
         }
@@ -470,7 +471,7 @@ impl Changes<'_, '_> {
     }
 
     fn role_of(&self, rsc: RscIdx) -> Role {
-        self.cluster.rsc[rsc].role
+        self.graph.rsc[rsc].role
     }
 
     /// A stop between two starts.
@@ -478,7 +479,7 @@ impl Changes<'_, '_> {
         let (first, then) = (self.first, self.then);
         let entry = self.get(then);
         let same = entry.rsc.is_some() && entry.rsc == self.get(first).rsc;
-        let managed = entry.rsc.is_some_and(|rsc| self.cluster.rsc[rsc].is.managed);
+        let managed = entry.rsc.is_some_and(|rsc| self.graph.rsc[rsc].is.managed);
         let restarts = aspect.optional() && !entry.optional;
         let stays_down = aspect.runnable() && !entry.runnable && managed && same;
         if !restarts && !stays_down {

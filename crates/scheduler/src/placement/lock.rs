@@ -19,7 +19,7 @@ pub(super) fn apply(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     match (resource.lock, &resource.active[..]) {
         (Some((node, _)), [_, ..]) => {
             // It was started elsewhere all the same; leave it there.
-            cluster.action(rsc, Task::Delete, Some(node), false);
+            cluster.ask_for(rsc, Task::Delete, node);
             cluster.rsc[rsc].lock = None;
         }
         (None, [node]) if cluster.nodes[*node].shutdown && !cluster.nodes[*node].unclean => {

@@ -8,14 +8,14 @@ mod nodes;
 mod prepare;
 mod resource;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use hac_types::WallTime;
 
 use hac_model::{Agent, Cib, Resource as Configured};
 
-use crate::cluster::{Arena, Cluster, Facts, RscIdx, Scores};
+use crate::cluster::{Arena, Cluster, Facts, Requests, RscIdx, Scores};
 use crate::index::Index;
 use crate::limits::Limits;
 use crate::options::Options;
@@ -57,8 +57,8 @@ pub(crate) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
     };
     let mut cluster = Cluster {
         facts: Fact::new(facts),
-        recheck_by: next.get(),
-        warnings: Vec::new(),
+        recheck_by: next,
+        warnings: RefCell::default(),
         limits: Limits::default(),
         nodes: Arena::default(),
         rsc: Arena::default(),
@@ -66,10 +66,8 @@ pub(crate) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         locations: Arena::default(),
         colocations: Arena::default(),
         orderings: Vec::new(),
-        actions: Arena::default(),
-        loose_actions: BTreeMap::new(),
-        deferred_failure_checks: Vec::new(),
-        deferred_checks: Vec::new(),
+        requests: Requests::default(),
+        given_up: Vec::new(),
         scores: Scores::new(scores),
     };
     nodes::read(&mut cluster);
@@ -116,7 +114,7 @@ fn link(cluster: &mut Cluster<'_>, rsc: RscIdx) {
                 cluster.rsc[rsc].facts.write().launcher = Some(container);
                 cluster.rsc[container].facts.write().launched.push(rsc);
             }
-            _ => cluster.warnings.push(format!("{}: container {container} is no resource", cluster.rsc[rsc].id)),
+            _ => cluster.warn(format!("{}: container {container} is no resource", cluster.rsc[rsc].id)),
         }
     }
     if cluster.is_connection(rsc) {

@@ -40,7 +40,7 @@ fn read_tickets(cluster: &mut Cluster<'_>) {
 fn stop_containers(cluster: &mut Cluster<'_>, reader: &history::Reader) {
     for container in &reader.containers_to_stop {
         if let Some(node) = cluster.current_node(*container) {
-            cluster.action(*container, Task::Stop, Some(node), false);
+            cluster.ask_for(*container, Task::Stop, node);
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cluster::{ActIdx, Action, Cluster, RelationFlags, RscIdx, Task, base_name};
+use crate::cluster::{ActIdx, Action, RelationFlags, RscIdx, Task, base_name};
+use crate::convert::obstacle;
 use crate::explain::{Step, Wait};
-use crate::graph::obstacle;
+use crate::graph::Graph;
 use crate::plan::{Plan, Reason};
 use hac_model::{Constraint, Order};
 
@@ -12,28 +13,28 @@ use hac_model::{Constraint, Order};
 const WAITS_MAX: usize = 20;
 
 /// The wanted actions, in an order in which they can be carried out; after them those that are needed and cannot be carried out.
-pub(super) fn all(cluster: &Cluster<'_>, plan: &Plan, wanted: impl Fn(&Action) -> bool) -> Vec<Step> {
+pub(super) fn all(graph: &Graph<'_>, plan: &Plan, wanted: impl Fn(&Action) -> bool) -> Vec<Step> {
     let mut by_place: Vec<Option<ActIdx>> = vec![None; plan.actions.len()];
-    for action in cluster.actions.keys() {
-        if let Some(slot) = cluster.actions[action].planned.and_then(|place| by_place.get_mut(place)) {
+    for action in graph.actions.keys() {
+        if let Some(slot) = graph.actions[action].planned.and_then(|place| by_place.get_mut(place)) {
             *slot = Some(action);
         }
     }
-    let graph = Graph { cluster, plan, by_place: &by_place, orders: orders(cluster) };
+    let steps = Steps { graph, plan, by_place: &by_place, orders: orders(graph) };
     let in_order = order(plan).into_iter().filter_map(|place| by_place.get(place).copied().flatten());
     let planned = in_order.filter(|action| {
-        let entry = &cluster.actions[*action];
+        let entry = &graph.actions[*action];
         !entry.pseudo && wanted(entry)
     });
-    let mut steps: Vec<Step> = planned.map(|action| graph.step(action)).collect();
-    for action in cluster.actions.keys() {
-        let entry = &cluster.actions[action];
+    let mut told: Vec<Step> = planned.map(|action| steps.step(action)).collect();
+    for action in graph.actions.keys() {
+        let entry = &graph.actions[action];
         // A monitor follows from a start, which tells the reason.
         if is_blocked(entry) && entry.planned.is_none() && entry.interval_ms == 0 && wanted(entry) {
-            steps.push(graph.blocked(action));
+            told.push(steps.blocked(action));
         }
     }
-    steps
+    told
 }
 
 /// The places of a plan's actions, each after its inputs; what is in a circle is at the end.
@@ -67,17 +68,17 @@ fn is_blocked(entry: &Action) -> bool {
     !entry.runnable && !entry.optional && !entry.pseudo
 }
 
-struct Graph<'g, 'a> {
-    cluster: &'g Cluster<'a>,
+struct Steps<'g, 'a> {
+    graph: &'g Graph<'a>,
     plan: &'g Plan,
     by_place: &'g [Option<ActIdx>],
     /// Ordering constraints by the names that they have, in document order.
     orders: BTreeMap<&'a str, Vec<&'a Order>>,
 }
 
-impl Graph<'_, '_> {
+impl Steps<'_, '_> {
     fn step(&self, action: ActIdx) -> Step {
-        let entry = &self.cluster.actions[action];
+        let entry = &self.graph.actions[action];
         let after = entry.planned.map_or_else(Vec::new, |place| self.work_before(place));
         Step {
             constraint: self.constraint_of(entry),
@@ -88,14 +89,14 @@ impl Graph<'_, '_> {
     }
 
     fn blocked(&self, action: ActIdx) -> Step {
-        let entry = &self.cluster.actions[action];
+        let entry = &self.graph.actions[action];
         let blocks = |flags: RelationFlags| {
             flags.any(RelationFlags::UNRUNNABLE_FIRST_BLOCKS | RelationFlags::THEN_IMPLIES_FIRST)
         };
         let mut before: Vec<ActIdx> = entry
             .before
             .iter()
-            .filter(|relation| blocks(relation.flags) && is_blocked(&self.cluster.actions[relation.action]))
+            .filter(|relation| blocks(relation.flags) && is_blocked(&self.graph.actions[relation.action]))
             .map(|relation| relation.action)
             .collect();
         before.sort_unstable();
@@ -104,7 +105,7 @@ impl Graph<'_, '_> {
             blocked: true,
             constraint: self.constraint_of(entry),
             reason: entry.reason.clone(),
-            obstacle: entry.node.and_then(|node| obstacle(self.cluster, node)),
+            obstacle: entry.node.and_then(|node| obstacle(self.graph, node)),
             after: before.into_iter().take(WAITS_MAX).map(|other| self.wait(other, action)).collect(),
             ..self.named(entry)
         }
@@ -117,12 +118,12 @@ impl Graph<'_, '_> {
         else {
             return None;
         };
-        self.constraint(self.cluster.find_or_renamed(other)?, entry.rsc?)
+        self.constraint(self.graph.find_or_renamed(other)?, entry.rsc?)
     }
 
     /// The ordering constraint that names both resources, or what they are parts of.
     fn constraint(&self, first: RscIdx, then: RscIdx) -> Option<String> {
-        let (mine, theirs) = (names(self.cluster, first), names(self.cluster, then));
+        let (mine, theirs) = (names(self.graph, first), names(self.graph, then));
         let has = |order: &Order, names: &BTreeSet<&str>, others: &BTreeSet<&str>| {
             order_names(order).iter().any(|name| names.contains(name) && !others.contains(name))
         };
@@ -135,22 +136,22 @@ impl Graph<'_, '_> {
     fn named(&self, entry: &Action) -> Step {
         Step {
             key: entry.key.clone(),
-            resource: entry.rsc.map(|rsc| self.cluster.rsc[rsc].id.clone()),
+            resource: entry.rsc.map(|rsc| self.graph.rsc[rsc].id.clone()),
             task: task(entry),
             interval_ms: entry.interval_ms,
-            node: entry.node.map(|node| self.cluster.nodes[node].name.clone()),
+            node: entry.node.map(|node| self.graph.nodes[node].name.clone()),
             ..Step::default()
         }
     }
 
     fn wait(&self, other: ActIdx, action: ActIdx) -> Wait {
-        let (entry, then) = (&self.cluster.actions[other], &self.cluster.actions[action]);
+        let (entry, then) = (&self.graph.actions[other], &self.graph.actions[action]);
         let constraint = entry.rsc.zip(then.rsc).and_then(|(first, then)| self.constraint(first, then));
         Wait {
             key: entry.key.clone(),
-            resource: entry.rsc.map(|rsc| self.cluster.rsc[rsc].id.clone()),
+            resource: entry.rsc.map(|rsc| self.graph.rsc[rsc].id.clone()),
             task: task(entry),
-            node: entry.node.map(|node| self.cluster.nodes[node].name.clone()),
+            node: entry.node.map(|node| self.graph.nodes[node].name.clone()),
             blocked: is_blocked(entry),
             constraint,
         }
@@ -167,7 +168,7 @@ impl Graph<'_, '_> {
                 continue;
             }
             match self.by_place.get(at).copied().flatten() {
-                Some(action) if !self.cluster.actions[action].pseudo => found.push(action),
+                Some(action) if !self.graph.actions[action].pseudo => found.push(action),
                 _ => queue.extend(inputs(at).iter().rev()),
             }
         }
@@ -184,9 +185,9 @@ fn task(entry: &Action) -> String {
 }
 
 /// The configured ordering constraints by the names that they have.
-fn orders<'a>(cluster: &Cluster<'a>) -> BTreeMap<&'a str, Vec<&'a Order>> {
+fn orders<'a>(graph: &Graph<'a>) -> BTreeMap<&'a str, Vec<&'a Order>> {
     let mut found: BTreeMap<&str, Vec<&Order>> = BTreeMap::new();
-    for constraint in &cluster.cib.configuration.constraints {
+    for constraint in &graph.cib.configuration.constraints {
         if let Constraint::Order(order) = constraint {
             order_names(order).into_iter().for_each(|name| found.entry(name).or_default().push(order));
         }
@@ -195,15 +196,15 @@ fn orders<'a>(cluster: &Cluster<'a>) -> BTreeMap<&'a str, Vec<&'a Order>> {
 }
 
 /// The names by which a constraint may call a resource: its own, and those of what contains it.
-fn names<'c>(cluster: &'c Cluster<'_>, rsc: RscIdx) -> BTreeSet<&'c str> {
+fn names<'c>(graph: &'c Graph<'_>, rsc: RscIdx) -> BTreeSet<&'c str> {
     let mut names = BTreeSet::new();
     let mut at = Some(rsc);
     while let Some(rsc) = at {
-        names.insert(cluster.rsc[rsc].id.as_str());
-        names.insert(base_name(&cluster.rsc[rsc].id));
-        at = cluster.rsc[rsc].parent;
+        names.insert(graph.rsc[rsc].id.as_str());
+        names.insert(base_name(&graph.rsc[rsc].id));
+        at = graph.rsc[rsc].parent;
     }
-    let tags = cluster.sets.iter().filter(|(_, members)| members.iter().any(|member| names.contains(member.as_str())));
+    let tags = graph.sets.iter().filter(|(_, members)| members.iter().any(|member| names.contains(member.as_str())));
     let tags: Vec<&str> = tags.map(|(tag, _)| tag.as_str()).collect();
     names.extend(tags);
     names

@@ -47,14 +47,14 @@ pub(super) fn add(cluster: &mut Cluster<'_>, bundle: &Bundle) -> Option<RscIdx> 
         "docker" => "docker",
         "podman" => "podman",
         other => {
-            cluster.warnings.push(format!("bundle {}: container technology {other} is not supported", bundle.id));
+            cluster.warn(format!("bundle {}: container technology {other} is not supported", bundle.id));
             return None;
         }
     };
     if bundle.primitive.is_some()
         && !["ip-range-start", "control-port"].iter().any(|it| bundle.network.contains_key(*it))
     {
-        cluster.warnings.push(format!("bundle {}: a primitive inside needs ip-range-start or control-port", bundle.id));
+        cluster.warn(format!("bundle {}: a primitive inside needs ip-range-start or control-port", bundle.id));
         return None;
     }
     let number = |name: &str| bundle.container.get(name).map(|v| usize::try_from(lenient_score(v)).unwrap_or(0));

@@ -15,7 +15,7 @@ const INSTANCE_LIMIT: usize = 1_000;
 /// Adds a clone with its instances.
 pub(super) fn add_clone(cluster: &mut Cluster<'_>, clone: &ConfiguredClone) -> Option<RscIdx> {
     let Some(prepared) = prepare::prepare(cluster, &clone.child) else {
-        cluster.warnings.push(format!("clone {} has nothing to copy", clone.id));
+        cluster.warn(format!("clone {} has nothing to copy", clone.id));
         return None;
     };
     let blocks = Blocks {
@@ -49,7 +49,7 @@ pub(super) fn build(
     let mut unique = flag("globally-unique").unwrap_or(node_max > 1);
     let mut max = count(cluster, rsc, &["clone-max"]).unwrap_or_else(|| nodes.max(1)).min(INSTANCE_LIMIT);
     if unique && !supports_unique(&prepared) {
-        cluster.warnings.push(format!("clone {id}: instances of this agent cannot be told apart"));
+        cluster.warn(format!("clone {id}: instances of this agent cannot be told apart"));
         unique = false;
         max = max.min(nodes);
     }

@@ -49,7 +49,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>) {
             continue;
         }
         if cluster.find_node_by_id(&configured.id).is_some() {
-            cluster.warnings.push(format!("node id {} is configured twice", configured.id));
+            cluster.warn(format!("node id {} is configured twice", configured.id));
             continue;
         }
         let kind = if configured.kind.as_deref() == Some("remote") { Kind::Remote } else { Kind::Member };
@@ -149,7 +149,7 @@ fn read_guest_of(cluster: &mut Cluster<'_>, primitive: &Primitive, implicit: &mu
         || implicit.iter().any(|resource| resource.id() == name)
         || cluster.cib.configuration.resources.iter().any(|resource| resource.id() == name);
     if taken {
-        cluster.warnings.push(format!("{}: remote-node {name} is the id of a resource", primitive.id));
+        cluster.warn(format!("{}: remote-node {name} is the id of a resource", primitive.id));
         return;
     }
     if cluster.find_node(&name).is_none() {

@@ -26,7 +26,7 @@ pub(super) fn prepare(cluster: &mut Cluster<'_>, configured: &Configured) -> Opt
                 }
             }
             if members.is_empty() {
-                cluster.warnings.push(format!("group {} has no members", group.id));
+                cluster.warn(format!("group {} has no members", group.id));
                 return None;
             }
             Some(Prepared::Group(group.id.clone(), Rc::new(own), members))
@@ -40,11 +40,11 @@ fn blocks(cluster: &mut Cluster<'_>, primitive: &Primitive) -> Option<Blocks> {
     let mut blocks = own_blocks(cluster, primitive);
     if let Some(name) = &primitive.template {
         let Some(template) = cluster.index.primitive(name) else {
-            cluster.warnings.push(format!("{}: template {name} does not exist", primitive.id));
+            cluster.warn(format!("{}: template {name} does not exist", primitive.id));
             return None;
         };
         if template.id == primitive.id {
-            cluster.warnings.push(format!("{}: is its own template", primitive.id));
+            cluster.warn(format!("{}: is its own template", primitive.id));
             return None;
         }
         let base = own_blocks(cluster, template);
@@ -55,7 +55,7 @@ fn blocks(cluster: &mut Cluster<'_>, primitive: &Primitive) -> Option<Blocks> {
         }
     }
     if blocks.agent.class.is_empty() {
-        cluster.warnings.push(format!("{}: has no agent", primitive.id));
+        cluster.warn(format!("{}: has no agent", primitive.id));
         return None;
     }
     Some(blocks)

@@ -59,10 +59,9 @@ fn add_primitive(
 }
 
 /// Meta-attributes of a resource as they hold: its own, its ancestors', the defaults, its parent's.
-fn meta(cluster: &mut Cluster<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTreeMap<String, String> {
-    let next = Cell::new(cluster.recheck_by);
+fn meta(cluster: &Cluster<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTreeMap<String, String> {
     let agent = (!blocks.agent.class.is_empty()).then(|| blocks.agent.as_ref());
-    let facts = Given { now: cluster.now, agent, next_change: Some(&next), ..Given::default() };
+    let facts = Given { now: cluster.now, agent, next_change: Some(&cluster.recheck_by), ..Given::default() };
     let mut values = blocks.attributes.clone();
     read_blocks(&blocks.meta, None, &facts, &mut values);
     let mut ancestor = parent;
@@ -80,7 +79,6 @@ fn meta(cluster: &mut Cluster<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> B
             values.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }
-    cluster.recheck_by = next.get();
     values
 }
 
@@ -139,7 +137,7 @@ pub(super) fn create(
         Some("stop_unexpected") => MultiplyActive::StopUnexpected,
         _ => MultiplyActive::StopStart,
     };
-    let (priority, failure_expiry_ms) = (score("priority").unwrap_or(0), time("failure-timeout"));
+    let (priority, failure_expiry_ms) = (score("priority").unwrap_or(0), Cell::new(time("failure-timeout")));
     let next_role = target_role(get("target-role"), is.promotable);
     let facts = ResourceFacts {
         stickiness,
@@ -156,7 +154,7 @@ pub(super) fn create(
         cluster.rsc[rsc].facts.write().reconnect_ms = reconnect;
         if reconnect > 0 {
             // Attempts are made anew after this time, so failures count no longer.
-            cluster.rsc[rsc].failure_expiry_ms = reconnect;
+            cluster.rsc[rsc].failure_expiry_ms.set(reconnect);
         }
     }
     cluster.facts.write().rsc_by_id.entry(id).or_insert(rsc);
@@ -201,7 +199,7 @@ fn blank(facts: ResourceFacts, variant: Variant, is: Flags) -> Resource {
         children: Vec::new(),
         is,
         priority: 0,
-        failure_expiry_ms: 0,
+        failure_expiry_ms: Cell::new(0),
         lock: None,
         assigned: None,
         assigned_score: 0,
@@ -212,8 +210,6 @@ fn blank(facts: ResourceFacts, variant: Variant, is: Flags) -> Resource {
         with_this: Vec::new(),
         locations: Vec::new(),
         tickets: Vec::new(),
-        actions: Vec::new(),
-        operation_meta: Vec::new(),
         promotion_priority: 0,
     }
 }

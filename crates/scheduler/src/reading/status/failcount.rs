@@ -18,7 +18,7 @@ pub(crate) enum Count {
 
 /// Number of failures of a resource on a node, and when the last one was (seconds since 1970, 0 unknown).
 pub(crate) fn fail_count(
-    cluster: &mut Cluster<'_>,
+    cluster: &Cluster<'_>,
     rsc: RscIdx,
     node: NodeIdx,
     which: Count,
@@ -27,13 +27,13 @@ pub(crate) fn fail_count(
     let (mut failures, mut last) = recorded(cluster, rsc, node);
     if failures > 0
         && which != Count::All
-        && cluster.rsc[rsc].failure_expiry_ms > 0
+        && cluster.rsc[rsc].failure_expiry_ms.get() > 0
         && is_blocked_by_failure(cluster, rsc, node, op)
     {
-        cluster.rsc[rsc].failure_expiry_ms = 0;
+        cluster.rsc[rsc].failure_expiry_ms.set(0);
     }
-    let expiry = i64::try_from(cluster.rsc[rsc].failure_expiry_ms / 1000).unwrap_or(i64::MAX);
-    if failures > 0 && which != Count::All && last > 0 && cluster.rsc[rsc].failure_expiry_ms > 0 {
+    let expiry = i64::try_from(cluster.rsc[rsc].failure_expiry_ms.get() / 1000).unwrap_or(i64::MAX);
+    if failures > 0 && which != Count::All && last > 0 && cluster.rsc[rsc].failure_expiry_ms.get() > 0 {
         let end = last.saturating_add(expiry);
         if cluster.now > end {
             failures = 0;

@@ -159,11 +159,7 @@ impl Reader {
             // Older histories had instance numbers; a stopped instance's says nothing.
             cluster.rsc[rsc].facts.write().history_id = None;
         } else {
-            for action in cluster.actions_of(rsc, Task::Stop, 0) {
-                if cluster.actions[action].node == Some(node) {
-                    cluster.actions[action].optional = true;
-                }
-            }
+            cluster.requests.no_stop(rsc, node);
         }
         if cluster.rsc[rsc].role == Role::Stopped
             && cluster.rsc[rsc].migration.is_some_and(|(source, _)| source == node)
@@ -184,7 +180,7 @@ impl Reader {
             OnFail::Ignore => {}
             OnFail::Demote => {
                 cluster.rsc[rsc].is.failed = true;
-                cluster.action(rsc, Task::Demote, Some(node), false);
+                cluster.ask_for(rsc, Task::Demote, node);
             }
             OnFail::FenceNode => {
                 let reason = format!("{} failed there", cluster.rsc[rsc].id);
@@ -205,19 +201,15 @@ impl Reader {
             OnFail::Stop => cluster.rsc[rsc].next_role = Role::Stopped,
             OnFail::Restart if active => {
                 fail(cluster);
-                cluster.action(rsc, Task::Stop, Some(node), false);
+                cluster.ask_for(rsc, Task::Stop, node);
             }
             OnFail::Restart => {}
             OnFail::RestartContainer => {
                 fail(cluster);
                 match cluster.rsc[rsc].launcher {
                     Some(container) if cluster.is_bundled(rsc) => self.containers_to_stop.push(container),
-                    Some(container) => {
-                        cluster.action(container, Task::Stop, Some(node), false);
-                    }
-                    None if active => {
-                        cluster.action(rsc, Task::Stop, Some(node), false);
-                    }
+                    Some(container) => cluster.ask_for(container, Task::Stop, node),
+                    None if active => cluster.ask_for(rsc, Task::Stop, node),
                     None => {}
                 }
             }
@@ -238,7 +230,7 @@ fn reset_remote(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
         cluster.fence_node(remote, "remote connection is unrecoverable", false);
     }
     if cluster.rsc[rsc].role > Role::Stopped {
-        cluster.action(rsc, Task::Stop, Some(node), false);
+        cluster.ask_for(rsc, Task::Stop, node);
     }
     if cluster.rsc[rsc].reconnect_ms != 0 {
         cluster.rsc[rsc].next_role = Role::Stopped;
@@ -347,7 +339,7 @@ fn removed_resource(cluster: &mut Cluster<'_>, entry: &ResourceHistory) -> RscId
 fn shutdown_lock(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, since: i64) {
     let limit = i64::try_from(cluster.options.shutdown_lock_limit_ms / 1000).unwrap_or(i64::MAX);
     if limit > 0 && cluster.now > since.saturating_add(limit) {
-        cluster.action(rsc, Task::Delete, Some(node), false);
+        cluster.ask_for(rsc, Task::Delete, node);
         return;
     }
     cluster.rsc[rsc].lock = Some((node, since));
@@ -364,7 +356,7 @@ fn keep_recurring(cluster: &mut Cluster<'_>, story: &Story<'_>, order: &[usize])
             continue;
         }
         let Some(task) = Task::parse(&op.operation) else { continue };
-        cluster.recurring_action(story.rsc, task, op.interval_ms, Some(story.node), true);
+        cluster.requests.keep(story.rsc, task, op.interval_ms, story.node);
     }
 }
 

@@ -1,7 +1,7 @@
 //! One operation in a history: whether it expired, what its result means, and what it says of the resource.
 
 use crate::action::OnFail;
-use crate::cluster::{Cluster, NodeIdx, RelationFlags, Role, RscIdx};
+use crate::cluster::{Cluster, NodeIdx, Role, RscIdx};
 use crate::configured as meta;
 use crate::digests;
 use crate::view::{FailedOperation, OperationView};
@@ -191,16 +191,16 @@ fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> 
     let mut expired = false;
     let mut unexpired_failures = 0;
     if let Some(changed) = op.last_rc_change
-        && cluster.rsc[rsc].failure_expiry_ms > 0
+        && cluster.rsc[rsc].failure_expiry_ms.get() > 0
     {
-        let expiry = i64::try_from(cluster.rsc[rsc].failure_expiry_ms / 1000).unwrap_or(i64::MAX);
+        let expiry = i64::try_from(cluster.rsc[rsc].failure_expiry_ms.get() / 1000).unwrap_or(i64::MAX);
         expired = cluster.now >= changed.saturating_add(expiry);
         let (failures, last) = fail_count(cluster, rsc, node, Count::Effective, Some(op));
         unexpired_failures = failures;
         if failures > 0 && cluster.now < last.saturating_add(expiry) {
             cluster.recheck(last.saturating_add(expiry));
         }
-        if cluster.rsc[rsc].failure_expiry_ms == 0 {
+        if cluster.rsc[rsc].failure_expiry_ms.get() == 0 {
             // A failure that blocks was found on the way; what is old stays old for this one operation.
             expired = expired && cluster.now >= changed.saturating_add(expiry);
         }
@@ -231,16 +231,11 @@ fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> 
     expired && !waits && !(op.is_probe() && harmless)
 }
 
-fn clear_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, reason: &str) {
-    let clear = cluster.clear_fail_count(rsc, node, reason);
-    if cluster.options.fencing
-        && cluster.rsc[rsc].reconnect_ms != 0
-        && let Some(remote) = cluster.rsc[rsc].remote_node
-    {
-        // Else the connection would be tried again before the node behind it was reset.
-        let fencing = cluster.fence_op(remote, None, true, None, false);
-        cluster.order(fencing, clear, RelationFlags::FIRST_IMPLIES_THEN);
-    }
+fn clear_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, reason: &'static str) {
+    let reconnects = cluster.options.fencing && cluster.rsc[rsc].reconnect_ms != 0;
+    // Else the connection would be tried again before the node behind it was reset.
+    let after_fencing = cluster.rsc[rsc].remote_node.filter(|_| reconnects);
+    cluster.requests.forget(rsc, node, reason, after_fencing);
 }
 
 /// A remote connection's failed monitor counts until its node was fenced. (Its fail count is cleared all the same.)
@@ -258,7 +253,7 @@ fn params_changed(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &Op
         return false;
     }
     if digests::needs_assignment(cluster, rsc) {
-        cluster.deferred_failure_checks.push((rsc, node, op.clone()));
+        cluster.requests.compare_later(rsc, node, op.clone());
         return false;
     }
     digests::compare(cluster, rsc, node, op).changed()

@@ -35,8 +35,8 @@ pub(super) fn pending(cluster: &mut Cluster<'_>, story: &Story<'_>, judged: &Jud
         Some(Task::Promote) => cluster.rsc[rsc].role = Role::Promoted,
         Some(Task::MigrateTo) if cluster.nodes[node].unclean => {
             let target = op.migrate_target.as_deref().and_then(|name| cluster.find_node(name));
-            if target.is_some() {
-                cluster.action(rsc, Task::Stop, target, false);
+            if let Some(target) = target {
+                cluster.ask_for(rsc, Task::Stop, target);
             }
         }
         _ => {}

@@ -1,29 +1,29 @@
 //! What people are told: one line for each node that is fenced, and for each resource that does not stay as it is.
 
-use crate::cluster::{ActIdx, Cluster, NodeIdx, Role, RscIdx, Task};
+use crate::cluster::{ActIdx, NodeIdx, Role, RscIdx, Task};
+use crate::graph::Graph;
 use crate::plan::{Decision, Reason, Verb};
 
 use super::cause;
 
 /// All lines, in the order of the report.
-pub(super) fn decisions(cluster: &Cluster<'_>) -> Vec<Decision> {
-    let mut decisions: Vec<Decision> =
-        cluster.actions.keys().rev().filter_map(|action| fencing(cluster, action)).collect();
-    for rsc in &cluster.top {
-        of_resource(cluster, *rsc, &mut decisions);
+pub(super) fn decisions(graph: &Graph<'_>) -> Vec<Decision> {
+    let mut decisions: Vec<Decision> = graph.actions.keys().rev().filter_map(|action| fencing(graph, action)).collect();
+    for rsc in &graph.top {
+        of_resource(graph, *rsc, &mut decisions);
     }
     decisions
 }
 
 /// The line of a fencing that is needed and has a reason.
-fn fencing(cluster: &Cluster<'_>, action: ActIdx) -> Option<Decision> {
-    let entry = &cluster.actions[action];
+fn fencing(graph: &Graph<'_>, action: ActIdx) -> Option<Decision> {
+    let entry = &graph.actions[action];
     if entry.task != Task::Fence || entry.optional || !entry.runnable {
         return None;
     }
     Some(Decision {
         verb: Verb::Fence,
-        subject: cluster.nodes[entry.node?].name.clone(),
+        subject: graph.nodes[entry.node?].name.clone(),
         detail: entry.detail.clone().unwrap_or_default(),
         reason: Some(entry.reason.clone()?),
         cause: None,
@@ -31,23 +31,23 @@ fn fencing(cluster: &Cluster<'_>, action: ActIdx) -> Option<Decision> {
     })
 }
 
-fn of_resource(cluster: &Cluster<'_>, rsc: RscIdx, decisions: &mut Vec<Decision>) {
-    let resource = &cluster.rsc[rsc];
+fn of_resource(graph: &Graph<'_>, rsc: RscIdx, decisions: &mut Vec<Decision>) {
+    let resource = &graph.rsc[rsc];
     if let Some(data) = resource.bundle_data() {
         for replica in &data.replicas {
             let parts = [replica.ip, Some(replica.container), replica.remote, replica.child];
-            parts.into_iter().flatten().for_each(|part| of_resource(cluster, part, decisions));
+            parts.into_iter().flatten().for_each(|part| of_resource(graph, part, decisions));
         }
     } else if resource.is_primitive() {
-        primitive(cluster, rsc, decisions);
+        primitive(graph, rsc, decisions);
     } else {
-        resource.children.iter().for_each(|child| of_resource(cluster, *child, decisions));
+        resource.children.iter().for_each(|child| of_resource(graph, *child, decisions));
     }
 }
 
 /// The actions that tell what happens to a primitive.
 struct Look<'c, 'a> {
-    cluster: &'c Cluster<'a>,
+    graph: &'c Graph<'a>,
     rsc: RscIdx,
     current: Option<NodeIdx>,
     next: Option<NodeIdx>,
@@ -58,31 +58,31 @@ struct Look<'c, 'a> {
 }
 
 impl<'c, 'a> Look<'c, 'a> {
-    fn new(cluster: &'c Cluster<'a>, rsc: RscIdx) -> Self {
-        let resource = &cluster.rsc[rsc];
+    fn new(graph: &'c Graph<'a>, rsc: RscIdx) -> Self {
+        let resource = &graph.rsc[rsc];
         let next = resource.assigned;
         let current = match resource.migration {
             Some((source, _)) => Some(source),
-            None => cluster.current_node(rsc),
+            None => graph.current_node(rsc),
         };
-        let find = |task, node| cluster.first_action(rsc, task, node);
+        let find = |task, node| graph.first_action(rsc, task, node);
         let start = find(Task::Start, next);
-        let startable = start.is_some_and(|start| cluster.actions[start].runnable);
+        let startable = start.is_some_and(|start| graph.actions[start].runnable);
         let stop = find(Task::Stop, if startable { current } else { None }).or_else(|| find(Task::Stop, None));
         let (promote, demote) = (find(Task::Promote, next), find(Task::Demote, next));
-        Self { cluster, rsc, current, next, start, stop, promote, demote }
+        Self { graph, rsc, current, next, start, stop, promote, demote }
     }
 
     fn required(&self, action: Option<ActIdx>) -> bool {
-        action.is_some_and(|action| !self.cluster.actions[action].optional)
+        action.is_some_and(|action| !self.graph.actions[action].optional)
     }
 
     fn runnable(&self, action: Option<ActIdx>) -> bool {
-        action.is_some_and(|action| self.cluster.actions[action].runnable)
+        action.is_some_and(|action| self.graph.actions[action].runnable)
     }
 
     fn reason(&self, action: Option<ActIdx>) -> Option<&Reason> {
-        self.cluster.actions[action?].reason.as_ref()
+        self.graph.actions[action?].reason.as_ref()
     }
 
     fn moving(&self) -> bool {
@@ -99,10 +99,10 @@ impl<'c, 'a> Look<'c, 'a> {
         source: Option<ActIdx>,
     ) -> Decision {
         let reason = self.reason(source.or(action)).cloned();
-        let cause = reason.is_none().then(|| cause::of(self.cluster, self.rsc, verb, origin));
+        let cause = reason.is_none().then(|| cause::of(self.graph, self.rsc, verb, origin));
         Decision {
             verb,
-            subject: self.cluster.rsc[self.rsc].id.clone(),
+            subject: self.graph.rsc[self.rsc].id.clone(),
             detail: self.detail(origin, destination),
             reason,
             cause,
@@ -112,8 +112,8 @@ impl<'c, 'a> Look<'c, 'a> {
 
     /// From where to where, with roles where they matter.
     fn detail(&self, origin: Option<NodeIdx>, destination: Option<NodeIdx>) -> String {
-        let resource = &self.cluster.rsc[self.rsc];
-        let name = |node: NodeIdx| self.cluster.nodes[node].name.as_str();
+        let resource = &self.graph.rsc[self.rsc];
+        let name = |node: NodeIdx| self.graph.nodes[node].name.as_str();
         let (role, next) = (resource.role, resource.next_role);
         let roles = role > Role::Started || next > Role::Unpromoted;
         match (origin, destination) {
@@ -139,12 +139,12 @@ impl<'c, 'a> Look<'c, 'a> {
     }
 }
 
-fn primitive(cluster: &Cluster<'_>, rsc: RscIdx, decisions: &mut Vec<Decision>) {
-    let look = Look::new(cluster, rsc);
-    if !cluster.rsc[rsc].is.managed || (look.current.is_none() && look.next.is_none()) {
+fn primitive(graph: &Graph<'_>, rsc: RscIdx, decisions: &mut Vec<Decision>) {
+    let look = Look::new(graph, rsc);
+    if !graph.rsc[rsc].is.managed || (look.current.is_none() && look.next.is_none()) {
         return;
     }
-    if cluster.rsc[rsc].role == cluster.rsc[rsc].next_role {
+    if graph.rsc[rsc].role == graph.rsc[rsc].next_role {
         decisions.extend(same_role(&look));
     } else {
         other_role(&look, decisions);
@@ -154,12 +154,12 @@ fn primitive(cluster: &Cluster<'_>, rsc: RscIdx, decisions: &mut Vec<Decision>) 
 /// It stays in its role; perhaps not where it is, or not without a break.
 fn same_role(look: &Look<'_, '_>) -> Option<Decision> {
     let (current, next, start, stop) = (look.current, look.next, look.start, look.stop);
-    let is = &look.cluster.rsc[look.rsc].is;
-    let migrate = look.cluster.first_action(look.rsc, Task::MigrateFrom, next);
+    let is = &look.graph.rsc[look.rsc].is;
+    let migrate = look.graph.first_action(look.rsc, Task::MigrateFrom, next);
     if look.runnable(migrate) {
         return Some(look.say(Verb::Migrate, current, next, start, None));
     }
-    if is.reload {
+    if look.graph.reloads(look.rsc) {
         return Some(look.say(Verb::Reload, current, next, start, None));
     }
     if !look.required(start) {
@@ -182,11 +182,11 @@ fn same_role(look: &Look<'_, '_>) -> Option<Decision> {
 /// It takes another role.
 fn other_role(look: &Look<'_, '_>, decisions: &mut Vec<Decision>) {
     let (current, next, start, stop) = (look.current, look.next, look.start, look.stop);
-    let resource = &look.cluster.rsc[look.rsc];
+    let resource = &look.graph.rsc[look.rsc];
     let goes_down = resource.next_role == Role::Stopped || (start.is_some() && !look.runnable(start));
     if stop.is_some() && goes_down {
         for node in &resource.active {
-            let stop = look.cluster.first_action(look.rsc, Task::Stop, Some(*node));
+            let stop = look.graph.first_action(look.rsc, Task::Stop, Some(*node));
             let source = if look.reason(stop).is_some() { stop } else { start };
             decisions.push(look.say(Verb::Stop, Some(*node), None, stop, source.or(stop)));
         }
@@ -196,7 +196,7 @@ fn other_role(look: &Look<'_, '_>, decisions: &mut Vec<Decision>) {
         Some(look.say(Verb::Recover, current, next, stop, start))
     } else if look.moving() {
         Some(look.say(Verb::Move, current, next, stop, None))
-    } else if resource.is.reload {
+    } else if look.graph.reloads(look.rsc) {
         Some(look.say(Verb::Reload, current, next, start, None))
     } else if look.required(stop) {
         Some(look.say(Verb::Restart, current, next, start, None))

@@ -1,15 +1,16 @@
 //! What belongs into the graph.
 
-use crate::cluster::{ActIdx, Cluster, Key, RelationFlags as F, Task};
+use crate::cluster::{ActIdx, Key, RelationFlags as F, Task};
+use crate::graph::Graph;
 
 /// Whether `action` is to be done.
-pub(super) fn action(cluster: &Cluster<'_>, action: ActIdx) -> bool {
-    let entry = &cluster.actions[action];
+pub(super) fn action(graph: &Graph<'_>, action: ActIdx) -> bool {
+    let entry = &graph.actions[action];
     if !entry.runnable || (entry.optional && !entry.always_in_graph) {
         return false;
     }
     // What is not managed is only looked at.
-    let unmanaged = entry.rsc.is_some_and(|rsc| !cluster.rsc[rsc].is.managed);
+    let unmanaged = entry.rsc.is_some_and(|rsc| !graph.rsc[rsc].is.managed);
     let cancels_recurring = entry.task == Task::Cancel || entry.interval_ms > 0;
     if unmanaged && entry.task != Task::Monitor && !cancels_recurring {
         return false;
@@ -18,7 +19,7 @@ pub(super) fn action(cluster: &Cluster<'_>, action: ActIdx) -> bool {
         return true;
     }
     let Some(node) = entry.node else { return false };
-    let host = &cluster.nodes[node];
+    let host = &graph.nodes[node];
     // The coordinator forgets failures, but of a node that is there.
     let anywhere = entry.on_dc && entry.task != Task::ClearFailCount;
     let joining = host.pending && entry.task == Task::ClearFailCount;
@@ -27,12 +28,12 @@ pub(super) fn action(cluster: &Cluster<'_>, action: ActIdx) -> bool {
 
 /// Whether `action` must wait for what stands at this position before it. An ordering that does not count here is taken
 /// out for good.
-pub(super) fn input(cluster: &mut Cluster<'_>, action: ActIdx, at: usize) -> bool {
-    match judge(cluster, action, at) {
+pub(super) fn input(graph: &mut Graph<'_>, action: ActIdx, at: usize) -> bool {
+    match judge(graph, action, at) {
         Judgement::Yes => true,
         Judgement::No => false,
         Judgement::Never => {
-            cluster.actions[action].before[at].flags = F::NONE;
+            graph.actions[action].before[at].flags = F::NONE;
             false
         }
     }
@@ -46,9 +47,9 @@ enum Judgement {
     Never,
 }
 
-fn judge(cluster: &Cluster<'_>, action: ActIdx, at: usize) -> Judgement {
-    let relation = cluster.actions[action].before[at];
-    let (flags, before) = (relation.flags, &cluster.actions[relation.action]);
+fn judge(graph: &Graph<'_>, action: ActIdx, at: usize) -> Judgement {
+    let relation = graph.actions[action].before[at];
+    let (flags, before) = (relation.flags, &graph.actions[relation.action]);
     let weak = F::ORDERED | F::FIRST_IMPLIES_THEN_GRAPHED | F::THEN_IMPLIES_FIRST_GRAPHED;
     if flags.is_none()
         || (!before.runnable
@@ -58,68 +59,68 @@ fn judge(cluster: &Cluster<'_>, action: ActIdx, at: usize) -> Judgement {
     {
         return Judgement::No;
     }
-    let here = cluster.actions[action].node;
+    let here = graph.actions[action].node;
     if flags == F::IF_ON_SAME_NODE_OR_TARGET {
-        let entry = &cluster.actions[action];
+        let entry = &graph.actions[action];
         let Some(rsc) = entry.rsc.filter(|_| entry.task == Task::MigrateTo) else {
             let useless = before.node != here || before.optional;
             return if useless { Judgement::Never } else { Judgement::Yes };
         };
-        return if before.node == cluster.rsc[rsc].assigned { Judgement::Yes } else { Judgement::Never };
+        return if before.node == graph.rsc[rsc].assigned { Judgement::Yes } else { Judgement::Never };
     }
     if flags == F::IF_REQUIRED_ON_SAME_NODE {
         let elsewhere = before.node.is_some() && here.is_some() && before.node != here;
         return if elsewhere || before.optional { Judgement::Never } else { Judgement::Yes };
     }
-    if is_stuck_stop(cluster, action, relation.action) {
+    if is_stuck_stop(graph, action, relation.action) {
         return Judgement::No;
     }
     let absent = before.optional && !before.always_in_graph && before.planned.is_none();
-    if absent && !self::action(cluster, relation.action) { Judgement::No } else { Judgement::Yes }
+    if absent && !self::action(graph, relation.action) { Judgement::No } else { Judgement::Yes }
 }
 
 /// Takes out orderings that nobody could meet: between a guest and what runs in it, and those by which two migrations
 /// would wait for each other to make room.
 ///
 /// Newest first: of two that would wait for each other the older one goes on waiting.
-pub(super) fn drop_invalid(cluster: &mut Cluster<'_>) {
-    for action in cluster.actions.keys().rev() {
-        for at in 0..cluster.actions[action].before.len() {
-            let relation = cluster.actions[action].before[at];
+pub(super) fn drop_invalid(graph: &mut Graph<'_>) {
+    for action in graph.actions.keys().rev() {
+        for at in 0..graph.actions[action].before.len() {
+            let relation = graph.actions[action].before[at];
             if relation.flags.is_none() {
                 continue;
             }
-            let entry = &cluster.actions[action];
+            let entry = &graph.actions[action];
             let from_inside = !relation.flags.has(F::GUEST_ALLOWED)
-                && cluster.actions[relation.action].rsc.is_some()
+                && graph.actions[relation.action].rsc.is_some()
                 && entry.rsc.is_some_and(|rsc| {
-                    let inside = cluster.actions[relation.action].node.and_then(|node| cluster.container_of(node));
+                    let inside = graph.actions[relation.action].node.and_then(|node| graph.container_of(node));
                     inside == Some(rsc)
                 });
             let makes_room =
                 relation.flags == F::IF_ON_SAME_NODE_OR_TARGET && entry.rsc.is_some() && entry.task == Task::MigrateTo;
-            if from_inside || (makes_room && leads_back(cluster, action, at)) {
-                cluster.actions[action].before[at].flags = F::NONE;
+            if from_inside || (makes_room && leads_back(graph, action, at)) {
+                graph.actions[action].before[at].flags = F::NONE;
             }
         }
     }
 }
 
 /// A clone does not wait for the stop of something that failed and is not managed.
-fn is_stuck_stop(cluster: &Cluster<'_>, action: ActIdx, before: ActIdx) -> bool {
-    let (entry, before) = (&cluster.actions[action], &cluster.actions[before]);
+fn is_stuck_stop(graph: &Graph<'_>, action: ActIdx, before: ActIdx) -> bool {
+    let (entry, before) = (&graph.actions[action], &graph.actions[before]);
     let Some(rsc) = before.rsc.filter(|rsc| Some(*rsc) != entry.rsc) else { return false };
-    let is = &cluster.rsc[rsc].is;
-    is.failed && !is.managed && before.task == Task::Stop && entry.rsc.is_some_and(|rsc| cluster.rsc[rsc].is_clone())
+    let is = &graph.rsc[rsc].is;
+    is.failed && !is.managed && before.task == Task::Stop && entry.rsc.is_some_and(|rsc| graph.rsc[rsc].is_clone())
 }
 
 /// Whether what stands at this position before `action` waits, directly or not, for `action` itself.
-fn leads_back(cluster: &Cluster<'_>, action: ActIdx, at: usize) -> bool {
-    let mut seen = vec![false; cluster.actions.len()];
+fn leads_back(graph: &Graph<'_>, action: ActIdx, at: usize) -> bool {
+    let mut seen = vec![false; graph.actions.len()];
     let mut open = vec![(action, at)];
     while let Some((then, at)) = open.pop() {
-        let first = cluster.actions[then].before[at].action;
-        if judge(cluster, then, at) != Judgement::Yes {
+        let first = graph.actions[then].before[at].action;
+        if judge(graph, then, at) != Judgement::Yes {
             continue;
         }
         if first == action {
@@ -128,7 +129,7 @@ fn leads_back(cluster: &Cluster<'_>, action: ActIdx, at: usize) -> bool {
         if std::mem::replace(&mut seen[first.at()], true) {
             continue;
         }
-        open.extend((0..cluster.actions[first].before.len()).map(|at| (first, at)));
+        open.extend((0..graph.actions[first].before.len()).map(|at| (first, at)));
     }
     false
 }

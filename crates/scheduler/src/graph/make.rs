@@ -2,21 +2,25 @@
 //!
 //! An action is known by its key and node; one without a node adopts the first node it is asked for.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::cluster::{ActIdx, Action, Cluster, Needs, NodeIdx, Relation, RelationFlags, Role, RscIdx, Task};
+use crate::action::{Action, Needs, Relation, RelationFlags, Task};
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use crate::options::NoQuorum;
 use crate::plan::Reason;
-use hac_model::operation_key;
+use hac_model::{Role, operation_key};
 
-use crate::configured as meta;
+use crate::configured;
+
+use super::{Graph, OperationKind};
 
 /// The key of an operation.
 pub(crate) fn key(rsc: &str, task: Task, interval_ms: u64) -> String {
     operation_key(rsc, task.name(), interval_ms)
 }
 
-impl Cluster<'_> {
+impl<M> Graph<'_, M> {
     /// The action `task` of `rsc`, made if it does not exist. With `optional` false it becomes required.
     pub(crate) fn action(&mut self, rsc: RscIdx, task: Task, node: Option<NodeIdx>, optional: bool) -> ActIdx {
         self.recurring_action(rsc, task, 0, node, optional)
@@ -112,19 +116,54 @@ impl Cluster<'_> {
         });
         match rsc {
             Some(rsc) => {
-                meta::read(self, action, rsc);
-                self.rsc[rsc].actions.push(action);
+                self.configure(action, rsc);
+                self.of[rsc].actions.push(action);
             }
-            None => self.loose_actions.entry(key).or_default().push(action),
+            None => self.loose.entry(key).or_default().push(action),
         }
         action
+    }
+
+    /// Reads what is configured for an action.
+    fn configure(&mut self, action: ActIdx, rsc: RscIdx) {
+        let entry = &self.actions[action];
+        let (task, interval_ms) = (entry.task, entry.interval_ms);
+        let mut op = configured::find_operation(self, rsc, task.name(), interval_ms, true);
+        if op.is_none() && entry.key.contains("_notify_") {
+            op = configured::find_operation(self, rsc, "notify", 0, true);
+        }
+        let meta = self.shared_meta(rsc, (task, interval_ms, op));
+        let on_fail = configured::on_fail(self, rsc, task.name(), interval_ms, &meta);
+        let fail_role = configured::role_after_failure(self, rsc, task.name(), on_fail);
+        let is = self.rsc[rsc].is;
+        let entry = &mut self.actions[action];
+        entry.op = op;
+        entry.on_fail = on_fail;
+        entry.fail_role = fail_role;
+        entry.meta = meta;
+        entry.needs = match task {
+            Task::Start | Task::Promote if is.needs_fencing => Needs::Fencing,
+            Task::Start | Task::Promote if is.needs_quorum => Needs::Quorum,
+            _ => Needs::Nothing,
+        };
+    }
+
+    /// The values of an operation, read once.
+    fn shared_meta(&mut self, rsc: RscIdx, kind: OperationKind) -> Rc<BTreeMap<String, String>> {
+        if let Some((_, meta)) = self.of[rsc].meta.iter().find(|(known, _)| *known == kind) {
+            return Rc::clone(meta);
+        }
+        let (task, interval_ms, op) = kind;
+        let meta = Rc::new(configured::read_meta(self, rsc, task.name(), interval_ms, op));
+        self.of[rsc].meta.push((kind, Rc::clone(&meta)));
+        meta
     }
 
     /// Existing actions with this key, newest first; with a node only those on it. One without a node adopts it.
     pub(crate) fn find_actions(&mut self, rsc: Option<RscIdx>, key: &str, node: Option<NodeIdx>) -> Vec<ActIdx> {
         let list: &[ActIdx] = match rsc {
-            Some(rsc) => &self.rsc[rsc].actions,
-            None => self.loose_actions.get(key).map_or(&[], Vec::as_slice),
+            Some(rsc) => &self.of[rsc].actions,
+            None => self.loose.get(key).map_or(&[], Vec::as_slice),
         };
         let mut found = Vec::new();
         // Pacemaker turns the list round while it collects, so the oldest match comes first.
@@ -149,12 +188,12 @@ impl Cluster<'_> {
             let action = &self.actions[**action];
             action.task == task && action.interval_ms == interval_ms
         };
-        self.rsc[rsc].actions.iter().filter(matches).copied().collect()
+        self.of[rsc].actions.iter().filter(matches).copied().collect()
     }
 
     /// The newest existing action of this kind; with a node, the newest on it.
     pub(crate) fn first_action(&self, rsc: RscIdx, task: Task, node: Option<NodeIdx>) -> Option<ActIdx> {
-        self.rsc[rsc].actions.iter().rev().copied().find(|action| {
+        self.of[rsc].actions.iter().rev().copied().find(|action| {
             let action = &self.actions[*action];
             action.task == task && action.interval_ms == 0 && (node.is_none() || action.node == node)
         })
@@ -172,11 +211,11 @@ impl Cluster<'_> {
             return;
         };
         let host = &self.nodes[node];
-        if !on_dc && !host.online && (!host.is_guest() || host.remote_requires_reset) {
+        if !on_dc && self.is_lost(node) {
             let stop = entry.task == Task::Stop && self.rsc[rsc].is.managed && !host.unclean;
             self.actions[action].runnable = false;
             if stop {
-                self.fence_node(node, "stop is unrunnable", false);
+                self.fence_node(node, "stop is unrunnable");
             }
         } else if !on_dc && host.pending {
             self.actions[action].runnable = false;
@@ -213,7 +252,7 @@ impl Cluster<'_> {
         match self.options.no_quorum {
             NoQuorum::Demote if matches!(self.rsc[rsc].role, Role::Promoted | Role::Unpromoted) => {
                 if self.rsc[rsc].next_role > Role::Unpromoted {
-                    self.rsc[rsc].next_role = Role::Unpromoted;
+                    self.set_next_role(rsc, Role::Unpromoted);
                 }
                 NoQuorum::Ignore
             }
