@@ -17,11 +17,22 @@ mod wishes;
 pub(super) use instances::compatible;
 pub(super) use lists::with_this;
 
-use super::cluster::{Cluster, NodeIdx, Role, RscIdx, Variant};
 use super::options::Strategy;
+use crate::Role;
+use crate::facts::Variant;
+use crate::ids::{NodeIdx, RscIdx};
+use crate::placement::Placement;
 
 /// Assigns everything.
-pub(super) fn run(cluster: &mut Cluster<'_>) {
+pub(super) fn run(mut placement: Placement<'_>) -> Placement<'_> {
+    assign_all(&mut placement);
+    if let Some(warning) = placement.limits.warning() {
+        placement.warn(warning);
+    }
+    placement
+}
+
+fn assign_all(cluster: &mut Placement<'_>) {
     if cluster.options.strategy != Strategy::Default {
         sort::by_scores(cluster);
     }
@@ -40,14 +51,11 @@ pub(super) fn run(cluster: &mut Cluster<'_>) {
             assign(cluster, *rsc, None, true);
         }
     }
-    if let Some(warning) = cluster.limits.warning() {
-        cluster.warn(warning);
-    }
 }
 
 /// Assigns a resource, with what it depends on first. `prefer` is taken if it is as good as any. With `stop_if_fail` a
 /// resource without a node is to be stopped; without, this is only an attempt.
-fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) -> Option<NodeIdx> {
+fn assign(cluster: &mut Placement<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) -> Option<NodeIdx> {
     match cluster.rsc[rsc].variant {
         Variant::Primitive => primitive::assign(cluster, rsc, prefer, stop_if_fail),
         Variant::Group { colocated, .. } => group(cluster, rsc, prefer, stop_if_fail, colocated),
@@ -63,19 +71,19 @@ fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_
 }
 
 fn group(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Placement<'_>,
     rsc: RscIdx,
     prefer: Option<NodeIdx>,
     stop_if_fail: bool,
     colocated: bool,
 ) -> Option<NodeIdx> {
-    if !cluster.rsc[rsc].is.unassigned {
-        return cluster.rsc[rsc].assigned;
+    if !cluster.placed[rsc].unassigned {
+        return cluster.placed[rsc].assigned;
     }
-    if cluster.rsc[rsc].is.assigning {
+    if cluster.placed[rsc].assigning {
         return None;
     }
-    cluster.rsc[rsc].is.assigning = true;
+    cluster.placed[rsc].assigning = true;
     cluster.note_scores(rsc);
     let mut first = None;
     for member in cluster.rsc[rsc].children.clone() {
@@ -85,13 +93,13 @@ fn group(
     if let Some(member) = cluster.rsc[rsc].children.first() {
         cluster.rsc[rsc].next_role = cluster.rsc[*member].next_role;
     }
-    cluster.rsc[rsc].is.assigning = false;
-    cluster.rsc[rsc].is.unassigned = false;
+    cluster.placed[rsc].assigning = false;
+    cluster.placed[rsc].unassigned = false;
     first.filter(|_| colocated)
 }
 
 /// Puts a resource and all its parts on a node, or nowhere. Without `force` the node must be fit for it.
-fn place(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>, force: bool, stop_if_fail: bool) {
+fn place(cluster: &mut Placement<'_>, rsc: RscIdx, node: Option<NodeIdx>, force: bool, stop_if_fail: bool) {
     if !cluster.rsc[rsc].children.is_empty() {
         for child in cluster.rsc[rsc].children.clone() {
             place(cluster, child, node, force, stop_if_fail);
@@ -112,7 +120,7 @@ fn place(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>, force: b
         }
     }
     unassign(cluster, rsc);
-    cluster.rsc[rsc].is.unassigned = false;
+    cluster.placed[rsc].unassigned = false;
     let Some(node) = node else {
         if stop_if_fail {
             nowhere(cluster, rsc);
@@ -122,16 +130,15 @@ fn place(cluster: &mut Cluster<'_>, rsc: RscIdx, node: Option<NodeIdx>, force: b
     // Who is left where it is has the node's own score, whatever its table says.
     let own = cluster.nodes[node].table_entry.score;
     let score = if force { own } else { cluster.scores.of(rsc).get(node).map_or(own, |allowed| allowed.score) };
-    let resource = &mut cluster.rsc[rsc];
-    resource.assigned = Some(node);
-    resource.assigned_score = score;
+    cluster.placed[rsc].assigned = Some(node);
+    cluster.placed[rsc].assigned_score = score;
     cluster.scores.count(rsc, node);
-    cluster.nodes[node].assigned += 1;
+    cluster.load[node].resources += 1;
     utilization::consume(cluster, rsc, node);
 }
 
 /// Writes down that `rsc` and its parts are nowhere because no part of `partner` goes with them.
-pub(super) fn note_withheld(cluster: &mut Cluster<'_>, rsc: RscIdx, partner: RscIdx) {
+pub(super) fn note_withheld(cluster: &mut Placement<'_>, rsc: RscIdx, partner: RscIdx) {
     cluster.scores.note_withheld(rsc, partner);
     for child in cluster.rsc[rsc].children.clone() {
         note_withheld(cluster, child, partner);
@@ -139,23 +146,23 @@ pub(super) fn note_withheld(cluster: &mut Cluster<'_>, rsc: RscIdx, partner: Rsc
 }
 
 /// A resource that can be nowhere is stopped.
-fn nowhere(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn nowhere(cluster: &mut Placement<'_>, rsc: RscIdx) {
     cluster.rsc[rsc].next_role = Role::Stopped;
     cluster.given_up.push(rsc);
 }
 
 /// Takes a resource and all its parts from their nodes.
-pub(super) fn unassign(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+pub(super) fn unassign(cluster: &mut Placement<'_>, rsc: RscIdx) {
     for child in cluster.rsc[rsc].children.clone() {
         unassign(cluster, child);
     }
-    let Some(node) = cluster.rsc[rsc].assigned.take() else { return };
-    cluster.rsc[rsc].is.unassigned = true;
-    cluster.nodes[node].assigned = cluster.nodes[node].assigned.saturating_sub(1);
+    let Some(node) = cluster.placed[rsc].assigned.take() else { return };
+    cluster.placed[rsc].unassigned = true;
+    cluster.load[node].resources = cluster.load[node].resources.saturating_sub(1);
     utilization::release(cluster, rsc, node);
 }
 
 /// Takes a resource and all its parts from their nodes, for good: it is to be stopped.
-pub(super) fn unassign_and_stop(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+pub(super) fn unassign_and_stop(cluster: &mut Placement<'_>, rsc: RscIdx) {
     place(cluster, rsc, None, true, true);
 }

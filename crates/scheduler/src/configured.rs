@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::Role;
 use crate::action::OnFail;
-use crate::cluster::{Cluster, Role, RscIdx};
-use crate::rules::{Given, parse_interval_ms, read_blocks};
+use crate::conditions::{Given, parse_interval_ms, read_blocks};
+use crate::ids::RscIdx;
+use crate::known::Known;
 use hac_model::{Operation, parse_bool};
 
 /// How long an operation may take unless told otherwise.
@@ -12,7 +14,7 @@ const DEFAULT_TIMEOUT_MS: u64 = 20_000;
 
 /// Position of the configured operation of this name and interval.
 pub(crate) fn find_operation(
-    cluster: &Cluster<'_>,
+    cluster: &Known<'_>,
     rsc: RscIdx,
     name: &str,
     interval_ms: u64,
@@ -43,7 +45,7 @@ pub(crate) fn is_enabled(operation: &Operation) -> bool {
 
 /// Values of an operation: the operation's own, then the defaults. `timeout` is in milliseconds.
 pub(crate) fn read_meta(
-    cluster: &Cluster<'_>,
+    cluster: &Known<'_>,
     rsc: RscIdx,
     task: &str,
     interval_ms: u64,
@@ -88,11 +90,11 @@ pub(crate) fn read_meta(
 }
 
 /// Delay before the first run of a recurring operation, milliseconds.
-fn start_delay(cluster: &Cluster<'_>, meta: &BTreeMap<String, String>, interval_ms: u64) -> Option<u64> {
+fn start_delay(cluster: &Known<'_>, meta: &BTreeMap<String, String>, interval_ms: u64) -> Option<u64> {
     if let Some(delay) = meta.get("start-delay") {
         return parse_interval_ms(delay);
     }
-    let origin = crate::rules::parse_date(meta.get("interval-origin")?)?;
+    let origin = crate::conditions::parse_date(meta.get("interval-origin")?)?;
     let interval = i64::try_from(interval_ms / 1000).ok().filter(|secs| *secs > 0)?;
     let since = (cluster.now - origin).rem_euclid(interval);
     let wait = if since == 0 { 0 } else { interval - since };
@@ -100,7 +102,7 @@ fn start_delay(cluster: &Cluster<'_>, meta: &BTreeMap<String, String>, interval_
 }
 
 /// The enabled recurring monitor with the shortest interval.
-fn most_frequent_monitor<'c>(cluster: &'c Cluster<'_>, rsc: RscIdx) -> Option<&'c Operation> {
+fn most_frequent_monitor<'c>(cluster: &'c Known<'_>, rsc: RscIdx) -> Option<&'c Operation> {
     let monitors = cluster.rsc[rsc]
         .blocks
         .operations
@@ -111,7 +113,7 @@ fn most_frequent_monitor<'c>(cluster: &'c Cluster<'_>, rsc: RscIdx) -> Option<&'
 
 /// What follows when this operation fails.
 pub(crate) fn on_fail(
-    cluster: &Cluster<'_>,
+    cluster: &Known<'_>,
     rsc: RscIdx,
     task: &str,
     interval_ms: u64,
@@ -138,7 +140,7 @@ fn may_demote(task: &str, interval_ms: u64, meta: &BTreeMap<String, String>) -> 
     task == "promote" || (task == "monitor" && interval_ms > 0 && promoted)
 }
 
-fn default_on_fail(cluster: &Cluster<'_>, rsc: RscIdx, task: &str, interval_ms: u64) -> OnFail {
+fn default_on_fail(cluster: &Known<'_>, rsc: RscIdx, task: &str, interval_ms: u64) -> OnFail {
     let resource = &cluster.rsc[rsc];
     let probe = task == "monitor" && interval_ms == 0;
     if resource.launcher.is_some() && cluster.is_connection(rsc) || resource.launcher.is_some() {
@@ -155,7 +157,7 @@ fn default_on_fail(cluster: &Cluster<'_>, rsc: RscIdx, task: &str, interval_ms: 
 }
 
 /// A failed demote is treated as the promoted role's monitor would be.
-fn demote_on_fail(cluster: &Cluster<'_>, rsc: RscIdx) -> OnFail {
+fn demote_on_fail(cluster: &Known<'_>, rsc: RscIdx) -> OnFail {
     let resource = &cluster.rsc[rsc];
     for (at, operation) in resource.blocks.operations.iter().enumerate() {
         let interval_ms = interval_of(operation);
@@ -173,7 +175,7 @@ fn demote_on_fail(cluster: &Cluster<'_>, rsc: RscIdx) -> OnFail {
 }
 
 /// The role that a resource takes after a failure.
-pub(crate) fn role_after_failure(cluster: &Cluster<'_>, rsc: RscIdx, task: &str, on_fail: OnFail) -> Role {
+pub(crate) fn role_after_failure(cluster: &Known<'_>, rsc: RscIdx, task: &str, on_fail: OnFail) -> Role {
     match on_fail {
         OnFail::Stop => Role::Stopped,
         OnFail::ResetRemote if cluster.rsc[rsc].reconnect_ms != 0 => Role::Stopped,

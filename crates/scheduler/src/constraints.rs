@@ -1,46 +1,82 @@
 //! Stage: constraints, in document order.
 //!
-//! Reads constraints, tags and templates; writes lists of locations, colocations and orderings. Tickets act at once: they
-//! write tables of allowed nodes and flags.
+//! Reads constraints, tags, templates and what is known; makes [`Rules`], and asks the graph for the milestones that they
+//! name.
 
+mod builtin;
 mod collect;
 mod colocation;
+pub(super) mod health;
 mod location;
 mod order;
 mod ticket;
 
+use std::ops::Deref;
+
+use crate::ids::RscIdx;
+use crate::known::Known;
+use crate::requests::Requests;
+use crate::rules::Rules;
+use crate::scores::Scores;
 use hac_model::{Constraint, ResourceSet, Rule};
 
-use super::cluster::{Cluster, RscIdx};
-use super::rules::{self, Given};
+use crate::conditions::{self, Given};
 
-pub(super) use colocation::{Sort, add_colocation, insert};
+/// Rules in the making.
+pub(crate) struct Unpacking<'u, 'a> {
+    known: &'u Known<'a>,
+    scores: &'u Scores,
+    requests: &'u mut Requests,
+    rules: Rules,
+}
 
-/// Reads all constraints.
-pub(super) fn read(cluster: &mut Cluster<'_>) {
-    for constraint in &cluster.cib.configuration.constraints {
-        match constraint {
-            Constraint::Location(location) if in_force(cluster, &location.lifetime) => {
-                location::read(cluster, location);
-            }
-            Constraint::Colocation(colocation) if in_force(cluster, &colocation.lifetime) => {
-                colocation::read(cluster, colocation);
-            }
-            Constraint::Location(_) | Constraint::Colocation(_) => {}
-            Constraint::Order(order) => order::read(cluster, order),
-            Constraint::Ticket(ticket) => ticket::read(cluster, ticket),
+impl<'a> Deref for Unpacking<'_, 'a> {
+    type Target = Known<'a>;
+
+    fn deref(&self) -> &Known<'a> {
+        self.known
+    }
+}
+
+/// Reads all constraints of the configuration, and those that the health of nodes makes.
+pub(super) fn unpack(known: &Known<'_>, scores: &Scores, requests: &mut Requests) -> Rules {
+    let mut unpacking = Unpacking { known, scores, requests, rules: Rules::default() };
+    health::constrain(&mut unpacking);
+    for constraint in &known.cib.configuration.constraints {
+        read(&mut unpacking, constraint);
+    }
+    unpacking.rules
+}
+
+/// The rules that follow from what resources are. Some are about nodes on which a resource may run.
+pub(super) fn imply(known: &Known<'_>, scores: &Scores, requests: &mut Requests) -> Rules {
+    let mut unpacking = Unpacking { known, scores, requests, rules: Rules::default() };
+    builtin::run(&mut unpacking);
+    unpacking.rules
+}
+
+fn read(cluster: &mut Unpacking<'_, '_>, constraint: &Constraint) {
+    match constraint {
+        Constraint::Location(location) if in_force(cluster, &location.lifetime) => {
+            location::read(cluster, location);
         }
+        Constraint::Colocation(colocation) if in_force(cluster, &colocation.lifetime) => {
+            colocation::read(cluster, colocation);
+        }
+        Constraint::Location(_) | Constraint::Colocation(_) => {}
+        Constraint::Order(order) => order::read(cluster, order),
+        Constraint::Ticket(ticket) => ticket::read(cluster, ticket),
     }
 }
 
 /// Whether a constraint with these lifetime rules counts now.
-fn in_force(cluster: &mut Cluster<'_>, lifetime: &[Rule]) -> bool {
+fn in_force(cluster: &mut Unpacking<'_, '_>, lifetime: &[Rule]) -> bool {
     if lifetime.is_empty() {
         return true;
     }
     let next = std::cell::Cell::new(None);
     let facts = Given { now: cluster.now, next_change: Some(&next), ..Given::default() };
-    let holds = lifetime.iter().any(|rule| rules::holds(&cluster.index.rule(rule, 0), &facts));
+    let holds = lifetime.iter().any(|rule| conditions::holds(&cluster.index.rule(rule, 0), &facts));
     if let Some(at) = next.get() {
         cluster.recheck(at);
     }
@@ -48,7 +84,7 @@ fn in_force(cluster: &mut Cluster<'_>, lifetime: &[Rule]) -> bool {
 }
 
 /// The resource that a constraint names; for the name of what a clone copies, the clone.
-fn resource(cluster: &mut Cluster<'_>, constraint: &str, id: &str) -> Option<RscIdx> {
+fn resource(cluster: &mut Unpacking<'_, '_>, constraint: &str, id: &str) -> Option<RscIdx> {
     if let Some(rsc) = cluster.find(id) {
         return Some(rsc);
     }
@@ -61,7 +97,7 @@ fn resource(cluster: &mut Cluster<'_>, constraint: &str, id: &str) -> Option<Rsc
 
 /// What a name in a constraint stands for: itself, or the members of a tag, or the users of a template. `None` if it is
 /// the id of nothing.
-fn members(cluster: &mut Cluster<'_>, constraint: &str, name: &str) -> Option<Vec<String>> {
+fn members(cluster: &mut Unpacking<'_, '_>, constraint: &str, name: &str) -> Option<Vec<String>> {
     if cluster.find_or_renamed(name).is_some() {
         return Some(vec![name.to_owned()]);
     }
@@ -73,7 +109,7 @@ fn members(cluster: &mut Cluster<'_>, constraint: &str, name: &str) -> Option<Ve
 }
 
 /// A set with tags and templates in it replaced by their members.
-fn expanded(cluster: &Cluster<'_>, set: &ResourceSet) -> Option<ResourceSet> {
+fn expanded(cluster: &Unpacking<'_, '_>, set: &ResourceSet) -> Option<ResourceSet> {
     let mut copy = cluster.index.resource_set(set)?.clone();
     let members = std::mem::take(&mut copy.members);
     for member in members {
@@ -86,7 +122,7 @@ fn expanded(cluster: &Cluster<'_>, set: &ResourceSet) -> Option<ResourceSet> {
 }
 
 /// Members of a set as resources; those that do not exist are left out with a warning.
-fn set_resources(cluster: &mut Cluster<'_>, constraint: &str, set: &ResourceSet) -> Vec<RscIdx> {
+fn set_resources(cluster: &mut Unpacking<'_, '_>, constraint: &str, set: &ResourceSet) -> Vec<RscIdx> {
     set.members.iter().filter_map(|member| resource(cluster, constraint, member)).collect()
 }
 

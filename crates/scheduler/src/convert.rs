@@ -9,8 +9,8 @@ mod drawing;
 mod pick;
 mod summary;
 
-use super::cluster::{ActIdx, RscIdx};
 use crate::graph::Graph;
+use crate::ids::{ActIdx, RscIdx};
 use crate::plan::{Action, Plan};
 
 pub(super) use cause::obstacle;

@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 
 use md5::{Digest, Md5};
 
+use crate::ids::{NodeIdx, RscIdx};
+use crate::known::Known;
 use hac_model::{OpHistory, Task};
 
-use super::cluster::{Cluster, NodeIdx, RscIdx};
 use super::configured as meta;
-use super::rules::{Given, compare_versions, read_blocks};
+use crate::conditions::{Given, compare_versions, read_blocks};
 
 /// How an operation's parameters compare with the configured ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,25 +34,34 @@ impl Comparison {
     }
 }
 
+/// What digests are worked out on: before the assignment, or after it.
+pub(crate) trait Places<'a> {
+    /// What is known.
+    fn known(&self) -> &Known<'a>;
+    /// Where a resource will be, as far as that is decided.
+    fn place(&self, rsc: RscIdx) -> Option<NodeIdx>;
+}
+
 /// Names that never enter a digest.
 const LEFT_OUT: [&str; 6] = ["id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"];
 
 /// Whether the parameters depend on where a bundle's container will be.
-pub(super) fn needs_assignment(cluster: &Cluster<'_>, rsc: RscIdx) -> bool {
+pub(super) fn needs_assignment(cluster: &Known<'_>, rsc: RscIdx) -> bool {
     let is_bundled_connection = cluster.is_connection(rsc) && cluster.rsc[rsc].launcher.is_some();
     is_bundled_connection && cluster.params(rsc, None).get("addr").is_some_and(|addr| addr == "#uname")
 }
 
 /// The host to connect to for a bundle's connection: where the container will be, else where it is.
-pub(super) fn connection_host(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<String> {
+pub(super) fn connection_host<'a>(on: &impl Places<'a>, rsc: RscIdx) -> Option<String> {
+    let cluster = on.known();
     let container = cluster.rsc[rsc].launcher?;
-    let node = cluster.rsc[container].assigned.or_else(|| cluster.rsc[container].active.first().copied())?;
+    let node = on.place(container).or_else(|| cluster.rsc[container].active.first().copied())?;
     Some(cluster.nodes[node].name.clone())
 }
 
 /// Parameters of the operation's own.
 pub(super) fn own_params(
-    cluster: &Cluster<'_>,
+    cluster: &Known<'_>,
     rsc: RscIdx,
     task: &str,
     interval_ms: u64,
@@ -74,20 +84,21 @@ pub(super) fn own_params(
 }
 
 /// Parameters of an operation: the operation's own win over the resource's.
-pub(super) fn operation_params(
-    cluster: &Cluster<'_>,
+pub(super) fn operation_params<'a>(
+    on: &impl Places<'a>,
     rsc: RscIdx,
     task: &str,
     interval_ms: u64,
     node: Option<NodeIdx>,
 ) -> BTreeMap<String, String> {
+    let cluster = on.known();
     let mut params = own_params(cluster, rsc, task, interval_ms, node);
     for (name, value) in cluster.params(rsc, node) {
         params.entry(name).or_insert(value);
     }
     if params.get("addr").is_some_and(|addr| addr == "#uname")
         && cluster.rsc[rsc].launcher.is_some()
-        && let Some(host) = connection_host(cluster, rsc)
+        && let Some(host) = connection_host(on, rsc)
     {
         params.insert("addr".into(), host);
     }
@@ -129,14 +140,15 @@ fn escape(value: &str, out: &mut String) {
 }
 
 /// The parameters that enter the digest of an operation.
-pub(super) fn digest_params(
-    cluster: &Cluster<'_>,
+pub(super) fn digest_params<'a>(
+    on: &impl Places<'a>,
     rsc: RscIdx,
     task: &str,
     interval_ms: u64,
     node: Option<NodeIdx>,
 ) -> BTreeMap<String, String> {
-    let mut params = operation_params(cluster, rsc, task, interval_ms, node);
+    let cluster = on.known();
+    let mut params = operation_params(on, rsc, task, interval_ms, node);
     params.retain(|name, _| is_digested(name));
     if interval_ms > 0 {
         let op = meta::find_operation(cluster, rsc, task, interval_ms, false);
@@ -171,9 +183,9 @@ pub(super) fn compared_as(task: &str, interval_ms: u64) -> &str {
 }
 
 /// Compares what an operation ran with and what is configured.
-pub(super) fn compare(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> Comparison {
+pub(super) fn compare<'a>(on: &impl Places<'a>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> Comparison {
     let task = compared_as(&op.operation, op.interval_ms);
-    let params = digest_params(cluster, rsc, task, op.interval_ms, Some(node));
+    let params = digest_params(on, rsc, task, op.interval_ms, Some(node));
     if let Some(recorded) = &op.op_restart_digest {
         let listed = op.op_force_restart.as_deref().unwrap_or_default();
         let mut restart = params.clone();
@@ -185,19 +197,14 @@ pub(super) fn compare(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &Op
     match &op.op_digest {
         None => Comparison::Unknown,
         Some(recorded) if *recorded == digest(&params) => Comparison::Same,
-        Some(_) if same_but_for_masked(cluster, rsc, op, params) => Comparison::Same,
+        Some(_) if same_but_for_masked(on.known(), rsc, op, params) => Comparison::Same,
         Some(_) => Comparison::Different,
     }
 }
 
 /// Whether nothing but secrets differ, and these are masked: then nobody can tell, and nothing is done. Reports are
 /// written with secrets masked.
-fn same_but_for_masked(
-    cluster: &Cluster<'_>,
-    rsc: RscIdx,
-    op: &OpHistory,
-    mut params: BTreeMap<String, String>,
-) -> bool {
+fn same_but_for_masked(cluster: &Known<'_>, rsc: RscIdx, op: &OpHistory, mut params: BTreeMap<String, String>) -> bool {
     let (Some(recorded), Some(names)) = (&op.op_secure_digest, &op.op_secure_params) else { return false };
     let is_masked = |value: &String| !value.is_empty() && value.bytes().all(|b| b == b'*');
     if !names.split_ascii_whitespace().any(|name| params.get(name).is_some_and(is_masked)) {

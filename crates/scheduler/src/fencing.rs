@@ -5,19 +5,21 @@
 
 pub(super) mod schedule;
 
-use super::cluster::{Cluster, NodeIdx, RscIdx, Task};
-use super::digests;
+use crate::action::Task;
+use crate::ids::{NodeIdx, RscIdx};
+use crate::known::Known;
+use crate::requests::Requests;
+use crate::scores::Scores;
 
-impl Cluster<'_> {
+impl Known<'_> {
     /// Whether `node` can be fenced from here.
-    pub(super) fn can_fence(&self, node: NodeIdx) -> bool {
+    pub(super) fn can_fence(&self, scores: &Scores, node: NodeIdx) -> bool {
         let entry = &self.nodes[node];
         if entry.is_guest() {
             let Some(container) = self.container_of(node) else { return false };
-            return self.rsc[container]
-                .active
-                .iter()
-                .all(|host| self.nodes[*host].online || (!self.nodes[*host].is_guest() && self.can_fence(*host)));
+            return self.rsc[container].active.iter().all(|host| {
+                self.nodes[*host].online || (!self.nodes[*host].is_guest() && self.can_fence(scores, *host))
+            });
         }
         if !self.options.fencing || !self.fencing_configured {
             return false;
@@ -29,7 +31,7 @@ impl Cluster<'_> {
             return false;
         }
         if entry.is_remote() && !self.options.fence_remote_without_quorum {
-            let hosts = entry.connection.map(|connection| self.scores.of(connection));
+            let hosts = entry.connection.map(|connection| scores.of(connection));
             return hosts.is_none_or(|hosts| hosts.nodes().all(|host| self.nodes[host].online));
         }
         true
@@ -67,18 +69,18 @@ impl Cluster<'_> {
 
     /// Marks a node as one to be fenced and asks for it. With `delay` the importance of what ran there counts for who is
     /// fenced first.
-    pub(super) fn fence_node(&mut self, node: NodeIdx, reason: &str, delay: bool) {
+    pub(super) fn fence_node(&mut self, requests: &mut Requests, node: NodeIdx, reason: &str, delay: bool) {
         if self.mark_for_fencing(node) {
             let delay = delay && !self.nodes[node].is_remote();
-            self.requests.fence(node, reason.to_owned(), delay);
+            requests.fence(node, reason.to_owned(), delay);
         }
     }
 
     /// Asks for an action. A stop that is impossible because the node is lost calls for its fencing.
-    pub(super) fn ask_for(&mut self, rsc: RscIdx, task: Task, node: NodeIdx) {
-        self.requests.action(rsc, task, node);
+    pub(super) fn ask_for(&mut self, requests: &mut Requests, rsc: RscIdx, task: Task, node: NodeIdx) {
+        requests.action(rsc, task, node);
         if task == Task::Stop && self.is_lost(node) && self.rsc[rsc].is.managed && !self.nodes[node].unclean {
-            self.fence_node(node, "stop is unrunnable", false);
+            self.fence_node(requests, node, "stop is unrunnable", false);
         }
     }
 
@@ -86,23 +88,6 @@ impl Cluster<'_> {
     pub(super) fn is_lost(&self, node: NodeIdx) -> bool {
         let host = &self.nodes[node];
         !host.online && (!host.is_guest() || host.remote_requires_reset)
-    }
-
-    /// Whether a device changed since it unfenced a remote node. What it was then is noted with the node, for such nodes
-    /// have no history of devices.
-    pub(super) fn devices_changed_for(&self, node: NodeIdx) -> bool {
-        let Some(noted) = self.nodes[node].attributes.get("#digests-all").filter(|_| self.unfencing_in_use) else {
-            return false;
-        };
-        let unfences = |rsc: &RscIdx| {
-            let device = &self.rsc[*rsc];
-            device.is.fence_device && device.meta.get("provides").is_some_and(|what| what == "unfencing")
-        };
-        self.rsc.keys().filter(unfences).any(|rsc| {
-            let digest = digests::digest(&digests::digest_params(self, rsc, Task::Start.name(), 0, Some(node)));
-            let device = &self.rsc[rsc];
-            !noted.split(',').any(|entry| entry == format!("{}:{}:{digest}", device.id, device.blocks.agent.kind))
-        })
     }
 
     /// Seconds by which fencing of `node` waits: only that of the most important node does.

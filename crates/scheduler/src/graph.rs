@@ -13,14 +13,16 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::rc::Rc;
 
+use crate::known::Known;
+use crate::placement::Placement;
 use hac_model::{OcfCode, OpHistory, Role};
 
 use crate::action::{Action, Ordering, RelationFlags, Task};
 use crate::arena::{Arena, Key as _};
 use crate::assign;
-use crate::cluster::Cluster;
+use crate::digests::Places;
 use crate::ids::{ActIdx, NodeIdx, ReqIdx, RscIdx};
-use crate::requests::Request;
+use crate::requests::{Request, Requests};
 
 /// Task, interval in milliseconds, and position of the configured operation.
 type OperationKind = (Task, u64, Option<usize>);
@@ -38,7 +40,7 @@ pub(crate) struct Open;
 
 /// Actions and relations, on a placement.
 pub(crate) struct Graph<'a, M = Fixed> {
-    placement: Cluster<'a>,
+    placement: Placement<'a>,
     /// Actions, in order of creation.
     pub(crate) actions: Arena<ActIdx, Action>,
     /// Orderings that wait to be applied, in order of creation.
@@ -75,16 +77,16 @@ pub(crate) struct Draft {
 }
 
 impl<'a, M> Deref for Graph<'a, M> {
-    type Target = Cluster<'a>;
+    type Target = Placement<'a>;
 
-    fn deref(&self) -> &Cluster<'a> {
+    fn deref(&self) -> &Placement<'a> {
         &self.placement
     }
 }
 
 impl<'a> Graph<'a> {
     /// A graph that answers what the stages before it asked for, on a placement where nothing is assigned yet.
-    pub(crate) fn begin(placement: Cluster<'a>) -> Self {
+    pub(crate) fn begin(placement: Placement<'a>, requests: &Requests) -> Self {
         let mut of = Arena::default();
         for _ in placement.rsc.keys() {
             of.push(OfResource::default());
@@ -92,17 +94,15 @@ impl<'a> Graph<'a> {
         let draft =
             Draft { actions: Arena::default(), orderings: Vec::new(), later: Vec::new(), loose: BTreeMap::new(), of };
         let mut graph: Self = draft.with(placement);
-        graph.answer();
+        graph.answer(requests);
         graph
     }
 
     /// Answers all requests in order, and takes over the orderings that name them.
-    fn answer(&mut self) {
-        let requests = std::mem::take(&mut self.placement.requests);
+    fn answer(&mut self, requests: &Requests) {
         let answers: Vec<Option<ActIdx>> = requests.list().iter().map(|request| self.answer_one(request)).collect();
         let number = |request: ReqIdx| answers.get(request.at()).copied().flatten();
-        self.orderings = self.placement.orderings.iter().map(|ordering| ordering.map(number)).collect();
-        self.placement.requests = requests;
+        self.orderings = self.placement.rules().orderings().iter().map(|ordering| ordering.map(number)).collect();
     }
 
     /// The action that answers a request.
@@ -145,7 +145,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Sets the actions aside until the placement is made.
-    pub(crate) fn set_aside(self) -> (Cluster<'a>, Draft) {
+    pub(crate) fn set_aside(self) -> (Placement<'a>, Draft) {
         let Self { placement, actions, orderings, later, loose, of, .. } = self;
         (placement, Draft { actions, orderings, later, loose, of })
     }
@@ -159,13 +159,13 @@ impl<'a> Graph<'a> {
 
 impl Draft {
     /// Goes on with a placement that is made: what has no node there does not start.
-    pub(crate) fn resume<'a>(self, placement: Cluster<'a>) -> Graph<'a> {
+    pub(crate) fn resume<'a>(self, placement: Placement<'a>) -> Graph<'a> {
         let mut graph: Graph<'a> = self.with(placement);
         graph.give_up();
         graph
     }
 
-    fn with<'a, M>(self, placement: Cluster<'a>) -> Graph<'a, M> {
+    fn with<'a, M>(self, placement: Placement<'a>) -> Graph<'a, M> {
         let Self { actions, orderings, later, loose, of } = self;
         Graph { placement, actions, orderings, later, loose, of, assignments: PhantomData }
     }
@@ -184,6 +184,16 @@ impl<'a> Graph<'a, Open> {
     pub(crate) fn close(self) -> Graph<'a> {
         let Self { placement, actions, orderings, later, loose, of, .. } = self;
         Draft { actions, orderings, later, loose, of }.with(placement)
+    }
+}
+
+impl<'a, M> Places<'a> for Graph<'a, M> {
+    fn known(&self) -> &Known<'a> {
+        self.placement.known()
+    }
+
+    fn place(&self, rsc: RscIdx) -> Option<NodeIdx> {
+        self.placement.place(rsc)
     }
 }
 

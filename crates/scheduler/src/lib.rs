@@ -13,21 +13,23 @@ mod actions;
 mod allowed;
 mod arena;
 mod assign;
-mod builtin;
-mod cluster;
+mod conditions;
 mod configured;
 mod constraints;
 mod convert;
 mod digests;
 mod drawing;
 pub mod explain;
+mod facts;
 mod fencing;
 mod graph;
 mod ids;
 mod index;
 mod influence;
+mod known;
 mod limits;
 mod lookup;
+mod names;
 mod notify;
 mod options;
 mod ordering;
@@ -43,14 +45,16 @@ mod score;
 mod scores;
 pub mod view;
 mod viewing;
+mod weigh;
 mod witness;
 
 use hac_model::Cib;
 use hac_types::WallTime;
 
-use cluster::Cluster;
 use graph::Graph;
+use placement::Placement;
 use plan::Plan;
+use reading::{Observe, Reading};
 
 pub use digests::{digest, restart_digest};
 pub use drawing::{Drawing, DrawnAction};
@@ -81,13 +85,13 @@ pub struct Extras {
 /// Decides what to do about `cib` at `now`; the same as the plan of [`run`], without the telling.
 #[must_use]
 pub fn schedule(cib: &Cib, now: WallTime) -> Plan {
-    decide(read(cib, now, false)).1
+    decide(reading::read(cib, now, Observe::default())).1
 }
 
 /// How things stand in `cib` at `now`.
 #[must_use]
 pub fn view(cib: &Cib, now: WallTime) -> ClusterView {
-    viewing::build(&read(cib, now, false))
+    viewing::build(&reading::read(cib, now, Observe::default()))
 }
 
 /// Decides and tells what was found out on the way.
@@ -99,32 +103,28 @@ pub fn run(cib: &Cib, now: WallTime) -> Outcome {
 /// The same, with what is asked for.
 #[must_use]
 pub fn run_with(cib: &Cib, now: WallTime, extras: Extras) -> Outcome {
-    let cluster = read(cib, now, extras.scores);
-    let view = viewing::build(&cluster);
-    let (mut graph, plan) = decide(cluster);
+    let reading = reading::read(cib, now, Observe { lines: extras.scores, influences: false });
+    let view = viewing::build(&reading);
+    let (mut graph, plan) = decide(reading);
     let drawing = if extras.drawing { convert::draw(&mut graph) } else { Drawing::default() };
     Outcome { plan, view, drawing, scores: graph.into_lines() }
 }
 
-/// What is wanted and how things stand: the first two stages.
-fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
-    let mut cluster = reading::config::read(cib, now, scores);
-    reading::status::read(&mut cluster);
-    cluster
-}
+/// All other stages, in order. Each is handed what it may write, and reads the rest.
+fn decide(reading: Reading<'_>) -> (Graph<'_>, Plan) {
+    let Reading { known, scores, mut requests } = reading;
+    let rules = constraints::unpack(&known, &scores, &mut requests);
+    let mut placement = Placement::begin(known, rules, scores);
+    weigh::run(&mut placement, &mut requests);
+    let implied = constraints::imply(&placement, &placement.scores, &mut requests);
+    placement.imply(implied);
+    weigh::by_nature(&mut placement);
 
-/// All other stages, in order.
-fn decide(mut cluster: Cluster<'_>) -> (Graph<'_>, Plan) {
-    placement::health::constrain(&mut cluster);
-    constraints::read(&mut cluster);
-    placement::run(&mut cluster);
-    builtin::run(&mut cluster);
-    let mut graph = Graph::begin(cluster);
+    let mut graph = Graph::begin(placement, &requests);
     params::run(&mut graph);
-    let (mut placement, draft) = graph.set_aside();
-    assign::run(&mut placement);
-    let mut graph = draft.resume(placement);
-    params::run_deferred(&mut graph);
+    let (placement, draft) = graph.set_aside();
+    let mut graph = draft.resume(assign::run(placement));
+    params::run_deferred(&mut graph, &requests);
     probes::run(&mut graph);
     params::forgive_removed(&mut graph);
     actions::run(&mut graph);

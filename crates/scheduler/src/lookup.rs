@@ -3,11 +3,14 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::cluster::{BundleData, CloneData, Cluster, NodeIdx, Replica, Resource, Role, RscIdx};
 use super::reading::config;
-use super::rules::{Given, read_blocks};
+use crate::Role;
+use crate::conditions::{Given, read_blocks};
+use crate::facts::{BundleData, CloneData, Replica};
+use crate::ids::{NodeIdx, RscIdx};
+use crate::known::{Known, Resource};
 
-impl Cluster<'_> {
+impl Known<'_> {
     /// The resource with this id. For the id of what a clone copies, its first instance.
     pub(super) fn find(&self, id: &str) -> Option<RscIdx> {
         self.rsc_by_id.get(id).copied()
@@ -41,6 +44,18 @@ impl Cluster<'_> {
     /// Whether `rsc` contains a guest or bundle node; then its connection.
     pub(super) fn guest_connection_in(&self, rsc: RscIdx) -> Option<RscIdx> {
         self.rsc[rsc].launched.iter().copied().find(|launched| self.is_guest_connection(*launched))
+    }
+
+    /// The connection behind which `rsc` runs that `container` contains; `None` for a connection itself, and for what
+    /// runs beside its container.
+    pub(super) fn connection_into(&self, rsc: RscIdx, container: RscIdx) -> Option<RscIdx> {
+        if self.is_connection(rsc) {
+            None
+        } else if self.is_connection(container) {
+            Some(container)
+        } else {
+            self.guest_connection_in(container)
+        }
     }
 
     /// What contains `rsc`: its clone, group or itself. A bundle only with `bundle`.
@@ -203,29 +218,13 @@ impl Cluster<'_> {
         node.online && !node.shutdown && !node.unclean && !node.standby && !node.maintenance
     }
 
-    /// Whether `node` may run resources, guests only if their container will be somewhere.
-    pub(super) fn node_or_host_available(&self, node: NodeIdx) -> bool {
-        if !self.node_available(node) {
-            return false;
-        }
-        match self.container_of(node).filter(|_| self.nodes[node].is_guest()) {
-            Some(container) => self.rsc[container].assigned.is_some(),
-            None => true,
-        }
-    }
-
-    /// Whether `rsc` may be placed on `node`: available and not banned.
-    pub(super) fn is_allowed(&self, rsc: RscIdx, node: NodeIdx) -> bool {
-        self.scores.of(rsc).get(node).is_some_and(|allowed| allowed.score >= 0)
-    }
-
     /// Name of a node.
     pub(super) fn node_name(&self, node: NodeIdx) -> &str {
         &self.nodes[node].name
     }
 }
 
-impl Cluster<'_> {
+impl Known<'_> {
     /// The resource with this id, or one whose history goes by it.
     pub(super) fn find_or_renamed(&self, id: &str) -> Option<RscIdx> {
         self.find(id).or_else(|| self.renamed.get(id).copied())
@@ -268,24 +267,7 @@ impl Cluster<'_> {
     }
 }
 
-impl Cluster<'_> {
-    /// The one node on which a resource is active (`current`) or will be; `None` if there is none or more than one.
-    pub(super) fn location(&self, rsc: RscIdx, current: bool) -> Option<NodeIdx> {
-        let mut found = None;
-        for part in self.primitives(rsc) {
-            let part = &self.rsc[part];
-            let assigned = part.assigned;
-            let nodes = if current { part.active.as_slice() } else { assigned.as_slice() };
-            for node in nodes {
-                if found.is_some_and(|other| other != *node) {
-                    return None;
-                }
-                found = Some(*node);
-            }
-        }
-        found
-    }
-
+impl Known<'_> {
     /// Whether a resource or a part of it waits for a person.
     pub(super) fn any_blocked(&self, rsc: RscIdx) -> bool {
         self.rsc[rsc].is.blocked || self.rsc[rsc].children.iter().any(|child| self.any_blocked(*child))

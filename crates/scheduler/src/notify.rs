@@ -4,9 +4,11 @@
 //! after it is done. The notifications of the instances are made when all that is required is known. Reads roles and
 //! assignments; writes notify actions and relations.
 
-use super::cluster::{ActIdx, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
 use super::ordering;
+use crate::Role;
+use crate::action::{RelationFlags as F, Task};
 use crate::graph::Graph;
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use hac_model::INFINITY;
 
 /// What an instance can be told of, in the order in which it is.
@@ -165,7 +167,7 @@ fn stays_up(graph: &Graph<'_>, instance: RscIdx) -> bool {
 /// Where `instance` will be up in the end: not where it should be, but cannot start.
 fn will_be_up(graph: &Graph<'_>, instance: RscIdx) -> Option<NodeIdx> {
     let resource = &graph.rsc[instance];
-    let planned = resource.assigned.filter(|_| resource.next_role > Role::Stopped)?;
+    let planned = graph.placed[instance].assigned.filter(|_| resource.next_role > Role::Stopped)?;
     (stays_up(graph, instance) || does(graph, instance, Task::Start)).then_some(planned)
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use hac_model::{BOOTSTRAP_OPTIONS, Cib, NvSet, parse_bool, parse_score};
 
-use super::rules::{Given, parse_interval_ms, read_blocks};
+use crate::conditions::{Given, parse_interval_ms, read_blocks};
 
 /// What is done without quorum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

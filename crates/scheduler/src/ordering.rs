@@ -11,8 +11,8 @@ mod flags;
 mod probes;
 mod update;
 
-use super::cluster::ActIdx;
 use crate::graph::{self, Open};
+use crate::ids::ActIdx;
 
 /// A graph in which assignments may be taken back: this stage alone may.
 type Graph<'a> = graph::Graph<'a, Open>;

@@ -7,15 +7,17 @@
 
 use std::collections::BTreeMap;
 
+use crate::action::{Ordering, RelationFlags, Side, Task};
+use crate::ids::{NodeIdx, RscIdx};
 use crate::plan::Reason;
 use hac_model::{OpHistory, ResourceHistory, operation_key};
 
 use super::actions::recurring;
-use super::cluster::{NodeIdx, Ordering, RelationFlags, RscIdx, Side, Task};
 use super::configured as meta;
 use super::digests::{self, Comparison};
 use super::reading::status::failcount::{Count, fail_count};
 use super::reading::status::{active_since, sorted};
+use super::requests::Requests;
 use crate::graph::Graph;
 
 /// Compares everything that is recorded with what is configured.
@@ -67,12 +69,13 @@ fn of_that_name<'c>(graph: &Graph<'_>, entries: &Recorded<'c>, rsc: RscIdx) -> V
 }
 
 /// Compares what had to wait for the assignment.
-pub(super) fn run_deferred(graph: &mut Graph<'_>) {
+pub(super) fn run_deferred(graph: &mut Graph<'_>, requests: &Requests) {
     for (rsc, node, op) in std::mem::take(&mut graph.later) {
         check_and_forgive(graph, rsc, node, &op);
     }
-    for (rsc, node, op) in graph.requests.later().to_vec() {
-        if digests::compare(graph, rsc, node, &op).changed() {
+    for (rsc, node, op) in requests.later() {
+        let (rsc, node) = (*rsc, *node);
+        if digests::compare(graph, rsc, node, op).changed() {
             graph.clear_fail_count(rsc, node, "resource parameters have changed");
         }
     }

@@ -1,254 +1,295 @@
-//! Scores that single nodes get: from health, locks, location constraints, stickiness and failures.
+//! The placement: which resource goes where, and what that makes of nodes.
 //!
-//! Reads constraints and the status; writes the tables of allowed nodes.
+//! It stands on what is known, whose standing it may revise, and on the rules, which it only reads. The stages
+//! [`weigh`](crate::weigh) and [`assign`](crate::assign) write it; afterwards it is read through the graph.
 
-pub(super) mod health;
-mod lock;
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
+use crate::allowed::{Allowed, AllowedTable};
+use crate::arena::{Arena, Key as _};
+use crate::digests::Places;
+use crate::ids::{ColIdx, LocIdx, NodeIdx, RscIdx};
 use crate::influence::Influence;
-use hac_model::INFINITY;
+use crate::known::Known;
+use crate::limits::Limits;
+use crate::rules::{self, Colocation, Rules, Sort};
+use crate::score;
+use crate::scores::{Scores, Why};
 
-use super::cluster::{
-    Allowed, AllowedTable, Cluster, Discovery, LocIdx, Location, NodeIdx, Role, RscIdx, Variant, Why, base_name,
-};
-use super::reading::status::failcount::{Count, fail_count};
-use super::score;
+/// Where everything goes.
+pub(crate) struct Placement<'a> {
+    known: Known<'a>,
+    rules: Rules,
+    /// Which nodes each resource may run on, and how much it wants to.
+    pub(crate) scores: Scores,
+    /// Where each resource will be.
+    pub(crate) placed: Arena<RscIdx, Placed>,
+    /// What each node carries.
+    pub(crate) load: Arena<NodeIdx, Load>,
+    /// What the assignment may still cost.
+    pub(crate) limits: Limits,
+    /// What turned out to have no node: whatever is to start it cannot.
+    pub(crate) given_up: Vec<RscIdx>,
+    /// Colocations that follow from where something was placed, and the lists of those concerned.
+    late: Vec<Colocation>,
+    late_lists: BTreeMap<(RscIdx, Sort), Vec<ColIdx>>,
+}
 
-/// Gives all resources their scores for single nodes.
-pub(super) fn run(cluster: &mut Cluster<'_>) {
-    let top = cluster.top.clone();
-    if cluster.options.shutdown_lock {
-        for rsc in &top {
-            lock::apply(cluster, *rsc);
-        }
-    }
-    for location in cluster.locations.keys() {
-        let rsc = cluster.locations[location].rsc;
-        let why = cluster.because(|cluster| influence(&cluster.locations[location]));
-        apply_location(cluster, rsc, location, &why);
-        note_bans(cluster, rsc, location, &why);
-    }
-    for rsc in &top {
-        let why = cluster.because(|_| Influence::Stickiness);
-        apply_stickiness(cluster, *rsc, &why);
-    }
-    for node in cluster.node_order.clone() {
-        for rsc in &top {
-            apply_failures(cluster, *rsc, node);
-            let why = cluster.because(|_| Influence::Discovery);
-            apply_exclusive_discovery(cluster, *rsc, node, &why);
+/// Where a resource will be.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    /// Where it will be.
+    pub(crate) assigned: Option<NodeIdx>,
+    /// Its score there when that was decided.
+    pub(crate) assigned_score: i32,
+    /// Not yet assigned.
+    pub(crate) unassigned: bool,
+    /// Being assigned.
+    pub(crate) assigning: bool,
+    /// Its scores are being added somewhere (cuts recursion).
+    pub(crate) updating_nodes: bool,
+    /// How much it wants to be promoted (instances), or the priority borrowed for it.
+    pub(crate) promotion_priority: i32,
+    /// Clones: promotion scores were added to the instances' tables.
+    pub(crate) promotion_added: bool,
+    /// Clones: roles are being, or were, chosen.
+    pub(crate) choosing_roles: bool,
+}
+
+/// What a node carries.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Load {
+    /// Capacity left.
+    pub(crate) room: BTreeMap<String, i64>,
+    /// Number of resources assigned to it in this run.
+    pub(crate) resources: usize,
+}
+
+impl Default for Placed {
+    fn default() -> Self {
+        Self {
+            assigned: None,
+            assigned_score: 0,
+            unassigned: true,
+            assigning: false,
+            updating_nodes: false,
+            promotion_priority: 0,
+            promotion_added: false,
+            choosing_roles: false,
         }
     }
 }
 
-/// A location constraint as an influence.
-fn influence(location: &Location) -> Influence {
-    if location.id == health::ID { Influence::Health } else { Influence::Location { constraint: location.id.clone() } }
+impl<'a> Deref for Placement<'a> {
+    type Target = Known<'a>;
+
+    fn deref(&self) -> &Known<'a> {
+        &self.known
+    }
 }
 
-/// Writes down whom a constraint bans, even where others did so before.
-fn note_bans(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx, why: &Why) {
-    // One for the promoted role counts when roles are chosen.
-    if !cluster.scores.is_explained() || cluster.locations[location].role != Role::Unknown {
-        return;
+impl DerefMut for Placement<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.known
     }
-    for (node, points) in cluster.locations[location].nodes.clone() {
-        if points <= -INFINITY {
-            cluster.note_ban(rsc, node, why);
+}
+
+impl<'a> Placement<'a> {
+    /// Nothing is placed yet.
+    pub(crate) fn begin(known: Known<'a>, rules: Rules, scores: Scores) -> Self {
+        let (mut placed, mut load) = (Arena::default(), Arena::default());
+        for _ in known.rsc.keys() {
+            placed.push(Placed::default());
+        }
+        for node in known.nodes.iter() {
+            load.push(Load { room: node.capacity.clone(), resources: 0 });
+        }
+        Self {
+            known,
+            rules,
+            scores,
+            placed,
+            load,
+            limits: Limits::default(),
+            given_up: Vec::new(),
+            late: Vec::new(),
+            late_lists: BTreeMap::new(),
         }
     }
-}
 
-/// Applies a location constraint to a resource and its parts.
-fn apply_location(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx, why: &Why) {
-    add_location(cluster, rsc, location, true, why);
-    match cluster.rsc[rsc].variant.clone() {
-        Variant::Primitive => {}
-        Variant::Group { colocated, .. } => {
-            for (at, member) in cluster.rsc[rsc].children.clone().into_iter().enumerate() {
-                // Later members follow the first one; of the constraint they only get to know the nodes.
-                add_location(cluster, member, location, at == 0 || !colocated, why);
+    /// The rules.
+    pub(crate) const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Adds the rules that follow from what resources are.
+    pub(crate) fn imply(&mut self, implied: Rules) {
+        self.rules.append(&self.known, implied);
+    }
+
+    /// A colocation.
+    pub(crate) fn colocation(&self, idx: ColIdx) -> &Colocation {
+        let ruled = self.rules.colocations();
+        match idx.at().checked_sub(ruled.len()) {
+            Some(late) => &self.late[late],
+            None => &ruled[idx],
+        }
+    }
+
+    /// Colocations in which a resource is the dependent (`ByPrimary`) or the primary, sorted.
+    pub(crate) fn colocations_of(&self, rsc: RscIdx, sort: Sort) -> &[ColIdx] {
+        self.late_lists.get(&(rsc, sort)).map_or_else(|| self.rules.with(rsc, sort), Vec::as_slice)
+    }
+
+    /// Puts a colocation at its place in a list.
+    pub(crate) fn insert(&self, list: &mut Vec<ColIdx>, idx: ColIdx, sort: Sort) {
+        rules::insert(&self.known, |idx| self.colocation(idx), list, idx, sort);
+    }
+
+    /// Adds a colocation that follows from where something was placed.
+    pub(crate) fn add_colocation(&mut self, colocation: Colocation) {
+        let (dependent, primary) = (colocation.dependent, colocation.primary);
+        if dependent == primary {
+            return;
+        }
+        let idx = ColIdx::new(self.rules.colocations().len() + self.late.len());
+        self.late.push(colocation);
+        for (rsc, sort) in [(dependent, Sort::ByPrimary), (primary, Sort::ByDependent)] {
+            let mut list = self.colocations_of(rsc, sort).to_vec();
+            self.insert(&mut list, idx, sort);
+            self.late_lists.insert((rsc, sort), list);
+        }
+    }
+
+    /// Takes what a resource needs from a node (`sign` -1), or gives it back (1).
+    pub(crate) fn change_room(&mut self, rsc: RscIdx, node: NodeIdx, sign: i64) {
+        for (name, amount) in &self.known.rsc[rsc].utilization {
+            if let Some(left) = self.load[node].room.get_mut(name) {
+                *left += sign * amount;
             }
         }
-        Variant::Clone(_) => {
-            for instance in cluster.rsc[rsc].children.clone() {
-                apply_location(cluster, instance, location, why);
-            }
-        }
-        Variant::Bundle(data) => {
-            for replica in &data.replicas {
-                apply_location(cluster, replica.container, location, why);
-                if let Some(ip) = replica.ip {
-                    apply_location(cluster, ip, location, why);
-                }
-            }
-            let role = cluster.locations[location].role;
-            if let Some(inner) = data.child.filter(|_| role >= Role::Unpromoted) {
-                apply_location(cluster, inner, location, why);
-                cluster.rsc[inner].locations.push(location);
-            }
-        }
     }
 }
 
-/// Applies a location constraint to one table; without `scores` only its nodes and discovery mode.
-fn add_location(cluster: &mut Cluster<'_>, rsc: RscIdx, location: LocIdx, scores: bool, why: &Why) {
-    let location = &cluster.locations[location];
-    if location.role != Role::Unknown && location.role != cluster.rsc[rsc].next_role {
-        return;
+impl<'a> Places<'a> for Placement<'a> {
+    fn known(&self) -> &Known<'a> {
+        &self.known
     }
-    for (node, points) in &location.nodes {
-        let points = if scores { *points } else { 0 };
-        if cluster.scores.of(rsc).has(*node) {
-            cluster.scores.add(rsc, *node, points, why);
-        } else {
-            let entry = Allowed { score: 0, ..cluster.nodes[*node].table_entry };
-            cluster.scores.add_or_insert(rsc, *node, entry, points, why);
-        }
-        cluster.scores.restrict_discovery(rsc, *node, location.discovery);
+
+    fn place(&self, rsc: RscIdx) -> Option<NodeIdx> {
+        self.placed[rsc].assigned
     }
 }
 
-/// A copy of a resource's table with the scores of these locations in it.
-pub(super) fn with_locations(cluster: &Cluster<'_>, rsc: RscIdx, locations: &[LocIdx]) -> AllowedTable {
-    let mut table = cluster.scores.of(rsc).clone();
-    for location in locations.iter().map(|location| &cluster.locations[*location]) {
-        if location.role != Role::Unknown && location.role != cluster.rsc[rsc].next_role {
-            continue;
-        }
-        for (node, points) in &location.nodes {
-            if !table.has(*node) {
-                table.insert(*node, Allowed { score: 0, ..cluster.nodes[*node].table_entry });
-            }
-            table.add(*node, *points);
-        }
-    }
-    table
-}
-
-fn apply_stickiness(cluster: &mut Cluster<'_>, rsc: RscIdx, why: &Why) {
-    if !cluster.rsc[rsc].children.is_empty() {
-        for child in cluster.rsc[rsc].children.clone() {
-            apply_stickiness(cluster, child, why);
-        }
-        return;
-    }
-    let resource = &cluster.rsc[rsc];
-    let [node] = resource.active[..] else { return };
-    let usable = cluster.options.symmetric || cluster.scores.of(rsc).has(node);
-    if resource.is.managed && resource.stickiness >= 1 && usable {
-        let stickiness = resource.stickiness;
-        cluster.add_score(rsc, Some(node), stickiness, why);
-    }
-}
-
-/// Bans a resource (an anonymous clone as a whole) from a node where it failed too often.
-fn apply_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
-    if !cluster.rsc[rsc].children.is_empty() {
-        for child in cluster.rsc[rsc].children.clone() {
-            apply_failures(cluster, child, node);
-        }
-        return;
-    }
-    let forgiven = cluster.requests.forgets(rsc, node);
-    let Some(failures) = failures_too_many(cluster, rsc, node).filter(|_| !forgiven) else { return };
-    let banned = if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, false) };
-    let why = cluster.because(|cluster| {
-        let resource = &cluster.rsc[rsc];
-        let service = resource.known_as();
-        let service = if resource.is.unique { service } else { base_name(service) }.to_owned();
-        Influence::Failures { service, failures, threshold: resource.ban_after }
-    });
-    cluster.add_score(banned, Some(node), -INFINITY, &why);
-    cluster.note_ban(banned, node, &why);
-}
-
-/// Whether a resource failed as often on a node as it may; then how often.
-pub(super) fn failures_too_many(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> Option<i32> {
-    let threshold = cluster.rsc[rsc].ban_after;
-    if threshold == 0 || cluster.rsc[rsc].is.failure_ignored {
-        return None;
-    }
-    let (failures, _) = fail_count(cluster, rsc, node, Count::WithLaunched, None);
-    (failures > 0 && failures >= threshold).then_some(failures)
-}
-
-/// A resource that says where it may be looked for may not run elsewhere.
-fn apply_exclusive_discovery(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, why: &Why) {
-    let top = cluster.top(rsc, false);
-    if !cluster.scores.is_exclusive(rsc) && !cluster.scores.is_exclusive(top) {
-        return;
-    }
-    for child in cluster.rsc[rsc].children.clone() {
-        apply_exclusive_discovery(cluster, child, node, why);
-    }
-    if cluster.scores.of(rsc).get(node).is_some_and(|allowed| allowed.discovery != Discovery::Exclusive) {
-        cluster.scores.set(rsc, node, -INFINITY, why);
-    }
-}
-
-impl Cluster<'_> {
+/// Scores, and the reasons for their changes.
+impl Placement<'_> {
     /// A reason for changes of scores, worked out only in a run that is to be explained.
-    pub(super) fn because(&self, influence: impl FnOnce(&Self) -> Influence) -> Why {
+    pub(crate) fn because(&self, influence: impl FnOnce(&Self) -> Influence) -> Why {
         self.scores.because(|| influence(self))
     }
 
     /// Adds `points` for `node` (or all nodes) to a resource and all its parts.
-    pub(super) fn add_score(&mut self, rsc: RscIdx, node: Option<NodeIdx>, points: i32, why: &Why) {
-        let nodes: Vec<NodeIdx> = match node {
-            Some(node) => vec![node],
-            None => self.node_order.clone(),
-        };
-        self.add_scores(rsc, &nodes, points, why);
-        if node.is_none() && points <= -INFINITY {
-            // Bundle nodes that only their own may use are in the list too; nothing is left that could be used.
-            self.scores.ban_all(rsc, why);
-        }
-    }
-
-    fn add_scores(&mut self, rsc: RscIdx, nodes: &[NodeIdx], points: i32, why: &Why) {
-        for at in 0..self.rsc[rsc].children.len() {
-            let child = self.rsc[rsc].children[at];
-            self.add_scores(child, nodes, points, why);
-        }
-        for node in nodes {
-            self.scores.add_or_insert(rsc, *node, self.nodes[*node].table_entry, points, why);
-        }
+    pub(crate) fn add_score(&mut self, rsc: RscIdx, node: Option<NodeIdx>, points: i32, why: &Why) {
+        self.scores.spread(&self.known, rsc, node, points, why);
     }
 
     /// Writes down a ban of a resource and its parts that changed nothing because there was one before.
-    fn note_ban(&mut self, rsc: RscIdx, node: NodeIdx, why: &Why) {
+    pub(crate) fn note_ban(&mut self, rsc: RscIdx, node: NodeIdx, why: &Why) {
         self.scores.note_ban(rsc, node, why);
         for child in self.rsc[rsc].children.clone() {
             self.note_ban(child, node, why);
         }
     }
 
-    /// A table that bans all nodes.
-    pub(super) fn banned_everywhere(&self) -> AllowedTable {
-        let mut table = AllowedTable::default();
-        for node in self.nodes.keys() {
-            let entry = self.nodes[node].table_entry;
-            table.insert(node, Allowed { score: -INFINITY, ..entry });
-        }
-        table
-    }
-
     /// Writes the table of `rsc` and those of its parts down, if people want scores.
-    pub(super) fn note_scores(&mut self, rsc: RscIdx) {
+    pub(crate) fn note_scores(&mut self, rsc: RscIdx) {
         if !self.scores.has_lines() || self.rsc[rsc].is.removed {
             return;
         }
-        for at in 0..self.rsc[rsc].children.len() {
-            let child = self.rsc[rsc].children[at];
+        for child in self.rsc[rsc].children.clone() {
             self.note_scores(child);
         }
         for node in self.node_order.clone() {
             if let Some(allowed) = self.scores.of(rsc).get(node) {
                 let points = score::text(allowed.score);
-                let (id, name) = (&self.rsc[rsc].id, &self.nodes[node].name);
+                let (id, name) = (&self.known.rsc[rsc].id, &self.known.nodes[node].name);
                 self.scores.line(|| format!("{id} allocation score on {name}: {points}"));
             }
         }
+    }
+
+    /// Applies a location to one table; without `scores` only its nodes and discovery mode.
+    pub(crate) fn add_location(&mut self, rsc: RscIdx, location: LocIdx, scores: bool, why: &Why) {
+        if !self.location_counts(rsc, location) {
+            return;
+        }
+        let location = &self.rules.locations()[location];
+        for (node, points) in &location.nodes {
+            let points = if scores { *points } else { 0 };
+            let entry = Allowed { score: 0, ..self.known.nodes[*node].table_entry };
+            self.scores.add_or_insert(rsc, *node, entry, points, why);
+            self.scores.restrict_discovery(rsc, *node, location.discovery);
+        }
+    }
+
+    /// A copy of a resource's table with the scores of these locations in it.
+    pub(crate) fn with_locations(&self, rsc: RscIdx, locations: &[LocIdx]) -> AllowedTable {
+        let mut table = self.scores.of(rsc).clone();
+        for location in locations.iter().filter(|location| self.location_counts(rsc, **location)) {
+            for (node, points) in &self.rules.locations()[*location].nodes {
+                if !table.has(*node) {
+                    table.insert(*node, Allowed { score: 0, ..self.known.nodes[*node].table_entry });
+                }
+                table.add(*node, *points);
+            }
+        }
+        table
+    }
+
+    /// Whether a location is about the role that a resource is to reach.
+    fn location_counts(&self, rsc: RscIdx, location: LocIdx) -> bool {
+        let role = self.rules.locations()[location].role;
+        role == crate::Role::Unknown || role == self.known.rsc[rsc].next_role
+    }
+}
+
+/// Questions that the placement answers.
+impl Placement<'_> {
+    /// Whether `node` can be fenced from here.
+    pub(crate) fn can_fence(&self, node: NodeIdx) -> bool {
+        self.known.can_fence(&self.scores, node)
+    }
+
+    /// Whether `rsc` may be placed on `node`: available and not banned.
+    pub(crate) fn is_allowed(&self, rsc: RscIdx, node: NodeIdx) -> bool {
+        self.scores.of(rsc).get(node).is_some_and(|allowed| allowed.score >= 0)
+    }
+
+    /// Whether `node` may run resources, guests only if their container will be somewhere.
+    pub(crate) fn node_or_host_available(&self, node: NodeIdx) -> bool {
+        if !self.node_available(node) {
+            return false;
+        }
+        match self.container_of(node).filter(|_| self.nodes[node].is_guest()) {
+            Some(container) => self.placed[container].assigned.is_some(),
+            None => true,
+        }
+    }
+
+    /// The one node on which a resource is active (`current`) or will be; `None` if there is none or more than one.
+    pub(crate) fn location(&self, rsc: RscIdx, current: bool) -> Option<NodeIdx> {
+        let mut found = None;
+        for part in self.primitives(rsc) {
+            let assigned = self.placed[part].assigned;
+            let nodes = if current { self.rsc[part].active.as_slice() } else { assigned.as_slice() };
+            for node in nodes {
+                if found.is_some_and(|other| other != *node) {
+                    return None;
+                }
+                found = Some(*node);
+            }
+        }
+        found
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! Reads histories and tables of allowed nodes; writes probes and the orderings around them.
 
+use crate::Role;
+use crate::action::{Ordering, RelationFlags as F, Side, Task};
+use crate::allowed::Discovery;
+use crate::arena::Key as _;
+use crate::facts::Variant;
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use hac_model::OcfCode;
 
 use super::actions::recurring::expect;
-use super::cluster::{
-    ActIdx, Discovery, Key, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task, Variant,
-};
 use crate::graph::Graph;
 
 /// Makes the probes that are needed on every node that can be asked.
@@ -89,7 +92,7 @@ fn is_known(graph: &Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 
 fn place(graph: &Graph<'_>, rsc: RscIdx) -> Option<NodeIdx> {
     let resource = &graph.rsc[rsc];
-    resource.assigned.or_else(|| resource.children.first().and_then(|child| place(graph, *child)))
+    graph.placed[rsc].assigned.or_else(|| resource.children.first().and_then(|child| place(graph, *child)))
 }
 
 fn bundle(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
@@ -131,7 +134,7 @@ fn bundle(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 fn before_other_containers(graph: &mut Graph<'_>, container: RscIdx, others: &[RscIdx], node: NodeIdx) {
     let Some(probe) = probe_on(graph, container, node) else { return };
     for other in others {
-        if graph.rsc[*other].assigned == Some(node) {
+        if graph.placed[*other].assigned == Some(node) {
             graph.add_ordering(Ordering {
                 first: Side::action(probe, Task::Monitor, Some(container)),
                 then: Side::of(*other, Task::Start),
@@ -216,6 +219,6 @@ fn guest_tells(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 /// Whether a guest will be stopped, as far as can be said before its actions are made.
 fn will_stop(graph: &Graph<'_>, guest: RscIdx) -> bool {
     let resource = &graph.rsc[guest];
-    let moves = resource.assigned.is_some_and(|node| !resource.active.contains(&node));
+    let moves = graph.placed[guest].assigned.is_some_and(|node| !resource.active.contains(&node));
     resource.is.failed || resource.next_role == Role::Stopped || moves
 }

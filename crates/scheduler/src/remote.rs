@@ -3,8 +3,10 @@
 //! An action on a remote node needs the connection to it, one on a guest node also the guest itself. Reads actions,
 //! roles and assignments; writes orderings, and marks remote nodes for fencing that cannot be reached any more.
 
-use super::cluster::{ActIdx, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task};
+use crate::Role;
+use crate::action::{Ordering, RelationFlags as F, Side, Task};
 use crate::graph::Graph;
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 
 /// How it stands with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,7 @@ pub(super) fn announce_maintenance(graph: &mut Graph<'_>) {
 
 /// What moves onto a remote node or into a guest stops where it is only once that node can be reached.
 fn moves_onto_remote(graph: &mut Graph<'_>, rsc: RscIdx, stop: ActIdx) {
-    let Some(target) = graph.rsc[rsc].assigned else { return };
+    let Some(target) = graph.placed[rsc].assigned else { return };
     if graph.actions[stop].node == Some(target) || !graph.nodes[target].is_pacemaker_remote() {
         return;
     }
@@ -92,16 +94,17 @@ fn state(graph: &Graph<'_>, connection: RscIdx) -> State {
     let resource = &graph.rsc[connection];
     let host = graph.current_node(connection);
     let host_lost = host.is_some_and(|host| graph.nodes[host].unclean);
-    if resource.assigned.is_none() || resource.next_role <= Role::Stopped {
+    let assigned = graph.placed[connection].assigned;
+    if assigned.is_none() || resource.next_role <= Role::Stopped {
         return if host_lost || resource.is.failed {
             State::Failed
-        } else if resource.assigned.is_none() || resource.next_role == Role::Stopped {
+        } else if assigned.is_none() || resource.next_role == Role::Stopped {
             State::Stopped
         } else {
             State::Unknown
         };
     }
-    if resource.assigned.is_some_and(|node| graph.nodes[node].unclean) {
+    if assigned.is_some_and(|node| graph.nodes[node].unclean) {
         return State::Failed;
     }
     let Some(host) = host else { return State::Unknown };

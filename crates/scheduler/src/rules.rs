@@ -1,308 +1,230 @@
-//! Rules and blocks of names and values: what holds now, here, for this agent and operation.
+//! The rules: what constraints ask for, those of the configuration and those that follow from what resources are.
 //!
-//! Reads the configuration and the [`Given`] it is given; writes nothing but the time of the next change.
+//! [`constraints`](crate::constraints) writes them; after that they are only read.
 
-mod date;
+use crate::Role;
+use crate::action::Ordering;
+use crate::allowed::Discovery;
+use crate::arena::{Arena, Key as _};
+use crate::facts::Variant;
+use crate::ids::{ColIdx, LocIdx, NodeIdx, ReqIdx, RscIdx};
+use crate::known::{Known, Resource};
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
-
-use hac_model::{Agent, Expression, NvSet, Rule, parse_duration_ms, parse_score};
-
-pub(super) use date::{parse as parse_date, parse_iso_duration_ms};
-
-/// Rules inside rules deeper than this do not hold.
-const DEPTH_LIMIT: usize = 64;
-
-/// What a rule is judged by.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Given<'f> {
-    /// Seconds since 1970.
-    pub(super) now: i64,
-    /// Attributes of the node in question.
-    pub(super) attributes: Option<&'f BTreeMap<String, String>>,
-    /// Parameters of the resource in question.
-    pub(super) params: Option<&'f BTreeMap<String, String>>,
-    /// Meta-attributes of the resource in question.
-    pub(super) meta: Option<&'f BTreeMap<String, String>>,
-    /// Agent of the resource in question.
-    pub(super) agent: Option<&'f Agent>,
-    /// Operation in question: name and interval.
-    pub(super) operation: Option<(&'f str, u64)>,
-    /// Parts of a resource id that a pattern matched, for `%0` to `%9` in attribute names.
-    pub(super) captures: &'f [String],
-    /// Where the earliest moment is noted at which the answer changes.
-    pub(super) next_change: Option<&'f Cell<Option<i64>>>,
+/// All rules. The fields are private: what adds a rule needs them to be its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rules {
+    locations: Arena<LocIdx, Location>,
+    colocations: Arena<ColIdx, Colocation>,
+    orderings: Vec<Ordering<ReqIdx>>,
+    tickets: Vec<TicketRule>,
+    of: Vec<OfResource>,
 }
 
-impl Given<'_> {
-    /// Notes that the answer changes at `at`.
-    fn changes_at(&self, at: i64) {
-        if let Some(cell) = self.next_change
-            && at > self.now
-        {
-            cell.set(Some(cell.get().map_or(at, |before| before.min(at))));
+/// The rules about one resource.
+#[derive(Clone, Debug, Default)]
+struct OfResource {
+    this_with: Vec<ColIdx>,
+    with_this: Vec<ColIdx>,
+    locations: Vec<LocIdx>,
+    /// It may be looked for only where a location says so.
+    exclusive: bool,
+}
+
+/// A resource whose role hangs on a ticket.
+#[derive(Clone, Debug)]
+pub(crate) struct TicketRule {
+    /// Id of the constraint.
+    pub(crate) constraint: String,
+    /// The ticket.
+    pub(crate) ticket: String,
+    /// The resource.
+    pub(crate) rsc: RscIdx,
+    /// The role that needs it (`Unknown`: any).
+    pub(crate) role: Role,
+    /// What happens without it.
+    pub(crate) loss: Loss,
+}
+
+/// What happens to a resource whose ticket is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It is stopped.
+    Stop,
+    /// It is demoted.
+    Demote,
+    /// Its nodes are fenced.
+    Fence,
+    /// It is left alone.
+    Freeze,
+}
+
+/// What a list of colocations is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sort {
+    /// "This with".
+    ByPrimary,
+    /// "With this".
+    ByDependent,
+}
+
+impl Rules {
+    /// Locations, in order of creation.
+    pub(crate) const fn locations(&self) -> &Arena<LocIdx, Location> {
+        &self.locations
+    }
+
+    /// Colocations, in order of creation.
+    pub(crate) const fn colocations(&self) -> &Arena<ColIdx, Colocation> {
+        &self.colocations
+    }
+
+    /// Orderings, in order of creation.
+    pub(crate) fn orderings(&self) -> &[Ordering<ReqIdx>] {
+        &self.orderings
+    }
+
+    /// Resources whose roles hang on tickets, in order of the constraints.
+    pub(crate) fn tickets(&self) -> &[TicketRule] {
+        &self.tickets
+    }
+
+    /// Colocations in which a resource is the dependent (`ByPrimary`) or the primary, sorted.
+    pub(crate) fn with(&self, rsc: RscIdx, sort: Sort) -> &[ColIdx] {
+        self.of.get(rsc.at()).map_or(&[], |of| match sort {
+            Sort::ByPrimary => &of.this_with,
+            Sort::ByDependent => &of.with_this,
+        })
+    }
+
+    /// Locations of a resource.
+    pub(crate) fn locations_of(&self, rsc: RscIdx) -> &[LocIdx] {
+        self.of.get(rsc.at()).map_or(&[], |of| &of.locations)
+    }
+
+    /// Whether a location says that a resource may be looked for only where it says so.
+    pub(crate) fn is_exclusive(&self, rsc: RscIdx) -> bool {
+        self.of.get(rsc.at()).is_some_and(|of| of.exclusive)
+    }
+}
+
+/// Adding rules, before they are handed on.
+impl Rules {
+    fn entry(&mut self, rsc: RscIdx) -> &mut OfResource {
+        if self.of.len() <= rsc.at() {
+            self.of.resize(rsc.at() + 1, OfResource::default());
+        }
+        &mut self.of[rsc.at()]
+    }
+
+    /// Adds a location; it counts for these resources when roles are chosen.
+    pub(crate) fn add_location(&mut self, location: Location, also: Option<RscIdx>) {
+        let rsc = location.rsc;
+        let idx = self.locations.push(location);
+        for rsc in std::iter::once(rsc).chain(also) {
+            self.entry(rsc).locations.push(idx);
         }
     }
-}
 
-/// Whether `rule` holds.
-pub(super) fn holds(rule: &Rule, facts: &Given<'_>) -> bool {
-    holds_at(rule, facts, 0)
-}
+    /// A resource may be looked for only where a location says so.
+    pub(crate) fn make_exclusive(&mut self, rsc: RscIdx) {
+        self.entry(rsc).exclusive = true;
+    }
 
-fn holds_at(rule: &Rule, facts: &Given<'_>, depth: usize) -> bool {
-    if depth > DEPTH_LIMIT {
-        return false;
-    }
-    let or = rule.boolean_op.as_deref().is_some_and(|op| op.trim().eq_ignore_ascii_case("or"));
-    if rule.expressions.is_empty() {
-        return true;
-    }
-    let mut parts = rule.expressions.iter().map(|part| expression(part, facts, depth));
-    if or { parts.any(|held| held) } else { parts.all(|held| held) }
-}
-
-fn expression(part: &Expression, facts: &Given<'_>, depth: usize) -> bool {
-    match part {
-        Expression::Attribute { attribute, operation, value, value_type, value_source, .. } => {
-            let name = fill_in(attribute, facts.captures);
-            let left = facts.attributes.and_then(|a| a.get(&name)).map(String::as_str);
-            let right = match (value_source.as_deref(), value.as_deref()) {
-                (Some("param"), Some(name)) => facts.params.and_then(|p| p.get(name)).map(String::as_str),
-                (Some("meta"), Some(name)) => facts.meta.and_then(|m| m.get(name)).map(String::as_str),
-                (_, value) => value,
-            };
-            attribute_holds(operation, left, right, value_type.as_deref())
-        }
-        Expression::Date { operation, start, end, duration, spec, .. } => {
-            let start = start.as_deref().and_then(date::parse);
-            let end = end.as_deref().and_then(date::parse).or_else(|| {
-                let duration = duration.as_ref()?;
-                Some(date::add_duration(start?, duration))
-            });
-            date_holds(operation.as_deref(), start, end, spec.as_ref(), facts)
-        }
-        Expression::Resource { class, provider, kind, .. } => facts.agent.is_some_and(|agent| {
-            class.as_ref().is_none_or(|c| *c == agent.class)
-                && provider.as_ref().is_none_or(|p| Some(p) == agent.provider.as_ref())
-                && kind.as_ref().is_none_or(|k| *k == agent.kind)
-        }),
-        Expression::Operation { name, interval, .. } => facts.operation.is_some_and(|(task, every)| {
-            name == task && interval.as_deref().is_none_or(|text| parse_interval_ms(text) == Some(every))
-        }),
-        Expression::Rule(rule) => holds_at(rule, facts, depth + 1),
-    }
-}
-
-/// Replaces `%0` to `%9` by what a pattern matched.
-pub(super) fn fill_in(name: &str, captures: &[String]) -> String {
-    if captures.is_empty() || !name.contains('%') {
-        return name.to_owned();
-    }
-    let mut filled = String::new();
-    let mut chars = name.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (c, chars.peek().and_then(|d| d.to_digit(10))) {
-            ('%', Some(number)) => {
-                chars.next();
-                filled.push_str(captures.get(number as usize).map_or("", String::as_str));
+    /// Adds a colocation to both sides' sorted lists.
+    pub(crate) fn add_colocation(&mut self, known: &Known<'_>, colocation: Colocation) {
+        let (dependent, primary) = (colocation.dependent, colocation.primary);
+        let idx = self.colocations.push(colocation);
+        for (rsc, sort) in [(dependent, Sort::ByPrimary), (primary, Sort::ByDependent)] {
+            let mut list = self.with(rsc, sort).to_vec();
+            insert(known, |idx| &self.colocations[idx], &mut list, idx, sort);
+            match sort {
+                Sort::ByPrimary => self.entry(rsc).this_with = list,
+                Sort::ByDependent => self.entry(rsc).with_this = list,
             }
-            _ => filled.push(c),
         }
     }
-    filled
-}
 
-/// An interval or other time, milliseconds; ISO 8601 durations too.
-pub(super) fn parse_interval_ms(text: &str) -> Option<u64> {
-    if text.trim_start().starts_with('P') { parse_iso_duration_ms(text) } else { parse_duration_ms(text) }
-}
+    /// Adds an ordering.
+    pub(crate) fn add_ordering(&mut self, ordering: Ordering<ReqIdx>) {
+        self.orderings.push(ordering);
+    }
 
-fn date_holds(
-    operation: Option<&str>,
-    start: Option<i64>,
-    end: Option<i64>,
-    spec: Option<&BTreeMap<String, String>>,
-    facts: &Given<'_>,
-) -> bool {
-    let now = facts.now;
-    match operation.unwrap_or("in_range") {
-        "gt" => start.is_some_and(|start| {
-            facts.changes_at(start + 1);
-            now > start
-        }),
-        "lt" => end.is_some_and(|end| {
-            facts.changes_at(end);
-            now < end
-        }),
-        "date_spec" => spec.is_some_and(|spec| date::matches_spec(now, spec)),
-        _ => {
-            if start.is_none() && end.is_none() {
-                return false;
-            }
-            if let Some(start) = start
-                && now < start
-            {
-                facts.changes_at(start);
-                return false;
-            }
-            if let Some(end) = end {
-                facts.changes_at(end + 1);
-                return now <= end;
-            }
-            true
+    /// Adds a ticket.
+    pub(crate) fn add_ticket(&mut self, ticket: TicketRule) {
+        self.tickets.push(ticket);
+    }
+
+    /// Adds what follows from what resources are: orderings and colocations.
+    pub(crate) fn append(&mut self, known: &Known<'_>, implied: Self) {
+        for colocation in implied.colocations.iter() {
+            self.add_colocation(known, colocation.clone());
         }
+        self.orderings.extend(implied.orderings);
     }
 }
 
-/// Compares an attribute with a value.
-fn attribute_holds(operation: &str, left: Option<&str>, right: Option<&str>, value_type: Option<&str>) -> bool {
-    use std::cmp::Ordering::{Equal, Greater, Less};
-    match operation {
-        "defined" => return left.is_some(),
-        "not_defined" => return left.is_none(),
-        _ => {}
-    }
-    let ordered = matches!(operation, "lt" | "gt" | "lte" | "gte");
-    let (Some(l), Some(r)) = (left, right) else {
-        let equal = left.is_none() && right.is_none();
-        return match operation {
-            "eq" => equal,
-            "ne" => !equal,
-            _ => false,
-        };
-    };
-    let kind = value_type.unwrap_or_else(|| match ordered {
-        true if l.contains('.') || r.contains('.') => "number",
-        true => "integer",
-        false => "string",
-    });
-    let order = compare(l, r, kind);
-    match operation {
-        "eq" => order == Equal,
-        "ne" => order != Equal,
-        "lt" => order == Less,
-        "gt" => order == Greater,
-        "lte" => order != Greater,
-        "gte" => order != Less,
-        _ => false,
-    }
-}
-
-/// Compares two values as `kind`; as strings if one of them is not of it.
-fn compare(left: &str, right: &str, kind: &str) -> std::cmp::Ordering {
-    let as_text = || left.to_ascii_lowercase().cmp(&right.to_ascii_lowercase());
-    match kind {
-        "integer" => match (leading_integer(left), leading_integer(right)) {
-            (Some(l), Some(r)) => l.cmp(&r),
-            _ => as_text(),
-        },
-        "number" => match (left.trim().parse::<f64>(), right.trim().parse::<f64>()) {
-            (Ok(l), Ok(r)) => l.partial_cmp(&r).unwrap_or(std::cmp::Ordering::Equal),
-            _ => as_text(),
-        },
-        "version" => compare_versions(left, right),
-        _ => as_text(),
-    }
-}
-
-/// The integer that a text begins with.
-fn leading_integer(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let end = digits.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
-    let number: i64 = digits.get(..end)?.parse().ok()?;
-    Some(sign * number)
-}
-
-/// Compares dotted versions number by number.
-pub(super) fn compare_versions(left: &str, right: &str) -> std::cmp::Ordering {
-    let part = |text: Option<&str>| text.and_then(leading_integer).unwrap_or(-1);
-    let (mut l, mut r) = (left.split('.'), right.split('.'));
-    loop {
-        match (l.next(), r.next()) {
-            (None, None) => return std::cmp::Ordering::Equal,
-            (a, b) => match part(a).cmp(&part(b)) {
-                std::cmp::Ordering::Equal => {}
-                unequal => return unequal,
-            },
-        }
-    }
-}
-
-/// Takes the values of `blocks` that hold into `values`; what is there already stays. Blocks of higher score go first,
-/// the one with id `first` before all.
-pub(super) fn read_blocks(
-    blocks: &[NvSet],
-    first: Option<&str>,
-    facts: &Given<'_>,
-    values: &mut BTreeMap<String, String>,
+/// Puts a colocation at its place in a list: before those that are its equals.
+pub(crate) fn insert<'c>(
+    known: &Known<'_>,
+    colocation: impl Fn(ColIdx) -> &'c Colocation,
+    list: &mut Vec<ColIdx>,
+    idx: ColIdx,
+    sort: Sort,
 ) {
-    let mut sorted: Vec<&NvSet> = blocks.iter().collect();
-    if sorted.len() > 1 {
-        let score = |set: &NvSet| set.score.as_deref().and_then(parse_score).unwrap_or(0);
-        sorted.sort_by_key(|set| (first != Some(set.id.as_str()), -i64::from(score(set))));
-    }
-    for set in sorted {
-        if set.rule.as_ref().is_some_and(|rule| !holds(rule, facts)) {
-            continue;
-        }
-        for pair in &set.pairs {
-            let Some(value) = &pair.value else { continue };
-            if value.eq_ignore_ascii_case("#default") {
-                values.remove(&pair.name);
-            } else if !values.contains_key(&pair.name) {
-                values.insert(pair.name.clone(), value.clone());
-            }
-        }
-    }
+    let subject = |idx: ColIdx| match sort {
+        Sort::ByPrimary => &known.rsc[colocation(idx).primary],
+        Sort::ByDependent => &known.rsc[colocation(idx).dependent],
+    };
+    let at = list.partition_point(|other| compare(subject(*other), subject(idx)).is_lt());
+    list.insert(at, idx);
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Which of two resources comes first in a list of colocations.
+fn compare(a: &Resource, b: &Resource) -> std::cmp::Ordering {
+    let rank = |rsc: &Resource| match rsc.variant {
+        Variant::Bundle(_) => 0,
+        Variant::Clone(_) if rsc.is.promotable => 1,
+        Variant::Clone(_) => 2,
+        Variant::Group { .. } => 3,
+        Variant::Primitive => 4,
+    };
+    b.priority.cmp(&a.priority).then(rank(a).cmp(&rank(b))).then_with(|| a.id.cmp(&b.id))
+}
 
-    #[test]
-    fn order_needs_both_sides_and_numbers_compare_as_numbers() {
-        assert!(attribute_holds("lt", Some("9"), Some("10"), None));
-        assert!(!attribute_holds("lt", None, Some("10"), None));
-        assert!(attribute_holds("eq", None, None, None));
-        assert!(attribute_holds("ne", None, Some("x"), None));
-        assert!(attribute_holds("gt", Some("1.5"), Some("1.25"), None));
-        assert!(attribute_holds("eq", Some("ON"), Some("on"), None));
-        assert!(attribute_holds("gt", Some("1.10"), Some("1.9"), Some("version")));
-    }
+/// A location constraint as scores for nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct Location {
+    /// Its id.
+    pub(crate) id: String,
+    /// The resource.
+    pub(crate) rsc: RscIdx,
+    /// Applies to this role (`Unknown`: any).
+    pub(crate) role: Role,
+    /// Its discovery mode.
+    pub(crate) discovery: Discovery,
+    /// Scores.
+    pub(crate) nodes: Vec<(NodeIdx, i32)>,
+}
 
-    #[test]
-    fn a_block_of_higher_score_wins_and_default_unsets() {
-        let block = |id: &str, score: &str, value: &str| NvSet {
-            id: id.into(),
-            score: Some(score.into()),
-            pairs: vec![hac_model::NvPair { name: "a".into(), value: Some(value.into()), ..Default::default() }],
-            ..Default::default()
-        };
-        let mut values = BTreeMap::new();
-        read_blocks(&[block("x", "1", "low"), block("y", "2", "high")], None, &Given::default(), &mut values);
-        assert_eq!(values["a"], "high");
-        let mut values = BTreeMap::new();
-        read_blocks(&[block("x", "1", "#default"), block("y", "2", "high")], None, &Given::default(), &mut values);
-        assert!(values.is_empty());
-    }
-
-    #[test]
-    fn a_range_notes_when_it_ends() {
-        let next = Cell::new(None);
-        let facts = Given { now: 100, next_change: Some(&next), ..Default::default() };
-        assert!(date_holds(None, Some(50), Some(200), None, &facts));
-        assert_eq!(next.get(), Some(201));
-    }
-
-    #[test]
-    fn captured_parts_fill_attribute_names() {
-        assert_eq!(fill_in("has-%1", &["rsc-a".into(), "a".into()]), "has-a");
-    }
+/// A colocation of a pair.
+#[derive(Clone, Debug)]
+pub(crate) struct Colocation {
+    /// Its id.
+    pub(crate) id: String,
+    /// Placed after ...
+    pub(crate) dependent: RscIdx,
+    /// ... this.
+    pub(crate) primary: RscIdx,
+    /// Role of the dependent that it is about (`Unknown`: any).
+    pub(crate) dependent_role: Role,
+    /// Role of the primary that it is about (`Unknown`: any).
+    pub(crate) primary_role: Role,
+    /// How much.
+    pub(crate) score: i32,
+    /// Node attribute that must agree; `None` is the node itself.
+    pub(crate) attribute: Option<String>,
+    /// The dependent's wishes count for an active primary.
+    pub(crate) influence: bool,
+    /// Written by a person, not built in.
+    pub(crate) explicit: bool,
 }

@@ -9,6 +9,7 @@ use crate::allowed::{Allowed, AllowedTable, Discovery};
 use crate::arena::Arena;
 use crate::ids::{NodeIdx, RscIdx};
 use crate::influence::Influence;
+use crate::known::Known;
 use crate::witness::{Choice, Seen, Witness};
 
 /// The tables of all resources.
@@ -111,6 +112,25 @@ impl Scores {
     /// Adds points for a node that is there.
     pub(crate) fn add(&mut self, rsc: RscIdx, node: NodeIdx, points: i32, why: &Why) {
         self.change(rsc, node, why, |table| table.add(node, points));
+    }
+
+    /// Adds `points` for `node` (or all nodes) to a resource and all its parts.
+    pub(crate) fn spread(&mut self, known: &Known<'_>, rsc: RscIdx, node: Option<NodeIdx>, points: i32, why: &Why) {
+        let nodes = node.as_ref().map_or(&known.node_order[..], std::slice::from_ref);
+        self.spread_on(known, rsc, nodes, points, why);
+        if node.is_none() && points <= -INFINITY {
+            // Bundle nodes that only their own may use are in the list too; nothing is left that could be used.
+            self.ban_all(rsc, why);
+        }
+    }
+
+    fn spread_on(&mut self, known: &Known<'_>, rsc: RscIdx, nodes: &[NodeIdx], points: i32, why: &Why) {
+        for child in &known.rsc[rsc].children {
+            self.spread_on(known, *child, nodes, points, why);
+        }
+        for node in nodes {
+            self.add_or_insert(rsc, *node, known.nodes[*node].table_entry, points, why);
+        }
     }
 
     /// Sets the score of a node that is there.

@@ -1,8 +1,12 @@
 //! Makes the view from the working data, right after the status was read.
 
-use crate::cluster::{Cluster, Kind, NodeIdx, RscIdx, Variant, base_name, compare_names};
+use crate::constraints::health;
+use crate::facts::{Kind, Variant};
+use crate::ids::{NodeIdx, RscIdx};
+use crate::known::Known;
+use crate::names::{base_name, compare_names};
 use crate::options::HealthStrategy;
-use crate::placement::health;
+use crate::reading::Reading;
 use crate::reading::config;
 use crate::reading::status::failcount;
 use crate::reading::status::operation_view;
@@ -13,7 +17,7 @@ use crate::view::{
 };
 
 /// How things stand in `cluster`.
-pub(crate) fn build(cluster: &Cluster<'_>) -> ClusterView {
+pub(crate) fn build(cluster: &Reading<'_>) -> ClusterView {
     let mut view = ClusterView {
         nodes: cluster.node_order.iter().map(|node| self::node(cluster, *node)).collect(),
         resources: cluster
@@ -51,15 +55,15 @@ pub(crate) fn build(cluster: &Cluster<'_>) -> ClusterView {
 }
 
 /// A connection that was made for a guest and that nobody configured.
-fn is_internal(cluster: &Cluster<'_>, rsc: RscIdx) -> bool {
+fn is_internal(cluster: &Reading<'_>, rsc: RscIdx) -> bool {
     cluster.rsc[rsc].meta.get("internal").is_some_and(|text| text == "true")
 }
 
-fn names(cluster: &Cluster<'_>, nodes: &[NodeIdx]) -> Vec<String> {
+fn names(cluster: &Reading<'_>, nodes: &[NodeIdx]) -> Vec<String> {
     nodes.iter().map(|node| cluster.node_name(*node).to_owned()).collect()
 }
 
-fn node(cluster: &Cluster<'_>, idx: NodeIdx) -> NodeView {
+fn node(cluster: &Reading<'_>, idx: NodeIdx) -> NodeView {
     let node = &cluster.nodes[idx];
     NodeView {
         name: node.name.clone(),
@@ -95,7 +99,7 @@ fn node(cluster: &Cluster<'_>, idx: NodeIdx) -> NodeView {
 }
 
 /// The id as people see it: without number for an instance of an anonymous clone.
-fn displayed_name(cluster: &Cluster<'_>, rsc: RscIdx) -> String {
+fn displayed_name(cluster: &Reading<'_>, rsc: RscIdx) -> String {
     let id = &cluster.rsc[rsc].id;
     if cluster.rsc[rsc].is_primitive() && cluster.anonymous_clone(rsc).is_some() {
         base_name(id).to_owned()
@@ -105,7 +109,7 @@ fn displayed_name(cluster: &Cluster<'_>, rsc: RscIdx) -> String {
 }
 
 /// `target-role` as far as it restricts.
-pub(crate) fn target_role(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<Role> {
+pub(crate) fn target_role(cluster: &Known<'_>, rsc: RscIdx) -> Option<Role> {
     let resource = &cluster.rsc[rsc];
     let promotable = cluster.rsc[cluster.top(rsc, false)].is.promotable;
     let text = resource.meta.get("target-role").map(String::as_str);
@@ -115,7 +119,7 @@ pub(crate) fn target_role(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<Role> {
     }
 }
 
-fn resource(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceView {
+fn resource(cluster: &Reading<'_>, rsc: RscIdx) -> ResourceView {
     let entry = &cluster.rsc[rsc];
     let children: Vec<ResourceView> = if entry.is_bundle() {
         Vec::new()
@@ -148,13 +152,13 @@ fn resource(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceView {
 }
 
 /// The node that a stopped resource is locked to.
-fn lock(cluster: &Cluster<'_>, rsc: RscIdx) -> Option<String> {
+fn lock(cluster: &Reading<'_>, rsc: RscIdx) -> Option<String> {
     let (node, since) = cluster.rsc[rsc].lock?;
     let limit = i64::try_from(cluster.options.shutdown_lock_limit_ms / 1000).unwrap_or(i64::MAX);
     (limit == 0 || cluster.now <= since.saturating_add(limit)).then(|| cluster.node_name(node).to_owned())
 }
 
-fn kind(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceKind {
+fn kind(cluster: &Reading<'_>, rsc: RscIdx) -> ResourceKind {
     match &cluster.rsc[rsc].variant {
         Variant::Primitive => ResourceKind::Primitive { agent: Agent::clone(&cluster.rsc[rsc].blocks.agent) },
         Variant::Group { .. } => ResourceKind::Group,
@@ -182,7 +186,7 @@ fn kind(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceKind {
 }
 
 /// Nodes that a list of stopped instances names: allowed ones, or those known if none are allowed; up, of course.
-fn allowed(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<String> {
+fn allowed(cluster: &Reading<'_>, rsc: RscIdx) -> Vec<String> {
     let entry = &cluster.rsc[rsc];
     let mut nodes: Vec<NodeIdx> = cluster.scores.of(rsc).nodes().collect();
     if nodes.is_empty() {
@@ -193,7 +197,7 @@ fn allowed(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<String> {
     names
 }
 
-fn flags(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceFlags {
+fn flags(cluster: &Reading<'_>, rsc: RscIdx) -> ResourceFlags {
     let entry = &cluster.rsc[rsc];
     let lost = |node: NodeIdx| cluster.nodes[node].unclean && !cluster.nodes[node].online;
     // Where it is, or else where something is under way.
@@ -217,7 +221,7 @@ fn flags(cluster: &Cluster<'_>, rsc: RscIdx) -> ResourceFlags {
     }
 }
 
-fn fail_counts(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<(String, i32, Option<i64>)> {
+fn fail_counts(cluster: &Reading<'_>, rsc: RscIdx) -> Vec<(String, i32, Option<i64>)> {
     if !cluster.rsc[rsc].is_primitive() {
         return Vec::new();
     }
@@ -231,7 +235,7 @@ fn fail_counts(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<(String, i32, Option<i
     counts
 }
 
-fn operations(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<crate::view::OperationView> {
+fn operations(cluster: &Reading<'_>, rsc: RscIdx) -> Vec<crate::view::OperationView> {
     let mut nodes: Vec<NodeIdx> = cluster.rsc[rsc].histories.iter().map(|(node, _)| *node).collect();
     nodes.dedup();
     let mut found = Vec::new();
@@ -244,7 +248,7 @@ fn operations(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<crate::view::OperationV
 }
 
 /// Location constraints that forbid a node, as configured.
-fn bans(cluster: &Cluster<'_>) -> Vec<Ban> {
+fn bans(cluster: &Reading<'_>) -> Vec<Ban> {
     let mut bans = Vec::new();
     for constraint in &cluster.cib.configuration.constraints {
         let Constraint::Location(location) = constraint else { continue };

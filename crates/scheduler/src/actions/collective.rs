@@ -1,7 +1,9 @@
 //! The milestones of groups, clones and bundles.
 
-use crate::cluster::{RscIdx, Task, Variant};
+use crate::action::Task;
+use crate::facts::Variant;
 use crate::graph::Graph;
+use crate::ids::RscIdx;
 use crate::notify;
 use hac_model::INFINITY;
 

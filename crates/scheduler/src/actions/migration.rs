@@ -1,12 +1,14 @@
 //! Live migration: a move without a stop, as long as nothing asks for one.
 
-use crate::cluster::{NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task};
+use crate::Role;
+use crate::action::{Ordering, RelationFlags as F, Side, Task};
 use crate::graph::Graph;
+use crate::ids::{NodeIdx, RscIdx};
 
 /// Whether `rsc`, now on `current`, can migrate to where it is assigned.
 pub(super) fn possible(graph: &Graph<'_>, rsc: RscIdx, current: Option<NodeIdx>) -> bool {
     let resource = &graph.rsc[rsc];
-    let (Some(from), Some(to)) = (current, resource.assigned) else { return false };
+    let (Some(from), Some(to)) = (current, graph.placed[rsc].assigned) else { return false };
     let clean = |node: NodeIdx| !graph.nodes[node].unclean;
     let is = &resource.is;
     is.migratable
@@ -21,7 +23,7 @@ pub(super) fn possible(graph: &Graph<'_>, rsc: RscIdx, current: Option<NodeIdx>)
 
 /// Makes the actions of a migration from `current`. They become required by what they replace.
 pub(super) fn create(graph: &mut Graph<'_>, rsc: RscIdx, current: Option<NodeIdx>) {
-    let (Some(from), Some(to)) = (current, graph.rsc[rsc].assigned) else { return };
+    let (Some(from), Some(to)) = (current, graph.placed[rsc].assigned) else { return };
     let start = graph.action(rsc, Task::Start, Some(to), true);
     let stop = graph.action(rsc, Task::Stop, Some(from), true);
     graph.actions[start].pseudo = true;

@@ -1,7 +1,10 @@
 //! The actions of a primitive: down and up again where it is, and from the role it has to the role it shall have.
 
-use crate::cluster::{ActIdx, MultiplyActive, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
+use crate::Role;
+use crate::action::{RelationFlags as F, Task};
+use crate::facts::MultiplyActive;
 use crate::graph::Graph;
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use crate::plan::Reason;
 
 use super::{migration, recurring};
@@ -12,7 +15,7 @@ const STEPS: usize = 8;
 /// Makes all actions of `rsc`.
 pub(super) fn create(graph: &mut Graph<'_>, rsc: RscIdx) {
     if graph.rsc[rsc].next_role == Role::Unknown {
-        let up = graph.rsc[rsc].assigned.is_some();
+        let up = graph.placed[rsc].assigned.is_some();
         graph.set_next_role(rsc, if up { Role::Started } else { Role::Stopped });
     }
     let current = graph.current_node(rsc);
@@ -49,7 +52,8 @@ impl Way {
     fn new(graph: &mut Graph<'_>, rsc: RscIdx, current: Option<NodeIdx>) -> Self {
         let resource = &graph.rsc[rsc];
         let (_, all, clean) = graph.active_nodes(rsc);
-        let elsewhere = matches!((current, resource.assigned), (Some(from), Some(to)) if from != to);
+        let assigned = graph.placed[rsc].assigned;
+        let elsewhere = matches!((current, assigned), (Some(from), Some(to)) if from != to);
         let moves = elsewhere && resource.next_role >= Role::Started;
         let mut way = Self {
             rsc,
@@ -62,7 +66,7 @@ impl Way {
             restarting: false,
         };
         if let Some((source, target)) = resource.migration {
-            let goes_on = way.migrates && all == 2 && current == Some(source) && resource.assigned == Some(target);
+            let goes_on = way.migrates && all == 2 && current == Some(source) && assigned == Some(target);
             if !goes_on {
                 graph.end_migration(rsc);
                 way.need_stop = true;
@@ -87,7 +91,7 @@ impl Way {
     /// What a resource that stays where it is calls for.
     fn staying(&mut self, graph: &mut Graph<'_>) {
         let rsc = self.rsc;
-        let assigned = graph.rsc[rsc].assigned;
+        let assigned = graph.placed[rsc].assigned;
         if graph.starts(rsc) {
             // The start that is under way stands for itself. Where nothing may run it, it is in vain, but is said.
             let start = graph.action(rsc, Task::Start, assigned, assigned.is_some());
@@ -132,7 +136,7 @@ impl Way {
             }
             let next = step(role, resource.role);
             let required = self.need_stop || (next == Role::Promoted && self.need_promote);
-            if !self.take(graph, (role, next), resource.assigned, !required) {
+            if !self.take(graph, (role, next), graph.placed[self.rsc].assigned, !required) {
                 break;
             }
             role = next;
@@ -146,7 +150,7 @@ impl Way {
         for _ in 0..STEPS {
             let target = graph.rsc[self.rsc].next_role;
             let next = step(role, target);
-            if role == target || !self.take(graph, (role, next), graph.rsc[self.rsc].assigned, false) {
+            if role == target || !self.take(graph, (role, next), graph.placed[self.rsc].assigned, false) {
                 return;
             }
             role = next;
@@ -178,7 +182,7 @@ impl Way {
             && self.stop_unexpected
             && resource.next_role > Role::Stopped
             && node.is_some()
-            && resource.assigned == node
+            && graph.placed[self.rsc].assigned == node
     }
 
     fn stop(&self, graph: &mut Graph<'_>, optional: bool) {
@@ -187,7 +191,7 @@ impl Way {
                 continue;
             }
             let resource = &graph.rsc[self.rsc];
-            let assigned = resource.assigned;
+            let assigned = graph.placed[self.rsc].assigned;
             if resource.migration.is_some_and(|(_, target)| target == node) && assigned == Some(node) {
                 continue;
             }

@@ -1,7 +1,9 @@
 //! Recurring operations: monitors of what runs, and of what must not run elsewhere.
 
-use crate::cluster::{ActIdx, NodeIdx, Ordering, RelationFlags as F, Role, RscIdx, Side, Task};
+use crate::Role;
+use crate::action::{Ordering, RelationFlags as F, Side, Task};
 use crate::graph::Graph;
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use hac_model::{OcfCode, operation_key};
 
 use crate::configured as meta;
@@ -22,7 +24,7 @@ struct Recurring {
 /// Makes the recurring operations of a primitive.
 pub(super) fn create(graph: &mut Graph<'_>, rsc: RscIdx) {
     let resource = &graph.rsc[rsc];
-    let node = resource.assigned;
+    let node = graph.placed[rsc].assigned;
     let left_alone = node.is_some_and(|node| graph.nodes[node].maintenance);
     if resource.is.blocked || resource.is.maintenance || left_alone {
         return;

@@ -1,19 +1,22 @@
 //! Bundles: containers, then what belongs to each, then what runs inside.
 
-use crate::cluster::{Cluster, Colocation, NodeIdx, Replica, Role, RscIdx};
-use crate::constraints::add_colocation;
+use crate::Role;
+use crate::facts::Replica;
+use crate::ids::{NodeIdx, RscIdx};
 use crate::influence::Influence;
-use crate::placement;
+use crate::placement::Placement;
+use crate::rules::Colocation;
+use crate::weigh;
 use hac_model::INFINITY;
 
 use super::instances;
 
 /// Assigns all parts of a bundle.
-pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
-    if !cluster.rsc[rsc].is.unassigned || cluster.rsc[rsc].is.assigning {
+pub(super) fn assign(cluster: &mut Placement<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
+    if !cluster.placed[rsc].unassigned || cluster.placed[rsc].assigning {
         return;
     }
-    cluster.rsc[rsc].is.assigning = true;
+    cluster.placed[rsc].assigning = true;
     cluster.note_scores(rsc);
     let replicas = cluster.replicas(rsc);
     let mut containers: Vec<RscIdx> = replicas.iter().map(|replica| replica.container).collect();
@@ -33,16 +36,16 @@ pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<Node
         }
         super::assign(cluster, inner, prefer, stop_if_fail);
     }
-    cluster.rsc[rsc].is.assigning = false;
-    cluster.rsc[rsc].is.unassigned = false;
+    cluster.placed[rsc].assigning = false;
+    cluster.placed[rsc].unassigned = false;
 }
 
-fn assign_replica(cluster: &mut Cluster<'_>, replica: &Replica, prefer: Option<NodeIdx>, stop_if_fail: bool) {
+fn assign_replica(cluster: &mut Placement<'_>, replica: &Replica, prefer: Option<NodeIdx>, stop_if_fail: bool) {
     if let Some(ip) = replica.ip {
         super::assign(cluster, ip, prefer, stop_if_fail);
     }
     if let Some(remote) = replica.remote {
-        let host = cluster.rsc[replica.container].assigned;
+        let host = cluster.placed[replica.container].assigned;
         if let Some(connection) = host.and_then(|host| cluster.nodes[host].connection) {
             // A connection through a remote node must be where that node's own connection is.
             let with_host = Colocation {
@@ -56,7 +59,7 @@ fn assign_replica(cluster: &mut Cluster<'_>, replica: &Replica, prefer: Option<N
                 influence: true,
                 explicit: false,
             };
-            add_colocation(cluster, with_host);
+            cluster.add_colocation(with_host);
         }
         super::assign(cluster, remote, prefer, stop_if_fail);
     }
@@ -66,7 +69,7 @@ fn assign_replica(cluster: &mut Cluster<'_>, replica: &Replica, prefer: Option<N
     for node in nodes {
         let score = if replica.node != Some(node) {
             -INFINITY
-        } else if placement::failures_too_many(cluster, child, node).is_some() {
+        } else if weigh::failures_too_many(cluster, child, node).is_some() {
             continue;
         } else {
             INFINITY
@@ -74,7 +77,7 @@ fn assign_replica(cluster: &mut Cluster<'_>, replica: &Replica, prefer: Option<N
         cluster.scores.set(child, node, score, &why);
     }
     let Some(inner) = cluster.rsc[child].parent else { return };
-    cluster.rsc[inner].is.assigning = true;
+    cluster.placed[inner].assigning = true;
     super::assign(cluster, child, replica.node, stop_if_fail);
-    cluster.rsc[inner].is.assigning = false;
+    cluster.placed[inner].assigning = false;
 }

@@ -1,21 +1,21 @@
 //! Clones: wishes of all sides, then instances, then roles.
 
-use crate::cluster::{Cluster, NodeIdx, RscIdx};
-
 use super::{instances, lists, promotable, wishes};
+use crate::ids::{NodeIdx, RscIdx};
+use crate::placement::Placement;
 
 /// Assigns the instances of a clone.
-pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>) {
-    if !cluster.rsc[rsc].is.unassigned || cluster.rsc[rsc].is.assigning {
+pub(super) fn assign(cluster: &mut Placement<'_>, rsc: RscIdx, prefer: Option<NodeIdx>) {
+    if !cluster.placed[rsc].unassigned || cluster.placed[rsc].assigning {
         return;
     }
-    cluster.rsc[rsc].is.assigning = true;
+    cluster.placed[rsc].assigning = true;
     let promotable = cluster.rsc[rsc].is.promotable;
     if promotable {
         promotable::add_scores(cluster, rsc);
     }
     for idx in lists::this_with(cluster, rsc) {
-        let primary = cluster.colocations[idx].primary;
+        let primary = cluster.colocation(idx).primary;
         super::assign(cluster, primary, prefer, true);
     }
     for idx in lists::with_this(cluster, rsc) {
@@ -31,6 +31,6 @@ pub(super) fn assign(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<Node
     if promotable {
         promotable::set_roles(cluster, rsc);
     }
-    cluster.rsc[rsc].is.assigning = false;
-    cluster.rsc[rsc].is.unassigned = false;
+    cluster.placed[rsc].assigning = false;
+    cluster.placed[rsc].unassigned = false;
 }

@@ -1,7 +1,11 @@
 //! Applying a colocation to the dependent's table, or to how much it wants to be promoted.
 
-use crate::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx, Variant, Why};
+use crate::Role;
+use crate::facts::Variant;
+use crate::ids::{ColIdx, NodeIdx, RscIdx};
+use crate::placement::Placement;
 use crate::score;
+use crate::scores::Why;
 use hac_model::{INFINITY, parse_bool};
 
 use super::{instances, note_withheld, place, wishes};
@@ -20,7 +24,7 @@ pub(super) enum Affects {
 /// Applies a colocation of `dependent` with `primary`, which may be parts of what the constraint names. With
 /// `for_dependent` it is the dependent's kind that decides how, else the primary's.
 pub(super) fn apply(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Placement<'_>,
     dependent: RscIdx,
     primary: RscIdx,
     idx: ColIdx,
@@ -46,7 +50,7 @@ pub(super) fn apply(
     }
 }
 
-fn pair(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx, why: &Why) {
+fn pair(cluster: &mut Placement<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx, why: &Why) {
     match affects(cluster, dependent, primary, idx, false) {
         Affects::Nothing => {}
         Affects::Location => apply_to_scores(cluster, dependent, primary, idx, why),
@@ -55,7 +59,7 @@ fn pair(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColI
 }
 
 /// The resource whose role counts: what is inside for a bundle's container.
-fn role_holder(cluster: &Cluster<'_>, rsc: RscIdx) -> RscIdx {
+fn role_holder(cluster: &Placement<'_>, rsc: RscIdx) -> RscIdx {
     if !cluster.rsc[rsc].is_primitive() {
         return rsc;
     }
@@ -67,23 +71,23 @@ fn role_holder(cluster: &Cluster<'_>, rsc: RscIdx) -> RscIdx {
 
 /// What a colocation is about. With `preview` it is asked before anything was assigned.
 pub(super) fn affects(
-    cluster: &Cluster<'_>,
+    cluster: &Placement<'_>,
     dependent: RscIdx,
     primary: RscIdx,
     idx: ColIdx,
     preview: bool,
 ) -> Affects {
-    let constraint = &cluster.colocations[idx];
-    if !preview && cluster.rsc[primary].is.unassigned {
+    let constraint = cluster.colocation(idx);
+    if !preview && cluster.placed[primary].unassigned {
         return Affects::Nothing;
     }
     let (dependent_holder, primary_holder) = (role_holder(cluster, dependent), role_holder(cluster, primary));
     let holder = &cluster.rsc[dependent_holder];
     let in_promotable = holder.parent.is_some_and(|parent| cluster.rsc[parent].is.promotable);
-    if constraint.dependent_role >= Role::Unpromoted && in_promotable && !holder.is.unassigned {
+    if constraint.dependent_role >= Role::Unpromoted && in_promotable && !cluster.placed[dependent_holder].unassigned {
         return Affects::Role;
     }
-    if !preview && !cluster.rsc[dependent].is.unassigned {
+    if !preview && !cluster.placed[dependent].unassigned {
         return Affects::Nothing;
     }
     let fits = |role: Role, holder: RscIdx| role == Role::Unknown || role == cluster.rsc[holder].next_role;
@@ -95,14 +99,14 @@ pub(super) fn affects(
 }
 
 /// The value that must agree: the node itself, or an attribute of it.
-pub(super) fn node_value(cluster: &Cluster<'_>, node: NodeIdx, idx: ColIdx, rsc: RscIdx) -> Option<String> {
-    let attribute = cluster.colocations[idx].attribute.as_deref();
+pub(super) fn node_value(cluster: &Placement<'_>, node: NodeIdx, idx: ColIdx, rsc: RscIdx) -> Option<String> {
+    let attribute = cluster.colocation(idx).attribute.as_deref();
     attribute_value(cluster, node, attribute, rsc)
 }
 
 /// The same for an attribute by name. A guest that was never up has none, not even its name: two of them are one place.
 pub(super) fn attribute_value(
-    cluster: &Cluster<'_>,
+    cluster: &Placement<'_>,
     node: NodeIdx,
     attribute: Option<&str>,
     rsc: RscIdx,
@@ -112,13 +116,13 @@ pub(super) fn attribute_value(
 }
 
 /// What is colocated with a bundle's inside cannot run inside itself; for it the inside is where the container is.
-pub(super) fn host_for(cluster: &Cluster<'_>, node: NodeIdx, rsc: RscIdx) -> NodeIdx {
-    let outside = cluster.nodes[node].kind == crate::cluster::Kind::Bundle && cluster.is_bundled(rsc);
+pub(super) fn host_for(cluster: &Placement<'_>, node: NodeIdx, rsc: RscIdx) -> NodeIdx {
+    let outside = cluster.nodes[node].kind == crate::facts::Kind::Bundle && cluster.is_bundled(rsc);
     if !outside {
         return node;
     }
     let container = cluster.container_of(node);
-    container.and_then(|container| cluster.rsc[container].assigned).unwrap_or(node)
+    container.and_then(|container| cluster.placed[container].assigned).unwrap_or(node)
 }
 
 fn same(a: Option<&String>, b: Option<&String>) -> bool {
@@ -130,9 +134,9 @@ fn same(a: Option<&String>, b: Option<&String>) -> bool {
 }
 
 /// Changes the dependent's table according to where the primary is.
-fn apply_to_scores(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx, why: &Why) {
-    let points = cluster.colocations[idx].score;
-    let primary_node = cluster.rsc[primary].assigned;
+fn apply_to_scores(cluster: &mut Placement<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx, why: &Why) {
+    let points = cluster.colocation(idx).score;
+    let primary_node = cluster.placed[primary].assigned;
     if primary_node.is_none() && points < 0 {
         return;
     }
@@ -158,12 +162,12 @@ fn apply_to_scores(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx
 }
 
 /// Changes how much an instance wants to be promoted according to where the primary is.
-fn apply_to_priority(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
-    let constraint = &cluster.colocations[idx];
+fn apply_to_priority(cluster: &mut Placement<'_>, dependent: RscIdx, primary: RscIdx, idx: ColIdx) {
+    let constraint = cluster.colocation(idx);
     let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
     let Some(here) = cluster.location(dependent, false) else { return };
     // A primary that is nowhere is not where the dependent is.
-    let together = cluster.rsc[primary].assigned.is_some_and(|there| {
+    let together = cluster.placed[primary].assigned.is_some_and(|there| {
         let (mine, theirs) = (node_value(cluster, here, idx, dependent), node_value(cluster, there, idx, primary));
         same(mine.as_ref(), theirs.as_ref())
     });
@@ -183,13 +187,20 @@ fn apply_to_priority(cluster: &mut Cluster<'_>, dependent: RscIdx, primary: RscI
 }
 
 /// A group follows by its first member.
-fn dependent_group(cluster: &mut Cluster<'_>, group: RscIdx, primary: RscIdx, idx: ColIdx, colocated: bool, why: &Why) {
+fn dependent_group(
+    cluster: &mut Placement<'_>,
+    group: RscIdx,
+    primary: RscIdx,
+    idx: ColIdx,
+    colocated: bool,
+    why: &Why,
+) {
     let members = cluster.rsc[group].children.clone();
     if colocated {
         if let Some(first) = members.first() {
             apply(cluster, *first, primary, idx, true, why);
         }
-    } else if cluster.colocations[idx].score < INFINITY {
+    } else if cluster.colocation(idx).score < INFINITY {
         for member in members {
             apply(cluster, member, primary, idx, true, why);
         }
@@ -197,12 +208,12 @@ fn dependent_group(cluster: &mut Cluster<'_>, group: RscIdx, primary: RscIdx, id
 }
 
 /// With a group: with its last member if that is mandatory, else with its first.
-fn with_group(cluster: &mut Cluster<'_>, dependent: RscIdx, group: RscIdx, idx: ColIdx, colocated: bool, why: &Why) {
-    if cluster.rsc[group].is.unassigned {
+fn with_group(cluster: &mut Placement<'_>, dependent: RscIdx, group: RscIdx, idx: ColIdx, colocated: bool, why: &Why) {
+    if cluster.placed[group].unassigned {
         return;
     }
     let members = cluster.rsc[group].children.clone();
-    let mandatory = cluster.colocations[idx].score >= INFINITY;
+    let mandatory = cluster.colocation(idx).score >= INFINITY;
     if colocated {
         let member = if mandatory { members.last() } else { members.first() };
         if let Some(member) = member {
@@ -215,11 +226,11 @@ fn with_group(cluster: &mut Cluster<'_>, dependent: RscIdx, group: RscIdx, idx: 
     }
 }
 
-fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx, why: &Why) {
-    if cluster.rsc[clone].is.unassigned {
+fn with_clone(cluster: &mut Placement<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx, why: &Why) {
+    if cluster.placed[clone].unassigned {
         return;
     }
-    let constraint = &cluster.colocations[idx];
+    let constraint = cluster.colocation(idx);
     let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
     if cluster.rsc[clone].is.promotable && primary_role != Role::Unknown {
         super::promotable::update_dependent(cluster, dependent, clone, idx, why);
@@ -259,8 +270,8 @@ fn with_clone(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: 
 }
 
 /// Whether instances of the dependent each have a partner among the primary's.
-fn interleaves(cluster: &Cluster<'_>, idx: ColIdx) -> bool {
-    let constraint = &cluster.colocations[idx];
+fn interleaves(cluster: &Placement<'_>, idx: ColIdx) -> bool {
+    let constraint = cluster.colocation(idx);
     let dependent = &cluster.rsc[constraint.dependent];
     if !dependent.is_clone() && !dependent.is_bundle() {
         return false;
@@ -270,7 +281,7 @@ fn interleaves(cluster: &Cluster<'_>, idx: ColIdx) -> bool {
 }
 
 /// How many instances of a collective may be on one node.
-pub(super) fn max_per_node(cluster: &Cluster<'_>, rsc: RscIdx) -> usize {
+pub(super) fn max_per_node(cluster: &Placement<'_>, rsc: RscIdx) -> usize {
     match &cluster.rsc[rsc].variant {
         Variant::Clone(data) => data.node_max,
         Variant::Bundle(data) => data.per_host,
@@ -279,7 +290,7 @@ pub(super) fn max_per_node(cluster: &Cluster<'_>, rsc: RscIdx) -> usize {
 }
 
 /// Bans a resource from all nodes but these, whose points are added.
-pub(super) fn only_on(cluster: &mut Cluster<'_>, rsc: RscIdx, hosts: &[(NodeIdx, i32)], why: &Why) {
+pub(super) fn only_on(cluster: &mut Placement<'_>, rsc: RscIdx, hosts: &[(NodeIdx, i32)], why: &Why) {
     let nodes: Vec<NodeIdx> = cluster.scores.of(rsc).nodes().collect();
     for node in nodes {
         let points = hosts.iter().find(|(host, _)| *host == node).map(|(_, points)| *points);
@@ -290,11 +301,11 @@ pub(super) fn only_on(cluster: &mut Cluster<'_>, rsc: RscIdx, hosts: &[(NodeIdx,
     }
 }
 
-fn with_bundle(cluster: &mut Cluster<'_>, dependent: RscIdx, bundle: RscIdx, idx: ColIdx, why: &Why) {
-    if cluster.rsc[bundle].is.unassigned {
+fn with_bundle(cluster: &mut Placement<'_>, dependent: RscIdx, bundle: RscIdx, idx: ColIdx, why: &Why) {
+    if cluster.placed[bundle].unassigned {
         return;
     }
-    let constraint = &cluster.colocations[idx];
+    let constraint = cluster.colocation(idx);
     let (points, primary_role, whole) = (constraint.score, constraint.primary_role, constraint.dependent);
     if cluster.rsc[whole].is_clone() || cluster.rsc[whole].is_bundle() {
         match instances::compatible_container(cluster, dependent, bundle) {

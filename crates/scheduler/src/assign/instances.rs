@@ -2,14 +2,18 @@
 
 use std::cmp::Ordering;
 
-use crate::cluster::{Allowed, AllowedTable, Cluster, NodeIdx, Role, RscIdx, Why};
+use crate::Role;
+use crate::allowed::{Allowed, AllowedTable};
+use crate::ids::{NodeIdx, RscIdx};
 use crate::influence::Influence;
+use crate::placement::Placement;
+use crate::scores::Why;
 use hac_model::INFINITY;
 
 use super::{sort as sorting, unassign, wishes};
 
 /// Sorts instances by who should be assigned first.
-pub(super) fn sort(cluster: &mut Cluster<'_>, instances: &mut Vec<RscIdx>) {
+pub(super) fn sort(cluster: &mut Placement<'_>, instances: &mut Vec<RscIdx>) {
     // Comparing computes wishes and is not consistent in every case: an insertion sort ends in any case, and instances are
     // nearly sorted already.
     let mut sorted: Vec<RscIdx> = Vec::with_capacity(instances.len());
@@ -24,12 +28,12 @@ pub(super) fn sort(cluster: &mut Cluster<'_>, instances: &mut Vec<RscIdx>) {
 }
 
 /// Which of two instances goes first.
-pub(super) fn compare(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
+pub(super) fn compare(cluster: &mut Placement<'_>, a: RscIdx, b: RscIdx) -> Ordering {
     let ((mut node_a, all_a, _), (mut node_b, all_b, _)) = (cluster.active_nodes(a), cluster.active_nodes(b));
     if all_a > 0 && all_b > 0 && all_a != all_b {
         return all_a.cmp(&all_b);
     }
-    let drop_banned = |cluster: &Cluster<'_>, rsc: RscIdx, node: &mut Option<NodeIdx>| {
+    let drop_banned = |cluster: &Placement<'_>, rsc: RscIdx, node: &mut Option<NodeIdx>| {
         let banned = node.is_some_and(|node| cluster.scores.of(rsc).get(node).is_none_or(|a| a.score < 0));
         if banned {
             *node = None;
@@ -55,7 +59,7 @@ pub(super) fn compare(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Orderi
 }
 
 /// Which of two active instances goes first.
-fn compare_active(cluster: &mut Cluster<'_>, a: (RscIdx, NodeIdx), b: (RscIdx, NodeIdx)) -> Ordering {
+fn compare_active(cluster: &mut Placement<'_>, a: (RscIdx, NodeIdx), b: (RscIdx, NodeIdx)) -> Ordering {
     let available = |node: NodeIdx| !cluster.node_available(node);
     let by_node = available(a.1).cmp(&available(b.1));
     if by_node != Ordering::Equal {
@@ -76,7 +80,7 @@ fn compare_active(cluster: &mut Cluster<'_>, a: (RscIdx, NodeIdx), b: (RscIdx, N
     compare_wishes(cluster, a.0, b.0).then_with(|| by_number(cluster, a.0, b.0))
 }
 
-fn by_number(cluster: &Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
+fn by_number(cluster: &Placement<'_>, a: RscIdx, b: RscIdx) -> Ordering {
     let number = |rsc: RscIdx| {
         let id = &cluster.rsc[rsc].id;
         id.rsplit_once(':').and_then(|(_, number)| number.parse::<usize>().ok())
@@ -85,7 +89,7 @@ fn by_number(cluster: &Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
 }
 
 /// What the parent says of a node.
-fn parent_entry(cluster: &Cluster<'_>, instance: RscIdx, node: NodeIdx) -> Option<Allowed> {
+fn parent_entry(cluster: &Placement<'_>, instance: RscIdx, node: NodeIdx) -> Option<Allowed> {
     let table = match cluster.rsc[instance].parent {
         Some(parent) => cluster.scores.of(parent),
         None => cluster.scores.of(instance),
@@ -94,11 +98,11 @@ fn parent_entry(cluster: &Cluster<'_>, instance: RscIdx, node: NodeIdx) -> Optio
 }
 
 /// The instance whose current node others would like better goes first.
-fn compare_wishes(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
+fn compare_wishes(cluster: &mut Placement<'_>, a: RscIdx, b: RscIdx) -> Ordering {
     let (Some(node_a), Some(node_b)) = (cluster.current_node(a), cluster.current_node(b)) else {
         return Ordering::Equal;
     };
-    let wish = |cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx| {
+    let wish = |cluster: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx| {
         let mut table = AllowedTable::default();
         for entry in [node_a, node_b] {
             table.insert(entry, Allowed::default());
@@ -111,7 +115,13 @@ fn compare_wishes(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
 }
 
 /// Assigns instances until `max` are placed, no more than `per_node` on one node; the others are banned.
-pub(super) fn assign_all(cluster: &mut Cluster<'_>, parent: RscIdx, instances: &[RscIdx], max: usize, per_node: usize) {
+pub(super) fn assign_all(
+    cluster: &mut Placement<'_>,
+    parent: RscIdx,
+    instances: &[RscIdx],
+    max: usize,
+    per_node: usize,
+) {
     let available = reset_counts(cluster, parent);
     let optimal = max.checked_div(available).unwrap_or(1).max(1);
     let mut assigned = 0;
@@ -119,7 +129,7 @@ pub(super) fn assign_all(cluster: &mut Cluster<'_>, parent: RscIdx, instances: &
         if assigned >= max {
             break;
         }
-        if !cluster.rsc[*instance].is.unassigned {
+        if !cluster.placed[*instance].unassigned {
             continue;
         }
         if let Some(current) = healthy_node(cluster, *instance, optimal)
@@ -129,7 +139,7 @@ pub(super) fn assign_all(cluster: &mut Cluster<'_>, parent: RscIdx, instances: &
         }
     }
     for instance in instances {
-        if !cluster.rsc[*instance].is.unassigned {
+        if !cluster.placed[*instance].unassigned {
             continue;
         }
         if assigned >= max {
@@ -142,14 +152,14 @@ pub(super) fn assign_all(cluster: &mut Cluster<'_>, parent: RscIdx, instances: &
 }
 
 /// Sets the parent's counts to zero. Returns how many nodes may run instances.
-fn reset_counts(cluster: &mut Cluster<'_>, parent: RscIdx) -> usize {
+fn reset_counts(cluster: &mut Placement<'_>, parent: RscIdx) -> usize {
     cluster.scores.reset_counts(parent);
     let table = cluster.scores.of(parent);
     table.nodes().filter(|node| cluster.node_available(*node) && table.score(*node) >= 0).count()
 }
 
 /// The node on which an instance is healthy, if it may stay there.
-fn healthy_node(cluster: &Cluster<'_>, instance: RscIdx, optimal: usize) -> Option<NodeIdx> {
+fn healthy_node(cluster: &Placement<'_>, instance: RscIdx, optimal: usize) -> Option<NodeIdx> {
     let resource = &cluster.rsc[instance];
     if resource.active.is_empty() || cluster.any_failed(instance) {
         return None;
@@ -162,7 +172,7 @@ fn healthy_node(cluster: &Cluster<'_>, instance: RscIdx, optimal: usize) -> Opti
 /// Tries to leave an instance where it is. For every node that attracts it more, a place is put aside there for another
 /// instance.
 fn assign_early(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Placement<'_>,
     instance: RscIdx,
     current: NodeIdx,
     per_node: usize,
@@ -198,15 +208,15 @@ fn assign_early(
     stays
 }
 
-fn mark_unassigned(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    cluster.rsc[rsc].is.unassigned = true;
+fn mark_unassigned(cluster: &mut Placement<'_>, rsc: RscIdx) {
+    cluster.placed[rsc].unassigned = true;
     for child in cluster.rsc[rsc].children.clone() {
         mark_unassigned(cluster, child);
     }
 }
 
 /// A resource and all its parts.
-fn with_parts(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<RscIdx> {
+fn with_parts(cluster: &Placement<'_>, rsc: RscIdx) -> Vec<RscIdx> {
     let mut found = vec![rsc];
     for child in &cluster.rsc[rsc].children {
         found.extend(with_parts(cluster, *child));
@@ -216,7 +226,7 @@ fn with_parts(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<RscIdx> {
 
 /// Assigns one instance; without `prefer` it is to be stopped if that fails.
 fn assign_one(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Placement<'_>,
     instance: RscIdx,
     prefer: Option<NodeIdx>,
     per_node: usize,
@@ -241,14 +251,14 @@ fn assign_one(
     Some(chosen)
 }
 
-fn count_at_parent(cluster: &mut Cluster<'_>, instance: RscIdx, node: NodeIdx) {
+fn count_at_parent(cluster: &mut Placement<'_>, instance: RscIdx, node: NodeIdx) {
     if let Some(parent) = cluster.rsc[instance].parent {
         cluster.scores.count(parent, node);
     }
 }
 
 /// Bans a resource and its parts from a node.
-fn ban(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, why: &Why) {
+fn ban(cluster: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx, why: &Why) {
     cluster.scores.set(rsc, node, -INFINITY, why);
     for child in cluster.rsc[rsc].children.clone() {
         ban(cluster, child, node, why);
@@ -256,7 +266,7 @@ fn ban(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, why: &Why) {
 }
 
 /// The instances of a collective: containers for a bundle.
-fn instances_of(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<RscIdx> {
+fn instances_of(cluster: &Placement<'_>, rsc: RscIdx) -> Vec<RscIdx> {
     match cluster.bundle_data(rsc) {
         Some(data) => data.replicas.iter().map(|replica| replica.container).collect(),
         None => cluster.rsc[rsc].children.clone(),
@@ -265,7 +275,7 @@ fn instances_of(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<RscIdx> {
 
 /// An instance of a collective that goes with `rsc`: on its node, or on the best node it may have.
 pub(crate) fn compatible(
-    cluster: &Cluster<'_>,
+    cluster: &Placement<'_>,
     rsc: RscIdx,
     collective: RscIdx,
     role: Role,
@@ -277,7 +287,7 @@ pub(crate) fn compatible(
 
 /// The same for an instance that is taken to be at `place`.
 fn compatible_at(
-    cluster: &Cluster<'_>,
+    cluster: &Placement<'_>,
     place: Option<NodeIdx>,
     rsc: RscIdx,
     collective: RscIdx,
@@ -293,7 +303,7 @@ fn compatible_at(
 }
 
 /// Whether an instance is (or will be) on a node, in a role if one is given, and not blocked.
-fn matches_node(cluster: &Cluster<'_>, instance: RscIdx, node: NodeIdx, role: Role, current: bool) -> bool {
+fn matches_node(cluster: &Placement<'_>, instance: RscIdx, node: NodeIdx, role: Role, current: bool) -> bool {
     let actual = if current { cluster.role(instance) } else { cluster.next_role(instance) };
     (role == Role::Unknown || role == actual)
         && !cluster.any_blocked(instance)
@@ -301,7 +311,7 @@ fn matches_node(cluster: &Cluster<'_>, instance: RscIdx, node: NodeIdx, role: Ro
 }
 
 /// The container of a bundle that goes with an instance. What runs inside a container itself is where that one is.
-pub(super) fn compatible_container(cluster: &Cluster<'_>, rsc: RscIdx, bundle: RscIdx) -> Option<RscIdx> {
+pub(super) fn compatible_container(cluster: &Placement<'_>, rsc: RscIdx, bundle: RscIdx) -> Option<RscIdx> {
     let place = cluster.location(rsc, false).map(|node| super::colocation::host_for(cluster, node, rsc));
     compatible_at(cluster, place, rsc, bundle, Role::Unknown, false)
 }

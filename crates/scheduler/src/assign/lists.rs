@@ -1,25 +1,27 @@
 //! Which colocations count for a resource: its own and those it inherits.
 
-use crate::cluster::{Cluster, ColIdx, RscIdx, Variant};
-use crate::constraints::{Sort, insert};
+use crate::facts::Variant;
+use crate::ids::{ColIdx, RscIdx};
+use crate::placement::Placement;
+use crate::rules::Sort;
 use hac_model::INFINITY;
 
 /// Colocations in which `rsc` (or what it stands for) is the dependent.
-pub(super) fn this_with(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<ColIdx> {
+pub(super) fn this_with(cluster: &Placement<'_>, rsc: RscIdx) -> Vec<ColIdx> {
     let mut list = Vec::new();
     collect(cluster, rsc, rsc, &mut list, Sort::ByPrimary);
     list
 }
 
 /// Colocations in which `rsc` (or what it stands for) is the primary.
-pub(crate) fn with_this(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<ColIdx> {
+pub(crate) fn with_this(cluster: &Placement<'_>, rsc: RscIdx) -> Vec<ColIdx> {
     let mut list = Vec::new();
     collect(cluster, rsc, rsc, &mut list, Sort::ByDependent);
     list
 }
 
 /// Adds what `rsc` contributes to the list of `asked`.
-fn collect(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColIdx>, sort: Sort) {
+fn collect(cluster: &Placement<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColIdx>, sort: Sort) {
     match &cluster.rsc[rsc].variant {
         Variant::Primitive if rsc == asked => {
             add_all(cluster, list, own(cluster, rsc, sort), sort);
@@ -27,8 +29,8 @@ fn collect(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<Col
         }
         Variant::Primitive => {
             for idx in own(cluster, rsc, sort) {
-                if cluster.colocations[*idx].explicit {
-                    insert(cluster, list, *idx, sort);
+                if cluster.colocation(*idx).explicit {
+                    cluster.insert(list, *idx, sort);
                 }
             }
         }
@@ -41,14 +43,11 @@ fn collect(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<Col
     }
 }
 
-fn own<'c>(cluster: &'c Cluster<'_>, rsc: RscIdx, sort: Sort) -> &'c [ColIdx] {
-    match sort {
-        Sort::ByPrimary => &cluster.rsc[rsc].this_with,
-        Sort::ByDependent => &cluster.rsc[rsc].with_this,
-    }
+fn own<'c>(cluster: &'c Placement<'_>, rsc: RscIdx, sort: Sort) -> &'c [ColIdx] {
+    cluster.colocations_of(rsc, sort)
 }
 
-fn parent(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColIdx>, sort: Sort) {
+fn parent(cluster: &Placement<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColIdx>, sort: Sort) {
     if let Some(parent) = cluster.rsc[rsc].parent {
         collect(cluster, parent, asked, list, sort);
     }
@@ -56,18 +55,18 @@ fn parent(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColI
 
 /// Adds one list to another. Pacemaker adds the first of the added ones once for each of them if there is something in
 /// the list already; this decides scores, so it is done here too.
-fn add_all(cluster: &Cluster<'_>, list: &mut Vec<ColIdx>, added: &[ColIdx], sort: Sort) {
+fn add_all(cluster: &Placement<'_>, list: &mut Vec<ColIdx>, added: &[ColIdx], sort: Sort) {
     let Some(first) = added.first() else { return };
     if list.is_empty() {
         list.extend_from_slice(added);
     } else {
         for _ in added {
-            insert(cluster, list, *first, sort);
+            cluster.insert(list, *first, sort);
         }
     }
 }
 
-fn group(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColIdx>, sort: Sort, colocated: bool) {
+fn group(cluster: &Placement<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColIdx>, sort: Sort, colocated: bool) {
     let members = &cluster.rsc[rsc].children;
     let end = match sort {
         Sort::ByPrimary => members.first(),
@@ -93,14 +92,14 @@ fn group(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColId
     let earlier = members.iter().take_while(|member| **member != asked);
     if members.contains(&asked) && earlier.into_iter().any(|member| !cluster.rsc[*member].is.managed) {
         for idx in own(cluster, rsc, sort) {
-            if cluster.colocations[*idx].score >= INFINITY {
-                insert(cluster, list, *idx, sort);
+            if cluster.colocation(*idx).score >= INFINITY {
+                cluster.insert(list, *idx, sort);
             }
         }
     }
 }
 
-fn bundle(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColIdx>, sort: Sort) {
+fn bundle(cluster: &Placement<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColIdx>, sort: Sort) {
     let Some(data) = cluster.bundle_data(rsc) else { return };
     if asked == rsc || data.replicas.iter().any(|replica| replica.container == asked) {
         add_all(cluster, list, own(cluster, rsc, sort), sort);
@@ -110,11 +109,8 @@ fn bundle(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, list: &mut Vec<ColI
     if cluster.top(asked, false) != inner {
         return;
     }
-    let choosing_roles = if asked == inner {
-        cluster.clone_data(inner).is_some_and(|data| data.choosing_roles)
-    } else {
-        !cluster.rsc[asked].is.unassigned
-    };
+    let choosing_roles =
+        if asked == inner { cluster.placed[inner].choosing_roles } else { !cluster.placed[asked].unassigned };
     if choosing_roles {
         add_all(cluster, list, own(cluster, rsc, sort), sort);
     }

@@ -1,8 +1,10 @@
 //! Primitives: colocations first, then the best node.
 
-use crate::cluster::{Cluster, ColIdx, NodeIdx, Role, RscIdx};
+use crate::Role;
+use crate::ids::{ColIdx, NodeIdx, RscIdx};
 use crate::influence::{Influence, TieBreak};
 use crate::options::{NoQuorum, Strategy};
+use crate::placement::Placement;
 use crate::viewing::target_role;
 use crate::witness::Choice;
 use hac_model::INFINITY;
@@ -11,23 +13,23 @@ use super::{colocation, lists, place, sort, utilization, wishes};
 
 /// Assigns a primitive.
 pub(super) fn assign(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Placement<'_>,
     rsc: RscIdx,
     prefer: Option<NodeIdx>,
     stop_if_fail: bool,
 ) -> Option<NodeIdx> {
     if let Some(parent) = cluster.rsc[rsc].parent
-        && !cluster.rsc[parent].is.assigning
+        && !cluster.placed[parent].assigning
     {
         super::assign(cluster, parent, prefer, stop_if_fail);
     }
-    if !cluster.rsc[rsc].is.unassigned {
-        return cluster.rsc[rsc].assigned;
+    if !cluster.placed[rsc].unassigned {
+        return cluster.placed[rsc].assigned;
     }
-    if cluster.rsc[rsc].is.assigning {
+    if cluster.placed[rsc].assigning {
         return None;
     }
-    cluster.rsc[rsc].is.assigning = true;
+    cluster.placed[rsc].assigning = true;
     apply_colocations(cluster, rsc);
     restrict_role(cluster, rsc);
     cluster.note_scores(rsc);
@@ -43,20 +45,20 @@ pub(super) fn assign(
     } else {
         assign_best(cluster, rsc, prefer, stop_if_fail);
     }
-    cluster.rsc[rsc].is.assigning = false;
+    cluster.placed[rsc].assigning = false;
     if cluster.is_connection(rsc) {
         connection_assigned(cluster, rsc);
     }
-    cluster.rsc[rsc].assigned
+    cluster.placed[rsc].assigned
 }
 
 /// Mandatory colocations first, so that as many as possible can be met.
-fn apply_colocations(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn apply_colocations(cluster: &mut Placement<'_>, rsc: RscIdx) {
     let this_with = lists::this_with(cluster, rsc);
     let with_this = lists::with_this(cluster, rsc);
     for mandatory in [true, false] {
         let wanted =
-            |cluster: &Cluster<'_>, idx: ColIdx| (cluster.colocations[idx].score.abs() >= INFINITY) == mandatory;
+            |cluster: &Placement<'_>, idx: ColIdx| (cluster.colocation(idx).score.abs() >= INFINITY) == mandatory;
         for idx in &this_with {
             if wanted(cluster, *idx) {
                 apply_this_with(cluster, *idx, rsc);
@@ -71,12 +73,12 @@ fn apply_colocations(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// What a colocation with something placed before is, as an influence.
-fn placed_with(cluster: &Cluster<'_>, idx: ColIdx) -> Influence {
-    let constraint = &cluster.colocations[idx];
+fn placed_with(cluster: &Placement<'_>, idx: ColIdx) -> Influence {
+    let constraint = cluster.colocation(idx);
     let role = constraint.primary_role;
     let parts = cluster.primitives(constraint.primary).into_iter();
     let fits = |part: &RscIdx| role == Role::Unknown || cluster.rsc[*part].next_role == role;
-    let mut nodes: Vec<NodeIdx> = parts.filter(fits).filter_map(|part| cluster.rsc[part].assigned).collect();
+    let mut nodes: Vec<NodeIdx> = parts.filter(fits).filter_map(|part| cluster.placed[part].assigned).collect();
     nodes.sort_unstable();
     nodes.dedup();
     Influence::Colocation {
@@ -89,8 +91,8 @@ fn placed_with(cluster: &Cluster<'_>, idx: ColIdx) -> Influence {
 }
 
 /// What a colocation with something placed later is, as an influence.
-pub(super) fn company(cluster: &Cluster<'_>, idx: ColIdx) -> Influence {
-    let constraint = &cluster.colocations[idx];
+pub(super) fn company(cluster: &Placement<'_>, idx: ColIdx) -> Influence {
+    let constraint = cluster.colocation(idx);
     Influence::Company {
         constraint: constraint.explicit.then(|| constraint.id.clone()),
         dependent: cluster.rsc[constraint.dependent].id.clone(),
@@ -98,12 +100,12 @@ pub(super) fn company(cluster: &Cluster<'_>, idx: ColIdx) -> Influence {
 }
 
 /// Applies a colocation with something that is placed first.
-fn apply_this_with(cluster: &mut Cluster<'_>, idx: ColIdx, rsc: RscIdx) {
-    let constraint = &cluster.colocations[idx];
+fn apply_this_with(cluster: &mut Placement<'_>, idx: ColIdx, rsc: RscIdx) {
+    let constraint = cluster.colocation(idx);
     let (primary, score) = (constraint.primary, constraint.score);
     let can_be_dropped = constraint.dependent_role >= Role::Promoted || (score < 0 && score > -INFINITY);
     let saved = can_be_dropped.then(|| cluster.scores.of(rsc).clone());
-    if cluster.rsc[primary].is.unassigned {
+    if cluster.placed[primary].unassigned {
         if !cluster.limits.enter_chain() {
             return beyond_the_chain(cluster, rsc);
         }
@@ -120,14 +122,14 @@ fn apply_this_with(cluster: &mut Cluster<'_>, idx: ColIdx, rsc: RscIdx) {
 }
 
 /// Who is too far from the end of a chain of colocations is nowhere.
-fn beyond_the_chain(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn beyond_the_chain(cluster: &mut Placement<'_>, rsc: RscIdx) {
     let id = &cluster.rsc[rsc].id;
     cluster.warn(format!("{id} is not placed: the chain of colocations that it begins is too long"));
     let why = cluster.because(|_| Influence::ChainTooLong);
     cluster.add_score(rsc, None, -INFINITY, &why);
 }
 
-fn restrict_role(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn restrict_role(cluster: &mut Placement<'_>, rsc: RscIdx) {
     if cluster.rsc[rsc].next_role == Role::Stopped {
         let why = cluster.because(|cluster| match target_role(cluster, rsc) {
             Some(Role::Stopped) => Influence::Disabled,
@@ -142,7 +144,7 @@ fn restrict_role(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-fn assign_best(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
+fn assign_best(cluster: &mut Placement<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
     let roomiest = utilization::ban_full_nodes(cluster, rsc);
     let prefer = prefer.or(roomiest);
     let current = cluster.current_node(rsc);
@@ -183,7 +185,7 @@ fn assign_best(cluster: &mut Cluster<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, 
 }
 
 /// Between which nodes the choice for `rsc` was, and what decided.
-fn choice(cluster: &Cluster<'_>, rsc: RscIdx, chosen: NodeIdx, prefer: Option<NodeIdx>) -> Choice {
+fn choice(cluster: &Placement<'_>, rsc: RscIdx, chosen: NodeIdx, prefer: Option<NodeIdx>) -> Choice {
     let table = cluster.scores.of(rsc);
     let equal = |node: &NodeIdx| {
         *node != chosen
@@ -192,7 +194,7 @@ fn choice(cluster: &Cluster<'_>, rsc: RscIdx, chosen: NodeIdx, prefer: Option<No
             && table.score(*node) == table.score(chosen)
     };
     let equals: Vec<NodeIdx> = cluster.node_order.iter().copied().filter(equal).collect();
-    let load = |node: NodeIdx| cluster.nodes[node].assigned;
+    let load = |node: NodeIdx| cluster.load[node].resources;
     let strategy = cluster.options.strategy;
     let by = if equals.is_empty() {
         None
@@ -211,9 +213,9 @@ fn choice(cluster: &Cluster<'_>, rsc: RscIdx, chosen: NodeIdx, prefer: Option<No
 }
 
 /// A connection that will be up brings its node up; one that will not takes it down.
-fn connection_assigned(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn connection_assigned(cluster: &mut Placement<'_>, rsc: RscIdx) {
     let Some(node) = cluster.rsc[rsc].remote_node else { return };
-    if cluster.rsc[rsc].assigned.is_some() && cluster.rsc[rsc].next_role != Role::Stopped {
+    if cluster.placed[rsc].assigned.is_some() && cluster.rsc[rsc].next_role != Role::Stopped {
         cluster.nodes[node].online = true;
         if !cluster.nodes[node].seen {
             cluster.nodes[node].unclean = false;

@@ -2,19 +2,21 @@
 
 use std::cmp::Ordering;
 
-use crate::cluster::{Cluster, ColIdx, LocIdx, NodeIdx, Role, RscIdx, Variant, Why, base_name};
+use crate::Role;
+use crate::ids::{ColIdx, LocIdx, NodeIdx, RscIdx};
 use crate::influence::Influence;
+use crate::names::base_name;
 use crate::options::NoQuorum;
+use crate::placement::Placement;
 use crate::score;
+use crate::scores::Why;
 use hac_model::INFINITY;
 
 use super::{colocation, instances, lists, wishes};
 
 /// Adds promotion scores to instances' tables, so that they go where they want to be promoted.
-pub(super) fn add_scores(cluster: &mut Cluster<'_>, clone: RscIdx) {
-    if let Variant::Clone(data) = &mut cluster.rsc[clone].variant
-        && std::mem::replace(&mut data.promotion_added, true)
-    {
+pub(super) fn add_scores(cluster: &mut Placement<'_>, clone: RscIdx) {
+    if std::mem::replace(&mut cluster.placed[clone].promotion_added, true) {
         return;
     }
     let why = cluster.because(|_| Influence::Promotion);
@@ -36,7 +38,7 @@ pub(super) fn add_scores(cluster: &mut Cluster<'_>, clone: RscIdx) {
 }
 
 /// How much an instance wants to be promoted on a node; `None` if nothing is said. Of a group, the sum of its members.
-fn promotion_score(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> Option<i32> {
+fn promotion_score(cluster: &Placement<'_>, rsc: RscIdx, node: NodeIdx) -> Option<i32> {
     let resource = &cluster.rsc[rsc];
     if !resource.children.is_empty() {
         let said: Vec<i32> =
@@ -55,14 +57,14 @@ fn promotion_score(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> Option<
 }
 
 /// The attribute in which an agent says how much it wants to be promoted; in a container perhaps its host's.
-fn score_attribute(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, name: &str) -> Option<String> {
+fn score_attribute(cluster: &Placement<'_>, rsc: RscIdx, node: NodeIdx, name: &str) -> Option<String> {
     let on_host = cluster.rsc[rsc].meta.get("container-attribute-target").is_some_and(|target| target == "host");
     let mut node = node;
     if on_host && let Some(container) = cluster.container_of(node) {
-        let host = if cluster.rsc[container].is.unassigned {
+        let host = if cluster.placed[container].unassigned {
             cluster.rsc[container].active.first().copied()
         } else {
-            cluster.rsc[container].assigned
+            cluster.placed[container].assigned
         };
         node = host?;
     }
@@ -70,7 +72,7 @@ fn score_attribute(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, name: &str
 }
 
 /// Whether a promotion score is this instance's: agents of an anonymous clone speak for whichever instance is there.
-fn score_applies(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
+fn score_applies(cluster: &Placement<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     let resource = &cluster.rsc[rsc];
     let mut applies = false;
     if !resource.is.unique {
@@ -88,7 +90,7 @@ fn score_applies(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 }
 
 /// Chooses who is promoted.
-pub(super) fn set_roles(cluster: &mut Cluster<'_>, clone: RscIdx) {
+pub(super) fn set_roles(cluster: &mut Placement<'_>, clone: RscIdx) {
     let why = cluster.because(|_| Influence::Promotion);
     cluster.scores.reset_counts(clone);
     for instance in cluster.rsc[clone].children.clone() {
@@ -115,7 +117,7 @@ pub(super) fn set_roles(cluster: &mut Cluster<'_>, clone: RscIdx) {
 }
 
 /// How much an instance wants to be promoted, all things considered.
-fn set_priority(cluster: &mut Cluster<'_>, clone: RscIdx, instance: RscIdx, why: &Why) {
+fn set_priority(cluster: &mut Placement<'_>, clone: RscIdx, instance: RscIdx, why: &Why) {
     if cluster.role(instance) == Role::Started {
         was_unpromoted(cluster, instance);
     }
@@ -130,19 +132,19 @@ fn set_priority(cluster: &mut Cluster<'_>, clone: RscIdx, instance: RscIdx, why:
         Role::Promoted => {}
     }
     if let Some(node) = node {
-        for list in [cluster.rsc[instance].locations.clone(), cluster.rsc[clone].locations.clone()] {
+        for list in [instance, clone].map(|rsc| cluster.rules().locations_of(rsc).to_vec()) {
             add_promoted_locations(cluster, instance, &list, node);
         }
     }
     for idx in lists::this_with(cluster, instance) {
-        let primary = cluster.colocations[idx].primary;
+        let primary = cluster.colocation(idx).primary;
         colocation::apply(cluster, instance, primary, idx, true, why);
     }
     let priority = if next == Role::Promoted { INFINITY } else { cluster.rsc[instance].priority };
-    cluster.rsc[instance].promotion_priority = priority;
+    cluster.placed[instance].promotion_priority = priority;
 }
 
-fn was_unpromoted(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn was_unpromoted(cluster: &mut Placement<'_>, rsc: RscIdx) {
     if cluster.rsc[rsc].role == Role::Started {
         cluster.rsc[rsc].role = Role::Unpromoted;
     }
@@ -151,9 +153,9 @@ fn was_unpromoted(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-fn add_promoted_locations(cluster: &mut Cluster<'_>, instance: RscIdx, list: &[LocIdx], node: NodeIdx) {
+fn add_promoted_locations(cluster: &mut Placement<'_>, instance: RscIdx, list: &[LocIdx], node: NodeIdx) {
     for location in list {
-        let location = &cluster.locations[*location];
+        let location = &cluster.rules().locations()[*location];
         if location.role != Role::Promoted {
             continue;
         }
@@ -165,16 +167,14 @@ fn add_promoted_locations(cluster: &mut Cluster<'_>, instance: RscIdx, list: &[L
 }
 
 /// Turns priorities into what their nodes are worth to all, and sorts instances by that.
-fn sort(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
-    if let Variant::Clone(data) = &mut cluster.rsc[clone].variant
-        && std::mem::replace(&mut data.choosing_roles, true)
-    {
+fn sort(cluster: &mut Placement<'_>, clone: RscIdx, why: &Why) {
+    if std::mem::replace(&mut cluster.placed[clone].choosing_roles, true) {
         return;
     }
-    cluster.rsc[clone].is.updating_nodes = true;
+    cluster.placed[clone].updating_nodes = true;
     let instances = cluster.rsc[clone].children.clone();
     for instance in &instances {
-        let priority = cluster.rsc[*instance].promotion_priority;
+        let priority = cluster.placed[*instance].promotion_priority;
         if priority >= 0
             && let Some(node) = cluster.location(*instance, false)
         {
@@ -186,13 +186,13 @@ fn sort(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
     for instance in &instances {
         let node = cluster.location(*instance, false);
         if !cluster.rsc[*instance].is.managed && cluster.next_role(*instance) == Role::Promoted {
-            cluster.rsc[*instance].promotion_priority = INFINITY;
+            cluster.placed[*instance].promotion_priority = INFINITY;
         } else if let Some(node) = node
-            && cluster.rsc[*instance].promotion_priority >= 0
+            && cluster.placed[*instance].promotion_priority >= 0
         {
-            cluster.rsc[*instance].promotion_priority = cluster.scores.of(clone).score(node);
+            cluster.placed[*instance].promotion_priority = cluster.scores.of(clone).score(node);
         } else if node.is_none() {
-            cluster.rsc[*instance].promotion_priority = -INFINITY;
+            cluster.placed[*instance].promotion_priority = -INFINITY;
         }
     }
     let mut sorted: Vec<RscIdx> = Vec::with_capacity(instances.len());
@@ -204,11 +204,11 @@ fn sort(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
         sorted.insert(at, instance);
     }
     cluster.rsc[clone].children = sorted;
-    cluster.rsc[clone].is.updating_nodes = false;
+    cluster.placed[clone].updating_nodes = false;
 }
 
-fn compare(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
-    let by_priority = cluster.rsc[b].promotion_priority.cmp(&cluster.rsc[a].promotion_priority);
+fn compare(cluster: &mut Placement<'_>, a: RscIdx, b: RscIdx) -> Ordering {
+    let by_priority = cluster.placed[b].promotion_priority.cmp(&cluster.placed[a].promotion_priority);
     let by_role = cluster.role(b).cmp(&cluster.role(a));
     match by_priority.then(by_role) {
         Ordering::Equal => instances::compare(cluster, a, b),
@@ -217,10 +217,10 @@ fn compare(cluster: &mut Cluster<'_>, a: RscIdx, b: RscIdx) -> Ordering {
 }
 
 /// Adds to the clone's table what those want that go with the promoted role.
-fn add_wishes(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
+fn add_wishes(cluster: &mut Placement<'_>, clone: RscIdx, why: &Why) {
     let mut table = cluster.scores.of(clone).clone();
     for idx in lists::with_this(cluster, clone) {
-        let constraint = &cluster.colocations[idx];
+        let constraint = cluster.colocation(idx);
         if constraint.primary_role != Role::Promoted || !wishes::has_influence(cluster, idx, None) {
             continue;
         }
@@ -232,10 +232,10 @@ fn add_wishes(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
 }
 
 /// Without a ticket that the promoted role needs, nobody is promoted.
-fn require_tickets(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
-    let missing = cluster.rsc[clone].tickets.iter().any(|(ticket, role)| {
-        let held = cluster.tickets.get(ticket).is_some_and(|ticket| ticket.granted && !ticket.standby);
-        *role == Role::Promoted && !held
+fn require_tickets(cluster: &mut Placement<'_>, clone: RscIdx, why: &Why) {
+    let missing = cluster.rules().tickets().iter().any(|rule| {
+        let held = cluster.tickets.get(&rule.ticket).is_some_and(|ticket| ticket.granted && !ticket.standby);
+        rule.rsc == clone && rule.role == Role::Promoted && !held
     });
     if missing {
         cluster.add_score(clone, None, -INFINITY, why);
@@ -243,7 +243,7 @@ fn require_tickets(cluster: &mut Cluster<'_>, clone: RscIdx, why: &Why) {
 }
 
 /// The node on which an instance may be promoted.
-fn node_to_promote_on(cluster: &Cluster<'_>, clone: RscIdx, instance: RscIdx) -> Option<NodeIdx> {
+fn node_to_promote_on(cluster: &Placement<'_>, clone: RscIdx, instance: RscIdx) -> Option<NodeIdx> {
     for child in &cluster.rsc[instance].children {
         node_to_promote_on_as_member(cluster, *child)?;
     }
@@ -253,7 +253,7 @@ fn node_to_promote_on(cluster: &Cluster<'_>, clone: RscIdx, instance: RscIdx) ->
         if cluster.role(instance) != Role::Promoted {
             return None;
         }
-    } else if resource.promotion_priority < 0 || !cluster.node_or_host_available(node) {
+    } else if cluster.placed[instance].promotion_priority < 0 || !cluster.node_or_host_available(node) {
         return None;
     }
     let entry = cluster.scores.of(clone).get(node)?;
@@ -262,7 +262,7 @@ fn node_to_promote_on(cluster: &Cluster<'_>, clone: RscIdx, instance: RscIdx) ->
 }
 
 /// Whether a cloned group's member does not stand in the way.
-fn node_to_promote_on_as_member(cluster: &Cluster<'_>, member: RscIdx) -> Option<NodeIdx> {
+fn node_to_promote_on_as_member(cluster: &Placement<'_>, member: RscIdx) -> Option<NodeIdx> {
     let node = cluster.location(member, false)?;
     let resource = &cluster.rsc[member];
     if !resource.is.managed {
@@ -271,7 +271,7 @@ fn node_to_promote_on_as_member(cluster: &Cluster<'_>, member: RscIdx) -> Option
     cluster.node_or_host_available(node).then_some(node)
 }
 
-fn promote(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn promote(cluster: &mut Placement<'_>, rsc: RscIdx) {
     if cluster.rsc[rsc].next_role == Role::Unknown || cluster.rsc[rsc].next_role == Role::Started {
         cluster.rsc[rsc].next_role = Role::Promoted;
     }
@@ -280,7 +280,7 @@ fn promote(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-fn leave_unpromoted(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn leave_unpromoted(cluster: &mut Placement<'_>, rsc: RscIdx) {
     let role = if cluster.location(rsc, false).is_some() { Role::Unpromoted } else { Role::Stopped };
     cluster.rsc[rsc].next_role = role;
     for child in cluster.rsc[rsc].children.clone() {
@@ -289,8 +289,8 @@ fn leave_unpromoted(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// Applies a colocation with a role of a promotable clone to the dependent's table.
-pub(super) fn update_dependent(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx, why: &Why) {
-    let constraint = &cluster.colocations[idx];
+pub(super) fn update_dependent(cluster: &mut Placement<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx, why: &Why) {
+    let constraint = cluster.colocation(idx);
     let (points, dependent_role, primary_role) = (constraint.score, constraint.dependent_role, constraint.primary_role);
     let mut hosts = Vec::new();
     for instance in cluster.rsc[clone].children.clone() {
@@ -315,8 +315,8 @@ pub(super) fn update_dependent(cluster: &mut Cluster<'_>, dependent: RscIdx, clo
 }
 
 /// Applies it to how much the dependent wants to be promoted.
-pub(super) fn update_dependent_priority(cluster: &mut Cluster<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx) {
-    let constraint = &cluster.colocations[idx];
+pub(super) fn update_dependent_priority(cluster: &mut Placement<'_>, dependent: RscIdx, clone: RscIdx, idx: ColIdx) {
+    let constraint = cluster.colocation(idx);
     let (points, primary_role) = (constraint.score, constraint.primary_role);
     let Some(here) = cluster.location(dependent, false) else { return };
     let value = colocation::node_value(cluster, here, idx, dependent);
@@ -335,17 +335,18 @@ pub(super) fn update_dependent_priority(cluster: &mut Cluster<'_>, dependent: Rs
 }
 
 /// The score that an instance had on its node when it was placed there; of a group, its first member's.
-fn score_where_assigned(cluster: &Cluster<'_>, instance: RscIdx) -> i32 {
-    cluster.primitives(instance).first().map_or(0, |part| cluster.rsc[*part].assigned_score)
+fn score_where_assigned(cluster: &Placement<'_>, instance: RscIdx) -> i32 {
+    cluster.primitives(instance).first().map_or(0, |part| cluster.placed[*part].assigned_score)
 }
 
 /// Notes for people how much an instance wants to be promoted.
-fn note_priority(cluster: &mut Cluster<'_>, instance: RscIdx) {
+fn note_priority(cluster: &mut Placement<'_>, instance: RscIdx) {
     let node = cluster.location(instance, false);
-    let (resource, nodes) = (&cluster.rsc[instance], &cluster.nodes);
-    cluster.scores.line(|| {
-        let points = score::text(resource.promotion_priority);
-        let place = node.map_or_else(|| "(inactive)".to_owned(), |node| format!("on {}", nodes[node].name));
-        format!("{} promotion score {place}: {points}", resource.id)
-    });
+    if !cluster.scores.has_lines() {
+        return;
+    }
+    let points = score::text(cluster.placed[instance].promotion_priority);
+    let place = node.map_or_else(|| "(inactive)".to_owned(), |node| format!("on {}", cluster.nodes[node].name));
+    let line = format!("{} promotion score {place}: {points}", cluster.rsc[instance].id);
+    cluster.scores.line(|| line);
 }

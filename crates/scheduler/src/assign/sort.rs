@@ -2,21 +2,23 @@
 
 use std::cmp::Ordering;
 
-use crate::cluster::{AllowedTable, Cluster, NodeIdx, RscIdx};
+use crate::allowed::AllowedTable;
+use crate::ids::{NodeIdx, RscIdx};
 use crate::options::Strategy;
+use crate::placement::Placement;
 use hac_model::INFINITY;
 
 use super::{utilization, wishes};
 
 /// The nodes of a resource's table, best first. `active` is preferred among equals.
-pub(super) fn nodes(cluster: &Cluster<'_>, rsc: RscIdx, active: Option<NodeIdx>) -> Vec<NodeIdx> {
+pub(super) fn nodes(cluster: &Placement<'_>, rsc: RscIdx, active: Option<NodeIdx>) -> Vec<NodeIdx> {
     let table = cluster.scores.of(rsc);
     let mut nodes: Vec<NodeIdx> = cluster.node_order.iter().copied().filter(|node| table.has(*node)).collect();
     nodes.sort_by(|a, b| compare(cluster, table, *a, *b, active));
     nodes
 }
 
-fn compare(cluster: &Cluster<'_>, table: &AllowedTable, a: NodeIdx, b: NodeIdx, active: Option<NodeIdx>) -> Ordering {
+fn compare(cluster: &Placement<'_>, table: &AllowedTable, a: NodeIdx, b: NodeIdx, active: Option<NodeIdx>) -> Ordering {
     let score = |node: NodeIdx| if cluster.node_available(node) { table.score(node) } else { -INFINITY };
     let by_score = score(b).cmp(&score(a));
     let by_name = || cluster.nodes[a].name.cmp(&cluster.nodes[b].name);
@@ -32,13 +34,13 @@ fn compare(cluster: &Cluster<'_>, table: &AllowedTable, a: NodeIdx, b: NodeIdx, 
             return by_room;
         }
     }
-    let by_load = cluster.nodes[a].assigned.cmp(&cluster.nodes[b].assigned);
+    let by_load = cluster.load[a].resources.cmp(&cluster.load[b].resources);
     let by_activity = (active != Some(a)).cmp(&(active != Some(b)));
     by_load.then(by_activity).then_with(by_name)
 }
 
 /// Sorts resources at top level by priority, then by how much they want their nodes.
-pub(super) fn by_scores(cluster: &mut Cluster<'_>) {
+pub(super) fn by_scores(cluster: &mut Placement<'_>) {
     // Nodes as they stand by themselves: the best one decides first.
     let mut own = AllowedTable::default();
     for node in cluster.node_order.clone() {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::{Cluster, NodeIdx, RscIdx, Variant};
+use crate::facts::Variant;
+use crate::ids::{NodeIdx, RscIdx};
 use crate::influence::Influence;
 use crate::options::Strategy;
+use crate::placement::Placement;
 use hac_model::INFINITY;
 
 use super::colocation::{Affects, affects};
@@ -14,31 +16,27 @@ use super::lists;
 type Load = BTreeMap<String, i64>;
 
 /// Takes what a resource needs from a node.
-pub(super) fn consume(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+pub(super) fn consume(cluster: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx) {
     change(cluster, rsc, node, -1);
 }
 
 /// Gives what a resource needed back to a node.
-pub(super) fn release(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+pub(super) fn release(cluster: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx) {
     change(cluster, rsc, node, 1);
 }
 
-fn change(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, sign: i64) {
-    for (name, amount) in &cluster.rsc[rsc].utilization {
-        if let Some(left) = cluster.nodes[node].utilization.get_mut(name) {
-            *left += sign * amount;
-        }
-    }
+fn change(cluster: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx, sign: i64) {
+    cluster.change_room(rsc, node, sign);
 }
 
-fn has_room(cluster: &Cluster<'_>, node: NodeIdx, load: &Load) -> bool {
-    let left = &cluster.nodes[node].utilization;
+fn has_room(cluster: &Placement<'_>, node: NodeIdx, load: &Load) -> bool {
+    let left = &cluster.load[node].room;
     load.iter().all(|(name, amount)| *amount <= left.get(name).copied().unwrap_or(0))
 }
 
 /// Compares the room that two nodes have left: less is more room on the first.
-pub(super) fn compare_room(cluster: &Cluster<'_>, a: NodeIdx, b: NodeIdx) -> std::cmp::Ordering {
-    let (left, right) = (&cluster.nodes[a].utilization, &cluster.nodes[b].utilization);
+pub(super) fn compare_room(cluster: &Placement<'_>, a: NodeIdx, b: NodeIdx) -> std::cmp::Ordering {
+    let (left, right) = (&cluster.load[a].room, &cluster.load[b].room);
     let mut balance = 0;
     let names = left.keys().chain(right.keys().filter(|name| !left.contains_key(*name)));
     for name in names {
@@ -49,7 +47,7 @@ pub(super) fn compare_room(cluster: &Cluster<'_>, a: NodeIdx, b: NodeIdx) -> std
 }
 
 /// Bans nodes without room. Returns the roomiest node if none has room for all that belongs together.
-pub(super) fn ban_full_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) -> Option<NodeIdx> {
+pub(super) fn ban_full_nodes(cluster: &mut Placement<'_>, rsc: RscIdx) -> Option<NodeIdx> {
     if cluster.options.strategy == Strategy::Default {
         return None;
     }
@@ -86,7 +84,7 @@ pub(super) fn ban_full_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) -> Option<N
 }
 
 /// Collects what must be on one node with `rsc`.
-fn colocated(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, found: &mut Vec<RscIdx>) {
+fn colocated(cluster: &Placement<'_>, rsc: RscIdx, asked: RscIdx, found: &mut Vec<RscIdx>) {
     if let Variant::Group { colocated: on_one_node, .. } = cluster.rsc[rsc].variant {
         let cloned = cluster.rsc[rsc].parent.is_some_and(|parent| cluster.rsc[parent].is_clone());
         if on_one_node || cloned {
@@ -105,7 +103,7 @@ fn colocated(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, found: &mut Vec<
     }
     found.push(rsc);
     for idx in lists::this_with(cluster, rsc) {
-        let constraint = &cluster.colocations[idx];
+        let constraint = cluster.colocation(idx);
         let primary = constraint.primary;
         if primary != asked
             && constraint.score >= INFINITY
@@ -115,7 +113,7 @@ fn colocated(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, found: &mut Vec<
         }
     }
     for idx in lists::with_this(cluster, rsc) {
-        let constraint = &cluster.colocations[idx];
+        let constraint = cluster.colocation(idx);
         let dependent = constraint.dependent;
         let uncertain = cluster.rsc[rsc].is_clone() && !cluster.rsc[dependent].is_clone();
         if dependent != asked
@@ -129,9 +127,9 @@ fn colocated(cluster: &Cluster<'_>, rsc: RscIdx, asked: RscIdx, found: &mut Vec<
 }
 
 /// Adds what an unassigned resource needs, unless its parts are in the list themselves.
-fn add_load(cluster: &Cluster<'_>, rsc: RscIdx, listed: &[RscIdx], load: &mut Load) {
+fn add_load(cluster: &Placement<'_>, rsc: RscIdx, listed: &[RscIdx], load: &mut Load) {
     let resource = &cluster.rsc[rsc];
-    if !resource.is.unassigned {
+    if !cluster.placed[rsc].unassigned {
         return;
     }
     match &resource.variant {

@@ -1,7 +1,8 @@
 //! Wishes: what is colocated with a resource wants it to be where it could run itself.
 
-use crate::cluster::{AllowedTable, Cluster, ColIdx, NodeIdx, RscIdx};
-use crate::placement::with_locations;
+use crate::allowed::AllowedTable;
+use crate::ids::{ColIdx, NodeIdx, RscIdx};
+use crate::placement::Placement;
 use crate::score;
 use hac_model::INFINITY;
 
@@ -22,16 +23,16 @@ pub(super) struct Mode {
 }
 
 /// Whether a node of the table may run resources.
-pub(super) fn any_available(cluster: &Cluster<'_>, table: &AllowedTable) -> bool {
+pub(super) fn any_available(cluster: &Placement<'_>, table: &AllowedTable) -> bool {
     table.nodes().any(|node| table.score(node) >= 0 && cluster.node_available(node))
 }
 
 /// Adds the wishes of a colocation's dependent to the table of its primary (or the part of it that is being assigned).
-pub(super) fn add_dependent(cluster: &mut Cluster<'_>, idx: ColIdx, target: RscIdx) {
+pub(super) fn add_dependent(cluster: &mut Placement<'_>, idx: ColIdx, target: RscIdx) {
     if !has_influence(cluster, idx, None) {
         return;
     }
-    let constraint = &cluster.colocations[idx];
+    let constraint = cluster.colocation(idx);
     let (dependent, factor) = (constraint.dependent, factor(constraint.score));
     let mode = Mode { optional: true, nonnegative: cluster.rsc[target].is_clone(), this_with: false };
     let mut table = cluster.scores.of(target).clone();
@@ -47,8 +48,8 @@ pub(super) fn factor(score: i32) -> f32 {
 }
 
 /// Whether the dependent's wishes count for the primary (or `rsc` instead).
-pub(super) fn has_influence(cluster: &Cluster<'_>, idx: ColIdx, rsc: Option<RscIdx>) -> bool {
-    let constraint = &cluster.colocations[idx];
+pub(super) fn has_influence(cluster: &Placement<'_>, idx: ColIdx, rsc: Option<RscIdx>) -> bool {
+    let constraint = cluster.colocation(idx);
     let rsc = &cluster.rsc[rsc.unwrap_or(constraint.primary)];
     let light = cluster.rsc[constraint.dependent].is.allow_remote_remotes;
     if light && !rsc.is.failed && rsc.active.len() == 1 {
@@ -61,7 +62,7 @@ pub(super) fn has_influence(cluster: &Cluster<'_>, idx: ColIdx, rsc: Option<RscI
 /// Adds to `table` (of `target`) the scores of `source`, and of what is colocated with that in turn. An empty table is
 /// filled with the source's own.
 pub(super) fn add(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Placement<'_>,
     source: RscIdx,
     target: RscIdx,
     table: &mut AllowedTable,
@@ -69,10 +70,10 @@ pub(super) fn add(
     factor: f32,
     mode: Mode,
 ) {
-    if cluster.rsc[source].is.updating_nodes || !cluster.limits.enter_wish() {
+    if cluster.placed[source].updating_nodes || !cluster.limits.enter_wish() {
         return;
     }
-    cluster.rsc[source].is.updating_nodes = true;
+    cluster.placed[source].updating_nodes = true;
     if cluster.rsc[source].is_group() {
         let members = &cluster.rsc[source].children;
         let member = if mode.this_with { members.last() } else { members.first() };
@@ -82,12 +83,12 @@ pub(super) fn add(
     } else {
         add_scores_of(cluster, source, target, table, idx, factor, mode);
     }
-    cluster.rsc[source].is.updating_nodes = false;
+    cluster.placed[source].updating_nodes = false;
     cluster.limits.leave_wish();
 }
 
 fn add_scores_of(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Placement<'_>,
     source: RscIdx,
     target: RscIdx,
     table: &mut AllowedTable,
@@ -111,7 +112,7 @@ fn add_scores_of(
             if !mode.this_with && !has_influence(cluster, idx, None) {
                 continue;
             }
-            let constraint = &cluster.colocations[idx];
+            let constraint = cluster.colocation(idx);
             let other = if mode.this_with { constraint.primary } else { constraint.dependent };
             let factor = factor * self::factor(constraint.score);
             add(cluster, other, target, &mut work, Some(idx), factor, deeper);
@@ -134,7 +135,7 @@ fn add_scores_of(
 
 /// Adds the best score that `source` has on nodes like each node of the table.
 fn add_matching(
-    cluster: &Cluster<'_>,
+    cluster: &Placement<'_>,
     table: &mut AllowedTable,
     source: RscIdx,
     target: RscIdx,
@@ -142,7 +143,7 @@ fn add_matching(
     factor: f32,
     nonnegative: bool,
 ) {
-    let attribute = idx.and_then(|idx| cluster.colocations[idx].attribute.clone());
+    let attribute = idx.and_then(|idx| cluster.colocation(idx).attribute.clone());
     let attribute = attribute.as_deref();
     let scores = best_scores(cluster, source, idx, attribute);
     let nodes: Vec<NodeIdx> = table.nodes().collect();
@@ -188,7 +189,7 @@ fn weigh(factor: f32, points: i32) -> i32 {
 }
 
 /// Whether a dependent that must stay away may push the primary from its only node.
-fn pushes(cluster: &Cluster<'_>, source: RscIdx, target: RscIdx, idx: Option<ColIdx>, best: i32) -> bool {
+fn pushes(cluster: &Placement<'_>, source: RscIdx, target: RscIdx, idx: Option<ColIdx>, best: i32) -> bool {
     let table = cluster.scores.of(source);
     let allowed = table.nodes().filter(|node| table.score(*node) >= 0).count();
     allowed == 1 && idx.is_some_and(|idx| has_influence(cluster, idx, None)) && cluster.rsc[target].stickiness < -best
@@ -196,7 +197,7 @@ fn pushes(cluster: &Cluster<'_>, source: RscIdx, target: RscIdx, idx: Option<Col
 
 /// Scores of a resource on its available nodes, by the value that must agree.
 fn best_scores(
-    cluster: &Cluster<'_>,
+    cluster: &Placement<'_>,
     source: RscIdx,
     idx: Option<ColIdx>,
     attribute: Option<&str>,
@@ -204,10 +205,11 @@ fn best_scores(
     let group = cluster.rsc[source].parent.filter(|parent| cluster.rsc[*parent].is_group());
     let later_member = group.filter(|group| cluster.rsc[*group].children.first() != Some(&source));
     let explicit =
-        idx.is_some_and(|idx| cluster.colocations[idx].explicit && cluster.colocations[idx].dependent == source);
+        idx.is_some_and(|idx| cluster.colocation(idx).explicit && cluster.colocation(idx).dependent == source);
     // A later member did not get its group's location scores; someone asks for it in person, so they count.
-    let with_group =
-        later_member.filter(|_| explicit).map(|group| with_locations(cluster, source, &cluster.rsc[group].locations));
+    let with_group = later_member
+        .filter(|_| explicit)
+        .map(|group| cluster.with_locations(source, cluster.rules().locations_of(group)));
     let table = with_group.as_ref().unwrap_or_else(|| cluster.scores.of(source));
     table
         .nodes()
@@ -217,16 +219,16 @@ fn best_scores(
 }
 
 /// Adds the wishes of all colocations of `rsc` in either direction to a table, for comparing instances.
-pub(super) fn add_all(cluster: &mut Cluster<'_>, rsc: RscIdx, table: &mut AllowedTable) {
+pub(super) fn add_all(cluster: &mut Placement<'_>, rsc: RscIdx, table: &mut AllowedTable) {
     for idx in lists::this_with(cluster, rsc) {
-        let (other, factor) = (cluster.colocations[idx].primary, factor(cluster.colocations[idx].score));
+        let (other, factor) = (cluster.colocation(idx).primary, factor(cluster.colocation(idx).score));
         add(cluster, other, rsc, table, Some(idx), factor, Mode::default());
     }
     for idx in lists::with_this(cluster, rsc) {
         if !has_influence(cluster, idx, Some(rsc)) {
             continue;
         }
-        let (other, factor) = (cluster.colocations[idx].dependent, factor(cluster.colocations[idx].score));
+        let (other, factor) = (cluster.colocation(idx).dependent, factor(cluster.colocation(idx).score));
         add(cluster, other, rsc, table, Some(idx), factor, Mode { nonnegative: true, ..Mode::default() });
     }
 }

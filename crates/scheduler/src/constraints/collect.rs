@@ -1,15 +1,17 @@
 //! Collecting orderings until all actions exist.
 
+use super::Unpacking;
 use crate::action::{Ordering, RelationFlags, Side, Task};
-use crate::cluster::Cluster;
 use crate::ids::{ReqIdx, RscIdx};
+use crate::known::Known;
 
-impl Cluster<'_> {
+impl Unpacking<'_, '_> {
     /// Adds an ordering. One between unrelated resources also orders their live migrations.
     pub(crate) fn add_ordering(&mut self, ordering: Ordering<ReqIdx>) {
-        self.orderings.push(ordering);
-        let more = self.for_migrations(&ordering);
-        self.orderings.extend(more);
+        self.rules.add_ordering(ordering);
+        for more in self.known.for_migrations(&ordering) {
+            self.rules.add_ordering(more);
+        }
     }
 
     /// Orders kinds of actions of resources.
@@ -23,7 +25,9 @@ impl Cluster<'_> {
     ) {
         self.add_ordering(Ordering { first: Side::of(first, task), then: Side::of(then, then_task), flags });
     }
+}
 
+impl Known<'_> {
     /// Orderings for live migration that go with `ordering`.
     pub(crate) fn for_migrations<A>(&self, ordering: &Ordering<A>) -> Vec<Ordering<A>> {
         let (Some(first), Some(then)) = (ordering.first.rsc, ordering.then.rsc) else { return Vec::new() };

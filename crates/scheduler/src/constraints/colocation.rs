@@ -1,14 +1,16 @@
 //! Colocation constraints.
 
-use crate::cluster::{
-    Cluster, ColIdx, Colocation, Ordering, RelationFlags, Resource, Role, RscIdx, Side, Task, Variant,
-};
+use crate::Role;
+use crate::action::{Ordering, RelationFlags, Side, Task};
+use crate::constraints::Unpacking;
+use crate::ids::RscIdx;
+use crate::rules::Colocation;
 use hac_model::{INFINITY, ResourceSet, parse_bool};
 
 use super::{expanded, implied_set, members, resource, set_resources};
 
 /// Reads one colocation constraint.
-pub(super) fn read(cluster: &mut Cluster<'_>, colocation: &hac_model::Colocation) {
+pub(super) fn read(cluster: &mut Unpacking<'_, '_>, colocation: &hac_model::Colocation) {
     let score = colocation.score.as_deref().map_or(0, |text| cluster.options.score(text));
     if !colocation.sets.is_empty() {
         let sets: Vec<ResourceSet> = colocation.sets.iter().filter_map(|set| expanded(cluster, set)).collect();
@@ -51,7 +53,7 @@ fn role(text: Option<&str>) -> Role {
 }
 
 fn pair(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Unpacking<'_, '_>,
     colocation: &hac_model::Colocation,
     dependent: RscIdx,
     primary: RscIdx,
@@ -76,7 +78,7 @@ fn pair(
     );
 }
 
-fn read_sets(cluster: &mut Cluster<'_>, colocation: &hac_model::Colocation, sets: &[ResourceSet], score: i32) {
+fn read_sets(cluster: &mut Unpacking<'_, '_>, colocation: &hac_model::Colocation, sets: &[ResourceSet], score: i32) {
     for (at, set) in sets.iter().enumerate() {
         inside_set(cluster, colocation, set, score);
         if let Some(previous) = at.checked_sub(1).and_then(|at| sets.get(at)) {
@@ -86,7 +88,7 @@ fn read_sets(cluster: &mut Cluster<'_>, colocation: &hac_model::Colocation, sets
 }
 
 /// Members of a set with each other.
-fn inside_set(cluster: &mut Cluster<'_>, colocation: &hac_model::Colocation, set: &ResourceSet, score: i32) {
+fn inside_set(cluster: &mut Unpacking<'_, '_>, colocation: &hac_model::Colocation, set: &ResourceSet, score: i32) {
     let score = set.score.as_deref().map_or(score, |text| cluster.options.score(text));
     let sequential = set.sequential.as_deref().and_then(parse_bool).unwrap_or(true);
     if score == 0 || !sequential {
@@ -112,7 +114,7 @@ fn inside_set(cluster: &mut Cluster<'_>, colocation: &hac_model::Colocation, set
 
 /// Members of the first set with members of the second.
 fn between_sets(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Unpacking<'_, '_>,
     colocation: &hac_model::Colocation,
     first: &ResourceSet,
     second: &ResourceSet,
@@ -139,61 +141,21 @@ fn between_sets(
 }
 
 /// Adds a colocation to both sides' sorted lists. One of score -INFINITY also keeps them from meeting in passing.
-pub(crate) fn add_colocation(cluster: &mut Cluster<'_>, colocation: Colocation) {
+pub(super) fn add_colocation(cluster: &mut Unpacking<'_, '_>, colocation: Colocation) {
     if colocation.score == 0 || colocation.dependent == colocation.primary {
         return;
     }
     let (dependent, primary) = (colocation.dependent, colocation.primary);
     let (dependent_role, primary_role, score) = (colocation.dependent_role, colocation.primary_role, colocation.score);
-    let idx = cluster.colocations.push(colocation);
-    let mut list = std::mem::take(&mut cluster.rsc[dependent].this_with);
-    insert(cluster, &mut list, idx, Sort::ByPrimary);
-    cluster.rsc[dependent].this_with = list;
-    let mut list = std::mem::take(&mut cluster.rsc[primary].with_this);
-    insert(cluster, &mut list, idx, Sort::ByDependent);
-    cluster.rsc[primary].with_this = list;
+    cluster.rules.add_colocation(cluster.known, colocation);
     if score <= -INFINITY {
         keep_apart(cluster, (dependent, dependent_role), (primary, primary_role));
         keep_apart(cluster, (primary, primary_role), (dependent, dependent_role));
     }
 }
 
-/// What a list of colocations is sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sort {
-    /// "This with".
-    ByPrimary,
-    /// "With this".
-    ByDependent,
-}
-
-/// Puts a colocation at its place in a list: before those that are its equals.
-pub(crate) fn insert(cluster: &Cluster<'_>, list: &mut Vec<ColIdx>, idx: ColIdx, sort: Sort) {
-    let subject = |idx: ColIdx| {
-        let colocation = &cluster.colocations[idx];
-        match sort {
-            Sort::ByPrimary => &cluster.rsc[colocation.primary],
-            Sort::ByDependent => &cluster.rsc[colocation.dependent],
-        }
-    };
-    let at = list.partition_point(|other| compare(subject(*other), subject(idx)).is_lt());
-    list.insert(at, idx);
-}
-
-/// Which of two resources comes first in a list of colocations.
-fn compare(a: &Resource, b: &Resource) -> std::cmp::Ordering {
-    let rank = |rsc: &Resource| match rsc.variant {
-        Variant::Bundle(_) => 0,
-        Variant::Clone(_) if rsc.is.promotable => 1,
-        Variant::Clone(_) => 2,
-        Variant::Group { .. } => 3,
-        Variant::Primitive => 4,
-    };
-    b.priority.cmp(&a.priority).then(rank(a).cmp(&rank(b))).then_with(|| a.id.cmp(&b.id))
-}
-
 /// What takes the first out of its role goes before what brings the second into its own, if on one node.
-fn keep_apart(cluster: &mut Cluster<'_>, first: (RscIdx, Role), then: (RscIdx, Role)) {
+fn keep_apart(cluster: &mut Unpacking<'_, '_>, first: (RscIdx, Role), then: (RscIdx, Role)) {
     let leave: &[Task] = match first.1 {
         Role::Promoted => &[Task::Demote],
         Role::Unpromoted => &[Task::Stop, Task::Promote],

@@ -2,8 +2,12 @@
 
 use std::cell::Cell;
 
-use crate::cluster::{Cluster, Discovery, Location, NodeIdx, Role, RscIdx};
-use crate::rules::{self, Given};
+use crate::Role;
+use crate::allowed::Discovery;
+use crate::conditions::{self, Given};
+use crate::constraints::Unpacking;
+use crate::ids::{NodeIdx, RscIdx};
+use crate::rules::Location;
 use hac_model::{LocationSubject, LocationTarget, Rule};
 
 use super::{expanded, members, resource, set_resources};
@@ -18,7 +22,7 @@ struct Template<'l> {
 }
 
 /// Reads one location constraint.
-pub(super) fn read(cluster: &mut Cluster<'_>, location: &hac_model::Location) {
+pub(super) fn read(cluster: &mut Unpacking<'_, '_>, location: &hac_model::Location) {
     let template = Template {
         id: &location.id,
         role: location.role.as_deref(),
@@ -54,7 +58,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>, location: &hac_model::Location) {
     }
 }
 
-fn by_pattern(cluster: &mut Cluster<'_>, template: &Template<'_>, regex: &regex_lite::Regex, inverted: bool) {
+fn by_pattern(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, regex: &regex_lite::Regex, inverted: bool) {
     for rsc in cluster.top.clone() {
         let id = cluster.rsc[rsc].id.clone();
         let captures = regex.captures(&id);
@@ -68,7 +72,7 @@ fn by_pattern(cluster: &mut Cluster<'_>, template: &Template<'_>, regex: &regex_
     }
 }
 
-fn add(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, captures: &[String]) {
+fn add(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx, captures: &[String]) {
     match template.target {
         LocationTarget::Node { node, score } => {
             let score = score.as_deref().or(template.score).map_or(0, |text| cluster.options.score(text));
@@ -93,10 +97,10 @@ fn location_role(text: Option<&str>) -> Role {
     }
 }
 
-fn add_rule(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, rule: &Rule, captures: &[String]) {
+fn add_rule(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx, rule: &Rule, captures: &[String]) {
     let rule = cluster.index.rule(rule, 0);
     let role = location_role(rule.role.as_deref().or(template.role));
-    let score_attribute = rule.score_attribute.as_deref().map(|name| rules::fill_in(name, captures));
+    let score_attribute = rule.score_attribute.as_deref().map(|name| conditions::fill_in(name, captures));
     let fixed = rule.score.as_deref().or(template.score).map_or(0, |text| cluster.options.score(text));
     let next = Cell::new(None);
     let mut nodes = Vec::new();
@@ -113,7 +117,7 @@ fn add_rule(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, rul
             next_change: Some(&next),
             ..Given::default()
         };
-        if !rules::holds(&rule, &facts) {
+        if !conditions::holds(&rule, &facts) {
             continue;
         }
         let score = match &score_attribute {
@@ -134,20 +138,21 @@ fn add_rule(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx, rul
 
 /// Exclusive discovery holds for the resource even where the constraint itself comes to nothing: no node fits it, or it
 /// is about another role.
-fn note_discovery(cluster: &mut Cluster<'_>, template: &Template<'_>, rsc: RscIdx) {
+fn note_discovery(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx) {
     if template.discovery == Discovery::Exclusive {
-        cluster.scores.make_exclusive(rsc);
+        cluster.rules.make_exclusive(rsc);
     }
 }
 
 fn push(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Unpacking<'_, '_>,
     id: &str,
     rsc: RscIdx,
     role: Role,
     discovery: Discovery,
     nodes: Vec<(NodeIdx, i32)>,
 ) {
-    let location = cluster.locations.push(Location { id: id.to_owned(), rsc, role, discovery, nodes });
-    cluster.rsc[rsc].locations.push(location);
+    // One about a role of a bundle is about what runs inside, too.
+    let inner = cluster.bundle_data(rsc).and_then(|data| data.child).filter(|_| role >= Role::Unpromoted);
+    cluster.rules.add_location(Location { id: id.to_owned(), rsc, role, discovery, nodes }, inner);
 }

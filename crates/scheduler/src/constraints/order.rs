@@ -1,6 +1,8 @@
 //! Ordering constraints.
 
-use crate::cluster::{Cluster, Ordering, RelationFlags, ReqIdx, RscIdx, Side, Task};
+use crate::action::{Ordering, RelationFlags, Side, Task};
+use crate::constraints::Unpacking;
+use crate::ids::{ReqIdx, RscIdx};
 use hac_model::{ResourceSet, parse_bool};
 
 use super::{expanded, implied_set, members, resource, set_resources};
@@ -25,7 +27,7 @@ enum Symmetry {
 }
 
 /// Reads one ordering constraint.
-pub(super) fn read(cluster: &mut Cluster<'_>, order: &hac_model::Order) {
+pub(super) fn read(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order) {
     let kind = kind(order.kind.as_deref(), order.score.as_deref());
     let symmetry = symmetry(kind, order.symmetrical.as_deref());
     if !order.sets.is_empty() {
@@ -85,7 +87,7 @@ fn flags(kind: Kind, first: Task, symmetry: Symmetry) -> RelationFlags {
 }
 
 /// An action that a constraint names; start if it names none.
-fn task(cluster: &mut Cluster<'_>, constraint: &str, name: Option<&str>) -> Option<Task> {
+fn task(cluster: &mut Unpacking<'_, '_>, constraint: &str, name: Option<&str>) -> Option<Task> {
     let task = name.map_or(Some(Task::Start), Task::parse);
     if task.is_none() {
         let name = name.unwrap_or_default();
@@ -94,7 +96,7 @@ fn task(cluster: &mut Cluster<'_>, constraint: &str, name: Option<&str>) -> Opti
     task
 }
 
-fn simple(cluster: &mut Cluster<'_>, order: &hac_model::Order, kind: Kind, symmetry: Symmetry) {
+fn simple(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order, kind: Kind, symmetry: Symmetry) {
     let id = &order.id;
     let then_action = order.then_action.as_deref().or(order.first_action.as_deref());
     let (Some(first_task), Some(then_task)) =
@@ -136,7 +138,7 @@ fn simple(cluster: &mut Cluster<'_>, order: &hac_model::Order, kind: Kind, symme
 }
 
 /// How many instances of a clone must be able to start before what comes then, if not all.
-fn instances_needed(cluster: &Cluster<'_>, first: RscIdx, require_all: Option<&str>) -> Option<usize> {
+fn instances_needed(cluster: &Unpacking<'_, '_>, first: RscIdx, require_all: Option<&str>) -> Option<usize> {
     if !cluster.rsc[first].is_clone() {
         return None;
     }
@@ -149,7 +151,7 @@ fn instances_needed(cluster: &Cluster<'_>, first: RscIdx, require_all: Option<&s
 }
 
 /// One of several actions that a milestone counts.
-fn before_milestone(cluster: &mut Cluster<'_>, first: Side<ReqIdx>, milestone: ReqIdx) {
+fn before_milestone(cluster: &mut Unpacking<'_, '_>, first: Side<ReqIdx>, milestone: ReqIdx) {
     cluster.add_ordering(Ordering {
         first,
         then: Side::action(milestone, Task::Milestone, None),
@@ -158,7 +160,7 @@ fn before_milestone(cluster: &mut Cluster<'_>, first: Side<ReqIdx>, milestone: R
 }
 
 fn read_sets(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Unpacking<'_, '_>,
     order: &hac_model::Order,
     sets: &[ResourceSet],
     kind: Kind,
@@ -173,7 +175,7 @@ fn read_sets(
 }
 
 /// Members of a set, each before the next.
-fn inside_set(cluster: &mut Cluster<'_>, order: &hac_model::Order, set: &ResourceSet, parent: Kind) {
+fn inside_set(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order, set: &ResourceSet, parent: Kind) {
     let kind = set.kind.as_deref().map_or(parent, |text| kind(Some(text), None));
     let symmetry = symmetry(kind, order.symmetrical.as_deref());
     let sequential = set.sequential.as_deref().and_then(parse_bool).unwrap_or(true);
@@ -209,7 +211,7 @@ fn inside_set(cluster: &mut Cluster<'_>, order: &hac_model::Order, set: &Resourc
 }
 
 fn between_both_ways(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Unpacking<'_, '_>,
     id: &str,
     sets: (&ResourceSet, &ResourceSet),
     kind: Kind,
@@ -223,7 +225,7 @@ fn between_both_ways(
 
 /// Members of the first set before members of the second.
 fn between_sets(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Unpacking<'_, '_>,
     id: &str,
     (first, second): (&ResourceSet, &ResourceSet),
     kind: Kind,

@@ -1,22 +1,14 @@
-//! Ticket constraints. They act as soon as they are read.
+//! Ticket constraints.
 
-use crate::cluster::{Cluster, Role, RscIdx, Why};
-use crate::influence::Influence;
-use hac_model::INFINITY;
+use crate::Role;
+use crate::constraints::Unpacking;
+use crate::ids::RscIdx;
+use crate::rules::{Loss, TicketRule};
 
 use super::{expanded, members, resource, set_resources};
 
-/// What happens to a resource whose ticket is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Loss {
-    Stop,
-    Demote,
-    Fence,
-    Freeze,
-}
-
 /// Reads one ticket constraint.
-pub(super) fn read(cluster: &mut Cluster<'_>, constraint: &hac_model::Ticket) {
+pub(super) fn read(cluster: &mut Unpacking<'_, '_>, constraint: &hac_model::Ticket) {
     if constraint.sets.is_empty() {
         for member in members(cluster, &constraint.id, &constraint.rsc).unwrap_or_default() {
             if let Some(rsc) = resource(cluster, &constraint.id, &member) {
@@ -33,7 +25,7 @@ pub(super) fn read(cluster: &mut Cluster<'_>, constraint: &hac_model::Ticket) {
     }
 }
 
-fn add(cluster: &mut Cluster<'_>, constraint: &hac_model::Ticket, rsc: RscIdx, role: Option<&str>) {
+fn add(cluster: &mut Unpacking<'_, '_>, constraint: &hac_model::Ticket, rsc: RscIdx, role: Option<&str>) {
     let role = match role.and_then(Role::parse) {
         None | Some(Role::Started) => Role::Unknown,
         Some(role) => role,
@@ -47,45 +39,6 @@ fn add(cluster: &mut Cluster<'_>, constraint: &hac_model::Ticket, rsc: RscIdx, r
         _ if role == Role::Promoted => Loss::Demote,
         _ => Loss::Stop,
     };
-    cluster.rsc[rsc].tickets.push((constraint.ticket.clone(), role));
-    let ticket = cluster.tickets.get(&constraint.ticket);
-    let (granted, standby) = ticket.map_or((false, false), |ticket| (ticket.granted, ticket.standby));
-    if !granted || standby {
-        let why = cluster
-            .because(|_| Influence::Ticket { constraint: constraint.id.clone(), ticket: constraint.ticket.clone() });
-        apply(cluster, rsc, role, (loss, granted), &why);
-    }
-}
-
-/// Applies a ticket that is not granted (or is on standby) to a resource, part by part.
-fn apply(cluster: &mut Cluster<'_>, rsc: RscIdx, role: Role, (loss, granted): (Loss, bool), why: &Why) {
-    if !cluster.rsc[rsc].children.is_empty() {
-        for child in cluster.rsc[rsc].children.clone() {
-            apply(cluster, child, role, (loss, granted), why);
-        }
-        return;
-    }
-    let active = !cluster.rsc[rsc].active.is_empty();
-    if granted || !active {
-        if role != Role::Promoted || loss == Loss::Stop {
-            cluster.add_score(rsc, None, -INFINITY, why);
-        }
-        return;
-    }
-    let role_matches = role == Role::Unknown || role == cluster.rsc[rsc].role;
-    match loss {
-        Loss::Stop => cluster.add_score(rsc, None, -INFINITY, why),
-        Loss::Demote if role != Role::Promoted => cluster.add_score(rsc, None, -INFINITY, why),
-        Loss::Fence if role_matches => {
-            cluster.add_score(rsc, None, -INFINITY, why);
-            for node in cluster.rsc[rsc].active.clone() {
-                cluster.fence_node(node, "deadman ticket was lost", false);
-            }
-        }
-        Loss::Freeze if role_matches => {
-            cluster.rsc[rsc].is.managed = false;
-            cluster.rsc[rsc].is.blocked = true;
-        }
-        Loss::Demote | Loss::Fence | Loss::Freeze => {}
-    }
+    let (ticket, constraint) = (constraint.ticket.clone(), constraint.id.clone());
+    cluster.rules.add_ticket(TicketRule { constraint, ticket, rsc, role, loss });
 }

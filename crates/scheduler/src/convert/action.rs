@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cluster::{self, ActIdx, NodeIdx, RscIdx, Task, base_name};
+use crate::action::{self, Task};
 use crate::digests;
 use crate::graph::Graph;
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
+use crate::names::base_name;
 use crate::plan::{Action, ActionKind, Fencing, ResourceOp};
 use hac_model::{Agent, FenceAction, Migration, OcfCode, OnFail, parse_bool};
 
@@ -46,11 +48,11 @@ pub(super) fn action(graph: &Graph<'_>, action: ActIdx, last: &mut Last) -> Acti
 }
 
 /// The fencing of a guest node is a milestone that names its node.
-fn is_guest_fencing(graph: &Graph<'_>, entry: &cluster::Action) -> bool {
+fn is_guest_fencing(graph: &Graph<'_>, entry: &action::Action) -> bool {
     entry.task == Task::Fence && entry.node.is_some_and(|node| graph.nodes[node].is_guest())
 }
 
-fn priority(graph: &Graph<'_>, entry: &cluster::Action) -> i32 {
+fn priority(graph: &Graph<'_>, entry: &action::Action) -> i32 {
     let of_resource = entry.rsc.map_or(0, |rsc| graph.rsc[rsc].priority);
     of_resource.max(entry.priority).max(0)
 }
@@ -92,7 +94,7 @@ fn history_name<'a>(graph: &'a Graph<'_>, rsc: RscIdx) -> &'a str {
     if graph.anonymous_clone(rsc).is_some() { base_name(known) } else { known }
 }
 
-fn operation(graph: &Graph<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mut Last) -> ResourceOp {
+fn operation(graph: &Graph<'_>, entry: &action::Action, rsc: RscIdx, last: &mut Last) -> ResourceOp {
     let resource = &graph.rsc[rsc];
     let known = history_name(graph, rsc);
     let number = |name: &str| entry.meta.get(name).and_then(|text| text.parse().ok());
@@ -124,7 +126,7 @@ fn operation(graph: &Graph<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mut
 }
 
 /// Parameters for the agent: the operation's own, then the resource's on that node.
-fn parameters(graph: &Graph<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mut Last) -> Arc<Values> {
+fn parameters(graph: &Graph<'_>, entry: &action::Action, rsc: RscIdx, last: &mut Last) -> Arc<Values> {
     if entry.task == Task::Cancel {
         return Arc::default();
     }
@@ -138,7 +140,7 @@ fn parameters(graph: &Graph<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mu
 }
 
 /// Parameters that the operation itself has.
-fn own_parameters(graph: &Graph<'_>, entry: &cluster::Action, rsc: RscIdx) -> Arc<Values> {
+fn own_parameters(graph: &Graph<'_>, entry: &action::Action, rsc: RscIdx) -> Arc<Values> {
     if entry.task == Task::Cancel {
         return Arc::default();
     }
@@ -146,7 +148,7 @@ fn own_parameters(graph: &Graph<'_>, entry: &cluster::Action, rsc: RscIdx) -> Ar
 }
 
 /// The digest that the history shall keep; what makes a resource run is compared as its start.
-fn digest(graph: &Graph<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mut Last) -> String {
+fn digest(graph: &Graph<'_>, entry: &action::Action, rsc: RscIdx, last: &mut Last) -> String {
     let task = digests::compared_as(entry.task.name(), entry.interval_ms);
     let params = digests::digest_params(graph, rsc, task, entry.interval_ms, entry.node);
     if params != last.digested {
@@ -158,13 +160,13 @@ fn digest(graph: &Graph<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mut La
 
 /// The cluster node through which an action on a remote or guest node goes: where the connection was for what takes
 /// down, where it will be for what brings up.
-fn router(graph: &Graph<'_>, entry: &cluster::Action) -> Option<NodeIdx> {
+fn router(graph: &Graph<'_>, entry: &action::Action) -> Option<NodeIdx> {
     let node = entry.node.filter(|_| !entry.pseudo)?;
     if !graph.nodes[node].is_pacemaker_remote() || entry.task == Task::Fence || entry.on_dc {
         return None;
     }
     let connection = graph.nodes[node].connection?;
-    let (began, ended) = (graph.current_node(connection), graph.rsc[connection].assigned);
+    let (began, ended) = (graph.current_node(connection), graph.placed[connection].assigned);
     let takes_down =
         matches!(entry.task, Task::Stop | Task::Demote | Task::Cancel | Task::MigrateTo | Task::MigrateFrom);
     match (began, ended) {
@@ -175,7 +177,7 @@ fn router(graph: &Graph<'_>, entry: &cluster::Action) -> Option<NodeIdx> {
 }
 
 /// `CRM_meta_...` of everything known of the operation and its resource.
-fn meta(graph: &Graph<'_>, entry: &cluster::Action, rsc: RscIdx, last: &mut Last) -> Arc<Values> {
+fn meta(graph: &Graph<'_>, entry: &action::Action, rsc: RscIdx, last: &mut Last) -> Arc<Values> {
     let same = |(of, values, rc): &(RscIdx, Rc<Values>, Option<OcfCode>)| {
         *of == rsc && Rc::ptr_eq(values, &entry.meta) && *rc == entry.target_rc
     };
@@ -217,7 +219,7 @@ fn add_resource_meta(graph: &Graph<'_>, rsc: RscIdx, top: RscIdx, all: &mut Valu
 }
 
 /// Nodes that the action takes down.
-fn downed(graph: &Graph<'_>, entry: &cluster::Action) -> Vec<String> {
+fn downed(graph: &Graph<'_>, entry: &action::Action) -> Vec<String> {
     let id = |node: NodeIdx| graph.nodes[node].id.clone();
     match entry.task {
         Task::Shutdown => entry.node.map(id).into_iter().collect(),

@@ -1,7 +1,8 @@
 //! What a decision answers to where no action says why.
 
-use crate::cluster::{NodeIdx, RscIdx, Task};
+use crate::action::Task;
 use crate::graph::Graph;
+use crate::ids::{NodeIdx, RscIdx};
 use crate::plan::{Cause, Obstacle, Verb};
 use crate::viewing::target_role;
 
@@ -31,10 +32,11 @@ fn away(graph: &Graph<'_>, rsc: RscIdx, verb: Verb, origin: Option<NodeIdx>) -> 
     if verb != Verb::Stop && resource.is.failed {
         return Cause::Failed { node: name() };
     }
-    if verb == Verb::Stop && resource.assigned.is_some_and(|next| next != node) {
+    let assigned = graph.placed[rsc].assigned;
+    if verb == Verb::Stop && assigned.is_some_and(|next| next != node) {
         return Cause::Banned { node: name() };
     }
-    let otherwise = match resource.assigned {
+    let otherwise = match assigned {
         Some(next) if next != node && graph.scores.of(rsc).score(node) >= 0 => {
             Cause::BetterNode { from: name(), to: graph.nodes[next].name.clone() }
         }

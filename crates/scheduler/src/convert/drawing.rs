@@ -1,7 +1,7 @@
 //! All that was considered, for people who look for the reason.
 
-use crate::cluster::ActIdx;
 use crate::graph::Graph;
+use crate::ids::ActIdx;
 use crate::{Drawing, DrawnAction};
 
 use super::pick;

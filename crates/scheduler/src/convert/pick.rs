@@ -1,7 +1,9 @@
 //! What belongs into the graph.
 
-use crate::cluster::{ActIdx, Key, RelationFlags as F, Task};
+use crate::action::{RelationFlags as F, Task};
+use crate::arena::Key as _;
 use crate::graph::Graph;
+use crate::ids::ActIdx;
 
 /// Whether `action` is to be done.
 pub(super) fn action(graph: &Graph<'_>, action: ActIdx) -> bool {
@@ -66,7 +68,7 @@ fn judge(graph: &Graph<'_>, action: ActIdx, at: usize) -> Judgement {
             let useless = before.node != here || before.optional;
             return if useless { Judgement::Never } else { Judgement::Yes };
         };
-        return if before.node == graph.rsc[rsc].assigned { Judgement::Yes } else { Judgement::Never };
+        return if before.node == graph.placed[rsc].assigned { Judgement::Yes } else { Judgement::Never };
     }
     if flags == F::IF_REQUIRED_ON_SAME_NODE {
         let elsewhere = before.node.is_some() && here.is_some() && before.node != here;

@@ -1,7 +1,9 @@
 //! What people are told: one line for each node that is fenced, and for each resource that does not stay as it is.
 
-use crate::cluster::{ActIdx, NodeIdx, Role, RscIdx, Task};
+use crate::Role;
+use crate::action::Task;
 use crate::graph::Graph;
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use crate::plan::{Decision, Reason, Verb};
 
 use super::cause;
@@ -60,7 +62,7 @@ struct Look<'c, 'a> {
 impl<'c, 'a> Look<'c, 'a> {
     fn new(graph: &'c Graph<'a>, rsc: RscIdx) -> Self {
         let resource = &graph.rsc[rsc];
-        let next = resource.assigned;
+        let next = graph.placed[rsc].assigned;
         let current = match resource.migration {
             Some((source, _)) => Some(source),
             None => graph.current_node(rsc),

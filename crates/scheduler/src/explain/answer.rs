@@ -5,6 +5,10 @@
 mod service;
 mod steps;
 
+use crate::action::Task;
+use crate::facts::Variant;
+use crate::ids::{NodeIdx, RscIdx};
+use crate::names::base_name;
 use hac_types::WallTime;
 
 use crate::explain::{
@@ -14,11 +18,10 @@ use crate::plan::{Decision, Plan};
 use hac_model::Cib;
 use hac_model::nearest;
 
-use crate::cluster::{NodeIdx, RscIdx, Task, Variant, base_name};
 use crate::convert::obstacle;
 use crate::decide;
 use crate::graph::Graph;
-use crate::reading::{config, status};
+use crate::reading::{self, Observe};
 
 /// Names longer than this are not compared with known ones.
 const NAME_MAX: usize = 256;
@@ -32,10 +35,7 @@ enum Subject {
 
 /// Explains what is decided about `cib` at `now`.
 pub(super) fn explain(cib: &Cib, now: WallTime, question: &Question) -> Result<Explanation, Unknown> {
-    let mut cluster = config::read(cib, now, false);
-    cluster.scores.explain();
-    status::read(&mut cluster);
-    let (graph, plan) = decide(cluster);
+    let (graph, plan) = decide(reading::read(cib, now, Observe { lines: false, influences: true }));
     Ok(match find(&graph, question)? {
         Subject::Cluster => Explanation::Cluster(ClusterStory {
             circumstances: circumstances(&graph),
@@ -133,7 +133,7 @@ fn node(graph: &Graph<'_>, plan: &Plan, node: NodeIdx) -> NodeStory {
     };
     for part in graph.top.iter().flat_map(|top| graph.primitives(*top)) {
         let resource = &graph.rsc[part];
-        let here = resource.active.contains(&node) || resource.assigned == Some(node);
+        let here = resource.active.contains(&node) || graph.placed[part].assigned == Some(node);
         if resource.is.removed && !here {
             continue;
         }
@@ -164,7 +164,7 @@ fn circumstances(graph: &Graph<'_>) -> Vec<Circumstance> {
         found.push(Circumstance::OptIn);
     }
     for node in graph.node_order.iter().filter(|node| graph.nodes[**node].unclean) {
-        let fences = |action: &&crate::cluster::Action| {
+        let fences = |action: &&crate::action::Action| {
             action.task == Task::Fence && action.node == Some(*node) && action.planned.is_some()
         };
         let fenced = graph.actions.iter().any(|action| fences(&action));

@@ -3,8 +3,9 @@
 //! Reads nodes and all actions; writes fencing and shutdown actions, turns what fencing implies into milestones, and
 //! relates at once, for the orderings are applied later.
 
-use crate::cluster::{ActIdx, Needs, NodeIdx, RelationFlags as F, RscIdx, Task};
+use crate::action::{Needs, RelationFlags as F, Task};
 use crate::graph::Graph;
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 
 /// Decides about every node in order of names. What happens to the coordinator comes last.
 pub(crate) fn run(graph: &mut Graph<'_>) {

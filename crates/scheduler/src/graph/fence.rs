@@ -1,6 +1,7 @@
 //! The actions that fence and unfence nodes.
 
 use crate::action::{RelationFlags, Task};
+use crate::digests;
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use crate::plan::Reason;
 
@@ -81,5 +82,22 @@ impl<M> Graph<'_, M> {
         if self.unfencing_in_use && self.rsc[device].is.fence_device && fit {
             self.fence_op(node, Some("on"), false, Some(reason), false);
         }
+    }
+
+    /// Whether a device changed since it unfenced a remote node. What it was then is noted with the node, for such nodes
+    /// have no history of devices.
+    fn devices_changed_for(&self, node: NodeIdx) -> bool {
+        let Some(noted) = self.nodes[node].attributes.get("#digests-all").filter(|_| self.unfencing_in_use) else {
+            return false;
+        };
+        let unfences = |rsc: &RscIdx| {
+            let device = &self.rsc[*rsc];
+            device.is.fence_device && device.meta.get("provides").is_some_and(|what| what == "unfencing")
+        };
+        self.rsc.keys().filter(unfences).any(|rsc| {
+            let digest = digests::digest(&digests::digest_params(self, rsc, Task::Start.name(), 0, Some(node)));
+            let device = &self.rsc[rsc];
+            !noted.split(',').any(|entry| entry == format!("{}:{}:{digest}", device.id, device.blocks.agent.kind))
+        })
     }
 }

@@ -1,7 +1,9 @@
 //! From orderings between kinds of actions to relations between actions.
 
 use super::Graph;
-use crate::cluster::{ActIdx, Ordering, RelationFlags, Role, RscIdx, Side, Task};
+use crate::Role;
+use crate::action::{Ordering, RelationFlags, Side, Task};
+use crate::ids::{ActIdx, RscIdx};
 
 /// Applies the orderings in order of creation.
 pub(super) fn all(graph: &mut Graph<'_>, orderings: &[Ordering]) {

@@ -1,8 +1,10 @@
 //! What cannot start takes with it what must be with it.
 
 use super::Graph;
+use crate::Role;
+use crate::action::Task;
 use crate::assign;
-use crate::cluster::{ActIdx, Role, RscIdx, Task};
+use crate::ids::{ActIdx, RscIdx};
 use crate::plan::Reason;
 use hac_model::INFINITY;
 
@@ -30,7 +32,7 @@ pub(super) fn dependents(graph: &mut Graph<'_>, walk: &mut Walk, action: ActIdx)
         return;
     }
     for idx in assign::with_this(graph, top) {
-        let colocation = &graph.colocations[idx];
+        let colocation = graph.colocation(idx);
         if colocation.score < INFINITY || (task == Task::Promote && colocation.primary_role != Role::Promoted) {
             continue;
         }

@@ -1,7 +1,8 @@
 //! How an action looks to those ordered with it: a collective's milestone by what its parts do.
 
-use crate::cluster::{ActIdx, NodeIdx, RscIdx, Task};
+use crate::action::Task;
 use crate::graph::Graph;
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 
 /// What orderings ask of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

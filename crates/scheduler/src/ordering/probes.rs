@@ -1,8 +1,10 @@
 //! What probes come before, by orderings that are about something else.
 
 use super::Graph;
+use crate::Role;
+use crate::action::{Ordering, RelationFlags as F, Task};
 use crate::assign;
-use crate::cluster::{ActIdx, Ordering, RelationFlags as F, Role, RscIdx, Task};
+use crate::ids::{ActIdx, RscIdx};
 use crate::limits::ProbeSteps;
 use hac_model::parse_bool;
 

@@ -1,7 +1,9 @@
 //! What an action's requirements and impossibilities mean for those related to it.
 
 use super::Graph;
-use crate::cluster::{ActIdx, NodeIdx, RelationFlags as F, Role, RscIdx, Task};
+use crate::Role;
+use crate::action::{RelationFlags as F, Task};
+use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use crate::plan::Reason;
 
 use super::flags::{self, Seen};
@@ -378,7 +380,7 @@ struct Changes<'c, 'a> {
 }
 
 impl Changes<'_, '_> {
-    fn get(&self, action: ActIdx) -> &crate::cluster::Action {
+    fn get(&self, action: ActIdx) -> &crate::action::Action {
         &self.graph.actions[action]
     }
 
@@ -499,6 +501,6 @@ impl Changes<'_, '_> {
 }
 
 /// The name of what an action does: of a milestone, its key.
-fn task_name(action: &crate::cluster::Action) -> String {
+fn task_name(action: &crate::action::Action) -> String {
     if action.task == Task::Milestone { action.key.clone() } else { action.task.name().to_owned() }
 }

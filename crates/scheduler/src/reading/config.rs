@@ -11,24 +11,28 @@ mod resource;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+use crate::arena::Arena;
+use crate::facts::{Facts, Prepared};
+use crate::ids::RscIdx;
+use crate::reading::Reading;
+use crate::requests::Requests;
+use crate::scores::Scores;
 use hac_types::WallTime;
 
 use hac_model::{Agent, Cib, Resource as Configured};
 
-use crate::cluster::{Arena, Cluster, Facts, Requests, RscIdx, Scores};
+use crate::conditions::Given;
 use crate::index::Index;
-use crate::limits::Limits;
+use crate::known::Known;
 use crate::options::Options;
 use crate::reading::Fact;
-use crate::rules::Given;
 
-use crate::cluster::Prepared;
 pub(crate) use collective::add_instance;
 pub(crate) use nodes::{add_attributes, add_capacity};
 pub(crate) use resource::{RemovedKind, add_removed, target_role};
 
 /// Reads the configuration of `cib` as it holds at `now`.
-pub(crate) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
+pub(crate) fn read(cib: &Cib, now: WallTime, scores: bool) -> Reading<'_> {
     let index = Index::new(cib);
     let now = now.as_secs();
     let next = Cell::new(None);
@@ -55,21 +59,15 @@ pub(crate) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
         unfencing_in_use: prepare::mentions_unfencing(cib),
         fencing_configured: false,
     };
-    let mut cluster = Cluster {
+    let known = Known {
         facts: Fact::new(facts),
         recheck_by: next,
         warnings: RefCell::default(),
-        limits: Limits::default(),
         nodes: Arena::default(),
         rsc: Arena::default(),
         top: Vec::new(),
-        locations: Arena::default(),
-        colocations: Arena::default(),
-        orderings: Vec::new(),
-        requests: Requests::default(),
-        given_up: Vec::new(),
-        scores: Scores::new(scores),
     };
+    let mut cluster = Reading { known, scores: Scores::new(scores), requests: Requests::default() };
     nodes::read(&mut cluster);
     let implicit = nodes::read_remote(&mut cluster);
     read_resources(&mut cluster, &implicit);
@@ -77,7 +75,7 @@ pub(crate) fn read(cib: &Cib, now: WallTime, scores: bool) -> Cluster<'_> {
     cluster
 }
 
-fn read_resources(cluster: &mut Cluster<'_>, implicit: &[Configured]) {
+fn read_resources(cluster: &mut Reading<'_>, implicit: &[Configured]) {
     let cib = cluster.cib;
     for configured in cib.configuration.resources.iter().chain(implicit) {
         let added = match configured {
@@ -104,7 +102,7 @@ fn read_resources(cluster: &mut Cluster<'_>, implicit: &[Configured]) {
 }
 
 /// Connects containers with what they contain, and connections with the nodes behind them.
-fn link(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn link(cluster: &mut Reading<'_>, rsc: RscIdx) {
     if let Some(container) = cluster.rsc[rsc].meta.get("container").cloned()
         && cluster.rsc[rsc].launcher.is_none()
         && cluster.rsc[rsc].is_primitive()
@@ -122,7 +120,7 @@ fn link(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-fn read_tags(cluster: &mut Cluster<'_>) {
+fn read_tags(cluster: &mut Reading<'_>) {
     for tag in &cluster.cib.configuration.tags {
         let members = cluster.facts.write().sets.entry(tag.id.clone()).or_default();
         for member in &tag.members {
@@ -138,12 +136,12 @@ pub(crate) fn is_remote_agent(agent: &Agent) -> bool {
     agent.class == "ocf" && agent.provider.as_deref() == Some("pacemaker") && agent.kind == "remote"
 }
 
-impl Cluster<'_> {
+impl Reading<'_> {
     /// A removed connection's node, made if it does not exist.
     pub(crate) fn link_removed_connection(&mut self, rsc: RscIdx) {
         let id = self.rsc[rsc].id.clone();
         if self.find_node(&id).is_none() {
-            nodes::add_node(self, nodes::new_node(&id, &id, crate::cluster::Kind::Remote));
+            nodes::add_node(self, nodes::new_node(&id, &id, crate::facts::Kind::Remote));
         }
         nodes::link_connection(self, rsc);
         if let Some(node) = self.rsc[rsc].remote_node

@@ -14,11 +14,15 @@ pub(crate) mod sort;
 pub(crate) use operation::{active_since, operation_view};
 pub(crate) use sort::sorted;
 
-use crate::cluster::{Cluster, NodeIdx, Role, Task, Ticket};
+use crate::Role;
+use crate::action::Task;
+use crate::facts::Ticket;
+use crate::ids::NodeIdx;
+use crate::reading::Reading;
 use hac_model::parse_bool;
 
 /// Reads the whole status section.
-pub(crate) fn read(cluster: &mut Cluster<'_>) {
+pub(crate) fn read(cluster: &mut Reading<'_>) {
     read_tickets(cluster);
     nodes::read(cluster);
     let mut reader = history::Reader::default();
@@ -28,7 +32,7 @@ pub(crate) fn read(cluster: &mut Cluster<'_>) {
     settle_remote_nodes(cluster);
 }
 
-fn read_tickets(cluster: &mut Cluster<'_>) {
+fn read_tickets(cluster: &mut Reading<'_>) {
     for state in &cluster.cib.status.tickets {
         let flag = |text: &Option<String>| text.as_deref().and_then(parse_bool).unwrap_or(false);
         let ticket = Ticket { granted: flag(&state.granted), standby: flag(&state.standby) };
@@ -37,7 +41,7 @@ fn read_tickets(cluster: &mut Cluster<'_>) {
 }
 
 /// Now that it is known where everything is: stops containers whose connection failed.
-fn stop_containers(cluster: &mut Cluster<'_>, reader: &history::Reader) {
+fn stop_containers(cluster: &mut Reading<'_>, reader: &history::Reader) {
     for container in &reader.containers_to_stop {
         if let Some(node) = cluster.current_node(*container) {
             cluster.ask_for(*container, Task::Stop, node);
@@ -46,7 +50,7 @@ fn stop_containers(cluster: &mut Cluster<'_>, reader: &history::Reader) {
 }
 
 /// Connections to nodes that shut down are to be stopped; remote nodes without history get their state.
-fn settle_remote_nodes(cluster: &mut Cluster<'_>) {
+fn settle_remote_nodes(cluster: &mut Reading<'_>) {
     let remote: Vec<NodeIdx> =
         cluster.node_order.iter().copied().filter(|node| cluster.nodes[*node].is_pacemaker_remote()).collect();
     for node in remote {

@@ -1,9 +1,10 @@
 //! One service: where it is and belongs, and what speaks for and against each node.
 
-use crate::cluster::{NodeIdx, Role, RscIdx};
+use crate::Role;
 use crate::convert::obstacle;
 use crate::explain::{Candidate, Condition, Place, Service, Verdict};
 use crate::graph::Graph;
+use crate::ids::{NodeIdx, RscIdx};
 use crate::reading::status::failcount;
 use crate::viewing::target_role;
 
@@ -11,7 +12,7 @@ use crate::viewing::target_role;
 pub(super) fn story(graph: &Graph<'_>, rsc: RscIdx) -> Service {
     let resource = &graph.rsc[rsc];
     let place = |node: &NodeIdx, role| Place { node: graph.nodes[*node].name.clone(), role };
-    let next = resource.assigned.filter(|_| resource.next_role != Role::Stopped);
+    let next = graph.placed[rsc].assigned.filter(|_| resource.next_role != Role::Stopped);
     Service {
         id: resource.id.clone(),
         agent: resource.blocks.agent.to_string(),
@@ -122,10 +123,10 @@ fn conditions(graph: &Graph<'_>, rsc: RscIdx) -> Vec<Condition> {
     }
     let clone = graph.top(rsc, false);
     if let Some(data) = graph.clone_data(clone).filter(|_| graph.rsc[clone].is.promotable)
-        && resource.assigned.is_some()
+        && graph.placed[rsc].assigned.is_some()
     {
         let instance = instance_of(graph, rsc, clone);
-        let score = graph.rsc[instance].promotion_priority;
+        let score = graph.placed[instance].promotion_priority;
         found.push(Condition::PromotionScore { score, max: data.promoted_max });
     }
     found

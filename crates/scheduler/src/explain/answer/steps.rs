@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cluster::{ActIdx, Action, RelationFlags, RscIdx, Task, base_name};
+use crate::action::{Action, RelationFlags, Task};
 use crate::convert::obstacle;
 use crate::explain::{Step, Wait};
 use crate::graph::Graph;
+use crate::ids::{ActIdx, RscIdx};
+use crate::names::base_name;
 use crate::plan::{Plan, Reason};
 use hac_model::{Constraint, Order};
 

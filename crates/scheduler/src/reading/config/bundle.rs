@@ -7,8 +7,11 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cluster::{Allowed, Blocks, BundleData, Cluster, Discovery, Kind, NodeIdx, Replica, RscIdx, Variant};
+use crate::allowed::{Allowed, Discovery};
+use crate::facts::{Blocks, BundleData, Kind, Replica, Variant};
+use crate::ids::{NodeIdx, RscIdx};
 use crate::options::lenient_score;
+use crate::reading::Reading;
 use hac_model::{Agent, Bundle, NvPair, NvSet, Operation};
 
 use super::nodes::{add_node, connection, new_node};
@@ -42,7 +45,7 @@ struct Mount {
 }
 
 /// Adds a bundle; `None` if it cannot be made.
-pub(super) fn add(cluster: &mut Cluster<'_>, bundle: &Bundle) -> Option<RscIdx> {
+pub(super) fn add(cluster: &mut Reading<'_>, bundle: &Bundle) -> Option<RscIdx> {
     let technology = match bundle.technology.as_str() {
         "docker" => "docker",
         "podman" => "podman",
@@ -79,7 +82,7 @@ pub(super) fn add(cluster: &mut Cluster<'_>, bundle: &Bundle) -> Option<RscIdx> 
     for offset in 0..replicas {
         let child = inner.and_then(|clone| cluster.rsc[clone].children.get(offset).copied());
         let replica = add_replica(cluster, rsc, &plan, offset, child);
-        if let Variant::Bundle(data) = &mut cluster.rsc[rsc].variant {
+        if let Variant::Bundle(data) = &mut cluster.rsc[rsc].facts.write().variant {
             data.replicas.push(replica);
         }
     }
@@ -92,7 +95,7 @@ pub(super) fn add(cluster: &mut Cluster<'_>, bundle: &Bundle) -> Option<RscIdx> 
 
 /// The clone of what runs inside.
 fn inner_clone(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Reading<'_>,
     bundle: &Bundle,
     own: Blocks,
     parent: RscIdx,
@@ -119,7 +122,7 @@ fn inner_clone(
     let blocks = Blocks { meta, attributes: own.attributes, ..Blocks::default() };
     let id = format!("{}-{suffix}", bundle.id);
     let clone = collective::build(cluster, &id, blocks, Rc::new(prepared), Some(parent), false);
-    if let Variant::Bundle(data) = &mut cluster.rsc[parent].variant {
+    if let Variant::Bundle(data) = &mut cluster.rsc[parent].facts.write().variant {
         data.child = Some(clone);
     }
     Some(clone)
@@ -262,7 +265,7 @@ fn ports(bundle: &Bundle, inner: bool, control: &str) -> Vec<(String, String)> {
 
 /// Makes a primitive that a bundle implies.
 fn implied(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Reading<'_>,
     parent: RscIdx,
     id: &str,
     agent: &str,
@@ -290,7 +293,7 @@ fn implied(
 }
 
 fn add_replica(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Reading<'_>,
     parent: RscIdx,
     plan: &Plan<'_>,
     offset: usize,
@@ -322,12 +325,12 @@ fn add_replica(
 }
 
 /// The bundle node inside a replica, and the connection to it.
-fn add_connection(cluster: &mut Cluster<'_>, parent: RscIdx, plan: &Plan<'_>, replica: &mut Replica, child: RscIdx) {
+fn add_connection(cluster: &mut Reading<'_>, parent: RscIdx, plan: &Plan<'_>, replica: &mut Replica, child: RscIdx) {
     let mut id = format!("{}-{}", plan.bundle.id, replica.offset);
     let taken = cluster.index.primitive(&id).is_some() || cluster.find(&id).is_some();
     if taken {
         let inner = cluster.rsc[child].id.clone();
-        let inner = crate::cluster::base_name(&inner).to_owned();
+        let inner = crate::names::base_name(&inner).to_owned();
         id = format!("pcmk-internal-{inner}-remote-{}", replica.offset);
     }
     let node = bundle_node(cluster, &id);
@@ -366,7 +369,7 @@ fn add_connection(cluster: &mut Cluster<'_>, parent: RscIdx, plan: &Plan<'_>, re
 }
 
 /// A node inside a container, forbidden to everything that is there already.
-fn bundle_node(cluster: &mut Cluster<'_>, name: &str) -> NodeIdx {
+fn bundle_node(cluster: &mut Reading<'_>, name: &str) -> NodeIdx {
     let banned = Allowed { score: -hac_model::INFINITY, discovery: Discovery::Never, count: 0 };
     let node = match cluster.find_node(name) {
         Some(node) => {

@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::cluster::{Blocks, CloneData, Cluster, RscIdx, Variant};
+use crate::facts::{Blocks, CloneData, Variant};
+use crate::ids::RscIdx;
 use crate::influence::Influence;
+use crate::reading::Reading;
 use hac_model::{Clone as ConfiguredClone, INFINITY, parse_bool};
 
 use super::resource::{self, count, create};
@@ -13,7 +15,7 @@ use super::{Prepared, prepare};
 const INSTANCE_LIMIT: usize = 1_000;
 
 /// Adds a clone with its instances.
-pub(super) fn add_clone(cluster: &mut Cluster<'_>, clone: &ConfiguredClone) -> Option<RscIdx> {
+pub(super) fn add_clone(cluster: &mut Reading<'_>, clone: &ConfiguredClone) -> Option<RscIdx> {
     let Some(prepared) = prepare::prepare(cluster, &clone.child) else {
         cluster.warn(format!("clone {} has nothing to copy", clone.id));
         return None;
@@ -29,7 +31,7 @@ pub(super) fn add_clone(cluster: &mut Cluster<'_>, clone: &ConfiguredClone) -> O
 
 /// Builds a clone of `prepared` as part of `parent`.
 pub(super) fn build(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Reading<'_>,
     id: &str,
     blocks: Blocks,
     prepared: Rc<Prepared>,
@@ -59,7 +61,7 @@ pub(super) fn build(
     let entry = &mut cluster.rsc[rsc];
     entry.is.facts.write().unique = unique;
     entry.is.facts.write().promotable = promotable;
-    if let Variant::Clone(data) = &mut entry.variant {
+    if let Variant::Clone(data) = &mut entry.facts.write().variant {
         data.max = max;
         data.node_max = if unique { node_max } else { 1 };
         data.promoted_max = promoted_max;
@@ -94,8 +96,8 @@ fn supports_unique(prepared: &Prepared) -> bool {
 }
 
 /// Adds one more instance to a clone; a removed one if it is one too many.
-pub(crate) fn add_instance(cluster: &mut Cluster<'_>, clone: RscIdx, removed: bool) -> RscIdx {
-    let (prepared, number) = match &mut cluster.rsc[clone].variant {
+pub(crate) fn add_instance(cluster: &mut Reading<'_>, clone: RscIdx, removed: bool) -> RscIdx {
+    let (prepared, number) = match &mut cluster.rsc[clone].facts.write().variant {
         Variant::Clone(data) => {
             data.made += 1;
             (data.template.clone(), data.made - 1)
@@ -115,7 +117,7 @@ pub(crate) fn add_instance(cluster: &mut Cluster<'_>, clone: RscIdx, removed: bo
 }
 
 /// Marks a resource and its members as no longer configured.
-pub(crate) fn mark_removed(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+pub(crate) fn mark_removed(cluster: &mut Reading<'_>, rsc: RscIdx) {
     cluster.rsc[rsc].is.facts.write().removed = true;
     for at in 0..cluster.rsc[rsc].children.len() {
         let child = cluster.rsc[rsc].children[at];

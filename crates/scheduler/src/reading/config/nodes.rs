@@ -4,15 +4,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::{Allowed, Cluster, Kind, Node, NodeFacts, NodeIdx, RscIdx, compare_names};
+use crate::allowed::Allowed;
+use crate::conditions::{Given, read_blocks};
+use crate::facts::{Kind, NodeFacts};
+use crate::ids::{NodeIdx, RscIdx};
+use crate::known::Node;
+use crate::names::compare_names;
 use crate::reading::Fact;
-use crate::rules::{Given, read_blocks};
+use crate::reading::Reading;
 use hac_model::{NvPair, NvSet, Operation, Primitive, Resource as Configured, parse_bool};
 
 use super::is_remote_agent;
 
 /// Adds a node at its place in the order of names.
-pub(crate) fn add_node(cluster: &mut Cluster<'_>, node: Node) -> NodeIdx {
+pub(crate) fn add_node(cluster: &mut Reading<'_>, node: Node) -> NodeIdx {
     let name = node.name.clone();
     if node.is_pacemaker_remote() {
         cluster.facts.write().has_remote_nodes = true;
@@ -42,7 +47,7 @@ pub(super) fn new_node(id: &str, name: &str, kind: Kind) -> Node {
 }
 
 /// The nodes that are configured.
-pub(super) fn read(cluster: &mut Cluster<'_>) {
+pub(super) fn read(cluster: &mut Reading<'_>) {
     let cib = cluster.cib;
     for configured in &cib.configuration.nodes {
         if configured.kind.as_deref() == Some("ping") {
@@ -71,7 +76,7 @@ pub(super) fn number(value: &str) -> i64 {
 }
 
 /// Takes capacities of a node in; those that it has stay.
-pub(crate) fn add_capacity(cluster: &mut Cluster<'_>, node: NodeIdx, blocks: &[NvSet]) {
+pub(crate) fn add_capacity(cluster: &mut Reading<'_>, node: NodeIdx, blocks: &[NvSet]) {
     let mut found = BTreeMap::new();
     let facts = Given { now: cluster.now, ..Given::default() };
     read_blocks(&cluster.index.sets(blocks), None, &facts, &mut found);
@@ -79,11 +84,10 @@ pub(crate) fn add_capacity(cluster: &mut Cluster<'_>, node: NodeIdx, blocks: &[N
     for (name, value) in found {
         entry.facts.write().capacity.entry(name).or_insert_with(|| number(&value));
     }
-    entry.utilization.clone_from(&entry.facts.capacity);
 }
 
 /// Takes attributes of a node in. With `overwrite` they win over what is there (but not over each other).
-pub(crate) fn add_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, blocks: &[NvSet], overwrite: bool) {
+pub(crate) fn add_attributes(cluster: &mut Reading<'_>, node: NodeIdx, blocks: &[NvSet], overwrite: bool) {
     let is_dc = cluster.cib.info.dc_uuid.as_deref() == Some(cluster.nodes[node].id.as_str());
     if is_dc {
         cluster.facts.write().dc = Some(node);
@@ -111,7 +115,7 @@ pub(crate) fn add_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, blocks: &
 }
 
 /// Nodes behind connections and in guests. Returns the connections that guests need.
-pub(super) fn read_remote(cluster: &mut Cluster<'_>) -> Vec<Configured> {
+pub(super) fn read_remote(cluster: &mut Reading<'_>) -> Vec<Configured> {
     let mut implicit = Vec::new();
     let cib = cluster.cib;
     for resource in &cib.configuration.resources {
@@ -128,7 +132,7 @@ pub(super) fn read_remote(cluster: &mut Cluster<'_>) -> Vec<Configured> {
     implicit
 }
 
-fn read_remote_of(cluster: &mut Cluster<'_>, primitive: &Primitive, implicit: &mut Vec<Configured>) {
+fn read_remote_of(cluster: &mut Reading<'_>, primitive: &Primitive, implicit: &mut Vec<Configured>) {
     if is_remote_agent(&primitive.agent) {
         if cluster.find_node(&primitive.id).is_none() {
             add_node(cluster, new_node(&primitive.id, &primitive.id, Kind::Remote));
@@ -139,7 +143,7 @@ fn read_remote_of(cluster: &mut Cluster<'_>, primitive: &Primitive, implicit: &m
 }
 
 /// The guest node that a primitive's `remote-node` names, and its connection.
-fn read_guest_of(cluster: &mut Cluster<'_>, primitive: &Primitive, implicit: &mut Vec<Configured>) {
+fn read_guest_of(cluster: &mut Reading<'_>, primitive: &Primitive, implicit: &mut Vec<Configured>) {
     let literal = |name: &str| {
         let pairs = primitive.meta.iter().flat_map(|set| &set.pairs);
         pairs.filter(|pair| pair.name == name).find_map(|pair| pair.value.clone())
@@ -199,7 +203,7 @@ pub(super) fn connection(
 }
 
 /// Connects a connection resource with its node.
-pub(super) fn link_connection(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+pub(super) fn link_connection(cluster: &mut Reading<'_>, rsc: RscIdx) {
     let Some(node) = cluster.find_node(&cluster.rsc[rsc].id.clone()) else { return };
     if !cluster.nodes[node].is_pacemaker_remote() {
         return;

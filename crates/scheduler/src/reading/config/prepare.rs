@@ -3,11 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cluster::{Blocks, Cluster, Prepared};
+use crate::facts::{Blocks, Prepared};
+use crate::reading::Reading;
 use hac_model::{Cib, NvSet, Operation, Primitive, Resource as Configured};
 
 /// Prepares a primitive or group; `None` for anything else, and for a primitive without agent.
-pub(super) fn prepare(cluster: &mut Cluster<'_>, configured: &Configured) -> Option<Prepared> {
+pub(super) fn prepare(cluster: &mut Reading<'_>, configured: &Configured) -> Option<Prepared> {
     match configured {
         Configured::Primitive(primitive) => {
             Some(Prepared::Primitive(primitive.id.clone(), Rc::new(blocks(cluster, primitive)?)))
@@ -36,7 +37,7 @@ pub(super) fn prepare(cluster: &mut Cluster<'_>, configured: &Configured) -> Opt
 }
 
 /// A primitive's blocks, those of its template included.
-fn blocks(cluster: &mut Cluster<'_>, primitive: &Primitive) -> Option<Blocks> {
+fn blocks(cluster: &mut Reading<'_>, primitive: &Primitive) -> Option<Blocks> {
     let mut blocks = own_blocks(cluster, primitive);
     if let Some(name) = &primitive.template {
         let Some(template) = cluster.index.primitive(name) else {
@@ -61,7 +62,7 @@ fn blocks(cluster: &mut Cluster<'_>, primitive: &Primitive) -> Option<Blocks> {
     Some(blocks)
 }
 
-fn own_blocks(cluster: &Cluster<'_>, primitive: &Primitive) -> Blocks {
+fn own_blocks(cluster: &Reading<'_>, primitive: &Primitive) -> Blocks {
     Blocks {
         agent: Arc::new(primitive.agent.clone()),
         params: cluster.index.sets(&primitive.params),

@@ -5,20 +5,22 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cluster::{
-    Blocks, Cluster, Discovery, FlagFacts, Flags, MultiplyActive, NodeIdx, Resource, ResourceFacts, Role, RscIdx,
-    Variant,
-};
+use crate::Role;
+use crate::allowed::Discovery;
+use crate::conditions::{Given, parse_interval_ms, read_blocks};
+use crate::facts::{Blocks, FlagFacts, MultiplyActive, ResourceFacts, Variant};
+use crate::ids::{NodeIdx, RscIdx};
+use crate::known::{Flags, Resource};
 use crate::options::{NoQuorum, lenient_score};
 use crate::reading::Fact;
-use crate::rules::{Given, parse_interval_ms, read_blocks};
+use crate::reading::Reading;
 use hac_model::{Agent, INFINITY, parse_bool};
 
 use super::{Prepared, is_remote_agent};
 
 /// Adds a prepared primitive or group, as part of `parent`, as instance `number`.
 pub(super) fn add(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Reading<'_>,
     prepared: &Prepared,
     parent: Option<RscIdx>,
     number: Option<usize>,
@@ -30,7 +32,7 @@ pub(super) fn add(
             let group = create(cluster, id, blocks, variant, parent, number);
             let flag = |name: &str| cluster.rsc[group].meta.get(name).and_then(|v| parse_bool(v)).unwrap_or(true);
             let (ordered, colocated) = (flag("ordered"), flag("collocated"));
-            cluster.rsc[group].variant = Variant::Group { ordered, colocated };
+            cluster.rsc[group].facts.write().variant = Variant::Group { ordered, colocated };
             for (id, blocks) in members {
                 let member = add_primitive(cluster, id, blocks, Some(group), number);
                 cluster.rsc[group].children.push(member);
@@ -42,7 +44,7 @@ pub(super) fn add(
 }
 
 fn add_primitive(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Reading<'_>,
     id: &str,
     blocks: &Rc<Blocks>,
     parent: Option<RscIdx>,
@@ -59,7 +61,7 @@ fn add_primitive(
 }
 
 /// Meta-attributes of a resource as they hold: its own, its ancestors', the defaults, its parent's.
-fn meta(cluster: &Cluster<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTreeMap<String, String> {
+fn meta(cluster: &Reading<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTreeMap<String, String> {
     let agent = (!blocks.agent.class.is_empty()).then(|| blocks.agent.as_ref());
     let facts = Given { now: cluster.now, agent, next_change: Some(&cluster.recheck_by), ..Given::default() };
     let mut values = blocks.attributes.clone();
@@ -84,7 +86,7 @@ fn meta(cluster: &Cluster<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTree
 
 /// Makes a resource without parts and without nodes.
 pub(super) fn create(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Reading<'_>,
     id: &str,
     blocks: &Rc<Blocks>,
     variant: Variant,
@@ -111,7 +113,6 @@ pub(super) fn create(
         facts: Fact::new(facts),
         managed: flag("is-managed").unwrap_or(true),
         migratable: flag("allow-migrate").unwrap_or(remote && !guest),
-        unassigned: true,
         ..Flags::default()
     };
     if flag("maintenance").unwrap_or(false) || cluster.options.maintenance {
@@ -143,9 +144,9 @@ pub(super) fn create(
         stickiness,
         ban_after,
         multiply_active,
-        ..blank_facts(id.clone(), parent, Rc::clone(blocks), meta)
+        ..blank_facts(id.clone(), variant, parent, Rc::clone(blocks), meta)
     };
-    let rsc = Resource { priority, failure_expiry_ms, next_role, ..blank(facts, variant, is) };
+    let rsc = Resource { priority, failure_expiry_ms, next_role, ..blank(facts, is) };
     let rsc = cluster.rsc.push(rsc);
     cluster.scores.add_resource();
     if remote {
@@ -164,6 +165,7 @@ pub(super) fn create(
 /// What is known of a resource of which nothing but the given is known.
 fn blank_facts(
     id: String,
+    variant: Variant,
     parent: Option<RscIdx>,
     blocks: Rc<Blocks>,
     meta: BTreeMap<String, String>,
@@ -171,6 +173,7 @@ fn blank_facts(
     ResourceFacts {
         id,
         history_id: None,
+        variant,
         parent,
         blocks,
         meta,
@@ -192,30 +195,22 @@ fn blank_facts(
 }
 
 /// A resource with which nothing was done yet.
-fn blank(facts: ResourceFacts, variant: Variant, is: Flags) -> Resource {
+fn blank(facts: ResourceFacts, is: Flags) -> Resource {
     Resource {
         facts: Fact::new(facts),
-        variant,
         children: Vec::new(),
         is,
         priority: 0,
         failure_expiry_ms: Cell::new(0),
         lock: None,
-        assigned: None,
-        assigned_score: 0,
         role: Role::Stopped,
         next_role: Role::Unknown,
         migration: None,
-        this_with: Vec::new(),
-        with_this: Vec::new(),
-        locations: Vec::new(),
-        tickets: Vec::new(),
-        promotion_priority: 0,
     }
 }
 
 /// The clone that is, or contains, `rsc`.
-fn top_clone(cluster: &Cluster<'_>, rsc: Option<RscIdx>) -> Option<RscIdx> {
+fn top_clone(cluster: &Reading<'_>, rsc: Option<RscIdx>) -> Option<RscIdx> {
     let mut at = rsc;
     while let Some(rsc) = at {
         if cluster.rsc[rsc].is_clone() {
@@ -227,7 +222,7 @@ fn top_clone(cluster: &Cluster<'_>, rsc: Option<RscIdx>) -> Option<RscIdx> {
 }
 
 /// What a resource waits for before it starts.
-fn requires(cluster: &Cluster<'_>, value: Option<&str>, remote: bool, is: &mut Flags) {
+fn requires(cluster: &Reading<'_>, value: Option<&str>, remote: bool, is: &mut Flags) {
     let value = match value.map(str::to_ascii_lowercase).as_deref() {
         Some("nothing") => "nothing",
         Some("quorum") => "quorum",
@@ -261,7 +256,7 @@ pub(crate) fn target_role(value: Option<&str>, promotable: bool) -> Role {
 }
 
 /// Lets a resource run anywhere if the cluster is symmetric.
-pub(super) fn allow_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+pub(super) fn allow_nodes(cluster: &mut Reading<'_>, rsc: RscIdx) {
     let guest = cluster.is_connection(rsc) && cluster.rsc[rsc].meta.contains_key("container");
     if !cluster.options.symmetric && !guest {
         return;
@@ -271,7 +266,7 @@ pub(super) fn allow_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// With `by_default`, neither nodes that only their own may run on nor resources that say where they run are touched.
-fn allow(cluster: &mut Cluster<'_>, rsc: RscIdx, nodes: &[NodeIdx], by_default: bool) {
+fn allow(cluster: &mut Reading<'_>, rsc: RscIdx, nodes: &[NodeIdx], by_default: bool) {
     if by_default && cluster.scores.is_exclusive(rsc) {
         return;
     }
@@ -299,7 +294,7 @@ pub(crate) enum RemovedKind {
 
 /// Makes a primitive from a history whose resource is no longer configured.
 pub(crate) fn add_removed(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Reading<'_>,
     id: &str,
     agent: &Agent,
     container: Option<&str>,
@@ -317,7 +312,7 @@ pub(crate) fn add_removed(
 }
 
 /// An integer meta-attribute, at least 0.
-pub(super) fn count(cluster: &Cluster<'_>, rsc: RscIdx, names: &[&str]) -> Option<usize> {
+pub(super) fn count(cluster: &Reading<'_>, rsc: RscIdx, names: &[&str]) -> Option<usize> {
     let meta = &cluster.rsc[rsc].meta;
     let value = names.iter().find_map(|name| meta.get(*name))?;
     usize::try_from(lenient_score(value)).ok()

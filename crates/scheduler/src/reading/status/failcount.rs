@@ -1,6 +1,8 @@
 //! Fail counts, as node attributes `fail-count-RSC#OP_INTERVAL`, and when they expire.
 
-use crate::cluster::{Cluster, NodeIdx, RscIdx, base_name};
+use crate::ids::{NodeIdx, RscIdx};
+use crate::known::Known;
+use crate::names::base_name;
 use crate::options::lenient_score;
 use crate::score;
 use hac_model::{INFINITY, OpHistory};
@@ -18,7 +20,7 @@ pub(crate) enum Count {
 
 /// Number of failures of a resource on a node, and when the last one was (seconds since 1970, 0 unknown).
 pub(crate) fn fail_count(
-    cluster: &Cluster<'_>,
+    cluster: &Known<'_>,
     rsc: RscIdx,
     node: NodeIdx,
     which: Count,
@@ -52,7 +54,7 @@ pub(crate) fn fail_count(
 }
 
 /// The sum of what is recorded for all operations.
-pub(crate) fn recorded(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx) -> (i32, i64) {
+pub(crate) fn recorded(cluster: &Known<'_>, rsc: RscIdx, node: NodeIdx) -> (i32, i64) {
     let resource = &cluster.rsc[rsc];
     let name = resource.known_as();
     let unique = resource.is.unique;
@@ -105,7 +107,7 @@ fn without_instance(rest: &str) -> &str {
 }
 
 /// Whether an operation failed for which `on-fail=block` is configured: such failures do not expire.
-fn is_blocked_by_failure(cluster: &Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: Option<&OpHistory>) -> bool {
+fn is_blocked_by_failure(cluster: &Known<'_>, rsc: RscIdx, node: NodeIdx, op: Option<&OpHistory>) -> bool {
     let resource = &cluster.rsc[rsc];
     let name = base_name(&resource.id);
     let blocking = resource

@@ -1,9 +1,15 @@
 //! Whose history an entry is, and what state it leaves the resource in.
 
+use crate::Role;
 use crate::action::OnFail;
-use crate::cluster::{Cluster, Kind, MultiplyActive, NodeIdx, Role, RscIdx, Task, Why, base_name};
+use crate::action::Task;
+use crate::facts::{Kind, MultiplyActive};
+use crate::ids::{NodeIdx, RscIdx};
 use crate::influence::Influence;
+use crate::names::base_name;
+use crate::reading::Reading;
 use crate::reading::config::{self, RemovedKind};
+use crate::scores::Why;
 use hac_model::{ExecStatus, OpHistory, ResourceHistory, operation_key};
 
 use super::{nodes, operation, sort};
@@ -17,7 +23,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Reads histories of nodes that can be read now; with `last` those of all nodes left. Tells whether there were any.
-    pub(super) fn pass(&mut self, cluster: &mut Cluster<'_>, last: bool) -> bool {
+    pub(super) fn pass(&mut self, cluster: &mut Reading<'_>, last: bool) -> bool {
         let mut progress = false;
         for at in 0..cluster.cib.status.nodes.len() {
             let state = &cluster.cib.status.nodes[at];
@@ -41,7 +47,7 @@ impl Reader {
 }
 
 /// Whether a node's history can be read.
-fn ready(cluster: &Cluster<'_>, node: NodeIdx, last: bool) -> bool {
+fn ready(cluster: &Reading<'_>, node: NodeIdx, last: bool) -> bool {
     let entry = &cluster.nodes[node];
     if last {
         return cluster.options.fencing;
@@ -57,7 +63,7 @@ fn ready(cluster: &Cluster<'_>, node: NodeIdx, last: bool) -> bool {
 }
 
 /// Removed connections' containers are known only after all entries of a node were read.
-fn link_removed_fillers(cluster: &mut Cluster<'_>, entries: &[ResourceHistory]) {
+fn link_removed_fillers(cluster: &mut Reading<'_>, entries: &[ResourceHistory]) {
     for entry in entries {
         let Some(container) = entry.container.as_deref().and_then(|id| cluster.find(id)) else { continue };
         let Some(rsc) = cluster.find(&entry.id) else { continue };
@@ -94,7 +100,7 @@ pub(super) struct Story<'s> {
 }
 
 impl Reader {
-    fn read_resource(&mut self, cluster: &mut Cluster<'_>, node: NodeIdx, entry: &ResourceHistory, position: usize) {
+    fn read_resource(&mut self, cluster: &mut Reading<'_>, node: NodeIdx, entry: &ResourceHistory, position: usize) {
         let lock = entry.shutdown_lock.filter(|_| cluster.options.shutdown_lock);
         if entry.ops.is_empty() && lock.is_none() {
             return;
@@ -127,7 +133,7 @@ impl Reader {
     }
 
     /// What follows from the operations of one resource on one node.
-    fn settle(&mut self, cluster: &mut Cluster<'_>, story: &Story<'_>) {
+    fn settle(&mut self, cluster: &mut Reading<'_>, story: &Story<'_>) {
         let (rsc, node) = (story.rsc, story.node);
         if cluster.rsc[rsc].role != Role::Unknown {
             mark_known(cluster, rsc, node);
@@ -170,9 +176,9 @@ impl Reader {
     }
 
     /// Carries out what a failure calls for.
-    fn follow(&mut self, cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, on_fail: OnFail) {
+    fn follow(&mut self, cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, on_fail: OnFail) {
         let active = cluster.rsc[rsc].role > Role::Stopped;
-        let fail = |cluster: &mut Cluster<'_>| {
+        let fail = |cluster: &mut Reading<'_>| {
             cluster.rsc[rsc].is.failed = true;
             cluster.rsc[rsc].is.stop_if_failed = true;
         };
@@ -221,7 +227,7 @@ impl Reader {
     }
 }
 
-fn reset_remote(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+fn reset_remote(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx) {
     if cluster.options.fencing
         && let Some(remote) = cluster.rsc[rsc].remote_node
         && cluster.nodes[remote].is_remote()
@@ -238,7 +244,7 @@ fn reset_remote(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
 }
 
 /// The resource that an entry belongs to, configured or an instance one too many; `None` if it is no longer configured.
-fn find_resource(cluster: &mut Cluster<'_>, node: NodeIdx, id: &str) -> Option<RscIdx> {
+fn find_resource(cluster: &mut Reading<'_>, node: NodeIdx, id: &str) -> Option<RscIdx> {
     let found = cluster.find_or_renamed(id).or_else(|| {
         let first = cluster.find(&format!("{}:0", base_name(id)))?;
         (!cluster.rsc[first].is.unique).then_some(first)
@@ -258,19 +264,19 @@ fn find_resource(cluster: &mut Cluster<'_>, node: NodeIdx, id: &str) -> Option<R
 }
 
 /// What runs inside the replica whose node this is.
-fn replica_on(cluster: &Cluster<'_>, clone: RscIdx, node: NodeIdx) -> Option<RscIdx> {
+fn replica_on(cluster: &Reading<'_>, clone: RscIdx, node: NodeIdx) -> Option<RscIdx> {
     let bundle = cluster.rsc[clone].parent?;
     cluster.bundle_data(bundle)?.replicas.iter().find(|replica| replica.node == Some(node))?.child
 }
 
 /// The part of an instance that is a copy of the primitive `base`.
-fn part_of(cluster: &Cluster<'_>, instance: RscIdx, base: &str) -> Option<RscIdx> {
+fn part_of(cluster: &Reading<'_>, instance: RscIdx, base: &str) -> Option<RscIdx> {
     cluster.primitives(instance).into_iter().find(|part| base_name(&cluster.rsc[*part].id) == base)
 }
 
 /// The instance of an anonymous clone that a node's history is about: the one that is active there already, else an
 /// inactive one, else one more that is not configured.
-fn find_instance(cluster: &mut Cluster<'_>, clone: RscIdx, node: NodeIdx, base: &str) -> RscIdx {
+fn find_instance(cluster: &mut Reading<'_>, clone: RscIdx, node: NodeIdx, base: &str) -> RscIdx {
     let mut found = None;
     let mut inactive = None;
     let mut skip_inactive = false;
@@ -314,12 +320,12 @@ fn find_instance(cluster: &mut Cluster<'_>, clone: RscIdx, node: NodeIdx, base: 
 }
 
 /// Whether there is an instance for every node.
-fn is_universal(cluster: &Cluster<'_>, clone: RscIdx) -> bool {
+fn is_universal(cluster: &Reading<'_>, clone: RscIdx) -> bool {
     cluster.clone_data(clone).is_some_and(|data| data.max == cluster.nodes.len())
 }
 
 /// Makes a resource for a history whose resource is no longer configured.
-fn removed_resource(cluster: &mut Cluster<'_>, entry: &ResourceHistory) -> RscIdx {
+fn removed_resource(cluster: &mut Reading<'_>, entry: &ResourceHistory) -> RscIdx {
     let rsc = config::add_removed(cluster, &entry.id, &entry.agent, entry.container.as_deref(), RemovedKind::Primitive);
     cluster.rsc[rsc].is.facts.write().removed_filler = entry.container.is_some();
     // A device that is no longer configured still shows that there is fencing.
@@ -336,7 +342,7 @@ fn removed_resource(cluster: &mut Cluster<'_>, entry: &ResourceHistory) -> RscId
     rsc
 }
 
-fn shutdown_lock(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, since: i64) {
+fn shutdown_lock(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, since: i64) {
     let limit = i64::try_from(cluster.options.shutdown_lock_limit_ms / 1000).unwrap_or(i64::MAX);
     if limit > 0 && cluster.now > since.saturating_add(limit) {
         cluster.ask_for(rsc, Task::Delete, node);
@@ -346,7 +352,7 @@ fn shutdown_lock(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, since: i
 }
 
 /// Running recurring operations become optional actions.
-fn keep_recurring(cluster: &mut Cluster<'_>, story: &Story<'_>, order: &[usize]) {
+fn keep_recurring(cluster: &mut Reading<'_>, story: &Story<'_>, order: &[usize]) {
     if !cluster.nodes[story.node].online {
         return;
     }
@@ -360,7 +366,7 @@ fn keep_recurring(cluster: &mut Cluster<'_>, story: &Story<'_>, order: &[usize])
     }
 }
 
-fn apply_target_role(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn apply_target_role(cluster: &mut Reading<'_>, rsc: RscIdx) {
     let target = config::target_role(
         cluster.rsc[rsc].meta.get("target-role").map(String::as_str),
         cluster.rsc[cluster.top(rsc, false)].is.promotable,
@@ -372,7 +378,7 @@ fn apply_target_role(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// Notes that the state of a resource is known on a node, and with it that of the anonymous clone it belongs to.
-fn mark_known(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+fn mark_known(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx) {
     let mut at = Some(rsc);
     while let Some(rsc) = at {
         let entry = &mut cluster.rsc[rsc];
@@ -384,7 +390,7 @@ fn mark_known(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
 }
 
 /// Something that is managed seems to run on a node that is down: the node must be fenced.
-fn fence_if_active_on_lost_node(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+fn fence_if_active_on_lost_node(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx) {
     let entry = &cluster.nodes[node];
     let resource = &cluster.rsc[rsc];
     if resource.role <= Role::Stopped || entry.online || entry.maintenance || !resource.is.managed {
@@ -410,7 +416,7 @@ fn fence_if_active_on_lost_node(cluster: &mut Cluster<'_>, rsc: RscIdx, node: No
 }
 
 /// A result as an influence: it may rule nodes out.
-fn result(cluster: &Cluster<'_>, story: &Story<'_>, at: usize) -> Why {
+fn result(cluster: &Reading<'_>, story: &Story<'_>, at: usize) -> Why {
     let op = &story.ops[at];
     cluster.because(|cluster| Influence::Failed {
         operation: operation_key(cluster.rsc[story.rsc].known_as(), &op.operation, op.interval_ms),
@@ -420,7 +426,7 @@ fn result(cluster: &Cluster<'_>, story: &Story<'_>, at: usize) -> Why {
 }
 
 /// Notes that a resource is active on a node, up through what contains it.
-pub(super) fn add_active(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, failed: bool) {
+pub(super) fn add_active(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, failed: bool) {
     if cluster.rsc[rsc].active.contains(&node) {
         return;
     }
@@ -454,7 +460,7 @@ pub(super) fn add_active(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, 
 }
 
 /// What runs on a node makes its fencing more or less urgent.
-fn add_importance(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
+fn add_importance(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx) {
     let resource = &cluster.rsc[rsc];
     if resource.priority == 0 {
         return;
@@ -468,14 +474,14 @@ fn add_importance(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx) {
     }
 }
 
-fn multiply_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn multiply_active(cluster: &mut Reading<'_>, rsc: RscIdx) {
     match cluster.rsc[rsc].multiply_active {
         MultiplyActive::StopOnly => {
             let (nowhere, why) = (cluster.banned_everywhere(), cluster.because(|_| Influence::MultiplyActive));
             cluster.scores.replace(rsc, nowhere, &why);
         }
         MultiplyActive::Block => {
-            let block = |cluster: &mut Cluster<'_>, rsc: RscIdx| {
+            let block = |cluster: &mut Reading<'_>, rsc: RscIdx| {
                 cluster.rsc[rsc].is.managed = false;
                 cluster.rsc[rsc].is.blocked = true;
             };
@@ -492,7 +498,7 @@ fn multiply_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-impl Cluster<'_> {
+impl Reading<'_> {
     /// Notes the name that a resource has in histories.
     fn rename(&mut self, rsc: RscIdx, id: &str) {
         self.rsc[rsc].facts.write().history_id = Some(id.to_owned());

@@ -5,14 +5,17 @@
 
 use std::cmp::Ordering;
 
-use crate::cluster::{Cluster, NodeIdx, Role, Task};
+use crate::Role;
+use crate::action::Task;
+use crate::ids::NodeIdx;
+use crate::reading::Reading;
 use hac_model::{ExecStatus, OcfCode, OpHistory};
 
 use super::history::{Story, add_active};
 use super::sort::compare;
 
 /// Operations of a resource that a node's history has, by the name the resource has there.
-fn ops<'c>(cluster: &'c Cluster<'_>, story: &Story<'_>, node: &str) -> Vec<&'c OpHistory> {
+fn ops<'c>(cluster: &'c Reading<'_>, story: &Story<'_>, node: &str) -> Vec<&'c OpHistory> {
     let id = cluster.rsc[story.rsc].known_as();
     let Some(node) = cluster.find_node(node) else { return Vec::new() };
     let Some(state) = cluster.nodes[node].state else { return Vec::new() };
@@ -22,7 +25,7 @@ fn ops<'c>(cluster: &'c Cluster<'_>, story: &Story<'_>, node: &str) -> Vec<&'c O
 
 /// The `task` between these two nodes; with `done` only if it succeeded.
 fn find_op(
-    cluster: &Cluster<'_>,
+    cluster: &Reading<'_>,
     story: &Story<'_>,
     task: Task,
     node: &str,
@@ -38,14 +41,14 @@ fn find_op(
 }
 
 /// Whether the node's history has anything but monitors that is newer than `op`.
-fn acted_after(cluster: &Cluster<'_>, story: &Story<'_>, node: &str, op: &OpHistory, same_node: bool) -> bool {
+fn acted_after(cluster: &Reading<'_>, story: &Story<'_>, node: &str, op: &OpHistory, same_node: bool) -> bool {
     ops(cluster, story, node).iter().any(|other| {
         other.task().is_some_and(Task::changes_state) && compare(other, op, same_node) == Ordering::Greater
     })
 }
 
 /// Whether the node's history has a monitor newer than `op` that did not find it running.
-fn gone_after(cluster: &Cluster<'_>, story: &Story<'_>, node: &str, op: &OpHistory, same_node: bool) -> bool {
+fn gone_after(cluster: &Reading<'_>, story: &Story<'_>, node: &str, op: &OpHistory, same_node: bool) -> bool {
     ops(cluster, story, node).iter().any(|other| {
         other.task() == Some(Task::Monitor)
             && other.rc_code == OcfCode::NOT_RUNNING
@@ -56,7 +59,7 @@ fn gone_after(cluster: &Cluster<'_>, story: &Story<'_>, node: &str, op: &OpHisto
 
 /// Whether a node knows better than a migration's events.
 fn newer_state(
-    cluster: &Cluster<'_>,
+    cluster: &Reading<'_>,
     story: &Story<'_>,
     node: &str,
     migrate_to: Option<&OpHistory>,
@@ -81,23 +84,23 @@ fn newer_state(
 }
 
 /// Whether a node's history says nothing of the resource.
-fn unknown_on(cluster: &Cluster<'_>, story: &Story<'_>, node: &str) -> bool {
+fn unknown_on(cluster: &Reading<'_>, story: &Story<'_>, node: &str) -> bool {
     ops(cluster, story, node).iter().all(|op| op.rc_code == OcfCode::UNKNOWN)
 }
 
 /// Names of source and target; `None` if the entry does not say or is not about this node.
-fn ends(cluster: &Cluster<'_>, story: &Story<'_>, at: usize, here_is_source: bool) -> Option<(String, String)> {
+fn ends(cluster: &Reading<'_>, story: &Story<'_>, at: usize, here_is_source: bool) -> Option<(String, String)> {
     let op = &story.ops[at];
     let (source, target) = (op.migrate_source.clone()?, op.migrate_target.clone()?);
     let here = if here_is_source { &source } else { &target };
     cluster.nodes[story.node].name.eq_ignore_ascii_case(here).then_some((source, target))
 }
 
-fn online(cluster: &Cluster<'_>, name: &str) -> Option<NodeIdx> {
+fn online(cluster: &Reading<'_>, name: &str) -> Option<NodeIdx> {
     cluster.find_node(name).filter(|node| cluster.nodes[*node].online)
 }
 
-fn fail(cluster: &mut Cluster<'_>, story: &Story<'_>) {
+fn fail(cluster: &mut Reading<'_>, story: &Story<'_>) {
     let is = &mut cluster.rsc[story.rsc].is;
     is.failed = true;
     is.stop_if_failed = true;
@@ -105,7 +108,7 @@ fn fail(cluster: &mut Cluster<'_>, story: &Story<'_>) {
 }
 
 /// A `migrate_to` that succeeded.
-pub(super) fn succeeded(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
+pub(super) fn succeeded(cluster: &mut Reading<'_>, story: &Story<'_>, at: usize) {
     let Some((source, target)) = ends(cluster, story, at, true) else { return };
     let op = &story.ops[at];
     let rsc = story.rsc;
@@ -151,7 +154,7 @@ pub(super) fn succeeded(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize)
 }
 
 /// A `migrate_to` that failed: it is taken to be active on both sides unless something says otherwise.
-pub(super) fn migrate_to_failed(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
+pub(super) fn migrate_to_failed(cluster: &mut Reading<'_>, story: &Story<'_>, at: usize) {
     let Some((source, target)) = ends(cluster, story, at, true) else { return };
     let op = &story.ops[at];
     cluster.rsc[story.rsc].role = Role::Started;
@@ -166,7 +169,7 @@ pub(super) fn migrate_to_failed(cluster: &mut Cluster<'_>, story: &Story<'_>, at
 }
 
 /// A `migrate_from` that failed: it may still be active on the source.
-pub(super) fn migrate_from_failed(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
+pub(super) fn migrate_from_failed(cluster: &mut Reading<'_>, story: &Story<'_>, at: usize) {
     let Some((source, target)) = ends(cluster, story, at, false) else { return };
     let op = &story.ops[at];
     cluster.rsc[story.rsc].role = Role::Started;

@@ -1,12 +1,14 @@
 //! Which nodes are up, and how.
 
-use crate::cluster::{Cluster, NodeIdx, Role};
+use crate::Role;
+use crate::ids::NodeIdx;
 use crate::options::NoQuorum;
+use crate::reading::Reading;
 use crate::reading::config;
 use hac_model::{INFINITY, NodeState, parse_bool};
 
 /// First pass over the entries: cluster nodes get attributes and state; of remote ones only what must be known early.
-pub(super) fn read(cluster: &mut Cluster<'_>) {
+pub(super) fn read(cluster: &mut Reading<'_>) {
     let cib = cluster.cib;
     for (at, state) in cib.status.nodes.iter().enumerate() {
         let Some(node) = node_of(cluster, state) else { continue };
@@ -29,12 +31,12 @@ pub(super) fn read(cluster: &mut Cluster<'_>) {
 }
 
 /// The node that an entry is about.
-pub(super) fn node_of(cluster: &Cluster<'_>, state: &NodeState) -> Option<NodeIdx> {
+pub(super) fn node_of(cluster: &Reading<'_>, state: &NodeState) -> Option<NodeIdx> {
     cluster.find_node_by_id(&state.id).or_else(|| cluster.find_node(state.uname.as_deref()?))
 }
 
 /// Transient attributes, and that the node was seen.
-fn read_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
+fn read_attributes(cluster: &mut Reading<'_>, node: NodeIdx, state: &NodeState) {
     cluster.nodes[node].facts.write().seen = true;
     config::add_attributes(cluster, node, &state.attributes, true);
     config::add_capacity(cluster, node, &state.utilization);
@@ -45,11 +47,11 @@ fn read_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) 
 }
 
 /// Whether the `shutdown` attribute asks to leave.
-fn shutdown_requested(cluster: &Cluster<'_>, node: NodeIdx) -> bool {
+fn shutdown_requested(cluster: &Reading<'_>, node: NodeIdx) -> bool {
     cluster.nodes[node].attributes.get("shutdown").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-fn online(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
+fn online(cluster: &mut Reading<'_>, node: NodeIdx, state: &NodeState) {
     if shutdown_requested(cluster, node) {
         cluster.nodes[node].shutdown = true;
     } else if state.expected.as_deref() == Some("member") {
@@ -85,7 +87,7 @@ fn online_since(state: &NodeState) -> i64 {
     }
 }
 
-fn online_without_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) -> bool {
+fn online_without_fencing(cluster: &mut Reading<'_>, node: NodeIdx, state: &NodeState) -> bool {
     if member_since(state).unwrap_or(-1) <= 0 {
         return false;
     }
@@ -98,7 +100,7 @@ fn online_without_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &Node
     false
 }
 
-fn online_with_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) -> bool {
+fn online_with_fencing(cluster: &mut Reading<'_>, node: NodeIdx, state: &NodeState) -> bool {
     let member = member_since(state);
     let is_member = member.is_some_and(|since| since > 0);
     let peer_online = online_since(state) > 0;
@@ -140,7 +142,7 @@ fn online_with_fencing(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeSta
 }
 
 /// Whether a node has been joining for longer than allowed.
-fn pending_too_long(cluster: &mut Cluster<'_>, member: Option<i64>, peer_online: bool) -> bool {
+fn pending_too_long(cluster: &mut Reading<'_>, member: Option<i64>, peer_online: bool) -> bool {
     let limit = i64::try_from(cluster.options.node_pending_timeout_ms / 1000).unwrap_or(i64::MAX);
     let Some(since) = member.filter(|since| limit > 0 && *since > 1 && !peer_online) else { return false };
     let end = since.saturating_add(limit);
@@ -152,7 +154,7 @@ fn pending_too_long(cluster: &mut Cluster<'_>, member: Option<i64>, peer_online:
 }
 
 /// Attributes of a remote or guest node whose history is about to be read.
-pub(super) fn read_remote_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, state: &NodeState) {
+pub(super) fn read_remote_attributes(cluster: &mut Reading<'_>, node: NodeIdx, state: &NodeState) {
     read_attributes(cluster, node, state);
     if shutdown_requested(cluster, node) {
         cluster.nodes[node].shutdown = true;
@@ -167,7 +169,7 @@ pub(super) fn read_remote_attributes(cluster: &mut Cluster<'_>, node: NodeIdx, s
 }
 
 /// Whether a remote or guest node is up, as its connection and container tell.
-pub(super) fn remote_online(cluster: &mut Cluster<'_>, node: NodeIdx) {
+pub(super) fn remote_online(cluster: &mut Reading<'_>, node: NodeIdx) {
     let Some(connection) = cluster.nodes[node].connection else {
         cluster.nodes[node].online = false;
         return;

@@ -1,9 +1,11 @@
 //! One operation in a history: whether it expired, what its result means, and what it says of the resource.
 
+use crate::Role;
 use crate::action::OnFail;
-use crate::cluster::{Cluster, NodeIdx, Role, RscIdx};
 use crate::configured as meta;
 use crate::digests;
+use crate::ids::{NodeIdx, RscIdx};
+use crate::reading::Reading;
 use crate::view::{FailedOperation, OperationView};
 use hac_model::{ExecStatus, INFINITY, OcfCode, OpHistory, Task};
 
@@ -38,7 +40,7 @@ pub(super) fn is_masked_probe(op: &OpHistory) -> bool {
 }
 
 /// Judges one operation and takes over what it says.
-pub(super) fn read(cluster: &mut Cluster<'_>, story: &mut Story<'_>, at: usize) {
+pub(super) fn read(cluster: &mut Reading<'_>, story: &mut Story<'_>, at: usize) {
     let op = &story.ops[at];
     let Some(status) = op.status().filter(|status| *status != ExecStatus::Cancelled) else { return };
     if !says_something(&op.operation) {
@@ -76,11 +78,11 @@ pub(super) fn read(cluster: &mut Cluster<'_>, story: &mut Story<'_>, at: usize) 
 }
 
 /// The clone that a failure on one node concerns as a whole, or the resource itself.
-fn concerned(cluster: &Cluster<'_>, rsc: RscIdx) -> RscIdx {
+fn concerned(cluster: &Reading<'_>, rsc: RscIdx) -> RscIdx {
     if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, false) }
 }
 
-fn masked_probe(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
+fn masked_probe(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
     outcome::success(cluster, story, judged, judged.expected);
     record(cluster, story, judged.at);
     let op = &story.ops[judged.at];
@@ -95,7 +97,7 @@ fn masked_probe(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judge
     cluster.add_score(concerned, Some(story.node), -INFINITY, &story.why);
 }
 
-fn not_installed(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
+fn not_installed(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
     let (on_fail, role) = failure_handling(cluster, story, judged);
     if on_fail == OnFail::Ignore {
         story.on_fail = OnFail::Ban;
@@ -105,7 +107,7 @@ fn not_installed(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judg
     outcome::failure(cluster, story, judged, on_fail, role);
 }
 
-fn failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
+fn failure(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
     if judged.status == ExecStatus::NotConnected
         && let Some(connection) = cluster.nodes[story.node].connection
         && cluster.rsc[connection].is.managed
@@ -134,7 +136,7 @@ fn failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged) {
 }
 
 /// What is configured to follow from this failure, and the role afterwards.
-fn failure_handling(cluster: &Cluster<'_>, story: &Story<'_>, judged: &Judged) -> (OnFail, Role) {
+fn failure_handling(cluster: &Reading<'_>, story: &Story<'_>, judged: &Judged) -> (OnFail, Role) {
     let op = &story.ops[judged.at];
     let config = meta::find_operation(cluster, story.rsc, &op.operation, op.interval_ms, true);
     let values = meta::read_meta(cluster, story.rsc, &op.operation, op.interval_ms, config);
@@ -143,7 +145,7 @@ fn failure_handling(cluster: &Cluster<'_>, story: &Story<'_>, judged: &Judged) -
 }
 
 /// Notes a failed operation for people.
-pub(super) fn record(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
+pub(super) fn record(cluster: &mut Reading<'_>, story: &Story<'_>, at: usize) {
     let node = &cluster.nodes[story.node];
     if node.shutdown && node.online {
         return;
@@ -154,8 +156,9 @@ pub(super) fn record(cluster: &mut Cluster<'_>, story: &Story<'_>, at: usize) {
     if known {
         return;
     }
+    let resource = cluster.rsc[story.rsc].known_as().to_owned();
     cluster.facts.write().failed.push(FailedOperation {
-        resource: cluster.rsc[story.rsc].known_as().to_owned(),
+        resource,
         operation_key: key_of(op).to_owned(),
         operation: operation_view(op, &name),
     });
@@ -182,7 +185,7 @@ pub(crate) fn operation_view(op: &OpHistory, node: &str) -> OperationView {
 }
 
 /// Whether an operation is too old to count. May call for clearing of the fail count.
-fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> bool {
+fn has_expired(cluster: &mut Reading<'_>, story: &Story<'_>, op: &OpHistory) -> bool {
     if op.ended(ExecStatus::NotInstalled) {
         return false;
     }
@@ -231,7 +234,7 @@ fn has_expired(cluster: &mut Cluster<'_>, story: &Story<'_>, op: &OpHistory) -> 
     expired && !waits && !(op.is_probe() && harmless)
 }
 
-fn clear_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, reason: &'static str) {
+fn clear_failures(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, reason: &'static str) {
     let reconnects = cluster.options.fencing && cluster.rsc[rsc].reconnect_ms != 0;
     // Else the connection would be tried again before the node behind it was reset.
     let after_fencing = cluster.rsc[rsc].remote_node.filter(|_| reconnects);
@@ -239,7 +242,7 @@ fn clear_failures(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, reason:
 }
 
 /// A remote connection's failed monitor counts until its node was fenced. (Its fail count is cleared all the same.)
-fn waits_for_fencing(cluster: &Cluster<'_>, rsc: RscIdx, op: &OpHistory) -> bool {
+fn waits_for_fencing(cluster: &Reading<'_>, rsc: RscIdx, op: &OpHistory) -> bool {
     cluster.rsc[rsc].reconnect_ms != 0
         && cluster.options.fencing
         && op.interval_ms != 0
@@ -248,7 +251,7 @@ fn waits_for_fencing(cluster: &Cluster<'_>, rsc: RscIdx, op: &OpHistory) -> bool
 }
 
 /// Whether a failed start or monitor ran with other parameters than are configured now.
-fn params_changed(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> bool {
+fn params_changed(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> bool {
     if !matches!(op.task(), Some(Task::Start | Task::Monitor)) {
         return false;
     }
@@ -260,7 +263,7 @@ fn params_changed(cluster: &mut Cluster<'_>, rsc: RscIdx, node: NodeIdx, op: &Op
 }
 
 /// Judges a result by what was expected.
-fn remap(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &mut Judged) {
+fn remap(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &mut Judged) {
     let op = &story.ops[judged.at];
     let rsc = story.rsc;
     let probe = op.is_probe();

@@ -1,7 +1,10 @@
 //! What an operation that is under way, succeeded or failed says of its resource.
 
+use crate::Role;
 use crate::action::OnFail;
-use crate::cluster::{Cluster, Role, RscIdx, Task};
+use crate::action::Task;
+use crate::ids::RscIdx;
+use crate::reading::Reading;
 use hac_model::{INFINITY, OcfCode};
 
 use super::history::Story;
@@ -9,13 +12,13 @@ use super::migration;
 use super::operation::{Judged, is_masked_probe, record};
 
 /// At least active: unpromoted if it could be promoted.
-fn set_active(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn set_active(cluster: &mut Reading<'_>, rsc: RscIdx) {
     let promotable = cluster.rsc[cluster.top(rsc, false)].is.promotable;
     cluster.rsc[rsc].role = if promotable { Role::Unpromoted } else { Role::Started };
 }
 
 /// An operation under way.
-pub(super) fn pending(cluster: &mut Cluster<'_>, story: &Story<'_>, judged: &Judged) {
+pub(super) fn pending(cluster: &mut Reading<'_>, story: &Story<'_>, judged: &Judged) {
     let op = &story.ops[judged.at];
     let (rsc, node) = (story.rsc, story.node);
     let superseded = story.last_failure.map(|at| &story.ops[at]).is_some_and(|failure| {
@@ -47,7 +50,7 @@ pub(super) fn pending(cluster: &mut Cluster<'_>, story: &Story<'_>, judged: &Jud
 }
 
 /// An operation that ended with exit code `code` as it should, or is taken for one.
-pub(super) fn success(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: &Judged, code: Option<OcfCode>) {
+pub(super) fn success(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged, code: Option<OcfCode>) {
     let op = &story.ops[judged.at];
     let rsc = story.rsc;
     let mut clears = false;
@@ -93,7 +96,7 @@ pub(super) fn success(cluster: &mut Cluster<'_>, story: &mut Story<'_>, judged: 
 }
 
 /// A success makes up for earlier failures, unless their consequence is to stay.
-fn clear_past_failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>) {
+fn clear_past_failure(cluster: &mut Reading<'_>, story: &mut Story<'_>) {
     let stays = match story.on_fail {
         OnFail::Stop | OnFail::Ban | OnFail::StandbyNode | OnFail::FenceNode => true,
         OnFail::ResetRemote => cluster.rsc[story.rsc].reconnect_ms != 0,
@@ -107,7 +110,7 @@ fn clear_past_failure(cluster: &mut Cluster<'_>, story: &mut Story<'_>) {
 
 /// An operation that failed and is not to be ignored.
 pub(super) fn failure(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Reading<'_>,
     story: &mut Story<'_>,
     judged: &Judged,
     on_fail: OnFail,

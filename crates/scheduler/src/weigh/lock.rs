@@ -1,14 +1,17 @@
 //! Shutdown locks: a resource waits for its node that shut down cleanly.
 
-use crate::cluster::{Cluster, RscIdx, Task};
+use crate::action::Task;
+use crate::ids::RscIdx;
 use crate::influence::Influence;
+use crate::placement::Placement;
+use crate::requests::Requests;
 use hac_model::INFINITY;
 
 /// Locks a primitive, or a group's members, if their node shuts down.
-pub(super) fn apply(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+pub(super) fn apply(cluster: &mut Placement<'_>, requests: &mut Requests, rsc: RscIdx) {
     if cluster.rsc[rsc].is_group() {
         for member in cluster.rsc[rsc].children.clone() {
-            apply(cluster, member);
+            apply(cluster, requests, member);
         }
         return;
     }
@@ -19,7 +22,7 @@ pub(super) fn apply(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     match (resource.lock, &resource.active[..]) {
         (Some((node, _)), [_, ..]) => {
             // It was started elsewhere all the same; leave it there.
-            cluster.ask_for(rsc, Task::Delete, node);
+            cluster.ask_for(requests, rsc, Task::Delete, node);
             cluster.rsc[rsc].lock = None;
         }
         (None, [node]) if cluster.nodes[*node].shutdown && !cluster.nodes[*node].unclean => {

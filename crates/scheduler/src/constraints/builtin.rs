@@ -1,27 +1,27 @@
-//! Stage: constraints that follow from what resources are.
-//!
-//! Reads resources and the status; writes orderings, colocations, and bans of what may not run on remote nodes.
+//! Rules that follow from what resources are: orderings and colocations.
 
-use crate::influence::Influence;
+use crate::Role;
+use crate::action::{Ordering, RelationFlags as R, Side, Task};
+use crate::facts::Variant;
+use crate::ids::{NodeIdx, ReqIdx, RscIdx};
+use crate::rules::Colocation;
 use hac_model::INFINITY;
 
-use super::cluster::{
-    Cluster, Colocation, NodeIdx, Ordering, RelationFlags as R, ReqIdx, Role, RscIdx, Side, Task, Variant,
-};
-use super::constraints::add_colocation;
-use super::options::Strategy;
+use super::Unpacking;
+use super::colocation::add_colocation;
+use crate::options::Strategy;
 
 /// Score of a bundle's connection with its container: it may be elsewhere if it must.
 const NEAR_CONTAINER: i32 = 10_000;
 
 /// Adds the constraints of all resources.
-pub(super) fn run(cluster: &mut Cluster<'_>) {
+pub(super) fn run(cluster: &mut Unpacking<'_, '_>) {
     for rsc in cluster.top.clone() {
         of(cluster, rsc);
     }
 }
 
-fn of(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn of(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx) {
     match cluster.rsc[rsc].variant {
         Variant::Primitive => primitive(cluster, rsc),
         Variant::Group { ordered, colocated } => group(cluster, rsc, ordered, colocated),
@@ -30,7 +30,7 @@ fn of(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn primitive(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx) {
     let is = cluster.rsc[rsc].is;
     if !is.managed {
         return;
@@ -51,17 +51,14 @@ fn primitive(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     if let Some(container) = cluster.rsc[rsc].launcher {
         with_container(cluster, rsc, container);
     }
-    if cluster.is_connection(rsc) || is.fence_device {
-        avoid_remote_nodes(cluster, rsc);
-    }
 }
 
 /// The allowed nodes by name.
-fn allowed_nodes(cluster: &Cluster<'_>, rsc: RscIdx) -> Vec<NodeIdx> {
+fn allowed_nodes(cluster: &Unpacking<'_, '_>, rsc: RscIdx) -> Vec<NodeIdx> {
     cluster.node_order.iter().copied().filter(|node| cluster.scores.of(rsc).has(*node)).collect()
 }
 
-fn order_unfencing(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn order_unfencing(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx) {
     for node in allowed_nodes(cluster, rsc) {
         let unfence = cluster.requests.unfencing(node);
         let this = Side::action(unfence, Task::Fence, None);
@@ -79,7 +76,7 @@ fn order_unfencing(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// What leaves a node makes room for what comes.
-fn order_load(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn order_load(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx) {
     for node in cluster.rsc[rsc].active.clone() {
         let relieved = load_stopped(cluster, node);
         cluster.add_ordering(Ordering {
@@ -101,32 +98,17 @@ fn order_load(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// The milestone that what leaves a node has left.
-fn load_stopped(cluster: &mut Cluster<'_>, node: NodeIdx) -> Side<ReqIdx> {
+fn load_stopped(cluster: &mut Unpacking<'_, '_>, node: NodeIdx) -> Side<ReqIdx> {
     let name = format!("load_stopped_{}", cluster.nodes[node].name);
     Side::action(cluster.requests.room(name, node), Task::Milestone, None)
 }
 
 /// What is inside a container, or the connection to what is inside.
-fn with_container(cluster: &mut Cluster<'_>, rsc: RscIdx, container: RscIdx) {
-    let connection = if cluster.is_connection(rsc) {
-        if !cluster.rsc[rsc].is.allow_remote_remotes {
-            avoid_remote_nodes(cluster, container);
-        }
+fn with_container(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx, container: RscIdx) {
+    if cluster.is_connection(rsc) {
         cluster.order_tasks(container, Task::Monitor, rsc, Task::Stop, R::ORDERED);
-        None
-    } else if cluster.is_connection(container) {
-        Some(container)
-    } else {
-        cluster.guest_connection_in(container)
-    };
-    if let Some(connection) = connection {
-        // It runs inside: nowhere else then.
-        let why = cluster.because(|_| Influence::BuiltIn);
-        for node in allowed_nodes(cluster, rsc) {
-            if cluster.nodes[node].connection != Some(connection) {
-                cluster.scores.set(rsc, node, -INFINITY, &why);
-            }
-        }
+    }
+    if cluster.connection_into(rsc, container).is_some() {
         return;
     }
     let needs = R::FIRST_IMPLIES_THEN | R::UNRUNNABLE_FIRST_BLOCKS;
@@ -136,17 +118,15 @@ fn with_container(cluster: &mut Cluster<'_>, rsc: RscIdx, container: RscIdx) {
     colocate(cluster, "#resource-with-container", score, rsc, container, true);
 }
 
-fn avoid_remote_nodes(cluster: &mut Cluster<'_>, rsc: RscIdx) {
-    let why = cluster.because(|_| Influence::BuiltIn);
-    for node in cluster.nodes.keys() {
-        if cluster.nodes[node].connection.is_some() {
-            cluster.scores.set(rsc, node, -INFINITY, &why);
-        }
-    }
-}
-
 /// Adds a built-in colocation.
-fn colocate(cluster: &mut Cluster<'_>, id: &str, score: i32, dependent: RscIdx, primary: RscIdx, influence: bool) {
+fn colocate(
+    cluster: &mut Unpacking<'_, '_>,
+    id: &str,
+    score: i32,
+    dependent: RscIdx,
+    primary: RscIdx,
+    influence: bool,
+) {
     add_colocation(
         cluster,
         Colocation {
@@ -163,7 +143,7 @@ fn colocate(cluster: &mut Cluster<'_>, id: &str, score: i32, dependent: RscIdx, 
     );
 }
 
-fn group(cluster: &mut Cluster<'_>, rsc: RscIdx, ordered: bool, colocated: bool) {
+fn group(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx, ordered: bool, colocated: bool) {
     cluster.order_tasks(rsc, Task::Stop, rsc, Task::Stopped, R::UNRUNNABLE_FIRST_BLOCKS);
     cluster.order_tasks(rsc, Task::Stopped, rsc, Task::Start, R::ORDERED);
     cluster.order_tasks(rsc, Task::Start, rsc, Task::Started, R::UNRUNNABLE_FIRST_BLOCKS);
@@ -187,7 +167,7 @@ fn group(cluster: &mut Cluster<'_>, rsc: RscIdx, ordered: bool, colocated: bool)
 
 /// A member relative to its group's milestones, and placed with the member before it.
 fn member_with_group(
-    cluster: &mut Cluster<'_>,
+    cluster: &mut Unpacking<'_, '_>,
     group: RscIdx,
     member: RscIdx,
     (ordered, colocated, promotable): (bool, bool, bool),
@@ -228,7 +208,7 @@ fn member_with_group(
 }
 
 /// A member of an ordered group relative to the member before it.
-fn member_after(cluster: &mut Cluster<'_>, member: RscIdx, previous: RscIdx, promotable: bool) {
+fn member_after(cluster: &mut Unpacking<'_, '_>, member: RscIdx, previous: RscIdx, promotable: bool) {
     let needs = R::FIRST_IMPLIES_THEN | R::UNRUNNABLE_FIRST_BLOCKS;
     cluster.order_tasks(previous, Task::Start, member, Task::Start, needs);
     cluster.order_tasks(member, Task::Stop, previous, Task::Stop, R::ORDERED | R::INTERMEDIATE_STOP);
@@ -244,7 +224,7 @@ fn member_after(cluster: &mut Cluster<'_>, member: RscIdx, previous: RscIdx, pro
 }
 
 /// In a partly active group an active member after an inactive one still stops before the active one before that.
-fn stop_in_sequence(cluster: &mut Cluster<'_>, member: RscIdx, previous: RscIdx, last_active: Option<RscIdx>) {
+fn stop_in_sequence(cluster: &mut Unpacking<'_, '_>, member: RscIdx, previous: RscIdx, last_active: Option<RscIdx>) {
     let active = |rsc: RscIdx| !cluster.rsc[rsc].active.is_empty();
     if let Some(last_active) = last_active
         && active(member)
@@ -254,7 +234,7 @@ fn stop_in_sequence(cluster: &mut Cluster<'_>, member: RscIdx, previous: RscIdx,
     }
 }
 
-fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn clone(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx) {
     let (promotable, ordered) =
         (cluster.rsc[rsc].is.promotable, cluster.clone_data(rsc).is_some_and(|data| data.ordered));
     cluster.order_tasks(rsc, Task::Stopped, rsc, Task::Start, R::ORDERED);
@@ -283,7 +263,7 @@ fn clone(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// Milestones of a promotable collective relative to each other.
-fn restart_with_roles(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn restart_with_roles(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx) {
     for (first, then) in [
         (Task::Stopped, Task::Start),
         (Task::Stopped, Task::Promote),
@@ -297,7 +277,7 @@ fn restart_with_roles(cluster: &mut Cluster<'_>, rsc: RscIdx) {
     }
 }
 
-fn order_roles(cluster: &mut Cluster<'_>, rsc: RscIdx, instances: &[RscIdx], ordered: bool) {
+fn order_roles(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx, instances: &[RscIdx], ordered: bool) {
     restart_with_roles(cluster, rsc);
     let mut previous = None;
     for instance in instances.iter().copied() {
@@ -314,7 +294,7 @@ fn order_roles(cluster: &mut Cluster<'_>, rsc: RscIdx, instances: &[RscIdx], ord
     }
 }
 
-fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx) {
+fn bundle(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx) {
     let inner = cluster.bundle_data(rsc).and_then(|data| data.child);
     if let Some(inner) = inner {
         with_inner(cluster, rsc, inner, &[(Task::Start, Task::Started), (Task::Stop, Task::Stopped)]);
@@ -352,7 +332,7 @@ fn bundle(cluster: &mut Cluster<'_>, rsc: RscIdx) {
 }
 
 /// A bundle's milestones around those of the clone inside.
-fn with_inner(cluster: &mut Cluster<'_>, rsc: RscIdx, inner: RscIdx, tasks: &[(Task, Task)]) {
+fn with_inner(cluster: &mut Unpacking<'_, '_>, rsc: RscIdx, inner: RscIdx, tasks: &[(Task, Task)]) {
     for (begin, end) in tasks {
         cluster.order_tasks(rsc, *begin, inner, *begin, R::THEN_IMPLIES_FIRST_GRAPHED);
         cluster.order_tasks(inner, *end, rsc, *end, R::FIRST_IMPLIES_THEN_GRAPHED);

@@ -1,7 +1,12 @@
 //! Health of nodes: `#health...` attributes as colours or numbers.
 
-use crate::cluster::{Cluster, Discovery, Location, NodeIdx, Role};
+use super::Unpacking;
+use crate::Role;
+use crate::allowed::Discovery;
+use crate::ids::NodeIdx;
+use crate::known::Known;
 use crate::options::HealthStrategy;
+use crate::rules::Location;
 use crate::score;
 use crate::view::Health;
 use hac_model::parse_bool;
@@ -10,13 +15,13 @@ use hac_model::parse_bool;
 pub(crate) const ID: &str = "node-health-strategy";
 
 /// The sum of a node's health attributes under the strategy in force.
-pub(crate) fn sum(cluster: &Cluster<'_>, node: NodeIdx, base: i32) -> i32 {
+fn sum(cluster: &Known<'_>, node: NodeIdx, base: i32) -> i32 {
     let attributes = cluster.nodes[node].attributes.iter().filter(|(name, _)| name.starts_with("#health"));
     attributes.fold(base, |sum, (_, value)| score::add(sum, cluster.options.score(value)))
 }
 
 /// Makes health into location constraints of all resources at top level. Goes before the configured ones.
-pub(crate) fn constrain(cluster: &mut Cluster<'_>) {
+pub(super) fn constrain(cluster: &mut Unpacking<'_, '_>) {
     let strategy = cluster.options.health;
     if strategy == HealthStrategy::None {
         return;
@@ -32,20 +37,20 @@ pub(crate) fn constrain(cluster: &mut Cluster<'_>) {
             if health < 0 && exempt == Some(true) {
                 continue;
             }
-            let location = cluster.locations.push(Location {
+            let location = Location {
                 id: ID.to_owned(),
                 rsc,
                 role: Role::Unknown,
                 discovery: Discovery::Always,
                 nodes: vec![(node, health)],
-            });
-            cluster.rsc[rsc].locations.push(location);
+            };
+            cluster.rules.add_location(location, None);
         }
     }
 }
 
 /// How healthy a node is, for people.
-pub(crate) fn of(cluster: &Cluster<'_>, node: NodeIdx) -> Health {
+pub(crate) fn of(cluster: &Known<'_>, node: NodeIdx) -> Health {
     if cluster.options.health == HealthStrategy::None {
         return Health::Green;
     }
