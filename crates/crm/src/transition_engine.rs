@@ -137,6 +137,12 @@ impl TransitionEngine {
         self.current.as_mut().is_some_and(|transition| transition.take_up(&run.transition_key, earlier))
     }
 
+    /// Number of the last transition; they are numbered from 1.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Whether no plan is being carried out and no decision was asked for.
     #[must_use]
     pub fn is_idle(&self) -> bool {

@@ -42,8 +42,6 @@ pub(super) struct Coordinator {
     pub(super) dirty: bool,
     /// The next decision.
     pub(super) planning: Planning,
-    /// Number of the last transition.
-    pub(super) transition: u64,
     /// Decisions since the last cause from outside.
     pub(super) restless: u32,
     /// Not to decide before this.
@@ -93,7 +91,6 @@ impl Coordinator {
             engine: TransitionEngine::new(format!("{name}-{ring}")),
             dirty: true,
             planning: Planning::default(),
-            transition: 0,
             restless: 0,
             not_before: None,
             recheck: None,

@@ -150,9 +150,10 @@ impl Coordinator {
         for warning in &plan.warnings {
             seat.effects.remark(Level::Debug, warning.clone());
         }
-        self.transition += 1;
         let limits = Limits::of(&seat.replica.cib.configuration, seat.cores);
         let actions = plan.actions.len();
+        let decisions = plan.summary.iter().map(decision_text).collect();
+        self.engine.start(now.mono, plan, limits);
         if actions == 0 {
             self.restless = 0;
         } else {
@@ -160,10 +161,8 @@ impl Coordinator {
             if self.restless >= RESTLESS {
                 self.not_before = Some(now.mono + REST);
             }
-            let decisions = plan.summary.iter().map(decision_text).collect();
-            seat.effects.event(Event::Transition { number: self.transition, actions, decisions });
+            seat.effects.event(Event::Transition { number: self.engine.number(), actions, decisions });
         }
-        self.engine.start(now.mono, plan, limits);
         self.take_from_engine(seat);
     }
 }
