@@ -103,6 +103,13 @@ pub(crate) enum Body {
     Stored(Version),
 }
 
+impl Body {
+    /// Whether only the coordinator may say it.
+    pub(crate) const fn is_of_coordinator(&self) -> bool {
+        matches!(self, Self::Order(_) | Self::Change(_) | Self::SettleDone(_) | Self::Progress { .. } | Self::Close(_))
+    }
+}
+
 /// A node has the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ready {

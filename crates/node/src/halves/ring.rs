@@ -161,35 +161,23 @@ impl RingHalf {
     /// Takes a datagram that came on `link` from the address of `from`. What comes from addresses of no node is to be
     /// dropped before.
     pub fn handle_datagram(&mut self, now: Timestamp, link: LinkId, from: NodeId, datagram: &[u8]) {
-        if self.takes_part(now) {
-            // Why it was dropped is counted by the ring and shown in the report.
-            let _ = self.engine.handle_datagram(now, link, from, datagram);
-        }
-        self.settle(now);
+        // Why it was dropped is counted by the ring and shown in the report.
+        let _ = self.enter(now, |engine| engine.handle_datagram(now, link, from, datagram));
     }
 
     /// Takes the hint that nobody listens at `node` on `link` (ICMP port unreachable).
     pub fn handle_unreachable(&mut self, now: Timestamp, link: LinkId, node: NodeId) {
-        if self.takes_part(now) {
-            self.engine.handle_unreachable(now, link, node);
-        }
-        self.settle(now);
+        self.enter(now, |engine| engine.handle_unreachable(now, link, node));
     }
 
     /// Takes the hint that a datagram was too large for the path to `node` (`EMSGSIZE`).
     pub fn handle_too_big(&mut self, now: Timestamp, link: LinkId, node: NodeId) {
-        if self.takes_part(now) {
-            self.engine.handle_too_big(now, link, node);
-        }
-        self.settle(now);
+        self.enter(now, |engine| engine.handle_too_big(now, link, node));
     }
 
     /// Does what is due. Calling it early is harmless.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        if self.takes_part(now) {
-            self.engine.handle_timeout(now);
-        }
-        self.settle(now);
+        self.enter(now, |engine| engine.handle_timeout(now));
     }
 
     /// What became of a [`RingOutput::Persist`]; the error in words. A disk that refuses does not stop the ring: it is
@@ -306,20 +294,27 @@ impl RingHalf {
         }
     }
 
-    /// Whether this half takes part in the ring: not while the cluster half stands still.
-    fn takes_part(&mut self, now: Timestamp) -> bool {
+    /// Gives the engine something, unless this half is silent because the cluster half stands still.
+    fn enter<T>(&mut self, now: Timestamp, work: impl FnOnce(&mut Engine) -> T) -> Option<T> {
+        self.withdraw_if_stalled(now);
+        let result = self.withdrawn.is_none().then(|| work(&mut self.engine));
+        self.settle(now);
+        result
+    }
+
+    /// Falls silent if the cluster half stands still.
+    fn withdraw_if_stalled(&mut self, now: Timestamp) {
         let late = self.backlog.oldest().map(|at| now.since(at)).unwrap_or_default();
         if self.withdrawn.is_some() || self.left || (late < self.token && self.backlog.bytes <= BACKLOG_MAX) {
-            return self.withdrawn.is_none();
+            return;
         }
         if self.engine.poll_timeout().is_some_and(|due| now.since(due) > self.patience) {
             // This process itself was kept from running: the cluster half had no chance to answer.
             self.backlog.open.iter_mut().for_each(|(at, _)| *at = now);
-            return true;
+            return;
         }
         self.withdrawn = Some(now);
         self.outputs.push_back(RingOutput::Withdrawn { stood_still: late });
-        false
     }
 
     /// Takes part again when nothing old is unacknowledged any more.

@@ -16,37 +16,23 @@ use crate::{Event, Level, Now, Reply};
 impl Participant {
     /// A message of an active view.
     pub(super) fn handle_stream(&mut self, now: Now, from: NodeId, body: Body) {
+        let from_dc = self.replica.dc.is_some_and(|dc| dc.node == from);
+        if body.is_of_coordinator() && !from_dc {
+            return self.effects.count("node.not_coordinator");
+        }
         match body {
             Body::Propose(proposal) => self.handle_proposal(now, from, proposal),
             Body::Vote(vote) => self.handle_vote(now, from, vote),
-            Body::Order(order) => {
-                if self.comes_from_dc(from) {
-                    self.handle_order(now, order);
-                }
-            }
-            Body::Change(dated) => {
-                if self.comes_from_dc(from) {
-                    self.change_status(now, dated.change, dated.wall);
-                }
-            }
-            Body::SettleDone(id) => {
-                if self.comes_from_dc(from) {
-                    self.answer(id, Reply::Settled { settled: true, waiting_for: Vec::new() });
-                }
-            }
+            Body::Order(order) => self.handle_order(now, order),
+            Body::Change(dated) => self.change_status(now, dated.change, dated.wall),
+            Body::SettleDone(id) => self.answer(id, Reply::Settled { settled: true, waiting_for: Vec::new() }),
             Body::Progress { busy } => {
-                if self.comes_from_dc(from)
-                    && let Phase::Active(active) = &mut self.phase
-                {
+                if let Phase::Active(active) = &mut self.phase {
                     active.busy = busy;
                 }
             }
             Body::KeyStored(told) => self.handle_key_stored(now, from, told),
-            Body::Close(close) => {
-                if self.comes_from_dc(from) {
-                    self.handle_close(now, close);
-                }
-            }
+            Body::Close(close) => self.handle_close(now, close),
             Body::Stored(version) => self.handle_stored(from, version),
             // What is left of a barrier that came to its end all the same.
             Body::Impatient | Body::Part(_) => {}
@@ -54,14 +40,6 @@ impl Participant {
                 self.effects.count("node.out_of_phase");
             }
         }
-    }
-
-    fn comes_from_dc(&mut self, from: NodeId) -> bool {
-        let so = self.replica.dc.is_some_and(|dc| dc.node == from);
-        if !so {
-            self.effects.count("node.not_coordinator");
-        }
-        so
     }
 
     fn handle_proposal(&mut self, now: Now, from: NodeId, proposal: Proposal) {
