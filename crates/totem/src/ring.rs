@@ -385,38 +385,6 @@ impl Ring {
         self.queue.clear();
         self.current.stop();
     }
-
-    pub(crate) fn handle_timeout(&mut self, net: &mut Transport) {
-        match self.phase {
-            Phase::Gather(_) => self.gather_timeout(net),
-            Phase::Commit(_) => self.commit_timeout(net),
-            Phase::Recovery(_) => self.recovery_timeout(net),
-            Phase::Operational(_) => self.operational_timeout(net),
-        }
-    }
-
-    pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
-        match &self.phase {
-            Phase::Gather(gather) => Some(gather.next_timeout()),
-            Phase::Commit(attempt) => Some(attempt.next_timeout()),
-            Phase::Recovery(recovery) => Some(recovery.next_timeout()),
-            Phase::Operational(operational) => self.operational_next_timeout(operational),
-        }
-    }
-
-    /// This process was not scheduled for `late`: what was due then is due later.
-    pub(crate) fn postpone(&mut self, late: Duration) {
-        self.current.last_visit += late;
-        match &mut self.phase {
-            Phase::Gather(gather) => gather.postpone(late),
-            Phase::Commit(attempt) => attempt.deadline += late,
-            Phase::Recovery(recovery) => {
-                recovery.attempt.deadline += late;
-                recovery.rotation.last_visit += late;
-            }
-            Phase::Operational(_) => {}
-        }
-    }
 }
 
 /// Whether a packet was numbered by a member of the ring.

@@ -94,8 +94,9 @@ impl Attempt {
         pairs.into_iter().find(|(_, slot)| slot.level == level).map(|(member, _)| member.node)
     }
 
-    pub(crate) fn next_timeout(&self) -> Timestamp {
-        self.sent.as_ref().map_or(self.deadline, |sent| sent.resend_at.min(self.deadline))
+    /// When the commit token is sent again.
+    pub(super) fn resend_at(&self) -> Option<Timestamp> {
+        self.sent.as_ref().map(|sent| sent.resend_at)
     }
 
     /// Stops repeating the commit token: a successor was seen.
@@ -235,14 +236,13 @@ impl Ring {
         self.phase = Phase::Commit(attempt);
     }
 
-    pub(crate) fn commit_timeout(&mut self, net: &mut Transport) {
-        let wait_max = self.settings.token_retransmit;
-        let Phase::Commit(attempt) = &mut self.phase else { return };
-        if attempt.deadline <= net.now {
-            self.note_failed_attempt(net);
-            self.enter_gather(GatherReason::TokenLostCommit, net);
-        } else {
-            attempt.resend(wait_max, net);
-        }
+    /// No token has come in time: the attempt has failed.
+    pub(super) fn give_up_attempt(&mut self, net: &mut Transport) {
+        let reason = match self.phase {
+            Phase::Recovery(_) => GatherReason::TokenLostRecovery,
+            _ => GatherReason::TokenLostCommit,
+        };
+        self.note_failed_attempt(net);
+        self.enter_gather(reason, net);
     }
 }

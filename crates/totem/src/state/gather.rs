@@ -32,13 +32,13 @@ pub(crate) struct Gather {
     version: u64,
     proposal: Members,
     heard: BTreeMap<NodeId, Heard>,
-    join_at: Timestamp,
-    pub(crate) consensus_at: Timestamp,
+    pub(super) join_at: Timestamp,
+    pub(super) consensus_at: Timestamp,
     /// Until then nothing smaller than all configured nodes is agreed on: this node or a member has just started.
-    listen_until: Option<Timestamp>,
+    pub(super) listen_until: Option<Timestamp>,
     /// Until then nothing is agreed on: the proposal leaves out somebody who is heard, so the rows may still change. Where
     /// those left out could be more than the proposal, they may just not have noticed yet who has died.
-    settle_until: Option<Timestamp>,
+    pub(super) settle_until: Option<Timestamp>,
 }
 
 impl Gather {
@@ -51,19 +51,6 @@ impl Gather {
             consensus_at: now,
             listen_until: None,
             settle_until: None,
-        }
-    }
-
-    pub(crate) fn next_timeout(&self) -> Timestamp {
-        let waits = self.listen_until.into_iter().chain(self.settle_until);
-        waits.fold(self.join_at.min(self.consensus_at), Timestamp::min)
-    }
-
-    /// This process was not scheduled for `late`: what others had to say meanwhile has not been read yet.
-    pub(crate) fn postpone(&mut self, late: Duration) {
-        self.consensus_at += late;
-        for until in [&mut self.listen_until, &mut self.settle_until].into_iter().flatten() {
-            *until += late;
         }
     }
 
@@ -141,7 +128,7 @@ impl Ring {
     }
 
     /// Sends the proposal to everybody who can be reached.
-    fn propose(&mut self, net: &mut Transport) {
+    pub(super) fn propose(&mut self, net: &mut Transport) {
         let Some(message) = self.join_message(net) else { return };
         net.send_all(net.connected(), &message);
         if let Phase::Gather(gather) = &mut self.phase {
@@ -216,26 +203,30 @@ impl Ring {
         }
     }
 
-    pub(crate) fn gather_timeout(&mut self, net: &mut Transport) {
-        let Phase::Gather(gather) = &mut self.phase else { return };
-        let now = net.now;
-        let listened = gather.listen_until.take_if(|until| *until <= now).is_some();
-        let settled = gather.settle_until.take_if(|until| *until <= now).is_some();
-        if listened || settled {
+    /// Who has just started has had time to be heard.
+    pub(super) fn stop_listening(&mut self, net: &mut Transport) {
+        if let Phase::Gather(gather) = &mut self.phase {
+            gather.listen_until = None;
             self.check_consensus(net);
         }
+    }
+
+    /// The rows of those who are heard have had time to change.
+    pub(super) fn stop_settling(&mut self, net: &mut Transport) {
+        if let Phase::Gather(gather) = &mut self.phase {
+            gather.settle_until = None;
+            self.check_consensus(net);
+        }
+    }
+
+    /// Who is in the proposal and has not agreed is left out for a while.
+    pub(super) fn give_up_consensus(&mut self, net: &mut Transport) {
         let Phase::Gather(gather) = &self.phase else { return };
-        if gather.consensus_at <= net.now {
-            for node in gather.missing(self.me.node) {
-                net.withhold(node, self.settings.rejoin_hold);
-            }
-            self.note_failed_attempt(net);
-            self.enter_gather(GatherReason::ConsensusExpired, net);
-            return;
+        for node in gather.missing(self.me.node) {
+            net.withhold(node, self.settings.rejoin_hold);
         }
-        if gather.join_at <= net.now {
-            self.propose(net);
-        }
+        self.note_failed_attempt(net);
+        self.enter_gather(GatherReason::ConsensusExpired, net);
     }
 }
 

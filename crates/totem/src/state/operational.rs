@@ -28,6 +28,18 @@ pub(crate) struct Operational {
     ask: Option<(Timestamp, Duration)>,
 }
 
+impl Operational {
+    /// When a larger membership is sought.
+    pub(super) fn growth_at(&self) -> Option<Timestamp> {
+        self.growth.as_ref().map(|(_, at)| *at)
+    }
+
+    /// When the token is asked for again.
+    pub(super) fn ask_at(&self) -> Option<Timestamp> {
+        self.ask.map(|(at, _)| at)
+    }
+}
+
 impl Ring {
     /// The token has come.
     pub(crate) fn operational_token(&mut self, token: Token, net: &mut Transport) {
@@ -64,11 +76,12 @@ impl Ring {
     }
 
     /// Does what the token allows and passes it on. Alone, goes on until everything is delivered.
-    fn operational_visit(&mut self, mut token: Token, net: &mut Transport) {
+    pub(super) fn operational_visit(&mut self, mut token: Token, net: &mut Transport) {
         loop {
             let finished = self.send_messages(token, net);
-            if self.has_failed_to_receive(net) {
-                return;
+            self.ask_for_small(net);
+            if self.has_failed_to_receive(net.now) {
+                return self.leave_to_others(net);
             }
             let Some(back) = self.current.pass(finished, self.settings.token_retransmit, net) else { break };
             self.current.arrive(&back, net.now);
@@ -97,24 +110,35 @@ impl Ring {
         self.current.finish(visit, self.queue.len(), net.now)
     }
 
-    /// Everybody waits for packets that do not reach this node: first ask for smaller datagrams, then leave the ring to
-    /// the others.
-    pub(crate) fn has_failed_to_receive(&mut self, net: &mut Transport) -> bool {
+    /// How long everybody has waited for packets that do not reach this node.
+    fn stalled_for(&self, now: Timestamp) -> Duration {
+        match &self.phase {
+            Phase::Recovery(recovery) => recovery.rotation.stalled_for(now),
+            _ => self.current.stalled_for(now),
+        }
+    }
+
+    /// Before this node gives up, it asks for datagrams that may pass where larger ones do not.
+    pub(crate) fn ask_for_small(&self, net: &mut Transport) {
+        net.small_only = self.stalled_for(net.now) >= self.settings.token / 4;
+    }
+
+    /// Whether this node is to leave the ring to the others, because what they send does not reach it.
+    pub(crate) fn has_failed_to_receive(&self, now: Timestamp) -> bool {
+        self.stalled_for(now) >= self.settings.token
+    }
+
+    /// Leaves the ring to the others.
+    pub(crate) fn leave_to_others(&mut self, net: &mut Transport) {
+        net.notice(Notice::FailedToReceive);
         let rotation = match &self.phase {
             Phase::Recovery(recovery) => &recovery.rotation,
             _ => &self.current,
         };
-        let stalled = rotation.stalled_for(net.now);
-        net.small_only = stalled >= self.settings.token / 4;
-        if stalled < self.settings.token {
-            return false;
-        }
-        net.notice(Notice::FailedToReceive);
         for node in rotation.others() {
             net.withhold(node, self.settings.rejoin_hold);
         }
         self.enter_gather(GatherReason::FailedToReceive, net);
-        true
     }
 
     /// There are messages to send: get the token going.
@@ -178,32 +202,25 @@ impl Ring {
         }
     }
 
-    pub(crate) fn operational_timeout(&mut self, net: &mut Transport) {
-        let Phase::Operational(operational) = &mut self.phase else { return };
-        if operational.growth.as_ref().is_some_and(|(_, at)| *at <= net.now) {
-            self.enter_gather(GatherReason::Merge, net);
-            return;
-        }
-        if let Some((at, wait)) = operational.ask
-            && at <= net.now
-        {
+    /// A larger membership has been possible for long enough.
+    pub(super) fn merge(&mut self, net: &mut Transport) {
+        self.enter_gather(GatherReason::Merge, net);
+    }
+
+    /// The token was asked for and has not come.
+    pub(super) fn ask_again(&mut self, net: &mut Transport) {
+        if let Phase::Operational(Operational { ask: Some((_, wait)), .. }) = self.phase {
             self.ask_for_token(wait, net);
-        }
-        if self.current.members.len() > 1 && self.current.last_visit + self.settings.token <= net.now {
-            self.enter_gather(GatherReason::TokenLostOperational, net);
-            return;
-        }
-        self.current.resend(self.settings.token_retransmit, false, net);
-        if let Some(token) = self.current.take_held(net.now) {
-            self.operational_visit(token, net);
         }
     }
 
-    pub(crate) fn operational_next_timeout(&self, operational: &Operational) -> Option<Timestamp> {
-        let lost = (self.current.members.len() > 1).then(|| self.current.last_visit + self.settings.token);
-        let growth = operational.growth.as_ref().map(|(_, at)| *at);
-        let ask = operational.ask.map(|(at, _)| at);
-        let held = self.current.held.as_ref().map(|held| held.until);
-        [lost, growth, ask, held, self.current.resend_at()].into_iter().flatten().min()
+    /// When the token of the ring in service is taken for lost. Alone a node has it always.
+    pub(super) fn token_lost_at(&self) -> Option<Timestamp> {
+        let waits = matches!(self.phase, Phase::Operational(_)) && self.current.members.len() > 1;
+        waits.then(|| self.current.last_visit + self.settings.token)
+    }
+
+    pub(super) fn lose_token(&mut self, net: &mut Transport) {
+        self.enter_gather(GatherReason::TokenLostOperational, net);
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use hac_types::{Departure, Left, Level, Member, NodeId, RingId, Timestamp, View, ViewKind, mutant};
+use hac_types::{Departure, Left, Level, Member, NodeId, RingId, View, ViewKind, mutant};
 
 use crate::ring::{Ring, Unpacking};
 use crate::rotation::{Rotation, recovered};
@@ -16,7 +16,7 @@ use crate::state::operational::Operational;
 use crate::store::Packet;
 use crate::transport::Transport;
 use crate::wire::{Data, Slot, Token};
-use crate::{GatherReason, Notice, Output};
+use crate::{Notice, Output};
 
 /// State of the exchange.
 #[derive(Debug)]
@@ -38,12 +38,6 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
-    pub(crate) fn next_timeout(&self) -> Timestamp {
-        let resend = self.rotation.resend_at().into_iter();
-        let held = self.rotation.held.as_ref().map(|held| held.until);
-        resend.chain(held).fold(self.attempt.next_timeout(), Timestamp::min)
-    }
-
     /// Packets of the old ring that this node still has to send.
     pub(crate) fn to_send(&self) -> usize {
         self.queue.len()
@@ -94,6 +88,7 @@ impl Ring {
             originated: false,
         };
         if alone {
+            self.phase = Phase::Operational(Operational::default());
             self.install(recovery, net);
             let token = self.current.first_token();
             self.operational_token(token, net);
@@ -172,7 +167,7 @@ impl Ring {
         self.recovery_visit(token, net);
     }
 
-    fn recovery_visit(&mut self, token: Token, net: &mut Transport) {
+    pub(super) fn recovery_visit(&mut self, token: Token, net: &mut Transport) {
         let Phase::Recovery(recovery) = &mut self.phase else { return };
         let me = self.me.node;
         let queued = recovery.queue.len();
@@ -187,22 +182,25 @@ impl Ring {
         if recovery.has_everything() && !mutant("obligation-forgotten") {
             self.oblige();
         }
-        if !done && self.has_failed_to_receive(net) {
-            return;
-        }
-        let Phase::Recovery(recovery) = &mut self.phase else { return };
         if !done {
+            self.ask_for_small(net);
+            if self.has_failed_to_receive(net.now) {
+                return self.leave_to_others(net);
+            }
+            let Phase::Recovery(recovery) = &mut self.phase else { return };
             recovery.rotation.pass(token, self.settings.token_retransmit, net);
             return;
         }
-        if let Phase::Recovery(recovery) = std::mem::replace(&mut self.phase, Phase::starting(net.now)) {
+        if let Phase::Recovery(recovery) =
+            std::mem::replace(&mut self.phase, Phase::Operational(Operational::default()))
+        {
             self.install(*recovery, net);
             self.current.pass(token, self.settings.token_retransmit, net);
             self.operational_queued(true, net);
         }
     }
 
-    /// Ends the old ring and begins the new one. The order is that of extended virtual synchrony: what the old regular
+    /// Ends the old ring and begins the new one, in which this node is operational already. The order is that of extended virtual synchrony: what the old regular
     /// view still may deliver, the transitional view, the rest among those who come along, the new regular view.
     fn install(&mut self, recovery: Recovery, net: &mut Transport) {
         let Recovery { attempt, rotation, .. } = recovery;
@@ -232,7 +230,6 @@ impl Ring {
         net.stats.views += 1;
         net.stats.ring = Some(attempt.ring);
         net.changed = true;
-        self.phase = Phase::Operational(Operational::default());
         net.outputs.push_back(Output::View(View {
             ring: attempt.ring,
             kind: ViewKind::Regular,
@@ -290,21 +287,6 @@ impl Ring {
             }
         }
         late.iter().for_each(|data| self.unpacking.deliver(data, true, net));
-    }
-
-    pub(crate) fn recovery_timeout(&mut self, net: &mut Transport) {
-        let resend_max = self.settings.token_retransmit;
-        let Phase::Recovery(recovery) = &mut self.phase else { return };
-        if recovery.attempt.deadline <= net.now {
-            self.note_failed_attempt(net);
-            self.enter_gather(GatherReason::TokenLostRecovery, net);
-            return;
-        }
-        recovery.attempt.resend(resend_max, net);
-        recovery.rotation.resend(resend_max, false, net);
-        if let Some(token) = recovery.rotation.take_held(net.now) {
-            self.recovery_visit(token, net);
-        }
     }
 }
 
