@@ -1,5 +1,7 @@
 //! OCF scripts, unchanged, as processes: found below `resource.d`, told everything by their environment.
 
+mod said;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -14,6 +16,7 @@ use super::PATH;
 use crate::look::Looks;
 use crate::runs::{Ran, Runs, Task};
 use crate::{Exit, Finished, Options};
+use said::{Said, Stamp};
 
 /// Marks the reason of a failure on an agent's standard error.
 const REASON_PREFIX: &str = "ocf-exit-reason:";
@@ -32,6 +35,7 @@ pub(super) struct Scripts {
     node_id: u32,
     looks: Arc<Looks>,
     runs: Arc<Runs>,
+    said: Said,
 }
 
 /// The script of `agent` below `root`, if it is installed. Names that could lead elsewhere name nothing.
@@ -62,7 +66,14 @@ fn all(root: &Path) -> Vec<(Agent, Option<PathBuf>)> {
 impl Scripts {
     /// Scripts are below `ocf_root`/resource.d.
     pub(super) fn new(options: &Options, looks: Arc<Looks>, runs: Arc<Runs>) -> Self {
-        Self { root: options.ocf_root.clone(), node: options.node.clone(), node_id: options.node_id, looks, runs }
+        Self {
+            root: options.ocf_root.clone(),
+            node: options.node.clone(),
+            node_id: options.node_id,
+            looks,
+            runs,
+            said: Said::default(),
+        }
     }
 
     /// The script of `agent`, if it is installed; looked for in turn with what else is looked at for `key`.
@@ -84,10 +95,24 @@ impl Scripts {
         tokio::time::timeout(METADATA_TIMEOUT, listed).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 
-    /// What the script of `agent` prints for `meta-data`; `None` if there is no script or it prints nothing.
+    /// What the script of `agent` prints for `meta-data`; `None` if there is no script or it prints nothing. As long as
+    /// its file stays as it is, the script is asked once.
     pub(super) async fn metadata(&self, agent: &Agent) -> Option<String> {
         let name = agent.to_string();
         let program = self.find(agent, &name).await?;
+        let entry = self.said.entry(&name);
+        let mut entry = entry.lock().await;
+        let (file, what) = (program.clone(), format!("looking at {}", program.display()));
+        let stamp = self.looks.look(&name, what, move || Stamp::of(&file)).await.ok().flatten();
+        if let Some((_, text)) = entry.as_ref().filter(|(of, _)| stamp.as_ref() == Some(of)) {
+            return Some(text.clone());
+        }
+        let text = self.ask_metadata(name, program).await?;
+        *entry = stamp.map(|stamp| (stamp, text.clone()));
+        Some(text)
+    }
+
+    async fn ask_metadata(&self, name: String, program: PathBuf) -> Option<String> {
         let environment = BTreeMap::from([
             ("PATH".to_owned(), PATH.to_owned()),
             ("OCF_ROOT".to_owned(), self.root.display().to_string()),

@@ -122,3 +122,22 @@ async fn agents_are_listed_and_asked_for_their_metadata() {
     assert_eq!(agent.to_string(), "ocf:test:asked");
     assert_eq!(root.ocf().metadata(agent).await.as_deref(), Some("<resource-agent name=\"asked\"/>\n"));
 }
+
+#[tokio::test]
+async fn a_script_is_asked_for_its_metadata_again_when_its_file_is_another() {
+    let root = Root::new("said");
+    let says = |words: &str| format!("echo x >> $OCF_ROOT/asked; echo '<resource-agent name=\"{words}\"/>'");
+    let asked = || fs::read_to_string(root.0.join("asked")).unwrap_or_default().lines().count();
+    root.script("told", &says("first"));
+    let (scripts, agent) = (root.ocf(), invocation("told", "start").agent);
+    let many = (0..20).map(|_| scripts.metadata(&agent));
+    for told in futures_util::future::join_all(many).await {
+        assert_eq!(told.as_deref(), Some("<resource-agent name=\"first\"/>\n"));
+    }
+    assert_eq!(asked(), 1, "twenty wanted to know, one asked");
+    root.script("told", &says("second"));
+    assert_eq!(scripts.metadata(&agent).await.as_deref(), Some("<resource-agent name=\"second\"/>\n"));
+    assert_eq!(asked(), 2);
+    root.script("told", "exit 1");
+    assert_eq!(scripts.metadata(&agent).await, None, "what it said before is no answer");
+}
