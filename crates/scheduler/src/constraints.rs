@@ -55,66 +55,66 @@ pub(super) fn imply(known: &Known<'_>, scores: &Scores, requests: &mut Requests)
     unpacking.rules
 }
 
-fn read(cluster: &mut Unpacking<'_, '_>, constraint: &Constraint) {
+fn read(unpacking: &mut Unpacking<'_, '_>, constraint: &Constraint) {
     match constraint {
-        Constraint::Location(location) if in_force(cluster, &location.lifetime) => {
-            location::read(cluster, location);
+        Constraint::Location(location) if in_force(unpacking, &location.lifetime) => {
+            location::read(unpacking, location);
         }
-        Constraint::Colocation(colocation) if in_force(cluster, &colocation.lifetime) => {
-            colocation::read(cluster, colocation);
+        Constraint::Colocation(colocation) if in_force(unpacking, &colocation.lifetime) => {
+            colocation::read(unpacking, colocation);
         }
         Constraint::Location(_) | Constraint::Colocation(_) => {}
-        Constraint::Order(order) => order::read(cluster, order),
-        Constraint::Ticket(ticket) => ticket::read(cluster, ticket),
+        Constraint::Order(order) => order::read(unpacking, order),
+        Constraint::Ticket(ticket) => ticket::read(unpacking, ticket),
     }
 }
 
 /// Whether a constraint with these lifetime rules counts now.
-fn in_force(cluster: &mut Unpacking<'_, '_>, lifetime: &[Rule]) -> bool {
+fn in_force(unpacking: &mut Unpacking<'_, '_>, lifetime: &[Rule]) -> bool {
     if lifetime.is_empty() {
         return true;
     }
     let next = std::cell::Cell::new(None);
-    let facts = Given { now: cluster.now, next_change: Some(&next), ..Given::default() };
-    let holds = lifetime.iter().any(|rule| conditions::holds(&cluster.index.rule(rule, 0), &facts));
+    let facts = Given { now: unpacking.now, next_change: Some(&next), ..Given::default() };
+    let holds = lifetime.iter().any(|rule| conditions::holds(&unpacking.index.rule(rule, 0), &facts));
     if let Some(at) = next.get() {
-        cluster.recheck(at);
+        unpacking.recheck(at);
     }
     holds
 }
 
 /// The resource that a constraint names; for the name of what a clone copies, the clone.
-fn resource(cluster: &mut Unpacking<'_, '_>, constraint: &str, id: &str) -> Option<RscIdx> {
-    if let Some(rsc) = cluster.find(id) {
+fn resource(unpacking: &mut Unpacking<'_, '_>, constraint: &str, id: &str) -> Option<RscIdx> {
+    if let Some(rsc) = unpacking.find(id) {
         return Some(rsc);
     }
-    if let Some(rsc) = cluster.renamed.get(id).copied() {
-        return Some(cluster.top(rsc, false));
+    if let Some(rsc) = unpacking.renamed.get(id).copied() {
+        return Some(unpacking.top(rsc, false));
     }
-    cluster.warn(format!("constraint {constraint} is ignored: there is no resource {id}"));
+    unpacking.warn(format!("constraint {constraint} is ignored: there is no resource {id}"));
     None
 }
 
 /// What a name in a constraint stands for: itself, or the members of a tag, or the users of a template. `None` if it is
 /// the id of nothing.
-fn members(cluster: &mut Unpacking<'_, '_>, constraint: &str, name: &str) -> Option<Vec<String>> {
-    if cluster.find_or_renamed(name).is_some() {
+fn members(unpacking: &mut Unpacking<'_, '_>, constraint: &str, name: &str) -> Option<Vec<String>> {
+    if unpacking.find_or_renamed(name).is_some() {
         return Some(vec![name.to_owned()]);
     }
-    if let Some(members) = cluster.sets.get(name) {
+    if let Some(members) = unpacking.sets.get(name) {
         return Some(members.clone());
     }
-    cluster.warn(format!("constraint {constraint} is ignored: there is no resource or tag {name}"));
+    unpacking.warn(format!("constraint {constraint} is ignored: there is no resource or tag {name}"));
     None
 }
 
 /// A set with tags and templates in it replaced by their members.
-fn expanded(cluster: &Unpacking<'_, '_>, set: &ResourceSet) -> Option<ResourceSet> {
-    let mut copy = cluster.index.resource_set(set)?.clone();
+fn expanded(unpacking: &Unpacking<'_, '_>, set: &ResourceSet) -> Option<ResourceSet> {
+    let mut copy = unpacking.index.resource_set(set)?.clone();
     let members = std::mem::take(&mut copy.members);
     for member in members {
-        match cluster.sets.get(&member) {
-            Some(others) if cluster.find_or_renamed(&member).is_none() => copy.members.extend(others.iter().cloned()),
+        match unpacking.sets.get(&member) {
+            Some(others) if unpacking.find_or_renamed(&member).is_none() => copy.members.extend(others.iter().cloned()),
             _ => copy.members.push(member),
         }
     }
@@ -122,8 +122,8 @@ fn expanded(cluster: &Unpacking<'_, '_>, set: &ResourceSet) -> Option<ResourceSe
 }
 
 /// Members of a set as resources; those that do not exist are left out with a warning.
-fn set_resources(cluster: &mut Unpacking<'_, '_>, constraint: &str, set: &ResourceSet) -> Vec<RscIdx> {
-    set.members.iter().filter_map(|member| resource(cluster, constraint, member)).collect()
+fn set_resources(unpacking: &mut Unpacking<'_, '_>, constraint: &str, set: &ResourceSet) -> Vec<RscIdx> {
+    set.members.iter().filter_map(|member| resource(unpacking, constraint, member)).collect()
 }
 
 /// A set that stands for a tag or template on one side of a simple constraint.

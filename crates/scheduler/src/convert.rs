@@ -1,4 +1,4 @@
-//! Stage: graph. Picks what is really to be done, in the order in which Pacemaker stores it, and turns it into a plan.
+//! Stage: the plan. Picks what is really to be done, in the order in which Pacemaker stores it, and turns it into a plan.
 //!
 //! Reads actions, relations and resources; writes an action's place in the plan and takes orderings out that could
 //! never be met. After this nothing of the working data is needed any more.

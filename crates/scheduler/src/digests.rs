@@ -46,34 +46,34 @@ pub(crate) trait Places<'a> {
 const LEFT_OUT: [&str; 6] = ["id", "crm_feature_set", "op-digest", "on_node", "on_node_uuid", "pcmk_external_ip"];
 
 /// Whether the parameters depend on where a bundle's container will be.
-pub(super) fn needs_assignment(cluster: &Known<'_>, rsc: RscIdx) -> bool {
-    let is_bundled_connection = cluster.is_connection(rsc) && cluster.rsc[rsc].launcher.is_some();
-    is_bundled_connection && cluster.params(rsc, None).get("addr").is_some_and(|addr| addr == "#uname")
+pub(super) fn needs_assignment(known: &Known<'_>, rsc: RscIdx) -> bool {
+    let is_bundled_connection = known.is_connection(rsc) && known.rsc[rsc].launcher.is_some();
+    is_bundled_connection && known.params(rsc, None).get("addr").is_some_and(|addr| addr == "#uname")
 }
 
 /// The host to connect to for a bundle's connection: where the container will be, else where it is.
 pub(super) fn connection_host<'a>(on: &impl Places<'a>, rsc: RscIdx) -> Option<String> {
-    let cluster = on.known();
-    let container = cluster.rsc[rsc].launcher?;
-    let node = on.place(container).or_else(|| cluster.rsc[container].active.first().copied())?;
-    Some(cluster.nodes[node].name.clone())
+    let known = on.known();
+    let container = known.rsc[rsc].launcher?;
+    let node = on.place(container).or_else(|| known.rsc[container].active.first().copied())?;
+    Some(known.nodes[node].name.clone())
 }
 
 /// Parameters of the operation's own.
 pub(super) fn own_params(
-    cluster: &Known<'_>,
+    known: &Known<'_>,
     rsc: RscIdx,
     task: &str,
     interval_ms: u64,
     node: Option<NodeIdx>,
 ) -> BTreeMap<String, String> {
-    let resource = &cluster.rsc[rsc];
+    let resource = &known.rsc[rsc];
     let mut params = BTreeMap::new();
-    let op = meta::find_operation(cluster, rsc, task, interval_ms, interval_ms == 0);
+    let op = meta::find_operation(known, rsc, task, interval_ms, interval_ms == 0);
     if let Some(operation) = op.and_then(|op| resource.blocks.operations.get(op)) {
         let facts = Given {
-            now: cluster.now,
-            attributes: node.map(|node| &cluster.nodes[node].attributes),
+            now: known.now,
+            attributes: node.map(|node| &known.nodes[node].attributes),
             agent: Some(&resource.blocks.agent),
             operation: Some((task, interval_ms)),
             ..Given::default()
@@ -91,13 +91,13 @@ pub(super) fn operation_params<'a>(
     interval_ms: u64,
     node: Option<NodeIdx>,
 ) -> BTreeMap<String, String> {
-    let cluster = on.known();
-    let mut params = own_params(cluster, rsc, task, interval_ms, node);
-    for (name, value) in cluster.params(rsc, node) {
+    let known = on.known();
+    let mut params = own_params(known, rsc, task, interval_ms, node);
+    for (name, value) in known.params(rsc, node) {
         params.entry(name).or_insert(value);
     }
     if params.get("addr").is_some_and(|addr| addr == "#uname")
-        && cluster.rsc[rsc].launcher.is_some()
+        && known.rsc[rsc].launcher.is_some()
         && let Some(host) = connection_host(on, rsc)
     {
         params.insert("addr".into(), host);
@@ -147,12 +147,12 @@ pub(super) fn digest_params<'a>(
     interval_ms: u64,
     node: Option<NodeIdx>,
 ) -> BTreeMap<String, String> {
-    let cluster = on.known();
+    let known = on.known();
     let mut params = operation_params(on, rsc, task, interval_ms, node);
     params.retain(|name, _| is_digested(name));
     if interval_ms > 0 {
-        let op = meta::find_operation(cluster, rsc, task, interval_ms, false);
-        let values = meta::read_meta(cluster, rsc, task, interval_ms, op);
+        let op = meta::find_operation(known, rsc, task, interval_ms, false);
+        let values = meta::read_meta(known, rsc, task, interval_ms, op);
         if let Some(timeout) = values.get("timeout") {
             params.insert("CRM_meta_timeout".into(), timeout.clone());
         }
@@ -204,14 +204,14 @@ pub(super) fn compare<'a>(on: &impl Places<'a>, rsc: RscIdx, node: NodeIdx, op: 
 
 /// Whether nothing but secrets differ, and these are masked: then nobody can tell, and nothing is done. Reports are
 /// written with secrets masked.
-fn same_but_for_masked(cluster: &Known<'_>, rsc: RscIdx, op: &OpHistory, mut params: BTreeMap<String, String>) -> bool {
+fn same_but_for_masked(known: &Known<'_>, rsc: RscIdx, op: &OpHistory, mut params: BTreeMap<String, String>) -> bool {
     let (Some(recorded), Some(names)) = (&op.op_secure_digest, &op.op_secure_params) else { return false };
     let is_masked = |value: &String| !value.is_empty() && value.bytes().all(|b| b == b'*');
     if !names.split_ascii_whitespace().any(|name| params.get(name).is_some_and(is_masked)) {
         return false;
     }
     let is_old = op.crm_feature_set.as_deref().is_none_or(|version| compare_versions(version, "3.16.0").is_lt());
-    let device = cluster.rsc[rsc].is.fence_device;
+    let device = known.rsc[rsc].is.fence_device;
     params.retain(|name, _| {
         let secret = names.split_ascii_whitespace().any(|secret| secret == name);
         // Older versions hashed only what the agent itself declares.

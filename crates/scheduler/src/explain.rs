@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use hac_types::WallTime;
 
-use crate::Role;
 use crate::plan::{Decision, Obstacle, Reason};
 use hac_model::Cib;
+use hac_model::Role;
 
 pub use crate::influence::{Influence, Part, TieBreak};
 

@@ -1,7 +1,7 @@
 //! The facts: what configuration and status say.
 //!
-//! They stand in a [`Fact`](crate::reading::Fact), which only [`reading`](crate::reading) can write. What is revised later stands beside them,
-//! in [`known`](crate::known).
+//! They stand in a [`Fact`](crate::reading::fact::Fact), which only [`reading`](crate::reading) can write. What is
+//! revised later stands beside them, in [`known`](crate::known).
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -102,7 +102,7 @@ impl<'a> Graph<'a> {
     fn answer(&mut self, requests: &Requests) {
         let answers: Vec<Option<ActIdx>> = requests.list().iter().map(|request| self.answer_one(request)).collect();
         let number = |request: ReqIdx| answers.get(request.at()).copied().flatten();
-        self.orderings = self.placement.rules().orderings().iter().map(|ordering| ordering.map(number)).collect();
+        self.orderings = self.placement.take_orderings().into_iter().map(|ordering| ordering.map(number)).collect();
     }
 
     /// The action that answers a request.

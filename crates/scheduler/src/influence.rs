@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Role;
+use hac_model::Role;
 
 /// Why a score is what it is: one influence on the score of a resource on a node.
 ///

@@ -6,11 +6,11 @@
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 
-use crate::Role;
 use crate::arena::Arena;
 use crate::facts::{BundleData, CloneData, Facts, FlagFacts, NodeFacts, ResourceFacts, Variant};
 use crate::ids::{NodeIdx, RscIdx};
-use crate::reading::Fact;
+use crate::reading::fact::Fact;
+use hac_model::Role;
 
 /// Facts, and how things stand.
 pub(crate) struct Known<'a> {

@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::reading::config;
-use crate::Role;
 use crate::conditions::{Given, read_blocks};
 use crate::facts::{BundleData, CloneData, Replica};
 use crate::ids::{NodeIdx, RscIdx};
 use crate::known::{Known, Resource};
+use hac_model::Role;
 
 impl Known<'_> {
     /// The resource with this id. For the id of what a clone copies, its first instance.

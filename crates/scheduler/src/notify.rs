@@ -5,11 +5,11 @@
 //! assignments; writes notify actions and relations.
 
 use super::ordering;
-use crate::Role;
 use crate::action::{RelationFlags as F, Task};
 use crate::graph::Graph;
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use hac_model::INFINITY;
+use hac_model::Role;
 
 /// What an instance can be told of, in the order in which it is.
 const TASKS: [Task; 4] = [Task::Start, Task::Stop, Task::Promote, Task::Demote];

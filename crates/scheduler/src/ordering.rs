@@ -1,8 +1,9 @@
 //! Stage: orderings. Relates the actions that exist, and lets what is required, impossible or migrated spread along the
 //! relations until nothing changes any more.
 //!
-//! Reads everything; writes relations and the flags and reasons of actions, and (an interleaved instance without
-//! partner) takes an assignment back. Lists that Pacemaker prepends to are walked newest first.
+//! Reads everything; writes relations and the flags and reasons of actions. It alone works on a graph that is
+//! [`Open`](crate::graph::Open): it takes the assignment of an interleaved instance without partner back. Lists that
+//! Pacemaker prepends to are walked newest first.
 
 mod apply;
 mod block;

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 
+use crate::action::Ordering;
 use crate::allowed::{Allowed, AllowedTable};
 use crate::arena::{Arena, Key as _};
 use crate::digests::Places;
-use crate::ids::{ColIdx, LocIdx, NodeIdx, RscIdx};
+use crate::ids::{ColIdx, LocIdx, NodeIdx, ReqIdx, RscIdx};
 use crate::influence::Influence;
 use crate::known::Known;
 use crate::limits::Limits;
@@ -126,6 +127,11 @@ impl<'a> Placement<'a> {
     /// Adds the rules that follow from what resources are.
     pub(crate) fn imply(&mut self, implied: Rules) {
         self.rules.append(&self.known, implied);
+    }
+
+    /// Hands the orderings over to the graph.
+    pub(crate) fn take_orderings(&mut self) -> Vec<Ordering<ReqIdx>> {
+        self.rules.take_orderings()
     }
 
     /// A colocation.
@@ -250,7 +256,7 @@ impl Placement<'_> {
     /// Whether a location is about the role that a resource is to reach.
     fn location_counts(&self, rsc: RscIdx, location: LocIdx) -> bool {
         let role = self.rules.locations()[location].role;
-        role == crate::Role::Unknown || role == self.known.rsc[rsc].next_role
+        role == hac_model::Role::Unknown || role == self.known.rsc[rsc].next_role
     }
 }
 

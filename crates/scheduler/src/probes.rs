@@ -2,13 +2,13 @@
 //!
 //! Reads histories and tables of allowed nodes; writes probes and the orderings around them.
 
-use crate::Role;
 use crate::action::{Ordering, RelationFlags as F, Side, Task};
 use crate::allowed::Discovery;
 use crate::arena::Key as _;
 use crate::facts::Variant;
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use hac_model::OcfCode;
+use hac_model::Role;
 
 use super::actions::recurring::expect;
 use crate::graph::Graph;

@@ -3,10 +3,10 @@
 //! An action on a remote node needs the connection to it, one on a guest node also the guest itself. Reads actions,
 //! roles and assignments; writes orderings, and marks remote nodes for fencing that cannot be reached any more.
 
-use crate::Role;
 use crate::action::{Ordering, RelationFlags as F, Side, Task};
 use crate::graph::Graph;
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
+use hac_model::Role;
 
 /// How it stands with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -173,3 +173,25 @@ impl Requests {
         &self.later
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_milestone_is_asked_for_once() {
+        let mut requests = Requests::default();
+        let first = requests.milestone("one-or-more:set".into(), 1);
+        requests.action(RscIdx::new(0), Task::Stop, NodeIdx::new(0));
+        assert_eq!(requests.milestone("one-or-more:set".into(), 1), first);
+        assert_eq!(requests.list().len(), 2);
+    }
+
+    #[test]
+    fn failures_are_forgotten_of_one_resource_on_one_node() {
+        let mut requests = Requests::default();
+        requests.forget(RscIdx::new(1), NodeIdx::new(2), "it expired", None);
+        assert!(requests.forgets(RscIdx::new(1), NodeIdx::new(2)));
+        assert!(!requests.forgets(RscIdx::new(1), NodeIdx::new(1)));
+    }
+}

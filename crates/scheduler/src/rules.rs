@@ -2,13 +2,13 @@
 //!
 //! [`constraints`](crate::constraints) writes them; after that they are only read.
 
-use crate::Role;
 use crate::action::Ordering;
 use crate::allowed::Discovery;
 use crate::arena::{Arena, Key as _};
 use crate::facts::Variant;
 use crate::ids::{ColIdx, LocIdx, NodeIdx, ReqIdx, RscIdx};
 use crate::known::{Known, Resource};
+use hac_model::Role;
 
 /// All rules. The fields are private: what adds a rule needs them to be its own.
 #[derive(Clone, Debug, Default)]
@@ -78,9 +78,9 @@ impl Rules {
         &self.colocations
     }
 
-    /// Orderings, in order of creation.
-    pub(crate) fn orderings(&self) -> &[Ordering<ReqIdx>] {
-        &self.orderings
+    /// Hands the orderings over, in order of creation: from now on they are the graph's.
+    pub(crate) fn take_orderings(&mut self) -> Vec<Ordering<ReqIdx>> {
+        std::mem::take(&mut self.orderings)
     }
 
     /// Resources whose roles hang on tickets, in order of the constraints.

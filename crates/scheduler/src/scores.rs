@@ -10,7 +10,7 @@ use crate::arena::Arena;
 use crate::ids::{NodeIdx, RscIdx};
 use crate::influence::Influence;
 use crate::known::Known;
-use crate::witness::{Choice, Seen, Witness};
+use crate::witness::{Because, Choice, Seen, Witness};
 
 /// The tables of all resources.
 #[derive(Clone, Debug, Default)]
@@ -28,15 +28,6 @@ struct Table {
     allowed: AllowedTable,
     /// It may be looked for only where a constraint says so.
     exclusive: bool,
-}
-
-/// Why a score changes. The influence is worked out only in a run that is to be explained.
-#[derive(Clone, Debug)]
-pub(crate) struct Because {
-    /// Changes of one cause to one score count as one.
-    pub(crate) serial: u64,
-    /// The influence.
-    pub(crate) influence: Influence,
 }
 
 /// The reason for a change; `None` in a run that nobody wants explained. Made by [`Scores::because`] alone.
@@ -260,5 +251,68 @@ impl Scores {
     /// The lines for people.
     pub(crate) fn into_lines(self) -> Vec<String> {
         self.lines.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::Key as _;
+    use crate::influence::Part;
+
+    const POINTS: i32 = 5;
+
+    fn explained() -> (Scores, RscIdx, NodeIdx) {
+        let (mut scores, rsc, node) = (Scores::new(false), RscIdx::new(0), NodeIdx::new(0));
+        scores.explain();
+        scores.add_resource();
+        scores.begin(rsc, node, Allowed::default());
+        (scores, rsc, node)
+    }
+
+    fn parts(scores: &Scores, rsc: RscIdx) -> Vec<Part> {
+        scores.seen(rsc).into_iter().flat_map(Seen::parts).map(|(_, part)| part).collect()
+    }
+
+    #[test]
+    fn what_one_cause_does_to_one_score_is_one_part() {
+        let (mut scores, rsc, node) = explained();
+        let why = scores.because(|| Influence::Stickiness);
+        scores.add(rsc, node, POINTS, &why);
+        scores.add(rsc, node, POINTS, &why);
+        let again = scores.because(|| Influence::Stickiness);
+        scores.add(rsc, node, 1, &again);
+        let part = |points, after| Part { influence: Influence::Stickiness, points, after };
+        assert_eq!(parts(&scores, rsc), [part(2 * POINTS, 2 * POINTS), part(1, 2 * POINTS + 1)]);
+    }
+
+    #[test]
+    fn a_cause_that_takes_its_change_back_has_no_part() {
+        let (mut scores, rsc, node) = explained();
+        let before = scores.of(rsc).clone();
+        let why = scores.because(|| Influence::Capacity);
+        scores.add(rsc, node, -INFINITY, &why);
+        scores.replace(rsc, before, &why);
+        assert_eq!(parts(&scores, rsc), []);
+    }
+
+    #[test]
+    fn an_attempt_that_is_restored_leaves_neither_score_nor_part() {
+        let (mut scores, rsc, node) = explained();
+        let saved = scores.save(&[rsc]);
+        let why = scores.because(|| Influence::Promotion);
+        scores.add(rsc, node, POINTS, &why);
+        scores.restore(&saved);
+        assert_eq!((scores.of(rsc).score(node), parts(&scores, rsc)), (0, Vec::new()));
+    }
+
+    #[test]
+    fn a_reason_is_worked_out_only_in_a_run_that_is_explained() {
+        let asked = std::cell::Cell::new(false);
+        let why = Scores::new(true).because(|| {
+            asked.set(true);
+            Influence::Health
+        });
+        assert!(why.0.is_none() && !asked.get());
     }
 }

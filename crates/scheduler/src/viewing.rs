@@ -17,54 +17,54 @@ use crate::view::{
 };
 
 /// How things stand in `cluster`.
-pub(crate) fn build(cluster: &Reading<'_>) -> ClusterView {
+pub(crate) fn build(reading: &Reading<'_>) -> ClusterView {
     let mut view = ClusterView {
-        nodes: cluster.node_order.iter().map(|node| self::node(cluster, *node)).collect(),
-        resources: cluster
+        nodes: reading.node_order.iter().map(|node| self::node(reading, *node)).collect(),
+        resources: reading
             .top
             .iter()
-            .filter(|rsc| !is_internal(cluster, **rsc))
-            .map(|rsc| resource(cluster, *rsc))
+            .filter(|rsc| !is_internal(reading, **rsc))
+            .map(|rsc| resource(reading, *rsc))
             .collect(),
-        failed: cluster.failed.clone(),
-        tickets: cluster
+        failed: reading.failed.clone(),
+        tickets: reading
             .tickets
             .iter()
             .map(|(id, ticket)| TicketView { id: id.clone(), granted: ticket.granted, standby: ticket.standby })
             .collect(),
-        bans: bans(cluster),
-        quorate: cluster.quorate,
-        dc: cluster.dc.map(|node| cluster.node_name(node).to_owned()),
-        no_quorum_policy: cluster.options.no_quorum_name().to_owned(),
-        fencing_enabled: cluster.options.fencing,
-        maintenance_mode: cluster.options.maintenance,
-        stop_all_resources: cluster.options.stop_all,
-        health_in_force: cluster.options.health != HealthStrategy::None,
+        bans: bans(reading),
+        quorate: reading.quorate,
+        dc: reading.dc.map(|node| reading.node_name(node).to_owned()),
+        no_quorum_policy: reading.options.no_quorum_name().to_owned(),
+        fencing_enabled: reading.options.fencing,
+        maintenance_mode: reading.options.maintenance,
+        stop_all_resources: reading.options.stop_all,
+        health_in_force: reading.options.health != HealthStrategy::None,
         ..ClusterView::default()
     };
-    for rsc in cluster.top.iter().flat_map(|rsc| cluster.primitives(*rsc)) {
-        let removed = cluster.rsc[rsc].is.removed && cluster.rsc[rsc].active.is_empty();
+    for rsc in reading.top.iter().flat_map(|rsc| reading.primitives(*rsc)) {
+        let removed = reading.rsc[rsc].is.removed && reading.rsc[rsc].active.is_empty();
         if removed {
             continue;
         }
         view.instances += 1;
-        view.disabled += usize::from(target_role(cluster, rsc) == Some(Role::Stopped));
-        view.blocked += usize::from(cluster.rsc[rsc].is.blocked);
+        view.disabled += usize::from(target_role(reading, rsc) == Some(Role::Stopped));
+        view.blocked += usize::from(reading.rsc[rsc].is.blocked);
     }
     view
 }
 
 /// A connection that was made for a guest and that nobody configured.
-fn is_internal(cluster: &Reading<'_>, rsc: RscIdx) -> bool {
-    cluster.rsc[rsc].meta.get("internal").is_some_and(|text| text == "true")
+fn is_internal(reading: &Reading<'_>, rsc: RscIdx) -> bool {
+    reading.rsc[rsc].meta.get("internal").is_some_and(|text| text == "true")
 }
 
-fn names(cluster: &Reading<'_>, nodes: &[NodeIdx]) -> Vec<String> {
-    nodes.iter().map(|node| cluster.node_name(*node).to_owned()).collect()
+fn names(reading: &Reading<'_>, nodes: &[NodeIdx]) -> Vec<String> {
+    nodes.iter().map(|node| reading.node_name(*node).to_owned()).collect()
 }
 
-fn node(cluster: &Reading<'_>, idx: NodeIdx) -> NodeView {
-    let node = &cluster.nodes[idx];
+fn node(reading: &Reading<'_>, idx: NodeIdx) -> NodeView {
+    let node = &reading.nodes[idx];
     NodeView {
         name: node.name.clone(),
         id: node.id.clone(),
@@ -82,7 +82,7 @@ fn node(cluster: &Reading<'_>, idx: NodeIdx) -> NodeView {
         shutdown: node.shutdown,
         expected_up: node.expected_up,
         is_dc: node.is_dc,
-        health: health::of(cluster, idx),
+        health: health::of(reading, idx),
         attributes: node
             .attributes
             .iter()
@@ -92,16 +92,16 @@ fn node(cluster: &Reading<'_>, idx: NodeIdx) -> NodeView {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
         utilization: node.capacity.clone(),
-        running: node.running.iter().map(|rsc| displayed_name(cluster, *rsc)).collect(),
-        container: cluster.container_of(idx).map(|container| cluster.rsc[container].id.clone()),
+        running: node.running.iter().map(|rsc| displayed_name(reading, *rsc)).collect(),
+        container: reading.container_of(idx).map(|container| reading.rsc[container].id.clone()),
         seen: node.seen,
     }
 }
 
 /// The id as people see it: without number for an instance of an anonymous clone.
-fn displayed_name(cluster: &Reading<'_>, rsc: RscIdx) -> String {
-    let id = &cluster.rsc[rsc].id;
-    if cluster.rsc[rsc].is_primitive() && cluster.anonymous_clone(rsc).is_some() {
+fn displayed_name(reading: &Reading<'_>, rsc: RscIdx) -> String {
+    let id = &reading.rsc[rsc].id;
+    if reading.rsc[rsc].is_primitive() && reading.anonymous_clone(rsc).is_some() {
         base_name(id).to_owned()
     } else {
         id.clone()
@@ -109,9 +109,9 @@ fn displayed_name(cluster: &Reading<'_>, rsc: RscIdx) -> String {
 }
 
 /// `target-role` as far as it restricts.
-pub(crate) fn target_role(cluster: &Known<'_>, rsc: RscIdx) -> Option<Role> {
-    let resource = &cluster.rsc[rsc];
-    let promotable = cluster.rsc[cluster.top(rsc, false)].is.promotable;
+pub(crate) fn target_role(known: &Known<'_>, rsc: RscIdx) -> Option<Role> {
+    let resource = &known.rsc[rsc];
+    let promotable = known.rsc[known.top(rsc, false)].is.promotable;
     let text = resource.meta.get("target-role").map(String::as_str);
     match config::target_role(text, promotable) {
         role @ (Role::Stopped | Role::Unpromoted) => Some(role),
@@ -119,65 +119,65 @@ pub(crate) fn target_role(cluster: &Known<'_>, rsc: RscIdx) -> Option<Role> {
     }
 }
 
-fn resource(cluster: &Reading<'_>, rsc: RscIdx) -> ResourceView {
-    let entry = &cluster.rsc[rsc];
+fn resource(reading: &Reading<'_>, rsc: RscIdx) -> ResourceView {
+    let entry = &reading.rsc[rsc];
     let children: Vec<ResourceView> = if entry.is_bundle() {
         Vec::new()
     } else {
-        entry.children.iter().map(|child| resource(cluster, *child)).collect()
+        entry.children.iter().map(|child| resource(reading, *child)).collect()
     };
     let probe_failures = if children.is_empty() {
-        entry.probe_failures.iter().map(|(node, words)| (cluster.node_name(*node).to_owned(), words.clone())).collect()
+        entry.probe_failures.iter().map(|(node, words)| (reading.node_name(*node).to_owned(), words.clone())).collect()
     } else {
         children.iter().flat_map(|child| child.probe_failures.clone()).collect()
     };
     ResourceView {
         id: entry.id.clone(),
-        name: displayed_name(cluster, rsc),
+        name: displayed_name(reading, rsc),
         history_name: entry.history_id.clone(),
-        kind: kind(cluster, rsc),
-        role: cluster.role(rsc),
-        nodes: names(cluster, &entry.active),
+        kind: kind(reading, rsc),
+        role: reading.role(rsc),
+        nodes: names(reading, &entry.active),
         children,
-        flags: flags(cluster, rsc),
-        target_role: target_role(cluster, rsc),
-        pending: entry.pending.as_ref().map(|(task, node)| (task.clone(), cluster.node_name(*node).to_owned())),
-        locked_to: lock(cluster, rsc),
+        flags: flags(reading, rsc),
+        target_role: target_role(reading, rsc),
+        pending: entry.pending.as_ref().map(|(task, node)| (task.clone(), reading.node_name(*node).to_owned())),
+        locked_to: lock(reading, rsc),
         probe_failures,
-        fail_counts: fail_counts(cluster, rsc),
-        operations: operations(cluster, rsc),
+        fail_counts: fail_counts(reading, rsc),
+        operations: operations(reading, rsc),
         meta: entry.meta.clone(),
         migration_threshold: (entry.ban_after < INFINITY).then_some(entry.ban_after),
     }
 }
 
 /// The node that a stopped resource is locked to.
-fn lock(cluster: &Reading<'_>, rsc: RscIdx) -> Option<String> {
-    let (node, since) = cluster.rsc[rsc].lock?;
-    let limit = i64::try_from(cluster.options.shutdown_lock_limit_ms / 1000).unwrap_or(i64::MAX);
-    (limit == 0 || cluster.now <= since.saturating_add(limit)).then(|| cluster.node_name(node).to_owned())
+fn lock(reading: &Reading<'_>, rsc: RscIdx) -> Option<String> {
+    let (node, since) = reading.rsc[rsc].lock?;
+    let limit = i64::try_from(reading.options.shutdown_lock_limit_ms / 1000).unwrap_or(i64::MAX);
+    (limit == 0 || reading.now <= since.saturating_add(limit)).then(|| reading.node_name(node).to_owned())
 }
 
-fn kind(cluster: &Reading<'_>, rsc: RscIdx) -> ResourceKind {
-    match &cluster.rsc[rsc].variant {
-        Variant::Primitive => ResourceKind::Primitive { agent: Agent::clone(&cluster.rsc[rsc].blocks.agent) },
+fn kind(reading: &Reading<'_>, rsc: RscIdx) -> ResourceKind {
+    match &reading.rsc[rsc].variant {
+        Variant::Primitive => ResourceKind::Primitive { agent: Agent::clone(&reading.rsc[rsc].blocks.agent) },
         Variant::Group { .. } => ResourceKind::Group,
         Variant::Clone(data) => ResourceKind::Clone {
             child: data.child_id.clone(),
             clone_max: data.max,
             clone_node_max: data.node_max,
             promoted_max: data.promoted_max,
-            allowed: allowed(cluster, rsc),
+            allowed: allowed(reading, rsc),
         },
         Variant::Bundle(data) => {
-            let part = |part: Option<RscIdx>| part.map(|part| Box::new(resource(cluster, part)));
+            let part = |part: Option<RscIdx>| part.map(|part| Box::new(resource(reading, part)));
             let replicas = data.replicas.iter().map(|replica| ReplicaView {
                 offset: replica.offset,
-                container: Box::new(resource(cluster, replica.container)),
+                container: Box::new(resource(reading, replica.container)),
                 ip: part(replica.ip),
                 remote: part(replica.remote),
                 child: part(replica.child),
-                node: replica.node.map(|node| cluster.node_name(node).to_owned()),
+                node: replica.node.map(|node| reading.node_name(node).to_owned()),
                 address: replica.address.clone(),
             });
             ResourceKind::Bundle { image: data.image.clone(), replicas: replicas.collect() }
@@ -186,20 +186,20 @@ fn kind(cluster: &Reading<'_>, rsc: RscIdx) -> ResourceKind {
 }
 
 /// Nodes that a list of stopped instances names: allowed ones, or those known if none are allowed; up, of course.
-fn allowed(cluster: &Reading<'_>, rsc: RscIdx) -> Vec<String> {
-    let entry = &cluster.rsc[rsc];
-    let mut nodes: Vec<NodeIdx> = cluster.scores.of(rsc).nodes().collect();
+fn allowed(reading: &Reading<'_>, rsc: RscIdx) -> Vec<String> {
+    let entry = &reading.rsc[rsc];
+    let mut nodes: Vec<NodeIdx> = reading.scores.of(rsc).nodes().collect();
     if nodes.is_empty() {
         nodes.clone_from(&entry.known);
     }
-    let mut names = names(cluster, &nodes);
+    let mut names = names(reading, &nodes);
     names.sort_by(|a, b| compare_names(a, b));
     names
 }
 
-fn flags(cluster: &Reading<'_>, rsc: RscIdx) -> ResourceFlags {
-    let entry = &cluster.rsc[rsc];
-    let lost = |node: NodeIdx| cluster.nodes[node].unclean && !cluster.nodes[node].online;
+fn flags(reading: &Reading<'_>, rsc: RscIdx) -> ResourceFlags {
+    let entry = &reading.rsc[rsc];
+    let lost = |node: NodeIdx| reading.nodes[node].unclean && !reading.nodes[node].online;
     // Where it is, or else where something is under way.
     let place = match entry.active[..] {
         [] => entry.pending.as_ref().map(|(_, node)| *node),
@@ -214,50 +214,50 @@ fn flags(cluster: &Reading<'_>, rsc: RscIdx) -> ResourceFlags {
         failed: entry.is.failed,
         failure_ignored: entry.is.failure_ignored,
         unique: entry.is.unique,
-        promotable: cluster.rsc[cluster.top(rsc, false)].is.promotable,
+        promotable: reading.rsc[reading.top(rsc, false)].is.promotable,
         unclean: entry.is_primitive() && place.is_some_and(lost),
-        active: cluster.is_active(rsc, false),
-        fully_active: cluster.is_active(rsc, true),
+        active: reading.is_active(rsc, false),
+        fully_active: reading.is_active(rsc, true),
     }
 }
 
-fn fail_counts(cluster: &Reading<'_>, rsc: RscIdx) -> Vec<(String, i32, Option<i64>)> {
-    if !cluster.rsc[rsc].is_primitive() {
+fn fail_counts(reading: &Reading<'_>, rsc: RscIdx) -> Vec<(String, i32, Option<i64>)> {
+    if !reading.rsc[rsc].is_primitive() {
         return Vec::new();
     }
     let mut counts = Vec::new();
-    for node in &cluster.node_order {
-        let (failures, last) = failcount::recorded(cluster, rsc, *node);
+    for node in &reading.node_order {
+        let (failures, last) = failcount::recorded(reading, rsc, *node);
         if failures > 0 {
-            counts.push((cluster.node_name(*node).to_owned(), failures, (last > 0).then_some(last)));
+            counts.push((reading.node_name(*node).to_owned(), failures, (last > 0).then_some(last)));
         }
     }
     counts
 }
 
-fn operations(cluster: &Reading<'_>, rsc: RscIdx) -> Vec<crate::view::OperationView> {
-    let mut nodes: Vec<NodeIdx> = cluster.rsc[rsc].histories.iter().map(|(node, _)| *node).collect();
+fn operations(reading: &Reading<'_>, rsc: RscIdx) -> Vec<crate::view::OperationView> {
+    let mut nodes: Vec<NodeIdx> = reading.rsc[rsc].histories.iter().map(|(node, _)| *node).collect();
     nodes.dedup();
     let mut found = Vec::new();
     for node in nodes {
-        for op in cluster.history(rsc, node).into_iter().flat_map(|entry| &entry.ops) {
-            found.push(operation_view(op, cluster.node_name(node)));
+        for op in reading.history(rsc, node).into_iter().flat_map(|entry| &entry.ops) {
+            found.push(operation_view(op, reading.node_name(node)));
         }
     }
     found
 }
 
 /// Location constraints that forbid a node, as configured.
-fn bans(cluster: &Reading<'_>) -> Vec<Ban> {
+fn bans(reading: &Reading<'_>) -> Vec<Ban> {
     let mut bans = Vec::new();
-    for constraint in &cluster.cib.configuration.constraints {
+    for constraint in &reading.cib.configuration.constraints {
         let Constraint::Location(location) = constraint else { continue };
         let (LocationSubject::Resource(rsc), LocationTarget::Node { node, score }) =
             (&location.subject, &location.target)
         else {
             continue;
         };
-        let score = score.as_deref().map_or(0, |score| cluster.options.score(score));
+        let score = score.as_deref().map_or(0, |score| reading.options.score(score));
         if score <= -INFINITY {
             bans.push(Ban {
                 id: location.id.clone(),

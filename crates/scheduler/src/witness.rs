@@ -10,7 +10,6 @@ use hac_model::INFINITY;
 use crate::arena::Key as _;
 use crate::ids::{NodeIdx, RscIdx};
 use crate::influence::{Influence, Part, TieBreak};
-use crate::scores::Because;
 
 /// What was seen so far, by resource.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +39,15 @@ struct Change {
     influence: Influence,
     before: i32,
     after: i32,
+}
+
+/// Why a score changes. The influence is worked out only in a run that is to be explained.
+#[derive(Clone, Debug)]
+pub(crate) struct Because {
+    /// Changes of one cause to one score count as one.
+    pub(crate) serial: u64,
+    /// The influence.
+    pub(crate) influence: Influence,
 }
 
 /// How a node was chosen for a primitive.

@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that can be judged without running the program. It never writes a source file.
 
 mod golden;
+mod layers;
 mod links;
 mod walls;
 
@@ -41,6 +42,7 @@ const STEPS: &[Step] = &[
     ("format", |project| cargo(project, "fmt", &["--all", "--check", "--", "-l"])),
     ("tidy", |project| Ok(tidy::problems(&project.root)?.into())),
     ("manifests and dependency walls", |project| Ok(walls::problems(project)?.into())),
+    ("layers of the scheduler", |project| Ok(layers::problems(&project.root)?.into())),
     ("code map", |project| Ok(codemap::problems(&project.root)?.into())),
     ("golden files", |project| Ok(golden::problems(&project.root)?.into())),
     ("links in the documents", |project| Ok(links::problems(&project.root)?.into())),

@@ -1,9 +1,9 @@
 //! Live migration: a move without a stop, as long as nothing asks for one.
 
-use crate::Role;
 use crate::action::{Ordering, RelationFlags as F, Side, Task};
 use crate::graph::Graph;
 use crate::ids::{NodeIdx, RscIdx};
+use hac_model::Role;
 
 /// Whether `rsc`, now on `current`, can migrate to where it is assigned.
 pub(super) fn possible(graph: &Graph<'_>, rsc: RscIdx, current: Option<NodeIdx>) -> bool {

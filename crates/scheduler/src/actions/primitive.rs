@@ -1,11 +1,11 @@
 //! The actions of a primitive: down and up again where it is, and from the role it has to the role it shall have.
 
-use crate::Role;
 use crate::action::{RelationFlags as F, Task};
 use crate::facts::MultiplyActive;
 use crate::graph::Graph;
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use crate::plan::Reason;
+use hac_model::Role;
 
 use super::{migration, recurring};
 

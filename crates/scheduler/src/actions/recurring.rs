@@ -1,9 +1,9 @@
 //! Recurring operations: monitors of what runs, and of what must not run elsewhere.
 
-use crate::Role;
 use crate::action::{Ordering, RelationFlags as F, Side, Task};
 use crate::graph::Graph;
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
+use hac_model::Role;
 use hac_model::{OcfCode, operation_key};
 
 use crate::configured as meta;

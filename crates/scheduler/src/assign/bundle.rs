@@ -1,6 +1,5 @@
 //! Bundles: containers, then what belongs to each, then what runs inside.
 
-use crate::Role;
 use crate::facts::Replica;
 use crate::ids::{NodeIdx, RscIdx};
 use crate::influence::Influence;
@@ -8,45 +7,46 @@ use crate::placement::Placement;
 use crate::rules::Colocation;
 use crate::weigh;
 use hac_model::INFINITY;
+use hac_model::Role;
 
 use super::instances;
 
 /// Assigns all parts of a bundle.
-pub(super) fn assign(cluster: &mut Placement<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
-    if !cluster.placed[rsc].unassigned || cluster.placed[rsc].assigning {
+pub(super) fn assign(placement: &mut Placement<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
+    if !placement.placed[rsc].unassigned || placement.placed[rsc].assigning {
         return;
     }
-    cluster.placed[rsc].assigning = true;
-    cluster.note_scores(rsc);
-    let replicas = cluster.replicas(rsc);
+    placement.placed[rsc].assigning = true;
+    placement.note_scores(rsc);
+    let replicas = placement.replicas(rsc);
     let mut containers: Vec<RscIdx> = replicas.iter().map(|replica| replica.container).collect();
-    instances::sort(cluster, &mut containers);
-    let per_host = cluster.bundle_data(rsc).map_or(1, |data| data.per_host);
-    instances::assign_all(cluster, rsc, &containers, replicas.len(), per_host);
+    instances::sort(placement, &mut containers);
+    let per_host = placement.bundle_data(rsc).map_or(1, |data| data.per_host);
+    instances::assign_all(placement, rsc, &containers, replicas.len(), per_host);
     for replica in &replicas {
-        assign_replica(cluster, replica, prefer, stop_if_fail);
+        assign_replica(placement, replica, prefer, stop_if_fail);
     }
-    if let Some(inner) = cluster.bundle_data(rsc).and_then(|data| data.child) {
+    if let Some(inner) = placement.bundle_data(rsc).and_then(|data| data.child) {
         let own: Vec<NodeIdx> = replicas.iter().filter_map(|replica| replica.node).collect();
-        let nodes: Vec<NodeIdx> = cluster.scores.of(inner).nodes().collect();
-        let why = cluster.because(|_| Influence::BuiltIn);
+        let nodes: Vec<NodeIdx> = placement.scores.of(inner).nodes().collect();
+        let why = placement.because(|_| Influence::BuiltIn);
         for node in nodes {
             let score = if own.contains(&node) { 0 } else { -INFINITY };
-            cluster.scores.set(inner, node, score, &why);
+            placement.scores.set(inner, node, score, &why);
         }
-        super::assign(cluster, inner, prefer, stop_if_fail);
+        super::assign(placement, inner, prefer, stop_if_fail);
     }
-    cluster.placed[rsc].assigning = false;
-    cluster.placed[rsc].unassigned = false;
+    placement.placed[rsc].assigning = false;
+    placement.placed[rsc].unassigned = false;
 }
 
-fn assign_replica(cluster: &mut Placement<'_>, replica: &Replica, prefer: Option<NodeIdx>, stop_if_fail: bool) {
+fn assign_replica(placement: &mut Placement<'_>, replica: &Replica, prefer: Option<NodeIdx>, stop_if_fail: bool) {
     if let Some(ip) = replica.ip {
-        super::assign(cluster, ip, prefer, stop_if_fail);
+        super::assign(placement, ip, prefer, stop_if_fail);
     }
     if let Some(remote) = replica.remote {
-        let host = cluster.placed[replica.container].assigned;
-        if let Some(connection) = host.and_then(|host| cluster.nodes[host].connection) {
+        let host = placement.placed[replica.container].assigned;
+        if let Some(connection) = host.and_then(|host| placement.nodes[host].connection) {
             // A connection through a remote node must be where that node's own connection is.
             let with_host = Colocation {
                 id: "#replica-remote-with-host-remote".to_owned(),
@@ -59,25 +59,25 @@ fn assign_replica(cluster: &mut Placement<'_>, replica: &Replica, prefer: Option
                 influence: true,
                 explicit: false,
             };
-            cluster.add_colocation(with_host);
+            placement.add_colocation(with_host);
         }
-        super::assign(cluster, remote, prefer, stop_if_fail);
+        super::assign(placement, remote, prefer, stop_if_fail);
     }
     let Some(child) = replica.child else { return };
-    let nodes: Vec<NodeIdx> = cluster.scores.of(child).nodes().collect();
-    let why = cluster.because(|_| Influence::BuiltIn);
+    let nodes: Vec<NodeIdx> = placement.scores.of(child).nodes().collect();
+    let why = placement.because(|_| Influence::BuiltIn);
     for node in nodes {
         let score = if replica.node != Some(node) {
             -INFINITY
-        } else if weigh::failures_too_many(cluster, child, node).is_some() {
+        } else if weigh::failures_too_many(placement, child, node).is_some() {
             continue;
         } else {
             INFINITY
         };
-        cluster.scores.set(child, node, score, &why);
+        placement.scores.set(child, node, score, &why);
     }
-    let Some(inner) = cluster.rsc[child].parent else { return };
-    cluster.placed[inner].assigning = true;
-    super::assign(cluster, child, replica.node, stop_if_fail);
-    cluster.placed[inner].assigning = false;
+    let Some(inner) = placement.rsc[child].parent else { return };
+    placement.placed[inner].assigning = true;
+    super::assign(placement, child, replica.node, stop_if_fail);
+    placement.placed[inner].assigning = false;
 }

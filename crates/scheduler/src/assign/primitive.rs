@@ -1,6 +1,5 @@
 //! Primitives: colocations first, then the best node.
 
-use crate::Role;
 use crate::ids::{ColIdx, NodeIdx, RscIdx};
 use crate::influence::{Influence, TieBreak};
 use crate::options::{NoQuorum, Strategy};
@@ -8,155 +7,156 @@ use crate::placement::Placement;
 use crate::viewing::target_role;
 use crate::witness::Choice;
 use hac_model::INFINITY;
+use hac_model::Role;
 
 use super::{colocation, lists, place, sort, utilization, wishes};
 
 /// Assigns a primitive.
 pub(super) fn assign(
-    cluster: &mut Placement<'_>,
+    placement: &mut Placement<'_>,
     rsc: RscIdx,
     prefer: Option<NodeIdx>,
     stop_if_fail: bool,
 ) -> Option<NodeIdx> {
-    if let Some(parent) = cluster.rsc[rsc].parent
-        && !cluster.placed[parent].assigning
+    if let Some(parent) = placement.rsc[rsc].parent
+        && !placement.placed[parent].assigning
     {
-        super::assign(cluster, parent, prefer, stop_if_fail);
+        super::assign(placement, parent, prefer, stop_if_fail);
     }
-    if !cluster.placed[rsc].unassigned {
-        return cluster.placed[rsc].assigned;
+    if !placement.placed[rsc].unassigned {
+        return placement.placed[rsc].assigned;
     }
-    if cluster.placed[rsc].assigning {
+    if placement.placed[rsc].assigning {
         return None;
     }
-    cluster.placed[rsc].assigning = true;
-    apply_colocations(cluster, rsc);
-    restrict_role(cluster, rsc);
-    cluster.note_scores(rsc);
-    if cluster.options.fencing && !cluster.fencing_configured {
-        cluster.rsc[rsc].is.managed = false;
+    placement.placed[rsc].assigning = true;
+    apply_colocations(placement, rsc);
+    restrict_role(placement, rsc);
+    placement.note_scores(rsc);
+    if placement.options.fencing && !placement.fencing_configured {
+        placement.rsc[rsc].is.managed = false;
     }
-    if !cluster.rsc[rsc].is.managed {
-        cluster.rsc[rsc].next_role = cluster.rsc[rsc].role;
-        let current = cluster.current_node(rsc);
-        place(cluster, rsc, current, true, stop_if_fail);
-    } else if cluster.options.stop_all {
-        place(cluster, rsc, None, true, stop_if_fail);
+    if !placement.rsc[rsc].is.managed {
+        placement.rsc[rsc].next_role = placement.rsc[rsc].role;
+        let current = placement.current_node(rsc);
+        place(placement, rsc, current, true, stop_if_fail);
+    } else if placement.options.stop_all {
+        place(placement, rsc, None, true, stop_if_fail);
     } else {
-        assign_best(cluster, rsc, prefer, stop_if_fail);
+        assign_best(placement, rsc, prefer, stop_if_fail);
     }
-    cluster.placed[rsc].assigning = false;
-    if cluster.is_connection(rsc) {
-        connection_assigned(cluster, rsc);
+    placement.placed[rsc].assigning = false;
+    if placement.is_connection(rsc) {
+        connection_assigned(placement, rsc);
     }
-    cluster.placed[rsc].assigned
+    placement.placed[rsc].assigned
 }
 
 /// Mandatory colocations first, so that as many as possible can be met.
-fn apply_colocations(cluster: &mut Placement<'_>, rsc: RscIdx) {
-    let this_with = lists::this_with(cluster, rsc);
-    let with_this = lists::with_this(cluster, rsc);
+fn apply_colocations(placement: &mut Placement<'_>, rsc: RscIdx) {
+    let this_with = lists::this_with(placement, rsc);
+    let with_this = lists::with_this(placement, rsc);
     for mandatory in [true, false] {
         let wanted =
-            |cluster: &Placement<'_>, idx: ColIdx| (cluster.colocation(idx).score.abs() >= INFINITY) == mandatory;
+            |placement: &Placement<'_>, idx: ColIdx| (placement.colocation(idx).score.abs() >= INFINITY) == mandatory;
         for idx in &this_with {
-            if wanted(cluster, *idx) {
-                apply_this_with(cluster, *idx, rsc);
+            if wanted(placement, *idx) {
+                apply_this_with(placement, *idx, rsc);
             }
         }
         for idx in &with_this {
-            if wanted(cluster, *idx) {
-                wishes::add_dependent(cluster, *idx, rsc);
+            if wanted(placement, *idx) {
+                wishes::add_dependent(placement, *idx, rsc);
             }
         }
     }
 }
 
 /// What a colocation with something placed before is, as an influence.
-fn placed_with(cluster: &Placement<'_>, idx: ColIdx) -> Influence {
-    let constraint = cluster.colocation(idx);
+fn placed_with(placement: &Placement<'_>, idx: ColIdx) -> Influence {
+    let constraint = placement.colocation(idx);
     let role = constraint.primary_role;
-    let parts = cluster.primitives(constraint.primary).into_iter();
-    let fits = |part: &RscIdx| role == Role::Unknown || cluster.rsc[*part].next_role == role;
-    let mut nodes: Vec<NodeIdx> = parts.filter(fits).filter_map(|part| cluster.placed[part].assigned).collect();
+    let parts = placement.primitives(constraint.primary).into_iter();
+    let fits = |part: &RscIdx| role == Role::Unknown || placement.rsc[*part].next_role == role;
+    let mut nodes: Vec<NodeIdx> = parts.filter(fits).filter_map(|part| placement.placed[part].assigned).collect();
     nodes.sort_unstable();
     nodes.dedup();
     Influence::Colocation {
         constraint: constraint.explicit.then(|| constraint.id.clone()),
-        with: cluster.rsc[constraint.primary].id.clone(),
+        with: placement.rsc[constraint.primary].id.clone(),
         role: (role != Role::Unknown).then_some(role),
-        nodes: nodes.into_iter().map(|node| cluster.nodes[node].name.clone()).collect(),
+        nodes: nodes.into_iter().map(|node| placement.nodes[node].name.clone()).collect(),
         score: constraint.score,
     }
 }
 
 /// What a colocation with something placed later is, as an influence.
-pub(super) fn company(cluster: &Placement<'_>, idx: ColIdx) -> Influence {
-    let constraint = cluster.colocation(idx);
+pub(super) fn company(placement: &Placement<'_>, idx: ColIdx) -> Influence {
+    let constraint = placement.colocation(idx);
     Influence::Company {
         constraint: constraint.explicit.then(|| constraint.id.clone()),
-        dependent: cluster.rsc[constraint.dependent].id.clone(),
+        dependent: placement.rsc[constraint.dependent].id.clone(),
     }
 }
 
 /// Applies a colocation with something that is placed first.
-fn apply_this_with(cluster: &mut Placement<'_>, idx: ColIdx, rsc: RscIdx) {
-    let constraint = cluster.colocation(idx);
+fn apply_this_with(placement: &mut Placement<'_>, idx: ColIdx, rsc: RscIdx) {
+    let constraint = placement.colocation(idx);
     let (primary, score) = (constraint.primary, constraint.score);
     let can_be_dropped = constraint.dependent_role >= Role::Promoted || (score < 0 && score > -INFINITY);
-    let saved = can_be_dropped.then(|| cluster.scores.of(rsc).clone());
-    if cluster.placed[primary].unassigned {
-        if !cluster.limits.enter_chain() {
-            return beyond_the_chain(cluster, rsc);
+    let saved = can_be_dropped.then(|| placement.scores.of(rsc).clone());
+    if placement.placed[primary].unassigned {
+        if !placement.limits.enter_chain() {
+            return beyond_the_chain(placement, rsc);
         }
-        super::assign(cluster, primary, None, true);
-        cluster.limits.leave_chain();
+        super::assign(placement, primary, None, true);
+        placement.limits.leave_chain();
     }
-    let why = cluster.because(|cluster| placed_with(cluster, idx));
-    colocation::apply(cluster, rsc, primary, idx, true, &why);
+    let why = placement.because(|placement| placed_with(placement, idx));
+    colocation::apply(placement, rsc, primary, idx, true, &why);
     if let Some(saved) = saved
-        && !wishes::any_available(cluster, cluster.scores.of(rsc))
+        && !wishes::any_available(placement, placement.scores.of(rsc))
     {
-        cluster.scores.replace(rsc, saved, &why);
+        placement.scores.replace(rsc, saved, &why);
     }
 }
 
 /// Who is too far from the end of a chain of colocations is nowhere.
-fn beyond_the_chain(cluster: &mut Placement<'_>, rsc: RscIdx) {
-    let id = &cluster.rsc[rsc].id;
-    cluster.warn(format!("{id} is not placed: the chain of colocations that it begins is too long"));
-    let why = cluster.because(|_| Influence::ChainTooLong);
-    cluster.add_score(rsc, None, -INFINITY, &why);
+fn beyond_the_chain(placement: &mut Placement<'_>, rsc: RscIdx) {
+    let id = &placement.rsc[rsc].id;
+    placement.warn(format!("{id} is not placed: the chain of colocations that it begins is too long"));
+    let why = placement.because(|_| Influence::ChainTooLong);
+    placement.add_score(rsc, None, -INFINITY, &why);
 }
 
-fn restrict_role(cluster: &mut Placement<'_>, rsc: RscIdx) {
-    if cluster.rsc[rsc].next_role == Role::Stopped {
-        let why = cluster.because(|cluster| match target_role(cluster, rsc) {
+fn restrict_role(placement: &mut Placement<'_>, rsc: RscIdx) {
+    if placement.rsc[rsc].next_role == Role::Stopped {
+        let why = placement.because(|placement| match target_role(placement, rsc) {
             Some(Role::Stopped) => Influence::Disabled,
             _ => Influence::StoppedByFailure,
         });
-        cluster.add_score(rsc, None, -INFINITY, &why);
-    } else if cluster.rsc[rsc].next_role > cluster.rsc[rsc].role
-        && !cluster.quorate
-        && cluster.options.no_quorum == NoQuorum::Freeze
+        placement.add_score(rsc, None, -INFINITY, &why);
+    } else if placement.rsc[rsc].next_role > placement.rsc[rsc].role
+        && !placement.quorate
+        && placement.options.no_quorum == NoQuorum::Freeze
     {
-        cluster.rsc[rsc].next_role = cluster.rsc[rsc].role;
+        placement.rsc[rsc].next_role = placement.rsc[rsc].role;
     }
 }
 
-fn assign_best(cluster: &mut Placement<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
-    let roomiest = utilization::ban_full_nodes(cluster, rsc);
+fn assign_best(placement: &mut Placement<'_>, rsc: RscIdx, prefer: Option<NodeIdx>, stop_if_fail: bool) {
+    let roomiest = utilization::ban_full_nodes(placement, rsc);
     let prefer = prefer.or(roomiest);
-    let current = cluster.current_node(rsc);
-    let nodes = sort::nodes(cluster, rsc, current);
-    let score = |node: NodeIdx| cluster.scores.of(rsc).score(node);
+    let current = placement.current_node(rsc);
+    let nodes = sort::nodes(placement, rsc, current);
+    let score = |node: NodeIdx| placement.scores.of(rsc).score(node);
     let best = nodes.first().copied();
     let mut chosen = None;
     if let (Some(prefer), Some(best)) = (prefer, best)
-        && cluster.scores.of(rsc).has(prefer)
+        && placement.scores.of(rsc).has(prefer)
         && score(prefer) >= score(best)
         && score(prefer) >= 0
-        && cluster.node_available(prefer)
+        && placement.node_available(prefer)
     {
         chosen = Some(prefer);
     }
@@ -164,41 +164,41 @@ fn assign_best(cluster: &mut Placement<'_>, rsc: RscIdx, prefer: Option<NodeIdx>
         && let Some(best) = best
     {
         chosen = Some(best);
-        let unique_instance = cluster.rsc[rsc]
+        let unique_instance = placement.rsc[rsc]
             .parent
-            .is_some_and(|parent| cluster.rsc[parent].is_clone() && cluster.rsc[parent].is.unique);
+            .is_some_and(|parent| placement.rsc[parent].is_clone() && placement.rsc[parent].is.unique);
         if !unique_instance
             && score(best) > 0
-            && cluster.node_available(best)
-            && let Some(current) = current.filter(|current| cluster.node_available(*current))
+            && placement.node_available(best)
+            && let Some(current) = current.filter(|current| placement.node_available(*current))
             && nodes.contains(&current)
             && score(current) == score(best)
         {
             chosen = Some(current);
         }
     }
-    if cluster.scores.is_explained() {
-        let choice = chosen.map(|chosen| choice(cluster, rsc, chosen, prefer));
-        cluster.scores.note_choice(rsc, choice);
+    if placement.scores.is_explained() {
+        let choice = chosen.map(|chosen| choice(placement, rsc, chosen, prefer));
+        placement.scores.note_choice(rsc, choice);
     }
-    place(cluster, rsc, chosen, false, stop_if_fail);
+    place(placement, rsc, chosen, false, stop_if_fail);
 }
 
 /// Between which nodes the choice for `rsc` was, and what decided.
-fn choice(cluster: &Placement<'_>, rsc: RscIdx, chosen: NodeIdx, prefer: Option<NodeIdx>) -> Choice {
-    let table = cluster.scores.of(rsc);
+fn choice(placement: &Placement<'_>, rsc: RscIdx, chosen: NodeIdx, prefer: Option<NodeIdx>) -> Choice {
+    let table = placement.scores.of(rsc);
     let equal = |node: &NodeIdx| {
         *node != chosen
-            && cluster.node_available(*node)
+            && placement.node_available(*node)
             && table.has(*node)
             && table.score(*node) == table.score(chosen)
     };
-    let equals: Vec<NodeIdx> = cluster.node_order.iter().copied().filter(equal).collect();
-    let load = |node: NodeIdx| cluster.load[node].resources;
-    let strategy = cluster.options.strategy;
+    let equals: Vec<NodeIdx> = placement.node_order.iter().copied().filter(equal).collect();
+    let load = |node: NodeIdx| placement.load[node].resources;
+    let strategy = placement.options.strategy;
     let by = if equals.is_empty() {
         None
-    } else if cluster.rsc[rsc].active.contains(&chosen) {
+    } else if placement.rsc[rsc].active.contains(&chosen) {
         Some(TieBreak::Active)
     } else if prefer == Some(chosen) {
         Some(TieBreak::Preferred)
@@ -213,14 +213,14 @@ fn choice(cluster: &Placement<'_>, rsc: RscIdx, chosen: NodeIdx, prefer: Option<
 }
 
 /// A connection that will be up brings its node up; one that will not takes it down.
-fn connection_assigned(cluster: &mut Placement<'_>, rsc: RscIdx) {
-    let Some(node) = cluster.rsc[rsc].remote_node else { return };
-    if cluster.placed[rsc].assigned.is_some() && cluster.rsc[rsc].next_role != Role::Stopped {
-        cluster.nodes[node].online = true;
-        if !cluster.nodes[node].seen {
-            cluster.nodes[node].unclean = false;
+fn connection_assigned(placement: &mut Placement<'_>, rsc: RscIdx) {
+    let Some(node) = placement.rsc[rsc].remote_node else { return };
+    if placement.placed[rsc].assigned.is_some() && placement.rsc[rsc].next_role != Role::Stopped {
+        placement.nodes[node].online = true;
+        if !placement.nodes[node].seen {
+            placement.nodes[node].unclean = false;
         }
     } else {
-        cluster.nodes[node].shutdown = true;
+        placement.nodes[node].shutdown = true;
     }
 }

@@ -16,27 +16,27 @@ use super::lists;
 type Load = BTreeMap<String, i64>;
 
 /// Takes what a resource needs from a node.
-pub(super) fn consume(cluster: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx) {
-    change(cluster, rsc, node, -1);
+pub(super) fn consume(placement: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx) {
+    change(placement, rsc, node, -1);
 }
 
 /// Gives what a resource needed back to a node.
-pub(super) fn release(cluster: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx) {
-    change(cluster, rsc, node, 1);
+pub(super) fn release(placement: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx) {
+    change(placement, rsc, node, 1);
 }
 
-fn change(cluster: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx, sign: i64) {
-    cluster.change_room(rsc, node, sign);
+fn change(placement: &mut Placement<'_>, rsc: RscIdx, node: NodeIdx, sign: i64) {
+    placement.change_room(rsc, node, sign);
 }
 
-fn has_room(cluster: &Placement<'_>, node: NodeIdx, load: &Load) -> bool {
-    let left = &cluster.load[node].room;
+fn has_room(placement: &Placement<'_>, node: NodeIdx, load: &Load) -> bool {
+    let left = &placement.load[node].room;
     load.iter().all(|(name, amount)| *amount <= left.get(name).copied().unwrap_or(0))
 }
 
 /// Compares the room that two nodes have left: less is more room on the first.
-pub(super) fn compare_room(cluster: &Placement<'_>, a: NodeIdx, b: NodeIdx) -> std::cmp::Ordering {
-    let (left, right) = (&cluster.load[a].room, &cluster.load[b].room);
+pub(super) fn compare_room(placement: &Placement<'_>, a: NodeIdx, b: NodeIdx) -> std::cmp::Ordering {
+    let (left, right) = (&placement.load[a].room, &placement.load[b].room);
     let mut balance = 0;
     let names = left.keys().chain(right.keys().filter(|name| !left.contains_key(*name)));
     for name in names {
@@ -47,53 +47,53 @@ pub(super) fn compare_room(cluster: &Placement<'_>, a: NodeIdx, b: NodeIdx) -> s
 }
 
 /// Bans nodes without room. Returns the roomiest node if none has room for all that belongs together.
-pub(super) fn ban_full_nodes(cluster: &mut Placement<'_>, rsc: RscIdx) -> Option<NodeIdx> {
-    if cluster.options.strategy == Strategy::Default {
+pub(super) fn ban_full_nodes(placement: &mut Placement<'_>, rsc: RscIdx) -> Option<NodeIdx> {
+    if placement.options.strategy == Strategy::Default {
         return None;
     }
     let mut together = Vec::new();
-    colocated(cluster, rsc, rsc, &mut together);
+    colocated(placement, rsc, rsc, &mut together);
     if !together.contains(&rsc) {
         together.push(rsc);
     }
     let mut load = Load::new();
     for other in &together {
-        add_load(cluster, *other, &together, &mut load);
+        add_load(placement, *other, &together, &mut load);
     }
-    let nodes: Vec<NodeIdx> = cluster
+    let nodes: Vec<NodeIdx> = placement
         .node_order
         .iter()
         .copied()
-        .filter(|node| cluster.is_allowed(rsc, *node) && cluster.node_available(*node))
+        .filter(|node| placement.is_allowed(rsc, *node) && placement.node_available(*node))
         .collect();
-    let room_for_all = nodes.iter().any(|node| has_room(cluster, *node, &load));
+    let room_for_all = nodes.iter().any(|node| has_room(placement, *node, &load));
     let mut roomiest: Option<NodeIdx> = None;
     for node in &nodes {
-        if roomiest.is_none_or(|best| compare_room(cluster, *node, best).is_lt()) {
+        if roomiest.is_none_or(|best| compare_room(placement, *node, best).is_lt()) {
             roomiest = Some(*node);
         }
     }
-    let load = if room_for_all { load } else { cluster.rsc[rsc].utilization.clone() };
+    let load = if room_for_all { load } else { placement.rsc[rsc].utilization.clone() };
     for node in nodes {
-        if !has_room(cluster, node, &load) {
-            let why = cluster.because(|_| Influence::Capacity);
-            cluster.add_score(rsc, Some(node), -INFINITY, &why);
+        if !has_room(placement, node, &load) {
+            let why = placement.because(|_| Influence::Capacity);
+            placement.add_score(rsc, Some(node), -INFINITY, &why);
         }
     }
     roomiest.filter(|_| !room_for_all)
 }
 
 /// Collects what must be on one node with `rsc`.
-fn colocated(cluster: &Placement<'_>, rsc: RscIdx, asked: RscIdx, found: &mut Vec<RscIdx>) {
-    if let Variant::Group { colocated: on_one_node, .. } = cluster.rsc[rsc].variant {
-        let cloned = cluster.rsc[rsc].parent.is_some_and(|parent| cluster.rsc[parent].is_clone());
+fn colocated(placement: &Placement<'_>, rsc: RscIdx, asked: RscIdx, found: &mut Vec<RscIdx>) {
+    if let Variant::Group { colocated: on_one_node, .. } = placement.rsc[rsc].variant {
+        let cloned = placement.rsc[rsc].parent.is_some_and(|parent| placement.rsc[parent].is_clone());
         if on_one_node || cloned {
             if found.contains(&rsc) {
                 return;
             }
             found.push(rsc);
-            for member in &cluster.rsc[rsc].children {
-                colocated(cluster, *member, asked, found);
+            for member in &placement.rsc[rsc].children {
+                colocated(placement, *member, asked, found);
             }
             return;
         }
@@ -102,34 +102,34 @@ fn colocated(cluster: &Placement<'_>, rsc: RscIdx, asked: RscIdx, found: &mut Ve
         return;
     }
     found.push(rsc);
-    for idx in lists::this_with(cluster, rsc) {
-        let constraint = cluster.colocation(idx);
+    for idx in lists::this_with(placement, rsc) {
+        let constraint = placement.colocation(idx);
         let primary = constraint.primary;
         if primary != asked
             && constraint.score >= INFINITY
-            && affects(cluster, rsc, primary, idx, true) == Affects::Location
+            && affects(placement, rsc, primary, idx, true) == Affects::Location
         {
-            colocated(cluster, primary, asked, found);
+            colocated(placement, primary, asked, found);
         }
     }
-    for idx in lists::with_this(cluster, rsc) {
-        let constraint = cluster.colocation(idx);
+    for idx in lists::with_this(placement, rsc) {
+        let constraint = placement.colocation(idx);
         let dependent = constraint.dependent;
-        let uncertain = cluster.rsc[rsc].is_clone() && !cluster.rsc[dependent].is_clone();
+        let uncertain = placement.rsc[rsc].is_clone() && !placement.rsc[dependent].is_clone();
         if dependent != asked
             && !uncertain
             && constraint.score >= INFINITY
-            && affects(cluster, dependent, rsc, idx, true) == Affects::Location
+            && affects(placement, dependent, rsc, idx, true) == Affects::Location
         {
-            colocated(cluster, dependent, asked, found);
+            colocated(placement, dependent, asked, found);
         }
     }
 }
 
 /// Adds what an unassigned resource needs, unless its parts are in the list themselves.
-fn add_load(cluster: &Placement<'_>, rsc: RscIdx, listed: &[RscIdx], load: &mut Load) {
-    let resource = &cluster.rsc[rsc];
-    if !cluster.placed[rsc].unassigned {
+fn add_load(placement: &Placement<'_>, rsc: RscIdx, listed: &[RscIdx], load: &mut Load) {
+    let resource = &placement.rsc[rsc];
+    if !placement.placed[rsc].unassigned {
         return;
     }
     match &resource.variant {
@@ -139,7 +139,7 @@ fn add_load(cluster: &Placement<'_>, rsc: RscIdx, listed: &[RscIdx], load: &mut 
             }
         }
         Variant::Group { colocated, .. } => {
-            let cloned = resource.parent.is_some_and(|parent| cluster.rsc[parent].is_clone());
+            let cloned = resource.parent.is_some_and(|parent| placement.rsc[parent].is_clone());
             let members = if *colocated || cloned {
                 &resource.children[..]
             } else {
@@ -147,23 +147,23 @@ fn add_load(cluster: &Placement<'_>, rsc: RscIdx, listed: &[RscIdx], load: &mut 
             };
             for member in members {
                 if !listed.contains(member) {
-                    add_load(cluster, *member, listed, load);
+                    add_load(placement, *member, listed, load);
                 }
             }
         }
         Variant::Clone(_) => {
             let in_list = |rsc: &RscIdx| {
-                listed.contains(rsc) || cluster.rsc[*rsc].children.iter().any(|child| listed.contains(child))
+                listed.contains(rsc) || placement.rsc[*rsc].children.iter().any(|child| listed.contains(child))
             };
             if !resource.children.iter().any(in_list)
                 && let Some(first) = resource.children.first()
             {
-                add_load(cluster, *first, listed, load);
+                add_load(placement, *first, listed, load);
             }
         }
         Variant::Bundle(data) => {
             if let Some(replica) = data.replicas.first() {
-                add_load(cluster, replica.container, listed, load);
+                add_load(placement, replica.container, listed, load);
             }
         }
     }

@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 
-use crate::Role;
 use crate::allowed::Discovery;
 use crate::conditions::{self, Given};
 use crate::constraints::Unpacking;
 use crate::ids::{NodeIdx, RscIdx};
 use crate::rules::Location;
+use hac_model::Role;
 use hac_model::{LocationSubject, LocationTarget, Rule};
 
 use super::{expanded, members, resource, set_resources};
@@ -22,7 +22,7 @@ struct Template<'l> {
 }
 
 /// Reads one location constraint.
-pub(super) fn read(cluster: &mut Unpacking<'_, '_>, location: &hac_model::Location) {
+pub(super) fn read(unpacking: &mut Unpacking<'_, '_>, location: &hac_model::Location) {
     let template = Template {
         id: &location.id,
         role: location.role.as_deref(),
@@ -36,31 +36,31 @@ pub(super) fn read(cluster: &mut Unpacking<'_, '_>, location: &hac_model::Locati
     };
     match &location.subject {
         LocationSubject::Resource(id) => {
-            for member in members(cluster, &location.id, id).unwrap_or_default() {
-                if let Some(rsc) = resource(cluster, &location.id, &member) {
-                    add(cluster, &template, rsc, &[]);
+            for member in members(unpacking, &location.id, id).unwrap_or_default() {
+                if let Some(rsc) = resource(unpacking, &location.id, &member) {
+                    add(unpacking, &template, rsc, &[]);
                 }
             }
         }
         LocationSubject::Sets(sets) => {
             for set in sets {
-                let Some(set) = expanded(cluster, set) else { continue };
+                let Some(set) = expanded(unpacking, set) else { continue };
                 let template = Template { role: set.role.as_deref(), score: set.score.as_deref(), ..template };
-                for rsc in set_resources(cluster, &location.id, &set) {
-                    add(cluster, &template, rsc, &[]);
+                for rsc in set_resources(unpacking, &location.id, &set) {
+                    add(unpacking, &template, rsc, &[]);
                 }
             }
         }
         LocationSubject::Pattern(pattern, inverted) => match regex_lite::Regex::new(pattern) {
-            Ok(regex) => by_pattern(cluster, &template, &regex, *inverted),
-            Err(_) => cluster.warn(format!("constraint {} is ignored: bad pattern {pattern}", location.id)),
+            Ok(regex) => by_pattern(unpacking, &template, &regex, *inverted),
+            Err(_) => unpacking.warn(format!("constraint {} is ignored: bad pattern {pattern}", location.id)),
         },
     }
 }
 
-fn by_pattern(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, regex: &regex_lite::Regex, inverted: bool) {
-    for rsc in cluster.top.clone() {
-        let id = cluster.rsc[rsc].id.clone();
+fn by_pattern(unpacking: &mut Unpacking<'_, '_>, template: &Template<'_>, regex: &regex_lite::Regex, inverted: bool) {
+    for rsc in unpacking.top.clone() {
+        let id = unpacking.rsc[rsc].id.clone();
         let captures = regex.captures(&id);
         if captures.is_some() == inverted {
             continue;
@@ -68,22 +68,22 @@ fn by_pattern(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, regex: &
         let captures: Vec<String> = captures
             .map(|found| found.iter().map(|part| part.map_or("", |part| part.as_str()).to_owned()).collect())
             .unwrap_or_default();
-        add(cluster, template, rsc, &captures);
+        add(unpacking, template, rsc, &captures);
     }
 }
 
-fn add(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx, captures: &[String]) {
+fn add(unpacking: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx, captures: &[String]) {
     match template.target {
         LocationTarget::Node { node, score } => {
-            let score = score.as_deref().or(template.score).map_or(0, |text| cluster.options.score(text));
-            let Some(node) = cluster.find_node(node) else { return };
+            let score = score.as_deref().or(template.score).map_or(0, |text| unpacking.options.score(text));
+            let Some(node) = unpacking.find_node(node) else { return };
             let role = location_role(template.role);
-            note_discovery(cluster, template, rsc);
-            push(cluster, template.id, rsc, role, template.discovery, vec![(node, score)]);
+            note_discovery(unpacking, template, rsc);
+            push(unpacking, template.id, rsc, role, template.discovery, vec![(node, score)]);
         }
         LocationTarget::Rules(rules) => {
             for rule in rules {
-                add_rule(cluster, template, rsc, rule, captures);
+                add_rule(unpacking, template, rsc, rule, captures);
             }
         }
     }
@@ -97,22 +97,22 @@ fn location_role(text: Option<&str>) -> Role {
     }
 }
 
-fn add_rule(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx, rule: &Rule, captures: &[String]) {
-    let rule = cluster.index.rule(rule, 0);
+fn add_rule(unpacking: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx, rule: &Rule, captures: &[String]) {
+    let rule = unpacking.index.rule(rule, 0);
     let role = location_role(rule.role.as_deref().or(template.role));
     let score_attribute = rule.score_attribute.as_deref().map(|name| conditions::fill_in(name, captures));
-    let fixed = rule.score.as_deref().or(template.score).map_or(0, |text| cluster.options.score(text));
+    let fixed = rule.score.as_deref().or(template.score).map_or(0, |text| unpacking.options.score(text));
     let next = Cell::new(None);
     let mut nodes = Vec::new();
-    note_discovery(cluster, template, rsc);
-    for node in &cluster.node_order {
-        let params = cluster.params(rsc, Some(*node));
-        let attributes = &cluster.nodes[*node].attributes;
+    note_discovery(unpacking, template, rsc);
+    for node in &unpacking.node_order {
+        let params = unpacking.params(rsc, Some(*node));
+        let attributes = &unpacking.nodes[*node].attributes;
         let facts = Given {
-            now: cluster.now,
+            now: unpacking.now,
             attributes: Some(attributes),
             params: Some(&params),
-            meta: Some(&cluster.rsc[rsc].meta),
+            meta: Some(&unpacking.rsc[rsc].meta),
             captures,
             next_change: Some(&next),
             ..Given::default()
@@ -121,7 +121,7 @@ fn add_rule(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscId
             continue;
         }
         let score = match &score_attribute {
-            Some(name) => attributes.get(name).map(|text| cluster.options.score(text)),
+            Some(name) => attributes.get(name).map(|text| unpacking.options.score(text)),
             None => Some(fixed),
         };
         if let Some(score) = score {
@@ -129,23 +129,23 @@ fn add_rule(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscId
         }
     }
     if let Some(at) = next.get() {
-        cluster.recheck(at);
+        unpacking.recheck(at);
     }
     if !nodes.is_empty() {
-        push(cluster, template.id, rsc, role, template.discovery, nodes);
+        push(unpacking, template.id, rsc, role, template.discovery, nodes);
     }
 }
 
 /// Exclusive discovery holds for the resource even where the constraint itself comes to nothing: no node fits it, or it
 /// is about another role.
-fn note_discovery(cluster: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx) {
+fn note_discovery(unpacking: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx) {
     if template.discovery == Discovery::Exclusive {
-        cluster.rules.make_exclusive(rsc);
+        unpacking.rules.make_exclusive(rsc);
     }
 }
 
 fn push(
-    cluster: &mut Unpacking<'_, '_>,
+    unpacking: &mut Unpacking<'_, '_>,
     id: &str,
     rsc: RscIdx,
     role: Role,
@@ -153,6 +153,6 @@ fn push(
     nodes: Vec<(NodeIdx, i32)>,
 ) {
     // One about a role of a bundle is about what runs inside, too.
-    let inner = cluster.bundle_data(rsc).and_then(|data| data.child).filter(|_| role >= Role::Unpromoted);
-    cluster.rules.add_location(Location { id: id.to_owned(), rsc, role, discovery, nodes }, inner);
+    let inner = unpacking.bundle_data(rsc).and_then(|data| data.child).filter(|_| role >= Role::Unpromoted);
+    unpacking.rules.add_location(Location { id: id.to_owned(), rsc, role, discovery, nodes }, inner);
 }

@@ -27,16 +27,17 @@ enum Symmetry {
 }
 
 /// Reads one ordering constraint.
-pub(super) fn read(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order) {
+pub(super) fn read(unpacking: &mut Unpacking<'_, '_>, order: &hac_model::Order) {
     let kind = kind(order.kind.as_deref(), order.score.as_deref());
     let symmetry = symmetry(kind, order.symmetrical.as_deref());
     if !order.sets.is_empty() {
-        let sets: Vec<ResourceSet> = order.sets.iter().filter_map(|set| expanded(cluster, set)).collect();
-        read_sets(cluster, order, &sets, kind, symmetry);
+        let sets: Vec<ResourceSet> = order.sets.iter().filter_map(|set| expanded(unpacking, set)).collect();
+        read_sets(unpacking, order, &sets, kind, symmetry);
         return;
     }
     let id = &order.id;
-    let (Some(firsts), Some(thens)) = (members(cluster, id, &order.first), members(cluster, id, &order.then)) else {
+    let (Some(firsts), Some(thens)) = (members(unpacking, id, &order.first), members(unpacking, id, &order.then))
+    else {
         return;
     };
     let is_set = |names: &[String], name: &str| names.len() != 1 || names.first().is_some_and(|only| only != name);
@@ -45,10 +46,10 @@ pub(super) fn read(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order) {
         let then_action = order.then_action.as_ref().or(order.first_action.as_ref());
         let firsts = implied_set(&order.first, firsts, None, order.first_action.as_ref());
         let thens = implied_set(&order.then, thens, None, then_action);
-        between_both_ways(cluster, id, (&firsts, &thens), kind, symmetry);
+        between_both_ways(unpacking, id, (&firsts, &thens), kind, symmetry);
         return;
     }
-    simple(cluster, order, kind, symmetry);
+    simple(unpacking, order, kind, symmetry);
 }
 
 fn kind(kind: Option<&str>, score: Option<&str>) -> Kind {
@@ -87,40 +88,41 @@ fn flags(kind: Kind, first: Task, symmetry: Symmetry) -> RelationFlags {
 }
 
 /// An action that a constraint names; start if it names none.
-fn task(cluster: &mut Unpacking<'_, '_>, constraint: &str, name: Option<&str>) -> Option<Task> {
+fn task(unpacking: &mut Unpacking<'_, '_>, constraint: &str, name: Option<&str>) -> Option<Task> {
     let task = name.map_or(Some(Task::Start), Task::parse);
     if task.is_none() {
         let name = name.unwrap_or_default();
-        cluster.warn(format!("constraint {constraint} is ignored: there is no action {name}"));
+        unpacking.warn(format!("constraint {constraint} is ignored: there is no action {name}"));
     }
     task
 }
 
-fn simple(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order, kind: Kind, symmetry: Symmetry) {
+fn simple(unpacking: &mut Unpacking<'_, '_>, order: &hac_model::Order, kind: Kind, symmetry: Symmetry) {
     let id = &order.id;
     let then_action = order.then_action.as_deref().or(order.first_action.as_deref());
     let (Some(first_task), Some(then_task)) =
-        (task(cluster, id, order.first_action.as_deref()), task(cluster, id, then_action))
+        (task(unpacking, id, order.first_action.as_deref()), task(unpacking, id, then_action))
     else {
         return;
     };
-    let (Some(first), Some(then)) = (resource(cluster, id, &order.first), resource(cluster, id, &order.then)) else {
+    let (Some(first), Some(then)) = (resource(unpacking, id, &order.first), resource(unpacking, id, &order.then))
+    else {
         return;
     };
     let forward = flags(kind, first_task, symmetry);
-    match instances_needed(cluster, first, order.require_all.as_deref()) {
+    match instances_needed(unpacking, first, order.require_all.as_deref()) {
         Some(needed) => {
-            let met = cluster.requests.milestone(format!("clone-one-or-more:{id}"), needed);
-            for instance in cluster.rsc[first].children.clone() {
-                before_milestone(cluster, Side::of(instance, first_task), met);
+            let met = unpacking.requests.milestone(format!("clone-one-or-more:{id}"), needed);
+            for instance in unpacking.rsc[first].children.clone() {
+                before_milestone(unpacking, Side::of(instance, first_task), met);
             }
-            cluster.add_ordering(Ordering {
+            unpacking.add_ordering(Ordering {
                 first: Side::action(met, Task::Milestone, None),
                 then: Side::of(then, then_task),
                 flags: forward | RelationFlags::UNRUNNABLE_FIRST_BLOCKS,
             });
         }
-        None => cluster.add_ordering(Ordering {
+        None => unpacking.add_ordering(Ordering {
             first: Side::of(first, first_task),
             then: Side::of(then, then_task),
             flags: forward,
@@ -129,7 +131,7 @@ fn simple(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order, kind: Kind,
     if symmetry == Symmetry::Forward
         && let (Some(undo_first), Some(undo_then)) = (first_task.inverse(), then_task.inverse())
     {
-        cluster.add_ordering(Ordering {
+        unpacking.add_ordering(Ordering {
             first: Side::of(then, undo_then),
             then: Side::of(first, undo_first),
             flags: flags(kind, undo_then, Symmetry::Inverse),
@@ -138,11 +140,11 @@ fn simple(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order, kind: Kind,
 }
 
 /// How many instances of a clone must be able to start before what comes then, if not all.
-fn instances_needed(cluster: &Unpacking<'_, '_>, first: RscIdx, require_all: Option<&str>) -> Option<usize> {
-    if !cluster.rsc[first].is_clone() {
+fn instances_needed(unpacking: &Unpacking<'_, '_>, first: RscIdx, require_all: Option<&str>) -> Option<usize> {
+    if !unpacking.rsc[first].is_clone() {
         return None;
     }
-    let minimum = cluster.rsc[first].meta.get("clone-min").map(|text| crate::options::lenient_score(text));
+    let minimum = unpacking.rsc[first].meta.get("clone-min").map(|text| crate::options::lenient_score(text));
     match minimum.and_then(|minimum| usize::try_from(minimum).ok()) {
         Some(minimum) if minimum > 0 => Some(minimum),
         _ if require_all.and_then(parse_bool) == Some(false) => Some(1),
@@ -151,8 +153,8 @@ fn instances_needed(cluster: &Unpacking<'_, '_>, first: RscIdx, require_all: Opt
 }
 
 /// One of several actions that a milestone counts.
-fn before_milestone(cluster: &mut Unpacking<'_, '_>, first: Side<ReqIdx>, milestone: ReqIdx) {
-    cluster.add_ordering(Ordering {
+fn before_milestone(unpacking: &mut Unpacking<'_, '_>, first: Side<ReqIdx>, milestone: ReqIdx) {
+    unpacking.add_ordering(Ordering {
         first,
         then: Side::action(milestone, Task::Milestone, None),
         flags: RelationFlags::MIN_RUNNABLE | RelationFlags::FIRST_IMPLIES_THEN_GRAPHED,
@@ -160,27 +162,27 @@ fn before_milestone(cluster: &mut Unpacking<'_, '_>, first: Side<ReqIdx>, milest
 }
 
 fn read_sets(
-    cluster: &mut Unpacking<'_, '_>,
+    unpacking: &mut Unpacking<'_, '_>,
     order: &hac_model::Order,
     sets: &[ResourceSet],
     kind: Kind,
     symmetry: Symmetry,
 ) {
     for (at, set) in sets.iter().enumerate() {
-        inside_set(cluster, order, set, kind);
+        inside_set(unpacking, order, set, kind);
         if let Some(previous) = at.checked_sub(1).and_then(|at| sets.get(at)) {
-            between_both_ways(cluster, &order.id, (previous, set), kind, symmetry);
+            between_both_ways(unpacking, &order.id, (previous, set), kind, symmetry);
         }
     }
 }
 
 /// Members of a set, each before the next.
-fn inside_set(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order, set: &ResourceSet, parent: Kind) {
+fn inside_set(unpacking: &mut Unpacking<'_, '_>, order: &hac_model::Order, set: &ResourceSet, parent: Kind) {
     let kind = set.kind.as_deref().map_or(parent, |text| kind(Some(text), None));
     let symmetry = symmetry(kind, order.symmetrical.as_deref());
     let sequential = set.sequential.as_deref().and_then(parse_bool).unwrap_or(true);
-    let Some(action) = task(cluster, &order.id, set.action.as_deref()) else { return };
-    let resources = set_resources(cluster, &order.id, set);
+    let Some(action) = task(unpacking, &order.id, set.action.as_deref()) else { return };
+    let resources = set_resources(unpacking, &order.id, set);
     let forward = flags(kind, action, symmetry);
     for (at, rsc) in resources.iter().enumerate() {
         let before = &resources[..at];
@@ -190,7 +192,7 @@ fn inside_set(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order, set: &R
             _ => &[],
         };
         for first in firsts {
-            cluster.add_ordering(Ordering {
+            unpacking.add_ordering(Ordering {
                 first: Side::of(*first, action),
                 then: Side::of(*rsc, action),
                 flags: forward,
@@ -201,7 +203,7 @@ fn inside_set(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order, set: &R
     let backward = flags(kind, undo, Symmetry::Inverse);
     for pair in resources.windows(2) {
         if let [first, then] = pair {
-            cluster.add_ordering(Ordering {
+            unpacking.add_ordering(Ordering {
                 first: Side::of(*then, undo),
                 then: Side::of(*first, undo),
                 flags: backward,
@@ -211,21 +213,21 @@ fn inside_set(cluster: &mut Unpacking<'_, '_>, order: &hac_model::Order, set: &R
 }
 
 fn between_both_ways(
-    cluster: &mut Unpacking<'_, '_>,
+    unpacking: &mut Unpacking<'_, '_>,
     id: &str,
     sets: (&ResourceSet, &ResourceSet),
     kind: Kind,
     symmetry: Symmetry,
 ) {
-    between_sets(cluster, id, sets, kind, symmetry);
+    between_sets(unpacking, id, sets, kind, symmetry);
     if symmetry == Symmetry::Forward {
-        between_sets(cluster, id, (sets.1, sets.0), kind, Symmetry::Inverse);
+        between_sets(unpacking, id, (sets.1, sets.0), kind, Symmetry::Inverse);
     }
 }
 
 /// Members of the first set before members of the second.
 fn between_sets(
-    cluster: &mut Unpacking<'_, '_>,
+    unpacking: &mut Unpacking<'_, '_>,
     id: &str,
     (first, second): (&ResourceSet, &ResourceSet),
     kind: Kind,
@@ -234,22 +236,22 @@ fn between_sets(
     let inverse = symmetry == Symmetry::Inverse;
     let undo = |task: Task| if inverse { task.inverse().unwrap_or(task) } else { task };
     let (Some(first_task), Some(then_task)) =
-        (task(cluster, id, first.action.as_deref()), task(cluster, id, second.action.as_deref()))
+        (task(unpacking, id, first.action.as_deref()), task(unpacking, id, second.action.as_deref()))
     else {
         return;
     };
     let (first_task, then_task) = (undo(first_task), undo(then_task));
     let flags = flags(kind, first_task, symmetry);
-    let mut firsts = set_resources(cluster, id, first);
-    let mut thens = set_resources(cluster, id, second);
+    let mut firsts = set_resources(unpacking, id, first);
+    let mut thens = set_resources(unpacking, id, second);
     let any = first.require_all.as_deref().and_then(parse_bool) == Some(false);
     if any && !matches!(first_task, Task::Stop | Task::Demote) {
-        let met = cluster.requests.milestone(format!("one-or-more:{}", first.id), 1);
+        let met = unpacking.requests.milestone(format!("one-or-more:{}", first.id), 1);
         for rsc in firsts {
-            before_milestone(cluster, Side::of(rsc, first_task), met);
+            before_milestone(unpacking, Side::of(rsc, first_task), met);
         }
         for rsc in thens {
-            cluster.add_ordering(Ordering {
+            unpacking.add_ordering(Ordering {
                 first: Side::action(met, Task::Milestone, None),
                 then: Side::of(rsc, then_task),
                 flags: flags | RelationFlags::UNRUNNABLE_FIRST_BLOCKS,
@@ -272,7 +274,7 @@ fn between_sets(
     }
     for first in &firsts {
         for then in &thens {
-            cluster.add_ordering(Ordering {
+            unpacking.add_ordering(Ordering {
                 first: Side::of(*first, first_task),
                 then: Side::of(*then, then_task),
                 flags,

@@ -1,10 +1,10 @@
 //! What people are told: one line for each node that is fenced, and for each resource that does not stay as it is.
 
-use crate::Role;
 use crate::action::Task;
 use crate::graph::Graph;
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use crate::plan::{Decision, Reason, Verb};
+use hac_model::Role;
 
 use super::cause;
 

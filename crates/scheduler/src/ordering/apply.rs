@@ -1,9 +1,9 @@
 //! From orderings between kinds of actions to relations between actions.
 
 use super::Graph;
-use crate::Role;
 use crate::action::{Ordering, RelationFlags, Side, Task};
 use crate::ids::{ActIdx, RscIdx};
+use hac_model::Role;
 
 /// Applies the orderings in order of creation.
 pub(super) fn all(graph: &mut Graph<'_>, orderings: &[Ordering]) {

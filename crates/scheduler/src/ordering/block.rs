@@ -1,12 +1,12 @@
 //! What cannot start takes with it what must be with it.
 
 use super::Graph;
-use crate::Role;
 use crate::action::Task;
 use crate::assign;
 use crate::ids::{ActIdx, RscIdx};
 use crate::plan::Reason;
 use hac_model::INFINITY;
+use hac_model::Role;
 
 use super::{Walk, update};
 

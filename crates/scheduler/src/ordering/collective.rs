@@ -1,10 +1,10 @@
 //! Orderings whose later side is a group, clone or bundle.
 
 use super::Graph;
-use crate::Role;
 use crate::action::{RelationFlags as F, Task};
 use crate::assign;
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
+use hac_model::Role;
 use hac_model::parse_bool;
 
 use super::Walk;

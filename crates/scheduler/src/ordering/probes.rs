@@ -1,11 +1,11 @@
 //! What probes come before, by orderings that are about something else.
 
 use super::Graph;
-use crate::Role;
 use crate::action::{Ordering, RelationFlags as F, Task};
 use crate::assign;
 use crate::ids::{ActIdx, RscIdx};
 use crate::limits::ProbeSteps;
+use hac_model::Role;
 use hac_model::parse_bool;
 
 /// Orders probes before what is ordered after a stop, and before what would be restarted.

@@ -1,10 +1,10 @@
 //! What an action's requirements and impossibilities mean for those related to it.
 
 use super::Graph;
-use crate::Role;
 use crate::action::{RelationFlags as F, Task};
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
 use crate::plan::Reason;
+use hac_model::Role;
 
 use super::flags::{self, Seen};
 use super::{MAX_DEPTH, Walk, block, collective};

@@ -25,7 +25,7 @@ use crate::conditions::Given;
 use crate::index::Index;
 use crate::known::Known;
 use crate::options::Options;
-use crate::reading::Fact;
+use crate::reading::fact::Fact;
 
 pub(crate) use collective::add_instance;
 pub(crate) use nodes::{add_attributes, add_capacity};
@@ -67,62 +67,62 @@ pub(crate) fn read(cib: &Cib, now: WallTime, scores: bool) -> Reading<'_> {
         rsc: Arena::default(),
         top: Vec::new(),
     };
-    let mut cluster = Reading { known, scores: Scores::new(scores), requests: Requests::default() };
-    nodes::read(&mut cluster);
-    let implicit = nodes::read_remote(&mut cluster);
-    read_resources(&mut cluster, &implicit);
-    read_tags(&mut cluster);
-    cluster
+    let mut reading = Reading { known, scores: Scores::new(scores), requests: Requests::default() };
+    nodes::read(&mut reading);
+    let implicit = nodes::read_remote(&mut reading);
+    read_resources(&mut reading, &implicit);
+    read_tags(&mut reading);
+    reading
 }
 
-fn read_resources(cluster: &mut Reading<'_>, implicit: &[Configured]) {
-    let cib = cluster.cib;
+fn read_resources(reading: &mut Reading<'_>, implicit: &[Configured]) {
+    let cib = reading.cib;
     for configured in cib.configuration.resources.iter().chain(implicit) {
         let added = match configured {
             Configured::Template(_) => None,
             Configured::Primitive(_) | Configured::Group(_) => {
-                let prepared = prepare::prepare(cluster, configured);
-                prepared.map(|prepared| resource::add(cluster, &prepared, None, None))
+                let prepared = prepare::prepare(reading, configured);
+                prepared.map(|prepared| resource::add(reading, &prepared, None, None))
             }
-            Configured::Clone(clone) => collective::add_clone(cluster, clone),
-            Configured::Bundle(bundle) => bundle::add(cluster, bundle),
+            Configured::Clone(clone) => collective::add_clone(reading, clone),
+            Configured::Bundle(bundle) => bundle::add(reading, bundle),
         };
         if let Some(rsc) = added {
-            cluster.top.push(rsc);
+            reading.top.push(rsc);
         }
     }
-    for rsc in cluster.rsc.keys() {
-        link(cluster, rsc);
+    for rsc in reading.rsc.keys() {
+        link(reading, rsc);
     }
-    cluster.facts.write().fencing_configured =
-        cluster.options.watchdog || cluster.rsc.iter().any(|rsc| rsc.is.fence_device);
-    let mut top = std::mem::take(&mut cluster.top);
-    top.sort_by_key(|rsc| std::cmp::Reverse(cluster.rsc[*rsc].priority));
-    cluster.top = top;
+    reading.facts.write().fencing_configured =
+        reading.options.watchdog || reading.rsc.iter().any(|rsc| rsc.is.fence_device);
+    let mut top = std::mem::take(&mut reading.top);
+    top.sort_by_key(|rsc| std::cmp::Reverse(reading.rsc[*rsc].priority));
+    reading.top = top;
 }
 
 /// Connects containers with what they contain, and connections with the nodes behind them.
-fn link(cluster: &mut Reading<'_>, rsc: RscIdx) {
-    if let Some(container) = cluster.rsc[rsc].meta.get("container").cloned()
-        && cluster.rsc[rsc].launcher.is_none()
-        && cluster.rsc[rsc].is_primitive()
+fn link(reading: &mut Reading<'_>, rsc: RscIdx) {
+    if let Some(container) = reading.rsc[rsc].meta.get("container").cloned()
+        && reading.rsc[rsc].launcher.is_none()
+        && reading.rsc[rsc].is_primitive()
     {
-        match cluster.find(&container) {
+        match reading.find(&container) {
             Some(container) if container != rsc => {
-                cluster.rsc[rsc].facts.write().launcher = Some(container);
-                cluster.rsc[container].facts.write().launched.push(rsc);
+                reading.rsc[rsc].facts.write().launcher = Some(container);
+                reading.rsc[container].facts.write().launched.push(rsc);
             }
-            _ => cluster.warn(format!("{}: container {container} is no resource", cluster.rsc[rsc].id)),
+            _ => reading.warn(format!("{}: container {container} is no resource", reading.rsc[rsc].id)),
         }
     }
-    if cluster.is_connection(rsc) {
-        nodes::link_connection(cluster, rsc);
+    if reading.is_connection(rsc) {
+        nodes::link_connection(reading, rsc);
     }
 }
 
-fn read_tags(cluster: &mut Reading<'_>) {
-    for tag in &cluster.cib.configuration.tags {
-        let members = cluster.facts.write().sets.entry(tag.id.clone()).or_default();
+fn read_tags(reading: &mut Reading<'_>) {
+    for tag in &reading.cib.configuration.tags {
+        let members = reading.facts.write().sets.entry(tag.id.clone()).or_default();
         for member in &tag.members {
             if !members.contains(member) {
                 members.push(member.clone());

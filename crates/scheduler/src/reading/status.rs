@@ -1,7 +1,7 @@
 //! Stage: the status. Which nodes are up, what runs where and what failed.
 //!
-//! Reads the status section; writes nodes' states, resources' roles and places, flags of failure, and the actions that
-//! failures call for at once (a required stop, fencing as an option, clearing of fail counts).
+//! Reads the status section; writes nodes' states, resources' roles and places, and flags of failure. What failures call for
+//! at once (a required stop, fencing as an option, clearing of fail counts) is asked of the graph.
 
 pub(crate) mod failcount;
 mod history;
@@ -14,53 +14,53 @@ pub(crate) mod sort;
 pub(crate) use operation::{active_since, operation_view};
 pub(crate) use sort::sorted;
 
-use crate::Role;
 use crate::action::Task;
 use crate::facts::Ticket;
 use crate::ids::NodeIdx;
 use crate::reading::Reading;
+use hac_model::Role;
 use hac_model::parse_bool;
 
 /// Reads the whole status section.
-pub(crate) fn read(cluster: &mut Reading<'_>) {
-    read_tickets(cluster);
-    nodes::read(cluster);
+pub(crate) fn read(reading: &mut Reading<'_>) {
+    read_tickets(reading);
+    nodes::read(reading);
     let mut reader = history::Reader::default();
-    while reader.pass(cluster, false) {}
-    reader.pass(cluster, true);
-    stop_containers(cluster, &reader);
-    settle_remote_nodes(cluster);
+    while reader.pass(reading, false) {}
+    reader.pass(reading, true);
+    stop_containers(reading, &reader);
+    settle_remote_nodes(reading);
 }
 
-fn read_tickets(cluster: &mut Reading<'_>) {
-    for state in &cluster.cib.status.tickets {
+fn read_tickets(reading: &mut Reading<'_>) {
+    for state in &reading.cib.status.tickets {
         let flag = |text: &Option<String>| text.as_deref().and_then(parse_bool).unwrap_or(false);
         let ticket = Ticket { granted: flag(&state.granted), standby: flag(&state.standby) };
-        cluster.facts.write().tickets.insert(state.id.clone(), ticket);
+        reading.facts.write().tickets.insert(state.id.clone(), ticket);
     }
 }
 
 /// Now that it is known where everything is: stops containers whose connection failed.
-fn stop_containers(cluster: &mut Reading<'_>, reader: &history::Reader) {
+fn stop_containers(reading: &mut Reading<'_>, reader: &history::Reader) {
     for container in &reader.containers_to_stop {
-        if let Some(node) = cluster.current_node(*container) {
-            cluster.ask_for(*container, Task::Stop, node);
+        if let Some(node) = reading.current_node(*container) {
+            reading.ask_for(*container, Task::Stop, node);
         }
     }
 }
 
 /// Connections to nodes that shut down are to be stopped; remote nodes without history get their state.
-fn settle_remote_nodes(cluster: &mut Reading<'_>) {
+fn settle_remote_nodes(reading: &mut Reading<'_>) {
     let remote: Vec<NodeIdx> =
-        cluster.node_order.iter().copied().filter(|node| cluster.nodes[*node].is_pacemaker_remote()).collect();
+        reading.node_order.iter().copied().filter(|node| reading.nodes[*node].is_pacemaker_remote()).collect();
     for node in remote {
-        if cluster.nodes[node].shutdown
-            && let Some(connection) = cluster.nodes[node].connection
+        if reading.nodes[node].shutdown
+            && let Some(connection) = reading.nodes[node].connection
         {
-            cluster.rsc[connection].next_role = Role::Stopped;
+            reading.rsc[connection].next_role = Role::Stopped;
         }
-        if !cluster.nodes[node].unpacked {
-            nodes::remote_online(cluster, node);
+        if !reading.nodes[node].unpacked {
+            nodes::remote_online(reading, node);
         }
     }
 }

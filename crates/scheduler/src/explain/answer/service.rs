@@ -1,12 +1,12 @@
 //! One service: where it is and belongs, and what speaks for and against each node.
 
-use crate::Role;
 use crate::convert::obstacle;
 use crate::explain::{Candidate, Condition, Place, Service, Verdict};
 use crate::graph::Graph;
 use crate::ids::{NodeIdx, RscIdx};
 use crate::reading::status::failcount;
 use crate::viewing::target_role;
+use hac_model::Role;
 
 /// All of it.
 pub(super) fn story(graph: &Graph<'_>, rsc: RscIdx) -> Service {

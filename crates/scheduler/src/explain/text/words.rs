@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::Role;
 use crate::explain::{Circumstance, Place, Step, TieBreak, Wait};
 use crate::plan::{Decision, Reason, Verb};
+use hac_model::Role;
 
 /// A score as people write it.
 pub(super) fn score(score: i32) -> String {

@@ -1,9 +1,9 @@
 //! A lawful plan, and the ways to break it, one each.
 
 use super::*;
-use crate::Role;
 use crate::plan::{Action, ActionKind, Decision, Fencing, Reason, ResourceOp};
 use crate::view::{NodeView, OperationView, ResourceFlags, ResourceKind, ResourceView};
+use hac_model::Role;
 use hac_model::{Colocation, Constraint, FenceAction, Order};
 
 /// Two nodes; `db` runs on n1 and is to move to n2, and with it `web`, which needs it.

@@ -45,19 +45,19 @@ struct Mount {
 }
 
 /// Adds a bundle; `None` if it cannot be made.
-pub(super) fn add(cluster: &mut Reading<'_>, bundle: &Bundle) -> Option<RscIdx> {
+pub(super) fn add(reading: &mut Reading<'_>, bundle: &Bundle) -> Option<RscIdx> {
     let technology = match bundle.technology.as_str() {
         "docker" => "docker",
         "podman" => "podman",
         other => {
-            cluster.warn(format!("bundle {}: container technology {other} is not supported", bundle.id));
+            reading.warn(format!("bundle {}: container technology {other} is not supported", bundle.id));
             return None;
         }
     };
     if bundle.primitive.is_some()
         && !["ip-range-start", "control-port"].iter().any(|it| bundle.network.contains_key(*it))
     {
-        cluster.warn(format!("bundle {}: a primitive inside needs ip-range-start or control-port", bundle.id));
+        reading.warn(format!("bundle {}: a primitive inside needs ip-range-start or control-port", bundle.id));
         return None;
     }
     let number = |name: &str| bundle.container.get(name).map(|v| usize::try_from(lenient_score(v)).unwrap_or(0));
@@ -70,32 +70,32 @@ pub(super) fn add(cluster: &mut Reading<'_>, bundle: &Bundle) -> Option<RscIdx> 
         ..BundleData::default()
     });
     let blocks = Blocks {
-        params: cluster.index.sets(&bundle.params),
-        meta: cluster.index.sets(&bundle.meta),
+        params: reading.index.sets(&bundle.params),
+        meta: reading.index.sets(&bundle.meta),
         attributes: bundle.attributes.clone(),
         ..Blocks::default()
     };
-    let rsc = create(cluster, &bundle.id, &Rc::new(blocks.clone()), variant, None, None);
-    cluster.rsc[rsc].is.facts.write().unique = per_host > 1;
-    let inner = inner_clone(cluster, bundle, blocks, rsc, replicas, per_host, promoted_max);
+    let rsc = create(reading, &bundle.id, &Rc::new(blocks.clone()), variant, None, None);
+    reading.rsc[rsc].is.facts.write().unique = per_host > 1;
+    let inner = inner_clone(reading, bundle, blocks, rsc, replicas, per_host, promoted_max);
     let plan = Plan::new(bundle, technology, replicas, inner.is_some());
     for offset in 0..replicas {
-        let child = inner.and_then(|clone| cluster.rsc[clone].children.get(offset).copied());
-        let replica = add_replica(cluster, rsc, &plan, offset, child);
-        if let Variant::Bundle(data) = &mut cluster.rsc[rsc].facts.write().variant {
+        let child = inner.and_then(|clone| reading.rsc[clone].children.get(offset).copied());
+        let replica = add_replica(reading, rsc, &plan, offset, child);
+        if let Variant::Bundle(data) = &mut reading.rsc[rsc].facts.write().variant {
             data.replicas.push(replica);
         }
     }
     if let Some(clone) = inner {
-        cluster.rsc[rsc].children.push(clone);
+        reading.rsc[rsc].children.push(clone);
     }
-    resource::allow_nodes(cluster, rsc);
+    resource::allow_nodes(reading, rsc);
     Some(rsc)
 }
 
 /// The clone of what runs inside.
 fn inner_clone(
-    cluster: &mut Reading<'_>,
+    reading: &mut Reading<'_>,
     bundle: &Bundle,
     own: Blocks,
     parent: RscIdx,
@@ -105,7 +105,7 @@ fn inner_clone(
 ) -> Option<RscIdx> {
     let primitive = bundle.primitive.as_ref()?;
     let configured = hac_model::Resource::Primitive(primitive.clone());
-    let prepared = prepare::prepare(cluster, &configured)?;
+    let prepared = prepare::prepare(reading, &configured)?;
     let suffix = if promoted_max > 0 { "master" } else { "clone" };
     let pair = |name: &str, value: String| NvPair { name: name.into(), value: Some(value), ..NvPair::default() };
     let mut pairs = vec![
@@ -121,8 +121,8 @@ fn inner_clone(
     let meta = vec![NvSet { id: format!("{}-{suffix}-meta", bundle.id), pairs, ..NvSet::default() }];
     let blocks = Blocks { meta, attributes: own.attributes, ..Blocks::default() };
     let id = format!("{}-{suffix}", bundle.id);
-    let clone = collective::build(cluster, &id, blocks, Rc::new(prepared), Some(parent), false);
-    if let Variant::Bundle(data) = &mut cluster.rsc[parent].facts.write().variant {
+    let clone = collective::build(reading, &id, blocks, Rc::new(prepared), Some(parent), false);
+    if let Variant::Bundle(data) = &mut reading.rsc[parent].facts.write().variant {
         data.child = Some(clone);
     }
     Some(clone)
@@ -265,7 +265,7 @@ fn ports(bundle: &Bundle, inner: bool, control: &str) -> Vec<(String, String)> {
 
 /// Makes a primitive that a bundle implies.
 fn implied(
-    cluster: &mut Reading<'_>,
+    reading: &mut Reading<'_>,
     parent: RscIdx,
     id: &str,
     agent: &str,
@@ -286,14 +286,14 @@ fn implied(
         }],
         ..Blocks::default()
     };
-    let rsc = resource::add(cluster, &Prepared::Primitive(id.to_owned(), Rc::new(blocks)), Some(parent), None);
-    cluster.rsc[rsc].is.facts.write().internal = true;
-    cluster.rsc[parent].children.push(rsc);
+    let rsc = resource::add(reading, &Prepared::Primitive(id.to_owned(), Rc::new(blocks)), Some(parent), None);
+    reading.rsc[rsc].is.facts.write().internal = true;
+    reading.rsc[parent].children.push(rsc);
     rsc
 }
 
 fn add_replica(
-    cluster: &mut Reading<'_>,
+    reading: &mut Reading<'_>,
     parent: RscIdx,
     plan: &Plan<'_>,
     offset: usize,
@@ -301,10 +301,10 @@ fn add_replica(
 ) -> Replica {
     let id = &plan.bundle.id;
     let name = format!("{id}-{}-{offset}", plan.technology);
-    let container = implied(cluster, parent, &name, plan.technology, plan.container_params(offset));
+    let container = implied(reading, parent, &name, plan.technology, plan.container_params(offset));
     if let Some(child) = child {
-        let moved = std::mem::take(&mut cluster.rsc[child].facts.write().utilization);
-        cluster.rsc[container].facts.write().utilization = moved;
+        let moved = std::mem::take(&mut reading.rsc[child].facts.write().utilization);
+        reading.rsc[container].facts.write().utilization = moved;
     }
     let address = plan.addresses.get(offset).cloned().flatten();
     let ip = address.as_ref().map(|address| {
@@ -315,74 +315,74 @@ fn add_replica(
         }
         let mask = plan.bundle.network.get("host-netmask").cloned().unwrap_or_else(|| "32".into());
         params.insert("cidr_netmask".into(), mask);
-        implied(cluster, parent, &format!("{id}-ip-{text}"), "IPaddr2", params)
+        implied(reading, parent, &format!("{id}-ip-{text}"), "IPaddr2", params)
     });
     let mut replica = Replica { offset, container, ip, remote: None, child, node: None, address };
     if let Some(child) = child {
-        add_connection(cluster, parent, plan, &mut replica, child);
+        add_connection(reading, parent, plan, &mut replica, child);
     }
     replica
 }
 
 /// The bundle node inside a replica, and the connection to it.
-fn add_connection(cluster: &mut Reading<'_>, parent: RscIdx, plan: &Plan<'_>, replica: &mut Replica, child: RscIdx) {
+fn add_connection(reading: &mut Reading<'_>, parent: RscIdx, plan: &Plan<'_>, replica: &mut Replica, child: RscIdx) {
     let mut id = format!("{}-{}", plan.bundle.id, replica.offset);
-    let taken = cluster.index.primitive(&id).is_some() || cluster.find(&id).is_some();
+    let taken = reading.index.primitive(&id).is_some() || reading.find(&id).is_some();
     if taken {
-        let inner = cluster.rsc[child].id.clone();
+        let inner = reading.rsc[child].id.clone();
         let inner = crate::names::base_name(&inner).to_owned();
         id = format!("pcmk-internal-{inner}-remote-{}", replica.offset);
     }
-    let node = bundle_node(cluster, &id);
+    let node = bundle_node(reading, &id);
     let own = Allowed { score: 500, discovery: Discovery::Exclusive, count: 0 };
-    cluster.scores.begin_anew(child);
-    cluster.scores.begin(child, node, own);
-    cluster.scores.make_exclusive(child);
-    if let Some(clone) = cluster.rsc[child].parent {
+    reading.scores.begin_anew(child);
+    reading.scores.begin(child, node, own);
+    reading.scores.make_exclusive(child);
+    if let Some(clone) = reading.rsc[child].parent {
         let banned = Allowed { score: -hac_model::INFINITY, ..own };
-        cluster.scores.begin(clone, node, banned);
+        reading.scores.begin(clone, node, banned);
     }
     let pair = |name: &str, value: &str| NvPair { name: name.into(), value: Some(value.into()), ..NvPair::default() };
-    let container = cluster.rsc[replica.container].id.clone();
+    let container = reading.rsc[replica.container].id.clone();
     let meta = vec![pair("internal", "true"), pair("container", &container)];
     let params = vec![pair("addr", replica.address.as_deref().unwrap_or("#uname")), pair("port", &plan.port)];
     let primitive = hac_model::Resource::Primitive(connection(&id, meta, params, None));
-    let Some(prepared) = prepare::prepare(cluster, &primitive) else { return };
-    let remote = resource::add(cluster, &prepared, Some(parent), None);
-    cluster.rsc[remote].is.facts.write().internal = true;
+    let Some(prepared) = prepare::prepare(reading, &primitive) else { return };
+    let remote = resource::add(reading, &prepared, Some(parent), None);
+    reading.rsc[remote].is.facts.write().internal = true;
     let behind: Vec<NodeIdx> =
-        cluster.node_order.iter().copied().filter(|n| cluster.nodes[*n].is_pacemaker_remote()).collect();
+        reading.node_order.iter().copied().filter(|n| reading.nodes[*n].is_pacemaker_remote()).collect();
     for other in behind {
-        if let Some(allowed) = cluster.scores.of(remote).get(other).copied() {
-            cluster.scores.begin(remote, other, Allowed { score: -hac_model::INFINITY, ..allowed });
+        if let Some(allowed) = reading.scores.of(remote).get(other).copied() {
+            reading.scores.begin(remote, other, Allowed { score: -hac_model::INFINITY, ..allowed });
         }
     }
-    cluster.nodes[node].facts.write().connection = Some(remote);
-    cluster.rsc[remote].facts.write().remote_node = Some(node);
-    cluster.rsc[remote].facts.write().launcher = Some(replica.container);
-    cluster.rsc[replica.container].facts.write().launched.push(remote);
-    cluster.rsc[replica.container].is.facts.write().allow_remote_remotes = true;
-    cluster.rsc[remote].is.facts.write().allow_remote_remotes = true;
-    cluster.rsc[parent].children.push(remote);
+    reading.nodes[node].facts.write().connection = Some(remote);
+    reading.rsc[remote].facts.write().remote_node = Some(node);
+    reading.rsc[remote].facts.write().launcher = Some(replica.container);
+    reading.rsc[replica.container].facts.write().launched.push(remote);
+    reading.rsc[replica.container].is.facts.write().allow_remote_remotes = true;
+    reading.rsc[remote].is.facts.write().allow_remote_remotes = true;
+    reading.rsc[parent].children.push(remote);
     replica.remote = Some(remote);
     replica.node = Some(node);
 }
 
 /// A node inside a container, forbidden to everything that is there already.
-fn bundle_node(cluster: &mut Reading<'_>, name: &str) -> NodeIdx {
+fn bundle_node(reading: &mut Reading<'_>, name: &str) -> NodeIdx {
     let banned = Allowed { score: -hac_model::INFINITY, discovery: Discovery::Never, count: 0 };
-    let node = match cluster.find_node(name) {
+    let node = match reading.find_node(name) {
         Some(node) => {
-            cluster.nodes[node].facts.write().kind = Kind::Bundle;
+            reading.nodes[node].facts.write().kind = Kind::Bundle;
             node
         }
-        None => add_node(cluster, new_node(name, name, Kind::Bundle)),
+        None => add_node(reading, new_node(name, name, Kind::Bundle)),
     };
-    cluster.nodes[node].facts.write().score = banned.score;
-    cluster.nodes[node].facts.write().table_entry = banned;
-    for rsc in cluster.rsc.keys() {
-        if cluster.scores.of(rsc).has(node) {
-            cluster.scores.begin(rsc, node, banned);
+    reading.nodes[node].facts.write().score = banned.score;
+    reading.nodes[node].facts.write().table_entry = banned;
+    for rsc in reading.rsc.keys() {
+        if reading.scores.of(rsc).has(node) {
+            reading.scores.begin(rsc, node, banned);
         }
     }
     node

@@ -15,23 +15,23 @@ use super::{Prepared, prepare};
 const INSTANCE_LIMIT: usize = 1_000;
 
 /// Adds a clone with its instances.
-pub(super) fn add_clone(cluster: &mut Reading<'_>, clone: &ConfiguredClone) -> Option<RscIdx> {
-    let Some(prepared) = prepare::prepare(cluster, &clone.child) else {
-        cluster.warn(format!("clone {} has nothing to copy", clone.id));
+pub(super) fn add_clone(reading: &mut Reading<'_>, clone: &ConfiguredClone) -> Option<RscIdx> {
+    let Some(prepared) = prepare::prepare(reading, &clone.child) else {
+        reading.warn(format!("clone {} has nothing to copy", clone.id));
         return None;
     };
     let blocks = Blocks {
-        params: cluster.index.sets(&clone.params),
-        meta: cluster.index.sets(&clone.meta),
+        params: reading.index.sets(&clone.params),
+        meta: reading.index.sets(&clone.meta),
         attributes: clone.attributes.clone(),
         ..Blocks::default()
     };
-    Some(build(cluster, &clone.id, blocks, Rc::new(prepared), None, clone.legacy_master))
+    Some(build(reading, &clone.id, blocks, Rc::new(prepared), None, clone.legacy_master))
 }
 
 /// Builds a clone of `prepared` as part of `parent`.
 pub(super) fn build(
-    cluster: &mut Reading<'_>,
+    reading: &mut Reading<'_>,
     id: &str,
     blocks: Blocks,
     prepared: Rc<Prepared>,
@@ -43,22 +43,22 @@ pub(super) fn build(
         template: Some(Rc::clone(&prepared)),
         ..CloneData::default()
     });
-    let rsc = create(cluster, id, &Rc::new(blocks), variant, parent, None);
-    let flag = |name: &str| cluster.rsc[rsc].meta.get(name).and_then(|v| parse_bool(v));
+    let rsc = create(reading, id, &Rc::new(blocks), variant, parent, None);
+    let flag = |name: &str| reading.rsc[rsc].meta.get(name).and_then(|v| parse_bool(v));
     let promotable = flag("promotable").unwrap_or(legacy_master);
-    let node_max = count(cluster, rsc, &["clone-node-max"]).unwrap_or(1);
-    let nodes = cluster.nodes.len();
+    let node_max = count(reading, rsc, &["clone-node-max"]).unwrap_or(1);
+    let nodes = reading.nodes.len();
     let mut unique = flag("globally-unique").unwrap_or(node_max > 1);
-    let mut max = count(cluster, rsc, &["clone-max"]).unwrap_or_else(|| nodes.max(1)).min(INSTANCE_LIMIT);
+    let mut max = count(reading, rsc, &["clone-max"]).unwrap_or_else(|| nodes.max(1)).min(INSTANCE_LIMIT);
     if unique && !supports_unique(&prepared) {
-        cluster.warn(format!("clone {id}: instances of this agent cannot be told apart"));
+        reading.warn(format!("clone {id}: instances of this agent cannot be told apart"));
         unique = false;
         max = max.min(nodes);
     }
     let (interleave, ordered) = (flag("interleave").unwrap_or(false), flag("ordered").unwrap_or(false));
-    let promoted_max = count(cluster, rsc, &["promoted-max", "master-max"]).unwrap_or(1);
-    let promoted_node_max = count(cluster, rsc, &["promoted-node-max", "master-node-max"]).unwrap_or(1);
-    let entry = &mut cluster.rsc[rsc];
+    let promoted_max = count(reading, rsc, &["promoted-max", "master-max"]).unwrap_or(1);
+    let promoted_node_max = count(reading, rsc, &["promoted-node-max", "master-node-max"]).unwrap_or(1);
+    let entry = &mut reading.rsc[rsc];
     entry.is.facts.write().unique = unique;
     entry.is.facts.write().promotable = promotable;
     if let Variant::Clone(data) = &mut entry.facts.write().variant {
@@ -77,12 +77,12 @@ pub(super) fn build(
         entry.facts.write().stickiness = 1;
     }
     for _ in 0..max {
-        add_instance(cluster, rsc, false);
+        add_instance(reading, rsc, false);
     }
     if max == 0 {
-        add_instance(cluster, rsc, true);
+        add_instance(reading, rsc, true);
     }
-    resource::allow_nodes(cluster, rsc);
+    resource::allow_nodes(reading, rsc);
     rsc
 }
 
@@ -96,8 +96,8 @@ fn supports_unique(prepared: &Prepared) -> bool {
 }
 
 /// Adds one more instance to a clone; a removed one if it is one too many.
-pub(crate) fn add_instance(cluster: &mut Reading<'_>, clone: RscIdx, removed: bool) -> RscIdx {
-    let (prepared, number) = match &mut cluster.rsc[clone].facts.write().variant {
+pub(crate) fn add_instance(reading: &mut Reading<'_>, clone: RscIdx, removed: bool) -> RscIdx {
+    let (prepared, number) = match &mut reading.rsc[clone].facts.write().variant {
         Variant::Clone(data) => {
             data.made += 1;
             (data.template.clone(), data.made - 1)
@@ -106,21 +106,21 @@ pub(crate) fn add_instance(cluster: &mut Reading<'_>, clone: RscIdx, removed: bo
     };
     // Only clones are asked for instances, and every clone knows what it copies.
     let prepared = prepared.unwrap_or_else(|| Rc::new(Prepared::Primitive(String::new(), Rc::default())));
-    let instance = resource::add(cluster, &prepared, Some(clone), Some(number));
-    cluster.rsc[clone].children.push(instance);
+    let instance = resource::add(reading, &prepared, Some(clone), Some(number));
+    reading.rsc[clone].children.push(instance);
     if removed {
-        mark_removed(cluster, instance);
-        let why = cluster.because(|_| Influence::Removed);
-        cluster.add_score(instance, None, -INFINITY, &why);
+        mark_removed(reading, instance);
+        let why = reading.because(|_| Influence::Removed);
+        reading.add_score(instance, None, -INFINITY, &why);
     }
     instance
 }
 
 /// Marks a resource and its members as no longer configured.
-pub(crate) fn mark_removed(cluster: &mut Reading<'_>, rsc: RscIdx) {
-    cluster.rsc[rsc].is.facts.write().removed = true;
-    for at in 0..cluster.rsc[rsc].children.len() {
-        let child = cluster.rsc[rsc].children[at];
-        mark_removed(cluster, child);
+pub(crate) fn mark_removed(reading: &mut Reading<'_>, rsc: RscIdx) {
+    reading.rsc[rsc].is.facts.write().removed = true;
+    for at in 0..reading.rsc[rsc].children.len() {
+        let child = reading.rsc[rsc].children[at];
+        mark_removed(reading, child);
     }
 }

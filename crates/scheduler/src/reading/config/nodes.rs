@@ -10,21 +10,21 @@ use crate::facts::{Kind, NodeFacts};
 use crate::ids::{NodeIdx, RscIdx};
 use crate::known::Node;
 use crate::names::compare_names;
-use crate::reading::Fact;
 use crate::reading::Reading;
+use crate::reading::fact::Fact;
 use hac_model::{NvPair, NvSet, Operation, Primitive, Resource as Configured, parse_bool};
 
 use super::is_remote_agent;
 
 /// Adds a node at its place in the order of names.
-pub(crate) fn add_node(cluster: &mut Reading<'_>, node: Node) -> NodeIdx {
+pub(crate) fn add_node(reading: &mut Reading<'_>, node: Node) -> NodeIdx {
     let name = node.name.clone();
     if node.is_pacemaker_remote() {
-        cluster.facts.write().has_remote_nodes = true;
+        reading.facts.write().has_remote_nodes = true;
     }
-    let idx = cluster.nodes.push(node);
-    let at = cluster.node_order.partition_point(|n| compare_names(&cluster.nodes[*n].name, &name).is_le());
-    cluster.facts.write().node_order.insert(at, idx);
+    let idx = reading.nodes.push(node);
+    let at = reading.node_order.partition_point(|n| compare_names(&reading.nodes[*n].name, &name).is_le());
+    reading.facts.write().node_order.insert(at, idx);
     idx
 }
 
@@ -47,26 +47,26 @@ pub(super) fn new_node(id: &str, name: &str, kind: Kind) -> Node {
 }
 
 /// The nodes that are configured.
-pub(super) fn read(cluster: &mut Reading<'_>) {
-    let cib = cluster.cib;
+pub(super) fn read(reading: &mut Reading<'_>) {
+    let cib = reading.cib;
     for configured in &cib.configuration.nodes {
         if configured.kind.as_deref() == Some("ping") {
             continue;
         }
-        if cluster.find_node_by_id(&configured.id).is_some() {
-            cluster.warn(format!("node id {} is configured twice", configured.id));
+        if reading.find_node_by_id(&configured.id).is_some() {
+            reading.warn(format!("node id {} is configured twice", configured.id));
             continue;
         }
         let kind = if configured.kind.as_deref() == Some("remote") { Kind::Remote } else { Kind::Member };
         let mut node = new_node(&configured.id, &configured.uname, kind);
-        node.facts.write().score = configured.score.as_deref().map_or(0, |score| cluster.options.score(score));
+        node.facts.write().score = configured.score.as_deref().map_or(0, |score| reading.options.score(score));
         node.facts.write().table_entry = Allowed { score: node.score, ..Allowed::default() };
         if kind == Kind::Member {
-            node.unclean = cluster.options.fencing && cluster.options.startup_fencing;
+            node.unclean = reading.options.fencing && reading.options.startup_fencing;
         }
-        let idx = add_node(cluster, node);
-        add_capacity(cluster, idx, &configured.utilization);
-        add_attributes(cluster, idx, &configured.attributes, false);
+        let idx = add_node(reading, node);
+        add_capacity(reading, idx, &configured.utilization);
+        add_attributes(reading, idx, &configured.attributes, false);
     }
 }
 
@@ -76,28 +76,28 @@ pub(super) fn number(value: &str) -> i64 {
 }
 
 /// Takes capacities of a node in; those that it has stay.
-pub(crate) fn add_capacity(cluster: &mut Reading<'_>, node: NodeIdx, blocks: &[NvSet]) {
+pub(crate) fn add_capacity(reading: &mut Reading<'_>, node: NodeIdx, blocks: &[NvSet]) {
     let mut found = BTreeMap::new();
-    let facts = Given { now: cluster.now, ..Given::default() };
-    read_blocks(&cluster.index.sets(blocks), None, &facts, &mut found);
-    let entry = &mut cluster.nodes[node];
+    let facts = Given { now: reading.now, ..Given::default() };
+    read_blocks(&reading.index.sets(blocks), None, &facts, &mut found);
+    let entry = &mut reading.nodes[node];
     for (name, value) in found {
         entry.facts.write().capacity.entry(name).or_insert_with(|| number(&value));
     }
 }
 
 /// Takes attributes of a node in. With `overwrite` they win over what is there (but not over each other).
-pub(crate) fn add_attributes(cluster: &mut Reading<'_>, node: NodeIdx, blocks: &[NvSet], overwrite: bool) {
-    let is_dc = cluster.cib.info.dc_uuid.as_deref() == Some(cluster.nodes[node].id.as_str());
+pub(crate) fn add_attributes(reading: &mut Reading<'_>, node: NodeIdx, blocks: &[NvSet], overwrite: bool) {
+    let is_dc = reading.cib.info.dc_uuid.as_deref() == Some(reading.nodes[node].id.as_str());
     if is_dc {
-        cluster.facts.write().dc = Some(node);
-        cluster.nodes[node].facts.write().is_dc = true;
+        reading.facts.write().dc = Some(node);
+        reading.nodes[node].facts.write().is_dc = true;
     }
     let mut found = BTreeMap::new();
-    let facts = Given { now: cluster.now, ..Given::default() };
-    read_blocks(&cluster.index.sets(blocks), None, &facts, &mut found);
-    let site = cluster.options.all.get("cluster-name").cloned();
-    let entry = cluster.nodes[node].facts.write();
+    let facts = Given { now: reading.now, ..Given::default() };
+    read_blocks(&reading.index.sets(blocks), None, &facts, &mut found);
+    let site = reading.options.all.get("cluster-name").cloned();
+    let entry = reading.nodes[node].facts.write();
     entry.attributes.insert("#uname".into(), entry.name.clone());
     entry.attributes.insert("#id".into(), entry.id.clone());
     entry.attributes.insert("#is_dc".into(), is_dc.to_string());
@@ -115,15 +115,15 @@ pub(crate) fn add_attributes(cluster: &mut Reading<'_>, node: NodeIdx, blocks: &
 }
 
 /// Nodes behind connections and in guests. Returns the connections that guests need.
-pub(super) fn read_remote(cluster: &mut Reading<'_>) -> Vec<Configured> {
+pub(super) fn read_remote(reading: &mut Reading<'_>) -> Vec<Configured> {
     let mut implicit = Vec::new();
-    let cib = cluster.cib;
+    let cib = reading.cib;
     for resource in &cib.configuration.resources {
         match resource {
-            Configured::Primitive(primitive) => read_remote_of(cluster, primitive, &mut implicit),
+            Configured::Primitive(primitive) => read_remote_of(reading, primitive, &mut implicit),
             Configured::Group(group) => {
                 for member in &group.members {
-                    read_guest_of(cluster, member, &mut implicit);
+                    read_guest_of(reading, member, &mut implicit);
                 }
             }
             _ => {}
@@ -132,32 +132,32 @@ pub(super) fn read_remote(cluster: &mut Reading<'_>) -> Vec<Configured> {
     implicit
 }
 
-fn read_remote_of(cluster: &mut Reading<'_>, primitive: &Primitive, implicit: &mut Vec<Configured>) {
+fn read_remote_of(reading: &mut Reading<'_>, primitive: &Primitive, implicit: &mut Vec<Configured>) {
     if is_remote_agent(&primitive.agent) {
-        if cluster.find_node(&primitive.id).is_none() {
-            add_node(cluster, new_node(&primitive.id, &primitive.id, Kind::Remote));
+        if reading.find_node(&primitive.id).is_none() {
+            add_node(reading, new_node(&primitive.id, &primitive.id, Kind::Remote));
         }
     } else {
-        read_guest_of(cluster, primitive, implicit);
+        read_guest_of(reading, primitive, implicit);
     }
 }
 
 /// The guest node that a primitive's `remote-node` names, and its connection.
-fn read_guest_of(cluster: &mut Reading<'_>, primitive: &Primitive, implicit: &mut Vec<Configured>) {
+fn read_guest_of(reading: &mut Reading<'_>, primitive: &Primitive, implicit: &mut Vec<Configured>) {
     let literal = |name: &str| {
         let pairs = primitive.meta.iter().flat_map(|set| &set.pairs);
         pairs.filter(|pair| pair.name == name).find_map(|pair| pair.value.clone())
     };
     let Some(name) = literal("remote-node") else { return };
-    let taken = cluster.index.primitive(&name).is_some()
+    let taken = reading.index.primitive(&name).is_some()
         || implicit.iter().any(|resource| resource.id() == name)
-        || cluster.cib.configuration.resources.iter().any(|resource| resource.id() == name);
+        || reading.cib.configuration.resources.iter().any(|resource| resource.id() == name);
     if taken {
-        cluster.warn(format!("{}: remote-node {name} is the id of a resource", primitive.id));
+        reading.warn(format!("{}: remote-node {name} is the id of a resource", primitive.id));
         return;
     }
-    if cluster.find_node(&name).is_none() {
-        add_node(cluster, new_node(&name, &name, Kind::Guest));
+    if reading.find_node(&name).is_none() {
+        add_node(reading, new_node(&name, &name, Kind::Guest));
     }
     let pair = |name: &str, value: Option<String>| NvPair { name: name.into(), value, ..NvPair::default() };
     let meta = vec![
@@ -203,19 +203,19 @@ pub(super) fn connection(
 }
 
 /// Connects a connection resource with its node.
-pub(super) fn link_connection(cluster: &mut Reading<'_>, rsc: RscIdx) {
-    let Some(node) = cluster.find_node(&cluster.rsc[rsc].id.clone()) else { return };
-    if !cluster.nodes[node].is_pacemaker_remote() {
+pub(super) fn link_connection(reading: &mut Reading<'_>, rsc: RscIdx) {
+    let Some(node) = reading.find_node(&reading.rsc[rsc].id.clone()) else { return };
+    if !reading.nodes[node].is_pacemaker_remote() {
         return;
     }
-    cluster.nodes[node].facts.write().connection = Some(rsc);
-    cluster.rsc[rsc].facts.write().remote_node = Some(node);
-    if cluster.rsc[rsc].launcher.is_some() {
-        if cluster.nodes[node].kind != Kind::Bundle {
-            cluster.nodes[node].facts.write().kind = Kind::Guest;
+    reading.nodes[node].facts.write().connection = Some(rsc);
+    reading.rsc[rsc].facts.write().remote_node = Some(node);
+    if reading.rsc[rsc].launcher.is_some() {
+        if reading.nodes[node].kind != Kind::Bundle {
+            reading.nodes[node].facts.write().kind = Kind::Guest;
         }
-        cluster.nodes[node].facts.write().attributes.insert("#kind".into(), "container".into());
-    } else if cluster.options.fencing && cluster.options.startup_fencing {
-        cluster.nodes[node].unclean = true;
+        reading.nodes[node].facts.write().attributes.insert("#kind".into(), "container".into());
+    } else if reading.options.fencing && reading.options.startup_fencing {
+        reading.nodes[node].unclean = true;
     }
 }

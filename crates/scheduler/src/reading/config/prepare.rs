@@ -8,26 +8,26 @@ use crate::reading::Reading;
 use hac_model::{Cib, NvSet, Operation, Primitive, Resource as Configured};
 
 /// Prepares a primitive or group; `None` for anything else, and for a primitive without agent.
-pub(super) fn prepare(cluster: &mut Reading<'_>, configured: &Configured) -> Option<Prepared> {
+pub(super) fn prepare(reading: &mut Reading<'_>, configured: &Configured) -> Option<Prepared> {
     match configured {
         Configured::Primitive(primitive) => {
-            Some(Prepared::Primitive(primitive.id.clone(), Rc::new(blocks(cluster, primitive)?)))
+            Some(Prepared::Primitive(primitive.id.clone(), Rc::new(blocks(reading, primitive)?)))
         }
         Configured::Group(group) => {
             let own = Blocks {
-                params: cluster.index.sets(&group.params),
-                meta: cluster.index.sets(&group.meta),
+                params: reading.index.sets(&group.params),
+                meta: reading.index.sets(&group.meta),
                 attributes: group.attributes.clone(),
                 ..Blocks::default()
             };
             let mut members = Vec::new();
             for member in &group.members {
-                if let Some(blocks) = blocks(cluster, member) {
+                if let Some(blocks) = blocks(reading, member) {
                     members.push((member.id.clone(), Rc::new(blocks)));
                 }
             }
             if members.is_empty() {
-                cluster.warn(format!("group {} has no members", group.id));
+                reading.warn(format!("group {} has no members", group.id));
                 return None;
             }
             Some(Prepared::Group(group.id.clone(), Rc::new(own), members))
@@ -37,38 +37,38 @@ pub(super) fn prepare(cluster: &mut Reading<'_>, configured: &Configured) -> Opt
 }
 
 /// A primitive's blocks, those of its template included.
-fn blocks(cluster: &mut Reading<'_>, primitive: &Primitive) -> Option<Blocks> {
-    let mut blocks = own_blocks(cluster, primitive);
+fn blocks(reading: &mut Reading<'_>, primitive: &Primitive) -> Option<Blocks> {
+    let mut blocks = own_blocks(reading, primitive);
     if let Some(name) = &primitive.template {
-        let Some(template) = cluster.index.primitive(name) else {
-            cluster.warn(format!("{}: template {name} does not exist", primitive.id));
+        let Some(template) = reading.index.primitive(name) else {
+            reading.warn(format!("{}: template {name} does not exist", primitive.id));
             return None;
         };
         if template.id == primitive.id {
-            cluster.warn(format!("{}: is its own template", primitive.id));
+            reading.warn(format!("{}: is its own template", primitive.id));
             return None;
         }
-        let base = own_blocks(cluster, template);
+        let base = own_blocks(reading, template);
         blocks = merge(base, blocks);
-        let users = cluster.facts.write().sets.entry(name.clone()).or_default();
+        let users = reading.facts.write().sets.entry(name.clone()).or_default();
         if !users.contains(&primitive.id) {
             users.push(primitive.id.clone());
         }
     }
     if blocks.agent.class.is_empty() {
-        cluster.warn(format!("{}: has no agent", primitive.id));
+        reading.warn(format!("{}: has no agent", primitive.id));
         return None;
     }
     Some(blocks)
 }
 
-fn own_blocks(cluster: &Reading<'_>, primitive: &Primitive) -> Blocks {
+fn own_blocks(reading: &Reading<'_>, primitive: &Primitive) -> Blocks {
     Blocks {
         agent: Arc::new(primitive.agent.clone()),
-        params: cluster.index.sets(&primitive.params),
-        meta: cluster.index.sets(&primitive.meta),
-        utilization: cluster.index.sets(&primitive.utilization),
-        operations: cluster.index.operations(primitive),
+        params: reading.index.sets(&primitive.params),
+        meta: reading.index.sets(&primitive.meta),
+        utilization: reading.index.sets(&primitive.utilization),
+        operations: reading.index.operations(primitive),
         attributes: primitive.attributes.clone(),
     }
 }

@@ -5,79 +5,79 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::Role;
 use crate::allowed::Discovery;
 use crate::conditions::{Given, parse_interval_ms, read_blocks};
 use crate::facts::{Blocks, FlagFacts, MultiplyActive, ResourceFacts, Variant};
 use crate::ids::{NodeIdx, RscIdx};
 use crate::known::{Flags, Resource};
 use crate::options::{NoQuorum, lenient_score};
-use crate::reading::Fact;
 use crate::reading::Reading;
+use crate::reading::fact::Fact;
+use hac_model::Role;
 use hac_model::{Agent, INFINITY, parse_bool};
 
 use super::{Prepared, is_remote_agent};
 
 /// Adds a prepared primitive or group, as part of `parent`, as instance `number`.
 pub(super) fn add(
-    cluster: &mut Reading<'_>,
+    reading: &mut Reading<'_>,
     prepared: &Prepared,
     parent: Option<RscIdx>,
     number: Option<usize>,
 ) -> RscIdx {
     match prepared {
-        Prepared::Primitive(id, blocks) => add_primitive(cluster, id, blocks, parent, number),
+        Prepared::Primitive(id, blocks) => add_primitive(reading, id, blocks, parent, number),
         Prepared::Group(id, blocks, members) => {
             let variant = Variant::Group { ordered: true, colocated: true };
-            let group = create(cluster, id, blocks, variant, parent, number);
-            let flag = |name: &str| cluster.rsc[group].meta.get(name).and_then(|v| parse_bool(v)).unwrap_or(true);
+            let group = create(reading, id, blocks, variant, parent, number);
+            let flag = |name: &str| reading.rsc[group].meta.get(name).and_then(|v| parse_bool(v)).unwrap_or(true);
             let (ordered, colocated) = (flag("ordered"), flag("collocated"));
-            cluster.rsc[group].facts.write().variant = Variant::Group { ordered, colocated };
+            reading.rsc[group].facts.write().variant = Variant::Group { ordered, colocated };
             for (id, blocks) in members {
-                let member = add_primitive(cluster, id, blocks, Some(group), number);
-                cluster.rsc[group].children.push(member);
+                let member = add_primitive(reading, id, blocks, Some(group), number);
+                reading.rsc[group].children.push(member);
             }
-            allow_nodes(cluster, group);
+            allow_nodes(reading, group);
             group
         }
     }
 }
 
 fn add_primitive(
-    cluster: &mut Reading<'_>,
+    reading: &mut Reading<'_>,
     id: &str,
     blocks: &Rc<Blocks>,
     parent: Option<RscIdx>,
     number: Option<usize>,
 ) -> RscIdx {
-    let rsc = create(cluster, id, blocks, Variant::Primitive, parent, number);
-    allow_nodes(cluster, rsc);
+    let rsc = create(reading, id, blocks, Variant::Primitive, parent, number);
+    allow_nodes(reading, rsc);
     let mut numbers = BTreeMap::new();
-    let facts = Given { now: cluster.now, ..Given::default() };
+    let facts = Given { now: reading.now, ..Given::default() };
     read_blocks(&blocks.utilization, None, &facts, &mut numbers);
-    cluster.rsc[rsc].facts.write().utilization =
+    reading.rsc[rsc].facts.write().utilization =
         numbers.iter().map(|(name, value)| (name.clone(), super::nodes::number(value))).collect();
     rsc
 }
 
 /// Meta-attributes of a resource as they hold: its own, its ancestors', the defaults, its parent's.
-fn meta(cluster: &Reading<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTreeMap<String, String> {
+fn meta(reading: &Reading<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTreeMap<String, String> {
     let agent = (!blocks.agent.class.is_empty()).then(|| blocks.agent.as_ref());
-    let facts = Given { now: cluster.now, agent, next_change: Some(&cluster.recheck_by), ..Given::default() };
+    let facts = Given { now: reading.now, agent, next_change: Some(&reading.recheck_by), ..Given::default() };
     let mut values = blocks.attributes.clone();
     read_blocks(&blocks.meta, None, &facts, &mut values);
     let mut ancestor = parent;
     while let Some(rsc) = ancestor {
-        let rsc = &cluster.rsc[rsc];
+        let rsc = &reading.rsc[rsc];
         for (name, value) in &rsc.blocks.attributes {
             values.entry(name.clone()).or_insert_with(|| value.clone());
         }
         read_blocks(&rsc.blocks.meta, None, &facts, &mut values);
         ancestor = rsc.parent;
     }
-    read_blocks(&cluster.defaults, None, &facts, &mut values);
+    read_blocks(&reading.defaults, None, &facts, &mut values);
     if let Some(parent) = parent {
-        for (name, value) in &cluster.rsc[parent].meta {
+        for (name, value) in &reading.rsc[parent].meta {
             values.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }
@@ -86,20 +86,20 @@ fn meta(cluster: &Reading<'_>, blocks: &Blocks, parent: Option<RscIdx>) -> BTree
 
 /// Makes a resource without parts and without nodes.
 pub(super) fn create(
-    cluster: &mut Reading<'_>,
+    reading: &mut Reading<'_>,
     id: &str,
     blocks: &Rc<Blocks>,
     variant: Variant,
     parent: Option<RscIdx>,
     number: Option<usize>,
 ) -> RscIdx {
-    let meta = meta(cluster, blocks, parent);
+    let meta = meta(reading, blocks, parent);
     let id = number.map_or_else(|| id.to_owned(), |number| format!("{id}:{number}"));
     let remote = matches!(variant, Variant::Primitive) && is_remote_agent(&blocks.agent);
     let guest = remote && meta.contains_key("container");
     let get = |name: &str| meta.get(name).map(String::as_str);
     let flag = |name: &str| get(name).and_then(parse_bool);
-    let score = |name: &str| get(name).map(|value| cluster.options.score(value));
+    let score = |name: &str| get(name).map(|value| reading.options.score(value));
     let time = |name: &str| get(name).and_then(parse_interval_ms).unwrap_or(0);
 
     let facts = FlagFacts {
@@ -115,18 +115,18 @@ pub(super) fn create(
         migratable: flag("allow-migrate").unwrap_or(remote && !guest),
         ..Flags::default()
     };
-    if flag("maintenance").unwrap_or(false) || cluster.options.maintenance {
+    if flag("maintenance").unwrap_or(false) || reading.options.maintenance {
         is.managed = false;
         is.facts.write().maintenance = true;
     }
-    match top_clone(cluster, parent) {
+    match top_clone(reading, parent) {
         Some(clone) => {
-            is.facts.write().unique = cluster.rsc[clone].is.unique;
-            is.facts.write().promotable = cluster.rsc[clone].is.promotable;
+            is.facts.write().unique = reading.rsc[clone].is.unique;
+            is.facts.write().promotable = reading.rsc[clone].is.promotable;
         }
         None => is.facts.write().unique = true,
     }
-    requires(cluster, get("requires"), remote, &mut is);
+    requires(reading, get("requires"), remote, &mut is);
     let ban_after = match score("migration-threshold") {
         Some(failures) if failures >= 0 => failures,
         _ => INFINITY,
@@ -147,18 +147,18 @@ pub(super) fn create(
         ..blank_facts(id.clone(), variant, parent, Rc::clone(blocks), meta)
     };
     let rsc = Resource { priority, failure_expiry_ms, next_role, ..blank(facts, is) };
-    let rsc = cluster.rsc.push(rsc);
-    cluster.scores.add_resource();
+    let rsc = reading.rsc.push(rsc);
+    reading.scores.add_resource();
     if remote {
-        let params = cluster.params(rsc, None);
+        let params = reading.params(rsc, None);
         let reconnect = params.get("reconnect_interval").and_then(|v| parse_interval_ms(v)).unwrap_or(0);
-        cluster.rsc[rsc].facts.write().reconnect_ms = reconnect;
+        reading.rsc[rsc].facts.write().reconnect_ms = reconnect;
         if reconnect > 0 {
             // Attempts are made anew after this time, so failures count no longer.
-            cluster.rsc[rsc].failure_expiry_ms.set(reconnect);
+            reading.rsc[rsc].failure_expiry_ms.set(reconnect);
         }
     }
-    cluster.facts.write().rsc_by_id.entry(id).or_insert(rsc);
+    reading.facts.write().rsc_by_id.entry(id).or_insert(rsc);
     rsc
 }
 
@@ -210,32 +210,32 @@ fn blank(facts: ResourceFacts, is: Flags) -> Resource {
 }
 
 /// The clone that is, or contains, `rsc`.
-fn top_clone(cluster: &Reading<'_>, rsc: Option<RscIdx>) -> Option<RscIdx> {
+fn top_clone(reading: &Reading<'_>, rsc: Option<RscIdx>) -> Option<RscIdx> {
     let mut at = rsc;
     while let Some(rsc) = at {
-        if cluster.rsc[rsc].is_clone() {
+        if reading.rsc[rsc].is_clone() {
             return Some(rsc);
         }
-        at = cluster.rsc[rsc].parent;
+        at = reading.rsc[rsc].parent;
     }
     None
 }
 
 /// What a resource waits for before it starts.
-fn requires(cluster: &Reading<'_>, value: Option<&str>, remote: bool, is: &mut Flags) {
+fn requires(reading: &Reading<'_>, value: Option<&str>, remote: bool, is: &mut Flags) {
     let value = match value.map(str::to_ascii_lowercase).as_deref() {
         Some("nothing") => "nothing",
         Some("quorum") => "quorum",
         Some("fencing") => "fencing",
         Some("unfencing") => "unfencing",
         _ if is.fence_device || remote => "quorum",
-        _ if cluster.unfencing_in_use => "unfencing",
-        _ if cluster.options.fencing => "fencing",
-        _ if cluster.options.no_quorum == NoQuorum::Ignore => "nothing",
+        _ if reading.unfencing_in_use => "unfencing",
+        _ if reading.options.fencing => "fencing",
+        _ if reading.options.no_quorum == NoQuorum::Ignore => "nothing",
         _ => "quorum",
     };
     match value {
-        "unfencing" if is.fence_device || !cluster.options.fencing => is.facts.write().needs_quorum = true,
+        "unfencing" if is.fence_device || !reading.options.fencing => is.facts.write().needs_quorum = true,
         "unfencing" => {
             is.facts.write().needs_fencing = true;
             is.facts.write().needs_unfencing = true;
@@ -256,29 +256,29 @@ pub(crate) fn target_role(value: Option<&str>, promotable: bool) -> Role {
 }
 
 /// Lets a resource run anywhere if the cluster is symmetric.
-pub(super) fn allow_nodes(cluster: &mut Reading<'_>, rsc: RscIdx) {
-    let guest = cluster.is_connection(rsc) && cluster.rsc[rsc].meta.contains_key("container");
-    if !cluster.options.symmetric && !guest {
+pub(super) fn allow_nodes(reading: &mut Reading<'_>, rsc: RscIdx) {
+    let guest = reading.is_connection(rsc) && reading.rsc[rsc].meta.contains_key("container");
+    if !reading.options.symmetric && !guest {
         return;
     }
-    let nodes: Vec<NodeIdx> = cluster.node_order.clone();
-    allow(cluster, rsc, &nodes, cluster.options.symmetric);
+    let nodes: Vec<NodeIdx> = reading.node_order.clone();
+    allow(reading, rsc, &nodes, reading.options.symmetric);
 }
 
 /// With `by_default`, neither nodes that only their own may run on nor resources that say where they run are touched.
-fn allow(cluster: &mut Reading<'_>, rsc: RscIdx, nodes: &[NodeIdx], by_default: bool) {
-    if by_default && cluster.scores.is_exclusive(rsc) {
+fn allow(reading: &mut Reading<'_>, rsc: RscIdx, nodes: &[NodeIdx], by_default: bool) {
+    if by_default && reading.scores.is_exclusive(rsc) {
         return;
     }
-    for at in 0..cluster.rsc[rsc].children.len() {
-        let child = cluster.rsc[rsc].children[at];
-        allow(cluster, child, nodes, by_default);
+    for at in 0..reading.rsc[rsc].children.len() {
+        let child = reading.rsc[rsc].children[at];
+        allow(reading, child, nodes, by_default);
     }
     for node in nodes {
-        let entry = cluster.nodes[*node].table_entry;
+        let entry = reading.nodes[*node].table_entry;
         let closed = by_default && entry.discovery == Discovery::Never;
-        if !closed && !cluster.scores.of(rsc).has(*node) {
-            cluster.scores.begin(rsc, *node, entry);
+        if !closed && !reading.scores.of(rsc).has(*node) {
+            reading.scores.begin(rsc, *node, entry);
         }
     }
 }
@@ -294,7 +294,7 @@ pub(crate) enum RemovedKind {
 
 /// Makes a primitive from a history whose resource is no longer configured.
 pub(crate) fn add_removed(
-    cluster: &mut Reading<'_>,
+    reading: &mut Reading<'_>,
     id: &str,
     agent: &Agent,
     container: Option<&str>,
@@ -305,15 +305,15 @@ pub(crate) fn add_removed(
         attributes.insert("container".to_owned(), container.to_owned());
     }
     let blocks = Rc::new(Blocks { agent: Arc::new(agent.clone()), attributes, ..Blocks::default() });
-    let rsc = add_primitive(cluster, id, &blocks, None, None);
-    cluster.rsc[rsc].is.facts.write().removed = kind == RemovedKind::Primitive || kind == RemovedKind::Container;
-    cluster.top.push(rsc);
+    let rsc = add_primitive(reading, id, &blocks, None, None);
+    reading.rsc[rsc].is.facts.write().removed = kind == RemovedKind::Primitive || kind == RemovedKind::Container;
+    reading.top.push(rsc);
     rsc
 }
 
 /// An integer meta-attribute, at least 0.
-pub(super) fn count(cluster: &Reading<'_>, rsc: RscIdx, names: &[&str]) -> Option<usize> {
-    let meta = &cluster.rsc[rsc].meta;
+pub(super) fn count(reading: &Reading<'_>, rsc: RscIdx, names: &[&str]) -> Option<usize> {
+    let meta = &reading.rsc[rsc].meta;
     let value = names.iter().find_map(|name| meta.get(*name))?;
     usize::try_from(lenient_score(value)).ok()
 }

@@ -20,32 +20,32 @@ pub(crate) enum Count {
 
 /// Number of failures of a resource on a node, and when the last one was (seconds since 1970, 0 unknown).
 pub(crate) fn fail_count(
-    cluster: &Known<'_>,
+    known: &Known<'_>,
     rsc: RscIdx,
     node: NodeIdx,
     which: Count,
     op: Option<&OpHistory>,
 ) -> (i32, i64) {
-    let (mut failures, mut last) = recorded(cluster, rsc, node);
+    let (mut failures, mut last) = recorded(known, rsc, node);
     if failures > 0
         && which != Count::All
-        && cluster.rsc[rsc].failure_expiry_ms.get() > 0
-        && is_blocked_by_failure(cluster, rsc, node, op)
+        && known.rsc[rsc].failure_expiry_ms.get() > 0
+        && is_blocked_by_failure(known, rsc, node, op)
     {
-        cluster.rsc[rsc].failure_expiry_ms.set(0);
+        known.rsc[rsc].failure_expiry_ms.set(0);
     }
-    let expiry = i64::try_from(cluster.rsc[rsc].failure_expiry_ms.get() / 1000).unwrap_or(i64::MAX);
-    if failures > 0 && which != Count::All && last > 0 && cluster.rsc[rsc].failure_expiry_ms.get() > 0 {
+    let expiry = i64::try_from(known.rsc[rsc].failure_expiry_ms.get() / 1000).unwrap_or(i64::MAX);
+    if failures > 0 && which != Count::All && last > 0 && known.rsc[rsc].failure_expiry_ms.get() > 0 {
         let end = last.saturating_add(expiry);
-        if cluster.now > end {
+        if known.now > end {
             failures = 0;
         } else {
-            cluster.recheck(end.saturating_add(1));
+            known.recheck(end.saturating_add(1));
         }
     }
-    if which == Count::WithLaunched && !cluster.is_bundled(rsc) {
-        for launched in cluster.rsc[rsc].launched.clone() {
-            let (more, when) = fail_count(cluster, launched, node, Count::Effective, None);
+    if which == Count::WithLaunched && !known.is_bundled(rsc) {
+        for launched in known.rsc[rsc].launched.clone() {
+            let (more, when) = fail_count(known, launched, node, Count::Effective, None);
             failures = score::add(failures, more);
             last = last.max(when);
         }
@@ -54,20 +54,20 @@ pub(crate) fn fail_count(
 }
 
 /// The sum of what is recorded for all operations.
-pub(crate) fn recorded(cluster: &Known<'_>, rsc: RscIdx, node: NodeIdx) -> (i32, i64) {
-    let resource = &cluster.rsc[rsc];
+pub(crate) fn recorded(known: &Known<'_>, rsc: RscIdx, node: NodeIdx) -> (i32, i64) {
+    let resource = &known.rsc[rsc];
     let name = resource.known_as();
     let unique = resource.is.unique;
     let name = if unique { name } else { base_name(name) };
     let (mut failures, mut last) = (0, 0);
     // Attributes are sorted, so those of one resource lie together.
-    for (attribute, value) in from(&cluster.nodes[node].attributes, "fail-count-") {
+    for (attribute, value) in from(&known.nodes[node].attributes, "fail-count-") {
         if concerns(attribute, name, unique) {
             failures = score::add(failures, lenient_score(value));
         }
     }
     if failures != 0 {
-        for (attribute, value) in from(&cluster.nodes[node].attributes, "last-failure-") {
+        for (attribute, value) in from(&known.nodes[node].attributes, "last-failure-") {
             if concerns(attribute, name, unique) {
                 last = last.max(value.trim().parse().unwrap_or(0));
             }
@@ -107,8 +107,8 @@ fn without_instance(rest: &str) -> &str {
 }
 
 /// Whether an operation failed for which `on-fail=block` is configured: such failures do not expire.
-fn is_blocked_by_failure(cluster: &Known<'_>, rsc: RscIdx, node: NodeIdx, op: Option<&OpHistory>) -> bool {
-    let resource = &cluster.rsc[rsc];
+fn is_blocked_by_failure(known: &Known<'_>, rsc: RscIdx, node: NodeIdx, op: Option<&OpHistory>) -> bool {
+    let resource = &known.rsc[rsc];
     let name = base_name(&resource.id);
     let blocking = resource
         .blocks
@@ -126,7 +126,7 @@ fn is_blocked_by_failure(cluster: &Known<'_>, rsc: RscIdx, node: NodeIdx, op: Op
         };
         let blocked = match op {
             Some(op) => matches(op),
-            None => cluster.history(rsc, node).iter().any(|entry| entry.ops.iter().any(matches)),
+            None => known.history(rsc, node).iter().any(|entry| entry.ops.iter().any(matches)),
         };
         if blocked {
             return true;

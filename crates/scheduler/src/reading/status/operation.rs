@@ -1,12 +1,12 @@
 //! One operation in a history: whether it expired, what its result means, and what it says of the resource.
 
-use crate::Role;
 use crate::action::OnFail;
 use crate::configured as meta;
 use crate::digests;
 use crate::ids::{NodeIdx, RscIdx};
 use crate::reading::Reading;
 use crate::view::{FailedOperation, OperationView};
+use hac_model::Role;
 use hac_model::{ExecStatus, INFINITY, OcfCode, OpHistory, Task};
 
 use super::failcount::{Count, fail_count};
@@ -40,7 +40,7 @@ pub(super) fn is_masked_probe(op: &OpHistory) -> bool {
 }
 
 /// Judges one operation and takes over what it says.
-pub(super) fn read(cluster: &mut Reading<'_>, story: &mut Story<'_>, at: usize) {
+pub(super) fn read(reading: &mut Reading<'_>, story: &mut Story<'_>, at: usize) {
     let op = &story.ops[at];
     let Some(status) = op.status().filter(|status| *status != ExecStatus::Cancelled) else { return };
     if !says_something(&op.operation) {
@@ -53,38 +53,38 @@ pub(super) fn read(cluster: &mut Reading<'_>, story: &mut Story<'_>, at: usize) 
         expected: op.expected_rc().filter(|expected| expected.0 >= 0),
         expired: false,
     };
-    judged.expired = has_expired(cluster, story, op);
+    judged.expired = has_expired(reading, story, op);
     if judged.expired && Some(judged.rc) != judged.expected && op.interval_ms == 0 {
         return;
     }
-    remap(cluster, story, &mut judged);
+    remap(reading, story, &mut judged);
     if judged.expired && Some(judged.rc) != judged.expected {
-        let node = &cluster.nodes[story.node];
+        let node = &reading.nodes[story.node];
         if node.online && !node.unclean {
             story.expired.push(at);
             return;
         }
     }
-    if is_masked_probe(op) && !cluster.is_bundled(story.rsc) {
-        masked_probe(cluster, story, &judged);
+    if is_masked_probe(op) && !reading.is_bundled(story.rsc) {
+        masked_probe(reading, story, &judged);
         return;
     }
     match judged.status {
-        ExecStatus::Pending => outcome::pending(cluster, story, &judged),
-        ExecStatus::Done => outcome::success(cluster, story, &judged, Some(judged.rc)),
-        ExecStatus::NotInstalled => not_installed(cluster, story, &judged),
-        _ => failure(cluster, story, &judged),
+        ExecStatus::Pending => outcome::pending(reading, story, &judged),
+        ExecStatus::Done => outcome::success(reading, story, &judged, Some(judged.rc)),
+        ExecStatus::NotInstalled => not_installed(reading, story, &judged),
+        _ => failure(reading, story, &judged),
     }
 }
 
 /// The clone that a failure on one node concerns as a whole, or the resource itself.
-fn concerned(cluster: &Reading<'_>, rsc: RscIdx) -> RscIdx {
-    if cluster.rsc[rsc].is.unique { rsc } else { cluster.top(rsc, false) }
+fn concerned(reading: &Reading<'_>, rsc: RscIdx) -> RscIdx {
+    if reading.rsc[rsc].is.unique { rsc } else { reading.top(rsc, false) }
 }
 
-fn masked_probe(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
-    outcome::success(cluster, story, judged, judged.expected);
-    record(cluster, story, judged.at);
+fn masked_probe(reading: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
+    outcome::success(reading, story, judged, judged.expected);
+    record(reading, story, judged.at);
     let op = &story.ops[judged.at];
     let words = op.rc_code;
     let words = if op.ended(ExecStatus::NotInstalled) && words != OcfCode::INVALID_PARAM {
@@ -92,72 +92,72 @@ fn masked_probe(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judge
     } else {
         words
     };
-    cluster.rsc[story.rsc].facts.write().probe_failures.push((story.node, words.words().to_owned()));
-    let concerned = concerned(cluster, story.rsc);
-    cluster.add_score(concerned, Some(story.node), -INFINITY, &story.why);
+    reading.rsc[story.rsc].facts.write().probe_failures.push((story.node, words.words().to_owned()));
+    let concerned = concerned(reading, story.rsc);
+    reading.add_score(concerned, Some(story.node), -INFINITY, &story.why);
 }
 
-fn not_installed(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
-    let (on_fail, role) = failure_handling(cluster, story, judged);
+fn not_installed(reading: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
+    let (on_fail, role) = failure_handling(reading, story, judged);
     if on_fail == OnFail::Ignore {
         story.on_fail = OnFail::Ban;
     }
-    let concerned = concerned(cluster, story.rsc);
-    cluster.add_score(concerned, Some(story.node), -INFINITY, &story.why);
-    outcome::failure(cluster, story, judged, on_fail, role);
+    let concerned = concerned(reading, story.rsc);
+    reading.add_score(concerned, Some(story.node), -INFINITY, &story.why);
+    outcome::failure(reading, story, judged, on_fail, role);
 }
 
-fn failure(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
+fn failure(reading: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
     if judged.status == ExecStatus::NotConnected
-        && let Some(connection) = cluster.nodes[story.node].connection
-        && cluster.rsc[connection].is.managed
+        && let Some(connection) = reading.nodes[story.node].connection
+        && reading.rsc[connection].is.managed
     {
-        cluster.rsc[connection].is.failed = true;
-        cluster.rsc[connection].is.stop_if_failed = true;
+        reading.rsc[connection].is.failed = true;
+        reading.rsc[connection].is.stop_if_failed = true;
     }
-    let (on_fail, role) = failure_handling(cluster, story, judged);
+    let (on_fail, role) = failure_handling(reading, story, judged);
     let op = &story.ops[judged.at];
     if on_fail == OnFail::Ignore || (on_fail == OnFail::RestartContainer && op.task() == Some(Task::Stop)) {
-        outcome::success(cluster, story, judged, judged.expected);
-        cluster.rsc[story.rsc].is.facts.write().failure_ignored = true;
-        record(cluster, story, judged.at);
+        outcome::success(reading, story, judged, judged.expected);
+        reading.rsc[story.rsc].is.facts.write().failure_ignored = true;
+        record(reading, story, judged.at);
         if on_fail == OnFail::RestartContainer && story.on_fail <= OnFail::Restart {
             story.on_fail = on_fail;
         }
         return;
     }
-    outcome::failure(cluster, story, judged, on_fail, role);
-    let concerned = concerned(cluster, story.rsc);
+    outcome::failure(reading, story, judged, on_fail, role);
+    let concerned = concerned(reading, story.rsc);
     match judged.status {
-        ExecStatus::HardError => cluster.add_score(concerned, Some(story.node), -INFINITY, &story.why),
-        ExecStatus::FatalError => cluster.add_score(concerned, None, -INFINITY, &story.why),
+        ExecStatus::HardError => reading.add_score(concerned, Some(story.node), -INFINITY, &story.why),
+        ExecStatus::FatalError => reading.add_score(concerned, None, -INFINITY, &story.why),
         _ => {}
     }
 }
 
 /// What is configured to follow from this failure, and the role afterwards.
-fn failure_handling(cluster: &Reading<'_>, story: &Story<'_>, judged: &Judged) -> (OnFail, Role) {
+fn failure_handling(reading: &Reading<'_>, story: &Story<'_>, judged: &Judged) -> (OnFail, Role) {
     let op = &story.ops[judged.at];
-    let config = meta::find_operation(cluster, story.rsc, &op.operation, op.interval_ms, true);
-    let values = meta::read_meta(cluster, story.rsc, &op.operation, op.interval_ms, config);
-    let on_fail = meta::on_fail(cluster, story.rsc, &op.operation, op.interval_ms, &values);
-    (on_fail, meta::role_after_failure(cluster, story.rsc, &op.operation, on_fail))
+    let config = meta::find_operation(reading, story.rsc, &op.operation, op.interval_ms, true);
+    let values = meta::read_meta(reading, story.rsc, &op.operation, op.interval_ms, config);
+    let on_fail = meta::on_fail(reading, story.rsc, &op.operation, op.interval_ms, &values);
+    (on_fail, meta::role_after_failure(reading, story.rsc, &op.operation, on_fail))
 }
 
 /// Notes a failed operation for people.
-pub(super) fn record(cluster: &mut Reading<'_>, story: &Story<'_>, at: usize) {
-    let node = &cluster.nodes[story.node];
+pub(super) fn record(reading: &mut Reading<'_>, story: &Story<'_>, at: usize) {
+    let node = &reading.nodes[story.node];
     if node.shutdown && node.online {
         return;
     }
     let op = &story.ops[at];
     let name = node.name.clone();
-    let known = cluster.failed.iter().any(|failed| failed.operation_key == key_of(op) && failed.operation.node == name);
+    let known = reading.failed.iter().any(|failed| failed.operation_key == key_of(op) && failed.operation.node == name);
     if known {
         return;
     }
-    let resource = cluster.rsc[story.rsc].known_as().to_owned();
-    cluster.facts.write().failed.push(FailedOperation {
+    let resource = reading.rsc[story.rsc].known_as().to_owned();
+    reading.facts.write().failed.push(FailedOperation {
         resource,
         operation_key: key_of(op).to_owned(),
         operation: operation_view(op, &name),
@@ -185,7 +185,7 @@ pub(crate) fn operation_view(op: &OpHistory, node: &str) -> OperationView {
 }
 
 /// Whether an operation is too old to count. May call for clearing of the fail count.
-fn has_expired(cluster: &mut Reading<'_>, story: &Story<'_>, op: &OpHistory) -> bool {
+fn has_expired(reading: &mut Reading<'_>, story: &Story<'_>, op: &OpHistory) -> bool {
     if op.ended(ExecStatus::NotInstalled) {
         return false;
     }
@@ -194,38 +194,38 @@ fn has_expired(cluster: &mut Reading<'_>, story: &Story<'_>, op: &OpHistory) -> 
     let mut expired = false;
     let mut unexpired_failures = 0;
     if let Some(changed) = op.last_rc_change
-        && cluster.rsc[rsc].failure_expiry_ms.get() > 0
+        && reading.rsc[rsc].failure_expiry_ms.get() > 0
     {
-        let expiry = i64::try_from(cluster.rsc[rsc].failure_expiry_ms.get() / 1000).unwrap_or(i64::MAX);
-        expired = cluster.now >= changed.saturating_add(expiry);
-        let (failures, last) = fail_count(cluster, rsc, node, Count::Effective, Some(op));
+        let expiry = i64::try_from(reading.rsc[rsc].failure_expiry_ms.get() / 1000).unwrap_or(i64::MAX);
+        expired = reading.now >= changed.saturating_add(expiry);
+        let (failures, last) = fail_count(reading, rsc, node, Count::Effective, Some(op));
         unexpired_failures = failures;
-        if failures > 0 && cluster.now < last.saturating_add(expiry) {
-            cluster.recheck(last.saturating_add(expiry));
+        if failures > 0 && reading.now < last.saturating_add(expiry) {
+            reading.recheck(last.saturating_add(expiry));
         }
-        if cluster.rsc[rsc].failure_expiry_ms.get() == 0 {
+        if reading.rsc[rsc].failure_expiry_ms.get() == 0 {
             // A failure that blocks was found on the way; what is old stays old for this one operation.
-            expired = expired && cluster.now >= changed.saturating_add(expiry);
+            expired = expired && reading.now >= changed.saturating_add(expiry);
         }
     }
-    let waits = waits_for_fencing(cluster, rsc, op);
+    let waits = waits_for_fencing(reading, rsc, op);
     let mut clear = None;
     if expired {
-        if fail_count(cluster, rsc, node, Count::All, Some(op)).0 > 0 {
+        if fail_count(reading, rsc, node, Count::All, Some(op)).0 > 0 {
             if unexpired_failures == 0 {
                 clear = Some("it expired");
             } else {
                 expired = false;
             }
-        } else if is_last_failure && !waits && cluster.rsc[rsc].reconnect_ms != 0 {
+        } else if is_last_failure && !waits && reading.rsc[rsc].reconnect_ms != 0 {
             clear = Some("reconnect interval is set");
         }
     }
-    if !expired && is_last_failure && params_changed(cluster, rsc, node, op) {
+    if !expired && is_last_failure && params_changed(reading, rsc, node, op) {
         clear = Some("resource parameters have changed");
     }
     if let Some(reason) = clear {
-        clear_failures(cluster, rsc, node, reason);
+        clear_failures(reading, rsc, node, reason);
     }
     let harmless = matches!(
         op.rc_code,
@@ -234,36 +234,36 @@ fn has_expired(cluster: &mut Reading<'_>, story: &Story<'_>, op: &OpHistory) -> 
     expired && !waits && !(op.is_probe() && harmless)
 }
 
-fn clear_failures(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, reason: &'static str) {
-    let reconnects = cluster.options.fencing && cluster.rsc[rsc].reconnect_ms != 0;
+fn clear_failures(reading: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, reason: &'static str) {
+    let reconnects = reading.options.fencing && reading.rsc[rsc].reconnect_ms != 0;
     // Else the connection would be tried again before the node behind it was reset.
-    let after_fencing = cluster.rsc[rsc].remote_node.filter(|_| reconnects);
-    cluster.requests.forget(rsc, node, reason, after_fencing);
+    let after_fencing = reading.rsc[rsc].remote_node.filter(|_| reconnects);
+    reading.requests.forget(rsc, node, reason, after_fencing);
 }
 
 /// A remote connection's failed monitor counts until its node was fenced. (Its fail count is cleared all the same.)
-fn waits_for_fencing(cluster: &Reading<'_>, rsc: RscIdx, op: &OpHistory) -> bool {
-    cluster.rsc[rsc].reconnect_ms != 0
-        && cluster.options.fencing
+fn waits_for_fencing(reading: &Reading<'_>, rsc: RscIdx, op: &OpHistory) -> bool {
+    reading.rsc[rsc].reconnect_ms != 0
+        && reading.options.fencing
         && op.interval_ms != 0
         && op.task() == Some(Task::Monitor)
-        && cluster.rsc[rsc].remote_node.is_some_and(|remote| !cluster.nodes[remote].remote_was_fenced)
+        && reading.rsc[rsc].remote_node.is_some_and(|remote| !reading.nodes[remote].remote_was_fenced)
 }
 
 /// Whether a failed start or monitor ran with other parameters than are configured now.
-fn params_changed(cluster: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> bool {
+fn params_changed(reading: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> bool {
     if !matches!(op.task(), Some(Task::Start | Task::Monitor)) {
         return false;
     }
-    if digests::needs_assignment(cluster, rsc) {
-        cluster.requests.compare_later(rsc, node, op.clone());
+    if digests::needs_assignment(reading, rsc) {
+        reading.requests.compare_later(rsc, node, op.clone());
         return false;
     }
-    digests::compare(cluster, rsc, node, op).changed()
+    digests::compare(reading, rsc, node, op).changed()
 }
 
 /// Judges a result by what was expected.
-fn remap(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &mut Judged) {
+fn remap(reading: &mut Reading<'_>, story: &mut Story<'_>, judged: &mut Judged) {
     let op = &story.ops[judged.at];
     let rsc = story.rsc;
     let probe = op.is_probe();
@@ -273,9 +273,9 @@ fn remap(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &mut Judged) 
         other => other,
     };
     if judged.rc != op.rc_code && !judged.expired {
-        record(cluster, story, judged.at);
+        record(reading, story, judged.at);
     }
-    if is_masked_probe(op) && !cluster.is_bundled(rsc) {
+    if is_masked_probe(op) && !reading.is_bundled(rsc) {
         judged.status = ExecStatus::Done;
         judged.rc = OcfCode::NOT_RUNNING;
     }
@@ -291,32 +291,32 @@ fn remap(cluster: &mut Reading<'_>, story: &mut Story<'_>, judged: &mut Judged) 
         if judged.rc == judged.expected.unwrap_or(OcfCode::OK) { ExecStatus::Done } else { ExecStatus::Error };
     match judged.rc {
         OcfCode::OK if probe && judged.expected == Some(OcfCode::NOT_RUNNING) => judged.status = ExecStatus::Done,
-        OcfCode::NOT_RUNNING if probe || judged.expected == Some(judged.rc) || !cluster.rsc[rsc].is.managed => {
+        OcfCode::NOT_RUNNING if probe || judged.expected == Some(judged.rc) || !reading.rsc[rsc].is.managed => {
             judged.status = ExecStatus::Done;
-            cluster.rsc[rsc].role = Role::Stopped;
+            reading.rsc[rsc].role = Role::Stopped;
             story.on_fail = OnFail::Ignore;
-            cluster.rsc[rsc].next_role = Role::Unknown;
+            reading.rsc[rsc].next_role = Role::Unknown;
         }
         OcfCode::PROMOTED => {
             if probe && Some(judged.rc) != judged.expected {
                 judged.status = ExecStatus::Done;
             }
             if !judged.expired || Some(judged.rc) == judged.expected {
-                cluster.rsc[rsc].role = Role::Promoted;
+                reading.rsc[rsc].role = Role::Promoted;
             }
         }
         OcfCode::FAILED_PROMOTED => {
             if !judged.expired {
-                cluster.rsc[rsc].role = Role::Promoted;
+                reading.rsc[rsc].role = Role::Promoted;
             }
             judged.status = ExecStatus::Error;
         }
         OcfCode::NOT_CONFIGURED => judged.status = ExecStatus::FatalError,
         OcfCode::UNIMPLEMENTED if op.interval_ms > 0 => judged.status = ExecStatus::NotSupported,
         OcfCode::UNIMPLEMENTED | OcfCode::NOT_INSTALLED | OcfCode::INVALID_PARAM | OcfCode::INSUFFICIENT_PRIV => {
-            if op.task() == Some(Task::Stop) && !judged.expired && !cluster.can_fence(story.node) {
-                cluster.rsc[rsc].is.blocked = true;
-                cluster.rsc[rsc].is.failed = true;
+            if op.task() == Some(Task::Stop) && !judged.expired && !reading.can_fence(story.node) {
+                reading.rsc[rsc].is.blocked = true;
+                reading.rsc[rsc].is.failed = true;
             }
             judged.status = ExecStatus::HardError;
         }
