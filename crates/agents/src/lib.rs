@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `ocf`: scripts, unchanged, and the agents that are inside | `ocf` |
 //!
-//! A class more is one type that implements [`Standard`] and one line in [`Agents::new`].
+//! A class more is one type that implements [`Standard`], one line in [`Agents::new`], and its name in
+//! [`Agent::RUN_CLASSES`], by which the rest of hacd knows that it can be configured.
 //!
 //! After a success the processes behind a resource are told, so that the driver can watch them ([`ended`]).
 
@@ -165,4 +166,18 @@ impl Agents {
 fn seconds(duration: Duration) -> String {
     let text = format!("{:.3}", duration.as_secs_f64());
     format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_that_may_be_configured_has_a_standard_and_the_other_way_round() {
+        let agents = Agents::new(testing::options(std::path::Path::new("/nonexistent")));
+        let classes: Vec<&str> = agents.standards.keys().copied().collect();
+        let mut configurable = Agent::RUN_CLASSES.to_vec();
+        configurable.sort_unstable();
+        assert_eq!(classes, configurable);
+    }
 }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::executor::RunOp;
+use crate::work::Order;
 use hac_scheduler::plan::Fencing;
 
 /// What is said of fence devices.
@@ -29,7 +29,7 @@ impl fmt::Display for Refused {
 ///
 /// # Errors
 /// It cannot begin.
-pub(crate) fn begin(fencing: &Fencing) -> Result<RunOp, Refused> {
+pub(crate) fn begin(fencing: &Fencing) -> Result<Order, Refused> {
     Err(Refused { fencing: fencing.clone() })
 }
 

@@ -13,8 +13,8 @@
 //!   plan is abandoned, it is taken up by the next one, as what an earlier coordinator began,
 //! * another result than expected: the rest is abandoned, and a new decision is asked for,
 //! * no result within its own timeout and [`Limits::cluster_delay`]: recorded as failed, likewise,
-//! * it cannot be carried out at all (fencing, for which there is no device yet): what depends on it stays undone, and
-//!   no new decision is asked for, because it would be the same.
+//! * it cannot be carried out at all (fencing, which the [fencer](crate::fencer) refuses): what depends on it stays undone,
+//!   and no new decision is asked for, because it would be the same.
 
 mod action;
 mod flights;
@@ -27,7 +27,7 @@ use std::collections::VecDeque;
 use hac_types::{Timestamp, mutant};
 
 use crate::cib::{Applied, Command, OpResult, StatusChange, history};
-use crate::executor::RunOp;
+use crate::work::Order;
 use hac_model::Cib;
 use hac_scheduler::plan::Plan;
 use transition::{Confirmed, Transition};
@@ -132,9 +132,9 @@ impl TransitionEngine {
     }
 
     /// Lets what an earlier coordinator ordered answer this order, if it is the same and still under way.
-    fn take_up(&mut self, run: &RunOp, cib: &Cib) -> bool {
-        let Some(earlier) = run.under_way(cib).filter(|_| !mutant("ordered-again")) else { return false };
-        self.current.as_mut().is_some_and(|transition| transition.take_up(&run.transition_key, earlier))
+    fn take_up(&mut self, order: &Order, cib: &Cib) -> bool {
+        let Some(earlier) = order.under_way(cib).filter(|_| !mutant("ordered-again")) else { return false };
+        self.current.as_mut().is_some_and(|transition| transition.take_up(&order.transition_key, earlier))
     }
 
     /// Number of the last transition; they are numbered from 1.

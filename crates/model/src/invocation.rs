@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Agent, ExecStatus};
+use crate::{Agent, ExecStatus, Migration};
 
 /// One run of an agent. Unique in one life of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,7 +30,9 @@ pub struct ProcessRef {
 pub struct Invocation {
     /// Names this run.
     pub id: InvocationId,
-    /// Id under which the node keeps the history.
+    /// Name of the node for which it counts.
+    pub node: String,
+    /// Id under which that node keeps the history.
     pub resource: String,
     /// `OCF_RESOURCE_INSTANCE`: with the instance number where the resource has one.
     pub instance: String,
@@ -44,10 +46,11 @@ pub struct Invocation {
     pub timeout: Duration,
     /// Exit code that means all is as expected.
     pub expected_rc: i32,
+    /// From where to where, for the two halves of a live migration.
+    pub migration: Option<Migration>,
     /// Parameters, to be passed as `OCF_RESKEY_NAME`. Secrets among them: never log them.
     pub params: BTreeMap<String, String>,
-    /// More of the same with `CRM_meta_` in front of each name; `timeout`, `interval` (milliseconds), `name` and
-    /// `on_node` are always there.
+    /// More of the same that is known of the resource and the operation, with `CRM_meta_` in front of each name.
     pub meta: BTreeMap<String, String>,
 }
 
@@ -55,6 +58,7 @@ impl std::fmt::Debug for Invocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Invocation")
             .field("id", &self.id)
+            .field("node", &self.node)
             .field("instance", &self.instance)
             .field("agent", &format_args!("{}", self.agent))
             .field("action", &self.action)

@@ -32,6 +32,9 @@ impl Agent {
     /// Provider of agents of class `ocf` that are named without one.
     pub const DEFAULT_PROVIDER: &'static str = "heartbeat";
 
+    /// Classes whose agents hacd can run. `hac-agents` has a type for each.
+    pub const RUN_CLASSES: [&'static str; 1] = ["ocf"];
+
     /// Classes whose agents have no provider.
     pub const PLAIN_CLASSES: [&'static str; 5] = ["systemd", "lsb", "stonith", "service", "upstart"];
 
@@ -39,6 +42,24 @@ impl Agent {
     #[must_use]
     pub fn ocf(provider: &str, kind: &str) -> Self {
         Self { class: "ocf".to_owned(), provider: Some(provider.to_owned()), kind: kind.to_owned() }
+    }
+
+    /// Whether hacd can run agents of its class.
+    #[must_use]
+    pub fn is_run(&self) -> bool {
+        Self::RUN_CLASSES.contains(&self.class.as_str())
+    }
+
+    /// Whether it is a fence device: it powers nodes off and runs nothing itself.
+    #[must_use]
+    pub fn is_fence_device(&self) -> bool {
+        self.class == "stonith"
+    }
+
+    /// Whether it is a connection to a host that has no daemon, which makes a remote node of it.
+    #[must_use]
+    pub fn is_remote_connection(&self) -> bool {
+        self.class == "ocf" && self.provider.as_deref() == Some("pacemaker") && self.kind == "remote"
     }
 }
 

@@ -20,7 +20,6 @@ use std::collections::BTreeMap;
 
 use bincode::config::{Configuration, Limit};
 use hac_crm::cib::{Change, Command, StatusChange};
-use hac_crm::executor::RunOp;
 use hac_model::{Cib, ResourceHistory, Version};
 use hac_types::{Incarnation, Level, Member, NodeId, RingId, WallTime};
 use hac_wire::Unreadable;
@@ -79,7 +78,7 @@ pub(crate) enum Body {
     /// I have stored (or could not store) the configuration that would follow from a proposal.
     Vote(Vote),
     /// The coordinator orders an operation.
-    Order(Order),
+    Order(DatedOrder),
     /// The coordinator changes the status.
     Change(Dated),
     /// The coordinator says that all is done that followed from what came before this proposal.
@@ -192,11 +191,11 @@ fn uses_level_two(command: &Command) -> bool {
 
 /// An order of the coordinator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub(crate) struct DatedOrder {
     /// When it was given.
     pub(crate) wall: WallTime,
     /// What.
-    pub(crate) run: RunOp,
+    pub(crate) order: hac_crm::work::Order,
 }
 
 /// A change of the status by the coordinator.

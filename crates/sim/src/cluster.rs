@@ -545,6 +545,9 @@ impl World {
         let Some(Run { invocation, fault, .. }) = host.invocations.remove(&invocation) else { return };
         let outcome = Self::outcome(&mut self.reality, &mut self.checks, id, &invocation, fault);
         self.checks.agent_ended(host, &invocation, &outcome);
+        if invocation.action == "migrate_from" && outcome.rc == 0 {
+            self.checks.happened("a resource migrated");
+        }
         if let Some(node) = &mut host.node {
             node.handle_outcome(now, invocation.id, outcome);
         }

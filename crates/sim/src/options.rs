@@ -33,9 +33,14 @@ pub struct Options {
     pub people: u64,
     /// Plans are made beside everything else, and take their time.
     pub planner: bool,
+    /// There is a machine that can migrate while it runs.
+    pub machine: bool,
     /// Rings and packets are numbered from here: what has run for long.
     pub numbers_from: u64,
 }
+
+/// The stream of the seed's random numbers by which it is decided whether there is a machine.
+const MACHINE: u64 = 14;
 
 impl Options {
     /// A world in which nothing happens by itself, for directed scenarios.
@@ -55,6 +60,7 @@ impl Options {
             disk_loss: false,
             people: 0,
             planner: false,
+            machine: false,
             numbers_from: 0,
         }
     }
@@ -106,6 +112,7 @@ impl Options {
             disk_loss: rng.chance(200),
             people: if rng.chance(600) { rng.between(100, 900) } else { 0 },
             planner: rng.chance(400),
+            machine: Rng::new(seed, MACHINE).chance(250),
             numbers_from: 0,
         }
     }

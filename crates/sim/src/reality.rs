@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hac_crm::executor::{ExecStatus, Invocation, Outcome, ProcessRef};
+use hac_model::Migration;
 
 /// The world outside the cluster.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +11,8 @@ pub struct Reality {
     /// Running instances: host and instance name, and what is behind.
     running: BTreeMap<(u32, String), Running>,
     last_pid: u32,
+    /// Hosts without power.
+    off: BTreeSet<u32>,
     /// Resources that fail to start, by host.
     pub broken: BTreeSet<(u32, String)>,
     /// Times anything was started, by host and instance.
@@ -66,6 +69,8 @@ impl Reality {
                 self.running.remove(&key);
                 OK
             }
+            "migrate_to" => self.migrate(&key, invocation.migration.as_ref()),
+            "migrate_from" if !self.running.contains_key(&key) => ERROR,
             "promote" | "demote" => match self.running.get_mut(&key) {
                 Some(running) => {
                     running.promoted = invocation.action == "promote";
@@ -89,6 +94,20 @@ impl Reality {
             ..Outcome::default()
         };
         Done { outcome, started }
+    }
+
+    /// A resource goes from a host to another one while it runs: it is there in the same moment in which it is no longer
+    /// here, if the other host has power.
+    fn migrate(&mut self, from: &(u32, String), ends: Option<&Migration>) -> i32 {
+        let target = ends.and_then(|ends| ends.target.strip_prefix("node")?.parse::<u32>().ok());
+        let Some(target) = target.filter(|target| !self.off.contains(target)) else { return ERROR };
+        if self.running.remove(from).is_none() {
+            return ERROR;
+        }
+        self.last_pid += 1;
+        let process = ProcessRef { pid: self.last_pid, started: u64::from(self.last_pid) };
+        self.running.entry((target, from.1.clone())).or_insert(Running { process, promoted: false });
+        OK
     }
 
     /// Where a resource runs.
@@ -120,8 +139,14 @@ impl Reality {
         self.running.values().any(|running| running.process == process)
     }
 
+    /// A host has power.
+    pub fn power_on(&mut self, host: u32) {
+        self.off.remove(&host);
+    }
+
     /// The power of a host goes: nothing runs there.
     pub fn power_off(&mut self, host: u32) {
         self.running.retain(|(h, _), _| *h != host);
+        self.off.insert(host);
     }
 }

@@ -18,7 +18,7 @@
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `cluster N [links L] [seed S]` | a new world of N hosts, none started |
+//! | `cluster N [links L] [seed S] [machine 1]` | a new world of N hosts, none started; with a machine that can migrate |
 //! | `start NODE…`, `kill NODE…`, `power-off NODE…`, `stop NODE…` | the daemon starts; dies; dies with its host; is asked to leave |
 //! | `pause NODE TIME` | the host does not run for a while |
 //! | `partition NODE… / NODE…`, `cut NODE NODE`, `cut-link NODE NODE LINK`, `heal` | the network |
@@ -45,6 +45,7 @@ use hac_types::{LinkId, WallTime};
 use crate::cluster::{Power, World};
 use crate::harm::Harmed;
 use crate::options::Options;
+use crate::tutorial::{ADDRESS, MACHINE, SERVER};
 
 /// Between commands and what they print.
 const MARK: &str = "----";
@@ -171,6 +172,7 @@ fn new_world(arguments: &[&str]) -> Result<World, String> {
         match *name {
             "links" => options.links = value.parse().map_err(|_| "how many links?")?,
             "seed" => options.seed = value.parse().map_err(|_| "which seed?")?,
+            "machine" => options.machine = *value == "1",
             _ => return Err(format!("what is {name}?")),
         }
         rest = more;
@@ -298,7 +300,8 @@ fn status(world: &World) -> String {
             let _ = writeln!(text, "  {waiting}");
         }
     }
-    for resource in [crate::tutorial::ADDRESS, crate::tutorial::SERVER] {
+    let machine = world.options.machine.then_some(MACHINE);
+    for resource in [ADDRESS, SERVER].into_iter().chain(machine) {
         let places: Vec<String> = world.reality.places(resource).iter().map(|id| format!("node{id}")).collect();
         let places = if places.is_empty() { "nowhere".to_owned() } else { places.join(" ") };
         let _ = writeln!(text, "{resource} runs on {places}");

@@ -119,6 +119,8 @@ mod tests {
     fn of(resource: &str) -> Invocation {
         Invocation {
             id: hac_node::InvocationId(1),
+            node: "node1".to_owned(),
+            migration: None,
             resource: resource.to_owned(),
             instance: resource.to_owned(),
             agent: hac_model::Agent::default(),

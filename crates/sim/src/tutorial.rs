@@ -1,4 +1,5 @@
-//! The resources of every simulated cluster: those of the tutorial, an address on one node and a web server on all.
+//! The resources of every simulated cluster: those of the tutorial, an address on one node and a web server on all; and in
+//! some a machine that migrates.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +12,13 @@ pub const ADDRESS: &str = "FloatIP";
 /// The web server: on every node.
 pub const SERVER: &str = "Nginx";
 
-/// The configuration for a cluster of `nodes`. Without fencing, because the simulated world has none; two nodes ignore
+/// A machine that can migrate while it runs, where the options have one: on one node at a time.
+pub const MACHINE: &str = "Machine";
+
+/// The configuration for a cluster of so many nodes. Without fencing, because the simulated world has none; two nodes ignore
 /// quorum as the tutorial has it.
 #[must_use]
-pub fn configuration(nodes: u32) -> Configuration {
+pub fn configuration(nodes: u32, machine: bool) -> Configuration {
     let policy = if nodes == 2 { "ignore" } else { "stop" };
     let properties = [("stonith-enabled", "false"), ("no-quorum-policy", policy)];
     let copies = Copies {
@@ -33,13 +37,17 @@ pub fn configuration(nodes: u32) -> Configuration {
         with_rsc: format!("{SERVER}-clone"),
         ..Colocation::default()
     };
+    let mut resources =
+        vec![Resource::Primitive(primitive(ADDRESS, "ocf", "digitalocean", "floatip")), Resource::Clone(copies)];
+    if machine {
+        let plain = primitive(MACHINE, "ocf", "sim", "machine");
+        let meta = vec![set(&format!("{MACHINE}-meta"), &[("allow-migrate", "true")])];
+        resources.push(Resource::Primitive(Primitive { meta, ..plain }));
+    }
     Configuration {
         crm_config: vec![set(hac_model::BOOTSTRAP_OPTIONS, &properties)],
         rsc_defaults: vec![set("rsc-options", &[("resource-stickiness", "100")])],
-        resources: vec![
-            Resource::Primitive(primitive(ADDRESS, "ocf", "digitalocean", "floatip")),
-            Resource::Clone(copies),
-        ],
+        resources,
         constraints: vec![Constraint::Colocation(with)],
         ..Configuration::default()
     }

@@ -37,6 +37,8 @@ struct Things<'a> {
     primitives: Vec<&'a str>,
     groups: Vec<&'a str>,
     all: Vec<&'a str>,
+    /// All, and the machine that can migrate.
+    movable: Vec<&'a str>,
     nodes: Vec<&'a str>,
 }
 
@@ -52,6 +54,10 @@ impl<'a> Things<'a> {
             primitives: of(|resource| matches!(resource, Resource::Primitive(_))),
             groups: of(|resource| matches!(resource, Resource::Group(_))),
             all: of(|_| true),
+            movable: {
+                let ids = configuration.resources.iter().map(Resource::id);
+                ids.filter(|id| made(id) || *id == crate::tutorial::MACHINE).collect()
+            },
             nodes: configuration.nodes.iter().map(|node| node.uname.as_str()).collect(),
         }
     }
@@ -172,7 +178,7 @@ impl Workload {
 
     /// A move, or a ban.
     fn place(&mut self, things: &Things<'_>) -> Option<Change> {
-        let (resource, node) = (*self.rng.pick(&things.all)?, *self.rng.pick(&things.nodes)?);
+        let (resource, node) = (*self.rng.pick(&things.movable)?, *self.rng.pick(&things.nodes)?);
         let (word, score) = if self.rng.chance(600) { ("prefer", "INFINITY") } else { ("ban", "-INFINITY") };
         Some(location(&format!("cli-{word}-{resource}"), resource, node, score, None))
     }

@@ -167,8 +167,15 @@ impl Scripts {
         put("OCF_RESKEY_CRM_meta_timeout", invocation.timeout.as_millis().to_string());
         put("OCF_RESKEY_CRM_meta_interval", invocation.interval_ms.to_string());
         put("OCF_RESKEY_CRM_meta_name", invocation.action.clone());
-        put("OCF_RESKEY_CRM_meta_on_node", self.node.clone());
-        put("OCF_RESKEY_CRM_meta_on_node_uuid", self.node_id.to_string());
+        // The id of a node that has no daemon is its name.
+        let own = invocation.node == self.node;
+        let id = if own { self.node_id.to_string() } else { invocation.node.clone() };
+        put("OCF_RESKEY_CRM_meta_on_node", invocation.node.clone());
+        put("OCF_RESKEY_CRM_meta_on_node_uuid", id);
+        if let Some(ends) = &invocation.migration {
+            put("OCF_RESKEY_CRM_meta_migrate_source", ends.source.clone());
+            put("OCF_RESKEY_CRM_meta_migrate_target", ends.target.clone());
+        }
         put("OCF_RESKEY_crm_feature_set", FEATURE_SET.to_owned());
         let level =
             invocation.params.get("OCF_CHECK_LEVEL").or_else(|| invocation.meta.get("CRM_meta_OCF_CHECK_LEVEL"));

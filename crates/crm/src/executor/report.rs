@@ -7,26 +7,16 @@ use hac_types::{Timestamp, WallTime};
 
 use super::resource::Job;
 use super::{ExecStatus, Invocation, InvocationId, Outcome, operation_key};
-use crate::cib::{OpResult, StatusChange};
+use crate::cib::{OpResult, OpStarted, StatusChange};
+use crate::work::{self, Order};
 use hac_model::{Agent, OcfCode, OpHistory, Task};
 use hac_scheduler::plan::ResourceOp;
 
 /// The run of an agent that carries `job` out, as `op`.
 pub(super) fn invocation(id: InvocationId, job: &Job, op: &ResourceOp) -> Invocation {
-    let mut meta = BTreeMap::clone(&op.meta);
-    let mut add = |name: &str, value: String| {
-        meta.entry(format!("CRM_meta_{name}")).or_insert(value);
-    };
-    add("name", op.task.to_string());
-    add("timeout", op.timeout_ms.to_string());
-    add("interval", op.interval_ms.to_string());
-    add("on_node", job.run.node.clone());
-    if let Some(ends) = &op.migration {
-        add("migrate_source", ends.source.clone());
-        add("migrate_target", ends.target.clone());
-    }
     Invocation {
         id,
+        node: job.at.clone(),
         resource: op.resource.clone(),
         // Of an anonymous clone the plain name: its numbers are dealt anew with each plan.
         instance: op.resource.clone(),
@@ -35,27 +25,28 @@ pub(super) fn invocation(id: InvocationId, job: &Job, op: &ResourceOp) -> Invoca
         interval_ms: op.interval_ms,
         timeout: Duration::from_millis(op.timeout_ms),
         expected_rc: op.expected_rc.0,
+        migration: op.migration.clone(),
         params: BTreeMap::clone(&op.params),
-        meta,
+        meta: BTreeMap::clone(&op.meta),
     }
 }
 
 /// What is kept of an outcome.
 pub(super) fn history(
-    node: &str,
     (job, op): (&Job, &ResourceOp),
     outcome: &Outcome,
     now: Timestamp,
     wall: WallTime,
     started: Timestamp,
 ) -> OpHistory {
+    let (migrate_source, migrate_target) = work::ends(op);
     let task = recorded_task(op.task, outcome);
     let restart = restart(op, outcome);
     OpHistory {
         operation_key: operation_key(&op.resource, task, op.interval_ms),
         operation: task.to_string(),
-        transition_key: job.run.transition_key.clone(),
-        transition_magic: format!("{}:{};{}", outcome.status.code(), outcome.rc, job.run.transition_key),
+        transition_key: job.transition_key.clone(),
+        transition_magic: format!("{}:{};{}", outcome.status.code(), outcome.rc, job.transition_key),
         rc_code: OcfCode(outcome.rc),
         op_status: outcome.status.code(),
         call_id: job.call_id,
@@ -67,9 +58,9 @@ pub(super) fn history(
         op_force_restart: restart.as_ref().map(|(names, _)| names.clone()),
         op_restart_digest: restart.map(|(_, digest)| digest),
         exit_reason: reason(outcome),
-        on_node: Some(node.to_owned()),
-        migrate_source: op.migration.as_ref().map(|ends| ends.source.clone()),
-        migrate_target: op.migration.as_ref().map(|ends| ends.target.clone()),
+        on_node: Some(job.at.clone()),
+        migrate_source,
+        migrate_target,
         ..OpHistory::default()
     }
 }
@@ -112,14 +103,27 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// What is told of a result.
-pub(super) fn result(node: &str, job: &Job, given: &ResourceOp, op: OpHistory) -> StatusChange {
+pub(super) fn result(job: &Job, given: &ResourceOp, op: OpHistory) -> StatusChange {
     StatusChange::OpResult(OpResult {
-        node: node.to_owned(),
-        resource: job.run.op.resource.clone(),
+        node: job.at.clone(),
+        resource: job.op.resource.clone(),
         agent: Agent::clone(&given.agent),
         op,
-        on_fail: job.run.op.on_fail,
+        on_fail: job.op.on_fail,
     })
+}
+
+/// What is told of an order at a node to which the node `by` has no connection.
+pub(super) fn not_connected(by: &str, order: &Order, op: &ResourceOp) -> StatusChange {
+    let OpStarted { node, resource, agent, op: entry } = work::pending(&order.at, &order.transition_key, op);
+    let entry = OpHistory {
+        transition_magic: format!("{}:{};{}", ExecStatus::NotConnected.code(), OcfCode::ERROR, order.transition_key),
+        rc_code: OcfCode::ERROR,
+        op_status: ExecStatus::NotConnected.code(),
+        exit_reason: Some(format!("{by} has no connection to {}", order.at)),
+        ..entry
+    };
+    StatusChange::OpResult(OpResult { node, resource, agent, op: entry, on_fail: op.on_fail })
 }
 
 /// The outcome of an agent that nothing more was heard of.

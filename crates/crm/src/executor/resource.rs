@@ -6,10 +6,10 @@ use std::time::Duration;
 use hac_types::{Timestamp, WallTime, mutant};
 
 use super::given::{self, Started};
-use super::order::is_told_by_parameters;
 use super::waiting::Waiting;
-use super::{Invocation, InvocationId, Outcome, Output, ProcessRef, RunOp, WatchId, report};
+use super::{Invocation, InvocationId, Outcome, Output, ProcessRef, WatchId, report};
 use crate::cib::{StatusChange, history};
+use crate::work;
 use hac_model::{Agent, ExecStatus, OcfCode, OpHistory, ResourceHistory, Task};
 use hac_scheduler::plan::ResourceOp;
 
@@ -17,33 +17,47 @@ use hac_scheduler::plan::ResourceOp;
 /// that it does not.
 const GUARD: Duration = Duration::from_secs(10);
 
-/// An order in the queue, or being carried out.
+/// A resource operation that was ordered: in the queue, or being carried out.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    pub(super) run: RunOp,
+    /// Name of the host.
+    pub(super) at: String,
+    pub(super) transition_key: String,
+    pub(super) op: ResourceOp,
     pub(super) call_id: i64,
     pub(super) queued: Timestamp,
 }
 
 impl Job {
     fn key(&self) -> (String, u64) {
-        (self.run.op.task.to_string(), self.run.op.interval_ms)
+        (self.op.task.to_string(), self.op.interval_ms)
     }
 
     fn is_recurring(&self) -> bool {
-        self.run.op.interval_ms > 0
+        self.op.interval_ms > 0
     }
 
     fn changes_state(&self) -> bool {
-        !self.is_recurring() && self.run.op.task.changes_state()
+        !self.is_recurring() && self.op.task.changes_state()
     }
 
-    /// Whether `order` asks for what this one does.
-    fn is_same_as(&self, order: &RunOp) -> bool {
-        let (mine, other) = (&self.run.op, &order.op);
-        is_told_by_parameters(mine.task)
+    /// Whether `other` asks for what this one does.
+    fn is_same_as(&self, other: &Self) -> bool {
+        let (mine, other) = (&self.op, &other.op);
+        work::is_told_by_parameters(mine.task)
             && (mine.task, mine.interval_ms) == (other.task, other.interval_ms)
-            && (&mine.agent, &mine.params) == (&other.agent, &other.params)
+            && (&mine.agent, &mine.params, &mine.migration) == (&other.agent, &other.params, &other.migration)
+    }
+
+    /// What is recorded when it begins, if anything is.
+    fn started(&self) -> Option<StatusChange> {
+        work::started(&self.at, &self.transition_key, &self.op)
+    }
+
+    /// Makes this the same run of an agent under another order.
+    fn answer(&mut self, other: &Self) {
+        self.transition_key.clone_from(&other.transition_key);
+        self.op = other.op.clone();
     }
 }
 
@@ -118,8 +132,8 @@ impl Managed {
     /// Takes an order in: a recurring operation is due after its start delay, others queue.
     pub(super) fn enqueue(&mut self, now: Timestamp, job: Job) {
         if job.is_recurring() {
-            self.record_pending(&job.run);
-            let due = now + Duration::from_millis(job.run.op.start_delay_ms);
+            self.record_pending(&job);
+            let due = now + Duration::from_millis(job.op.start_delay_ms);
             self.recurring.insert(job.key(), Recurring { job, due, reported: None, again: false });
         } else {
             // Whoever orders more no longer wants what waits.
@@ -130,10 +144,10 @@ impl Managed {
 
     /// Whether `order` is the one that is being carried out since an earlier view: a new coordinator orders what it does
     /// not know to be under way. Its result then answers the new order.
-    pub(super) fn adopt(&mut self, order: &RunOp) -> bool {
+    pub(super) fn adopt(&mut self, order: &Job) -> bool {
         let alone = self.queue.is_empty();
         if let Some(waiting) = self.waiting.as_mut().filter(|w| alone && w.inherited && w.job.is_same_as(order)) {
-            waiting.job.run = order.clone();
+            waiting.job.answer(order);
             waiting.inherited = false;
             self.record_pending(order);
             return true;
@@ -141,7 +155,7 @@ impl Managed {
         let Some(active) = self.active.as_mut().filter(|a| alone && a.inherited && a.job.is_same_as(order)) else {
             return false;
         };
-        active.job.run = order.clone();
+        active.job.answer(order);
         active.inherited = false;
         self.record_pending(order);
         true
@@ -159,8 +173,8 @@ impl Managed {
     }
 
     /// Notes in the history that the order is being carried out.
-    fn record_pending(&mut self, run: &RunOp) {
-        if let Some(StatusChange::OpStarted(started)) = run.started() {
+    fn record_pending(&mut self, job: &Job) {
+        if let Some(StatusChange::OpStarted(started)) = job.started() {
             if self.history.ops.is_empty() {
                 self.history.agent = started.agent;
             }
@@ -171,8 +185,8 @@ impl Managed {
     /// Notes a result in `history`, which is this resource's or a copy of it. What was begun after it stays pending.
     pub(super) fn record_result(&self, history: &mut ResourceHistory, op: &OpHistory) {
         history::record(history, op);
-        let later = self.active.as_ref().filter(|active| active.job.run.transition_key != op.transition_key);
-        let later = later.filter(|active| !active.job.is_recurring()).and_then(|active| active.job.run.started());
+        let later = self.active.as_ref().filter(|active| active.job.transition_key != op.transition_key);
+        let later = later.filter(|active| !active.job.is_recurring()).and_then(|active| active.job.started());
         if let Some(StatusChange::OpStarted(started)) = later {
             history::record(history, &started.op);
         }
@@ -212,7 +226,7 @@ impl Managed {
         let mut tried = None;
         let job = match self.queue.pop_front_if(|_| !turn.held && !turn.full) {
             Some(job) => {
-                self.record_pending(&job.run);
+                self.record_pending(&job);
                 job
             }
             None if self.waiting.as_ref().is_some_and(|waiting| waiting.due <= now && !turn.held) => {
@@ -235,7 +249,7 @@ impl Managed {
 
     /// What the agent is given to carry `job` out.
     fn given(&mut self, job: &Job) -> ResourceOp {
-        let op = &job.run.op;
+        let op = &job.op;
         if given::brings_up(op.task) {
             // Also if it fails: what a failed start leaves behind is what this one made.
             self.runs = Some(Started::by(op));
@@ -274,7 +288,7 @@ impl Managed {
         if job.is_recurring() {
             let recurring = self.recurring.get_mut(&job.key())?;
             recurring.again = false;
-            recurring.due = now + Duration::from_millis(job.run.op.interval_ms).max(asked.min(GUARD));
+            recurring.due = now + Duration::from_millis(job.op.interval_ms).max(asked.min(GUARD));
             return None;
         }
         if !self.queue.is_empty() {
@@ -289,14 +303,14 @@ impl Managed {
 
     /// The coordinator gave this order up: what has not begun never will.
     pub(super) fn give_up(&mut self, transition_key: &str) {
-        self.queue.retain(|job| job.run.transition_key != transition_key);
-        self.waiting.take_if(|waiting| waiting.job.run.transition_key == transition_key);
+        self.queue.retain(|job| job.transition_key != transition_key);
+        self.waiting.take_if(|waiting| waiting.job.transition_key == transition_key);
     }
 
     /// What this node told of an order that waits is in the CIB, and goes into its own history. What has ended since
     /// stays as it is.
     pub(super) fn keep_waiting(&mut self, op: &OpHistory) {
-        let here = |job: &Job| job.run.transition_key == op.transition_key;
+        let here = |job: &Job| job.transition_key == op.transition_key;
         let waits = self.waiting.as_ref().is_some_and(|waiting| here(&waiting.job));
         if waits || self.active.as_ref().is_some_and(|active| here(&active.job)) {
             history::record(&mut self.history, op);
@@ -308,7 +322,7 @@ impl Managed {
     pub(super) fn finish(&mut self, now: Timestamp, job: &Job, op: &OpHistory) -> bool {
         if job.is_recurring() {
             let Some(recurring) = self.recurring.get_mut(&job.key()) else { return false };
-            let interval = Duration::from_millis(job.run.op.interval_ms);
+            let interval = Duration::from_millis(job.op.interval_ms);
             recurring.due = if std::mem::take(&mut recurring.again) { now } else { now + interval };
             let result = Some((op.rc_code, op.op_status));
             let before = std::mem::replace(&mut recurring.reported, result);
@@ -335,7 +349,7 @@ impl Managed {
     /// The processes to be watched from now on; `None` leaves things as they are.
     pub(super) fn processes_after(&mut self, job: &Job, op: &OpHistory, outcome: &Outcome) -> Option<Vec<ProcessRef>> {
         let up = op.rc_code.is_up() && op.ended(ExecStatus::Done);
-        let named = match job.run.op.task {
+        let named = match job.op.task {
             Task::Start | Task::Promote | Task::Demote | Task::Monitor | Task::MigrateFrom if up => {
                 outcome.watch.as_slice()
             }

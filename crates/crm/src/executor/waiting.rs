@@ -9,6 +9,8 @@ use hac_types::{Timestamp, WallTime};
 use super::resource::Job;
 use super::{Outcome, Output};
 use crate::cib::StatusChange;
+use crate::work;
+use hac_model::Task;
 
 /// The first pause.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -54,7 +56,10 @@ impl Waiting {
 
     /// What is to be told: it is pending, since when, and what was said.
     pub(super) fn report(&self, outcome: &Outcome) -> Option<Output> {
-        let StatusChange::OpStarted(mut started) = self.job.run.pending()? else { return None };
+        if self.job.op.task == Task::Notify {
+            return None;
+        }
+        let mut started = work::pending(&self.job.at, &self.job.transition_key, &self.job.op);
         started.op.last_rc_change = Some(self.since.as_secs());
         let said = outcome.exit_reason.clone().unwrap_or_else(|| "the agent could not ask".to_owned());
         started.op.exit_reason = Some(said);

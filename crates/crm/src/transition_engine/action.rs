@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cib::StatusChange;
-use crate::executor::RunOp;
+use crate::work::Order;
 use hac_model::{Configuration, parse_duration_ms};
 
 /// Bounds on carrying a plan out.
@@ -46,12 +46,12 @@ impl Limits {
 /// What the engine wants done, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Broadcast this order. When it is delivered, everybody applies [`RunOp::started`], and the target's executor takes
-    /// it.
-    Run(RunOp),
+    /// Broadcast this order. When it is delivered, everybody applies [`Order::started`], and the executor of the node that
+    /// it names takes it.
+    Run(Order),
     /// What this orders is under way already by the order of an earlier coordinator, whose result answers it: nothing is
     /// broadcast. The agent may have ended and its result be on its way, so that the node would run it a second time.
-    TakenUp(RunOp),
+    TakenUp(Order),
     /// Broadcast this change.
     Status(StatusChange),
     /// The transition is over.

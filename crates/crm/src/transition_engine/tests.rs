@@ -8,12 +8,14 @@ use super::*;
 use crate::cib::Replicated as _;
 use crate::cib::fixtures::{NOW, cluster, lost, up};
 use crate::cib::{Changes, OpCancelled};
-use crate::executor::{ExecStatus, Order};
+use crate::executor::ExecStatus;
+use crate::work::Work;
 use hac_model::{Agent, FenceAction, INFINITY, OcfCode, OpHistory};
 use hac_scheduler::plan::{Action, ActionKind, Fencing, ResourceOp};
 
 mod chaos;
 mod live;
+mod migration;
 mod taken_up;
 mod whole;
 mod world;
@@ -58,7 +60,7 @@ struct Bench {
     /// What is under way when its orders are taken.
     cib: Cib,
     now: Timestamp,
-    runs: Vec<RunOp>,
+    runs: Vec<Order>,
 }
 
 impl Bench {
@@ -70,11 +72,10 @@ impl Bench {
         let mut lines = Vec::new();
         while let Some(output) = self.engine.poll_output(&self.cib) {
             lines.push(match output {
-                Output::Run(run) => {
-                    let key = crate::executor::operation_key(&run.op.resource, run.op.task, run.op.interval_ms);
-                    let word = if run.order == Order::Run { "run" } else { "cancel" };
-                    let line = format!("{word} {key} on {} ({})", run.node, run.transition_key);
-                    self.runs.push(run);
+                Output::Run(order) => {
+                    let word = if matches!(order.work, Work::Cancel(_)) { "cancel" } else { "run" };
+                    let line = format!("{word} {} on {} ({})", order.name(), order.by, order.transition_key);
+                    self.runs.push(order);
                     line
                 }
                 Output::TakenUp(run) => format!("taken up {}", run.transition_key),
@@ -110,14 +111,14 @@ impl Bench {
     }
 }
 
-fn result(run: &RunOp, rc: i32) -> StatusChange {
+fn result(run: &Order, rc: i32) -> StatusChange {
     StatusChange::OpResult(OpResult {
-        node: run.node.clone(),
-        resource: run.op.resource.clone(),
-        agent: Agent::clone(&run.op.agent),
+        node: run.at.clone(),
+        resource: run.op().resource.clone(),
+        agent: Agent::clone(&run.op().agent),
         op: OpHistory {
-            operation: run.op.task.to_string(),
-            interval_ms: run.op.interval_ms,
+            operation: run.op().task.to_string(),
+            interval_ms: run.op().interval_ms,
             transition_key: run.transition_key.clone(),
             rc_code: OcfCode(rc),
             ..OpHistory::default()

@@ -1,17 +1,17 @@
 //! One plan on its way: which action waits for what, which is in flight, which is done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use hac_types::{Timestamp, mutant};
 
 use super::flights::Flights;
 use super::{Abort, End, Limits, Output, Summary};
-use crate::cib::{OpResult, StatusChange, history};
-use crate::executor::{ExecStatus, Order, RunOp, operation_key};
+use crate::cib::{OpResult, OpStarted, StatusChange, history};
+use crate::executor::ExecStatus;
 use crate::fencer;
-use hac_model::{Agent, INFINITY, OcfCode, OpHistory, Task, TransitionKey};
+use crate::work::{self, Order, Work};
+use hac_model::{INFINITY, OcfCode, OpHistory, Task, TransitionKey};
 use hac_scheduler::plan::{Action, ActionKind, Plan, ResourceOp};
 
 /// Longest pause before an agent that could not ask is tried again; see the executor.
@@ -145,56 +145,51 @@ impl Transition {
 
     fn begin(&mut self, now: Timestamp, index: usize) -> Option<Output> {
         let action = self.actions.get(index)?;
-        let node = match (&action.kind, target(action).map(str::to_owned)) {
-            (ActionKind::Pseudo, _) => {
+        let ends = match (&action.kind, by(action), action.node.as_deref()) {
+            (ActionKind::Pseudo, ..) => {
                 self.done(index);
                 return None;
             }
-            (ActionKind::Fence(fencing), _) => match fencer::begin(fencing) {
-                Ok(order) => return Some(Output::Run(order)),
+            (ActionKind::Fence(fencing), ..) => match fencer::begin(fencing) {
+                Ok(order) => {
+                    self.flights.begin(now, index, &order.by, Duration::ZERO);
+                    return Some(Output::Run(order));
+                }
                 Err(refused) => {
                     self.fail(index, refused.to_string());
                     return None;
                 }
             },
-            (_, None) => {
-                let problem = format!("{} names no node", action.key);
-                self.fail(index, problem);
-                return None;
-            }
-            (_, Some(node)) => node,
+            (_, Some(by), Some(at)) => Some((by.to_owned(), at.to_owned())),
+            _ => None,
+        };
+        let Some((by, at)) = ends else {
+            let problem = format!("{} names no node", action.key);
+            self.fail(index, problem);
+            return None;
         };
         let mut time = Duration::ZERO;
-        let by = node.clone();
+        let order = |rc: OcfCode, work| {
+            let (by, at, transition_key) = (by.clone(), at.clone(), self.key(index, rc));
+            Output::Run(Order { by, at, transition_key, work })
+        };
         let output = match &action.kind {
             ActionKind::Resource(op) => {
                 time = order_time(op);
-                Output::Run(self.order(index, action, op, node, Order::Run))
+                order(op.expected_rc, Work::run(ResourceOp::clone(op)))
             }
-            ActionKind::Cancel(op) => Output::Run(self.order(index, action, op, node, Order::Cancel)),
-            ActionKind::Shutdown => Output::Status(StatusChange::LetGo { node }),
+            ActionKind::Cancel(op) => order(op.expected_rc, Work::Cancel(ResourceOp::clone(op))),
+            ActionKind::Shutdown => Output::Status(StatusChange::LetGo { node: at }),
             ActionKind::ClearFailCount { resource, .. } => {
-                Output::Status(StatusChange::ClearFailCount { resource: resource.clone(), node })
+                Output::Status(StatusChange::ClearFailCount { resource: resource.clone(), node: at })
             }
             ActionKind::DeleteHistory { resource, .. } => {
-                Output::Status(StatusChange::ForgetHistory { resource: Some(resource.clone()), node: Some(node) })
+                Output::Status(StatusChange::ForgetHistory { resource: Some(resource.clone()), node: Some(at) })
             }
             ActionKind::Pseudo | ActionKind::Fence(_) => return None,
         };
         self.flights.begin(now, index, &by, time);
         Some(output)
-    }
-
-    fn order(&self, index: usize, action: &Action, op: &ResourceOp, node: String, order: Order) -> RunOp {
-        let mut op = op.clone();
-        if let Some(name) = &action.node {
-            Arc::make_mut(&mut op.meta).entry("CRM_meta_on_node".to_owned()).or_insert_with(|| name.clone());
-        }
-        if let Some(id) = &action.node_id {
-            Arc::make_mut(&mut op.meta).entry("CRM_meta_on_node_uuid".to_owned()).or_insert_with(|| id.clone());
-        }
-        let transition_key = self.key(index, op.expected_rc);
-        RunOp { node, order, transition_key, op }
     }
 
     fn key(&self, index: usize, expected_rc: OcfCode) -> String {
@@ -300,7 +295,10 @@ impl Transition {
 
     /// Nothing more comes from a node that is gone.
     pub(super) fn node_lost(&mut self, node: &str) {
-        let lost: Vec<usize> = self.flights.on(node).collect();
+        let counts =
+            |index: &usize| self.actions.get(*index).is_some_and(|action| action.node.as_deref() == Some(node));
+        let mut lost: BTreeSet<usize> = self.flights.on(node).collect();
+        lost.extend(self.flights.keys().filter(counts));
         for index in lost {
             let key = self.actions.get(index).map(|action| action.key.clone()).unwrap_or_default();
             self.fail(index, format!("{key} was on its way when {node} was lost"));
@@ -314,12 +312,13 @@ impl Transition {
         for index in overdue {
             let Some(action) = self.actions.get(index) else { continue };
             let key = action.key.clone();
-            let node = target(action).unwrap_or_default().to_owned();
-            let problem = format!("no result of {key} came from {node} in time");
+            let node = action.node.clone().unwrap_or_default();
+            let by = by(action).unwrap_or_default();
+            let problem = format!("no result of {key} came from {by} in time");
             if let ActionKind::Resource(op) = &action.kind {
                 // The order may yet be delivered, before this and not after it. A new plan before that might order the
                 // same a second time.
-                outputs.push(Output::Status(lost_result(&node, op, self.key(index, op.expected_rc))));
+                outputs.push(Output::Status(lost_result((by, &node), op, &self.key(index, op.expected_rc))));
                 self.flights.give_up(index);
                 self.problems.push(problem);
             } else {
@@ -392,13 +391,13 @@ impl Transition {
 }
 
 /// Name of the node that carries an action out.
-fn target(action: &Action) -> Option<&str> {
+fn by(action: &Action) -> Option<&str> {
     action.router_node.as_deref().or(action.node.as_deref())
 }
 
 /// Where an action waits for its turn: with its node, if a node carries it out.
 fn lane(action: &Action) -> Option<String> {
-    target(action).filter(|_| action.kind != ActionKind::Pseudo).map(str::to_owned)
+    by(action).filter(|_| action.kind != ActionKind::Pseudo).map(str::to_owned)
 }
 
 /// How long an operation may take by itself.
@@ -406,25 +405,15 @@ fn order_time(op: &ResourceOp) -> Duration {
     Duration::from_millis(op.timeout_ms) + Duration::from_millis(op.start_delay_ms)
 }
 
-/// The result of an operation of which nothing was heard.
-fn lost_result(node: &str, op: &ResourceOp, transition_key: String) -> StatusChange {
-    StatusChange::OpResult(OpResult {
-        node: node.to_owned(),
-        resource: op.resource.clone(),
-        agent: Agent::clone(&op.agent),
-        op: OpHistory {
-            operation_key: operation_key(&op.resource, op.task, op.interval_ms),
-            operation: op.task.to_string(),
-            transition_key,
-            rc_code: OcfCode::ERROR,
-            op_status: ExecStatus::Timeout.code(),
-            call_id: -1,
-            interval_ms: op.interval_ms,
-            op_digest: op.digest.clone(),
-            exit_reason: Some(format!("no result came from {node} in time")),
-            on_node: Some(node.to_owned()),
-            ..OpHistory::default()
-        },
-        on_fail: op.on_fail,
-    })
+/// The result of an operation of which nothing was heard from the node `by`, for the history of the node `at`.
+fn lost_result((by, at): (&str, &str), op: &ResourceOp, transition_key: &str) -> StatusChange {
+    let OpStarted { node, resource, agent, op: entry } = work::pending(at, transition_key, op);
+    let entry = OpHistory {
+        transition_magic: String::new(),
+        rc_code: OcfCode::ERROR,
+        op_status: ExecStatus::Timeout.code(),
+        exit_reason: Some(format!("no result came from {by} in time")),
+        ..entry
+    };
+    StatusChange::OpResult(OpResult { node, resource, agent, op: entry, on_fail: op.on_fail })
 }

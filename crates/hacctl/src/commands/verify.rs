@@ -127,7 +127,7 @@ async fn known(client: &Client, configuration: &Configuration) -> Result<Agents,
 /// Names of the agents that hacd itself runs, so that it knows of them.
 fn collect(resource: &Resource, names: &mut Vec<String>) {
     let mut add = |agent: &Agent| {
-        if agent.class == "ocf" {
+        if agent.is_run() {
             names.push(agent.to_string());
         }
     };

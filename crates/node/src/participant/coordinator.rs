@@ -14,7 +14,6 @@
 use std::time::Duration;
 
 use hac_crm::cib::{Applied, Command, StatusChange};
-use hac_crm::executor::operation_key;
 use hac_crm::transition_engine::{Abort, End, Output as Ordered, Summary, TransitionEngine};
 use hac_model::parse_duration_ms;
 use hac_types::{RingId, Timestamp};
@@ -22,7 +21,7 @@ use hac_types::{RingId, Timestamp};
 use super::effects::Effects;
 use super::planning::Planning;
 use crate::replica::Replica;
-use crate::wire::{Body, Dated, Message, Order, ProposalId};
+use crate::wire::{Body, Dated, DatedOrder, Message, ProposalId};
 use crate::{Event, Level, Now};
 
 /// After this many decisions in a row that nothing from outside caused, the next ones wait.
@@ -146,10 +145,9 @@ impl Coordinator {
         let wall = seat.now.wall;
         while let Some(output) = self.engine.poll_output(&seat.replica.cib) {
             match output {
-                Ordered::Run(run) => seat.broadcast(Body::Order(Order { wall, run })),
-                Ordered::TakenUp(run) => {
-                    let operation = operation_key(&run.op.resource, run.op.task, run.op.interval_ms);
-                    let text = format!("{operation} is under way on {} and is not ordered again", run.node);
+                Ordered::Run(order) => seat.broadcast(Body::Order(DatedOrder { wall, order })),
+                Ordered::TakenUp(order) => {
+                    let text = format!("{} is under way on {} and is not ordered again", order.name(), order.at);
                     seat.effects.remark(Level::Info, text);
                 }
                 Ordered::Status(change) => seat.broadcast(Body::Change(Dated { wall, change })),

@@ -10,7 +10,7 @@ use hac_types::{NodeId, Timestamp, WallTime};
 
 use super::{Participant, Phase};
 use crate::durable::{Prepare, Tally};
-use crate::wire::{self, Body, Close, Order, Proposal, ProposalId, Proposed, Vote};
+use crate::wire::{self, Body, Close, DatedOrder, Proposal, ProposalId, Proposed, Vote};
 use crate::{Event, Level, Now, Reply};
 
 impl Participant {
@@ -114,16 +114,15 @@ impl Participant {
 
     /// An order: recorded as pending everywhere, carried out by the node it names. In a transitional view it is only
     /// recorded, and the node says at the next barrier that it did not begin; nor does it before a pause is over.
-    fn handle_order(&mut self, now: Now, order: Order) {
-        if let Some(change) = order.run.started() {
-            self.apply(now, &Command::Status(change), order.wall);
+    fn handle_order(&mut self, now: Now, dated: DatedOrder) {
+        let DatedOrder { wall, order } = dated;
+        if let Some(change) = order.started() {
+            self.apply(now, &Command::Status(change), wall);
         }
-        let operation =
-            hac_crm::executor::operation_key(&order.run.op.resource, order.run.op.task, order.run.op.interval_ms);
-        self.effects.event(Event::Operation { node: order.run.node.clone(), operation });
-        if order.run.node == self.name && !self.is_breaking() {
+        self.effects.event(Event::Operation { node: order.at.clone(), operation: order.name() });
+        if order.by == self.name && !self.is_breaking() {
             self.executor.limit(Limits::of(&self.replica.cib.configuration, self.cores).node_action_limit);
-            self.executor.handle_run_op(now.mono, &order.run);
+            self.executor.handle_order(now.mono, &order);
         }
     }
 

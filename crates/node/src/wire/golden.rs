@@ -3,6 +3,9 @@
 
 use std::fmt::Write as _;
 
+use hac_crm::work::Work;
+use hac_model::{Migration, Task};
+use hac_scheduler::plan::ResourceOp;
 use hac_types::LevelWindow;
 
 use super::tests::{RING, id, proposal};
@@ -44,13 +47,16 @@ fn hello() -> Hello {
     }
 }
 
-fn order() -> RunOp {
-    RunOp {
-        node: "n1".to_owned(),
-        order: hac_crm::executor::Order::Run,
-        transition_key: "1:2:0:key".to_owned(),
-        op: hac_scheduler::plan::ResourceOp::default(),
-    }
+fn order(work: Work) -> Body {
+    let (by, at) = ("n1".to_owned(), "guest".to_owned());
+    let order = hac_crm::work::Order { by, at, transition_key: "1:2:0:key".to_owned(), work };
+    Body::Order(DatedOrder { wall: wall(), order })
+}
+
+fn operation(task: Task) -> ResourceOp {
+    let ends = Migration { source: "n1".to_owned(), target: "n2".to_owned() };
+    let migration = (task == Task::MigrateTo).then_some(ends);
+    ResourceOp { resource: "R".to_owned(), task, migration, ..ResourceOp::default() }
 }
 
 fn bodies() -> Vec<(&'static str, Body)> {
@@ -71,7 +77,10 @@ fn bodies() -> Vec<(&'static str, Body)> {
         ("propose rotate", what(Proposed::RotateKey { sealed: vec![1, 2, 255], force: true })),
         ("propose level", what(Proposed::SetLevel { to: Level(2) })),
         ("vote", Body::Vote(vote)),
-        ("order", Body::Order(Order { wall: wall(), run: order() })),
+        ("order operation", order(Work::run(operation(Task::Start)))),
+        ("order migration", order(Work::run(operation(Task::MigrateTo)))),
+        ("order notify", order(Work::run(operation(Task::Notify)))),
+        ("order cancel", order(Work::Cancel(operation(Task::Monitor)))),
         ("change", Body::Change(Dated { wall: wall(), change })),
         ("settle_done", Body::SettleDone(id(Lane::Ask, 2))),
         ("progress", Body::Progress { busy: true }),
@@ -121,7 +130,7 @@ fn no_name_slips_into_level_1() {
     names.extend(hac_wire::names::<StoredState>());
     names.extend(hac_wire::names::<Proposal>());
     names.extend(hac_wire::names::<Ready>());
-    names.extend(hac_wire::names::<Order>());
+    names.extend(hac_wire::names::<DatedOrder>());
     names.extend(hac_wire::names::<Dated>());
     for known in ["Cib.configuration", "OpHistory.exit_reason", "Expression::Date.spec", "Change::Rename.from"] {
         assert!(names.contains(known), "{known}");

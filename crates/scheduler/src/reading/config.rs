@@ -133,7 +133,7 @@ fn read_tags(reading: &mut Reading<'_>) {
 
 /// Whether an agent is a Pacemaker Remote connection.
 pub(crate) fn is_remote_agent(agent: &Agent) -> bool {
-    agent.class == "ocf" && agent.provider.as_deref() == Some("pacemaker") && agent.kind == "remote"
+    agent.is_remote_connection()
 }
 
 impl Reading<'_> {

@@ -30,6 +30,7 @@ pub const COVERAGE: &[&str] = &[
     "a node was put into maintenance",
     "a node was put into standby",
     "a resource died",
+    "a resource migrated",
     "a resource ran",
     "a resource was deleted",
     "a resource was moved or banned",
@@ -75,6 +76,9 @@ pub(super) fn of_event(event: &Event) -> Option<&'static str> {
         Event::TransitionEnded { end, .. } if end.starts_with("abandoned") => "a transition was abandoned",
         Event::TransitionEnded { .. } => "a transition was completed",
         Event::Result { expected: false, .. } => "an operation failed",
+        Event::Remark { text, .. } if text.contains("_migrate_") && text.ends_with("not ordered again") => {
+            "a migration was taken up"
+        }
         Event::Ring { what, .. } if what == "pause_detected" => "a pause was noticed",
         Event::Ring { what, .. } if what == "returned" => "a suspicion was false",
         Event::Configuration { .. } => "the configuration changed",

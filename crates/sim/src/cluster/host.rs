@@ -125,6 +125,7 @@ impl World {
         if self.hosts.get(&id).is_none_or(|host| host.node.is_some()) || self.awaits_orphans(id) {
             return;
         }
+        self.reality.power_on(id);
         self.copy_key(id);
         let config = self.config(id);
         let now = self.time_at(id);
@@ -296,6 +297,6 @@ impl World {
     }
 
     fn seed_configuration(&self) -> Configuration {
-        crate::tutorial::configuration(self.options.nodes)
+        crate::tutorial::configuration(self.options.nodes, self.options.machine)
     }
 }

@@ -183,6 +183,8 @@ async fn lab(cloud: Cloud) -> (Shared, FloatIp) {
 fn invocation(action: &str, interval_ms: u64) -> Invocation {
     Invocation {
         id: InvocationId(1),
+        node: "primary".into(),
+        migration: None,
         resource: "FloatIP".into(),
         instance: "FloatIP".into(),
         agent: Agent { class: "ocf".into(), provider: Some("digitalocean".into()), kind: "floatip".into() },

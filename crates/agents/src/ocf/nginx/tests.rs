@@ -12,6 +12,8 @@ fn nginx() -> Nginx {
 fn invocation(action: &str, params: &[(&str, &str)]) -> Invocation {
     Invocation {
         id: InvocationId(1),
+        node: "primary".into(),
+        migration: None,
         resource: "Nginx".into(),
         instance: "Nginx".into(),
         agent: Agent { class: "ocf".into(), provider: Some("heartbeat".into()), kind: "nginx".into() },

@@ -38,6 +38,8 @@ impl Drop for Root {
 fn invocation(kind: &str, action: &str) -> Invocation {
     Invocation {
         id: InvocationId(1),
+        node: "primary".into(),
+        migration: None,
         resource: "R".into(),
         instance: "R:0".into(),
         agent: Agent { class: "ocf".into(), provider: Some("test".into()), kind: kind.into() },
@@ -69,6 +71,25 @@ async fn everything_is_in_the_environment_and_nothing_else_is() {
         assert!(env.lines().any(|l| l == line), "{line} in\n{env}");
     }
     assert!(!env.contains("CARGO"), "the daemon's own environment must not leak");
+    assert!(!env.contains("migrate_"), "nothing migrates");
+}
+
+#[tokio::test]
+async fn a_migration_has_its_ends_in_the_environment_and_work_for_another_node_its_name() {
+    let root = Root::new("ends");
+    root.script("dump", "env | sort > $OCF_ROOT/env");
+    let ends = hac_model::Migration { source: "guest".into(), target: "secondary".into() };
+    let migrate = Invocation { node: "guest".into(), migration: Some(ends), ..invocation("dump", "migrate_to") };
+    assert_eq!(root.ocf().run(&migrate).await, Finished::with(Exit::Success));
+    let env = fs::read_to_string(root.0.join("env")).expect("written by the script");
+    for line in [
+        "OCF_RESKEY_CRM_meta_migrate_source=guest",
+        "OCF_RESKEY_CRM_meta_migrate_target=secondary",
+        "OCF_RESKEY_CRM_meta_on_node=guest",
+        "OCF_RESKEY_CRM_meta_on_node_uuid=guest",
+    ] {
+        assert!(env.lines().any(|l| l == line), "{line} in\n{env}");
+    }
 }
 
 #[tokio::test]

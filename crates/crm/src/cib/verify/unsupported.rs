@@ -11,7 +11,7 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     for item in tree::walk(&configuration.resources) {
         match item.kind {
             Kind::Primitive(primitive) => {
-                devices |= primitive.agent.class == "stonith";
+                devices |= primitive.agent.is_fence_device();
                 check_primitive(primitive, findings);
             }
             Kind::Bundle => findings.error(
@@ -39,21 +39,21 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
 
 fn check_primitive(primitive: &Primitive, findings: &mut Findings) {
     let (id, agent) = (primitive.id.as_str(), &primitive.agent);
-    if !matches!(agent.class.as_str(), "" | "ocf" | "stonith") {
+    if !agent.class.is_empty() && !agent.is_run() && !agent.is_fence_device() {
         findings.error(
             id,
             format!("{agent}: agents of class {} are not carried out by hacd yet", agent.class),
             "use an OCF agent for the service (`ra list` shows those that are installed)",
         );
     }
-    if agent.class == "stonith" {
+    if agent.is_fence_device() {
         findings.error(
             id,
             NOT_CARRIED_OUT,
             "leave it out, and decide with stonith-enabled=false to do without that protection",
         );
     }
-    if agent.to_string() == "ocf:pacemaker:remote" {
+    if agent.is_remote_connection() {
         remote(id, findings);
     }
     if value(&primitive.meta, "remote-node").is_some() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 /// An order for `task` of the resource `r` by the agent `kind`, with these parameters.
-fn order(task: &str, interval_ms: u64, kind: &str, params: &[(&str, &str)]) -> RunOp {
+fn order(task: &str, interval_ms: u64, kind: &str, params: &[(&str, &str)]) -> Order {
     let params: BTreeMap<String, String> = params.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
     let op = ResourceOp {
         resource: "r".into(),
@@ -17,12 +17,12 @@ fn order(task: &str, interval_ms: u64, kind: &str, params: &[(&str, &str)]) -> R
         params: params.into(),
         ..ResourceOp::default()
     };
-    RunOp { node: "primary".into(), order: Order::Run, transition_key: "1:1:0:u".into(), op }
+    Order { by: "primary".into(), at: "primary".into(), transition_key: "1:1:0:u".into(), work: Work::run(op) }
 }
 
 /// Orders it and ends it with `outcome`. What the agent was given, and what was reported.
-fn carry_out(executor: &mut Executor, order: &RunOp, outcome: Outcome) -> (Invocation, OpResult) {
-    executor.handle_run_op(Timestamp::ZERO, order);
+fn carry_out(executor: &mut Executor, order: &Order, outcome: Outcome) -> (Invocation, OpResult) {
+    executor.handle_order(Timestamp::ZERO, order);
     let mut invocation = None;
     while let Some(output) = executor.poll_output() {
         if let Output::Invoke(invoke) = output {

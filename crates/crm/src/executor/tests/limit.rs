@@ -17,8 +17,8 @@ impl Crowd {
 
     fn order(&mut self, resource: &str, task: &str, interval_ms: u64) -> Vec<String> {
         let mut run = run(task, interval_ms);
-        run.op.resource = resource.to_owned();
-        self.executor.handle_run_op(Timestamp::ZERO, &run);
+        resource.clone_into(&mut run.op_mut().resource);
+        self.executor.handle_order(Timestamp::ZERO, &run);
         self.begun()
     }
 

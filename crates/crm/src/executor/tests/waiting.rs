@@ -57,9 +57,9 @@ fn what_waits_is_taken_up_by_the_next_coordinator_and_is_not_tried_while_that_is
     bench.executor.end_view(bench.now);
     assert_eq!(bench.lines(), ["invoke Nginx start 0"]);
     bench.end_with(could_not_ask());
-    let next = RunOp { transition_key: "7:1:0:next".into(), ..run("start", 0) };
+    let next = Order { transition_key: "7:1:0:next".into(), ..run("start", 0) };
     bench.executor.end_view(bench.now);
-    bench.executor.handle_run_op(bench.now, &next);
+    bench.executor.handle_order(bench.now, &next);
     again(&mut bench);
     bench.end(0);
     assert_eq!(bench.executor.history()[0].ops[0].transition_key, "7:1:0:next");

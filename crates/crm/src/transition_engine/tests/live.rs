@@ -6,9 +6,9 @@ use proptest::prelude::*;
 
 use super::chaos::any_step;
 use super::world::World;
-use crate::cib::fixtures::{NOW, configure, lost, property, up};
-use crate::cib::{Change, StatusChange};
-use hac_model::Cib;
+use crate::cib::fixtures::{NOW, agent, configure, lost, nginx, property, up};
+use crate::cib::{Change, Object, PutMode, StatusChange};
+use hac_model::{Cib, Primitive};
 use hac_scheduler::plan::Plan;
 use hac_scheduler::schedule;
 
@@ -196,6 +196,21 @@ fn without_quorum_nothing_stays_unless_it_is_to_be_ignored() {
     world.status(StatusChange::Quorum(true));
     world.settle();
     assert_eq!(world.running(), BOTH);
+}
+
+#[test]
+fn what_another_agent_did_is_forgotten_under_the_name_that_the_nodes_have_for_an_instance() {
+    let mut world = World::new(decide);
+    let other = Primitive { agent: agent("heartbeat", "apache"), ..nginx() };
+    world.command(configure(vec![Change::Put { object: Object::Primitive(other), mode: PutMode::Upsert }]));
+    world.settle();
+    assert_eq!(world.running(), BOTH, "{}", world.story);
+    assert!(world.engine.is_idle());
+    let histories = world.cib.status.nodes.iter().flat_map(|state| &state.resources);
+    let of_server: Vec<_> = histories.filter(|of| of.id == "Nginx").map(|of| of.agent.kind.as_str()).collect();
+    assert_eq!(of_server, ["apache", "apache"], "{}", world.story);
+    assert!(decide(&world.cib).actions.is_empty(), "{}", world.story);
+    world.assert_agreed();
 }
 
 #[test]

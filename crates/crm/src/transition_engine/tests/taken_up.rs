@@ -17,7 +17,7 @@ fn digested(key: &str, digest: &str, inputs: &[usize]) -> Action {
 }
 
 /// A coordinator that began this, of which nothing has come yet: its order, and the CIB that it leaves behind.
-fn begun(action: Action) -> (RunOp, Cib) {
+fn begun(action: Action) -> (Order, Cib) {
     let mut bench = Bench::new();
     bench.start(vec![action]);
     let run = bench.runs.remove(0);
@@ -77,7 +77,7 @@ fn another_operation_is_ordered_whatever_is_under_way() {
     let start = || digested("A_start_0", "d", &[]);
     let (_, cib) = begun(start());
     let order = |action: Action| next(vec![action], Cib::default()).0.runs.remove(0);
-    let with = |change: fn(&mut RunOp)| {
+    let with = |change: fn(&mut Order)| {
         let mut run = order(start());
         change(&mut run);
         run
@@ -88,10 +88,10 @@ fn another_operation_is_ordered_whatever_is_under_way() {
         ("another task", order(digested("A_stop_0", "d", &[]))),
         ("other parameters", order(digested("A_start_0", "e", &[]))),
         ("parameters that nobody knows", order(op("A_start_0", &[]))),
-        ("another node", with(|run| run.node = "secondary".into())),
-        ("another agent", with(|run| Arc::make_mut(&mut run.op.agent).kind = "other".into())),
-        ("another result expected", with(|run| run.op.expected_rc = OcfCode::NOT_RUNNING)),
-        ("a cancellation", with(|run| run.order = Order::Cancel)),
+        ("another node", with(|run| run.at = "secondary".into())),
+        ("another agent", with(|run| Arc::make_mut(&mut run.op_mut().agent).kind = "other".into())),
+        ("another result expected", with(|run| run.op_mut().expected_rc = OcfCode::NOT_RUNNING)),
+        ("a cancellation", order(start()).cancelled()),
     ];
     for (what, run) in others {
         assert_eq!(run.under_way(&cib), None, "{what}");
@@ -164,7 +164,7 @@ fn a_start_that_fails_while_the_coordinator_changes_counts_once_and_is_stopped_f
 }
 
 /// What the node of `run` says while its agent cannot ask.
-fn waits(run: &RunOp) -> StatusChange {
+fn waits(run: &Order) -> StatusChange {
     let Some(StatusChange::OpStarted(mut started)) = run.started() else { panic!("it is recorded") };
     started.op.exit_reason = Some("the API does not answer".to_owned());
     StatusChange::OpStarted(started)

@@ -9,15 +9,16 @@ use hac_types::Timestamp;
 use crate::cib::Replicated as _;
 use crate::cib::fixtures::{NOW, cluster, configure};
 use crate::cib::{Change, Command, Lifetime, StatusChange};
-use crate::executor::{Executor, Invocation, Outcome, Output as ExecutorOutput, ProcessRef, RunOp, WatchId};
+use crate::executor::{Executor, Invocation, Outcome, Output as ExecutorOutput, ProcessRef, WatchId};
 use crate::transition_engine::{Abort, Limits, Output, TransitionEngine};
+use crate::work::Order;
 use hac_model::{Cib, ResourceHistory};
 use hac_scheduler::plan::Plan;
 
 /// What is delivered in order to all.
 enum Message {
     Command(Command),
-    Run(RunOp),
+    Run(Order),
 }
 
 /// Two nodes, what really runs on them, and what happened, as text.
@@ -39,6 +40,8 @@ pub(super) struct World {
     /// out yet, and it decides again before what it tells of that is delivered.
     pub(super) started_again: Vec<String>,
     gave_up: bool,
+    /// Whether nodes tell their histories in a new view.
+    pub(super) barriers: bool,
     last_pid: u32,
     pub(super) story: String,
 }
@@ -58,6 +61,7 @@ impl World {
             agents: vec![],
             started_again: vec![],
             gave_up: false,
+            barriers: false,
             last_pid: 0,
             story: String::new(),
         };
@@ -105,7 +109,7 @@ impl World {
                     self.engine.handle_delivered(self.now, &Command::Status(started), &applied);
                 }
                 for executor in self.executors.values_mut() {
-                    executor.handle_run_op(self.now, &run);
+                    executor.handle_order(self.now, &run);
                 }
             }
         }
@@ -119,7 +123,7 @@ impl World {
             return false;
         }
         let (node, invocation) = self.agents.remove(index);
-        let outcome = self.agent(&node, &invocation.resource, &invocation.action);
+        let outcome = self.agent(&node, &invocation);
         let line = format!("{node}: {} {} -> {}", invocation.resource, invocation.action, outcome.rc);
         self.say(&line);
         let executor = self.executors.get_mut(&node).expect("it asked");
@@ -179,10 +183,20 @@ impl World {
         }
     }
 
-    fn agent(&mut self, node: &str, resource: &str, action: &str) -> Outcome {
-        let key = (node.to_owned(), resource.to_owned());
-        let rc = match action {
-            "start" if self.broken.contains(&key) => 1,
+    fn agent(&mut self, node: &str, invocation: &Invocation) -> Outcome {
+        let key = (node.to_owned(), invocation.resource.clone());
+        let target = invocation.migration.as_ref().map(|ends| (ends.target.clone(), invocation.resource.clone()));
+        let rc = match invocation.action.as_str() {
+            "start" | "migrate_to" if self.broken.contains(&key) => 1,
+            // It is there from now on, and nothing is left of it here.
+            "migrate_to" => match (self.up.remove(&key), target) {
+                (Some((process, _)), Some(target)) => {
+                    self.up.entry(target).or_insert((process, None));
+                    0
+                }
+                _ => 1,
+            },
+            "migrate_from" if !self.up.contains_key(&key) => 1,
             "start" => {
                 self.last_pid += 1;
                 let process = ProcessRef { pid: self.last_pid, started: 1 };
@@ -218,8 +232,25 @@ impl World {
     /// There is another view and another coordinator: orders that were not delivered in the old one never are.
     pub(super) fn new_coordinator(&mut self, uuid: String) {
         self.stream.retain(|message| !matches!(message, Message::Run(_)));
+        if self.barriers {
+            self.barrier();
+        }
         self.engine = TransitionEngine::new(uuid);
         self.engine.abort(self.now, Abort::Membership);
+    }
+
+    /// What has not begun never will, and each node tells what it has done and is at.
+    fn barrier(&mut self) {
+        let reported = self.stream.iter().filter_map(|message| match message {
+            Message::Command(Command::Status(change)) => Some(change),
+            _ => None,
+        });
+        let reported: Vec<StatusChange> = reported.cloned().collect();
+        for (node, executor) in &mut self.executors {
+            executor.end_view(self.now);
+            let resources = executor.history_with(reported.iter());
+            self.cib.apply(&Command::Status(StatusChange::NodeHistory { node: node.clone(), resources }), NOW);
+        }
     }
 
     pub(super) fn command(&mut self, command: Command) {
@@ -243,6 +274,7 @@ impl World {
     pub(super) fn assert_agreed(&self) {
         let by_id = |mut histories: Vec<ResourceHistory>| {
             histories.iter_mut().for_each(|history| history.ops.sort_by(|a, b| a.id.cmp(&b.id)));
+            histories.sort_by(|a, b| a.id.cmp(&b.id));
             histories
         };
         for (name, executor) in &self.executors {

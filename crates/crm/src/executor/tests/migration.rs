@@ -1,0 +1,50 @@
+//! The halves of a live migration.
+
+use super::*;
+use hac_model::Migration;
+
+fn half(task: &str, target: &str, key: &str) -> Order {
+    let mut order = run(task, 0);
+    let op = ResourceOp {
+        migration: Some(Migration { source: "primary".into(), target: target.into() }),
+        unrecorded: true,
+        ..order.op().clone()
+    };
+    order.work = Work::run(op);
+    Order { transition_key: key.to_owned(), ..order }
+}
+
+fn ends(op: &OpHistory) -> (Option<&str>, Option<&str>) {
+    (op.migrate_source.as_deref(), op.migrate_target.as_deref())
+}
+
+#[test]
+fn a_half_is_recorded_with_its_ends_when_it_begins_whatever_is_configured_and_when_it_has_ended() {
+    for task in ["migrate_to", "migrate_from"] {
+        let order = half(task, "secondary", "1:1:0:u");
+        let Some(StatusChange::OpStarted(started)) = order.started() else { panic!("a new coordinator must know") };
+        assert_eq!(ends(&started.op), (Some("primary"), Some("secondary")));
+        let mut bench = Bench::new();
+        bench.executor.handle_order(bench.now, &order);
+        let Some(Output::Invoke(invocation)) = bench.executor.poll_output() else { panic!("it begins") };
+        assert_eq!(invocation.migration.map(|ends| ends.target).as_deref(), Some("secondary"));
+        bench.executor.handle_outcome(bench.now, NOW, invocation.id, Outcome::default());
+        bench.lines();
+        let ops = &bench.executor.history()[0].ops;
+        assert_eq!((ops.len(), ops[0].id.as_str()), (1, format!("Nginx_{task}_0").as_str()));
+        assert_eq!((ends(&ops[0]), ops[0].rc_code), ((Some("primary"), Some("secondary")), OcfCode::OK));
+    }
+}
+
+#[test]
+fn a_half_under_way_answers_the_next_coordinators_order_between_the_same_nodes_alone() {
+    for (target, runs) in [("secondary", 1), ("third", 2)] {
+        let mut bench = Bench::new();
+        bench.executor.handle_order(bench.now, &half("migrate_to", "secondary", "1:1:0:u"));
+        assert_eq!(bench.lines(), ["invoke Nginx migrate_to 0"]);
+        bench.executor.end_view(bench.now);
+        bench.executor.handle_order(bench.now, &half("migrate_to", target, "7:1:0:next"));
+        assert_eq!(bench.lines(), [""; 0]);
+        assert_eq!(bench.executor.in_progress(), runs, "to {target}");
+    }
+}
