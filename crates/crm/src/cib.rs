@@ -3,7 +3,8 @@
 //!
 //! * [`command`](Command): what travels in the stream. A [`Configure`] changes what people asked for, all or nothing; a
 //!   [`StatusChange`] changes what is known.
-//! * What is wrong is refused with a sentence and a remedy ([`Refusal`]); what is doubtful is found by `verify`.
+//! * What contradicts itself is refused with a sentence and a remedy ([`Refusal`]), by every node alike. What is wrong or
+//!   doubtful is found by [`verify`], which `apply` never asks: [`judge`] does, before a change is proposed.
 //! * Versions move as Pacemaker's do: a change of the configuration raises `epoch` and sets `num_updates` to zero, a
 //!   change of the status raises `num_updates`.
 //! * Results of operations are written down as Pacemaker's controller does, fail counts included, so that the scheduler
@@ -12,11 +13,13 @@
 mod canonical;
 mod command;
 mod configure;
+mod contradictions;
 mod failures;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub(crate) mod history;
 mod ids;
+mod judge;
 mod machine;
 mod observed;
 mod status;
@@ -26,6 +29,7 @@ mod verify;
 pub use command::{
     Change, CloneDef, Command, Configure, GroupDef, GroupEdit, Lifetime, Object, Place, PutMode, Section,
 };
+pub use judge::judge;
 pub use machine::{Bootstrap, FACTS, Replicated};
 pub use status::{Join, NodePresence, OpCancelled, OpResult, OpStarted, StatusChange};
 pub use verify::{AgentInfo, Agents, Finding, ParameterInfo, Severity, verify};
@@ -106,5 +110,11 @@ impl Refusal {
     #[must_use]
     pub fn of(self, kind: RefusalKind) -> Self {
         Self { kind, ..self }
+    }
+}
+
+impl From<Finding> for Refusal {
+    fn from(finding: Finding) -> Self {
+        Self::new(finding.to_string(), finding.remedy)
     }
 }

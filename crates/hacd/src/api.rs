@@ -7,6 +7,7 @@ mod agents;
 mod convert;
 mod explain;
 mod hub;
+mod judge;
 mod refusal;
 mod routes;
 mod server;

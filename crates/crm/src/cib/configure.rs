@@ -1,4 +1,4 @@
-//! Carries out a [`Configure`]: on a copy, step by step, then checked as a whole, then taken over or refused.
+//! Carries out a [`Configure`]: on a copy, step by step, then looked through for contradictions, then taken over or refused.
 
 mod attributes;
 mod delete;
@@ -11,7 +11,7 @@ mod sharing;
 
 use hac_types::WallTime;
 
-use super::verify::{Agents, Severity, verify};
+use super::contradictions::contradictions;
 use super::{Applied, Change, Changes, Configure, Refusal, RefusalKind};
 use hac_model::Cib;
 
@@ -35,7 +35,12 @@ pub(super) fn apply(cib: &mut Cib, command: &Configure, wall: WallTime) -> Appli
     }
 }
 
-/// `cib` with these changes made and not verified.
+/// `cib` as this command would leave it, but for the version.
+pub(super) fn candidate(cib: &Cib, command: &Configure) -> Result<Cib, Refusal> {
+    Ok(draft(cib, command)?.cib)
+}
+
+/// `cib` with these changes made, contradictions and all.
 pub(super) fn unverified(cib: &Cib, changes: &[Change]) -> Result<Cib, Refusal> {
     let mut draft = Draft { cib: cib.clone(), status: false, warnings: Vec::new() };
     draft.steps(changes)?;
@@ -54,7 +59,7 @@ fn draft(cib: &Cib, command: &Configure) -> Result<Draft, Refusal> {
     let mut draft = Draft { cib: cib.clone(), status: false, warnings: Vec::new() };
     draft.steps(&command.changes)?;
     secrets::keep_masked(&cib.configuration, &mut draft.cib.configuration)?;
-    check_new_findings(cib, &mut draft)?;
+    check_contradictions(cib, &draft)?;
     Ok(draft)
 }
 
@@ -73,21 +78,17 @@ fn check_base(cib: &Cib, command: &Configure) -> Step {
     .of(RefusalKind::Old))
 }
 
-/// A new error refuses, a new warning is told. What was wrong before may stay, so that a bad configuration can be
-/// mended bit by bit.
-fn check_new_findings(before: &Cib, draft: &mut Draft) -> Step {
-    let agents = Agents::default();
-    let old = verify(&before.configuration, &agents);
-    for finding in verify(&draft.cib.configuration, &agents) {
-        if old.contains(&finding) {
-            continue;
-        }
-        if finding.severity == Severity::Error {
-            return Err(Refusal::new(finding.to_string(), finding.remedy));
-        }
-        draft.warn(format!("{finding}; {}", finding.remedy));
+/// A new contradiction refuses. One that was there before may stay, so that a bad configuration can be mended bit by bit.
+fn check_contradictions(before: &Cib, draft: &Draft) -> Step {
+    let after = contradictions(&draft.cib.configuration);
+    if after.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let old = contradictions(&before.configuration);
+    match after.into_iter().find(|contradiction| !old.contains(contradiction)) {
+        None => Ok(()),
+        Some(new) => Err(new.into()),
+    }
 }
 
 fn adopt(cib: &mut Cib, draft: Draft, command: &Configure, wall: WallTime) -> Applied {

@@ -2,7 +2,7 @@
 
 use hac_types::WallTime;
 
-use super::{Applied, Change, Command, Refusal, canonical, configure, ids, observed};
+use super::{Applied, Change, Command, Configure, Refusal, canonical, configure, ids, observed};
 use hac_model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, Configuration, FEATURE_SET, Node, NvPair, NvSet};
 
 /// What the first CIB of a cluster is made from. The same on every node, because it comes from the same file.
@@ -33,10 +33,19 @@ pub trait Replicated: Sized {
     /// Carries out a command of the ordered stream. The same CIB, command and `wall` give the same CIB everywhere:
     /// `wall` is the time at which the command was proposed, travelling with it, not the time of the node that applies
     /// it. A refused command leaves everything as it was.
+    ///
+    /// Nothing is judged here: a change is refused if it cannot be made or brings in a contradiction, by rules that belong
+    /// to the level. What is merely wrong is for [`judge`](super::judge), before it is proposed.
     fn apply(&mut self, command: &Command, wall: WallTime) -> Applied;
 
-    /// A copy with these changes made but not verified: to decide about what the daemon would refuse to carry out. The
-    /// version stays.
+    /// The CIB as [`apply`](Self::apply) would leave it, for whoever judges a change before it is proposed. The version
+    /// stays.
+    ///
+    /// # Errors
+    /// Why `apply` would refuse.
+    fn candidate(&self, command: &Configure) -> Result<Self, Refusal>;
+
+    /// A copy with these changes made, contradictions and all: for states that no daemon would take. The version stays.
     ///
     /// # Errors
     /// A change that cannot be made at all: an id that is taken, a member that is not there.
@@ -90,6 +99,10 @@ impl Replicated for Cib {
             Command::Configure(command) => configure::apply(self, command, wall),
             Command::Status(change) => observed::apply(self, change, wall),
         }
+    }
+
+    fn candidate(&self, command: &Configure) -> Result<Self, Refusal> {
+        configure::candidate(self, command)
     }
 
     fn with_unverified(&self, changes: &[Change]) -> Result<Self, Refusal> {

@@ -1,8 +1,8 @@
 //! What is wrong or doubtful in a configuration, in sentences.
 //!
-//! An error makes a change that brings it in refused; a warning lets it pass. Nothing found means that the scheduler
-//! reads every value as the user meant it. What depends on the agents (parameters, advised timeouts) is checked against
-//! the meta-data that the caller has.
+//! An error makes whoever proposes a change that brings it in refuse it ([`judge`](super::judge)); a warning lets it pass.
+//! Nothing found means that the scheduler reads every value as the user meant it. What depends on the agents (parameters,
+//! advised timeouts) is checked against the meta-data that the caller has.
 
 mod agents;
 mod operations;
@@ -15,6 +15,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::contradictions;
 use hac_model::Configuration;
 
 /// How bad it is.
@@ -37,6 +38,9 @@ pub struct Finding {
     pub sentence: String,
     /// What to do about it.
     pub remedy: String,
+    /// It follows from what an agent says of itself, so only a caller that asks the agents finds it.
+    #[serde(skip)]
+    pub of_agent: bool,
 }
 
 impl fmt::Display for Finding {
@@ -76,29 +80,36 @@ pub struct ParameterInfo {
 #[must_use]
 pub fn verify(configuration: &Configuration, agents: &Agents) -> Vec<Finding> {
     let mut findings = Findings::default();
+    contradictions::check(configuration, &mut findings);
     references::check(configuration, &mut findings);
     values::check(configuration, &mut findings);
     operations::check(configuration, &mut findings);
+    let before = findings.0.len();
     agents::check(configuration, agents, &mut findings);
+    findings.0.iter_mut().skip(before).for_each(|finding| finding.of_agent = true);
     unsupported::check(configuration, &mut findings);
     findings.0
 }
 
 /// Collects findings.
 #[derive(Default)]
-struct Findings(Vec<Finding>);
+pub(super) struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn error(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn into_vec(self) -> Vec<Finding> {
+        self.0
+    }
+
+    pub(super) fn error(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
         self.push(Severity::Error, subject, sentence.into(), remedy.into());
     }
 
-    fn warning(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
+    pub(super) fn warning(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
         self.push(Severity::Warning, subject, sentence.into(), remedy.into());
     }
 
     fn push(&mut self, severity: Severity, subject: &str, sentence: String, remedy: String) {
-        self.0.push(Finding { severity, subject: subject.to_owned(), sentence, remedy });
+        self.0.push(Finding { severity, subject: subject.to_owned(), sentence, remedy, of_agent: false });
     }
 }
 

@@ -4,11 +4,10 @@ use std::process::ExitCode;
 
 use hac_api::{AgentDetail, ErrorCode};
 use hac_crm::cib::{
-    AgentInfo, Agents, Applied, Change, Command, Configure, FACTS, Finding, ParameterInfo, Replicated as _, Section,
-    Severity, verify,
+    AgentInfo, Agents, Change, Configure, FACTS, Finding, ParameterInfo, Replicated as _, Section, Severity, judge,
+    verify,
 };
 use hac_model::{Agent, Cib, Configuration, Resource, parse_duration_ms};
-use hac_types::WallTime;
 
 use super::Context;
 use crate::client::Client;
@@ -31,25 +30,20 @@ pub(crate) async fn run(context: &Context) -> Result<ExitCode, Failure> {
     Ok(if wrong { ExitCode::from(78) } else { ExitCode::SUCCESS })
 }
 
-/// What `changes` would bring in that was not there before and that the cluster itself does not tell, because it knows
-/// nothing of the agents: refuses errors, gives warnings. What the cluster refuses is left to it.
+/// What `changes` would bring in that was not there before: refuses errors, gives those warnings that the daemon does not
+/// give, because it does not ask the agents. What the cluster refuses is left to it.
 pub(crate) async fn preview(context: &Context, changes: &[Change]) -> Result<Vec<hac_api::Finding>, Failure> {
     let before = context.client.cib(false).await?;
-    let mut after: Cib = before.clone();
     let configure = Configure { changes: changes.to_vec(), ..Configure::default() };
-    if let Applied::Refused(_) = after.apply(&Command::Configure(configure), WallTime::default()) {
-        return Ok(Vec::new());
-    }
+    let Ok(after) = before.candidate(&configure) else { return Ok(Vec::new()) };
     let own = own_properties(&before, changes);
     let agents = known(&context.client, &after.configuration).await?;
-    let mut told = verify(&before.configuration, &agents);
-    let new: Vec<Finding> = verify(&after.configuration, &agents).into_iter().filter(|f| !told.contains(f)).collect();
+    let new = judge(&before.configuration, &after.configuration, &agents);
     if let Some(error) = new.iter().find(|f| f.severity == Severity::Error) {
         let error = &with_nearest_agent(context, error, &agents).await;
         return Err(Failure::new(ErrorCode::Invalid, terminal::harmless(&error.to_string())).with_remedy(&error.remedy));
     }
-    told.extend(verify(&after.configuration, &Agents::default()));
-    Ok(own.into_iter().chain(new.into_iter().filter(|finding| !told.contains(finding))).map(finding).collect())
+    Ok(own.into_iter().chain(new.into_iter().filter(|finding| finding.of_agent)).map(finding).collect())
 }
 
 /// Properties that only the cluster sets and that `changes` would set otherwise.
@@ -66,6 +60,7 @@ fn own_properties(cib: &Cib, changes: &[Change]) -> Vec<Finding> {
         subject: name.clone(),
         sentence: "only the cluster itself sets this property, it stays as it is".to_owned(),
         remedy: "leave it out".to_owned(),
+        of_agent: false,
     };
     pairs.flatten().filter(other).map(finding).collect()
 }

@@ -17,9 +17,8 @@ use hac_api::{
     ErrorCode, EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status,
     StatusQuery, Version, route,
 };
-use hac_crm::cib::{Applied, Change, Configure, Refusal, Replicated as _, StatusChange};
-use hac_model::Cib;
-use hac_node::{Reply, Request, Rotate, SyncState};
+use hac_crm::cib::{Change, Configure, Refusal, StatusChange};
+use hac_node::{Reply, Request, Rotate};
 use hac_totem::AuthKey;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
@@ -30,7 +29,7 @@ use zeroize::Zeroizing;
 use super::explain::BUDGET;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
-use super::{convert, explain};
+use super::{convert, explain, judge};
 use crate::clock;
 use crate::driver::{Ask, SETTLE_MAX, Snapshot};
 
@@ -161,30 +160,11 @@ async fn configure(
         user: user(&peer),
         base: order.base.map(convert::version_back),
     };
-    plannable(&api, &configure).await?;
-    let (version, findings) = done(request(&api, Request::Configure(configure)).await?)?;
+    let doubts = judge::judged(&api, &configure).await?;
+    let (version, mut findings) = done(request(&api, Request::Configure(configure)).await?)?;
+    findings.extend(doubts);
     let settled = settle_if(&api, order.wait_ms).await?;
     Ok(Json(Configured { version, findings, settled }))
-}
-
-/// Refuses a change after which this node could not make a plan in time. The coordinator has more time, because it plans
-/// states as well in which something has failed. What the cluster refuses anyway is left to it.
-async fn plannable(api: &Api, configure: &Configure) -> Result<(), Refused> {
-    let look = look(api).await;
-    if look.facts().sync != SyncState::Active {
-        return Ok(());
-    }
-    let (mut cib, wall) = (Cib::clone(&look.cib), clock::wall());
-    let change = hac_crm::cib::Command::Configure(configure.clone());
-    let planned = api.planner.run(BUDGET, move || {
-        if matches!(cib.apply(&change, wall), Applied::Changed(_)) {
-            let _ = hac_scheduler::schedule(&cib, wall);
-        }
-    });
-    planned.await.map_err(|why| {
-        Refused::new(ErrorCode::Invalid, format!("the cluster could not decide anything about this: {why}"))
-            .with_remedy("Make it smaller: fewer instances of a clone, fewer constraints. Nothing was changed.")
-    })
 }
 
 /// The changes of a request, which the API passes on without knowing them.

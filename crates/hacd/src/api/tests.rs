@@ -262,6 +262,26 @@ async fn nonsense_is_refused_before_the_node_hears_of_it() {
     assert!(answer["message"].as_str().is_some_and(|message| message.contains("16 MiB")), "{answer}");
 }
 
+/// A client that talks to the socket itself gets the same judgement as one that uses `hacctl`.
+#[tokio::test]
+async fn what_is_wrong_is_refused_before_the_node_hears_of_it() {
+    let mut fixture = Fixture::new();
+    let property = |name: &str, value: &str| json!({"changes": [{"SetProperties": {"section": "CrmConfig", "set": null, "pairs": [[name, value]]}}]});
+    let request = fixture.post(route::CONFIGURE, &property("maintenance-mode", "sometimes"));
+    let (code, answer) = fixture.exchange(request, unexpected).await;
+    assert_eq!((code, &answer["code"], &answer["exit_code"]), (400, &json!("invalid"), &json!(78)), "{answer}");
+    let message = answer["message"].as_str().unwrap_or_default();
+    assert!(message.ends_with("\"sometimes\" is no value for maintenance-mode"), "{answer}");
+    assert_eq!(answer["remedy"], "say true or false");
+
+    let request = fixture.post(route::CONFIGURE, &property("stonith-enable", "false"));
+    let done = |_| Reply::Done { version: Version::default(), warnings: Vec::new() };
+    let (code, answer) = fixture.exchange(request, done).await;
+    assert_eq!(code, 200, "{answer}");
+    let said = answer["findings"][0]["sentence"].as_str().unwrap_or_default();
+    assert_eq!(said, "stonith-enable: no such cluster property is known, it has no effect; check the spelling");
+}
+
 #[tokio::test]
 async fn events_are_numbered_remembered_and_followed() {
     let fixture = Fixture::new();

@@ -5,14 +5,13 @@
 use std::collections::BTreeMap;
 
 use hac_crm::cib::{
-    Applied, Bootstrap, Change, CloneDef, Command, Configure, GroupDef, Object, PutMode, Replicated as _, Section,
+    Agents, Bootstrap, Change, CloneDef, Configure, GroupDef, Object, PutMode, Refusal, Replicated as _, Section,
+    Severity, judge,
 };
 use hac_model::{
     Agent, Cib, Colocation, Configuration, Constraint, Location, LocationSubject, LocationTarget, NvPair, NvSet,
     Operation, Order, Primitive,
 };
-
-use hac_types::WallTime;
 
 use super::read::{Free, SeedSection};
 use super::{Checker, Node};
@@ -30,8 +29,9 @@ impl Checker<'_> {
         let changes = self.seed_changes();
         for (line, table, change) in &changes {
             let configure = Configure { changes: vec![change.clone()], ..Configure::default() };
-            if let Applied::Refused(refusal) = cib.apply(&Command::Configure(configure), WallTime(0)) {
-                self.report(*line, table, format!("{}; {}", refusal.sentence, refusal.remedy));
+            match judged(&cib, &configure) {
+                Ok(next) => cib = next,
+                Err(refusal) => self.report(*line, table, format!("{}; {}", refusal.sentence, refusal.remedy)),
             }
         }
         (!changes.is_empty()).then_some(cib.configuration)
@@ -50,6 +50,16 @@ impl Checker<'_> {
             }
         }
         changes
+    }
+}
+
+/// The CIB after a change that is neither impossible nor wrong.
+fn judged(cib: &Cib, configure: &Configure) -> Result<Cib, Refusal> {
+    let next = cib.candidate(configure)?;
+    let found = judge(&cib.configuration, &next.configuration, &Agents::default());
+    match found.into_iter().find(|finding| finding.severity == Severity::Error) {
+        None => Ok(next),
+        Some(error) => Err(error.into()),
     }
 }
 

@@ -220,6 +220,30 @@ fn what_is_refused_says_why_and_what_to_do() {
     assert!(matches!(reply, Some(Reply::Refused(_))), "{reply:?}");
 }
 
+/// Only the daemon that is asked judges a change. What a stricter one would have refused is applied by it like by all
+/// others; the coordinator goes on with what it can, and everybody who looks is told.
+#[test]
+fn what_only_a_stricter_release_refuses_is_applied_by_both_alike() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    for asked in [1, 2] {
+        let reply = cluster.ask(asked, set_property(&format!("node-health-{asked}"), "1"));
+        assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+        let reply = cluster.ask(asked, set_property("maintenance-mode", &format!("sometimes{asked}")));
+        assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+        cluster.assert_equal(&[1, 2]);
+    }
+    for node in [1, 2] {
+        let report = cluster.report(node);
+        assert!(report.settled, "{:?}", report.waiting_for);
+        let told = report.configuration_problems(cluster.cib(node));
+        assert!(
+            told.iter().any(|problem| problem.sentence.contains("\"sometimes2\" is no value for maintenance-mode")),
+            "{told:?}"
+        );
+    }
+}
+
 #[test]
 fn a_request_that_nobody_agrees_to_is_answered_in_time() {
     let mut cluster = Cluster::new(2);
