@@ -28,6 +28,8 @@ pub struct Facts {
     pub dc: Option<String>,
     /// Version of the daemon there.
     pub dc_version: String,
+    /// Not all members run the same release.
+    pub mixed_version: bool,
     /// Whether this partition may act.
     pub quorate: bool,
     /// When this was true.
@@ -87,7 +89,8 @@ fn summary(lines: &mut Lines, facts: &Facts, view: &ClusterView, cib: &Cib) {
     let dc = match &facts.dc {
         Some(dc) => {
             let quorum = if facts.quorate { "with quorum" } else { "WITHOUT quorum" };
-            format!("{dc} (version {}) - partition {quorum}", facts.dc_version)
+            let mixed = if facts.mixed_version { "MIXED-VERSION " } else { "" };
+            format!("{dc} (version {}) - {mixed}partition {quorum}", facts.dc_version)
         }
         None => "NONE".to_owned(),
     };

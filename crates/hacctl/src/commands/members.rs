@@ -36,8 +36,24 @@ fn cmap(status: &Status) -> String {
             node.join_count,
             node.state.word(),
         );
+        if let Some(release) = &node.version {
+            let _ = writeln!(text, "{key}.release (str) = {}", terminal::harmless(release));
+        }
+        if let Some((min, max)) = node.levels {
+            let _ = writeln!(text, "{key}.level_min (u16) = {min}\n{key}.level_max (u16) = {max}");
+        }
     }
     text
+}
+
+/// What a member runs: `hacd 0.1.0, levels 1 to 2`. Nothing of a node that is not a member.
+fn program(node: &MembersEntry) -> String {
+    let release = node.version.as_ref().map(|release| format!(", hacd {}", terminal::harmless(release)));
+    let levels = node.levels.map(|(min, max)| match min == max {
+        true => format!(", level {max}"),
+        false => format!(", levels {min} to {max}"),
+    });
+    release.into_iter().chain(levels).collect()
 }
 
 /// A table of links.
@@ -45,7 +61,14 @@ fn links(status: &Status) -> String {
     let mut text = format!("Ring {}\n", status.members.ring);
     for node in &status.members.nodes {
         let local = if node.local { ", this node" } else { "" };
-        let _ = writeln!(text, "{} ({}): {}{local}", terminal::harmless(&node.name), node.id, node.state.word());
+        let _ = writeln!(
+            text,
+            "{} ({}): {}{}{local}",
+            terminal::harmless(&node.name),
+            node.id,
+            node.state.word(),
+            program(node)
+        );
         for link in &node.links {
             let _ = writeln!(text, "  {}", line(node, link));
         }
@@ -84,6 +107,8 @@ mod tests {
             local: id == 1,
             state,
             join_count: 1,
+            version: (state == MemberState::Joined).then(|| format!("0.{id}.0")),
+            levels: (state == MemberState::Joined).then_some((1, if id == 1 { 1 } else { 2 })),
             addresses: vec![Address { link: 0, ip: format!("10.132.0.{}", 10 + id) }],
             links: if id == 1 {
                 vec![]
@@ -121,10 +146,16 @@ mod tests {
             runtime.members.1.ip (str) = r(0) ip(10.132.0.11) 
             runtime.members.1.join_count (u32) = 1
             runtime.members.1.status (str) = joined
+            runtime.members.1.release (str) = 0.1.0
+            runtime.members.1.level_min (u16) = 1
+            runtime.members.1.level_max (u16) = 1
             runtime.members.2.name (str) = secondary
             runtime.members.2.ip (str) = r(0) ip(10.132.0.12) 
             runtime.members.2.join_count (u32) = 1
             runtime.members.2.status (str) = joined
+            runtime.members.2.release (str) = 0.2.0
+            runtime.members.2.level_min (u16) = 1
+            runtime.members.2.level_max (u16) = 2
             runtime.members.3.name (str) = third
             runtime.members.3.ip (str) = r(0) ip(10.132.0.13) 
             runtime.members.3.join_count (u32) = 1
@@ -136,6 +167,9 @@ mod tests {
     #[test]
     fn links_tell_what_the_detector_knows() {
         let text = links(&status());
+        assert!(text.contains("\nprimary (1): joined, hacd 0.1.0, level 1, this node\n"), "{text}");
+        assert!(text.contains("\nsecondary (2): joined, hacd 0.2.0, levels 1 to 2\n"), "{text}");
+        assert!(text.contains("\nthird (3): left\n"), "{text}");
         assert!(text.contains(
             "link 0 10.132.0.12: connected, round trip 0.212 ms, jitter 0.040 ms, loss 0.5 %, silence limit 350 ms, last heard 12 ms ago"
         ), "{text}");

@@ -1,9 +1,10 @@
 //! `hacctl status` and `hacctl mon`: how the cluster stands.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hac_api::{Severity, Status};
+use hac_api::{MemberState, Severity, Status};
 use hac_model::Role;
 use hac_pacemaker::mon;
 use hac_scheduler::view::{ClusterView, ResourceKind, ResourceView};
@@ -128,6 +129,7 @@ impl Report {
             node: status.node.clone(),
             dc: status.dc.clone(),
             dc_version: status.dc_version.clone().unwrap_or_else(|| status.hacd_version.clone()),
+            mixed_version: mixed_version(status),
             quorate: status.quorum.quorate,
             now: WallTime(status.now_ms),
         }
@@ -152,6 +154,13 @@ impl Report {
         }
         text
     }
+}
+
+/// Whether the members run different releases.
+fn mixed_version(status: &Status) -> bool {
+    let members = status.members.nodes.iter().filter(|node| node.state == MemberState::Joined);
+    let releases: BTreeSet<&str> = members.filter_map(|node| node.version.as_deref()).collect();
+    releases.len() > 1
 }
 
 /// Names of the resources that should run and do not: primitives, groups with a member missing, clones without any instance.
@@ -207,4 +216,24 @@ async fn check(context: &Context) -> Result<ExitCode, Failure> {
     };
     terminal::print(&terminal::harmless(&text))?;
     Ok(ExitCode::from(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use hac_api::MembersEntry;
+
+    use super::*;
+
+    #[test]
+    fn releases_that_differ_among_members_are_a_mixed_version() {
+        let node =
+            |version: &str, state| MembersEntry { version: Some(version.to_owned()), state, ..MembersEntry::default() };
+        let mut status = Status::default();
+        status.members.nodes = vec![node("0.1.0", MemberState::Joined), node("0.1.0", MemberState::Joined)];
+        assert!(!mixed_version(&status));
+        status.members.nodes.push(node("0.2.0", MemberState::Lost));
+        assert!(!mixed_version(&status), "a node that is away does not count");
+        status.members.nodes.push(node("0.2.0", MemberState::Joined));
+        assert!(mixed_version(&status));
+    }
 }

@@ -64,6 +64,7 @@ fn facts() -> Facts {
         node: "primary".to_owned(),
         dc: Some("primary".to_owned()),
         dc_version: "0.1.0".to_owned(),
+        mixed_version: false,
         quorate: true,
         now: WallTime::from_secs(1_795_332_969),
     }
@@ -144,6 +145,9 @@ fn a_node_in_standby_and_one_that_is_gone() {
     "#]],
     );
     view.nodes[1] = node("secondary", false);
+    let mixed = Facts { mixed_version: true, ..facts() };
+    let text = render(&mixed, &view, &cib(), &Options::default());
+    assert!(text.contains("  * Current DC: primary (version 0.1.0) - MIXED-VERSION partition with quorum\n"), "{text}");
     let alone = Facts { quorate: false, ..facts() };
     check(
         &alone,
