@@ -1,5 +1,7 @@
 //! What happens, as it happens.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -40,4 +42,16 @@ pub enum Level {
     Warning,
     /// Something failed.
     Error,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Debug => "Debug",
+            Self::Info => "Info",
+            Self::Notice => "Notice",
+            Self::Warning => "Warning",
+            Self::Error => "Error",
+        })
+    }
 }

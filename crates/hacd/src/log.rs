@@ -258,6 +258,7 @@ impl Visit for Fields {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        // `Debug` is what tracing hands over: our own macros record texts alone, which print as they are.
         let _ = if field.name() == "message" {
             write!(self.message, "{value:?}")
         } else {

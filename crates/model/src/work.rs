@@ -22,7 +22,7 @@ impl NoSuch {
 
 impl fmt::Display for NoSuch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is no {} {:?}", self.kind, self.word)
+        write!(f, "there is no {} \"{}\"", self.kind, self.word)
     }
 }
 

@@ -281,13 +281,14 @@ impl Taken {
                 self.mix(&[3]);
                 self.mix(&id.0.to_le_bytes());
                 self.mix(&wall.0.to_le_bytes());
-                self.mix(format!("{:?}", cib.digest()).as_bytes());
+                self.mix(&cib.digest());
             }
             Output::Persist { what: Persist::RingSeq(ring_seq), .. } => {
                 self.mix(&[4]);
                 self.mix(&ring_seq.to_le_bytes());
             }
-            // For people, but complete but for the parameters of agents, which follow from what was delivered.
+            // `Debug` is complete but for the parameters of agents, which follow from what was delivered. The sum is only
+            // compared with one that the same program makes.
             other => self.mix(format!("{other:?}").as_bytes()),
         }
     }

@@ -215,6 +215,24 @@ pub enum Verb {
     RePromote,
 }
 
+impl std::fmt::Display for Verb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Fence => "Fence",
+            Self::Start => "Start",
+            Self::Stop => "Stop",
+            Self::Restart => "Restart",
+            Self::Recover => "Recover",
+            Self::Move => "Move",
+            Self::Migrate => "Migrate",
+            Self::Reload => "Reload",
+            Self::Promote => "Promote",
+            Self::Demote => "Demote",
+            Self::RePromote => "RePromote",
+        })
+    }
+}
+
 /// Why something is done. `Display` gives Pacemaker's words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {

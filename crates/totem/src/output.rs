@@ -82,6 +82,28 @@ pub enum GatherReason {
     Level,
 }
 
+impl GatherReason {
+    /// Its word in the names of counters.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Startup => "startup",
+            Self::TokenLostOperational => "token_lost_operational",
+            Self::TokenLostCommit => "token_lost_commit",
+            Self::TokenLostRecovery => "token_lost_recovery",
+            Self::ConsensusExpired => "consensus_expired",
+            Self::Silence => "silence",
+            Self::Leave => "leave",
+            Self::Restart => "restart",
+            Self::Merge => "merge",
+            Self::Join => "join",
+            Self::FailedToReceive => "failed_to_receive",
+            Self::Excluded => "excluded",
+            Self::Level => "level",
+        }
+    }
+}
+
 /// Why the layer above goes without a node that takes part in the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exclusion {

@@ -64,6 +64,32 @@ pub enum Rejected {
     HasLeft,
 }
 
+impl Rejected {
+    /// Its word in the names of counters.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Magic => "magic",
+            Self::ForeignCluster => "foreign_cluster",
+            Self::Suite => "suite",
+            Self::Destination => "destination",
+            Self::Source => "source",
+            Self::Link => "link",
+            Self::NoSession => "no_session",
+            Self::Replay => "replay",
+            Self::Mac => "mac",
+            Self::Decrypt => "decrypt",
+            Self::Malformed => "malformed",
+            Self::RateLimit => "rate_limit",
+            Self::Incarnation => "incarnation",
+            Self::Incompatible => "incompatible",
+            Self::Paused => "paused",
+            Self::HasLeft => "has_left",
+        }
+    }
+}
+
 /// Counters since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {

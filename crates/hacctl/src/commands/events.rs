@@ -38,7 +38,7 @@ fn print(context: &Context, line: &[u8]) -> Result<(), Failure> {
         let text = serde_json::to_string(&event).map_err(|error| Failure::system("could not write JSON", &error))?;
         return terminal::print(&text);
     }
-    terminal::print(&format!("{} {:?} {}", clock(event.time_ms), event.level, terminal::harmless(&event.text)))
+    terminal::print(&format!("{} {} {}", clock(event.time_ms), event.level, terminal::harmless(&event.text)))
 }
 
 /// The time of an event, in UTC to the millisecond.

@@ -181,7 +181,7 @@ fn next_recheck(plan: &Plan, wall: WallTime, interval: Duration) -> Duration {
 
 /// One line of the summary: `Move FloatIP (primary -> secondary) because primary is on standby`.
 fn decision_text(decision: &Decision) -> String {
-    let mut text = format!("{:?} {} ({})", decision.verb, decision.subject, decision.detail);
+    let mut text = format!("{} {} ({})", decision.verb, decision.subject, decision.detail);
     let why = decision.why();
     if !why.is_empty() {
         text.push_str(&format!(" because {why}"));

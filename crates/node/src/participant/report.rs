@@ -291,10 +291,10 @@ impl Participant {
             add((*name).to_owned(), value);
         }
         for (reason, &value) in &stats.rejected {
-            add(format!("totem.rejected.{}", snake(&format!("{reason:?}"))), value);
+            add(format!("totem.rejected.{}", reason.word()), value);
         }
         for (reason, &value) in &stats.gathers {
-            add(format!("totem.gathers.{}", snake(&format!("{reason:?}"))), value);
+            add(format!("totem.gathers.{}", reason.word()), value);
         }
         for (name, value) in [
             ("datagrams_sent", stats.datagrams_sent),
@@ -409,16 +409,4 @@ pub(super) fn ring_event(notice: &Notice, name: impl Fn(NodeId) -> String) -> Ev
         notice => notice.to_string(),
     };
     Event::Ring { level, what: what.to_owned(), node, text }
-}
-
-/// `WrongKey` as `wrong_key`.
-fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    for (index, letter) in name.chars().enumerate() {
-        if letter.is_ascii_uppercase() && index > 0 {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
 }

@@ -106,7 +106,7 @@ pub enum Violation {
         rule: String,
     },
     /// A decision that people are told without why.
-    #[error("{verb:?} {subject} has no reason")]
+    #[error("{verb} {subject} has no reason")]
     NoReason {
         /// What is done.
         verb: Verb,

@@ -41,6 +41,31 @@ const IMPURE: &[&str] = &[
 /// Where bincode may be named (docs/decisions/0004-bincode-contained.md).
 const BINCODE: &str = "bincode";
 
+/// What prints a value as the compiler names it. Split, so that this file does not hold it.
+const DEBUG: &str = concat!(":", "?}");
+
+/// Crates that nobody who runs a cluster meets, by folder.
+const WORKSHOP: &[&str] = &["lab", "netsim", "sim", "xtask"];
+
+/// `Debug` is for those who look for a fault: renaming a variant would change what people, programs and disks are given.
+/// Tests and panics may print it; elsewhere a comment beside it names it and says why.
+fn debug_output(path: &str, text: &str, problems: &mut Vec<String>) {
+    let workshop = WORKSHOP.iter().any(|folder| path.starts_with(&format!("crates/{folder}/")));
+    if !path.starts_with("crates/") || workshop || is_test(path) || path.contains("/fuzzing") {
+        return;
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    for (index, line) in lines.iter().enumerate().take_while(|(_, line)| **line != "mod tests {") {
+        let around = &lines[index.saturating_sub(4)..=index];
+        let excused = around.iter().any(|line| {
+            line.contains("`Debug`") || ["assert", "panic!", "unreachable!"].iter().any(|word| line.contains(word))
+        });
+        if line.contains(DEBUG) && !line.trim_start().starts_with("//") && !excused {
+            problems.push(format!("{path}:{}: `Debug` as a format: print a word of its own", index + 1));
+        }
+    }
+}
+
 /// Heads, lengths, marks, the purity of the cores and the place of bincode.
 pub(super) fn source(path: &str, text: &str, problems: &mut Vec<String>) {
     if !text.lines().find(|line| !line.trim().is_empty()).is_some_and(|line| line.starts_with("//!")) {
@@ -50,6 +75,7 @@ pub(super) fn source(path: &str, text: &str, problems: &mut Vec<String>) {
     if length > LONGEST && !LONG_FILES.iter().any(|(long, _)| *long == path) {
         problems.push(format!("{path}: {length} lines; {LONGEST} are the limit"));
     }
+    debug_output(path, text, problems);
     let core = CORES.iter().any(|core| path.starts_with(&format!("crates/{core}/src/")));
     let tests = is_test(path);
     for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
@@ -130,6 +156,14 @@ mod tests {
         assert_eq!(found("crates/totem/src/wire/body.rs", bincode), [""; 0]);
         let allow = "//! a\n\n#[allow(dead_code)]\n";
         assert!(found("a.rs", allow)[0].contains("without a reason"));
+        let debug = format!("//! a\nformat!(\"{{x{}\");\n", super::DEBUG);
+        assert!(found("crates/hacd/src/a.rs", &debug)[0].contains("a.rs:2: `Debug` as a format"));
+        assert_eq!(found("crates/sim/src/a.rs", &debug), [""; 0]);
+        assert_eq!(found("crates/hacd/src/a.rs", &format!("//! a\nmod tests {{\n{debug}")), [""; 0]);
+        assert_eq!(
+            found("crates/hacd/src/a.rs", &debug.replace("format!", "// `Debug`, as tracing has it\nformat!")),
+            [""; 0]
+        );
         assert_eq!(found("a.rs", "//! a\n\n// So it is.\n#[allow(dead_code)]\n"), [""; 0]);
     }
 

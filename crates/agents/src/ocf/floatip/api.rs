@@ -205,7 +205,8 @@ impl Api<'_> {
             Some("completed") => Ok(true),
             Some("in-progress") => Ok(false),
             Some("errored") => Err(Trouble::Errored),
-            other => Err(Trouble::Unknown(format!("an action of status {other:?}"))),
+            Some(other) => Err(Trouble::Unknown(format!("an action of status \"{other}\""))),
+            None => Err(Trouble::Unknown("an action without a status".to_owned())),
         }
     }
 
