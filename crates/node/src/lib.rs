@@ -45,6 +45,7 @@ pub use node::Node;
 pub use output::{Output, Persist, PersistId};
 pub use participant::planning::{DecideId, Unplannable};
 pub use recording::{Given, Input, Note, Played, Recorder, Replay, ReplayError, Step};
+pub use replica::Entry;
 pub use report::{
     Counter, KeyMember, KeyReport, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity,
     Standing, SyncState,

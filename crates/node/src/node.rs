@@ -13,7 +13,9 @@ use hac_types::{LinkId, NodeId, Timestamp, WallTime};
 use crate::halves::{Assurance, ClusterHalf, Down, Effect, RingHalf, RingOutput, Transmit, Up};
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::recording::{Input, Tape};
-use crate::{Config, ConfigError, Now, Output, Persist, PersistId, Report, Request, RequestId, Standing, Stored};
+use crate::{
+    Config, ConfigError, Entry, Now, Output, Persist, PersistId, Report, Request, RequestId, Standing, Stored,
+};
 
 /// Set in the ids of what the ring half has stored, so that they differ from those of the cluster half.
 const OF_THE_RING: u64 = 1 << 63;
@@ -372,6 +374,16 @@ impl Node {
     #[must_use]
     pub fn standing(&self) -> Standing {
         self.cluster.standing()
+    }
+
+    /// From now on what is applied to the state is kept for [`Node::take_journal`]; for those who record streams.
+    pub fn keep_journal(&mut self) {
+        self.cluster.keep_journal();
+    }
+
+    /// What was applied to the state since the last call.
+    pub fn take_journal(&mut self) -> Vec<Entry> {
+        self.cluster.take_journal()
     }
 
     /// The cluster's state as this node has it.

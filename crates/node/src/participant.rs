@@ -56,7 +56,7 @@ use crate::durable::Durable;
 use crate::halves::Effect;
 use crate::parts::{Parts, Taken};
 use crate::proposals::Proposals;
-use crate::replica::Replica;
+use crate::replica::{Entry, Replica};
 use crate::wire::{self, Body, Lost, Message, Proposed, StoredState};
 use crate::{Config, ConfigError, Level, Now, Output, PersistId, Request, RequestId, Stored, limits};
 
@@ -429,6 +429,16 @@ impl Participant {
         let millis = time.as_millis();
         let text = format!("nothing above the ring went on for {millis} ms: this node fell silent, and joins again");
         self.effects.remark(Level::Error, text);
+    }
+
+    /// From now on what is applied to the state is kept.
+    pub(crate) fn keep_journal(&mut self) {
+        self.replica.journal = Some(Box::default());
+    }
+
+    /// What was applied since the last call.
+    pub(crate) fn take_journal(&mut self) -> Vec<Entry> {
+        self.replica.journal.as_mut().map(|journal| std::mem::take(&mut journal.entries)).unwrap_or_default()
     }
 
     /// The state as this node has it.

@@ -29,6 +29,26 @@ pub(crate) struct Replica {
     pub(crate) cluster: ClusterConfig,
     /// The last changes of the configuration, the newest last.
     pub(crate) trail: Vec<Mark>,
+    /// What was applied, where somebody wants to know.
+    pub(crate) journal: Option<Box<Journal>>,
+}
+
+/// What was applied to a state, in order; for those who record streams.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journal {
+    /// Not taken yet.
+    pub(crate) entries: Vec<Entry>,
+    /// The state after the last entry.
+    after: Arc<Cib>,
+}
+
+/// One thing that happened to a node's copy of the cluster's state.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// It is this from here on: the node has just started, or taken over another one's.
+    State(Arc<Cib>),
+    /// A command was applied (or refused), as proposed at this time.
+    Command(Command, WallTime),
 }
 
 impl Replica {
@@ -36,12 +56,23 @@ impl Replica {
     pub(crate) fn new(state: StoredState) -> Self {
         let StoredState { cluster, cib, lineage, trail, .. } = state;
         let cib = Arc::new(cib);
-        Self { cib, processed: BTreeMap::new(), lineage, dc: None, lives: BTreeMap::new(), cluster, trail }
+        let (processed, lives) = (BTreeMap::new(), BTreeMap::new());
+        Self { cib, processed, lineage, dc: None, lives, cluster, trail, journal: None }
     }
 
     /// Applies a command; see [`Cib::apply`].
     pub(crate) fn apply(&mut self, command: &Command, wall: WallTime) -> Applied {
-        Arc::make_mut(&mut self.cib).apply(command, wall)
+        if let Some(journal) = &mut self.journal {
+            if !Arc::ptr_eq(&journal.after, &self.cib) {
+                journal.entries.push(Entry::State(Arc::clone(&self.cib)));
+            }
+            journal.entries.push(Entry::Command(command.clone(), wall));
+        }
+        let applied = Arc::make_mut(&mut self.cib).apply(command, wall);
+        if let Some(journal) = &mut self.journal {
+            journal.after = Arc::clone(&self.cib);
+        }
+        applied
     }
 
     /// Carries out what all members have stored, or as a trial what they are to store. What comes of it follows from
@@ -130,6 +161,7 @@ impl Replica {
             lives: snapshot.lives,
             cluster: std::mem::take(&mut self.cluster),
             trail: snapshot.trail,
+            journal: self.journal.take(),
         };
     }
 

@@ -125,6 +125,8 @@ pub struct World {
     log: Option<BTreeMap<u32, Vec<String>>>,
     /// The host whose flights are recorded.
     recorded: Option<u32>,
+    /// The host whose journal is kept, and what it has so far.
+    journal: Option<(u32, Vec<hac_node::Entry>)>,
     /// Its recordings, by life.
     recordings: BTreeMap<u64, Vec<u8>>,
     /// The chances of a daemon to die at an output, in millionths.
@@ -167,6 +169,7 @@ impl World {
             log: None,
             decided: None,
             recorded: None,
+            journal: None,
             recordings: BTreeMap::new(),
             deadly: 0,
             agent_time: (Duration::from_millis(5), Duration::from_millis(60)),
@@ -338,6 +341,7 @@ impl World {
     /// Performs what a node wants done, in order, unless it dies in between.
     fn drain(&mut self, id: u32) {
         loop {
+            self.take_entries(id);
             let Some(host) = self.hosts.get_mut(&id) else { return };
             let Some(node) = &mut host.node else { return };
             let Some(output) = node.poll_output() else { break };
@@ -365,6 +369,15 @@ impl World {
     #[must_use]
     pub fn recordings(self) -> Vec<Vec<u8>> {
         self.recordings.into_values().collect()
+    }
+
+    fn take_entries(&mut self, id: u32) {
+        if let Some((kept, entries)) = &mut self.journal
+            && *kept == id
+            && let Some(node) = self.hosts.get_mut(&id).and_then(|host| host.node.as_mut())
+        {
+            entries.extend(node.take_journal());
+        }
     }
 
     fn take_records(&mut self, id: u32) {
@@ -598,6 +611,16 @@ impl World {
         for watch in watchers {
             self.queue.push(self.now, Item::Host(id, host.life, Event::ProcessExited(watch)));
         }
+    }
+
+    /// From now on what is applied to the state of this host's node is kept.
+    pub fn keep_journal(&mut self, id: u32) {
+        self.journal = Some((id, Vec::new()));
+    }
+
+    /// What was applied.
+    pub fn take_journal(&mut self) -> Vec<hac_node::Entry> {
+        self.journal.take().map(|(_, entries)| entries).unwrap_or_default()
     }
 
     /// Hosts whose node runs and is not paused.

@@ -19,6 +19,7 @@ pub mod ring;
 pub mod run;
 pub mod script;
 pub mod service;
+pub mod stream;
 pub mod sweep;
 pub mod trace;
 pub mod tutorial;

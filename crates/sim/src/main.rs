@@ -6,7 +6,7 @@ use std::thread;
 
 use hac_sim::run::Kind;
 use hac_sim::sweep::Sweep;
-use hac_sim::{replay, script};
+use hac_sim::{replay, script, stream};
 
 const USAGE: &str =
     "usage: hac-sim [--seeds N] [--from SEED] [--only ring|cluster] [--nodes N] [--jobs N] [--trace] [--once]
@@ -20,6 +20,7 @@ const USAGE: &str =
   --trace      print what happened
   --replay FILE --authkey KEYFILE  give a node what `hacd --record FILE` recorded, and compare what it does;
                with --trace print what happened
+  --record-streams FOLDER  write the golden streams of this level into a folder, instead of running seeds
   --script FILE  run a directed scenario and print what really happens, instead of seeds
   --once       run each seed once instead of twice (the second run must be equal)";
 
@@ -33,6 +34,7 @@ struct Arguments {
     trace: bool,
     once: bool,
     script: Option<String>,
+    streams: Option<String>,
     replay: Option<String>,
     authkey: Option<String>,
     mutants: bool,
@@ -66,6 +68,9 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     if let Some(file) = &arguments.script {
         return run_script(file, &mut out);
+    }
+    if let Some(folder) = &arguments.streams {
+        return record_streams(folder, &mut out);
     }
     if let Some(file) = &arguments.replay {
         return run_replay(file, &arguments, &mut out);
@@ -107,6 +112,20 @@ fn hunt(_: &Arguments, _: &mut impl Write) -> ExitCode {
     ExitCode::from(64)
 }
 
+/// Writes the golden streams, a file each.
+fn record_streams(folder: &str, out: &mut impl Write) -> ExitCode {
+    match stream::record(std::path::Path::new(folder)) {
+        Ok(files) => {
+            let _ = files.iter().try_for_each(|(name, bytes)| writeln!(out, "{name}: {bytes} bytes"));
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            let _ = writeln!(io::stderr(), "hac-sim: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Runs a directed scenario.
 fn run_script(file: &str, out: &mut impl Write) -> ExitCode {
     let text = std::fs::read_to_string(file).map_err(|why| format!("{file}: {why}"));
@@ -145,6 +164,7 @@ fn arguments() -> Result<Arguments, String> {
         trace: false,
         once: false,
         script: None,
+        streams: None,
         replay: None,
         authkey: None,
         mutants: false,
@@ -176,6 +196,7 @@ fn arguments() -> Result<Arguments, String> {
             }
             "--trace" => arguments.trace = true,
             "--script" => arguments.script = Some(words.next().ok_or("--script needs a file")?),
+            "--record-streams" => arguments.streams = Some(words.next().ok_or("--record-streams needs a folder")?),
             "--replay" => arguments.replay = Some(words.next().ok_or("--replay needs a file")?),
             "--authkey" => arguments.authkey = Some(words.next().ok_or("--authkey needs a file")?),
             "--once" => arguments.once = true,

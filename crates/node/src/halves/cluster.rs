@@ -12,7 +12,7 @@ use hac_types::{Timestamp, ViewKind};
 use super::{Assurance, Condition, Down, Up};
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::participant::{Incoming, Participant};
-use crate::{Config, ConfigError, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
+use crate::{Config, ConfigError, Entry, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
 
 /// Most broadcasts that may be on their way down without the ring having taken them: a burst of results, and little
 /// enough to be dropped when the membership changes.
@@ -188,6 +188,16 @@ impl ClusterHalf {
     #[must_use]
     pub fn standing(&self) -> Standing {
         self.participant.standing()
+    }
+
+    /// From now on what is applied to the state is kept for [`ClusterHalf::take_journal`].
+    pub fn keep_journal(&mut self) {
+        self.participant.keep_journal();
+    }
+
+    /// What was applied to the state since the last call.
+    pub fn take_journal(&mut self) -> Vec<Entry> {
+        self.participant.take_journal()
     }
 
     /// The cluster's state as this node has it.

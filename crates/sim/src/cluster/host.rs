@@ -153,6 +153,11 @@ impl World {
             }
         };
         host.node = Some(node);
+        if let (Some((kept, _)), Some(node)) = (&self.journal, &mut host.node)
+            && *kept == id
+        {
+            node.keep_journal();
+        }
         if self.options.planner
             && let Some(node) = &mut host.node
         {

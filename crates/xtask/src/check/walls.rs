@@ -116,8 +116,18 @@ const WALLS: &[Wall] = &[
     ),
     edge(
         "hac-sim",
-        &["hac-crm", "hac-model", "hac-netsim", "hac-node", "hac-quorum", "hac-scheduler", "hac-totem", "hac-types"],
-        &["serde", "thiserror"],
+        &[
+            "hac-crm",
+            "hac-model",
+            "hac-netsim",
+            "hac-node",
+            "hac-quorum",
+            "hac-scheduler",
+            "hac-totem",
+            "hac-types",
+            "hac-wire",
+        ],
+        &["serde", "serde_json", "thiserror"],
     ),
     edge(
         "hac-lab",
