@@ -190,7 +190,7 @@ impl World {
         while let Some((at, item)) = self.queue.pop(until) {
             self.spin = if at > self.now { 0 } else { self.spin + 1 };
             if self.spin > SPIN {
-                return Err(Violation::new("P-11", "something happens for ever at one instant"));
+                return Err(Violation::new("P-11", "something happens without end at one instant"));
             }
             self.now = self.now.max(at);
             self.happen(item);

@@ -173,7 +173,7 @@ impl World {
             self.spin = if at > self.now { 0 } else { self.spin + 1 };
             self.happened += 1;
             if self.spin > SPIN {
-                return Err(Violation::new("LIVE-2", "something happens for ever at one instant"));
+                return Err(Violation::new("LIVE-2", "something happens without end at one instant"));
             }
             if self.happened > EVENTS_MAX {
                 return Err(Violation::new("LIVE-2", format!("more than {EVENTS_MAX} events: a livelock")));

@@ -3,6 +3,7 @@
 mod config;
 mod mutants;
 mod sources;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ pub(crate) fn problems(root: &Path) -> anyhow::Result<Vec<String>> {
         };
         let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         sources::paths(&shown, &text, &mut problems);
+        words::words(&shown, &text, &mut problems);
         if shown.ends_with(".rs") {
             sources::source(&shown, &text, &mut problems);
         }

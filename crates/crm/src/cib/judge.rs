@@ -1,6 +1,6 @@
 //! Judging a change before it is proposed.
 //!
-//! Judgement belongs to whoever proposes: the daemon that a client asks, the client that previews, the reader of
+//! Judgement belongs to the program that proposes: the daemon that a client asks, the client that previews, the reader of
 //! `hacd.toml`. It never travels and no other node repeats it, so two releases may judge differently and still keep one
 //! state (decision 41).
 

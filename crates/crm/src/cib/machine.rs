@@ -38,7 +38,7 @@ pub trait Replicated: Sized {
     /// to the level. What is merely wrong is for [`judge`](super::judge), before it is proposed.
     fn apply(&mut self, command: &Command, wall: WallTime) -> Applied;
 
-    /// The CIB as [`apply`](Self::apply) would leave it, for whoever judges a change before it is proposed. The version
+    /// The CIB as [`apply`](Self::apply) would leave it, for judging a change before it is proposed. The version
     /// stays.
     ///
     /// # Errors

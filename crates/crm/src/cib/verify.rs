@@ -1,6 +1,6 @@
 //! What is wrong or doubtful in a configuration, in sentences.
 //!
-//! An error makes whoever proposes a change that brings it in refuse it ([`judge`](super::judge)); a warning lets it pass.
+//! A change that brings in an error is refused by the node that would propose it ([`judge`](super::judge)); a warning lets it pass.
 //! Nothing found means that the scheduler reads every value as the user meant it. What depends on the agents (parameters,
 //! advised timeouts) is checked against the meta-data that the caller has.
 

@@ -42,7 +42,7 @@ impl Checker<'_> {
             }
         };
         missing("ring0_addr", "write the node's private address");
-        missing("name", "write the name that commands shall use, usually the host name");
+        missing("name", "write the name by which commands call it, usually the host name");
         missing("nodeid", "write a number from 1, different for every node");
         let name = section.text("name")?.to_owned();
         let id = NodeId(u32::try_from(section.number("nodeid")?).ok()?);

@@ -268,7 +268,7 @@ fn a_pause_for_which_the_others_waited_is_over_soon() {
         net.run(ms(1000));
         let over = |net: &Net| net.notices(node).iter().any(|n| matches!(n, Notice::PauseOver));
         let end = net.now + ms(900);
-        assert!(net.run_while(end, |net| !over(net)), "node {node} doubts for ever");
+        assert!(net.run_while(end, |net| !over(net)), "node {node} doubts without end");
         for other in 1..=3 {
             assert_eq!(net.regular_views(other), 1);
         }

@@ -1,6 +1,6 @@
 //! What was released stays readable: every file under `tests/golden` is listed with its SHA-256 in `MANIFEST`.
 //!
-//! A file that changes is a broken promise to whoever runs the release that wrote it. A new file gets a new line; a line
+//! A file that changes is a broken promise to those who run the release that wrote it. A new file gets a new line; a line
 //! changes only while no release has it.
 
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ fn compare(listed: &BTreeMap<&str, &str>, there: &BTreeMap<String, String>) -> V
         match listed.get(path.as_str()) {
             None => problems.push(format!("{FOLDER}/{MANIFEST} lacks the line: {sum}  {path}")),
             Some(old) if old != sum => problems.push(format!(
-                "{FOLDER}/{path} has changed: what a release wrote must be read for ever as it was. Take the change back, and \
+                "{FOLDER}/{path} has changed: every later release must read what a release wrote. Take the change back, and \
                  make a new level for what is new"
             )),
             Some(_) => {}

@@ -19,7 +19,7 @@ fn waiting() -> Bench {
 /// Waits until it is tried again, and how long that was.
 fn again(bench: &mut Bench) -> Duration {
     let pause = bench.executor.poll_timeout().expect("it is tried again").since(bench.now);
-    let millis = u64::try_from(pause.as_millis()).expect("not for ever");
+    let millis = u64::try_from(pause.as_millis()).expect("ends");
     assert_eq!(bench.pass(millis), ["invoke Nginx start 0"]);
     pause
 }

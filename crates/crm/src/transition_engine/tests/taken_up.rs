@@ -97,7 +97,7 @@ fn another_operation_is_ordered_whatever_is_under_way() {
         assert_eq!(run.under_way(&cib), None, "{what}");
     }
     let (_, cib) = begun(digested("A_monitor_10000", "d", &[]));
-    assert_eq!(order(digested("A_monitor_10000", "d", &[])).under_way(&cib), None, "it goes on for ever");
+    assert_eq!(order(digested("A_monitor_10000", "d", &[])).under_way(&cib), None, "it never ends");
 }
 
 #[test]

@@ -46,11 +46,11 @@ pub(super) async fn ban(context: &Context, resource: &str, target: Option<&str>)
             [only] => only.clone(),
             [] => {
                 return Err(Failure::new(ErrorCode::Invalid, format!("resource {resource} is not running"))
-                    .with_remedy("Name the node that it shall not run on."));
+                    .with_remedy("Name the node on which it must not run."));
             }
             several => {
                 return Err(Failure::usage(format!("{resource} runs on {}", several.join(", ")))
-                    .with_remedy("Name the node that it shall not run on."));
+                    .with_remedy("Name the node on which it must not run."));
             }
         },
     };

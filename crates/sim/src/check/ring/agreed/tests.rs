@@ -63,7 +63,7 @@ fn another_order_is_found_in_either_view() {
 #[test]
 fn a_gap_in_the_regular_view_is_found() {
     let (a, b, c) = (sent(1, 1), sent(3, 1), sent(2, 1));
-    assert_eq!(judged((&[a, b, c], &[]), (&[a, c], &[])), Some("EVS-9"), "whoever sent what is missing");
+    assert_eq!(judged((&[a, b, c], &[]), (&[a, c], &[])), Some("EVS-9"), "no matter which node sent what is missing");
 }
 
 #[test]
