@@ -1,12 +1,14 @@
 //! The bytes of level 1: of every body, of a stored state, and every name in them. What is compared here was released with
 //! level 1 and never changes; `cargo xtask check` compares the files themselves with their list.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use hac_crm::work::Work;
 use hac_model::{Migration, Task};
 use hac_scheduler::plan::ResourceOp;
 use hac_types::LevelWindow;
+use proptest::prelude::*;
 
 use super::tests::{RING, id, proposal};
 use super::*;
@@ -137,4 +139,100 @@ fn no_name_slips_into_level_1() {
     }
     let text: String = names.iter().map(|name| format!("{name}\n")).collect();
     expect_test::expect_file!["../../../../tests/golden/wire/l1/names.txt"].assert_eq(&text);
+}
+
+/// Leaves of a value in the named form, changed: `which` picks them, the other says how.
+fn change(value: &mut serde_json::Value, picks: &[(usize, u8)]) {
+    fn leaves<'v>(value: &'v mut serde_json::Value, into: &mut Vec<&'v mut serde_json::Value>) {
+        match value {
+            serde_json::Value::Object(fields) => fields.values_mut().for_each(|field| leaves(field, into)),
+            leaf if leaf.as_array().is_none_or(Vec::is_empty) => into.push(leaf),
+            list => list.as_array_mut().into_iter().flatten().for_each(|entry| leaves(entry, into)),
+        }
+    }
+    let mut found = Vec::new();
+    leaves(value, &mut found);
+    for (which, how) in picks {
+        let index = which % found.len().max(1);
+        let Some(leaf) = found.get_mut(index) else { continue };
+        **leaf = match &**leaf {
+            serde_json::Value::String(text) => match how % 4 {
+                0 => "".into(),
+                1 => "x".into(),
+                2 => format!("{text} \"ü\"").into(),
+                _ => text.repeat(3).into(),
+            },
+            serde_json::Value::Number(_) => u64::from(*how).into(),
+            serde_json::Value::Bool(value) => (!value).into(),
+            other => other.clone(),
+        };
+    }
+}
+
+/// The keys of all objects in what serde_json writes of a value, with those of empty fields.
+fn keys(value: &serde_json::Value, into: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (key, field) in fields {
+                into.insert(key.clone());
+                keys(field, into);
+            }
+        }
+        serde_json::Value::Array(entries) => entries.iter().for_each(|entry| keys(entry, into)),
+        _ => {}
+    }
+}
+
+/// Writes a value in both ways; the keys in it that level 1 does not list.
+fn unlisted<T>(json: &serde_json::Value) -> Option<BTreeSet<String>>
+where
+    T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let value: T = hac_wire::from_slice(&serde_json::to_vec(json).unwrap()).ok()?;
+    let named = hac_wire::to_vec(&value).unwrap();
+    assert_eq!(hac_wire::from_slice::<T>(&named).as_ref(), Ok(&value));
+    let listed = include_str!("../../../../tests/golden/wire/l1/names.txt");
+    let listed: BTreeSet<&str> = listed.lines().filter_map(|name| name.rsplit(['.', ':']).next()).collect();
+    let mut written = BTreeSet::new();
+    keys(&serde_json::to_value(&value).unwrap(), &mut written);
+    keys(&serde_json::from_slice(&named).unwrap(), &mut written);
+    written.retain(|key| !listed.contains(key.as_str()));
+    Some(written)
+}
+
+/// Keys that are values: names of attributes, options and parts of dates, which people choose.
+const CHOSEN: &[&str] = &["hours", "image", "ip", "k", "months", "on-fail", "port", "range", "source", "timeout", "x"];
+
+/// States and commands with everything in them.
+fn filled() -> (serde_json::Value, Vec<serde_json::Value>) {
+    let state = include_str!("../../../../tests/golden/state/l0/everything.json");
+    let commands = include_str!("../../../sim/src/stream/kinds.jsonl");
+    let read = |text: &str| serde_json::from_str(text).unwrap();
+    (read(state), commands.lines().map(read).collect())
+}
+
+proptest! {
+    /// The other way round: whatever is in a value, what is written of it has no name that level 1 lacks.
+    #[test]
+    fn what_is_written_at_level_1_has_no_other_names(picks in prop::collection::vec((0..9999_usize, any::<u8>()), 0..6)) {
+        let (mut state, mut commands) = filled();
+        change(&mut state, &picks);
+        let chosen = CHOSEN.iter().map(|key| (*key).to_owned()).collect::<BTreeSet<_>>();
+        let found = unlisted::<Cib>(&state).unwrap_or_default();
+        prop_assert!(found.is_subset(&chosen), "{:?}", found);
+        for command in &mut commands {
+            change(command, &picks);
+            let found = unlisted::<Command>(command).unwrap_or_default();
+            prop_assert!(found.is_subset(&chosen), "{:?}", found);
+        }
+    }
+}
+
+#[test]
+fn the_values_that_are_changed_can_be_read() {
+    let (state, commands) = filled();
+    assert!(unlisted::<Cib>(&state).is_some());
+    for command in &commands {
+        assert!(unlisted::<Command>(command).is_some(), "{command}");
+    }
 }
