@@ -1,4 +1,4 @@
-//! The fencer: whoever carries the fencing of a plan out. The transition engine hands each [`Fencing`] over here and to
+//! The fencer: what carries the fencing of a plan out. The transition engine hands each [`Fencing`] over here and to
 //! nobody else.
 //!
 //! There is none in this release: every request is refused, with one sentence. What waits for the fencing stays undone, no

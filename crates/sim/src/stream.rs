@@ -2,8 +2,8 @@
 //! be asked whether it would apply the same.
 //!
 //! A stream is lines of the named form: the level and where it is from; a state; commands with their times; and after
-//! every 64 commands, at the end, and before another state takes the place of the one before, a digest of the state and
-//! one of the plan for it.
+//! every 64 commands (every one of those written by hand), at the end, and before another state takes the place of the
+//! one before, a digest of the state and one of the plan for it.
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +29,7 @@ use crate::options::Options;
 pub const EVERY: usize = 64;
 
 /// The seeds of which streams are kept.
-pub const SEEDS: [u64; 4] = [1, 2, 3, 4];
+pub const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 
 /// Most commands of a seed that are kept.
 const MOST: usize = 512;
@@ -66,7 +66,7 @@ pub fn of_seed(seed: u64) -> String {
     world.keep_journal(1);
     // Whether the run keeps its promises is for others to say.
     let _ = Chaos::new(seed).run(&mut world);
-    text(&format!("seed {seed}"), world.take_journal())
+    text(&format!("seed {seed}"), EVERY, world.take_journal())
 }
 
 /// The stream of the commands written by hand, applied to the state in which the stream of the first seed begins.
@@ -80,7 +80,8 @@ pub fn of_kinds() -> Result<String, String> {
         let step = i64::try_from(index).unwrap_or(0).saturating_mul(1000);
         entries.push(Entry::Command(command, WallTime(1_700_000_000_000 + step)));
     }
-    Ok(text("commands of every kind", entries))
+    // None of them hides behind what a later one replaces.
+    Ok(text("commands of every kind", 1, entries))
 }
 
 /// Two nodes that have never run.
@@ -89,8 +90,9 @@ fn begin() -> Cib {
     Cib::initial(hac_crm::cib::Bootstrap { cluster_name: "golden".to_owned(), nodes, ..Default::default() })
 }
 
-fn text(from: &str, entries: Vec<Entry>) -> String {
-    let mut writer = Writer { lines: String::new(), cib: Cib::default(), wall: WallTime::default(), since: 0 };
+/// The lines of a stream, with digests after so many commands.
+fn text(from: &str, every: usize, entries: Vec<Entry>) -> String {
+    let mut writer = Writer { lines: String::new(), cib: Cib::default(), wall: WallTime::default(), since: 0, every };
     writer.line(&Line { level: LEVEL, from: from.to_owned(), ..Line::default() });
     let mut commands = 0;
     for entry in entries {
@@ -119,6 +121,8 @@ struct Writer {
     wall: WallTime,
     /// Commands since the last digests.
     since: usize,
+    /// How many there may be.
+    every: usize,
 }
 
 impl Writer {
@@ -134,7 +138,7 @@ impl Writer {
         self.wall = wall;
         self.since += 1;
         self.line(&Line { command: Some(command), wall, ..Line::default() });
-        if self.since == EVERY {
+        if self.since >= self.every {
             self.digests();
         }
     }
@@ -154,7 +158,7 @@ impl Writer {
 pub fn record(folder: &Path) -> Result<Vec<(String, usize)>, String> {
     let level = folder.join(format!("l{LEVEL}"));
     fs::create_dir_all(&level).map_err(|why| format!("{}: {why}", level.display()))?;
-    let seeds = SEEDS.into_iter().map(|seed| (format!("seed-{seed}.jsonl"), of_seed(seed)));
+    let seeds = SEEDS.map(|seed| (format!("seed-{seed}.jsonl"), of_seed(seed)));
     let mut files = Vec::new();
     for (name, text) in seeds.chain([("kinds.jsonl".to_owned(), of_kinds()?)]) {
         fs::write(level.join(&name), &text).map_err(|why| format!("{name}: {why}"))?;

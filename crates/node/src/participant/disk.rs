@@ -207,7 +207,10 @@ impl Participant {
             Purpose::KeyCommit(waiting) => self.key_committed(waiting, result),
             Purpose::KeyDiscard => {
                 if let Err(why) = result {
-                    self.effects.remark(Level::Warning, format!("a stored next key is unusable and could not be removed: {why}"));
+                    self.effects.remark(
+                        Level::Warning,
+                        format!("a stored next key is unusable and could not be removed: {why}"),
+                    );
                 }
             }
         }
