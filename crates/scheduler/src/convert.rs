@@ -8,6 +8,7 @@ mod cause;
 mod drawing;
 mod pick;
 mod summary;
+mod told;
 
 use crate::graph::Graph;
 use crate::ids::{ActIdx, RscIdx};

@@ -173,6 +173,14 @@ pub fn restart_digest(params: &BTreeMap<String, String>, listed: &[&str]) -> Str
     digest(&params.iter().filter(|(name, _)| counts(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
 }
 
+/// Digest over all of an operation's parameters but those that are `secret`: what can still be compared where secrets are
+/// masked.
+#[must_use]
+pub fn secure_digest(params: &BTreeMap<String, String>, secret: &[&str]) -> String {
+    let counts = |name: &str| is_digested(name) && !secret.contains(&name);
+    digest(&params.iter().filter(|(name, _)| counts(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
+}
+
 /// The name of the task as which an operation is compared: what makes a resource run, as its start.
 pub(super) fn compared_as(task: &str, interval_ms: u64) -> &str {
     match Task::parse(task) {
@@ -190,7 +198,7 @@ pub(super) fn compare<'a>(on: &impl Places<'a>, rsc: RscIdx, node: NodeIdx, op: 
         let listed = op.op_force_restart.as_deref().unwrap_or_default();
         let mut restart = params.clone();
         restart.retain(|name, _| listed.split_ascii_whitespace().any(|listed| listed == name));
-        if digest(&restart) != *recorded {
+        if digest(&restart) != *recorded && !same_but_for_masked(cluster, rsc, op, params.clone()) {
             return Comparison::NeedsRestart;
         }
     }

@@ -213,6 +213,19 @@ pub enum Condition {
     Blocked,
     /// It failed.
     Failed,
+    /// This operation failed.
+    FailedOperation {
+        /// `start`, `monitor` …
+        task: String,
+        /// Interval, milliseconds; 0 once.
+        interval_ms: u64,
+        /// Where.
+        node: String,
+        /// What the exit code or the missing of one means.
+        outcome: String,
+        /// What the agent gave as the reason.
+        reason: Option<String>,
+    },
     /// A failure of it is ignored.
     FailureIgnored,
     /// It is no longer configured.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use hac_model::Role;
+use hac_model::{INFINITY, Role};
 
 /// Why a score is what it is: one influence on the score of a resource on a node.
 ///
@@ -158,8 +158,14 @@ impl fmt::Display for Influence {
             Self::Stickiness => f.write_str("resource-stickiness: it is active there"),
             Self::ShutdownLock { node } => write!(f, "it is locked to {node}, which shut down (shutdown-lock)"),
             Self::Failures { service, failures, threshold } => {
-                let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times") };
-                write!(f, "{service} failed there {times}; migration-threshold is {threshold}")
+                let threshold = crate::score::text(*threshold);
+                match *failures {
+                    1 => write!(f, "{service} failed there once")?,
+                    // One failure that nothing can follow (of a start or a stop) counts as that.
+                    INFINITY.. => write!(f, "{service} failed there, and its fail count is INFINITY")?,
+                    _ => write!(f, "{service} failed there {failures} times")?,
+                }
+                write!(f, "; migration-threshold is {threshold}")
             }
             Self::Failed { operation, node, outcome } => write!(f, "{operation} on {node} said: {outcome}"),
             Self::OnFail { node } => write!(f, "it failed on {node}, and on-fail keeps it away"),

@@ -56,7 +56,7 @@ use placement::Placement;
 use plan::Plan;
 use reading::{Observe, Reading};
 
-pub use digests::{digest, restart_digest};
+pub use digests::{digest, restart_digest, secure_digest};
 pub use drawing::{Drawing, DrawnAction};
 pub use view::{ClusterView, Role};
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::told;
 use crate::action::{self, Task};
 use crate::digests;
 use crate::graph::Graph;
@@ -18,8 +19,10 @@ type Values = BTreeMap<String, String>;
 #[derive(Default)]
 pub(super) struct Last {
     /// Values from which the values for the graph were made: whose, of which kind, for which exit code.
-    meta_of: Option<(RscIdx, Rc<Values>, Option<OcfCode>)>,
+    meta_of: Option<(RscIdx, Rc<Values>, Option<OcfCode>, bool)>,
     meta: Arc<Values>,
+    /// What the instances of a clone are told of each other.
+    told: Option<(RscIdx, Values)>,
     params: Arc<Values>,
     digested: Values,
     digest: Option<String>,
@@ -178,15 +181,22 @@ fn router(graph: &Graph<'_>, entry: &action::Action) -> Option<NodeIdx> {
 
 /// `CRM_meta_...` of everything known of the operation and its resource.
 fn meta(graph: &Graph<'_>, entry: &action::Action, rsc: RscIdx, last: &mut Last) -> Arc<Values> {
-    let same = |(of, values, rc): &(RscIdx, Rc<Values>, Option<OcfCode>)| {
-        *of == rsc && Rc::ptr_eq(values, &entry.meta) && *rc == entry.target_rc
+    let top = graph.top(rsc, false);
+    let told = graph.rsc[top].is.notify && top != rsc && told::is_told(entry.task);
+    let same = |(of, values, rc, with): &(RscIdx, Rc<Values>, Option<OcfCode>, bool)| {
+        *of == rsc && Rc::ptr_eq(values, &entry.meta) && *rc == entry.target_rc && *with == told
     };
     if !last.meta_of.as_ref().is_some_and(same) {
         let mut all = graph_names(&entry.meta);
         all.extend(entry.target_rc.map(|rc| ("CRM_meta_op_target_rc".to_owned(), rc.to_string())));
-        add_resource_meta(graph, rsc, graph.top(rsc, false), &mut all);
+        add_resource_meta(graph, rsc, top, &mut all);
+        if told {
+            let known = last.told.take().filter(|(clone, _)| *clone == top);
+            let (_, lists) = last.told.insert(known.unwrap_or_else(|| (top, told::lists(graph, top))));
+            all.extend(lists.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
         last.meta = Arc::new(all);
-        last.meta_of = Some((rsc, Rc::clone(&entry.meta), entry.target_rc));
+        last.meta_of = Some((rsc, Rc::clone(&entry.meta), entry.target_rc, told));
     }
     Arc::clone(&last.meta)
 }

@@ -18,6 +18,7 @@ fn influences() -> Vec<Influence> {
         Influence::ShutdownLock { node: "n2".into() },
         Influence::Failures { service: "web".into(), failures: 1, threshold: 1 },
         Influence::Failures { service: "web".into(), failures: 3, threshold: 2 },
+        Influence::Failures { service: "web".into(), failures: INFINITY, threshold: INFINITY },
         Influence::Failed { operation: "web_start_0".into(), node: "n1".into(), outcome: "Not installed".into() },
         Influence::OnFail { node: "n1".into() },
         Influence::MultiplyActive,
@@ -62,6 +63,7 @@ fn every_influence_has_a_clause_and_perhaps_a_remedy() {
         it is locked to n2, which shut down (shutdown-lock)
         web failed there once; migration-threshold is 1 | 'hacctl resource cleanup web n1' forgets that
         web failed there 3 times; migration-threshold is 2 | 'hacctl resource cleanup web n1' forgets that
+        web failed there, and its fail count is INFINITY; migration-threshold is INFINITY | 'hacctl resource cleanup web n1' forgets that
         web_start_0 on n1 said: Not installed | 'hacctl resource cleanup web n1' forgets that
         it failed on n1, and on-fail keeps it away | 'hacctl resource cleanup web n1' forgets that
         it was active on several nodes (multiple-active=stop_only) | 'hacctl resource cleanup web' forgets that
@@ -186,6 +188,20 @@ fn service() -> Service {
             Condition::Maintenance,
             Condition::Blocked,
             Condition::Failed,
+            Condition::FailedOperation {
+                task: "monitor".into(),
+                interval_ms: 10_000,
+                node: "n1".into(),
+                outcome: "not running".into(),
+                reason: Some("no disk there".into()),
+            },
+            Condition::FailedOperation {
+                task: "monitor".into(),
+                interval_ms: 0,
+                node: "n2".into(),
+                outcome: "timed out".into(),
+                reason: None,
+            },
             Condition::FailureIgnored,
             Condition::Removed,
             Condition::Pending { task: "start".into(), node: "n2".into() },
@@ -269,6 +285,8 @@ fn a_resource_is_told_from_where_it_is_to_what_is_done() {
           It, its node or the cluster is in maintenance.
           A failure blocks it until 'hacctl resource cleanup web' forgets that failure.
           It failed.
+          Its monitor on n1 failed: not running (no disk there).
+          Its probe on n2 failed: timed out.
           It failed, which is ignored (on-fail).
           It is no longer configured.
           Its start on n2 is under way.

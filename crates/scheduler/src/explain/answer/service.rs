@@ -6,7 +6,7 @@ use crate::graph::Graph;
 use crate::ids::{NodeIdx, RscIdx};
 use crate::reading::status::failcount;
 use crate::viewing::target_role;
-use hac_model::Role;
+use hac_model::{ExecStatus, Role};
 
 /// All of it.
 pub(super) fn story(graph: &Graph<'_>, rsc: RscIdx) -> Service {
@@ -111,6 +111,7 @@ fn conditions(graph: &Graph<'_>, rsc: RscIdx) -> Vec<Condition> {
     if let Some((task, node)) = &resource.pending {
         found.push(Condition::Pending { task: task.clone(), node: graph.nodes[*node].name.clone() });
     }
+    found.extend(failed_operations(graph, rsc));
     for node in &graph.node_order {
         let (failures, _) = failcount::recorded(graph, rsc, *node);
         if failures > 0 {
@@ -130,6 +131,22 @@ fn conditions(graph: &Graph<'_>, rsc: RscIdx) -> Vec<Condition> {
         found.push(Condition::PromotionScore { score, max: data.promoted_max });
     }
     found
+}
+
+/// What failed of it, and why.
+fn failed_operations<'a>(graph: &'a Graph<'_>, rsc: RscIdx) -> impl Iterator<Item = Condition> + 'a {
+    let name = graph.rsc[rsc].known_as();
+    graph.failed.iter().filter(move |failed| failed.resource == name).map(|failed| {
+        let op = &failed.operation;
+        let timed_out = op.status == ExecStatus::Timeout.code();
+        Condition::FailedOperation {
+            task: op.task.clone(),
+            interval_ms: op.interval_ms,
+            node: op.node.clone(),
+            outcome: if timed_out { "timed out" } else { op.rc.words() }.to_owned(),
+            reason: op.exit_reason.clone().filter(|reason| !reason.is_empty()),
+        }
+    })
 }
 
 /// The instance of `clone` that `rsc` is, or is a member of.

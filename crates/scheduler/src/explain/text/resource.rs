@@ -121,13 +121,18 @@ fn conditions(f: &mut fmt::Formatter<'_>, service: &Service) -> fmt::Result {
                 writeln!(f, "  A failure blocks it until 'hacctl resource cleanup {id}' forgets that failure.")?;
             }
             Condition::Failed => f.write_str("  It failed.\n")?,
+            Condition::FailedOperation { task, interval_ms, node, outcome, reason } => {
+                let task = if (task.as_str(), *interval_ms) == ("monitor", 0) { "probe" } else { task };
+                let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                writeln!(f, "  Its {task} on {node} failed: {outcome}{reason}.")?;
+            }
             Condition::FailureIgnored => f.write_str("  It failed, which is ignored (on-fail).\n")?,
             Condition::Removed => f.write_str("  It is no longer configured.\n")?,
             Condition::Pending { task, node } => writeln!(f, "  Its {task} on {node} is under way.")?,
             Condition::MultiplyActive => f.write_str("  It is active on more than one node.\n")?,
             Condition::FailCount { node, failures, threshold } => {
-                let count = if *failures >= INFINITY { "INFINITY".to_owned() } else { failures.to_string() };
-                match threshold {
+                let count = words::score(*failures);
+                match threshold.map(words::score) {
                     Some(threshold) => {
                         writeln!(f, "  Its fail count on {node} is {count} (migration-threshold={threshold}).")?;
                     }
