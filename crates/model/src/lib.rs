@@ -27,7 +27,7 @@ pub use resource::{
 };
 pub use secret::{MASK, is_secret, mask, mask_configuration};
 pub use status::{NodeState, OpHistory, ResourceHistory, Status, TicketState};
-pub use value::{INFINITY, parse_bool, parse_duration_ms, parse_score};
+pub use value::{INFINITY, computed, parse_bool, parse_duration_ms, parse_score};
 pub use work::{FenceAction, Migration, NoSuch, OnFail, Role, Task};
 
 use serde::{Deserialize, Serialize};

@@ -22,6 +22,23 @@ pub fn parse_score(text: &str) -> Option<i32> {
     Some(if negative { -magnitude } else { magnitude })
 }
 
+/// What an attribute becomes that is set to `new`: `value++` and `value+=N` (the word `value`) add to the score that it has
+/// (`old`; what is not a score counts as 0), within the infinities; everything else is taken as it is.
+#[must_use]
+pub fn computed(old: Option<&str>, new: &str) -> String {
+    let added = match new {
+        "value++" => Some(1),
+        _ => new.strip_prefix("value+=").and_then(parse_score),
+    };
+    let Some(added) = added else { return new.to_owned() };
+    let old = old.and_then(parse_score).unwrap_or(0);
+    match old.saturating_add(added) {
+        INFINITY.. => "INFINITY".to_owned(),
+        sum if sum <= -INFINITY => "-INFINITY".to_owned(),
+        sum => sum.to_string(),
+    }
+}
+
 /// Reads a truth value as Pacemaker does: `true`, `on`, `yes`, `y`, `1` and their opposites, without regard to case.
 #[must_use]
 pub fn parse_bool(text: &str) -> Option<bool> {
@@ -81,5 +98,24 @@ mod tests {
         assert_eq!(parse_bool("Yes"), Some(true));
         assert_eq!(parse_bool("0"), Some(false));
         assert_eq!(parse_bool("maybe"), None);
+    }
+
+    #[test]
+    fn attributes_can_be_counted_up() {
+        for (old, new, expected) in [
+            (Some("1"), "value++", "2"),
+            (None, "value++", "1"),
+            (Some("text"), "value+=5", "5"),
+            (Some("-3"), "value+=5", "2"),
+            (Some("10"), "value+=-4", "6"),
+            (Some("INFINITY"), "value++", "INFINITY"),
+            (Some("999999"), "value++", "INFINITY"),
+            (Some("-INFINITY"), "value+=-1", "-INFINITY"),
+            (Some("1"), "NAME++", "NAME++"),
+            (Some("1"), "value+=x", "value+=x"),
+            (Some("1"), "", ""),
+        ] {
+            assert_eq!(computed(old, new), expected, "{old:?} {new}");
+        }
     }
 }
