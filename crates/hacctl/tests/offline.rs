@@ -89,8 +89,11 @@ fn simulate_says_by_its_exit_code_what_is_wrong() {
     ] {
         fails(&["simulate", "-x", &folder.file(name, text)], 65, name);
     }
-    let dangling = STATE.replace(r#"rsc="web""#, r#"rsc="web" rsc-role="Sideways""#);
-    let twice = dangling.replace(r#"id="not-n1""#, r#"id="web""#);
+    let sideways = STATE.replace(r#"rsc="web""#, r#"rsc="web" role="Sideways""#);
+    fails(&["simulate", "-x", &folder.file("sideways.xml", sideways)], 78, "Sideways");
+    let misspelt = STATE.replace("<rsc_location", "<rsc_locatoin");
+    fails(&["simulate", "-x", &folder.file("misspelt.xml", misspelt)], 78, "\"rsc_location\" meant?");
+    let twice = STATE.replace(r#"id="not-n1""#, r#"id="web""#);
     fails(&["simulate", "-x", &folder.file("twice.xml", twice)], 78, "web");
     fails(&["simulate", "-x", &good, "--now", "teatime"], 64, "'teatime' is no time");
     for option in ["--graph", "--dot"] {

@@ -7,11 +7,12 @@
 //!
 //! The input is not trusted: its size, depth and number of elements are bounded, document types (and with them
 //! user-defined entities) are refused, and every error names line and column. [`read_valid`] also asks what the schema
-//! asks that a document says it obeys: that ids are unique and references lead to something.
+//! asks that a document says it obeys: known elements, attributes and words, unique ids, references that lead somewhere.
 
 mod document;
 mod read;
 mod references;
+mod schema;
 mod write;
 
 pub(crate) use write::{Attributes, Writer};
@@ -119,6 +120,38 @@ pub enum Problem {
         /// What should be there.
         wanted: &'static str,
     },
+    /// No schema has this element there.
+    #[error("no schema has a <{element}> inside of <{parent}>{meant}")]
+    UnknownElement {
+        /// The element.
+        element: String,
+        /// Where it is.
+        parent: String,
+        /// What may be meant; may be empty.
+        meant: String,
+    },
+    /// No schema has this attribute there.
+    #[error("no schema has an attribute \"{attribute}\" of <{element}>{meant}")]
+    UnknownAttribute {
+        /// The element.
+        element: String,
+        /// The attribute.
+        attribute: String,
+        /// What may be meant; may be empty.
+        meant: String,
+    },
+    /// An attribute that has one of a few words has another.
+    #[error("{attribute}=\"{value}\" in <{element}> is not {wanted}")]
+    NotOneOf {
+        /// The element.
+        element: String,
+        /// The attribute.
+        attribute: String,
+        /// What it says.
+        value: String,
+        /// What it may say.
+        wanted: String,
+    },
     /// An attribute is not of its type.
     #[error("{attribute}=\"{value}\" in <{element}> is not {wanted}")]
     Wrong {
@@ -159,6 +192,9 @@ impl Problem {
                 | Self::Misplaced { .. }
                 | Self::Redefined { .. }
                 | Self::Dangling { .. }
+                | Self::UnknownElement { .. }
+                | Self::UnknownAttribute { .. }
+                | Self::NotOneOf { .. }
                 | Self::Wrong { .. }
         )
     }
@@ -197,10 +233,22 @@ pub fn read(text: &str) -> Result<Cib, XmlError> {
 /// Reads a CIB that somebody else wrote.
 ///
 /// # Errors
-/// As [`read`]; also where an id or a reference breaks the schema that the document names.
+/// As [`read`]; also where an element, an attribute, a word, an id or a reference breaks the schema that the document
+/// names.
 pub fn read_valid(text: &str) -> Result<Cib, XmlError> {
     let mut root = document::parse(text, read::early).map_err(|error| error.locate(text))?;
-    references::check(&root).and_then(|()| read::cib(&mut root)).map_err(|error| error.locate(text))
+    let checked = schema::check_if_named(&root).and_then(|()| references::check(&root));
+    checked.and_then(|()| read::cib(&mut root)).map_err(|error| error.locate(text))
+}
+
+/// Reads a part of a CIB, inside of the elements around it, that somebody typed or wrote into a file to be taken over.
+///
+/// # Errors
+/// As [`read`]; also where an element, an attribute or a word is in no schema.
+pub fn read_part(text: &str) -> Result<Cib, XmlError> {
+    let mut root = document::parse(text, read::early).map_err(|error| error.locate(text))?;
+    let checked = if root.name == "cib" { schema::check(&root) } else { Ok(()) };
+    checked.and_then(|()| read::cib(&mut root)).map_err(|error| error.locate(text))
 }
 
 /// Writes a CIB in the form that Pacemaker's tools accept. [`read`] gives it back as it was, except that characters

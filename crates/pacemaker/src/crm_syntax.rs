@@ -19,7 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use hac_crm::cib::{Change, Object};
-use hac_model::Configuration;
+use hac_model::{Configuration, Resource};
 use thiserror::Error;
 
 /// The words that begin an object.
@@ -98,7 +98,14 @@ fn defined_id(change: &Change) -> Option<&str> {
 /// # Errors
 /// What is wrong with the document, with its place.
 pub fn from_xml(text: &str) -> Result<Vec<Change>, crate::cib_xml::XmlError> {
-    Ok(xml_form::objects(crate::cib_xml::read(text)?.configuration))
+    Ok(xml_form::objects(crate::cib_xml::read_part(text)?.configuration))
+}
+
+/// The element of a resource, as it stands in a CIB.
+#[must_use]
+pub fn resource_xml(resource: &Resource) -> String {
+    let text = xml_form::resource(resource);
+    text.strip_prefix("xml ").unwrap_or(&text).replace(" \\\n", "\n")
 }
 
 /// Reads one object from words that a shell has already taken apart.

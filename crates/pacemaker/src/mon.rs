@@ -10,7 +10,7 @@ mod history;
 mod tests;
 
 use hac_model::Cib;
-use hac_scheduler::view::{ClusterView, NodeView, ResourceKind, ResourceView};
+use hac_scheduler::view::{ClusterView, FailedOperation, NodeView, ResourceKind, ResourceView};
 use hac_types::WallTime;
 use time::OffsetDateTime;
 
@@ -188,6 +188,12 @@ fn inactive(lines: &mut Lines, show: Show<'_>) {
 
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
+}
+
+/// What failed, as in the section of failed actions: `web start on n1 returned 'error' (no disk) at ...`.
+#[must_use]
+pub fn failure(failed: &FailedOperation) -> String {
+    failures::line(failed)
 }
 
 /// A time in seconds since 1970 as `Sun Nov  2 07:36:07 2026 UTC`.

@@ -21,6 +21,8 @@ pub(super) struct Element<'a> {
     pub(super) children: Vec<Self>,
     /// What was read of elements inside as soon as they ended. They are not among the children.
     pub(super) histories: Vec<ResourceHistory>,
+    /// The first element inside of those that is not an operation: its name, and the byte at which it begins.
+    pub(super) strange: Option<(&'a str, usize)>,
     /// Byte at which it begins.
     offset: usize,
 }
@@ -36,6 +38,11 @@ pub(super) struct Fault {
 }
 
 impl Fault {
+    /// A problem at byte `offset`.
+    pub(super) const fn at(offset: usize, problem: Problem) -> Self {
+        Self { offset, problem }
+    }
+
     /// Counts lines and columns.
     pub(super) fn locate(self, text: &str) -> XmlError {
         let (line, column) = place(text, self.offset);
@@ -193,7 +200,11 @@ fn attach<'a>(
     done.children.shrink_to_fit();
     if let Some(parent) = open.last_mut() {
         match early(parent, &done)? {
-            Some(history) => parent.histories.push(history),
+            Some(history) => {
+                let mut inside = done.children.iter().filter(|child| child.name != "lrm_rsc_op");
+                parent.strange = parent.strange.or_else(|| inside.next().map(|child| (child.name, child.offset)));
+                parent.histories.push(history);
+            }
             None => parent.children.push(done),
         }
     } else if root.is_some() {
@@ -226,7 +237,7 @@ fn element<'a>(
         attributes.push((key, value(key, attribute).map_err(at)?));
     }
     let attributes = attributes.drain(..).collect();
-    Ok(Element { name, attributes, children: Vec::new(), histories: Vec::new(), offset })
+    Ok(Element { name, attributes, children: Vec::new(), histories: Vec::new(), strange: None, offset })
 }
 
 /// The value of an attribute, references and blanks resolved.

@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> 
         None => format!("<resources>{text}</resources>"),
     };
     let document = format!("<cib><configuration>{inside}</configuration></cib>");
-    let cib = cib_xml::read(&document).map_err(|error| {
+    let cib = cib_xml::read_part(&document).map_err(|error| {
         at.error(format!("what follows xml is wrong: {}", error.problem), "Write one element of a CIB after xml.")
     })?;
     let changes = objects(cib.configuration);

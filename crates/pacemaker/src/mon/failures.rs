@@ -20,7 +20,8 @@ pub(super) fn section(lines: &mut Lines, view: &ClusterView) {
     }
 }
 
-fn line(failed: &FailedOperation) -> String {
+/// One failed operation in words.
+pub(super) fn line(failed: &FailedOperation) -> String {
     let operation = &failed.operation;
     let task = match (operation.task.as_str(), operation.interval_ms) {
         (task, 0) if task == Task::Monitor.name() => "probe".to_owned(),

@@ -250,3 +250,68 @@ fn parameters_that_xml_could_not_name_are_elements() {
     assert!(graph.contains(r#"<param name="a b" value="y"/>"#), "{graph}");
     assert!(graph.contains(r#"state="x""#), "{graph}");
 }
+
+#[test]
+fn instances_are_told_of_each_other() {
+    let node = |id: u32| format!("<node id=\"{id}\" uname=\"n{id}\"/>");
+    let state = |id: u32| {
+        format!(
+            "<node_state id=\"{id}\" uname=\"n{id}\" in_ccm=\"true\" crmd=\"online\" join=\"member\" expected=\"member\"/>"
+        )
+    };
+    let pair = |name: &str| format!("<nvpair id=\"m-{name}\" name=\"{name}\" value=\"true\"/>");
+    let text = format!(
+        "<cib validate-with=\"pacemaker-3.9\" have-quorum=\"1\" dc-uuid=\"1\"><configuration>\
+         <crm_config><cluster_property_set id=\"o\"><nvpair id=\"o-s\" name=\"stonith-enabled\" value=\"false\"/>\
+         </cluster_property_set></crm_config><nodes>{}{}</nodes><resources><clone id=\"dbs\"><meta_attributes id=\"m\">{}{}\
+         </meta_attributes><primitive id=\"db\" class=\"ocf\" provider=\"pacemaker\" type=\"Stateful\"/></clone></resources>\
+         <constraints/></configuration><status>{}{}</status></cib>",
+        node(1),
+        node(2),
+        pair("promotable"),
+        pair("notify"),
+        state(1),
+        state(2)
+    );
+    let cib = crate::cib_xml::read_valid(&text).unwrap();
+    let graph = simulate(&cib, &Clock::Present(WallTime(1_700_000_000_000)), false).graph_xml(&cib);
+    let attributes = |key: &str| -> Vec<&str> {
+        let line = graph.lines().skip_while(|line| !line.contains(&format!("operation_key=\"{key}\"")));
+        let mut line = line;
+        let line = line.find(|line| line.contains("<attributes")).expect("the action is there");
+        line.split("CRM_meta_notify_")
+            .skip(1)
+            .map(|rest| rest.split_inclusive('"').take(2).collect::<String>().leak() as &str)
+            .collect()
+    };
+    let start = attributes("db:0_start_0");
+    expect![[r#"
+        active_resource=" "
+        active_uname=" "
+        all_uname="n1 n2"
+        available_uname="n1 n2"
+        demote_resource=" "
+        demote_uname=" "
+        inactive_resource="db:0 db:1"
+        master_resource=" "
+        master_uname=" "
+        promote_resource=" "
+        promote_uname=" "
+        promoted_resource=" "
+        promoted_uname=" "
+        slave_resource=" "
+        slave_uname=" "
+        start_resource="db:0 db:1"
+        start_uname="n1 n2"
+        stop_resource=" "
+        stop_uname=" "
+        unpromoted_resource=" "
+        unpromoted_uname=" ""#]].assert_eq(&start.join("\n"));
+    let told = attributes("db:0_post_notify_start_0");
+    let more: Vec<&str> = told.into_iter().filter(|attribute| !start.contains(attribute)).collect();
+    expect![[r#"
+        key_operation="running"
+        key_type="post"
+        operation="start"
+        type="post""#]].assert_eq(&more.join("\n"));
+}

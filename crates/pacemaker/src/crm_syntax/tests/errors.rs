@@ -129,7 +129,7 @@ fn other_objects() {
     refused(
         "xml <status/>",
         &expect![
-            "line 1, column 1: what follows xml is not a resource, constraint, node or set of properties. Write <primitive>, <group>, <clone>, <bundle>, a constraint, <node> or <crm_config> after xml."
+            "line 1, column 1: what follows xml is wrong: no schema has a <status> inside of <resources>. Write one element of a CIB after xml."
         ],
     );
     refused(
