@@ -56,6 +56,10 @@ pub struct Options {
     pub runs: PathBuf,
     /// Where `resource.d` is.
     pub ocf_root: PathBuf,
+    /// Folder with the programs of Pacemaker that agents call: first on their `PATH`, and their `HA_SBIN_DIR`.
+    pub tools: Option<PathBuf>,
+    /// More variables for agents.
+    pub environment: BTreeMap<String, String>,
     /// Whether the script is used where there is both.
     pub prefer_script: bool,
     /// Agents for which the native one is used.

@@ -15,6 +15,8 @@ pub(crate) fn options(ocf_root: impl Into<std::path::PathBuf>) -> Options {
         node_id: 1,
         nodes: 2,
         ocf_root: ocf_root.into(),
+        tools: Some("/run/hacd/hacd.bin".into()),
+        environment: [("HA_debug".to_owned(), "0".to_owned())].into(),
         prefer_script: false,
         native: Vec::new(),
         script: Vec::new(),

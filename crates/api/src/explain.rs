@@ -47,6 +47,26 @@ pub struct Explained {
     /// The last transition that this node carried out as coordinator, as far as it remembers one.
     #[serde(default)]
     pub last_transition: Option<LastTransition>,
+    /// Of the resource that was asked for: what its agent wrote on the answering node when it failed, oldest first.
+    #[serde(default)]
+    pub failed_runs: Vec<AgentRun>,
+}
+
+/// A run of an agent that wrote something on its standard error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRun {
+    /// `start`, `monitor` …
+    pub action: String,
+    /// Interval, milliseconds; 0 once.
+    pub interval_ms: u64,
+    /// When it ended, milliseconds since 1970.
+    pub time_ms: i64,
+    /// Its exit code.
+    pub rc: i32,
+    /// Whether that is a failure.
+    pub failed: bool,
+    /// The end of what it wrote; secrets are masked.
+    pub output: String,
 }
 
 /// A transition that was begun.

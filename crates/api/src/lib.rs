@@ -8,6 +8,7 @@
 //! nothing is renamed or given another meaning within `/v1`.
 
 mod agents;
+mod attributes;
 mod error;
 mod event;
 mod explain;
@@ -16,9 +17,10 @@ mod request;
 mod status;
 
 pub use agents::{AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation};
+pub use attributes::{AttributePair, AttributeSet, Attributes, AttributesQuery, NodeAttributes};
 pub use error::{ErrorBody, ErrorCode};
 pub use event::{Event, Level};
-pub use explain::{ExplainQuery, Explained, LastTransition, SubjectKind};
+pub use explain::{AgentRun, ExplainQuery, Explained, LastTransition, SubjectKind};
 pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};
 pub use request::{
     AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, Finding,
@@ -48,6 +50,8 @@ pub mod route {
     pub const STATUS: &str = "/v1/status";
     /// `GET`, query [`CibQuery`](crate::CibQuery): [`CibResponse`](crate::CibResponse).
     pub const CIB: &str = "/v1/cib";
+    /// `GET`, query [`AttributesQuery`](crate::AttributesQuery): [`Attributes`](crate::Attributes).
+    pub const ATTRIBUTES: &str = "/v1/attributes";
     /// `POST` [`ConfigureRequest`](crate::ConfigureRequest): [`Configured`](crate::Configured).
     pub const CONFIGURE: &str = "/v1/configure";
     /// `POST` [`CommandRequest`](crate::CommandRequest): [`Done`](crate::Done).

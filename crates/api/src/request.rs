@@ -139,7 +139,8 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         node: Option<String>,
     },
-    /// Set (or with `None` remove) an attribute of a node that lasts until it restarts.
+    /// Set (or with `None` remove) an attribute of a node that lasts until it restarts. A value `value++` or `value+=N`
+    /// counts up.
     Attribute {
         /// The node's name.
         node: String,
@@ -148,6 +149,9 @@ pub enum Command {
         /// Its value.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<String>,
+        /// Only the daemon that answers knows it, until that restarts.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        private: bool,
     },
     /// The operator declares that the nodes waited for are down: act without having seen them all (`wait_for_all`).
     CancelWaitForAll,

@@ -277,6 +277,9 @@ pub struct Quorum {
     pub flags: Vec<String>,
     /// What is waited for, in words.
     pub waiting_for: Option<String>,
+    /// All nodes are waited for (`wait_for_all`); the command `cancel_wait_for_all` ends that.
+    #[serde(default)]
+    pub waits_for_all: bool,
 }
 
 /// Something counted.

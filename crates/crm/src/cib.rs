@@ -32,6 +32,7 @@ pub use command::{
 pub use judge::judge;
 pub use machine::{Bootstrap, FACTS, Replicated};
 pub use status::{Join, NodePresence, OpCancelled, OpResult, OpStarted, StatusChange};
+pub use tree::has_primitive;
 pub use verify::{AgentInfo, Agents, Finding, ParameterInfo, Severity, verify};
 
 use serde::{Deserialize, Serialize};

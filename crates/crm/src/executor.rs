@@ -76,6 +76,22 @@ impl Executor {
         self.shared.limit(agents);
     }
 
+    /// What an earlier life of the daemon had begun to start here and not stopped ([`Output::Remember`]), by the ids of the
+    /// histories. Whether it still runs the probes tell.
+    pub fn restore(&mut self, started: BTreeMap<String, Started>) {
+        if let Some(host) = self.hosts.get_mut(&self.node) {
+            host.restore(started);
+        }
+    }
+
+    /// What an earlier life started and is no longer configured nobody would probe: it counts as running, so that it is
+    /// stopped. Called before this node tells its history.
+    pub fn expose_unconfigured(&mut self, is_configured: impl Fn(&str) -> bool) {
+        if let Some(host) = self.hosts.get_mut(&self.node) {
+            host.expose_unconfigured(is_configured);
+        }
+    }
+
     /// An order was delivered. It begins at once, or when the resource and this node have nothing more urgent to do. One for
     /// another node is ignored; one at a node for which this one does not act has failed
     /// for want of a connection.

@@ -23,6 +23,9 @@ mod transition;
 pub use action::{Abort, End, Limits, Output, Summary};
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use md5::{Digest as _, Md5};
 
 use hac_types::{Timestamp, mutant};
 
@@ -31,6 +34,23 @@ use crate::work::Order;
 use hac_model::Cib;
 use hac_scheduler::plan::Plan;
 use transition::{Confirmed, Transition};
+
+/// A UUID made of a name (version 3 of RFC 9562): the same for the same name, on every node.
+#[must_use]
+pub fn uuid_of(name: &str) -> String {
+    let mut bytes: [u8; 16] = Md5::digest(name).into();
+    bytes[6] = bytes[6] & 0x0f | 0x30;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
 
 /// Carries plans out, one after the other.
 ///

@@ -4,6 +4,7 @@
 //! so that there is one way in.
 
 mod agents;
+mod attributes;
 mod convert;
 mod explain;
 mod hub;

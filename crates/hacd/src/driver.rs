@@ -53,6 +53,7 @@ use crate::api::Hub;
 use crate::config::System;
 use crate::log::Log;
 use crate::recording::Notes;
+use crate::remembered::Remembered;
 use crate::storage::{Worker, WorkerReply};
 
 pub(crate) use between::Shared;
@@ -117,6 +118,8 @@ pub(crate) struct ClusterParts {
     pub(crate) published: watch::Sender<Arc<Snapshot>>,
     /// Where agents run.
     pub(crate) workers: Handle,
+    /// Keeps what resources run with.
+    pub(crate) remembered: Remembered,
     /// The flight recorder, while it runs.
     pub(crate) recording: Option<Notes>,
 }

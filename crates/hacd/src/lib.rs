@@ -24,6 +24,8 @@ pub mod fuzzing;
 mod log;
 mod recording;
 mod reload;
+mod remembered;
+mod said;
 mod start;
 mod storage;
 #[cfg(test)]
@@ -50,6 +52,10 @@ mod exit {
 /// Does what the arguments of the process say; the exit code is one of `sysexits.h`.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Agents call it by the names of Pacemaker's programs.
+    if let Some(code) = hac_compat::run() {
+        return code;
+    }
     let arguments = match arguments::read(std::env::args_os().skip(1)) {
         Ok(arguments) => arguments,
         Err(line) => return fail(exit::USAGE, &line),

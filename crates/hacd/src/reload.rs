@@ -7,6 +7,9 @@ use std::time::Duration;
 use hac_agents::Agents;
 use hac_model::{Agent, ExecStatus, Invocation, MASK, Outcome, is_secret};
 
+use crate::clock;
+use crate::said::Said;
+
 /// How long the meta-data may take. Later ones are as good as none: the resource is then restarted where it could have
 /// been reloaded.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -20,7 +23,7 @@ pub(crate) struct Reloadable(Arc<Mutex<BTreeMap<Agent, Fixed>>>);
 
 impl Reloadable {
     /// Runs an agent to its end, and tells with its success which changes it takes in place.
-    pub(crate) async fn run(&self, agents: &Agents, invocation: &Invocation) -> Outcome {
+    pub(crate) async fn run(&self, agents: &Agents, said: &Said, invocation: &Invocation) -> Outcome {
         let (mut outcome, fixed) = tokio::join!(agents.run(invocation), self.fixed(agents, invocation));
         if outcome.status == ExecStatus::Done && matches!(outcome.rc, 0 | 8) {
             outcome.restart_params = fixed;
@@ -29,9 +32,7 @@ impl Reloadable {
         for (_, value) in invocation.params.iter().filter(secret) {
             outcome.output = outcome.output.replace(value.as_str(), MASK);
         }
-        for line in outcome.output.lines() {
-            tracing::info!(target: "hacd::agents", "{} of {}: {line}", invocation.action, invocation.instance);
-        }
+        said.keep(invocation, &outcome, clock::wall().0);
         outcome
     }
 

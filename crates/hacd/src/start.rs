@@ -1,7 +1,8 @@
 //! Brings the daemon up: everything is opened before the node is made, and what cannot be opened is said in one line.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::config::{self, Config, Identity};
 use crate::driver::{self, ASKS, ClusterParts, End, HINTS, INPUTS, RingParts, Shared, Snapshot, planner};
 use crate::log::Log;
 use crate::recording::Recording;
+use crate::remembered::Remembered;
 use crate::storage::{self, Files, KeyFile, Opened, StorageError, Worker};
 use crate::{clock, exit, udp};
 
@@ -166,6 +168,9 @@ fn serve(
     let files = Files { slots: storage.slots, generations: storage.generations, keys };
     let worker = Worker::start(files, reserved, sender.clone());
     let worker = worker.map_err(|error| Failure::os(format!("no thread for the storage: {error}")))?;
+    let (remembered, started) = Remembered::open(arguments.socket.with_extension("started"))
+        .map_err(|error| Failure::os(format!("no thread for what agents are given: {error}")))?;
+    stored.started = started;
     let (addresses, system) = (Arc::new(config.nodes.clone()), config.system.clone());
     let (config, now) = (node_config(config), clock::now());
     let recording = open_recording(arguments, &config, &stored, entropy, now)?;
@@ -196,6 +201,7 @@ fn serve(
         asks: questions,
         published,
         workers: runtime.handle().clone(),
+        remembered,
         recording: recording.as_ref().and_then(Recording::notes),
     };
     let end = driver::run(ring, cluster, worker, shared, &system)
@@ -261,12 +267,61 @@ fn agent_options(arguments: &Arguments, config: &Config) -> hac_agents::Options 
         node_id: config.node.0,
         nodes: config.nodes.len(),
         ocf_root: agents.ocf_root.clone(),
+        tools: tools(&arguments.socket.with_extension("bin")),
+        environment: environment(arguments, &config.logging),
         prefer_script: agents.prefer_script,
         native: agents.native.clone(),
         script: agents.script.clone(),
         api_url: cloud.api_url.clone(),
         metadata_url: cloud.metadata_url.clone(),
     }
+}
+
+/// The folder with the programs that agents call: links to this program, and to what they may look for beside them.
+fn tools(folder: &Path) -> Option<PathBuf> {
+    let made = std::env::current_exe().map_err(|error| storage::words(&error)).and_then(|program| {
+        hac_compat::install(folder, &program).map_err(|error| match error {
+            hac_compat::NotInstalled::Taken(path) => format!("{} is there and is not a link to hacd", path.display()),
+            hac_compat::NotInstalled::Io(path, error) => format!("{}: {}", path.display(), storage::words(&error)),
+        })
+    });
+    match made {
+        Ok(()) => {
+            hac_compat::link_others(folder, Path::new(SBIN));
+            Some(folder.to_owned())
+        }
+        Err(why) => {
+            tracing::warn!(target: "hacd::agents", "agents do not find crm_attribute and its like: {why}");
+            None
+        }
+    }
+}
+
+/// Where agents look for programs of all kinds if they are not told otherwise.
+const SBIN: &str = "/usr/sbin";
+
+/// What agents are told of this daemon: where it listens, and where it logs.
+fn environment(arguments: &Arguments, logging: &config::Logging) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::from([("HACD_SOCKET".to_owned(), arguments.socket.display().to_string())]);
+    let mut put = |names: &[&str], value: &str| {
+        all.extend(names.iter().map(|name| ((*name).to_owned(), value.to_owned())));
+    };
+    let debug = logging.debug != config::Verbosity::Normal;
+    put(&["HA_debug", "PCMK_debug"], if debug { "1" } else { "0" });
+    // The word `none` keeps agents from asking syslog.
+    let facility = logging.syslog.and_then(|index| config::FACILITIES.get(usize::from(index)));
+    put(
+        &["HA_LOGFACILITY", "HA_logfacility", "PCMK_logfacility", "PCMK_LOGFACILITY"],
+        facility.copied().unwrap_or("none"),
+    );
+    if let Some(file) = &logging.file {
+        let file = file.display().to_string();
+        put(&["HA_LOGFILE", "HA_logfile", "PCMK_logfile", "PCMK_LOGFILE"], &file);
+        if debug {
+            put(&["HA_DEBUGLOG", "HA_debugfile", "PCMK_debugfile", "PCMK_DEBUGLOG"], &file);
+        }
+    }
+    all
 }
 
 fn node_config(config: Config) -> hac_node::Config {

@@ -13,6 +13,7 @@ mod keyfile;
 pub(crate) mod slots;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -129,6 +130,8 @@ pub(crate) fn open(directory: &Path, wall_secs: i64, random: u32) -> Result<Open
         prepared: newest.prepared,
         lost: newest.lost,
         next_key: None,
+        // What is kept for as long as the kernel lives is not in this directory.
+        started: BTreeMap::new(),
     };
     Ok(Opened { storage: Storage { slots, generations, lock }, stored, files, remarks })
 }

@@ -1,8 +1,9 @@
 //! What a node is told at its start.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use hac_crm::executor::Started;
 use hac_model::Configuration;
 use hac_types::{NodeId, Timestamp, WallTime};
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,8 @@ pub struct Stored {
     pub lost: Vec<(String, Vec<u8>)>,
     /// What [`Persist::KeyStage`](crate::Persist::KeyStage) kept last, unless it was removed.
     pub next_key: Option<Vec<u8>>,
+    /// What [`Output::Remember`](crate::Output::Remember) kept in this life of the kernel, by the ids of the histories.
+    pub started: BTreeMap<String, Started>,
 }
 
 /// Why a node cannot be made of a configuration. Nothing was started.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_crm::executor::{Invocation, InvocationId, ProcessRef, WatchId};
+use hac_crm::executor::{Invocation, InvocationId, ProcessRef, Started, WatchId};
 use hac_model::Cib;
 use hac_totem::AuthKey;
 use hac_types::{Level, LinkId, NodeId, WallTime};
@@ -40,6 +40,9 @@ pub enum Output {
     Watch(WatchId, ProcessRef),
     /// No longer.
     Unwatch(WatchId),
+    /// Keep what a resource runs with, to be given as [`Stored::started`](crate::Stored) at the next start in this life of
+    /// the kernel; `None` forgets it. An agent that is to be run after it begins when this is kept.
+    Remember(String, Option<Started>),
     /// Decide what is to be done about this state (`hac_scheduler::schedule`) and answer with
     /// [`Node::handle_decided`](crate::Node::handle_decided), beside everything else: nothing waits for it. Only if the
     /// owner of a [`Node`](crate::Node) asked for it; otherwise the node decides itself, at once.

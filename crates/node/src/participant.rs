@@ -168,6 +168,8 @@ impl Participant {
         };
         let lost = versions::read_lost(&stored.lost, &replica.cib, known);
         let (keys, stale) = Keys::new(config.totem.authkey.clone(), stored.next_key);
+        let mut executor = Executor::new(config.name.clone());
+        executor.restore(stored.started);
         let mut participant = Self {
             me,
             name: config.name.clone(),
@@ -187,7 +189,7 @@ impl Participant {
             parts: Parts::default(),
             replica,
             quorum: hac_quorum::Engine::new(config.quorum.clone())?,
-            executor: Executor::new(config.name.clone()),
+            executor,
             proposals: Proposals::new(me),
             durable: Durable::default(),
             disk: Disk::new(stored.cib_generation),
@@ -269,6 +271,7 @@ impl Participant {
             Wanted::CancelInvocation(id) => self.effects.output(Output::CancelInvocation(id)),
             Wanted::Watch(id, process) => self.effects.output(Output::Watch(id, process)),
             Wanted::Unwatch(id) => self.effects.output(Output::Unwatch(id)),
+            Wanted::Remember(resource, started) => self.effects.output(Output::Remember(resource, started)),
             Wanted::Report(change) => self.propose(now, Proposed::Command(Command::Status(change)), None, None),
         }
     }

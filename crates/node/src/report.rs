@@ -199,6 +199,8 @@ pub struct QuorumReport {
     pub flags: Vec<String>,
     /// What is waited for, in words; none when quorate.
     pub waiting_for: Option<String>,
+    /// All nodes are waited for (`wait_for_all`); an operator can end that.
+    pub waits_for_all: bool,
 }
 
 /// Something a person should know.

@@ -75,6 +75,8 @@ pub struct Status {
     pub flags: Flags,
     /// What is waited for, in words; `None` when quorate.
     pub waiting_for: Option<String>,
+    /// All nodes are waited for (`wait_for_all`): [`Engine::cancel_wait_for_all`] ends that.
+    pub waits_for_all: bool,
 }
 
 /// Which rules are in force.
@@ -270,6 +272,7 @@ impl Engine {
                 quorate: self.quorate,
             },
             waiting_for: self.waiting_for(),
+            waits_for_all: self.waiting,
         }
     }
 

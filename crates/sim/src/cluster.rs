@@ -437,6 +437,11 @@ impl World {
                     self.queue.push(self.now, Item::Host(id, host.life, event));
                 }
             }
+            Output::Remember(resource, started) => {
+                if let Some(host) = self.hosts.get_mut(&id) {
+                    host.disk.remember(resource, started);
+                }
+            }
             Output::Unwatch(watch) => {
                 if let Some(host) = self.hosts.get_mut(&id) {
                     host.watches.remove(&watch);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use hac_crm::executor::Started;
 use hac_netsim::Rng;
 use hac_node::{Persist, PersistId};
 use hac_totem::AuthKey;
@@ -36,6 +37,8 @@ pub struct Disk {
     copy: (u64, BTreeMap<u64, Vec<u8>>),
     /// The ring's number before the last.
     ring_seq_before: u64,
+    /// What resources run with. That is not on the disk, and lives as long as the kernel.
+    started: BTreeMap<String, Started>,
 }
 
 impl Disk {
@@ -177,7 +180,21 @@ impl Disk {
             prepared,
             lost: self.lost.clone(),
             next_key: self.next_key.clone(),
+            started: self.started.clone(),
         }
+    }
+
+    /// What a resource runs with is kept, or forgotten: not on the disk, but for as long as the kernel lives.
+    pub fn remember(&mut self, resource: String, started: Option<Started>) {
+        match started {
+            Some(started) => self.started.insert(resource, started),
+            None => self.started.remove(&resource),
+        };
+    }
+
+    /// The host lost its power.
+    pub fn power_off(&mut self) {
+        self.started.clear();
     }
 
     /// The disk is replaced by an empty one. (The boot counter is derived from the clock then.)

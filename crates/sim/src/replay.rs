@@ -58,6 +58,7 @@ fn line(output: &Output) -> Option<String> {
         | Output::CancelInvocation(_)
         | Output::Watch(..)
         | Output::Unwatch(_)
+        | Output::Remember(..)
         | Output::Reply { .. } => None,
     }
 }

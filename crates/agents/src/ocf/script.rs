@@ -33,6 +33,8 @@ pub(super) struct Scripts {
     root: PathBuf,
     node: String,
     node_id: u32,
+    /// What is in the environment of every agent.
+    common: BTreeMap<String, String>,
     looks: Arc<Looks>,
     runs: Arc<Runs>,
     said: Said,
@@ -66,14 +68,21 @@ fn all(root: &Path) -> Vec<(Agent, Option<PathBuf>)> {
 impl Scripts {
     /// Scripts are below `ocf_root`/resource.d.
     pub(super) fn new(options: &Options, looks: Arc<Looks>, runs: Arc<Runs>) -> Self {
-        Self {
-            root: options.ocf_root.clone(),
-            node: options.node.clone(),
-            node_id: options.node_id,
-            looks,
-            runs,
-            said: Said::default(),
+        let (root, node) = (options.ocf_root.clone(), options.node.clone());
+        let mut common = options.environment.clone();
+        let mut put = |name: &str, value: String| common.insert(name.to_owned(), value);
+        put("LC_ALL", "C".to_owned());
+        put("OCF_ROOT", root.display().to_string());
+        match &options.tools {
+            Some(tools) => {
+                put("PATH", format!("{}:{PATH}", tools.display()));
+                put("HA_SBIN_DIR", tools.display().to_string());
+            }
+            None => {
+                put("PATH", PATH.to_owned());
+            }
         }
+        Self { root, node, node_id: options.node_id, common, looks, runs, said: Said::default() }
     }
 
     /// The script of `agent`, if it is installed; looked for in turn with what else is looked at for `key`.
@@ -113,10 +122,7 @@ impl Scripts {
     }
 
     async fn ask_metadata(&self, name: String, program: PathBuf) -> Option<String> {
-        let environment = BTreeMap::from([
-            ("PATH".to_owned(), PATH.to_owned()),
-            ("OCF_ROOT".to_owned(), self.root.display().to_string()),
-        ]);
+        let environment = self.common.clone();
         let action = "meta-data".to_owned();
         let task = Task { resource: name, arguments: vec![action.clone()], action, program, environment };
         let ran = tokio::time::timeout(METADATA_TIMEOUT, self.runs.run(&self.looks, task)).await.ok()?.ok()?;
@@ -150,11 +156,8 @@ impl Scripts {
     /// The environment of one action.
     fn environment(&self, invocation: &Invocation) -> BTreeMap<String, String> {
         let agent = &invocation.agent;
-        let mut all = BTreeMap::new();
+        let mut all = self.common.clone();
         let mut put = |name: &str, value: String| all.insert(name.to_owned(), value);
-        put("PATH", PATH.to_owned());
-        put("LC_ALL", "C".to_owned());
-        put("OCF_ROOT", self.root.display().to_string());
         put("OCF_RA_VERSION_MAJOR", "1".to_owned());
         put("OCF_RA_VERSION_MINOR", "1".to_owned());
         put("OCF_EXIT_REASON_PREFIX", REASON_PREFIX.to_owned());

@@ -7,7 +7,7 @@ use super::{
     Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, RefusalKind, StatusChange,
     failures, history, tree,
 };
-use hac_model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory};
+use hac_model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory, computed};
 
 /// Whether anything changed, or the name of a node that nobody knows.
 type Done = Result<bool, UnknownNode>;
@@ -310,8 +310,10 @@ pub(super) fn set_transient(cib: &mut Cib, node: &str, name: &str, value: Option
         return Some(changed);
     };
     if let Some(pair) = state.attributes.iter_mut().flat_map(|set| &mut set.pairs).find(|pair| pair.name == name) {
-        return Some(replace(&mut pair.value, Some(value.to_owned())));
+        let value = computed(pair.value.as_deref(), value);
+        return Some(replace(&mut pair.value, Some(value)));
     }
+    let value = computed(None, value);
     let id = format!("status-{}", state.id);
     if state.attributes.is_empty() {
         state.attributes.push(NvSet { id: id.clone(), ..NvSet::default() });
@@ -320,7 +322,7 @@ pub(super) fn set_transient(cib: &mut Cib, node: &str, name: &str, value: Option
         set.pairs.push(NvPair {
             id: pair_id(&id, name),
             name: name.to_owned(),
-            value: Some(value.to_owned()),
+            value: Some(value),
             ..NvPair::default()
         });
     }

@@ -25,7 +25,8 @@ pub enum StatusChange {
     OpResult(OpResult),
     /// A recurring operation was cancelled and its entry is to go.
     OpCancelled(OpCancelled),
-    /// Set or remove a transient attribute of a node: promotion scores, `standby` until reboot …
+    /// Set or remove a transient attribute of a node: promotion scores, `standby` until reboot … A value `value++` or
+    /// `value+=N` counts up from what it is.
     SetAttribute {
         /// Name of the node.
         node: String,

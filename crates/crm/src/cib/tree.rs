@@ -37,6 +37,14 @@ fn walk_into<'a>(resource: &'a Resource, parent: Option<&'a str>, found: &mut Ve
     }
 }
 
+/// Whether a primitive is configured whose history a node keeps under this id.
+#[must_use]
+pub fn has_primitive(configuration: &Configuration, history: &str) -> bool {
+    let is_one =
+        |item: &Item<'_>| matches!(item.kind, Kind::Primitive(_)) && super::history::belongs_to(history, item.id);
+    walk(&configuration.resources).iter().any(is_one)
+}
+
 fn leaf<'a>(primitive: &'a Primitive, parent: Option<&'a str>) -> Item<'a> {
     let Primitive { id, meta, params, .. } = primitive;
     Item { id, parent, kind: Kind::Primitive(primitive), meta, params }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hac_types::{Timestamp, WallTime, mutant};
 
+use super::Started;
 use super::resource::{Job, Managed, Turn};
 use super::{InvocationId, Outcome, Output, ProcessRef, WatchId, report};
 use crate::cib::{OpCancelled, OpResult, StatusChange, history};
@@ -154,6 +155,7 @@ impl Host {
         }
         let op = report::history((&active.job, &active.op), outcome, now, wall, active.started);
         managed.note_what_runs(&active.op, outcome);
+        shared.outputs.extend(managed.remember());
         let wanted = managed.finish(now, &active.job, &op);
         let watched = managed.processes_after(&active.job, &op, outcome);
         if wanted && !mutant("result-unreported") {
@@ -271,6 +273,21 @@ impl Host {
         }
     }
 
+    /// What an earlier life of the daemon started.
+    pub(super) fn restore(&mut self, started: BTreeMap<String, Started>) {
+        for (id, started) in started {
+            let managed = Managed::restored(&id, started);
+            self.resources.insert(id, managed);
+        }
+    }
+
+    /// What of that is not configured counts as running.
+    pub(super) fn expose_unconfigured(&mut self, is_configured: impl Fn(&str) -> bool) {
+        for (id, managed) in self.resources.iter_mut().filter(|(id, _)| !is_configured(id)) {
+            managed.expose(&self.node, id);
+        }
+    }
+
     pub(super) fn advance_all(&mut self, shared: &mut Shared, now: Timestamp) {
         let ids: Vec<String> = self.resources.keys().cloned().collect();
         for id in ids {
@@ -289,6 +306,7 @@ impl Host {
             shared.line.insert(call_id, Subject::new(&self.node, id));
         }
         if let Some(invocation) = managed.begin(now, InvocationId(shared.last_id + 1), turn) {
+            shared.outputs.extend(managed.remember());
             shared.last_id += 1;
             if managed.carries_out_an_order() {
                 shared.ordered.insert(invocation.id);

@@ -1,5 +1,6 @@
 //! What an executor wants done.
 
+use super::Started;
 use crate::cib::StatusChange;
 use hac_model::{Invocation, InvocationId, ProcessRef, WatchId};
 
@@ -15,6 +16,9 @@ pub enum Output {
     Watch(WatchId, ProcessRef),
     /// No longer.
     Unwatch(WatchId),
+    /// Keep what the resource runs with for the next life of the daemon ([`Executor::restore`](super::Executor::restore)),
+    /// or forget it. What is invoked after it begins when it is kept.
+    Remember(String, Option<Started>),
     /// Broadcast this.
     Report(StatusChange),
 }

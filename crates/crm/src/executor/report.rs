@@ -6,10 +6,10 @@ use std::time::Duration;
 use hac_types::{Timestamp, WallTime};
 
 use super::resource::Job;
-use super::{ExecStatus, Invocation, InvocationId, Outcome, operation_key};
+use super::{ExecStatus, Invocation, InvocationId, Outcome, Started, operation_key};
 use crate::cib::{OpResult, OpStarted, StatusChange};
 use crate::work::{self, Order};
-use hac_model::{Agent, OcfCode, OpHistory, Task};
+use hac_model::{Agent, OcfCode, OpHistory, Task, is_secret};
 use hac_scheduler::plan::ResourceOp;
 
 /// The run of an agent that carries `job` out, as `op`.
@@ -42,6 +42,7 @@ pub(super) fn history(
     let (migrate_source, migrate_target) = work::ends(op);
     let task = recorded_task(op.task, outcome);
     let restart = restart(op, outcome);
+    let secure = secure(op);
     OpHistory {
         operation_key: operation_key(&op.resource, task, op.interval_ms),
         operation: task.to_string(),
@@ -57,6 +58,8 @@ pub(super) fn history(
         op_digest: op.digest.clone(),
         op_force_restart: restart.as_ref().map(|(names, _)| names.clone()),
         op_restart_digest: restart.map(|(_, digest)| digest),
+        op_secure_params: secure.as_ref().map(|(names, _)| names.clone()),
+        op_secure_digest: secure.map(|(_, digest)| digest),
         exit_reason: reason(outcome),
         on_node: Some(job.at.clone()),
         migrate_source,
@@ -87,6 +90,34 @@ fn restart(op: &ResourceOp, outcome: &Outcome) -> Option<(String, String)> {
     let names: Vec<&str> = listed.iter().map(String::as_str).collect();
     let digest = hac_scheduler::restart_digest(&op.params, &names);
     Some((format!(" {} ", names.join(" ")), digest))
+}
+
+/// Names of the secret parameters (blank separated, blank at both ends) and digest of all others, if there are secrets: so
+/// that what is configured can be compared with what runs where secrets are masked.
+fn secure(op: &ResourceOp) -> Option<(String, String)> {
+    let names: Vec<&str> = op.params.keys().map(String::as_str).filter(|name| is_secret(name)).collect();
+    if names.is_empty() || op.digest.is_none() {
+        return None;
+    }
+    let digest = hac_scheduler::secure_digest(&op.params, &names);
+    Some((format!(" {} ", names.join(" ")), digest))
+}
+
+/// The entry for what an earlier life of the daemon started: as a probe that found it.
+pub(super) fn inherited(node: &str, id: &str, runs: &Started) -> OpHistory {
+    let (task, rc, status) = (Task::Monitor, OcfCode::OK, ExecStatus::Done);
+    let transition_key = format!("0:0:{}:{}", OcfCode::NOT_RUNNING, "00000000-0000-0000-0000-000000000000");
+    OpHistory {
+        operation_key: operation_key(id, task, 0),
+        operation: task.to_string(),
+        transition_magic: format!("{}:{rc};{transition_key}", status.code()),
+        transition_key,
+        rc_code: rc,
+        op_status: status.code(),
+        op_digest: runs.digest.clone(),
+        on_node: Some(node.to_owned()),
+        ..OpHistory::default()
+    }
 }
 
 /// A reload that worked is as good as a start; one that failed is known only to have failed.

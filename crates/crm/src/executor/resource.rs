@@ -106,6 +106,10 @@ pub(super) struct Managed {
     pub(super) watched: Vec<(WatchId, ProcessRef)>,
     /// What it was started with, from the start's begin until it is stopped.
     pub(super) runs: Option<Started>,
+    /// What of that is kept for the next life of the daemon.
+    kept: Option<Started>,
+    /// It was started in an earlier life, and nothing was done with it since.
+    from_earlier_life: bool,
     /// Processes that ended and are still named by the agent: watching them again would tell the same again.
     ended: Vec<ProcessRef>,
     queue: VecDeque<Job>,
@@ -122,11 +126,37 @@ impl Managed {
             active: None,
             watched: Vec::new(),
             runs: None,
+            kept: None,
+            from_earlier_life: false,
             ended: Vec::new(),
             queue: VecDeque::new(),
             waiting: None,
             recurring: BTreeMap::new(),
         }
+    }
+
+    /// A resource that an earlier life of the daemon started so.
+    pub(super) fn restored(id: &str, started: Started) -> Self {
+        let new = Self::new(id, &started.agent);
+        Self { runs: Some(started.clone()), kept: Some(started), from_earlier_life: true, ..new }
+    }
+
+    /// Puts into the history that it runs, if that is all that is known of it.
+    pub(super) fn expose(&mut self, node: &str, id: &str) {
+        let untouched = self.from_earlier_life && self.history.ops.is_empty() && self.active.is_none();
+        if let Some(runs) = self.runs.as_ref().filter(|_| untouched && self.queue.is_empty()) {
+            self.history.agent = runs.agent.clone();
+            history::record(&mut self.history, &report::inherited(node, id, runs));
+        }
+    }
+
+    /// What is to be kept of what it runs with, if that is something else than before.
+    pub(super) fn remember(&mut self) -> Option<Output> {
+        if self.kept == self.runs {
+            return None;
+        }
+        self.kept.clone_from(&self.runs);
+        Some(Output::Remember(self.history.id.clone(), self.runs.clone()))
     }
 
     /// Takes an order in: a recurring operation is due after its start delay, others queue.
@@ -239,6 +269,7 @@ impl Managed {
                 Job { queued: next.due, ..next.job.clone() }
             }
         };
+        self.from_earlier_life = false;
         let op = self.given(&job);
         let invocation = report::invocation(id, &job, &op);
         let guard = now + invocation.timeout + GUARD;

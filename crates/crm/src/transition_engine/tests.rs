@@ -437,3 +437,12 @@ proptest! {
         prop_assert!(bench.engine.poll_timeout().is_none() || !bench.engine.is_idle());
     }
 }
+
+#[test]
+fn the_end_of_a_transition_key_is_a_uuid() {
+    let uuid = uuid_of("node1-1.5");
+    let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
+    assert_eq!(lengths, [8, 4, 4, 4, 12]);
+    assert!(uuid.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit()), "{uuid}");
+    assert_eq!((uuid.as_bytes()[14], uuid == uuid_of("node1-1.5"), uuid == uuid_of("node1-1.6")), (b'3', true, false));
+}

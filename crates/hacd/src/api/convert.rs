@@ -211,6 +211,15 @@ fn link(link: &LinkReport) -> api::Link {
 }
 
 pub(super) fn quorum(report: QuorumReport) -> api::Quorum {
-    let QuorumReport { quorate, expected_votes, highest_expected, total_votes, quorum, flags, waiting_for } = report;
-    api::Quorum { quorate, expected_votes, highest_expected, total_votes, quorum, flags, waiting_for }
+    let QuorumReport {
+        quorate,
+        expected_votes,
+        highest_expected,
+        total_votes,
+        quorum,
+        flags,
+        waiting_for,
+        waits_for_all,
+    } = report;
+    api::Quorum { quorate, expected_votes, highest_expected, total_votes, quorum, flags, waiting_for, waits_for_all }
 }

@@ -23,6 +23,7 @@ pub(super) async fn answer(
     query: Result<Query<ExplainQuery>, QueryRejection>,
 ) -> Answer<Explained> {
     let Query(query) = query.map_err(|rejection| Refused::new(ErrorCode::Usage, rejection.body_text()))?;
+    let failed_runs = query.name.as_deref().map(|name| api.hub.said.failures(name)).unwrap_or_default();
     let question = question(query)?;
     let look = look(&api).await;
     let (cib, now) = (Arc::clone(&look.cib), clock::wall());
@@ -38,6 +39,7 @@ pub(super) async fn answer(
         dc: report.dc.clone(),
         waiting_for: quorum.into_iter().chain(report.waiting_for.iter().cloned()).collect(),
         last_transition: api.hub.last_transition().map(convert::transition),
+        failed_runs,
     }))
 }
 

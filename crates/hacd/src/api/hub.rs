@@ -8,6 +8,8 @@ use hac_node::Now;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::said::Said;
+
 /// How many events are remembered.
 const MEMORY: usize = 2000;
 /// How many bytes of them, about: a decision or an agent may have much to say.
@@ -20,6 +22,8 @@ const BEHIND: usize = 256;
 pub(crate) struct Hub {
     memory: Mutex<Memory>,
     followers: broadcast::Sender<Event>,
+    /// What agents said last.
+    pub(crate) said: Said,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +63,7 @@ fn weight(value: &Value) -> usize {
 
 impl Hub {
     pub(crate) fn new() -> Self {
-        Self { memory: Mutex::default(), followers: broadcast::channel(BEHIND).0 }
+        Self { memory: Mutex::default(), followers: broadcast::channel(BEHIND).0, said: Said::default() }
     }
 
     /// Remembers an event and tells the followers.

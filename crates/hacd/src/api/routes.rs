@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use super::explain::BUDGET;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
-use super::{convert, explain, judge};
+use super::{attributes, convert, explain, judge};
 use crate::clock;
 use crate::driver::{Ask, SETTLE_MAX, Snapshot};
 
@@ -45,6 +45,7 @@ pub(super) fn router(api: Api) -> Router {
     Router::new()
         .route(route::STATUS, get(status))
         .route(route::CIB, get(cib))
+        .route(route::ATTRIBUTES, get(attributes::answer))
         .route(route::CONFLICT, get(conflict))
         .route(route::MEMBERS, get(members))
         .route(route::QUORUM, get(quorum))
@@ -174,6 +175,11 @@ pub(crate) fn changes(values: Vec<Value>) -> serde_json::Result<Vec<Change>> {
 
 async fn command(State(api): State<Api>, body: Result<Json<CommandRequest>, JsonRejection>) -> Answer<Done> {
     let order = read(body)?;
+    if let Command::Attribute { node, name, value, private: true } = &order.command {
+        let kept = api.private.set(node, name, value.as_deref());
+        kept.map_err(|why| Refused::new(ErrorCode::Invalid, why))?;
+        return Ok(Json(Done::default()));
+    }
     let (version, _) = done(request(&api, asked(order.command)).await?)?;
     Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }))
 }
@@ -187,7 +193,7 @@ pub(crate) fn asked(command: Command) -> Request {
             operation: operation.map(|operation| (operation, interval_ms.unwrap_or(0))),
         },
         Command::Refresh { resource, node } => StatusChange::ForgetHistory { resource, node },
-        Command::Attribute { node, name, value } => StatusChange::SetAttribute { node, name, value },
+        Command::Attribute { node, name, value, .. } => StatusChange::SetAttribute { node, name, value },
         Command::CancelWaitForAll => return Request::CancelWaitForAll,
         Command::SetLevel { to } => return Request::SetLevel { to: hac_types::Level(to) },
         Command::ClearConflict => return Request::ForgetLost,

@@ -18,6 +18,7 @@ use hac_api::ErrorCode;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
+use super::attributes::Private;
 use super::hub::Hub;
 use super::refusal::Refused;
 use super::routes;
@@ -46,6 +47,8 @@ pub(crate) struct Api {
     pub(super) log: Log,
     /// Runs the scheduler for clients; not the one of the coordinator.
     pub(super) planner: Planner,
+    /// Attributes that only this daemon knows.
+    pub(super) private: Private,
 }
 
 impl Api {
@@ -60,7 +63,18 @@ impl Api {
         state: PathBuf,
     ) -> Self {
         let ((asks, snapshots), state) = (cluster, Arc::new(state));
-        Self { asks, snapshots, state, hub, agents, addresses, shared, log, planner: Planner::new() }
+        Self {
+            asks,
+            snapshots,
+            state,
+            hub,
+            agents,
+            addresses,
+            shared,
+            log,
+            planner: Planner::new(),
+            private: Private::default(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The API over its socket, with a driver played by the test.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ impl Fixture {
             node_id: 1,
             nodes: 1,
             ocf_root: dir.path().to_owned(),
+            tools: None,
+            environment: BTreeMap::new(),
             prefer_script: false,
             native: Vec::new(),
             script: Vec::new(),

@@ -36,6 +36,8 @@ pub(super) struct Thread {
     pub(super) planner: Planner,
     pub(super) running: BTreeMap<InvocationId, AbortHandle>,
     pub(super) reloadable: Reloadable,
+    /// By resource: what is being kept of it.
+    pub(super) remembering: BTreeMap<String, oneshot::Receiver<()>>,
     pub(super) watches: BTreeMap<WatchId, AbortHandle>,
     pub(super) waiting: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     /// Answers that are given when reads see what they tell.
@@ -85,6 +87,7 @@ impl Thread {
             planner: Planner::new(),
             running: BTreeMap::new(),
             reloadable: Reloadable::default(),
+            remembering: BTreeMap::new(),
             watches: BTreeMap::new(),
             waiting: BTreeMap::new(),
             answers: Vec::new(),

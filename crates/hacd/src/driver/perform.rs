@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use hac_node::{Event, ExecStatus, Invocation, Outcome, Output, Persist, PersistId, ProcessRef, WatchId};
@@ -11,6 +12,9 @@ use super::cluster::Thread;
 use super::inputs::Input;
 use crate::clock;
 use crate::storage::WorkerReply;
+
+/// How long an agent waits until what it starts with is kept.
+const KEPT: Duration = Duration::from_secs(2);
 
 impl Thread {
     pub(super) fn act(&mut self, output: Output) {
@@ -29,6 +33,10 @@ impl Thread {
                 if let Some(task) = self.watches.remove(&id) {
                     task.abort();
                 }
+            }
+            Output::Remember(resource, started) => {
+                let kept = self.parts.remembered.put(resource.clone(), started);
+                self.remembering.insert(resource, kept);
             }
             Output::Decide { id, cib, wall, budget, .. } => {
                 let sender = self.parts.sender.clone();
@@ -69,12 +77,17 @@ impl Thread {
     fn invoke(&mut self, invocation: Invocation) {
         let id = invocation.id;
         tracing::debug!(target: "hacd::agents", "{} of {} begins", invocation.action, invocation.instance);
-        let agents = Arc::clone(&self.parts.agents);
+        let (agents, hub) = (Arc::clone(&self.parts.agents), Arc::clone(&self.parts.hub));
         let inputs = self.parts.sender.clone();
         let reloadable = self.reloadable.clone();
+        let kept = self.remembering.remove(&invocation.resource);
         let task = self.parts.workers.spawn(async move {
+            if let Some(kept) = kept {
+                // What cannot be kept must not keep the resource from running.
+                let _ = tokio::time::timeout(KEPT, kept).await;
+            }
             // A fault in what runs agents fails this action and nothing else.
-            let outcome = AssertUnwindSafe(reloadable.run(&agents, &invocation)).catch_unwind().await;
+            let outcome = AssertUnwindSafe(reloadable.run(&agents, &hub.said, &invocation)).catch_unwind().await;
             let outcome = outcome.unwrap_or_else(|_| Outcome {
                 rc: 1,
                 status: ExecStatus::Error,

@@ -1,6 +1,7 @@
 //! One participant, a disk that takes everything, agents that never answer, and a stream with another member whose
 //! words come from the fuzzer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_netsim::{Formed, Stream};
@@ -63,6 +64,7 @@ impl World {
             prepared: None,
             lost: Vec::new(),
             next_key: None,
+            started: BTreeMap::new(),
         };
         let participant = Participant::new(&config(), stored, now).ok()?;
         let (words, outputs) = (Vec::new(), Vec::new());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, Replicated as _, StatusChange};
+use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, Replicated as _, StatusChange, has_primitive};
 use hac_model::ResourceHistory;
 use hac_quorum::{Candidate, coordinator};
 use hac_totem::Exclusion;
@@ -239,6 +239,8 @@ impl Participant {
             Proposed::Command(Command::Status(change)) => Some(change),
             _ => None,
         });
+        let configuration = &self.replica.cib.configuration;
+        self.executor.expose_unconfigured(|history| has_primitive(configuration, history));
         let histories = self.executor.history_with(reported);
         let mut recorded: Vec<&ResourceHistory> = self.recorded_histories().iter().collect();
         recorded.sort_by(|a, b| a.id.cmp(&b.id));

@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use hac_crm::cib::{Applied, Command, StatusChange};
-use hac_crm::transition_engine::{Abort, End, Output as Ordered, Summary, TransitionEngine};
+use hac_crm::transition_engine::{Abort, End, Output as Ordered, Summary, TransitionEngine, uuid_of};
 use hac_model::parse_duration_ms;
 use hac_types::{RingId, Timestamp};
 
@@ -87,7 +87,7 @@ impl Coordinator {
     /// The coordinator of the view of `ring` on the node `name`.
     pub(super) fn new(name: &str, ring: RingId) -> Self {
         Self {
-            engine: TransitionEngine::new(format!("{name}-{ring}")),
+            engine: TransitionEngine::new(uuid_of(&format!("{name}-{ring}"))),
             dirty: true,
             planning: Planning::default(),
             restless: 0,

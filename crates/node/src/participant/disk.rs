@@ -15,6 +15,10 @@ use crate::{Level, Now, Persist, PersistId, Reply};
 /// How soon a state that could not be stored is stored again.
 const STORE_AGAIN: Duration = Duration::from_secs(10);
 
+/// The way out of waiting for all nodes; follows other remedies.
+pub(super) const UNBLOCK: &str =
+    " If they are down for certain, 'hacctl quorum unblock' ends the waiting for all nodes.";
+
 /// What is being written to the disk, and why.
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
@@ -338,11 +342,12 @@ impl Participant {
 
     /// Why a client cannot be served without quorum.
     pub(super) fn no_quorum(&self) -> Refusal {
-        let waiting = self.quorum.status().waiting_for;
-        let waiting = waiting.map(|w| format!(" ({w})")).unwrap_or_default();
+        let quorum = self.quorum.status();
+        let waiting = quorum.waiting_for.map(|w| format!(" ({w})")).unwrap_or_default();
+        let way_out = if quorum.waits_for_all { UNBLOCK } else { "" };
         Refusal::new(
             format!("this partition has no quorum{waiting}; nothing was changed"),
-            "Try again when the other nodes are back; `hacctl quorum` shows who is missing.",
+            format!("Try again when the other nodes are back; 'hacctl quorum' shows who is missing.{way_out}"),
         )
     }
 }

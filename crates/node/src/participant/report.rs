@@ -7,6 +7,7 @@ use hac_totem::{LinkStatus, Notice, PeerProblem, Stats};
 use hac_types::{Departure, Incarnation, NodeId, View, WallTime};
 
 use super::barrier::Barrier;
+use super::disk::UNBLOCK;
 use super::{Active, Participant, Phase};
 use crate::report::{
     Counter, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity, Standing, SyncState,
@@ -198,6 +199,7 @@ impl Participant {
             quorum: status.quorum,
             flags: status.flags.words().into_iter().map(str::to_owned).collect(),
             waiting_for: status.waiting_for,
+            waits_for_all: status.waits_for_all,
         }
     }
 
@@ -206,11 +208,13 @@ impl Participant {
         let mut add = |severity, sentence: String, remedy: &str| {
             problems.push(Problem { severity, sentence, remedy: remedy.to_owned() });
         };
-        if let Some(waiting) = self.quorum.status().waiting_for
+        let quorum = self.quorum.status();
+        if let Some(waiting) = quorum.waiting_for
             && self.has_state()
         {
-            let remedy = "Start the other nodes, or look at the network between them.";
-            add(Severity::Error, format!("no quorum: {waiting}"), remedy);
+            let way_out = if quorum.waits_for_all { UNBLOCK } else { "" };
+            let remedy = format!("Start the other nodes, or look at the network between them.{way_out}");
+            add(Severity::Error, format!("no quorum: {waiting}"), &remedy);
         }
         for (sentence, remedy) in self.lost_problems() {
             add(Severity::Error, sentence, &remedy);

@@ -1,7 +1,9 @@
 //! How a recorded node was made: everything but the cluster's key.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hac_crm::executor::Started;
 use hac_model::Configuration;
 use hac_totem::{AuthKey, Cipher, Contract, NodeConfig, Timers};
 use hac_types::NodeId;
@@ -29,6 +31,7 @@ pub(super) struct Start {
     lost: Vec<(String, Vec<u8>)>,
     /// Sealed under the cluster's key.
     next_key: Option<Vec<u8>>,
+    started: BTreeMap<String, Started>,
     entropy: [u8; 32],
     now: Now,
     /// Its halves ran on two threads.
@@ -90,6 +93,7 @@ impl Start {
             prepared: stored.prepared.clone(),
             lost: stored.lost.clone(),
             next_key: stored.next_key.clone(),
+            started: stored.started.clone(),
             entropy,
             now,
             apart,
@@ -125,8 +129,8 @@ impl Start {
             request_timeout: self.request_timeout,
             cores: self.cores,
         };
-        let Self { totem, cib, cib_generation, prepared, lost, next_key, .. } = self;
-        let stored = Stored { totem, cib, cib_generation, prepared, lost, next_key };
+        let Self { totem, cib, cib_generation, prepared, lost, next_key, started, .. } = self;
+        let stored = Stored { totem, cib, cib_generation, prepared, lost, next_key, started };
         Made { config, stored, entropy: self.entropy, now: self.now, apart: self.apart }
     }
 }

@@ -193,6 +193,7 @@ impl World {
             // Agents die with the host; with the daemon alone they do not.
             host.invocations.clear();
             host.orphans.clear();
+            host.disk.power_off();
             self.reality.power_off(id);
         }
         if host.node.take().is_none() {

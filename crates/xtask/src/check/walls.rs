@@ -51,6 +51,11 @@ const WALLS: &[Wall] = &[
     ),
     edge("hac-api", &[], &["serde", "serde_json"]),
     edge(
+        "hac-compat",
+        &["hac-api", "hac-crm", "hac-model", "hac-pacemaker", "hac-scheduler"],
+        &["regex-lite", "serde", "serde_json"],
+    ),
+    edge(
         "hac-agents",
         &["hac-model"],
         &["axum", "futures-util", "reqwest", "rustix", "rustls", "serde_json", "tokio", "tracing"],
@@ -61,6 +66,7 @@ const WALLS: &[Wall] = &[
         &[
             "hac-agents",
             "hac-api",
+            "hac-compat",
             "hac-crm",
             "hac-model",
             "hac-node",
@@ -97,7 +103,7 @@ const WALLS: &[Wall] = &[
     ),
     edge(
         "hacctl",
-        &["hac-api", "hac-crm", "hac-model", "hac-pacemaker", "hac-scheduler", "hac-types"],
+        &["hac-api", "hac-compat", "hac-crm", "hac-model", "hac-pacemaker", "hac-scheduler", "hac-types"],
         &[
             "anyhow",
             "clap",

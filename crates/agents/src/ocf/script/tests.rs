@@ -66,6 +66,10 @@ async fn everything_is_in_the_environment_and_nothing_else_is() {
         "OCF_RESOURCE_INSTANCE=R:0",
         "OCF_RESKEY_CRM_meta_on_node=primary",
         "OCF_RA_VERSION_MINOR=1",
+        "OCF_RESKEY_crm_feature_set=3.20.0",
+        "HA_SBIN_DIR=/run/hacd/hacd.bin",
+        "PATH=/run/hacd/hacd.bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HA_debug=0",
         "monitor 1",
     ] {
         assert!(env.lines().any(|l| l == line), "{line} in\n{env}");

@@ -134,3 +134,86 @@ fn a_failure_without_a_reason_is_told_with_the_agents_last_words() {
     assert_eq!(of(gives_one).as_deref(), Some("no such user"));
     assert_eq!(of(Outcome { output, ..done() }), None);
 }
+
+#[test]
+fn the_history_can_be_compared_where_secrets_are_masked() {
+    let mut executor = Executor::new("primary");
+    let with = |token| [("ip", "192.0.2.1"), ("token", token)];
+    let (_, result) = carry_out(&mut executor, &order("start", 0, "IPaddr2", &with("gold")), done());
+    assert_eq!(result.op.op_secure_params.as_deref(), Some(" token "));
+    let of_ip = BTreeMap::from([("ip".to_owned(), "192.0.2.1".to_owned())]);
+    assert_eq!(result.op.op_secure_digest, Some(hac_scheduler::digest(&of_ip)));
+    let (_, result) = carry_out(&mut Executor::new("primary"), &order("start", 0, "IPaddr2", OLD), done());
+    assert_eq!((result.op.op_secure_params, result.op.op_secure_digest), (None, None), "there is no secret");
+}
+
+/// What is to be kept after the executor has done what was ordered.
+fn kept(executor: &mut Executor, order: &Order, outcome: Outcome) -> Vec<Option<String>> {
+    executor.handle_order(Timestamp::ZERO, order);
+    let mut kept = Vec::new();
+    while let Some(output) = executor.poll_output() {
+        match output {
+            Output::Remember(id, started) => {
+                assert_eq!(id, "r");
+                kept.push(started.map(|started| started.params["ip"].clone()));
+            }
+            Output::Invoke(invoke) => {
+                executor.handle_outcome(Timestamp::ZERO, NOW, invoke.id, outcome.clone());
+            }
+            _ => {}
+        }
+    }
+    kept
+}
+
+#[test]
+fn what_runs_is_kept_before_it_starts_and_until_it_is_stopped() {
+    let mut executor = Executor::new("primary");
+    executor.handle_order(Timestamp::ZERO, &order("start", 0, "IPaddr2", OLD));
+    assert!(matches!(executor.poll_output(), Some(Output::Remember(_, Some(_)))), "first this");
+    assert!(matches!(executor.poll_output(), Some(Output::Invoke(_))), "then the agent");
+
+    let mut executor = Executor::new("primary");
+    let (old, new) = (Some("192.0.2.1".to_owned()), Some("192.0.2.2".to_owned()));
+    assert_eq!(kept(&mut executor, &order("start", 0, "IPaddr2", OLD), done()), [old]);
+    assert_eq!(kept(&mut executor, &order("monitor", 0, "IPaddr2", NEW), done()), [], "nothing new");
+    assert_eq!(kept(&mut executor, &order("reload-agent", 0, "IPaddr2", NEW), done()), [new]);
+    assert_eq!(kept(&mut executor, &order("stop", 0, "IPaddr2", NEW), Outcome { rc: 1, ..done() }), []);
+    assert_eq!(kept(&mut executor, &order("stop", 0, "IPaddr2", NEW), done()), [None]);
+}
+
+/// The executor of the next life of the daemon on a host where `r` was started with the old value.
+fn next_life() -> Executor {
+    let Work::Operation(op) = order("start", 0, "IPaddr2", OLD).work else { panic!("a start") };
+    let started = Started::by(&op);
+    let mut executor = Executor::new("primary");
+    executor.restore(BTreeMap::from([("r".to_owned(), started)]));
+    executor
+}
+
+#[test]
+fn the_next_life_of_the_daemon_watches_and_stops_what_runs_as_it_was_started() {
+    for (task, interval_ms, rc) in [("stop", 0, 0), ("monitor", 0, 0), ("monitor", 10_000, 0), ("demote", 0, 0)] {
+        let (given, _) =
+            carry_out(&mut next_life(), &order(task, interval_ms, "IPaddr3", NEW), Outcome { rc, ..done() });
+        assert_eq!((given.params["ip"].as_str(), given.agent.kind.as_str()), ("192.0.2.1", "IPaddr2"), "{task}");
+    }
+    let mut executor = next_life();
+    let gone = Outcome { rc: 7, ..done() };
+    carry_out(&mut executor, &order("monitor", 0, "IPaddr2", NEW), gone);
+    let (stop, _) = carry_out(&mut executor, &order("stop", 0, "IPaddr2", NEW), done());
+    assert_eq!(stop.params["ip"], "192.0.2.2", "it was not running any more");
+}
+
+#[test]
+fn what_runs_and_is_no_longer_configured_is_told_by_the_next_life() {
+    let mut executor = next_life();
+    executor.expose_unconfigured(|_| true);
+    assert_eq!(executor.history(), [], "it is probed");
+    executor.expose_unconfigured(|_| false);
+    assert!(executor.is_active(), "{:?}", executor.history());
+    let (stop, result) = carry_out(&mut executor, &order("stop", 0, "IPaddr2", &[]), done());
+    assert_eq!((stop.params["ip"].as_str(), result.op.rc_code), ("192.0.2.1", OcfCode::OK));
+    executor.expose_unconfigured(|_| false);
+    assert!(!executor.is_active(), "it is stopped");
+}

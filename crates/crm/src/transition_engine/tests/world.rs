@@ -177,7 +177,7 @@ impl World {
                         }
                     }
                     ExecutorOutput::Report(change) => self.stream.push_back(Message::Command(Command::Status(change))),
-                    ExecutorOutput::Unwatch(_) => {}
+                    ExecutorOutput::Unwatch(_) | ExecutorOutput::Remember(..) => {}
                 }
             }
         }

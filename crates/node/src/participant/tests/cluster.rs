@@ -91,6 +91,7 @@ struct Host {
     participant: Option<Participant>,
     lives: u64,
     disk: Disk,
+    started: BTreeMap<String, hac_crm::executor::Started>,
     replies: BTreeMap<RequestId, Vec<Reply>>,
     last_request: u64,
     /// Plans are made when the test says so.
@@ -204,6 +205,7 @@ impl Cluster {
             prepared: host.disk.prepared.last_key_value().map(|(number, bytes)| (*number, bytes.clone())),
             lost: host.disk.lost.clone(),
             next_key: host.disk.next_key.clone(),
+            started: host.started.clone(),
         };
         self.stream.restart(NodeId(id));
         host.participant = Some(Participant::new(&config, stored, now).unwrap());
@@ -290,6 +292,8 @@ impl Cluster {
                         let plan = hac_scheduler::schedule(&cib, wall);
                         host.give(now, Incoming::Decided(id, Ok(plan)));
                     }
+                    Output::Remember(resource, Some(started)) => drop(host.started.insert(resource, started)),
+                    Output::Remember(resource, None) => drop(host.started.remove(&resource)),
                     Output::Reply { id, reply } => host.replies.entry(id).or_default().push(reply),
                     _ => {}
                 }

@@ -1,0 +1,62 @@
+//! The folder with the names.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use crate::NAMES;
+
+/// Why the names are not there.
+#[derive(Debug)]
+pub enum NotInstalled {
+    /// A program of that name is there, which is not ours.
+    Taken(PathBuf),
+    /// A file cannot be made.
+    Io(PathBuf, io::Error),
+}
+
+/// Makes links of all names to `program` in `folder`, which is made if it is not there. What is there under these names
+/// and is no link to `program` stays, and then none is made.
+///
+/// # Errors
+/// See [`NotInstalled`].
+pub fn install(folder: &Path, program: &Path) -> Result<(), NotInstalled> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |error| NotInstalled::Io(path, error)
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    for name in NAMES {
+        let path = folder.join(name);
+        match fs::read_link(&path) {
+            Ok(target) if is_ours(&target, program) => {}
+            Ok(_) => return Err(NotInstalled::Taken(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // It is no link.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(NotInstalled::Taken(path)),
+            Err(error) => return Err(NotInstalled::Io(path, error)),
+        }
+    }
+    for name in NAMES {
+        let path = folder.join(name);
+        // Another version of the program may have made it.
+        let _ = fs::remove_file(&path);
+        symlink(program, &path).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
+/// Whether a link leads to this program, wherever it was when the link was made.
+fn is_ours(target: &Path, program: &Path) -> bool {
+    target == program || target.file_name() == program.file_name()
+}
+
+/// Makes links to what is in `others` under names that are not there: agents look for programs of all kinds where they
+/// are told that Pacemaker's are. What cannot be linked is not there, as before.
+pub fn link_others(folder: &Path, others: &Path) {
+    for entry in fs::read_dir(others).into_iter().flatten().flatten() {
+        // What is there already stays.
+        let _ = symlink(entry.path(), folder.join(entry.file_name()));
+    }
+}

@@ -1,0 +1,278 @@
+//! `crm_resource`, as far as it asks. It changes nothing: what it would change `hacctl resource` does.
+
+use hac_api::{CibResponse, Status, route};
+use hac_model::{Cib, NvSet, Primitive, Resource, Role};
+use hac_scheduler::view::{ClusterView, ResourceKind, ResourceView};
+
+use crate::options::{COMMON, Given, Spec, Value, document, escaped};
+use crate::{Ends, Said, client, exit, variable};
+
+const PROGRAM: &str = "crm_resource";
+
+const UNREACHABLE: &str = "crm_resource: Could not connect to the CIB: Transport endpoint is not connected\n\
+    Error performing operation: Not connected";
+
+const OPTIONS: &[Spec] = &[
+    Spec("L", &["list"], Value::No),
+    Spec("l", &["list-raw"], Value::No),
+    Spec("W", &["locate"], Value::No),
+    Spec("q", &["query-xml"], Value::No),
+    Spec("w", &["query-xml-raw"], Value::No),
+    Spec("g", &["get-parameter"], Value::Yes),
+    Spec("G", &["get-property"], Value::Yes),
+    Spec("r", &["resource"], Value::Yes),
+    Spec("NH", &["node", "host", "uname"], Value::Yes),
+    Spec("m", &["meta"], Value::No),
+    Spec("z", &["utilization"], Value::No),
+    Spec("t", &["resource-type"], Value::Yes),
+    Spec("s", &["set-name"], Value::Yes),
+    Spec("Q", &["quiet"], Value::No),
+    Spec("f", &["force"], Value::No),
+];
+
+/// What `hacctl` does in place of the commands that change something.
+#[rustfmt::skip]
+const INSTEAD: &[(&str, &[&str], &str)] = &[
+    ("p", &["set-parameter", "set-property"], "hacctl resource param RSC set NAME VALUE"),
+    ("d", &["delete-parameter"], "hacctl resource param RSC delete NAME"),
+    ("D", &["delete"], "hacctl configure delete RSC"),
+    ("M", &["move"], "hacctl resource move RSC NODE"),
+    ("B", &["ban"], "hacctl resource ban RSC NODE"),
+    ("U", &["clear", "un-move", "un-ban"], "hacctl resource clear RSC"),
+    ("C", &["cleanup"], "hacctl resource cleanup RSC"),
+    ("R", &["refresh", "reprobe"], "hacctl resource refresh RSC"),
+    ("", &["restart"], "hacctl resource restart RSC"),
+    ("", &["wait"], "hacctl -w configure commit"),
+    ("Y", &["why"], "hacctl explain RSC"),
+    ("a", &["constraints"], "hacctl configure show"),
+    ("A", &["stack"], "hacctl configure show"),
+    ("O", &["list-operations"], "hacctl status -o"),
+    ("o", &["list-all-operations"], "hacctl status -o"),
+    ("", &["show-metadata"], "hacctl ra info AGENT"),
+    ("", &["list-agents", "list-standards", "list-ocf-providers", "list-ocf-alternatives"], "hacctl ra list"),
+];
+
+const COMMANDS: &[&str] =
+    &["list", "list-raw", "locate", "query-xml", "query-xml-raw", "get-parameter", "get-property"];
+
+const HELP: &str = "Usage: crm_resource -L | -l | -W -r RSC | -q -r RSC | -g NAME [-m | -z] -r RSC\n\
+    \n  -L, --list             all resources, and where they are (default)\n  -l, --list-raw         the ids of all primitives\n  \
+    -W, --locate           where a resource is\n  -q, --query-xml        its configuration\n  \
+    -g, --get-parameter=NAME  a parameter; with -m a meta-attribute, with -z of its utilization\n  \
+    -r, --resource=RSC     the resource\n  -Q, --quiet            only the value";
+
+/// Runs with these words.
+pub(crate) fn run(words: &[String]) -> Ends<Said> {
+    if let Some(said) = instead(words) {
+        return Err(said);
+    }
+    let given = Given::read(PROGRAM, &[OPTIONS, COMMON], words)?;
+    if given.has("help") {
+        return Ok(Said::printed(HELP));
+    }
+    let request = given.xml()?.then(|| format!("{PROGRAM} {}", words.join(" ")));
+    let command = given.last(COMMANDS).unwrap_or("list");
+    let named = given.value("resource").map(str::to_owned).or_else(|| variable("OCF_RESOURCE_INSTANCE"));
+    match (command, named) {
+        ("list" | "list-raw", _) => list(command, request.as_deref()),
+        (_, None) => Err(Said::failed(exit::USAGE, format!("{PROGRAM}: Must supply a resource ID with -r/--resource"))),
+        ("locate", Some(id)) => locate(&id, &given, request.as_deref()),
+        ("query-xml" | "query-xml-raw", Some(id)) => query(&id, request.as_deref()),
+        (_, Some(id)) => value(&id, command, &given, request.as_deref()),
+    }
+}
+
+/// What is said of a command that is not offered.
+fn instead(words: &[String]) -> Option<Said> {
+    words.iter().find_map(|word| {
+        let name = word.strip_prefix("--").map(|long| long.split('=').next().unwrap_or(long));
+        let letter = word.strip_prefix('-').filter(|rest| rest.chars().count() == 1 && !rest.starts_with('-'));
+        let is = |(short, long, _): &&(&str, &[&str], &str)| {
+            name.is_some_and(|name| long.contains(&name))
+                || letter.is_some_and(|letter| !short.is_empty() && *short == letter)
+        };
+        let (_, _, use_this) = INSTEAD.iter().find(is)?;
+        let err = format!("{PROGRAM}: hacd does not offer {word} under this name; use '{use_this}'");
+        Some(Said::failed(exit::USAGE, err))
+    })
+}
+
+fn view() -> Ends<ClusterView> {
+    let status: Status = client::get(PROGRAM, &format!("{}?view=true", route::STATUS), UNREACHABLE)?;
+    serde_json::from_value(status.view).map_err(unreadable)
+}
+
+fn cib() -> Ends<Cib> {
+    let answer: CibResponse = client::get(PROGRAM, &format!("{}?secrets=true", route::CIB), UNREACHABLE)?;
+    serde_json::from_value(answer.cib).map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> Said {
+    Said::failed(exit::ERROR, format!("{PROGRAM}: hacd answers something else: {error}"))
+}
+
+fn not_found(id: &str) -> Said {
+    let err = format!("{PROGRAM}: Resource '{id}' not found\nError performing operation: No such object");
+    Said::failed(exit::NO_SUCH, err)
+}
+
+fn list(command: &str, request: Option<&str>) -> Ends<Said> {
+    let view = view()?;
+    let mut names = Vec::new();
+    view.resources.iter().for_each(|resource| primitives(resource, &mut names));
+    if let Some(request) = request {
+        let items: String = names.iter().map(|name| format!("    <item>{}</item>\n", escaped(name))).collect();
+        let count = names.len();
+        return Ok(document(
+            request,
+            &format!("  <list name=\"resource names\" count=\"{count}\">\n{items}  </list>\n"),
+        ));
+    }
+    if command == "list-raw" {
+        return Ok(Said::printed(names.join("\n")));
+    }
+    Ok(Said::printed(format!("Full List of Resources:\n{}", hac_pacemaker::mon::resources(&view))))
+}
+
+fn primitives(view: &ResourceView, names: &mut Vec<String>) {
+    if matches!(view.kind, ResourceKind::Primitive { .. }) {
+        names.push(view.id.clone());
+    }
+    view.children.iter().for_each(|child| primitives(child, names));
+}
+
+/// The nodes on which a resource is, and whether it is promoted there.
+fn places(view: &ResourceView, found: &mut Vec<(String, bool)>) {
+    if view.children.is_empty() {
+        for node in &view.nodes {
+            if !found.iter().any(|(known, _)| known == node) {
+                found.push((node.clone(), view.role == Role::Promoted));
+            }
+        }
+    }
+    view.children.iter().for_each(|child| places(child, found));
+}
+
+fn locate(id: &str, given: &Given, request: Option<&str>) -> Ends<Said> {
+    let view = view()?;
+    let found = named(&view.resources, id);
+    if found.is_empty() {
+        return Err(not_found(id));
+    }
+    let mut nodes = Vec::new();
+    found.iter().for_each(|resource| places(resource, &mut nodes));
+    if let Some(request) = request {
+        let line = |(node, promoted): &(String, bool)| {
+            let state = if *promoted { " state=\"promoted\"" } else { "" };
+            format!("    <node{state}>{}</node>\n", escaped(node))
+        };
+        let inside: String = nodes.iter().map(line).collect();
+        return Ok(document(request, &format!("  <nodes resource=\"{}\">\n{inside}  </nodes>\n", escaped(id))));
+    }
+    if nodes.is_empty() {
+        return Ok(Said { err: format!("resource {id} is NOT running"), ..Said::nothing() });
+    }
+    let line = |(node, promoted): &(String, bool)| match (given.has("quiet"), promoted) {
+        (true, _) => node.clone(),
+        (false, true) => format!("resource {id} is running on: {node} Promoted"),
+        (false, false) => format!("resource {id} is running on: {node}"),
+    };
+    Ok(Said::printed(nodes.iter().map(line).collect::<Vec<_>>().join("\n")))
+}
+
+fn named<'a>(tree: &'a [ResourceView], id: &str) -> Vec<&'a ResourceView> {
+    let mut found = Vec::new();
+    for view in tree {
+        if view.id == id || view.name == id {
+            found.push(view);
+        } else {
+            found.extend(named(&view.children, id));
+        }
+    }
+    found
+}
+
+fn query(id: &str, request: Option<&str>) -> Ends<Said> {
+    let cib = cib()?;
+    let found =
+        cib.configuration.resources.iter().find_map(|resource| inside(resource, id)).ok_or_else(|| not_found(id))?;
+    let element = match found {
+        Found::Whole(resource) => hac_pacemaker::crm_syntax::resource_xml(resource),
+        Found::Part(primitive) => hac_pacemaker::crm_syntax::resource_xml(&Resource::Primitive(primitive.clone())),
+    };
+    if let Some(request) = request {
+        let inside = format!("  <resource_config>\n    <xml><![CDATA[{element}]]></xml>\n  </resource_config>\n");
+        return Ok(document(request, &inside));
+    }
+    Ok(Said::printed(format!("Resource XML:\n{element}")))
+}
+
+/// A resource of the configuration, at whatever depth.
+enum Found<'a> {
+    Whole(&'a Resource),
+    Part(&'a Primitive),
+}
+
+fn inside<'a>(resource: &'a Resource, id: &str) -> Option<Found<'a>> {
+    if resource.id() == id {
+        return Some(Found::Whole(resource));
+    }
+    match resource {
+        Resource::Group(group) => group.members.iter().find(|member| member.id == id).map(Found::Part),
+        Resource::Clone(clone) => inside(&clone.child, id),
+        Resource::Bundle(bundle) => bundle.primitive.as_ref().filter(|inner| inner.id == id).map(Found::Part),
+        Resource::Primitive(_) | Resource::Template(_) => None,
+    }
+}
+
+fn value(id: &str, command: &str, given: &Given, request: Option<&str>) -> Ends<Said> {
+    let cib = cib()?;
+    // An agent knows its instance by number, where the configuration has none.
+    let base = id.rsplit_once(':').map_or(id, |(base, _)| base);
+    let resources = &cib.configuration.resources;
+    let found = [id, base].into_iter().find_map(|id| resources.iter().find_map(|resource| inside(resource, id)));
+    let found = found.ok_or_else(|| not_found(id))?;
+    let primitive = match &found {
+        Found::Part(primitive) => Some(*primitive),
+        Found::Whole(Resource::Primitive(primitive)) => Some(primitive),
+        Found::Whole(_) => None,
+    };
+    let (params, meta, utilization): (&[NvSet], &[NvSet], &[NvSet]) = match (primitive, &found) {
+        (Some(primitive), _) => (&primitive.params, &primitive.meta, &primitive.utilization),
+        (None, Found::Whole(Resource::Group(group))) => (&group.params, &group.meta, &[]),
+        (None, Found::Whole(Resource::Clone(clone))) => (&clone.params, &clone.meta, &[]),
+        (None, Found::Whole(whole)) => (&[], whole.meta(), &[]),
+        (None, Found::Part(_)) => (&[], &[], &[]),
+    };
+    let name = given.value(command).unwrap_or_default();
+    let agent = primitive.map(|primitive| &primitive.agent);
+    let value = match command {
+        "get-property" => match (name, agent) {
+            ("class", Some(agent)) => Some(agent.class.clone()),
+            ("provider", Some(agent)) => agent.provider.clone(),
+            ("type", Some(agent)) => Some(agent.kind.clone()),
+            ("id", _) => Some(id.to_owned()),
+            _ => None,
+        },
+        _ => {
+            let sets = match (given.has("meta"), given.has("utilization")) {
+                (true, _) => meta,
+                (_, true) => utilization,
+                _ => params,
+            };
+            let set = given.value("set-name");
+            let wanted = sets.iter().filter(|of| set.is_none_or(|set| of.id == set));
+            wanted.filter_map(|set| set.get(name)).next().map(str::to_owned)
+        }
+    };
+    let Some(value) = value else {
+        return Ok(Said { err: format!("Attribute '{name}' not found for '{id}'"), ..Said::nothing() });
+    };
+    Ok(match request {
+        Some(request) => {
+            let item = format!("    <item name=\"{}\">{}</item>\n", escaped(name), escaped(&value));
+            document(request, &format!("  <list name=\"attributes\">\n{item}  </list>\n"))
+        }
+        None => Said::printed(format!("{value}\n")),
+    })
+}
