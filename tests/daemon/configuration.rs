@@ -29,10 +29,10 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
 }
 
 /// A directory of its own with a right configuration, removed when dropped.
-struct Place(PathBuf);
+pub(crate) struct Place(PathBuf);
 
 impl Place {
-    fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("hac-daemon-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let place = Self(std::env::temp_dir().join(name));
@@ -41,7 +41,7 @@ impl Place {
         Ok(place)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 

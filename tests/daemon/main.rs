@@ -1,5 +1,6 @@
 //! Real processes on this machine: `hacd` and `hacctl` without hosts of their own.
 
+mod agents;
 mod configuration;
 
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use hac_tests::runner::{Case, run};
 
 fn main() -> ExitCode {
     let tools = Tools::find();
-    let cases = configuration::cases().into_iter().map(|(name, test)| {
+    let cases = configuration::cases().into_iter().chain(agents::cases()).map(|(name, test)| {
         let found = tools.as_ref().ok().cloned();
         let case = Case::new(name, move || match &found {
             Some(tools) => test(tools),

@@ -46,7 +46,11 @@ pub(crate) enum Command {
         verbose: bool,
     },
     /// Votes and quorum (exit code 2 without quorum)
-    Quorum,
+    #[command(infer_subcommands = true)]
+    Quorum {
+        #[command(subcommand)]
+        command: Option<QuorumCommand>,
+    },
     /// The key that the nodes share: which one is in use, and another one without stopping anything
     #[command(subcommand, infer_subcommands = true)]
     Key(KeyCommand),
@@ -57,6 +61,9 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
         words: Vec<String>,
     },
+    /// The names of Pacemaker's programs that resource agents call, for people too
+    #[command(subcommand, infer_subcommands = true)]
+    Compat(CompatCommand),
     /// Nodes
     #[command(subcommand, infer_subcommands = true)]
     Node(NodeCommand),
@@ -123,6 +130,28 @@ pub(crate) enum KeyCommand {
         /// Without the nodes that are away; they need the new key file before they can come back
         #[arg(long)]
         force: bool,
+    },
+}
+
+/// What can be done about quorum.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QuorumCommand {
+    /// End the waiting for nodes that are down for certain (wait_for_all)
+    Unblock {
+        /// Do it without asking: the missing nodes are down, and stay down until they can reach this one
+        #[arg(long, short = 'y', visible_alias = "force")]
+        yes: bool,
+    },
+}
+
+/// Commands about the names of Pacemaker's programs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CompatCommand {
+    /// Make links (crm_attribute, crm_node ...) in a folder; never over what is there
+    Install {
+        /// The folder, such as /usr/local/sbin
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 

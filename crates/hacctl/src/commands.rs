@@ -1,5 +1,6 @@
 //! One file per command; this one only tells them apart.
 
+mod compat;
 mod completion;
 mod configure;
 mod context;
@@ -12,7 +13,9 @@ mod members;
 mod node;
 mod quorum;
 mod ra;
+mod reached;
 mod resource;
+mod secret;
 pub(crate) mod simulate;
 mod status;
 mod upgrade;
@@ -39,6 +42,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Command::Import { file } => return import::run(&file, arguments.json),
         Command::Completion { shell } => return completion::run(shell),
+        Command::Compat(command) => return compat::run(command),
         _ => {}
     }
     let timeout = Duration::from_secs(arguments.timeout);
@@ -53,7 +57,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Mon(what) => status::mon(&context, &what).await,
         Command::Members { verbose } => members::run(&context, verbose).await,
         Command::Upgrade(command) => upgrade::run(&context, command).await,
-        Command::Quorum => quorum::run(&context).await,
+        Command::Quorum { command } => quorum::run(&context, command).await,
         Command::Key(command) => key::run(&context, command).await,
         Command::Configure { words } => configure::run(&context, &words).await,
         Command::Node(command) => node::run(&context, command).await,
@@ -62,8 +66,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Verify => verify::run(&context).await,
         Command::Explain(what) => explain::live(&context, &what).await,
         Command::Events { follow } => events::run(&context, follow).await,
-        Command::Keygen(_) | Command::Simulate(_) | Command::Import { .. } | Command::Completion { .. } => {
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Keygen(_)
+        | Command::Simulate(_)
+        | Command::Import { .. }
+        | Command::Completion { .. }
+        | Command::Compat(_) => Ok(ExitCode::SUCCESS),
     }
 }

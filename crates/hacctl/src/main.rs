@@ -16,6 +16,9 @@ use args::Arguments;
 use failure::Failure;
 
 fn main() -> ExitCode {
+    if let Some(code) = hac_compat::run() {
+        return code;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

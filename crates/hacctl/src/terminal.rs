@@ -1,6 +1,8 @@
-//! Standard output.
+//! Standard output, and questions to a person.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+
+use hac_api::ErrorCode;
 
 use crate::failure::Failure;
 
@@ -23,4 +25,18 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 /// Makes text that came from elsewhere harmless for a terminal: control characters become `?`.
 pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '?' } else { c }).collect()
+}
+
+/// Asks a person on the terminal whether to go on with `what`. Where nobody can be asked it is refused, and `remedy` says
+/// how to do it all the same.
+pub(crate) fn confirm(what: &str, remedy: &str) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::new(ErrorCode::Unsafe, what).with_remedy(remedy));
+    }
+    eprint!("{}. Go on? [y/N] ", harmless(what));
+    let mut answer = String::new();
+    match io::stdin().read_line(&mut answer) {
+        Ok(_) if matches!(answer.trim(), "y" | "yes") => Ok(()),
+        _ => Err(Failure::new(ErrorCode::Unsafe, "nothing was changed")),
+    }
 }

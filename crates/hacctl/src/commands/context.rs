@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use hac_api::{ErrorCode, Finding, Settled, Version};
+use hac_api::{Finding, Settled, Version};
 use hac_crm::cib::Change;
+use hac_scheduler::view::ClusterView;
 
+use super::reached::{self, Goal};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::{progress, terminal};
@@ -25,7 +27,7 @@ pub(crate) struct Context {
 impl Context {
     /// Makes `changes`, waits if the user asked for it, and says what was `done`.
     pub(crate) async fn change(&self, changes: &[Change], done: &str) -> Result<(), Failure> {
-        self.change_since(changes, None, done).await
+        self.make(&Goal::Change, changes, None, done).await
     }
 
     /// The same, refused if the configuration is no longer of version `base`.
@@ -35,12 +37,33 @@ impl Context {
         base: Option<Version>,
         done: &str,
     ) -> Result<(), Failure> {
+        self.make(&Goal::Change, changes, base, done).await
+    }
+
+    /// The same for `goal`: where the user waits, it fails if that is not reached.
+    pub(crate) async fn change_for(&self, goal: &Goal, changes: &[Change], done: &str) -> Result<(), Failure> {
+        self.make(goal, changes, None, done).await
+    }
+
+    async fn make(&self, goal: &Goal, changes: &[Change], base: Option<Version>, done: &str) -> Result<(), Failure> {
+        let mut changes = changes.to_vec();
+        super::secret::fill_in(&mut changes)?;
+        let changes = changes.as_slice();
         // Whatever the way, a change is judged with what the agents say of themselves before it is made.
         let mut findings = super::verify::preview(self, changes).await?;
+        let before = match self.wait {
+            Some(_) => self.client.view().await?.1,
+            None => ClusterView::default(),
+        };
         let work = self.client.configure(changes, base, self.wait);
         let answer = progress::show("waiting for the cluster", work).await?;
         findings.extend(answer.findings);
-        self.report(done, &findings, answer.settled)
+        self.report(done, &findings, answer.settled)?;
+        if self.wait.is_none() {
+            return Ok(());
+        }
+        let (_, after) = self.client.view().await?;
+        reached::judge(goal, &before, &after)
     }
 
     /// Says what was done; fails if the user wanted to wait and the cluster is still at it.
@@ -64,13 +87,6 @@ impl Context {
                 eprintln!("INFO: {}", terminal::harmless(done));
             }
         }
-        match settled {
-            Some(settled) if !settled.settled => Err(Failure::new(
-                ErrorCode::Timeout,
-                format!("it is agreed, but the cluster is still at work: {}", settled.waiting_for.join("; ")),
-            )
-            .with_remedy("See 'hacctl status'; wait longer with --timeout SECONDS.")),
-            _ => Ok(()),
-        }
+        settled.as_ref().map_or(Ok(()), reached::settled)
     }
 }

@@ -42,7 +42,7 @@ fn print(context: &Context, line: &[u8]) -> Result<(), Failure> {
 }
 
 /// The time of an event, in UTC to the millisecond.
-fn clock(time_ms: i64) -> String {
+pub(super) fn clock(time_ms: i64) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3]");
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(time_ms) * 1_000_000)
         .ok()

@@ -88,6 +88,17 @@ fn text(answer: &Explained, whole: bool) -> String {
         text.push_str("\nUnder way or waited for:\n");
         answer.waiting_for.iter().for_each(|what| text.push_str(&format!("  * {what}\n")));
     }
+    for run in &answer.failed_runs {
+        let every = if run.interval_ms > 0 { "recurring " } else { "" };
+        text.push_str(&format!(
+            "\nWhat its agent wrote on {} when the {every}{} ended with {}, at {}:\n",
+            answer.node,
+            run.action,
+            run.rc,
+            super::events::clock(run.time_ms)
+        ));
+        run.output.lines().for_each(|line| text.push_str(&format!("    {line}\n")));
+    }
     if !whole {
         return text;
     }

@@ -6,6 +6,7 @@ use hac_api::{ErrorCode, MemberState, MembersEntry, Status};
 use hac_crm::cib::{Change, Lifetime};
 
 use super::Context;
+use super::reached::Goal;
 use crate::args::NodeCommand;
 use crate::client::read_cib;
 use crate::failure::Failure;
@@ -75,7 +76,13 @@ async fn set(
             lifetime: *lifetime,
         })
         .collect();
-    context.change(&changes, &format!("{done} {node}")).await
+    let done = format!("{done} {node}");
+    let goal = if values.iter().any(|(value, _)| name == "standby" && *value == Some("on")) {
+        Goal::Empty(node)
+    } else {
+        Goal::Change
+    };
+    context.change_for(&goal, &changes, &done).await
 }
 
 async fn show(context: &Context, node: Option<&str>) -> Result<(), Failure> {

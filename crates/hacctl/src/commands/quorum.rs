@@ -1,17 +1,21 @@
-//! `hacctl quorum`: what `corosync-quorumtool -s` prints.
+//! `hacctl quorum`: what `corosync-quorumtool -s` prints, and the way out of waiting for all nodes.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use hac_api::{MemberState, Status};
+use hac_api::{Command, ErrorCode, MemberState, Status};
 
 use super::Context;
+use crate::args::QuorumCommand;
 use crate::failure::Failure;
 use crate::terminal;
 
-/// Prints votes and quorum; exit code 0 with quorum, 2 without.
-pub(crate) async fn run(context: &Context) -> Result<ExitCode, Failure> {
+/// Prints votes and quorum (exit code 0 with quorum, 2 without), or ends the waiting for all nodes.
+pub(crate) async fn run(context: &Context, command: Option<QuorumCommand>) -> Result<ExitCode, Failure> {
     let status = context.client.status().await?;
+    if let Some(QuorumCommand::Unblock { yes }) = command {
+        return unblock(context, &status, yes).await;
+    }
     if context.json {
         terminal::print_json(&serde_json::json!({
             "node": status.node, "ring": status.members.ring, "quorum": status.quorum, "nodes": status.members.nodes,
@@ -20,6 +24,31 @@ pub(crate) async fn run(context: &Context) -> Result<ExitCode, Failure> {
         terminal::print(&text(&status))?;
     }
     Ok(if status.quorum.quorate { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// Declares the missing nodes to be down.
+async fn unblock(context: &Context, status: &Status, yes: bool) -> Result<ExitCode, Failure> {
+    if !status.quorum.waits_for_all {
+        let why = if status.quorum.quorate { "it has quorum" } else { "it lacks votes, which only other nodes have" };
+        return Err(Failure::new(ErrorCode::Invalid, format!("this partition does not wait for all nodes: {why}"))
+            .with_remedy("'hacctl quorum' shows the votes."));
+    }
+    let missing: Vec<_> = status.members.nodes.iter().filter(|node| node.state != MemberState::Joined).collect();
+    let names = missing.iter().map(|node| terminal::harmless(&node.name)).collect::<Vec<_>>().join(", ");
+    let question = format!("this partition would act without {names}; if they run resources, those run twice");
+    if !yes {
+        let go_on = "Make sure that they are down. Then add --yes. Nothing was changed.";
+        terminal::confirm(&question, go_on)?;
+    }
+    context.client.command(Command::CancelWaitForAll, None).await?;
+    let quorum = context.client.status().await?.quorum;
+    if let Some(waiting) = quorum.waiting_for.filter(|_| !quorum.quorate) {
+        let sentence = format!("the waiting for all nodes is over, and there is no quorum: {waiting}");
+        return Err(Failure::new(ErrorCode::Quorum, terminal::harmless(&sentence))
+            .with_remedy("Start enough of the other nodes."));
+    }
+    context.done("the waiting for all nodes is over; this partition has quorum", None)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn text(status: &Status) -> String {
@@ -58,6 +87,9 @@ fn text(status: &Status) -> String {
     if let Some(waiting) = &quorum.waiting_for {
         let _ = writeln!(text, "\nNo quorum: {}", terminal::harmless(waiting));
     }
+    if quorum.waits_for_all {
+        let _ = writeln!(text, "If those nodes are down for certain: 'hacctl quorum unblock' ends the waiting.");
+    }
     text
 }
 
@@ -89,6 +121,7 @@ mod tests {
                 quorum: 1,
                 flags: vec!["2Node".into(), "Quorate".into(), "WaitForAll".into()],
                 waiting_for: None,
+                waits_for_all: false,
             },
             ..Status::default()
         };

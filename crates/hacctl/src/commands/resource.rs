@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use hac_api::{Command, ErrorCode};
 use hac_crm::cib::Change;
-use hac_model::{Cib, NvSet, Primitive, Resource};
+use hac_model::{Cib, NvSet, Primitive, Resource, Role};
 use hac_scheduler::view::{ClusterView, ResourceView};
 
-use super::Context;
+use super::reached::{Goal, active_on, settled, views};
+use super::{Context, reached};
 use crate::args::{AttributeArgs, ResourceCommand};
 use crate::failure::Failure;
 use crate::{progress, terminal};
@@ -18,10 +19,10 @@ use crate::{progress, terminal};
 pub(crate) async fn run(context: &Context, command: ResourceCommand) -> Result<ExitCode, Failure> {
     match command {
         ResourceCommand::Status { resource } => status(context, resource.as_deref()).await?,
-        ResourceCommand::Start { resources } => target_role(context, &resources, "Started").await?,
-        ResourceCommand::Stop { resources } => target_role(context, &resources, "Stopped").await?,
-        ResourceCommand::Promote { resource } => target_role(context, &[resource], "Promoted").await?,
-        ResourceCommand::Demote { resource } => target_role(context, &[resource], "Unpromoted").await?,
+        ResourceCommand::Start { resources } => target_role(context, &resources, Role::Started).await?,
+        ResourceCommand::Stop { resources } => target_role(context, &resources, Role::Stopped).await?,
+        ResourceCommand::Promote { resource } => target_role(context, &[resource], Role::Promoted).await?,
+        ResourceCommand::Demote { resource } => target_role(context, &[resource], Role::Unpromoted).await?,
         ResourceCommand::Restart { resource } => restart(context, &resource).await?,
         ResourceCommand::Move { resource, node, force } => {
             constraint::migrate(context, &resource, node.as_deref(), force).await?;
@@ -97,55 +98,10 @@ fn find_in<'a>(resource: &'a Resource, id: &str) -> Option<Found<'a>> {
     }
 }
 
-/// The views of the resource called `id`: one, or the instances of an anonymous clone's child.
-fn views<'a>(tree: &'a [ResourceView], id: &str) -> Vec<&'a ResourceView> {
-    let mut found = Vec::new();
-    for view in tree {
-        if view.id == id || view.name == id {
-            found.push(view);
-        } else {
-            found.extend(views(&view.children, id));
-        }
-    }
-    found
-}
-
-/// Names of the nodes on which `id` is active, each once.
-fn active_on(view: &ClusterView, id: &str) -> Vec<String> {
-    let mut nodes: Vec<String> = Vec::new();
-    let mut open = views(&view.resources, id);
-    while let Some(resource) = open.pop() {
-        for node in &resource.nodes {
-            if !nodes.contains(node) {
-                nodes.push(node.clone());
-            }
-        }
-        open.extend(&resource.children);
-    }
-    nodes.sort();
-    nodes
-}
-
 /// Operations that are under way on a resource and what is inside: task and node.
 fn under_way(view: &ResourceView) -> Vec<(String, String)> {
     let inside = view.children.iter().flat_map(under_way);
     view.pending.clone().into_iter().chain(inside).collect()
-}
-
-/// Whether what was asked for is so, once the cluster has done all that follows.
-async fn judge(context: &Context, resources: &[String], role: &str) -> Result<(), Failure> {
-    if context.wait.is_none() {
-        return Ok(());
-    }
-    let (_, view) = context.client.view().await?;
-    let wrong = |id: &&String| active_on(&view, id).is_empty() != (role == "Stopped");
-    let Some(id) = resources.iter().find(wrong) else { return Ok(()) };
-    let what = if role == "Stopped" { "is still running" } else { "is not running" };
-    Err(Failure::new(
-        ErrorCode::Invalid,
-        format!("{} {what}, although its target-role is {role}", terminal::harmless(id)),
-    )
-    .with_remedy(format!("'hacctl explain {}' says what is in the way.", terminal::harmless(id))))
 }
 
 async fn status(context: &Context, resource: Option<&str>) -> Result<(), Failure> {
@@ -178,20 +134,22 @@ async fn status(context: &Context, resource: Option<&str>) -> Result<(), Failure
     terminal::print(&lines.join("\n"))
 }
 
-async fn target_role(context: &Context, resources: &[String], role: &str) -> Result<(), Failure> {
+async fn target_role(context: &Context, resources: &[String], role: Role) -> Result<(), Failure> {
     let (cib, _) = look(context).await?;
     for resource in resources {
         must_exist(&cib, resource)?;
-        if matches!(role, "Promoted" | "Unpromoted") && !is_promotable(&cib, resource) {
+        if matches!(role, Role::Promoted | Role::Unpromoted) && !is_promotable(&cib, resource) {
             let sentence = format!("{} is not promotable: it has no role {role}", terminal::harmless(resource));
             return Err(Failure::new(ErrorCode::Invalid, sentence).with_remedy(
                 "Name a clone with promotable=true ('hacctl configure clone ID RSC meta promotable=true').",
             ));
         }
     }
-    let changes: Vec<_> = resources.iter().map(|resource| set_meta(resource, "target-role", Some(role))).collect();
-    context.change(&changes, &format!("target-role of {} is {role}", resources.join(", "))).await?;
-    judge(context, resources, role).await
+    let role_name = role.to_string();
+    let changes: Vec<_> =
+        resources.iter().map(|resource| set_meta(resource, "target-role", Some(&role_name))).collect();
+    let done = format!("target-role of {} is {role}", resources.join(", "));
+    context.change_for(&Goal::Role(resources.to_vec(), role), &changes, &done).await
 }
 
 /// Whether a resource is a promotable clone, or in one.
@@ -229,16 +187,15 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
     eprintln!("INFO: ordering {resource} to stop");
     let order = [set_meta(resource, "target-role", Some("Stopped"))];
     progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;
-    let settled = progress::show("waiting for stop to finish", context.client.settle(context.timeout));
+    let waited = progress::show("waiting for stop to finish", context.client.settle(context.timeout));
     let stopped = tokio::select! {
-        stopped = settled => Some(stopped),
+        stopped = waited => Some(stopped),
         _ = tokio::signal::ctrl_c() => None,
     };
-    let (_, view) = context.client.view().await?;
-    let left = active_on(&view, resource);
     eprintln!("INFO: ordering {resource} to start");
     // Also if the stop did not finish in time or nobody waited for it: nobody asked for it to stay stopped.
     let order = [set_meta(resource, "target-role", before.as_deref())];
+    let (_, halfway) = context.client.view().await?;
     progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;
     let Some(stopped) = stopped else {
         return Err(Failure {
@@ -247,23 +204,22 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
         }
         .with_remedy("'hacctl status' shows how far it is."));
     };
-    stopped?;
-    let blocked = views(&view.resources, resource).into_iter().any(|found| found.flags.blocked);
-    if blocked || !left.is_empty() {
-        return Err(Failure::new(
-            ErrorCode::Invalid,
-            format!("resource {resource} did not stop, so it was not restarted"),
-        )
-        .with_remedy(format!(
-            "'hacctl explain {resource}' says why; 'hacctl resource cleanup {resource}' lets the cluster try again."
-        )));
-    }
-    progress::show("waiting for start to finish", context.client.settle(context.timeout)).await?;
-    let (_, view) = context.client.view().await?;
-    if active_on(&view, resource).is_empty() {
-        return Err(Failure::new(ErrorCode::Invalid, format!("resource {resource} did not start again"))
-            .with_remedy("'hacctl status' shows what failed."));
-    }
+    let not_restarted = |failure: Failure| Failure {
+        message: format!("resource {resource} did not stop, so it was not restarted: {}", failure.message),
+        ..failure
+    };
+    let goal = |role| Goal::Role(vec![resource.to_owned()], role);
+    settled(&stopped?).map_err(not_restarted)?;
+    reached::judge(&goal(Role::Stopped), &view, &halfway).map_err(not_restarted)?;
+    let started = progress::show("waiting for start to finish", context.client.settle(context.timeout)).await?;
+    let (_, after) = context.client.view().await?;
+    let not_started = |failure: Failure| Failure {
+        message: format!("resource {resource} did not start again: {}", failure.message),
+        ..failure
+    };
+    settled(&started).map_err(not_started)?;
+    reached::judge(&goal(Role::Started), &view, &after).map_err(not_started)?;
+    reached::judge(&Goal::Change, &view, &after).map_err(not_started)?;
     context.done(&format!("restarted {resource}"), None)
 }
 
@@ -284,9 +240,18 @@ async fn ask(context: &Context, command: Command, done: &str) -> Result<(), Fail
     if let Command::Cleanup { node: Some(node), .. } | Command::Refresh { node: Some(node), .. } = &command {
         super::node::find(&context.client.status().await?, Some(node))?;
     }
+    let resource = match &command {
+        Command::Cleanup { resource, .. } | Command::Refresh { resource, .. } => resource.clone(),
+        _ => None,
+    };
     let work = context.client.command(command, context.wait);
     let answer = progress::show("waiting for the cluster to settle", work).await?;
-    context.done(done, answer.settled)
+    context.done(done, answer.settled)?;
+    if context.wait.is_none() {
+        return Ok(());
+    }
+    let (_, after) = context.client.view().await?;
+    reached::judge(&Goal::Recovered(resource), &ClusterView::default(), &after)
 }
 
 fn described(resource: Option<&str>, node: Option<&str>) -> String {

@@ -164,7 +164,7 @@ fn mixed_version(status: &Status) -> bool {
 }
 
 /// Names of the resources that should run and do not: primitives, groups with a member missing, clones without any instance.
-fn not_running(view: &ClusterView) -> Vec<String> {
+pub(super) fn not_running(view: &ClusterView) -> Vec<String> {
     let wanted = |r: &&ResourceView| !r.flags.removed && r.target_role != Some(Role::Stopped);
     let runs = |r: &ResourceView| match r.kind {
         ResourceKind::Group => {

@@ -1,7 +1,7 @@
 //! `configure save|load|diff`: the configuration as a file in crm's words (or XML).
 
 use std::fs;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::Read as _;
 
 use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Command, Configure, Replicated as _};
@@ -73,19 +73,10 @@ fn spare_what_is_there(old: &Configuration, new: &Configuration) -> Result<(), F
     if gone.is_empty() {
         return Ok(());
     }
-    let what = format!("this would delete {}, and stop what of it runs", gone.join(", "));
-    if std::io::stdin().is_terminal() {
-        eprint!("{}. Go on? [y/N] ", terminal::harmless(&what));
-        let mut answer = String::new();
-        let read = std::io::stdin().read_line(&mut answer);
-        if read.is_ok() && matches!(answer.trim(), "y" | "yes") {
-            return Ok(());
-        }
-        return Err(Failure::new(ErrorCode::Unsafe, "nothing was changed"));
-    }
-    Err(Failure::new(ErrorCode::Unsafe, what).with_remedy(
+    terminal::confirm(
+        &format!("this would delete {}, and stop what of it runs", gone.join(", ")),
         "Add --yes if that is what you want; 'hacctl configure diff FILE' shows all differences. Nothing was changed.",
-    ))
+    )
 }
 
 /// Ids of a resource and all that is inside.
@@ -151,7 +142,7 @@ fn read(name: &str) -> Result<String, Failure> {
 /// The configuration that `text` describes by itself; the cluster's nodes stay.
 fn whole(now: &Cib, name: &str, text: &str, xml: bool) -> Result<Configuration, Failure> {
     if xml {
-        let mut cib = cib_xml::read(text).map_err(|error| misread(name, &error.to_string(), None))?;
+        let mut cib = cib_xml::read_part(text).map_err(|error| misread(name, &error.to_string(), None))?;
         if cib.configuration.nodes.is_empty() {
             cib.configuration.nodes.clone_from(&now.configuration.nodes);
         }

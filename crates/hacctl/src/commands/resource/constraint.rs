@@ -5,7 +5,8 @@ use hac_crm::cib::{Change, Object, PutMode};
 use hac_model::{Constraint, Location, LocationSubject, LocationTarget};
 use hac_scheduler::view::ClusterView;
 
-use super::{active_on, look, must_exist};
+use super::{look, must_exist};
+use crate::commands::reached::{Goal, active_on};
 use crate::commands::{Context, node};
 use crate::failure::Failure;
 use crate::terminal;
@@ -31,7 +32,9 @@ pub(super) async fn migrate(
         warn(context, &format!("{target} {why}: {resource} does not run there before that ends"));
     }
     let change = location(format!("cli-prefer-{resource}"), resource, target, "INFINITY");
-    context.change(&[change], &format!("Move constraint created for {resource} to {target}")).await?;
+    let goal = Goal::On(resource.to_owned(), target.to_owned());
+    let done = format!("Move constraint created for {resource} to {target}");
+    context.change_for(&goal, &[change], &done).await?;
     hint(context, resource);
     Ok(())
 }
@@ -62,7 +65,8 @@ pub(super) async fn ban(context: &Context, resource: &str, target: Option<&str>)
         warn(context, &format!("no other node can run {resource}: it will be stopped and run nowhere"));
     }
     let change = location(format!("cli-ban-{resource}-on-{target}"), resource, &target, "-INFINITY");
-    context.change(&[change], &format!("Ban constraint created for {resource} on {target}")).await?;
+    let done = format!("Ban constraint created for {resource} on {target}");
+    context.change_for(&Goal::NotOn(resource.to_owned(), target), &[change], &done).await?;
     hint(context, resource);
     Ok(())
 }

@@ -1,0 +1,27 @@
+//! `hacctl compat`: Pacemaker's names for what agents call.
+
+use std::process::ExitCode;
+
+use hac_compat::NotInstalled;
+
+use crate::args::CompatCommand;
+use crate::failure::Failure;
+
+/// Makes the links.
+pub(crate) fn run(command: CompatCommand) -> Result<ExitCode, Failure> {
+    let CompatCommand::Install { folder } = command;
+    let program = std::env::current_exe().map_err(|error| Failure::system("could not find hacctl itself", &error))?;
+    hac_compat::install(&folder, &program).map_err(|error| match error {
+        NotInstalled::Taken(path) => Failure {
+            exit_code: 73,
+            message: format!("{} is there already, and is not hacd's; nothing was installed", path.display()),
+            remedy: Some("Is Pacemaker installed here? Choose another folder.".to_owned()),
+        },
+        NotInstalled::Io(path, error) => {
+            Failure { exit_code: 73, ..Failure::system(&format!("could not make {}", path.display()), &error) }
+                .with_remedy("Name a folder that you may write to.")
+        }
+    })?;
+    eprintln!("INFO: installed {} in {}", hac_compat::NAMES.join(", "), folder.display());
+    Ok(ExitCode::SUCCESS)
+}
