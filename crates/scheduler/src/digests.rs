@@ -198,7 +198,7 @@ pub(super) fn compare<'a>(on: &impl Places<'a>, rsc: RscIdx, node: NodeIdx, op: 
         let listed = op.op_force_restart.as_deref().unwrap_or_default();
         let mut restart = params.clone();
         restart.retain(|name, _| listed.split_ascii_whitespace().any(|listed| listed == name));
-        if digest(&restart) != *recorded && !same_but_for_masked(cluster, rsc, op, params.clone()) {
+        if digest(&restart) != *recorded && !same_but_for_masked(on.known(), rsc, op, params.clone()) {
             return Comparison::NeedsRestart;
         }
     }
