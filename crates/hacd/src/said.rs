@@ -165,6 +165,8 @@ mod tests {
             expected_rc: 0,
             params: BTreeMap::new(),
             meta: BTreeMap::new(),
+            node: "n1".into(),
+            migration: None,
         }
     }
 
