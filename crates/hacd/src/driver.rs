@@ -19,7 +19,7 @@
 //! | to the storage | 64 orders | the order counts as refused by the disk |
 //!
 //! The ring's thread waits for nobody: it takes no lock, and puts what does not fit into a queue of its own, which is
-//! bounded by the rule above. What `select!` drops holds no state: readiness of sockets, timers, channels and signals.
+//! bounded by the rule above; it rests for less than a millisecond when it was woken too often ([`pace`]). What `select!` drops holds no state: readiness of sockets, timers, channels and signals.
 //!
 //! A panic on the ring's, the cluster's or the storage's thread ends the daemon, so that the others take over; a panic
 //! of an agent's task, of a client's request or of the planner costs that alone.
@@ -27,6 +27,7 @@
 mod between;
 mod cluster;
 mod inputs;
+mod pace;
 mod perform;
 pub(crate) mod planner;
 mod privilege;

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::between::{Below, Shared};
+use super::pace::Pace;
 use super::steps::{Cause, Step};
 use super::{RingParts, privilege, until};
 use crate::config::System;
@@ -90,6 +91,7 @@ impl Thread {
     async fn serve(&mut self) {
         let mut missing = tokio::time::interval(udp::RETRY);
         let mut all_links = false;
+        let mut pace = Pace::new(clock::now().mono);
         self.perform();
         while !self.left {
             let wait = self.wait();
@@ -103,6 +105,10 @@ impl Thread {
                 () = self.below.events.room() => Came::Room,
             };
             let step = Step::begin();
+            let rest = match came {
+                Came::Datagrams => pace.woken(clock::now().mono),
+                _ => None,
+            };
             self.stir();
             let cause = match came {
                 Came::Datagrams => self.datagrams(),
@@ -127,6 +133,10 @@ impl Thread {
             }
             self.perform();
             self.shared.ring.end(cause, &step);
+            if let Some(rest) = rest {
+                // The runtime's timers are too coarse. Nothing else runs on this thread, and the sockets keep what comes.
+                std::thread::sleep(rest);
+            }
         }
         while self.below.events.waits() {
             self.below.events.room().await;

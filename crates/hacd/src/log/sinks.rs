@@ -18,6 +18,8 @@ const JOURNAL: &str = "/run/systemd/journal/socket";
 const SYSLOG: &str = "/dev/log";
 /// How long after it failed the file is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How long a socket where nobody was is left alone: each line would look for two.
+const ABSENT: Duration = Duration::from_secs(1);
 /// Longest line given to syslog or the journal, bytes.
 const MAX_DATAGRAM: usize = 8 << 10;
 
@@ -95,6 +97,8 @@ struct System {
     facility: u8,
     priority: u8,
     socket: Option<(UnixDatagram, bool)>,
+    /// When nobody was there.
+    absent: Option<Instant>,
     /// Lines that it did not take.
     refused: u64,
 }
@@ -105,7 +109,7 @@ impl Sinks {
     pub(super) fn open(config: &Logging, node: &str) -> Self {
         let file = config.file.as_ref().map(|path| LogFile::new(path.clone()));
         let priority = config.syslog_priority;
-        let system = config.syslog.map(|facility| System { facility, priority, socket: connect(), refused: 0 });
+        let system = config.syslog.map(|facility| System::new(facility, priority));
         Self {
             file,
             system,
@@ -161,10 +165,24 @@ impl Sinks {
 }
 
 impl System {
+    fn new(facility: u8, priority: u8) -> Self {
+        let mut system = Self { facility, priority, socket: None, absent: None, refused: 0 };
+        system.connect();
+        system
+    }
+
+    /// Connects, unless nobody was there a moment ago.
+    fn connect(&mut self) {
+        if self.absent.is_none_or(|at| at.elapsed() >= ABSENT) {
+            self.socket = connect();
+            self.absent = self.socket.is_none().then(Instant::now);
+        }
+    }
+
     fn write(&mut self, line: &Line, text: &str, pid: u32) {
         for _ in 0..2 {
             if self.socket.is_none() {
-                self.socket = connect();
+                self.connect();
             }
             let Some((socket, journal)) = &self.socket else { break };
             let message = if *journal {
