@@ -272,7 +272,8 @@ async fn what_is_wrong_is_refused_before_the_node_hears_of_it() {
     let property = |name: &str, value: &str| json!({"changes": [{"SetProperties": {"section": "CrmConfig", "set": null, "pairs": [[name, value]]}}]});
     let request = fixture.post(route::CONFIGURE, &property("maintenance-mode", "sometimes"));
     let (code, answer) = fixture.exchange(request, unexpected).await;
-    assert_eq!((code, &answer["code"], &answer["exit_code"]), (400, &json!("invalid"), &json!(78)), "{answer}");
+    assert_eq!((code, &answer["code"]), (ErrorCode::Invalid.http_status(), &json!("invalid")), "{answer}");
+    assert_eq!(ErrorCode::Invalid.exit_code(), 78);
     let message = answer["message"].as_str().unwrap_or_default();
     assert!(message.ends_with("\"sometimes\" is no value for maintenance-mode"), "{answer}");
     assert_eq!(answer["remedy"], "say true or false");
