@@ -27,7 +27,7 @@ mod tree;
 mod verify;
 
 pub use command::{
-    Change, CloneDef, Command, Configure, GroupDef, GroupEdit, Lifetime, Object, Place, PutMode, Section,
+    Change, CloneDef, Command, Configure, GroupDef, GroupEdit, Lifetime, Object, Place, PutMode, Section, above,
 };
 pub use judge::judge;
 pub use machine::{Bootstrap, FACTS, Replicated};

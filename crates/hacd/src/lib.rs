@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Help => print(arguments::HELP),
-        Command::Version => print(concat!("hacd ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Version => print(&format!("hacd {}\n", hac_types::RELEASE)),
         Command::PrintKeys => print(&config::print_keys()),
         Command::Check => check(&arguments),
         Command::Run => match start::run(&arguments) {

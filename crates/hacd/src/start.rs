@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let log = Log::start(&config.logging, &config.name)
         .map_err(|error| Failure::os(format!("no thread for the log: {}", storage::words(&error))))?;
     abort_on_panic(log.clone());
-    let version = env!("CARGO_PKG_VERSION");
+    let version = hac_types::RELEASE;
     tracing::info!(target: "hacd::start", notice = true, "hacd {version} starts as node {} ({})", config.name, config.node);
     config.warnings.iter().for_each(|warning| tracing::warn!(target: "hacd::config", "{warning}"));
     opened.remarks.iter().for_each(|remark| tracing::error!(target: "hacd::storage", "{remark}"));
@@ -331,7 +331,7 @@ fn node_config(config: Config) -> hac_node::Config {
         name: config.name,
         nodes: config.nodes.into_iter().map(|node| NodeInfo { id: node.id, name: node.name }).collect(),
         cluster_name: config.cluster_name,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: hac_types::RELEASE.to_owned(),
         seed: config.seed,
         shutdown_escalation: config.shutdown_timeout,
         request_timeout: hac_node::Config::REQUEST_TIMEOUT,

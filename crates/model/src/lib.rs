@@ -8,6 +8,8 @@
 
 mod constraint;
 mod invocation;
+#[cfg(feature = "level2")]
+pub mod level_two;
 mod nearest;
 mod nvset;
 mod operation;
@@ -100,6 +102,10 @@ pub struct Configuration {
     pub fencing_topology: Vec<FencingLevel>,
     /// Names for sets of objects.
     pub tags: Vec<Tag>,
+    /// What the level of the tests brings.
+    #[cfg(feature = "level2")]
+    #[serde(skip_serializing_if = "level_two::Word::is_no_field")]
+    pub word: level_two::Word,
 }
 
 impl Version {

@@ -8,7 +8,7 @@ use hac_model::Cib;
 use hac_scheduler::plan::Plan;
 use hac_scheduler::schedule;
 use hac_totem::SALT_LEN;
-use hac_types::{LinkId, NodeId, Timestamp, WallTime};
+use hac_types::{Level, LinkId, NodeId, Timestamp, WallTime};
 
 use crate::halves::{Assurance, ClusterHalf, Down, Effect, RingHalf, RingOutput, Transmit, Up};
 use crate::participant::planning::{DecideId, Unplannable};
@@ -384,6 +384,12 @@ impl Node {
     /// What was applied to the state since the last call.
     pub fn take_journal(&mut self) -> Vec<Entry> {
         self.cluster.take_journal()
+    }
+
+    /// The level of the cluster as this node has it: that of the next ring, if it was changed in this one.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.cluster.active_level()
     }
 
     /// The cluster's state as this node has it.

@@ -51,7 +51,7 @@ use self::phase::{Active, Doubts, Phase};
 use self::planning::{DecideId, Unplannable};
 use self::report::Acquaintance;
 use self::rotation::Keys;
-use self::versions::Offered;
+use self::versions::{Offered, Raising};
 use crate::durable::Durable;
 use crate::halves::Effect;
 use crate::parts::{Parts, Taken};
@@ -130,8 +130,8 @@ pub(crate) struct Participant {
     decisions: u64,
     /// What the last life of this node had prepared, until the first barrier has compared it.
     offer: Option<Offered>,
-    /// Since when all nodes are members that know the next level.
-    able: Option<Timestamp>,
+    /// All nodes are members that know the next level.
+    raising: Option<Raising>,
 
     acquaintances: BTreeMap<NodeId, Acquaintance>,
     /// Lowest and highest level of each member, and its release.
@@ -196,7 +196,7 @@ impl Participant {
             keys,
             decisions: 0,
             offer,
-            able: None,
+            raising: None,
             acquaintances: BTreeMap::new(),
             releases: BTreeMap::new(),
             left_out: BTreeMap::new(),
@@ -442,6 +442,11 @@ impl Participant {
     /// What was applied since the last call.
     pub(crate) fn take_journal(&mut self) -> Vec<Entry> {
         self.replica.journal.as_mut().map(|journal| std::mem::take(&mut journal.entries)).unwrap_or_default()
+    }
+
+    /// The level of the cluster: that of the next ring.
+    pub(crate) const fn active_level(&self) -> hac_types::Level {
+        self.replica.cluster.level
     }
 
     /// The state as this node has it.

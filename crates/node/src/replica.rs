@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hac_crm::cib::{Applied, Changes, Command, Refusal, Replicated as _};
+use hac_crm::cib::{Applied, Changes, Command, Refusal, RefusalKind, Replicated as _};
 use hac_model::Cib;
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime, mutant};
 
@@ -79,6 +79,13 @@ impl Replica {
     /// the state, the proposal and the view, so it is the same on all.
     pub(crate) fn carry_out(&mut self, proposal: &Proposal, gate: &Gate) -> Applied {
         match &proposal.what {
+            // It was proposed at a level that has been given up since.
+            what if what.level() > self.cluster.level => {
+                let level = self.cluster.level;
+                let sentence = format!("this needs level {}; the cluster is at {level} now", what.level());
+                let remedy = "'hacctl upgrade status' says what is missing.";
+                Applied::Refused(Refusal::new(sentence, remedy).of(RefusalKind::Level))
+            }
             Proposed::Command(command) => {
                 let applied = self.apply(command, proposal.wall);
                 if matches!(&applied, Applied::Changed(changes) if changes.configuration) {

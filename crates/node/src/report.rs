@@ -3,7 +3,7 @@
 mod configuration;
 
 use hac_model::Version;
-use hac_types::{Incarnation, LevelWindow, Member, NodeId, RingId, WallTime};
+use hac_types::{Incarnation, Level, LevelWindow, Member, NodeId, RingId, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::ClusterConfig;
@@ -98,6 +98,8 @@ pub struct Standing {
     pub quorate: bool,
     /// Nothing is in progress, as far as the node knows.
     pub settled: bool,
+    /// The level of what it says.
+    pub level: Level,
 }
 
 impl Standing {

@@ -19,15 +19,13 @@ mod stored;
 use std::collections::BTreeMap;
 
 use bincode::config::{Configuration, Limit};
-use hac_crm::cib::{Change, Command, StatusChange};
+use hac_crm::cib::{Command, StatusChange};
 use hac_model::{Cib, ResourceHistory, Version};
 use hac_types::{Incarnation, Level, Member, NodeId, RingId, WallTime};
 use hac_wire::Unreadable;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-use crate::cluster::LEVEL_TWO_PROPERTY;
 
 #[cfg(test)]
 pub(crate) use self::l1::Votes;
@@ -168,7 +166,7 @@ impl Proposed {
     /// The lowest level at which all members understand it.
     pub(crate) fn level(&self) -> Level {
         match self {
-            Self::Command(command) => Level(command.level().max(if uses_level_two(command) { 2 } else { 1 })),
+            Self::Command(command) => Level(command.level()),
             Self::Settle | Self::CancelWaitForAll | Self::RotateKey { .. } | Self::SetLevel { .. } => Level::FIRST,
         }
     }
@@ -177,16 +175,6 @@ impl Proposed {
     pub(crate) const fn is_stored(&self) -> bool {
         matches!(self, Self::Command(Command::Configure(_)) | Self::SetLevel { .. })
     }
-}
-
-/// Whether a change needs the synthetic level 2, which only test builds know.
-fn uses_level_two(command: &Command) -> bool {
-    let Command::Configure(configure) = command else { return false };
-    cfg!(any(test, feature = "level2"))
-        && configure.changes.iter().any(|change| match change {
-            Change::SetProperties { pairs, .. } => pairs.iter().any(|(name, _)| name == LEVEL_TWO_PROPERTY),
-            _ => false,
-        })
 }
 
 /// An order of the coordinator.

@@ -24,8 +24,11 @@ pub struct LevelInfo {
 pub const LEVELS: &[LevelInfo] = &[
     LevelInfo { level: Level(1), release: "0.1.0", brings: "the first form of everything" },
     #[cfg(feature = "level2")]
-    LevelInfo { level: Level(2), release: "0.2.0", brings: "nothing: it lets tests raise a level" },
+    LevelInfo { level: Level(2), release: "0.2.0", brings: "a word in the configuration, for tests" },
 ];
+
+/// The release that this program is.
+pub const RELEASE: &str = if cfg!(feature = "level2") { "0.2.0" } else { env!("CARGO_PKG_VERSION") };
 
 /// The number of a level. Zero means that there is none yet: a node that has never been in a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

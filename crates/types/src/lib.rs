@@ -9,7 +9,7 @@ mod node;
 mod time;
 mod view;
 
-pub use level::{Level, LevelWindow};
+pub use level::{Level, LevelWindow, RELEASE};
 pub use mutant::mutant;
 #[cfg(feature = "mutants")]
 pub use mutant::switch_mutant;

@@ -20,8 +20,9 @@ impl Command {
     /// The lowest level at which every member of a cluster understands it. Whatever is added here or to what is in it
     /// says so here; nothing above the level in force is proposed.
     #[must_use]
-    pub const fn level(&self) -> u16 {
+    pub fn level(&self) -> u16 {
         match self {
+            Self::Configure(configure) if configure.changes.iter().any(|change| change.above(1).is_some()) => 2,
             Self::Configure(_) | Self::Status(_) => 1,
         }
     }
@@ -129,6 +130,34 @@ pub enum Change {
     /// Everything anew, except that nodes are not removed and keep their ids, and that properties which the cluster
     /// writes itself stay.
     ReplaceConfiguration(Box<Configuration>),
+    /// Set or remove the word that the level of the tests has.
+    #[cfg(feature = "level2")]
+    SetWord(hac_model::level_two::NewWord),
+}
+
+impl Change {
+    /// What of it needs more than `level`, by name; `None` if nothing does.
+    #[must_use]
+    pub fn above(&self, level: u16) -> Option<String> {
+        match self {
+            Self::ReplaceConfiguration(configuration) => above(configuration, level).into_iter().next(),
+            #[cfg(feature = "level2")]
+            Self::SetWord(_) if level < 2 && !hac_model::level_two::is_careless() => Some("the word".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// What in the configuration `level` cannot say, by name; nothing if all of it can be said there.
+#[must_use]
+pub fn above(configuration: &Configuration, level: u16) -> Vec<String> {
+    #[cfg(feature = "level2")]
+    if level < 2 && !configuration.word.0.is_empty() {
+        return vec!["the word".to_owned()];
+    }
+    // Level 1 is the first: it says everything that this program knows.
+    let _ = (configuration, level);
+    Vec::new()
 }
 
 /// What [`Change::Put`] does about what is there.

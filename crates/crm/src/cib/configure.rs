@@ -163,6 +163,11 @@ impl Draft {
                 replace::replace(self, configuration.as_ref().clone());
                 Ok(())
             }
+            #[cfg(feature = "level2")]
+            Change::SetWord(word) => {
+                self.cib.configuration.word = hac_model::level_two::Word(word.0.clone());
+                Ok(())
+            }
         }
     }
 

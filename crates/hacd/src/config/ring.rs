@@ -26,7 +26,7 @@ impl Checker<'_> {
             window_size: small("window_size", 50),
             max_messages: small("max_messages", 17),
             netmtu: totem.number("netmtu").and_then(|n| u16::try_from(n).ok()).unwrap_or(1500),
-            contract: Contract { release: env!("CARGO_PKG_VERSION").to_owned(), ..Contract::default() },
+            contract: Contract { release: hac_types::RELEASE.to_owned(), ..Contract::default() },
         };
         match config.validate() {
             Ok(()) => Some(config),

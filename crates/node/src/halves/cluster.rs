@@ -7,7 +7,7 @@ use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_model::Cib;
 use hac_scheduler::plan::Plan;
 use hac_totem::{LinkStatus, Notice, Stats};
-use hac_types::{Timestamp, ViewKind};
+use hac_types::{Level, Timestamp, ViewKind};
 
 use super::{Assurance, Condition, Down, Up};
 use crate::participant::planning::{DecideId, Unplannable};
@@ -182,6 +182,11 @@ impl ClusterHalf {
     #[must_use]
     pub fn report_with(&self, now: Now, stats: &Stats, links: &[LinkStatus]) -> Report {
         self.participant.report(now, stats, links)
+    }
+
+    /// The level of the cluster as this node has it.
+    pub(crate) const fn active_level(&self) -> Level {
+        self.participant.active_level()
     }
 
     /// The most important facts of [`ClusterHalf::report`], at no cost.

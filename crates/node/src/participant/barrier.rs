@@ -279,7 +279,9 @@ impl Participant {
         if quorate {
             self.replica.lineage = Some(ring);
         }
-        self.name_cluster(now, ring, quorate);
+        self.settle_level(now);
+        let is_new = over.hellos.values().all(|hello| hello.lineage.is_none());
+        self.name_cluster(now, ring, quorate, is_new);
 
         let mine = candidates.iter().find(|c| c.member == self.me);
         self.since = mine.map_or(ring, |c| c.since);

@@ -115,6 +115,7 @@ impl Participant {
             dc: self.replica.dc.filter(|_| active),
             quorate: active && self.replica.cib.info.have_quorum,
             settled: self.is_settled(),
+            level: self.level(),
         }
     }
 

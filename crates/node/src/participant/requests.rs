@@ -82,11 +82,21 @@ impl Participant {
         }
     }
 
-    /// Proposes again what has not come back from earlier views.
+    /// Proposes again what has not come back from earlier views. This ring may be of a lower level than the one before:
+    /// what it does not have is over.
     pub(super) fn propose_again(&mut self) {
         let again: Vec<_> = self.proposals.again().cloned().collect();
         for proposal in again {
-            self.broadcast(Body::Propose(proposal));
+            let Some(refusal) = self.unsayable(&proposal.what) else {
+                self.broadcast(Body::Propose(proposal));
+                continue;
+            };
+            let processed = self.replica.is_processed(proposal.id);
+            let reply = if processed { self.done(Vec::new()) } else { Reply::Refused(refusal) };
+            let request = self.proposals.conclude(proposal.id).and_then(|concluded| concluded.request);
+            if let Some(request) = request {
+                self.effects.reply(request, reply);
+            }
         }
     }
 

@@ -30,6 +30,7 @@ impl Participant {
                 if let Phase::Active(active) = &mut self.phase {
                     active.busy = busy;
                 }
+                self.follow_level();
             }
             Body::KeyStored(told) => self.handle_key_stored(now, from, told),
             Body::Close(close) => self.handle_close(now, close),

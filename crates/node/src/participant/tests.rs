@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 mod disks;
+mod levels;
 mod rotation;
 mod waits;
 

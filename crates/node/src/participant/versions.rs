@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_crm::cib::{Refusal, RefusalKind, Replicated as _};
+use hac_crm::cib::{Command, Refusal, RefusalKind, Replicated as _, above};
 use hac_model::{Cib, parse_duration_ms};
 use hac_totem::Delivery;
 use hac_types::{Level, LevelWindow, NodeId, RingId, Timestamp, mutant};
 
 use super::barrier::Barrier;
+use super::coordinator::Coordinator;
 use super::{Active, Participant, Phase};
-use crate::cluster::Gate;
+use crate::cluster::{ClusterConfig, Gate};
 use crate::halves::Down;
 use crate::join::Comparison;
 use crate::wire::{self, Lost, Offer, Proposed, StoredState, Undecodable};
@@ -32,8 +33,20 @@ impl Offered {
     }
 }
 
+/// The next level can be had.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raising {
+    /// Since then, without interruption.
+    since: Timestamp,
+    /// When it was last proposed.
+    asked: Option<Timestamp>,
+}
+
 /// How long all nodes must know a level before the cluster goes there by itself.
 const UPGRADE_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long a proposed level is waited for before it is proposed again.
+const RAISED_AGAIN: Duration = Duration::from_secs(60);
 
 /// How many differences of a state that was given up are told one by one.
 const LOST_TOLD: usize = 50;
@@ -74,7 +87,14 @@ impl Participant {
         let behind: Vec<String> =
             behind.map(|(node, (release, _))| format!("{} still runs {release}", self.name_of(*node))).collect();
         let why = if behind.is_empty() { String::new() } else { format!(" because {}", behind.join(" and ")) };
-        let sentence = format!("this needs level {needs}; the cluster is at {level}{why}");
+        let named = match what {
+            Proposed::Command(Command::Configure(configure)) => {
+                configure.changes.iter().find_map(|change| change.above(level.0))
+            }
+            _ => None,
+        };
+        let thing = named.as_deref().unwrap_or("this");
+        let sentence = format!("{thing} needs level {needs}; the cluster is at {level}{why}");
         Some(Refusal::new(sentence, "'hacctl upgrade status' says what is missing.").of(RefusalKind::Level))
     }
 
@@ -95,7 +115,7 @@ impl Participant {
             }
             self.replica.cluster = cluster;
             self.store_present(now);
-            self.announce_contract();
+            self.announce_level_of_ring();
         }
         let Some(Offered { generation, state, offer }) = self.offer.take() else { return };
         if comparison.offer == Some(offer) {
@@ -103,6 +123,10 @@ impl Participant {
             self.effects.remark(Importance::Notice, text);
             self.replica.cib = Arc::new(state.cib);
             self.replica.trail = state.trail;
+            if state.cluster.version > self.replica.cluster.version {
+                self.replica.cluster = state.cluster;
+                self.announce_level_of_ring();
+            }
             self.commit_generation(now, generation, Vec::new());
         } else {
             self.discard(generation);
@@ -164,7 +188,7 @@ impl Participant {
 
     /// The level was changed; the next ring has it.
     pub(super) fn level_changed(&mut self, to: Level) {
-        self.able = None;
+        self.raising = None;
         self.announce_contract();
         self.effects.remark(Importance::Notice, format!("the cluster is at level {to} from now on"));
     }
@@ -194,7 +218,9 @@ impl Participant {
         let members: Vec<NodeId> = self.view.iter().flat_map(|view| view.members.iter().map(|m| m.node)).collect();
         let nodes = &self.replica.cib.configuration.nodes;
         let is_here = |id: &str| members.iter().any(|member| member.to_string() == id);
-        let away = nodes.iter().filter(|node| !is_here(&node.id)).map(|node| node.uname.clone()).collect();
+        let is_ours = |node: &&hac_model::Node| node.kind.as_deref().is_none_or(|kind| kind == "member");
+        let away = nodes.iter().filter(is_ours).filter(|node| !is_here(&node.id)).map(|node| node.uname.clone());
+        let away = away.collect();
         let row = |node: &NodeId| {
             let (release, levels) = self.releases.get(node).cloned().unwrap_or_default();
             (self.name_of(*node), release, levels)
@@ -202,15 +228,19 @@ impl Participant {
         Gate { away, members: members.iter().map(row).collect() }
     }
 
-    /// The first view that has all nodes gives the cluster a name that no other has.
-    pub(super) fn name_cluster(&mut self, now: Now, ring: RingId, quorate: bool) {
+    /// The first view that has all nodes gives the cluster a name that no other has. If nobody in it has been in a cluster
+    /// before, this one begins at the highest level that all know.
+    pub(super) fn name_cluster(&mut self, now: Now, ring: RingId, quorate: bool, is_new: bool) {
+        let gate = self.gate();
         if quorate
-            && self.gate().away.is_empty()
+            && gate.away.is_empty()
             && let Some(named) = self.replica.cluster.named_after(ring)
         {
-            self.replica.cluster = named;
+            let known = gate.members.iter().map(|(_, _, levels)| levels.max).min();
+            let level = known.filter(|_| is_new).unwrap_or(named.level);
+            self.replica.cluster = ClusterConfig { level, ..named };
             self.store_present(now);
-            self.announce_contract();
+            self.announce_level_of_ring();
         }
     }
 
@@ -225,33 +255,74 @@ impl Participant {
     pub(super) fn weigh_raising(&mut self, now: Now) {
         let next = self.replica.cluster.level.next().filter(|next| self.levels.contains(*next));
         let can = next.is_some_and(|next| self.is_dc() && self.gate().refuses(&self.replica, next).is_none());
-        self.able = if can { self.able.or(Some(now.mono)) } else { None };
+        self.raising = self.raising.filter(|_| can).or_else(|| can.then_some(Raising { since: now.mono, asked: None }));
     }
 
-    /// When the level is raised by itself.
+    /// When the level is raised by itself: never while a transition runs.
     pub(super) fn raising_timeout(&self) -> Option<Timestamp> {
-        let since = self.able.filter(|_| self.acting())?;
+        let raising = self.raising.filter(|_| self.acting() && !self.at_work())?;
         let property = self.replica.cib.configuration.property("upgrade-hold");
         let hold = match property {
             Some("never") => return None,
             Some(text) => parse_duration_ms(text).map_or(UPGRADE_HOLD, Duration::from_millis),
             None => UPGRADE_HOLD,
         };
-        Some(since + hold)
+        let again = raising.asked.map(|asked| asked + RAISED_AGAIN);
+        Some(again.unwrap_or(raising.since).max(raising.since + hold))
     }
 
-    /// Proposes the next level when it is due, never while a transition runs.
+    /// Proposes the next level when it is due.
     pub(super) fn raise_level(&mut self, now: Now) {
         let due = self.raising_timeout().is_some_and(|due| due <= now.mono);
         let next = self.replica.cluster.level.next();
-        if let Some(to) = next.filter(|_| due) {
-            // Whatever comes of it, it is not tried again at once.
-            self.able = Some(now.mono);
-            let busy = matches!(self.phase, Phase::Active(Active { busy: true, .. }));
-            if !busy {
-                self.propose(now, Proposed::SetLevel { to }, None, None);
+        if let (Some(to), Some(raising)) = (next, self.raising.as_mut().filter(|_| due)) {
+            raising.asked = Some(now.mono);
+            self.propose(now, Proposed::SetLevel { to }, None, None);
+        }
+    }
+
+    /// Whether a transition runs or is about to.
+    fn at_work(&self) -> bool {
+        let busy = matches!(self.phase, Phase::Active(Active { busy: true, .. }));
+        busy || self.coordinator().is_some_and(Coordinator::is_busy)
+    }
+
+    /// Tells the ring what the cluster is, if the ring is of its level. If not it is made anew, and then all are to know
+    /// why: see [`follow_level`](Self::follow_level).
+    fn announce_level_of_ring(&mut self) {
+        let said = self.view.as_ref().map_or(Level::NONE, |view| view.level);
+        if said.is_none() || said == self.replica.cluster.level {
+            self.announce_contract();
+        }
+    }
+
+    /// The coordinator has said something in this view, so all members have gone through its barrier and are agreed on the
+    /// level of the cluster. A ring of another level is given up, by all of them at the same place: if one did so before
+    /// the others, the level that they still have would be that of the next ring, again and again.
+    pub(super) fn follow_level(&mut self) {
+        let said = self.view.as_ref().map_or(Level::NONE, |view| view.level);
+        if !said.is_none() && said != self.replica.cluster.level {
+            self.announce_contract();
+        }
+    }
+
+    /// The barrier is over. A state that says what the level of the cluster does not have raises it again: somebody changed
+    /// it on a side that had not heard that the level was lowered.
+    pub(super) fn settle_level(&mut self, now: Now) {
+        let mut level = self.replica.cluster.level;
+        let uses = above(&self.replica.cib.configuration, level.0);
+        let Some(first) = uses.first() else { return };
+        while let Some(next) = level.next().filter(|next| self.levels.contains(*next)) {
+            level = next;
+            if above(&self.replica.cib.configuration, level.0).is_empty() {
+                break;
             }
         }
+        let text = format!("the cluster is at level {level}, because its configuration uses {first}");
+        self.effects.remark(Importance::Warning, text);
+        self.replica.cluster = self.replica.cluster.at_level(level);
+        self.store_present(now);
+        self.announce_level_of_ring();
     }
 }
 

@@ -73,8 +73,7 @@ pub(crate) enum Unstorable {
     Unreadable(String, String),
 }
 
-/// The release that this is.
-pub(crate) const RELEASE: &str = env!("CARGO_PKG_VERSION");
+pub(crate) use hac_types::RELEASE;
 
 /// What of `cib` goes to the disk: what people asked for, without what is known of the present. `None` if it is larger
 /// than anything that is read.

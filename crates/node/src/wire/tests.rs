@@ -1,6 +1,6 @@
 //! Tests of the module `wire`.
 
-use hac_crm::cib::Section;
+use hac_crm::cib::{Change, Section};
 
 use hac_types::LevelWindow;
 

@@ -251,6 +251,10 @@ impl Ring {
             if !before.is_none() && before != level {
                 net.notice(Notice::LevelTakenOver { level, from });
             }
+            if before != level {
+                // Who does not know it cannot be in the next ring either.
+                net.level_changed();
+            }
         }
         self.level = level;
         level

@@ -88,6 +88,10 @@ impl Disk {
 
 #[derive(Default)]
 struct Host {
+    /// The highest level that its program knows; 0 stands for that of this build.
+    max: u16,
+    /// What the ring was last told about the level.
+    told: Option<u16>,
     participant: Option<Participant>,
     lives: u64,
     disk: Disk,
@@ -134,6 +138,7 @@ impl Host {
             match effect {
                 Effect::Down(Down::Broadcast(bytes)) => self.words.push_back(bytes),
                 Effect::Down(Down::Exclude(nodes, _)) => self.withheld.extend(nodes),
+                Effect::Down(Down::SetLevel(level)) => self.told = Some(level.0),
                 Effect::Down(Down::Leave(_)) => self.words.clear(),
                 Effect::Down(_) => {}
                 Effect::Do(output) => self.outputs.push(output),
@@ -147,13 +152,20 @@ pub(crate) struct Cluster {
     hosts: BTreeMap<u32, Host>,
     now: Now,
     stream: Stream,
+    /// The level of the next rings.
+    level: hac_types::Level,
 }
 
 impl Cluster {
     pub(crate) fn new(count: u32) -> Self {
         let now = Now { mono: Timestamp::from_millis(1), wall: WallTime(1_700_000_000_000) };
         let host = |id| (id, Host::default());
-        let mut cluster = Self { hosts: (1..=count).map(host).collect(), now, stream: Stream::default() };
+        let mut cluster = Self {
+            hosts: (1..=count).map(host).collect(),
+            now,
+            stream: Stream::default(),
+            level: hac_types::Level::FIRST,
+        };
         for id in 1..=count {
             cluster.start(id);
         }
@@ -178,7 +190,7 @@ impl Cluster {
                 window_size: 50,
                 max_messages: 17,
                 netmtu: 1500,
-                contract: hac_totem::Contract::default(),
+                contract: self.contract(id),
             },
             quorum,
             name: format!("node{id}"),
@@ -190,6 +202,49 @@ impl Cluster {
             request_timeout: Config::REQUEST_TIMEOUT,
             cores: 2,
         }
+    }
+
+    fn contract(&self, id: u32) -> hac_totem::Contract {
+        let mut contract = hac_totem::Contract::default();
+        if self.hosts[&id].max > 0 {
+            contract.levels.max = hac_types::Level(self.hosts[&id].max);
+        }
+        contract
+    }
+
+    /// Hosts whose programs know levels 1 to `max`; a host for each.
+    pub(crate) fn of_levels(max: &[u16]) -> Self {
+        let mut cluster = Self::new(0);
+        cluster.hosts = (1..).zip(max).map(|(id, &max)| (id, Host { max, ..Host::default() })).collect();
+        cluster.ids().into_iter().for_each(|id| cluster.start(id));
+        cluster
+    }
+
+    /// A host starts with a program that knows levels 1 to `max`.
+    pub(crate) fn start_with(&mut self, id: u32, max: u16) {
+        self.hosts.get_mut(&id).unwrap().max = max;
+        self.start(id);
+    }
+
+    pub(crate) fn ids(&self) -> Vec<u32> {
+        self.hosts.keys().copied().collect()
+    }
+
+    /// The level of the cluster, as this node has it.
+    pub(crate) fn level(&self, node: u32) -> u16 {
+        self.report(node).cluster.level.0
+    }
+
+    /// The level that the ring was told last, in this view.
+    pub(crate) fn told_level(&self, node: u32) -> Option<u16> {
+        self.hosts[&node].told
+    }
+
+    /// These form a membership whose ring has this level.
+    pub(crate) fn view_at(&mut self, members: &[u32], level: u16) {
+        self.level = hac_types::Level(level);
+        self.view(members);
+        self.level = hac_types::Level::FIRST;
     }
 
     pub(crate) fn start(&mut self, id: u32) {
@@ -226,6 +281,11 @@ impl Cluster {
         host.disk.waiting.clear();
     }
 
+    /// As [`kill`](Self::kill), with what was prepared still on the disk.
+    pub(crate) fn power_off(&mut self, id: u32) {
+        self.hosts.get_mut(&id).unwrap().participant = None;
+    }
+
     fn member(&self, id: u32) -> Member {
         let incarnation = Incarnation(self.hosts[&id].lives << 32);
         Member { node: NodeId(id), incarnation }
@@ -250,6 +310,8 @@ impl Cluster {
         let now = self.now;
         for Formed { node, transitional, regular } in self.stream.form(&members) {
             let host = self.hosts.get_mut(&node.0).unwrap();
+            host.told = None;
+            let regular = View { level: self.level, ..regular };
             for view in transitional.into_iter().chain([regular]) {
                 host.give(now, Incoming::View(view));
             }
