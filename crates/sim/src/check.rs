@@ -7,6 +7,7 @@ mod coordinator;
 pub mod coverage;
 mod durability;
 mod effects;
+mod levels;
 pub mod once;
 mod ordered;
 mod plans;
@@ -29,7 +30,7 @@ use crate::reality::Reality;
 /// Names of the properties of whole nodes.
 pub const PROPERTIES: &[&str] = &[
     "P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3", "AGENT-4", "CALM",
-    "KEY-1", "LIVE-1", "ONCE", "TRUTH", "WAIT-1", "WAIT-2", "answers",
+    "KEY-1", "LEVEL-2", "LIVE-1", "ONCE", "TRUTH", "WAIT-1", "WAIT-2", "answers",
 ];
 
 /// A promise that was broken.
@@ -141,6 +142,7 @@ impl Checks {
             return Err(violation);
         }
         self.agreement.check(hosts, &mut self.executed)?;
+        levels::check(hosts, &mut self.executed)?;
         once::orphans(hosts, &mut self.executed)?;
         let split = self.split;
         self.coordinator.check(hosts, &mut self.executed, &mut self.split)?;

@@ -6,6 +6,7 @@
 mod calm;
 mod faults;
 mod host;
+mod levels;
 mod orphans;
 mod words;
 
@@ -22,6 +23,7 @@ use hac_types::{LinkId, NodeId, RingId, Timestamp, WallTime};
 pub use self::faults::Chaos;
 pub(crate) use self::host::Run;
 pub use self::host::{Host, Power};
+pub use self::levels::Program;
 use self::words::{log_line, reply_text};
 use crate::check::{Checks, Violation, once, waits};
 use crate::manners::Manners;
@@ -135,6 +137,8 @@ pub struct World {
     pub agent_time: (Duration, Duration),
     /// What is wrong with the service behind the address.
     pub service: Service,
+    /// The newest program there is.
+    pub newest: Program,
     /// How agents behave.
     pub manners: Manners,
     /// How often a plan takes long where it is made beside everything else, thousandths.
@@ -174,6 +178,7 @@ impl World {
             deadly: 0,
             agent_time: (Duration::from_millis(5), Duration::from_millis(60)),
             service: Service::well(),
+            newest: Program::NEW,
             manners: Manners::good(),
             slow_planner: 0,
             options,
@@ -276,6 +281,7 @@ impl World {
     /// A node does what is due.
     pub(super) fn look_at_clock(&mut self, id: u32) {
         let now = self.time_at(id);
+        self.run_program_of(id);
         let Some(node) = self.hosts.get_mut(&id).and_then(|host| host.node.as_mut()) else { return };
         if node.poll_timeout().is_some_and(|due| due <= now.mono) {
             node.handle_timeout(now);
@@ -292,6 +298,7 @@ impl World {
 
     fn handle(&mut self, id: u32, event: Event) {
         let now = self.time_at(id);
+        self.run_program_of(id);
         let Some(host) = self.hosts.get_mut(&id) else { return };
         if let Event::AgentEnded(invocation) = &event {
             // Agents live on when the daemon dies, and do what they were told.
@@ -399,7 +406,10 @@ impl World {
             return;
         }
         self.changed = true;
+        let before = host.seen.map(|(standing, _)| standing.level);
         host.seen = seen;
+        self.note_level(id, before, seen.map(|(standing, _)| standing.level));
+        let Some(host) = self.hosts.get_mut(&id) else { return };
         let syncing = seen.filter(|(standing, _)| standing.sync == SyncState::Syncing);
         if let Some(ring) = syncing.and_then(|(standing, _)| standing.ring).filter(|ring| host.syncs != Some(*ring)) {
             host.syncs = Some(ring);
@@ -463,7 +473,7 @@ impl World {
                 }
                 self.trace.line(self.now, id, event.to_string());
             }
-            Output::Fault(why) => self.checks.violated(Violation::new("P-1", format!("node {id} cannot read: {why}"))),
+            Output::Fault(why) => self.cannot_read(id, &why),
             Output::Stopped => {
                 self.trace.line(self.now, id, "has left");
                 self.kill(id, Power::Stays);

@@ -87,7 +87,8 @@ impl Workload {
         self.marked(Vec::new(), at)
     }
 
-    fn marked(&mut self, mut changes: Vec<Change>, at: &str) -> Request {
+    /// These changes, and with them a mark by which they are looked for.
+    pub(crate) fn marked(&mut self, mut changes: Vec<Change>, at: &str) -> Request {
         self.changes += 1;
         let pair = (format!("{MARK}{}", self.changes), Some(self.changes.to_string()));
         changes.push(Change::SetProperties { section: Section::CrmConfig, set: None, pairs: vec![pair] });

@@ -33,6 +33,7 @@ impl Agreement {
             if self.seen.insert(host.id, position) == Some(position) {
                 continue;
             }
+            host.program.runs();
             let digest = node.cib().digest();
             let known = self.digests.entry(ring).or_default();
             let &mut (first, expected) = known.entry(position.1).or_insert((host.id, digest));

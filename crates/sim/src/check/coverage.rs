@@ -45,6 +45,20 @@ pub const COVERAGE: &[&str] = &[
     "a view with quorum became active",
     "a view without quorum became active",
     "a write failed",
+    #[cfg(feature = "level2")]
+    "a change above the level was refused",
+    #[cfg(feature = "level2")]
+    "a newer program was installed",
+    #[cfg(feature = "level2")]
+    "a node that could not follow left alone",
+    #[cfg(feature = "level2")]
+    "an older program found a newer state",
+    #[cfg(feature = "level2")]
+    "an older program was installed",
+    #[cfg(feature = "level2")]
+    "the level was lowered",
+    #[cfg(feature = "level2")]
+    "the level was raised",
     "a write was lost",
     "an agent did not end when it was told to",
     "an agent lied",
@@ -94,6 +108,9 @@ pub(super) const fn of_reply(reply: &Reply) -> Option<&'static str> {
         Reply::NotStored(_) => "a change could not be stored",
         Reply::NoQuorum(_) => "a change was refused for want of quorum",
         Reply::TimedOut(_) => "a request timed out",
+        Reply::Refused(why) if matches!(why.kind, hac_crm::cib::RefusalKind::Level) => {
+            "a change above the level was refused"
+        }
         Reply::Refused(_) | Reply::TooLarge(_) | Reply::Unavailable(_) | Reply::Settled { .. } => return None,
     })
 }

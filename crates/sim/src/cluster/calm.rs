@@ -32,6 +32,7 @@ impl World {
         self.manners = Manners::good();
         self.reality.broken.clear();
         self.agent_time = (Duration::from_millis(5), Duration::from_millis(60));
+        self.install_what_is_needed();
         for &id in &ids {
             self.recover_disk(id);
             if let Some(host) = self.hosts.get_mut(&id) {
@@ -53,6 +54,7 @@ impl World {
 
     /// Whoever is down comes back.
     fn start_all(&mut self) {
+        self.install_what_is_needed();
         let ids: Vec<u32> = self.hosts.keys().copied().collect();
         ids.into_iter().for_each(|id| self.start_after(id, Duration::ZERO));
     }

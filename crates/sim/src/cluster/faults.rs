@@ -6,6 +6,7 @@ use hac_crm::cib::StatusChange;
 use hac_netsim::{Net, Rng, Weather};
 use hac_node::{Request, Rotate};
 
+use super::levels::Levels;
 use super::{Power, World};
 use crate::check::{self, Violation};
 use crate::harm::{self, Harmed};
@@ -20,13 +21,14 @@ pub struct Chaos {
     /// Draws the keys of rotations.
     keys: Rng,
     people: Workload,
+    levels: Levels,
 }
 
 impl Chaos {
     /// The faults of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { rng: Rng::new(seed, 5), keys: Rng::new(seed, 9), people: Workload::new(seed) }
+        Self { rng: Rng::new(seed, 5), keys: Rng::new(seed, 9), people: Workload::new(seed), levels: Levels::new(seed) }
     }
 
     /// A whole run: the hosts start, faults happen, the world becomes calm, and all must be well.
@@ -36,6 +38,7 @@ impl Chaos {
     /// The first property that is violated.
     pub fn run(mut self, world: &mut World) -> Result<(), Violation> {
         let ids: Vec<u32> = world.hosts.keys().copied().collect();
+        self.levels.begin(world);
         for &id in &ids {
             let delay = Duration::from_millis(self.rng.below(600));
             world.start_after(id, delay);
@@ -49,6 +52,7 @@ impl Chaos {
         while world.now < end {
             self.fault(world, &ids);
             self.people_ask(world);
+            self.levels.happen(world, &ids, &mut self.people);
             let pause = u64::try_from(world.options.pause_between.as_millis()).unwrap_or(1000);
             world.run(Duration::from_millis(self.rng.between(1, pause * 2)))?;
         }

@@ -7,7 +7,7 @@ use hac_model::{Configuration, Version};
 use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Standing, WatchId};
 use hac_types::{Incarnation, NodeId, RingId, Timestamp};
 
-use super::{Event, Item, World};
+use super::{Event, Item, Program, World};
 use crate::check::Checks;
 use crate::disk::Disk;
 use crate::service::Fault;
@@ -63,6 +63,14 @@ pub struct Host {
     pub(super) last_request: u64,
     /// How far its civil clock is off, milliseconds.
     pub clock_step_ms: i64,
+    /// The program of its daemon.
+    pub program: Program,
+    /// That of its next one, if another was installed.
+    pub(super) next_program: Option<Program>,
+    /// A program with a fault has run here.
+    pub(super) was_careless: bool,
+    /// Its node was at a level above the first.
+    pub(super) was_above: bool,
 }
 
 impl Host {
@@ -85,6 +93,10 @@ impl Host {
             watches: BTreeMap::new(),
             last_request: 0,
             clock_step_ms: 0,
+            program: Program::NEW,
+            next_program: None,
+            was_careless: false,
+            was_above: false,
         }
     }
 
@@ -127,6 +139,10 @@ impl World {
         }
         self.reality.power_on(id);
         self.copy_key(id);
+        if let Some(host) = self.hosts.get_mut(&id) {
+            host.take_program();
+        }
+        self.run_program_of(id);
         let config = self.config(id);
         let now = self.time_at(id);
         let entropy = self.entropy.entropy();
@@ -149,6 +165,7 @@ impl World {
             Ok(node) => node,
             Err(why) => {
                 self.trace.line(self.now, id, format!("cannot start: {why}"));
+                self.cannot_start(id, &why.to_string());
                 return;
             }
         };
@@ -224,6 +241,7 @@ impl World {
         let Some(host) = self.hosts.get_mut(&id) else { return false };
         let Some(node) = host.node.as_mut().filter(|_| !host.paused) else { return false };
         self.trace.line(self.now, id, "is asked to leave");
+        host.program.runs();
         node.shutdown(now);
         self.drain(id);
         true
@@ -268,6 +286,7 @@ impl World {
 
     fn config(&self, id: u32) -> Config {
         let ids: Vec<u32> = self.hosts.keys().copied().collect();
+        let program = self.hosts.get(&id).map_or(Program::NEW, |host| host.program);
         let name = |id: u32| format!("node{id}");
         let voter = |&id: &u32| hac_quorum::Voter { node: NodeId(id), name: name(id), votes: 1 };
         let mut quorum = hac_quorum::Config::new(NodeId(id), ids.iter().map(voter).collect());
@@ -288,13 +307,17 @@ impl World {
                 window_size: 50,
                 max_messages: 17,
                 netmtu: 1500,
-                contract: hac_totem::Contract::default(),
+                contract: hac_totem::Contract {
+                    levels: program.levels,
+                    release: program.release().to_owned(),
+                    ..hac_totem::Contract::default()
+                },
             },
             quorum,
             name: name(id),
             nodes: ids.iter().map(|&id| NodeInfo { id: NodeId(id), name: name(id) }).collect(),
             cluster_name: "sim".to_owned(),
-            version: "0.1.0".to_owned(),
+            version: program.release().to_owned(),
             seed: Some(self.seed_configuration()),
             shutdown_escalation: Config::SHUTDOWN_ESCALATION,
             request_timeout: Duration::from_secs(20),
