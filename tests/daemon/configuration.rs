@@ -11,13 +11,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use hac_lab::Tools;
 
+use crate::Test;
+
 /// A daemon that has not ended by then took the file for right. What may pass by itself it waits for first, 10 s long.
 const LIMIT: Duration = Duration::from_secs(30);
 /// A port for the rings of these tests, so that they meet nobody.
 const PORT: u16 = 25_405;
-
-/// A test of this program.
-type Test = fn(&Tools) -> anyhow::Result<()>;
 
 pub(crate) fn cases() -> Vec<(&'static str, Test)> {
     vec![

@@ -8,6 +8,7 @@ mod common;
 mod failover;
 mod hostile;
 mod membership;
+mod mixed;
 mod partitions;
 mod ring;
 mod storage;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         storage::one(),
         ring::one(),
         partitions::one(),
+        mixed::one(),
     ]
     .concat();
     let both = [("native", Agents::Native), ("packaged", Agents::Packaged)];

@@ -63,6 +63,23 @@ impl Tools {
     pub fn directory(&self) -> &Path {
         &self.directory
     }
+
+    /// A `hacd` that knows one level more than the one in [`Self::directory`], built from the same sources.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where it was not built.
+    pub fn next_release(&self) -> Result<PathBuf, Error> {
+        let program = self.directory.join("level2/hacd");
+        if program.is_file() {
+            return Ok(program);
+        }
+        Err(Error::Missing(format!("{} is not there: cargo xtask test builds it", program.display())))
+    }
+
+    /// The `hacd` of this build.
+    pub fn release(&self) -> PathBuf {
+        self.directory.join("hacd")
+    }
 }
 
 /// Which implementation of the web server's agent a cluster uses.
@@ -314,8 +331,8 @@ impl Cluster {
     }
 
     /// The tutorial's lines with a token, word by word, without the `hacctl` in front.
-    pub(crate) fn tutorial_lines(&self, token: &str) -> Vec<Vec<String>> {
-        files::tutorial_lines(self.host(1).footing(), token)
+    pub(crate) fn tutorial_lines(&self, token: &str) -> Result<Vec<Vec<String>>, Error> {
+        files::tutorial_lines(self.lab.hosts(), token)
     }
 
     /// Types the tutorial's lines on a host, `hacctl` in place of `crm`.
@@ -323,7 +340,7 @@ impl Cluster {
     /// # Errors
     /// When one of them is refused.
     pub fn configure_tutorial(&self, host: usize) -> Result<(), Error> {
-        for line in self.tutorial_lines(TOKEN) {
+        for line in self.tutorial_lines(TOKEN)? {
             let words: Vec<&str> = line.iter().map(String::as_str).collect();
             self.hacctl(host, &words)?;
         }

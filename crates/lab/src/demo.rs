@@ -100,7 +100,7 @@ impl Demo<'_> {
         self.cluster.wait_status(1, "both hosts are online", LIMIT, |status| status.online.len() == 2)?;
         let joined = begin.elapsed();
         self.say(&format!("  Both are online after {}. Now the tutorial's lines:\n", seconds(joined)))?;
-        for line in self.cluster.tutorial_lines("YOUR_TOKEN") {
+        for line in self.cluster.tutorial_lines("YOUR_TOKEN")? {
             self.say(&format!("  hacctl {}", line.join(" ")))?;
         }
         self.cluster.configure_tutorial(1)?;

@@ -59,6 +59,8 @@ pub struct Host {
     running: Mutex<Option<Running>>,
     daemons: Mutex<BTreeMap<&'static str, Child>>,
     at_boot: Mutex<Vec<Daemon>>,
+    /// What is run in place of a daemon's program, by its name.
+    installed: Mutex<BTreeMap<String, PathBuf>>,
 }
 
 impl Host {
@@ -84,6 +86,7 @@ impl Host {
             running: Mutex::new(None),
             daemons: Mutex::new(BTreeMap::new()),
             at_boot: Mutex::new(Vec::new()),
+            installed: Mutex::new(BTreeMap::new()),
         })
     }
 
@@ -205,6 +208,19 @@ impl Host {
         locked(&self.at_boot).push(daemon);
     }
 
+    /// From its next start on, a daemon of this host is another program, with the same file name: another release.
+    pub fn install(&self, name: &str, program: &Path) {
+        locked(&self.installed).insert(name.to_owned(), program.to_owned());
+    }
+
+    /// The words with which a daemon is started: its program is the one that was installed last.
+    fn words(&self, daemon: &Daemon) -> Vec<String> {
+        let installed = locked(&self.installed);
+        let of = |word: &String| installed.get(word).map_or_else(|| word.clone(), |path| path.display().to_string());
+        let first = daemon.command.first().map(of);
+        first.into_iter().chain(daemon.command.iter().skip(1).cloned()).collect()
+    }
+
     /// Runs a program on the host and gives what it did, well or badly.
     ///
     /// # Errors
@@ -248,7 +264,8 @@ impl Host {
     /// # Errors
     /// When it runs already, or cannot be started.
     pub fn start(&self, daemon: &Daemon) -> Result<(), Error> {
-        let words: Vec<&str> = daemon.command.iter().map(String::as_str).collect();
+        let words = self.words(daemon);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let log = self.output_file(daemon.name)?;
         let mut command = self.command(&words)?;
         let mut daemons = locked(&self.daemons);

@@ -16,6 +16,7 @@ const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
     Options::parse(arguments, &[], &[])?.no_words()?;
     let binaries = project.build(Profile::Release, &["hacd", "hacctl"])?;
+    released(&binaries)?;
     let name = format!("hacd-{}-{}-linux", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     let dist = project.target.join("dist");
     let tree = dist.join(&name);
@@ -49,6 +50,14 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     ensure!(packed.success(), "tar failed");
     println!("{}", tarball.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The daemon says of itself that it is this release, and not one that only tests have.
+fn released(binaries: &Path) -> anyhow::Result<()> {
+    let output = Command::new(binaries.join("hacd")).arg("--version").output()?;
+    let (said, expected) = (String::from_utf8_lossy(&output.stdout), concat!("hacd ", env!("CARGO_PKG_VERSION")));
+    ensure!(said.trim_end() == expected, "the daemon says that it is {said:?}, not {expected:?}");
+    Ok(())
 }
 
 /// Copies a file and makes the folders above it.

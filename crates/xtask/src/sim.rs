@@ -24,12 +24,21 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     let program = if options.has("--mutants") || options.value("--mutant").is_some() {
         with_mutants(project)?
     } else {
-        project.build(Profile::Release, &["hac-sim"])?.join("hac-sim")
+        with_two_levels(project)?
     };
     let mut simulator = Command::new(program);
     simulator.args(arguments).current_dir(&project.root);
     let status = simulator.status().context("cannot run hac-sim")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the simulator in release, with the second level that tests have; where it is then.
+fn with_two_levels(project: &Project) -> anyhow::Result<PathBuf> {
+    let mut build = project.cargo("build");
+    build.args(["--locked", "--release", "--package", "hac-sim", "--features", "level2", "--bin", "hac-sim"]);
+    let status = build.status().context("cannot run cargo")?;
+    ensure!(status.success(), "the simulator cannot be built");
+    Ok(project.binaries(Profile::Release).join("hac-sim"))
 }
 
 /// Builds the simulator with its deliberate bugs; where it is then.

@@ -36,7 +36,15 @@ const MUTANT_SEEDS: u64 = 40;
 
 /// Deliberate bugs that the tests switch on, because a few seeds find each: one for each of the layers. The rest is for
 /// `cargo xtask sim --mutants`.
-const MUTANTS: &[&str] = &["mac-unchecked", "token-repeated", "released-too-early", "safe-too-early", "leave-unheard"];
+const MUTANTS: &[&str] = &[
+    "mac-unchecked",
+    "token-repeated",
+    "released-too-early",
+    "safe-too-early",
+    "leave-unheard",
+    "level-by-program",
+    "digest-with-defaults",
+];
 
 /// The packages whose tests are run one program after the other: they need the machine for themselves, and they say what
 /// they cannot do here.
@@ -63,6 +71,7 @@ pub(crate) fn all(project: &Project, quick: bool, mut tally: Tally) -> anyhow::R
     let mut log = Log::new(&project.target)?;
     let built = stage("build", &mut log, &mut tally, |stage| programs::build(project, stage));
     if let Some(programs) = built {
+        stage("build of a second release", &mut log, &mut tally, |stage| programs::build_next_release(project, stage));
         beside(project, &programs, &mut log, &mut tally);
         if !quick {
             stage("set-up of the lab", &mut log, &mut tally, |stage| set_up(project, stage));
@@ -104,6 +113,14 @@ fn beside(project: &Project, programs: &[Program], log: &mut Log, tally: &mut Ta
             Ok(())
         });
     }
+    stage("units with a second level", log, tally, |stage| {
+        let mut command = project.cargo("test");
+        command.args(["--package", "hac-node", "--features", "level2", "--lib", "--locked", "--no-fail-fast"]);
+        command.args(["--", "levels", "cluster::tests"]);
+        let again = |test: &str| format!("cargo test --package hac-node --features level2 --lib -- --exact {test}");
+        stage.tests(&mut command, Reading::Libtest, again);
+        Ok(())
+    });
     stage("examples in the documentation", log, tally, |stage| {
         let mut command = project.cargo("test");
         command.args(["--workspace", "--locked", "--no-fail-fast", "--doc"]);
@@ -154,6 +171,7 @@ fn seeds(project: &Project, log: &mut Log, tally: &mut Tally) {
     let built = stage("build of the simulator", log, tally, |stage| {
         let mut build = project.cargo("build");
         build.args(["--locked", "--profile", "seeds", "--package", "hac-sim", "--bin", "hac-sim"]);
+        build.args(["--features", "level2"]);
         Ok(stage.build(&mut build, |_| true))
     });
     if !built {

@@ -91,15 +91,15 @@ metadata_url = "{metadata}"
 }
 
 /// The tutorial's `crm` lines, word by word, without the `crm`.
-pub(crate) fn tutorial_lines(footing: &Footing, token: &str) -> Vec<Vec<String>> {
+pub(crate) fn tutorial_lines(hosts: &[Host], token: &str) -> Result<Vec<Vec<String>>, Error> {
     let address = Plan::floating_ip();
-    // A value is the same on all nodes; on shared ground each daemon finds its own file from its
-    // working directory.
-    let configfile = match footing {
-        Footing::Namespaces { .. } => String::new(),
-        Footing::Loopback { .. } => format!(" configfile=/proc/self/cwd{}", nginx::CONFIGURATION),
-    };
-    [
+    // On shared ground the file of each host has a place of its own.
+    let mut configfile = String::new();
+    for host in hosts.iter().filter(|host| matches!(host.footing(), Footing::Loopback { .. })) {
+        let file = place(host, nginx::CONFIGURATION)?;
+        configfile.push_str(&format!(" params rule #uname eq {} configfile={file}", host.name()));
+    }
+    let lines = [
         "configure property stonith-enabled=false".to_owned(),
         "configure property no-quorum-policy=ignore".to_owned(),
         format!(
@@ -114,8 +114,6 @@ pub(crate) fn tutorial_lines(footing: &Footing, token: &str) -> Vec<Vec<String>>
         ),
         "configure clone Nginx-clone Nginx".to_owned(),
         "configure colocation FloatIP-Nginx inf: FloatIP Nginx-clone".to_owned(),
-    ]
-    .iter()
-    .map(|line| line.split_whitespace().map(str::to_owned).collect())
-    .collect()
+    ];
+    Ok(lines.iter().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect())
 }

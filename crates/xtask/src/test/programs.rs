@@ -8,7 +8,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use super::stage::Stage;
-use crate::project::Project;
+use crate::project::{self, Project};
 
 /// A program that tests.
 #[derive(Clone, Debug)]
@@ -91,6 +91,18 @@ pub(super) fn build(project: &Project, stage: &mut Stage<'_>) -> anyhow::Result<
     });
     programs.sort_by(|a, b| (&a.package, &a.kind, &a.target).cmp(&(&b.package, &b.kind, &b.target)));
     Ok(built.then_some(programs))
+}
+
+/// Builds the daemon once more, with the level that tests have, and puts it where the tests of two releases look for it.
+pub(super) fn build_next_release(project: &Project, stage: &mut Stage<'_>) -> anyhow::Result<()> {
+    let mut build = project.cargo("build");
+    build.args(["--locked", "--package", "hacd", "--bin", "hacd-level2", "--features", "level2"]);
+    if stage.build(&mut build, |_| true) {
+        let folder = project.binaries(project::Profile::Dev).join("level2");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::rename(project.binaries(project::Profile::Dev).join("hacd-level2"), folder.join("hacd"))?;
+    }
+    Ok(())
 }
 
 /// What a line of cargo says of a test program.
