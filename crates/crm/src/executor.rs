@@ -5,7 +5,7 @@
 //! what became of it comes back through [`Executor::handle_outcome`] and goes out as [`Output::Report`], which is to be
 //! broadcast as it is. It is kept in the history when it comes back in the stream ([`Executor::handle_delivered`]).
 //!
-//! What is known and queued belongs to a [host](host): one for each node for which this one acts. Its own is always there.
+//! What is known and queued belongs to a host: one for each node for which this one acts. Its own is always there.
 //! Another one is added when there is a connection to a node that has no executor ([`Executor::add_host`]); nothing in this
 //! release makes one.
 //!

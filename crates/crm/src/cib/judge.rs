@@ -2,7 +2,7 @@
 //!
 //! Judgement belongs to the program that proposes: the daemon that a client asks, the client that previews, the reader of
 //! `hacd.toml`. It never travels and no other node repeats it, so two releases may judge differently and still keep one
-//! state (decision 41).
+//! state (decision 39).
 
 use super::{Agents, Finding, verify};
 use hac_model::Configuration;

@@ -1,6 +1,6 @@
 //! Judging a change of the configuration before this node proposes it, on the planner's thread and on a copy of the state.
 //!
-//! No other node judges it again: what was proposed is applied by all alike (decision 41). What the cluster refuses
+//! No other node judges it again: what was proposed is applied by all alike (decision 39). What the cluster refuses
 //! anyway, because it cannot be made, is left to the cluster, which has the newest state.
 
 use hac_api::{ErrorCode, Finding};

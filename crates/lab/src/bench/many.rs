@@ -94,11 +94,11 @@ fn once(tools: &Tools, resources: usize, amid: bool, polled: bool) -> Result<See
     cluster.wait_status(1, "both are online", LIMIT, |status| status.online.len() == 2)?;
     let formed = memberships(&cluster)?;
     cluster.hacctl(1, &["configure", "property", "stonith-enabled=false", "no-quorum-policy=ignore"])?;
-    cluster.host(1).write("/root/many.crm", &configuration(resources)?)?;
+    cluster.host(1).write("/many.crm", &configuration(resources)?)?;
     let clients = polled.then(|| Clients::new(&cluster, CLIENTS, PERIOD)).transpose()?;
 
     let begin = Instant::now();
-    cluster.hacctl(1, &["--timeout", "600", "configure", "load", "update", "/root/many.crm"])?;
+    cluster.hacctl(1, &["--timeout", "600", "configure", "load", "update", "/many.crm"])?;
     seen.accept = begin.elapsed();
     let wanted = if amid { resources / MIDDLE } else { resources };
     wait_for("the resources run", limit, || (running(&cluster, 1) + running(&cluster, 2) >= wanted).then_some(()))?;

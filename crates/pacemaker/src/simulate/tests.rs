@@ -306,12 +306,14 @@ fn instances_are_told_of_each_other() {
         stop_resource=" "
         stop_uname=" "
         unpromoted_resource=" "
-        unpromoted_uname=" ""#]].assert_eq(&start.join("\n"));
+        unpromoted_uname=" ""#]]
+    .assert_eq(&start.join("\n"));
     let told = attributes("db:0_post_notify_start_0");
     let more: Vec<&str> = told.into_iter().filter(|attribute| !start.contains(attribute)).collect();
     expect![[r#"
         key_operation="running"
         key_type="post"
         operation="start"
-        type="post""#]].assert_eq(&more.join("\n"));
+        type="post""#]]
+    .assert_eq(&more.join("\n"));
 }

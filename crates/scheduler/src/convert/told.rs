@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use hac_model::Role;
 use crate::action::Task;
 use crate::graph::Graph;
 use crate::ids::{NodeIdx, RscIdx};
+use hac_model::Role;
 
 /// What is done with instances, and the word for it.
 const DONE: [(Task, &str); 4] =

@@ -26,7 +26,10 @@ fn a_half_is_recorded_with_its_ends_when_it_begins_whatever_is_configured_and_wh
         assert_eq!(ends(&started.op), (Some("primary"), Some("secondary")));
         let mut bench = Bench::new();
         bench.executor.handle_order(bench.now, &order);
-        let Some(Output::Invoke(invocation)) = bench.executor.poll_output() else { panic!("it begins") };
+        let mut outputs = std::iter::from_fn(|| bench.executor.poll_output());
+        let begun =
+            outputs.find_map(|output| if let Output::Invoke(invocation) = output { Some(invocation) } else { None });
+        let invocation = begun.expect("it begins");
         assert_eq!(invocation.migration.map(|ends| ends.target).as_deref(), Some("secondary"));
         bench.executor.handle_outcome(bench.now, NOW, invocation.id, Outcome::default());
         bench.lines();

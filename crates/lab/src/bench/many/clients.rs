@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -51,7 +51,7 @@ impl Drop for Clients {
     }
 }
 
-fn asking(socket: &PathBuf, period: Duration, ended: &AtomicBool) -> (usize, usize, Duration) {
+fn asking(socket: &Path, period: Duration, ended: &AtomicBool) -> (usize, usize, Duration) {
     let (mut asked, mut unanswered, mut slowest) = (0, 0, Duration::ZERO);
     while !ended.load(Ordering::Relaxed) {
         let begin = Instant::now();
