@@ -32,7 +32,7 @@ impl Pace {
         match u32::try_from(passed) {
             Ok(passed) if self.left.saturating_add(passed) < BURST => {
                 self.left += passed;
-                self.filled = self.filled + EACH * passed;
+                self.filled += EACH * passed;
             }
             _ => (self.left, self.filled) = (BURST, now),
         }
@@ -43,7 +43,7 @@ impl Pace {
             }
             None => {
                 // The next one that comes in is spent already.
-                self.filled = self.filled + EACH;
+                self.filled += EACH;
                 Some(self.filled.since(now).min(EACH))
             }
         }
