@@ -409,7 +409,8 @@ async fn an_outage_is_no_failure_and_the_whole_time_is_used() {
     let short = Invocation { timeout: Duration::from_secs(3), ..invocation("start", 0) };
     let begin = Instant::now();
     let finished = agent.run(&short).await;
-    assert!(begin.elapsed() > Duration::from_secs(2), "gave up after {:?}", begin.elapsed());
+    // Pauses grow and differ: the last that would end too late is not begun.
+    assert!(begin.elapsed() > Duration::from_millis(1200), "gave up after {:?}", begin.elapsed());
     assert!(finished.retry_after.is_some(), "{finished:?}");
     lock(&cloud).api_down = false;
     assert_eq!(agent.run(&short).await, Finished::with(Exit::Success));
