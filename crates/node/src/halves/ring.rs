@@ -4,13 +4,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use hac_totem::{Engine, Guarantee, Notice, is_of_a_ring};
-use hac_types::{LinkId, NodeId, Timestamp, ViewKind};
+use hac_types::{LinkId, NodeId, Timestamp, ViewKind, mutant};
 
 use super::{Assurance, Condition, Down, Transmit, Up};
 use crate::ConfigError;
 
 /// Most bytes of events that the cluster half may leave unacknowledged: more than the chunks of the largest state.
 pub(crate) const BACKLOG_MAX: usize = 160 << 20;
+
+/// How soon a number that could not be stored is stored again.
+const STORE_AGAIN: Duration = Duration::from_secs(10);
 
 /// One thing that the ring half wants done. Perform them in the order in which they are given.
 #[derive(Clone, Debug)]
@@ -60,8 +63,12 @@ struct Gate {
     /// The number in use that is not durable, and until when it is waited for.
     closed: Option<(u64, Timestamp)>,
     held: VecDeque<Transmit>,
-    /// A number could not be made durable in time.
+    /// The highest number that was to be stored.
+    wanted: u64,
+    /// It could not be made durable in time.
     troubled: bool,
+    /// When it is to be stored again, because the disk refused it.
+    again: Option<Timestamp>,
     /// How long a disk may take.
     patience: Duration,
 }
@@ -70,7 +77,7 @@ impl Gate {
     /// The ring uses this number: what it says waits until that is durable. A disk that was in trouble the last time is
     /// not waited for.
     fn close_above(&mut self, used: u64, now: Timestamp) {
-        if used <= self.durable {
+        if used <= self.durable || mutant("number-used-early") {
             return;
         }
         if self.troubled {
@@ -132,7 +139,9 @@ impl RingHalf {
             durable: stored.ring_seq,
             closed: None,
             held: VecDeque::new(),
+            wanted: stored.ring_seq,
             troubled: false,
+            again: None,
             patience: token / 2,
         };
         let engine = Engine::new(config, stored, entropy, now)?;
@@ -181,12 +190,22 @@ impl RingHalf {
     }
 
     /// What became of a [`RingOutput::Persist`]; the error in words. A disk that refuses does not stop the ring: it is
-    /// said, and this node goes on without the promise.
+    /// said, this node goes on without the promise, and the number is stored again until that succeeds.
     pub fn handle_persisted(&mut self, now: Timestamp, ring_seq: u64, result: Result<(), String>) {
         self.gate.durable = self.gate.durable.max(ring_seq);
+        let newest = ring_seq >= self.gate.wanted;
         match result {
-            Err(why) => self.number_in_trouble(now, why),
-            Ok(()) if std::mem::take(&mut self.gate.troubled) => self.up(now, Up::RingNumber(Ok(()))),
+            Err(why) => {
+                self.gate.again = Some(now + STORE_AGAIN).filter(|_| newest).or(self.gate.again);
+                self.number_in_trouble(now, why);
+            }
+            Ok(()) if newest => {
+                self.gate.again = None;
+                if std::mem::take(&mut self.gate.troubled) {
+                    self.up(now, Up::RingNumber(Ok(())));
+                }
+            }
+            // The one that counts is still on its way.
             Ok(()) => {}
         }
         self.settle(now);
@@ -241,7 +260,7 @@ impl RingHalf {
             None => Some(self.next_beat),
         };
         let engine = self.engine.poll_timeout().filter(|_| self.withdrawn.is_none());
-        [engine, gate, beat].into_iter().flatten().min()
+        [engine, gate, self.gate.again, beat].into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -287,6 +306,9 @@ impl RingHalf {
         if self.gate.closed.is_some_and(|(used, _)| used <= self.gate.durable) {
             self.open_gate();
         }
+        if self.gate.again.take_if(|at| *at <= now).is_some() && !self.left {
+            self.outputs.push_back(RingOutput::Persist { ring_seq: self.gate.wanted });
+        }
         // Something is on its way up at least this often, so that a cluster half that stands still is noticed.
         if self.backlog.open.is_empty() && self.next_beat <= now && !self.left {
             self.next_beat = now + self.token / 2;
@@ -305,7 +327,8 @@ impl RingHalf {
     /// Falls silent if the cluster half stands still.
     fn withdraw_if_stalled(&mut self, now: Timestamp) {
         let late = self.backlog.oldest().map(|at| now.since(at)).unwrap_or_default();
-        if self.withdrawn.is_some() || self.left || (late < self.token && self.backlog.bytes <= BACKLOG_MAX) {
+        let keeps_up = late < self.token && self.backlog.bytes <= BACKLOG_MAX;
+        if self.withdrawn.is_some() || self.left || keeps_up || mutant("standstill-unnoticed") {
             return;
         }
         if self.engine.poll_timeout().is_some_and(|due| now.since(due) > self.patience) {
@@ -334,7 +357,10 @@ impl RingHalf {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 hac_totem::Output::Transmit { link, to, datagram } => self.transmit(Transmit { link, to, datagram }),
-                hac_totem::Output::Persist { ring_seq } => self.outputs.push_back(RingOutput::Persist { ring_seq }),
+                hac_totem::Output::Persist { ring_seq } => {
+                    self.gate.wanted = self.gate.wanted.max(ring_seq);
+                    self.outputs.push_back(RingOutput::Persist { ring_seq });
+                }
                 hac_totem::Output::View(view) => {
                     if view.kind == ViewKind::Regular {
                         self.drop_waiting(now);

@@ -157,6 +157,39 @@ fn what_names_a_ring_waits_for_the_disk_but_not_for_ever_and_probes_do_not_wait(
     assert!(pair.gave(2, |event| matches!(event, Up::RingNumber(Ok(())))), "and so is its end");
 }
 
+#[test]
+fn a_number_that_could_not_be_stored_is_stored_again_and_only_the_newest_ends_the_trouble() {
+    let mut now = Timestamp::from_millis(1);
+    let (totem, stored) = totem_of(1);
+    let mut half = RingHalf::new(totem, stored, [1; 32], now).unwrap();
+    let mut asked = Vec::new();
+    let mut ends = Vec::new();
+    let end = now + Duration::from_secs(60);
+    while let Some(due) = half.poll_timeout().filter(|due| *due <= end) {
+        now = now.max(due);
+        half.handle_timeout(now);
+        while let Some(output) = half.poll_output() {
+            match output {
+                RingOutput::Persist { ring_seq } => asked.push((now, ring_seq)),
+                RingOutput::Up(Up::RingNumber(result)) => ends.push(result.is_ok()),
+                _ => {}
+            }
+        }
+        half.handle_command(now, Down::Seen(u64::MAX));
+        if asked.len() == 1 && ends.is_empty() {
+            half.handle_persisted(now, asked[0].1, Err("input/output error".to_owned()));
+        } else if asked.len() == 2 && ends.len() == 1 {
+            half.handle_persisted(now, asked[1].1 - 1, Ok(()));
+            assert_eq!(ends, [false], "an older one says nothing of this");
+            half.handle_persisted(now, asked[1].1, Ok(()));
+        }
+    }
+    assert_eq!(ends, [false, true]);
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert_eq!(asked[0].1, asked[1].1);
+    assert_eq!(asked[1].0.since(asked[0].0).as_secs(), 10);
+}
+
 /// One node whose halves are joined loosely, alone in its cluster, with agents that answer at once.
 struct Loose {
     node: Node,
