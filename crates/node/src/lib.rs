@@ -29,6 +29,7 @@ mod node;
 mod output;
 mod participant;
 mod parts;
+pub mod planner;
 mod proposals;
 mod recording;
 mod replica;

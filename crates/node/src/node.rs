@@ -39,6 +39,8 @@ pub struct Node {
     /// On the way up and down between the halves.
     rising: VecDeque<Up>,
     sinking: VecDeque<Down>,
+    /// What this node says while it is mute.
+    unsaid: Option<Vec<Down>>,
     /// Numbers of the ring that are being stored.
     storing: VecDeque<(PersistId, u64)>,
     last_stored: u64,
@@ -104,6 +106,7 @@ impl Node {
             now,
             rising: VecDeque::new(),
             sinking: VecDeque::new(),
+            unsaid: None,
             storing: VecDeque::new(),
             last_stored: 0,
             stopped: false,
@@ -182,6 +185,17 @@ impl Node {
         }
     }
 
+    /// From now on nothing that this node says gets to its ring half, and all else does; or what waited goes there. For
+    /// owners of a loosely joined node that try what the others do about a member that is there and says nothing.
+    pub fn mute(&mut self, now: Now, mute: bool) {
+        self.note(now, || Input::Mute(mute));
+        if mute {
+            self.unsaid.get_or_insert_default();
+        } else {
+            self.sinking.extend(self.unsaid.take().unwrap_or_default());
+        }
+    }
+
     /// Takes an input of any kind; see the method of its name.
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
@@ -208,6 +222,7 @@ impl Node {
                 self.pump(now);
             }
             Input::JoinLoosely => self.join_loosely(),
+            Input::Mute(mute) => self.mute(now, mute),
             Input::PassUp(count) => self.pass_up(now, count),
             Input::PassDown(count) => self.pass_down(now, count),
             Input::RingTimeout => self.handle_ring_timeout(now),
@@ -467,7 +482,10 @@ impl Node {
 
     fn take_from_cluster(&mut self, now: Now, output: Effect) {
         match output {
-            Effect::Down(order) if self.joint == Joint::Loose => self.sinking.push_back(order),
+            Effect::Down(order) if self.joint == Joint::Loose => match &mut self.unsaid {
+                Some(unsaid) if matches!(order, Down::Broadcast(_)) => unsaid.push(order),
+                _ => self.sinking.push_back(order),
+            },
             Effect::Down(order) => self.ring.handle_command(now.mono, order),
             Effect::Do(Output::Decide { id, cib, wall, .. }) if self.decides == Decides::AtOnce => {
                 self.cluster.handle_decided(now, id, Ok(schedule(&cib, wall)));

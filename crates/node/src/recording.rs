@@ -85,6 +85,8 @@ pub enum Input {
     RingTimeout,
     /// The time had come for the cluster half.
     ClusterTimeout,
+    /// The node became mute, or speaks again.
+    Mute(bool),
 }
 
 /// How many outputs were taken from a node, and what they were.

@@ -3,7 +3,7 @@
 mod configuration;
 
 use hac_model::Version;
-use hac_types::{Incarnation, Level, LevelWindow, Member, NodeId, RingId, WallTime};
+use hac_types::{Incarnation, Level, LevelWindow, Member, NodeId, RingId, Timestamp, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::ClusterConfig;
@@ -100,6 +100,8 @@ pub struct Standing {
     pub settled: bool,
     /// The level of what it says.
     pub level: Level,
+    /// Since when a change of the configuration has been voted on, if one is.
+    pub voting: Option<Timestamp>,
 }
 
 impl Standing {

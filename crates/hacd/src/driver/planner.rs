@@ -3,19 +3,16 @@
 //! A run cannot be stopped from outside. One that is not done in time is no longer waited for and keeps its place until
 //! it ends; when all places are taken, nothing more is begun.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use hac_node::Unplannable;
+use hac_node::planner::{PLACES, guarded};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// The name of its threads; a panic there does not end the daemon.
 pub(crate) const NAME: &str = "hacd-planner";
-
-/// How many runs there may be at a time: one that is waited for, and one that is not any more.
-const PLACES: usize = 2;
 
 /// Stack of a run, bytes; what is not used takes no memory.
 const STACK: usize = 16 << 20;
@@ -40,7 +37,7 @@ impl Planner {
         done: impl FnOnce(Result<T, Unplannable>) + Send + 'static,
     ) {
         match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => spawn(move || done(guarded(work, place))),
+            Ok(place) => spawn(move || done(in_place(work, place))),
             Err(_) => spawn(move || done(Err(Unplannable::TooSlow(budget)))),
         }
     }
@@ -60,7 +57,7 @@ impl Planner {
             let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
             spawn(move || {
                 // Nobody may wait for it any more.
-                let _ = answer.send(guarded(work, place));
+                let _ = answer.send(in_place(work, place));
             });
             result.await.ok()
         };
@@ -79,14 +76,10 @@ fn spawn(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn guarded<T>(work: impl FnOnce() -> T, place: OwnedSemaphorePermit) -> Result<T, Unplannable> {
-    let result = catch_unwind(AssertUnwindSafe(work));
+fn in_place<T>(work: impl FnOnce() -> T, place: OwnedSemaphorePermit) -> Result<T, Unplannable> {
+    let result = guarded(work);
     drop(place);
-    result.map_err(|panic| {
-        let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
-        let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
-        Unplannable::Fault(words.unwrap_or_else(|| "it gave no reason".to_owned()))
-    })
+    result
 }
 
 #[cfg(test)]

@@ -203,6 +203,7 @@ impl Participant {
     /// When this node has waited for too long in the barrier.
     pub(super) fn barrier_timeout(&self) -> Option<Timestamp> {
         match &self.phase {
+            Phase::Syncing(_) if mutant("barrier-without-end") => None,
             Phase::Syncing(barrier) => Some(barrier.join.deadline()),
             _ => None,
         }

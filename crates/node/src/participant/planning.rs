@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use hac_crm::transition_engine::{Abort, Limits};
 use hac_scheduler::plan::{Decision, Plan};
-use hac_types::{Timestamp, WallTime};
+use hac_types::{Timestamp, WallTime, mutant};
 use serde::{Deserialize, Serialize};
 
 use super::coordinator::{Coordinator, REST, RESTLESS, Seat};
@@ -102,7 +102,8 @@ impl Coordinator {
     /// The answer to an [`Output::Decide`]. One that is not waited for any more is ignored.
     pub(super) fn handle_decided(&mut self, seat: &mut Seat<'_>, id: DecideId, result: Result<Plan, Unplannable>) {
         let planning = &mut self.planning;
-        if planning.current.take_if(|(current, _)| *current == id).is_none() {
+        let awaited = planning.current.take_if(|(current, _)| *current == id).is_some();
+        if !awaited && !mutant("late-plan-used") {
             return;
         }
         match result {
@@ -138,6 +139,9 @@ impl Coordinator {
         let times = self.planning.failed.as_ref().map_or(0, |(_, times)| *times);
         let pause = PAUSE.saturating_mul(1 << times.min(5)).min(PAUSE_MAX);
         self.recheck = Some(seat.now.mono + pause);
+        if mutant("fault-ends-planning") {
+            self.recheck = None;
+        }
         let text = format!("nothing is decided, because {why}; what runs goes on as it is");
         self.planning.failed = Some((why, times + 1));
         seat.effects.remark(Level::Error, text);

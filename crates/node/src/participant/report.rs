@@ -116,6 +116,7 @@ impl Participant {
             quorate: active && self.replica.cib.info.have_quorum,
             settled: self.is_settled(),
             level: self.level(),
+            voting: self.durable.current.as_ref().map(|prepare| prepare.since),
         }
     }
 

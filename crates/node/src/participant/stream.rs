@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use hac_crm::cib::{Applied, Command, OpResult, StatusChange};
 use hac_crm::transition_engine::Limits;
 use hac_model::{ExecStatus, OcfCode, Version};
-use hac_types::{NodeId, Timestamp, WallTime};
+use hac_types::{NodeId, Timestamp, WallTime, mutant};
 
 use super::{Participant, Phase};
 use crate::durable::{Prepare, Tally};
@@ -216,6 +216,9 @@ impl Participant {
     /// Whether enough have stored the change that this node is to judge, if there is one.
     fn unjudged(&self) -> Option<bool> {
         self.coordinator().filter(|_| self.acting())?;
+        if mutant("vote-without-end") {
+            return None;
+        }
         self.durable.unjudged().map(|current| self.is_enough(current.stored()))
     }
 
