@@ -8,12 +8,14 @@ pub mod coverage;
 mod durability;
 mod effects;
 mod levels;
+pub mod numbers;
 pub mod once;
 mod ordered;
-mod plans;
+pub mod plans;
 mod recovery;
 pub mod ring;
 mod started;
+pub mod still;
 pub mod waits;
 
 use std::collections::BTreeMap;
@@ -21,16 +23,17 @@ use std::fmt;
 
 use hac_crm::cib::Configure;
 use hac_model::Cib;
-use hac_node::{Event, Invocation, Outcome, Reply};
-use hac_types::{RingId, WallTime};
+use hac_node::{Event, Invocation, Outcome, Reply, RequestId};
+use hac_types::{RingId, Timestamp, WallTime};
 
-use crate::cluster::{Host, World};
+use crate::cluster::{Asked, Host, World};
 use crate::reality::Reality;
 
 /// Names of the properties of whole nodes.
 pub const PROPERTIES: &[&str] = &[
-    "P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3", "AGENT-4", "CALM",
-    "KEY-1", "LEVEL-2", "LIVE-1", "ONCE", "TRUTH", "WAIT-1", "WAIT-2", "answers",
+    "P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3", "AGENT-4", "AGENT-5",
+    "CALM", "KEY-1", "LEVEL-2", "LIVE-1", "NUMBER", "ONCE", "PLAN", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3",
+    "answers",
 ];
 
 /// A promise that was broken.
@@ -159,10 +162,12 @@ impl Checks {
         invocation: &Invocation,
         hosts: &BTreeMap<u32, Host>,
         reality: &Reality,
+        now: Timestamp,
     ) -> Result<(), Violation> {
         let life = hosts.get(&host).map_or(0, |host| host.life);
         self.ordered.begins(host, invocation, &mut self.executed)?;
         self.started.begins(host, life, invocation, reality, &mut self.executed)?;
+        effects::in_the_past(host, invocation, (hosts, &self.coordinator), now, &mut self.executed)?;
         effects::check(host, invocation, hosts, reality, &mut self.executed)
     }
 
@@ -170,6 +175,12 @@ impl Checks {
     pub(crate) fn agent_ended(&mut self, host: &Host, invocation: &Invocation, outcome: &Outcome) {
         self.started.ended(host.id, host.life, invocation, outcome);
     }
+}
+
+/// The marks of all changes that were acknowledged.
+#[must_use]
+pub fn acknowledged(asked: &BTreeMap<(u32, u64, RequestId), Asked>) -> Vec<String> {
+    durability::acknowledged(asked)
 }
 
 /// After the calm phase.
@@ -180,6 +191,7 @@ impl Checks {
 pub fn at_the_end(world: &mut World) -> Result<(), Violation> {
     recovery::check(world)?;
     answers::check(world)?;
+    numbers::at_the_end(world)?;
     durability::check(world)
 }
 

@@ -3,33 +3,35 @@
 //! One thread, one seed. Everything that happens is an event of the queue; what a node wants done is performed in
 //! order, and the node may die between any two of its outputs.
 
+mod agents;
 mod calm;
 mod faults;
+mod halves;
 mod host;
+mod kept;
 mod levels;
 mod orphans;
+mod planner;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use hac_crm::executor::Outcome;
 use hac_model::{Cib, Version};
 use hac_netsim::{Attacker, Datagram, Net, Queue, Rng};
-use hac_node::{DecideId, InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
+use hac_node::{InvocationId, Output, Persist, PersistId, Reply, Request, RequestId, SyncState, WatchId};
 use hac_types::{LinkId, NodeId, RingId, Timestamp, WallTime};
 
 pub use self::faults::Chaos;
-pub(crate) use self::host::Run;
 pub use self::host::{Host, Power};
 pub use self::levels::Program;
+pub use self::planner::{Plan, Planners};
 use self::words::{log_line, reply_text};
-use crate::check::{Checks, Violation, once, waits};
+use crate::check::{Checks, Violation, numbers, once, plans, still, waits};
 use crate::manners::Manners;
 use crate::options::Options;
 use crate::reality::Reality;
-use crate::service::{Fault, Service};
+use crate::service::Service;
 use crate::trace::Trace;
 use crate::workload;
 
@@ -52,8 +54,8 @@ pub enum Event {
     ProcessExited(WatchId),
     /// A client asks.
     Ask(Request),
-    /// A plan for this state is ready.
-    Decided(DecideId, Arc<Cib>, WallTime),
+    /// The planner has come to its end with this.
+    Decided(Plan),
 }
 
 /// An event, and whom it concerns.
@@ -71,6 +73,18 @@ enum Item {
     OrphanEnds(u32, u64),
     /// For a while nothing was in progress, since this change.
     AtRest(u64),
+    /// What the ring half of a host, in this life, has for the half above arrives there.
+    Rises(u32, u64),
+    /// What the half above has for the ring half arrives there.
+    Sinks(u32, u64),
+    /// The half above the ring of a host, in this life, goes on after so many times of standing still.
+    GoesOn(u32, u64, u64),
+    /// The half above the ring of a host, in this life, is quick again, and what it says gets out.
+    Recovers(u32, u64),
+    /// A host, in this life, must have said by now that it stood still.
+    Said(u32, u64),
+    /// A host, in this life, must not vote in this ring any longer on what it began to vote on then.
+    Voted(u32, u64, RingId, Timestamp),
     /// A host, in this life, must not compare states in this ring any longer.
     Synced(u32, u64, RingId),
     /// A request of a host, in this life, must have been answered by now.
@@ -141,8 +155,10 @@ pub struct World {
     pub newest: Program,
     /// How agents behave.
     pub manners: Manners,
-    /// How often a plan takes long where it is made beside everything else, thousandths.
-    pub slow_planner: u64,
+    /// All power goes, and the disk of this host, if it acknowledges a change before this.
+    pub black_out_after: Option<(u32, Timestamp)>,
+    /// How planners are, where plans are made beside everything else.
+    pub planners: Planners,
 }
 
 impl World {
@@ -180,7 +196,8 @@ impl World {
             service: Service::well(),
             newest: Program::NEW,
             manners: Manners::good(),
-            slow_planner: 0,
+            black_out_after: None,
+            planners: Planners::default(),
             options,
         }
     }
@@ -238,7 +255,19 @@ impl World {
                 let found = once::check(self);
                 found.into_iter().for_each(|violation| self.checks.violated(violation));
             }
-            Item::AtRest(_) | Item::Synced(..) | Item::Answered(..) => {}
+            Item::Said(id, life) if self.runs_again(&item, id, life) => {
+                let found = still::word(self, id);
+                found.into_iter().for_each(|violation| self.checks.violated(violation));
+            }
+            Item::Voted(id, life, ring, since) if self.runs_again(&item, id, life) => {
+                let found = waits::vote(self, id, ring, since);
+                found.into_iter().for_each(|violation| self.checks.violated(violation));
+            }
+            Item::AtRest(_) | Item::Synced(..) | Item::Answered(..) | Item::Said(..) | Item::Voted(..) => {}
+            Item::Rises(id, life) => self.rises(id, life),
+            Item::Sinks(id, life) => self.sinks(id, life),
+            Item::Recovers(id, life) => self.is_well_again(id, life),
+            Item::GoesOn(id, life, times) => self.goes_on(id, life, times),
             Item::Wake(id, life) => self.wake(id, life),
             Item::Host(id, life, event) => {
                 let Some(host) = self.hosts.get_mut(&id) else { return };
@@ -249,19 +278,27 @@ impl World {
                     host.hold(event);
                     return;
                 }
-                self.handle(id, event);
+                if !host.hold_above(&event) {
+                    self.handle(id, event);
+                }
             }
         }
     }
 
-    /// Whether what a host in this life must have done by now can be judged. If it does not run at present, that is
-    /// put off.
+    /// Whether what a host in this life must have done by now can be judged. If it does not run at present, or not above
+    /// the ring, that is put off; what all do together, as long as nobody is heard who decides.
     fn runs_again(&mut self, item: &Item, id: u32, life: u64) -> bool {
         let Some(host) = self.hosts.get(&id).filter(|host| host.life == life) else { return false };
-        if host.paused {
-            self.queue.push(self.now + Duration::from_secs(1), item.clone());
+        let ill = |host: &Host| host.paused || !host.above.is_well();
+        let (waits, time) = match item {
+            Item::Synced(..) => (ill(host), waits::BARRIER),
+            Item::Voted(..) => (self.hosts.values().any(ill), waits::VOTE),
+            _ => (host.paused || host.above.still.is_some() || host.above.slow.is_some(), Duration::from_secs(1)),
+        };
+        if waits {
+            self.queue.push(self.now + time, item.clone());
         }
-        !host.paused
+        !waits
     }
 
     /// The time has come that a node named, unless it has named another one since.
@@ -282,6 +319,10 @@ impl World {
     pub(super) fn look_at_clock(&mut self, id: u32) {
         let now = self.time_at(id);
         self.run_program_of(id);
+        if self.hosts.get(&id).is_some_and(|host| host.above.apart) {
+            self.look_at_both_clocks(id, now);
+            return self.drain(id);
+        }
         let Some(node) = self.hosts.get_mut(&id).and_then(|host| host.node.as_mut()) else { return };
         if node.poll_timeout().is_some_and(|due| due <= now.mono) {
             node.handle_timeout(now);
@@ -306,6 +347,9 @@ impl World {
             self.agent_ended(id, invocation);
             return self.drain(id);
         }
+        if let Event::Decided(plan) = &event {
+            return self.planned(id, plan);
+        }
         let Some(node) = &mut host.node else { return };
         match event {
             Event::Datagram(datagram) => {
@@ -321,6 +365,7 @@ impl World {
                     if result.is_err() {
                         self.checks.happened("a write failed");
                     }
+                    host.number_trouble &= host.disk.ring_seq < host.number_asked;
                     node.handle_persisted(now, persist, result);
                 }
             }
@@ -337,10 +382,7 @@ impl World {
                 self.queue.push(self.now + waits::ANSWER, Item::Answered(id, host.life, number));
                 node.handle_request(now, number, request);
             }
-            Event::Decided(decide, cib, wall) => {
-                node.handle_decided(now, decide, Ok(hac_scheduler::schedule(&cib, wall)));
-            }
-            Event::AgentEnded(_) => {}
+            Event::AgentEnded(_) | Event::Decided(_) => {}
         }
         self.drain(id);
     }
@@ -364,38 +406,8 @@ impl World {
         }
         self.take_records(id);
         self.arrange_wake(id);
+        self.arrange_passes(id);
         self.look_at(id);
-    }
-
-    /// From its next start on, all that the node of this host is given is recorded.
-    pub fn record(&mut self, id: u32) {
-        self.recorded = Some(id);
-    }
-
-    /// What was recorded, life by life.
-    #[must_use]
-    pub fn recordings(self) -> Vec<Vec<u8>> {
-        self.recordings.into_values().collect()
-    }
-
-    fn take_entries(&mut self, id: u32) {
-        if let Some((kept, entries)) = &mut self.journal
-            && *kept == id
-            && let Some(node) = self.hosts.get_mut(&id).and_then(|host| host.node.as_mut())
-        {
-            entries.extend(node.take_journal());
-        }
-    }
-
-    fn take_records(&mut self, id: u32) {
-        if self.recorded != Some(id) {
-            return;
-        }
-        let Some(host) = self.hosts.get_mut(&id) else { return };
-        let Some(node) = &mut host.node else { return };
-        while let Some(chunk) = node.poll_record() {
-            self.recordings.entry(host.life).or_default().extend_from_slice(&chunk);
-        }
     }
 
     /// Notes what a node is now; the checkers look when that is something else than before.
@@ -407,9 +419,21 @@ impl World {
         }
         self.changed = true;
         let before = host.seen.map(|(standing, _)| standing.level);
+        let voted = host.seen.and_then(|(standing, _)| standing.voting);
         host.seen = seen;
         self.note_level(id, before, seen.map(|(standing, _)| standing.level));
         let Some(host) = self.hosts.get_mut(&id) else { return };
+        let acts = seen.filter(|(standing, _)| standing.takes_part() && standing.quorate);
+        let ring = acts.and_then(|(standing, _)| standing.ring);
+        if host.acts_since.map(|(ring, _)| ring) != ring {
+            host.acts_since = ring.map(|ring| (ring, self.now));
+        }
+        if let Some((standing, _)) = seen
+            && let (Some(since), Some(ring)) = (standing.voting, standing.ring)
+            && voted != Some(since)
+        {
+            self.queue.push(self.now + waits::VOTE, Item::Voted(id, host.life, ring, since));
+        }
         let syncing = seen.filter(|(standing, _)| standing.sync == SyncState::Syncing);
         if let Some(ring) = syncing.and_then(|(standing, _)| standing.ring).filter(|ring| host.syncs != Some(*ring)) {
             host.syncs = Some(ring);
@@ -420,7 +444,8 @@ impl World {
     fn arrange_wake(&mut self, id: u32) {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         let Some(node) = &host.node else { return };
-        let Some(due) = node.poll_timeout().map(|due| due.max(self.now)) else { return };
+        let due = if host.above.still.is_some() { node.poll_ring_timeout() } else { node.poll_timeout() };
+        let Some(due) = due.map(|due| due.max(self.now)) else { return };
         // If it is called too early it names its time anew: cheaper than to arrange every change of its mind.
         if host.wake.is_none_or(|arranged| arranged > due) {
             host.wake = Some(due);
@@ -458,21 +483,9 @@ impl World {
                 }
             }
             // Nodes decide themselves, unless they were told that their owner does.
-            Output::Decide { id: decide, cib, wall, .. } => self.plan(id, decide, cib, wall),
+            Output::Decide { id: decide, cib, wall, budget, .. } => self.plan(id, decide, (cib, wall), budget),
             Output::Reply { id: request, reply } => self.answered(id, request, reply),
-            Output::Event(event) => {
-                self.checks.saw(id, &event);
-                if matches!(event, hac_node::Event::Configuration { .. }) {
-                    self.checks.counts(id, &self.hosts);
-                }
-                if matches!(event, hac_node::Event::Transition { .. }) {
-                    self.decided(id);
-                }
-                if let (Some(log), Some(line)) = (&mut self.log, log_line(&event)) {
-                    log.entry(id).or_default().push(line);
-                }
-                self.trace.line(self.now, id, event.to_string());
-            }
+            Output::Event(event) => self.told(id, &event),
             Output::Fault(why) => self.cannot_read(id, &why),
             Output::Stopped => {
                 self.trace.line(self.now, id, "has left");
@@ -481,14 +494,37 @@ impl World {
         }
     }
 
+    /// A node tells what happened.
+    fn told(&mut self, id: u32, event: &hac_node::Event) {
+        self.checks.saw(id, event);
+        if matches!(event, hac_node::Event::Configuration { .. }) {
+            self.checks.counts(id, &self.hosts);
+        }
+        if matches!(event, hac_node::Event::Transition { .. }) {
+            self.decided(id);
+        }
+        if let Some(host) = self.hosts.get_mut(&id) {
+            still::heard(host, event);
+            let found = numbers::heard(host, event, &mut self.checks.executed);
+            found.into_iter().for_each(|violation| self.checks.violated(violation));
+        }
+        if let (Some(log), Some(line)) = (&mut self.log, log_line(event)) {
+            log.entry(id).or_default().push(line);
+        }
+        self.trace.line(self.now, id, event.to_string());
+    }
+
     fn answered(&mut self, id: u32, request: RequestId, reply: Reply) {
         self.trace.line(self.now, id, format!("answers: {}", reply_text(&reply)));
         self.checks.answered(&reply);
         let Some(host) = self.hosts.get(&id) else { return };
         let ring = host.node.as_ref().and_then(|node| node.standing().ring);
+        let mut black_out = false;
         let Some(asked) = self.asked.get_mut(&(id, host.life, request)) else { return };
         if let (Request::Configure(configure), Reply::Done { warnings, .. }) = (&asked.request, &reply) {
             self.checks.acknowledged(ring, self.hosts.len());
+            let armed = self.black_out_after.take_if(|(lost, _)| *lost == id && warnings.is_empty());
+            black_out = armed.is_some_and(|(_, until)| self.now <= until);
             let names = configure.changes.iter().filter_map(workload::name);
             names.for_each(|name| self.checks.happened(name));
             // A warning says that it could not be stored.
@@ -497,12 +533,20 @@ impl World {
             }
         }
         asked.replies.push(reply);
+        if black_out {
+            // What the others are writing is lost.
+            self.hosts.values_mut().filter(|host| host.id != id).for_each(|host| host.disk.lose());
+            self.black_out(id);
+        }
     }
 
     /// A coordinator decided: the plan for its state is looked at, and the state kept where someone wants it.
     fn decided(&mut self, id: u32) {
         let wall = self.time_at(id).wall;
-        let Some(node) = self.hosts.get(&id).and_then(|host| host.node.as_ref()) else { return };
+        let Some(host) = self.hosts.get(&id) else { return };
+        let found = plans::asked(host, self.now, &mut self.checks.executed);
+        found.into_iter().for_each(|violation| self.checks.violated(violation));
+        let Some(node) = &host.node else { return };
         self.checks.decided(id, node.cib(), wall);
         if let Some(states) = &mut self.decided {
             states.push((node.cib().clone(), wall));
@@ -511,6 +555,11 @@ impl World {
 
     fn transmit(&mut self, from: u32, link: LinkId, to: NodeId, datagram: Vec<u8>) {
         self.trace.mix(self.now, from, &datagram);
+        let found = self
+            .hosts
+            .get(&from)
+            .and_then(|host| still::speaks(host, self.now, self.options.nodes, &mut self.checks.executed));
+        found.into_iter().for_each(|violation| self.checks.violated(violation));
         let Some(life) = self.hosts.get(&to.0).map(|host| host.life) else { return };
         for (delay, datagram) in self.net.carry(Datagram { from, to: to.0, link, bytes: datagram }) {
             self.queue.push(self.now + delay, Item::Host(to.0, life, Event::Datagram(datagram)));
@@ -520,14 +569,11 @@ impl World {
     fn persist(&mut self, id: u32, persist: PersistId, what: Persist) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        // The ring's number is written before anything else goes on; so its daemon is given the answer at once.
-        let at_once = matches!(what, Persist::RingSeq(_));
+        if let Persist::RingSeq(seq) = what {
+            host.number_asked = host.number_asked.max(seq);
+        }
         host.disk.begin(persist, what);
         let event = Event::Persisted(persist);
-        if at_once {
-            self.queue.push(now, Item::Host(id, host.life, event));
-            return;
-        }
         host.disk_busy = host.disk_busy.max(now) + host.disk.latency;
         self.queue.push(host.disk_busy, Item::Host(id, host.life, event));
     }
@@ -543,99 +589,11 @@ impl World {
         }
     }
 
-    fn invoke(&mut self, id: u32, invocation: hac_node::Invocation) {
-        let (low, high) = self.agent_time;
-        let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-        let time = Duration::from_nanos(self.agents.between(nanos(low), nanos(high)));
-        let text = format!("runs {} {}", invocation.resource, invocation.action);
-        self.trace.line(self.now, id, text);
-        self.reality.begin(id, &invocation);
-        let effect = self.checks.effect(id, &invocation, &self.hosts, &self.reality);
-        if let Err(violation) = effect {
-            self.checks.violated(violation);
-        }
-        let fault = if time >= invocation.timeout {
-            Some(Fault::Hung)
-        } else {
-            let manners = self.manners.fault(&mut self.agents, &invocation);
-            self.service.fault(&mut self.agents, &invocation).or(manners)
-        };
-        let ends = self.now + fault.and_then(|fault| fault.lasts(invocation.timeout)).unwrap_or(time);
-        let Some(host) = self.hosts.get_mut(&id) else { return };
-        let event = Event::AgentEnded(invocation.id);
-        host.invocations.insert(invocation.id, Run { invocation, fault, ends });
-        self.queue.push(ends, Item::Host(id, host.life, event));
-    }
-
-    fn agent_ended(&mut self, id: u32, invocation: InvocationId) {
-        let now = self.time_at(id);
-        let Some(host) = self.hosts.get_mut(&id) else { return };
-        let Some(Run { invocation, fault, .. }) = host.invocations.remove(&invocation) else { return };
-        let outcome = Self::outcome(&mut self.reality, &mut self.checks, id, &invocation, fault);
-        self.checks.agent_ended(host, &invocation, &outcome);
-        if invocation.action == "migrate_from" && outcome.rc == 0 {
-            self.checks.happened("a resource migrated");
-        }
-        if let Some(node) = &mut host.node {
-            node.handle_outcome(now, invocation.id, outcome);
-        }
-    }
-
-    /// What an agent does in the end, and what it says.
-    pub(super) fn outcome(
-        reality: &mut Reality,
-        checks: &mut Checks,
-        id: u32,
-        invocation: &hac_node::Invocation,
-        fault: Option<Fault>,
-    ) -> Outcome {
-        let Some(fault) = fault else { return reality.act(id, invocation).outcome };
-        checks.happened(fault.name());
-        if fault.is_done() {
-            reality.act(id, invocation);
-        }
-        fault.outcome(&invocation.action)
-    }
-
-    /// A plan is made, beside everything else; while the host is paused it waits.
-    fn plan(&mut self, id: u32, decide: DecideId, cib: Arc<Cib>, wall: WallTime) {
-        let Some(host) = self.hosts.get(&id) else { return };
-        let slow = self.slow_planner > 0 && self.timing.chance(self.slow_planner);
-        let millis = if slow { self.timing.between(500, 20_000) } else { self.timing.between(0, 50) };
-        if slow {
-            self.checks.happened("a plan took long");
-        }
-        let event = Event::Decided(decide, cib, wall);
-        self.queue.push(self.now + Duration::from_millis(millis), Item::Host(id, host.life, event));
-    }
-
     /// A client asks a host, now.
     pub fn ask(&mut self, id: u32, request: Request) {
         if let Some(host) = self.hosts.get(&id) {
             self.queue.push(self.now, Item::Host(id, host.life, Event::Ask(request)));
         }
-    }
-
-    /// A resource dies; who watches it is told.
-    pub fn kill_resource(&mut self, id: u32, resource: &str) {
-        let Some(process) = self.reality.kill(id, resource) else { return };
-        self.trace.line(self.now, id, format!("{resource} dies"));
-        self.checks.happened("a resource died");
-        let Some(host) = self.hosts.get(&id) else { return };
-        let watchers = host.watches.iter().filter(|(_, p)| **p == process).map(|(watch, _)| *watch);
-        for watch in watchers {
-            self.queue.push(self.now, Item::Host(id, host.life, Event::ProcessExited(watch)));
-        }
-    }
-
-    /// From now on what is applied to the state of this host's node is kept.
-    pub fn keep_journal(&mut self, id: u32) {
-        self.journal = Some((id, Vec::new()));
-    }
-
-    /// What was applied.
-    pub fn take_journal(&mut self) -> Vec<hac_node::Entry> {
-        self.journal.take().map(|(_, entries)| entries).unwrap_or_default()
     }
 
     /// Hosts whose node runs and is not paused.

@@ -31,8 +31,12 @@ pub struct Disk {
     pub full: bool,
     /// Chance of a write to fail, whatever is written, thousandths.
     pub sick: u64,
+    /// It answers nothing.
+    pub hangs: bool,
     /// Time that a write takes.
     pub latency: Duration,
+    /// Time that it takes where all is well.
+    usual: Duration,
     /// What somebody has copied from it: the ring's number and the generations that counted.
     copy: (u64, BTreeMap<u64, Vec<u8>>),
     /// The ring's number before the last.
@@ -51,12 +55,17 @@ impl Disk {
     /// An empty one of usual speed.
     #[must_use]
     pub fn new() -> Self {
-        Self { latency: Self::LATENCY, ..Self::default() }
+        Self { latency: Self::LATENCY, usual: Self::LATENCY, ..Self::default() }
+    }
+
+    /// Where all is well a write takes so long.
+    pub fn is_usually(&mut self, latency: Duration) {
+        (self.latency, self.usual) = (latency, latency);
     }
 
     /// From now on it is as fast and as well as any.
     pub fn recover(&mut self) {
-        (self.full, self.sick, self.latency) = (false, 0, Self::LATENCY);
+        (self.full, self.sick, self.hangs, self.latency) = (false, 0, false, self.usual);
     }
 
     /// The writes under way, in order.
@@ -69,8 +78,17 @@ impl Disk {
         self.writing.push_back((id, what));
     }
 
-    /// A write ends, and what came of it; `None` if it was none of this life.
+    /// Whether this write is one of the ring's number.
+    #[must_use]
+    pub fn is_of_the_ring(&self, id: PersistId) -> bool {
+        self.writing.iter().any(|(writing, what)| *writing == id && matches!(what, Persist::RingSeq(_)))
+    }
+
+    /// A write ends, and what came of it; `None` if it was none of this life, or the disk does not answer.
     pub fn end(&mut self, id: PersistId, rng: &mut Rng) -> Option<Result<(), String>> {
+        if self.hangs {
+            return None;
+        }
         let index = self.writing.iter().position(|(writing, _)| *writing == id)?;
         let (_, what) = self.writing.remove(index)?;
         if self.sick > 0 && rng.chance(self.sick) {
@@ -97,10 +115,16 @@ impl Disk {
         self.lacks_key = true;
     }
 
+    /// Nothing of what is being written is done.
+    pub fn lose(&mut self) {
+        self.writing.clear();
+    }
+
     /// Whoever writes dies. Of the writes under way the first ones are done, none of them, or all; whether any was lost.
     pub fn die(&mut self, rng: &mut Rng) -> bool {
         while let Some((_, what)) = self.writing.pop_front() {
-            if !matches!(what, Persist::RingSeq(_)) && rng.chance(500) {
+            // A number that is torn is none: the one before it, in its other place, counts.
+            if rng.chance(500) {
                 self.writing.clear();
                 return true;
             }
@@ -130,6 +154,10 @@ impl Disk {
     /// The disk is full, or a generation is committed that was not prepared.
     fn write(&mut self, what: &Persist) -> Result<(), String> {
         match what {
+            // Its two places take no more room once both have been written.
+            Persist::RingSeq(_) if self.full && self.ring_seq_before == 0 => {
+                return Err("no space left on device".to_owned());
+            }
             Persist::RingSeq(seq) => {
                 self.ring_seq_before = self.ring_seq;
                 self.ring_seq = self.ring_seq.max(*seq);
@@ -200,7 +228,7 @@ impl Disk {
     /// The disk is replaced by an empty one. (The boot counter is derived from the clock then.)
     pub fn wipe(&mut self) {
         let lives = self.lives + 1000;
-        *self = Self { lives, latency: self.latency, lacks_key: true, ..Self::default() };
+        *self = Self { lives, latency: self.latency, usual: self.usual, lacks_key: true, ..Self::default() };
     }
 
     /// Whoever replaces a disk copies the cluster's key from another node, as it is when the node is to start, and with
@@ -289,17 +317,29 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_does_not_answer_has_written_nothing_and_goes_on_where_it_was() {
+        let (mut disk, mut rng) = (Disk::new(), Rng::new(1, 1));
+        disk.hangs = true;
+        disk.begin(PersistId(1), Persist::RingSeq(7));
+        assert!(disk.is_of_the_ring(PersistId(1)) && !disk.is_of_the_ring(PersistId(2)));
+        assert_eq!((disk.end(PersistId(1), &mut rng), disk.ring_seq), (None, 0));
+        disk.recover();
+        assert_eq!((disk.end(PersistId(1), &mut rng), disk.ring_seq), (Some(Ok(())), 7));
+    }
+
+    #[test]
     fn of_what_was_being_written_at_a_death_the_first_may_be_there_and_the_last_may_be_lost() {
         let mut rng = Rng::new(1, 1);
         let mut seen = [0; 3];
         for _ in 0..100 {
             let mut disk = Disk::new();
-            disk.begin(PersistId(1), Persist::RingSeq(7));
             disk.begin(PersistId(2), prepare(1, "a"));
+            disk.begin(PersistId(1), Persist::RingSeq(7));
             disk.begin(PersistId(3), prepare(2, "b"));
             let lost = disk.die(&mut rng);
             let there = disk.prepared.len();
-            assert_eq!((disk.ring_seq, lost), (7, there < 2));
+            assert_eq!(lost, there < 2);
+            assert!(disk.ring_seq == if there == 0 { 0 } else { 7 } || there == 1, "in order");
             assert!(there == 0 || disk.prepared.contains_key(&1), "in order");
             assert_eq!(disk.end(PersistId(3), &mut rng), None);
             seen[there] += 1;

@@ -88,6 +88,13 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("level-by-program", "what needs a level is judged by the program, not by the cluster's level"),
     cluster("digest-with-defaults", "fields at their default count in the digest of a state"),
     cluster("revert-unchecked", "the level is lowered although something needs the higher one"),
+    cluster("barrier-without-end", "a member that says nothing is awaited without end when states are compared"),
+    cluster("vote-without-end", "a vote that does not come is awaited without end"),
+    cluster("late-plan-used", "a plan that nobody waits for any more is carried out"),
+    cluster("fault-ends-planning", "after a fault of the planner nobody tries again"),
+    cluster("standstill-unnoticed", "the ring goes on while nothing above it does"),
+    cluster("number-used-early", "a ring's number is used before it is on the disk"),
+    cluster("doubt-ignored", "what the ring does not confirm holds as if it had"),
     cluster("orphan-not-awaited", "a daemon starts beside the agents of its earlier life"),
 ];
 

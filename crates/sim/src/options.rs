@@ -35,6 +35,8 @@ pub struct Options {
     pub planner: bool,
     /// There is a machine that can migrate while it runs.
     pub machine: bool,
+    /// The halves of a node run apart.
+    pub apart: bool,
     /// Rings and packets are numbered from here: what has run for long.
     pub numbers_from: u64,
 }
@@ -61,6 +63,7 @@ impl Options {
             people: 0,
             planner: false,
             machine: false,
+            apart: false,
             numbers_from: 0,
         }
     }
@@ -113,6 +116,7 @@ impl Options {
             people: if rng.chance(600) { rng.between(100, 900) } else { 0 },
             planner: rng.chance(400),
             machine: Rng::new(seed, MACHINE).chance(250),
+            apart: rng.chance(400),
             numbers_from: 0,
         }
     }

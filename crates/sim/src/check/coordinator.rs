@@ -27,6 +27,11 @@ impl OneCoordinator {
         }
     }
 
+    /// Whether a view has this member.
+    pub(super) fn has(&self, ring: RingId, name: &str) -> bool {
+        self.members.get(&ring).is_some_and(|members| members.contains(name))
+    }
+
     /// How many members a view has.
     pub(super) fn members(&self, ring: RingId) -> usize {
         self.members.get(&ring).map_or(0, BTreeSet::len)

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use hac_crm::cib::{Change, Configure};
-use hac_node::{Reply, Request};
+use hac_node::{Reply, Request, RequestId};
 use hac_types::RingId;
 
 use super::{Violation, count};
-use crate::cluster::{Host, World};
+use crate::cluster::{Asked, Host, World};
 
 /// Looks at the disks when a node says that a change counts.
 pub(super) fn counts(
@@ -65,6 +65,20 @@ pub(super) fn said_stored(
     (!there).then(|| {
         Violation::new("P-3", format!("node{} acknowledged {names:?}, which do not count on its disk", host.id))
     })
+}
+
+/// Names of the properties that acknowledged changes have set.
+pub(super) fn acknowledged(asked: &BTreeMap<(u32, u64, RequestId), Asked>) -> Vec<String> {
+    let done = asked.values().filter(|asked| matches!(asked.replies.first(), Some(Reply::Done { .. })));
+    let changes = done.filter_map(|asked| match &asked.request {
+        Request::Configure(configure) => Some(&configure.changes),
+        _ => None,
+    });
+    let pairs = changes.flatten().filter_map(|change| match change {
+        Change::SetProperties { pairs, .. } => Some(pairs),
+        _ => None,
+    });
+    pairs.flatten().filter(|(_, value)| value.is_some()).map(|(name, _)| name.clone()).collect()
 }
 
 /// Looks at all acknowledged changes.

@@ -1,10 +1,14 @@
 //! P-10 and P-6: an agent starts something only while its node is quorate (or told not to care), and never what already
-//! runs on another member of its view. AGENT-1: one agent at a time is run for a resource on a node.
+//! runs on another member of its view. AGENT-1: one agent at a time is run for a resource on a node. AGENT-5: nothing is
+//! started in a view that members of it have long left, and act without this node.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hac_node::Invocation;
+use hac_types::Timestamp;
 
+use super::coordinator::OneCoordinator;
 use super::{Violation, count, once};
 use crate::cluster::Host;
 use crate::reality::Reality;
@@ -54,4 +58,31 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// In this time a node knows that others go on without it, if only because no token comes.
+fn notice(nodes: usize) -> Duration {
+    hac_totem::Timers::default().token_for(nodes) * 2
+}
+
+/// Looks at something that is about to be started.
+pub(super) fn in_the_past(
+    id: u32,
+    invocation: &Invocation,
+    (hosts, views): (&BTreeMap<u32, Host>, &OneCoordinator),
+    now: Timestamp,
+    executed: &mut BTreeMap<&'static str, u64>,
+) -> Result<(), Violation> {
+    let Some(host) = hosts.get(&id).filter(|_| invocation.action == "start") else { return Ok(()) };
+    let Some(mine) = host.node.as_ref().and_then(|node| node.standing().ring) else { return Ok(()) };
+    count(executed, "AGENT-5");
+    let without_me = hosts.values().find(|other| {
+        let Some((ring, since)) = other.acts_since.filter(|_| views.has(mine, &other.name())) else { return false };
+        ring.seq > mine.seq && !views.has(ring, &host.name()) && now.since(since) > notice(hosts.len())
+    });
+    let Some((ring, since)) = without_me.and_then(|other| other.acts_since) else { return Ok(()) };
+    let (resource, millis) = (&invocation.resource, now.since(since).as_millis());
+    let text =
+        format!("node{id} starts {resource} in ring {mine}, and ring {ring} has acted without it for {millis} ms");
+    Err(Violation::new("AGENT-5", text))
 }

@@ -1,11 +1,12 @@
 //! WAIT-1: every barrier ends: no node compares states in one membership for longer than [`BARRIER`]. WAIT-2: every
-//! request is answered within [`ANSWER`]. Both hold whatever any one member does; a host that does not run itself at the
-//! time has until it does.
+//! request is answered within [`ANSWER`]. WAIT-3: every vote ends within [`VOTE`]. All hold whatever any one member does; a
+//! host that does not run itself at the time, or not above the ring, has until it does, and a vote until all run who
+//! could end it.
 
 use std::time::Duration;
 
 use hac_node::{RequestId, SyncState};
-use hac_types::RingId;
+use hac_types::{RingId, Timestamp};
 
 use super::{Violation, count};
 use crate::cluster::World;
@@ -14,6 +15,21 @@ use crate::cluster::World;
 pub const BARRIER: Duration = Duration::from_secs(30);
 /// Longest time to an answer: what nodes are configured to (20 s), and a little.
 pub const ANSWER: Duration = Duration::from_secs(22);
+
+/// Longest time that a change of the configuration is voted on in one membership: what disks have (30 s), and what its
+/// coordinator needs to notice that it was not scheduled, or that it is one.
+pub const VOTE: Duration = Duration::from_secs(40);
+
+/// A node began to vote on a change a [`VOTE`] ago.
+pub(crate) fn vote(world: &mut World, id: u32, ring: RingId, since: Timestamp) -> Option<Violation> {
+    count(&mut world.checks.executed, "WAIT-3");
+    let (standing, _) = world.hosts.get(&id)?.seen?;
+    let still = standing.ring == Some(ring) && standing.voting == Some(since);
+    still.then(|| {
+        let seconds = VOTE.as_secs();
+        Violation::new("WAIT-3", format!("node{id} votes on a change for {seconds} s: {}", world.standings()))
+    })
+}
 
 /// A node compared states in this ring a [`BARRIER`] ago.
 pub(crate) fn barrier(world: &mut World, id: u32, ring: RingId) -> Option<Violation> {

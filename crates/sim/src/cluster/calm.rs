@@ -6,7 +6,7 @@ use hac_crm::cib::StatusChange;
 use hac_netsim::Weather;
 use hac_node::Request;
 
-use super::World;
+use super::{Planners, World};
 use crate::check::Violation;
 use crate::manners::Manners;
 use crate::service::Service;
@@ -27,7 +27,9 @@ impl World {
         self.net.heal();
         self.net.weather = Weather::calm();
         self.deadly = 0;
-        self.slow_planner = 0;
+        self.planners = Planners::default();
+        self.end_plans();
+        self.black_out_after = None;
         self.service = Service::well();
         self.manners = Manners::good();
         self.reality.broken.clear();
@@ -40,6 +42,7 @@ impl World {
             }
             self.start_after(id, Duration::from_millis(10));
         }
+        self.run_until(Duration::from_secs(60), Self::halves_are_well)?;
         // Pauses and shutdowns that were under way end.
         self.run(Duration::from_secs(12))?;
         self.start_all();

@@ -7,8 +7,8 @@ use hac_netsim::{Net, Rng, Weather};
 use hac_node::{Request, Rotate};
 
 use super::levels::Levels;
-use super::{Power, World};
-use crate::check::{self, Violation};
+use super::{Planners, Power, World};
+use crate::check::{self, Violation, waits};
 use crate::harm::{self, Harmed};
 use crate::manners::Manners;
 use crate::service::Service;
@@ -40,6 +40,9 @@ impl Chaos {
         let ids: Vec<u32> = world.hosts.keys().copied().collect();
         self.levels.begin(world);
         for &id in &ids {
+            if let Some(host) = world.hosts.get_mut(&id).filter(|_| world.options.apart) {
+                host.disk.is_usually(Duration::from_millis(self.rng.between(1, 20)));
+            }
             let delay = Duration::from_millis(self.rng.below(600));
             world.start_after(id, delay);
         }
@@ -70,7 +73,7 @@ impl Chaos {
             jitter: options.jitter,
             ..Weather::calm()
         };
-        world.slow_planner = if options.planner { 150 } else { 0 };
+        world.planners = if options.planner { Planners::slow() } else { Planners::default() };
         world.deadly = if options.crash_between_outputs { 200 } else { 0 };
     }
 
@@ -78,7 +81,7 @@ impl Chaos {
         let Some(&id) = self.rng.pick(ids) else {
             return;
         };
-        match self.rng.below(22) {
+        match self.rng.below(25) {
             0..=7 => self.befall(world, ids),
             8 | 9 => self.crash(world, id, Power::Stays),
             10 => self.crash(world, id, Power::Off),
@@ -111,8 +114,55 @@ impl Chaos {
                     world.reality.broken.insert(server);
                 }
             }
+            18 if world.options.planner => {
+                world.planners = if self.rng.chance(600) { Planners::ill(&mut self.rng) } else { Planners::slow() };
+            }
+            19 | 20 if world.options.apart => self.trouble_above(world, id, ids),
+            21 if self.rng.chance(300) => self.black_out(world, ids),
             _ => self.request(world, id),
         }
+    }
+
+    /// The half of a node above the ring stands still for a while, or is slow, or nothing that it says gets out; one of a
+    /// cluster at a time.
+    fn trouble_above(&mut self, world: &mut World, id: u32, ids: &[u32]) {
+        if !world.halves_are_well() {
+            return;
+        }
+        let times = [200, 1400, 2800, 3100, 4400, 5200, 8000, 11_000];
+        let time = Duration::from_millis(self.rng.between(1000, 15_000));
+        match self.rng.below(5) {
+            0 | 1 => {
+                let millis = self.rng.pick(&times).copied().unwrap_or(5200);
+                world.stand_still(id, Duration::from_millis(millis));
+            }
+            2 => world.slow_down(id, Duration::from_millis(self.rng.between(20, 1500)), time),
+            3 => world.mute(id, time),
+            _ => {
+                // The others meet anew while it says nothing.
+                world.mute(id, waits::BARRIER + time);
+                let other = self.rng.pick(ids).copied().filter(|other| *other != id);
+                if let Some(other) = other {
+                    self.crash(world, other, Power::Stays);
+                }
+            }
+        }
+    }
+
+    /// All hosts lose their power at once, and one of them its disk.
+    fn black_out(&mut self, world: &mut World, ids: &[u32]) {
+        let lost = self.rng.pick(ids).copied().unwrap_or_default();
+        if self.rng.chance(400) || !Self::others_have_all(world, lost) {
+            return world.black_out(lost);
+        }
+        // The worst moment: somebody has just been told that a change counts, and it counts on the disk that is lost
+        // alone; the others have it prepared, and are slower.
+        world.black_out_after = Some((lost, world.now + Duration::from_secs(1)));
+        for host in world.hosts.values_mut().filter(|host| host.id != lost) {
+            host.disk.latency = Duration::from_millis(60);
+        }
+        let mark = self.people.mark(&format!("node{lost}"));
+        world.ask(lost, mark);
     }
 
     fn befall(&mut self, world: &mut World, ids: &[u32]) {
@@ -176,7 +226,7 @@ impl Chaos {
     fn change_disk(&mut self, world: &mut World, id: u32) {
         world.recover_disk(id);
         let Some(host) = world.hosts.get_mut(&id) else { return };
-        match self.rng.below(6) {
+        match self.rng.below(7) {
             0 | 1 => {
                 host.disk.full = true;
                 world.checks.happened("a disk was full");
@@ -187,6 +237,10 @@ impl Chaos {
                 world.checks.happened("a disk was slow");
             }
             4 => host.disk.latency = Duration::from_millis(self.rng.between(1, 800)),
+            5 => {
+                host.disk.hangs = true;
+                world.checks.happened("a disk did not answer");
+            }
             _ => {}
         }
     }

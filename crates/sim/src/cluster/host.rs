@@ -7,8 +7,10 @@ use hac_model::{Configuration, Version};
 use hac_node::{Config, Invocation, InvocationId, Node, NodeInfo, ProcessRef, Standing, WatchId};
 use hac_types::{Incarnation, NodeId, RingId, Timestamp};
 
+use super::halves::Above;
+use super::planner::Desk;
 use super::{Event, Item, Program, World};
-use crate::check::Checks;
+use crate::check::{Checks, acknowledged};
 use crate::disk::Disk;
 use crate::service::Fault;
 
@@ -48,6 +50,8 @@ pub struct Host {
     pub(super) disk_busy: Timestamp,
     /// What its node was when it last did something, and the version of its CIB.
     pub seen: Option<(Standing, Version)>,
+    /// The ring in which its node acts, and since when.
+    pub(crate) acts_since: Option<(RingId, Timestamp)>,
     /// The last ring in which it compared states.
     pub(super) syncs: Option<RingId>,
     /// It does not run.
@@ -71,6 +75,14 @@ pub struct Host {
     pub(super) was_careless: bool,
     /// Its node was at a level above the first.
     pub(super) was_above: bool,
+    /// The half of its node above the ring.
+    pub(crate) above: Above,
+    /// Its planner.
+    pub(crate) desk: Desk,
+    /// The highest of its ring's numbers that was to be stored in this life.
+    pub(crate) number_asked: u64,
+    /// It said that this is not on the disk, and it is not since.
+    pub(crate) number_trouble: bool,
 }
 
 impl Host {
@@ -84,6 +96,7 @@ impl Host {
             disk: Disk::new(),
             disk_busy: Timestamp::ZERO,
             seen: None,
+            acts_since: None,
             syncs: None,
             paused: false,
             held: Vec::new(),
@@ -97,6 +110,10 @@ impl Host {
             next_program: None,
             was_careless: false,
             was_above: false,
+            above: Above::default(),
+            desk: Desk::default(),
+            number_asked: 0,
+            number_trouble: false,
         }
     }
 
@@ -175,10 +192,16 @@ impl World {
         {
             node.keep_journal();
         }
-        if self.options.planner
-            && let Some(node) = &mut host.node
-        {
-            node.decide_outside();
+        host.above.begin(self.options.apart);
+        host.desk = Desk::default();
+        (host.number_asked, host.number_trouble) = (0, false);
+        if let Some(node) = &mut host.node {
+            if self.options.apart {
+                node.join_loosely();
+            }
+            if self.options.planner || self.options.apart {
+                node.decide_outside();
+            }
         }
         self.trace.line(self.now, id, format!("starts, life {}", host.life));
         self.drain(id);
@@ -217,6 +240,8 @@ impl World {
             return;
         }
         host.seen = None;
+        host.acts_since = None;
+        host.above.begin(false);
         host.watches.clear();
         host.held.clear();
         host.paused = false;
@@ -235,11 +260,36 @@ impl World {
         self.trace.line(self.now, id, what);
     }
 
+    /// All hosts lose their power at once, and this one its disk, if all that was acknowledged is on each of the others':
+    /// of what all have stored, nothing is lost with one disk.
+    pub fn black_out(&mut self, lost: u32) {
+        let ids: Vec<u32> = self.hosts.keys().copied().collect();
+        self.checks.happened("all power was lost");
+        for &id in &ids {
+            self.kill(id, Power::Off);
+        }
+        let marks = acknowledged(&self.asked);
+        let mut others = self.hosts.values().filter(|host| host.id != lost);
+        if ids.len() > 1 && others.all(|host| host.disk.holds(&marks)) {
+            if let Some(host) = self.hosts.get_mut(&lost) {
+                host.disk.wipe();
+            }
+            self.trace.line(self.now, lost, "gets an empty disk");
+            self.checks.happened("all power was lost, and a disk");
+        }
+        let within = if self.timing.chance(500) { 100 } else { 4000 };
+        for &id in &ids {
+            let delay = self.timing.between(1, within);
+            self.start_after(id, Duration::from_millis(delay));
+        }
+    }
+
     /// A daemon is asked to leave; whether there was one that could be asked.
     pub fn shut_down(&mut self, id: u32) -> bool {
         let now = self.time_at(id);
         let Some(host) = self.hosts.get_mut(&id) else { return false };
-        let Some(node) = host.node.as_mut().filter(|_| !host.paused) else { return false };
+        let runs = !host.paused && host.above.still.is_none();
+        let Some(node) = host.node.as_mut().filter(|_| runs) else { return false };
         self.trace.line(self.now, id, "is asked to leave");
         host.program.runs();
         node.shutdown(now);
@@ -264,6 +314,7 @@ impl World {
             return;
         }
         let held = std::mem::take(&mut host.held);
+        host.above.resume(self.now);
         self.trace.line(self.now, id, "goes on");
         // A process that was stopped finds its timers due first, as often as it finds its sockets readable first.
         let (sockets, rest): (Vec<_>, Vec<_>) = held.into_iter().partition(|e| matches!(e, Event::Datagram(_)));
@@ -277,7 +328,8 @@ impl World {
             sockets.into_iter().chain(rest).collect()
         };
         for event in in_order {
-            if self.hosts.get(&id).is_some_and(|host| host.node.is_some()) {
+            let Some(host) = self.hosts.get_mut(&id).filter(|host| host.node.is_some()) else { continue };
+            if !host.hold_above(&event) {
                 self.handle(id, event);
             }
         }
