@@ -246,8 +246,9 @@ fn compare(hellos: &BTreeMap<NodeId, Hello>) -> Option<Comparison> {
 fn agreed_offer(hellos: &BTreeMap<NodeId, Hello>) -> Option<Offer> {
     let configuration = |hello: &Hello| (hello.version.admin_epoch, hello.version.epoch);
     let base = hellos.values().map(configuration).max()?;
-    // Who has nothing at all cannot know.
-    let knows = |hello: &&Hello| configuration(hello) == base && hello.lineage.is_some();
+    // Who has nothing at all cannot know; before the first change of a cluster all that a member can have is the offer.
+    let has_something = |hello: &Hello| hello.lineage.is_some() || hello.offer.is_some();
+    let knows = |hello: &&Hello| configuration(hello) == base && has_something(hello);
     let mut offers = hellos.values().filter(knows).map(|hello| hello.offer);
     let first = offers.next()??;
     let newer = (first.version.admin_epoch, first.version.epoch) > base;

@@ -158,3 +158,18 @@ fn what_all_had_prepared_survives_the_disk_of_the_one_that_committed_it() {
     let other = Hello { offer: Some(Offer { version, digest: [78; 16] }), ..hello(1, 0, Some(4)) };
     assert_eq!(compared([wiped, offers(hello(1, 0, Some(4))), other]).offer, None);
 }
+
+#[test]
+fn what_was_prepared_counts_in_a_new_cluster_too() {
+    let version = Version { admin_epoch: 0, epoch: 2, num_updates: 0 };
+    let offer = Some(Offer { version, digest: [77; 16] });
+    // Nobody has stored anything before the first change. Node 1 had committed and acknowledged it, and lost its disk.
+    let wiped = hello(1, 0, None);
+    let kept = Hello { offer, ..hello(1, 0, None) };
+    let comparison = compared([wiped.clone(), kept.clone(), kept.clone()]);
+    assert_eq!(comparison, Comparison { donor: NodeId(2), needy: nodes(&[1]), offer });
+    // Who went on without it knows better, and two that prepared different things cannot both be right.
+    assert_eq!(compared([hello(1, 0, Some(4)), kept.clone(), kept.clone()]).offer, None);
+    let other = Hello { offer: Some(Offer { version, digest: [78; 16] }), ..kept.clone() };
+    assert_eq!(compared([wiped, kept, other]).offer, None);
+}
