@@ -191,8 +191,12 @@ impl Managed {
         true
     }
 
-    /// A view is over: what it ordered and is not begun is dropped, what is begun may be ordered again.
+    /// A view is over: what it ordered and is not begun is dropped, what is begun may be ordered again. A resource that
+    /// was on its way here runs here by now: what was known of it before is forgotten, so that it is looked at anew.
     pub(super) fn end_view(&mut self) {
+        if self.queue.iter().any(|job| job.op.task == Task::MigrateFrom) {
+            self.history.ops.clear();
+        }
         self.queue.clear();
         if let Some(active) = &mut self.active {
             active.inherited = true;

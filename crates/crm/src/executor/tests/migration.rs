@@ -51,3 +51,16 @@ fn a_half_under_way_answers_the_next_coordinators_order_between_the_same_nodes_a
         assert_eq!(bench.executor.in_progress(), runs, "to {target}");
     }
 }
+
+#[test]
+fn what_came_here_and_was_never_looked_at_is_in_doubt_when_the_view_is_over() {
+    let mut bench = Bench::new();
+    bench.order("monitor", 0);
+    bench.end(7);
+    bench.executor.hold();
+    bench.executor.handle_order(bench.now, &half("migrate_from", "primary", "1:1:0:u"));
+    assert_eq!(bench.lines(), [""; 0], "it is in doubt whether it counts");
+    assert_ne!(bench.executor.history(), [], "nor does it say anything yet");
+    bench.executor.end_view(bench.now);
+    assert_eq!(bench.executor.history(), [], "it runs here, so that a probe found nothing before counts no more");
+}
