@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hac_node::Invocation;
+use hac_node::{Invocation, Standing, SyncState};
 use hac_types::Timestamp;
 
 use super::coordinator::OneCoordinator;
@@ -34,7 +34,7 @@ pub(super) fn check(
         return Ok(());
     }
     let Some(node) = &host.node else { return Ok(()) };
-    let standing = node.standing();
+    let standing = when_it_decided(host, node.standing());
     count(executed, "P-10");
     let ignores = node.cib().configuration.property("no-quorum-policy") == Some("ignore");
     if !standing.quorate && !ignores {
@@ -58,6 +58,13 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// How the node stood when it decided to run the agent: what it is now, but if it has left in the same step since, what
+/// it was before that step.
+fn when_it_decided(host: &Host, now: Standing) -> Standing {
+    let before = host.seen.map(|(standing, _)| standing);
+    before.filter(|_| now.sync == SyncState::Stopped).unwrap_or(now)
 }
 
 /// In this time a node knows that others go on without it, if only because no token comes.
