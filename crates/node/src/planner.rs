@@ -1,4 +1,4 @@
-//! What a planner owes the node that asks it, whoever runs it: a place for each run, and an answer instead of a panic.
+//! What a planner owes the node that asks it: a place for each run, and an answer instead of a panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -65,8 +65,8 @@ pub(super) struct Planning {
     current: Option<(DecideId, Timestamp)>,
     /// Plans in a row that were outdated.
     outdated: u32,
-    /// Why the state cannot be planned, and how often in a row that was tried.
-    failed: Option<(Unplannable, u32)>,
+    /// Why the state cannot be planned, how often in a row a pause was of no use, and when that was counted.
+    failed: Option<(Unplannable, u32, Timestamp)>,
 }
 
 impl Planning {
@@ -82,7 +82,7 @@ impl Planning {
 
     /// Why the state cannot be planned.
     pub(super) fn failure(&self) -> Option<&Unplannable> {
-        self.failed.as_ref().map(|(why, _)| why)
+        self.failed.as_ref().map(|(why, ..)| why)
     }
 }
 
@@ -136,14 +136,20 @@ impl Coordinator {
 
     fn plan_failed(&mut self, seat: &mut Seat<'_>, why: Unplannable) {
         seat.effects.count("node.unplannable");
-        let times = self.planning.failed.as_ref().map_or(0, |(_, times)| *times);
+        let now = seat.now.mono;
+        // Several failures within one pause (a state that changes while the planner hangs) are one.
+        let (times, counted) = match &self.planning.failed {
+            Some((_, times, counted)) if now.since(*counted) < PAUSE => (*times, *counted),
+            Some((_, times, _)) => (times + 1, now),
+            None => (0, now),
+        };
         let pause = PAUSE.saturating_mul(1 << times.min(5)).min(PAUSE_MAX);
         self.recheck = Some(seat.now.mono + pause);
         if mutant("fault-ends-planning") {
             self.recheck = None;
         }
         let text = format!("nothing is decided, because {why}; what runs goes on as it is");
-        self.planning.failed = Some((why, times + 1));
+        self.planning.failed = Some((why, times, counted));
         seat.effects.remark(Level::Error, text);
         self.announce_progress(seat);
     }
