@@ -1,7 +1,7 @@
 //! One node's side: it carries out the orders of the coordinator, one action at a time a resource, runs the recurring
 //! monitors, watches processes, and keeps the history of its own resources.
 //!
-//! Orders ([`Order`]) come in as delivered in the ordered stream. What an agent shall do goes out as [`Output::Invoke`];
+//! Orders ([`Order`]) come in as delivered in the ordered stream. What an agent is to do goes out as [`Output::Invoke`];
 //! what became of it comes back through [`Executor::handle_outcome`] and goes out as [`Output::Report`], which is to be
 //! broadcast as it is. It is kept in the history when it comes back in the stream ([`Executor::handle_delivered`]).
 //!

@@ -76,14 +76,6 @@ pub(crate) fn recorder() -> Recorder {
         cores: 2,
     };
     let totem = hac_totem::Stored { ring_seq: 0, incarnation: Incarnation(1) };
-    let stored = hac_node::Stored {
-        totem,
-        cib: None,
-        cib_generation: 0,
-        prepared: None,
-        lost: Vec::new(),
-        next_key: None,
-        started: Default::default(),
-    };
+    let stored = hac_node::Stored::blank(totem);
     Recorder::new(&config, &stored, [1; 32], Now::default(), [2; 16])
 }

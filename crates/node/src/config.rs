@@ -93,6 +93,22 @@ pub struct Stored {
     pub started: BTreeMap<String, Started>,
 }
 
+impl Stored {
+    /// What a node finds that has kept nothing but the numbers of its ring.
+    #[must_use]
+    pub const fn blank(totem: hac_totem::Stored) -> Self {
+        Self {
+            totem,
+            cib: None,
+            cib_generation: 0,
+            prepared: None,
+            lost: Vec::new(),
+            next_key: None,
+            started: BTreeMap::new(),
+        }
+    }
+}
+
 /// Why a node cannot be made of a configuration. Nothing was started.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigError {

@@ -1,7 +1,6 @@
 //! One participant, a disk that takes everything, agents that never answer, and a stream with another member whose
 //! words come from the fuzzer.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_netsim::{Formed, Stream};
@@ -57,15 +56,8 @@ impl World {
 
     fn new(cib: Option<Vec<u8>>) -> Option<Self> {
         let now = Now { mono: Timestamp::from_millis(1), wall: WallTime(1_700_000_000_000) };
-        let stored = Stored {
-            totem: hac_totem::Stored { ring_seq: 0, incarnation: member(HONEST).incarnation },
-            cib,
-            cib_generation: 1,
-            prepared: None,
-            lost: Vec::new(),
-            next_key: None,
-            started: BTreeMap::new(),
-        };
+        let totem = hac_totem::Stored { ring_seq: 0, incarnation: member(HONEST).incarnation };
+        let stored = Stored { cib, cib_generation: 1, ..Stored::blank(totem) };
         let participant = Participant::new(&config(), stored, now).ok()?;
         let (words, outputs) = (Vec::new(), Vec::new());
         let mut world = Self { participant, now, stream: Stream::default(), words, outputs };

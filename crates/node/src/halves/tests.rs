@@ -202,15 +202,7 @@ struct Loose {
 impl Loose {
     fn new() -> Self {
         let totem = hac_totem::Stored { ring_seq: 0, incarnation: Incarnation(1 << 32) };
-        let stored = Stored {
-            totem,
-            cib: None,
-            cib_generation: 0,
-            prepared: None,
-            lost: Vec::new(),
-            next_key: None,
-            started: BTreeMap::new(),
-        };
+        let stored = Stored::blank(totem);
         let now = start();
         let mut node = Node::new(config(), stored, [5; 32], now).unwrap();
         node.join_loosely();

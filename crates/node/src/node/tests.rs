@@ -1,6 +1,5 @@
 //! What comes first after a pause.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_types::{Incarnation, WallTime};
@@ -13,15 +12,7 @@ use crate::fuzzing::world::config;
 fn running() -> (Node, Now) {
     let mut now = Now { mono: Timestamp::from_millis(1), wall: WallTime(1_700_000_000_000) };
     let totem = hac_totem::Stored { ring_seq: 0, incarnation: Incarnation(1 << 32) };
-    let stored = Stored {
-        totem,
-        cib: None,
-        cib_generation: 0,
-        prepared: None,
-        lost: Vec::new(),
-        next_key: None,
-        started: BTreeMap::new(),
-    };
+    let stored = Stored::blank(totem);
     let mut node = Node::new(config(), stored, [5; 32], now).unwrap();
     let end = now.mono + Duration::from_secs(2);
     while let Some(due) = node.poll_timeout().filter(|due| *due <= end) {

@@ -150,7 +150,7 @@ fn own_parameters(graph: &Graph<'_>, entry: &action::Action, rsc: RscIdx) -> Arc
     Arc::new(digests::own_params(graph, rsc, entry.task.name(), entry.interval_ms, entry.node))
 }
 
-/// The digest that the history shall keep; what makes a resource run is compared as its start.
+/// The digest that the history is to keep; what makes a resource run is compared as its start.
 fn digest(graph: &Graph<'_>, entry: &action::Action, rsc: RscIdx, last: &mut Last) -> String {
     let task = digests::compared_as(entry.task.name(), entry.interval_ms);
     let params = digests::digest_params(graph, rsc, task, entry.interval_ms, entry.node);
