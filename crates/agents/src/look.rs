@@ -1,22 +1,98 @@
 //! Looking at files without waiting for them: what may hang (a dead file server, a FIFO, a process that holds its memory
 //! map) is done on threads of their own, which nobody has to wait for, neither an action nor the end of the daemon.
+//!
+//! A thread that is done takes the next work that comes soon: to begin one costs as much as a small script. One that hangs
+//! is alone with its work, and others are begun.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 /// Stack of a looking thread, bytes.
 const STACK: usize = 256 << 10;
 
+/// How many threads may wait for work.
+const IDLE_MAX: usize = 8;
+
+/// How long one waits for work before it ends.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// Who looks at what. For each key there is one thread at most: who comes while the one before still hangs waits for it,
 /// so that a file server that is dead for a day costs one thread for each resource and not one for each monitor.
 #[derive(Debug, Default)]
 pub(crate) struct Looks {
     keys: Mutex<BTreeMap<String, Arc<Key>>>,
+    pool: Arc<Pool>,
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// The threads.
+#[derive(Debug, Default)]
+struct Pool {
+    /// Those that wait for work, by number. The one that began to wait last gets the next.
+    idle: Mutex<(u64, Vec<(u64, mpsc::Sender<Work>)>)>,
+}
+
+impl Pool {
+    /// Does `work` on a thread that has nothing else to do.
+    ///
+    /// # Errors
+    /// There is none to be had.
+    fn give(self: &Arc<Self>, work: Work) -> io::Result<()> {
+        let waiting = lock(&self.idle).1.pop();
+        let work = match waiting {
+            // One that waits is there until it has been taken off the list.
+            Some((_, sender)) => match sender.send(work) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::SendError(work)) => work,
+            },
+            None => work,
+        };
+        let pool = Arc::clone(self);
+        std::thread::Builder::new().name("look".into()).stack_size(STACK).spawn(move || pool.serve(work))?;
+        Ok(())
+    }
+
+    fn serve(&self, first: Work) {
+        let (sender, orders) = mpsc::channel::<Work>();
+        let mut work = first;
+        loop {
+            work();
+            let number = {
+                let mut idle = lock(&self.idle);
+                if idle.1.len() >= IDLE_MAX {
+                    return;
+                }
+                idle.0 += 1;
+                let number = idle.0;
+                idle.1.push((number, sender.clone()));
+                number
+            };
+            work = match orders.recv_timeout(IDLE) {
+                Ok(next) => next,
+                Err(_) => {
+                    let mut idle = lock(&self.idle);
+                    let before = idle.1.len();
+                    idle.1.retain(|(of, _)| *of != number);
+                    if idle.1.len() < before {
+                        return;
+                    }
+                    drop(idle);
+                    // Somebody has just chosen this one.
+                    match orders.recv() {
+                        Ok(next) => next,
+                        Err(_) => return,
+                    }
+                }
+            };
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -43,18 +119,38 @@ impl Looks {
         let (sender, receiver) = oneshot::channel();
         *lock(&entry.doing) = Some(what.into());
         let shared = Arc::clone(&entry);
-        let thread = std::thread::Builder::new().name("look".into()).stack_size(STACK);
-        thread.spawn(move || {
+        self.pool.give(Box::new(move || {
             let result = work();
             *lock(&shared.doing) = None;
             drop((turn, shared));
             // Nobody may wait for it any more.
             let _ = sender.send(result);
-        })?;
+        }))?;
         let result = receiver.await.map_err(|_| io::Error::other("looking at it failed"));
         drop(entry);
         self.tidy(key);
         result
+    }
+
+    /// The same for work whose end nobody waits for: what comes next for `key` comes after it.
+    pub(crate) fn leave(self: &Arc<Self>, key: String, what: &'static str, work: impl FnOnce() + Send + 'static) {
+        let looks = Arc::clone(self);
+        let entry = Arc::clone(lock(&self.keys).entry(key.clone()).or_default());
+        let Ok(turn) = Arc::clone(&entry.turn).try_lock_owned() else {
+            drop(entry);
+            tokio::spawn(async move { looks.look(&key, what, work).await });
+            return;
+        };
+        *lock(&entry.doing) = Some(what.to_owned());
+        let given = self.pool.give(Box::new(move || {
+            work();
+            *lock(&entry.doing) = None;
+            drop((turn, entry));
+            looks.tidy(&key);
+        }));
+        if let Err(error) = given {
+            tracing::error!(target: "hacd::agents", "no thread for {what}: {error}");
+        }
     }
 
     /// What the thread of `key` does at this moment, if there is one.
@@ -103,7 +199,7 @@ mod tests {
     #[tokio::test]
     async fn a_look_that_hangs_is_left_alone_and_the_next_waits_for_it() {
         let looks = Looks::default();
-        let (release, hang) = std::sync::mpsc::channel::<()>();
+        let (release, hang) = mpsc::channel::<()>();
         let hung = looks.look("R", "reading /dead/pid", move || hang.recv());
         assert!(tokio::time::timeout(Duration::from_millis(50), hung).await.is_err());
         assert_eq!(looks.hanging("R").as_deref(), Some("reading /dead/pid"));
@@ -114,6 +210,45 @@ mod tests {
         assert_eq!(looks.look("R", "reading", || 3).await.expect("its turn"), 3);
         assert_eq!(looks.hanging("R"), None);
         assert!(lock(&looks.keys).is_empty(), "what nobody uses is forgotten");
+    }
+
+    #[tokio::test]
+    async fn threads_are_used_again_and_one_that_hangs_is_not_waited_for() {
+        let looks = Arc::new(Looks::default());
+        let here = || std::thread::current().id();
+        let waits = |count| {
+            let looks = Arc::clone(&looks);
+            async move {
+                while lock(&looks.pool.idle).1.len() != count {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        };
+        let first = looks.look("R", "looking", here).await.expect("a thread");
+        waits(1).await;
+        assert_eq!(looks.look("S", "looking", here).await.expect("the same"), first);
+        waits(1).await;
+        let (release, hang) = mpsc::channel::<()>();
+        looks.leave("R".into(), "noting", move || {
+            let _ = hang.recv();
+        });
+        assert_eq!(looks.hanging("R").as_deref(), Some("noting"));
+        assert_ne!(looks.look("S", "looking", here).await.expect("another"), first);
+        let next = looks.look("R", "looking", here);
+        assert!(tokio::time::timeout(Duration::from_millis(50), next).await.is_err(), "it comes after what was left");
+        release.send(()).expect("it waits for this");
+        looks.look("R", "looking", here).await.expect("its turn");
+        waits(2).await;
+        while !lock(&looks.keys).is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_takes_its_thread_with_it_and_nothing_else() {
+        let looks = Looks::default();
+        assert!(looks.look("R", "looking", || panic!("no way out")).await.is_err());
+        assert_eq!(looks.look("R", "looking", || 1).await.expect("another thread"), 1);
     }
 
     #[test]

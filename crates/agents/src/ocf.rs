@@ -105,11 +105,12 @@ impl Ocf {
 
     async fn description(&self, agent: &Agent) -> Option<(Listed, String)> {
         let script = self.scripts.find(agent, &agent.to_string()).await;
-        let xml = match self.implementation(agent, script.as_ref()) {
+        let path = script.as_ref().map(|script| script.path.clone());
+        let xml = match self.implementation(agent, path.as_ref()) {
             Some(native) => native.metadata().to_owned(),
-            None => self.scripts.metadata(agent).await?,
+            None => self.scripts.metadata(agent, script?).await?,
         };
-        Some((self.listed(agent.clone(), script), xml))
+        Some((self.listed(agent.clone(), path), xml))
     }
 
     async fn act(&self, invocation: &Invocation) -> Finished {

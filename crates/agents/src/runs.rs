@@ -1,8 +1,10 @@
 //! The life of what agents start: each run is recorded before its program begins, and what a run leaves unfinished is ended
 //! before anything else is done with its resource, also by a later life of the daemon.
 //!
-//! * A run has a control group of its own where the unit delegates one ([`cgroup`]), else a process group and a mark in
-//!   its environment ([`MARK`]), by which processes are found that left the group.
+//! * Each run has a mark in its environment ([`MARK`]), by which it is found if the daemon died before it could write down
+//!   the first process, and a lock says whether there may be such a one ([`life`]).
+//! * A run has a control group of its own where the unit delegates one ([`cgroup`]), else a process group; the mark tells
+//!   the processes that left that.
 //! * A run that ends by itself leaves its services alone: what is still there belongs to the resource from then on.
 //! * A run that is given up (timeout, cancelled, daemon ends) is killed with all that it started.
 //! * A daemon that starts ends the runs of an earlier life that are still under way ([`Runs::take_over`]). It
@@ -12,6 +14,7 @@
 
 mod cgroup;
 mod ending;
+mod life;
 mod members;
 mod process;
 mod record;
@@ -20,7 +23,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub(crate) use process::{Ran, Task};
@@ -44,6 +47,12 @@ pub(crate) struct Runs {
     folder: PathBuf,
     /// Tells the runs of this life from those of others.
     life: String,
+    /// Open, and locked, from the first run on; nothing if that cannot be.
+    lock: OnceLock<Option<std::fs::File>>,
+    /// This life of the kernel.
+    boot: String,
+    /// The daemon itself is protected from the want of memory, and gives that up for what it runs.
+    protected: bool,
     count: AtomicU64,
     /// How many are under way.
     live: AtomicUsize,
@@ -60,6 +69,9 @@ impl Runs {
         Self {
             folder,
             life: format!("{:x}-{:x}", std::process::id(), nanos),
+            lock: OnceLock::new(),
+            boot: record::boot(),
+            protected: process::is_protected(),
             count: AtomicU64::new(0),
             live: AtomicUsize::new(0),
             cgroups: Cgroups::delegated(),
@@ -83,7 +95,7 @@ impl Runs {
             remarks.push(format!("runs of agents cannot be recorded in {}: {error}", self.folder.display()));
         }
         for record in record::all(&self.folder) {
-            match ending::still_under_way(&record) {
+            match ending::still_under_way(&self.folder, &record) {
                 true => {
                     remarks.push(format!("{record} was under way when an earlier life of hacd ended; ending it"));
                     self.end(record, true);
@@ -91,6 +103,7 @@ impl Runs {
                 false => self.settle(&record),
             }
         }
+        life::tidy(&self.folder);
         if let Ok(cgroups) = &self.cgroups {
             let unfinished = lock(&self.unfinished);
             cgroups.sweep(|id| unfinished.contains_key(id));
@@ -130,21 +143,24 @@ impl Runs {
         unfinished.values().find(|record| record.resource == resource).map(ToString::to_string)
     }
 
+    /// Locks this life, once.
+    fn begin_life(&self) {
+        self.lock.get_or_init(|| match life::begin(&self.folder, &self.life) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                tracing::warn!(target: "hacd::agents", "no life can be begun in {}: {error}", self.folder.display());
+                None
+            }
+        });
+    }
+
     /// A record for a run to come, and the control group for it.
     fn prepare(&self, task: &Task) -> Record {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}-{count:x}", self.life);
         let cgroup = self.cgroups.as_ref().ok().and_then(|cgroups| cgroups.make(&id));
         let (resource, action) = (task.resource.clone(), task.action.clone());
-        Record { id, resource, action, boot: record::boot(), leader: None, cgroup }
-    }
-
-    /// Writes down what is known of a run. A run whose record cannot be written is run all the same: without monitors
-    /// and stops a full `/run` would be worse.
-    fn record(&self, record: &Record) {
-        if let Err(error) = record.write(&self.folder) {
-            tracing::warn!(target: "hacd::agents", "{record} could not be recorded: {error}");
-        }
+        Record { id, resource, action, boot: self.boot.clone(), leader: None, cgroup }
     }
 
     /// A run that ended by itself: what it left belongs to its resource.
@@ -161,7 +177,8 @@ impl Runs {
         let runs = Arc::clone(self);
         let spare = record.clone();
         let thread = std::thread::Builder::new().name("end-run".into()).spawn(move || {
-            ending::end(&record, gently);
+            let earlier = (record.life() != runs.life).then_some(runs.folder.as_path());
+            ending::end(earlier, &record, gently);
             record.remove(&runs.folder);
             lock(&runs.unfinished).remove(&record.id);
         });
@@ -176,7 +193,7 @@ impl Runs {
     ///
     /// # Errors
     /// It cannot be started or waited for.
-    pub(crate) async fn run(self: &Arc<Self>, looks: &crate::look::Looks, task: Task) -> io::Result<Ran> {
+    pub(crate) async fn run(self: &Arc<Self>, looks: &Arc<crate::look::Looks>, task: Task) -> io::Result<Ran> {
         process::run(self, looks, task).await
     }
 }

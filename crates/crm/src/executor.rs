@@ -219,7 +219,9 @@ impl Executor {
             self.shared.outputs.push_back(Output::CancelInvocation(id));
             self.handle_outcome(now, wall, id, report::never_ended());
         }
-        self.advance_all(now);
+        for host in self.hosts.values_mut() {
+            host.advance_due(&mut self.shared, now);
+        }
     }
 
     /// When [`Executor::handle_timeout`] is due.

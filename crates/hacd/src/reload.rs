@@ -17,9 +17,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Names of the parameters whose change needs a restart; `None` if there are no others.
 type Fixed = Option<BTreeSet<String>>;
 
-/// What the agents said last.
+/// What the agents said last, and what follows from it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reloadable(Arc<Mutex<BTreeMap<Agent, Fixed>>>);
+pub(crate) struct Reloadable(Arc<Mutex<BTreeMap<Agent, (Option<String>, Fixed)>>>);
 
 impl Reloadable {
     /// Runs an agent to its end, and tells with its success which changes it takes in place.
@@ -44,13 +44,17 @@ impl Reloadable {
         }
         let agent = &invocation.agent;
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner).get(agent).cloned();
-        if let Some(fixed) = known().filter(|_| probe) {
+        if let Some((_, fixed)) = known().filter(|_| probe) {
             return fixed;
         }
         let described = tokio::time::timeout(LIMIT, agents.describe(&agent.to_string())).await.ok().flatten();
-        let metadata = described.and_then(|(_, xml)| hac_pacemaker::agent_metadata::read(&xml));
+        let said = described.map(|(_, xml)| xml);
+        if let Some((_, fixed)) = known().filter(|(before, _)| *before == said) {
+            return fixed;
+        }
+        let metadata = said.as_deref().and_then(hac_pacemaker::agent_metadata::read);
         let fixed = metadata.and_then(|metadata| metadata.restart_params());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(agent.clone(), fixed.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(agent.clone(), (said, fixed.clone()));
         fixed
     }
 }

@@ -182,6 +182,7 @@ async fn start(service: &Service) -> io::Result<Finished> {
         program: PathBuf::from(&service.httpd),
         arguments: file.chain(service.options.split_whitespace().map(str::to_owned)).collect(),
         environment: environment(),
+        folder: None,
     };
     // It has bound its sockets when it goes to the background.
     match service.runs.run(&service.looks, task).await {

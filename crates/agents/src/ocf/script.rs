@@ -27,6 +27,13 @@ const RUN: &str = "/run/resource-agents";
 /// How long an agent may take to print its meta-data.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A script that is installed, and how its file was when it was found.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    pub(super) path: PathBuf,
+    stamp: Option<Stamp>,
+}
+
 /// Finds and runs OCF scripts.
 #[derive(Debug)]
 pub(super) struct Scripts {
@@ -40,15 +47,19 @@ pub(super) struct Scripts {
     said: Said,
 }
 
-/// The script of `agent` below `root`, if it is installed. Names that could lead elsewhere name nothing.
-fn path(root: &Path, agent: &Agent) -> Option<PathBuf> {
+/// Where the script of `agent` is below `root`, if it is installed. Names that could lead elsewhere name nothing.
+fn place(root: &Path, agent: &Agent) -> Option<PathBuf> {
     let provider = agent.provider.as_deref()?;
     let plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
     if agent.class != "ocf" || !plain(provider) || !plain(&agent.kind) {
         return None;
     }
-    let path = root.join("resource.d").join(provider).join(&agent.kind);
-    path.is_file().then_some(path)
+    Some(root.join("resource.d").join(provider).join(&agent.kind))
+}
+
+/// The script of `agent` below `root`, if it is installed.
+fn path(root: &Path, agent: &Agent) -> Option<PathBuf> {
+    place(root, agent).filter(|path| path.is_file())
 }
 
 /// All scripts below `root`.
@@ -85,14 +96,14 @@ impl Scripts {
         Self { root, node, node_id: options.node_id, common, looks, runs, said: Said::default() }
     }
 
-    /// The script of `agent`, if it is installed; looked for in turn with what else is looked at for `key`.
-    pub(super) async fn find(&self, agent: &Agent, key: &str) -> Option<PathBuf> {
+    /// The script of `agent`, if it is installed, and how its file is now; looked for in turn with what else is looked at for
+    /// `key`.
+    pub(super) async fn find(&self, agent: &Agent, key: &str) -> Option<Script> {
         let (root, agent) = (self.root.clone(), agent.clone());
         let what = format!("looking for the agent {agent} below {}", root.display());
         let work = move || {
-            // If that fails the scripts themselves say so.
-            let _ = fs::create_dir_all(RUN);
-            path(&root, &agent)
+            let path = path(&root, &agent)?;
+            Some(Script { stamp: Stamp::of(&path), path })
         };
         self.looks.look(key, what, work).await.ok().flatten()
     }
@@ -104,19 +115,17 @@ impl Scripts {
         tokio::time::timeout(METADATA_TIMEOUT, listed).await.ok().and_then(Result::ok).unwrap_or_default()
     }
 
-    /// What the script of `agent` prints for `meta-data`; `None` if there is no script or it prints nothing. As long as
-    /// its file stays as it is, the script is asked once.
-    pub(super) async fn metadata(&self, agent: &Agent) -> Option<String> {
+    /// What the script of `agent` prints for `meta-data`; `None` if it prints nothing. As long as its file stays as it is, the
+    /// script is asked once.
+    pub(super) async fn metadata(&self, agent: &Agent, script: Script) -> Option<String> {
         let name = agent.to_string();
-        let program = self.find(agent, &name).await?;
         let entry = self.said.entry(&name);
         let mut entry = entry.lock().await;
-        let (file, what) = (program.clone(), format!("looking at {}", program.display()));
-        let stamp = self.looks.look(&name, what, move || Stamp::of(&file)).await.ok().flatten();
+        let Script { path, stamp } = script;
         if let Some((_, text)) = entry.as_ref().filter(|(of, _)| stamp.as_ref() == Some(of)) {
             return Some(text.clone());
         }
-        let text = self.ask_metadata(name, program).await?;
+        let text = self.ask_metadata(name, path).await?;
         *entry = stamp.map(|stamp| (stamp, text.clone()));
         Some(text)
     }
@@ -124,26 +133,30 @@ impl Scripts {
     async fn ask_metadata(&self, name: String, program: PathBuf) -> Option<String> {
         let environment = self.common.clone();
         let action = "meta-data".to_owned();
-        let task = Task { resource: name, arguments: vec![action.clone()], action, program, environment };
+        let arguments = vec![action.clone()];
+        let task = Task { resource: name, arguments, action, program, environment, folder: Some(RUN) };
         let ran = tokio::time::timeout(METADATA_TIMEOUT, self.runs.run(&self.looks, task)).await.ok()?.ok()?;
         (ran.status.success() && !ran.stdout.is_empty()).then(|| String::from_utf8_lossy(&ran.stdout).into_owned())
     }
 
     /// Runs one action.
     pub(super) async fn run(&self, invocation: &Invocation) -> Finished {
-        let Some(path) = self.find(&invocation.agent, &invocation.resource).await else {
+        let not_there = || {
             let reason = format!("there is no agent {} on this node", invocation.agent);
-            return Finished::failed(Exit::Installed, reason).with_status(ExecStatus::NotInstalled);
+            Finished::failed(Exit::Installed, reason).with_status(ExecStatus::NotInstalled)
         };
+        let Some(path) = place(&self.root, &invocation.agent) else { return not_there() };
         let task = Task {
             resource: invocation.resource.clone(),
             action: invocation.action.clone(),
             program: path.clone(),
             arguments: vec![invocation.action.clone()],
             environment: self.environment(invocation),
+            folder: Some(RUN),
         };
         match self.runs.run(&self.looks, task).await {
             Ok(ran) => finished(&ran),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => not_there(),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 Finished::failed(Exit::Perm, format!("{} is not executable", path.display()))
                     .with_status(ExecStatus::Error)

@@ -1,12 +1,13 @@
 //! Ending a run with all that it started.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hac_model::ProcessRef;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::record::{self, Record};
-use super::{cgroup, members};
+use super::{cgroup, life, members};
 use crate::watch;
 
 /// How long a run that is asked to end may take before it is killed.
@@ -18,10 +19,30 @@ const SOON: Duration = Duration::from_millis(10);
 /// How often later: what has not ended by now waits for a device that does not answer.
 const LATER: Duration = Duration::from_secs(1);
 
-/// Whether a recorded run is still under way: its first process is there. Where that has ended, so has the action, and what
-/// it left belongs to the resource.
-pub(super) fn still_under_way(record: &Record) -> bool {
-    record.boot == record::boot() && record.leader.is_some_and(|leader| watch::find(leader.pid) == Some(leader))
+/// Whether a run that an earlier life recorded in `folder` is still under way: its first process is there. Where that has
+/// ended, so has the action, and what it left belongs to the resource. If the daemon died before it knew the first process,
+/// the run is under way as long as that may become its program, or any process has its mark.
+pub(super) fn still_under_way(folder: &Path, record: &Record) -> bool {
+    record.boot == record::boot()
+        && match record.leader {
+            Some(leader) => watch::find(leader.pid) == Some(leader),
+            None => life::is_held(folder, record.life()) || members::first(record).is_some(),
+        }
+}
+
+/// Waits until the first process of a run of an earlier life is known or is not there, however long that takes.
+fn await_first(folder: &Path, record: &Record) -> Record {
+    let mut found = record.clone();
+    while found.leader.is_none() {
+        // In this order: what has become its program before the look has its mark.
+        let held = life::is_held(folder, record.life());
+        found.leader = members::first(record);
+        if !held {
+            break;
+        }
+        std::thread::sleep(SOON);
+    }
+    found
 }
 
 /// Kills its control group and its process group, without looking who is in them.
@@ -36,8 +57,10 @@ pub(super) fn kill_at_once(record: &Record) {
 }
 
 /// Ends a run and returns when nothing is left of it, however long that takes. Signals go out again as long as there
-/// is somebody: what is killed may have started others just before.
-pub(super) fn end(record: &Record, gently: bool) {
+/// is somebody: what is killed may have started others just before. One that an earlier life recorded in the folder
+/// `earlier` may be on its way to its program.
+pub(super) fn end(earlier: Option<&Path>, record: &Record, gently: bool) {
+    let record = &earlier.map_or_else(|| record.clone(), |folder| await_first(folder, record));
     let begin = Instant::now();
     let mut known: Vec<ProcessRef> = Vec::new();
     let mut asked = false;

@@ -20,7 +20,11 @@ const ENVIRONMENT_MAX: u64 = 4 << 20;
 /// The processes of a run that have not ended.
 pub(super) fn of(record: &Record) -> Vec<ProcessRef> {
     if let Some(pids) = record.cgroup.as_deref().and_then(cgroup::pids) {
-        return pids.into_iter().filter_map(watch::find).collect();
+        let mut all: Vec<ProcessRef> = pids.into_iter().filter_map(watch::find).collect();
+        // It may be on its way into the group.
+        let leader = record.leader.filter(|leader| watch::find(leader.pid) == Some(*leader));
+        all.extend(leader.filter(|leader| !all.contains(leader)));
+        return all;
     }
     let mut all = group(record);
     for process in descendants(record).into_iter().chain(marked(record.id.clone())) {
@@ -29,6 +33,14 @@ pub(super) fn of(record: &Record) -> Vec<ProcessRef> {
         }
     }
     all
+}
+
+/// The first process of a run whose record does not tell it: of those in its control group or with its mark the one that
+/// began first.
+pub(super) fn first(record: &Record) -> Option<ProcessRef> {
+    let inside = record.cgroup.as_deref().and_then(cgroup::pids).unwrap_or_default();
+    let all = inside.into_iter().filter_map(watch::find).chain(marked(record.id.clone()));
+    all.min_by_key(|process| (process.started, process.pid))
 }
 
 /// Those that its first process started, and those that they started, as far as their parents are still there: one that
@@ -55,6 +67,11 @@ fn group(record: &Record) -> Vec<ProcessRef> {
         .filter(|pid| field(*pid, 2) == Some(u64::from(leader.pid)))
         .filter_map(watch::find)
         .collect()
+}
+
+/// The process of this id, be it that only its parent has to take note of its end.
+pub(super) fn process(pid: u32) -> Option<ProcessRef> {
+    field(pid, 19).map(|started| ProcessRef { pid, started })
 }
 
 /// Whether the process is there, be it that only its parent has to take note of its end.

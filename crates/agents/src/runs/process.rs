@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use hac_model::ProcessRef;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
-use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::record::Record;
-use super::{MARK, Runs, cgroup};
+use super::{MARK, Runs, cgroup, members};
 use crate::look::Looks;
-use crate::watch;
 
 /// Standard output beyond this is read and thrown away, so that the program never blocks on a full pipe. Bytes.
 const STDOUT_MAX: usize = 4 << 20;
@@ -23,21 +23,23 @@ const STDOUT_MAX: usize = 4 << 20;
 /// Of standard error the end is kept, because the reason of a failure is the last that is said. Bytes.
 const STDERR_MAX: usize = 64 << 10;
 
+/// Most of an output that is read at one time, bytes.
+const CHUNK_MAX: usize = 16 << 10;
+
 /// How long to wait for the end of the output after the program's own end. A service that it started may hold the
 /// pipe for ever.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
-/// Enters the control group, if there is one, gives up the daemon's protection from the want of memory, and begins when it is
-/// told that the run is recorded. A daemon that dies before says nothing, and nothing begins.
+/// Enters the control group, gives up the daemon's protection from the want of memory, and becomes the program. Only where
+/// there is a group: entering it from outside would leave what the program starts at once where the daemon is.
 const LAUNCH: &str = r#"c=$1; shift
-if [ -n "$c" ]; then echo 0 > "$c" || exit 125; fi
+echo 0 > "$c" || exit 125
 { echo 0 > /proc/self/oom_score_adj; } 2>/dev/null
-read -r go && [ "$go" = go ] || exit 125
-unset c go
-exec "$@" </dev/null"#;
+unset c
+exec "$@""#;
 
-/// What tells a program that its run is recorded.
-const GO: &[u8] = b"go\n";
+/// How much the kernel prefers to end another process when memory is short.
+const OOM_SCORE_ADJ: &str = "oom_score_adj";
 
 /// A program to be run for a resource.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub(crate) struct Task {
     pub(crate) arguments: Vec<String>,
     /// Its whole environment.
     pub(crate) environment: BTreeMap<String, String>,
+    /// A folder that it expects to be there, if any.
+    pub(crate) folder: Option<&'static str>,
 }
 
 /// What a program did.
@@ -69,7 +73,6 @@ pub(crate) struct Ran {
 struct Live {
     runs: Arc<Runs>,
     record: Option<Record>,
-    child: Child,
 }
 
 impl Drop for Live {
@@ -82,47 +85,91 @@ impl Drop for Live {
 }
 
 /// Runs a program to its end; see [`Runs::run`].
-pub(super) async fn run(runs: &Arc<Runs>, looks: &Looks, task: Task) -> io::Result<Ran> {
+pub(super) async fn run(runs: &Arc<Runs>, looks: &Arc<Looks>, task: Task) -> io::Result<Ran> {
     let (key, what) = (task.resource.clone(), format!("starting {}", task.program.display()));
     let (owner, runtime) = (Arc::clone(runs), tokio::runtime::Handle::current());
     let begun = looks.look(&key, what, move || {
         let _inside = runtime.enter();
         begin(owner, &task)
     });
-    let mut live = begun.await??;
-    let stdout = live.child.stdout.take().map(|pipe| collect(pipe, Keep::Beginning(STDOUT_MAX)));
-    let stderr = live.child.stderr.take().map(|pipe| collect(pipe, Keep::End(STDERR_MAX)));
-    if let Some(mut stdin) = live.child.stdin.take() {
-        // One that has been killed already does not read it.
-        let _ = stdin.write_all(GO).await;
-    }
-    let status = live.child.wait().await?;
-    let ran = Ran { status, stdout: finish(stdout).await, stderr: finish(stderr).await };
-    if let Some(record) = live.record.take() {
-        let owner = Arc::clone(runs);
-        looks.look(&key, "noting the end of a run", move || owner.settle(&record)).await?;
-    }
+    let (mut live, mut child) = begun.await??;
+    let ran = attend(&mut child).await?;
+    // Nobody who waits for the result has to wait for this, but what is done next with the resource comes after it.
+    looks.leave(key, "noting the end of a run", move || {
+        if let Some(record) = live.record.take() {
+            live.runs.settle(&record);
+        }
+    });
     Ok(ran)
 }
 
-/// Starts a program that waits for its word, and records it. May wait for the file system.
-fn begin(runs: Arc<Runs>, task: &Task) -> io::Result<Live> {
+/// Records a run and starts its program. May wait for the file system.
+fn begin(runs: Arc<Runs>, task: &Task) -> io::Result<(Live, Child)> {
+    if let Some(folder) = task.folder {
+        // If that fails the program itself says so.
+        let _ = std::fs::create_dir_all(folder);
+    }
     executable(&task.program)?;
+    runs.begin_life();
     let mut record = runs.prepare(task);
-    runs.record(&record);
-    let door = record.cgroup.as_deref().map(cgroup::door).unwrap_or_default();
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", LAUNCH, "hacd-run"]).arg(door).arg(&task.program).args(&task.arguments);
-    command.env_clear().envs(&task.environment).env(MARK, &record.id).current_dir("/");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let child = command.spawn().inspect_err(|_| runs.settle(&record))?;
-    record.leader = child.id().and_then(watch::find);
-    runs.record(&record);
+    // A run whose record cannot be written is run all the same: without monitors and stops a full `/run` would be worse.
+    let unrecorded = |record: &Record, error: &io::Error| tracing::warn!(target: "hacd::agents", "{record} could not be recorded: {error}");
+    let mut file = record.write(&runs.folder).inspect_err(|error| unrecorded(&record, error)).ok();
+    let child = spawn(task, &record).inspect_err(|_| runs.settle(&record))?;
+    let leader = child.id().and_then(members::process);
+    if let Err(error) = record.lead(leader, file.as_mut()) {
+        unrecorded(&record, &error);
+    }
+    if let Some(leader) = leader.filter(|_| runs.protected && record.cgroup.is_none()) {
+        give_protection_up(&leader);
+    }
     runs.live.fetch_add(1, Ordering::SeqCst);
-    Ok(Live { runs, record: Some(record), child })
+    Ok((Live { runs, record: Some(record) }, child))
 }
 
-/// Whether a program can be run, before a shell is asked to.
+/// Starts the program: by itself, or if it has to enter a control group by a shell that does so.
+fn spawn(task: &Task, record: &Record) -> io::Result<Child> {
+    let start = |mut command: Command| {
+        command.args(&task.arguments).env_clear().envs(&task.environment).env(MARK, &record.id).current_dir("/");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command.spawn()
+    };
+    let shell = || Command::new("/bin/sh");
+    if let Some(cgroup) = &record.cgroup {
+        let mut command = shell();
+        command.args(["-c", LAUNCH, "hacd-run"]).arg(cgroup::door(cgroup)).arg(&task.program);
+        return start(command);
+    }
+    match start(Command::new(&task.program)) {
+        // A script that does not say what reads it.
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
+            let mut command = shell();
+            command.arg(&task.program);
+            start(command)
+        }
+        // It is there: that was looked at.
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(io::Error::other("what is to read it is not there")),
+        result => result,
+    }
+}
+
+/// Whether this process is protected from the want of memory.
+pub(super) fn is_protected() -> bool {
+    std::fs::read_to_string(Path::new("/proc/self").join(OOM_SCORE_ADJ)).is_ok_and(|text| text.trim() != "0")
+}
+
+/// Gives up what a program inherited of the daemon's protection, and what it started so far.
+fn give_protection_up(leader: &ProcessRef) {
+    let process = Path::new("/proc").join(leader.pid.to_string());
+    // They may have ended in between.
+    let _ = std::fs::write(process.join(OOM_SCORE_ADJ), "0");
+    let children = process.join("task").join(leader.pid.to_string()).join("children");
+    for child in std::fs::read_to_string(children).unwrap_or_default().split_whitespace() {
+        let _ = std::fs::write(Path::new("/proc").join(child).join(OOM_SCORE_ADJ), "0");
+    }
+}
+
+/// Whether a program can be run, before anything is recorded of it.
 fn executable(program: &Path) -> io::Result<()> {
     if !std::fs::metadata(program)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
@@ -130,11 +177,70 @@ fn executable(program: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(program, rustix::fs::Access::EXEC_OK)?)
 }
 
+/// Reads what a program says until it has ended.
+async fn attend(child: &mut Child) -> io::Result<Ran> {
+    let mut stdout = Output::new(child.stdout.take(), Keep::Beginning(STDOUT_MAX));
+    let mut stderr = Output::new(child.stderr.take(), Keep::End(STDERR_MAX));
+    let mut ended = None;
+    let mut until = Instant::now();
+    loop {
+        if let Some(status) = ended.filter(|_| stdout.is_over() && stderr.is_over()) {
+            return Ok(Ran { status, stdout: stdout.kept, stderr: stderr.kept });
+        }
+        tokio::select! {
+            () = stdout.read(), if !stdout.is_over() => {}
+            () = stderr.read(), if !stderr.is_over() => {}
+            status = child.wait(), if ended.is_none() => {
+                ended = Some(status?);
+                until = Instant::now() + LAST_WORDS;
+            }
+            () = tokio::time::sleep_until(until), if ended.is_some() => {
+                stdout.pipe = None;
+                stderr.pipe = None;
+            }
+        }
+    }
+}
+
 /// Which part of an output is kept, bytes.
 #[derive(Clone, Copy)]
 enum Keep {
     Beginning(usize),
     End(usize),
+}
+
+/// An output of a program.
+struct Output<P> {
+    /// Nothing when there is nothing more to come, or nobody waits for it any more.
+    pipe: Option<P>,
+    keep: Keep,
+    kept: Vec<u8>,
+    chunk: Vec<u8>,
+}
+
+impl<P: AsyncRead + Unpin> Output<P> {
+    const fn new(pipe: Option<P>, keep: Keep) -> Self {
+        Self { pipe, keep, kept: Vec::new(), chunk: Vec::new() }
+    }
+
+    const fn is_over(&self) -> bool {
+        self.pipe.is_none()
+    }
+
+    /// Reads what is there, if anything. Dropped, it has read nothing.
+    async fn read(&mut self) {
+        let Some(pipe) = &mut self.pipe else { return };
+        match pipe.read_buf(&mut self.chunk).await {
+            Ok(0) | Err(_) => self.pipe = None,
+            Ok(_) => {
+                self.keep.add(&mut self.kept, &self.chunk);
+                // Most say nothing or one line; who says more is read in larger pieces.
+                let more = self.chunk.len() == self.chunk.capacity() && self.chunk.len() < CHUNK_MAX;
+                self.chunk.clear();
+                self.chunk.reserve(if more { CHUNK_MAX } else { 0 });
+            }
+        }
+    }
 }
 
 impl Keep {
@@ -153,35 +259,4 @@ impl Keep {
             }
         }
     }
-}
-
-type Collected = (JoinHandle<()>, tokio::sync::watch::Receiver<Vec<u8>>);
-
-/// Reads in the background; the bytes so far are in the shared buffer at any time.
-fn collect(pipe: impl AsyncRead + Unpin + Send + 'static, keep: Keep) -> Collected {
-    let (buffer, reader) = tokio::sync::watch::channel(Vec::new());
-    let task = tokio::spawn(async move {
-        let mut pipe = pipe;
-        let mut chunk = vec![0; 8 << 10];
-        loop {
-            // Who is given up has no reader any more.
-            let read = tokio::select! {
-                read = pipe.read(&mut chunk) => read,
-                () = buffer.closed() => break,
-            };
-            match read {
-                Ok(0) | Err(_) => break,
-                Ok(size) => buffer.send_modify(|all: &mut Vec<u8>| keep.add(all, chunk.get(..size).unwrap_or(&[]))),
-            }
-        }
-    });
-    (task, reader)
-}
-
-async fn finish(collected: Option<Collected>) -> Vec<u8> {
-    let Some((mut task, reader)) = collected else { return Vec::new() };
-    if tokio::time::timeout(LAST_WORDS, &mut task).await.is_err() {
-        task.abort();
-    }
-    reader.borrow().clone()
 }

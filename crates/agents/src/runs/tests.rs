@@ -55,13 +55,25 @@ fn task(folder: &Path, script: &str) -> Task {
         program: "/bin/sh".into(),
         arguments: vec!["-c".into(), script.replace("DIR", &folder.display().to_string())],
         environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+        folder: None,
     }
 }
 
 async fn run(folder: &Folder, script: &str) -> Ran {
     let runs = folder.runs();
     assert!(runs.take_over().is_empty());
-    runs.run(&Looks::default(), task(&folder.0, script)).await.expect("ran")
+    let ran = runs.run(&Arc::default(), task(&folder.0, script)).await.expect("ran");
+    noted(&runs).await;
+    ran
+}
+
+/// Waits until the end of all runs is noted.
+async fn noted(runs: &Runs) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while runs.live.load(Ordering::SeqCst) > 0 {
+        assert!(Instant::now() < end, "the end of a run is never noted");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 fn alive(process: ProcessRef) -> bool {
@@ -99,7 +111,7 @@ async fn what_is_given_up_ends_with_its_children_and_those_that_left_the_group()
     let folder = Folder::new("children");
     let runs = folder.runs();
     runs.take_over();
-    let looks = Looks::default();
+    let looks = Arc::<Looks>::default();
     let script = "trap '' TERM; sleep 60 & echo $! > DIR/child; setsid sh -c 'echo $$ > DIR/left; sleep 60' & \
                   setsid env -i /bin/sh -c 'echo $$ > DIR/bare; /bin/sleep 60; :' & wait";
     let given_up = tokio::time::timeout(Duration::from_millis(900), runs.run(&looks, task(&folder.0, script))).await;
@@ -129,12 +141,23 @@ fn orphan(folder: &Folder, script: &str) -> (Record, std::process::Child) {
         .process_group(0)
         .spawn()
         .expect("started");
-    let leader = watch::find(child.id());
-    let (resource, action) = ("R".into(), "start".into());
-    let record = Record { id, resource, action, boot: record::boot(), leader, cgroup: None };
-    fs::create_dir_all(folder.0.join("runs")).expect("made");
-    record.write(&folder.0.join("runs")).expect("written");
+    let leader = members::process(child.id());
+    let record = begun(folder, &id);
+    let record = write(folder, Record { leader, ..record });
     (record, child)
+}
+
+/// A run that was about to begin when the daemon died.
+fn begun(folder: &Folder, id: &str) -> Record {
+    fs::create_dir_all(folder.0.join("runs")).expect("made");
+    let (resource, action) = ("R".into(), "start".into());
+    Record { id: id.to_owned(), resource, action, boot: record::boot(), leader: None, cgroup: None }
+}
+
+fn write(folder: &Folder, mut record: Record) -> Record {
+    let mut file = record.write(&folder.0.join("runs")).expect("written");
+    record.lead(record.leader, Some(&mut file)).expect("added");
+    record
 }
 
 #[test]
@@ -145,7 +168,7 @@ fn the_end_waits_for_what_the_end_of_the_runtime_gives_up() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let (owner, task) = (Arc::clone(&runs), task(&folder.0, "echo $$ > DIR/pid; sleep 60; :"));
-    runtime.spawn(async move { owner.run(&Looks::default(), task).await.map(|ran| ran.status) });
+    runtime.spawn(async move { owner.run(&Arc::default(), task).await.map(|ran| ran.status) });
     let process = folder.process("pid");
     assert!(!runs.wait(Duration::from_millis(50)), "it is under way");
     runtime.shutdown_background();
@@ -184,25 +207,91 @@ fn a_run_that_is_over_an_earlier_kernel_and_another_process_of_the_number_are_le
     let other = ProcessRef { started: own.started + 1, ..own };
     let before = Record { boot: "earlier".into(), leader: Some(own), ..record.clone() };
     for record in [Record { leader: Some(other), ..record }, before] {
-        record.write(&folder.0.join("runs")).expect("written");
+        write(&folder, record);
         assert!(folder.runs().take_over().is_empty());
     }
     assert!(alive(service));
     kill(service);
 }
 
+#[test]
+fn a_run_whose_first_process_nobody_wrote_down_is_found_by_its_mark() {
+    let folder = Folder::new("marked");
+    let script =
+        "trap '' TERM; setsid env -i /bin/sh -c 'echo $$ > DIR/bare; /bin/sleep 60; :' & echo $$ > DIR/first; wait";
+    let (record, mut child) = orphan(&folder, script);
+    let left = [folder.process("first"), folder.process("bare")];
+    record.remove(&folder.0.join("runs"));
+    write(&folder, Record { leader: None, ..record });
+    let reaper = std::thread::spawn(move || child.wait());
+    let remarks = folder.runs().take_over();
+    assert_eq!(remarks.len(), 1, "{remarks:?}");
+    assert_eq!(left.map(alive), [false, false], "what it started was found through it");
+    assert_eq!(folder.records(), 0);
+    reaper.join().expect("no panic").expect("waited for");
+    // A run that never began leaves nothing to be ended.
+    write(&folder, begun(&folder, "earlier-1"));
+    assert!(folder.runs().take_over().is_empty());
+    assert_eq!(folder.records(), 0);
+}
+
+#[test]
+fn what_may_be_on_its_way_to_its_program_is_waited_for() {
+    let folder = Folder::new("way");
+    write(&folder, begun(&folder, "earlier-0"));
+    // As a process that has not become its program yet: it has a share in the lock, and no mark.
+    let life = life::begin(&folder.0.join("runs"), "earlier").expect("locked");
+    let mut child = std::process::Command::new("/bin/sleep").arg("60").stdin(life).spawn().expect("started");
+    let runs = folder.runs();
+    let next = std::thread::spawn({
+        let runs = Arc::clone(&runs);
+        move || runs.take_over()
+    });
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(!next.is_finished());
+    assert_eq!(runs.unfinished("R").as_deref(), Some("start of R"));
+    child.kill().expect("ended by this test");
+    child.wait().expect("over");
+    let remarks = next.join().expect("no panic");
+    assert_eq!(remarks.len(), 1, "{remarks:?}");
+    assert_eq!((folder.records(), runs.unfinished("R")), (0, None));
+    assert!(folder.runs().take_over().is_empty());
+    assert_eq!(fs::read_dir(folder.0.join("runs")).expect("is there").count(), 0, "the life is over");
+}
+
 #[tokio::test]
-async fn a_daemon_that_dies_before_the_record_is_written_has_started_nothing() {
-    let folder = Folder::new("nothing");
-    let script = include_str!("process.rs").split("r#\"").nth(1).and_then(|rest| rest.split("\"#").next());
-    let status = std::process::Command::new("/bin/sh")
-        .args(["-c", script.expect("the script"), "hacd-run", "", "/usr/bin/touch"])
-        .arg(folder.0.join("ran"))
-        .stdin(std::process::Stdio::null())
-        .status()
-        .expect("run");
-    assert_eq!(status.code(), Some(125));
-    assert!(!folder.0.join("ran").exists());
+async fn a_life_lasts_until_its_daemon_ends_and_is_no_others() {
+    let folder = Folder::new("life");
+    let runs = folder.runs();
+    runs.take_over();
+    runs.run(&Arc::default(), task(&folder.0, ":")).await.expect("ran");
+    assert!(life::is_held(&folder.0.join("runs"), &runs.life));
+    let life = runs.life.clone();
+    noted(&runs).await;
+    drop(runs);
+    assert!(!life::is_held(&folder.0.join("runs"), &life), "what ran has not kept it");
+}
+
+#[tokio::test]
+async fn the_protection_of_the_daemon_is_given_up() {
+    let folder = Folder::new("protection");
+    // Anybody may make himself less protected.
+    fs::write("/proc/self/oom_score_adj", "7").expect("written");
+    let ran = run(&folder, "sleep 0.1; cat /proc/self/oom_score_adj").await;
+    assert_eq!(ran.stdout, b"0\n");
+}
+
+#[test]
+fn a_record_of_an_earlier_release_is_read() {
+    let folder = Folder::new("format");
+    let record = Record { leader: Some(ProcessRef { pid: 7, started: 9 }), ..begun(&folder, "earlier-0") };
+    let text = serde_json::json!({"resource": "R", "action": "start", "boot": record.boot, "pid": 7, "started": 9});
+    fs::write(folder.0.join("runs/earlier-0.run"), text.to_string()).expect("written");
+    fs::write(folder.0.join("runs/cut.run"), r#"{"resource": "R", "act"#).expect("written");
+    assert_eq!(record::all(&folder.0.join("runs")), std::slice::from_ref(&record));
+    record.remove(&folder.0.join("runs"));
+    write(&folder, record.clone());
+    assert_eq!(record::all(&folder.0.join("runs")), [record]);
 }
 
 #[tokio::test]
@@ -258,10 +347,11 @@ async fn in_control_groups_a_service_moves_to_its_resource_and_what_is_given_up_
     runs.cgroups = Cgroups::below(group.0.clone());
     let runs = Arc::new(runs);
     runs.take_over();
-    let looks = Looks::default();
+    let looks = Arc::<Looks>::default();
     let script = "cat /proc/self/cgroup; setsid sleep 60 >/dev/null 2>&1 & echo $! > DIR/service";
     let ran = runs.run(&looks, task(&folder.0, script)).await.expect("ran");
     assert!(String::from_utf8_lossy(&ran.stdout).contains("/runs/"), "{ran:?}");
+    noted(&runs).await;
     let service = folder.process("service");
     assert_eq!(cgroup::pids(&group.0.join("resources/r-R")), Some(vec![service.pid]));
     // One that is given up, with a child that hides its mark and its group.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use hac_types::{Timestamp, WallTime, mutant};
 
 use super::Started;
-use super::resource::{Job, Managed, Turn};
+use super::resource::{Deadlines, Job, Managed, Turn};
 use super::{InvocationId, Outcome, Output, ProcessRef, WatchId, report};
 use crate::cib::{OpCancelled, OpResult, StatusChange, history};
 use hac_model::{Agent, OpHistory, ResourceHistory};
@@ -19,6 +19,53 @@ pub(super) struct Host {
     node: String,
     /// By id of history.
     resources: BTreeMap<String, Managed>,
+    /// When something is due, for which of them.
+    due: Due,
+}
+
+/// When something is due, kept in order: who asks for the next timeout must not look through all resources.
+#[derive(Debug, Default)]
+struct Due {
+    /// By resource, as it is in the sets.
+    of: BTreeMap<String, Deadlines>,
+    /// Agents that are given up, and recurring operations.
+    soon: BTreeSet<(Timestamp, String)>,
+    /// Orders whose agent could not ask.
+    tries: BTreeSet<(Timestamp, String)>,
+}
+
+impl Due {
+    /// This is due for `id` from now on, and nothing else.
+    fn put(&mut self, id: &str, deadlines: Deadlines) {
+        let before = self.of.get(id).copied().unwrap_or_default();
+        if before == deadlines {
+            return;
+        }
+        let sets = [(&mut self.soon, before.soon, deadlines.soon), (&mut self.tries, before.again, deadlines.again)];
+        for (set, before, after) in sets {
+            if before != after {
+                before.map(|at| set.remove(&(at, id.to_owned())));
+                set.extend(after.map(|at| (at, id.to_owned())));
+            }
+        }
+        if deadlines == Deadlines::default() {
+            self.of.remove(id);
+        } else {
+            self.of.insert(id.to_owned(), deadlines);
+        }
+    }
+
+    fn next(&self, held: bool) -> Option<Timestamp> {
+        let tries = self.tries.first().filter(|_| !held);
+        self.soon.first().into_iter().chain(tries).map(|(at, _)| *at).min()
+    }
+
+    /// The resources for which something is due, in the order of their ids.
+    fn by(&self, now: Timestamp) -> BTreeSet<&String> {
+        let until = |set: &'_ BTreeSet<(Timestamp, String)>| set.iter().take_while(move |(at, _)| *at <= now).count();
+        let (soon, tries) = (until(&self.soon), until(&self.tries));
+        self.soon.iter().take(soon).chain(self.tries.iter().take(tries)).map(|(_, id)| id).collect()
+    }
 }
 
 /// For which resource of which host something goes on.
@@ -94,7 +141,7 @@ impl Shared {
 impl Host {
     /// A node of this name of which no resource is known.
     pub(super) fn new(node: String) -> Self {
-        Self { node, resources: BTreeMap::new() }
+        Self { node, resources: BTreeMap::new(), due: Due::default() }
     }
 
     fn managed(&mut self, id: &str, agent: &Agent) -> &mut Managed {
@@ -177,12 +224,17 @@ impl Host {
 
     /// Agents that never ended.
     pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = InvocationId> {
-        let active = self.resources.values().filter_map(|managed| managed.active.as_ref());
-        active.filter(move |active| active.guard <= now).map(|active| active.id)
+        let due = self.due.by(now).into_iter().filter_map(|id| self.resources.get(id)?.active.as_ref());
+        due.filter(move |active| active.guard <= now).map(|active| active.id)
     }
 
     pub(super) fn timeout(&self, held: bool) -> Option<Timestamp> {
-        self.resources.values().filter_map(|managed| managed.timeout(held)).min()
+        self.due.next(held)
+    }
+
+    /// What is due for a resource may have changed.
+    fn note_due(&mut self, id: &str) {
+        self.due.put(id, self.resources.get(id).map(Managed::deadlines).unwrap_or_default());
     }
 
     /// Keeps a result of this node's, also one that the coordinator told in its place.
@@ -194,6 +246,7 @@ impl Host {
         let managed = self.resources.entry(id.clone()).or_insert_with(|| Managed::new(id, &result.agent));
         if history::is_only_given_up(&result.op) {
             managed.give_up(&result.op.transition_key);
+            self.due.put(id, managed.deadlines());
         }
         managed.history.agent.clone_from(&result.agent);
         let mut history = std::mem::take(&mut managed.history);
@@ -288,6 +341,14 @@ impl Host {
         }
     }
 
+    /// Lets those resources go on for which something is due.
+    pub(super) fn advance_due(&mut self, shared: &mut Shared, now: Timestamp) {
+        let ids: Vec<String> = self.due.by(now).into_iter().cloned().collect();
+        for id in ids {
+            self.advance(shared, now, &id);
+        }
+    }
+
     pub(super) fn advance_all(&mut self, shared: &mut Shared, now: Timestamp) {
         let ids: Vec<String> = self.resources.keys().cloned().collect();
         for id in ids {
@@ -301,6 +362,11 @@ impl Host {
         if !turn.held && !turn.full && self.resources.get(id).is_some_and(Managed::ends_recurring) {
             self.cancel_recurring(shared, id, None);
         }
+        self.begin_next(shared, now, id, turn);
+        self.note_due(id);
+    }
+
+    fn begin_next(&mut self, shared: &mut Shared, now: Timestamp, id: &str, turn: Turn) {
         let Some(managed) = self.resources.get_mut(id) else { return };
         if let Some(call_id) = managed.next_order().filter(|_| turn.full && !turn.held) {
             shared.line.insert(call_id, Subject::new(&self.node, id));

@@ -89,6 +89,15 @@ struct Recurring {
     again: bool,
 }
 
+/// When something is due for a resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Deadlines {
+    /// Its agent is given up, or a recurring operation runs.
+    pub(super) soon: Option<Timestamp>,
+    /// The order whose agent could not ask is tried again, unless orders are held.
+    pub(super) again: Option<Timestamp>,
+}
+
 /// What keeps orders from beginning.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turn {
@@ -416,13 +425,13 @@ impl Managed {
     }
 
     /// When something is due.
-    pub(super) fn timeout(&self, held: bool) -> Option<Timestamp> {
+    pub(super) fn deadlines(&self) -> Deadlines {
         match &self.active {
-            Some(active) => Some(active.guard),
-            None => {
-                let recurring = self.recurring.values().map(|recurring| recurring.due);
-                recurring.chain(self.waiting.as_ref().filter(|_| !held).map(|waiting| waiting.due)).min()
-            }
+            Some(active) => Deadlines { soon: Some(active.guard), again: None },
+            None => Deadlines {
+                soon: self.recurring.values().map(|recurring| recurring.due).min(),
+                again: self.waiting.as_ref().map(|waiting| waiting.due),
+            },
         }
     }
 

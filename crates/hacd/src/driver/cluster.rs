@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_node::{Effect, InvocationId, Reply, RequestId, Up, WatchId};
+use hac_node::{Down, Effect, InvocationId, Reply, RequestId, Up, WatchId};
 use hac_types::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -22,6 +22,9 @@ use crate::storage::Worker;
 
 /// Most events taken in one go, before timers and other inputs have their turn.
 const BATCH: usize = 256;
+
+/// How long the ring half may wait for the word that an event was handled, beyond the handling of the next.
+const SEEN: Duration = Duration::from_millis(2);
 
 /// How old a snapshot may get that nobody asked for. Whoever reads asks for a new one, and gets this one only if this
 /// thread does not answer; each one costs a copy of the state when that changes again.
@@ -45,6 +48,8 @@ pub(super) struct Thread {
     /// Who waits for the ring's condition.
     pub(super) looking: Vec<oneshot::Sender<()>>,
     pub(super) requests: u64,
+    /// Up to where the ring half is to be told that its events were handled, and since when.
+    seen: Option<(Down, Timestamp)>,
     /// When what has changed is published, at the latest.
     unpublished: Option<Timestamp>,
     terms: u32,
@@ -93,6 +98,7 @@ impl Thread {
             answers: Vec::new(),
             looking: Vec::new(),
             requests: 0,
+            seen: None,
             unpublished: None,
             terms: 0,
             end: None,
@@ -201,6 +207,9 @@ impl Thread {
         self.parts.half.handle_event(now, event);
         // Acknowledged together with those that follow.
         self.perform_outputs();
+        if self.seen.as_ref().is_some_and(|(_, since)| clock::now().mono.since(*since) >= SEEN) {
+            self.acknowledge();
+        }
         if condition {
             self.publish();
             for looking in self.looking.drain(..) {
@@ -243,10 +252,12 @@ impl Thread {
     /// Performs everything that is to be done now.
     pub(super) fn perform(&mut self) {
         self.perform_outputs();
+        self.acknowledge();
         if std::mem::take(&mut self.news) {
             // With the answer the service manager is told.
             self.look();
             self.perform_outputs();
+            self.acknowledge();
         }
         if !self.answers.is_empty() {
             // Who was answered and reads afterwards, sees it.
@@ -266,9 +277,21 @@ impl Thread {
                 recording.gave_cluster(&output);
             }
             match output {
+                // Each would wake the ring's thread, and the last one says what all before it say.
+                Effect::Down(order @ Down::Seen(_)) => {
+                    let since = self.seen.take().map_or_else(|| clock::now().mono, |(_, since)| since);
+                    self.seen = Some((order, since));
+                }
                 Effect::Down(order) => self.above.orders.put(order),
                 Effect::Do(output) => self.act(output),
             }
+        }
+    }
+
+    /// Tells the ring half what was handled.
+    fn acknowledge(&mut self) {
+        if let Some((seen, _)) = self.seen.take() {
+            self.above.orders.put(seen);
         }
     }
 

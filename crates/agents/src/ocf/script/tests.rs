@@ -118,6 +118,13 @@ async fn a_missing_or_unusable_agent_says_so() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
     let locked = root.ocf().run(&invocation("locked", "start")).await;
     assert_eq!((locked.rc, locked.status), (4, ExecStatus::Error));
+    root.script("unread", "exit 0");
+    fs::write(root.0.join("resource.d/test/unread"), "#!/nonexistent/sh\nexit 0\n").expect("written");
+    let unread = root.ocf().run(&invocation("unread", "start")).await;
+    assert_eq!((unread.rc, unread.status), (1, ExecStatus::Error), "{unread:?}");
+    root.script("plain", "");
+    fs::write(root.0.join("resource.d/test/plain"), "exit 7\n").expect("written");
+    assert_eq!(root.ocf().run(&invocation("plain", "monitor")).await.rc, 7, "a shell reads it");
 }
 
 #[tokio::test]
@@ -137,6 +144,12 @@ fn names_cannot_lead_out_of_the_directory() {
     assert!(Path::new(&root.0.join("evil")).exists());
 }
 
+/// What the script of `agent` prints for `meta-data`.
+async fn metadata(scripts: &Scripts, agent: &Agent) -> Option<String> {
+    let script = scripts.find(agent, "R").await.expect("installed");
+    scripts.metadata(agent, script).await
+}
+
 #[tokio::test]
 async fn agents_are_listed_and_asked_for_their_metadata() {
     let root = Root::new("list");
@@ -145,7 +158,7 @@ async fn agents_are_listed_and_asked_for_their_metadata() {
     assert_eq!(agents.len(), 1);
     let (agent, _) = agents.first().expect("one");
     assert_eq!(agent.to_string(), "ocf:test:asked");
-    assert_eq!(root.ocf().metadata(agent).await.as_deref(), Some("<resource-agent name=\"asked\"/>\n"));
+    assert_eq!(metadata(&root.ocf(), agent).await.as_deref(), Some("<resource-agent name=\"asked\"/>\n"));
 }
 
 #[tokio::test]
@@ -155,14 +168,14 @@ async fn a_script_is_asked_for_its_metadata_again_when_its_file_is_another() {
     let asked = || fs::read_to_string(root.0.join("asked")).unwrap_or_default().lines().count();
     root.script("told", &says("first"));
     let (scripts, agent) = (root.ocf(), invocation("told", "start").agent);
-    let many = (0..20).map(|_| scripts.metadata(&agent));
+    let many = (0..20).map(|_| metadata(&scripts, &agent));
     for told in futures_util::future::join_all(many).await {
         assert_eq!(told.as_deref(), Some("<resource-agent name=\"first\"/>\n"));
     }
     assert_eq!(asked(), 1, "twenty wanted to know, one asked");
     root.script("told", &says("second"));
-    assert_eq!(scripts.metadata(&agent).await.as_deref(), Some("<resource-agent name=\"second\"/>\n"));
+    assert_eq!(metadata(&scripts, &agent).await.as_deref(), Some("<resource-agent name=\"second\"/>\n"));
     assert_eq!(asked(), 2);
     root.script("told", "exit 1");
-    assert_eq!(scripts.metadata(&agent).await, None, "what it said before is no answer");
+    assert_eq!(metadata(&scripts, &agent).await, None, "what it said before is no answer");
 }
