@@ -94,12 +94,19 @@ pub(super) async fn run(runs: &Arc<Runs>, looks: &Arc<Looks>, task: Task) -> io:
     });
     let (mut live, mut child) = begun.await??;
     let ran = attend(&mut child).await?;
-    // Nobody who waits for the result has to wait for this, but what is done next with the resource comes after it.
-    looks.leave(key, "noting the end of a run", move || {
-        if let Some(record) = live.record.take() {
-            live.runs.settle(&record);
+    match &live.record {
+        // The folder of the records is on no disk.
+        Some(record) if record.cgroup.is_none() => {
+            runs.settle(record);
+            live.record = None;
         }
-    });
+        // Nobody who waits for the result has to wait for this, but what is done next with the resource comes after it.
+        _ => looks.leave(key, "noting the end of a run", move || {
+            if let Some(record) = live.record.take() {
+                live.runs.settle(&record);
+            }
+        }),
+    }
     Ok(ran)
 }
 

@@ -134,7 +134,8 @@ async fn the_beginning_of_the_output_and_the_end_of_the_errors_are_kept() {
 /// Plays an earlier life of the daemon that died amid a run: its record and its processes are there, it is not.
 fn orphan(folder: &Folder, script: &str) -> (Record, std::process::Child) {
     use std::os::unix::process::CommandExt as _;
-    let id = "earlier-0".to_owned();
+    // Tests that run beside this one must not find its processes.
+    let id = format!("{}-0", folder.0.file_name().and_then(|name| name.to_str()).expect("a name"));
     let child = std::process::Command::new("/bin/sh")
         .args(["-c", &script.replace("DIR", &folder.0.display().to_string())])
         .env(MARK, &id)

@@ -350,7 +350,8 @@ impl Host {
     }
 
     pub(super) fn advance_all(&mut self, shared: &mut Shared, now: Timestamp) {
-        let ids: Vec<String> = self.resources.keys().cloned().collect();
+        let next = self.resources.iter().filter(|(_, managed)| managed.has_a_next_step(now));
+        let ids: Vec<String> = next.map(|(id, _)| id.clone()).collect();
         for id in ids {
             self.advance(shared, now, &id);
         }

@@ -435,6 +435,12 @@ impl Managed {
         }
     }
 
+    /// Whether anything may come of letting it go on.
+    pub(super) fn has_a_next_step(&self, now: Timestamp) -> bool {
+        let due = self.deadlines().soon.is_some_and(|at| at <= now);
+        due || !self.queue.is_empty() || self.waiting.is_some() || self.is_forgettable()
+    }
+
     pub(super) fn in_progress(&self) -> usize {
         let active = self.active.as_ref().is_some_and(|active| !active.job.is_recurring());
         self.queue.len() + usize::from(active) + usize::from(self.waiting.is_some())

@@ -121,6 +121,17 @@ pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
     }
 }
 
+/// A status as text, with a view that is text already: it may be large, and many ask for the same.
+pub(super) fn text(status: &api::Status, view: Option<&str>) -> Result<String, Refused> {
+    const PLACE: &str = r#""view":null"#;
+    let failed = |error| Refused::new(api::ErrorCode::Internal, format!("the answer cannot be written: {error}"));
+    let text = serde_json::to_string(status).map_err(failed)?;
+    let Some(view) = view else { return Ok(text) };
+    // Within a text the marks would be written otherwise.
+    let (front, back) = text.split_once(PLACE).unwrap_or((&text, ""));
+    Ok([front, r#""view":"#, view, back].concat())
+}
+
 /// What this daemon lacks on its host.
 fn own_problems(of: &Api) -> Vec<api::Problem> {
     let problem = |severity, sentence, remedy: &str| api::Problem { severity, sentence, remedy: remedy.to_owned() };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -14,8 +14,8 @@ use axum::{Json, Router};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use hac_api::{
     AgentQuery, CibQuery, CibResponse, Command, CommandRequest, ConfigureRequest, Configured, Conflict, Done,
-    ErrorCode, EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, Status,
-    StatusQuery, Version, route,
+    ErrorCode, EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, StatusQuery,
+    Version, route,
 };
 use hac_crm::cib::{Change, Configure, Refusal, StatusChange};
 use hac_node::{Reply, Request, Rotate};
@@ -92,15 +92,22 @@ async fn request(api: &Api, request: Request) -> Result<Reply, Refused> {
     answer.await.map_err(|_| Refused::ending())
 }
 
-async fn status(State(api): State<Api>, Query(query): Query<StatusQuery>) -> Answer<Status> {
+async fn status(State(api): State<Api>, Query(query): Query<StatusQuery>) -> Result<Response, Refused> {
     let look = look(&api).await;
-    let mut view = Value::Null;
-    if query.view {
-        let (look, wall) = (Arc::clone(&look), clock::wall());
-        view = api.planner.run(BUDGET, move || look.view(wall)).await.map_err(explain::unplannable)?;
-    }
-    let status = aside(move || convert::status(&look, &api, !query.view)).await?;
-    Ok(Json(Status { view, ..status }))
+    let (view, wall) = (query.view, clock::wall());
+    let text = {
+        let (look, api) = (Arc::clone(&look), api.clone());
+        move || {
+            let status = convert::status(&look, &api, !view);
+            convert::text(&status, view.then(|| look.view(wall)).as_deref())
+        }
+    };
+    let text = if view && !look.is_viewed() {
+        api.planner.run(BUDGET, text).await.map_err(explain::unplannable)?
+    } else {
+        aside(text).await?
+    };
+    Ok(([(header::CONTENT_TYPE, "application/json")], text?).into_response())
 }
 
 async fn cib(State(api): State<Api>, Query(query): Query<CibQuery>) -> Answer<CibResponse> {

@@ -72,7 +72,7 @@ impl Api {
             addresses,
             shared,
             log,
-            planner: Planner::new(),
+            planner: Planner::behind(),
             private: Private::default(),
         }
     }

@@ -325,3 +325,19 @@ async fn agents_are_listed_and_described() {
     let (code, _) = fixture.exchange(fixture.get("/v1/agents?agent=ocf:x:y"), unexpected).await;
     assert_eq!(code, 404);
 }
+
+#[test]
+fn a_view_that_is_text_has_its_place_in_a_status() {
+    let status = hac_api::Status {
+        cluster_name: r#"a "view":null"#.to_owned(),
+        waiting_for: vec![r#""view":null"#.to_owned()],
+        ..hac_api::Status::default()
+    };
+    let view = json!({ "nodes": [{ "view": null }] });
+    let text = super::convert::text(&status, Some(&view.to_string())).expect("text");
+    let read: hac_api::Status = serde_json::from_str(&text).expect("read");
+    assert_eq!(read, hac_api::Status { view, ..status.clone() });
+    let read: hac_api::Status =
+        serde_json::from_str(&super::convert::text(&status, None).expect("text")).expect("read");
+    assert_eq!(read, status);
+}

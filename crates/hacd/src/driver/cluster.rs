@@ -30,6 +30,13 @@ const SEEN: Duration = Duration::from_millis(2);
 /// thread does not answer; each one costs a copy of the state when that changes again.
 const STALE: Duration = Duration::from_millis(500);
 
+/// Pause between two snapshots of a state that changes, for each resource that is configured or known of: ten times what the
+/// copy costs.
+const PAUSE_EACH: Duration = Duration::from_micros(15);
+
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
 /// See the [module documentation](self).
 pub(super) struct Thread {
     pub(super) parts: ClusterParts,
@@ -47,6 +54,10 @@ pub(super) struct Thread {
     pub(super) answers: Vec<(RequestId, Reply)>,
     /// Who waits for the ring's condition.
     pub(super) looking: Vec<oneshot::Sender<()>>,
+    /// Those of them who wait for the next snapshot alone.
+    told: Vec<oneshot::Sender<()>>,
+    /// When the last snapshot was made.
+    published: Timestamp,
     pub(super) requests: u64,
     /// Up to where the ring half is to be told that its events were handled, and since when.
     seen: Option<(Down, Timestamp)>,
@@ -97,6 +108,8 @@ impl Thread {
             waiting: BTreeMap::new(),
             answers: Vec::new(),
             looking: Vec::new(),
+            told: Vec::new(),
+            published: Timestamp::ZERO,
             requests: 0,
             seen: None,
             unpublished: None,
@@ -211,11 +224,10 @@ impl Thread {
             self.acknowledge();
         }
         if condition {
-            self.publish();
-            for looking in self.looking.drain(..) {
-                // Who asked may have gone away.
-                let _ = looking.send(());
-            }
+            self.told.append(&mut self.looking);
+            let due = self.published + self.pause();
+            self.unpublished = Some(self.unpublished.map_or(due, |at| at.min(due)));
+            self.publish_if_due();
             self.report_to_service_manager();
         }
     }
@@ -239,8 +251,20 @@ impl Thread {
     /// Something may be otherwise than reads see it.
     pub(super) fn changed(&mut self) {
         if self.unpublished.is_none() {
-            self.unpublished = Some(clock::now().mono + STALE);
+            self.unpublished = Some(clock::now().mono + STALE.max(self.pause() * 2));
         }
+    }
+
+    /// How long after the last snapshot the next one is made at the earliest, unless somebody was told that a change counts. At
+    /// once if the state is the same.
+    fn pause(&self) -> Duration {
+        let cib = self.parts.half.cib();
+        if Arc::ptr_eq(cib, &self.parts.published.borrow().cib) {
+            return Duration::ZERO;
+        }
+        let known: usize = cib.status.nodes.iter().map(|node| node.resources.len()).sum();
+        let count = u32::try_from(known.saturating_add(cib.configuration.resources.len())).unwrap_or(u32::MAX);
+        PAUSE_EACH.saturating_mul(count).min(PAUSE_MAX)
     }
 
     /// How long nothing is to be done; `None` for ever.
@@ -309,7 +333,16 @@ impl Thread {
         let before = Arc::clone(&self.parts.published.borrow());
         let report = self.parts.half.report(now);
         let snapshot = Snapshot::new(report, Arc::clone(self.parts.half.cib()), &before);
-        self.parts.published.send_replace(Arc::new(snapshot));
+        drop(self.parts.published.send_replace(Arc::new(snapshot)));
+        self.published = now.mono;
+        if Arc::strong_count(&before) == 1 && !Arc::ptr_eq(&before.cib, self.parts.half.cib()) {
+            // To give a large state back takes a while too.
+            self.parts.workers.spawn_blocking(move || drop(before));
+        }
+        for told in self.told.drain(..) {
+            // Who asked may have gone away.
+            let _ = told.send(());
+        }
         self.shared.cluster.end(Cause::Snapshot, &step);
     }
 

@@ -9,10 +9,15 @@ use std::time::Duration;
 
 use hac_node::Unplannable;
 use hac_node::planner::{PLACES, guarded};
+use rustix::process::setpriority_process;
+use rustix::thread::gettid;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// The name of its threads; a panic there does not end the daemon.
 pub(crate) const NAME: &str = "hacd-planner";
+
+/// How much nicer threads are that come after others.
+const BEHIND: i32 = 10;
 
 /// Stack of a run, bytes; what is not used takes no memory.
 const STACK: usize = 16 << 20;
@@ -21,11 +26,19 @@ const STACK: usize = 16 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Planner {
     places: Arc<Semaphore>,
+    /// Its threads come after others.
+    behind: bool,
 }
 
 impl Planner {
     pub(crate) fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(PLACES)) }
+        Self { places: Arc::new(Semaphore::new(PLACES)), behind: false }
+    }
+
+    /// One that comes after all else on this host: whoever asks all the time must not take the processor from what the
+    /// cluster does.
+    pub(crate) fn behind() -> Self {
+        Self { behind: true, ..Self::new() }
     }
 
     /// Begins `work` and calls `done` with what comes of it, on a thread of its own. Whoever asks waits for `budget` and no
@@ -37,8 +50,8 @@ impl Planner {
         done: impl FnOnce(Result<T, Unplannable>) + Send + 'static,
     ) {
         match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => spawn(move || done(in_place(work, place))),
-            Err(_) => spawn(move || done(Err(Unplannable::TooSlow(budget)))),
+            Ok(place) => spawn(self.behind, move || done(in_place(work, place))),
+            Err(_) => spawn(self.behind, move || done(Err(Unplannable::TooSlow(budget)))),
         }
     }
 
@@ -52,10 +65,11 @@ impl Planner {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Unplannable> {
         let (answer, result) = oneshot::channel();
+        let behind = self.behind;
         let run = async {
             // The semaphore is never closed.
             let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
-            spawn(move || {
+            spawn(behind, move || {
                 // Nobody may wait for it any more.
                 let _ = answer.send(in_place(work, place));
             });
@@ -70,8 +84,15 @@ impl Planner {
 }
 
 /// Runs something on a thread of its own. If there is none to be had, the question stays open until its time is over.
-fn spawn(work: impl FnOnce() + Send + 'static) {
-    if let Err(error) = thread::Builder::new().name(NAME.to_owned()).stack_size(STACK).spawn(work) {
+fn spawn(behind: bool, work: impl FnOnce() + Send + 'static) {
+    let placed = move || {
+        if behind {
+            // On Linux this is the thread's alone. Where it is not allowed, it is no worse than before.
+            let _ = setpriority_process(Some(gettid()), BEHIND);
+        }
+        work();
+    };
+    if let Err(error) = thread::Builder::new().name(NAME.to_owned()).stack_size(STACK).spawn(placed) {
         tracing::error!(target: "hacd::planner", "no thread for the planner: {error}");
     }
 }
@@ -95,6 +116,15 @@ mod tests {
         let result = planner.run(LATE, || panic!("no way out")).await;
         assert_eq!(result, Err::<(), _>(Unplannable::Fault("no way out".to_owned())));
         assert_eq!(planner.run(LATE, || 5).await, Ok(5));
+    }
+
+    #[tokio::test]
+    async fn who_comes_after_others_does_so_alone() {
+        let own = |id| rustix::process::getpriority_process(Some(id)).expect("told");
+        let before = own(gettid());
+        let nice = Planner::behind().run(LATE, move || own(gettid())).await.expect("told");
+        assert_eq!(nice, BEHIND.max(before));
+        assert_eq!((own(gettid()), Planner::new().run(LATE, move || own(gettid())).await), (before, Ok(before)));
     }
 
     #[tokio::test]
