@@ -118,13 +118,19 @@ impl Agents {
             return Finished::failed(Exit::Installed, reason).with_status(ExecStatus::NotInstalled).into_outcome();
         };
         // One at a time: what an earlier run left unfinished comes to its end first.
-        let run = async {
-            self.runs.alone(&invocation.resource).await;
-            standard.run(invocation).await
-        };
-        let mut outcome = match tokio::time::timeout(invocation.timeout, run).await {
-            Ok(finished) => finished.into_outcome(),
-            Err(_) => self.timed_out(invocation),
+        let alone = self.runs.alone(&invocation.resource);
+        let mut outcome = if tokio::time::timeout(invocation.timeout, alone).await.is_err() {
+            let earlier = self.runs.unfinished(&invocation.resource);
+            Self::timed_out(invocation, earlier.map(|run| format!("{run} cannot be ended")))
+        } else {
+            let left = invocation.timeout.saturating_sub(begin.elapsed());
+            match tokio::time::timeout(left, standard.run(invocation)).await {
+                Ok(finished) => finished.into_outcome(),
+                Err(_) => {
+                    let hanging = self.looks.hanging(&invocation.resource);
+                    Self::timed_out(invocation, hanging.map(|what| format!("{what} hangs")))
+                }
+            }
         };
         outcome.exec_time = begin.elapsed();
         if outcome.rc == 0 && outcome.status == ExecStatus::Done && invocation.action != "stop" {
@@ -156,12 +162,11 @@ impl Agents {
         tokio::time::timeout(DESCRIBE, self.standards.get(agent.class.as_str())?.describe(&agent)).await.ok()?
     }
 
-    fn timed_out(&self, invocation: &Invocation) -> Outcome {
+    /// What is said of an action that did not end in time, and why, if that is known.
+    fn timed_out(invocation: &Invocation, why: Option<String>) -> Outcome {
         let (action, instance, limit) = (&invocation.action, &invocation.instance, seconds(invocation.timeout));
-        let earlier = self.runs.unfinished(&invocation.resource).map(|run| format!(": {run} cannot be ended"));
-        let why = earlier.or_else(|| self.looks.hanging(&invocation.resource).map(|what| format!(": {what} hangs")));
-        let hangs = why.unwrap_or_default();
-        let reason = format!("{action} of {instance} did not complete within {limit}{hangs}");
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let reason = format!("{action} of {instance} did not complete within {limit}{why}");
         Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Timeout).into_outcome()
     }
 }

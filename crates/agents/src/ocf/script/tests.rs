@@ -135,6 +135,19 @@ async fn death_by_signal_is_an_error() {
     assert_eq!((died.rc, died.status), (1, ExecStatus::Error));
 }
 
+#[tokio::test]
+async fn only_a_run_that_an_action_waits_for_is_said_not_to_end() {
+    let root = Root::new("late");
+    root.script("stubborn", "trap '' TERM; echo x >> $OCF_ROOT/begun; sleep 60; sleep 60");
+    let agents = crate::Agents::new(crate::testing::options(&root.0));
+    let run = Invocation { timeout: Duration::from_millis(500), ..invocation("stubborn", "start") };
+    let late = agents.run(&run).await;
+    assert_eq!(late.status, ExecStatus::Timeout);
+    assert_eq!(late.exit_reason.as_deref(), Some("start of R:0 did not complete within 0.5s"), "it was just given up");
+    assert!(root.0.join("begun").exists());
+    assert!(agents.finish(Duration::from_secs(10)), "and it is ended");
+}
+
 #[test]
 fn names_cannot_lead_out_of_the_directory() {
     let root = Root::new("path");
