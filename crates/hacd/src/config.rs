@@ -198,12 +198,15 @@ impl Identity {
     }
 }
 
+/// The longest file that is read, bytes: resources may stand in it.
+const LONGEST: u64 = 16 << 20;
+
 /// Reads and checks the file.
 ///
 /// # Errors
 /// Everything that is wrong, in the order of the file.
 pub(crate) fn load(file: &Path, identity: &Identity) -> Result<Config, Vec<Mistake>> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let text = crate::files::read_text(file, LONGEST).map_err(|error| {
         let why = crate::storage::words(&error);
         let what = format!("cannot be read: {why}; config/hacd.toml is a commented example");
         vec![Mistake { file: file.to_owned(), line: None, key: String::new(), what, may_pass: true }]

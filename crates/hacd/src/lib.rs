@@ -4,7 +4,9 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `beginning` | the start, watched |
 //! | `beside` | other cluster managers on this host |
+//! | `files` | files at which nobody gets stuck |
 //! | `config` | `hacd.toml` and the `authkey` |
 //! | `storage` | what survives a restart |
 //! | `udp` | which sockets the ring needs |
@@ -15,10 +17,12 @@
 
 mod api;
 mod arguments;
+mod beginning;
 mod beside;
 mod clock;
 mod config;
 mod driver;
+mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod log;

@@ -16,6 +16,11 @@ use hac_crm::executor::Started;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use crate::files;
+
+/// The longest file that is read, bytes: far above what a resource can be given.
+const LONGEST: u64 = 16 << 20;
+
 /// What ends the names of the files.
 const SUFFIX: &str = ".json";
 
@@ -96,7 +101,7 @@ fn all(folder: &Path) -> BTreeMap<String, Started> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let read = |path: PathBuf| {
         path.to_str()?.strip_suffix(SUFFIX)?;
-        let entry: Entry = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+        let entry: Entry = serde_json::from_slice(&files::read(&path, LONGEST).ok()?).ok()?;
         Some((entry.resource, entry.started))
     };
     entries.filter_map(read).collect()
@@ -109,7 +114,7 @@ mod tests {
     use hac_model::Agent;
 
     use super::*;
-    use crate::testing::TempDir;
+    use crate::testing::{TempDir, fifo};
 
     fn started(value: &str) -> Started {
         let params = BTreeMap::from([("token".to_owned(), value.to_owned())]);
@@ -144,6 +149,7 @@ mod tests {
         let dir = TempDir::new();
         fs::write(file(dir.path(), "a"), "{").unwrap();
         fs::write(dir.path().join("b.new"), "{}").unwrap();
+        fifo(&file(dir.path(), "c"));
         assert!(Remembered::open(dir.path().to_owned()).unwrap().1.is_empty());
     }
 }

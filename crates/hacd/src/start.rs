@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hac_agents::Agents;
 use hac_node::{ClusterHalf, ConfigError, NodeInfo, Now, Recorder, RingHalf, Stored};
@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::api::{self, Api, Hub};
 use crate::arguments::Arguments;
+use crate::beginning::Beginning;
 use crate::config::{self, Config, Identity};
 use crate::driver::{self, ASKS, ClusterParts, End, HINTS, INPUTS, RingParts, Shared, Snapshot, planner};
 use crate::log::Log;
@@ -26,6 +27,9 @@ use crate::{clock, exit, udp};
 /// How long is waited for what may pass by itself, before the service manager is asked to try again. Longer than it
 /// takes for ten starts in a minute to be too many.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked for meanwhile.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
 
 /// Threads for agents and the API.
 const WORKERS: usize = 2;
@@ -84,6 +88,7 @@ pub(crate) fn identity(arguments: &Arguments) -> Identity {
 /// # Errors
 /// It cannot be started.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let beginning = Beginning::new(format!("reading {}", arguments.config.display()));
     let waiting = |mistake: &config::Mistake| crate::complain(&format!("waiting: {mistake}"));
     let config = config::load_patiently(&arguments.config, &identity(arguments), PATIENCE, waiting);
     let config = config.map_err(|mistakes| {
@@ -94,7 +99,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     alone(arguments)?;
     let entropy = Entropy::new()?;
     let wall = clock::wall();
-    let opened = storage::open(&arguments.state, wall.as_secs(), entropy.life)?;
+    beginning.step(format!("opening {}", arguments.state.display()));
+    let opened = open_patiently(&arguments.state, wall.as_secs(), entropy.life)?;
     let log = Log::start(&config.logging, &config.name)
         .map_err(|error| Failure::os(format!("no thread for the log: {}", storage::words(&error))))?;
     abort_on_panic(log.clone());
@@ -104,10 +110,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     opened.remarks.iter().for_each(|remark| tracing::error!(target: "hacd::storage", "{remark}"));
 
     // Before anybody hears of this node: what an earlier life was doing has an end.
+    beginning.step("ending what an earlier life of hacd was doing".to_owned());
     let agents = take_over(agent_options(arguments, &config));
 
     let runtime = workers().map_err(|error| Failure::os(format!("no runtime: {error}")))?;
-    let result = serve(arguments, config, opened, &entropy, &log, &agents, &runtime);
+    let result = serve(
+        arguments,
+        config,
+        opened,
+        &entropy,
+        &Ground { log: &log, agents: &agents, runtime: &runtime },
+        beginning,
+    );
     if let Err(failure) = &result {
         tracing::error!(target: "hacd::start", "{}", failure.line);
     }
@@ -119,6 +133,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     log.flush();
     result
+}
+
+/// Opens the state. What cannot be read or written now is tried again for a while: it says nothing about what is there.
+fn open_patiently(directory: &Path, wall_secs: i64, random: u32) -> Result<Opened, StorageError> {
+    let begin = Instant::now();
+    let mut told = false;
+    loop {
+        match storage::open(directory, wall_secs, random) {
+            Err(error @ StorageError::Io { .. }) if begin.elapsed() < PATIENCE => {
+                if !std::mem::replace(&mut told, true) {
+                    crate::complain(&format!("waiting: {error}"));
+                }
+                std::thread::sleep(TRY_AGAIN);
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Refuses to start beside another cluster manager, unless told.
@@ -139,16 +170,24 @@ fn workers() -> io::Result<Runtime> {
     builder.max_blocking_threads(BLOCKING).enable_all().build()
 }
 
+/// What a node stands on.
+struct Ground<'a> {
+    log: &'a Log,
+    agents: &'a Arc<Agents>,
+    runtime: &'a Runtime,
+}
+
 /// Opens sockets, makes both halves of the node and runs them.
 fn serve(
     arguments: &Arguments,
     config: Config,
     opened: Opened,
     entropy: &Entropy,
-    log: &Log,
-    agents: &Arc<Agents>,
-    runtime: &Runtime,
+    ground: &Ground<'_>,
+    beginning: Beginning,
 ) -> Result<(), Failure> {
+    let Ground { log, agents, runtime } = *ground;
+    beginning.step(format!("reading what lies beside {}", config.authkey_file.display()));
     let Opened { storage, mut stored, files: state_files, .. } = opened;
     let keys = KeyFile::new(&config.authkey_file);
     stored.next_key = keys.next().unwrap_or_else(|error| {
@@ -189,6 +228,7 @@ fn serve(
     runtime
         .block_on(async { api::serve(&arguments.socket, api) })
         .map_err(|error| Failure::os(format!("{}: {}", arguments.socket.display(), storage::words(&error))))?;
+    drop(beginning);
     driver::ready();
     let ring = RingParts { half: ring, udp, runtime: ring_runtime, hints, stored: stored_numbers };
     let cluster = ClusterParts {

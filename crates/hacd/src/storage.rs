@@ -24,6 +24,7 @@ use hac_types::Incarnation;
 use rustix::fs::FlockOperation;
 use thiserror::Error;
 
+use crate::files;
 pub(crate) use generations::Generations;
 pub(crate) use keyfile::KeyFile;
 pub(crate) use slots::{RingState, Slots};
@@ -107,10 +108,12 @@ pub(crate) fn open(directory: &Path, wall_secs: i64, random: u32) -> Result<Open
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(at(directory))?;
     let lock = lock(directory)?;
     let mut remarks = Vec::new();
-    let (mut slots, found) = Slots::open(directory, wall_secs, &mut remarks)?;
-    let damaged = !remarks.is_empty();
     let mut generations = Generations::new(directory.to_owned());
     let newest = generations.newest(wall_secs, &mut remarks)?;
+    // Last, so that nothing can fail between finding it damaged and writing it anew.
+    let before = remarks.len();
+    let (mut slots, found) = Slots::open(directory, wall_secs, &mut remarks)?;
+    let damaged = remarks.len() > before;
     // Wall clock seconds as the floor: a node that lost its disk is still in a later life than before.
     let lost = if damaged { LOST_LIVES } else { 0 };
     let boot = found.boots.saturating_add(1).max(u32::try_from(wall_secs).unwrap_or(0).saturating_add(lost));
@@ -139,14 +142,15 @@ pub(crate) fn open(directory: &Path, wall_secs: i64, random: u32) -> Result<Open
 /// The CIB in a state of this directory that was given up; `None` if it cannot be read.
 pub(crate) fn read_lost(directory: &Path, name: &str) -> Option<hac_model::Cib> {
     let number = generations::lost_number(name)?;
-    let bytes = fs::read(directory.join(name)).ok()?;
+    let bytes = files::read(&directory.join(name), generations::MAX).ok()?;
     hac_node::stored_cib(&generations::content(bytes, number).ok()?).ok()
 }
 
 fn lock(directory: &Path) -> Result<File, StorageError> {
     let path = directory.join("lock");
-    let file = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = file.map_err(at(&path))?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let file = files::regular(&path, &mut options).map_err(at(&path))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(StorageError::Locked(directory.to_owned())),

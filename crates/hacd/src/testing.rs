@@ -32,6 +32,12 @@ impl Drop for TempDir {
     }
 }
 
+/// Makes a FIFO, in which whoever waits for the other end hangs.
+pub(crate) fn fifo(path: &Path) {
+    let mode = 0o600.into();
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).expect("makes a FIFO");
+}
+
 /// A log that nobody reads.
 pub(crate) fn quiet_log() -> Log {
     let config = Logging {

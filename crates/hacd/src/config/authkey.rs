@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::Checker;
 use super::mistake::Mistake;
 use super::read::Section;
+use crate::files::at_once;
 
 /// Where the key is unless the file says otherwise: beside the configuration.
 const NAME: &str = "authkey";
@@ -38,7 +39,7 @@ impl Checker<'_> {
 /// Reads a key file, or says what is wrong with it.
 fn read(path: &Path) -> Result<AuthKey, String> {
     let make = "make one with \"hacctl keygen\" on one node and copy it to the others";
-    let mut file = match File::open(path) {
+    let mut file = match at_once(path, File::options().read(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(format!("no authkey: {make}")),
         Err(error) => return Err(format!("authkey cannot be read: {error}")),
@@ -69,7 +70,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::testing::TempDir;
+    use crate::testing::{TempDir, fifo};
 
     fn key(dir: &TempDir, bytes: usize, mode: u32) -> Result<AuthKey, String> {
         let path = dir.path().join("authkey");
@@ -95,5 +96,8 @@ mod tests {
         }
         assert!(read(&dir.path().join("none")).expect_err("refused").contains("hacctl keygen"));
         assert!(read(dir.path()).expect_err("refused").contains("not a regular file"));
+        let hung = dir.path().join("fifo");
+        fifo(&hung);
+        assert!(read(&hung).expect_err("refused").contains("not a regular file"));
     }
 }

@@ -216,7 +216,8 @@ fn open(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    File::options().append(true).create(true).mode(0o640).open(path)
+    // A FIFO may be wanted; while nobody reads it, it is a file that cannot be written.
+    crate::files::at_once(path, File::options().append(true).create(true).mode(0o640))
 }
 
 /// An entry in the journal's own protocol: a field a line. The text has no line breaks.

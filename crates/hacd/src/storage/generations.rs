@@ -14,11 +14,12 @@ use std::path::{Path, PathBuf};
 use ring::digest::{Context, Digest, SHA256};
 
 use super::{StorageError, at, set_aside, sync_directory, words};
+use crate::files;
 
 /// How many committed generations are kept.
 const KEPT: usize = 5;
 /// Largest generation that is read, bytes: far above what a cluster can have.
-const MAX: u64 = 256 << 20;
+pub(super) const MAX: u64 = 256 << 20;
 /// Bytes in front of the content: magic (8), number (8), length (8), checksum (32).
 const HEADER: usize = 56;
 const MAGIC: &[u8; 8] = b"HACDCIB1";
@@ -263,7 +264,7 @@ fn read(path: &Path, number: u64) -> Result<Result<Vec<u8>, String>, StorageErro
             why: format!("has {size} bytes, more than any state that is read"),
         });
     }
-    let bytes = fs::read(path).map_err(at(path))?;
+    let bytes = files::read(path, MAX).map_err(at(path))?;
     if let Some(magic) = bytes.get(..8)
         && magic != MAGIC
         && magic.starts_with(FAMILY)

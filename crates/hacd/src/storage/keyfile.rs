@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use hac_totem::AuthKey;
 
 use super::{sync_directory, words};
+use crate::files;
 
 /// Largest sealed key, bytes: the largest key with salt and tag.
 const SEALED_MAX: u64 = 4096 + 64;
@@ -35,7 +36,8 @@ impl KeyFile {
     pub(crate) fn next(&self) -> Result<Option<Vec<u8>>, String> {
         let path = self.beside("next");
         let mut sealed = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(SEALED_MAX).read_to_end(&mut sealed));
+        let open = files::regular(&path, File::options().read(true));
+        let read = open.and_then(|file| file.take(SEALED_MAX).read_to_end(&mut sealed));
         match read {
             Ok(_) => Ok(Some(sealed)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

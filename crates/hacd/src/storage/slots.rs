@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 
 use super::{StorageError, at, set_aside, sync_directory};
+use crate::files;
 
 /// Distance between the slots: never in one sector or page.
 const STRIDE: u64 = 4096;
@@ -77,8 +78,9 @@ impl Slots {
 }
 
 fn open_file(path: &Path) -> Result<File, StorageError> {
-    let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    file.map_err(at(path))
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    files::regular(path, &mut options).map_err(at(path))
 }
 
 /// The newer of the two slots, if one is intact.

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt as _;
 use hac_types::Incarnation;
 
 use super::*;
-use crate::testing::TempDir;
+use crate::testing::{TempDir, fifo};
 
 const WALL: i64 = 1_700_000_000;
 
@@ -197,7 +197,7 @@ fn what_cannot_be_read_is_not_damaged() {
         assert!(error.contains("cib.3") && error.contains(why), "{error}");
     };
     fs::create_dir(&newest).expect("makes a folder");
-    refused("directory");
+    refused("no regular file");
     fs::remove_dir(&newest).expect("removes it");
     // Opens, and every read of it is an I/O error.
     std::os::unix::fs::symlink("/proc/self/mem", &newest).expect("makes a link");
@@ -215,6 +215,25 @@ fn what_cannot_be_read_is_not_damaged() {
     fs::create_dir(&ring).expect("makes a folder");
     assert!(open(dir.path(), WALL, 0).is_err(), "nor is the ring's number forgotten");
     assert!(ring.is_dir());
+}
+
+#[test]
+fn what_would_hang_or_never_end_is_an_error_and_stays_where_it_is() {
+    let dir = TempDir::new();
+    three_generations(&dir);
+    for name in ["cib.3", "ring", "lock"] {
+        let (path, kept) = (dir.path().join(name), dir.path().join("kept"));
+        fs::rename(&path, &kept).expect("renames");
+        fifo(&path);
+        let error = open(dir.path(), WALL, 0).expect_err("does not open").to_string();
+        assert!(error.contains(name) && error.contains("no regular file"), "{error}");
+        fs::remove_file(&path).expect("it is still there");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("makes a link");
+        assert!(open(dir.path(), WALL, 0).is_err(), "{name}");
+        fs::remove_file(&path).expect("it is still there");
+        fs::rename(&kept, &path).expect("renames");
+    }
+    assert_eq!(open(dir.path(), WALL, 0).expect("opens").stored.cib.as_deref(), Some(&b"content 3"[..]));
 }
 
 #[test]
