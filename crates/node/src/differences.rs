@@ -12,6 +12,16 @@ pub fn differences(of: &Configuration, than: &Configuration) -> Vec<String> {
     of.into_iter().filter(|(name, form)| than.get(name) != Some(form)).map(|(name, _)| name).collect()
 }
 
+/// What a state that is given up for another has that the other has not, and what it does not have. Of the latter nobody knows
+/// any more whether it was deleted in the one or is new in the other.
+pub(crate) fn given_up(state: &Configuration, other: &Configuration) -> Vec<String> {
+    let own = parts(state);
+    let only_there = parts(other).into_keys().filter(|name| !own.contains_key(name));
+    let mut all = differences(state, other);
+    all.extend(only_there.map(|name| format!("{name} (deleted here, or new there)")));
+    all
+}
+
 /// Every part by its name, with its form.
 fn parts(configuration: &Configuration) -> BTreeMap<String, Vec<u8>> {
     let mut parts = BTreeMap::new();

@@ -207,6 +207,60 @@ fn of_two_sides_the_one_with_the_newer_configuration_wins() {
     cluster.assert_equal(&[1, 2]);
 }
 
+/// What `node` says was given up on this side of a cut.
+fn given_up(cluster: &Cluster, node: u32) -> Vec<String> {
+    let problems = cluster.report(node).problems.into_iter().map(|problem| problem.sentence);
+    problems.filter(|sentence| sentence.contains("both sides of a cut")).collect()
+}
+
+#[test]
+fn what_the_side_that_gives_way_changed_or_deleted_is_told() {
+    let unset = |name: &str| {
+        let pairs = vec![(name.to_owned(), None)];
+        let change = Change::SetProperties { section: Section::CrmConfig, set: None, pairs };
+        Request::Configure(Configure { changes: vec![change], ..Configure::default() })
+    };
+    for (mine, name) in [
+        (set_property("cluster-delay", "81s"), "property cluster-delay"),
+        (unset("cluster-delay"), "property cluster-delay (deleted here, or new there)"),
+    ] {
+        let mut cluster = Cluster::new(2);
+        cluster.view(&[1, 2]);
+        cluster.ask(1, set_property("cluster-delay", "80s"));
+        cluster.split(&[&[1], &[2]]);
+        assert!(matches!(cluster.ask(1, mine), Some(Reply::Done { .. })));
+        for value in ["5min", "6min"] {
+            cluster.ask(2, set_property("cluster-recheck-interval", value));
+        }
+        cluster.view(&[1, 2]);
+        cluster.assert_equal(&[1, 2]);
+        for node in [1, 2] {
+            let told = given_up(&cluster, node);
+            assert!(told.iter().any(|sentence| sentence.contains(name)), "{name}: {told:?}");
+        }
+        assert_eq!(cluster.disk(1).lost.len(), 1, "the state is kept");
+        cluster.kill(1);
+        cluster.start(1);
+        cluster.view(&[1, 2]);
+        assert!(!given_up(&cluster, 1).is_empty(), "until somebody has looked at it");
+    }
+}
+
+#[test]
+fn of_two_changes_with_one_number_the_one_that_gives_way_is_told() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.split(&[&[1], &[2]]);
+    cluster.ask(1, set_property("cluster-delay", "80s"));
+    cluster.ask(2, set_property("cluster-delay", "90s"));
+    cluster.view(&[1, 2]);
+    cluster.assert_equal(&[1, 2]);
+    for node in [1, 2] {
+        let told = given_up(&cluster, node);
+        assert!(told.iter().any(|sentence| sentence.contains("property cluster-delay")), "{told:?}");
+    }
+}
+
 #[test]
 fn what_is_refused_says_why_and_what_to_do() {
     let mut cluster = Cluster::new(2);

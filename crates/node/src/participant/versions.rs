@@ -13,10 +13,11 @@ use super::barrier::Barrier;
 use super::coordinator::Coordinator;
 use super::{Active, Participant, Phase};
 use crate::cluster::{ClusterConfig, Gate};
+use crate::differences::{differences, given_up};
 use crate::halves::Down;
 use crate::join::Comparison;
 use crate::wire::{self, Lost, Offer, Proposed, StoredState, Undecodable};
-use crate::{Level as Importance, Now, Output, differences};
+use crate::{Level as Importance, Now, Output};
 
 /// What the last life of this node had prepared.
 #[derive(Debug)]
@@ -142,7 +143,7 @@ impl Participant {
 
     /// This node's state gives way to another one that does not have all of its changes: it is kept.
     pub(super) fn keep_what_is_lost(&mut self, now: Now, donor: NodeId, other: &Cib) {
-        let changes = differences(&self.replica.cib.configuration, &other.configuration);
+        let changes = given_up(&self.replica.cib.configuration, &other.configuration);
         let Some(bytes) = self.replica.durable().filter(|_| !changes.is_empty()) else { return };
         let ring = self.replica.lineage.unwrap_or_default();
         let file = lost_name(self.disk.next_generation(), ring);
@@ -348,6 +349,8 @@ pub(super) fn read_lost(files: &[(String, Vec<u8>)], now: &Cib, known: LevelWind
             |why| vec![why.to_string()],
             |state| differences(&state.cib.configuration, &now.configuration),
         );
+        // What has come since is no part of it, so what was deleted cannot be told by name any more.
+        let changes = if changes.is_empty() { vec!["something that was deleted".to_owned()] } else { changes };
         told(file.clone(), changes)
     };
     files.iter().map(read).collect()
