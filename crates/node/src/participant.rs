@@ -28,6 +28,7 @@ pub(crate) mod planning;
 mod report;
 mod requests;
 mod rotation;
+mod sign_of_life;
 mod stream;
 mod versions;
 mod waits;

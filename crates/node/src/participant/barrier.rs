@@ -9,6 +9,7 @@ use hac_totem::Exclusion;
 use hac_types::{Departure, Member, NodeId, Timestamp, View, WallTime, mutant};
 
 use super::coordinator::Coordinator;
+use super::sign_of_life::SignOfLife;
 use super::{Active, Participant, Phase};
 use crate::halves::Down;
 use crate::join::{Agreement, Comparison, Join};
@@ -186,6 +187,11 @@ impl Participant {
             return;
         }
         let owed = join.owed();
+        self.exclude(from, missing, owed);
+    }
+
+    /// These owe something and are left out of the next membership; `from` is who says so.
+    pub(super) fn exclude(&mut self, from: NodeId, missing: Vec<NodeId>, owed: &str) {
         if missing.contains(&self.me.node) {
             let text = format!("{} goes on without this node, which {owed} in time", self.name_of(from));
             self.effects.remark(Level::Error, text.clone());
@@ -298,7 +304,7 @@ impl Participant {
         self.effects.event(Event::Active { ring, dc: dc_name, quorate, copied_from });
         // Not before all is recorded: what is proposed from now on must not overtake what is proposed again below.
         let coordinator = self.is_dc().then(|| Coordinator::new(&self.name, ring));
-        self.phase = Phase::Active(Active { coordinator, busy: true });
+        self.phase = Phase::Active(Active { coordinator, busy: true, sign: SignOfLife::default() });
         if !mutant("not-proposed-again") {
             self.propose_again();
         }

@@ -186,6 +186,11 @@ impl Coordinator {
         }
     }
 
+    /// What the members were told last; until then there is work.
+    pub(super) fn last_told(&self) -> bool {
+        self.told_busy.unwrap_or(true)
+    }
+
     /// Quorum was judged anew, between two views: the members are told.
     pub(super) fn announce_quorum(&self, seat: &mut Seat<'_>, quorate: bool) {
         if seat.replica.cib.info.have_quorum != quorate {

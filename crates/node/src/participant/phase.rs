@@ -3,6 +3,7 @@
 use super::Participant;
 use super::barrier::Barrier;
 use super::coordinator::Coordinator;
+use super::sign_of_life::SignOfLife;
 
 /// How far the node is. What belongs to a phase is gone with it.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Active {
     pub(super) coordinator: Option<Coordinator>,
     /// The coordinator says that it is at work.
     pub(super) busy: bool,
+    /// Whether the coordinator gives a sign of life.
+    pub(super) sign: SignOfLife,
 }
 
 /// Why nothing that reaches outside begins, though the node is active.

@@ -20,6 +20,7 @@ impl Participant {
         if body.is_of_coordinator() && !from_dc {
             return self.effects.count("node.not_coordinator");
         }
+        self.note_sign_of_life(now, from, &body);
         match body {
             Body::Propose(proposal) => self.handle_proposal(now, from, proposal),
             Body::Vote(vote) => self.handle_vote(now, from, vote),
@@ -35,8 +36,9 @@ impl Participant {
             Body::KeyStored(told) => self.handle_key_stored(now, from, told),
             Body::Close(close) => self.handle_close(now, close),
             Body::Stored(version) => self.handle_stored(from, version),
+            Body::Impatient => self.sign_of_life_wanted(from),
             // What is left of a barrier that came to its end all the same.
-            Body::Impatient | Body::Part(_) => {}
+            Body::Part(_) => {}
             Body::Hello(_) | Body::Snapshot(_) | Body::NoSnapshot(_) | Body::Ready(_) => {
                 self.effects.count("node.out_of_phase");
             }

@@ -7,6 +7,7 @@
 //! | the window of `last_man_standing` | its length | the votes are counted anew |
 //! | hellos, a state, readies of the members | 5 s or 10 s without progress, longer for large states | all go on without those that are missing |
 //! | members that store a change of the configuration | 5 s if enough have stored it, 30 s if not | it counts without the others, or is refused |
+//! | a sign of life of the coordinator, where something is proposed | 20 s | all go on without it |
 //! | this node's own disk, for a state or the key in use | 5 s | clients are answered with a warning; a state is stored again after 10 s |
 //! | this node's own disk, for the next key | 30 s | the others are told that it is not stored: the present key stays |
 //! | the cluster's agreement to what a client asked | the request's own time, 60 s | answered: not in time, and what is waited for |
@@ -28,7 +29,7 @@ struct Wait {
 }
 
 /// The table, in the order in which waits end that are over at the same time.
-const WAITS: [Wait; 9] = [
+const WAITS: [Wait; 10] = [
     // Agents that run here.
     Wait { until: |it| it.executor.poll_timeout(), end: |it, now| it.executor.handle_timeout(now.mono, now.wall) },
     // The window of `last_man_standing`.
@@ -37,6 +38,8 @@ const WAITS: [Wait; 9] = [
     Wait { until: Participant::barrier_timeout, end: Participant::lose_patience },
     // Members that store a change of the configuration.
     Wait { until: Participant::vote_timeout, end: Participant::judge_vote },
+    // A sign of life of the coordinator.
+    Wait { until: Participant::sign_of_life_timeout, end: Participant::ask_for_sign_of_life },
     // This node's own disk.
     Wait { until: Participant::disk_timeout, end: Participant::expire_writes },
     // What clients asked.

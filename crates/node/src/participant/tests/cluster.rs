@@ -413,6 +413,12 @@ impl Cluster {
         id
     }
 
+    /// The node is asked to leave in order.
+    pub(crate) fn shutdown(&mut self, node: u32) {
+        let now = self.now;
+        self.hosts.get_mut(&node).unwrap().give(now, Incoming::Shutdown);
+    }
+
     pub(crate) fn ask(&mut self, node: u32, request: Request) -> Option<Reply> {
         let id = self.request(node, request);
         self.settle();

@@ -53,6 +53,76 @@ fn of_a_pair_the_one_that_works_goes_on() {
     assert!(cluster.report(1).quorum.quorate, "two_node");
 }
 
+/// Two or three nodes, of which the first coordinates and then says nothing.
+fn without_a_word_of_the_coordinator(count: u32) -> Cluster {
+    let mut cluster = Cluster::new(count);
+    cluster.view(&(1..=count).collect::<Vec<_>>());
+    assert_eq!(cluster.report(2).dc.as_deref(), Some("node1"));
+    cluster.hang(1, true);
+    cluster
+}
+
+/// All wait for the coordinator and go on without it.
+fn coordinator_left_out(cluster: &mut Cluster, count: u32) {
+    pass(cluster, 18);
+    assert_eq!(cluster.withheld(2), Vec::<u32>::new(), "it may be slow");
+    pass(cluster, 4);
+    assert!(cluster.withheld(2).contains(&1), "all go on without it");
+    let problems = cluster.report(2).problems;
+    assert!(problems.iter().any(|p| p.sentence.contains("node1 gives no sign of life")), "{problems:?}");
+    cluster.view(&(2..=count).collect::<Vec<_>>());
+    pass(cluster, 2);
+}
+
+fn attribute() -> Request {
+    let value = Some("1".to_owned());
+    Request::Status(StatusChange::SetAttribute { node: "node2".to_owned(), name: "a".to_owned(), value })
+}
+
+#[test]
+fn a_coordinator_that_says_nothing_holds_up_no_change_of_the_configuration() {
+    for count in [2, 3] {
+        let mut cluster = without_a_word_of_the_coordinator(count);
+        let id = cluster.request(2, set_property("cluster-delay", "80s"));
+        coordinator_left_out(&mut cluster, count);
+        assert!(matches!(cluster.reply(2, id), Some(Reply::Done { .. })), "{count}: {:?}", cluster.reply(2, id));
+    }
+}
+
+#[test]
+fn a_coordinator_that_says_nothing_is_left_out_after_any_proposal() {
+    let mut cluster = without_a_word_of_the_coordinator(3);
+    assert!(
+        cluster.ask(2, attribute()).is_some(),
+        "nobody need coordinate that, but somebody must look at what follows"
+    );
+    coordinator_left_out(&mut cluster, 3);
+    assert_eq!(cluster.report(2).dc.as_deref(), Some("node2"));
+}
+
+#[test]
+fn a_coordinator_that_says_nothing_keeps_nobody_from_leaving() {
+    let mut cluster = without_a_word_of_the_coordinator(3);
+    cluster.shutdown(3);
+    cluster.settle();
+    coordinator_left_out(&mut cluster, 3);
+    assert!(cluster.has_left(3));
+}
+
+#[test]
+fn a_coordinator_that_is_only_slow_or_has_nothing_to_say_stays() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    for _ in 0..3 {
+        cluster.hang(1, true);
+        cluster.request(2, attribute());
+        pass(&mut cluster, 8);
+        cluster.hang(1, false);
+        pass(&mut cluster, 30);
+    }
+    assert_eq!((cluster.withheld(2), cluster.withheld(3)), (vec![], vec![]));
+}
+
 #[test]
 fn who_is_left_out_says_so_and_does_not_judge_the_others() {
     let mut cluster = Cluster::new(3);
