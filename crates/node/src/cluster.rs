@@ -47,6 +47,21 @@ impl ClusterConfig {
         bytes
     }
 
+    /// What counts when members come together: the newest, under the name that any of them has. One that lost its disk and
+    /// was alone for a while may have changed the level more often than the others, and has no name to give. The same for
+    /// all who know the same; `None` if there is none.
+    pub(crate) fn newest<'a>(known: impl Iterator<Item = &'a Self> + Clone) -> Option<Self> {
+        let rank = |config: &&Self| (config.version, !config.uuid.is_empty(), config.level, config.uuid.clone());
+        let newest = known.clone().max_by_key(rank)?;
+        let named = known.filter(|config| !config.uuid.is_empty()).max_by_key(rank);
+        Some(match named.filter(|_| newest.uuid.is_empty()) {
+            Some(named) => {
+                Self { uuid: named.uuid.clone(), level: newest.level, version: newest.version.saturating_add(1) }
+            }
+            None => newest.clone(),
+        })
+    }
+
     /// The same at another level.
     pub(crate) fn at_level(&self, level: Level) -> Self {
         Self { level, version: self.version.saturating_add(1), ..self.clone() }
@@ -116,6 +131,24 @@ mod tests {
             Applied::Refused(refusal) => refusal.sentence,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn config(uuid: &str, level: u16, version: u64) -> ClusterConfig {
+        ClusterConfig { uuid: uuid.to_owned(), level: Level(level), version }
+    }
+
+    #[test]
+    fn what_counts_is_the_newest_under_the_name_that_anybody_has() {
+        let (named, nameless) = (config("a1", 1, 1), config("", 2, 5));
+        let newest = |all: [&ClusterConfig; 2]| ClusterConfig::newest(all.into_iter());
+        for all in [[&named, &nameless], [&nameless, &named]] {
+            assert_eq!(newest(all), Some(config("a1", 2, 6)), "newer than both, so that both disks are told");
+        }
+        let newer = config("a1", 2, 9);
+        assert_eq!(newest([&nameless, &newer]), Some(newer));
+        let equal = config("", 2, 1);
+        assert_eq!((newest([&named, &equal]), newest([&equal, &named])), (Some(named.clone()), Some(named)));
+        assert_eq!(ClusterConfig::newest([].into_iter()), None);
     }
 
     #[test]

@@ -108,9 +108,8 @@ impl Participant {
     /// all who can know say so, and is gone otherwise.
     pub(super) fn take_over_what_is_newest(&mut self, now: Now, comparison: &Comparison) {
         let Phase::Syncing(Barrier { join, .. }) = &self.phase else { return };
-        let newest = join.hellos().values().map(|hello| &hello.cluster).max_by_key(|cluster| cluster.version);
-        let newer = newest.filter(|cluster| cluster.version > self.replica.cluster.version).cloned();
-        if let Some(cluster) = newer {
+        let newest = ClusterConfig::newest(join.hellos().values().map(|hello| &hello.cluster));
+        if let Some(cluster) = newest.filter(|cluster| *cluster != self.replica.cluster) {
             if cluster.level != self.replica.cluster.level {
                 self.effects.remark(Importance::Notice, format!("level {} was taken over", cluster.level));
             }
@@ -124,8 +123,9 @@ impl Participant {
             self.effects.remark(Importance::Notice, text);
             self.replica.cib = Arc::new(state.cib);
             self.replica.trail = state.trail;
-            if state.cluster.version > self.replica.cluster.version {
-                self.replica.cluster = state.cluster;
+            let newest = ClusterConfig::newest([&self.replica.cluster, &state.cluster].into_iter());
+            if let Some(cluster) = newest.filter(|cluster| *cluster != self.replica.cluster) {
+                self.replica.cluster = cluster;
                 self.announce_level_of_ring();
             }
             self.commit_generation(now, generation, Vec::new());
