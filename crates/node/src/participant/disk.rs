@@ -76,6 +76,16 @@ impl Disk {
         id
     }
 
+    /// A write that was named and comes to nothing.
+    pub(super) fn forget(&mut self, id: PersistId) {
+        self.writing.remove(&id);
+    }
+
+    /// Whether the key in use is on its way into the key file.
+    pub(super) fn replaces_key(&self) -> bool {
+        self.writing.values().any(|(_, purpose)| matches!(purpose, Purpose::KeyCommit(_)))
+    }
+
     /// The answers that wait for the newest state which is on its way to the disk, if one is.
     fn waiting(&mut self) -> Option<&mut Vec<Answer>> {
         self.writing.values_mut().rev().find_map(|(_, purpose)| match purpose {
@@ -208,7 +218,7 @@ impl Participant {
                     self.effects.remark(Level::Error, format!("a state that was given up could not be kept: {why}"));
                 }
             }
-            Purpose::KeyCommit(waiting) => self.key_committed(waiting, result),
+            Purpose::KeyCommit(waiting) => self.key_filed(now, waiting, result),
             Purpose::KeyDiscard => {
                 if let Err(why) = result {
                     self.effects.remark(

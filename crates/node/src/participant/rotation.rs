@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Nobody sends with the next key before every member has it on its disk, so whoever dies at any moment finds a key
-//! with which the others can be joined: the present one, and the next one sealed under it if it was stored.
+//! with which the others can be joined: the present one, and the next one sealed under it if it was stored. For that the
+//! present one must be in the key file before another next one is stored: what lies beside it is opened with what it has.
 //!
 //! A node that has told that it stored the next key never drops it by itself, because the others may have gone on. What
 //! remains is settled by the next view, in which every member says which keys it has: where a member uses the next key
@@ -27,7 +28,7 @@ use crate::halves::Down;
 use crate::report::{KeyMember, KeyReport};
 use crate::request::Rotate;
 use crate::wire::{Body, KeyStanding, KeyStored, ProposalId, Proposed};
-use crate::{Event, Level, Now, Persist, Reply};
+use crate::{Event, Level, Now, Persist, PersistId, Reply};
 
 /// The keys of this node, and what it knows of those of the others.
 pub(super) struct Keys {
@@ -40,6 +41,10 @@ pub(super) struct Keys {
     waiting: BTreeSet<ProposalId>,
     /// Why the key in use is not in this node's key file.
     pub(super) undurable: Option<String>,
+    /// The key in use is in this node's key file.
+    filed: bool,
+    /// The next key is to be stored as soon as that is so: the name of that write, and what is to be written.
+    deferred: Option<(PersistId, SealedKey)>,
 }
 
 /// The next key on this node.
@@ -65,8 +70,16 @@ impl Keys {
         let unsealed = sealed.as_ref().and_then(|sealed| own.unseal(sealed));
         let stale = sealed.is_some() && unsealed.is_none();
         let staged = sealed.zip(unsealed).map(|(sealed, key)| Staged { key, sealed, stored: true });
-        let keys =
-            Self { own, staged, round: None, standing: BTreeMap::new(), waiting: BTreeSet::new(), undurable: None };
+        let keys = Self {
+            own,
+            staged,
+            round: None,
+            standing: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            undurable: None,
+            filed: true,
+            deferred: None,
+        };
         (keys, stale)
     }
 
@@ -195,7 +208,16 @@ impl Participant {
 
     fn stage(&mut self, now: Now, key: AuthKey, sealed: SealedKey) {
         let id = self.disk.begin(now.mono, Purpose::KeyStage { next: key.fingerprint(), late: false });
-        self.effects.persist(id, Persist::KeyStage { sealed: sealed.bytes().to_vec() });
+        if self.keys.filed {
+            self.effects.persist(id, Persist::KeyStage { sealed: sealed.bytes().to_vec() });
+        } else {
+            if let Some((earlier, _)) = self.keys.deferred.replace((id, sealed.clone())) {
+                self.disk.forget(earlier);
+            }
+            if !self.disk.replaces_key() {
+                self.replace_key_file(now, Vec::new());
+            }
+        }
         self.effects.order(Down::AcceptKey(key.clone()));
         if mutant("key-told-too-early") {
             self.tell_stored(key.fingerprint(), None);
@@ -294,11 +316,36 @@ impl Participant {
             // Remembered, and given when the proposal comes back.
             waiting.iter().for_each(|&id| self.answer(id, self.done(Vec::new())));
         }
-        let id = self.disk.begin(now.mono, Purpose::KeyCommit(waiting.into_iter().collect()));
-        self.effects.persist(id, Persist::KeyCommit { key: staged.key });
+        self.keys.filed = false;
+        self.replace_key_file(now, waiting.into_iter().collect());
     }
 
-    /// What became of replacing the key file.
+    /// Puts the key in use into the key file.
+    fn replace_key_file(&mut self, now: Now, waiting: Vec<ProposalId>) {
+        let id = self.disk.begin(now.mono, Purpose::KeyCommit(waiting));
+        self.effects.persist(id, Persist::KeyCommit { key: self.keys.own.clone() });
+    }
+
+    /// The key file was replaced, or could not be; the next key may have waited for that.
+    pub(super) fn key_filed(&mut self, now: Now, waiting: Vec<ProposalId>, result: Result<(), String>) {
+        self.keys.filed = result.is_ok();
+        let deferred = self.keys.deferred.take();
+        let why = result.as_ref().err().cloned();
+        self.key_committed(waiting, result);
+        let Some((id, sealed)) = deferred else { return };
+        match why {
+            None => self.effects.persist(id, Persist::KeyStage { sealed: sealed.bytes().to_vec() }),
+            Some(why) => {
+                self.disk.forget(id);
+                let next = self.keys.staged.as_ref().map(|staged| staged.key.fingerprint());
+                if let Some(next) = next {
+                    self.key_staged(now, next, Err(why));
+                }
+            }
+        }
+    }
+
+    /// What is told of replacing the key file to those who wait for it.
     pub(super) fn key_committed(&mut self, waiting: Vec<ProposalId>, result: Result<(), String>) {
         let warnings = match &result {
             Ok(()) => Vec::new(),

@@ -24,6 +24,8 @@ pub(crate) struct Disk {
     /// States that were given up.
     pub(crate) lost: Vec<(String, Vec<u8>)>,
     pub(crate) slow: bool,
+    /// The key file cannot be replaced.
+    pub(crate) keeps_key_file: bool,
     /// The key file, if it was replaced.
     pub(crate) authkey: Option<AuthKey>,
     pub(crate) next_key: Option<Vec<u8>>,
@@ -68,6 +70,7 @@ impl Disk {
             Persist::KeyStage { .. } | Persist::KeyCommit { .. } if self.full => {
                 Err("no space left on device".to_owned())
             }
+            Persist::KeyCommit { .. } if self.keeps_key_file => Err("input/output error".to_owned()),
             Persist::KeyStage { sealed } => {
                 self.next_key = Some(sealed);
                 Ok(())

@@ -166,6 +166,54 @@ fn who_waits_for_a_key_file_that_is_not_replaced_in_time_is_told() {
 }
 
 #[test]
+fn the_next_key_is_not_stored_beside_a_key_file_that_it_does_not_belong_to() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    cluster.disk(2).keeps_key_file = true;
+    let reply = cluster.ask(1, rotate(false));
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    assert!(could_meet(&mut cluster, 2, 1), "what it stored before is beside its key file");
+    let third = AuthKey::new(vec![0x33; 64]).unwrap();
+    let again = || Request::RotateKey(Rotate { next: third.clone(), salt: [5; 16], force: false });
+    let Some(Reply::NotStored(refusal)) = cluster.ask(1, again()) else { panic!("it would be shut out") };
+    assert_eq!(
+        refusal.sentence,
+        "node2 could not store the next key: input/output error; the present key stays in use"
+    );
+    for other in [1, 3] {
+        assert!(could_meet(&mut cluster, 2, other), "node2 and node{other}");
+    }
+    cluster.disk(2).keeps_key_file = false;
+    let reply = cluster.ask(1, again());
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    assert_all_use(&mut cluster, &[1, 2, 3], &third);
+}
+
+#[test]
+fn a_key_file_that_is_slow_to_be_replaced_keeps_the_next_rotation_waiting_and_nobody_out() {
+    for writes in 0..4 {
+        let mut cluster = Cluster::new(2);
+        cluster.view(&[1, 2]);
+        cluster.disk(2).slow = true;
+        cluster.request(1, rotate(false));
+        cluster.settle();
+        cluster.end_a_write(2);
+        let third = AuthKey::new(vec![0x33; 64]).unwrap();
+        cluster.request(1, Request::RotateKey(Rotate { next: third.clone(), salt: [5; 16], force: false }));
+        cluster.settle();
+        for _ in 0..writes.min(cluster.disk(2).waits()) {
+            cluster.end_a_write(2);
+        }
+        assert!(could_meet(&mut cluster, 1, 2), "after {writes} writes");
+        cluster.disk(2).slow = false;
+        while cluster.disk(2).waits() > 0 {
+            cluster.end_a_write(2);
+        }
+        assert_all_use(&mut cluster, &[1, 2], &third);
+    }
+}
+
+#[test]
 fn whoever_dies_at_any_step_comes_back_and_the_rotation_is_finished() {
     let mut finished_before = 0;
     for victim in 1..=3 {
