@@ -1,5 +1,7 @@
 //! ONCE: what may run on one node alone runs on one node alone, in reality, while all hosts are one quorate membership in
-//! which nothing is in progress, unless the cluster itself says that it is active twice. AGENT-4: no agent of an earlier
+//! which nothing is in progress, unless the cluster itself says that it is active twice. Where an agent is at work on it (a
+//! stop that a coordinator ordered and did not live to see the end of), nobody can know before that has ended, and all the
+//! cluster says is that it is at work. AGENT-4: no agent of an earlier
 //! life of a daemon runs while that daemon takes part.
 
 use std::collections::BTreeMap;
@@ -56,7 +58,11 @@ pub(crate) fn check(world: &mut World) -> Option<Violation> {
     count(&mut world.checks.executed, "ONCE");
     let host = world.hosts.values().next()?;
     let cib = host.node.as_ref()?.cib();
-    for resource in singles(&cib.configuration) {
+    let at_work = |id: &str| {
+        let mut runs = world.hosts.values().flat_map(|host| host.invocations.values().map(|run| &run.invocation));
+        runs.any(|run| run.resource == id && run.interval_ms == 0)
+    };
+    for resource in singles(&cib.configuration).filter(|id| !at_work(id)) {
         let places = world.reality.places(resource);
         if places.len() > 1 {
             let view = hac_scheduler::view(cib, world.time_at(host.id).wall);
