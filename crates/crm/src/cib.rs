@@ -53,6 +53,8 @@ pub enum Applied {
 pub struct Changes {
     /// The configuration changed (and must be stored), not only the status.
     pub configuration: bool,
+    /// Resources that may be at a node from now on, because they are leaving another one while they run.
+    pub arriving: Vec<HistoryOf>,
     /// Histories that were forgotten, failures and all: the node concerned forgets them too and stops their monitors.
     pub forgotten: Vec<HistoryOf>,
     /// Histories whose recorded failure was forgotten: the node concerned does so too.

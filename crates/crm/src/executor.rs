@@ -198,11 +198,17 @@ impl Executor {
         }
     }
 
-    /// Histories that were forgotten by the cluster, those of this executor's hosts among them, go here too.
+    /// Histories that were forgotten by the cluster, or are old since a resource is on its way, those of this executor's
+    /// hosts among them, are so here too.
     pub fn handle_changes(&mut self, now: Timestamp, changes: &Changes) {
         for of in &changes.forgotten {
             if let Some(host) = self.hosts.get_mut(&of.node) {
                 host.forget(&mut self.shared, now, &of.resource);
+            }
+        }
+        for of in &changes.arriving {
+            if let Some(host) = self.hosts.get_mut(&of.node) {
+                host.may_arrive(&of.resource);
             }
         }
         for of in &changes.cleared {

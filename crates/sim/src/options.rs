@@ -33,9 +33,7 @@ pub struct Options {
     pub people: u64,
     /// Plans are made beside everything else, and take their time.
     pub planner: bool,
-    /// There is a machine that can migrate while it runs. In directed scenarios alone: drawn for a quarter of the seeds it
-    /// found that a migration which a change of the view cuts in two can leave it running twice (`docs/testing.md`), which
-    /// is open, and live migration cannot be configured yet.
+    /// There is a machine that can migrate while it runs.
     pub machine: bool,
     /// The halves of a node run apart.
     pub apart: bool,
@@ -114,7 +112,7 @@ impl Options {
             disk_loss: rng.chance(200),
             people: if rng.chance(600) { rng.between(100, 900) } else { 0 },
             planner: rng.chance(400),
-            machine: false,
+            machine: Rng::new(seed, 14).chance(250),
             apart: rng.chance(400),
             numbers_from: 0,
         }

@@ -21,6 +21,7 @@
 //! | `cluster N [links L] [seed S] [machine 1]` | a new world of N hosts, none started; with a machine that can migrate |
 //! | `start NODE…`, `kill NODE…`, `power-off NODE…`, `stop NODE…` | the daemon starts; dies; dies with its host; is asked to leave |
 //! | `pause NODE TIME` | the host does not run for a while |
+//! | `clock NODE TIME` | its civil clock is so far ahead |
 //! | `partition NODE… / NODE…`, `cut NODE NODE`, `cut-link NODE NODE LINK`, `heal` | the network |
 //! | `fail RESOURCE NODE`, `break RESOURCE NODE`, `mend` | a resource dies; cannot be started; can be again |
 //! | `disk-full NODE`, `disk-ok NODE`, `wipe NODE` | the disk |
@@ -123,6 +124,10 @@ fn perform(world: &mut Option<World>, command: &str) -> Result<String, String> {
         ("power-off", nodes) => each(nodes, |id| world.kill(id, Power::Off))?,
         ("stop", nodes) => each(nodes, |id| world.shut_down(id))?,
         ("pause", [node, time]) => world.pause(node_id(node)?, duration(time)?),
+        ("clock", [node, time]) => {
+            let ahead = i64::try_from(duration(time)?.as_millis()).map_err(|_| "how far?")?;
+            world.hosts.get_mut(&node_id(node)?).ok_or_else(|| format!("there is no {node}"))?.clock_step_ms = ahead;
+        }
         ("partition", groups) => partition(world, groups)?,
         ("cut", [from, to]) => world.net.cut_way(node_id(from)?, node_id(to)?),
         ("cut-link", [a, b, link]) => {

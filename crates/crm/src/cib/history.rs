@@ -3,7 +3,7 @@
 //! The last one-shot operation is `RSC_last_0`, the last good run of a recurring one `RSC_TASK_INTERVALms`, the last
 //! failure `RSC_last_failure_0`. A one-shot operation that fails is kept under both its ids; a recurring one that
 //! fails leaves the entry of its last good run as it is. A probe that finds what it did not expect counts as failed
-//! here; the scheduler knows better.
+//! here; the scheduler knows better. What Pacemaker leaves there and is forgotten here is a migration that is over.
 
 use hac_types::WallTime;
 
@@ -67,10 +67,33 @@ pub(crate) fn record(history: &mut ResourceHistory, op: &OpHistory) -> bool {
         history.ops.retain(|old| old.interval_ms == 0 || !old.is_pending());
         changed |= history.ops.len() != before;
     }
+    if settles_migrations(op) {
+        let before = history.ops.len();
+        history.ops.retain(|old| !is_settled(old));
+        changed |= history.ops.len() != before;
+    }
     for id in ids {
         changed |= keep(history, OpHistory { id, ..entry.clone() });
     }
     changed
+}
+
+/// Whether what was known of migrations from or to this node is over with this result: since then it is known anew what is
+/// here. Their entries would be compared with what the other end did later, by clocks that may differ.
+fn settles_migrations(op: &OpHistory) -> bool {
+    let anew = matches!(op.task(), Some(Task::Start | Task::Stop | Task::MigrateFrom));
+    anew && op.interval_ms == 0 && !op.is_pending() && !is_failure(op)
+}
+
+/// Whether the entry is of a migration that left here, or came here and failed. One that came here well stays: it says that
+/// what is left at its source is to be stopped.
+fn is_settled(op: &OpHistory) -> bool {
+    !op.is_pending()
+        && match op.task() {
+            Some(Task::MigrateTo) => true,
+            Some(Task::MigrateFrom) => is_failure(op),
+            _ => false,
+        }
 }
 
 fn keep(history: &mut ResourceHistory, entry: OpHistory) -> bool {
@@ -80,6 +103,16 @@ fn keep(history: &mut ResourceHistory, entry: OpHistory) -> bool {
         None => history.ops.push(entry),
     }
     true
+}
+
+/// Dates all that has ended back to the beginning of time: something that happened elsewhere is newer. Returns whether that
+/// changed anything.
+pub(crate) fn date_back(history: &mut ResourceHistory) -> bool {
+    let mut changed = false;
+    for op in history.ops.iter_mut().filter(|op| !op.is_pending()) {
+        changed |= op.last_rc_change.replace(0) != Some(0);
+    }
+    changed
 }
 
 /// The result with the time at which it was told, if it has none.

@@ -7,7 +7,7 @@ use super::{
     Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, RefusalKind, StatusChange,
     failures, history, tree,
 };
-use hac_model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory, computed};
+use hac_model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory, Task, computed};
 
 /// Whether anything changed, or the name of a node that nobody knows.
 type Done = Result<bool, UnknownNode>;
@@ -49,9 +49,12 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         }
         StatusChange::OpStarted(started) => {
             let (node, resource) = (&started.node, &started.resource);
-            record(cib, node, resource, &started.agent, &started.op)
+            let recorded = record(cib, node, resource, &started.agent, &started.op)?;
+            // Whose agent could not ask has begun nothing.
+            let leaves = recorded && started.op.exit_reason.is_none();
+            Ok(leaves && may_arrive(cib, resource, &started.op, changes) || recorded)
         }
-        StatusChange::OpResult(result) => op_result(cib, result, wall),
+        StatusChange::OpResult(result) => op_result(cib, result, wall, changes),
         StatusChange::OpCancelled(cancelled) => op_cancelled(cib, cancelled),
         StatusChange::SetAttribute { node, name, value } => {
             set_transient(cib, node, name, value.as_deref()).ok_or_else(|| UnknownNode(node.clone()))
@@ -134,7 +137,20 @@ fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHisto
     Ok(history::record(of, op) || agent)
 }
 
-fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime) -> Done {
+/// A resource that leaves a node while it runs may be at the other end from now on, whatever was found there before: all that
+/// counts as older than the migration, by whatever clock it was dated. (Otherwise an answer from before could seem to be the
+/// newer one, and the resource would be started a second time.)
+fn may_arrive(cib: &mut Cib, resource: &str, op: &OpHistory, changes: &mut Changes) -> bool {
+    let target = op.migrate_target.clone().filter(|_| op.task() == Some(Task::MigrateTo));
+    let Some(state) = target.as_deref().and_then(|target| state_mut(cib, target).ok()) else { return false };
+    let name = name_of(state);
+    let known = state.resources.iter_mut().filter(|of| of.id == resource);
+    let changed = known.fold(false, |changed, of| history::date_back(of) || changed);
+    changes.arriving.push(HistoryOf { node: name, resource: resource.to_owned() });
+    changed
+}
+
+fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime, changes: &mut Changes) -> Done {
     if result.op.operation == "notify" {
         return Ok(false);
     }
@@ -142,6 +158,9 @@ fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime) -> Done {
     let recorded = record(cib, &result.node, &result.resource, &result.agent, &op)?;
     // The same result delivered twice counts once.
     let counted = recorded && failures::count(cib, result, wall);
+    if recorded {
+        may_arrive(cib, &result.resource, &op, changes);
+    }
     Ok(recorded || counted)
 }
 

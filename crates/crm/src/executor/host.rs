@@ -252,6 +252,7 @@ impl Host {
         let mut history = std::mem::take(&mut managed.history);
         managed.record_result(&mut history, &history::dated(&result.op, wall));
         managed.history = history;
+        managed.looked_at(&result.op);
         if managed.tells_too_much(&result.op) {
             // It was on its way when the history was forgotten, and its monitor ended. Nobody may think that it goes on.
             let (node, resource, task) = (self.node.clone(), id.clone(), result.op.operation.clone());
@@ -283,6 +284,13 @@ impl Host {
             managed.history.ops.clear();
         }
         self.advance(shared, now, id);
+    }
+
+    /// `id` may be here from now on, whatever was found before.
+    pub(super) fn may_arrive(&mut self, id: &str) {
+        if let Some(managed) = self.resources.get_mut(id) {
+            managed.may_arrive();
+        }
     }
 
     /// The cluster forgot that `id` failed here.

@@ -119,6 +119,8 @@ pub(super) struct Managed {
     kept: Option<Started>,
     /// It was started in an earlier life, and nothing was done with it since.
     from_earlier_life: bool,
+    /// A migration to here was ordered, and nothing was done with it here since.
+    may_be_here: bool,
     /// Processes that ended and are still named by the agent: watching them again would tell the same again.
     ended: Vec<ProcessRef>,
     queue: VecDeque<Job>,
@@ -137,6 +139,7 @@ impl Managed {
             runs: None,
             kept: None,
             from_earlier_life: false,
+            may_be_here: false,
             ended: Vec::new(),
             queue: VecDeque::new(),
             waiting: None,
@@ -200,11 +203,12 @@ impl Managed {
         true
     }
 
-    /// A view is over: what it ordered and is not begun is dropped, what is begun may be ordered again. A resource that
+    /// A view is over: what it ordered and is not begun is dropped, what is begun may be ordered again. What waits until its
+    /// agent can ask is not tried before that: to try is to begin, for which a view may not have the quorum. A resource that
     /// was on its way here runs here by now: what was known of it before is forgotten, so that it is looked at anew.
     pub(super) fn end_view(&mut self) {
-        if self.queue.iter().any(|job| job.op.task == Task::MigrateFrom) {
-            self.history.ops.clear();
+        if self.may_be_here {
+            self.history.ops.retain(OpHistory::is_pending);
         }
         self.queue.clear();
         if let Some(active) = &mut self.active {
@@ -213,6 +217,18 @@ impl Managed {
         if let Some(waiting) = &mut self.waiting {
             waiting.inherited = true;
         }
+    }
+
+    /// It is on its way to this node while it runs: what was found here before is old, and says nothing any more as soon
+    /// as the others of this view are not there to tell of the migration.
+    pub(super) fn may_arrive(&mut self) {
+        history::date_back(&mut self.history);
+        self.may_be_here = true;
+    }
+
+    /// This was done with it here.
+    pub(super) fn looked_at(&mut self, op: &OpHistory) {
+        self.may_be_here &= !matches!(op.task(), Some(Task::Start | Task::Stop | Task::MigrateFrom));
     }
 
     /// Notes in the history that the order is being carried out.

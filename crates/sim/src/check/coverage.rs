@@ -37,6 +37,7 @@ pub const COVERAGE: &[&str] = &[
     "a node was put into maintenance",
     "a node was put into standby",
     "a resource died",
+    "a resource migrated",
     "a resource ran",
     "a resource was deleted",
     "a resource was moved or banned",
