@@ -10,7 +10,8 @@
 //!
 //! What goes wrong with an action:
 //! * its agent could not ask: its node says so and tries again. It is waited for, but it keeps nothing else waiting: when the
-//!   plan is abandoned, it is taken up by the next one, as what an earlier coordinator began,
+//!   plan is abandoned, it is taken up by the next one. A new coordinator orders it again, because nobody tries what was
+//!   ordered in a view that is over,
 //! * another result than expected: the rest is abandoned, and a new decision is asked for,
 //! * no result within its own timeout and [`Limits::cluster_delay`]: recorded as failed, likewise,
 //! * it cannot be carried out at all (fencing, which the [fencer](crate::fencer) refuses): what depends on it stays undone,
@@ -151,9 +152,13 @@ impl TransitionEngine {
         })
     }
 
-    /// Lets what an earlier coordinator ordered answer this order, if it is the same and still under way.
+    /// Lets what an earlier coordinator ordered answer this order, if it is the same and still under way. What waits there
+    /// until its agent can ask is not tried any more when its view is over: it is ordered again.
     fn take_up(&mut self, order: &Order, cib: &Cib) -> bool {
         let Some(earlier) = order.under_way(cib).filter(|_| !mutant("ordered-again")) else { return false };
+        if earlier.exit_reason.is_some() && earlier.ordered_by().is_none_or(|key| key.uuid != self.uuid) {
+            return false;
+        }
         self.current.as_mut().is_some_and(|transition| transition.take_up(&order.transition_key, earlier))
     }
 

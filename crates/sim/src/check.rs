@@ -174,6 +174,7 @@ impl Checks {
     /// An agent has ended, and its daemon is about to be told how.
     pub(crate) fn agent_ended(&mut self, host: &Host, invocation: &Invocation, outcome: &Outcome) {
         self.started.ended(host.id, host.life, invocation, outcome);
+        self.ordered.ended(host.id, invocation, outcome);
     }
 }
 

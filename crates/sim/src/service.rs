@@ -9,6 +9,9 @@ use hac_node::{ExecStatus, Invocation, Outcome};
 use crate::manners::{GRACE, SAID_MAX};
 use crate::tutorial::ADDRESS;
 
+/// How much later it wants to be asked.
+const LATER: Duration = Duration::from_secs(2);
+
 /// How ill the service behind the address is: chances in thousandths, drawn for each call of its agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Service {
@@ -18,6 +21,8 @@ pub struct Service {
     pub hangs: u64,
     /// It does what it is asked and does not answer: nobody knows whether it was done.
     pub loses_answers: u64,
+    /// It wants to be asked later, and its agent says so: nothing was done, and nothing has failed.
+    pub puts_off: u64,
 }
 
 /// What goes wrong with one run of an agent.
@@ -25,6 +30,8 @@ pub struct Service {
 pub enum Fault {
     /// Nothing was done, and the agent says so.
     Refused,
+    /// Nothing was done, and the agent wants to be run again later.
+    PutOff,
     /// Nothing was done, and the agent was ended at its timeout.
     Hung,
     /// It was done, and the agent was ended at its timeout.
@@ -41,13 +48,13 @@ impl Service {
     /// A service that always does what it is asked.
     #[must_use]
     pub const fn well() -> Self {
-        Self { refuses: 0, hangs: 0, loses_answers: 0 }
+        Self { refuses: 0, hangs: 0, loses_answers: 0, puts_off: 0 }
     }
 
     /// How a service may be for a while.
     pub fn ill(rng: &mut Rng) -> Self {
         let mut chance = |most| if rng.chance(500) { rng.below(most) } else { 0 };
-        Self { refuses: chance(600), hangs: chance(200), loses_answers: chance(300) }
+        Self { refuses: chance(600), hangs: chance(200), loses_answers: chance(300), puts_off: chance(500) }
     }
 
     /// What goes wrong with this run.
@@ -62,6 +69,8 @@ impl Service {
             Some(Fault::Hung)
         } else if drawn < self.refuses + self.hangs + self.loses_answers {
             Some(Fault::AnswerLost)
+        } else if drawn < self.refuses + self.hangs + self.loses_answers + self.puts_off {
+            Some(Fault::PutOff)
         } else {
             None
         }
@@ -74,6 +83,7 @@ impl Fault {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Refused => "the service refused",
+            Self::PutOff => "the service wanted to be asked later",
             Self::Hung => "the service hung",
             Self::AnswerLost => "the service did what was asked and did not answer",
             Self::Stubborn => "an agent did not end when it was told to",
@@ -88,7 +98,7 @@ impl Fault {
         match self {
             Self::Hung | Self::AnswerLost => Some(timeout),
             Self::Stubborn => Some(timeout + GRACE),
-            Self::Refused | Self::Flood | Self::Lied => None,
+            Self::Refused | Self::PutOff | Self::Flood | Self::Lied => None,
         }
     }
 
@@ -103,12 +113,13 @@ impl Fault {
     pub fn outcome(self, action: &str) -> Outcome {
         let (rc, status) = match self {
             Self::Hung | Self::AnswerLost | Self::Stubborn => (1, ExecStatus::Timeout),
-            Self::Refused | Self::Flood => (1, ExecStatus::Done),
+            Self::Refused | Self::PutOff | Self::Flood => (1, ExecStatus::Done),
             Self::Lied if action == "monitor" => (7, ExecStatus::Done),
             Self::Lied => (0, ExecStatus::Done),
         };
         let said = if self == Self::Flood { "x".repeat(SAID_MAX) } else { self.name().to_owned() };
-        Outcome { rc, status, exit_reason: (rc == 1).then_some(said), ..Outcome::default() }
+        let retry_after = (self == Self::PutOff).then_some(LATER);
+        Outcome { rc, status, exit_reason: (rc == 1).then_some(said), retry_after, ..Outcome::default() }
     }
 }
 
@@ -136,9 +147,9 @@ mod tests {
     #[test]
     fn an_ill_service_does_each_of_its_harms_and_only_to_who_uses_it() {
         let mut rng = Rng::new(1, 1);
-        let service = Service { refuses: 300, hangs: 300, loses_answers: 300 };
+        let service = Service { refuses: 200, hangs: 200, loses_answers: 200, puts_off: 200 };
         let faults: Vec<Option<Fault>> = (0..200).map(|_| service.fault(&mut rng, &of(ADDRESS))).collect();
-        for fault in [None, Some(Fault::Refused), Some(Fault::Hung), Some(Fault::AnswerLost)] {
+        for fault in [None, Some(Fault::Refused), Some(Fault::Hung), Some(Fault::AnswerLost), Some(Fault::PutOff)] {
             assert!(faults.contains(&fault), "{fault:?}");
         }
         assert_eq!(service.fault(&mut rng, &of("Nginx")), None);

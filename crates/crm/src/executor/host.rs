@@ -180,8 +180,9 @@ impl Host {
 
     /// The view is over.
     pub(super) fn end_view(&mut self) {
-        for managed in self.resources.values_mut() {
+        for (id, managed) in &mut self.resources {
             managed.end_view();
+            self.due.put(id, managed.deadlines());
         }
     }
 

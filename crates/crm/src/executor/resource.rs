@@ -216,6 +216,10 @@ impl Managed {
         }
         if let Some(waiting) = &mut self.waiting {
             waiting.inherited = true;
+            // Whether that was told or not: the next coordinator must know that nobody tries it.
+            if let Some(started) = waiting.standing_still() {
+                history::record(&mut self.history, &started.op);
+            }
         }
     }
 
@@ -288,7 +292,7 @@ impl Managed {
                 self.record_pending(&job);
                 job
             }
-            None if self.waiting.as_ref().is_some_and(|waiting| waiting.due <= now && !turn.held) => {
+            None if self.waiting.as_ref().and_then(Waiting::due).is_some_and(|due| due <= now && !turn.held) => {
                 let waiting = self.waiting.take()?;
                 tried = Some((waiting.standing(), waiting.inherited));
                 waiting.job
@@ -344,8 +348,8 @@ impl Managed {
         outcome: &Outcome,
     ) -> Option<Output> {
         let Active { job, waits, inherited, .. } = active;
-        let asked = outcome.retry_after.unwrap_or_default();
         if job.is_recurring() {
+            let asked = outcome.retry_after.unwrap_or_default();
             let recurring = self.recurring.get_mut(&job.key())?;
             recurring.again = false;
             recurring.due = now + Duration::from_millis(job.op.interval_ms).max(asked.min(GUARD));
@@ -355,8 +359,8 @@ impl Managed {
             return None;
         }
         let (since, tries) = waits.unwrap_or((wall, 0));
-        let waiting = Waiting::new(node, job, (since, tries.saturating_add(1)), now, asked, inherited);
-        let report = waiting.report(outcome);
+        let waiting = Waiting::new(node, job, (since, tries.saturating_add(1)), now, outcome, inherited);
+        let report = waiting.report();
         self.waiting = Some(waiting);
         report
     }
@@ -446,7 +450,7 @@ impl Managed {
             Some(active) => Deadlines { soon: Some(active.guard), again: None },
             None => Deadlines {
                 soon: self.recurring.values().map(|recurring| recurring.due).min(),
-                again: self.waiting.as_ref().map(|waiting| waiting.due),
+                again: self.waiting.as_ref().and_then(Waiting::due),
             },
         }
     }

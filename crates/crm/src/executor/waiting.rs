@@ -1,6 +1,7 @@
 //! An order whose agent could not ask: the service that it needs does not answer, or wants to be asked later. That is no
 //! failure of the resource. The order is tried again, after pauses that grow, for as long as the coordinator wants it;
-//! meanwhile the history has it as pending, with since when and what was said.
+//! meanwhile the history has it as pending, with since when and what was said. When the view is over in which it was
+//! ordered, it is not tried until the next coordinator orders it again.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use hac_types::{Timestamp, WallTime};
 
 use super::resource::Job;
 use super::{Outcome, Output};
-use crate::cib::StatusChange;
+use crate::cib::{OpStarted, StatusChange};
 use crate::work;
 use hac_model::Task;
 
@@ -27,11 +28,13 @@ const ASKED_MAX: Duration = Duration::from_secs(300);
 pub(super) struct Waiting {
     pub(super) job: Job,
     /// When it is tried again.
-    pub(super) due: Timestamp,
+    due: Timestamp,
     /// Since when it waits.
     since: WallTime,
     tries: u32,
-    /// It was ordered in a view that is over.
+    /// What its agent said last.
+    said: String,
+    /// It was ordered in a view that is over, and not again since.
     pub(super) inherited: bool,
 }
 
@@ -42,11 +45,17 @@ impl Waiting {
         job: Job,
         (since, tries): (WallTime, u32),
         now: Timestamp,
-        asked: Duration,
+        outcome: &Outcome,
         inherited: bool,
     ) -> Self {
-        let due = now + pause(node, tries, asked);
-        Self { job, due, since, tries, inherited }
+        let due = now + pause(node, tries, outcome.retry_after.unwrap_or_default());
+        let said = outcome.exit_reason.clone().unwrap_or_else(|| "the agent could not ask".to_owned());
+        Self { job, due, since, tries, said, inherited }
+    }
+
+    /// When it is tried again, if its order counts.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        (!self.inherited).then_some(self.due)
     }
 
     /// Since when it waits, and how often it was tried.
@@ -54,16 +63,20 @@ impl Waiting {
         (self.since, self.tries)
     }
 
-    /// What is to be told: it is pending, since when, and what was said.
-    pub(super) fn report(&self, outcome: &Outcome) -> Option<Output> {
+    /// What there is to tell: it is pending, since when, and what was said.
+    pub(super) fn standing_still(&self) -> Option<OpStarted> {
         if self.job.op.task == Task::Notify {
             return None;
         }
         let mut started = work::pending(&self.job.at, &self.job.transition_key, &self.job.op);
         started.op.last_rc_change = Some(self.since.as_secs());
-        let said = outcome.exit_reason.clone().unwrap_or_else(|| "the agent could not ask".to_owned());
-        started.op.exit_reason = Some(said);
-        Some(Output::Report(StatusChange::OpStarted(started)))
+        started.op.exit_reason = Some(self.said.clone());
+        Some(started)
+    }
+
+    /// The same, to be told.
+    pub(super) fn report(&self) -> Option<Output> {
+        self.standing_still().map(|started| Output::Report(StatusChange::OpStarted(started)))
     }
 }
 

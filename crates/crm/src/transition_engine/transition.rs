@@ -221,6 +221,11 @@ impl Transition {
     /// The action under this key waits until its agent can ask; that was said just now.
     pub(super) fn waits(&mut self, now: Timestamp, key: &str) {
         let Some(index) = self.awaited_by(key) else { return };
+        if TransitionKey::parse(key).is_none_or(|key| key.uuid != self.uuid) {
+            // An earlier coordinator's, taken up while its agent ran: nobody tries it any more before it is ordered again.
+            self.fail(index, None);
+            return self.abort(Abort::Other(format!("{key} could not ask")));
+        }
         let Some(ActionKind::Resource(op)) = self.actions.get(index).map(|action| &action.kind) else { return };
         let time = order_time(op) + WAITING_MAX;
         self.flights.extend(now, index, time);

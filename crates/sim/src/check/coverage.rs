@@ -84,6 +84,8 @@ pub const COVERAGE: &[&str] = &[
     "the service did what was asked and did not answer",
     "the service hung",
     "the service refused",
+    "the service wanted to be asked later",
+    "two resources were related",
     "two sides had quorum",
 ];
 

@@ -49,20 +49,28 @@ fn a_stop_displaces_a_start_that_waits() {
 }
 
 #[test]
-fn what_waits_is_taken_up_by_the_next_coordinator_and_is_not_tried_while_that_is_in_doubt() {
+fn what_waits_is_not_tried_while_its_view_is_in_doubt_nor_when_that_is_over_before_it_is_ordered_again() {
     let mut bench = waiting();
     bench.executor.hold();
     assert_eq!(bench.executor.poll_timeout(), None);
     assert_eq!(bench.pass(60_000), [""; 0]);
     bench.executor.end_view(bench.now);
-    assert_eq!(bench.lines(), ["invoke Nginx start 0"]);
-    bench.end_with(could_not_ask());
-    let next = Order { transition_key: "7:1:0:next".into(), ..run("start", 0) };
+    assert_eq!(bench.executor.poll_timeout(), None, "the next view may have no quorum");
+    assert_eq!(bench.pass(600_000), [""; 0]);
+    let order = |key: &str| Order { transition_key: key.into(), ..run("start", 0) };
+    bench.executor.handle_order(bench.now, &order("7:1:0:next"));
+    assert_eq!(bench.lines(), ["invoke Nginx start 0"], "it was due long ago");
     bench.executor.end_view(bench.now);
-    bench.executor.handle_order(bench.now, &next);
+    bench.end_with(could_not_ask());
+    assert_eq!(bench.executor.poll_timeout(), None, "nor what said so after the end of its view");
+    bench.executor.handle_order(bench.now, &order("7:1:0:next"));
+    bench.executor.end_view(bench.now);
+    let told = &bench.executor.history()[0].ops[0];
+    assert!(told.is_pending() && told.exit_reason.is_some(), "the next one knows that nobody tries it: {told:?}");
+    bench.executor.handle_order(bench.now, &order("8:1:0:third"));
     again(&mut bench);
     bench.end(0);
-    assert_eq!(bench.executor.history()[0].ops[0].transition_key, "7:1:0:next");
+    assert_eq!(bench.executor.history()[0].ops[0].transition_key, "8:1:0:third");
 }
 
 #[test]

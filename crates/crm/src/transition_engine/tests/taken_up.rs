@@ -188,6 +188,21 @@ fn what_waits_until_it_can_ask_is_not_given_up_and_holds_up_nothing_else() {
 }
 
 #[test]
+fn what_waits_since_an_earlier_coordinator_is_ordered_again() {
+    let start = || digested("A_start_0", "d", &[]);
+    let (before, mut cib) = begun(start());
+    let mut bench = takes_up(vec![start()], cib.clone());
+    let waits = waits(&before);
+    let lines = bench.deliver(waits.clone());
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].starts_with("replan: "), "{lines:?}");
+    cib.apply(&Command::Status(waits), NOW);
+    bench.cib = cib.clone();
+    assert_eq!(bench.start(vec![start()]), ["run A_start_0 on primary (0:2:0:v)"]);
+    assert_eq!(next(vec![start()], cib).1, "run A_start_0 on primary (0:1:0:v)");
+}
+
+#[test]
 fn what_waits_is_waited_for_if_nothing_else_happens() {
     let mut bench = Bench::new();
     bench.start(vec![op("A_start_0", &[]), op("A_monitor_10000", &[0])]);
