@@ -17,6 +17,7 @@ pub mod ring;
 mod started;
 pub mod still;
 pub mod waits;
+pub mod wishes;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,12 +2,12 @@
 //! ban them, switch them off and on, change parameters, put nodes into standby and into maintenance. All of it is drawn
 //! from the seed. What was asked for and acknowledged carries a mark, by which it is looked for later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hac_crm::cib::{Change, CloneDef, Configure, GroupDef, GroupEdit, Lifetime, Object, Place, PutMode, Section};
 use hac_model::{
-    Agent, Cib, Configuration, Constraint, Location, LocationSubject, LocationTarget, NvPair, NvSet, Operation,
-    Primitive, Resource,
+    Agent, Cib, Colocation, Configuration, Constraint, Location, LocationSubject, LocationTarget, NvPair, NvSet,
+    Operation, Order, Primitive, Resource,
 };
 use hac_netsim::Rng;
 use hac_node::Request;
@@ -16,6 +16,8 @@ use hac_node::Request;
 const MADE: &str = "w-";
 /// Begins the names of the marks of changes.
 const MARK: &str = "sim-change-";
+/// Begins the ids of the constraints that relate two of them.
+const RELATED: &str = "rel-";
 /// So many resources are made at most: plans grow with them, and so does the time that a seed takes.
 const MADE_MAX: usize = 6;
 
@@ -96,7 +98,7 @@ impl Workload {
     }
 
     fn change(&mut self, things: &Things<'_>) -> Vec<Change> {
-        let one = match self.rng.below(20) {
+        let one = match self.rng.below(22) {
             0..=4 => self.create(things),
             5 => self.delete(things),
             6 => self.group(things),
@@ -109,6 +111,7 @@ impl Workload {
             15 => self.release(things),
             16 | 17 => self.node_attribute(things, "standby"),
             18 => self.node_attribute(things, "maintenance"),
+            19 | 20 => self.relate(things),
             _ => self.rename(things),
         };
         one.into_iter().collect()
@@ -184,6 +187,20 @@ impl Workload {
         Some(location(&format!("cli-{word}-{resource}"), resource, node, score, None))
     }
 
+    /// Two belong together, or apart, or one behind the other. Mostly the one made later depends.
+    fn relate(&mut self, things: &Things<'_>) -> Option<Change> {
+        let [first, .., last] = things.all.as_slice() else { return None };
+        let (kind, id) = (self.rng.below(3), format!("{RELATED}{first}-{last}"));
+        let (one, other) = ((*first).to_owned(), (*last).to_owned());
+        let constraint = if kind == 0 {
+            Constraint::Order(Order { id, first: one, then: other, ..Order::default() })
+        } else {
+            let score = Some(if kind == 1 { "INFINITY" } else { "-INFINITY" }.to_owned());
+            Constraint::Colocation(Colocation { id, score, rsc: other, with_rsc: one, ..Colocation::default() })
+        };
+        Some(Change::Put { object: Object::Constraint(constraint), mode: PutMode::Upsert })
+    }
+
     /// The end of one.
     fn release(&mut self, things: &Things<'_>) -> Option<Change> {
         let placed: Vec<&str> = placements(things.configuration).collect();
@@ -249,6 +266,18 @@ pub fn marks(configuration: &Configuration) -> Vec<String> {
     names.filter(|name| name.starts_with(MARK)).cloned().collect()
 }
 
+/// Ids of all that is named where people related two to each other.
+#[must_use]
+pub fn related(configuration: &Configuration) -> BTreeSet<&str> {
+    let made = configuration.constraints.iter().filter(|constraint| constraint.id().starts_with(RELATED));
+    let ends = made.flat_map(|constraint| match constraint {
+        Constraint::Order(order) => vec![order.first.as_str(), order.then.as_str()],
+        Constraint::Colocation(together) => vec![together.rsc.as_str(), together.with_rsc.as_str()],
+        _ => Vec::new(),
+    });
+    ends.collect()
+}
+
 /// Ids of the constraints by which people moved or banned something.
 fn placements(configuration: &Configuration) -> impl Iterator<Item = &str> {
     configuration.constraints.iter().map(Constraint::id).filter(|id| id.starts_with("cli-"))
@@ -260,6 +289,9 @@ pub(crate) fn name(change: &Change) -> Option<&'static str> {
         Change::Delete { id, .. } if id.starts_with(MADE) => "a resource was deleted",
         Change::Put { object: Object::Constraint(constraint), .. } if constraint.id().starts_with("cli-") => {
             "a resource was moved or banned"
+        }
+        Change::Put { object: Object::Constraint(constraint), .. } if constraint.id().starts_with(RELATED) => {
+            "two resources were related"
         }
         Change::SetMeta { value: Some(_), .. } => "a resource was switched off or left alone",
         Change::SetParam { .. } => "a parameter was changed",

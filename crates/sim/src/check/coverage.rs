@@ -5,6 +5,7 @@ use hac_node::{Event, Reply};
 
 /// What must happen in a run of many seeds.
 pub const COVERAGE: &[&str] = &[
+    "a ban was kept",
     "a change could not be stored",
     "a change was acknowledged",
     "a change was refused for want of quorum",

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use hac_scheduler::view::{ResourceKind, ResourceView};
 use hac_scheduler::{ClusterView, Role};
 
-use super::{Violation, count};
+use super::{Violation, count, wishes};
 use crate::cluster::{Host, World};
 use crate::tutorial::{ADDRESS, SERVER};
+use crate::workload;
 
 /// Lets time pass until all is well.
 pub(super) fn check(world: &mut World) -> Result<(), Violation> {
@@ -31,6 +32,9 @@ pub(super) fn check(world: &mut World) -> Result<(), Violation> {
         return Err(Violation::new("P-11", text));
     }
     nothing_left_to_do(world)?;
+    if let Some(violation) = wishes::check(world) {
+        return Err(violation);
+    }
     one_key(world)
 }
 
@@ -69,10 +73,19 @@ fn nothing_left_to_do(world: &mut World) -> Result<(), Violation> {
         *many.entry(name).or_default() += 1;
     }
     let nodes = world.hosts.len();
-    match outcome.view.resources.iter().find_map(|resource| idle(resource, nodes)) {
+    let related = workload::related(&node.cib().configuration);
+    let mut free = outcome.view.resources.iter().filter(|resource| !concerns(resource, &related));
+    match free.find_map(|resource| idle(resource, nodes)) {
         Some(text) => Err(Violation::new("CALM", text)),
         None => Ok(()),
     }
+}
+
+/// Whether one of these is in it: what belongs together, or apart, or behind another, may be unable to run for that.
+fn concerns(resource: &ResourceView, related: &BTreeSet<&str>) -> bool {
+    related.contains(resource.name.as_str())
+        || related.contains(resource.id.as_str())
+        || resource.children.iter().any(|child| concerns(child, related))
 }
 
 fn believed<'a>(view: &'a ClusterView, node: &str) -> BTreeSet<&'a str> {

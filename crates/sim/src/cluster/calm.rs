@@ -7,7 +7,7 @@ use hac_netsim::Weather;
 use hac_node::Request;
 
 use super::{Planners, World};
-use crate::check::Violation;
+use crate::check::{Violation, wishes};
 use crate::manners::Manners;
 use crate::service::Service;
 use crate::workload;
@@ -73,7 +73,9 @@ impl World {
     /// What people switched off is switched on again, and what failed meanwhile is forgotten.
     fn take_back(&mut self) -> Result<(), Violation> {
         for _ in 0..ATTEMPTS {
-            self.run_until(Duration::from_secs(30), Self::is_settled)?;
+            if self.run_until(Duration::from_secs(30), Self::is_settled)? {
+                self.wishes_hold()?;
+            }
             let asked = self.up().find_map(|host| {
                 let changes = workload::taken_back(&host.node.as_ref()?.cib().configuration);
                 (!changes.is_empty()).then(|| (host.id, workload::request(changes, &host.name())))
@@ -88,5 +90,15 @@ impl World {
         self.run_until(Duration::from_secs(30), Self::is_settled)?;
         self.start_all();
         self.run(Duration::from_secs(1))
+    }
+
+    /// Nothing is in progress, unless something begins within a second: what people said of places holds.
+    fn wishes_hold(&mut self) -> Result<(), Violation> {
+        let begun = self.rests;
+        self.run(Duration::from_secs(1))?;
+        if self.rests != begun || !self.is_settled() {
+            return Ok(());
+        }
+        wishes::check(self).map_or(Ok(()), Err)
     }
 }
