@@ -18,7 +18,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use hac_types::{Member, NodeId, RingId, Timestamp, WallTime};
+use hac_types::{Member, NodeId, RingId, Timestamp, WallTime, mutant};
 
 use crate::wire::{Hello, Offer, Ready};
 
@@ -244,6 +244,9 @@ fn compare(hellos: &BTreeMap<NodeId, Hello>) -> Option<Comparison> {
 /// every member that has the configuration before it has it prepared and comes from its disk. A member that went on
 /// without it offers nothing, nor does one that was told that it comes to nothing.
 fn agreed_offer(hellos: &BTreeMap<NodeId, Hello>) -> Option<Offer> {
+    if mutant("prepared-forgotten") {
+        return None;
+    }
     let configuration = |hello: &Hello| (hello.version.admin_epoch, hello.version.epoch);
     let base = hellos.values().map(configuration).max()?;
     // Who has nothing at all cannot know; before the first change of a cluster all that a member can have is the offer.

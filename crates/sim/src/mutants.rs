@@ -95,6 +95,8 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("standstill-unnoticed", "the ring goes on while nothing above it does"),
     cluster("number-used-early", "a ring's number is used before it is on the disk"),
     cluster("doubt-ignored", "what the ring does not confirm holds as if it had"),
+    cluster("prepared-forgotten", "what all had stored but one disk had committed is gone with that disk"),
+    cluster("taken-up-blindly", "an agent at work since an earlier view answers whatever is ordered next"),
     cluster("orphan-not-awaited", "a daemon starts beside the agents of its earlier life"),
 ];
 

@@ -28,8 +28,7 @@ pub(crate) use tally::{Failure, Tally};
 /// Seeds that every run of the tests repeats, of the ring alone and of whole nodes. More are for `cargo xtask sim`.
 const FIXED_SEEDS: u64 = 500;
 
-/// Seeds of the ring that no run had before. The world of whole nodes has open seeds (`docs/testing.md`), one in about
-/// 1200: fresh ones of it are for `cargo xtask sim`, and here are more fixed ones.
+/// Seeds that no run had before, of each.
 const FRESH_SEEDS: u64 = 200;
 
 /// Seeds that a deliberate bug may take in the tests.
@@ -179,9 +178,8 @@ fn seeds(project: &Project, log: &mut Log, tally: &mut Tally) {
         return;
     }
     let simulator = project.binaries(Profile::Seeds).join("hac-sim");
-    let more = FIXED_SEEDS + 1;
-    for ([ring, cluster], seeds) in [([1, 1], FIXED_SEEDS), ([fresh, more], FRESH_SEEDS)] {
-        for (kind, from) in [("ring", ring), ("cluster", cluster)] {
+    for (from, seeds) in [(1, FIXED_SEEDS), (fresh, FRESH_SEEDS)] {
+        for kind in ["ring", "cluster"] {
             stage(&format!("{seeds} seeds of the simulator from {from}: {kind}"), log, tally, |stage| {
                 let mut command = Command::new(&simulator);
                 command.args(["--seeds", &seeds.to_string(), "--from", &from.to_string(), "--only", kind]);

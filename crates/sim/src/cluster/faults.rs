@@ -59,8 +59,26 @@ impl Chaos {
             let pause = u64::try_from(world.options.pause_between.as_millis()).unwrap_or(1000);
             world.run(Duration::from_millis(self.rng.between(1, pause * 2)))?;
         }
+        if world.options.apart && self.rng.chance(200) {
+            self.say_nothing(world, &ids)?;
+        }
         world.calm()?;
         check::at_the_end(world)
+    }
+
+    /// The last of the storm: nothing that a member says gets out while the others meet anew, and nothing else happens for
+    /// so long that what waits for it without end is found out.
+    fn say_nothing(&mut self, world: &mut World, ids: &[u32]) -> Result<(), Violation> {
+        world.net.heal();
+        world.run_until(Duration::from_secs(20), World::halves_are_well)?;
+        let silent = self.rng.pick(ids).copied().unwrap_or_default();
+        let others: Vec<u32> = ids.iter().copied().filter(|id| *id != silent).collect();
+        world.mute(silent, waits::BARRIER + Duration::from_secs(15));
+        if let Some(&other) = self.rng.pick(&others) {
+            world.kill(other, Power::Stays);
+            world.start_after(other, Duration::from_millis(self.rng.between(1, 3000)));
+        }
+        world.run(waits::BARRIER + Duration::from_secs(10))
     }
 
     /// The weather of the chaos.
