@@ -94,6 +94,12 @@ pub(crate) enum Command {
         #[arg(default_value = "/etc/corosync/corosync.conf", value_name = "FILE")]
         file: PathBuf,
     },
+    /// Write the manual pages of all commands
+    #[command(hide = true)]
+    Man {
+        /// Into this folder
+        folder: PathBuf,
+    },
     /// Print a completion script
     Completion {
         /// For this shell

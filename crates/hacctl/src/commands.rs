@@ -9,6 +9,7 @@ pub(crate) mod explain;
 mod import;
 mod key;
 mod keygen;
+mod man;
 mod members;
 mod node;
 mod quorum;
@@ -42,6 +43,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Command::Import { file } => return import::run(&file, arguments.json),
         Command::Completion { shell } => return completion::run(shell),
+        Command::Man { ref folder } => return man::run(folder),
         Command::Compat(command) => return compat::run(command),
         _ => {}
     }
@@ -70,6 +72,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Command::Simulate(_)
         | Command::Import { .. }
         | Command::Completion { .. }
+        | Command::Man { .. }
         | Command::Compat(_) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -1,6 +1,10 @@
-//! `cargo xtask dist`: a release tarball in the target folder.
+//! `cargo xtask dist`: a release tarball in the target folder, and with `--deb` a Debian package.
 
-use std::path::Path;
+mod deb;
+mod pages;
+mod tools;
+
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, ensure};
@@ -12,34 +16,91 @@ use crate::tidy;
 /// The shells that completions are asked for.
 const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 
-/// Builds in release and packs what an administrator needs.
+/// Builds in release and packs what an administrator needs. With `--deb` a Debian package is made too; `--dev` packs what
+/// the tests have built instead of a release, for the test of the package itself.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
-    Options::parse(arguments, &[], &[])?.no_words()?;
-    let binaries = project.build(Profile::Release, &["hacd", "hacctl"])?;
-    released(&binaries)?;
+    let options = Options::parse(arguments, &["--deb", "--dev"], &[])?;
+    options.no_words()?;
+    let profile = if options.has("--dev") { Profile::Dev } else { Profile::Release };
+    let contents = Contents::build(project, profile)?;
+    println!("{}", tarball(project, &contents)?.display());
+    if options.has("--deb") {
+        println!("{}", deb::pack(project, &contents)?.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What both forms of a release hold.
+struct Contents {
+    /// The folder of the two programs.
+    binaries: PathBuf,
+    /// The folder of manual pages and completions: `man/*` and `completions/SHELL`.
+    generated: PathBuf,
+    /// The lists of what the programs were made of, if the tool that writes them is to be had.
+    materials: Vec<PathBuf>,
+    /// Seconds since 1970 of the commit that is packed: the time of everything in the packages.
+    epoch: u64,
+}
+
+impl Contents {
+    /// Builds the programs and has them say what a packager needs.
+    fn build(project: &Project, profile: Profile) -> anyhow::Result<Self> {
+        let binaries = project.build(profile, &["hacd", "hacctl"])?;
+        released(&binaries)?;
+        let generated = project.target.join("dist/generated");
+        if generated.exists() {
+            std::fs::remove_dir_all(&generated)?;
+        }
+        let man = generated.join("man");
+        std::fs::create_dir_all(&man)?;
+        let hacctl = binaries.join("hacctl");
+        output(Command::new(&hacctl).arg("man").arg(&man))?;
+        pages::write(&binaries.join("hacd"), &man)?;
+        for shell in SHELLS {
+            let script = output(Command::new(&hacctl).args(["completion", shell]))?;
+            write(&generated.join("completions").join(shell), &script)?;
+        }
+        // Their tool takes minutes to build: for releases, and not for the test of the package.
+        let materials = match profile {
+            Profile::Release => tools::materials(project)?,
+            Profile::Dev | Profile::Seeds => Vec::new(),
+        };
+        Ok(Self { binaries, generated, materials, epoch: epoch(project)? })
+    }
+}
+
+/// Packs programs, pages, documents and the unit; the same contents give the same bytes.
+fn tarball(project: &Project, contents: &Contents) -> anyhow::Result<PathBuf> {
     let name = format!("hacd-{}-{}-linux", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     let dist = project.target.join("dist");
     let tree = dist.join(&name);
     if tree.exists() {
         std::fs::remove_dir_all(&tree)?;
     }
-    copy(&binaries.join("hacd"), &tree.join("sbin/hacd"))?;
-    copy(&binaries.join("hacctl"), &tree.join("sbin/hacctl"))?;
+    for program in ["hacd", "hacctl"] {
+        copy(&contents.binaries.join(program), &tree.join("sbin").join(program))?;
+    }
     for folder in ["config", "docs", "systemd"] {
-        for path in tidy::files(&project.root.join(folder))? {
-            copy(&path, &tree.join(path.strip_prefix(&project.root)?))?;
-        }
+        below(&project.root, &project.root.join(folder), &tree)?;
     }
     for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
         copy(&project.root.join(file), &tree.join(file))?;
     }
-    for shell in SHELLS {
-        generated(&binaries, &["completion", shell], &tree.join("completions").join(shell))?;
+    below(&contents.generated, &contents.generated, &tree)?;
+    for list in &contents.materials {
+        copy(list, &tree.join("docs").join(file_name(list)?))?;
     }
-    generated(&binaries, &["man"], &tree.join("man/hacctl.8"))?;
     let tarball = dist.join(format!("{name}.tar.gz"));
     let packed = Command::new("tar")
-        .args(["--create", "--gzip", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"])
+        .args([
+            "--create",
+            "--use-compress-program=gzip -n",
+            "--sort=name",
+            "--owner=0",
+            "--group=0",
+            "--numeric-owner",
+        ])
+        .arg(format!("--mtime=@{}", contents.epoch))
         .arg("--file")
         .arg(&tarball)
         .arg("--directory")
@@ -48,15 +109,44 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
         .status()
         .context("cannot run tar")?;
     ensure!(packed.success(), "tar failed");
-    println!("{}", tarball.display());
-    Ok(ExitCode::SUCCESS)
+    Ok(tarball)
 }
 
 /// The daemon says of itself that it is this release, and not one that only tests have.
 fn released(binaries: &Path) -> anyhow::Result<()> {
-    let output = Command::new(binaries.join("hacd")).arg("--version").output()?;
-    let (said, expected) = (String::from_utf8_lossy(&output.stdout), concat!("hacd ", env!("CARGO_PKG_VERSION")));
+    let said = output(Command::new(binaries.join("hacd")).arg("--version"))?;
+    let (said, expected) = (String::from_utf8_lossy(&said), concat!("hacd ", env!("CARGO_PKG_VERSION")));
     ensure!(said.trim_end() == expected, "the daemon says that it is {said:?}, not {expected:?}");
+    Ok(())
+}
+
+/// When the commit was made that is packed; where there is no repository, what `SOURCE_DATE_EPOCH` says.
+fn epoch(project: &Project) -> anyhow::Result<u64> {
+    if let Ok(given) = std::env::var("SOURCE_DATE_EPOCH") {
+        return given.trim().parse().context("SOURCE_DATE_EPOCH is seconds since 1970");
+    }
+    let said = output(Command::new("git").args(["log", "-1", "--format=%ct"]).current_dir(&project.root))
+        .context("set SOURCE_DATE_EPOCH where there is no git repository")?;
+    String::from_utf8_lossy(&said).trim().parse().context("git gave no time of the commit")
+}
+
+/// What a command prints.
+///
+/// # Errors
+/// It cannot be run, fails, or prints its errors instead.
+fn output(command: &mut Command) -> anyhow::Result<Vec<u8>> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| format!("cannot run {name}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name} failed: {}", said.trim());
+    Ok(output.stdout)
+}
+
+/// Copies all files of `folder` to the same places below `to` that they have below `root`.
+fn below(root: &Path, folder: &Path, to: &Path) -> anyhow::Result<()> {
+    for path in tidy::files(folder)? {
+        copy(&path, &to.join(path.strip_prefix(root)?))?;
+    }
     Ok(())
 }
 
@@ -68,14 +158,13 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stores what `hacctl` generates for a packager, or says that it does not offer it.
-fn generated(binaries: &Path, arguments: &[&str], to: &Path) -> anyhow::Result<()> {
-    let output = Command::new(binaries.join("hacctl")).args(arguments).output()?;
-    if !output.status.success() || output.stdout.is_empty() {
-        println!("left out: hacctl does not offer `{}`", arguments.join(" "));
-        return Ok(());
-    }
+/// Writes a file and makes the folders above it.
+fn write(to: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     std::fs::create_dir_all(to.parent().context("a file without a folder")?)?;
-    std::fs::write(to, output.stdout)?;
-    Ok(())
+    std::fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// The last part of a path.
+fn file_name(path: &Path) -> anyhow::Result<&std::ffi::OsStr> {
+    path.file_name().with_context(|| format!("{} names no file", path.display()))
 }

@@ -81,7 +81,12 @@ const COMMANDS: &[Command] = &[
         help: "give the parsers hostile input, N seconds each (60); --merge keeps what reached new code",
         run: fuzz::run,
     },
-    Command { name: "dist", arguments: "", help: "build a release tarball", run: dist::run },
+    Command {
+        name: "dist",
+        arguments: "[--deb] [--dev]",
+        help: "build a release tarball, with --deb a Debian package too; --dev packs what the tests have built",
+        run: dist::run,
+    },
 ];
 
 fn main() -> ExitCode {
