@@ -9,6 +9,7 @@ mod failover;
 mod hostile;
 mod membership;
 mod mixed;
+mod package;
 mod partitions;
 mod ring;
 mod storage;
@@ -18,7 +19,7 @@ use std::io::stderr;
 use std::process::ExitCode;
 
 use common::Env;
-use hac_lab::{Agents, Tools, clean_up_on_signals, setup, sweep};
+use hac_lab::{Agents, Error, Ground, Tools, clean_up_on_signals, setup, sweep};
 use hac_tests::runner::{Case, run};
 
 /// A test of this program.
@@ -66,7 +67,25 @@ fn main() -> ExitCode {
             (Some(_), true) | (None, _) => case,
         }
     });
-    run(cases.collect())
+    run(cases.chain(packaged(&tools, reason.as_deref(), listing)).collect())
+}
+
+/// The tests of the package, which need more than the others: a package and systemd.
+fn packaged(tools: &Result<Tools, Error>, reason: Option<&str>, listing: bool) -> Vec<Case> {
+    let package = tools.as_ref().map_err(ToString::to_string).and_then(|tools| {
+        setup::check(Ground::Systemd).map_err(|error| error.to_string())?;
+        tools.package().map_err(|error| error.to_string())
+    });
+    let reason = reason.map(str::to_owned).or_else(|| package.as_ref().err().cloned());
+    let case = |(name, test): (&str, package::Test)| {
+        let package = package.clone();
+        let case = Case::new(name, move || test(&package.clone().map_err(anyhow::Error::msg)?));
+        match &reason {
+            Some(reason) if !listing => case.skipped(reason.as_str()),
+            _ => case,
+        }
+    };
+    package::all().into_iter().map(case).collect()
 }
 
 fn fail(text: &str) -> ExitCode {

@@ -17,6 +17,10 @@ pub(crate) use files::daemon;
 
 /// Environment variable with the directory of the programs.
 const PROGRAMS_VARIABLE: &str = "HACD_BINARIES";
+/// Where the package lies on a host that installs it.
+pub const PACKAGE: &str = "/root/hacd.deb";
+/// Permission bits of the package.
+const PACKAGE_MODE: u32 = 0o644;
 /// Permission bits of the key.
 const KEY_MODE: u32 = 0o400;
 /// How long a daemon may take to stop in order.
@@ -74,6 +78,18 @@ impl Tools {
             return Ok(program);
         }
         Err(Error::Missing(format!("{} is not there: cargo xtask test builds it", program.display())))
+    }
+
+    /// The Debian package of this build.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where it was not made.
+    pub fn package(&self) -> Result<PathBuf, Error> {
+        let folder = self.directory.join("../dist");
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let package = files.filter(|path| path.extension().is_some_and(|end| end == "deb")).max();
+        let missing = || Error::Missing(format!("no package in {}: cargo xtask dist --deb", folder.display()));
+        package.ok_or_else(missing)
     }
 
     /// The `hacd` of this build.
@@ -152,6 +168,45 @@ impl Cluster {
         }
         cluster.make_key()?;
         Ok(cluster)
+    }
+
+    /// A lab of `hosts` hosts whose first process is systemd, with the Debian package installed and nothing configured.
+    ///
+    /// # Errors
+    /// When the lab cannot be built or the package not be installed.
+    pub fn packaged(package: &Path, hosts: usize) -> Result<Self, Error> {
+        let bytes = std::fs::read(package).map_err(Error::file(package))?;
+        let programs = PathBuf::from("/usr/sbin");
+        let (ground, probe_period) = (Ground::Systemd, Duration::from_millis(10));
+        let lab = Lab::new(&Options { ground, hosts, programs, probe_period })?;
+        let cluster = Self { lab, clocks: (Instant::now(), SystemTime::now()) };
+        for host in cluster.lab.hosts() {
+            Self::booted(host)?;
+            host.write_with_mode(PACKAGE, &bytes, PACKAGE_MODE)?;
+            host.exec(&["dpkg", "--install", PACKAGE])?;
+        }
+        Ok(cluster)
+    }
+
+    /// Waits until systemd has started what the host starts.
+    fn booted(host: &Host) -> Result<(), Error> {
+        wait_for(&format!("{} has booted", host.name()), STOP_LIMIT, || {
+            let said = host.output_of(&["systemctl", "is-system-running"]).ok()?;
+            ["running", "degraded"].contains(&String::from_utf8_lossy(&said.stdout).trim()).then_some(())
+        })
+    }
+
+    /// Writes the tutorial's configuration and the key on all hosts, whose `hacctl` is installed.
+    ///
+    /// # Errors
+    /// When a file cannot be written or `hacctl keygen` fails.
+    pub fn write_configuration(&self) -> Result<(), Error> {
+        let hosts = self.lab.hosts();
+        for host in hosts {
+            let text = files::configuration(host, hosts.len(), Agents::Native, Links::One)?;
+            host.write(files::CONFIGURATION, &text)?;
+        }
+        self.make_key()
     }
 
     /// Makes the key on the first host and copies it to the others.

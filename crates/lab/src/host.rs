@@ -75,8 +75,8 @@ impl Host {
     ) -> Result<Self, Error> {
         let directory = directory.join(Plan::name(number));
         fs::create_dir_all(&directory).map_err(Error::file(&directory))?;
-        if matches!(footing, Footing::Namespaces { .. }) {
-            namespaces::prepare(plan, &directory)?;
+        if let Footing::Namespaces { systemd, .. } = footing {
+            namespaces::prepare(plan, &directory, systemd)?;
         }
         Ok(Self {
             number,
@@ -131,10 +131,10 @@ impl Host {
             return Ok(());
         }
         *running = Some(match &self.footing {
-            Footing::Namespaces { namespace, network } => {
+            Footing::Namespaces { namespace, network, systemd } => {
                 network.link(self.number, true)?;
                 let log = self.output_file("init")?;
-                let booted = namespaces::boot(namespace, self.name(), &self.directory, log);
+                let booted = namespaces::boot(namespace, self.name(), &self.directory, *systemd, log);
                 let booted = booted.map_err(|error| match error {
                     Error::Late { what, limit } => {
                         Error::Late { what: format!("{what}: {}", self.output("init")), limit }
@@ -406,8 +406,8 @@ impl Host {
         match (&*locked(&self.running), &self.footing) {
             (_, Footing::Loopback { .. }) => Ok(self.root().join(path.trim_start_matches('/'))),
             (Some(Running::Namespaces(booted)), _) => Ok(PathBuf::from(format!("/proc/{}/root{path}", booted.init))),
-            (Some(Running::Loopback) | None, Footing::Namespaces { .. }) => {
-                namespaces::on_disk(&self.directory, path).ok_or_else(|| Error::Off(self.name().to_owned()))
+            (Some(Running::Loopback) | None, Footing::Namespaces { systemd, .. }) => {
+                namespaces::on_disk(&self.directory, path, *systemd).ok_or_else(|| Error::Off(self.name().to_owned()))
             }
         }
     }

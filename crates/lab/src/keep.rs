@@ -88,7 +88,8 @@ pub fn keeper(directory: &Path) -> Result<(), Error> {
     let network = Network::of(plan.clone());
     let mut adopted = Vec::new();
     for number in plan.hosts() {
-        let footing = Footing::Namespaces { namespace: plan.host_namespace(number), network: network.clone() };
+        let footing =
+            Footing::Namespaces { namespace: plan.host_namespace(number), network: network.clone(), systemd: false };
         let host = Host::new(number, &plan, footing, directory, &kept.programs)?;
         host.adopt();
         host.at_boot(daemon(&host)?);

@@ -131,12 +131,13 @@ impl Lab {
         guard::enlist(plan.prefix());
         let remains = Remains { plan, directory, programs: options.programs.clone(), kept: false };
         match options.ground {
-            Ground::Namespaces => Self::in_namespaces(remains, options.probe_period),
+            Ground::Namespaces => Self::in_namespaces(remains, options.probe_period, false),
+            Ground::Systemd => Self::in_namespaces(remains, options.probe_period, true),
             Ground::Loopback => Self::on_loopback(remains, options.probe_period),
         }
     }
 
-    fn in_namespaces(remains: Remains, period: Duration) -> Result<Self, Error> {
+    fn in_namespaces(remains: Remains, period: Duration, systemd: bool) -> Result<Self, Error> {
         let plan = remains.plan.clone();
         let alive = keep_alive(&remains.directory)?;
         let network = Network::new(plan.clone())?;
@@ -146,7 +147,8 @@ impl Lab {
         let hosts = Arc::new(Hosts::default());
         let hands = Box::new(Hands { wires: Arc::clone(&wires), hosts: Arc::clone(&hosts) });
         let cloud = Cloud::start(Some(plan.cloud_namespace()), doors, plan.hosts().count(), Some(1), hands)?;
-        let footing = |host| Footing::Namespaces { namespace: plan.host_namespace(host), network: network.clone() };
+        let footing =
+            |host| Footing::Namespaces { namespace: plan.host_namespace(host), network: network.clone(), systemd };
         let built = remains.build(footing)?;
         let target = SocketAddr::from((Plan::floating_ip(), 80));
         let prober = Prober::start(Some(plan.client_namespace()), target, period)?;

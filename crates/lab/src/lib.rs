@@ -52,7 +52,7 @@ mod status;
 mod timeline;
 
 pub use capture::{Capture, Packet};
-pub use cluster::{Agents, Cluster, Links, Tools};
+pub use cluster::{Agents, Cluster, Links, PACKAGE, Tools};
 pub use error::Error;
 pub use guard::{clean_up_on_signals, sweep};
 pub use host::{Daemon, Ground, Host, Process};

@@ -11,6 +11,8 @@ use crate::{Error, Ground};
 
 /// The web server.
 const NGINX: &str = "/usr/sbin/nginx";
+/// The first process of hosts on [`Ground::Systemd`].
+const SYSTEMD: &str = "/lib/systemd/systemd";
 /// Programs and files that the lab needs, each with the Debian package that has it.
 const NEEDED: [(&str, &str); 8] = [
     (NGINX, "nginx-light"),
@@ -44,11 +46,14 @@ pub fn is_root() -> bool {
 /// [`Error::Missing`] with what is missing and what to do about it.
 pub fn check(ground: Ground) -> Result<(), Error> {
     let packages = match ground {
-        Ground::Namespaces if !is_root() => {
+        Ground::Namespaces | Ground::Systemd if !is_root() => {
             let text = "the lab makes network namespaces: run it as root";
             return Err(Error::Missing(text.to_owned()));
         }
-        Ground::Namespaces => missing(),
+        Ground::Systemd if !Path::new(SYSTEMD).exists() => {
+            return Err(Error::Missing(format!("{SYSTEMD} is not there: this machine is no Debian with systemd")));
+        }
+        Ground::Namespaces | Ground::Systemd => missing(),
         Ground::Loopback if Path::new(NGINX).exists() => Vec::new(),
         Ground::Loopback => vec!["nginx-light"],
     };

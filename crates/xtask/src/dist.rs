@@ -30,6 +30,14 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
+/// The Debian package of what the tests have built.
+///
+/// # Errors
+/// Why it cannot be made here.
+pub(crate) fn for_tests(project: &Project) -> anyhow::Result<PathBuf> {
+    deb::pack(project, &Contents::build(project, Profile::Dev)?)
+}
+
 /// What both forms of a release hold.
 struct Contents {
     /// The folder of the two programs.

@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::options::Options;
 use crate::project::{Profile, Project};
-use crate::{conformance, sim};
+use crate::{conformance, dist, sim};
 use log::Log;
 use programs::Program;
 use stage::{Reading, Stage, stage};
@@ -75,6 +75,7 @@ pub(crate) fn all(project: &Project, quick: bool, mut tally: Tally) -> anyhow::R
         beside(project, &programs, &mut log, &mut tally);
         if !quick {
             stage("set-up of the lab", &mut log, &mut tally, |stage| set_up(project, stage));
+            stage("package", &mut log, &mut tally, |stage| package(project, stage));
         }
         for program in programs.iter().filter(|program| WHOLE.contains(&program.package.as_str())) {
             let name = format!("whole: {} {}", program.package, program.target);
@@ -143,6 +144,15 @@ fn set_up(project: &Project, stage: &mut Stage<'_>) -> anyhow::Result<()> {
     let (_, outcome) = stage.run(command.arg("setup"), |_| {});
     if let Err(why) = outcome {
         stage.note(&format!("no set-up: {why}"));
+    }
+    Ok(())
+}
+
+/// Makes the Debian package of what the tests have built, for the test that installs it.
+fn package(project: &Project, stage: &mut Stage<'_>) -> anyhow::Result<()> {
+    match dist::for_tests(project) {
+        Ok(package) => stage.note(&format!("made {}", package.display())),
+        Err(why) => stage.tally().skip(1, [format!("no package: {why:#}")]),
     }
     Ok(())
 }

@@ -12,6 +12,9 @@ use crate::plan::Plan;
 pub enum Ground {
     /// Namespaces of the kernel: each host has a network, files and processes of its own. For root.
     Namespaces,
+    /// As [`Self::Namespaces`], with a root of its own for each host, in which packages can be installed, and systemd as its
+    /// first process.
+    Systemd,
     /// Processes of this machine on addresses 127.0.0.11 and up, with directories of their own.
     /// Cables cannot be cut, files in `/etc` and `/usr` are shared, packaged agents cannot be used.
     Loopback,
@@ -23,6 +26,8 @@ pub(crate) enum Footing {
     Namespaces {
         namespace: String,
         network: Network,
+        /// Whether systemd is the host's first process.
+        systemd: bool,
     },
     Loopback {
         /// Where its web server listens.

@@ -14,6 +14,8 @@ use crate::{Error, guard};
 
 /// What the first process of a host runs.
 const INIT: &str = include_str!("init.sh");
+/// What the first process of a host runs that becomes systemd.
+const SYSTEMD: &str = include_str!("systemd.sh");
 /// The trees that a host has for itself, longest names first where one holds another.
 const PRIVATE_TREES: [&str; 4] = ["/usr/lib/ocf", "/usr/local", "/etc", "/var"];
 
@@ -48,22 +50,25 @@ impl Booted {
 }
 
 /// Writes what the first process of a host needs.
-pub(super) fn prepare(plan: &Plan, directory: &Path) -> Result<(), Error> {
+pub(super) fn prepare(plan: &Plan, directory: &Path, systemd: bool) -> Result<(), Error> {
     let mut hosts = String::from("127.0.0.1 localhost\n203.0.113.1 api.digitalocean.com\n");
     for host in plan.hosts() {
         hosts.push_str(&format!("{} {}\n", Plan::private(host), Plan::name(host)));
     }
     write(&directory.join("hosts"), hosts.as_bytes(), PLAIN)?;
-    write(&directory.join("init.sh"), INIT.as_bytes(), PLAIN)
+    let init = if systemd { SYSTEMD } else { INIT };
+    write(&directory.join("init.sh"), init.as_bytes(), PLAIN)
 }
 
 /// Makes the namespaces of a host and waits until its first process has mounted everything.
-pub(super) fn boot(namespace: &str, name: &str, directory: &Path, log: File) -> Result<Booted, Error> {
+pub(super) fn boot(namespace: &str, name: &str, directory: &Path, systemd: bool, log: File) -> Result<Booted, Error> {
     let mark = directory.join("init.pid");
     let _ = fs::remove_file(&mark); // it is there only after an earlier life
-    let script = "exec 3<\"$1\"; shift; exec unshare --mount --uts --ipc --pid --fork sh \"$@\"";
+    // systemd wants a tree of control groups for itself.
+    let groups = if systemd { "--cgroup" } else { "" };
+    let script = format!("exec 3<\"$1\"; shift; exec unshare --mount --uts --ipc --pid {groups} --fork sh \"$@\"");
     let mut outer = Command::new("ip")
-        .args(["netns", "exec", namespace, "sh", "-c", script, "sh"])
+        .args(["netns", "exec", namespace, "sh", "-c", &script, "sh"])
         .arg(directory.join("../alive"))
         .arg(directory.join("init.sh"))
         .args([Path::new(name), directory])
@@ -88,7 +93,10 @@ pub(super) fn boot(namespace: &str, name: &str, directory: &Path, log: File) -> 
 }
 
 /// Where a path of a host that is off lies, if the host has that tree for itself.
-pub(super) fn on_disk(directory: &Path, path: &str) -> Option<PathBuf> {
+pub(super) fn on_disk(directory: &Path, path: &str, systemd: bool) -> Option<PathBuf> {
+    if systemd {
+        return Some(directory.join("disk/root").join(path.trim_start_matches('/')));
+    }
     let tree = PRIVATE_TREES.iter().find(|tree| path.starts_with(**tree))?;
     let below = path.strip_prefix(tree)?;
     let disk = directory.join("disk").join(tree.replace('/', "_"));
