@@ -5,6 +5,7 @@
 
 mod api;
 mod common;
+mod endurance;
 mod failover;
 mod hostile;
 mod membership;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         ring::one(),
         partitions::one(),
         mixed::one(),
+        endurance::one(),
     ]
     .concat();
     let both = [("native", Agents::Native), ("packaged", Agents::Packaged)];

@@ -29,8 +29,10 @@
 pub mod bench;
 pub mod cloud;
 pub mod demo;
+pub mod history;
 pub mod hostile;
 pub mod setup;
+pub mod soak;
 
 mod capture;
 mod cluster;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use hac_lab::bench::{self, Messaging, Profile, Scenario};
-use hac_lab::{Error, RingNode, Tools, demo, hostile, setup};
+use hac_lab::{Error, RingNode, Tools, demo, history, hostile, setup, soak};
 
 /// The laboratory of hacd; never installed on a node.
 #[derive(Debug, Parser)]
@@ -35,6 +35,27 @@ enum Command {
         /// How many
         #[arg(long, default_value_t = 1_000_000)]
         datagrams: usize,
+    },
+    /// Run agents and restart a daemon many times: nothing may grow
+    Soak {
+        /// Restarts of a daemon
+        #[arg(long, default_value_t = 2000)]
+        restarts: u32,
+        /// Runs of agents
+        #[arg(long, default_value_t = 20_000)]
+        runs: u64,
+    },
+    /// Hurt a cluster while clients write and read, and judge what they were told
+    History {
+        /// For how long
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+        /// Hosts: 2 or 3
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=3))]
+        hosts: u8,
+        /// What is drawn
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Run a program on a host of the lab that was kept
     Exec {
@@ -178,6 +199,17 @@ fn run(command: Command) -> Result<(), Error> {
             prepare()?;
             setup::install(&mut out)?;
             hostile::run(&Tools::find()?, datagrams, &mut out)
+        }
+        Command::Soak { restarts, runs } => {
+            prepare()?;
+            setup::install(&mut out)?;
+            soak::run(&Tools::find()?, restarts, runs, &mut out)
+        }
+        Command::History { minutes, hosts, seed } => {
+            prepare()?;
+            setup::install(&mut out)?;
+            let length = Duration::from_secs(minutes.saturating_mul(60));
+            history::run(&Tools::find()?, usize::from(hosts), length, seed, &mut out)
         }
         Command::Exec { host, words } => hac_lab::exec_kept(&host, &words),
         Command::Power { state, host } => {

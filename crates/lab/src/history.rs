@@ -1,0 +1,224 @@
+//! `hac-lab history`: clients write and read through real daemons while their hosts are hurt; what they were told is recorded,
+//! and then judged.
+//!
+//! * `nemesis`: what befalls the hosts, and the service manager that starts their daemons again.
+//! * `check`: the judgement, a function of what was recorded.
+
+mod check;
+mod nemesis;
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use crate::run::wait_for;
+use crate::{Agents, Cluster, Error, Host, Plan, Tools};
+use check::{Read, Recorded, Written};
+use nemesis::Nemesis;
+
+/// How long a step may take.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long after all is well again the cluster may need to be calm.
+const HEALED: Duration = Duration::from_secs(90);
+/// How often ground truth is looked at.
+const SAMPLE: Duration = Duration::from_millis(10);
+/// How long after an answer everybody sees what it acknowledges.
+const PUBLISHED: Duration = Duration::from_millis(500);
+/// How long a client waits for an answer, seconds.
+const PATIENCE: &str = "20";
+
+/// A resource that must run once: where it does is a file.
+const AGENT: &str = r#"#!/bin/sh
+f=/run/history-active
+case $1 in
+start) sleep 0.2; : >"$f";;
+stop) rm -f "$f";;
+monitor) [ -e "$f" ] && exit 0; exit 7;;
+meta-data) echo '<?xml version="1.0"?>
+<resource-agent name="exclusive"><version>1.0</version><longdesc lang="en">A file.</longdesc>
+<shortdesc lang="en">A file</shortdesc><parameters/><actions><action name="start" timeout="20s"/>
+<action name="stop" timeout="20s"/><action name="monitor" timeout="20s" interval="10s"/>
+<action name="meta-data" timeout="5s"/></actions></resource-agent>';;
+*) exit 3;;
+esac
+"#;
+
+/// What the threads share.
+struct Run<'a> {
+    cluster: &'a Cluster,
+    begin: Instant,
+    ended: AtomicBool,
+    recorded: Mutex<Recorded>,
+    nemesis: Nemesis<'a>,
+}
+
+impl Run<'_> {
+    fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn over(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    fn hosts(&self) -> usize {
+        self.cluster.lab().hosts().len()
+    }
+}
+
+/// Hurts a cluster of `hosts` hosts for `length`, with a client for each host, and judges what they saw.
+///
+/// # Errors
+/// When the lab cannot be built, the cluster does not become calm in time, or a promise was broken.
+pub fn run(tools: &Tools, hosts: usize, length: Duration, seed: u64, out: &mut dyn Write) -> Result<(), Error> {
+    let cluster = Cluster::new(tools, hosts, Agents::Native, "")?;
+    for host in cluster.lab().hosts() {
+        host.write_with_mode("/usr/lib/ocf/resource.d/lab/exclusive", AGENT.as_bytes(), 0o755)?;
+    }
+    cluster.start_all()?;
+    cluster.wait_status(1, "all are online", LIMIT, |status| status.online.len() == hosts)?;
+    cluster.hacctl(1, &["configure", "property", "stonith-enabled=false"])?;
+    if hosts == 2 {
+        cluster.hacctl(1, &["configure", "property", "no-quorum-policy=ignore"])?;
+    }
+    let primitive =
+        ["--wait", "configure", "primitive", "exclusive", "ocf:lab:exclusive", "op", "monitor", "interval=2s"];
+    cluster.hacctl(1, &primitive)?;
+    let run = Run {
+        cluster: &cluster,
+        begin: Instant::now(),
+        ended: AtomicBool::new(false),
+        recorded: Mutex::new(Recorded::new(hosts)),
+        nemesis: Nemesis::new(&cluster, seed),
+    };
+    let run = &run;
+    let rounds = thread::scope(|scope| {
+        for number in 1..=hosts {
+            scope.spawn(move || count_up(run, number));
+            scope.spawn(move || read(run, number));
+        }
+        scope.spawn(|| sample(run));
+        scope.spawn(|| run.nemesis.manage(&run.ended));
+        let rounds = hurt(run, length, out);
+        run.ended.store(true, Ordering::Relaxed);
+        rounds
+    });
+    let recorded = run.recorded();
+    let acknowledged = recorded.writes.iter().filter(|write| write.acknowledged).count();
+    let line = format!(
+        "{hosts} hosts, {} s, seed {seed}: {} writes, {acknowledged} acknowledged, {} reads, {} looks at the hosts, {} sentences \
+         about forks",
+        run.begin.elapsed().as_secs(),
+        recorded.writes.len(),
+        recorded.reads.len(),
+        recorded.samples,
+        recorded.forks.len()
+    );
+    writeln!(out, "{line}").map_err(Error::system("cannot write"))?;
+    let mut broken = check::broken(&recorded);
+    match rounds {
+        Ok(_) if acknowledged == 0 || recorded.reads.is_empty() || recorded.samples == 0 => {
+            broken.push("nothing was seen, so nothing was checked".to_owned());
+        }
+        Ok(rounds) => writeln!(out, "{rounds} rounds").map_err(Error::system("cannot write"))?,
+        Err(error) => broken.push(error.to_string()),
+    }
+    if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken.join("; "))) }
+}
+
+/// Rounds of harm and calm until the time is over.
+fn hurt(run: &Run<'_>, length: Duration, out: &mut dyn Write) -> Result<usize, Error> {
+    let mut rounds = 0;
+    while run.begin.elapsed() < length {
+        let what = run.nemesis.harm()?;
+        writeln!(out, "{:>5} s  {what}", run.begin.elapsed().as_secs()).map_err(Error::system("cannot write"))?;
+        run.nemesis.heal()?;
+        calm(run).map_err(|error| Error::Invalid(format!("after: {what}: {error}")))?;
+        run.nemesis.well();
+        rounds += 1;
+    }
+    Ok(rounds)
+}
+
+/// Waits until all are one cluster and the resource runs once, and has every host say what was acknowledged before.
+fn calm(run: &Run<'_>) -> Result<(), Error> {
+    let hosts = run.hosts();
+    for host in 1..=hosts {
+        run.cluster.wait_status(host, "all are online again", HEALED, |status| status.online.len() == hosts)?;
+    }
+    let once = wait_for("the resource runs once and nothing is in progress", HEALED, || {
+        let settled = (1..=hosts).all(|host| run.cluster.is_settled(host));
+        (active(run.cluster).len() == 1 && settled).then_some(())
+    });
+    once.map_err(|error| Error::Invalid(format!("{error}; it is active on hosts {:?}", active(run.cluster))))?;
+    let acknowledged = run.recorded().acknowledged();
+    sleep(PUBLISHED);
+    for host in 1..=hosts {
+        let told = wait_for("a host tells its state", LIMIT, || run.cluster.told(host))?;
+        note_forks(run, &told);
+        let values = check::registers(&told.cib, hosts);
+        run.recorded().at_rest(host, &acknowledged, &values);
+    }
+    Ok(())
+}
+
+/// The hosts on which the resource is active in truth.
+fn active(cluster: &Cluster) -> Vec<usize> {
+    let is = |host: &&Host| host.outside("/run/history-active").is_ok_and(|path| path.exists());
+    cluster.lab().hosts().iter().filter(is).map(Host::number).collect()
+}
+
+/// What a node says of changes that it gave up.
+fn note_forks(run: &Run<'_>, told: &hac_api::Status) {
+    let sentences = told.problems.iter().map(|problem| &problem.sentence);
+    for sentence in sentences.filter(|sentence| sentence.contains("both sides of a cut")) {
+        run.recorded().forks.insert(sentence.clone());
+    }
+}
+
+/// A client that counts its own register up, through whichever host it happens to ask.
+fn count_up(run: &Run<'_>, client: usize) {
+    let (register, mut value) = (check::register(client), 0_u64);
+    while !run.over() {
+        value += 1;
+        let host = 1 + (client + usize::try_from(value / 7).unwrap_or(0)) % run.hosts();
+        let (name, text) = (Plan::name(1), value.to_string());
+        let words = ["--timeout", PATIENCE, "node", "attribute", name, "set", &register, &text];
+        let answer = run.cluster.try_hacctl(host, &words);
+        let acknowledged = answer.is_ok_and(|answer| answer.status.success());
+        run.recorded().writes.push(Written { client, value, host, acknowledged });
+        sleep(Duration::from_millis(if acknowledged { 50 } else { 300 }));
+    }
+}
+
+/// A client that reads all registers from one host.
+fn read(run: &Run<'_>, host: usize) {
+    while !run.over() {
+        if let Some(told) = run.cluster.told(host) {
+            note_forks(run, &told);
+            let values = check::registers(&told.cib, run.hosts());
+            let mut recorded = run.recorded();
+            let forks = recorded.forks.len();
+            recorded.reads.push(Read { host, values, forks });
+        }
+        sleep(Duration::from_millis(150));
+    }
+}
+
+/// Looks at the hosts themselves.
+fn sample(run: &Run<'_>) {
+    while !run.over() {
+        let unhurt = run.nemesis.unhurt();
+        let both: Vec<usize> = active(run.cluster).into_iter().filter(|host| unhurt.contains(host)).collect();
+        let same = unhurt == run.nemesis.unhurt();
+        let mut recorded = run.recorded();
+        recorded.samples += 1;
+        if both.len() > 1 && same {
+            recorded.twice.push(format!("{both:?} at {:.1} s", run.begin.elapsed().as_secs_f64()));
+        }
+        drop(recorded);
+        sleep(SAMPLE);
+    }
+}

@@ -1,0 +1,194 @@
+//! What must hold of a recorded history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// How many broken promises are told.
+const TOLD: usize = 20;
+
+/// A client asked for a value of its own register: each is larger than all before.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    /// Who.
+    pub(super) client: usize,
+    /// The value.
+    pub(super) value: u64,
+    /// Which host was asked.
+    pub(super) host: usize,
+    /// Whether it was told that this is done. Otherwise it may be done or not.
+    pub(super) acknowledged: bool,
+}
+
+/// What a host had to say of all registers, in the order in which it was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Read {
+    pub(super) host: usize,
+    /// The value of each register, by client.
+    pub(super) values: BTreeMap<usize, u64>,
+    /// How many sentences about forks had been told by then.
+    pub(super) forks: usize,
+}
+
+/// Everything that was seen.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    hosts: usize,
+    pub(super) writes: Vec<Written>,
+    pub(super) reads: Vec<Read>,
+    /// How often the hosts were looked at.
+    pub(super) samples: u64,
+    /// When the resource was active on two hosts that nothing had befallen.
+    pub(super) twice: Vec<String>,
+    /// What nodes told of changes that they gave up.
+    pub(super) forks: BTreeSet<String>,
+    /// Acknowledged and not there when all was calm, with how many forks had been told by then.
+    lost: Vec<(String, usize)>,
+}
+
+/// The name of a client's register.
+pub(super) fn register(client: usize) -> String {
+    format!("history-{client}")
+}
+
+/// The registers in a state.
+pub(super) fn registers(cib: &Value, clients: usize) -> BTreeMap<usize, u64> {
+    (1..=clients).filter_map(|client| Some((client, find(cib, &register(client))?))).collect()
+}
+
+/// The value of the pair of this name, wherever it is.
+fn find(value: &Value, name: &str) -> Option<u64> {
+    match value {
+        Value::Object(fields) if fields.get("name").and_then(Value::as_str) == Some(name) => {
+            fields.get("value").and_then(Value::as_str)?.parse().ok()
+        }
+        Value::Object(fields) => fields.values().find_map(|value| find(value, name)),
+        Value::Array(values) => values.iter().find_map(|value| find(value, name)),
+        _ => None,
+    }
+}
+
+impl Recorded {
+    pub(super) fn new(hosts: usize) -> Self {
+        Self { hosts, ..Self::default() }
+    }
+
+    /// The highest value of each client that was acknowledged so far.
+    pub(super) fn acknowledged(&self) -> BTreeMap<usize, u64> {
+        let mut highest = BTreeMap::new();
+        for write in self.writes.iter().filter(|write| write.acknowledged) {
+            let value: &mut u64 = highest.entry(write.client).or_default();
+            *value = (*value).max(write.value);
+        }
+        highest
+    }
+
+    /// All is calm, and a host says this; what was acknowledged before must be in it.
+    pub(super) fn at_rest(&mut self, host: usize, acknowledged: &BTreeMap<usize, u64>, values: &BTreeMap<usize, u64>) {
+        for (client, wanted) in acknowledged {
+            let there = values.get(client).copied().unwrap_or(0);
+            if there < *wanted {
+                let asked = self.writes.iter().find(|write| write.client == *client && write.value == *wanted);
+                let asked = asked.map_or(0, |write| write.host);
+                let text = format!(
+                    "{wanted} of client {client}, acknowledged by host {asked}, is not on host {host}, which has {there}"
+                );
+                self.lost.push((text, self.forks.len()));
+            }
+        }
+    }
+}
+
+/// Every promise that was broken, in words.
+pub(super) fn broken(recorded: &Recorded) -> Vec<String> {
+    let mut broken = Vec::new();
+    // Where a minority may change nothing, nothing can be lost; a pair may lose what it tells of.
+    let may_fork = recorded.hosts == 2;
+    for (what, forks) in &recorded.lost {
+        if !may_fork || *forks == 0 {
+            broken.push(format!("lost: {what}"));
+        }
+    }
+    if !may_fork && !recorded.forks.is_empty() {
+        broken.push(format!("changed on both sides of a cut, though one had no quorum: {:?}", recorded.forks));
+    }
+    let mut last: BTreeMap<(usize, usize), u64> = BTreeMap::new();
+    for read in &recorded.reads {
+        for (client, value) in &read.values {
+            let before = last.insert((read.host, *client), *value);
+            if let Some(newer) = before.filter(|before| before > value)
+                && !(may_fork && read.forks > 0)
+            {
+                broken.push(format!("host {} said {newer} of client {client}, and then {value}", read.host));
+            }
+        }
+    }
+    broken.extend(recorded.twice.iter().map(|when| format!("active twice: on hosts {when}")));
+    broken.truncate(TOLD);
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(hosts: usize) -> Recorded {
+        let mut recorded = Recorded::new(hosts);
+        for (value, acknowledged) in [(1, true), (2, false), (3, true), (4, false)] {
+            recorded.writes.push(Written { client: 1, value, host: 2, acknowledged });
+        }
+        recorded
+    }
+
+    fn read(host: usize, value: u64) -> Read {
+        Read { host, values: BTreeMap::from([(1, value)]), forks: 0 }
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_there_or_it_is_lost() {
+        for (value, right) in [(2, false), (3, true), (4, true)] {
+            let mut recorded = recorded(3);
+            let acknowledged = recorded.acknowledged();
+            recorded.at_rest(1, &acknowledged, &BTreeMap::from([(1, value)]));
+            assert_eq!(broken(&recorded).is_empty(), right, "{value}");
+        }
+        let mut none = recorded(3);
+        none.at_rest(1, &none.acknowledged(), &BTreeMap::new());
+        assert_eq!(broken(&none).len(), 1);
+    }
+
+    #[test]
+    fn a_pair_may_lose_what_it_tells_of_and_three_may_not() {
+        for (hosts, told, right) in [(2, true, true), (2, false, false), (3, true, false)] {
+            let mut recorded = recorded(hosts);
+            if told {
+                recorded.forks.insert("both sides of a cut".to_owned());
+            }
+            recorded.at_rest(1, &recorded.acknowledged(), &BTreeMap::from([(1, 1)]));
+            assert_eq!(broken(&recorded).is_empty(), right, "{hosts} {told}");
+        }
+    }
+
+    #[test]
+    fn one_host_never_goes_back() {
+        let mut recorded = recorded(3);
+        recorded.reads = vec![read(1, 3), read(2, 1), read(1, 3), read(2, 3)];
+        assert!(broken(&recorded).is_empty(), "another host may be behind");
+        recorded.reads.push(read(2, 1));
+        assert_eq!(broken(&recorded).len(), 1);
+    }
+
+    #[test]
+    fn twice_active_is_told() {
+        let mut recorded = recorded(3);
+        recorded.twice.push("[1, 2] at 3 s".to_owned());
+        assert_eq!(broken(&recorded).len(), 1);
+    }
+
+    #[test]
+    fn registers_are_found_wherever_they_are() {
+        let pairs = serde_json::json!([{"name": "history-1", "value": "7"}, {"name": "history-2", "value": "8"}]);
+        let cib = serde_json::json!({"nodes": [{"name": "primary", "attributes": [{"pairs": pairs}]}]});
+        assert_eq!(registers(&cib, 3), BTreeMap::from([(1, 7), (2, 8)]));
+    }
+}
