@@ -33,7 +33,7 @@ pub use judge::judge;
 pub use machine::{Bootstrap, FACTS, Replicated};
 pub use status::{Join, NodePresence, OpCancelled, OpResult, OpStarted, StatusChange};
 pub use tree::has_primitive;
-pub use verify::{AgentInfo, Agents, Finding, ParameterInfo, Severity, verify};
+pub use verify::{AgentInfo, Agents, Finding, NamesOf, ParameterInfo, Severity, known_names, verify};
 
 use serde::{Deserialize, Serialize};
 

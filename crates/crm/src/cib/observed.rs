@@ -19,7 +19,7 @@ pub(super) fn apply(cib: &mut Cib, change: &StatusChange, wall: WallTime) -> App
     let mut changes = Changes::default();
     match carry_out(cib, change, wall, &mut changes) {
         Err(UnknownNode(name)) => Applied::Refused(
-            Refusal::new(format!("Node \"{name}\" is not a cluster node"), "`node show` lists the nodes")
+            Refusal::new(format!("Node \"{name}\" is not a cluster node"), "'hacctl node show' lists the nodes")
                 .of(RefusalKind::NoSuch),
         ),
         Ok(false) => Applied::Unchanged,

@@ -91,6 +91,31 @@ pub fn verify(configuration: &Configuration, agents: &Agents) -> Vec<Finding> {
     findings.0
 }
 
+/// What the names of [`known_names`] are names of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamesOf {
+    /// Cluster properties that an administrator sets.
+    Properties,
+    /// Meta-attributes of resources.
+    Meta,
+    /// Options of operations.
+    Operation,
+}
+
+/// Names that mean something to the cluster, in the order of the alphabet: to complete and to suggest.
+#[must_use]
+pub fn known_names(of: NamesOf) -> Vec<&'static str> {
+    let table = match of {
+        NamesOf::Properties => values::PROPERTIES,
+        NamesOf::Meta => values::META,
+        NamesOf::Operation => operations::OPTIONS,
+    };
+    let mut names: Vec<&'static str> = table.iter().map(|(name, _)| *name).collect();
+    names.retain(|name| of != NamesOf::Properties || !super::FACTS.contains(name));
+    names.sort_unstable();
+    names
+}
+
 /// Collects findings.
 #[derive(Default)]
 pub(super) struct Findings(Vec<Finding>);

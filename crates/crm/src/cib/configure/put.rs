@@ -302,6 +302,6 @@ fn put_node(draft: &mut Draft, object: Object, mode: PutMode) -> Step {
 
 /// There is no node of this name.
 pub(super) fn unknown_node(name: &str) -> Refusal {
-    Refusal::new(format!("Node \"{name}\" is not a cluster node"), "`node show` lists the nodes")
+    Refusal::new(format!("Node \"{name}\" is not a cluster node"), "'hacctl node show' lists the nodes")
         .of(RefusalKind::NoSuch)
 }

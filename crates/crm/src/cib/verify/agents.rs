@@ -40,7 +40,7 @@ pub(super) fn check(configuration: &Configuration, agents: &Agents, findings: &m
             findings.error(
                 item.id,
                 format!("{name}: got no meta-data, does this RA exist?"),
-                "`ra list` shows the agents that are installed",
+                "'hacctl ra list' shows the agents that are installed",
             );
         }
         if let Some(info) = agents.known.get(&name) {
@@ -101,10 +101,12 @@ fn check_parameters(id: &str, chain: &[&Primitive], inherited: &[&str], info: &A
     for name in given {
         let special = name.starts_with("trace_") || name.starts_with("pcmk_") || name == "OCF_CHECK_LEVEL";
         if !special && info.parameters.iter().all(|parameter| parameter.name != name) {
+            let near = hac_model::nearest(name, info.parameters.iter().map(|parameter| parameter.name.as_str()));
+            let near = near.map_or_else(|| "check the spelling".to_owned(), |near| format!("did you mean {near}?"));
             findings.error(
                 id,
                 format!("parameter {name} does not exist"),
-                "check the spelling; `ra info` shows the parameters of the agent",
+                format!("{near}; 'hacctl ra info AGENT' shows the parameters of the agent"),
             );
         }
     }

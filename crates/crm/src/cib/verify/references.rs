@@ -21,6 +21,7 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
         }
     }
     loops(&configuration.constraints, findings);
+    company_in_a_circle(&configuration.constraints, findings);
     for level in &configuration.fencing_topology {
         if let FencingTarget::Node(node) = &level.target {
             expect_node(&nodes, &level.id, node, findings);
@@ -30,10 +31,12 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
 
 fn expect_node(nodes: &BTreeSet<&str>, subject: &str, name: &str, findings: &mut Findings) {
     if !nodes.contains(name) {
+        let near = hac_model::nearest(name, nodes.iter().copied());
+        let near = near.map_or_else(|| "check the spelling".to_owned(), |near| format!("did you mean {near}?"));
         findings.warning(
             subject,
             format!("Node \"{name}\" is not a cluster node"),
-            "check the spelling; `node show` lists the nodes",
+            format!("{near}; 'hacctl node show' lists the nodes"),
         );
     }
 }
@@ -61,6 +64,27 @@ fn loops(constraints: &[Constraint], findings: &mut Findings) {
             continue;
         }
         after.entry(&order.first).or_default().push((&order.then, &order.id));
+    }
+}
+
+/// Warns of colocations with INFINITY that go round in a circle: which of them is placed first is then no one's decision.
+fn company_in_a_circle(constraints: &[Constraint], findings: &mut Findings) {
+    let mut with: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for constraint in constraints {
+        let Constraint::Colocation(colocation) = constraint else { continue };
+        let score = colocation.score.as_deref().and_then(parse_score);
+        if colocation.rsc.is_empty() || score != Some(hac_model::INFINITY) || colocation.rsc == colocation.with_rsc {
+            continue;
+        }
+        if leads_to(&with, &colocation.with_rsc, &colocation.rsc) {
+            let sentence = format!(
+                "{} with {} closes a circle of colocations, none of them is placed first",
+                colocation.rsc, colocation.with_rsc
+            );
+            findings.warning(&colocation.id, sentence, "remove one of the colocations");
+            continue;
+        }
+        with.entry(&colocation.rsc).or_default().push((&colocation.with_rsc, &colocation.id));
     }
 }
 

@@ -43,7 +43,7 @@ fn check_primitive(primitive: &Primitive, findings: &mut Findings) {
         findings.error(
             id,
             format!("{agent}: agents of class {} are not carried out by hacd yet", agent.class),
-            "use an OCF agent for the service (`ra list` shows those that are installed)",
+            "use an OCF agent for the service ('hacctl ra list' shows those that are installed)",
         );
     }
     if agent.is_fence_device() {

@@ -22,7 +22,7 @@ pub(super) enum Kind {
 const ROLES: &[&str] = &["Stopped", "Started", "Promoted", "Unpromoted", "Master", "Slave"];
 
 /// Cluster properties that have a meaning here or in Pacemaker.
-const PROPERTIES: &[(&str, Kind)] = &[
+pub(super) const PROPERTIES: &[(&str, Kind)] = &[
     ("batch-limit", Kind::Number),
     ("cluster-delay", Kind::Time),
     ("cluster-infrastructure", Kind::Text),
@@ -83,7 +83,7 @@ const PROPERTIES: &[(&str, Kind)] = &[
 ];
 
 /// Meta-attributes of resources.
-const META: &[(&str, Kind)] = &[
+pub(super) const META: &[(&str, Kind)] = &[
     ("allow-migrate", Kind::Bool),
     ("allow-unhealthy-nodes", Kind::Bool),
     ("clone-max", Kind::Number),
@@ -143,11 +143,13 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
         check_set(&set.id, set, PROPERTIES, findings);
         for pair in &set.pairs {
             if !pair.name.is_empty() && PROPERTIES.iter().all(|(name, _)| *name != pair.name) {
-                findings.warning(
-                    &pair.name,
-                    "no such cluster property is known, it has no effect",
-                    "check the spelling",
-                );
+                let remedy = match hac_model::nearest(&pair.name, PROPERTIES.iter().map(|(name, _)| *name)) {
+                    Some(near) => {
+                        format!("did you mean {near}? Remove it with 'hacctl configure property {}='", pair.name)
+                    }
+                    None => "check the spelling".to_owned(),
+                };
+                findings.warning(&pair.name, "no such cluster property is known, it has no effect", remedy);
             }
         }
     }
