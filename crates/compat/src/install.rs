@@ -22,12 +22,20 @@ pub enum NotInstalled {
 /// # Errors
 /// See [`NotInstalled`].
 pub fn install(folder: &Path, program: &Path) -> Result<(), NotInstalled> {
+    install_names(folder, program, NAMES)
+}
+
+/// The same for names that the caller chooses.
+///
+/// # Errors
+/// See [`NotInstalled`].
+pub fn install_names(folder: &Path, program: &Path, names: &[&str]) -> Result<(), NotInstalled> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error| NotInstalled::Io(path, error)
     };
     fs::create_dir_all(folder).map_err(failed(folder))?;
-    for name in NAMES {
+    for name in names {
         let path = folder.join(name);
         match fs::read_link(&path) {
             Ok(target) if is_ours(&target, program) => {}
@@ -38,7 +46,7 @@ pub fn install(folder: &Path, program: &Path) -> Result<(), NotInstalled> {
             Err(error) => return Err(NotInstalled::Io(path, error)),
         }
     }
-    for name in NAMES {
+    for name in names {
         let path = folder.join(name);
         // Another version of the program may have made it.
         let _ = fs::remove_file(&path);

@@ -1,4 +1,4 @@
-//! The programs of Pacemaker that resource agents call: one program under many names. `hacd` offers them to its agents in
+//! The programs of Pacemaker that resource agents call, and of Corosync that people do: one program under many names. `hacd` offers them to its agents in
 //! a folder of its own (`HA_SBIN_DIR`), `hacctl compat install` to people.
 //!
 //! Word order, output and exit codes are Pacemaker's, because agents read them. A form that is not offered is refused
@@ -7,8 +7,10 @@
 
 mod attribute;
 mod client;
+mod corosync;
 mod facts;
 mod install;
+mod mon;
 mod node;
 mod options;
 mod resource;
@@ -20,7 +22,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub use install::{NotInstalled, install, link_others};
+pub use install::{NotInstalled, install, install_names, link_others};
 
 /// Exit codes of Pacemaker's programs.
 mod exit {
@@ -39,9 +41,14 @@ pub const VERSION: &str = "3.0.0";
 /// The names.
 pub const NAMES: &[&str] = &[
     "attrd_updater",
+    "corosync-cfgtool",
+    "corosync-cmapctl",
+    "corosync-keygen",
+    "corosync-quorumtool",
     "crm_attribute",
     "crm_failcount",
     "crm_master",
+    "crm_mon",
     "crm_node",
     "crm_resource",
     "crm_standby",
@@ -102,6 +109,16 @@ fn name(program: &OsString) -> Option<&'static str> {
 }
 
 fn program(name: &'static str, words: &[String]) -> Said {
+    let of_corosync = match name {
+        "corosync-cfgtool" => Some(corosync::cfgtool(words)),
+        "corosync-cmapctl" => Some(corosync::cmapctl(words)),
+        "corosync-keygen" => Some(corosync::keygen(words)),
+        "corosync-quorumtool" => Some(corosync::quorumtool(words)),
+        _ => None,
+    };
+    if let Some(ended) = of_corosync {
+        return ended.unwrap_or_else(|said| said);
+    }
     if words.iter().any(|word| word == "--version" || word == "-$") {
         return Said::printed(format!("Pacemaker {VERSION}\nWritten for hacd {}", env!("CARGO_PKG_VERSION")));
     }
@@ -115,6 +132,7 @@ fn program(name: &'static str, words: &[String]) -> Said {
         "crm_attribute" => attribute::run(name, words),
         "crm_failcount" => wrappers::failcount(words),
         "crm_master" => wrappers::master(words),
+        "crm_mon" => mon::run(words),
         "crm_node" => node::run(words),
         "crm_resource" => resource::run(words),
         "crm_standby" => wrappers::standby(words),

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 /// Look at and steer a cluster of hacd nodes.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(version, about, infer_subcommands = true, max_term_width = 100)]
 pub(crate) struct Arguments {
     /// Print JSON instead of text
@@ -14,23 +14,68 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 
     /// Return only when the cluster has done all that follows from the command
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, overrides_with = "wait")]
     pub(crate) wait: bool,
 
     /// Give up waiting after this many seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60, value_parser = seconds)]
     pub(crate) timeout: u64,
 
     /// The daemon's socket
     #[arg(long, global = true, value_name = "PATH", env = "HACD_SOCKET", default_value = hac_api::SOCKET)]
     pub(crate) socket: PathBuf,
 
+    /// Do it in spite of a warning
+    #[arg(short = 'F', long)]
+    pub(crate) force: bool,
+
+    /// Do not ask before something that runs is stopped, moved or deleted
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+
+    /// Answer every question with no
+    #[arg(short, long, conflicts_with = "yes")]
+    pub(crate) no: bool,
+
+    /// Say what would happen and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Carry out the commands in this file, one a line; `-` is standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Work on this shadow configuration instead of the one in force
+    #[arg(short, long, value_name = "SHADOW", env = "CIB_shadow")]
+    pub(crate) cib: Option<String>,
+
+    /// As crm has it; colours are only used on a terminal
+    #[arg(short = 'D', long, value_name = "FORM", value_parser = ["plain", "color-always", "color", "uppercase"])]
+    pub(crate) display: Option<String>,
+
+    /// As crm has it; says how each request ends
+    #[arg(short, long)]
+    pub(crate) debug: bool,
+
+    /// What happened, as 'history events' (as crm's option)
+    #[arg(short = 'H', long)]
+    pub(crate) history: bool,
+
+    /// As crm has it: an option of its own, such as core.wait=yes
+    #[arg(short, long, value_name = "OPTION=VALUE")]
+    pub(crate) opt: Vec<String>,
+
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
+}
+
+/// A number of seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "it is not a whole number of seconds".to_owned())
 }
 
 /// The commands.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make the key that the nodes share
     Keygen(Keygen),
@@ -55,34 +100,53 @@ pub(crate) enum Command {
     #[command(subcommand, infer_subcommands = true)]
     Key(KeyCommand),
     /// Change or show the configuration, in crm's words
-    #[command(long_about = CONFIGURE_HELP, disable_help_flag = true)]
-    Configure {
-        /// The rest of the line
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
-        words: Vec<String>,
-    },
+    #[command(disable_help_flag = true)]
+    Configure(Words),
     /// The names of Pacemaker's programs that resource agents call, for people too
     #[command(subcommand, infer_subcommands = true)]
     Compat(CompatCommand),
-    /// Nodes
-    #[command(subcommand, infer_subcommands = true)]
-    Node(NodeCommand),
-    /// Resources
-    #[command(subcommand, infer_subcommands = true)]
-    Resource(ResourceCommand),
+    /// Nodes: standby, online, attributes ...
+    #[command(disable_help_flag = true)]
+    Node(Words),
+    /// Resources: start, stop, move ...
+    #[command(disable_help_flag = true)]
+    Resource(Words),
+    /// The cluster as such: status, health, start and stop of the daemon
+    #[command(disable_help_flag = true)]
+    Cluster(Words),
+    /// The ring and hacd.toml, in the words of crm's level corosync
+    #[command(disable_help_flag = true)]
+    Corosync(Words),
+    /// What happened, in the words of crm's level history
+    #[command(disable_help_flag = true)]
+    History(Words),
+    /// Shadow configurations: drafts that change nothing until they are committed
+    #[command(disable_help_flag = true)]
+    Cib(Words),
+    /// What if the status were another one, in crm's words
+    #[command(disable_help_flag = true, hide = true)]
+    Cibstatus(Words),
+    /// Tickets, which hacd does not grant
+    #[command(disable_help_flag = true, hide = true)]
+    Site(Words),
+    /// Maintenance of the whole cluster or of one resource: on, off
+    #[command(disable_help_flag = true)]
+    Maintenance(Words),
     /// The level of the cluster: what is missing for the next one, and going there or back
     #[command(subcommand, infer_subcommands = true)]
     Upgrade(UpgradeCommand),
     /// Resource agents
-    #[command(subcommand, infer_subcommands = true)]
-    Ra(RaCommand),
+    #[command(disable_help_flag = true)]
+    Ra(Words),
     /// Check the configuration of the running cluster
     Verify,
     /// What happened, as it happens
-    Events {
-        /// Go on with what happens from now on
-        #[arg(short, long)]
-        follow: bool,
+    Events(crate::commands::events::EventsArgs),
+    /// Gather what is known of the cluster in a folder, for those who are to help
+    Report {
+        /// The folder to make
+        #[arg(value_name = "FOLDER")]
+        folder: Option<PathBuf>,
     },
     /// Why a resource is where it is, or is not; what a node runs and why; what would be done now
     Explain(crate::commands::explain::ExplainArgs),
@@ -100,6 +164,13 @@ pub(crate) enum Command {
         /// Into this folder
         folder: PathBuf,
     },
+    /// What may come next in a line, for completion scripts
+    #[command(hide = true)]
+    Complete {
+        /// The line up to the cursor, without the program's name
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        line: Vec<String>,
+    },
     /// Print a completion script
     Completion {
         /// For this shell
@@ -107,27 +178,16 @@ pub(crate) enum Command {
     },
 }
 
-const CONFIGURE_HELP: &str = "\
-Change or show the configuration, in crm's words:
-
-  configure show [ID...]
-  configure property NAME=VALUE...
-  configure primitive ID [CLASS:[PROVIDER:]]TYPE [params A=B...] [meta A=B...] [op NAME A=B...]...
-  configure group ID RSC RSC... [meta A=B...]
-  configure clone ID RSC [meta A=B...]
-  configure colocation ID SCORE: RSC[:ROLE] WITH[:ROLE]
-  configure order ID [Mandatory|Optional|Serialize|SCORE:] FIRST[:ACTION] THEN[:ACTION]
-  configure location ID RSC SCORE: NODE
-  configure delete [--force] ID...
-  configure edit [ID...]
-  configure verify
-  configure conflict show | conflict clear
-  configure save [xml] FILE | load [xml] replace|update FILE [--yes] | diff FILE | apply FILE [--yes]
-
-Every change is agreed by the cluster and stored by every member before the command returns.";
+/// A line in crm's words, read with the table of [`crate::grammar`].
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Words {
+    /// The rest of the line
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+    pub(crate) words: Vec<String>,
+}
 
 /// Commands about the key in use.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Fingerprints of the keys in use, never a key
     Status,
@@ -140,7 +200,7 @@ pub(crate) enum KeyCommand {
 }
 
 /// What can be done about quorum.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum QuorumCommand {
     /// End the waiting for nodes that are down for certain (wait_for_all)
     Unblock {
@@ -151,7 +211,7 @@ pub(crate) enum QuorumCommand {
 }
 
 /// Commands about the names of Pacemaker's programs.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum CompatCommand {
     /// Make links (crm_attribute, crm_node ...) in a folder; never over what is there
     Install {
@@ -162,7 +222,7 @@ pub(crate) enum CompatCommand {
 }
 
 /// Commands about the level of the cluster.
-#[derive(Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum UpgradeCommand {
     /// Release and levels of every node, the level in force, and what is waited for
     Status,
@@ -184,7 +244,7 @@ pub(crate) enum UpgradeCommand {
 }
 
 /// Options of `keygen`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Keygen {
     /// Where to write it
     #[arg(short = 'k', long = "key-file", value_name = "FILE", default_value = "/etc/hacd/authkey")]
@@ -215,20 +275,21 @@ pub(crate) struct Sections {
 }
 
 /// Options of `status`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     pub(crate) sections: Sections,
     /// One line for a monitoring system: exit code 0 well, 1 warning, 2 critical
     #[arg(short = 's', long, visible_alias = "check")]
     pub(crate) simple: bool,
-    /// crm's words: full, bynode, inactive, ops, failcounts
+    /// crm's words: full, bynode, inactive, ops, timing, failcounts, verbose, quiet, html, xml, simple, tickets, noheaders,
+    /// detail, brief
     #[arg(value_name = "WORD")]
     pub(crate) words: Vec<String>,
 }
 
 /// Options of `mon`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct MonArgs {
     #[command(flatten)]
     pub(crate) sections: Sections,
@@ -238,188 +299,4 @@ pub(crate) struct MonArgs {
     /// Seconds between refreshes
     #[arg(short, long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) interval: u64,
-}
-
-/// `hacctl node ...`
-#[derive(Debug, Subcommand)]
-pub(crate) enum NodeCommand {
-    /// Move everything away from a node and keep it away
-    Standby {
-        /// The node (this one if absent)
-        node: Option<String>,
-        /// Until when: `forever` or the next `reboot`
-        #[arg(default_value = "forever", value_parser = ["forever", "reboot"])]
-        lifetime: String,
-    },
-    /// End standby
-    Online {
-        /// The node (this one if absent)
-        node: Option<String>,
-    },
-    /// Leave a node's resources alone
-    Maintenance {
-        /// The node (this one if absent)
-        node: Option<String>,
-    },
-    /// End maintenance
-    Ready {
-        /// The node (this one if absent)
-        node: Option<String>,
-    },
-    /// Nodes and how they take part
-    #[command(visible_alias = "list")]
-    Show {
-        /// Only this one
-        node: Option<String>,
-    },
-    /// Set, show or delete an attribute of a node: `attribute NODE set NAME VALUE`
-    Attribute {
-        /// The node
-        node: String,
-        /// What to do
-        #[arg(value_parser = ["set", "show", "delete"])]
-        action: String,
-        /// The attribute
-        name: String,
-        /// Its value
-        #[arg(allow_hyphen_values = true)]
-        value: Option<String>,
-    },
-}
-
-/// `hacctl resource ...`
-#[derive(Debug, Subcommand)]
-pub(crate) enum ResourceCommand {
-    /// Where resources run
-    #[command(visible_aliases = ["show", "list", "locate"])]
-    Status {
-        /// Only this one
-        resource: Option<String>,
-    },
-    /// Start resources (target-role=Started)
-    Start {
-        /// Which
-        #[arg(required = true)]
-        resources: Vec<String>,
-    },
-    /// Stop resources (target-role=Stopped)
-    Stop {
-        /// Which
-        #[arg(required = true)]
-        resources: Vec<String>,
-    },
-    /// Stop it, wait, start it again
-    Restart {
-        /// Which
-        resource: String,
-    },
-    /// Move it to a node, or away from where it is
-    #[command(visible_alias = "migrate")]
-    Move {
-        /// Which
-        resource: String,
-        /// Where to
-        node: Option<String>,
-        /// Move away without naming a target
-        #[arg(long)]
-        force: bool,
-    },
-    /// Keep it off a node
-    Ban {
-        /// Which
-        resource: String,
-        /// Off this node (where it runs if absent)
-        node: Option<String>,
-    },
-    /// Remove what `move` and `ban` left
-    #[command(visible_aliases = ["unmove", "unmigrate", "unban"])]
-    Clear {
-        /// Which
-        resource: String,
-    },
-    /// Forget failures, so that it may run again where it failed
-    Cleanup {
-        /// Only this one
-        resource: Option<String>,
-        /// Only on this node
-        node: Option<String>,
-    },
-    /// Forget what is known and look again
-    #[command(visible_alias = "reprobe")]
-    Refresh {
-        /// Only this one
-        resource: Option<String>,
-        /// Only on this node
-        node: Option<String>,
-    },
-    /// How often it failed: `failcount RSC show NODE`
-    Failcount {
-        /// Which
-        resource: String,
-        /// What to do
-        #[arg(value_parser = ["show", "delete"])]
-        action: String,
-        /// On this node
-        node: String,
-    },
-    /// Let the cluster act on it
-    Manage {
-        /// Which
-        resource: String,
-    },
-    /// Leave it alone, but watch it
-    Unmanage {
-        /// Which
-        resource: String,
-    },
-    /// Leave it alone altogether (`on`), or end that (`off`)
-    Maintenance {
-        /// Which
-        resource: String,
-        /// On or off
-        #[arg(default_value = "on", value_parser = ["on", "off", "true", "false"])]
-        state: String,
-    },
-    /// Promote instances (target-role=Promoted)
-    Promote {
-        /// Which
-        resource: String,
-    },
-    /// Demote instances (target-role=Unpromoted)
-    Demote {
-        /// Which
-        resource: String,
-    },
-    /// A parameter: `param RSC set|show|delete NAME [VALUE]`
-    Param(AttributeArgs),
-    /// A meta-attribute: `meta RSC set|show|delete NAME [VALUE]`
-    Meta(AttributeArgs),
-}
-
-/// A name and value of a resource.
-#[derive(Debug, Args)]
-pub(crate) struct AttributeArgs {
-    /// The resource
-    pub(crate) resource: String,
-    /// What to do
-    #[arg(value_parser = ["set", "show", "delete"])]
-    pub(crate) action: String,
-    /// The name
-    pub(crate) name: String,
-    /// The value
-    #[arg(allow_hyphen_values = true)]
-    pub(crate) value: Option<String>,
-}
-
-/// `hacctl ra ...`
-#[derive(Debug, Subcommand)]
-pub(crate) enum RaCommand {
-    /// Agents that this node knows
-    List,
-    /// Parameters and actions of an agent
-    #[command(visible_alias = "meta")]
-    Info {
-        /// Its name: `ocf:heartbeat:nginx`, or `nginx`
-        agent: String,
-    },
 }

@@ -25,7 +25,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 const AGREEMENT: Duration = Duration::from_secs(60);
 
 /// A connection to the daemon of this node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
     socket: PathBuf,

@@ -70,9 +70,22 @@ impl From<&clap::Error> for Failure {
         let told = remedies.iter().find(|part| part.starts_with("tip: ") || part.starts_with("Usage: "));
         let told =
             told.map(|part| part.strip_prefix("tip: ").map_or_else(|| part.clone(), |tip| format!("Note: {tip}.")));
+        let told = meant(error).or(told);
         let more = "'hacctl --help' lists the commands, and '--help' after one of them what it takes.";
         Self::usage(message).with_remedy(told.map_or_else(|| more.to_owned(), |told| format!("{told}\n  {more}")))
     }
+}
+
+/// The command that was most likely meant instead of one that there is not.
+fn meant(error: &clap::Error) -> Option<String> {
+    use clap::CommandFactory as _;
+    use clap::error::{ContextKind, ContextValue};
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let command = crate::args::Arguments::command();
+    let shown: Vec<&str> =
+        command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(clap::Command::get_name).collect();
+    let near = hac_model::nearest(word, shown)?;
+    Some(format!("Note: a similar subcommand exists: '{near}'."))
 }
 
 impl From<ErrorBody> for Failure {
@@ -99,10 +112,10 @@ mod tests {
         let remedy = failure.remedy.expect("a remedy");
         assert!(remedy.starts_with("Note: a similar subcommand exists: 'status'.\n"), "{remedy}");
 
-        let failure = refused("hacctl resource stop");
-        assert_eq!(failure.message, "the following required arguments were not provided: <RESOURCES>...");
+        let failure = refused("hacctl upgrade hold");
+        assert_eq!(failure.message, "the following required arguments were not provided: <DURATION>");
         let remedy = failure.remedy.expect("a remedy");
-        assert!(remedy.starts_with("Usage: hacctl resource stop <RESOURCES>...\n"), "{remedy}");
+        assert!(remedy.starts_with("Usage: hacctl upgrade hold <DURATION>\n"), "{remedy}");
 
         let failure = refused("hacctl --timeout soon status");
         assert!(failure.message.contains("'soon'"), "{}", failure.message);

@@ -4,7 +4,11 @@ mod args;
 mod client;
 mod commands;
 mod failure;
+mod grammar;
+mod names;
 mod progress;
+mod script;
+mod shell;
 mod terminal;
 
 use std::process::ExitCode;
@@ -19,7 +23,13 @@ fn main() -> ExitCode {
     if let Some(code) = hac_compat::run() {
         return code;
     }
-    let arguments = match Arguments::try_parse() {
+    if let Some(code) = names::run() {
+        return code;
+    }
+    let line: Result<Vec<String>, _> = std::env::args_os().map(std::ffi::OsString::into_string).collect();
+    // What is not UTF-8 is refused by clap, with the word.
+    let parsed = line.map_or_else(|_| Arguments::try_parse(), |line| names::parse(&line));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };

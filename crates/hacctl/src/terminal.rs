@@ -1,6 +1,6 @@
 //! Standard output, and questions to a person.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use hac_api::ErrorCode;
 
@@ -39,4 +39,28 @@ pub(crate) fn confirm(what: &str, remedy: &str) -> Result<(), Failure> {
         Ok(_) if matches!(answer.trim(), "y" | "yes") => Ok(()),
         _ => Err(Failure::new(ErrorCode::Unsafe, "nothing was changed")),
     }
+}
+
+/// Whether a person sits before it who can be asked.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for something that is not to be seen on the terminal.
+pub(crate) fn hidden(prompt: &str) -> Result<String, Failure> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let failed = |error: rustix::io::Errno| Failure::system("could not hide what is typed", &error);
+    let stdin = io::stdin();
+    let before = tcgetattr(&stdin).map_err(failed)?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    eprint!("{prompt}");
+    tcsetattr(&stdin, OptionalActions::Flush, &silent).map_err(failed)?;
+    let mut answer = String::new();
+    let read = stdin.lock().read_line(&mut answer);
+    let restored = tcsetattr(&stdin, OptionalActions::Flush, &before).map_err(failed);
+    eprintln!();
+    read.map_err(|error| Failure::system("could not read what was typed", &error))?;
+    restored?;
+    Ok(answer)
 }

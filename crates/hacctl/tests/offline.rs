@@ -99,7 +99,8 @@ fn simulate_says_by_its_exit_code_what_is_wrong() {
     for option in ["--graph", "--dot"] {
         fails(&["simulate", "-x", &good, option, &folder.path("no/such/folder")], 73, "could not write");
     }
-    assert_eq!(run(&["simulate"]).0, 64);
+    // Without a file the running cluster is asked, and there is none.
+    fails(&["--socket", &folder.path("nothing"), "simulate"], 102, "hacd is not running here");
     assert_eq!(run(&["simulate", "-x", &good, "--format", "interpretive-dance"]).0, 64);
 }
 

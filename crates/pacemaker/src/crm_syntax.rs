@@ -108,6 +108,27 @@ pub fn resource_xml(resource: &Resource) -> String {
     text.strip_prefix("xml ").unwrap_or(&text).replace(" \\\n", "\n")
 }
 
+/// The words of the first statement of a text, without quotes.
+///
+/// # Errors
+/// [`SyntaxError`] where a quotation has no end.
+pub fn words(text: &str) -> Result<Vec<String>, SyntaxError> {
+    let first = token::statements(text)?.into_iter().next().unwrap_or_default();
+    Ok(first.into_iter().map(|token| token.text).collect())
+}
+
+/// The statements of a text, each as its words without quotes, with the number of its line.
+///
+/// # Errors
+/// [`SyntaxError`] where a quotation has no end.
+pub fn lines(text: &str) -> Result<Vec<(usize, Vec<String>)>, SyntaxError> {
+    let line = |tokens: Vec<token::Token>| {
+        let number = tokens.first().map_or(1, |token| token.line);
+        (number, tokens.into_iter().map(|token| token.text).collect())
+    };
+    Ok(token::statements(text)?.into_iter().map(line).collect())
+}
+
 /// Reads one object from words that a shell has already taken apart.
 ///
 /// # Errors
@@ -116,6 +137,24 @@ pub fn parse_words(words: &[String]) -> Result<Vec<Change>, SyntaxError> {
     let mut changes = Vec::new();
     parse::statement(token::from_words(words), &mut changes)?;
     Ok(changes)
+}
+
+/// Ids of the objects that [`show`] would write for these selectors.
+#[must_use]
+pub fn chosen(configuration: &Configuration, wanted: &[&str]) -> Vec<String> {
+    show::chosen(configuration, wanted)
+}
+
+/// Ids of an object and of all that mention it, or mention a set or collective that does.
+#[must_use]
+pub fn related(configuration: &Configuration, id: &str) -> Vec<String> {
+    show::related(configuration, id)
+}
+
+/// Kind and id of every object, in the order in which [`show`] writes them.
+#[must_use]
+pub fn ids(configuration: &Configuration) -> Vec<(&'static str, String)> {
+    show::ids(configuration)
 }
 
 /// Writes the objects called `ids`, or all if there are none. `type:KIND`, `tag:ID` and `related:ID` stand for all

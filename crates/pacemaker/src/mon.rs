@@ -5,6 +5,9 @@
 
 mod failures;
 mod history;
+mod html;
+mod more;
+mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -34,42 +37,175 @@ pub struct Facts {
     pub quorate: bool,
     /// When this was true.
     pub now: WallTime,
+    /// What the cluster is built on, for readers who expect a name; empty is hacd.
+    pub stack: String,
 }
 
-/// What is shown besides the summary.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Resources that are not active, too.
     pub inactive: bool,
     /// Resources under the nodes where they are active.
     pub by_node: bool,
+    /// One line per agent instead of one per resource.
+    pub brief: bool,
     /// Fail counts.
     pub failcounts: bool,
     /// Operations.
     pub operations: bool,
+    /// When operations ran and how long they took.
+    pub timing: bool,
+    /// Attributes of nodes.
+    pub attributes: bool,
+    /// Constraints that forbid nodes, those whose ids begin so.
+    pub bans: Option<String>,
+    /// Tickets.
+    pub tickets: bool,
+    /// Each node with its id.
+    pub detail: bool,
+    /// Only this node.
+    pub node: Option<String>,
+    /// Only this resource, and what it is in.
+    pub resource: Option<String>,
+    /// Sections that are left out.
+    pub without: Vec<Section>,
+}
+
+/// What can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// What the cluster is built on.
+    Stack,
+    /// The coordinator.
+    Dc,
+    /// When this was so, and when the configuration was changed.
+    Times,
+    /// How many nodes and resources there are.
+    Counts,
+    /// That the whole cluster is in maintenance.
+    Maintenance,
+    /// The nodes.
+    Nodes,
+    /// The resources.
+    Resources,
+    /// What failed.
+    Failures,
+}
+
+impl Options {
+    fn shows(&self, section: Section) -> bool {
+        !self.without.contains(&section)
+    }
 }
 
 /// The whole text.
 #[must_use]
 pub fn render(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options) -> String {
+    let view = &narrowed(view, options);
     let mut lines = Lines::default();
-    summary(&mut lines, facts, view, cib);
-    lines.plain("");
-    lines.plain("Node List:");
+    summary(&mut lines, facts, view, cib, options);
     let show = Show { view, pending: true, inactive: options.inactive };
-    if options.by_node {
-        by_node(&mut lines, show);
-        if options.inactive {
-            inactive(&mut lines, show);
+    let separate = |lines: &mut Lines| {
+        if !lines.is_empty() {
+            lines.plain("");
         }
-    } else {
-        node_list(&mut lines, 1, view);
-        lines.plain("");
-        resource_section(&mut lines, show);
+    };
+    if options.shows(Section::Nodes) {
+        separate(&mut lines);
+        lines.plain("Node List:");
+        if options.by_node {
+            by_node(&mut lines, show, options);
+        } else if options.detail {
+            more::nodes(&mut lines, view);
+        } else {
+            node_list(&mut lines, 1, view);
+        }
+    }
+    if options.shows(Section::Resources) && !options.by_node {
+        separate(&mut lines);
+        if options.brief { more::brief(&mut lines, show) } else { resource_section(&mut lines, show) }
+    } else if options.by_node && options.inactive {
+        inactive(&mut lines, show);
+    }
+    if options.attributes {
+        more::attributes(&mut lines, view);
     }
     history::section(&mut lines, view, options);
-    failures::section(&mut lines, view);
+    if options.shows(Section::Failures) {
+        failures::section(&mut lines, view);
+    }
+    if options.tickets {
+        more::tickets(&mut lines, view);
+    }
+    if let Some(prefix) = &options.bans {
+        more::bans(&mut lines, view, prefix);
+    }
     lines.finish()
+}
+
+/// The same as a page for a browser, which asks for it again every so many seconds.
+#[must_use]
+pub fn html(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options, page: &Page) -> String {
+    html::page(&render(facts, view, cib, options), page)
+}
+
+/// How a page is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Its title.
+    pub title: Option<String>,
+    /// A stylesheet of one's own.
+    pub stylesheet: Option<String>,
+    /// After how many seconds it is asked for again.
+    pub refresh_s: Option<u64>,
+    /// With the header that a web server expects of a program.
+    pub cgi: bool,
+}
+
+/// The same as XML, in the form of `crm_mon`: everything, whatever the options show, but only the node and the resource
+/// that they name. `request` is the command line; without one it is the older form with the root `crm_mon`.
+#[must_use]
+pub fn xml(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options, request: Option<&str>) -> String {
+    xml::document(facts, &narrowed(view, options), cib, request)
+}
+
+/// A time in milliseconds since 1970, for [`Facts::now`].
+#[must_use]
+pub const fn wall_time(ms: i64) -> WallTime {
+    WallTime(ms)
+}
+
+/// The history of operations alone.
+#[must_use]
+pub fn history(view: &ClusterView, options: &Options) -> String {
+    let mut lines = Lines::default();
+    history::section(&mut lines, &narrowed(view, options), options);
+    lines.finish().trim_start().to_owned()
+}
+
+/// Only the node and the resource that are asked for.
+fn narrowed(view: &ClusterView, options: &Options) -> ClusterView {
+    let mut view = view.clone();
+    if let Some(node) = &options.node {
+        view.nodes.retain(|seen| seen.name == *node);
+        view.failed.retain(|failed| failed.operation.node == *node);
+        view.bans.retain(|ban| ban.node == *node);
+    }
+    if let Some(resource) = &options.resource {
+        view.resources = view.resources.into_iter().filter_map(|seen| narrowed_resource(seen, resource)).collect();
+        view.failed.retain(|failed| failed.resource == *resource);
+        view.bans.retain(|ban| ban.resource == *resource);
+    }
+    view
+}
+
+fn narrowed_resource(mut resource: ResourceView, wanted: &str) -> Option<ResourceView> {
+    if resource.id == wanted || resource.name == wanted {
+        return Some(resource);
+    }
+    resource.children = resource.children.into_iter().filter_map(|child| narrowed_resource(child, wanted)).collect();
+    (!resource.children.is_empty()).then_some(resource)
 }
 
 /// The list of all resources, active or not, with its heading.
@@ -80,40 +216,55 @@ pub fn resources(view: &ClusterView) -> String {
     lines.finish()
 }
 
-fn summary(lines: &mut Lines, facts: &Facts, view: &ClusterView, cib: &Cib) {
-    if !facts.cluster_name.is_empty() {
-        lines.plain(&format!("Cluster name: {}", facts.cluster_name));
-    }
-    lines.plain("Cluster Summary:");
-    lines.item(1, "Stack: hacd");
-    let dc = match &facts.dc {
-        Some(dc) => {
-            let quorum = if facts.quorate { "with quorum" } else { "WITHOUT quorum" };
-            let mixed = if facts.mixed_version { "MIXED-VERSION " } else { "" };
-            format!("{dc} (version {}) - {mixed}partition {quorum}", facts.dc_version)
+fn summary(lines: &mut Lines, facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options) {
+    let items = summary_items(facts, view, cib, options);
+    if !items.is_empty() {
+        if !facts.cluster_name.is_empty() {
+            lines.plain(&format!("Cluster name: {}", facts.cluster_name));
         }
-        None => "NONE".to_owned(),
-    };
-    lines.item(1, &format!("Current DC: {dc}"));
-    lines.item(1, &format!("Last updated: {} on {}", date(facts.now.as_secs()), facts.node));
-    if let Some(change) = last_change(cib) {
-        lines.item(1, &change);
+        lines.plain("Cluster Summary:");
+        items.iter().for_each(|item| lines.item(1, item));
     }
-    let nodes = view.nodes.len();
-    lines.item(1, &format!("{nodes} node{} configured", plural(nodes)));
-    let mut instances = format!("{} resource instance{} configured", view.instances, plural(view.instances));
-    if view.disabled > 0 {
-        instances.push_str(&format!(" ({} DISABLED)", view.disabled));
-    }
-    if view.blocked > 0 {
-        instances.push_str(&format!(" ({} BLOCKED from further action due to failure)", view.blocked));
-    }
-    lines.item(1, &instances);
-    if view.maintenance_mode {
+    if view.maintenance_mode && options.shows(Section::Maintenance) {
         lines.plain("");
         lines.plain("\u{20}             *** Resource management is DISABLED ***");
         lines.plain("  The cluster will not attempt to start, stop or recover services");
     }
+}
+
+fn summary_items(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options) -> Vec<String> {
+    let mut items = Vec::new();
+    if options.shows(Section::Stack) {
+        items.push(format!("Stack: {}", if facts.stack.is_empty() { "hacd" } else { &facts.stack }));
+    }
+    if options.shows(Section::Dc) {
+        let dc = match &facts.dc {
+            Some(dc) => {
+                let quorum = if facts.quorate { "with quorum" } else { "WITHOUT quorum" };
+                let mixed = if facts.mixed_version { "MIXED-VERSION " } else { "" };
+                format!("{dc} (version {}) - {mixed}partition {quorum}", facts.dc_version)
+            }
+            None => "NONE".to_owned(),
+        };
+        items.push(format!("Current DC: {dc}"));
+    }
+    if options.shows(Section::Times) {
+        items.push(format!("Last updated: {} on {}", date(facts.now.as_secs()), facts.node));
+        items.extend(last_change(cib));
+    }
+    if options.shows(Section::Counts) {
+        let nodes = view.nodes.len();
+        items.push(format!("{nodes} node{} configured", plural(nodes)));
+        let mut instances = format!("{} resource instance{} configured", view.instances, plural(view.instances));
+        if view.disabled > 0 {
+            instances.push_str(&format!(" ({} DISABLED)", view.disabled));
+        }
+        if view.blocked > 0 {
+            instances.push_str(&format!(" ({} BLOCKED from further action due to failure)", view.blocked));
+        }
+        items.push(instances);
+    }
+    items
 }
 
 fn last_change(cib: &Cib) -> Option<String> {
@@ -139,9 +290,10 @@ fn resource_section(lines: &mut Lines, show: Show<'_>) {
     }
 }
 
-fn by_node(lines: &mut Lines, show: Show<'_>) {
+fn by_node(lines: &mut Lines, show: Show<'_>, options: &Options) {
     for node in &show.view.nodes {
-        lines.item(1, &format!("{} {}: {}:", standing::label(node.kind), node.name, standing::state(node)));
+        let id = if options.detail { format!(" ({})", node.id) } else { String::new() };
+        lines.item(1, &format!("{} {}{id}: {}:", standing::label(node.kind), node.name, standing::state(node)));
         let mut active = Vec::new();
         show.view.resources.iter().for_each(|resource| active_on(node, resource, &mut active));
         if !active.is_empty() {
@@ -203,6 +355,13 @@ fn date(secs: i64) -> String {
     );
     let time = OffsetDateTime::from_unix_timestamp(secs).ok().and_then(|time| time.format(&format).ok());
     time.unwrap_or_else(|| "an unknown time".to_owned())
+}
+
+/// A time in milliseconds since 1970 without its zone, as programs of other clusters print it; it is UTC.
+#[must_use]
+pub fn plain_date(ms: i64) -> String {
+    let text = date(ms.div_euclid(1000));
+    text.strip_suffix(" UTC").unwrap_or(&text).to_owned()
 }
 
 /// A span in milliseconds as `1h2m3.045s`.

@@ -11,7 +11,8 @@ use crate::failure::Failure;
 pub(crate) fn run(command: CompatCommand) -> Result<ExitCode, Failure> {
     let CompatCommand::Install { folder } = command;
     let program = std::env::current_exe().map_err(|error| Failure::system("could not find hacctl itself", &error))?;
-    hac_compat::install(&folder, &program).map_err(|error| match error {
+    let names: Vec<&str> = hac_compat::NAMES.iter().chain(crate::names::NAMES).copied().collect();
+    hac_compat::install_names(&folder, &program, &names).map_err(|error| match error {
         NotInstalled::Taken(path) => Failure {
             exit_code: 73,
             message: format!("{} is there already, and is not hacd's; nothing was installed", path.display()),
@@ -22,6 +23,6 @@ pub(crate) fn run(command: CompatCommand) -> Result<ExitCode, Failure> {
                 .with_remedy("Name a folder that you may write to.")
         }
     })?;
-    eprintln!("INFO: installed {} in {}", hac_compat::NAMES.join(", "), folder.display());
+    eprintln!("INFO: installed {} in {}", names.join(", "), folder.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -4,89 +4,125 @@
 //! against the configuration of that moment.
 
 mod edit;
-mod file;
+pub(crate) mod file;
+mod set;
+mod show;
+mod toml_form;
 
 use std::process::ExitCode;
 
-use hac_api::{ErrorCode, Version};
+use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Object, PutMode};
-use hac_model::{Cib, Configuration, Resource};
+use hac_model::Cib;
 use hac_pacemaker::crm_syntax;
 
-use super::Context;
-use crate::args::Arguments;
-use crate::client::Client;
+pub(crate) use edit::edit as editor;
+
+use super::draft::version;
+use super::{Context, undo};
 use crate::failure::Failure;
+use crate::grammar::{Call, Kind, Options};
 use crate::terminal;
 
-/// The words that are not crm's way of writing an object.
-const VERBS: &[&str] = &[
-    "show", "delete", "rm", "edit", "verify", "save", "load", "diff", "apply", "commit", "refresh", "conflict", "help",
-];
-
 /// Carries out `configure WORDS...`.
-pub(crate) async fn run(context: &Context, words: &[String]) -> Result<ExitCode, Failure> {
-    let Some((first, rest)) = words.split_first() else {
-        return Err(Failure::usage("missing argument: nothing to configure")
-            .with_remedy("'hacctl configure --help' lists the words."));
-    };
-    if verb(first)?.is_some() && wants_help(rest) {
-        help()?;
+pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Failure> {
+    if let [argument] = call.command.arguments
+        && argument.1 == Kind::Statement
+    {
+        let words = std::iter::once(call.command.name().to_owned()).chain(call.all("...").iter().cloned());
+        object(context, &words.collect::<Vec<_>>()).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    match verb(first)? {
-        Some("show") => show(context, rest).await?,
-        Some("delete" | "rm") => delete(context, rest).await?,
-        Some("edit") => edit::run(context, rest).await?,
-        Some("verify") => return super::verify::run(context).await,
-        Some("save") => file::save(context, rest).await?,
-        Some("load") => file::load(context, rest).await?,
-        Some("diff") => file::diff(context, rest).await?,
-        Some("conflict") => conflict(context, rest).await?,
-        Some("apply") => file::load(context, &prepend("replace", rest)).await?,
-        Some("commit" | "refresh") => {
-            context.done("nothing to do: every change is agreed when its command returns", None)?
+    match call.command.name() {
+        "show" => show::run(context, call).await?,
+        "delete" => delete(context, call).await?,
+        "erase" => erase(context, call.get("nodes").is_some()).await?,
+        "edit" => edit::run(context, call.all("ID")).await?,
+        "set" => set::run(context, call.must("ID.NAME")?, call.must("VALUE")?).await?,
+        "default-timeouts" => set::default_timeouts(context, call.all("RSC")).await?,
+        "verify" => return super::verify::run(context).await,
+        "save" => file::save(context, call).await?,
+        "load" => file::load(context, call.all("[xml] replace|update|push FILE")).await?,
+        "apply" => file::apply(context, call.must("FILE")?).await?,
+        "import" => file::import(context, call.must("FILE")?).await?,
+        "export" => file::export(context, call.must("|")?, call.get("FILE")).await?,
+        "diff" => file::diff(context, call.get("FILE")).await?,
+        "conflict" => conflict(context, call.get("|")).await?,
+        "simulate" => simulate(context, call.all("|")).await?,
+        "commit" => commit(context, call.force()).await?,
+        "undo" => undo::run(context).await?,
+        "get_property" => show::property(context, call.get("NAME"), call.has("-t")).await?,
+        "schema" => {
+            terminal::print(context.cib(false).await?.info.validate_with.as_deref().unwrap_or("pacemaker-3.9"))?
         }
-        Some(_) => help()?,
-        None => object(context, words).await?,
+        "upgrade" => context.done("nothing to do: the configuration is always in the newest form", None)?,
+        "cib" => return shadow(context, call.all("WORD")).await,
+        _ => context.done("nothing to do: every change is agreed when its command returns", None)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Which verb `word` is or abbreviates; `None` if it begins an object, as `primitive` does.
-fn verb(word: &str) -> Result<Option<&'static str>, Failure> {
-    if matches!(word, "--help" | "-h" | "?") {
-        return Ok(Some("help"));
+/// `configure cib ...` is the level `cib`.
+async fn shadow(context: &Context, words: &[String]) -> Result<ExitCode, Failure> {
+    let Some((first, rest)) = words.split_first() else {
+        return Err(Failure::usage("missing argument: what to do").with_remedy("'hacctl cib --help' lists it."));
+    };
+    let level = crate::grammar::Level::find("cib").ok_or_else(|| Failure::usage("there is no level cib"))?;
+    let call = Call::read(level, level.command(first)?, rest)?;
+    super::cib::run(context, &call).await
+}
+
+/// What is collected is made; without a transaction there is nothing to do.
+async fn commit(context: &Context, force: bool) -> Result<(), Failure> {
+    let Some(draft) = &context.draft else {
+        return context.done("nothing to do: every change is agreed when its command returns", None);
+    };
+    let collected = draft.get().clone();
+    collected.commit(context, force).await?;
+    if context.consent.dry_run {
+        return Ok(());
     }
-    if let Some(exact) = VERBS.iter().find(|v| **v == word) {
-        return Ok(Some(exact));
+    let live = Context { draft: None, ..context.clone() };
+    let fresh = super::draft::Draft::begin(&live, &collected.name).await?;
+    if !fresh.name.is_empty() {
+        super::cib::store(&fresh)?;
     }
-    let mut candidates: Vec<&str> = VERBS.iter().copied().filter(|v| v.starts_with(word)).collect();
-    let objects = crm_syntax::KEYWORDS.iter().filter(|k| k.starts_with(word)).count();
-    match (candidates.len(), objects) {
-        (1, 0) => Ok(candidates.pop()),
-        (0, _) => Ok(None),
-        _ => {
-            candidates.extend(crm_syntax::KEYWORDS.iter().filter(|k| k.starts_with(word)));
-            Err(Failure::usage(format!("'{}' may mean {}", terminal::harmless(word), candidates.join(" or ")))
-                .with_remedy("Write some more letters of it."))
+    *draft.get() = fresh;
+    Ok(())
+}
+
+/// `configure simulate`: what would be done now, or with what is collected.
+async fn simulate(context: &Context, words: &[String]) -> Result<(), Failure> {
+    let live = super::impact::state(context).await?;
+    let collected = context.draft.as_ref().map(|draft| draft.get().changes.clone()).unwrap_or_default();
+    if !collected.is_empty() {
+        let live_context = Context { draft: None, ..context.clone() };
+        let impact = super::impact::of(&live_context, &collected).await?;
+        if context.json {
+            return terminal::print_json(
+                &serde_json::json!({ "plan": impact.decisions, "difference": impact.difference }),
+            );
         }
+        return terminal::print(&terminal::harmless(&impact.text()));
     }
-}
-
-fn prepend(word: &str, rest: &[String]) -> Vec<String> {
-    std::iter::once(word.to_owned()).chain(rest.iter().cloned()).collect()
-}
-
-fn help() -> Result<(), Failure> {
-    use clap::CommandFactory as _;
-    let mut command = Arguments::command();
-    let text = command.find_subcommand_mut("configure").map(|c| c.render_long_help().to_string());
-    terminal::print(&text.unwrap_or_default())
+    let scores = words.iter().any(|word| word == "scores");
+    let extras = hac_pacemaker::simulate::Extras { scores, ..hac_pacemaker::simulate::Extras::default() };
+    let clock = super::simulate::clock(None)?;
+    let simulation = hac_pacemaker::simulate::simulate_with(&live, &clock, false, extras);
+    if context.json {
+        return terminal::print_json(&super::simulate::as_json(&simulation));
+    }
+    terminal::print(&simulation.report())?;
+    if scores { terminal::print(&simulation.outcome.scores.join("\n")) } else { Ok(()) }
 }
 
 /// `configure primitive ...` and all other objects.
 async fn object(context: &Context, words: &[String]) -> Result<(), Failure> {
+    if let [keyword, ..] = words
+        && matches!(keyword.as_str(), "ms" | "master")
+    {
+        super::inform("'ms' is written as a clone with promotable=true");
+    }
     let changes = crm_syntax::parse_words(words).map_err(|error| syntax(&error))?;
     let changes: Vec<Change> = changes.into_iter().map(known_node).collect();
     context.change(&changes, "").await
@@ -100,44 +136,16 @@ fn known_node(change: Change) -> Change {
     }
 }
 
-/// Takes the options out of `words`: which of the `known` ones are there, and what is left.
-///
-/// # Errors
-/// An option that is not known.
-fn options<'w>(words: &'w [String], known: &[&str]) -> Result<(Vec<&'w str>, Vec<&'w str>), Failure> {
-    let (options, rest): (Vec<&str>, Vec<&str>) =
-        words.iter().map(String::as_str).partition(|word| word.starts_with('-') && *word != "-");
-    match options.iter().find(|option| !known.contains(option)) {
-        None => Ok((options, rest)),
-        Some(unknown) => {
-            let failure = Failure::usage(format!("unknown option '{}'", terminal::harmless(unknown)));
-            Err(match hac_model::nearest(unknown, known.iter().copied()) {
-                Some(near) => failure.with_remedy(format!("Did you mean '{near}'?")),
-                None => failure.with_remedy("'hacctl configure --help' shows what it takes."),
-            })
-        }
-    }
-}
-
-/// Whether somebody asks for help instead.
-fn wants_help(words: &[String]) -> bool {
-    words.iter().any(|word| matches!(word.as_str(), "--help" | "-h"))
-}
-
 /// What is wrong with a text in crm's words.
 fn syntax(error: &crm_syntax::SyntaxError) -> Failure {
     Failure::usage(error.to_string()).with_remedy(error.remedy.clone())
 }
 
 /// `configure conflict show|clear`: what this node gave up when both sides of a cut had changed the configuration.
-async fn conflict(context: &Context, words: &[String]) -> Result<(), Failure> {
-    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["show"] | [] => {}
-        ["clear"] => {
-            context.client.command(hac_api::Command::ClearConflict, None).await?;
-            return context.done("the files stay, they are not told of any more", None);
-        }
-        _ => return Err(Failure::usage("conflict is followed by show or clear").with_remedy("Write 'conflict show'.")),
+async fn conflict(context: &Context, word: Option<&str>) -> Result<(), Failure> {
+    if word == Some("clear") {
+        context.client.command(hac_api::Command::ClearConflict, None).await?;
+        return context.done("the files stay, they are not told of any more", None);
     }
     let conflicts = context.client.conflicts().await?;
     if context.json {
@@ -157,87 +165,51 @@ async fn conflict(context: &Context, words: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn show(context: &Context, words: &[String]) -> Result<(), Failure> {
-    let (options, mut ids) = options(words, &["--show-secrets"])?;
-    let secrets = options.contains(&"--show-secrets");
-    let xml = ids.first() == Some(&"xml");
-    if xml {
-        ids.remove(0);
-    }
-    let mut cib = context.client.cib(secrets).await?;
-    must_exist(&cib.configuration, &ids)?;
-    if xml && ids.is_empty() && !context.json {
-        return terminal::print(&hac_pacemaker::cib_xml::write(&cib));
-    }
-    if xml || context.json {
-        cib.configuration = only(cib.configuration, &ids);
-    }
-    if context.json {
-        return terminal::print_json(&cib.configuration);
-    }
-    if xml {
-        return terminal::print(&hac_pacemaker::cib_xml::write(&Cib {
-            configuration: cib.configuration,
-            ..Cib::default()
-        }));
-    }
-    terminal::print(&crm_syntax::show(&cib.configuration, &ids))
-}
-
-/// Nothing but the objects of these ids, and what is inside them; everything if there are none.
-fn only(mut configuration: Configuration, ids: &[&str]) -> Configuration {
-    if ids.is_empty() {
-        return configuration;
-    }
-    let wanted = |id: &str| ids.contains(&id);
-    configuration.nodes.retain(|node| wanted(&node.uname));
-    configuration.resources = configuration.resources.into_iter().flat_map(|resource| within(resource, ids)).collect();
-    configuration.constraints.retain(|constraint| wanted(constraint.id()));
-    configuration.tags.retain(|tag| wanted(&tag.id));
-    configuration.fencing_topology.retain(|level| wanted(&level.id) || wanted("fencing_topology"));
-    for sets in [&mut configuration.crm_config, &mut configuration.rsc_defaults, &mut configuration.op_defaults] {
-        sets.retain(|set| wanted(&set.id));
-    }
-    configuration
-}
-
-/// The resources of these ids in a resource: itself, or what is inside.
-fn within(resource: Resource, ids: &[&str]) -> Vec<Resource> {
-    if ids.contains(&resource.id()) {
-        return vec![resource];
-    }
-    match resource {
-        Resource::Group(group) => group
-            .members
-            .into_iter()
-            .filter(|member| ids.contains(&member.id.as_str()))
-            .map(Resource::Primitive)
-            .collect(),
-        Resource::Clone(clone) => within(*clone.child, ids),
-        Resource::Primitive(_) | Resource::Template(_) | Resource::Bundle(_) => Vec::new(),
-    }
-}
-
 /// Refuses ids that name nothing in the configuration.
-fn must_exist(configuration: &Configuration, ids: &[&str]) -> Result<(), Failure> {
+fn must_exist(configuration: &hac_model::Configuration, ids: &[&str]) -> Result<(), Failure> {
     for id in ids {
-        if crm_syntax::show(configuration, &[id]).trim().is_empty() {
+        if crm_syntax::show(configuration, &[id]).trim().is_empty() && !id.starts_with("type:") {
+            let known = crm_syntax::ids(configuration);
+            let near = hac_model::nearest(id, known.iter().map(|(_, id)| id.as_str()));
+            let near = near.map(|near| format!("Did you mean {near}? ")).unwrap_or_default();
             return Err(Failure::new(ErrorCode::NoSuch, format!("object {} does not exist", terminal::harmless(id)))
-                .with_remedy("'hacctl configure show' prints all there are."));
+                .with_remedy(format!("{near}'hacctl configure show' prints all there are.")));
         }
     }
     Ok(())
 }
 
-async fn delete(context: &Context, words: &[String]) -> Result<(), Failure> {
-    let (options, ids) = options(words, &["--force", "-f", "-F"])?;
-    let force = !options.is_empty();
-    if ids.is_empty() {
-        return Err(Failure::usage("missing argument: the id of what to delete")
-            .with_remedy("Write 'hacctl configure delete ID...'."));
+async fn delete(context: &Context, call: &Call) -> Result<(), Failure> {
+    let force = call.force();
+    let changes: Vec<_> = call.all("ID").iter().map(|id| Change::Delete { id: id.clone(), force }).collect();
+    let goal = if force { super::reached::Goal::Cleared } else { super::reached::Goal::Change };
+    context.change_for(&goal, &changes, "").await
+}
+
+/// `configure erase`: all resources, constraints, properties; with `nodes` what is said of nodes too.
+async fn erase(context: &Context, nodes: bool) -> Result<(), Failure> {
+    let cib = context.cib(false).await?;
+    let (_, view) = context.client.view().await?;
+    let running: Vec<String> = view.resources.iter().filter(|r| r.flags.active).map(|r| r.name.clone()).collect();
+    if !running.is_empty() && context.draft.is_none() && !context.consent.force {
+        for name in &running {
+            eprintln!("WARNING: resource {} is running, can't delete it", terminal::harmless(name));
+        }
+        return Err(Failure::new(ErrorCode::Unsafe, "CIB erase aborted (nothing was deleted)")
+            .with_remedy(format!("Stop them first: 'hacctl resource stop {}'.", running.join(" "))));
     }
-    let changes: Vec<_> = ids.iter().map(|id| Change::Delete { id: (*id).to_owned(), force }).collect();
-    context.change(&changes, "").await
+    let mut kept = cib.configuration.nodes.clone();
+    if nodes {
+        kept.iter_mut().for_each(|node| (node.attributes, node.utilization) = (Vec::new(), Vec::new()));
+    }
+    let empty = hac_model::Configuration { nodes: kept, ..hac_model::Configuration::default() };
+    if !context.consent.yes && !context.consent.force && context.draft.is_none() && !context.consent.dry_run {
+        terminal::confirm(
+            "this deletes all resources, constraints and properties",
+            "Add --yes if that is what you want. Nothing was changed.",
+        )?;
+    }
+    context.change(&[Change::ReplaceConfiguration(Box::new(empty))], "").await
 }
 
 /// The same step, whether the object is there already or not.
@@ -249,12 +221,42 @@ fn upsert(change: Change) -> Change {
 }
 
 /// The configuration and the version that a change of it starts from.
-async fn current(client: &Client) -> Result<(Cib, Version), Failure> {
-    let cib = client.cib(false).await?;
-    let version = Version {
-        admin_epoch: cib.version.admin_epoch,
-        epoch: cib.version.epoch,
-        num_updates: cib.version.num_updates,
-    };
+async fn current(context: &Context) -> Result<(Cib, hac_api::Version), Failure> {
+    let cib = context.cib(false).await?;
+    let version = version(&cib);
     Ok((cib, version))
+}
+
+/// Whether `word` asks for XML, wherever it stands.
+fn take_xml(words: &mut Vec<String>) -> bool {
+    let before = words.len();
+    words.retain(|word| word != "xml");
+    words.len() != before
+}
+
+/// Reads a line of `configure`: its command by any abbreviation, its words by the table.
+pub(crate) fn read(words: &[String]) -> Result<Option<Call>, Failure> {
+    let level =
+        crate::grammar::Level::find("configure").ok_or_else(|| Failure::usage("there is no level configure"))?;
+    let (options, rest) = Options::split(words)?;
+    let first = rest.first().map(String::as_str);
+    if matches!(first, None | Some("help" | "?")) && (options.help || first.is_some()) {
+        return Ok(None);
+    }
+    let Some(first) = first else {
+        return Err(Failure::usage("missing argument: nothing to configure")
+            .with_remedy("'hacctl configure --help' lists the words."));
+    };
+    let at = words.iter().position(|word| word == first).unwrap_or(0);
+    let (before, after) = (words.get(..at).unwrap_or_default(), words.get(at + 1..).unwrap_or_default());
+    let command = level.command(first).map_err(|failure| crm_syntax_failure(first, failure))?;
+    Call::read(level, command, &[before, after].concat()).map(Some)
+}
+
+/// What the grammar of statements says of a word is better than that there is no such command.
+fn crm_syntax_failure(word: &str, failure: Failure) -> Failure {
+    match crm_syntax::parse_words(&[word.to_owned()]) {
+        Err(error) if failure.message.contains("No such command") => syntax(&error),
+        _ => failure,
+    }
 }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::terminal;
 
 /// Options of `explain`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ExplainArgs {
     /// A resource or a node; `node NAME` or `resource NAME` says which. Nothing: what would be done now
     #[arg(value_name = "NAME", num_args = 0..=2)]

@@ -57,7 +57,7 @@ fn program(node: &MembersEntry) -> String {
 }
 
 /// A table of links.
-fn links(status: &Status) -> String {
+pub(super) fn links(status: &Status) -> String {
     let mut text = format!("Ring {}\n", status.members.ring);
     for node in &status.members.nodes {
         let local = if node.local { ", this node" } else { "" };

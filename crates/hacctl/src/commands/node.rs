@@ -1,46 +1,113 @@
 //! `hacctl node`: nodes, and what may run on them.
 
+mod attributes;
+
 use std::process::ExitCode;
 
-use hac_api::{ErrorCode, MemberState, MembersEntry, Status};
+use hac_api::{Command, ErrorCode, MemberState, MembersEntry, Status};
 use hac_crm::cib::{Change, Lifetime};
 
 use super::Context;
 use super::reached::Goal;
-use crate::args::NodeCommand;
-use crate::client::read_cib;
 use crate::failure::Failure;
+use crate::grammar::Call;
 use crate::terminal;
 
 /// Carries out one of the node commands.
-pub(crate) async fn run(context: &Context, command: NodeCommand) -> Result<ExitCode, Failure> {
-    match command {
-        NodeCommand::Standby { node, lifetime } => {
-            let (node, lifetime) = match node.as_deref() {
-                // `node standby reboot` means this node.
-                Some(word @ ("reboot" | "forever")) => (None, word.to_owned()),
-                _ => (node, lifetime),
-            };
-            let lifetime = if lifetime == "reboot" { Lifetime::Reboot } else { Lifetime::Forever };
-            set(context, node, "standby", &[(Some("on"), lifetime)], "standby node").await?;
+pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Failure> {
+    match call.command.name() {
+        "standby" => {
+            let reboot = call.get("forever|reboot") == Some("reboot");
+            let lifetime = if reboot { Lifetime::Reboot } else { Lifetime::Forever };
+            set(context, call, "standby", &[(Some("on"), lifetime)], "standby node").await?;
         }
-        NodeCommand::Online { node } => {
+        "online" => {
             // Whichever way standby was said, it ends.
             let values = [(None, Lifetime::Reboot), (Some("off"), Lifetime::Forever)];
-            set(context, node, "standby", &values, "online node").await?;
+            set(context, call, "standby", &values, "online node").await?;
         }
-        NodeCommand::Maintenance { node } => {
-            set(context, node, "maintenance", &[(Some("on"), Lifetime::Forever)], "maintenance of node").await?;
+        "maintenance" => {
+            set(context, call, "maintenance", &[(Some("on"), Lifetime::Forever)], "maintenance of node").await?;
         }
-        NodeCommand::Ready { node } => {
-            set(context, node, "maintenance", &[(Some("off"), Lifetime::Forever)], "ready node").await?;
+        "ready" => {
+            set(context, call, "maintenance", &[(Some("off"), Lifetime::Forever)], "ready node").await?;
         }
-        NodeCommand::Show { node } => show(context, node.as_deref()).await?,
-        NodeCommand::Attribute { node, action, name, value } => {
-            attribute(context, &node, &action, &name, value).await?;
-        }
+        "show" => show(context, call.get("NODE")).await?,
+        "status" => attributes::status(context, call.get("NODE")).await?,
+        "attribute" => attributes::permanent(context, call).await?,
+        "status-attr" => attributes::transient(context, call).await?,
+        "utilization" => attributes::utilization(context, call).await?,
+        "server" => attributes::server(context, call.all("NODE")).await?,
+        "fence" => fence(context, call.must("NODE")?).await?,
+        "clearstate" => clearstate(context, call.must("NODE")?).await?,
+        _ => delete(context, call.must("NODE")?).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `node fence`: by way of the attribute `terminate`, as agents ask for it.
+async fn fence(context: &Context, name: &str) -> Result<(), Failure> {
+    let (status, view) = context.client.view().await?;
+    let name = find(&status, Some(name))?.name.clone();
+    if !view.fencing_enabled {
+        return Err(Failure::new(ErrorCode::Invalid, format!("{name} cannot be fenced: stonith-enabled is false"))
+            .with_remedy(format!(
+                "Switch {name} off by hand (at the provider), or 'hacctl node standby {name}' to empty it."
+            )));
+    }
+    let question = format!("this has {name} shot: what runs there is lost and recovered elsewhere");
+    if context.consent.dry_run {
+        return terminal::print(&format!("Would be done: {question}\nNothing was changed (--dry-run)."));
+    }
+    if !context.consent.yes && !context.consent.force {
+        terminal::confirm(&question, "Add --yes if that is what you want. Nothing was changed.")?;
+    }
+    let attribute = ("terminate".to_owned(), Some("true".to_owned()));
+    let command = Command::Attribute { node: name.clone(), name: attribute.0, value: attribute.1, private: false };
+    let answer = context.client.command(command, context.wait).await?;
+    context.done(&format!("{name} is to be fenced; 'hacctl events' shows how far it is"), answer.settled)
+}
+
+/// `node clearstate`: a person says that a node is dead.
+async fn clearstate(context: &Context, name: &str) -> Result<(), Failure> {
+    let (status, view) = context.client.view().await?;
+    let entry = find(&status, Some(name))?;
+    if entry.state == MemberState::Joined {
+        return Err(Failure::new(ErrorCode::Invalid, format!("{} is a member and alive", entry.name))
+            .with_remedy(format!("Move everything away from it with 'hacctl node standby {}'.", entry.name)));
+    }
+    if status.quorum.waits_for_all {
+        return Err(Failure::new(ErrorCode::Quorum, "this partition waits for all nodes")
+            .with_remedy("Make sure that the missing nodes are down, then 'hacctl quorum unblock'."));
+    }
+    let unclean = view.nodes.iter().any(|node| node.name == entry.name && node.unclean);
+    if !unclean {
+        return context.done(&format!("nothing to do: {} is known to be down, nothing waits for it", entry.name), None);
+    }
+    Err(Failure::new(ErrorCode::Invalid, format!("{} is unclean: the cluster waits until it is fenced", entry.name))
+        .with_remedy(
+            "Make sure that it is down; then 'hacctl configure property stonith-enabled=false' lets the others go on without fencing.",
+        ))
+}
+
+/// `node delete`: takes a node that is gone out of the configuration.
+async fn delete(context: &Context, name: &str) -> Result<(), Failure> {
+    let status = context.client.status().await?;
+    let entry = find(&status, Some(name));
+    if let Ok(entry) = entry
+        && entry.state == MemberState::Joined
+    {
+        return Err(Failure::new(ErrorCode::Unsafe, format!("{} is a member of the cluster", entry.name)).with_remedy(
+            "Stop hacd there first ('systemctl disable --now hacd') and take it out of [[nodelist.node]] in hacd.toml on all nodes.",
+        ));
+    }
+    if entry.is_ok() {
+        return Err(Failure::new(ErrorCode::Invalid, format!("{name} still stands in hacd.toml")).with_remedy(
+            "Take its [[nodelist.node]] out of hacd.toml on all nodes and restart hacd there, one after the other.",
+        ));
+    }
+    let change = Change::Delete { id: name.to_owned(), force: context.consent.force };
+    context.change(&[change], &format!("node {name} deleted")).await
 }
 
 /// The configured node called `name`, or this node.
@@ -58,27 +125,48 @@ pub(crate) fn find<'a>(status: &'a Status, name: Option<&str>) -> Result<&'a Mem
     })
 }
 
+/// The nodes that are meant: those named, all with `--all`, this one if none is.
+fn meant(status: &Status, call: &Call) -> Result<Vec<String>, Failure> {
+    if call.has("--all") {
+        return Ok(status.members.nodes.iter().map(|node| node.name.clone()).collect());
+    }
+    match call.all("NODE") {
+        [] => Ok(vec![find(status, None)?.name.clone()]),
+        names => names.iter().map(|name| Ok(find(status, Some(name))?.name.clone())).collect(),
+    }
+}
+
+/// The nodes of these names; all if there are none.
+fn meant_or_all<'a>(status: &'a Status, names: &[String]) -> Result<Vec<&'a MembersEntry>, Failure> {
+    if names.is_empty() {
+        return Ok(status.members.nodes.iter().collect());
+    }
+    names.iter().map(|name| find(status, Some(name))).collect()
+}
+
 async fn set(
     context: &Context,
-    node: Option<String>,
+    call: &Call,
     name: &str,
     values: &[(Option<&str>, Lifetime)],
     done: &str,
 ) -> Result<(), Failure> {
     let status = context.client.status().await?;
-    let node = find(&status, node.as_deref())?.name.clone();
-    let changes: Vec<_> = values
+    let nodes = meant(&status, call)?;
+    let change = |node: &String, value: Option<&str>, lifetime| Change::SetNodeAttribute {
+        node: node.clone(),
+        name: name.to_owned(),
+        value: value.map(str::to_owned),
+        lifetime,
+    };
+    let changes: Vec<_> = nodes
         .iter()
-        .map(|(value, lifetime)| Change::SetNodeAttribute {
-            node: node.clone(),
-            name: name.to_owned(),
-            value: value.map(str::to_owned),
-            lifetime: *lifetime,
-        })
+        .flat_map(|node| values.iter().map(move |(value, lifetime)| (node, *value, *lifetime)))
+        .map(|(node, value, lifetime)| change(node, value, lifetime))
         .collect();
-    let done = format!("{done} {node}");
+    let done = format!("{done} {}", nodes.join(", "));
     let goal = if values.iter().any(|(value, _)| name == "standby" && *value == Some("on")) {
-        Goal::Empty(node)
+        Goal::Empty(nodes)
     } else {
         Goal::Change
     };
@@ -92,7 +180,16 @@ async fn show(context: &Context, node: Option<&str>) -> Result<(), Failure> {
         None => status.members.nodes.iter().collect(),
     };
     if context.json {
-        return terminal::print_json(&nodes);
+        let seen = |name: &str| view.nodes.iter().find(|n| n.name == name);
+        let one = |node: &&MembersEntry| {
+            let mut value = serde_json::to_value(node).unwrap_or_default();
+            if let (Some(fields), Some(seen)) = (value.as_object_mut(), seen(&node.name)) {
+                let flags = [("standby", seen.standby), ("maintenance", seen.maintenance), ("unclean", seen.unclean)];
+                fields.extend(flags.map(|(name, value)| (name.to_owned(), serde_json::json!(value))));
+            }
+            value
+        };
+        return terminal::print_json(&nodes.iter().map(one).collect::<Vec<_>>());
     }
     let mut text = String::new();
     for node in nodes {
@@ -110,36 +207,4 @@ async fn show(context: &Context, node: Option<&str>) -> Result<(), Failure> {
         text.push('\n');
     }
     terminal::print(&text)
-}
-
-async fn attribute(
-    context: &Context,
-    node: &str,
-    action: &str,
-    name: &str,
-    value: Option<String>,
-) -> Result<(), Failure> {
-    let status = context.client.status().await?;
-    let entry = find(&status, Some(node))?;
-    if action == "show" {
-        let cib = read_cib(status.cib.clone())?;
-        let configured = cib.configuration.nodes.iter().find(|n| n.uname == entry.name);
-        let found = configured.and_then(|n| n.attributes.iter().find_map(|set| set.get(name)));
-        let value = found.ok_or_else(|| {
-            Failure::new(ErrorCode::NoSuch, format!("node {node} has no attribute {name}"))
-                .with_remedy(format!("Set it with 'hacctl node attribute {node} set {name} VALUE'."))
-        })?;
-        if context.json {
-            return terminal::print_json(&serde_json::json!({ "node": node, "name": name, "value": value }));
-        }
-        return terminal::print(&format!("scope=nodes  name={name} value={}", terminal::harmless(value)));
-    }
-    if action == "set" && value.is_none() {
-        return Err(Failure::usage(format!("a value for {name} is missing"))
-            .with_remedy(format!("Write 'hacctl node attribute {node} set {name} VALUE'.")));
-    }
-    let value = value.filter(|_| action == "set");
-    let (node, name) = (node.to_owned(), name.to_owned());
-    let done = format!("{action} attribute {name} of node {node}");
-    context.change(&[Change::SetNodeAttribute { node, name, value, lifetime: Lifetime::Forever }], &done).await
 }

@@ -1,27 +1,89 @@
 //! `hacctl ra`: what this node knows of resource agents.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use hac_api::{AgentDetail, Implementation};
+use hac_api::{AgentDetail, ErrorCode, Implementation};
 use hac_model::Agent;
 
 use super::Context;
-use crate::args::RaCommand;
 use crate::failure::Failure;
+use crate::grammar::Call;
 use crate::terminal;
 
-/// Lists agents or describes one.
-pub(crate) async fn run(context: &Context, command: RaCommand) -> Result<ExitCode, Failure> {
-    match command {
-        RaCommand::List => list(context).await?,
-        RaCommand::Info { agent } => info(context, &agent).await?,
+/// Lists agents or describes them.
+pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Failure> {
+    match call.command.name() {
+        "classes" => classes(context).await?,
+        "list" => list(context, call.get("CLASS"), call.get("PROVIDER")).await?,
+        "providers" => providers(context, call.must("TYPE")?, call.get("CLASS")).await?,
+        _ => {
+            // crm takes class, provider and type as words of their own, too.
+            let name = match call.all("AGENT") {
+                [name] => name.clone(),
+                [kind, class] if matches!(class.as_str(), "ocf" | "systemd" | "lsb" | "service") => {
+                    format!("{class}:{kind}")
+                }
+                words => words.join(":"),
+            };
+            info(context, &name).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(context: &Context) -> Result<(), Failure> {
+/// The classes, and the providers of `ocf`, as crm prints them.
+async fn classes(context: &Context) -> Result<(), Failure> {
     let list = context.client.agents().await?;
+    let names: Vec<Vec<&str>> = list.agents.iter().map(|agent| agent.name.split(':').collect()).collect();
+    let mut classes: BTreeMap<&str, BTreeSet<&str>> =
+        Agent::RUN_CLASSES.iter().map(|class| (*class, BTreeSet::new())).collect();
+    for name in &names {
+        match name.as_slice() {
+            [class, provider, _] => {
+                classes.entry(class).or_default().insert(provider);
+            }
+            [class, _] => {
+                classes.entry(class).or_default();
+            }
+            _ => {}
+        }
+    }
+    if context.json {
+        return terminal::print_json(&classes);
+    }
+    let line = |(class, providers): (&&str, &BTreeSet<&str>)| {
+        let providers: Vec<&str> = providers.iter().copied().collect();
+        if providers.is_empty() { (*class).to_owned() } else { format!("{class} / {}", providers.join(" ")) }
+    };
+    terminal::print(&terminal::harmless(&classes.iter().map(line).collect::<Vec<_>>().join("\n")))
+}
+
+async fn list(context: &Context, class: Option<&str>, provider: Option<&str>) -> Result<(), Failure> {
+    let mut list = context.client.agents().await?;
+    list.agents.retain(|agent| {
+        let mut parts = agent.name.split(':');
+        let (own_class, own_provider) = (parts.next(), parts.next());
+        class.is_none_or(|class| own_class == Some(class)) && provider.is_none_or(|p| own_provider == Some(p))
+    });
+    if let Some(class) = class.filter(|_| list.agents.is_empty()) {
+        let what = provider.map_or_else(|| class.to_owned(), |provider| format!("{class}:{provider}"));
+        let known = Agent::RUN_CLASSES.contains(&class);
+        let remedy = match (known, class) {
+            (true, "systemd" | "service" | "lsb") => {
+                "Units and scripts are looked up by name: 'hacctl ra info systemd:NAME'."
+            }
+            (true, _) => "'hacctl ra classes' prints the providers.",
+            (false, "stonith") => "hacd has no fence agents yet.",
+            (false, _) => "'hacctl ra classes' prints the classes.",
+        };
+        return Err(Failure::new(
+            ErrorCode::NoSuch,
+            format!("no agents of {} are known here", terminal::harmless(&what)),
+        )
+        .with_remedy(remedy));
+    }
     if context.json {
         return terminal::print_json(&list);
     }
@@ -35,6 +97,24 @@ async fn list(context: &Context) -> Result<(), Failure> {
         let _ = writeln!(text, "{} ({how})", terminal::harmless(&agent.name));
     }
     terminal::print(&text)
+}
+
+/// Who offers an agent of this type.
+async fn providers(context: &Context, kind: &str, class: Option<&str>) -> Result<(), Failure> {
+    let list = context.client.agents().await?;
+    let found: Vec<&str> = list
+        .agents
+        .iter()
+        .filter_map(|agent| match agent.name.split(':').collect::<Vec<_>>().as_slice() {
+            [own, provider, name] if *name == kind && class.is_none_or(|class| class == *own) => Some(*provider),
+            _ => None,
+        })
+        .collect();
+    if found.is_empty() {
+        return Err(Failure::new(ErrorCode::NoSuch, format!("nobody offers an agent {}", terminal::harmless(kind)))
+            .with_remedy("'hacctl ra list ocf' prints those there are."));
+    }
+    terminal::print(&found.join(" "))
 }
 
 async fn info(context: &Context, agent: &str) -> Result<(), Failure> {

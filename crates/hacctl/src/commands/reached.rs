@@ -1,5 +1,7 @@
 //! Whether what a waited command (`--wait`) asked for came about. That the cluster has nothing left to do does not say so.
 
+use std::time::Duration;
+
 use hac_api::{ErrorCode, Settled};
 use hac_model::Role;
 use hac_scheduler::view::{ClusterView, FailedOperation, ResourceView};
@@ -20,8 +22,10 @@ pub(crate) enum Goal {
     On(String, String),
     /// The resource does not run on the node.
     NotOn(String, String),
-    /// Nothing that is managed runs on the node.
-    Empty(String),
+    /// Nothing that is managed runs on these nodes.
+    Empty(Vec<String>),
+    /// Constraints that a command left are gone: what follows is what was asked for.
+    Cleared,
     /// This resource (`None`: no resource) fails again.
     Recovered(Option<String>),
 }
@@ -43,7 +47,7 @@ pub(crate) fn settled(settled: &Settled) -> Result<(), Failure> {
 /// Fails, with the reason, if `goal` is not reached: how things stood `before` the command, and `after` all that followed.
 pub(crate) fn judge(goal: &Goal, before: &ClusterView, after: &ClusterView) -> Result<(), Failure> {
     match goal {
-        Goal::Change => newly_down(before, after),
+        Goal::Change | Goal::Cleared => newly_down(before, after),
         Goal::Role(resources, role) => resources.iter().try_for_each(|id| has_role(after, id, *role)),
         Goal::On(id, node) if !active_on(after, id).contains(node) => {
             Err(missed(after, id, &format!("is not running on {node}")))
@@ -51,10 +55,12 @@ pub(crate) fn judge(goal: &Goal, before: &ClusterView, after: &ClusterView) -> R
         Goal::NotOn(id, node) if active_on(after, id).contains(node) => {
             Err(missed(after, id, &format!("is still running on {node}")))
         }
-        Goal::Empty(node) => match stays_on(&after.resources, node) {
-            Some(id) => Err(missed(after, id, &format!("is still running on {node}"))),
-            None => Ok(()),
-        },
+        Goal::Empty(nodes) => {
+            match nodes.iter().find_map(|node| stays_on(&after.resources, node).map(|id| (id, node))) {
+                Some((id, node)) => Err(missed(after, id, &format!("is still running on {node}"))),
+                None => Ok(()),
+            }
+        }
         Goal::Recovered(id) => {
             let concerned = |failed: &&FailedOperation| {
                 id.as_deref()
@@ -67,6 +73,25 @@ pub(crate) fn judge(goal: &Goal, before: &ClusterView, after: &ClusterView) -> R
         }
         Goal::On(..) | Goal::NotOn(..) => Ok(()),
     }
+}
+
+/// What became of resources between two moments, a line each, with how long it took.
+pub(crate) fn differences(before: &ClusterView, after: &ClusterView, took: Duration) -> Vec<String> {
+    let place = |view: &ClusterView, name: &str| {
+        let mut nodes = active_on(view, name);
+        nodes.sort();
+        if nodes.is_empty() { "stopped".to_owned() } else { nodes.join(" ") }
+    };
+    let mut names: Vec<&str> = before.resources.iter().chain(&after.resources).map(|r| r.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let seconds = took.as_secs_f64();
+    names
+        .into_iter()
+        .map(|name| (name, place(before, name), place(after, name)))
+        .filter(|(_, was, is)| was != is)
+        .map(|(name, was, is)| format!("{name}: {was} -> {is} in {seconds:.2} s"))
+        .collect()
 }
 
 /// A resource that should run and does not, although it did before, or that failed once more since.

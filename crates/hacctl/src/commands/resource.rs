@@ -1,6 +1,8 @@
 //! `hacctl resource`: steering what runs.
 
 mod constraint;
+mod look;
+mod values;
 
 use std::process::ExitCode;
 
@@ -9,46 +11,54 @@ use hac_crm::cib::Change;
 use hac_model::{Cib, NvSet, Primitive, Resource, Role};
 use hac_scheduler::view::{ClusterView, ResourceView};
 
+pub(crate) use constraint::duration_s;
+pub(crate) use values::set_pair;
+
 use super::reached::{Goal, active_on, settled, views};
 use super::{Context, reached};
-use crate::args::{AttributeArgs, ResourceCommand};
 use crate::failure::Failure;
+use crate::grammar::{Call, Known};
 use crate::{progress, terminal};
 
 /// Carries out one of the resource commands.
-pub(crate) async fn run(context: &Context, command: ResourceCommand) -> Result<ExitCode, Failure> {
-    match command {
-        ResourceCommand::Status { resource } => status(context, resource.as_deref()).await?,
-        ResourceCommand::Start { resources } => target_role(context, &resources, Role::Started).await?,
-        ResourceCommand::Stop { resources } => target_role(context, &resources, Role::Stopped).await?,
-        ResourceCommand::Promote { resource } => target_role(context, &[resource], Role::Promoted).await?,
-        ResourceCommand::Demote { resource } => target_role(context, &[resource], Role::Unpromoted).await?,
-        ResourceCommand::Restart { resource } => restart(context, &resource).await?,
-        ResourceCommand::Move { resource, node, force } => {
-            constraint::migrate(context, &resource, node.as_deref(), force).await?;
+pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Failure> {
+    let resource = || call.must("RSC");
+    match call.command.name() {
+        "status" | "locate" => status(context, call.all("RSC")).await?,
+        "start" => target_role(context, call.all("RSC"), Role::Started).await?,
+        "stop" => target_role(context, call.all("RSC"), Role::Stopped).await?,
+        "promote" => target_role(context, call.all("RSC"), Role::Promoted).await?,
+        "demote" => target_role(context, call.all("RSC"), Role::Unpromoted).await?,
+        "restart" => {
+            for resource in call.all("RSC") {
+                restart(context, resource).await?;
+            }
         }
-        ResourceCommand::Ban { resource, node } => constraint::ban(context, &resource, node.as_deref()).await?,
-        ResourceCommand::Clear { resource } => constraint::clear(context, &resource).await?,
-        ResourceCommand::Cleanup { resource, node } => cleanup(context, resource, node).await?,
-        ResourceCommand::Refresh { resource, node } => {
+        "move" => constraint::migrate(context, call).await?,
+        "ban" => constraint::ban(context, call).await?,
+        "clear" => constraint::clear(context, resource()?, call.get("NODE")).await?,
+        "cleanup" => cleanup(context, call.owned("RSC"), call.owned("NODE")).await?,
+        "refresh" => {
+            let (resource, node) = (call.owned("RSC"), call.owned("NODE"));
             let what = described(resource.as_deref(), node.as_deref());
             ask(context, Command::Refresh { resource, node }, &format!("Looking again at {what}")).await?;
         }
-        ResourceCommand::Failcount { resource, action, node } => {
-            if action == "delete" {
-                cleanup(context, Some(resource), Some(node)).await?;
-            } else {
-                failcount(context, &resource, &node).await?;
-            }
+        "failcount" => values::failcount(context, call).await?,
+        "manage" => meta(context, call.all("RSC"), "is-managed", "true").await?,
+        "unmanage" => meta(context, call.all("RSC"), "is-managed", "false").await?,
+        "maintenance" => {
+            let state = if matches!(call.get("|"), None | Some("on" | "true")) { "true" } else { "false" };
+            meta(context, call.all("RSC"), "maintenance", state).await?;
         }
-        ResourceCommand::Manage { resource } => meta(context, &resource, "is-managed", Some("true")).await?,
-        ResourceCommand::Unmanage { resource } => meta(context, &resource, "is-managed", Some("false")).await?,
-        ResourceCommand::Maintenance { resource, state } => {
-            let state = if matches!(state.as_str(), "on" | "true") { "true" } else { "false" };
-            meta(context, &resource, "maintenance", Some(state)).await?;
-        }
-        ResourceCommand::Param(arguments) => attribute(context, arguments, Kind::Param).await?,
-        ResourceCommand::Meta(arguments) => attribute(context, arguments, Kind::Meta).await?,
+        "param" => values::run(context, call, Kind::Param).await?,
+        "meta" => values::run(context, call, Kind::Meta).await?,
+        "utilization" => values::run(context, call, Kind::Utilization).await?,
+        "secret" => values::secret(context, call).await?,
+        "constraints" => look::constraints(context, resource()?).await?,
+        "operations" => look::operations(context, call.get("RSC"), call.get("NODE")).await?,
+        "scores" => look::scores(context, call.get("RSC")).await?,
+        "trace" => values::trace(context, call, true).await?,
+        _ => values::trace(context, call, false).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -56,7 +66,7 @@ pub(crate) async fn run(context: &Context, command: ResourceCommand) -> Result<E
 /// The cluster as the daemon sees it now: configuration, and how it stands.
 async fn look(context: &Context) -> Result<(Cib, ClusterView), Failure> {
     let (_, view) = context.client.view().await?;
-    Ok((context.client.cib(false).await?, view))
+    Ok((context.cib(false).await?, view))
 }
 
 /// Refuses a resource that is not configured, and names those that are.
@@ -64,35 +74,40 @@ fn must_exist(cib: &Cib, resource: &str) -> Result<(), Failure> {
     if find(cib, resource).is_some() {
         return Ok(());
     }
-    let known: Vec<_> = cib.configuration.resources.iter().map(Resource::id).collect();
+    let known = Known::of(&cib.configuration).resources;
+    let near = hac_model::nearest(resource, known.iter().map(String::as_str));
+    let near = near.map(|near| format!("Did you mean {near}? ")).unwrap_or_default();
     let remedy = if known.is_empty() {
         "No resource is configured; make one with 'hacctl configure primitive ...'.".to_owned()
     } else {
-        format!("The cluster's resources are: {}.", known.join(", "))
+        format!("{near}The cluster's resources are: {}.", known.join(", "))
     };
     let name = terminal::harmless(resource);
     Err(Failure::new(ErrorCode::NoSuch, format!("resource {name} does not exist")).with_remedy(remedy))
 }
 
 /// What a command needs to know of a configured resource, at whatever depth it stands.
-struct Found<'a> {
+pub(super) struct Found<'a> {
     meta: &'a [NvSet],
     params: &'a [NvSet],
+    utilization: &'a [NvSet],
 }
 
-fn find<'a>(cib: &'a Cib, id: &str) -> Option<Found<'a>> {
+pub(super) fn find<'a>(cib: &'a Cib, id: &str) -> Option<Found<'a>> {
     cib.configuration.resources.iter().find_map(|resource| find_in(resource, id))
 }
 
 fn find_in<'a>(resource: &'a Resource, id: &str) -> Option<Found<'a>> {
-    let primitive = |p: &'a Primitive| (p.id == id).then_some(Found { meta: &p.meta, params: &p.params });
+    let primitive = |p: &'a Primitive| {
+        (p.id == id).then_some(Found { meta: &p.meta, params: &p.params, utilization: &p.utilization })
+    };
     match resource {
         Resource::Primitive(p) => primitive(p),
-        Resource::Group(g) if g.id == id => Some(Found { meta: &g.meta, params: &g.params }),
+        Resource::Group(g) if g.id == id => Some(Found { meta: &g.meta, params: &g.params, utilization: &[] }),
         Resource::Group(g) => g.members.iter().find_map(primitive),
-        Resource::Clone(c) if c.id == id => Some(Found { meta: &c.meta, params: &c.params }),
+        Resource::Clone(c) if c.id == id => Some(Found { meta: &c.meta, params: &c.params, utilization: &[] }),
         Resource::Clone(c) => find_in(&c.child, id),
-        Resource::Bundle(b) if b.id == id => Some(Found { meta: &b.meta, params: &b.params }),
+        Resource::Bundle(b) if b.id == id => Some(Found { meta: &b.meta, params: &b.params, utilization: &[] }),
         Resource::Bundle(b) => b.primitive.as_ref().and_then(primitive),
         Resource::Template(_) => None,
     }
@@ -104,20 +119,32 @@ fn under_way(view: &ResourceView) -> Vec<(String, String)> {
     view.pending.clone().into_iter().chain(inside).collect()
 }
 
-async fn status(context: &Context, resource: Option<&str>) -> Result<(), Failure> {
-    let Some(id) = resource else {
+async fn status(context: &Context, resources: &[String]) -> Result<(), Failure> {
+    if resources.is_empty() {
         let (_, view) = context.client.view().await?;
         if context.json {
             return terminal::print_json(&view.resources);
         }
         return terminal::print(&hac_pacemaker::mon::resources(&view));
-    };
-    let (cib, view) = look(context).await?;
-    must_exist(&cib, id)?;
-    let nodes = active_on(&view, id);
-    if context.json {
-        return terminal::print_json(&serde_json::json!({ "resource": id, "running_on": nodes }));
     }
+    let (cib, view) = look(context).await?;
+    for id in resources {
+        must_exist(&cib, id)?;
+    }
+    if context.json {
+        let one = |id: &String| serde_json::json!({ "resource": id, "running_on": active_on(&view, id) });
+        return match resources {
+            [only] => terminal::print_json(&one(only)),
+            several => terminal::print_json(&several.iter().map(one).collect::<Vec<_>>()),
+        };
+    }
+    let lines: Vec<String> = resources.iter().map(|id| standing(&view, id)).collect();
+    terminal::print(&lines.join("\n"))
+}
+
+/// Where one resource runs, in crm's words.
+fn standing(view: &ClusterView, id: &str) -> String {
+    let nodes = active_on(view, id);
     let stopping: Vec<String> = views(&view.resources, id)
         .into_iter()
         .flat_map(under_way)
@@ -125,13 +152,13 @@ async fn status(context: &Context, resource: Option<&str>) -> Result<(), Failure
         .map(|(_, node)| node)
         .collect();
     if !stopping.is_empty() {
-        return terminal::print(&format!("resource {id} is being stopped on: {}", stopping.join(" ")));
+        return format!("resource {id} is being stopped on: {}", stopping.join(" "));
     }
     if nodes.is_empty() {
-        return terminal::print(&format!("resource {id} is NOT running"));
+        return format!("resource {id} is NOT running");
     }
     let lines: Vec<_> = nodes.iter().map(|node| format!("resource {id} is running on: {node}")).collect();
-    terminal::print(&lines.join("\n"))
+    lines.join("\n")
 }
 
 async fn target_role(context: &Context, resources: &[String], role: Role) -> Result<(), Failure> {
@@ -166,11 +193,14 @@ fn set_meta(resource: &str, name: &str, value: Option<&str>) -> Change {
     Change::SetMeta { resource: resource.to_owned(), name: name.to_owned(), value: value.map(str::to_owned) }
 }
 
-async fn meta(context: &Context, resource: &str, name: &str, value: Option<&str>) -> Result<(), Failure> {
+async fn meta(context: &Context, resources: &[String], name: &str, value: &str) -> Result<(), Failure> {
     let (cib, _) = look(context).await?;
-    must_exist(&cib, resource)?;
-    let done = format!("{name} of {resource} is {}", value.unwrap_or("unset"));
-    context.change(&[set_meta(resource, name, value)], &done).await
+    for resource in resources {
+        must_exist(&cib, resource)?;
+    }
+    let done = format!("{name} of {} is {value}", resources.join(", "));
+    let changes: Vec<_> = resources.iter().map(|resource| set_meta(resource, name, Some(value))).collect();
+    context.change(&changes, &done).await
 }
 
 /// Stops, waits, starts again, waits; puts back the role that was wanted before.
@@ -184,6 +214,12 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
     let before = find(&cib, resource)
         .and_then(|found| found.meta.iter().find_map(|set| set.get("target-role")))
         .map(str::to_owned);
+    if context.consent.dry_run {
+        return terminal::print(&format!(
+            "{resource} would be stopped on {} and started again.\nNothing was changed (--dry-run).",
+            active_on(&view, resource).join(", ")
+        ));
+    }
     eprintln!("INFO: ordering {resource} to stop");
     let order = [set_meta(resource, "target-role", Some("Stopped"))];
     progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;
@@ -244,6 +280,9 @@ async fn ask(context: &Context, command: Command, done: &str) -> Result<(), Fail
         Command::Cleanup { resource, .. } | Command::Refresh { resource, .. } => resource.clone(),
         _ => None,
     };
+    if context.consent.dry_run {
+        return terminal::print(&format!("Would be done: {done}\nNothing was changed (--dry-run)."));
+    }
     let work = context.client.command(command, context.wait);
     let answer = progress::show("waiting for the cluster to settle", work).await?;
     context.done(done, answer.settled)?;
@@ -258,56 +297,9 @@ fn described(resource: Option<&str>, node: Option<&str>) -> String {
     format!("{} on {}", resource.unwrap_or("all resources"), node.unwrap_or("all nodes"))
 }
 
-async fn failcount(context: &Context, resource: &str, node: &str) -> Result<(), Failure> {
-    let (cib, view) = look(context).await?;
-    must_exist(&cib, resource)?;
-    if !view.nodes.iter().any(|n| n.name == node) {
-        super::node::find(&context.client.status().await?, Some(node))?;
-    }
-    let counts = views(&view.resources, resource).into_iter().flat_map(|v| &v.fail_counts);
-    let count = counts.filter(|(on, _, _)| on == node).map(|(_, count, _)| *count).max().unwrap_or(0);
-    if context.json {
-        return terminal::print_json(&serde_json::json!({ "resource": resource, "node": node, "fail_count": count }));
-    }
-    let count = if count >= hac_model::INFINITY { "INFINITY".to_owned() } else { count.to_string() };
-    terminal::print(&format!("scope=status  name=fail-count-{resource} value={count}"))
-}
-
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Param,
     Meta,
-}
-
-async fn attribute(context: &Context, arguments: AttributeArgs, kind: Kind) -> Result<(), Failure> {
-    let AttributeArgs { resource, action, name, value } = arguments;
-    let (cib, _) = look(context).await?;
-    must_exist(&cib, &resource)?;
-    if action == "show" {
-        let sets = find(&cib, &resource).map_or(&[][..], |found| match kind {
-            Kind::Param => found.params,
-            Kind::Meta => found.meta,
-        });
-        let value = sets.iter().find_map(|set| set.get(&name));
-        let value = value.ok_or_else(|| {
-            Failure::new(ErrorCode::NoSuch, format!("{name} of {resource} is not set"))
-                .with_remedy(format!("'hacctl configure show {resource}' prints what is."))
-        })?;
-        if context.json {
-            return terminal::print_json(&serde_json::json!({ "resource": resource, "name": name, "value": value }));
-        }
-        return terminal::print(&terminal::harmless(value));
-    }
-    if action == "set" && value.is_none() {
-        return Err(
-            Failure::usage(format!("a value for {name} is missing")).with_remedy("Write NAME VALUE after 'set'.")
-        );
-    }
-    let done = format!("{action} {name} of {resource}");
-    let value = value.filter(|_| action == "set");
-    let change = match kind {
-        Kind::Param => Change::SetParam { resource, name, value },
-        Kind::Meta => Change::SetMeta { resource, name, value },
-    };
-    context.change(&[change], &done).await
+    Utilization,
 }

@@ -1,4 +1,6 @@
-//! `hacctl simulate`: decides about a stored cluster state, without a daemon.
+//! `hacctl simulate`: decides about the running cluster or a stored state, and about what would be if something failed.
+
+mod what_if;
 
 use std::fs;
 use std::io::Read as _;
@@ -14,6 +16,10 @@ use hac_pacemaker::simulate::{Clock, Extras, Simulation, Stuck, simulate_with};
 use hac_scheduler::plan::check::check;
 use hac_types::WallTime;
 
+use what_if::WhatIf;
+pub(crate) use what_if::crm;
+
+use super::Context;
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -21,11 +27,16 @@ use crate::terminal;
 const WARNINGS_MAX: usize = 20;
 
 /// Options of `simulate`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct SimulateArgs {
-    /// The state, as CIB XML; `-` is standard input
+    /// The state, as CIB XML; `-` is standard input. Without it the running cluster is asked
     #[arg(short = 'x', long, value_name = "FILE")]
-    xml_file: PathBuf,
+    pub(crate) xml_file: Option<PathBuf>,
+    /// As crm_simulate: the running cluster, which is what is asked without --xml-file
+    #[arg(short = 'L', long, conflicts_with = "xml_file")]
+    live_check: bool,
+    #[command(flatten)]
+    what_if: WhatIf,
     /// Decide as if it were this time: @ and seconds since 1970, or a date such as 2026-01-31 12:00:00
     #[arg(short = 't', long, value_name = "TIME")]
     now: Option<String>,
@@ -55,9 +66,20 @@ enum Format {
     Json,
 }
 
+/// Decides about a stored state.
+pub(crate) fn stored(arguments: &SimulateArgs, file: &Path, json: bool) -> Result<ExitCode, Failure> {
+    run(arguments, load(file)?, json)
+}
+
+/// Decides about the running cluster, with its secrets: masked ones would look like changed parameters.
+pub(crate) async fn live(context: &Context, arguments: &SimulateArgs) -> Result<ExitCode, Failure> {
+    let cib = super::impact::state(context).await?;
+    run(arguments, cib, context.json)
+}
+
 /// Prints what would be done and what would come of it.
-pub(crate) fn run(arguments: &SimulateArgs, json: bool) -> Result<ExitCode, Failure> {
-    let cib = load(&arguments.xml_file)?;
+fn run(arguments: &SimulateArgs, mut cib: Cib, json: bool) -> Result<ExitCode, Failure> {
+    arguments.what_if.apply(&mut cib)?;
     let extras = Extras { scores: arguments.scores, drawing: arguments.dot.is_some() };
     let simulation = simulate_with(&cib, &clock(arguments.now.as_deref())?, arguments.schedule_only, extras);
     warn(&simulation.outcome.plan.warnings);
@@ -197,7 +219,7 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-fn as_json(simulation: &Simulation) -> serde_json::Value {
+pub(super) fn as_json(simulation: &Simulation) -> serde_json::Value {
     let outcome = &simulation.outcome;
     serde_json::json!({
         "status": outcome.view,

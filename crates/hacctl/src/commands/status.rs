@@ -1,5 +1,7 @@
 //! `hacctl status` and `hacctl mon`: how the cluster stands.
 
+mod why;
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,17 +15,46 @@ use hac_types::WallTime;
 use super::Context;
 use crate::args::{MonArgs, Sections, StatusArgs};
 use crate::failure::Failure;
+use crate::grammar::abbreviated;
 use crate::terminal;
 
 /// `hacctl status`.
 pub(crate) async fn once(context: &Context, what: &StatusArgs) -> Result<ExitCode, Failure> {
-    let sections = words(&what.sections, &what.words)?;
-    if what.simple {
+    let (sections, form) = words(&what.sections, &what.words)?;
+    if what.simple || form == Form::Simple {
         return check(context).await;
     }
     let report = Report::get(context).await?;
-    report.print(context, &Sections { inactive: true, ..sections })?;
+    let options = mon::Options { inactive: true, ..sections };
+    match form {
+        Form::Xml => terminal::print(&mon::xml(
+            &report.facts(),
+            &report.view,
+            &report.cib,
+            &options,
+            Some("crm_mon -1 --output-as=xml"),
+        ))?,
+        Form::Html => {
+            terminal::print(&mon::html(&report.facts(), &report.view, &report.cib, &options, &mon::Page::default()))?
+        }
+        Form::Text | Form::Simple => report.print(context, &options)?,
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The text of `hacctl status`.
+pub(super) async fn text(context: &Context) -> Result<String, Failure> {
+    let report = Report::get(context).await?;
+    Ok(report.text(&mon::Options { inactive: true, failcounts: true, operations: true, ..mon::Options::default() }))
+}
+
+/// How a status is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Text,
+    Xml,
+    Html,
+    Simple,
 }
 
 /// `hacctl mon`: again and again, until Ctrl-C. Goes on showing that there is no connection while there is none.
@@ -31,7 +62,7 @@ pub(crate) async fn mon(context: &Context, what: &MonArgs) -> Result<ExitCode, F
     loop {
         let report = Report::get(context).await;
         if what.once {
-            report?.print(context, &what.sections)?;
+            report?.print(context, &options(&what.sections))?;
             return Ok(ExitCode::SUCCESS);
         }
         if !context.json {
@@ -39,7 +70,7 @@ pub(crate) async fn mon(context: &Context, what: &MonArgs) -> Result<ExitCode, F
             terminal::print("\x1b[H\x1b[2J")?;
         }
         match report {
-            Ok(report) => report.print(context, &what.sections)?,
+            Ok(report) => report.print(context, &options(&what.sections))?,
             Err(failure) => failure.print(context.json),
         }
         tokio::time::sleep(Duration::from_secs(what.interval)).await;
@@ -47,70 +78,129 @@ pub(crate) async fn mon(context: &Context, what: &MonArgs) -> Result<ExitCode, F
 }
 
 /// crm's words after `status`, as options.
-fn words(sections: &Sections, words: &[String]) -> Result<Sections, Failure> {
-    let mut sections = sections.clone();
+fn words(sections: &Sections, words: &[String]) -> Result<(mon::Options, Form), Failure> {
+    let mut options = options(sections);
+    let mut form = Form::Text;
+    const KNOWN: &[&str] = &[
+        "full",
+        "bynode",
+        "inactive",
+        "ops",
+        "timing",
+        "failcounts",
+        "verbose",
+        "quiet",
+        "html",
+        "xml",
+        "simple",
+        "tickets",
+        "noheaders",
+        "detail",
+        "brief",
+    ];
     for word in words {
-        match word.as_str() {
-            "full" => {
-                sections.failcounts = true;
-                sections.operations = true;
-            }
-            "bynode" => sections.by_node = true,
-            "inactive" => sections.inactive = true,
-            "ops" => sections.operations = true,
-            "failcounts" => sections.failcounts = true,
+        let meant = match abbreviated(word, KNOWN)[..] {
+            [only] => only,
             _ => {
-                return Err(Failure::usage(format!("status does not know the word '{}'", terminal::harmless(word)))
-                    .with_remedy("It knows full, bynode, inactive, ops and failcounts."));
+                let failure = Failure::usage(format!("status does not know the word '{}'", terminal::harmless(word)));
+                return Err(failure.with_remedy(format!("It knows {}.", KNOWN.join(", "))));
             }
+        };
+        match meant {
+            "full" => (options.failcounts, options.operations, options.attributes) = (true, true, true),
+            "bynode" => options.by_node = true,
+            "ops" => options.operations = true,
+            "timing" => options.timing = true,
+            "failcounts" => options.failcounts = true,
+            "verbose" => (options.failcounts, options.operations, options.detail) = (true, true, true),
+            "quiet" => options.without.push(mon::Section::Times),
+            "tickets" => options.tickets = true,
+            "noheaders" => options.without.extend(SUMMARY),
+            "detail" => options.detail = true,
+            "brief" => options.brief = true,
+            "html" => form = Form::Html,
+            "xml" => form = Form::Xml,
+            "simple" => form = Form::Simple,
+            // Status shows what is not active in any case.
+            _ => {}
         }
     }
-    Ok(sections)
+    Ok((options, form))
+}
+
+/// The parts of the summary.
+pub(super) const SUMMARY: [mon::Section; 4] =
+    [mon::Section::Stack, mon::Section::Dc, mon::Section::Times, mon::Section::Counts];
+
+pub(super) fn options(sections: &Sections) -> mon::Options {
+    mon::Options {
+        inactive: sections.inactive,
+        by_node: sections.by_node,
+        failcounts: sections.failcounts,
+        operations: sections.operations,
+        ..mon::Options::default()
+    }
 }
 
 /// What the daemon says.
-struct Report {
-    status: Status,
+pub(super) struct Report {
+    pub(super) status: Status,
     /// Nothing of it but the last change.
     cib: hac_model::Cib,
     view: ClusterView,
+    /// What should run and does not, with the reason and what to type.
+    why: Vec<(String, String)>,
 }
 
 impl Report {
-    async fn get(context: &Context) -> Result<Self, Failure> {
+    pub(super) async fn get(context: &Context) -> Result<Self, Failure> {
         let (status, view) = context.client.view().await?;
+        let why = why::all(context, &view).await;
+        Ok(Self { why, ..Self::of(status, view) })
+    }
+
+    /// Without reasons.
+    pub(super) fn of(status: Status, view: ClusterView) -> Self {
         let mut cib = hac_model::Cib::default();
         let change = status.last_change.clone();
         cib.info.last_changed_ms = change.time_ms;
         cib.info.update_user = change.user;
         cib.info.update_client = change.client;
         cib.info.update_origin = change.origin;
-        Ok(Self { status, cib, view })
+        Self { status, cib, view, why: Vec::new() }
     }
 
-    fn print(&self, context: &Context, sections: &Sections) -> Result<(), Failure> {
+    fn print(&self, context: &Context, options: &mon::Options) -> Result<(), Failure> {
         if context.json {
             let mut value =
                 serde_json::to_value(&self.status).map_err(|error| Failure::system("could not write JSON", &error))?;
             if let Some(fields) = value.as_object_mut() {
                 fields.remove("cib");
                 fields.remove("view");
+                let why: Vec<_> =
+                    self.why.iter().map(|(s, r)| serde_json::json!({ "sentence": s, "remedy": r })).collect();
+                fields.insert("not_running".to_owned(), serde_json::json!(why));
                 // The name under which the view has been from the beginning.
                 let info = fields.insert("cluster".to_owned(), serde_json::json!(self.view));
                 fields.insert("cluster_info".to_owned(), info.unwrap_or_default());
             }
             return terminal::print_json(&value);
         }
-        let options = mon::Options {
-            inactive: sections.inactive,
-            by_node: sections.by_node,
-            failcounts: sections.failcounts,
-            operations: sections.operations,
-        };
-        let mut text = mon::render(&self.facts(), &self.view, &self.cib, &options);
+        terminal::print(&self.text(options))
+    }
+
+    /// For people.
+    pub(super) fn text(&self, options: &mon::Options) -> String {
+        let mut text = mon::render(&self.facts(), &self.view, &self.cib, options);
         text.push_str(self.kept_stopped());
+        if !self.why.is_empty() {
+            text.push_str("\nNot running:\n");
+            for (sentence, remedy) in &self.why {
+                text.push_str(&format!("  * {}\n    {}\n", terminal::harmless(sentence), terminal::harmless(remedy)));
+            }
+        }
         text.push_str(&self.problems());
-        terminal::print(&text)
+        text
     }
 
     /// What keeps all resources from running, which no single one shows.
@@ -132,6 +222,7 @@ impl Report {
             mixed_version: mixed_version(status),
             quorate: status.quorum.quorate,
             now: WallTime(status.now_ms),
+            stack: if crate::names::is_crm() { "corosync (hacd)".to_owned() } else { String::new() },
         }
     }
 

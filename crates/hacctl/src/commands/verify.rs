@@ -16,7 +16,7 @@ use crate::terminal;
 
 /// Prints every finding; exit code 78 if one of them is an error.
 pub(crate) async fn run(context: &Context) -> Result<ExitCode, Failure> {
-    let cib = context.client.cib(false).await?;
+    let cib = context.cib(false).await?;
     let agents = known(&context.client, &cib.configuration).await?;
     let findings = verify(&cib.configuration, &agents);
     let wrong = findings.iter().any(|f| f.severity == Severity::Error);
@@ -33,7 +33,7 @@ pub(crate) async fn run(context: &Context) -> Result<ExitCode, Failure> {
 /// What `changes` would bring in that was not there before: refuses errors, gives those warnings that the daemon does not
 /// give, because it does not ask the agents. What the cluster refuses is left to it.
 pub(crate) async fn preview(context: &Context, changes: &[Change]) -> Result<Vec<hac_api::Finding>, Failure> {
-    let before = context.client.cib(false).await?;
+    let before = context.cib(false).await?;
     let configure = Configure { changes: changes.to_vec(), ..Configure::default() };
     let Ok(after) = before.candidate(&configure) else { return Ok(Vec::new()) };
     let own = own_properties(&before, changes);

@@ -22,17 +22,64 @@ struct Shown {
 
 /// Writes the objects that `wanted` names, or all.
 pub(super) fn show(configuration: &Configuration, wanted: &[&str]) -> String {
-    let objects = objects(configuration);
-    let chosen = |object: &Shown| {
+    select(configuration, wanted).into_iter().map(|object| object.text).collect()
+}
+
+/// Ids of the objects that `wanted` names.
+pub(super) fn chosen(configuration: &Configuration, wanted: &[&str]) -> Vec<String> {
+    select(configuration, wanted).into_iter().map(|object| object.id).collect()
+}
+
+fn select(configuration: &Configuration, wanted: &[&str]) -> Vec<Shown> {
+    let mut objects = objects(configuration);
+    let all: Vec<(String, Vec<String>)> = objects.iter().map(|o| (o.id.clone(), o.mentions.clone())).collect();
+    let related: Vec<(&str, Vec<String>)> = wanted
+        .iter()
+        .filter_map(|word| word.strip_prefix("related:"))
+        .map(|of| (of, relatives(&all, &objects, of)))
+        .collect();
+    objects.retain(|object| {
         wanted.is_empty()
             || wanted.iter().any(|word| match word.split_once(':') {
-                Some(("type", kind)) => object.kind == kind,
-                Some(("tag", tag)) => configuration.tags.iter().any(|t| t.id == tag && t.members.contains(&object.id)),
-                Some(("related", id)) => object.id == id || object.mentions.iter().any(|mention| mention == id),
+                Some(("type", kind)) => object.kind == kind || kind == "collocation" && object.kind == "colocation",
+                Some(("tag", tag)) => {
+                    let tagged =
+                        |t: &hac_model::Tag| t.id == tag && (object.id == tag || t.members.contains(&object.id));
+                    configuration.tags.iter().any(tagged)
+                }
+                Some(("related", of)) => related.iter().any(|(name, ids)| *name == of && ids.contains(&object.id)),
                 _ => object.id == *word,
             })
-    };
-    objects.into_iter().filter(chosen).map(|object| object.text).collect()
+    });
+    objects
+}
+
+/// An object, or all of a kind, and what mentions it; what it mentions itself too.
+fn relatives(all: &[(String, Vec<String>)], objects: &[Shown], of: &str) -> Vec<String> {
+    let mut roots: Vec<String> = objects.iter().filter(|o| o.id == of || o.kind == of).map(|o| o.id.clone()).collect();
+    // A group or clone stands for what is in it.
+    let collective = |o: &&Shown| matches!(o.kind, "group" | "clone" | "ms");
+    for _ in 0..2 {
+        let around = objects.iter().filter(collective).filter(|o| o.mentions.iter().any(|m| roots.contains(m)));
+        let around: Vec<String> = around.map(|o| o.id.clone()).filter(|id| !roots.contains(id)).collect();
+        roots.extend(around);
+    }
+    let mentions = |list: &[String]| list.iter().any(|mention| roots.contains(mention));
+    let mut found: Vec<String> = all.iter().filter(|(_, list)| mentions(list)).map(|(id, _)| id.clone()).collect();
+    found.extend(roots);
+    found
+}
+
+/// Ids of an object and of all that mention it.
+pub(super) fn related(configuration: &Configuration, id: &str) -> Vec<String> {
+    let objects = objects(configuration);
+    let all: Vec<(String, Vec<String>)> = objects.iter().map(|o| (o.id.clone(), o.mentions.clone())).collect();
+    relatives(&all, &objects, id)
+}
+
+/// Kind and id of all objects.
+pub(super) fn ids(configuration: &Configuration) -> Vec<(&'static str, String)> {
+    objects(configuration).into_iter().map(|object| (object.kind, object.id)).collect()
 }
 
 /// All objects in the order of kinds.

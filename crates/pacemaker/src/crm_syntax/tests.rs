@@ -249,7 +249,12 @@ fn only_what_is_asked_for_is_shown() {
     let c = assemble(parse("primitive a Dummy\nprimitive b Dummy\nclone k b\nlocation l a 5: n\ntag t a l\n").unwrap());
     assert_eq!(show(&c, &["b", "l"]), "primitive b Dummy\nlocation l a 5: n\n");
     assert_eq!(show(&c, &["type:clone"]), "clone k b\n");
-    assert_eq!(show(&c, &["tag:t"]), "primitive a Dummy\nlocation l a 5: n\n");
+    assert_eq!(show(&c, &["tag:t"]), "primitive a Dummy\ntag t a l\nlocation l a 5: n\n");
+    // What refers to a group or clone refers to what is in it.
+    let c2 = assemble(parse("primitive a Dummy\nprimitive b Dummy\nclone k b\ncolocation col inf: a k\n").unwrap());
+    assert_eq!(show(&c2, &["related:b"]), "primitive b Dummy\nclone k b\ncolocation col inf: a k\n");
+    assert_eq!(super::chosen(&c2, &["type:clone"]), ["k"]);
+    assert_eq!(super::related(&c2, "b"), ["k", "col", "b", "k"].map(str::to_owned));
     assert_eq!(show(&c, &["related:b"]), "primitive b Dummy\nclone k b\n");
     assert_eq!(show(&c, &["nothing"]), "");
 }

@@ -9,13 +9,13 @@ use crate::text::Lines;
 /// Prints the section that `options` ask for: operations (with fail counts if those are asked for too), or only what
 /// failed.
 pub(super) fn section(lines: &mut Lines, view: &ClusterView, options: &Options) {
-    if !options.operations && !options.failcounts {
+    if !options.operations && !options.failcounts && !options.timing {
         return;
     }
     let mut primitives = Vec::new();
     view.resources.iter().for_each(|resource| collect(resource, &mut primitives));
     lines.plain("");
-    lines.plain(if options.operations { "Operations:" } else { "Migration Summary:" });
+    lines.plain(if options.operations || options.timing { "Operations:" } else { "Migration Summary:" });
     for node in &view.nodes {
         let mut inside = Lines::default();
         for primitive in &primitives {
@@ -49,7 +49,7 @@ fn resource(lines: &mut Lines, resource: &ResourceView, node: &str, options: &Op
     operations.retain(|op| !(is_probe(op) && op.rc == OcfCode::NOT_RUNNING));
     operations.sort_by_key(|op| op.call_id);
     operations.dedup_by_key(|op| (op.call_id, op.task.as_str(), op.interval_ms));
-    if !options.operations {
+    if !options.operations && !options.timing {
         operations.clear();
     }
     let counted = if options.failcounts { failures } else { None };
@@ -71,8 +71,25 @@ fn resource(lines: &mut Lines, resource: &ResourceView, node: &str, options: &Op
             0 => format!("({}) {}", op.call_id, op.task),
             interval => format!("({}) {}: interval=\"{interval}ms\"", op.call_id, op.task),
         };
+        let text = if options.timing { text + &timing(op) } else { text };
         lines.item(3, &text);
     }
+}
+
+/// When it ran, how long it took, how it ended.
+fn timing(op: &OperationView) -> String {
+    let mut text = String::new();
+    if let Some(when) = op.last_rc_change {
+        text.push_str(&format!(" last-rc-change=\"{}\"", date(when)));
+    }
+    for (name, value) in [("exec-time", op.exec_time_ms), ("queue-time", op.queue_time_ms)] {
+        if let Some(value) = value {
+            text.push_str(&format!(" {name}=\"{value}ms\""));
+        }
+    }
+    let rc = op.rc.name().unwrap_or("unknown");
+    let colon = if op.interval_ms == 0 { ":" } else { "" };
+    format!("{colon}{text} rc={} ({rc})", op.rc)
 }
 
 fn is_probe(op: &OperationView) -> bool {

@@ -67,6 +67,7 @@ fn facts() -> Facts {
         mixed_version: false,
         quorate: true,
         now: WallTime::from_secs(1_795_332_969),
+        stack: String::new(),
     }
 }
 
@@ -79,7 +80,10 @@ fn cib() -> Cib {
     cib
 }
 
-const ALL: Options = Options { inactive: true, by_node: false, failcounts: false, operations: false };
+/// Everything that is shown without being asked for, and what is not active.
+fn all() -> Options {
+    Options { inactive: true, ..Options::default() }
+}
 
 fn check(facts: &Facts, view: &ClusterView, options: &Options, expected: &Expect) {
     expected.assert_eq(&render(facts, view, &cib(), options));
@@ -90,7 +94,7 @@ fn the_tutorials_end_state_reads_as_people_know_it() {
     check(
         &facts(),
         &tutorial(),
-        &ALL,
+        &all(),
         &expect![[r#"
         Cluster name: lbcluster
         Cluster Summary:
@@ -122,7 +126,7 @@ fn a_node_in_standby_and_one_that_is_gone() {
     check(
         &facts(),
         &view,
-        &ALL,
+        &all(),
         &expect![[r#"
         Cluster name: lbcluster
         Cluster Summary:
@@ -152,7 +156,7 @@ fn a_node_in_standby_and_one_that_is_gone() {
     check(
         &alone,
         &view,
-        &Options { inactive: false, ..ALL },
+        &Options { inactive: false, ..all() },
         &expect![[r#"
         Cluster name: lbcluster
         Cluster Summary:
@@ -183,7 +187,7 @@ fn without_coordinator_and_resources() {
     check(
         &nobody,
         &view,
-        &ALL,
+        &all(),
         &expect![[r#"
         Cluster Summary:
           * Stack: hacd
@@ -205,7 +209,7 @@ fn without_coordinator_and_resources() {
 #[test]
 fn by_node_with_what_is_inactive() {
     let mut view = tutorial();
-    let by_node = Options { by_node: true, ..ALL };
+    let by_node = Options { by_node: true, ..all() };
     check(
         &facts(),
         &view,
@@ -299,7 +303,7 @@ fn failures_operations_and_counts() {
         )),
         failed(operation("monitor", 0, 3, 5)),
     ];
-    let more = Options { operations: true, failcounts: true, inactive: false, by_node: false };
+    let more = Options { operations: true, failcounts: true, ..Options::default() };
     check(
         &facts(),
         &view,

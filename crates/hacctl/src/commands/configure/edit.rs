@@ -7,30 +7,56 @@ use std::path::Path;
 use std::process::Command;
 
 use hac_crm::cib::{Change, Object};
+use hac_model::Cib;
 use hac_pacemaker::crm_syntax;
 
-use super::{current, must_exist, syntax, upsert};
+use super::{current, must_exist, syntax, take_xml, upsert};
 use crate::commands::Context;
 use crate::failure::Failure;
+use crate::terminal;
 
 /// Opens the objects named (or all) in `$VISUAL`, `$EDITOR` or `vi` and makes the change if there is one.
 pub(super) async fn run(context: &Context, ids: &[String]) -> Result<(), Failure> {
+    let mut ids = ids.to_vec();
+    let xml = take_xml(&mut ids);
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let (cib, base) = current(&context.client).await?;
+    if !terminal::is_interactive() && std::env::var_os("EDITOR").is_none() && std::env::var_os("VISUAL").is_none() {
+        return Err(Failure::usage("edit not allowed in batch mode")
+            .with_remedy("Use 'hacctl configure set ID.NAME VALUE' or 'hacctl configure load update FILE'."));
+    }
+    let (cib, base) = current(context).await?;
     must_exist(&cib.configuration, &ids)?;
-    let before = crm_syntax::show(&cib.configuration, &ids);
-    let file = std::env::temp_dir().join(format!("hacctl-edit-{}.crm", std::process::id()));
-    write(&file, &before).map_err(|error| Failure::system(&format!("could not write {}", file.display()), &error))?;
+    let before = if xml { as_xml(&cib, &ids) } else { crm_syntax::show(&cib.configuration, &ids) };
+    let kind = if xml { "xml" } else { "crm" };
+    let file = std::env::temp_dir().join(format!("hacctl-edit-{}.{kind}", std::process::id()));
+    write(&file, &before).map_err(|error| {
+        Failure { exit_code: 73, ..Failure::system(&format!("could not write {}", file.display()), &error) }
+            .with_remedy("Set TMPDIR to a folder that you may write to.")
+    })?;
     let edited = edit(&file);
     let after = edited.and_then(|()| {
         fs::read_to_string(&file)
             .map_err(|error| Failure::system(&format!("could not read {}", file.display()), &error))
-    })?;
+    });
+    let after = match after {
+        Ok(after) => after,
+        Err(mut failure) => {
+            // Nothing was typed that would be lost.
+            let untouched = fs::read_to_string(&file).is_ok_and(|text| text == before);
+            if untouched {
+                remove(&file);
+            } else {
+                let kept = format!("Your text is in {}.", file.display());
+                failure.remedy = Some(failure.remedy.map_or_else(|| kept.clone(), |remedy| format!("{remedy} {kept}")));
+            }
+            return Err(failure);
+        }
+    };
     if after == before {
         remove(&file);
         return context.done("nothing was changed", None);
     }
-    let changes = steps(&before, &after);
+    let changes = if xml { xml_steps(&before, &after) } else { steps(&before, &after) };
     let result = match changes {
         Ok(changes) => context.change_since(&changes, Some(base), "").await,
         Err(failure) => Err(failure),
@@ -49,10 +75,33 @@ pub(super) async fn run(context: &Context, ids: &[String]) -> Result<(), Failure
     }
 }
 
+/// The objects as one XML document.
+fn as_xml(cib: &Cib, ids: &[&str]) -> String {
+    let mut cib = Cib { configuration: cib.configuration.clone(), ..Cib::default() };
+    if !ids.is_empty() {
+        cib.configuration = super::show::only(cib.configuration, ids);
+    }
+    hac_pacemaker::cib_xml::write(&cib)
+}
+
+/// The same for XML.
+fn xml_steps(before: &str, after: &str) -> Result<Vec<Change>, Failure> {
+    let read = |text: &str| {
+        crm_syntax::from_xml(text).map_err(|error| {
+            Failure::usage(error.to_string()).with_remedy("Put that place right; nothing was changed.")
+        })
+    };
+    Ok(between(&read(before)?, read(after)?))
+}
+
 /// What turns `before` into `after`: objects that are gone are deleted, all others are written as they stand.
 fn steps(before: &str, after: &str) -> Result<Vec<Change>, Failure> {
     let old = crm_syntax::parse(before).map_err(|error| syntax(&error))?;
     let new = crm_syntax::parse(after).map_err(|error| syntax(&error))?;
+    Ok(between(&old, new))
+}
+
+fn between(old: &[Change], new: Vec<Change>) -> Vec<Change> {
     let id = |change: &Change| match change {
         Change::Put { object, .. } if !matches!(object, Object::Node(_)) => Some(object.id().to_owned()),
         _ => None,
@@ -60,7 +109,7 @@ fn steps(before: &str, after: &str) -> Result<Vec<Change>, Failure> {
     let kept: Vec<String> = new.iter().filter_map(id).collect();
     let gone = old.iter().filter_map(id).filter(|id| !kept.contains(id));
     let deletions = gone.map(|id| Change::Delete { id, force: false });
-    Ok(deletions.chain(new.into_iter().map(upsert)).collect())
+    deletions.chain(new.into_iter().map(upsert)).collect()
 }
 
 fn write(file: &Path, text: &str) -> std::io::Result<()> {
@@ -68,14 +117,16 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
     out.write_all(text.as_bytes())
 }
 
-fn edit(file: &Path) -> Result<(), Failure> {
+/// Opens a file in the editor of this user.
+pub(crate) fn edit(file: &Path) -> Result<(), Failure> {
     let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "vi".into());
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
     let status = Command::new(program).args(words).arg(file).status();
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::usage(format!("the editor '{program}' ended with {status}; nothing was changed"))),
+        Ok(status) => Err(Failure::usage(format!("the editor '{program}' ended with {status}; nothing was changed"))
+            .with_remedy("Try again, or set the variable EDITOR to another one.")),
         Err(error) => Err(Failure::system(&format!("could not start the editor '{program}'"), &error)
             .with_remedy("Set the variable EDITOR to one that is installed.")),
     }

@@ -1,7 +1,8 @@
 //! `configure save|load|diff`: the configuration as a file in crm's words (or XML).
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Command, Configure, Replicated as _};
@@ -9,61 +10,133 @@ use hac_model::{Cib, Configuration, Resource};
 use hac_pacemaker::{cib_xml, crm_syntax};
 use hac_types::WallTime;
 
-use super::{current, options, upsert};
+use super::{current, must_exist, take_xml, toml_form, upsert};
 use crate::commands::Context;
+use crate::commands::reached::Goal;
 use crate::failure::Failure;
+use crate::grammar::Call;
 use crate::terminal;
 
-/// `save [xml] FILE`, with `-` for standard output. Secrets are masked.
-pub(super) async fn save(context: &Context, words: &[String]) -> Result<(), Failure> {
-    let (_, words) = options(words, &[])?;
-    let (xml, name) = match words[..] {
-        [name] => (false, name),
-        ["xml", name] => (true, name),
-        _ => {
-            return Err(Failure::usage("missing argument: the file to write")
-                .with_remedy("Write 'hacctl configure save [xml] FILE'."));
-        }
+/// `save [xml] [ID...] FILE`, with `-` for standard output. Secrets are masked unless they are asked for.
+pub(super) async fn save(context: &Context, call: &Call) -> Result<(), Failure> {
+    let mut words = call.all("[xml] [ID...] FILE").to_vec();
+    let name = words.pop();
+    let xml = take_xml(&mut words);
+    let Some(name) = name.filter(|name| name != "xml") else {
+        return Err(Failure::usage("missing argument: the file to write")
+            .with_remedy("Write 'hacctl configure save [xml] FILE'."));
     };
-    let cib = context.client.cib(false).await?;
-    let text = if xml { cib_xml::write(&cib) } else { crm_syntax::show(&cib.configuration, &[]) };
+    let secrets = call.has("--show-secrets");
+    let cib = context.cib(secrets).await?;
+    let ids: Vec<&str> = words.iter().map(String::as_str).collect();
+    must_exist(&cib.configuration, &ids)?;
+    let text = if xml { cib_xml::write(&cib) } else { crm_syntax::show(&cib.configuration, &ids) };
     if name == "-" {
         return terminal::print(&text);
     }
-    fs::write(name, text).map_err(|error| {
-        Failure::system(&format!("could not write {name}"), &error)
-            .with_remedy("Name a file in a folder that you may write to, or '-' for standard output.")
-    })?;
-    context.done(&format!("saved the configuration to {name}; secrets in it are masked"), None)
+    if context.consent.dry_run {
+        return context.done(&format!("would write {name}; nothing was written (--dry-run)"), None);
+    }
+    write(&name, &text, secrets)?;
+    let masked =
+        if secrets { "secrets stand in it in clear, only you can read it" } else { "secrets in it are masked" };
+    context.done(&format!("saved the configuration to {name}; {masked}"), None)
 }
 
-/// `load [xml] replace|update FILE [--yes]`, with `-` for standard input.
-pub(super) async fn load(context: &Context, words: &[String]) -> Result<(), Failure> {
-    let (options, words) = options(words, &["--yes", "-y", "--force", "-F"])?;
-    let (xml, method, name) = match words[..] {
-        [method, name] => (false, method, name),
-        ["xml", method, name] | [method, "xml", name] => (true, method, name),
-        _ => return Err(usage()),
-    };
-    let text = read(name)?;
-    let xml = xml || text.trim_start().starts_with('<');
-    let (cib, base) = current(&context.client).await?;
-    let changes = match method {
-        "update" | "push" => steps(name, &text, xml)?.into_iter().map(upsert).collect(),
-        "replace" => {
-            let new = whole(&cib, name, &text, xml)?;
-            if options.is_empty() {
-                spare_what_is_there(&cib.configuration, &new)?;
-            }
-            vec![Change::ReplaceConfiguration(Box::new(new))]
+/// Writes a file; one with secrets for its owner alone.
+fn write(name: &str, text: &str, secrets: bool) -> Result<(), Failure> {
+    let mode = if secrets { 0o600 } else { 0o644 };
+    let written = (|| {
+        if secrets {
+            // What is there may be readable for others.
+            let _ = fs::remove_file(name);
         }
-        _ => return Err(usage()),
+        let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(name)?;
+        out.write_all(text.as_bytes())
+    })();
+    written.map_err(|error: std::io::Error| {
+        Failure { exit_code: 73, ..Failure::system(&format!("could not write {}", terminal::harmless(name)), &error) }
+            .with_remedy("Name a file in a folder that you may write to, or '-' for standard output.")
+    })
+}
+
+/// `export toml|xml|crm [FILE]`.
+pub(super) async fn export(context: &Context, form: &str, name: Option<&str>) -> Result<(), Failure> {
+    let cib = context.cib(false).await?;
+    let text = match form {
+        "toml" => toml_form::write(&cib.configuration),
+        "xml" => cib_xml::write(&Cib { configuration: cib.configuration, ..Cib::default() }),
+        _ => crm_syntax::show(&cib.configuration, &[]),
     };
+    match name.filter(|name| *name != "-") {
+        None => terminal::print(&text),
+        Some(name) => {
+            write(name, &text, false)?;
+            context.done(&format!("wrote {name}; secrets in it are masked"), None)
+        }
+    }
+}
+
+/// `import FILE`: what is in it is added or replaced, and said line by line.
+pub(super) async fn import(context: &Context, name: &str) -> Result<(), Failure> {
+    let text = read(name)?;
+    let (cib, base) = current(context).await?;
+    let changes: Vec<Change> = steps(name, &text)?.into_iter().map(upsert).collect();
+    refuse_nothing(name, &changes)?;
+    if !context.json {
+        for change in &changes {
+            let Change::Put { object, .. } = change else { continue };
+            let there = !crm_syntax::show(&cib.configuration, &[object.id()]).is_empty();
+            super::super::inform(&format!("{} {}", if there { "replaces" } else { "adds" }, object.id()));
+        }
+    }
+    context.change_since(&changes, Some(base), &format!("imported {name}")).await
+}
+
+/// `apply FILE`: the configuration becomes what the file says.
+pub(crate) async fn apply(context: &Context, name: &str) -> Result<(), Failure> {
+    replace(context, name, read(name)?).await
+}
+
+async fn replace(context: &Context, name: &str, text: String) -> Result<(), Failure> {
+    let (cib, base) = current(context).await?;
+    let new = whole(&cib, name, &text)?;
+    let agreed = context.consent.yes || context.consent.force || context.consent.dry_run || context.draft.is_some();
+    if !agreed {
+        spare_what_is_there(&cib.configuration, &new)?;
+    }
+    let changes = [Change::ReplaceConfiguration(Box::new(new))];
+    context.change_for_base(&Goal::Cleared, &changes, Some(base), &format!("loaded {name}")).await
+}
+
+/// `load [xml] replace|update|push FILE`, with `-` for standard input.
+pub(super) async fn load(context: &Context, words: &[String]) -> Result<(), Failure> {
+    let mut words = words.to_vec();
+    take_xml(&mut words);
+    let [method, name] = words.as_slice() else { return Err(usage()) };
+    let text = read(name)?;
+    match method.as_str() {
+        "update" => {
+            let (_, base) = current(context).await?;
+            let changes: Vec<Change> = steps(name, &text)?.into_iter().map(upsert).collect();
+            refuse_nothing(name, &changes)?;
+            context.change_since(&changes, Some(base), &format!("loaded {name}")).await
+        }
+        // What is not in the file goes: with either word.
+        "replace" | "push" => {
+            refuse_nothing(name, &steps(name, &text)?)?;
+            replace(context, name, text).await
+        }
+        _ => Err(usage()),
+    }
+}
+
+fn refuse_nothing(name: &str, changes: &[Change]) -> Result<(), Failure> {
     if changes.is_empty() {
         return Err(Failure::usage(format!("{} is empty: there is nothing to load", terminal::harmless(name)))
             .with_remedy("Name a file with at least one object, such as 'hacctl configure save FILE' writes."));
     }
-    context.change_since(&changes, Some(base), &format!("loaded {name}")).await
+    Ok(())
 }
 
 /// Refuses to take resources away that nobody named: that needs `--yes`, or a yes on the terminal.
@@ -91,12 +164,31 @@ fn ids_in(resource: &Resource) -> Vec<&str> {
     ids
 }
 
-/// What a text asks for, step by step.
-fn steps(name: &str, text: &str, xml: bool) -> Result<Vec<Change>, Failure> {
-    if xml {
-        return crm_syntax::from_xml(text).map_err(|error| misread(name, &error.to_string(), None));
+/// What a text asks for, step by step: in crm's words, as XML or as TOML.
+fn steps(name: &str, text: &str) -> Result<Vec<Change>, Failure> {
+    match form(text) {
+        Form::Xml => crm_syntax::from_xml(text).map_err(|error| misread(name, &error.to_string(), None)),
+        Form::Toml => toml_form::read(text).map_err(|error| misread(name, &error.message, error.remedy.as_deref())),
+        Form::Crm => crm_syntax::parse(text).map_err(|error| misread(name, &error.to_string(), Some(&error.remedy))),
     }
-    crm_syntax::parse(text).map_err(|error| misread(name, &error.to_string(), Some(&error.remedy)))
+}
+
+/// How a configuration is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Crm,
+    Xml,
+    Toml,
+}
+
+/// XML begins with `<`, TOML with a table.
+fn form(text: &str) -> Form {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    match first {
+        Some(line) if line.starts_with('<') => Form::Xml,
+        Some(line) if line.starts_with('[') || line.starts_with("statements") => Form::Toml,
+        _ => Form::Crm,
+    }
 }
 
 /// A mistake in a file, with the file's name and the place in it.
@@ -106,24 +198,33 @@ fn misread(name: &str, what: &str, remedy: Option<&str>) -> Failure {
     Failure::usage(format!("{}: {what}", terminal::harmless(name))).with_remedy(remedy)
 }
 
-/// `diff FILE`: what `load replace FILE` would change; exit code 0 in any case. Secrets are masked on both sides.
-pub(super) async fn diff(context: &Context, words: &[String]) -> Result<(), Failure> {
-    let (_, words) = options(words, &[])?;
-    let [name] = words[..] else {
-        return Err(Failure::usage("missing argument: the file to compare with")
-            .with_remedy("Write 'hacctl configure diff FILE'."));
+/// `diff FILE`: what `apply FILE` would change; without a file what the transaction would. Secrets are masked on both sides.
+/// Exit code 0 in any case.
+pub(super) async fn diff(context: &Context, name: Option<&str>) -> Result<(), Failure> {
+    let text = match (name, &context.draft) {
+        (Some(name), _) => {
+            let text = read(name)?;
+            let (cib, _) = current(context).await?;
+            let mut new = whole(&cib, name, &text)?;
+            hac_model::mask_configuration(&mut new);
+            compare(&crm_syntax::show(&cib.configuration, &[]), &crm_syntax::show(&new, &[]))
+        }
+        (None, Some(draft)) => draft.get().difference()?,
+        (None, None) => {
+            return Err(Failure::usage("missing argument: the file to compare with")
+                .with_remedy("Write 'hacctl configure diff FILE'."));
+        }
     };
-    let text = read(name)?;
-    let (cib, _) = current(&context.client).await?;
-    let mut new = whole(&cib, name, &text, text.trim_start().starts_with('<'))?;
-    hac_model::mask_configuration(&mut new);
-    let (old, new) = (crm_syntax::show(&cib.configuration, &[]), crm_syntax::show(&new, &[]));
-    terminal::print(&compare(&old, &new))
+    if context.json {
+        let of = |sign: char| text.lines().filter_map(|line| line.strip_prefix(sign)).collect::<Vec<_>>();
+        return terminal::print_json(&serde_json::json!({ "removed": of('-'), "added": of('+') }));
+    }
+    terminal::print(&text)
 }
 
 fn usage() -> Failure {
     Failure::usage("load needs a way and a file")
-        .with_remedy("Write 'hacctl configure load [xml] replace|update FILE'.")
+        .with_remedy("Write 'hacctl configure load [xml] replace|update|push FILE'.")
 }
 
 fn read(name: &str) -> Result<String, Failure> {
@@ -134,21 +235,28 @@ fn read(name: &str) -> Result<String, Failure> {
         fs::read_to_string(name)
     };
     read.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::InvalidData {
+            return Failure {
+                exit_code: 65,
+                ..Failure::usage(format!("{} is not UTF-8 text", terminal::harmless(name)))
+            }
+            .with_remedy("Save it as UTF-8 ('iconv -t UTF-8'); nothing was changed.");
+        }
         Failure { exit_code: 66, ..Failure::system(&format!("could not read {}", terminal::harmless(name)), &error) }
             .with_remedy("Name a file that 'hacctl configure save FILE' wrote, or '-' for standard input.")
     })
 }
 
 /// The configuration that `text` describes by itself; the cluster's nodes stay.
-fn whole(now: &Cib, name: &str, text: &str, xml: bool) -> Result<Configuration, Failure> {
-    if xml {
+fn whole(now: &Cib, name: &str, text: &str) -> Result<Configuration, Failure> {
+    if form(text) == Form::Xml {
         let mut cib = cib_xml::read_part(text).map_err(|error| misread(name, &error.to_string(), None))?;
         if cib.configuration.nodes.is_empty() {
             cib.configuration.nodes.clone_from(&now.configuration.nodes);
         }
         return Ok(cib.configuration);
     }
-    let changes = steps(name, text, false)?;
+    let changes = steps(name, text)?;
     // All that is there goes first, so that a masked secret in the text stands for the one that is there.
     let nodes = now.configuration.nodes.clone();
     let nothing = Configuration { nodes, ..Configuration::default() };
@@ -165,7 +273,7 @@ fn whole(now: &Cib, name: &str, text: &str, xml: bool) -> Result<Configuration, 
 }
 
 /// The objects that differ, old with `-`, new with `+`.
-pub(super) fn compare(old: &str, new: &str) -> String {
+pub(crate) fn compare(old: &str, new: &str) -> String {
     let (old, new) = (objects(old), objects(new));
     let mut text = String::new();
     for object in old.iter().filter(|o| !new.contains(o)) {
@@ -214,12 +322,12 @@ mod tests {
         let mut now = cluster(&text.replace("********", "a token"));
         hac_model::mask_configuration(&mut now.configuration);
         let saved = crm_syntax::show(&now.configuration, &[]);
-        let again = whole(&now, "-", &saved, false).expect("is taken");
+        let again = whole(&now, "-", &saved).expect("is taken");
         assert_eq!(compare(&saved, &crm_syntax::show(&again, &[])), "");
         // Without what stood there, there is nothing to stand for.
-        assert!(whole(&Cib::default(), "-", text, false).is_err());
+        assert!(whole(&Cib::default(), "-", text).is_err());
         // What is not in the file goes.
-        let less = whole(&now, "-", "property stonith-enabled=false\n", false).expect("is taken");
+        let less = whole(&now, "-", "property stonith-enabled=false\n").expect("is taken");
         assert!(less.resources.is_empty());
     }
 

@@ -86,7 +86,7 @@ fn a_move_or_a_ban_is_reached_when_the_resource_is_where_it_should_be() {
 
 #[test]
 fn a_node_on_standby_runs_nothing_that_is_managed() {
-    let empty = Goal::Empty("n1".into());
+    let empty = Goal::Empty(vec!["n1".into()]);
     assert_eq!(why(&empty, &up(), &down()), "");
     assert_eq!(why(&empty, &up(), &up()), "web is still running on n1");
     let mut unmanaged = up();

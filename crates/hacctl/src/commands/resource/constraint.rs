@@ -2,45 +2,47 @@
 
 use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Object, PutMode};
-use hac_model::{Constraint, Location, LocationSubject, LocationTarget};
+use hac_model::{Constraint, Expression, Location, LocationSubject, LocationTarget, Rule};
 use hac_scheduler::view::ClusterView;
+use time::macros::format_description;
+use time::{Duration, OffsetDateTime};
 
 use super::{look, must_exist};
+use crate::commands::node::find as node_find;
 use crate::commands::reached::{Goal, active_on};
 use crate::commands::{Context, node};
 use crate::failure::Failure;
+use crate::grammar::Call;
 use crate::terminal;
 
-/// `resource move`: to `target`, or (forced) away from where it is.
-pub(super) async fn migrate(
-    context: &Context,
-    resource: &str,
-    target: Option<&str>,
-    force: bool,
-) -> Result<(), Failure> {
+/// `resource move`: to a node, or (forced) away from where it is.
+pub(super) async fn migrate(context: &Context, call: &Call) -> Result<(), Failure> {
+    let resource = call.must("RSC")?;
     let (cib, view) = look(context).await?;
     must_exist(&cib, resource)?;
-    let Some(target) = target else {
-        if !force {
+    let Some(target) = call.get("NODE") else {
+        if !call.force() {
             return Err(Failure::usage(format!("no node to move {resource} to"))
                 .with_remedy("Name one, or add --force to move it away from where it is and keep it away."));
         }
-        return ban(context, resource, None).await;
+        return ban(context, call).await;
     };
     node::find(&context.client.status().await?, Some(target))?;
     if let Some(why) = cannot_run(&view, target) {
         warn(context, &format!("{target} {why}: {resource} does not run there before that ends"));
     }
-    let change = location(format!("cli-prefer-{resource}"), resource, target, "INFINITY");
+    let end = end(call.get("LIFETIME"))?;
+    let change = location(format!("cli-prefer-{resource}"), resource, target, "INFINITY", end.as_deref());
     let goal = Goal::On(resource.to_owned(), target.to_owned());
     let done = format!("Move constraint created for {resource} to {target}");
     context.change_for(&goal, &[change], &done).await?;
-    hint(context, resource);
+    hint(context, resource, end.as_deref());
     Ok(())
 }
 
-/// `resource ban`: keeps it off `target`, or off the node where it runs.
-pub(super) async fn ban(context: &Context, resource: &str, target: Option<&str>) -> Result<(), Failure> {
+/// `resource ban`: keeps it off a node, or off the node where it runs.
+pub(super) async fn ban(context: &Context, call: &Call) -> Result<(), Failure> {
+    let (resource, target) = (call.must("RSC")?, call.get("NODE"));
     let (cib, view) = look(context).await?;
     must_exist(&cib, resource)?;
     let target = match target {
@@ -64,39 +66,131 @@ pub(super) async fn ban(context: &Context, resource: &str, target: Option<&str>)
     if view.nodes.iter().all(|node| banned(&node.name) || cannot_run(&view, &node.name).is_some()) {
         warn(context, &format!("no other node can run {resource}: it will be stopped and run nowhere"));
     }
-    let change = location(format!("cli-ban-{resource}-on-{target}"), resource, &target, "-INFINITY");
+    let end = end(call.get("LIFETIME"))?;
+    let id = format!("cli-ban-{resource}-on-{target}");
+    let change = location(id, resource, &target, "-INFINITY", end.as_deref());
     let done = format!("Ban constraint created for {resource} on {target}");
     context.change_for(&Goal::NotOn(resource.to_owned(), target), &[change], &done).await?;
-    hint(context, resource);
+    hint(context, resource, end.as_deref());
     Ok(())
 }
 
-/// `resource clear`: deletes what `move` and `ban` left.
-pub(super) async fn clear(context: &Context, resource: &str) -> Result<(), Failure> {
+/// When a lifetime that begins now ends, as ISO 8601; nothing for what lasts.
+fn end(lifetime: Option<&str>) -> Result<Option<String>, Failure> {
+    let Some(word) = lifetime.filter(|word| *word != "forever") else { return Ok(None) };
+    let wrong = || {
+        Failure::usage(format!("'{}' is no lifetime", terminal::harmless(word))).with_remedy(
+            "Write a duration such as PT5M, PT2H, P1D or 10m; without one it lasts until 'resource clear'.",
+        )
+    };
+    let seconds = duration_s(word).ok_or_else(wrong)?;
+    let end = OffsetDateTime::now_utc().checked_add(Duration::seconds(seconds)).ok_or_else(wrong)?;
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+    end.format(format).map(Some).map_err(|_| wrong())
+}
+
+/// Reads `PT5M`, `P1DT12H` or `10m`, in seconds. Months and years have no fixed length and are refused.
+pub(crate) fn duration_s(word: &str) -> Option<i64> {
+    let Some(mut rest) = word.strip_prefix('P') else {
+        return i64::try_from(hac_model::parse_duration_ms(word)? / 1000).ok();
+    };
+    let (mut seconds, mut in_time, mut any) = (0_i64, false, false);
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix('T') {
+            (rest, in_time) = (after, true);
+            continue;
+        }
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: i64 = rest.get(..end)?.parse().ok()?;
+        let unit = match (rest.as_bytes().get(end)?, in_time) {
+            (b'W', false) => 604_800,
+            (b'D', false) => 86_400,
+            (b'H', true) => 3600,
+            (b'M', true) => 60,
+            (b'S', true) => 1,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
+        rest = rest.get(end + 1..)?;
+        any = true;
+    }
+    any.then_some(seconds)
+}
+
+/// `resource clear`: deletes what `move` and `ban` left, of one node or of all.
+pub(super) async fn clear(context: &Context, resource: &str, node: Option<&str>) -> Result<(), Failure> {
     let (cib, _) = look(context).await?;
     must_exist(&cib, resource)?;
+    if node.is_some() {
+        node_find(&context.client.status().await?, node)?;
+    }
     let (prefer, ban) = (format!("cli-prefer-{resource}"), format!("cli-ban-{resource}-on-"));
-    let ids: Vec<&str> = cib
-        .configuration
-        .constraints
-        .iter()
-        .map(Constraint::id)
-        .filter(|id| *id == prefer || id.starts_with(&ban))
-        .collect();
+    let meant = |constraint: &&Constraint| {
+        let id = constraint.id();
+        match node {
+            Some(node) => id == format!("{ban}{node}") || id == prefer && names_node(constraint, node),
+            None => id == prefer || id.starts_with(&ban),
+        }
+    };
+    let ids: Vec<&str> = cib.configuration.constraints.iter().filter(meant).map(Constraint::id).collect();
     if ids.is_empty() {
         return context.done(&format!("no move or ban constraint of {resource} is left"), None);
     }
     let changes: Vec<_> = ids.iter().map(|id| Change::Delete { id: (*id).to_owned(), force: false }).collect();
-    context.change(&changes, &format!("Removed constraints: {}", ids.join(", "))).await
+    let goal = Goal::Cleared;
+    context.change_for(&goal, &changes, &format!("Removed constraints: {}", ids.join(", "))).await
 }
 
-fn location(id: String, resource: &str, node: &str, score: &str) -> Change {
+fn names_node(constraint: &Constraint, name: &str) -> bool {
+    let Constraint::Location(location) = constraint else { return false };
+    match &location.target {
+        LocationTarget::Node { node, .. } => node == name,
+        LocationTarget::Rules(rules) => rules.iter().flat_map(|rule| &rule.expressions).any(|expression| {
+            matches!(expression, Expression::Attribute { attribute, value: Some(value), .. } if attribute == "#uname" && value == name)
+        }),
+    }
+}
+
+/// Until `end` by a rule, as crm_resource writes it.
+fn target(id: &str, node: &str, score: &str, end: Option<&str>) -> LocationTarget {
+    let Some(end) = end else {
+        return LocationTarget::Node { node: node.to_owned(), score: Some(score.to_owned()) };
+    };
+    let here = Expression::Attribute {
+        id: format!("{id}-expr"),
+        attribute: "#uname".to_owned(),
+        operation: "eq".to_owned(),
+        value: Some(node.to_owned()),
+        value_type: Some("string".to_owned()),
+        value_source: None,
+    };
+    let until = Expression::Date {
+        id: format!("{id}-lifetime-end"),
+        operation: Some("lt".to_owned()),
+        start: None,
+        end: Some(end.to_owned()),
+        duration: None,
+        spec: None,
+    };
+    LocationTarget::Rules(vec![Rule {
+        id: format!("{id}-rule"),
+        id_ref: None,
+        boolean_op: Some("and".to_owned()),
+        score: Some(score.to_owned()),
+        score_attribute: None,
+        role: None,
+        expressions: vec![here, until],
+    }])
+}
+
+fn location(id: String, resource: &str, node: &str, score: &str, end: Option<&str>) -> Change {
+    let target = target(&id, node, score, end);
     let constraint = Constraint::Location(Location {
         id,
         subject: LocationSubject::Resource(resource.to_owned()),
-        role: Some("Started".to_owned()),
+        role: end.is_none().then(|| "Started".to_owned()),
         resource_discovery: None,
-        target: LocationTarget::Node { node: node.to_owned(), score: Some(score.to_owned()) },
+        target,
         lifetime: Vec::new(),
     });
     Change::Put { object: Object::Constraint(constraint), mode: PutMode::Upsert }
@@ -120,8 +214,34 @@ fn warn(context: &Context, sentence: &str) {
     }
 }
 
-fn hint(context: &Context, resource: &str) {
-    if !context.json {
-        eprintln!("INFO: Use `hacctl resource clear {resource}` to remove this constraint");
+fn hint(context: &Context, resource: &str, end: Option<&str>) {
+    if context.json || context.consent.dry_run {
+        return;
+    }
+    match end {
+        Some(end) => {
+            eprintln!("INFO: The constraint ends by itself at {end}; `hacctl resource clear {resource}` removes it")
+        }
+        None => eprintln!("INFO: Use `hacctl resource clear {resource}` to remove this constraint"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_are_iso_durations_or_times() {
+        for (word, seconds) in
+            [("PT5M", 300), ("P1DT12H", 129_600), ("P2W", 1_209_600), ("10m", 600), ("30", 30), ("PT1H30M5S", 5405)]
+        {
+            assert_eq!(duration_s(word), Some(seconds), "{word}");
+        }
+        for word in ["P", "PT", "P5M", "PT5", "soon", "PT5D", "P99999999999999999999D"] {
+            assert_eq!(duration_s(word), None, "{word}");
+        }
+        assert_eq!(end(None), Ok(None));
+        assert_eq!(end(Some("forever")), Ok(None));
+        assert_eq!(end(Some("reboot")).expect_err("is for nodes").exit_code, 64);
     }
 }

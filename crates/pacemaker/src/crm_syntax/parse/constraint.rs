@@ -141,7 +141,20 @@ pub(super) fn location(words: &mut Words) -> Result<Constraint, SyntaxError> {
         }
         LocationTarget::Rules(rules)
     } else {
+        let written = words.peek().unwrap_or_default().to_owned();
+        if parse_score(&written).is_some() {
+            return Err(words.error(
+                format!("a colon is missing after the score '{}'", crate::text::printable(&written)),
+                format!("Write '{}: NODE'.", crate::text::printable(&written)),
+            ));
+        }
         let Some(Score::Number(score)) = words.score() else {
+            if let Some(score) = written.strip_suffix(':').filter(|score| !score.is_empty()) {
+                return Err(words.error(
+                    format!("'{}' is not a score", crate::text::printable(score)),
+                    "Write a whole number, inf or -inf before the colon.",
+                ));
+            }
             return Err(words.error(
                 "a location needs a score and a node, or rules",
                 "Write 'location ID RSC inf: NODE' or 'location ID RSC rule -inf: not_defined ATTRIBUTE'.",

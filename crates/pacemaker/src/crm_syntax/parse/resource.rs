@@ -23,7 +23,7 @@ const OPERATION_OPTIONS: [&str; 9] = [
 
 /// Reads a primitive after its keyword.
 pub(super) fn primitive(words: &mut Words) -> Result<Primitive, SyntaxError> {
-    let id = words.id("the id of the primitive")?;
+    let id = id_before_agent(words, "primitive")?;
     let agent = words.expect("an agent such as ocf:heartbeat:nginx, or @TEMPLATE")?;
     let mut primitive = Primitive { id, ..Primitive::default() };
     match agent.text.strip_prefix('@') {
@@ -34,9 +34,21 @@ pub(super) fn primitive(words: &mut Words) -> Result<Primitive, SyntaxError> {
     Ok(primitive)
 }
 
+/// An id, unless an agent stands in its place.
+fn id_before_agent(words: &mut Words, keyword: &str) -> Result<String, SyntaxError> {
+    let first = words.peek().unwrap_or_default().to_owned();
+    let known = ["ocf:", "systemd:", "lsb:", "service:", "stonith:"];
+    if known.iter().any(|class| first.starts_with(class)) {
+        let agent = crate::text::printable(&first);
+        return Err(words
+            .error(format!("the id is missing before the agent '{agent}'"), format!("Write '{keyword} ID {agent}'.")));
+    }
+    words.id(if keyword == "primitive" { "the id of the primitive" } else { "the id of the template" })
+}
+
 /// Reads a template after its keyword.
 pub(super) fn template(words: &mut Words) -> Result<Template, SyntaxError> {
-    let id = words.id("the id of the template")?;
+    let id = id_before_agent(words, "rsc_template")?;
     let agent = words.expect("an agent such as ocf:heartbeat:nginx")?;
     let mut template = Primitive { id, agent: self::agent(&agent)?, ..Primitive::default() };
     body(words, &mut template)?;

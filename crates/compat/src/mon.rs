@@ -1,0 +1,384 @@
+//! `crm_mon`: how the cluster stands, once or again and again.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use hac_api::{MemberState, Status, route};
+use hac_model::Cib;
+use hac_pacemaker::mon::{self, Facts, Options, Page, Section};
+use hac_scheduler::view::ClusterView;
+
+use crate::client::{self, Trouble};
+use crate::options::{COMMON, Given, Spec, Value, escaped};
+use crate::{Ends, Said, exit};
+
+const PROGRAM: &str = "crm_mon";
+
+const OPTIONS: &[Spec] = &[
+    Spec("1", &["one-shot"], Value::No),
+    Spec("i", &["interval"], Value::Yes),
+    Spec("d", &["daemonize"], Value::No),
+    Spec("p", &["pid-file"], Value::Yes),
+    Spec("E", &["external-agent"], Value::Yes),
+    Spec("e", &["external-recipient"], Value::Yes),
+    Spec("W", &["watch-fencing"], Value::No),
+    Spec("X", &["as-xml"], Value::No),
+    Spec("h", &["as-html"], Value::Yes),
+    Spec("w", &["web-cgi", "html-cgi"], Value::No),
+    Spec("", &["html-stylesheet"], Value::Yes),
+    Spec("", &["html-title"], Value::Yes),
+    Spec("s", &["simple-status"], Value::No),
+    Spec("N", &["text-fancy", "disable-ncurses"], Value::No),
+    Spec("I", &["include"], Value::Yes),
+    Spec("U", &["exclude"], Value::Yes),
+    Spec("", &["node"], Value::Yes),
+    Spec("", &["resource"], Value::Yes),
+    Spec("n", &["group-by-node"], Value::No),
+    Spec("r", &["inactive"], Value::No),
+    Spec("b", &["brief"], Value::No),
+    Spec("f", &["failcounts"], Value::No),
+    Spec("o", &["operations"], Value::No),
+    Spec("t", &["timing-details"], Value::No),
+    Spec("c", &["tickets"], Value::No),
+    Spec("m", &["fence-history"], Value::Maybe),
+    Spec("L", &["neg-locations"], Value::Maybe),
+    Spec("A", &["show-node-attributes"], Value::No),
+    Spec("D", &["hide-headers"], Value::No),
+    Spec("R", &["show-detail"], Value::No),
+    Spec("j", &["print-clone-detail", "show-description"], Value::No),
+    Spec("Q", &["quiet"], Value::No),
+];
+
+const HELP: &str = "Usage: crm_mon [OPTIONS]\n\
+    \nHow often:   -1, --one-shot   -i, --interval=SECONDS   -d, --daemonize (with --output-to=FILE)   -p, --pid-file=FILE\
+    \nIn which form: --output-as=console|text|xml|html|none   --output-to=FILE   -X, --as-xml   -s, --simple-status\
+    \n               --html-title=TITLE   --html-stylesheet=URL   --html-cgi\
+    \nWhat:        -n by node   -r inactive too   -b brief   -f fail counts   -o operations   -t with times   -A attributes\
+    \n             -L bans   -c tickets   -m fence history   -D no header   -R detail   -Q no times\
+    \n             --node=NAME   --resource=ID   -I, --include=LIST   -U, --exclude=LIST\n";
+
+/// The names that `--include` and `--exclude` take.
+const SECTIONS: &[&str] = &[
+    "all",
+    "attributes",
+    "bans",
+    "counts",
+    "dc",
+    "default",
+    "failcounts",
+    "failures",
+    "fencing",
+    "fencing-failed",
+    "fencing-pending",
+    "fencing-succeeded",
+    "maint-mode",
+    "nodes",
+    "none",
+    "operations",
+    "options",
+    "resources",
+    "stack",
+    "summary",
+    "tickets",
+    "times",
+];
+
+/// How it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Text,
+    Xml,
+    OldXml,
+    Html,
+    Simple,
+    None,
+}
+
+/// Runs with these words. Without `-1` it goes on until it is ended.
+pub(crate) fn run(words: &[String]) -> Ends<Said> {
+    let given = Given::read(PROGRAM, &[OPTIONS, COMMON], words)?;
+    if given.has("help") {
+        return Ok(Said::printed(HELP));
+    }
+    if let Some(word) = given.words.first() {
+        return Err(Said::failed(exit::USAGE, format!("{PROGRAM}: '{word}' has no place here\n{HELP}")));
+    }
+    let form = form(&given)?;
+    let options = options(&given)?;
+    let file = given.value("as-html").or_else(|| given.value("output-to")).filter(|file| *file != "-");
+    let once = given.has("one-shot") || given.has("watch-fencing") || matches!(form, Form::OldXml | Form::Simple);
+    let daemon = given.has("daemonize");
+    if daemon && file.is_none() {
+        return Err(Said::failed(
+            exit::USAGE,
+            "--daemonize requires at least one of --output-to (with a file) and --external-agent\n",
+        ));
+    }
+    if given.has("external-agent") {
+        let err = "crm_mon: hacd calls no program from here; 'hacctl events --follow --json' tells what happens";
+        return Err(Said::failed(exit::USAGE, err));
+    }
+    let interval = interval(given.value("interval").unwrap_or("5"))?;
+    let request = format!("{PROGRAM} {}", words.join(" "));
+    let page = Page {
+        title: given.value("html-title").map(str::to_owned),
+        stylesheet: given.value("html-stylesheet").map(str::to_owned),
+        refresh_s: (!once).then_some(interval.as_secs()),
+        cgi: given.has("web-cgi"),
+    };
+    if let Some(pid) = given.value("pid-file").filter(|_| daemon) {
+        fs::write(pid, format!("{}\n", std::process::id()))
+            .map_err(|error| Said::failed(73, format!("{PROGRAM}: could not write {pid}: {error}")))?;
+    }
+    loop {
+        let said = look(form, &options, &request, &page);
+        if once || (!daemon && file.is_none() && form != Form::Text) {
+            return put(said, file);
+        }
+        match put(said, file) {
+            // On a terminal the screen begins anew each time.
+            Ok(said) if file.is_none() => print(&format!("\x1b[H\x1b[2J{}", said.out)),
+            Ok(_) => {}
+            Err(said) if file.is_none() => print(&format!("\x1b[H\x1b[2J{}", said.err)),
+            // What stood in the file stays there until the daemon is back.
+            Err(_) => {}
+        }
+        std::thread::sleep(interval);
+    }
+}
+
+fn print(text: &str) {
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    // Who does not listen misses it.
+    let _ = std::io::stdout().write_all(format!("{text}{end}").as_bytes());
+    let _ = std::io::stdout().flush();
+}
+
+/// Writes into the file, whole or not at all.
+fn put(said: Ends<Said>, file: Option<&str>) -> Ends<Said> {
+    let said = said?;
+    let Some(file) = file else { return Ok(said) };
+    let path = Path::new(file);
+    let fresh = path.with_extension("new");
+    let written = fs::write(&fresh, crate::line(&said.out)).and_then(|()| fs::rename(&fresh, path));
+    written.map_err(|error| Said::failed(73, format!("{PROGRAM}: could not write {file}: {error}")))?;
+    Ok(Said { out: String::new(), ..said })
+}
+
+fn interval(text: &str) -> Ends<Duration> {
+    let ms = hac_model::parse_duration_ms(text).filter(|ms| *ms > 0);
+    ms.map(Duration::from_millis)
+        .ok_or_else(|| Said::failed(exit::USAGE, format!("{PROGRAM}: Invalid value for -i: {text}")))
+}
+
+fn form(given: &Given) -> Ends<Form> {
+    if given.has("simple-status") {
+        return Ok(Form::Simple);
+    }
+    if given.has("as-xml") {
+        return Ok(Form::OldXml);
+    }
+    if given.has("web-cgi") || given.has("as-html") {
+        return Ok(Form::Html);
+    }
+    match given.value("output-as") {
+        None | Some("text" | "console") => Ok(Form::Text),
+        Some("xml") => Ok(Form::Xml),
+        Some("html") => Ok(Form::Html),
+        Some("none") => Ok(Form::None),
+        Some(other) => {
+            Err(Said::failed(exit::ERROR, format!("Error creating output format {other}: Unknown output format")))
+        }
+    }
+}
+
+fn options(given: &Given) -> Ends<Options> {
+    let mut options = Options {
+        inactive: given.has("inactive"),
+        by_node: given.has("group-by-node"),
+        brief: given.has("brief"),
+        failcounts: given.has("failcounts"),
+        operations: given.has("operations"),
+        timing: given.has("timing-details"),
+        attributes: given.has("show-node-attributes"),
+        bans: given.has("neg-locations").then(|| given.value("neg-locations").unwrap_or_default().to_owned()),
+        tickets: given.has("tickets"),
+        detail: given.has("show-detail"),
+        node: given.value("node").map(str::to_owned),
+        resource: given.value("resource").map(str::to_owned),
+        without: Vec::new(),
+    };
+    for (list, shown) in [("exclude", false), ("include", true)] {
+        for name in given.value(list).into_iter().flat_map(|list| list.split(',')) {
+            show(&mut options, name.trim(), shown)?;
+        }
+    }
+    if given.has("hide-headers") {
+        show(&mut options, "summary", false)?;
+    }
+    if given.has("quiet") {
+        show(&mut options, "times", false)?;
+    }
+    Ok(options)
+}
+
+/// Shows a section, or leaves it out.
+fn show(options: &mut Options, name: &str, shown: bool) -> Ends<()> {
+    const ALL: [Section; 8] = [
+        Section::Stack,
+        Section::Dc,
+        Section::Times,
+        Section::Counts,
+        Section::Maintenance,
+        Section::Nodes,
+        Section::Resources,
+        Section::Failures,
+    ];
+    let (name, prefix) = name.split_once(':').unwrap_or((name, ""));
+    let sections: &[Section] = match name {
+        "all" | "default" => &ALL,
+        "none" if shown => {
+            options.without = ALL.to_vec();
+            return Ok(());
+        }
+        "summary" => &ALL[..5],
+        "stack" => &ALL[..1],
+        "dc" => &ALL[1..2],
+        "times" => &ALL[2..3],
+        "counts" => &ALL[3..4],
+        "maint-mode" => &ALL[4..5],
+        "nodes" => &ALL[5..6],
+        "resources" => &ALL[6..7],
+        "failures" => &ALL[7..],
+        _ => &[],
+    };
+    if shown {
+        options.without.retain(|section| !sections.contains(section));
+    } else {
+        options.without.extend_from_slice(sections);
+    }
+    match name {
+        "all" => {
+            options.attributes = shown;
+            options.failcounts = shown;
+            options.operations = shown;
+            options.tickets = shown;
+            options.bans = shown.then(String::new);
+        }
+        "attributes" => options.attributes = shown,
+        "failcounts" => options.failcounts = shown,
+        "operations" => options.operations = shown,
+        "tickets" => options.tickets = shown,
+        "bans" => options.bans = shown.then(|| prefix.to_owned()),
+        _ if SECTIONS.contains(&name) => {}
+        _ => {
+            let err = format!("{PROGRAM}: invalid section '{name}'\nThe sections are: {}\n{HELP}", SECTIONS.join(", "));
+            return Err(Said::failed(exit::USAGE, err));
+        }
+    }
+    Ok(())
+}
+
+/// Asks the daemon, and writes what it says.
+fn look(form: Form, options: &Options, request: &str, page: &Page) -> Ends<Said> {
+    let (status, view) = match ask() {
+        Ok(answer) => answer,
+        Err(trouble) => return Err(unreachable(form, request, &trouble)),
+    };
+    let facts = facts(&status);
+    let mut cib = Cib::default();
+    cib.info.last_changed_ms = status.last_change.time_ms;
+    cib.info.update_user.clone_from(&status.last_change.user);
+    cib.info.update_client.clone_from(&status.last_change.client);
+    cib.info.update_origin.clone_from(&status.last_change.origin);
+    Ok(match form {
+        Form::Text => Said::printed(mon::render(&facts, &view, &cib, options)),
+        Form::Html => Said::printed(mon::html(&facts, &view, &cib, options, page)),
+        Form::Xml => Said::printed(mon::xml(&facts, &view, &cib, options, Some(request))),
+        Form::OldXml => Said::printed(mon::xml(&facts, &view, &cib, options, None)),
+        Form::None => Said::nothing(),
+        Form::Simple => simple(&status, &view),
+    })
+}
+
+fn ask() -> Result<(Status, ClusterView), Trouble> {
+    let mut status: Status = client::ask(&client::Ask::Get(&format!("{}?view=true", route::STATUS)), None)?;
+    let view = serde_json::from_value(std::mem::take(&mut status.view));
+    let view = view.map_err(|error| Trouble::Refused(exit::ERROR, error.to_string()))?;
+    Ok((status, view))
+}
+
+fn facts(status: &Status) -> Facts {
+    let members = status.members.nodes.iter().filter(|node| node.state == MemberState::Joined);
+    let mut releases: Vec<&str> = members.filter_map(|node| node.version.as_deref()).collect();
+    releases.sort_unstable();
+    releases.dedup();
+    Facts {
+        // Readers of this text know no line with the cluster's name.
+        cluster_name: String::new(),
+        node: status.node.clone(),
+        dc: status.dc.clone(),
+        dc_version: status.dc_version.clone().unwrap_or_else(|| status.hacd_version.clone()),
+        mixed_version: releases.len() > 1,
+        quorate: status.quorum.quorate,
+        now: mon::wall_time(status.now_ms),
+        stack: "corosync (hacd)".to_owned(),
+    }
+}
+
+/// The line of a Nagios plugin. Beyond what Pacemaker's looks at, it warns of what failed and of what does not run.
+fn simple(status: &Status, view: &ClusterView) -> Said {
+    let online = view.nodes.iter().filter(|node| node.online && !node.standby).count();
+    let mut worries: Vec<String> =
+        view.nodes.iter().filter(|node| !node.online).map(|node| format!("offline node: {}", node.name)).collect();
+    if status.dc.is_none() {
+        worries.insert(0, "No DC".to_owned());
+    }
+    if !status.quorum.quorate {
+        worries.insert(0, "no quorum".to_owned());
+    }
+    let stopped = |r: &&hac_scheduler::view::ResourceView| {
+        !r.flags.active && !r.flags.removed && r.target_role != Some(hac_model::Role::Stopped)
+    };
+    worries.extend(view.resources.iter().filter(stopped).map(|r| format!("not running: {}", r.name)));
+    worries.extend(view.failed.iter().map(|f| format!("failed: {} on {}", f.operation_key, f.operation.node)));
+    if worries.is_empty() {
+        let standby = view.nodes.iter().filter(|node| node.online && node.standby).count();
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let standby = if standby > 0 { format!("{standby} standby node{}, ", plural(standby)) } else { String::new() };
+        return Said::printed(format!(
+            "CLUSTER OK: {online} node{} online, {standby}{} resource instance{} configured",
+            plural(online),
+            view.instances,
+            plural(view.instances)
+        ));
+    }
+    Said { code: exit::ERROR, ..Said::printed(format!("CLUSTER WARN: {}", worries.join(", "))) }
+}
+
+/// What Pacemaker's program says without a daemon, in the form that is asked for.
+fn unreachable(form: Form, request: &str, trouble: &Trouble) -> Said {
+    let (code, why) = match trouble {
+        Trouble::Nobody => (exit::DISCONNECT, "Connection refused".to_owned()),
+        Trouble::Late => (124, "Timer expired".to_owned()),
+        Trouble::Refused(code, why) => (*code, why.clone()),
+    };
+    match form {
+        Form::Simple => Said::failed(2, format!("crm_mon: CLUSTER CRIT: Connection to cluster failed: {why}")),
+        Form::OldXml => Said {
+            out: "<crm_mon version=\"3.0.0\"/>".to_owned(),
+            ..Said::failed(code, format!("crm_mon: Connection to cluster failed: {why}"))
+        },
+        Form::Xml => {
+            let (request, why) = (escaped(request), escaped(&why));
+            let out = format!(
+                "<pacemaker-result api-version=\"2.38\" request=\"{request}\">\n  <status code=\"{code}\" message=\"Not connected\">\n    \
+                 <errors>\n      <error>crm_mon: Connection to cluster failed: {why}</error>\n    </errors>\n  </status>\n</pacemaker-result>"
+            );
+            Said { out, err: String::new(), code }
+        }
+        _ => Said::failed(code, format!("crm_mon: Connection to cluster failed: {why}")),
+    }
+}

@@ -1,0 +1,111 @@
+//! Names under which this program is called: `crm` by those whose fingers know it, `pcs` by those who know that one,
+//! `assign-ip` by the tutorial's script.
+
+mod assign_ip;
+mod pcs;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::args::Arguments;
+use crate::grammar::abbreviated;
+
+/// The names, for `compat install`.
+pub(crate) const NAMES: &[&str] = &["assign-ip", "crm", "pcs"];
+
+/// The name that this process was called by.
+fn called() -> String {
+    let program = std::env::args_os().next().unwrap_or_default();
+    Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether this process was called as `crm`: a program that does not ask.
+pub(crate) fn is_crm() -> bool {
+    called() == "crm"
+}
+
+/// Runs as another program than `hacctl` and `crm`, if this process was called so.
+pub(crate) fn run() -> Option<ExitCode> {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    match called().as_str() {
+        "assign-ip" => Some(assign_ip::run(&words)),
+        "pcs" => Some(pcs::run(&words)),
+        "crm" if words.first().is_some_and(|word| word == "--version") => {
+            // Writing to a terminal that is gone is no failure.
+            let _ = crate::terminal::print(&format!("crm 5.0.0 (hacctl {})", env!("CARGO_PKG_VERSION")));
+            Some(ExitCode::SUCCESS)
+        }
+        _ => None,
+    }
+}
+
+/// Reads a line, its first word by any abbreviation: `cfg` and `rsc` as well as `conf` and `res`.
+///
+/// # Errors
+/// What clap says of the line.
+pub(crate) fn parse(line: &[String]) -> Result<Arguments, clap::Error> {
+    let error = match Arguments::try_parse_from(line) {
+        Err(error) if error.kind() == ErrorKind::InvalidSubcommand => error,
+        other => return other,
+    };
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return Err(error) };
+    let command = Arguments::command();
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    let Some(name) = meant(word, &names) else { return Err(error) };
+    let mut line = line.to_vec();
+    let Some(at) = line.iter().position(|candidate| candidate == word) else { return Err(error) };
+    eprintln!("INFO: \"{}\" is accepted as \"{name}\"", crate::terminal::harmless(word));
+    line[at] = name;
+    Arguments::try_parse_from(line)
+}
+
+/// The one name that a word abbreviates by its letters in order.
+fn meant(word: &str, names: &[String]) -> Option<String> {
+    // Names of a program live as long as it does.
+    let known: Vec<&'static str> =
+        KNOWN.iter().copied().filter(|known| names.iter().any(|name| name == known)).collect();
+    match abbreviated(word, &known)[..] {
+        [only] => Some(only.to_owned()),
+        _ => None,
+    }
+}
+
+/// Commands that crm's users abbreviate.
+const KNOWN: &[&str] = &[
+    "cib",
+    "cibstatus",
+    "cluster",
+    "configure",
+    "corosync",
+    "history",
+    "maintenance",
+    "node",
+    "ra",
+    "report",
+    "resource",
+    "site",
+    "status",
+    "verify",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Command;
+
+    fn read(line: &str) -> Result<Arguments, clap::Error> {
+        parse(&line.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn levels_are_abbreviated_by_their_letters_in_order() {
+        assert!(matches!(read("hacctl cfg show").expect("is read").command, Some(Command::Configure(_))));
+        assert!(matches!(read("hacctl rsc mv").expect("is read").command, Some(Command::Resource(_))));
+        assert!(matches!(read("hacctl st").expect("is read").command, Some(Command::Status(_))));
+        assert!(read("hacctl zfg show").is_err());
+        assert!(read("hacctl onfigure show").is_err(), "the first letter has to stand");
+    }
+}
