@@ -3,6 +3,7 @@
 mod agents;
 mod configuration;
 mod mixed;
+mod names;
 
 use std::process::ExitCode;
 
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
     let _ = clean_up_on_signals();
     let tools = Tools::find();
     let of_releases = tools.as_ref().ok().and_then(mixed::missing);
-    let alone = configuration::cases().into_iter().chain(agents::cases());
+    let alone = configuration::cases().into_iter().chain(agents::cases()).chain(names::cases());
     let alone = alone.map(|(name, test)| (name, test as Test, None));
     let mixed = mixed::cases().into_iter().map(|(name, test)| (name, test, of_releases.clone()));
     let cases = alone.chain(mixed).map(|(name, test, missing)| {
