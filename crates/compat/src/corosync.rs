@@ -421,6 +421,12 @@ pub(crate) fn keygen(words: &[String]) -> Ends<Said> {
     let mode = given.value("mode").map_or(Ok(0o400), |mode| u32::from_str_radix(mode, 8));
     let mode =
         mode.map_err(|_| Said::failed(exit::ERROR, format!("{PROGRAM}: the mode is written in octal, such as 0400")))?;
+    if file == KEY
+        && let Some(folder) = Path::new(KEY).parent()
+    {
+        // Where it cannot be made the key cannot be written, and that is said.
+        let _ = fs::create_dir_all(folder);
+    }
     let written = write(Path::new(file), source, bytes, mode);
     written.map_err(|error| Said::failed(2, format!("{PROGRAM}: Could not create {file}: {error}")))?;
     let out = format!(

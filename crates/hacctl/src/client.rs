@@ -45,6 +45,11 @@ impl Client {
         Ok(Self { http, socket: socket.to_owned() })
     }
 
+    /// The same daemon by connections of its own, for another thread: those of this one wait for its runtime.
+    pub(crate) fn anew(&self) -> Result<Self, Failure> {
+        Self::new(&self.socket)
+    }
+
     /// How the cluster stands.
     pub(crate) async fn status(&self) -> Result<Status, Failure> {
         self.get(route::STATUS, &()).await

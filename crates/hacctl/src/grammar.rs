@@ -113,6 +113,10 @@ impl Command {
     /// `RSC [NODE] [force]`.
     pub(crate) fn usage(&self) -> String {
         let mut text = self.name().to_owned();
+        if let [Argument(_, Kind::Statement, _)] = self.arguments {
+            // What a statement is made of stands where others say what they do.
+            return format!("{text} {}", self.about);
+        }
         for Argument(need, kind, name) in self.arguments {
             let shown = match kind {
                 Kind::Word(words) if *name == "|" => words.join("|"),
@@ -192,6 +196,10 @@ impl Level {
             .map(|command| (command.usage(), command.about))
             .collect();
         for (usage, about) in &lines {
+            if usage.ends_with(about) {
+                let _ = writeln!(text, "  {usage}");
+                continue;
+            }
             let _ = if usage.chars().count() > 38 {
                 writeln!(text, "  {usage}\n  {:<38}  {about}", "")
             } else {
@@ -209,7 +217,12 @@ impl Level {
 
     /// One command in full.
     pub(crate) fn help_of(&self, command: &Command) -> String {
-        let mut text = format!("{}\n\nUsage: hacctl {} {}\n", command.about, self.name, command.usage());
+        let usage = command.usage();
+        let mut text = if usage.ends_with(command.about) {
+            format!("Usage: hacctl {} {usage}\n", self.name)
+        } else {
+            format!("{}\n\nUsage: hacctl {} {usage}\n", command.about, self.name)
+        };
         if let [_, others @ ..] = command.names
             && !others.is_empty()
         {
@@ -247,4 +260,29 @@ pub(crate) fn abbreviated(word: &str, names: &[&'static str]) -> Vec<&'static st
 fn is_spread(word: &str, name: &str) -> bool {
     let mut rest = name.chars();
     word.chars().next() == name.chars().next() && word.chars().all(|c| rest.any(|letter| letter == c))
+}
+
+/// The command line with the levels' commands below them, for manual pages.
+pub(crate) fn documented(mut command: clap::Command) -> clap::Command {
+    for level in LEVELS {
+        let offered = level.commands.iter().filter(|below| below.instead.is_none());
+        let below = offered.map(|below| {
+            let usage = format!("hacctl {} {}", level.name, below.usage());
+            clap::Command::new(below.name())
+                .visible_aliases(below.names.iter().skip(1).copied())
+                .about(below.about)
+                .override_usage(usage)
+                .after_help(EVERYWHERE.trim())
+        });
+        let whole = clap::Command::new(level.name)
+            .about(level.about)
+            .after_help(EVERYWHERE.trim())
+            .disable_help_subcommand(true)
+            .subcommands(below);
+        command = command.mut_subcommand(level.name, |old| {
+            let hidden = old.is_hide_set();
+            whole.hide(hidden)
+        });
+    }
+    command
 }

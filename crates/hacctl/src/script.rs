@@ -103,6 +103,13 @@ impl Session {
             match (level.name, first) {
                 ("cib", "use") => return self.use_shadow(words.get(1).map(String::as_str)),
                 ("configure", "refresh") => return self.refresh(),
+                // What this level does not know may be a line of the top: it is carried out there, at once.
+                _ if level.command(first).is_err() && is_of_the_top(first) => {
+                    let draft = self.context.draft.take();
+                    let done = Box::pin(self.top(words)).await;
+                    self.context.draft = draft;
+                    return done;
+                }
                 _ => {}
             }
             self.last = commands::in_level(&self.context, level.name, words).await?;
@@ -172,6 +179,12 @@ impl Session {
         self.context.done("the changes of this session are dropped", None)?;
         Ok(Next::Go)
     }
+}
+
+/// Whether a word begins a line at the top.
+fn is_of_the_top(word: &str) -> bool {
+    use clap::CommandFactory as _;
+    Arguments::command().get_subcommands().any(|command| command.get_name() == word)
 }
 
 /// The level of this name or abbreviation.

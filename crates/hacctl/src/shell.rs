@@ -174,12 +174,12 @@ pub(crate) fn help(level: Option<&'static Level>, words: &[String]) -> Result<St
             LEVELS.iter().map(|level| level.name).collect::<Vec<_>>().join(", ")
         )),
         (Some(level), []) => Ok(level.help()),
-        (Some(level), [name]) if level.command(name).is_ok() => Ok(level.help_of(level.command(name)?)),
-        (_, [name]) if found(name).is_some() => Ok(found(name).map(Level::help).unwrap_or_default()),
-        (None, [name, word]) if found(name).is_some() => {
+        (_, [name, word]) if found(name).is_some() => {
             let level = found(name).ok_or_else(|| Failure::usage("there is no such level"))?;
             Ok(level.help_of(level.command(word)?))
         }
+        (Some(level), [name]) if level.command(name).is_ok() => Ok(level.help_of(level.command(name)?)),
+        (_, [name]) if found(name).is_some() => Ok(found(name).map(Level::help).unwrap_or_default()),
         (Some(level), [word, ..]) => Ok(level.help_of(level.command(word)?)),
         (None, [word, ..]) => {
             let mut command = Arguments::command();

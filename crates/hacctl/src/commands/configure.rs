@@ -170,7 +170,8 @@ fn must_exist(configuration: &hac_model::Configuration, ids: &[&str]) -> Result<
     for id in ids {
         if crm_syntax::show(configuration, &[id]).trim().is_empty() && !id.starts_with("type:") {
             let known = crm_syntax::ids(configuration);
-            let near = hac_model::nearest(id, known.iter().map(|(_, id)| id.as_str()));
+            let known = known.iter().map(|(_, id)| id.as_str()).chain(["changed", "xml"]);
+            let near = hac_model::nearest(id, known);
             let near = near.map(|near| format!("Did you mean {near}? ")).unwrap_or_default();
             return Err(Failure::new(ErrorCode::NoSuch, format!("object {} does not exist", terminal::harmless(id)))
                 .with_remedy(format!("{near}'hacctl configure show' prints all there are.")));

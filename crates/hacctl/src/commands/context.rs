@@ -132,7 +132,15 @@ impl Context {
         };
         let begun = std::time::Instant::now();
         let work = self.client.configure(changes, base, self.wait);
-        let answer = progress::show("waiting for the cluster", work).await?;
+        let mut answer = progress::show("waiting for the cluster", work).await?;
+        if let Some(settled) = answer.settled.as_mut().filter(|settled| !settled.settled) {
+            // That somebody is at work says less than at what.
+            let (_, view) = self.client.view().await?;
+            let pending = reached::under_way(&view);
+            if !pending.is_empty() {
+                settled.waiting_for = pending;
+            }
+        }
         super::undo::remember(&impact, answer.version);
         findings.extend(answer.findings);
         self.report(done, &findings, answer.settled)?;

@@ -12,6 +12,9 @@ use crate::args::Keygen;
 use crate::failure::Failure;
 use crate::terminal;
 
+/// Where hacd's configuration is.
+const FOLDER: &str = "/etc/hacd";
+
 /// Writes a new key, readable by its owner alone.
 pub(crate) fn run(keygen: &Keygen, json: bool) -> Result<ExitCode, Failure> {
     let file = &keygen.file;
@@ -23,7 +26,7 @@ pub(crate) fn run(keygen: &Keygen, json: bool) -> Result<ExitCode, Failure> {
         random(usize::from(keygen.size)).map_err(|error| Failure::system("could not get random bytes", &error))?;
     write(file, &key).map_err(|error| {
         Failure::system(&format!("could not write {}", file.display()), &error)
-            .with_remedy("Run hacctl as root, or name another file with -k FILE.")
+            .with_remedy("Run hacctl as root, or name a file in a folder that exists with -k FILE.")
     })?;
     if json {
         terminal::print_json(&serde_json::json!({ "file": file, "bytes": keygen.size }))?;
@@ -46,7 +49,8 @@ fn random(size: usize) -> io::Result<Vec<u8>> {
 
 /// Writes beside the target and renames, so that a key is never half there.
 fn write(file: &Path, key: &[u8]) -> io::Result<()> {
-    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    // hacd's own folder is made; a folder that somebody named and that is not there is most likely a slip.
+    if let Some(folder) = file.parent().filter(|folder| *folder == Path::new(FOLDER)) {
         fs::create_dir_all(folder)?;
     }
     let fresh = file.with_extension("new");
@@ -82,6 +86,16 @@ mod tests {
         run(&Keygen { file: file.clone(), size: 256, force: false }, true).expect("written");
         let meta = fs::metadata(&file).expect("there");
         assert_eq!((meta.len(), meta.permissions().mode() & 0o777), (256, 0o400));
+        fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn folders_that_are_not_there_are_not_made() {
+        let folder = folder("missing");
+        let file = folder.join("slip/authkey");
+        let failure = run(&Keygen { file, size: 256, force: false }, true).expect_err("refused");
+        assert_eq!(failure.exit_code, 71);
+        assert!(!folder.join("slip").exists());
         fs::remove_dir_all(folder).expect("removed");
     }
 

@@ -1,4 +1,4 @@
-//! `hacctl man`: the manual pages of every command, for whoever packs a release.
+//! `hacctl man`: the manual pages of every command, for those who pack a release.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 
 /// Writes `hacctl.8` and a page a command, `hacctl-NAME.8`, into a folder that exists.
 pub(crate) fn run(folder: &Path) -> Result<ExitCode, Failure> {
-    let mut all = Arguments::command().disable_help_subcommand(true);
+    let mut all = crate::grammar::documented(Arguments::command().disable_help_subcommand(true));
     all.build();
     pages(&all, folder)?;
     Ok(ExitCode::SUCCESS)

@@ -75,6 +75,17 @@ pub(crate) fn judge(goal: &Goal, before: &ClusterView, after: &ClusterView) -> R
     }
 }
 
+/// Operations that are under way, in words: what a wait that is over has waited for.
+pub(crate) fn under_way(view: &ClusterView) -> Vec<String> {
+    fn of(resource: &ResourceView, found: &mut Vec<String>) {
+        found.extend(resource.pending.iter().map(|(task, node)| format!("{task} of {} on {node}", resource.name)));
+        resource.children.iter().for_each(|child| of(child, found));
+    }
+    let mut found = Vec::new();
+    view.resources.iter().for_each(|resource| of(resource, &mut found));
+    found
+}
+
 /// What became of resources between two moments, a line each, with how long it took.
 pub(crate) fn differences(before: &ClusterView, after: &ClusterView, took: Duration) -> Vec<String> {
     let place = |view: &ClusterView, name: &str| {

@@ -153,7 +153,11 @@ impl Call {
     fn complete(&self) -> Result<(), Failure> {
         for (Argument(need, _, name), given) in self.command.arguments.iter().zip(&self.given) {
             if matches!(need, Need::One | Need::Some) && given.is_empty() {
-                let what = if *name == "|" { "a word".to_owned() } else { format!("<{name}>") };
+                let what = match *name {
+                    "|" => "a word".to_owned(),
+                    "..." => "what it is made of".to_owned(),
+                    name => format!("<{name}>"),
+                };
                 return Err(Failure::usage(format!("missing argument: {what}")).with_remedy(self.write()));
             }
         }

@@ -146,3 +146,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn manual_pages_have_the_commands_of_every_level() {
+    use clap::CommandFactory as _;
+    let mut command = documented(crate::args::Arguments::command().disable_help_subcommand(true));
+    command.build();
+    let resource = command.find_subcommand("resource").expect("is a level");
+    assert!(resource.find_subcommand("move").is_some() && resource.find_subcommand("status").is_some());
+    let page = command.find_subcommand_mut("configure").expect("is a level").render_long_help().to_string();
+    assert!(page.contains("primitive") && page.contains("undo"), "{page}");
+}

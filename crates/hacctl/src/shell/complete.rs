@@ -1,5 +1,7 @@
 //! Completion: in the shell, and for the scripts that `hacctl completion` prints.
 
+use std::time::Duration;
+
 use hac_api::AgentDetail;
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::Highlighter;
@@ -10,6 +12,9 @@ use rustyline::{Context, Result};
 use crate::client::Client;
 use crate::grammar::{Candidate, Known, Level, candidates};
 use crate::script::Session;
+
+/// How long a completion may ask.
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// What the line editor asks.
 pub(super) struct Helper {
@@ -94,11 +99,14 @@ impl Helper {
         // The line editor knows no async: a thread of its own asks.
         let asked = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            runtime.block_on(async {
-                let configuration = client.cib(false).await.ok()?.configuration;
-                let agent = agent_in(&words, &configuration)?;
-                client.agent(&agent).await.ok()
-            })
+            runtime
+                .block_on(tokio::time::timeout(PATIENCE, async {
+                    let client = client.anew().ok()?;
+                    let configuration = client.cib(false).await.ok()?.configuration;
+                    let agent = agent_in(&words, &configuration)?;
+                    client.agent(&agent).await.ok()
+                }))
+                .ok()?
         });
         if let Ok(Some(detail)) = asked.join() {
             of_agent(&mut known, detail);

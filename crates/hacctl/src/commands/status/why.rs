@@ -17,6 +17,7 @@ pub(super) async fn all(context: &Context, view: &ClusterView) -> Vec<(String, S
     let down = not_running(view);
     let told = |resource: &&ResourceView| {
         !resource.flags.removed
+            && !under_way(resource)
             && (down.contains(&resource.name) || stopped(resource) || resource.flags.blocked || resource.flags.failed)
     };
     let mut found = Vec::new();
@@ -33,6 +34,11 @@ pub(super) async fn all(context: &Context, view: &ClusterView) -> Vec<(String, S
         found.extend(reason(name, &story, view));
     }
     found
+}
+
+/// Whether something is being done about it right now.
+fn under_way(resource: &ResourceView) -> bool {
+    resource.pending.as_ref().is_some_and(|(task, _)| task != "monitor") || resource.children.iter().any(under_way)
 }
 
 fn stopped(resource: &ResourceView) -> bool {
