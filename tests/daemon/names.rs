@@ -507,7 +507,7 @@ fn other_names(cluster: &Cluster<'_>) -> anyhow::Result<()> {
         ),
         ("crm_mon", &["--output-as", "xml"], 0, "<status code=\"0\" message=\"OK\"/>"),
         ("crm_mon", &["-X", "--inactive"], 0, "<crm_mon version=\"3.0.0\">"),
-        ("crm_mon", &["-1", "--output-as=html"], 0, "<h2>Full List"),
+        ("crm_mon", &["-1", "--output-as=html"], 0, "<h2>Active Resources"),
         ("crm_mon", &["-1rfAn"], 0, "Node primary: online"),
         ("crm_mon", &["-1", "-b"], 0, "Active"),
         ("crm_mon", &["-1", "--exclude=all", "--include=nodes"], 0, "Node List:"),

@@ -183,7 +183,8 @@ const fn creates(change: &Change) -> bool {
 
 /// There is no object of this id.
 fn unknown(id: &str) -> Refusal {
-    Refusal::new(format!("object {id} does not exist"), "`configure show` lists what there is").of(RefusalKind::NoSuch)
+    Refusal::new(format!("object {id} does not exist"), "'hacctl configure show' lists what there is")
+        .of(RefusalKind::NoSuch)
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ impl Screen {
         ])
         .areas(frame.area());
         frame.render_widget(Paragraph::new(self.head()), head);
-        let lines = if self.help { help() } else { self.body() };
+        let lines = if self.help { help() } else { wrapped(self.body(), usize::from(body.width)) };
         let room = usize::from(body.height);
         let most = u16::try_from(lines.len().saturating_sub(room)).unwrap_or(u16::MAX);
         self.scroll = self.scroll.min(most);
@@ -215,6 +215,29 @@ impl Screen {
         }
         text.lines().map(|line| Line::styled(line.replace('\t', " "), style(line))).collect()
     }
+}
+
+/// Lines that are too long go on in the next one, below their own text.
+fn wrapped(lines: Vec<Line<'static>>, width: usize) -> Vec<Line<'static>> {
+    let mut fitting = Vec::new();
+    for line in lines {
+        let text: String = line.spans.iter().map(|span| span.content.as_ref()).collect();
+        let indent = text.chars().take_while(|c| matches!(c, ' ' | '*')).count();
+        if text.chars().count() <= width || width <= indent + 8 {
+            fitting.push(line);
+            continue;
+        }
+        let mut row = String::new();
+        for word in text.split_inclusive(' ') {
+            if row.chars().count() + word.trim_end().chars().count() > width && row.trim().len() > indent {
+                fitting.push(Line::styled(std::mem::take(&mut row), line.style));
+                row = " ".repeat(indent);
+            }
+            row.push_str(word);
+        }
+        fitting.push(Line::styled(row, line.style));
+    }
+    fitting
 }
 
 /// Colour for what is not as it should be, and for headings.
@@ -346,6 +369,14 @@ mod tests {
         assert!(screen.key(KeyCode::Char(' ')), "asks at once");
         // Even a tiny one is drawn.
         drawn(&mut screen, 20, 5);
+    }
+
+    #[test]
+    fn long_lines_go_on_below_their_text() {
+        let lines = wrapped(vec![Line::from("  * web start on primary returned 'error' (no disk)")], 30);
+        let texts: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["  * web start on primary ", "    returned 'error' (no disk)"]);
+        assert_eq!(wrapped(vec![Line::from("x".repeat(50))], 30).len(), 1, "a word is not cut");
     }
 
     #[test]

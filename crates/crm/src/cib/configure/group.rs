@@ -41,8 +41,11 @@ fn remove(draft: &mut Draft, id: &str, resource: &str) -> Step {
     let resources = &mut draft.cib.configuration.resources;
     let Some(group) = group_mut(resources, id) else { return Err(unknown(id)) };
     let Some(index) = group.members.iter().position(|member| member.id == resource) else {
-        return Err(Refusal::new(format!("{resource} is not in group {id}"), format!("`configure show {id}`"))
-            .of(RefusalKind::NoSuch));
+        return Err(Refusal::new(
+            format!("{resource} is not in group {id}"),
+            format!("'hacctl configure show {id}' shows its members"),
+        )
+        .of(RefusalKind::NoSuch));
     };
     if group.members.len() == 1 {
         return Err(Refusal::new(

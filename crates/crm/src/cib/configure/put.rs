@@ -95,7 +95,7 @@ fn found(draft: &Draft, object: &Object) -> Refusal {
     let other = kind_of(&draft.cib.configuration, id).unwrap_or("object");
     Refusal::new(
         format!("Cannot create {kind} with ID '{id}': Found existing {other} with same ID."),
-        format!("choose another id, or change the one there is (`configure show {id}`)"),
+        format!("choose another id, or change the one there is ('hacctl configure show {id}')"),
     )
     .of(RefusalKind::Exists)
 }

@@ -89,7 +89,7 @@ fn check_fencing(configuration: &Configuration, devices: bool, findings: &mut Fi
         findings.warning(
             "stonith-enabled",
             "fencing is enabled, but there is no fence device: nothing will start",
-            "configure property stonith-enabled=false, if a node that cannot be reached may be taken for dead",
+            "'hacctl configure property stonith-enabled=false', if a node that cannot be reached may be taken for dead",
         );
     }
 }

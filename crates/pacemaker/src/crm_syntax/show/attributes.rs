@@ -187,14 +187,18 @@ fn expression(expression: &Expression) -> Result<String, Unspeakable> {
         }
         Expression::Attribute { attribute, operation, value: Some(text), value_type, .. } => {
             let kind = value_type.as_ref().map(|kind| format!("{kind}:")).unwrap_or_default();
-            let unquoted = word(text).map(str::to_owned).or_else(|Unspeakable| value(text))?;
-            Ok(format!("{} {kind}{} {unquoted}", word(attribute)?, word(operation)?))
+            Ok(format!("{} {kind}{} {}", word(attribute)?, word(operation)?, spoken(text)?))
         }
         Expression::Date { operation, start, end, duration, spec, .. } => {
             date(operation.as_deref(), [start.as_deref(), end.as_deref()], duration.as_ref(), spec.as_ref())
         }
         Expression::Resource { .. } | Expression::Operation { .. } | Expression::Rule(_) => Err(Unspeakable),
     }
+}
+
+/// A word, in quotes only where it needs them.
+fn spoken(text: &str) -> Result<String, Unspeakable> {
+    word(text).map(str::to_owned).or_else(|Unspeakable| value(text))
 }
 
 fn date(
@@ -210,8 +214,8 @@ fn date(
         Ok(())
     };
     match (operation.unwrap_or("in_range"), start, end, spec) {
-        ("lt", None, Some(end), None) => Ok(format!("date lt {}", word(end)?)),
-        ("gt", Some(start), None, None) => Ok(format!("date gt {}", word(start)?)),
+        ("lt", None, Some(end), None) => Ok(format!("date lt {}", spoken(end)?)),
+        ("gt", Some(start), None, None) => Ok(format!("date gt {}", spoken(start)?)),
         ("in_range", start, end, None) if start.is_some() || end.is_some() => {
             let mut text = "date in".to_owned();
             for (name, time) in [("start", start), ("end", end)] {
