@@ -177,6 +177,7 @@ impl Context {
             // What was asked for by name is what was meant; what follows from something else may be a surprise.
             let surprise = !agreed && !self.consent.as_crm && *goal == Goal::Change && !impact.down.is_empty();
             if surprise {
+                impact.warnings.iter().for_each(|line| eprintln!("WARNING: {}", terminal::harmless(line)));
                 let sentence = format!("this stops {}, and nothing starts it elsewhere", impact.down.join(", "));
                 return Err(Failure::new(hac_api::ErrorCode::Unsafe, terminal::harmless(&sentence)).with_remedy(
                     "Add --yes if that is what you want; --dry-run shows the whole plan. Nothing was changed.",
@@ -187,6 +188,7 @@ impl Context {
             }
             return Ok(());
         }
+        impact.warnings.iter().for_each(|line| eprintln!("WARNING: {}", terminal::harmless(line)));
         eprintln!("This would:");
         impact.harm.iter().for_each(|line| eprintln!("  * {}", terminal::harmless(line)));
         if self.consent.no {

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hac_api::ErrorCode;
-use hac_crm::cib::{Change, Configure, Replicated as _};
+use hac_crm::cib::{Agents, Change, Configure, Replicated as _, Severity, judge};
 use hac_model::{Cib, mask_configuration};
 use hac_pacemaker::crm_syntax;
 use hac_pacemaker::simulate::{Clock, Simulation, simulate};
@@ -26,6 +26,8 @@ pub(crate) struct Impact {
     pub(crate) down: Vec<String>,
     /// What changes in the configuration, in crm's words.
     pub(crate) difference: String,
+    /// What is doubtful about the configuration as it would be, and was not before.
+    pub(crate) warnings: Vec<String>,
     /// The state before.
     pub(crate) before: Cib,
 }
@@ -87,6 +89,11 @@ pub(crate) fn between(before: &Cib, after: &Cib) -> Impact {
         harm,
         down: down(ran, &standing(&new)),
         difference: difference(before, after),
+        warnings: judge(&before.configuration, &after.configuration, &Agents::default())
+            .into_iter()
+            .filter(|finding| finding.severity == Severity::Warning)
+            .map(|finding| finding.to_string())
+            .collect(),
         before: Cib::default(),
     }
 }
