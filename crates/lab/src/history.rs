@@ -13,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::run::wait_for;
 use crate::{Agents, Cluster, Error, Host, Plan, Tools};
 use check::{Read, Recorded, Written};
@@ -119,7 +121,11 @@ pub fn run(tools: &Tools, hosts: usize, length: Duration, seed: u64, out: &mut d
     writeln!(out, "{line}").map_err(Error::system("cannot write"))?;
     let mut broken = check::broken(&recorded);
     match rounds {
-        Ok(_) if acknowledged == 0 || recorded.reads.is_empty() || recorded.samples == 0 => {
+        Ok(_)
+            if acknowledged == 0
+                || recorded.samples == 0
+                || recorded.reads.iter().all(|read| read.values.is_empty()) =>
+        {
             broken.push("nothing was seen, so nothing was checked".to_owned());
         }
         Ok(rounds) => writeln!(out, "{rounds} rounds").map_err(Error::system("cannot write"))?,
@@ -156,9 +162,9 @@ fn calm(run: &Run<'_>) -> Result<(), Error> {
     let acknowledged = run.recorded().acknowledged();
     sleep(PUBLISHED);
     for host in 1..=hosts {
-        let told = wait_for("a host tells its state", LIMIT, || run.cluster.told(host))?;
+        let told = wait_for("a host tells its state", LIMIT, || told(run, host))?;
         note_forks(run, &told);
-        let values = check::registers(&told.cib, hosts);
+        let values = check::registers(&told, hosts);
         run.recorded().at_rest(host, &acknowledged, &values);
     }
     Ok(())
@@ -170,11 +176,18 @@ fn active(cluster: &Cluster) -> Vec<usize> {
     cluster.lab().hosts().iter().filter(is).map(Host::number).collect()
 }
 
+/// Everything that `hacctl` tells of a host; none while its daemon does not answer.
+fn told(run: &Run<'_>, host: usize) -> Option<Value> {
+    let output = run.cluster.try_hacctl(host, &["--json", "status"]).ok()?;
+    serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())
+}
+
 /// What a node says of changes that it gave up.
-fn note_forks(run: &Run<'_>, told: &hac_api::Status) {
-    let sentences = told.problems.iter().map(|problem| &problem.sentence);
+fn note_forks(run: &Run<'_>, told: &Value) {
+    let problems = told.get("problems").and_then(Value::as_array).into_iter().flatten();
+    let sentences = problems.filter_map(|problem| problem.get("sentence").and_then(Value::as_str));
     for sentence in sentences.filter(|sentence| sentence.contains("both sides of a cut")) {
-        run.recorded().forks.insert(sentence.clone());
+        run.recorded().forks.insert(sentence.to_owned());
     }
 }
 
@@ -196,9 +209,9 @@ fn count_up(run: &Run<'_>, client: usize) {
 /// A client that reads all registers from one host.
 fn read(run: &Run<'_>, host: usize) {
     while !run.over() {
-        if let Some(told) = run.cluster.told(host) {
+        if let Some(told) = told(run, host) {
             note_forks(run, &told);
-            let values = check::registers(&told.cib, run.hosts());
+            let values = check::registers(&told, run.hosts());
             let mut recorded = run.recorded();
             let forks = recorded.forks.len();
             recorded.reads.push(Read { host, values, forks });

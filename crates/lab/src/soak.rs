@@ -113,7 +113,8 @@ fn restart(cluster: &Cluster, times: u32) -> Result<(), Error> {
 
 /// What there is while all is calm.
 fn look(cluster: &Cluster) -> Result<Vec<Row>, Error> {
-    cluster.hacctl(1, &["--wait", "configure", "property", "maintenance-mode=true"])?;
+    wait_for("nothing is in progress", LIMIT, || cluster.is_settled(1).then_some(()))?;
+    cluster.hacctl(1, &["configure", "property", "maintenance-mode=true"])?;
     sleep(CALM);
     let first = daemon(cluster, 1)?;
     let second = daemon(cluster, 2)?;
@@ -130,16 +131,14 @@ fn look(cluster: &Cluster) -> Result<Vec<Row>, Error> {
         processes += host.processes()?.len() as u64;
     }
     rows.push(("processes on both hosts", processes, 0));
-    let folders =
-        [("files below /run", "/run"), ("files below /var/lib/hacd", "/var/lib/hacd"), ("files below /tmp", "/tmp")];
-    for (what, path) in folders {
+    for (what, path) in [("files below /run", "/run"), ("files below /var/lib/hacd", "/var/lib/hacd")] {
         let mut files = 0;
         for host in cluster.lab().hosts() {
             files += below(&host.outside(path)?);
         }
         rows.push((what, files, FILES));
     }
-    cluster.hacctl(1, &["--wait", "configure", "property", "maintenance-mode=false"])?;
+    cluster.hacctl(1, &["configure", "property", "maintenance-mode=false"])?;
     Ok(rows)
 }
 

@@ -51,18 +51,18 @@ pub(super) fn register(client: usize) -> String {
     format!("history-{client}")
 }
 
-/// The registers in a state.
-pub(super) fn registers(cib: &Value, clients: usize) -> BTreeMap<usize, u64> {
-    (1..=clients).filter_map(|client| Some((client, find(cib, &register(client))?))).collect()
+/// The registers in a view of the cluster.
+pub(super) fn registers(view: &Value, clients: usize) -> BTreeMap<usize, u64> {
+    (1..=clients).filter_map(|client| Some((client, find(view, &register(client))?))).collect()
 }
 
-/// The value of the pair of this name, wherever it is.
+/// The value of the attribute of this name, wherever it is.
 fn find(value: &Value, name: &str) -> Option<u64> {
     match value {
-        Value::Object(fields) if fields.get("name").and_then(Value::as_str) == Some(name) => {
-            fields.get("value").and_then(Value::as_str)?.parse().ok()
+        Value::Object(fields) => {
+            let own = fields.get(name).and_then(Value::as_str).and_then(|text| text.parse().ok());
+            own.or_else(|| fields.values().find_map(|value| find(value, name)))
         }
-        Value::Object(fields) => fields.values().find_map(|value| find(value, name)),
         Value::Array(values) => values.iter().find_map(|value| find(value, name)),
         _ => None,
     }
@@ -187,8 +187,8 @@ mod tests {
 
     #[test]
     fn registers_are_found_wherever_they_are() {
-        let pairs = serde_json::json!([{"name": "history-1", "value": "7"}, {"name": "history-2", "value": "8"}]);
-        let cib = serde_json::json!({"nodes": [{"name": "primary", "attributes": [{"pairs": pairs}]}]});
-        assert_eq!(registers(&cib, 3), BTreeMap::from([(1, 7), (2, 8)]));
+        let attributes = serde_json::json!({"history-1": "7", "history-2": "8"});
+        let view = serde_json::json!({"nodes": [{"name": "primary", "attributes": attributes}]});
+        assert_eq!(registers(&view, 3), BTreeMap::from([(1, 7), (2, 8)]));
     }
 }
