@@ -106,7 +106,10 @@ fn restart(cluster: &Cluster, times: u32) -> Result<(), Error> {
         }
         cluster.start(2)?;
         let what = format!("both are online after restart {time}");
-        cluster.wait_status(1, &what, LIMIT, |status| status.online.len() == 2)?;
+        // First as the new one sees it: the other may not have noticed yet that it was gone.
+        for host in [2, 1] {
+            cluster.wait_status(host, &what, LIMIT, |status| status.online.len() == 2)?;
+        }
     }
     Ok(())
 }
