@@ -119,6 +119,9 @@ pub fn run(tools: &Tools, hosts: usize, length: Duration, seed: u64, out: &mut d
         recorded.forks.len()
     );
     writeln!(out, "{line}").map_err(Error::system("cannot write"))?;
+    for sentence in &recorded.forks {
+        writeln!(out, "told: {sentence}").map_err(Error::system("cannot write"))?;
+    }
     let mut broken = check::broken(&recorded);
     match rounds {
         Ok(_)
