@@ -19,7 +19,7 @@ pub mod still;
 pub mod waits;
 pub mod wishes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use hac_crm::cib::Configure;
@@ -67,6 +67,8 @@ pub struct Checks {
     coordinator: coordinator::OneCoordinator,
     started: started::Started,
     ordered: ordered::Ordered,
+    /// What was on one node at a time when a coordinator decided last.
+    singles: BTreeSet<String>,
     /// What was found inside an event, to be reported after it.
     found: Option<Violation>,
     /// Two sides were quorate at once (which `two_node` permits), or one acknowledged a change without the other (which
@@ -104,6 +106,7 @@ impl Checks {
 
     /// A coordinator decided, and has this state.
     pub(crate) fn decided(&mut self, id: u32, cib: &Cib, wall: WallTime) {
+        self.singles = once::singles(&cib.configuration).map(str::to_owned).collect();
         if let Some(violation) = plans::check(id, cib, wall, &mut self.executed) {
             self.violated(violation);
         }
@@ -169,7 +172,8 @@ impl Checks {
         self.ordered.begins(host, invocation, &mut self.executed)?;
         self.started.begins(host, life, invocation, reality, &mut self.executed)?;
         effects::in_the_past(host, invocation, (hosts, &self.coordinator), now, &mut self.executed)?;
-        effects::check(host, invocation, hosts, reality, &mut self.executed)
+        let was_single = self.singles.contains(&invocation.resource);
+        effects::check(host, (invocation, was_single), hosts, reality, &mut self.executed)
     }
 
     /// An agent has ended, and its daemon is about to be told how.

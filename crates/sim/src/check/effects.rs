@@ -1,5 +1,6 @@
 //! P-10 and P-6: an agent starts something only while its node is quorate (or told not to care), and never what already
-//! runs on another member of its view. AGENT-1: one agent at a time is run for a resource on a node. AGENT-5: nothing is
+//! runs on another member of its view (what was in a clone when its coordinator decided may be alone when the order arrives;
+//! the next decision sees to that). AGENT-1: one agent at a time is run for a resource on a node. AGENT-5: nothing is
 //! started in a view that members of it have long left, and act without this node.
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use crate::reality::Reality;
 /// Looks at an agent that is about to be run.
 pub(super) fn check(
     id: u32,
-    invocation: &Invocation,
+    (invocation, was_single): (&Invocation, bool),
     hosts: &BTreeMap<u32, Host>,
     reality: &Reality,
     executed: &mut BTreeMap<&'static str, u64>,
@@ -42,7 +43,7 @@ pub(super) fn check(
         return Err(Violation::new("P-10", text));
     }
     let single = once::singles(&node.cib().configuration).any(|id| id == invocation.resource);
-    if !single || !standing.takes_part() {
+    if !single || !was_single || !standing.takes_part() {
         return Ok(());
     }
     count(executed, "P-6");
