@@ -72,6 +72,16 @@ impl Config {
         }
     }
 
+    /// Other nodes from now on. What the file says of votes in all and of `two_node` was said of other nodes: the sum of
+    /// the votes counts, and of two voters one alone may act unless another rule decides between two.
+    pub fn set_nodes(&mut self, nodes: Vec<Voter>) {
+        let voters = nodes.iter().filter(|voter| voter.votes > 0).count();
+        let equal = nodes.iter().all(|voter| voter.votes <= 1);
+        self.two_node = voters == 2 && equal && self.auto_tie_breaker.is_none() && !self.last_man_standing;
+        self.expected_votes = None;
+        self.nodes = nodes;
+    }
+
     /// Whether [`wait_for_all`](Self::wait_for_all) is in force: given, or implied by `two_node`.
     #[must_use]
     pub fn waits_for_all(&self) -> bool {

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hac_types::{NodeId, RingId, Timestamp, mutant};
 use thiserror::Error;
 
-use crate::{Config, ConfigError, TieBreaker};
+use crate::{Config, ConfigError, TieBreaker, Voter};
 
 /// What a member says of itself in a membership. The values are those *before* the membership is judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +193,23 @@ impl Engine {
         Decision { quorate: self.quorate, changed: self.quorate != was_quorate }
     }
 
+    /// The configured nodes are others from now on, for all members at the same place of the order: the present membership
+    /// is judged anew by their votes. A member that is not among them has none.
+    pub fn set_nodes(&mut self, nodes: Vec<Voter>) -> Decision {
+        let was_quorate = self.quorate;
+        self.config.set_nodes(nodes);
+        self.expected = self.config.expected();
+        for (node, info) in &mut self.members {
+            let voter = self.config.nodes.iter().find(|voter| voter.node == *node);
+            info.votes = voter.map_or(0, |voter| voter.votes);
+            info.expected_votes = self.expected;
+        }
+        if !self.members.is_empty() {
+            self.recompute(true);
+        }
+        Decision { quorate: self.quorate, changed: self.quorate != was_quorate }
+    }
+
     /// Votes of `node`: as it says itself if it is a member, as configured otherwise.
     #[must_use]
     pub fn votes_of(&self, node: NodeId) -> u32 {
@@ -321,7 +338,7 @@ impl Engine {
         if !allow_decrease {
             quorum = quorum.max(self.quorum);
         }
-        if self.config.two_node && self.members.len() <= 2 {
+        if self.config.two_node && self.members.values().filter(|info| info.votes > 0).count() <= 2 {
             quorum = 1;
         }
         self.quorum = quorum;
