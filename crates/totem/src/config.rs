@@ -301,23 +301,7 @@ impl Config {
         if !(1..=255).contains(&self.cluster_name.len()) {
             return Err(ConfigError::ClusterName);
         }
-        if !(1..=NODES_MAX).contains(&self.nodes.len()) {
-            return Err(ConfigError::NodeCount(self.nodes.len()));
-        }
-        let mut ids: Vec<NodeId> = self.nodes.iter().map(|n| n.node).collect();
-        ids.sort_unstable();
-        if let Some(id) = ids.iter().find(|id| !(1..=65535).contains(&id.0)) {
-            return Err(ConfigError::NodeId(*id));
-        }
-        if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(ConfigError::DuplicateNode(pair[0]));
-        }
-        if !ids.contains(&self.node) {
-            return Err(ConfigError::NotListed(self.node));
-        }
-        if let Some(node) = self.nodes.iter().find(|n| !(1..=LINKS_MAX).contains(&n.links)) {
-            return Err(ConfigError::Links(node.node));
-        }
+        validate_nodes(&self.nodes, self.node)?;
         if !(1..=LINKS_MAX).contains(&self.links) {
             return Err(ConfigError::Links(self.node));
         }
@@ -329,6 +313,28 @@ impl Config {
         }
         require("totem.netmtu", self.netmtu >= NETMTU_MIN, "must be at least 1280")?;
         self.timers.validate(self.nodes.len())
+    }
+}
+
+/// Checks a list of nodes, one of which is `own`.
+pub(crate) fn validate_nodes(nodes: &[NodeConfig], own: NodeId) -> Result<(), ConfigError> {
+    if !(1..=NODES_MAX).contains(&nodes.len()) {
+        return Err(ConfigError::NodeCount(nodes.len()));
+    }
+    let mut ids: Vec<NodeId> = nodes.iter().map(|n| n.node).collect();
+    ids.sort_unstable();
+    if let Some(id) = ids.iter().find(|id| !(1..=65535).contains(&id.0)) {
+        return Err(ConfigError::NodeId(*id));
+    }
+    if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(ConfigError::DuplicateNode(pair[0]));
+    }
+    if !ids.contains(&own) {
+        return Err(ConfigError::NotListed(own));
+    }
+    match nodes.iter().find(|n| !(1..=LINKS_MAX).contains(&n.links)) {
+        Some(node) => Err(ConfigError::Links(node.node)),
+        None => Ok(()),
     }
 }
 

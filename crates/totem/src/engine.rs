@@ -5,10 +5,11 @@ use std::time::Duration;
 use hac_types::{Level, LevelWindow, LinkId, NodeId, Timestamp};
 use thiserror::Error;
 
-use crate::ring::Ring;
+use crate::ring::{Ring, Settings};
 use crate::transport::Transport;
 use crate::{
-    AuthKey, Config, ConfigError, Exclusion, GatherReason, LinkStatus, Notice, Output, Rejected, Stats, Stored,
+    AuthKey, Config, ConfigError, Exclusion, GatherReason, LinkStatus, NodeConfig, Notice, Output, Rejected, Stats,
+    Stored, Timers,
 };
 
 /// How long datagrams are dropped after a long pause: what the socket kept describes the past.
@@ -70,6 +71,7 @@ pub struct Engine {
     drain_until: Option<Timestamp>,
     /// Shortest pause after which the others may have gone on.
     pause_min: Duration,
+    timers: Timers,
     left: bool,
 }
 
@@ -85,7 +87,8 @@ impl Engine {
         let mut net = Transport::new(&config, stored.incarnation, entropy, now);
         let mut ring = Ring::new(&config, stored, now);
         ring.enter_gather(GatherReason::Startup, &mut net);
-        let mut engine = Self { ring, net, expected: None, drain_until: None, pause_min, left: false };
+        let timers = config.timers;
+        let mut engine = Self { ring, net, expected: None, drain_until: None, pause_min, timers, left: false };
         engine.net.handle_timeout();
         engine.settle();
         Ok(engine)
@@ -218,6 +221,32 @@ impl Engine {
         }
         self.settle();
         Ok(())
+    }
+
+    /// The configured nodes are these from now on; this node is one of them, and ids are never used again for another node.
+    /// Who is no longer among them is not spoken with any more, and the next ring is formed without it at once; who is new
+    /// is taken in when it answers. All members are given the same list at the same place of the order.
+    ///
+    /// # Errors
+    /// The first rule of [`Config`] that is broken; nothing has changed.
+    pub fn set_nodes(&mut self, now: Timestamp, nodes: &[NodeConfig]) -> Result<(), ConfigError> {
+        self.advance(now);
+        self.config_rules(nodes)?;
+        let count = nodes.len();
+        let settings = Settings::new(&self.timers, count, self.ring.settings.flow);
+        self.pause_min = self.timers.silence_min_for(count).min(settings.token / 2);
+        self.ring.settings = settings;
+        self.net.set_nodes(nodes);
+        if !self.left {
+            self.net.handle_timeout();
+        }
+        self.settle();
+        Ok(())
+    }
+
+    fn config_rules(&self, nodes: &[NodeConfig]) -> Result<(), ConfigError> {
+        crate::config::validate_nodes(nodes, self.net.me.node)?;
+        self.timers.validate(nodes.len())
     }
 
     /// Which cluster this is and which version of its configuration is stored here, to be told to peers that connect

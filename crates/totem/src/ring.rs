@@ -26,7 +26,9 @@ use crate::state::Phase;
 use crate::store::Packet;
 use crate::transport::Transport;
 use crate::wire::{Data, Departed, Leave, Members, Message};
-use crate::{Config, Delivery, GatherReason, Guarantee, LeaveReason, Misbehaviour, Notice, Output, QueueFull, Stored};
+use crate::{
+    Config, Delivery, GatherReason, Guarantee, LeaveReason, Misbehaviour, Notice, Output, QueueFull, Stored, Timers,
+};
 
 /// Ring numbers are made durable in blocks of this size, so that a new ring seldom waits for the disk.
 const RESERVE: u64 = 256;
@@ -55,6 +57,25 @@ pub(crate) struct Settings {
     pub(crate) others_notice: Duration,
     pub(crate) rejoin_hold: Duration,
     pub(crate) flow: Flow,
+}
+
+impl Settings {
+    /// For so many nodes.
+    pub(crate) fn new(timers: &Timers, nodes: usize, flow: Flow) -> Self {
+        Self {
+            nodes,
+            token: timers.token_for(nodes),
+            token_retransmit: timers.token_retransmit_for(nodes),
+            hold: timers.hold_for(nodes),
+            join: timers.join,
+            consensus: timers.consensus_for(nodes),
+            merge: timers.merge,
+            startup_listen: timers.startup_listen,
+            others_notice: timers.others_notice_for(nodes),
+            rejoin_hold: timers.rejoin_hold,
+            flow,
+        }
+    }
 }
 
 /// How the packets of the present ring become messages.
@@ -124,24 +145,14 @@ pub(crate) struct Ring {
 
 impl Ring {
     pub(crate) fn new(config: &Config, stored: Stored, now: Timestamp) -> Self {
-        let nodes = config.nodes.len();
-        let timers = &config.timers;
         let me = Member { node: config.node, incarnation: stored.incarnation };
         Self {
             me,
-            settings: Settings {
-                nodes,
-                token: timers.token_for(nodes),
-                token_retransmit: timers.token_retransmit_for(nodes),
-                hold: timers.hold_for(nodes),
-                join: timers.join,
-                consensus: timers.consensus_for(nodes),
-                merge: timers.merge,
-                startup_listen: timers.startup_listen,
-                others_notice: timers.others_notice_for(nodes),
-                rejoin_hold: timers.rejoin_hold,
-                flow: Flow { window_size: config.window_size, max_messages: config.max_messages },
-            },
+            settings: Settings::new(
+                &config.timers,
+                config.nodes.len(),
+                Flow { window_size: config.window_size, max_messages: config.max_messages },
+            ),
             phase: Phase::starting(now),
             first_before: 0,
             current: Rotation::new(RingId::default(), Members(vec![me]), me.node, 0, now),

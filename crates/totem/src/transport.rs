@@ -23,6 +23,7 @@ use hac_types::{Incarnation, LinkId, Member, NodeId, RingId, Timestamp, mutant};
 use crate::config::{NETMTU_MIN, Timers};
 use crate::crypto::{ClusterKeys, stirred};
 use crate::graph::Graph;
+use crate::rotation::Flow;
 use crate::transport::hearing::Hearing;
 use crate::transport::keyring::Keyring;
 use crate::transport::path::DATAGRAM_FLOOR;
@@ -30,7 +31,7 @@ use crate::transport::peer::{Life, Links, Peer};
 use crate::transport::peers::Peers;
 use crate::transport::session::suite_of;
 use crate::wire::{Class, Header, Knowledge, Message, OVERHEAD, OVERHEAD_ENCRYPTED};
-use crate::{Cipher, Config, Contract, Misbehaviour, Output, PeerProblem, Rejected, Stats};
+use crate::{Cipher, Config, Contract, Misbehaviour, NodeConfig, Output, PeerProblem, Rejected, Stats};
 
 /// Bytes that a packet of messages needs around its payload, as original or as recovered message.
 const PACKET_HEADROOM: usize = 112;
@@ -59,6 +60,10 @@ pub(crate) struct Transport {
     overhead: usize,
     pub(crate) contract: Contract,
     config_hash: [u8; 8],
+    /// Links of this node.
+    links: u8,
+    netmtu: u16,
+    flow: Flow,
     config_told: BTreeMap<NodeId, Timestamp>,
     answers: (Timestamp, u32),
     timers: Timers,
@@ -89,6 +94,7 @@ impl Transport {
             Peer::new(n.node, links, config.netmtu.max(NETMTU_MIN), &entropy, silence_min, now)
         });
         let me = Member { node: own, incarnation };
+        let flow = Flow { window_size: config.window_size, max_messages: config.max_messages };
         let others = config.nodes.iter().map(|n| n.node).filter(|node| *node != own);
         Self {
             me,
@@ -106,7 +112,10 @@ impl Transport {
             cipher: config.cipher,
             overhead: if config.cipher == Cipher::None { OVERHEAD } else { OVERHEAD_ENCRYPTED },
             contract: config.contract.clone(),
-            config_hash: hello::config_hash(config),
+            config_hash: hello::config_hash(&config.nodes, &config.timers, flow),
+            links: config.links,
+            netmtu: config.netmtu.max(NETMTU_MIN),
+            flow,
             config_told: BTreeMap::new(),
             answers: (now, 0),
             token: config.timers.token_for(count),
@@ -116,6 +125,27 @@ impl Transport {
             timers: config.timers.clone(),
             late: (Duration::ZERO, Duration::ZERO, now),
         }
+    }
+
+    /// The nodes are these from now on: who is no longer among them is not spoken with any more, who is new is greeted.
+    pub(crate) fn set_nodes(&mut self, nodes: &[NodeConfig]) {
+        let count = nodes.len();
+        self.config_hash = hello::config_hash(nodes, &self.timers, self.flow);
+        self.token = self.timers.token_for(count);
+        self.ping = self.timers.ping_for(count);
+        self.silence_min = self.timers.silence_min_for(count);
+        self.silence_max = self.timers.silence_max_for(count);
+        let own = self.me.node;
+        let others: Vec<NodeConfig> = nodes.iter().filter(|node| node.node != own).cloned().collect();
+        let fresh = |node: &NodeConfig| {
+            let links = node.links.min(self.links);
+            Peer::new(node.node, links, self.netmtu, &self.entropy, self.silence_min, self.now)
+        };
+        let new: Vec<Peer> = others.iter().filter(|node| self.peers.get(node.node).is_none()).map(fresh).collect();
+        self.peers.set(&others.iter().map(|node| node.node).collect(), new);
+        self.hearing.set_others(others.iter().map(|node| node.node).collect());
+        self.config_told.retain(|node, _| nodes.iter().any(|kept| kept.node == *node));
+        self.changed = true;
     }
 
     /// Time goes on. `expected` is when this process wanted to be woken at the latest.

@@ -56,6 +56,13 @@ impl Hearing {
         }
     }
 
+    /// The other nodes of the configuration are these from now on. What nodes said that are not among them is forgotten.
+    pub(crate) fn set_others(&mut self, others: BTreeSet<NodeId>) {
+        self.others = others;
+        self.rows.retain(|member, _| self.others.contains(&member.node));
+        self.told = None;
+    }
+
     /// Whom this node hears and whom it goes without, both ascending; whether that is new.
     pub(crate) fn hears(&mut self, heard: Vec<Member>, excluded: Vec<Member>) -> bool {
         if heard == self.row.heard.0 && excluded == self.row.excluded.0 {

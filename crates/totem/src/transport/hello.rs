@@ -20,12 +20,13 @@ use std::time::Duration;
 use hac_types::{LevelWindow, LinkId, Timestamp};
 
 use crate::crypto::{ClusterKeys, End, SessionNonce};
+use crate::rotation::Flow;
 use crate::transport::Transport;
 use crate::transport::peer::{HELLO_FIRST, HELLO_SLOWEST, Life, Peer};
 use crate::transport::session::{Session, suite_of};
 use crate::wire::envelope::{self, SUITE_HMAC};
 use crate::wire::{Class, Header, Hello, HelloStage, Message, Release};
-use crate::{Mismatch, Notice, PeerProblem, Rejected};
+use crate::{Mismatch, NodeConfig, Notice, PeerProblem, Rejected, Timers};
 
 /// Answers to hellos of one peer in a second.
 const ANSWERS_PER_PEER: u32 = 10;
@@ -444,10 +445,10 @@ impl Transport {
 ///     rejoin_hold
 /// adaptive u8, token_retransmits_before_loss_const u32, window_size u32, max_messages u32
 /// ```
-pub(crate) fn config_hash(config: &crate::Config) -> [u8; 8] {
-    let mut nodes: Vec<(u32, u8)> = config.nodes.iter().map(|n| (n.node.0, n.links)).collect();
+pub(crate) fn config_hash(nodes: &[NodeConfig], timers: &Timers, flow: Flow) -> [u8; 8] {
+    let mut nodes: Vec<(u32, u8)> = nodes.iter().map(|n| (n.node.0, n.links)).collect();
     nodes.sort_unstable();
-    let (count, timers) = (nodes.len(), &config.timers);
+    let count = nodes.len();
     let mut text = b"hacd config 1\0".to_vec();
     text.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
     for (node, links) in nodes {
@@ -471,7 +472,7 @@ pub(crate) fn config_hash(config: &crate::Config) -> [u8; 8] {
         text.extend(u64::try_from(time.as_micros()).unwrap_or(u64::MAX).to_le_bytes());
     }
     text.push(u8::from(timers.adaptive));
-    for number in [timers.token_retransmits_before_loss_const, config.window_size, config.max_messages] {
+    for number in [timers.token_retransmits_before_loss_const, flow.window_size, flow.max_messages] {
         text.extend(number.to_le_bytes());
     }
     let digest = ring::digest::digest(&ring::digest::SHA256, &text);

@@ -1,12 +1,14 @@
 //! All other nodes of the configuration. One of them is taken out while it is worked on, so that the work can use the
 //! rest of the transport ([`Transport::with_peer`]), and comes back whatever the work comes to.
 
+use std::collections::BTreeSet;
+
 use hac_types::NodeId;
 
 use crate::transport::Transport;
 use crate::transport::peer::Peer;
 
-/// The peers, ascending by node id. Their number never changes.
+/// The peers, ascending by node id. Their number changes only between two calls of the engine.
 #[derive(Debug, Default)]
 pub(crate) struct Peers(Vec<Place>);
 
@@ -23,6 +25,13 @@ impl Peers {
         let mut places: Vec<Place> = peers.map(|peer| Place { node: peer.node, peer: Some(Box::new(peer)) }).collect();
         places.sort_by_key(|place| place.node);
         Self(places)
+    }
+
+    /// Keeps these, and takes `new` in.
+    pub(crate) fn set(&mut self, kept: &BTreeSet<NodeId>, new: Vec<Peer>) {
+        self.0.retain(|place| kept.contains(&place.node));
+        self.0.extend(new.into_iter().map(|peer| Place { node: peer.node, peer: Some(Box::new(peer)) }));
+        self.0.sort_by_key(|place| place.node);
     }
 
     fn place(&mut self, node: NodeId) -> Option<&mut Place> {

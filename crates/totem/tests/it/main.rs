@@ -11,6 +11,7 @@ mod levels;
 mod links;
 mod membership;
 mod net;
+mod nodes;
 mod ordering;
 mod rotation;
 mod sweep;
