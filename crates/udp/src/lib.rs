@@ -131,6 +131,23 @@ impl Udp {
         Ok(complete)
     }
 
+    /// The other nodes' addresses are these from now on, for each link: to who is no longer there nothing is sent and from
+    /// there nothing is taken. What cannot be opened yet is tried again by [`Udp::retry`].
+    ///
+    /// # Errors
+    /// As [`Udp::open`]; the addresses count all the same.
+    pub fn set_peers(&mut self, peers: impl Iterator<Item = BTreeMap<NodeId, SocketAddr>>) -> Result<bool, OpenError> {
+        for (link, peers) in self.links.iter_mut().zip(peers) {
+            link.set_peers(peers);
+        }
+        self.retry()
+    }
+
+    /// Where each link receives.
+    pub fn own(&self) -> impl Iterator<Item = SocketAddr> {
+        self.links.iter().map(|link| link.addresses.own)
+    }
+
     /// Addresses that are not there.
     pub fn missing(&self) -> impl Iterator<Item = SocketAddr> {
         self.links.iter().filter(|link| link.open.is_none()).map(|link| link.addresses.own)

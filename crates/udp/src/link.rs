@@ -36,7 +36,7 @@ impl Link {
     /// Opens the sockets; `false` if the address is not there.
     pub(crate) fn open(&mut self, hint: &Hint) -> Result<bool, OpenError> {
         if self.open.is_some() {
-            return Ok(true);
+            return self.complete(hint);
         }
         match self.sockets(hint) {
             Ok(open) => {
@@ -49,6 +49,37 @@ impl Link {
         }
     }
 
+    /// Other nodes, or the same ones at other addresses.
+    pub(crate) fn set_peers(&mut self, peers: BTreeMap<NodeId, SocketAddr>) {
+        if let Some(open) = &mut self.open {
+            let before = &self.addresses.peers;
+            open.senders.retain(|node, _| peers.contains_key(node) && peers.get(node) == before.get(node));
+        }
+        self.addresses.peers = peers;
+    }
+
+    /// Opens what is missing of an open link; `false` if there is no route to a peer yet.
+    fn complete(&mut self, hint: &Hint) -> Result<bool, OpenError> {
+        let Some(open) = &mut self.open else { return Ok(false) };
+        let own = self.addresses.own;
+        let from = SocketAddr::new(own.ip(), own.port().saturating_sub(1));
+        let mut complete = true;
+        for (node, address) in &self.addresses.peers {
+            if open.senders.contains_key(node) {
+                continue;
+            }
+            let sender = bind(from, true).and_then(|socket| Sender::new(socket, self.id, *node, *address, hint));
+            match sender {
+                Ok(sender) => {
+                    open.senders.insert(*node, sender);
+                }
+                Err(error) if is_unreachable(&error) => complete = false,
+                Err(source) => return Err(OpenError { link: self.id.0, address: from, source }),
+            }
+        }
+        Ok(complete)
+    }
+
     fn sockets(&self, hint: &Hint) -> Result<Open, OpenError> {
         let about = |address| move |source| OpenError { link: self.id.0, address, source };
         let own = self.addresses.own;
@@ -58,16 +89,19 @@ impl Link {
         for (node, address) in &self.addresses.peers {
             let sender = bind(from, true).and_then(|socket| Sender::new(socket, self.id, *node, *address, hint));
             // Without a route to the peer there is nothing to connect to yet: as if the address were missing.
-            let sender = sender.map_err(|error| match error.kind() {
-                io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-                    about(from)(io::ErrorKind::AddrNotAvailable.into())
-                }
-                _ => about(from)(error),
+            let sender = sender.map_err(|error| match is_unreachable(&error) {
+                true => about(from)(io::ErrorKind::AddrNotAvailable.into()),
+                false => about(from)(error),
             })?;
             senders.insert(*node, sender);
         }
         Ok(Open { receiver, senders })
     }
+}
+
+/// Whether there is no route to a peer, which may come later.
+fn is_unreachable(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)
 }
 
 /// A socket on this address; `shared` lets several have the same one.
