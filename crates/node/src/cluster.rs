@@ -1,7 +1,9 @@
 //! What is replicated beside the CIB: which cluster this is, and at which level its members speak.
 
+use std::net::IpAddr;
+
 use hac_crm::cib::above;
-use hac_types::{Level, LevelWindow, RingId, mutant};
+use hac_types::{Level, LevelWindow, NodeId, RingId, mutant};
 use serde::{Deserialize, Serialize};
 
 use crate::replica::Replica;
@@ -16,12 +18,45 @@ pub struct ClusterConfig {
     pub level: Level,
     /// Raised by every change of this.
     pub version: u64,
+    /// The nodes, ascending by id. Empty until a node was added or removed for the first time: until then the files of
+    /// all nodes have the list.
+    pub nodes: Vec<ClusterNode>,
+    /// Nodes that were removed, ascending by id: an id is never given again.
+    pub retired: Vec<Retired>,
+}
+
+/// A node of the replicated list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterNode {
+    /// Its id, never given to another node.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Its address on each link.
+    pub addresses: Vec<IpAddr>,
+    /// Its votes; 0 while it is a learner.
+    pub votes: u32,
+    /// It has been added and is not yet counted: it carries messages and has the state, runs nothing and has no vote.
+    pub learner: bool,
+}
+
+/// A node that was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// Its id.
+    pub id: NodeId,
+    /// Its name.
+    pub name: String,
+    /// The version of the cluster's configuration from which on it is gone.
+    pub version: u64,
+    /// What whoever removed it said about its being off; empty if it was a member.
+    pub statement: String,
 }
 
 impl Default for ClusterConfig {
     /// A cluster that never ran.
     fn default() -> Self {
-        Self { uuid: String::new(), level: Level::FIRST, version: 0 }
+        Self { uuid: String::new(), level: Level::FIRST, version: 0, nodes: Vec::new(), retired: Vec::new() }
     }
 }
 
@@ -75,6 +110,8 @@ pub(crate) struct Gate {
     pub(crate) away: Vec<String>,
     /// Name, release and levels of each member.
     pub(crate) members: Vec<(String, String, LevelWindow)>,
+    /// The members.
+    pub(crate) here: Vec<NodeId>,
 }
 
 impl Gate {
@@ -117,7 +154,7 @@ mod tests {
     fn gate(max: [u16; 2]) -> Gate {
         let levels = |max| LevelWindow { min: Level(1), max: Level(max) };
         let member = |name: &str, max| (name.to_owned(), "0.1.0".to_owned(), levels(max));
-        Gate { away: Vec::new(), members: vec![member("n1", max[0]), member("n2", max[1])] }
+        Gate { members: vec![member("n1", max[0]), member("n2", max[1])], ..Gate::default() }
     }
 
     fn set(replica: &mut Replica, to: u16, gate: &Gate) -> Applied {
@@ -134,7 +171,7 @@ mod tests {
     }
 
     fn config(uuid: &str, level: u16, version: u64) -> ClusterConfig {
-        ClusterConfig { uuid: uuid.to_owned(), level: Level(level), version }
+        ClusterConfig { uuid: uuid.to_owned(), level: Level(level), version, ..ClusterConfig::default() }
     }
 
     #[test]

@@ -32,6 +32,8 @@ use hac_totem::{AuthKey, Delivery, Exclusion, LeaveReason, LinkStatus, Notice, S
 use hac_types::{Level, LinkId, NodeId, Timestamp, View};
 use serde::{Deserialize, Serialize};
 
+use crate::ClusterNode;
+
 pub use self::cluster::{ClusterHalf, Effect};
 pub use self::ring::{RingHalf, RingOutput};
 
@@ -97,6 +99,8 @@ pub enum Down {
         /// The version.
         version: u64,
     },
+    /// The nodes are these from now on.
+    SetNodes(Vec<ClusterNode>),
     /// Look at the clock and answer with [`Up::Confirmed`].
     Confirm,
     /// So many events in all have been handled.

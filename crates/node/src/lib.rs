@@ -26,6 +26,7 @@ mod halves;
 mod join;
 mod limits;
 mod node;
+mod nodes;
 mod output;
 mod participant;
 mod parts;
@@ -37,7 +38,7 @@ mod report;
 mod request;
 mod wire;
 
-pub use cluster::ClusterConfig;
+pub use cluster::{ClusterConfig, ClusterNode, Retired};
 pub use config::{Config, ConfigError, NodeInfo, Now, Stored};
 pub use differences::differences;
 pub use event::{Event, Level};
@@ -52,6 +53,6 @@ pub use report::{
     Standing, SyncState,
 };
 pub use request::{Reply, Request, RequestId, Rotate};
-pub use wire::stored_cib;
+pub use wire::{stored_cib, stored_cluster};
 
 pub use hac_crm::executor::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId};

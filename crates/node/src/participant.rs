@@ -14,6 +14,7 @@
 //!
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
 //! delivered while active, [`disk`] what is stored, [`coordinator`] the coordinator's work, [`planning`] its plans,
+//! [`nodes`] nodes that come and go for good,
 //! [`versions`] levels, and states that were prepared or given up, [`requests`] what clients ask, [`rotation`] the change
 //! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`effects`] what is to be done, [`report`] the
 //! report.
@@ -23,6 +24,7 @@ mod coordinator;
 mod disk;
 mod effects;
 mod leaving;
+mod nodes;
 mod phase;
 pub(crate) mod planning;
 mod report;
@@ -48,6 +50,7 @@ use self::coordinator::{Coordinator, Seat};
 use self::disk::Disk;
 use self::effects::Effects;
 use self::leaving::Leaving;
+use self::nodes::Learner;
 use self::phase::{Active, Doubts, Phase};
 use self::planning::{DecideId, Unplannable};
 use self::report::Acquaintance;
@@ -133,6 +136,8 @@ pub(crate) struct Participant {
     offer: Option<Offered>,
     /// All nodes are members that know the next level.
     raising: Option<Raising>,
+    /// A node that was added and is not yet counted, as the coordinator sees it.
+    learner: Option<Learner>,
 
     acquaintances: BTreeMap<NodeId, Acquaintance>,
     /// Lowest and highest level of each member, and its release.
@@ -198,6 +203,7 @@ impl Participant {
             decisions: 0,
             offer,
             raising: None,
+            learner: None,
             acquaintances: BTreeMap::new(),
             releases: BTreeMap::new(),
             left_out: BTreeMap::new(),

@@ -60,9 +60,9 @@ impl Proposals {
         deadline: Option<Timestamp>,
     ) -> Proposal {
         let (lane, last) = match &what {
-            Proposed::SetLevel { .. } | Proposed::Command(hac_crm::cib::Command::Configure(_)) => {
-                (Lane::Configure, &mut self.last_configure)
-            }
+            Proposed::SetLevel { .. }
+            | Proposed::SetNodes(_)
+            | Proposed::Command(hac_crm::cib::Command::Configure(_)) => (Lane::Configure, &mut self.last_configure),
             Proposed::Command(hac_crm::cib::Command::Status(_)) => (Lane::Status, &mut self.last_status),
             Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => {
                 (Lane::Ask, &mut self.last_ask)

@@ -102,6 +102,13 @@ impl Replica {
                     Applied::Changed(Changes::default())
                 }
             },
+            Proposed::SetNodes(new) => match crate::nodes::refusal(self, gate, new) {
+                Some(refusal) => Applied::Refused(refusal),
+                None => {
+                    crate::nodes::carry_out(self, new);
+                    Applied::Changed(Changes::default())
+                }
+            },
             Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => Applied::Unchanged,
         }
     }

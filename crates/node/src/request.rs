@@ -8,6 +8,8 @@ use hac_totem::AuthKey;
 use hac_types::Level;
 use serde::{Deserialize, Serialize};
 
+use crate::ClusterNode;
+
 /// Names one request in one life of the node; chosen by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestId(pub u64);
@@ -32,6 +34,15 @@ pub enum Request {
     SetLevel {
         /// The next one, or a lower one.
         to: Level,
+    },
+    /// Change the list of nodes by one: add a learner, or remove a node.
+    SetNodes {
+        /// The version of the cluster's configuration from which the list was made.
+        base: u64,
+        /// All nodes.
+        nodes: Vec<ClusterNode>,
+        /// Why the node that is removed cannot be running any more; empty if it is a member.
+        statement: String,
     },
     /// People have looked at the states that were given up: they are not told of any more. Concerns this node alone.
     ForgetLost,

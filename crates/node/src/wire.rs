@@ -27,6 +27,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::cluster::{ClusterConfig, ClusterNode};
+
 #[cfg(test)]
 pub(crate) use self::l1::Votes;
 pub(crate) use self::l1::{Close, Hello, KeyStanding, KeyStored, Lane, Mark, Offer, Part, Processed, ProposalId, Vote};
@@ -160,6 +162,19 @@ pub(crate) enum Proposed {
         /// Which.
         to: Level,
     },
+    /// Another list of nodes.
+    SetNodes(NewNodes),
+}
+
+/// Another list of nodes for the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NewNodes {
+    /// The version of the cluster's configuration from which it was made.
+    pub(crate) base: u64,
+    /// All nodes.
+    pub(crate) nodes: Vec<ClusterNode>,
+    /// Why the node that is removed cannot be running any more, in the words of whoever says so; empty if it is a member.
+    pub(crate) statement: String,
 }
 
 impl Proposed {
@@ -167,13 +182,17 @@ impl Proposed {
     pub(crate) fn level(&self) -> Level {
         match self {
             Self::Command(command) => Level(command.level()),
-            Self::Settle | Self::CancelWaitForAll | Self::RotateKey { .. } | Self::SetLevel { .. } => Level::FIRST,
+            Self::Settle
+            | Self::CancelWaitForAll
+            | Self::RotateKey { .. }
+            | Self::SetLevel { .. }
+            | Self::SetNodes(_) => Level::FIRST,
         }
     }
 
     /// Whether all members store what follows from it before it counts.
     pub(crate) const fn is_stored(&self) -> bool {
-        matches!(self, Self::Command(Command::Configure(_)) | Self::SetLevel { .. })
+        matches!(self, Self::Command(Command::Configure(_)) | Self::SetLevel { .. } | Self::SetNodes(_))
     }
 }
 
@@ -368,6 +387,14 @@ pub(crate) fn size(what: &Proposed) -> usize {
 /// Why it cannot be read, in words.
 pub fn stored_cib(bytes: &[u8]) -> Result<Cib, String> {
     decode_stored(bytes, hac_types::LevelWindow::KNOWN).map(|state| state.cib).map_err(|why| why.to_string())
+}
+
+/// The cluster as such in a stored state.
+///
+/// # Errors
+/// Why it cannot be read, in words.
+pub fn stored_cluster(bytes: &[u8]) -> Result<ClusterConfig, String> {
+    decode_stored(bytes, hac_types::LevelWindow::KNOWN).map(|state| state.cluster).map_err(|why| why.to_string())
 }
 
 /// What the bytes say of themselves.

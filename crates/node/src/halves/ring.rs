@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use hac_totem::{Engine, Guarantee, Notice, is_of_a_ring};
+use hac_totem::{Engine, Guarantee, NodeConfig, Notice, Timers, is_of_a_ring};
 use hac_types::{LinkId, NodeId, Timestamp, ViewKind, mutant};
 
 use super::{Assurance, Condition, Down, Transmit, Up};
-use crate::ConfigError;
+use crate::{ClusterNode, ConfigError};
 
 /// Most bytes of events that the cluster half may leave unacknowledged: more than the chunks of the largest state.
 pub(crate) const BACKLOG_MAX: usize = 160 << 20;
@@ -39,6 +39,7 @@ pub enum RingOutput {
 #[derive(Debug)]
 pub struct RingHalf {
     engine: Engine,
+    timers: Timers,
     /// How late the engine may be woken without doubting itself.
     patience: Duration,
     /// How long the cluster half may stand still.
@@ -144,9 +145,11 @@ impl RingHalf {
             again: None,
             patience: token / 2,
         };
+        let timers = config.timers.clone();
         let engine = Engine::new(config, stored, entropy, now)?;
         let mut half = Self {
             engine,
+            timers,
             patience,
             token,
             outputs: VecDeque::new(),
@@ -226,6 +229,7 @@ impl RingHalf {
                 }
             }
             Down::SetCluster { uuid, version } => self.engine.set_cluster(uuid, version),
+            Down::SetNodes(nodes) => self.set_nodes(now, &nodes),
             // It is answered when this half takes part again.
             Down::Confirm if self.left || self.withdrawn.is_some() => {}
             Down::Confirm => self.up(now, Up::Confirmed),
@@ -246,6 +250,20 @@ impl RingHalf {
             }
         }
         self.settle(now);
+    }
+
+    fn set_nodes(&mut self, now: Timestamp, nodes: &[ClusterNode]) {
+        let node = |node: &ClusterNode| NodeConfig {
+            node: node.id,
+            links: u8::try_from(node.addresses.len()).unwrap_or(u8::MAX),
+        };
+        let nodes: Vec<NodeConfig> = nodes.iter().map(node).collect();
+        if let Err(why) = self.engine.set_nodes(now, &nodes) {
+            return self.up(now, Up::Refused(format!("the ring cannot have these nodes: {why}")));
+        }
+        self.token = self.timers.token_for(nodes.len());
+        self.patience = self.timers.silence_min_for(nodes.len()).min(self.token / 2);
+        self.gate.patience = self.token / 2;
     }
 
     /// When [`RingHalf::handle_timeout`] must be called; `None` when the ring was left.

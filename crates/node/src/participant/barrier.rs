@@ -309,6 +309,7 @@ impl Participant {
             self.propose_again();
         }
         self.weigh_raising(now);
+        self.weigh_learner(now);
         self.settle_keys(now);
         self.catch_up(now);
         self.announce_caught_up();
@@ -346,7 +347,7 @@ impl Participant {
             name: name.clone(),
             member: true,
             online: true,
-            join: Joined::Member,
+            join: if self.is_learner(id) { Joined::Pending } else { Joined::Member },
             expected_up: Some(true),
         });
         let here = here.collect();
@@ -362,7 +363,7 @@ impl Participant {
     }
 
     /// Applies what follows from the barrier itself.
-    fn record(&mut self, now: Now, wall: WallTime, change: StatusChange) {
+    pub(super) fn record(&mut self, now: Now, wall: WallTime, change: StatusChange) {
         let applied = self.apply(now, &Command::Status(change), wall);
         // A node that the configuration did not know was taken in.
         let grown = matches!(&applied, Applied::Changed(changes) if changes.configuration);

@@ -6,7 +6,7 @@ use hac_types::Timestamp;
 use super::{Participant, Phase};
 use crate::limits;
 use crate::proposals::REQUESTS_MAX;
-use crate::wire::{Body, Proposed};
+use crate::wire::{Body, NewNodes, Proposed};
 use crate::{Now, Reply, Request, RequestId};
 
 impl Participant {
@@ -54,6 +54,9 @@ impl Participant {
             },
             Request::CancelWaitForAll => (Proposed::CancelWaitForAll, self.request_timeout),
             Request::SetLevel { to } => (Proposed::SetLevel { to }, self.request_timeout),
+            Request::SetNodes { base, nodes, statement } => {
+                (Proposed::SetNodes(NewNodes { base, nodes, statement }), self.request_timeout)
+            }
             Request::ForgetLost => {
                 self.forget_lost(now);
                 let reply = self.done(Vec::new());

@@ -59,7 +59,7 @@ impl Participant {
                 self.advance_configuration(now);
             }
             _ if processed => self.refuse(id, self.done(Vec::new())),
-            Proposed::SetLevel { .. } | Proposed::Command(Command::Configure(_)) => {
+            Proposed::SetLevel { .. } | Proposed::SetNodes(_) | Proposed::Command(Command::Configure(_)) => {
                 self.durable.queue.push_back(proposal);
                 self.advance_configuration(now);
             }
@@ -289,6 +289,7 @@ impl Participant {
                 }
             }
             Proposed::SetLevel { to } => self.level_changed(*to),
+            Proposed::SetNodes(_) => self.nodes_changed(now, proposal.wall),
             Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => {}
         }
         let mut warnings = changes.warnings.clone();

@@ -113,9 +113,13 @@ impl Participant {
             if cluster.level != self.replica.cluster.level {
                 self.effects.remark(Importance::Notice, format!("level {} was taken over", cluster.level));
             }
+            let nodes = cluster.nodes != self.replica.cluster.nodes;
             self.replica.cluster = cluster;
             self.store_present(now);
             self.announce_level_of_ring();
+            if nodes {
+                self.adopt_nodes();
+            }
         }
         let Some(Offered { generation, state, offer }) = self.offer.take() else { return };
         if comparison.offer == Some(offer) {
@@ -125,8 +129,12 @@ impl Participant {
             self.replica.trail = state.trail;
             let newest = ClusterConfig::newest([&self.replica.cluster, &state.cluster].into_iter());
             if let Some(cluster) = newest.filter(|cluster| *cluster != self.replica.cluster) {
+                let nodes = cluster.nodes != self.replica.cluster.nodes;
                 self.replica.cluster = cluster;
                 self.announce_level_of_ring();
+                if nodes {
+                    self.adopt_nodes();
+                }
             }
             self.commit_generation(now, generation, Vec::new());
         } else {
@@ -226,7 +234,7 @@ impl Participant {
             let (release, levels) = self.releases.get(node).cloned().unwrap_or_default();
             (self.name_of(*node), release, levels)
         };
-        Gate { away, members: members.iter().map(row).collect() }
+        Gate { away, members: members.iter().map(row).collect(), here: members }
     }
 
     /// The first view that has all nodes gives the cluster a name that no other has. If nobody in it has been in a cluster

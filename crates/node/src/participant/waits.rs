@@ -14,6 +14,7 @@
 //! | the coordinator's leave to go | `shutdown_escalation` | this node goes as it is |
 //! | results of orders; a plan; the next look at the state | the operation's timeout and `cluster-delay`; 30 s; `cluster-recheck-interval` | recorded as lost; the plan is given up; decided again |
 //! | the time for which all nodes must know the next level | `upgrade-hold` | the level is proposed |
+//! | a node that was added and is not yet counted | 2 s as a member; 15 min if it does not come | its vote is proposed; it is taken back |
 
 use hac_types::Timestamp;
 
@@ -29,7 +30,7 @@ struct Wait {
 }
 
 /// The table, in the order in which waits end that are over at the same time.
-const WAITS: [Wait; 10] = [
+const WAITS: [Wait; 11] = [
     // Agents that run here.
     Wait { until: |it| it.executor.poll_timeout(), end: |it, now| it.executor.handle_timeout(now.mono, now.wall) },
     // The window of `last_man_standing`.
@@ -50,6 +51,8 @@ const WAITS: [Wait; 10] = [
     Wait { until: Participant::coordination_timeout, end: Participant::coordinate },
     // The next level.
     Wait { until: Participant::raising_timeout, end: Participant::raise_level },
+    // A learner.
+    Wait { until: Participant::learner_timeout, end: Participant::judge_learner },
 ];
 
 impl Participant {

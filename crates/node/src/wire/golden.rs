@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::tests::{RING, id, proposal};
 use super::*;
-use crate::cluster::ClusterConfig;
+use crate::cluster::{ClusterConfig, ClusterNode};
 
 fn wall() -> WallTime {
     WallTime(1000)
@@ -43,7 +43,7 @@ fn hello() -> Hello {
         keys: KeyStanding { own: [1; 8], next: Some([2; 8]) },
         undurable: Some("full".to_owned()),
         levels: LevelWindow { min: Level(1), max: Level(2) },
-        cluster: ClusterConfig { uuid: "ab".repeat(16), level: Level(1), version: 3 },
+        cluster: ClusterConfig { uuid: "ab".repeat(16), level: Level(1), version: 3, ..ClusterConfig::default() },
         trail: vec![Mark { admin_epoch: 1, epoch: 300, node: NodeId(2), incarnation: Incarnation(9), seq: 4 }],
         offer: Some(Offer { version, digest: [0xcd; 16] }),
     }
@@ -59,6 +59,18 @@ fn operation(task: Task) -> ResourceOp {
     let ends = Migration { source: "n1".to_owned(), target: "n2".to_owned() };
     let migration = (task == Task::MigrateTo).then_some(ends);
     ResourceOp { resource: "R".to_owned(), task, migration, ..ResourceOp::default() }
+}
+
+fn new_nodes() -> NewNodes {
+    let address = |last| std::net::IpAddr::from([10, 0, 0, last]);
+    let node = |id, votes| ClusterNode {
+        id: NodeId(id),
+        name: format!("n{id}"),
+        addresses: vec![address(1)],
+        votes,
+        learner: votes == 0,
+    };
+    NewNodes { base: 7, nodes: vec![node(1, 1), node(300, 0)], statement: "it is off".to_owned() }
 }
 
 fn bodies() -> Vec<(&'static str, Body)> {
@@ -78,6 +90,7 @@ fn bodies() -> Vec<(&'static str, Body)> {
         ("propose cancel_wait_for_all", what(Proposed::CancelWaitForAll)),
         ("propose rotate", what(Proposed::RotateKey { sealed: vec![1, 2, 255], force: true })),
         ("propose level", what(Proposed::SetLevel { to: Level(2) })),
+        ("propose nodes", what(Proposed::SetNodes(new_nodes()))),
         ("vote", Body::Vote(vote)),
         ("order operation", order(Work::run(operation(Task::Start)))),
         ("order migration", order(Work::run(operation(Task::MigrateTo)))),
@@ -113,7 +126,7 @@ fn every_body_of_level_1_has_these_bytes() {
 fn a_state_of_level_1_is_read_with_all_that_is_in_it() {
     let everything = include_str!("../../../../tests/golden/state/l0/everything.json");
     let cib: Cib = hac_wire::from_slice(everything.as_bytes()).unwrap();
-    let cluster = ClusterConfig { uuid: "ab".repeat(16), level: Level(1), version: 3 };
+    let cluster = ClusterConfig { uuid: "ab".repeat(16), level: Level(1), version: 3, ..ClusterConfig::default() };
     let golden = include_bytes!("../../../../tests/golden/state/l1/everything.state");
     let state = decode_stored(golden, LevelWindow::KNOWN).unwrap();
     assert_eq!((&state.cib, &state.cluster, state.lineage), (&cib, &cluster, Some(RING)));
