@@ -50,6 +50,7 @@ const WALLS: &[Wall] = &[
         &["bincode", "serde", "serde_json", "thiserror"],
     ),
     edge("hac-api", &[], &["serde", "serde_json"]),
+    edge("hac-join", &[], &["ring", "rustls", "serde", "serde_json", "thiserror", "tokio", "tokio-rustls", "zeroize"]),
     edge(
         "hac-compat",
         &["hac-api", "hac-crm", "hac-model", "hac-pacemaker", "hac-scheduler"],
@@ -68,6 +69,7 @@ const WALLS: &[Wall] = &[
             "hac-api",
             "hac-compat",
             "hac-crm",
+            "hac-join",
             "hac-model",
             "hac-node",
             "hac-pacemaker",
@@ -103,7 +105,7 @@ const WALLS: &[Wall] = &[
     ),
     edge(
         "hacctl",
-        &["hac-api", "hac-compat", "hac-crm", "hac-model", "hac-pacemaker", "hac-scheduler", "hac-types"],
+        &["hac-api", "hac-compat", "hac-crm", "hac-join", "hac-model", "hac-pacemaker", "hac-scheduler", "hac-types"],
         &[
             "anyhow",
             "clap",
@@ -121,6 +123,7 @@ const WALLS: &[Wall] = &[
             "time",
             "tokio",
             "toml",
+            "zeroize",
         ],
     ),
     edge(
