@@ -2,6 +2,7 @@
 
 mod agents;
 mod configuration;
+mod join;
 mod mixed;
 mod names;
 
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
     let _ = clean_up_on_signals();
     let tools = Tools::find();
     let of_releases = tools.as_ref().ok().and_then(mixed::missing);
-    let alone = configuration::cases().into_iter().chain(agents::cases()).chain(names::cases());
+    let alone = configuration::cases().into_iter().chain(agents::cases()).chain(names::cases()).chain(join::cases());
     let alone = alone.map(|(name, test)| (name, test as Test, None));
     let mixed = mixed::cases().into_iter().map(|(name, test)| (name, test, of_releases.clone()));
     let cases = alone.chain(mixed).map(|(name, test, missing)| {

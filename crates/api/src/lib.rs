@@ -12,6 +12,7 @@ mod attributes;
 mod error;
 mod event;
 mod explain;
+mod invite;
 mod key;
 mod request;
 mod status;
@@ -21,6 +22,7 @@ pub use attributes::{AttributePair, AttributeSet, Attributes, AttributesQuery, N
 pub use error::{ErrorBody, ErrorCode};
 pub use event::{Event, Level};
 pub use explain::{AgentRun, ExplainQuery, Explained, LastTransition, SubjectKind};
+pub use invite::{Invitation, InviteRequest, Invited, NodeRemoved, RemoveNodeRequest};
 pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};
 pub use request::{
     AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, Finding,
@@ -71,6 +73,11 @@ pub mod route {
     pub const KEY: &str = "/v1/key";
     /// `POST` [`RotateRequest`](crate::RotateRequest): [`Rotated`](crate::Rotated).
     pub const KEY_ROTATE: &str = "/v1/key/rotate";
+    /// `POST` [`InviteRequest`](crate::InviteRequest): [`Invited`](crate::Invited); `GET` and `DELETE`:
+    /// [`Invitation`](crate::Invitation).
+    pub const INVITE: &str = "/v1/invite";
+    /// `POST` [`RemoveNodeRequest`](crate::RemoveNodeRequest): [`NodeRemoved`](crate::NodeRemoved).
+    pub const NODE_REMOVE: &str = "/v1/node/remove";
     /// `GET`, query [`ExplainQuery`](crate::ExplainQuery): [`Explained`](crate::Explained).
     pub const EXPLAIN: &str = "/v1/explain";
     /// `GET`, query [`EventsQuery`](crate::EventsQuery): a stream (`text/event-stream`) of [`Event`](crate::Event).

@@ -77,6 +77,13 @@ fn seconds(text: &str) -> Result<u64, String> {
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a cluster of this host: write its configuration and key, start hacd, invite the next node
+    Init(crate::commands::init::InitArgs),
+    /// Let another host become a node: print a code for it
+    #[command(infer_subcommands = true)]
+    Invite(crate::commands::invite::InviteLine),
+    /// Make this host a node of a cluster, with the code of an invitation
+    Join(crate::commands::join::JoinArgs),
     /// Make the key that the nodes share
     Keygen(Keygen),
     /// How the cluster stands

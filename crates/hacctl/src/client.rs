@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use hac_api::{
     AgentDetail, AgentList, CibResponse, CommandRequest, ConfigureRequest, Configured, Done, ErrorBody, ErrorCode,
-    ExplainQuery, Explained, KeyStatus, RotateRequest, Rotated, SettleRequest, Settled, Status, route,
+    ExplainQuery, Explained, Invitation, InviteRequest, Invited, KeyStatus, NodeRemoved, RemoveNodeRequest,
+    RotateRequest, Rotated, SettleRequest, Settled, Status, route,
 };
 use hac_crm::cib::Change;
 use hac_model::Cib;
@@ -99,6 +100,31 @@ impl Client {
     /// What the node gave up when both sides of a cut had changed the configuration.
     pub(crate) async fn conflicts(&self) -> Result<Vec<hac_api::Conflict>, Failure> {
         self.get(route::CONFLICT, &()).await
+    }
+
+    /// Where the daemon listens.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Opens the door for another node.
+    pub(crate) async fn invite(&self, request: &InviteRequest) -> Result<Invited, Failure> {
+        self.post(route::INVITE, request, None).await
+    }
+
+    /// Whether the door is open.
+    pub(crate) async fn invitation(&self) -> Result<Invitation, Failure> {
+        self.get(route::INVITE, &()).await
+    }
+
+    /// Closes the door; how it was.
+    pub(crate) async fn cancel_invitation(&self) -> Result<Invitation, Failure> {
+        self.answer(self.http.delete(url(route::INVITE)).timeout(ANSWER)).await
+    }
+
+    /// Takes a node out for good.
+    pub(crate) async fn remove_node(&self, request: &RemoveNodeRequest) -> Result<NodeRemoved, Failure> {
+        self.post(route::NODE_REMOVE, request, None).await
     }
 
     /// Which keys are in use.

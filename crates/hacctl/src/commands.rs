@@ -9,9 +9,13 @@ mod context;
 mod draft;
 pub(crate) mod events;
 pub(crate) mod explain;
+mod fresh;
 mod history;
 mod impact;
 mod import;
+pub(crate) mod init;
+pub(crate) mod invite;
+pub(crate) mod join;
 mod key;
 mod keygen;
 mod man;
@@ -21,6 +25,7 @@ mod node;
 mod quorum;
 mod ra;
 mod reached;
+mod remove;
 mod report;
 mod resource;
 mod secret;
@@ -108,6 +113,9 @@ pub(crate) async fn dispatch(context: &Context, command: Command) -> Result<Exit
     match command {
         Command::Status(what) => status::once(context, &what).await,
         Command::Mon(what) => mon::run(context, &what).await,
+        Command::Init(init) => Box::pin(init::run(context, &init)).await,
+        Command::Invite(line) => Box::pin(invite::run(context, &line)).await,
+        Command::Join(join) => Box::pin(join::run(context, &join)).await,
         Command::Members { verbose } => members::run(context, verbose).await,
         Command::Upgrade(command) => upgrade::run(context, command).await,
         Command::Quorum { command } => quorum::run(context, command).await,

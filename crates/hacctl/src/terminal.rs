@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use hac_api::ErrorCode;
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 
@@ -44,6 +45,16 @@ pub(crate) fn confirm(what: &str, remedy: &str) -> Result<(), Failure> {
 /// Whether a person sits before it who can be asked.
 pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// The same where a person can be asked; refused where not, with what to do instead.
+pub(crate) fn ask_hidden(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+    if !is_interactive() {
+        return Err(Failure::usage("there is no terminal to ask on")
+            .with_remedy("Name a file or a variable instead; --help shows how."));
+    }
+    let typed = Zeroizing::new(hidden(prompt)?);
+    Ok(Zeroizing::new(typed.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 /// Asks for something that is not to be seen on the terminal.

@@ -6,8 +6,11 @@
 mod agents;
 mod attributes;
 mod convert;
+mod door;
 mod explain;
+mod guest;
 mod hub;
+mod invite;
 mod judge;
 mod refusal;
 mod routes;

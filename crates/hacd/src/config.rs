@@ -10,6 +10,7 @@ mod mistake;
 mod nodes;
 mod print;
 mod read;
+mod rewrite;
 mod ring;
 mod seed;
 
@@ -22,6 +23,7 @@ use hac_types::NodeId;
 
 pub(crate) use mistake::{Mistake, decisive};
 pub(crate) use print::print_keys;
+pub(crate) use rewrite::with_nodes;
 
 use keys::Table;
 use read::{Document, Section};

@@ -87,6 +87,8 @@ pub(crate) enum End {
 
 /// What the ring's thread needs.
 pub(crate) struct RingParts {
+    /// This node.
+    pub(crate) node: NodeId,
     /// The half.
     pub(crate) half: RingHalf,
     /// Its sockets.

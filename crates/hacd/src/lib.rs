@@ -8,6 +8,7 @@
 //! | `beside` | other cluster managers on this host |
 //! | `files` | files at which nobody gets stuck |
 //! | `config` | `hacd.toml` and the `authkey` |
+//! | `nodes` | the list of nodes that counts |
 //! | `storage` | what survives a restart |
 //! | `udp` | which sockets the ring needs |
 //! | `driver` | the task that owns the node |
@@ -26,6 +27,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod log;
+mod nodes;
 mod recording;
 mod reload;
 mod remembered;

@@ -19,6 +19,7 @@ use crate::beginning::Beginning;
 use crate::config::{self, Config, Identity};
 use crate::driver::{self, ASKS, ClusterParts, End, HINTS, INPUTS, RingParts, Shared, Snapshot, planner};
 use crate::log::Log;
+use crate::nodes::{self, Place};
 use crate::recording::Recording;
 use crate::remembered::Remembered;
 use crate::storage::{self, Files, KeyFile, Opened, StorageError, Worker};
@@ -91,7 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let beginning = Beginning::new(format!("reading {}", arguments.config.display()));
     let waiting = |mistake: &config::Mistake| crate::complain(&format!("waiting: {mistake}"));
     let config = config::load_patiently(&arguments.config, &identity(arguments), PATIENCE, waiting);
-    let config = config.map_err(|mistakes| {
+    let mut config = config.map_err(|mistakes| {
         // One line is enough to go on with; --check prints them all.
         let line = config::decisive(&mistakes).map(ToString::to_string).unwrap_or_default();
         Failure { code: code_of(&mistakes), line }
@@ -101,6 +102,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let wall = clock::wall();
     beginning.step(format!("opening {}", arguments.state.display()));
     let opened = open_patiently(&arguments.state, wall.as_secs(), entropy.life)?;
+    if let Some(cluster) = opened.stored.cib.as_deref().and_then(|bytes| hac_node::stored_cluster(bytes).ok()) {
+        // What cannot be read is said when the node is made of it.
+        nodes::adopt(&mut config, &cluster).map_err(Failure::config)?;
+    }
     let log = Log::start(&config.logging, &config.name)
         .map_err(|error| Failure::os(format!("no thread for the log: {}", storage::words(&error))))?;
     abort_on_panic(log.clone());
@@ -210,7 +215,8 @@ fn serve(
     let (remembered, started) = Remembered::open(arguments.socket.with_extension("started"))
         .map_err(|error| Failure::os(format!("no thread for what agents are given: {error}")))?;
     stored.started = started;
-    let (addresses, system) = (Arc::new(config.nodes.clone()), config.system.clone());
+    let place = Arc::new(Place::new(&config, &arguments.config, &arguments.state));
+    let (system, node) = (config.system.clone(), place.node);
     let (config, now) = (node_config(config), clock::now());
     let recording = open_recording(arguments, &config, &stored, entropy, now)?;
     let broken = |error| refused(arguments, &state_files, &error);
@@ -223,14 +229,15 @@ fn serve(
     let first = Snapshot::first(cluster.report(now), Arc::clone(cluster.cib()));
     let (published, snapshots) = watch::channel(Arc::new(first));
     let (asks, questions) = mpsc::channel(ASKS);
-    let (own_log, own_agents, state) = (log.clone(), Arc::clone(agents), arguments.state.clone());
-    let api = Api::new((asks, snapshots), Arc::clone(&hub), own_agents, addresses, Arc::clone(&shared), own_log, state);
+    runtime.spawn(nodes::keep_file(Arc::clone(&place), snapshots.clone()));
+    let (own_log, own_agents) = (log.clone(), Arc::clone(agents));
+    let api = Api::new((asks, snapshots), Arc::clone(&hub), own_agents, place, Arc::clone(&shared), own_log);
     runtime
         .block_on(async { api::serve(&arguments.socket, api) })
         .map_err(|error| Failure::os(format!("{}: {}", arguments.socket.display(), storage::words(&error))))?;
     drop(beginning);
     driver::ready();
-    let ring = RingParts { half: ring, udp, runtime: ring_runtime, hints, stored: stored_numbers };
+    let ring = RingParts { node, half: ring, udp, runtime: ring_runtime, hints, stored: stored_numbers };
     let cluster = ClusterParts {
         half: cluster,
         agents: Arc::clone(agents),

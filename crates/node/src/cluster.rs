@@ -90,9 +90,8 @@ impl ClusterConfig {
         let newest = known.clone().max_by_key(rank)?;
         let named = known.filter(|config| !config.uuid.is_empty()).max_by_key(rank);
         Some(match named.filter(|_| newest.uuid.is_empty()) {
-            Some(named) => {
-                Self { uuid: named.uuid.clone(), level: newest.level, version: newest.version.saturating_add(1) }
-            }
+            // Only a cluster with a name has ever changed its nodes.
+            Some(named) => Self { level: newest.level, version: newest.version.saturating_add(1), ..named.clone() },
             None => newest.clone(),
         })
     }

@@ -78,6 +78,13 @@ impl Context {
         Self { json: self.json || options.json, wait, timeout, consent, ..self.clone() }
     }
 
+    /// The same, waiting for what follows from a change although the user did not say so, who was asked already.
+    #[must_use]
+    pub(crate) fn waiting(&self) -> Self {
+        let consent = Consent { yes: true, ..self.consent };
+        Self { wait: Some(self.timeout), consent, ..self.clone() }
+    }
+
     /// Makes `changes`, waits if the user asked for it, and says what was `done`.
     pub(crate) async fn change(&self, changes: &[Change], done: &str) -> Result<(), Failure> {
         self.make(&Goal::Change, changes, None, done).await

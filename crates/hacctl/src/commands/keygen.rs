@@ -41,7 +41,7 @@ pub(crate) fn run(keygen: &Keygen, json: bool) -> Result<ExitCode, Failure> {
 }
 
 /// Bytes of the system's generator.
-fn random(size: usize) -> io::Result<Vec<u8>> {
+pub(super) fn random(size: usize) -> io::Result<Vec<u8>> {
     let mut key = vec![0; size];
     fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
     Ok(key)

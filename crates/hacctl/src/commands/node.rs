@@ -38,6 +38,18 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         "status-attr" => attributes::transient(context, call).await?,
         "utilization" => attributes::utilization(context, call).await?,
         "server" => attributes::server(context, call.all("NODE")).await?,
+        "remove" => {
+            let (why, is_off) = (call.owned("WHY"), call.has("--node-is-off"));
+            let why = match (is_off, why) {
+                (true, Some(why)) => Some(why),
+                (false, None) => None,
+                _ => {
+                    return Err(Failure::usage("--node-is-off and how you know it belong together")
+                        .with_remedy("Write 'hacctl node remove NODE --node-is-off \"powered off in the panel\"'."));
+                }
+            };
+            super::remove::run(context, call.must("NODE")?, why, call.has("--keep-key")).await?;
+        }
         "fence" => fence(context, call.must("NODE")?).await?,
         "clearstate" => clearstate(context, call.must("NODE")?).await?,
         _ => delete(context, call.must("NODE")?).await?,

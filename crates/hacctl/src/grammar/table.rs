@@ -137,6 +137,12 @@ const NODE_LEVEL: &[Command] = &[
     ),
     c(&["utilization"], &[NODE, ACTION, A(Maybe, Text, "NAME"), VALUE], "A node's capacity"),
     c(&["server"], &[NODES], "Addresses of nodes"),
+    o(
+        &["remove"],
+        &[NODE, A(Maybe, Text, "WHY")],
+        &["--node-is-off", "--keep-key"],
+        "Take a node out for good and change the key; one that is away with --node-is-off WHY",
+    ),
     c(&["delete"], &[NODE], "Remove a node that is not there any more"),
 ];
 

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::refusal::Refused;
 use super::server::Api;
-use crate::config::Node;
 use crate::driver::Snapshot;
 use crate::driver::steps::{CLASSES, Cause, Steps};
+use crate::nodes::Place;
 
 pub(super) fn version(version: hac_model::Version) -> api::Version {
     let hac_model::Version { admin_epoch, epoch, num_updates } = version;
@@ -59,7 +59,7 @@ pub(super) fn key(report: hac_node::KeyReport) -> api::KeyStatus {
 /// How the node stands; with the CIB, or without.
 pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
     let report = look.report();
-    let members = members(&report, &of.addresses);
+    let members = members(&report, &of.place);
     let (problems, votes, cluster) = (report.problems, report.quorum, report.cluster);
     let cluster =
         api::ClusterInfo { uuid: cluster.uuid, level: cluster.level.0, version: cluster.version, away: report.away };
@@ -138,6 +138,12 @@ fn own_problems(of: &Api) -> Vec<api::Problem> {
     let remedy = "The service as it is installed allows it; otherwise see system.sched_rr and LimitMEMLOCK=.";
     let mut problems: Vec<api::Problem> =
         of.shared.shortcomings().into_iter().map(|sentence| problem(api::Severity::Info, sentence, remedy)).collect();
+    let door = of.door.state();
+    if door.open {
+        let (minutes, open) = (door.seconds_left.div_ceil(60), door.count.saturating_sub(door.used));
+        let sentence = format!("an invitation is open for {minutes} min more: {open} can become a node with its code");
+        problems.push(problem(api::Severity::Info, sentence, "'hacctl invite cancel' ends it."));
+    }
     if let Some(why) = of.log.trouble() {
         let sentence = format!("the log file cannot be written: {why}");
         problems.push(problem(api::Severity::Warning, sentence, "It is tried again every few seconds."));
@@ -178,7 +184,8 @@ pub(super) fn transition((begun, ended): (api::Event, Option<api::Event>)) -> ap
     }
 }
 
-pub(super) fn members(report: &Report, nodes: &[Node]) -> api::Members {
+pub(super) fn members(report: &Report, place: &Place) -> api::Members {
+    let nodes = place.current(report);
     let entry = |member: &MemberReport| {
         let configured = nodes.iter().find(|node| node.id == member.node);
         let addresses = configured.map(|node| node.addresses.as_slice()).unwrap_or_default();

@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use super::explain::BUDGET;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
-use super::{attributes, convert, explain, judge};
+use super::{attributes, convert, explain, invite, judge};
 use crate::clock;
 use crate::driver::{Ask, SETTLE_MAX, Snapshot};
 
@@ -52,6 +52,8 @@ pub(super) fn router(api: Api) -> Router {
         .route(route::AGENTS, get(agents))
         .route(route::KEY, get(key))
         .route(route::KEY_ROTATE, post(rotate))
+        .route(route::INVITE, post(invite::open).get(invite::show).delete(invite::cancel))
+        .route(route::NODE_REMOVE, post(invite::remove))
         .route(route::EXPLAIN, get(explain::answer))
         .route(route::EVENTS, get(events))
         .route(route::CONFIGURE, post(configure))
@@ -86,7 +88,7 @@ pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + '
     done.map_err(|_| Refused::new(ErrorCode::Internal, "hacd has a fault in what answers this request"))
 }
 
-async fn request(api: &Api, request: Request) -> Result<Reply, Refused> {
+pub(super) async fn request(api: &Api, request: Request) -> Result<Reply, Refused> {
     let (reply, answer) = oneshot::channel();
     api.asks.send(Ask::Request { request, reply }).await.map_err(|_| Refused::ending())?;
     answer.await.map_err(|_| Refused::ending())
@@ -120,7 +122,7 @@ async fn cib(State(api): State<Api>, Query(query): Query<CibQuery>) -> Answer<Ci
 
 async fn members(State(api): State<Api>) -> Answer<Members> {
     let look = look(&api).await;
-    Ok(Json(convert::members(look.facts(), &api.addresses)))
+    Ok(Json(convert::members(look.facts(), &api.place)))
 }
 
 /// What this node gave up, from the files in which it is kept.
@@ -128,7 +130,7 @@ async fn conflict(State(api): State<Api>) -> Answer<Vec<Conflict>> {
     let lost = look(&api).await.facts().lost.clone();
     let read = aside(move || {
         let configuration = |file: &str| {
-            let mut cib = crate::storage::read_lost(&api.state, file)?;
+            let mut cib = crate::storage::read_lost(&api.place.state, file)?;
             hac_model::mask(&mut cib);
             convert::json(&cib.configuration).ok()
         };
@@ -269,7 +271,7 @@ async fn settle_for(api: &Api, wait_ms: u64) -> Result<Settled, Refused> {
 }
 
 /// The version after a request that was carried out, and what is to be said about it.
-fn done(reply: Reply) -> Result<(Version, Vec<hac_api::Finding>), Refused> {
+pub(super) fn done(reply: Reply) -> Result<(Version, Vec<hac_api::Finding>), Refused> {
     match reply {
         Reply::Done { version, warnings } => {
             let finding =
@@ -311,7 +313,7 @@ async fn events(
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
-fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refused> {
+pub(super) fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refused> {
     match body {
         Ok(Json(body)) => Ok(body),
         Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {

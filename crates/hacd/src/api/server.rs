@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::extract::connect_info::Connected;
@@ -19,12 +19,14 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
 use super::attributes::Private;
+use super::door::Door;
 use super::hub::Hub;
 use super::refusal::Refused;
 use super::routes;
 use crate::driver::planner::Planner;
 use crate::driver::{Ask, Shared, Snapshot};
 use crate::log::Log;
+use crate::nodes::Place;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -33,14 +35,14 @@ pub(crate) struct Api {
     pub(super) asks: mpsc::Sender<Ask>,
     /// Where reads are answered from.
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// Where the state is.
-    pub(super) state: Arc<PathBuf>,
     /// Events.
     pub(super) hub: Arc<Hub>,
     /// Agents, for their descriptions.
     pub(super) agents: Arc<Agents>,
-    /// Addresses of the nodes by id, for people.
-    pub(super) addresses: Arc<Vec<crate::config::Node>>,
+    /// What this node has, and the nodes of its file.
+    pub(super) place: Arc<Place>,
+    /// Lets nodes in.
+    pub(super) door: Door,
     /// What the threads publish.
     pub(super) shared: Arc<Shared>,
     /// The log, for what it tells of itself.
@@ -57,19 +59,18 @@ impl Api {
         cluster: (mpsc::Sender<Ask>, watch::Receiver<Arc<Snapshot>>),
         hub: Arc<Hub>,
         agents: Arc<Agents>,
-        addresses: Arc<Vec<crate::config::Node>>,
+        place: Arc<Place>,
         shared: Arc<Shared>,
         log: Log,
-        state: PathBuf,
     ) -> Self {
-        let ((asks, snapshots), state) = (cluster, Arc::new(state));
+        let (asks, snapshots) = cluster;
         Self {
             asks,
             snapshots,
-            state,
             hub,
             agents,
-            addresses,
+            place,
+            door: Door::default(),
             shared,
             log,
             planner: Planner::behind(),

@@ -1,6 +1,7 @@
 //! The API over its socket, with a driver played by the test.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Api, Hub, serve};
 use crate::driver::{Ask, Shared, Snapshot};
+use crate::nodes::Place;
 use crate::testing::{TempDir, quiet_log};
 
 /// A server and the client's side of it.
@@ -48,8 +50,18 @@ impl Fixture {
         let shared = Arc::new(Shared::default());
         shared.count(Counters { unlisted: 3, ..Counters::default() });
         let (snapshots, agents) = (watch::channel(Arc::new(look())).1, Arc::new(Agents::new(options)));
-        let state = dir.path().to_owned();
-        let api = Api::new((sender, snapshots), Arc::clone(&hub), agents, Arc::default(), shared, quiet_log(), state);
+        let place = Place {
+            node: NodeId(1),
+            name: "n1".to_owned(),
+            nodes: Vec::new(),
+            addresses: vec![Ipv4Addr::LOCALHOST.into()],
+            ports: vec![0],
+            config: dir.path().join("hacd.toml"),
+            authkey: dir.path().join("authkey"),
+            state: dir.path().to_owned(),
+            quorum: hac_quorum::Config::new(NodeId(1), Vec::new()),
+        };
+        let api = Api::new((sender, snapshots), Arc::clone(&hub), agents, Arc::new(place), shared, quiet_log());
         serve(&dir.path().join("sock"), api).expect("listens");
         Self { dir, hub, asks }
     }

@@ -1,9 +1,10 @@
 //! The ring's thread: sockets and the ring half, nothing else.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_node::{Down, Now, RingHalf, RingOutput, Up};
+use hac_node::{ClusterNode, Down, Now, RingHalf, RingOutput, Up};
 use hac_types::{LinkId, NodeId, Timestamp};
 use hac_udp::{Trouble, Udp};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -41,6 +42,9 @@ pub(super) struct Thread {
     notes: Option<Notes>,
     /// When it was last given randomness.
     stirred: Option<Timestamp>,
+    /// All sockets are open.
+    all_links: bool,
+    node: NodeId,
     left: bool,
 }
 
@@ -64,7 +68,7 @@ impl Thread {
         shared: Arc<Shared>,
         notes: Option<Notes>,
     ) -> Self {
-        let RingParts { half, udp, runtime, hints, stored } = parts;
+        let RingParts { node, half, udp, runtime, hints, stored } = parts;
         Self {
             half,
             udp,
@@ -76,6 +80,8 @@ impl Thread {
             shared,
             notes,
             stirred: None,
+            all_links: false,
+            node,
             left: false,
         }
     }
@@ -90,7 +96,6 @@ impl Thread {
 
     async fn serve(&mut self) {
         let mut missing = tokio::time::interval(udp::RETRY);
-        let mut all_links = false;
         let mut pace = Pace::new(clock::now().mono);
         self.perform();
         while !self.left {
@@ -101,7 +106,7 @@ impl Thread {
                 order = self.below.orders.recv() => order.map_or(Came::Nobody, Came::Order),
                 Some((link, node)) = self.hints.recv() => Came::Hint(link, node),
                 Some(reply) = self.stored.recv() => Came::Stored(reply),
-                _ = missing.tick(), if !all_links => Came::Missing,
+                _ = missing.tick(), if !self.all_links => Came::Missing,
                 () = self.below.events.room() => Came::Room,
             };
             let step = Step::begin();
@@ -117,7 +122,7 @@ impl Thread {
                 Came::Hint(link, node) => self.hint(link, node),
                 Came::Stored(reply) => self.stored(reply),
                 Came::Missing => {
-                    all_links = self.udp.retry().unwrap_or(false);
+                    self.all_links = self.udp.retry().unwrap_or(false);
                     Cause::Timer
                 }
                 Came::Room => {
@@ -184,6 +189,7 @@ impl Thread {
             let Some(order) = next.take() else { break };
             let now = clock::now();
             self.note(now, hac_node::Input::PassDown(1));
+            self.follow(&order);
             self.half.handle_command(now.mono, order);
             self.perform();
             next = self.below.orders.try_recv().ok();
@@ -191,10 +197,30 @@ impl Thread {
         if let Some(order) = next {
             let now = clock::now();
             self.note(now, hac_node::Input::PassDown(1));
+            self.follow(&order);
             self.half.handle_command(now.mono, order);
         }
         self.shared.count(self.udp.counters());
         Cause::Command
+    }
+
+    /// Other nodes have other addresses: before the ring speaks with them.
+    fn follow(&mut self, order: &Down) {
+        let Down::SetNodes(nodes) = order else { return };
+        let own: Vec<SocketAddr> = self.udp.own().collect();
+        let others = nodes.iter().filter(|node| node.id != self.node);
+        let peers = own.iter().enumerate().map(|(link, own)| {
+            let place = |node: &ClusterNode| Some((node.id, SocketAddr::new(*node.addresses.get(link)?, own.port())));
+            others.clone().filter_map(place).collect()
+        });
+        match self.udp.set_peers(peers) {
+            Ok(complete) => self.all_links = complete,
+            Err(error) => {
+                // It is tried again with what is missing.
+                self.all_links = false;
+                tracing::error!(target: "hacd::udp", "link {}: {}: {}", error.link, error.address, error.source);
+            }
+        }
     }
 
     fn hint(&mut self, link: LinkId, node: NodeId) -> Cause {
