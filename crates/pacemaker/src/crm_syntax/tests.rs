@@ -253,8 +253,8 @@ fn only_what_is_asked_for_is_shown() {
     // What refers to a group or clone refers to what is in it.
     let c2 = assemble(parse("primitive a Dummy\nprimitive b Dummy\nclone k b\ncolocation col inf: a k\n").unwrap());
     assert_eq!(show(&c2, &["related:b"]), "primitive b Dummy\nclone k b\ncolocation col inf: a k\n");
-    assert_eq!(super::chosen(&c2, &["type:clone"]), ["k"]);
-    assert_eq!(super::related(&c2, "b"), ["k", "col", "b", "k"].map(str::to_owned));
+    assert_eq!(chosen(&c2, &["type:clone"]), ["k"]);
+    assert_eq!(related(&c2, "b"), ["k", "col", "b", "k"].map(str::to_owned));
     assert_eq!(show(&c, &["related:b"]), "primitive b Dummy\nclone k b\n");
     assert_eq!(show(&c, &["nothing"]), "");
 }

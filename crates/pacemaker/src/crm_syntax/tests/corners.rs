@@ -127,9 +127,9 @@ fn defaults_may_have_rules_and_scores() {
 #[test]
 fn a_date_with_a_blank_is_quoted_and_read_again() {
     let text = "location l a rule inf: #uname eq n and date lt \"2026-11-29 01:56:42Z\"\n";
-    let c = super::assemble(parse(&format!("primitive a Dummy\n{text}")).expect("is read"));
+    let c = assemble(parse(&format!("primitive a Dummy\n{text}")).expect("is read"));
     let shown = show(&c, &["l"]);
     assert!(shown.contains("date lt \"2026-11-29 01:56:42Z\""), "{shown}");
-    let again = super::assemble(parse(&format!("primitive a Dummy\n{shown}")).expect("is read again"));
+    let again = assemble(parse(&format!("primitive a Dummy\n{shown}")).expect("is read again"));
     assert_eq!(show(&again, &["l"]), shown);
 }
