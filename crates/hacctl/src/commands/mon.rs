@@ -49,11 +49,8 @@ pub(crate) async fn run(context: &Context, what: &MonArgs) -> Result<ExitCode, F
     }
     let options = mon::Options { inactive: true, ..status::options(&what.sections) };
     let mut screen = Screen { options, events_shown: true, ..Screen::default() };
-    let mut terminal = match ratatui::try_init() {
-        Ok(terminal) => terminal,
-        // A terminal that cannot do it gets what every terminal can.
-        Err(_) => return status::mon(context, what).await,
-    };
+    // A terminal that cannot do it gets what every terminal can.
+    let Ok(mut terminal) = ratatui::try_init() else { return status::mon(context, what).await };
     let done = live(context, &mut terminal, &mut screen, Duration::from_secs(what.interval)).await;
     ratatui::restore();
     done.map(|()| ExitCode::SUCCESS)

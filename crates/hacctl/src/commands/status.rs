@@ -99,12 +99,9 @@ fn words(sections: &Sections, words: &[String]) -> Result<(mon::Options, Form), 
         "brief",
     ];
     for word in words {
-        let meant = match abbreviated(word, KNOWN)[..] {
-            [only] => only,
-            _ => {
-                let failure = Failure::usage(format!("status does not know the word '{}'", terminal::harmless(word)));
-                return Err(failure.with_remedy(format!("It knows {}.", KNOWN.join(", "))));
-            }
+        let [meant] = abbreviated(word, KNOWN)[..] else {
+            let failure = Failure::usage(format!("status does not know the word '{}'", terminal::harmless(word)));
+            return Err(failure.with_remedy(format!("It knows {}.", KNOWN.join(", "))));
         };
         match meant {
             "full" => (options.failcounts, options.operations, options.attributes) = (true, true, true),

@@ -23,7 +23,7 @@ fn names_are_of_one_command_each() {
         names.dedup();
         assert_eq!(names.len(), before, "{}", level.name);
         for command in level.commands {
-            assert!(command.instead.is_some() != (!command.about.is_empty()), "{} {}", level.name, command.name());
+            assert_eq!(command.instead.is_some(), command.about.is_empty(), "{} {}", level.name, command.name());
         }
     }
 }

@@ -78,7 +78,7 @@ fn reason(name: &str, story: &ResourceStory, view: &ClusterView) -> Option<(Stri
             "hacctl configure property stonith-enabled=false".to_owned(),
         ),
         Verdict::NoNode => {
-            let whys: Vec<String> = service.nodes.iter().filter_map(|node| against(node)).collect();
+            let whys: Vec<String> = service.nodes.iter().filter_map(against).collect();
             let what = service.nodes.iter().find_map(|node| remedy(name, node)).unwrap_or_else(explain);
             if whys.is_empty() {
                 return of("may run on no node".to_owned(), explain());
