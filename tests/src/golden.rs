@@ -30,11 +30,12 @@
 //! | `on NODE [STATE] [NAME=VALUE…]` | how a node stands, and its transient attributes |
 //!
 //! A member that no `on` names is up and knows nothing. STATE is `up` (unless said), `lost` (gone without a word),
-//! `down` (left in good order), `pending` (joining), `unseen` (no entry), `remote` (behind a connection). Indented lines
-//! after `on` are the node's history, one operation a line, oldest first:
+//! `down` (left in good order), `pending` (joining), `banned` (turned away), `unseen` (no entry), `remote` (behind a
+//! connection), `fenced-remote` (the same, and was fenced), `maintained-remote` (the same, and was told of maintenance).
+//! Indented lines after `on` are the node's history, one operation a line, oldest first:
 //!
 //! `RESOURCE TASK[/INTERVAL] [RC] [pending] [status=N] [expected=RC] [ago=TIME] [to=NODE] [from=NODE] [digest=TEXT]
-//! [force-restart=NAME,NAME:DIGEST] [agent=CLASS:PROVIDER:TYPE]`
+//! [force-restart=NAME,NAME:DIGEST] [restart-digest=TEXT] [agent=CLASS:PROVIDER:TYPE]`
 //!
 //! The exit code is as expected unless said: 7 for a `monitor` without interval, else 0. Operations ended an hour ago
 //! unless said, and ran with the parameters that are configured; `digest=none` is one without a digest.

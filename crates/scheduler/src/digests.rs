@@ -195,9 +195,11 @@ pub(super) fn compare<'a>(on: &impl Places<'a>, rsc: RscIdx, node: NodeIdx, op: 
     let task = compared_as(&op.operation, op.interval_ms);
     let params = digest_params(on, rsc, task, op.interval_ms, Some(node));
     if let Some(recorded) = &op.op_restart_digest {
-        let listed = op.op_force_restart.as_deref().unwrap_or_default();
         let mut restart = params.clone();
-        restart.retain(|name, _| listed.split_ascii_whitespace().any(|listed| listed == name));
+        // Without a list any parameter may be the one.
+        if let Some(listed) = op.op_force_restart.as_deref() {
+            restart.retain(|name, _| listed.split_ascii_whitespace().any(|listed| listed == name));
+        }
         if digest(&restart) != *recorded && !same_but_for_masked(on.known(), rsc, op, params.clone()) {
             return Comparison::NeedsRestart;
         }

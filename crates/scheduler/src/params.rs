@@ -173,7 +173,7 @@ fn check(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> b
                 graph.actions[action].reschedule = true;
             }
         }
-        Comparison::Different if op.op_restart_digest.is_some() && !has_own_parameters(graph, rsc, task) => {
+        Comparison::Different if op.op_restart_digest.is_some() && !has_own_parameters(graph, rsc, task, node) => {
             graph.unfence_anew(rsc, node, "Device parameters changed (reload)");
             reload(graph, rsc, node);
         }
@@ -186,9 +186,8 @@ fn check(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx, op: &OpHistory) -> b
 }
 
 /// Whether an operation adds parameters to those of the resource: an agent could not take them in place.
-fn has_own_parameters(graph: &Graph<'_>, rsc: RscIdx, task: &str) -> bool {
-    let operation = meta::find_operation(graph, rsc, task, 0, false);
-    operation.is_some_and(|at| !graph.rsc[rsc].blocks.operations[at].params.is_empty())
+fn has_own_parameters(graph: &Graph<'_>, rsc: RscIdx, task: &str, node: NodeIdx) -> bool {
+    !digests::own_params(graph, rsc, task, 0, Some(node)).is_empty()
 }
 
 /// Requires an operation wherever it will be done.

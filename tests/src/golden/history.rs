@@ -95,6 +95,7 @@ fn operation(
                 op.op_force_restart = Some(format!(" {} ", names.replace(',', " ")));
                 op.op_restart_digest = Some(digest.to_owned());
             }
+            Some(("restart-digest", value)) => op.op_restart_digest = Some(value.to_owned()),
             Some(("agent", value)) => agent = Some(parse_agent(value)?),
             _ => bail!("{word} is nothing that an operation has"),
         }

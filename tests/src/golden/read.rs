@@ -200,9 +200,12 @@ fn standing(id: &str, name: &str, word: &str) -> anyhow::Result<NodeState> {
         "lost" => ("false", "offline", "down", "member"),
         "down" => ("false", "offline", "down", "down"),
         "pending" => ("true", "online", "pending", "down"),
-        "remote" => {
+        "banned" => ("true", "online", "banned", "down"),
+        "remote" | "fenced-remote" | "maintained-remote" => {
             let (id, uname) = (id.to_owned(), Some(name.to_owned()));
-            return Ok(NodeState { id, uname, remote_node: true, ..NodeState::default() });
+            let node_fenced = (word == "fenced-remote").then(|| "1".to_owned());
+            let in_maintenance = (word == "maintained-remote").then(|| "1".to_owned());
+            return Ok(NodeState { id, uname, remote_node: true, node_fenced, in_maintenance, ..NodeState::default() });
         }
         _ => bail!("{word} is no state of a node"),
     };

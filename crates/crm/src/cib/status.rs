@@ -125,7 +125,7 @@ impl Join {
             Self::Down => "down",
             Self::Pending => "pending",
             Self::Member => "member",
-            Self::Nack => "nack",
+            Self::Nack => "banned",
         }
     }
 }

@@ -351,14 +351,20 @@ fn shutdown_lock(reading: &mut Reading<'_>, rsc: RscIdx, node: NodeIdx, since: i
     reading.rsc[rsc].lock = Some((node, since));
 }
 
-/// Running recurring operations become optional actions.
+/// Running recurring operations become optional actions. One that failed and succeeded later is begun anew once the failure
+/// expired; one that failed after its success goes on.
 fn keep_recurring(reading: &mut Reading<'_>, story: &Story<'_>, order: &[usize]) {
     if !reading.nodes[story.node].online {
         return;
     }
-    for at in &order[operation::running_since(story.ops, order)..] {
+    let running = &order[operation::running_since(story.ops, order)..];
+    for (place, at) in running.iter().enumerate() {
         let op = &story.ops[*at];
-        if op.interval_ms == 0 || op.is_pending() || story.expired.contains(at) {
+        let failed = |at: &usize| {
+            let other = &story.ops[*at];
+            story.expired.contains(at) && other.operation == op.operation && other.interval_ms == op.interval_ms
+        };
+        if op.interval_ms == 0 || op.is_pending() || running[..=place].iter().any(failed) {
             continue;
         }
         let Some(task) = Task::parse(&op.operation) else { continue };

@@ -168,13 +168,14 @@ pub(super) fn migrate_to_failed(reading: &mut Reading<'_>, story: &Story<'_>, at
     }
 }
 
-/// A `migrate_from` that failed: it may still be active on the source.
+/// A `migrate_from` that failed: it may still be active on the source, if anything is known of it there.
 pub(super) fn migrate_from_failed(reading: &mut Reading<'_>, story: &Story<'_>, at: usize) {
     let Some((source, target)) = ends(reading, story, at, false) else { return };
     let op = &story.ops[at];
     reading.rsc[story.rsc].role = Role::Started;
     let migrate_to = find_op(reading, story, Task::MigrateTo, &source, &target, true);
-    if !newer_state(reading, story, &source, migrate_to.as_ref(), Some(op))
+    if !unknown_on(reading, story, &source)
+        && !newer_state(reading, story, &source, migrate_to.as_ref(), Some(op))
         && let Some(node) = online(reading, &source)
     {
         add_active(reading, story.rsc, node, true);

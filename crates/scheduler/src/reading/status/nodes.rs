@@ -115,7 +115,7 @@ fn online_with_fencing(reading: &mut Reading<'_>, node: NodeIdx, state: &NodeSta
         .is_some_and(|text| parse_bool(text).unwrap_or_else(|| text.trim().parse::<i64>().is_ok_and(|time| time > 0)));
     if member.is_none() {
         reading.fence_node(node, "peer has not been seen by the cluster", false);
-    } else if join == "nack" {
+    } else if join == "banned" {
         reading.fence_node(node, "peer failed Pacemaker membership criteria", false);
     } else if terminate {
         if is_member || peer_online || !matches!(join, "" | "down") {

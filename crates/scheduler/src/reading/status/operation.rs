@@ -28,9 +28,9 @@ pub(super) struct Judged {
     pub(super) expired: bool,
 }
 
-/// Whether an operation says anything of a resource's state.
+/// Whether an operation says anything of a resource's state. That a monitor was cancelled, say, does not.
 fn says_something(task: &str) -> bool {
-    !matches!(task, "notify" | "meta-data" | "")
+    !matches!(task, "notify" | "meta-data" | "cancel" | "")
 }
 
 /// Whether this is a probe that failed in a way that means "cannot run here".
@@ -315,6 +315,7 @@ fn remap(reading: &mut Reading<'_>, story: &mut Story<'_>, judged: &mut Judged) 
         OcfCode::UNIMPLEMENTED if op.interval_ms > 0 => judged.status = ExecStatus::NotSupported,
         OcfCode::UNIMPLEMENTED | OcfCode::NOT_INSTALLED | OcfCode::INVALID_PARAM | OcfCode::INSUFFICIENT_PRIV => {
             if op.task() == Some(Task::Stop) && !judged.expired && !reading.can_fence(story.node) {
+                reading.rsc[rsc].is.managed = false;
                 reading.rsc[rsc].is.blocked = true;
                 reading.rsc[rsc].is.failed = true;
             }
