@@ -86,12 +86,13 @@ fn record(state: &mut NodeState, places: &mut Places, names: &Names, op: &Resour
     let own = op.instance.as_deref().unwrap_or(&op.resource);
     let name = names.executed(own);
     let short = without_number(own);
-    let uname = state.uname.clone();
     if places.get(name).is_some_and(|&(_, entries)| entries > 1) {
         // Of several entries none is the right one; Pacemaker's simulator leaves them too.
         return;
     }
-    let found = [name, short].into_iter().find_map(|id| places.get(id));
+    // What is told apart by its number is never recorded without.
+    let short = (!names.is_unique(own)).then_some(short);
+    let found = [Some(name), short].into_iter().flatten().find_map(|id| places.get(id));
     let place = found.map_or(state.resources.len(), |&(first, _)| first);
     if found.is_none() {
         places.insert(name.to_owned(), (place, 1));
@@ -125,7 +126,6 @@ fn record(state: &mut NodeState, places: &mut Places, names: &Names, op: &Resour
         queue_time_ms: Some(0),
         op_digest: op.digest.clone(),
         exit_reason: Some(String::new()),
-        on_node: uname,
         migrate_source: op.migration.as_ref().map(|ends| ends.source.clone()),
         migrate_target: op.migration.as_ref().map(|ends| ends.target.clone()),
         ..OpHistory::default()

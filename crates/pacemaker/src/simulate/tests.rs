@@ -1,6 +1,7 @@
 //! Times, sweeps, and the report and graph of a plan made by hand.
 
 mod hostile;
+mod reports;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -131,9 +131,11 @@ fn is_active_on(resource: &ResourceView, node: &str) -> bool {
     resource.nodes.iter().any(|n| n == node) || resource.children.iter().any(|child| is_active_on(child, node))
 }
 
-fn probe_failure<'a>(resource: &'a ResourceView, node: &str) -> Option<&'a str> {
-    let own = resource.probe_failures.iter().find(|(n, _)| n == node).map(|(_, words)| words.as_str());
-    own.or_else(|| resource.children.iter().find_map(|child| probe_failure(child, node)))
+/// Why an instance cannot run on a node, in words. A cloned group's members may each have their own reason: none is told.
+fn probe_failure<'a>(clone: &'a ResourceView, node: &str) -> Option<&'a str> {
+    let instances = clone.children.iter().filter(|instance| instance.children.is_empty());
+    let mut failures = instances.flat_map(|instance| &instance.probe_failures);
+    failures.find(|(n, _)| n == node).map(|(_, words)| words.as_str())
 }
 
 /// Prints names in the order of nodes.

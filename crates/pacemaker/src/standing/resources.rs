@@ -90,16 +90,18 @@ fn replica_line(replica: &ReplicaView, show: Show<'_>) -> String {
     if let Some(address) = &replica.address {
         name.push_str(&format!(" ({address})"));
     }
-    line(resource, &name, &replica.container.nodes, show, true)
+    line(resource, &name, &replica.container, show, true)
 }
 
 /// The line of a primitive; without `with_node` it does not say where.
 pub(crate) fn primitive_line(resource: &ResourceView, show: Show<'_>, with_node: bool) -> String {
-    line(resource, &resource.name, &resource.nodes, show, with_node)
+    line(resource, &resource.name, resource, show, with_node)
 }
 
-fn line(resource: &ResourceView, name: &str, nodes: &[String], show: Show<'_>, with_node: bool) -> String {
+/// The line of `resource`, which is where `place` is: what runs inside a bundle is where the container is.
+fn line(resource: &ResourceView, name: &str, place: &ResourceView, show: Show<'_>, with_node: bool) -> String {
     let flags = &resource.flags;
+    let nodes = &place.nodes[..];
     let mut line = format!("{name}\t({}):\t", agent(resource));
     if flags.removed {
         line.push_str(" ORPHANED");
@@ -124,7 +126,7 @@ fn line(resource: &ResourceView, name: &str, nodes: &[String], show: Show<'_>, w
     {
         line.push_str(&format!(" ({words})"));
     }
-    line.push_str(&parenthesised(&flag_words(resource, pending)));
+    line.push_str(&parenthesised(&flag_words(resource, place.flags.unclean, pending)));
     if with_node && nodes.len() > 1 {
         line.push_str(&format!(" [ {} ]", nodes.join(" ")));
     }
@@ -166,10 +168,10 @@ fn displayed_role(resource: &ResourceView) -> Role {
     }
 }
 
-fn flag_words(resource: &ResourceView, pending: Option<&(String, String)>) -> Vec<&'static str> {
+fn flag_words(resource: &ResourceView, unclean: bool, pending: Option<&(String, String)>) -> Vec<&'static str> {
     let flags = &resource.flags;
     let mut words = Vec::new();
-    if flags.unclean {
+    if unclean {
         words.push("UNCLEAN");
     }
     if resource.locked_to.is_some() {
