@@ -11,6 +11,7 @@ mod lists;
 mod primitive;
 mod promotable;
 mod sort;
+mod table;
 mod utilization;
 mod wishes;
 

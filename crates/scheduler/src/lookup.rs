@@ -76,6 +76,12 @@ impl Known<'_> {
         top != rsc && self.rsc[top].is_bundle()
     }
 
+    /// Whether `rsc` runs inside the containers of a bundle, and is not one of them or of what belongs to them.
+    pub(super) fn runs_in_bundle(&self, rsc: RscIdx) -> bool {
+        let top = self.top(rsc, false);
+        self.rsc[top].is_clone() && self.rsc[top].parent.is_some()
+    }
+
     /// The clone that `rsc` is an instance (or part of an instance) of, if instances are not told apart.
     pub(super) fn anonymous_clone(&self, rsc: RscIdx) -> Option<RscIdx> {
         let top = self.top(rsc, false);

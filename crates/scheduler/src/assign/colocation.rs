@@ -122,7 +122,7 @@ pub(super) fn attribute_value(
 
 /// What is colocated with a bundle's inside cannot run inside itself; for it the inside is where the container is.
 pub(super) fn host_for(placement: &Placement<'_>, node: NodeIdx, rsc: RscIdx) -> NodeIdx {
-    let outside = placement.nodes[node].kind == crate::facts::Kind::Bundle && placement.is_bundled(rsc);
+    let outside = placement.nodes[node].kind == crate::facts::Kind::Bundle && placement.runs_in_bundle(rsc);
     if !outside {
         return node;
     }

@@ -158,10 +158,10 @@ fn reset_counts(placement: &mut Placement<'_>, parent: RscIdx) -> usize {
     table.nodes().filter(|node| placement.node_available(*node) && table.score(*node) >= 0).count()
 }
 
-/// The node on which an instance is healthy, if it may stay there.
+/// The node on which an instance is healthy, if it may stay there. That a member of it failed does not count.
 fn healthy_node(placement: &Placement<'_>, instance: RscIdx, optimal: usize) -> Option<NodeIdx> {
     let resource = &placement.rsc[instance];
-    if resource.active.is_empty() || placement.any_failed(instance) {
+    if resource.active.is_empty() || resource.is.failed {
         return None;
     }
     let node = placement.current_node(instance).filter(|node| placement.node_available(*node))?;

@@ -268,7 +268,8 @@ fn node_to_promote_on_as_member(placement: &Placement<'_>, member: RscIdx) -> Op
     if !resource.is.managed {
         return (resource.role == Role::Promoted).then_some(node);
     }
-    placement.node_or_host_available(node).then_some(node)
+    // Of instances the priority is the wish to be promoted by now. A member still has its own.
+    (resource.priority >= 0 && placement.node_or_host_available(node)).then_some(node)
 }
 
 fn promote(placement: &mut Placement<'_>, rsc: RscIdx) {

@@ -10,7 +10,7 @@ use crate::placement::Placement;
 use hac_model::INFINITY;
 
 use super::colocation::{Affects, affects};
-use super::lists;
+use super::{lists, table};
 
 /// Names and amounts.
 type Load = BTreeMap<String, i64>;
@@ -67,12 +67,7 @@ pub(super) fn ban_full_nodes(placement: &mut Placement<'_>, rsc: RscIdx) -> Opti
         .filter(|node| placement.is_allowed(rsc, *node) && placement.node_available(*node))
         .collect();
     let room_for_all = nodes.iter().any(|node| has_room(placement, *node, &load));
-    let mut roomiest: Option<NodeIdx> = None;
-    for node in &nodes {
-        if roomiest.is_none_or(|best| compare_room(placement, *node, best).is_lt()) {
-            roomiest = Some(*node);
-        }
-    }
+    let roomiest = if room_for_all { None } else { roomiest(placement, &nodes) };
     let load = if room_for_all { load } else { placement.rsc[rsc].utilization.clone() };
     for node in nodes {
         if !has_room(placement, node, &load) {
@@ -80,7 +75,16 @@ pub(super) fn ban_full_nodes(placement: &mut Placement<'_>, rsc: RscIdx) -> Opti
             placement.add_score(rsc, Some(node), -INFINITY, &why);
         }
     }
-    roomiest.filter(|_| !room_for_all)
+    roomiest
+}
+
+/// The node that has most room; of several the one that Pacemaker comes across first.
+fn roomiest(placement: &Placement<'_>, nodes: &[NodeIdx]) -> Option<NodeIdx> {
+    let all: Vec<NodeIdx> = placement.nodes.keys().collect();
+    let ids: Vec<&str> = all.iter().map(|node| placement.nodes[*node].id.as_str()).collect();
+    let met = table::order(&ids).into_iter().map(|place| all[place]).filter(|node| nodes.contains(node));
+    // The first of equals is what this keeps.
+    met.reduce(|best, node| if compare_room(placement, node, best).is_lt() { node } else { best })
 }
 
 /// Collects what must be on one node with `rsc`.
