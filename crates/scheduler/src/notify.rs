@@ -132,11 +132,6 @@ fn of_task(graph: &mut Graph<'_>, clone: RscIdx, task: Task, around: Around) {
         tell_before(graph, instance, task, around);
         tell_after(graph, instance, task, around);
     }
-    if task == Task::Stop {
-        for instance in instances.iter().copied() {
-            after_fencing(graph, instance, &instances);
-        }
-    }
 }
 
 /// Whether `instance` is to do `task`.
@@ -215,7 +210,9 @@ fn notify(
     (tell, told): (ActIdx, ActIdx),
 ) {
     let host = &graph.nodes[node];
-    let lost = !host.online || host.unclean || host.remote_requires_reset;
+    // What starts in a guest anew is told of what comes after that; nobody in it is of what comes before.
+    let reset = host.remote_requires_reset && matches!(task, Task::Stop | Task::Demote);
+    let lost = !host.online || host.unclean || reset;
     let entry = &graph.actions[tell];
     if lost || entry.optional || !entry.runnable {
         return;
@@ -235,28 +232,27 @@ fn notify(
     }
 }
 
-/// If fencing stopped `instance`, the others are told after that.
-fn after_fencing(graph: &mut Graph<'_>, instance: RscIdx, all: &[RscIdx]) {
-    let Some(fencing) = fencing_of(graph, instance) else { return };
-    let others: Vec<ActIdx> = all.iter().filter_map(|other| told_of_stop(graph, *other)).collect();
-    let tell = stonith_milestone(graph, instance, "post", Task::Notify);
-    let told = stonith_milestone(graph, instance, "confirmed-post", Task::Notified);
+/// What fencing stops and wants notifications gets milestones after that. Of a clone those instances are told that are on
+/// their node and stay there, as far as is known before orderings are looked at.
+pub(super) fn after_fencing(graph: &mut Graph<'_>, rsc: RscIdx, fencing: ActIdx) {
+    if !graph.rsc[rsc].is.notify {
+        return;
+    }
+    let tell = stonith_milestone(graph, rsc, "post", Task::Notify);
+    let told = stonith_milestone(graph, rsc, "confirmed-post", Task::Notified);
     graph.order(fencing, tell, F::ORDERED);
     graph.order(tell, told, F::ORDERED);
-    for other in others {
-        graph.order(tell, other, F::ORDERED);
-        graph.order(other, told, F::ORDERED);
+    let top = graph.top(rsc, false);
+    if !graph.rsc[top].is_clone() {
+        return;
     }
-    for other in all.iter().copied().filter(|other| told_of_stop(graph, *other).is_some()).collect::<Vec<_>>() {
-        before_monitors(graph, other, told);
+    for instance in graph.primitives(top) {
+        let resource = &graph.rsc[instance];
+        let planned = graph.placed[instance].assigned.filter(|node| resource.active.contains(node));
+        if let Some(node) = planned.filter(|_| stays_up(graph, instance) && resource.next_role > Role::Stopped) {
+            notify(graph, instance, node, ("post", Task::Stop), (tell, told));
+        }
     }
-}
-
-/// The notification of an instance about a stop.
-fn told_of_stop(graph: &Graph<'_>, instance: RscIdx) -> Option<ActIdx> {
-    let resource = &graph.rsc[instance];
-    let key = format!("{}_post_notify_{}_0", resource.id, Task::Stop.name());
-    graph.actions_on(instance).iter().copied().find(|action| graph.actions[*action].key == key)
 }
 
 /// Monitors see what the notified made of it.
@@ -269,16 +265,6 @@ fn before_monitors(graph: &mut Graph<'_>, instance: RscIdx, told: ActIdx) {
     for monitor in monitors {
         graph.order(told, monitor, F::ORDERED);
     }
-}
-
-/// The fencing that implies the stop of `instance`.
-fn fencing_of(graph: &Graph<'_>, instance: RscIdx) -> Option<ActIdx> {
-    let stops = graph.actions_of(instance, Task::Stop, 0).into_iter().filter(|stop| graph.actions[*stop].pseudo);
-    let mut before = stops.flat_map(|stop| graph.actions[stop].before.iter().map(|relation| relation.action));
-    before.find(|action| {
-        let action = &graph.actions[*action];
-        action.task == Task::Fence && !action.optional && action.detail.as_deref() != Some("on")
-    })
 }
 
 fn stonith_milestone(graph: &mut Graph<'_>, instance: RscIdx, mark: &str, task: Task) -> ActIdx {

@@ -34,10 +34,12 @@ pub(super) fn run(graph: &mut Graph<'_>) {
     }
 }
 
-/// A remote node whose connection failed for good cannot be asked any more.
+/// A remote node whose connection failed for good cannot be asked any more. It need not be fenced twice.
 fn fence_if_unreachable(graph: &mut Graph<'_>, node: NodeIdx) {
     let host = &graph.nodes[node];
-    let lost = host.is_remote() && host.connection.is_some_and(|connection| graph.rsc[connection].is.failed);
+    let lost = host.is_remote()
+        && !host.remote_was_fenced
+        && host.connection.is_some_and(|connection| graph.rsc[connection].is.failed);
     if lost {
         graph.fence_node(node, "the connection is unrecoverable");
     }
@@ -134,13 +136,12 @@ fn bundle(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
 fn before_other_containers(graph: &mut Graph<'_>, container: RscIdx, others: &[RscIdx], node: NodeIdx) {
     let Some(probe) = probe_on(graph, container, node) else { return };
     for other in others {
-        if graph.placed[*other].assigned == Some(node) {
-            graph.add_ordering(Ordering {
-                first: Side::action(probe, Task::Monitor, Some(container)),
-                then: Side::of(*other, Task::Start),
-                flags: F::ORDERED,
-            });
-        }
+        // Elsewhere it does not hold, but a stop that comes before that start is put after the probe even so.
+        graph.add_ordering(Ordering {
+            first: Side::action(probe, Task::Monitor, Some(container)),
+            then: Side::of(*other, Task::Start),
+            flags: F::ORDERED | F::IF_ON_SAME_NODE,
+        });
     }
 }
 
@@ -205,6 +206,10 @@ fn guest_tells(graph: &mut Graph<'_>, rsc: RscIdx, node: NodeIdx) -> bool {
     let Some(guest) = graph.container_of(node) else { return false };
     let (host, container) = (&graph.nodes[node], &graph.rsc[guest]);
     let first = if container.role == Role::Stopped {
+        // Where it will be nothing of it runs, or it will be nowhere: then no probe of it matters to what is inside.
+        if graph.placed[guest].assigned.is_none_or(|node| container.known.contains(&node)) {
+            return true;
+        }
         Task::Monitor
     } else if host.remote_requires_reset || host.unclean || will_stop(graph, guest) {
         Task::Stop

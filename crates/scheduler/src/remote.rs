@@ -35,6 +35,12 @@ pub(super) fn run(graph: &mut Graph<'_>) {
         if !graph.rsc[rsc].is_primitive() {
             continue;
         }
+        if task == Task::ClearFailCount && graph.is_connection(rsc) {
+            // A connection is made anew with a clean record.
+            let first = Side::action(action, task, Some(rsc));
+            graph.add_ordering(Ordering { first, then: Side::of(rsc, Task::Start), flags: F::ORDERED });
+            continue;
+        }
         if task == Task::Stop {
             moves_onto_remote(graph, rsc, action);
         }
@@ -51,12 +57,14 @@ pub(super) fn run(graph: &mut Graph<'_>) {
     }
 }
 
-/// A milestone that tells of nodes behind connections whose maintenance began or ended since it was last recorded.
+/// A milestone that tells of nodes behind connections whose maintenance began or ended since it was last recorded. Of a
+/// node whose attributes could not be read nobody can say.
 pub(super) fn announce_maintenance(graph: &mut Graph<'_>) {
-    let changed =
-        graph.nodes.keys().map(|node| &graph.nodes[node]).any(|node| {
-            node.is_pacemaker_remote() && node.state.is_some() && node.maintenance != node.remote_maintenance
-        });
+    let changed = graph
+        .nodes
+        .keys()
+        .map(|node| &graph.nodes[node])
+        .any(|node| node.is_pacemaker_remote() && node.unpacked && node.maintenance != node.remote_maintenance);
     if changed {
         let milestone = graph.keyed_action("maintenance_nodes".to_owned(), Task::Milestone, 0, None, None, false);
         graph.actions[milestone].pseudo = true;
@@ -68,6 +76,10 @@ pub(super) fn announce_maintenance(graph: &mut Graph<'_>) {
 fn moves_onto_remote(graph: &mut Graph<'_>, rsc: RscIdx, stop: ActIdx) {
     let Some(target) = graph.placed[rsc].assigned else { return };
     if graph.actions[stop].node == Some(target) || !graph.nodes[target].is_pacemaker_remote() {
+        return;
+    }
+    if graph.actions[stop].migratable {
+        // It has arrived there before it stops.
         return;
     }
     if let Some(connection) = graph.nodes[target].connection {
@@ -137,6 +149,10 @@ fn on_remote(graph: &mut Graph<'_>, action: ActIdx, node: NodeIdx, connection: R
         },
         // It leaves by the connection that is there now.
         Task::MigrateTo if state == State::Alive => before(graph, action, connection, Task::Stop, F::ORDERED),
+        // It arrives by that too; where the connection must be made anew it cannot migrate.
+        Task::MigrateFrom if state == State::Alive => {
+            before(graph, action, connection, Task::Stop, F::THEN_IMPLIES_FIRST);
+        }
         Task::Demote => {
             if matches!(state, State::Resting | State::Unknown) {
                 after(graph, connection, Task::Start, action, F::NONE);

@@ -17,10 +17,11 @@ pub(super) fn decisions(graph: &Graph<'_>) -> Vec<Decision> {
     decisions
 }
 
-/// The line of a fencing that is needed and has a reason.
+/// The line of a fencing that is needed and has a reason. That of a guest is said even if its container cannot be stopped.
 fn fencing(graph: &Graph<'_>, action: ActIdx) -> Option<Decision> {
     let entry = &graph.actions[action];
-    if entry.task != Task::Fence || entry.optional || !entry.runnable {
+    let of_guest = entry.node.is_some_and(|node| graph.nodes[node].is_guest());
+    if entry.task != Task::Fence || entry.optional || !(entry.runnable || of_guest) {
         return None;
     }
     Some(Decision {

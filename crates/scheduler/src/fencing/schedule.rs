@@ -6,6 +6,7 @@
 use crate::action::{Needs, RelationFlags as F, Task};
 use crate::graph::Graph;
 use crate::ids::{ActIdx, NodeIdx, RscIdx};
+use crate::notify;
 
 /// Decides about every node in order of names. What happens to the coordinator comes last.
 pub(crate) fn run(graph: &mut Graph<'_>) {
@@ -148,6 +149,8 @@ fn stops(graph: &mut Graph<'_>, rsc: RscIdx, victim: NodeIdx, fencing: ActIdx) {
     }
     let top = graph.top(rsc, false);
     let waits = resource.is.needs_fencing || graph.nodes[victim].is_guest();
+    // The guest's fencing waits for the container, which waits until nothing runs in the bundle: that would be a circle.
+    let in_bundle = graph.runs_in_bundle(rsc);
     let down = !graph.nodes[victim].online || graph.nodes[victim].unclean || resource.is.failed;
     for action in graph.actions_on(rsc).to_vec() {
         let entry = &graph.actions[action];
@@ -159,15 +162,20 @@ fn stops(graph: &mut Graph<'_>, rsc: RscIdx, victim: NodeIdx, fencing: ActIdx) {
         let entry = &mut graph.actions[action];
         entry.pseudo = true;
         entry.runnable = true;
-        if !waits {
-            continue;
+        if waits && !in_bundle {
+            graph.order(fencing, action, F::FIRST_IMPLIES_THEN);
         }
-        graph.order(fencing, action, F::FIRST_IMPLIES_THEN);
-        if is_stop && let Some(stop) = graph.first_action(top, Task::Stop, None) {
+        if waits
+            && is_stop
+            && let Some(stop) = graph.first_action(top, Task::Stop, None)
+        {
             // That of a group stands for its members if all are there, but not for parts on other nodes.
             let all_there = graph.rsc[top].is_group() && all_on(graph, top, victim);
             let flags = if all_there { F::FIRST_IMPLIES_THEN } else { F::ORDERED };
             graph.order(fencing, stop, flags);
+        }
+        if is_stop {
+            notify::after_fencing(graph, rsc, fencing);
         }
     }
 }

@@ -8,7 +8,7 @@ use hac_model::Role;
 use hac_model::parse_bool;
 
 use super::Walk;
-use super::flags::{self, original_task, parts};
+use super::flags::{self, parts, told_task};
 use super::update::{self, Changed, Step, pair};
 
 /// The milestone at which what `first` begins has been reached; `first` itself unless it is a collective's.
@@ -109,7 +109,7 @@ fn interleaved(
         let key = &graph.actions[first].key;
         key.ends_with("_stopped_0") || key.ends_with("_demoted_0")
     };
-    let (first_task, then_task) = (original_task(graph, first), graph.actions[then].task);
+    let (told, then_task) = (told_task(graph, first), graph.actions[then].task);
     for instance in parts(graph, rsc) {
         let Some(counterpart) = assign::compatible(graph, instance, before, Role::Unknown, current) else {
             if step.flags.any(F::FIRST_IMPLIES_THEN | F::UNRUNNABLE_FIRST_BLOCKS) && !current {
@@ -121,6 +121,8 @@ fn interleaved(
             }
             continue;
         };
+        // A cloned group has a milestone of its own for what is finished.
+        let first_task = if graph.rsc[counterpart].is_group() { told } else { told.begun() };
         let Some(partner_action) = instance_action(graph, counterpart, before, first_task, step.node, true) else {
             continue;
         };

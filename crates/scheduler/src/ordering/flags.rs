@@ -107,13 +107,8 @@ fn parts_with<M>(graph: &Graph<'_, M>, rsc: RscIdx, task: Task) -> Vec<RscIdx> {
     }
 }
 
-/// The task whose milestone (or notification) an action is: `start` for `running` and for the notifications about it.
-pub(super) fn original_task<M>(graph: &Graph<'_, M>, action: ActIdx) -> Task {
-    told_task(graph, action).begun()
-}
-
 /// What an action is, or what a notification is about.
-fn told_task<M>(graph: &Graph<'_, M>, action: ActIdx) -> Task {
+pub(super) fn told_task<M>(graph: &Graph<'_, M>, action: ActIdx) -> Task {
     let entry = &graph.actions[action];
     if !entry.key.contains("_notify_") {
         return entry.task;

@@ -82,12 +82,45 @@ fn before_restarts(graph: &mut Graph<'_>, rsc: RscIdx, steps: &mut ProbeSteps) {
         return;
     }
     for probe in probes(graph, rsc) {
+        before_further_instances(graph, rsc, probe);
         let after: Vec<ActIdx> = graph.actions[probe].after.iter().rev().map(|r| r.action).collect();
         for action in after {
             let mut seen = Vec::new();
             through(graph, (probe, action), steps, &mut seen);
             for action in seen {
                 graph.actions[action].tracking = false;
+            }
+        }
+    }
+}
+
+/// A probe that cannot be run does not keep a clone from starting as long as some of it is active. But there could be too
+/// many instances, so no further one starts before it is known what runs there.
+fn before_further_instances(graph: &mut Graph<'_>, rsc: RscIdx, probe: ActIdx) {
+    if graph.actions[probe].runnable {
+        return;
+    }
+    let top = graph.top(rsc, false);
+    if graph.rsc[top].is_primitive() || graph.rsc[top].is_group() {
+        return;
+    }
+    let begin = |graph: &Graph<'_>, action: ActIdx| {
+        let action = &graph.actions[action];
+        action.task == Task::Start && action.rsc.is_some_and(|rsc| graph.top(rsc, false) == top)
+    };
+    let starts: Vec<ActIdx> = graph.actions[probe]
+        .after
+        .iter()
+        .filter(|relation| !relation.flags.has(F::UNRUNNABLE_FIRST_BLOCKS))
+        .map(|relation| relation.action)
+        .filter(|action| graph.actions[*action].rsc == Some(top) && begin(graph, *action))
+        .collect();
+    for start in starts {
+        let instances: Vec<ActIdx> = graph.actions[start].after.iter().map(|relation| relation.action).collect();
+        for instance in instances {
+            let active = graph.actions[instance].rsc.is_none_or(|rsc| !graph.rsc[rsc].active.is_empty());
+            if !active && begin(graph, instance) {
+                graph.order(probe, instance, F::ORDERED | F::UNRUNNABLE_FIRST_BLOCKS);
             }
         }
     }

@@ -81,7 +81,14 @@ fn left_before(
         if node == start.node && starts_on(service, node) {
             continue;
         }
-        let unclean = standing.node(node).is_some_and(|node| node.unclean);
+        let host = standing.node(node);
+        // A node behind a connection that is made anew is seen again: what runs there can be stopped.
+        let seen_again = |other: &Op<'_>| {
+            other.task == Task::Start && other.resource == node && graph.waits(start.index, other.index)
+        };
+        let unclean = host.is_some_and(|node| {
+            node.unclean && (node.kind == NodeKind::Member || !graph.ops().any(|other| seen_again(&other)))
+        });
         // Fence devices and connections need quorum alone; all else waits until a node in doubt is powered off.
         if service.needs_quorum_alone() && (unclean || graph.fencings(node).next().is_some()) {
             continue;
