@@ -9,14 +9,19 @@ mod replace;
 mod secrets;
 mod sharing;
 
+use std::collections::BTreeSet;
+
 use hac_types::WallTime;
 
 use super::contradictions::contradictions;
-use super::{Applied, Change, Changes, Configure, Refusal, RefusalKind};
+use super::{Applied, Change, Changes, Configure, Object, Refusal, RefusalKind};
 use hac_model::Cib;
 
 /// Most steps in one command. Far above what a person types; keeps a command within what is worth replicating.
 const MAX_CHANGES: usize = 10_000;
+
+/// From so many changes on it is worth knowing which ids there are.
+const MANY: usize = 16;
 
 type Step = Result<(), Refusal>;
 
@@ -26,6 +31,8 @@ struct Draft {
     /// Where the status changed too.
     status: bool,
     warnings: Vec<String>,
+    /// The ids of all objects, while it is known which those are.
+    ids: Option<BTreeSet<String>>,
 }
 
 pub(super) fn apply(cib: &mut Cib, command: &Configure, wall: WallTime) -> Applied {
@@ -42,7 +49,7 @@ pub(super) fn candidate(cib: &Cib, command: &Configure) -> Result<Cib, Refusal> 
 
 /// `cib` with these changes made, contradictions and all.
 pub(super) fn unverified(cib: &Cib, changes: &[Change]) -> Result<Cib, Refusal> {
-    let mut draft = Draft { cib: cib.clone(), status: false, warnings: Vec::new() };
+    let mut draft = Draft::of(cib);
     draft.steps(changes)?;
     Ok(draft.cib)
 }
@@ -56,7 +63,7 @@ fn draft(cib: &Cib, command: &Configure) -> Result<Draft, Refusal> {
             "make them in several steps",
         ));
     }
-    let mut draft = Draft { cib: cib.clone(), status: false, warnings: Vec::new() };
+    let mut draft = Draft::of(cib);
     draft.steps(&command.changes)?;
     secrets::keep_masked(&cib.configuration, &mut draft.cib.configuration)?;
     check_contradictions(cib, &draft)?;
@@ -110,9 +117,21 @@ fn adopt(cib: &mut Cib, draft: Draft, command: &Configure, wall: WallTime) -> Ap
 }
 
 impl Draft {
+    fn of(cib: &Cib) -> Self {
+        Self { cib: cib.clone(), status: false, warnings: Vec::new(), ids: None }
+    }
+
+    /// Whether no object has this id, as far as that is known without looking through all of them.
+    fn is_new(&self, id: &str) -> bool {
+        self.ids.as_ref().is_some_and(|ids| !ids.contains(id))
+    }
+
     /// Makes the changes. What names an object that only a later change creates waits for that one.
     fn steps(&mut self, changes: &[Change]) -> Step {
         let mut waiting: Vec<&Change> = changes.iter().collect();
+        if waiting.len() >= MANY {
+            self.ids = Some(refer::ids(&self.cib.configuration));
+        }
         loop {
             let before = waiting.len();
             let mut missing = None;
@@ -138,8 +157,23 @@ impl Draft {
     }
 
     fn step(&mut self, change: &Change) -> Step {
+        // What may take an object away leaves it open which there are.
         match change {
-            Change::Put { object, mode } => put::put(self, object.clone(), *mode),
+            Change::Put { object: Object::Bundle(_), .. }
+            | Change::Delete { .. }
+            | Change::Rename { .. }
+            | Change::ModGroup { .. }
+            | Change::ReplaceConfiguration(_) => self.ids = None,
+            _ => {}
+        }
+        match change {
+            Change::Put { object, mode } => {
+                put::put(self, object.clone(), *mode)?;
+                if let Some(ids) = &mut self.ids {
+                    ids.insert(object.id().to_owned());
+                }
+                Ok(())
+            }
             Change::Delete { id, force } => delete::delete(self, id, *force),
             Change::SetProperties { section, set, pairs } => {
                 attributes::set_properties(self, *section, set.as_deref(), pairs);

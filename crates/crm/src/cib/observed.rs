@@ -1,5 +1,7 @@
 //! Carries out a [`StatusChange`].
 
+use std::cell::Cell;
+
 use hac_types::WallTime;
 
 use super::ids::pair_id;
@@ -127,7 +129,7 @@ fn node_state(cib: &mut Cib, node: &NodePresence, changes: &mut Changes) -> bool
 /// Keeps an entry in the history of `resource` on `node`.
 fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHistory) -> Done {
     let state = state_mut(cib, node)?;
-    let index = state.resources.iter().position(|of| of.id == resource).unwrap_or_else(|| {
+    let index = place_of(&state.resources, resource).unwrap_or_else(|| {
         state.resources.push(ResourceHistory { id: resource.to_owned(), ..ResourceHistory::default() });
         state.resources.len() - 1
     });
@@ -148,6 +150,29 @@ fn may_arrive(cib: &mut Cib, resource: &str, op: &OpHistory, changes: &mut Chang
     let changed = known.fold(false, |changed, of| history::date_back(of) || changed);
     changes.arriving.push(HistoryOf { node: name, resource: resource.to_owned() });
     changed
+}
+
+thread_local! {
+    /// Where a history was looked for last: results come about in the order of the resources.
+    static LAST_PLACE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Where the history of `resource` is. There is one at most, so it does not matter where the search begins: near the last one,
+/// because with ten thousand resources it would else be what takes longest.
+fn place_of(resources: &[ResourceHistory], resource: &str) -> Option<usize> {
+    let (before, after) = resources.split_at(LAST_PLACE.get().min(resources.len()));
+    let mut behind = before.iter().rev().zip((0..before.len()).rev());
+    let mut ahead = after.iter().zip(before.len()..);
+    loop {
+        let next = [ahead.next(), behind.next()];
+        if let [None, None] = next {
+            return None;
+        }
+        if let Some((_, place)) = next.into_iter().flatten().find(|(of, _)| of.id == resource) {
+            LAST_PLACE.set(place);
+            return Some(place);
+        }
+    }
 }
 
 fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime, changes: &mut Changes) -> Done {

@@ -14,6 +14,15 @@ pub(super) fn put(draft: &mut Draft, mut object: Object, mode: PutMode) -> Step 
     if !ids::is_id(&id) {
         return Err(not_an_id(&id));
     }
+    match (mode, object) {
+        (PutMode::Replace, _) if draft.is_new(&id) => return Err(unknown(&id)),
+        // Nothing is in its way.
+        (_, Object::Primitive(primitive)) if draft.is_new(&id) => {
+            draft.cib.configuration.resources.push(Resource::Primitive(primitive));
+            return Ok(());
+        }
+        (_, other) => object = other,
+    }
     match mode {
         PutMode::Create if exists(draft, &id) => return Err(found(draft, &object)),
         PutMode::Replace if !exists(draft, &id) => return Err(unknown(&id)),

@@ -1,8 +1,10 @@
 //! What refers to resources: constraints, tags and fencing levels.
 
+use std::collections::BTreeSet;
+
 use super::super::{Refusal, RefusalKind, ids, tree};
 use super::{Draft, Step, unknown};
-use hac_model::{Constraint, LocationSubject, Resource, ResourceSet, Template};
+use hac_model::{Configuration, Constraint, LocationSubject, Resource, ResourceSet, Template};
 
 /// The ids in a constraint that name resources (or tags).
 pub(super) fn names_mut(constraint: &mut Constraint) -> Vec<&mut String> {
@@ -184,6 +186,15 @@ pub(super) fn exists(draft: &Draft, id: &str) -> bool {
         || configuration.constraints.iter().any(|c| c.id() == id)
         || configuration.tags.iter().any(|tag| tag.id == id)
         || configuration.fencing_topology.iter().any(|level| level.id == id)
+}
+
+/// The ids of all objects: of those for which there is something by [`exists`].
+pub(super) fn ids(configuration: &Configuration) -> BTreeSet<String> {
+    let resources = tree::walk(&configuration.resources).into_iter().map(|item| item.id);
+    let constraints = configuration.constraints.iter().map(Constraint::id);
+    let tags = configuration.tags.iter().map(|tag| tag.id.as_str());
+    let levels = configuration.fencing_topology.iter().map(|level| level.id.as_str());
+    resources.chain(constraints).chain(tags).chain(levels).map(str::to_owned).collect()
 }
 
 /// Not a name for an object.
