@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 pub(crate) const NAME: &str = "hacd-planner";
 
 /// How much nicer threads are that come after others.
-const BEHIND: i32 = 10;
+const BEHIND: i32 = 5;
 
 /// Stack of a run, bytes; what is not used takes no memory.
 const STACK: usize = 16 << 20;

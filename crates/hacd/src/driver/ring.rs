@@ -20,8 +20,9 @@ use crate::recording::Notes;
 use crate::storage::{Worker, WorkerReply};
 use crate::{clock, udp};
 
-/// Most datagrams taken in one go, before timers and orders have their turn.
-const BATCH: usize = 64;
+/// Most datagrams taken in one go, before timers and orders have their turn: what they cause is done in less than a
+/// millisecond.
+const BATCH: usize = 16;
 
 /// How often the ring is given fresh randomness.
 const STIR_EVERY: Duration = Duration::from_secs(1);
@@ -110,13 +111,19 @@ impl Thread {
                 () = self.below.events.room() => Came::Room,
             };
             let step = Step::begin();
-            let rest = match came {
+            let mut rest = match came {
                 Came::Datagrams => pace.woken(clock::now().mono),
                 _ => None,
             };
             self.stir();
             let cause = match came {
-                Came::Datagrams => self.datagrams(),
+                Came::Datagrams => {
+                    if self.datagrams() == BATCH {
+                        // There are more.
+                        rest = None;
+                    }
+                    Cause::Messages
+                }
                 Came::Time => Cause::Timer,
                 Came::Order(order) => self.orders(order),
                 Came::Hint(link, node) => self.hint(link, node),
@@ -169,9 +176,10 @@ impl Thread {
         Some(self.half.poll_timeout()?.since(clock::now().mono))
     }
 
-    fn datagrams(&mut self) -> Cause {
-        for _ in 0..BATCH {
-            let Some(datagram) = self.udp.receive() else { break };
+    /// Handles what is there; how many that were.
+    fn datagrams(&mut self) -> usize {
+        for count in 0..BATCH {
+            let Some(datagram) = self.udp.receive() else { return count };
             let now = clock::now();
             if let Some(notes) = &mut self.notes {
                 let bytes = datagram.bytes.to_vec();
@@ -180,7 +188,7 @@ impl Thread {
             self.half.handle_datagram(now.mono, datagram.link, datagram.from, datagram.bytes);
             self.perform();
         }
-        Cause::Messages
+        BATCH
     }
 
     fn orders(&mut self, first: Down) -> Cause {
