@@ -32,11 +32,14 @@ pub(crate) struct Looks {
 
 type Work = Box<dyn FnOnce() + Send>;
 
+/// Threads that wait, by number.
+type Idle = Vec<(u64, mpsc::Sender<Work>)>;
+
 /// The threads.
 #[derive(Debug, Default)]
 struct Pool {
-    /// Those that wait for work, by number. The one that began to wait last gets the next.
-    idle: Mutex<(u64, Vec<(u64, mpsc::Sender<Work>)>)>,
+    /// The last number, and those that wait for work. The one that began to wait last gets the next.
+    idle: Mutex<(u64, Idle)>,
 }
 
 impl Pool {

@@ -17,9 +17,12 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Names of the parameters whose change needs a restart; `None` if there are no others.
 type Fixed = Option<BTreeSet<String>>;
 
-/// What the agents said last, and what follows from it.
+/// What an agent said last, and what follows from it.
+type Metadata = (Option<String>, Fixed);
+
+/// What the agents said last.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reloadable(Arc<Mutex<BTreeMap<Agent, (Option<String>, Fixed)>>>);
+pub(crate) struct Reloadable(Arc<Mutex<BTreeMap<Agent, Metadata>>>);
 
 impl Reloadable {
     /// Runs an agent to its end, and tells with its success which changes it takes in place.
