@@ -14,6 +14,7 @@ mod package;
 mod partitions;
 mod ring;
 mod storage;
+mod systemd;
 mod tutorial;
 
 use std::io::stderr;
@@ -87,7 +88,7 @@ fn packaged(tools: &Result<Tools, Error>, reason: Option<&str>, listing: bool) -
             _ => case,
         }
     };
-    package::all().into_iter().map(case).collect()
+    [package::all(), systemd::all()].concat().into_iter().map(case).collect()
 }
 
 fn fail(text: &str) -> ExitCode {

@@ -15,14 +15,23 @@ pub(crate) fn all() -> Vec<(&'static str, Test)> {
     vec![("the_package_installs_runs_upgrades_and_leaves_nothing", whole_life)]
 }
 
-/// Everything with the name in the places that packages and daemons write to. What systemd keeps of units in memory is its own.
-const LEFT: &str =
-    "find /etc /usr /var /run -xdev -path /run/systemd -prune -o \\( -name '*hacd*' -o -name '*hacctl*' \\) -print";
+/// Everything with the name in the places that packages and daemons write to. What systemd keeps of units in memory is its own,
+/// and so is what a person keeps at home (`/run` on hosts of the lab).
+const LEFT: &str = "find /etc /usr /var /run -xdev -path /run/systemd -prune -o -path /run/.local -prune -o \\( -name '*hacd*' -o -name '*hacctl*' \\) -print";
 
 fn whole_life(package: &Path) -> anyhow::Result<()> {
     let cluster = Cluster::packaged(package, 2).context("two hosts with the package")?;
-    let lived = installed(&cluster).and_then(|()| running(&cluster)).and_then(|()| gone(&cluster));
-    lived.map_err(|error| anyhow::anyhow!("{error:#}\n{}\n{}", journal(cluster.host(1)), journal(cluster.host(2))))
+    with_journals(&cluster, || {
+        installed(&cluster)?;
+        running(&cluster)?;
+        gone(&cluster)
+    })
+}
+
+/// A failure comes with what the journals of both hosts say.
+pub(crate) fn with_journals(cluster: &Cluster, test: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let journals = |error| anyhow::anyhow!("{error:#}\n{}\n{}", journal(cluster.host(1)), journal(cluster.host(2)));
+    test().map_err(journals)
 }
 
 /// What the journal of a host has of the daemon.

@@ -6,6 +6,8 @@
 //! | class | module |
 //! |---|---|
 //! | `ocf`: scripts, unchanged, and the agents that are inside | `ocf` |
+//! | `systemd`: units, over D-Bus | `systemd` |
+//! | `lsb`: scripts of init; `service`: one of them or a unit | `lsb` |
 //!
 //! A class more is one type that implements [`Standard`], one line in [`Agents::new`], and its name in
 //! [`Agent::RUN_CLASSES`], by which the rest of hacd knows that it can be configured.
@@ -14,9 +16,12 @@
 
 mod exit;
 mod look;
+mod lsb;
+mod metadata;
 mod ocf;
 mod runs;
 mod standard;
+mod systemd;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -76,7 +81,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Agents {
     /// By class.
-    standards: BTreeMap<&'static str, Box<dyn Standard>>,
+    standards: BTreeMap<&'static str, Arc<dyn Standard>>,
     looks: Arc<Looks>,
     runs: Arc<Runs>,
     nodes: usize,
@@ -87,9 +92,17 @@ impl Agents {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let looks = Arc::new(Looks::default());
-        let mut standards: BTreeMap<&'static str, Box<dyn Standard>> = BTreeMap::new();
         let (runs, nodes) = (Arc::new(Runs::new(options.runs.clone())), options.nodes);
-        standards.insert("ocf", Box::new(ocf::Ocf::new(options, Arc::clone(&looks), Arc::clone(&runs))));
+        let systemd = Arc::new(systemd::Systemd::new(Arc::clone(&looks)));
+        let lsb = Arc::new(lsb::Lsb::new(&options, Arc::clone(&looks), Arc::clone(&runs)));
+        let service = Arc::new(lsb::Service::new(Arc::clone(&lsb), Arc::clone(&systemd)));
+        let ocf = Arc::new(ocf::Ocf::new(options, Arc::clone(&looks), Arc::clone(&runs)));
+        let standards: BTreeMap<&'static str, Arc<dyn Standard>> = BTreeMap::from([
+            ("ocf", ocf as _),
+            ("systemd", systemd as _),
+            ("lsb", lsb as _),
+            ("service", service as _),
+        ]);
         Self { standards, looks, runs, nodes }
     }
 

@@ -22,7 +22,7 @@ use crate::{Doing, Finished, Implementation, Listed, Options, Standard, watch};
 use script::Scripts;
 
 /// Where agents look for programs.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Parameters that name a pid file, whatever the agent.
 const PID_FILE_PARAMETERS: &[&str] = &["pidfile", "pid_file", "pid"];

@@ -1,6 +1,10 @@
 //! What several tests need.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use hac_model::{Agent, Invocation, InvocationId};
 
 use crate::Options;
 
@@ -22,5 +26,23 @@ pub(crate) fn options(ocf_root: impl Into<std::path::PathBuf>) -> Options {
         script: Vec::new(),
         api_url: "http://127.0.0.1:9".into(),
         metadata_url: "http://127.0.0.1:9".into(),
+    }
+}
+
+/// An action of a resource without parameters.
+pub(crate) fn invocation(agent: Agent, action: &str) -> Invocation {
+    Invocation {
+        id: InvocationId(1),
+        node: "primary".into(),
+        migration: None,
+        resource: "R".into(),
+        instance: "R".into(),
+        agent,
+        action: action.into(),
+        interval_ms: 0,
+        timeout: Duration::from_secs(20),
+        expected_rc: 0,
+        params: BTreeMap::new(),
+        meta: BTreeMap::new(),
     }
 }

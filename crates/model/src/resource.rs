@@ -33,7 +33,7 @@ impl Agent {
     pub const DEFAULT_PROVIDER: &'static str = "heartbeat";
 
     /// Classes whose agents hacd can run. `hac-agents` has a type for each.
-    pub const RUN_CLASSES: [&'static str; 1] = ["ocf"];
+    pub const RUN_CLASSES: [&'static str; 4] = ["lsb", "ocf", "service", "systemd"];
 
     /// Classes whose agents have no provider.
     pub const PLAIN_CLASSES: [&'static str; 5] = ["systemd", "lsb", "stonith", "service", "upstart"];
