@@ -62,12 +62,20 @@ impl World {
         ids.into_iter().for_each(|id| self.start_after(id, Duration::ZERO));
     }
 
+    /// Failures are forgotten, in each membership: who waits alone to be let go, because something could not be stopped, and is
+    /// not taken in by the others, because its program is too old, hears nothing of what they forget.
     fn clean_up(&mut self) {
         let everywhere = StatusChange::ClearFailures { resource: None, node: None, operation: None };
-        let asked = self.up().next().map(|host| host.id);
-        if let Some(id) = asked {
-            self.ask(id, Request::Status(everywhere));
+        let mut rings = Vec::new();
+        let mut asked = Vec::new();
+        for host in self.up() {
+            let ring = host.seen.and_then(|(standing, _)| standing.ring);
+            if !rings.contains(&ring) {
+                rings.push(ring);
+                asked.push(host.id);
+            }
         }
+        asked.into_iter().for_each(|id| self.ask(id, Request::Status(everywhere.clone())));
     }
 
     /// What people switched off is switched on again, and what failed meanwhile is forgotten.
