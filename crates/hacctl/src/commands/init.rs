@@ -41,7 +41,7 @@ pub(crate) struct InitArgs {
     /// UDP port on which the first link receives; also the TCP port of invitations
     #[arg(long, value_name = "PORT", default_value_t = 5405)]
     pub(crate) port: u16,
-    /// Sections such as [logging] or [agents] that go into the configuration as they are
+    /// Sections for the configuration, taken over as they are: logging, agents
     #[arg(long, value_name = "FILE")]
     pub(crate) include: Option<PathBuf>,
     /// Do not invite the next node

@@ -71,10 +71,7 @@ pub(crate) async fn run(context: &Context, args: &JoinArgs) -> Result<ExitCode, 
     let (connector, name) =
         hac_join::connector(&code).map_err(|error| Failure::system("could not make the keys of the code", &error))?;
     let shaken = tokio::time::timeout(CONNECTED_WITHIN, connector.connect(name, stream)).await;
-    let mut stream = match shaken {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(_)) | Err(_) => return Err(stranger(host)),
-    };
+    let Ok(Ok(mut stream)) = shaken else { return Err(stranger(host)) };
     let asked = FromGuest::Ask(Ask {
         protocol: PROTOCOL,
         release: RELEASE.to_owned(),

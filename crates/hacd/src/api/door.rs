@@ -79,7 +79,7 @@ impl Door {
         else {
             return Err(Refused::new(ErrorCode::Internal, "this node has no address"));
         };
-        drop(self.close());
+        self.close();
         let at = SocketAddr::new(address, port);
         let listener = bind(at).await.map_err(|error| {
             Refused::new(ErrorCode::Unavailable, format!("TCP {at} cannot be opened: {}", words(&error)))
