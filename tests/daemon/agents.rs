@@ -295,8 +295,12 @@ fn what_if(tools: &Tools) -> anyhow::Result<()> {
     alone.runs_with("vip", "1")?;
     let state = alone.place.path("state.xml");
     alone.until("the monitor is known", |alone| Ok(alone.calls().contains("monitor 1")))?;
-    let clear = alone.must(&["configure", "show", "--show-secrets", "vip"])?;
+    let clear = alone.must(&["configure", "show", "--show-secrets"])?;
     ensure!(clear.contains("gold-4711"), "the secret of the file: {clear}");
+    let named = alone.must(&["configure", "show", "--show-secrets", "vip"])?;
+    ensure!(!named.contains("gold-4711") && named.contains("secret:token"), "it was not moved: {named}");
+    let listed = alone.must(&["secret", "list"])?;
+    ensure!(listed == "token: used by vip token\n", "{listed:?}");
     alone.until("nothing is to be done", |alone| {
         let shown = alone.must(&["configure", "show", "xml"])?;
         ensure!(!shown.contains("gold-4711"), "a secret is shown");

@@ -84,6 +84,17 @@ pub(crate) enum Command {
     Invite(crate::commands::invite::InviteLine),
     /// Make this host a node of a cluster, with the code of an invitation
     Join(crate::commands::join::JoinArgs),
+    /// Values that the cluster keeps for its resources and shows to nobody
+    #[command(subcommand, infer_subcommands = true)]
+    Secret(crate::commands::secrets::SecretCommand),
+    /// Common configurations: printed, and applied when you agree
+    #[command(subcommand, infer_subcommands = true)]
+    Recipe(crate::commands::recipe::RecipeCommand),
+    /// Look for what is wrong or will be (exit code 0 nothing, 1 warnings, 2 errors)
+    Doctor(crate::commands::doctor::DoctorArgs),
+    /// Try a failover and measure it
+    #[command(subcommand, infer_subcommands = true)]
+    Test(crate::commands::drill::TestCommand),
     /// Make the key that the nodes share
     Keygen(Keygen),
     /// How the cluster stands

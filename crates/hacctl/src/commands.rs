@@ -6,7 +6,9 @@ mod compat;
 mod completion;
 mod configure;
 mod context;
+pub(crate) mod doctor;
 mod draft;
+pub(crate) mod drill;
 pub(crate) mod events;
 pub(crate) mod explain;
 mod fresh;
@@ -25,10 +27,12 @@ mod node;
 mod quorum;
 mod ra;
 mod reached;
+pub(crate) mod recipe;
 mod remove;
 mod report;
 mod resource;
 mod secret;
+pub(crate) mod secrets;
 pub(crate) mod simulate;
 mod status;
 mod undo;
@@ -116,6 +120,10 @@ pub(crate) async fn dispatch(context: &Context, command: Command) -> Result<Exit
         Command::Init(init) => Box::pin(init::run(context, &init)).await,
         Command::Invite(line) => Box::pin(invite::run(context, &line)).await,
         Command::Join(join) => Box::pin(join::run(context, &join)).await,
+        Command::Secret(command) => Box::pin(secrets::run(context, &command)).await,
+        Command::Recipe(command) => Box::pin(recipe::run(context, &command)).await,
+        Command::Doctor(doctor) => Box::pin(doctor::run(context, &doctor)).await,
+        Command::Test(command) => Box::pin(drill::run(context, &command)).await,
         Command::Members { verbose } => members::run(context, verbose).await,
         Command::Upgrade(command) => upgrade::run(context, command).await,
         Command::Quorum { command } => quorum::run(context, command).await,

@@ -32,6 +32,7 @@ mod recording;
 mod reload;
 mod remembered;
 mod said;
+mod secrets;
 mod start;
 mod storage;
 #[cfg(test)]

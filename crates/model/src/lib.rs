@@ -27,7 +27,7 @@ pub use operation::{ExecStatus, OcfCode, OperationKey, TransitionKey, operation_
 pub use resource::{
     Agent, Bundle, Clone, FencingLevel, FencingTarget, Group, NoAgent, Operation, Primitive, Resource, Tag, Template,
 };
-pub use secret::{MASK, is_secret, mask, mask_configuration};
+pub use secret::{MASK, SECRETS, is_secret, mask, mask_configuration, secret_behind, secret_property};
 pub use status::{NodeState, OpHistory, ResourceHistory, Status, TicketState};
 pub use value::{INFINITY, computed, parse_bool, parse_duration_ms, parse_score};
 pub use work::{FenceAction, Migration, NoSuch, OnFail, Role, Task};

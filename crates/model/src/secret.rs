@@ -44,6 +44,24 @@ const WORDS: &[&str] = &[
 /// These are names of secrets.
 const NAMES: &[&str] = &["pass", "key", "pin", "psk"];
 
+/// Set of cluster properties with the cluster's named secrets.
+pub const SECRETS: &str = "hacd-secrets";
+
+/// The property that holds the secret of this name; `None` if no secret can be called so.
+#[must_use]
+pub fn secret_property(name: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let property = format!("secret-{name}");
+    // A name that ends as that of a file would not be masked.
+    ((1..=64).contains(&name.len()) && name.chars().all(plain) && is_secret(&property)).then_some(property)
+}
+
+/// The name of the secret that stands behind the value of a secret parameter: `secret:NAME`.
+#[must_use]
+pub fn secret_behind<'v>(parameter: &str, value: &'v str) -> Option<&'v str> {
+    value.strip_prefix("secret:").filter(|_| is_secret(parameter))
+}
+
 /// Replaces every secret in `cib` by [`MASK`].
 pub fn mask(cib: &mut Cib) {
     mask_configuration(&mut cib.configuration);
@@ -128,6 +146,17 @@ mod tests {
         ] {
             assert!(!is_secret(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_named_secret_is_kept_under_a_name_that_is_masked() {
+        assert_eq!(secret_property("do_token").as_deref(), Some("secret-do_token"));
+        for wrong in ["", "a b", "pass_file", "x=y", &"x".repeat(65)] {
+            assert_eq!(secret_property(wrong), None, "{wrong}");
+        }
+        assert_eq!(secret_behind("do_token", "secret:cloud"), Some("cloud"));
+        assert_eq!(secret_behind("do_token", "gold"), None);
+        assert_eq!(secret_behind("ip", "secret:cloud"), None, "only a secret parameter may have one");
     }
 
     #[test]

@@ -119,6 +119,11 @@ impl Context {
     async fn make(&self, goal: &Goal, changes: &[Change], base: Option<Version>, done: &str) -> Result<(), Failure> {
         let mut changes = changes.to_vec();
         super::secret::fill_in(&mut changes)?;
+        // A draft is a text that people read: what is typed there becomes a secret when it is committed.
+        if self.draft.is_none() && !self.consent.dry_run && super::secret::has_typed(&changes) {
+            let known = self.client.cib(true).await?.configuration;
+            super::secrets::move_typed(&mut changes, &known).iter().for_each(|told| inform(told));
+        }
         let changes = changes.as_slice();
         // Whatever the way, a change is judged with what the agents say of themselves before it is made.
         let mut findings = super::verify::preview(self, changes).await?;

@@ -25,6 +25,17 @@ pub(crate) fn fill_in(changes: &mut [Change]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether a secret parameter is given a value in one of these.
+pub(crate) fn has_typed(changes: &[Change]) -> bool {
+    changes.iter().any(|change| match change {
+        Change::SetParam { name, value: Some(_), .. } => is_secret(name),
+        Change::Put { object: Object::Primitive(primitive), .. } => {
+            primitive.params.iter().flat_map(|set| &set.pairs).any(|pair| is_secret(&pair.name) && pair.value.is_some())
+        }
+        _ => false,
+    })
+}
+
 fn in_object(object: &mut Object) -> Result<(), Failure> {
     match object {
         Object::Primitive(primitive) => {

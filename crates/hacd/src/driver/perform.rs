@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use hac_model::OcfCode;
 use hac_node::{Event, ExecStatus, Invocation, Outcome, Output, Persist, PersistId, ProcessRef, WatchId};
 
 use super::End;
@@ -74,8 +75,13 @@ impl Thread {
         self.parts.workers.spawn(async move { drop(sender.send(input).await) });
     }
 
-    fn invoke(&mut self, invocation: Invocation) {
+    fn invoke(&mut self, mut invocation: Invocation) {
         let id = invocation.id;
+        if let Err(why) = crate::secrets::resolve(&mut invocation.params, &self.parts.half.cib().configuration) {
+            let (rc, status) = (OcfCode::NOT_CONFIGURED.0, ExecStatus::NoSecrets);
+            let outcome = Outcome { rc, status, exit_reason: Some(why), ..Outcome::default() };
+            return self.later(Input::Outcome(id, outcome));
+        }
         tracing::debug!(target: "hacd::agents", "{} of {} begins", invocation.action, invocation.instance);
         let (agents, hub) = (Arc::clone(&self.parts.agents), Arc::clone(&self.parts.hub));
         let inputs = self.parts.sender.clone();

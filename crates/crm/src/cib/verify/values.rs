@@ -142,7 +142,9 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     for set in &configuration.crm_config {
         check_set(&set.id, set, PROPERTIES, findings);
         for pair in &set.pairs {
-            if !pair.name.is_empty() && PROPERTIES.iter().all(|(name, _)| *name != pair.name) {
+            // What resources name as their secrets.
+            let is_secret = set.id == hac_model::SECRETS;
+            if !is_secret && !pair.name.is_empty() && PROPERTIES.iter().all(|(name, _)| *name != pair.name) {
                 let remedy = match hac_model::nearest(&pair.name, PROPERTIES.iter().map(|(name, _)| *name)) {
                     Some(near) => {
                         format!("did you mean {near}? Remove it with 'hacctl configure property {}='", pair.name)
