@@ -13,6 +13,7 @@ mod mixed;
 mod package;
 mod partitions;
 mod ring;
+mod six;
 mod storage;
 mod systemd;
 mod tutorial;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         partitions::one(),
         mixed::one(),
         endurance::one(),
+        six::one(),
     ]
     .concat();
     let both = [("native", Agents::Native), ("packaged", Agents::Packaged)];
