@@ -70,7 +70,10 @@ mod tests {
         assert!(refusal.sentence.ends_with("\"sometimes\" is no value for maintenance-mode"), "{refusal}");
         assert!(!refusal.remedy.is_empty());
         let warnings = weigh(&cib, &property("stonith-enable", "false"), None).unwrap();
-        assert!(warnings.iter().any(|w| w.sentence.contains("it has no effect; check the spelling")), "{warnings:?}");
+        assert!(
+            warnings.iter().any(|w| w.sentence.contains("it has no effect; did you mean stonith-enabled?")),
+            "{warnings:?}"
+        );
         assert_eq!(weigh(&cib, &property("stonith-enabled", "false"), None), Ok(Vec::new()));
     }
 

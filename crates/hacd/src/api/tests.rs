@@ -295,7 +295,11 @@ async fn what_is_wrong_is_refused_before_the_node_hears_of_it() {
     let (code, answer) = fixture.exchange(request, done).await;
     assert_eq!(code, 200, "{answer}");
     let said = answer["findings"][0]["sentence"].as_str().unwrap_or_default();
-    assert_eq!(said, "stonith-enable: no such cluster property is known, it has no effect; check the spelling");
+    assert_eq!(
+        said,
+        "stonith-enable: no such cluster property is known, it has no effect; did you mean stonith-enabled? \
+         Remove it with 'hacctl configure property stonith-enable='"
+    );
 }
 
 #[tokio::test]
