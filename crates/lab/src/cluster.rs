@@ -18,7 +18,7 @@ pub(crate) use files::daemon;
 /// Environment variable with the directory of the programs.
 const PROGRAMS_VARIABLE: &str = "HACD_BINARIES";
 /// Where the package lies on a host that installs it.
-pub const PACKAGE: &str = "/root/hacd.deb";
+pub const PACKAGE: &str = "/opt/hacd.deb";
 /// Permission bits of the package.
 const PACKAGE_MODE: u32 = 0o644;
 /// Permission bits of the key.

@@ -146,8 +146,10 @@ fn may_arrive(cib: &mut Cib, resource: &str, op: &OpHistory, changes: &mut Chang
     let target = op.migrate_target.clone().filter(|_| op.task() == Some(Task::MigrateTo));
     let Some(state) = target.as_deref().and_then(|target| state_mut(cib, target).ok()) else { return false };
     let name = name_of(state);
-    let known = state.resources.iter_mut().filter(|of| of.id == resource);
-    let changed = known.fold(false, |changed, of| history::date_back(of) || changed);
+    let mut changed = false;
+    for of in state.resources.iter_mut().filter(|of| of.id == resource) {
+        changed |= history::date_back(of);
+    }
     changes.arriving.push(HistoryOf { node: name, resource: resource.to_owned() });
     changed
 }

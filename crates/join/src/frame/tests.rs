@@ -1,3 +1,5 @@
+//! Frames as they go over a connection, and what is refused of them.
+
 use super::*;
 
 fn runtime() -> tokio::runtime::Runtime {

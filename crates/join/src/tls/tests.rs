@@ -1,3 +1,5 @@
+//! Connections of two ends with the right code, a wrong one and none.
+
 use rustls::server::ResolvesServerCertUsingSni;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 

@@ -1,3 +1,5 @@
+//! The list of nodes, changed one node at a time.
+
 use hac_crm::cib::{Applied, Bootstrap, Replicated as _};
 use hac_model::Cib;
 use hac_types::{Incarnation, WallTime};

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hac_types::{NodeId, Timestamp, mutant};
+use hac_types::{NodeId, Timestamp};
 
 use super::{Participant, Phase};
 use crate::Now;
@@ -53,9 +53,7 @@ impl Participant {
     /// When the coordinator is to be asked.
     pub(super) fn sign_of_life_timeout(&self) -> Option<Timestamp> {
         match &self.phase {
-            Phase::Active(active) if self.acting() && !self.is_dc() && !mutant("coordinator-unasked") => {
-                Some(active.sign.owed? + PATIENCE)
-            }
+            Phase::Active(active) if self.acting() && !self.is_dc() => Some(active.sign.owed? + PATIENCE),
             _ => None,
         }
     }

@@ -59,7 +59,7 @@ const WALLS: &[Wall] = &[
     edge(
         "hac-agents",
         &["hac-model"],
-        &["axum", "futures-util", "reqwest", "rustix", "rustls", "serde_json", "tokio", "tracing"],
+        &["axum", "futures-util", "reqwest", "rustix", "rustls", "serde_json", "tokio", "tracing", "zbus"],
     ),
     edge("hac-udp", &["hac-types"], &["quinn-udp", "rustix", "socket2", "tokio", "tracing"]),
     edge(
@@ -110,6 +110,7 @@ const WALLS: &[Wall] = &[
             "anyhow",
             "clap",
             "clap_complete",
+            "clap_mangen",
             "futures-util",
             "ratatui",
             "reqwest",
@@ -177,7 +178,7 @@ const WALLS: &[Wall] = &[
         ],
         &["anyhow", "reqwest", "rustix", "serde", "serde_json", "tokio"],
     ),
-    edge("xtask", &[], &["anyhow", "ring", "serde", "serde_json"]),
+    edge("xtask", &[], &["anyhow", "ring", "roff", "serde", "serde_json"]),
 ];
 
 /// What the tests of every crate may use besides.
