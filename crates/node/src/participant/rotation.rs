@@ -308,7 +308,7 @@ impl Participant {
         for standing in self.keys.standing.values_mut().filter(|standing| standing.next == Some(after.0)) {
             *standing = KeyStanding { own: after.0, next: None };
         }
-        self.keys.own = staged.key.clone();
+        self.keys.own = staged.key;
         self.effects.order(Down::UseKey);
         self.effects.event(Event::KeyChanged { fingerprint: after.to_string(), before: before.to_string() });
         let waiting = std::mem::take(&mut self.keys.waiting);

@@ -38,7 +38,7 @@ pub(crate) fn check(world: &mut World) -> Option<Violation> {
         let one = node.running.iter().find(|name| is_free(&view, name))?;
         Some(format!("{one} runs on {}, which is in standby", node.name))
     });
-    broken = broken.or(standby.into_iter().next());
+    broken = broken.or_else(|| standby.into_iter().next());
     kept.into_iter().for_each(|name| world.checks.happened(name));
     broken.map(|text| Violation::new("CALM", text))
 }

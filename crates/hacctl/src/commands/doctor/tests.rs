@@ -1,3 +1,5 @@
+//! What each check of the cluster says, and what it leaves out.
+
 use hac_api::{Link, MemberState, Members, MembersEntry, Quorum};
 use hac_model::{Agent, Configuration, NvPair, NvSet, Operation, Primitive, Resource, SECRETS};
 use hac_scheduler::view::NodeView;

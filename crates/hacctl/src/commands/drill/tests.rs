@@ -1,3 +1,5 @@
+//! When a drill may begin, and what is made of its measurements.
+
 use hac_api::{Members, MembersEntry, Quorum};
 use hac_model::{Agent, Location, LocationSubject, LocationTarget};
 use hac_scheduler::view::{NodeView, ResourceFlags};

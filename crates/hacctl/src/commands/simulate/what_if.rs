@@ -24,7 +24,7 @@ pub(crate) struct WhatIf {
     /// What if this node were on standby (repeatable)
     #[arg(long, value_name = "NODE")]
     pub(super) standby: Vec<String>,
-    /// What if an operation failed: RSC:OPERATION[:INTERVAL][=EXITCODE]@NODE, such as Nginx:monitor:10s=7@primary
+    /// What if an operation failed: `RSC:OPERATION[:INTERVAL][=EXITCODE]@NODE`, such as Nginx:monitor:10s=7@primary
     /// (repeatable)
     #[arg(long, value_name = "FAILURE")]
     pub(super) op_fail: Vec<String>,
