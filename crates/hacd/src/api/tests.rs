@@ -326,8 +326,9 @@ async fn events_are_numbered_remembered_and_followed() {
 async fn agents_are_listed_and_described() {
     let mut fixture = Fixture::new();
     let (_, list) = fixture.exchange(fixture.get(route::AGENTS), unexpected).await;
-    let names: Vec<&str> =
-        list["agents"].as_array().expect("a list").iter().filter_map(|a| a["name"].as_str()).collect();
+    let names = list["agents"].as_array().expect("a list").iter().filter_map(|a| a["name"].as_str());
+    // Scripts of init and units are those of the machine.
+    let names: Vec<&str> = names.filter(|name| name.starts_with("ocf:")).collect();
     assert_eq!(names, ["ocf:digitalocean:floatip", "ocf:heartbeat:nginx"]);
     let (_, one) = fixture.exchange(fixture.get("/v1/agents?agent=ocf:digitalocean:floatip"), unexpected).await;
     let required: Vec<&str> = one["parameters"]

@@ -52,8 +52,13 @@ impl<T> Way<T> {
         self.push();
     }
 
+    /// Puts one in, behind all others, of which the other end hears with the next one or by [`Self::push`].
+    pub(super) fn put_quietly(&mut self, value: T) {
+        self.rest.push_back(value);
+    }
+
     /// Puts in what there is room for.
-    fn push(&mut self) {
+    pub(super) fn push(&mut self) {
         while let Some(value) = self.rest.pop_front() {
             if let Err(error) = self.places.try_send(value) {
                 // If nobody is at the other end any more, nothing has to be told.

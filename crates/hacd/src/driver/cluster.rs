@@ -59,8 +59,8 @@ pub(super) struct Thread {
     /// When the last snapshot was made.
     published: Timestamp,
     pub(super) requests: u64,
-    /// Up to where the ring half is to be told that its events were handled, and since when.
-    seen: Option<(Down, Timestamp)>,
+    /// Since when the ring half is to be told that its events were handled.
+    seen: Option<Timestamp>,
     /// When what has changed is published, at the latest.
     unpublished: Option<Timestamp>,
     terms: u32,
@@ -220,7 +220,7 @@ impl Thread {
         self.parts.half.handle_event(now, event);
         // Acknowledged together with those that follow.
         self.perform_outputs();
-        if self.seen.as_ref().is_some_and(|(_, since)| clock::now().mono.since(*since) >= SEEN) {
+        if self.seen.is_some_and(|since| clock::now().mono.since(since) >= SEEN) {
             self.acknowledge();
         }
         if condition {
@@ -301,10 +301,10 @@ impl Thread {
                 recording.gave_cluster(&output);
             }
             match output {
-                // Each would wake the ring's thread, and the last one says what all before it say.
+                // Each would wake the ring's thread. None is left out: a recording counts what passes.
                 Effect::Down(order @ Down::Seen(_)) => {
-                    let since = self.seen.take().map_or_else(|| clock::now().mono, |(_, since)| since);
-                    self.seen = Some((order, since));
+                    self.seen.get_or_insert_with(|| clock::now().mono);
+                    self.above.orders.put_quietly(order);
                 }
                 Effect::Down(order) => self.above.orders.put(order),
                 Effect::Do(output) => self.act(output),
@@ -314,8 +314,8 @@ impl Thread {
 
     /// Tells the ring half what was handled.
     fn acknowledge(&mut self) {
-        if let Some((seen, _)) = self.seen.take() {
-            self.above.orders.put(seen);
+        if self.seen.take().is_some() {
+            self.above.orders.push();
         }
     }
 
