@@ -27,6 +27,7 @@ fn main() -> ExitCode {
             Ok(())
         }
     })];
+    cases.push(Case::new("a_server_stops_after_what_was_with_it", server_last));
     for file in files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let unlike = read(&file).ok().and_then(|golden| golden.unlike);
@@ -44,6 +45,59 @@ fn main() -> ExitCode {
         });
     }
     run(cases)
+}
+
+/// An address and, on all nodes, a server; both leave the first node.
+const LEAVING: &str = "# An address leaves the server that it was with.
+nodes n1 n2
+property stonith-enabled=false
+primitive ip ocf:pacemaker:Dummy
+primitive web ocf:pacemaker:Dummy
+clone web-clone web
+MORE
+on n1 standby=on
+  ip start
+  web start
+on n2
+  ip monitor
+  web start
+----
+";
+
+/// The stop of a server that nothing waits for is told to let the start of the address go first. An order, other roles, the
+/// other direction or a preference to be apart change nothing.
+fn server_last() -> anyhow::Result<()> {
+    let told = |more: &str| -> anyhow::Result<Vec<String>> {
+        let golden = Golden::read(&LEAVING.replace("MORE", more))?;
+        let plan = golden.simulate().outcome.plan;
+        let name = |at: usize| {
+            let action = plan.actions.get(at);
+            action.map(|action| format!("{} {}", action.key, action.node.as_deref().unwrap_or("-"))).unwrap_or_default()
+        };
+        let line = |(at, after): (usize, &Vec<usize>)| {
+            let after: Vec<String> = after.iter().map(|other| name(*other)).collect();
+            format!("{} rather after {}", name(at), after.join(", "))
+        };
+        let all = plan.actions.iter().map(|action| &action.rather_after).enumerate();
+        Ok(all.filter(|(_, after)| !after.is_empty()).map(line).collect())
+    };
+    let last = ["web:0_stop_0 n1 rather after ip_start_0 n2"];
+    for together in ["inf:", "10:"] {
+        let told = told(&format!("colocation together {together} ip web-clone"))?;
+        ensure!(told == last, "with {together}: {told:?}");
+    }
+    for otherwise in [
+        "",
+        "colocation apart -10: ip web-clone",
+        "colocation together inf: web-clone ip",
+        "colocation together inf: ip web-clone\norder then Mandatory: web-clone ip",
+        "colocation together inf: ip web-clone\norder then Optional: web-clone ip",
+        "colocation together inf: ip web-clone\norder then Mandatory: ip web-clone",
+    ] {
+        let told = told(otherwise)?;
+        ensure!(told.is_empty(), "with '{otherwise}': {told:?}");
+    }
+    Ok(())
 }
 
 fn files() -> Vec<PathBuf> {

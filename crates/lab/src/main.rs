@@ -120,6 +120,9 @@ enum Bench {
         /// The ring's detector: default or fast
         #[arg(long, default_value = "default", value_parser = ["default", "fast"])]
         profile: String,
+        /// Milliseconds from a request at the cloud to the address's move
+        #[arg(long, default_value_t = 0)]
+        api: u64,
     },
     /// From starting both daemons to everything started
     Coldstart {
@@ -280,12 +283,12 @@ fn measure(which: &Bench, out: &mut dyn Write) -> Result<(), Error> {
             let what = Messaging { hosts, sizes: sizes.clone(), length, repetitions: (*reps).max(1), alone: *alone };
             bench::messaging(&what, out)
         }
-        Bench::Failover { reps, scenario, profile } => {
+        Bench::Failover { reps, scenario, profile, api } => {
             let profile =
                 Profile::named(profile).ok_or_else(|| Error::Invalid(format!("there is no profile {profile}")))?;
             let scenario =
                 Scenario::named(scenario).ok_or_else(|| Error::Invalid(format!("there is no scenario {scenario}")))?;
-            bench::failover(&Tools::find()?, scenario, profile, *reps, out)
+            bench::failover(&Tools::find()?, scenario, profile, Duration::from_millis(*api), *reps, out)
         }
         Bench::Coldstart { reps } => bench::coldstart(&Tools::find()?, *reps, out),
         Bench::Idle { seconds, reps: _ } => bench::idle(&Tools::find()?, Duration::from_secs(*seconds), out),

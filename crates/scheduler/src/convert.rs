@@ -6,6 +6,7 @@
 mod action;
 mod cause;
 mod drawing;
+mod lingering;
 mod pick;
 mod summary;
 mod told;
@@ -29,7 +30,12 @@ pub(super) fn plan(graph: &mut Graph<'_>) -> Plan {
         }
     }
     let mut last = action::Last::default();
-    let actions: Vec<Action> = picked.iter().map(|action| convert(graph, *action, &mut last)).collect();
+    let mut actions: Vec<Action> = picked.iter().map(|action| convert(graph, *action, &mut last)).collect();
+    for (stop, starts) in lingering::stops(graph, &picked, &actions) {
+        if let Some(action) = actions.get_mut(stop) {
+            action.rather_after = starts;
+        }
+    }
     let summary = summary::decisions(graph);
     Plan { actions, summary, recheck_by: graph.recheck_by.get(), warnings: graph.warnings.take() }
 }

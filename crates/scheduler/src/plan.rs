@@ -1,6 +1,7 @@
 //! What the scheduler decided: a graph of actions, and a summary of it for people.
 //!
-//! A plan leaves no choice to whoever carries it out: an action may run as soon as all its inputs are done.
+//! A plan leaves one choice to whoever carries it out: an action may run as soon as all its inputs are done, and a stop that can
+//! wait lets some starts go first ([`Action::rather_after`]).
 
 mod cause;
 pub mod check;
@@ -33,6 +34,11 @@ pub struct Plan {
 pub struct Action {
     /// Indexes of the actions that must be done before.
     pub inputs: Vec<usize>,
+    /// For a stop that nothing waits for: indexes of the starts, elsewhere, of what was together with it. It goes after them
+    /// if they can begin at all, so that nobody is left without service. No part of the order: none of them depends on it,
+    /// and none has to succeed.
+    #[serde(default)]
+    pub rather_after: Vec<usize>,
     /// `RSC_TASK_INTERVALms` or the name of a milestone.
     pub key: String,
     /// Name of the node it acts on; none for milestones.

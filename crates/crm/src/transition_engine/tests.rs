@@ -23,6 +23,7 @@ mod world;
 fn action(key: &str, kind: ActionKind, inputs: &[usize]) -> Action {
     Action {
         inputs: inputs.to_vec(),
+        rather_after: vec![],
         key: key.into(),
         node: Some("primary".into()),
         node_id: Some("1".into()),
@@ -125,6 +126,65 @@ fn result(run: &Order, rc: i32) -> StatusChange {
         },
         on_fail: None,
     })
+}
+
+fn rather_after(action: Action, others: &[usize]) -> Action {
+    Action { rather_after: others.to_vec(), ..action }
+}
+
+#[test]
+fn a_stop_that_nothing_waits_for_goes_after_the_start_that_it_is_told() {
+    let mut bench = Bench::new();
+    let plan = || {
+        vec![
+            op("FloatIP_stop_0", &[]),
+            rather_after(op("Nginx_stop_0", &[]), &[3]),
+            pseudo("Nginx-clone_stopped_0", &[1]),
+            op("FloatIP_start_0", &[0]),
+            op("FloatIP_monitor_10000", &[3]),
+        ]
+    };
+    assert_eq!(bench.start(plan()), ["run FloatIP_stop_0 on primary (0:1:0:u)"]);
+    assert_eq!(bench.answer(0, 0), ["run FloatIP_start_0 on primary (3:1:0:u)"]);
+    assert_eq!(
+        bench.answer(1, 0),
+        ["run Nginx_stop_0 on primary (1:1:0:u)", "run FloatIP_monitor_10000 on primary (4:1:0:u)"]
+    );
+    bench.answer(3, 0);
+    assert_eq!(bench.answer(2, 0), ["ended 1: 5/5/5 Complete"]);
+
+    // A start that fails abandons the plan, as ever: the next one decides.
+    bench.start(plan());
+    bench.answer(4, 0);
+    assert_eq!(
+        bench.answer(5, 1),
+        [
+            "ended 2: 1/2/5 Aborted(UnexpectedResult(\"FloatIP_start_0\", \"primary\"))",
+            "replan: FloatIP_start_0 on primary did not end as expected"
+        ]
+    );
+}
+
+#[test]
+fn a_stop_is_not_kept_by_a_start_that_cannot_be() {
+    let mut bench = Bench::new();
+    // The start waits for what is never done.
+    let plan = vec![op("FloatIP_start_0", &[9]), rather_after(op("Nginx_stop_0", &[]), &[0]), op("A_start_0", &[])];
+    assert_eq!(bench.start(plan), ["run A_start_0 on primary (2:1:0:u)"]);
+    assert_eq!(bench.answer(0, 0), ["run Nginx_stop_0 on primary (1:1:0:u)"]);
+    assert_eq!(bench.answer(1, 0), ["ended 1: 2/2/3 Stuck"]);
+}
+
+#[test]
+fn a_stop_is_not_kept_by_a_start_whose_agent_cannot_ask() {
+    let mut bench = Bench::new();
+    let plan = vec![op("FloatIP_start_0", &[]), rather_after(op("Nginx_stop_0", &[]), &[0])];
+    assert_eq!(bench.start(plan), ["run FloatIP_start_0 on primary (0:1:0:u)"]);
+    let mut waiting = bench.runs[0].started().expect("it is recorded");
+    if let StatusChange::OpStarted(started) = &mut waiting {
+        started.op.exit_reason = Some("the API does not answer".into());
+    }
+    assert_eq!(bench.deliver(waiting), ["run Nginx_stop_0 on primary (1:1:0:u)"]);
 }
 
 #[test]

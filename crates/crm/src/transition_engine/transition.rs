@@ -124,6 +124,11 @@ impl Transition {
     }
 
     fn next_ready(&self) -> Option<usize> {
+        self.first_ready(false).or_else(|| self.first_ready(true).filter(|_| self.nothing_under_way()))
+    }
+
+    /// The first action that can begin; with `lingering` also a stop that would rather let others go first.
+    fn first_ready(&self, lingering: bool) -> Option<usize> {
         let full = self.limits.batch_limit > 0 && self.flights.len() >= self.limits.batch_limit;
         let open = |node: &Option<String>| node.as_deref().is_none_or(|node| !full && !self.flights.is_full(node));
         let lanes = self.ready.iter().filter(|(node, _)| open(node));
@@ -131,10 +136,27 @@ impl Transition {
             lane.iter().copied().find(|&index| {
                 let Some(action) = self.actions.get(index) else { return false };
                 let wanted = self.abort.is_none() || action.priority >= INFINITY;
-                wanted && !(action.kind == ActionKind::Shutdown && self.has_more_to_do(node.as_deref(), lane))
+                let in_time = lingering || !action.rather_after.iter().any(|first| self.is_ahead(*first));
+                wanted
+                    && in_time
+                    && !(action.kind == ActionKind::Shutdown && self.has_more_to_do(node.as_deref(), lane))
             })
         });
         firsts.min()
+    }
+
+    /// Whether an action has not ended, and may yet. What waits until its agent can ask keeps nothing else waiting.
+    fn is_ahead(&self, index: usize) -> bool {
+        match self.stages.get(index) {
+            Some(Stage::Waiting(_)) => true,
+            Some(Stage::InFlight) => !self.waiting.contains(&index),
+            Some(Stage::Done | Stage::Failed) | None => false,
+        }
+    }
+
+    /// Whether nothing is on its way that could make something else ready.
+    fn nothing_under_way(&self) -> bool {
+        self.flights.keys().all(|index| self.waiting.contains(&index))
     }
 
     /// Whether anything else is under way on the node that is to go, or can begin there: a probe may yet find there what

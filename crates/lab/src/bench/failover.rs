@@ -7,7 +7,7 @@ use hac_api::Event as Noted;
 
 use super::{LIMIT, Profile, Series, pause};
 use crate::cloud::{Entry, Event};
-use crate::{Agents, Cluster, Error, Plan, Tools};
+use crate::{Agents, Cluster, Error, Plan, Tools, Window};
 
 /// So many answers in a row mean that the page is back.
 const STEADY: usize = 10;
@@ -53,6 +53,8 @@ impl Scenario {
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) gap: Series,
+    /// Requests without an answer.
+    failed: usize,
     pub(super) detect: Series,
     agree: Series,
     decide: Series,
@@ -60,7 +62,8 @@ pub(super) struct Parts {
     answer: Series,
 }
 
-/// Measures a scenario `repetitions` times and prints median and worst of all parts.
+/// Measures a scenario `repetitions` times and prints median and worst of all parts. The address moves `api` after the cloud was
+/// asked for it.
 ///
 /// # Errors
 /// When the lab cannot be built or the cluster does not recover.
@@ -68,25 +71,30 @@ pub fn failover(
     tools: &Tools,
     scenario: Scenario,
     profile: Profile,
+    api: Duration,
     repetitions: usize,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let cluster = Cluster::new(tools, 2, Agents::Native, "")?.tuned(profile.totem())?.up(LIMIT)?;
+    cluster.lab().cloud().set(|settings| settings.apply_ms = u64::try_from(api.as_millis()).unwrap_or(u64::MAX));
     let mut parts = Parts::default();
     for repetition in 0..repetitions {
         // Faults shall strike at different moments of the daemons' periods.
         let part = u32::try_from(repetition % 10).unwrap_or(0);
         pause(CALM + Duration::from_millis(37) * part);
-        let gap = once(&cluster, scenario, &mut parts)?;
-        let text = format!("  {:>2}: {:.3} s", repetition + 1, gap.as_secs_f64());
+        let window = once(&cluster, scenario, &mut parts)?;
+        let (gap, failed, asked) = (window.gap.as_secs_f64(), window.failed, window.failed + window.answered);
+        let text = format!("  {:>2}: {gap:.3} s, {failed} of {asked} requests failed", repetition + 1);
         writeln!(out, "{text}").map_err(Error::system("cannot write"))?;
         recover(&cluster, scenario)?;
     }
-    print(scenario, profile, repetitions, &parts, out).map_err(Error::system("cannot write"))
+    let failed = parts.failed;
+    print(scenario, profile, repetitions, &parts, out).map_err(Error::system("cannot write"))?;
+    writeln!(out, "requests that failed in all repetitions: {failed}").map_err(Error::system("cannot write"))
 }
 
-/// One repetition; gives the gap.
-pub(super) fn once(cluster: &Cluster, scenario: Scenario, parts: &mut Parts) -> Result<Duration, Error> {
+/// One repetition; gives what the client felt.
+pub(super) fn once(cluster: &Cluster, scenario: Scenario, parts: &mut Parts) -> Result<Window, Error> {
     let active = cluster.active()?;
     let other = cluster.other(active)?;
     let before = cluster.nginx(active);
@@ -113,12 +121,13 @@ pub(super) fn once(cluster: &Cluster, scenario: Scenario, parts: &mut Parts) -> 
     }
     let window = prober.window(begin);
     parts.gap.add(window.gap);
+    parts.failed += window.failed;
     if scenario == Scenario::PowerOff
         && let Some((_, first)) = window.around
     {
         parts.cut(cluster, other, begin, first);
     }
-    Ok(window.gap)
+    Ok(window)
 }
 
 /// Puts the cluster back to where a repetition begins.

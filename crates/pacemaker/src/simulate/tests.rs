@@ -47,6 +47,7 @@ fn a_state_carries_its_own_time() {
 fn milestone(inputs: &[usize]) -> Action {
     Action {
         inputs: inputs.to_vec(),
+        rather_after: Vec::new(),
         key: String::new(),
         node: None,
         node_id: None,

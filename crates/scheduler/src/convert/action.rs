@@ -35,6 +35,7 @@ pub(super) fn action(graph: &Graph<'_>, action: ActIdx, last: &mut Last) -> Acti
     let node = acts_on.map(|node| &graph.nodes[node]);
     Action {
         inputs: Vec::new(),
+        rather_after: Vec::new(),
         key: entry.key.clone(),
         node: node.map(|node| node.name.clone()),
         node_id: node.map(|node| node.id.clone()),

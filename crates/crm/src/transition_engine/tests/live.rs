@@ -83,8 +83,8 @@ fn a_service_that_cannot_start_again_lets_the_address_go_to_the_other_node_until
         0     primary: Nginx start -> 1
         0     transition 2: Aborted(UnexpectedResult("Nginx:0_start_0", "primary"))
         0     primary: FloatIP stop -> 0
-        0     primary: Nginx stop -> 0
         0     secondary: FloatIP start -> 0
+        0     primary: Nginx stop -> 0
         0     transition 3: Complete
     "#]]
     .assert_eq(&world.story);
@@ -115,8 +115,8 @@ fn standby_hands_over_and_online_takes_part_again() {
     standby(&mut world, "primary", true);
     expect_test::expect![[r#"
         0     primary: FloatIP stop -> 0
-        0     primary: Nginx stop -> 0
         0     secondary: FloatIP start -> 0
+        0     primary: Nginx stop -> 0
         0     transition 2: Complete
     "#]]
     .assert_eq(&world.story);
@@ -147,9 +147,9 @@ fn a_leaving_node_is_let_go_when_it_has_nothing_left() {
     world.settle();
     expect_test::expect![[r#"
         0     primary: FloatIP stop -> 0
+        0     secondary: FloatIP start -> 0
         0     primary: Nginx stop -> 0
         0     primary: may go
-        0     secondary: FloatIP start -> 0
         0     transition 2: Complete
     "#]]
     .assert_eq(&world.story);

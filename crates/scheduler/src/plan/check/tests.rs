@@ -35,6 +35,7 @@ fn act(resource: &str, task: &str, node: &str, inputs: &[usize]) -> Action {
 fn milestone(key: &str, node: &str, inputs: &[usize]) -> Action {
     Action {
         inputs: inputs.to_vec(),
+        rather_after: vec![],
         key: key.to_owned(),
         node: Some(node.to_owned()),
         node_id: Some(node.to_owned()),
