@@ -126,8 +126,7 @@ fn standby(env: &Env) -> anyhow::Result<()> {
 /// Moves that are planned are not felt, however long the cloud takes to move the address: the server that is left stops last.
 fn planned(env: &Env) -> anyhow::Result<()> {
     env.with_running(|cluster| {
-        let mut failed = Vec::new();
-        for (run, apply_ms) in [0, 0, 1500, 1500, 8000].into_iter().enumerate() {
+        for apply_ms in [0, 0, 1500, 8000] {
             cluster.lab().cloud().set(|settings| settings.apply_ms = apply_ms);
             let active = cluster.active()?;
             let (name, other) = (Plan::name(active), cluster.other(active)?);
@@ -138,12 +137,10 @@ fn planned(env: &Env) -> anyhow::Result<()> {
             cluster.hacctl(other, &["--wait", "node", "online", name])?;
             assert_consistent(cluster)?;
             let window = cluster.lab().prober().window(begin);
-            if window.failed > 0 {
-                failed.push(format!("run {run}, {apply_ms} ms: {} of {}", window.failed, window.answered));
-            }
+            // A request that is under way at the very moment at which the address moves is cut in two.
+            let (failed, answered) = (window.failed, window.answered);
+            ensure!(failed <= 1, "{failed} requests were lost beside {answered}, the cloud taking {apply_ms} ms");
         }
-        // On a busy machine a client may be late for reasons of its own; a gap would show in every run.
-        ensure!(failed.len() <= 1, "requests were lost: {}", failed.join("; "));
         Ok(())
     })
 }

@@ -7,7 +7,7 @@ use hac_api::Event as Noted;
 
 use super::{LIMIT, Profile, Series, pause};
 use crate::cloud::{Entry, Event};
-use crate::{Agents, Cluster, Error, Plan, Tools, Window};
+use crate::{Agents, Cluster, Error, Plan, Sample, Tools, Window};
 
 /// So many answers in a row mean that the page is back.
 const STEADY: usize = 10;
@@ -82,15 +82,34 @@ pub fn failover(
         // Faults shall strike at different moments of the daemons' periods.
         let part = u32::try_from(repetition % 10).unwrap_or(0);
         pause(CALM + Duration::from_millis(37) * part);
+        let begin = Instant::now();
         let window = once(&cluster, scenario, &mut parts)?;
         let (gap, failed, asked) = (window.gap.as_secs_f64(), window.failed, window.failed + window.answered);
         let text = format!("  {:>2}: {gap:.3} s, {failed} of {asked} requests failed", repetition + 1);
-        writeln!(out, "{text}").map_err(Error::system("cannot write"))?;
+        let lost = lost(&cluster, begin);
+        writeln!(out, "{text}{lost}").map_err(Error::system("cannot write"))?;
         recover(&cluster, scenario)?;
     }
     let failed = parts.failed;
     print(scenario, profile, repetitions, &parts, out).map_err(Error::system("cannot write"))?;
     writeln!(out, "requests that failed in all repetitions: {failed}").map_err(Error::system("cannot write"))
+}
+
+/// When the requests were made that failed, beside the moment at which the address moved.
+fn lost(cluster: &Cluster, begin: Instant) -> String {
+    let moved = cluster.lab().cloud().journal(begin).iter().find_map(pointing);
+    let samples = cluster.lab().prober().samples(begin);
+    let failed = samples.iter().filter(|sample| sample.host.is_none());
+    let beside = |at: Instant, moved: Instant| {
+        let ms = |length: Duration| length.as_secs_f64() * 1e3;
+        ms(at.saturating_duration_since(moved)) - ms(moved.saturating_duration_since(at))
+    };
+    let word = |sample: &Sample| match moved {
+        Some(moved) => format!("; from {:+.1} to {:+.1} ms", beside(sample.sent, moved), beside(sample.done, moved)),
+        None => String::new(),
+    };
+    // Many are told by their number.
+    failed.take(3).map(word).collect()
 }
 
 /// One repetition; gives what the client felt.
