@@ -187,6 +187,28 @@ fn promotion(tools: &Tools) -> anyhow::Result<()> {
         ),
         (&["attrd_updater", "--private", "--lifetime", "reboot", "--name", "own", "--update", "1"], (0, "")),
         (&["attrd_updater", "-p", "-n", "own", "-Q"], (0, "name=\"own\" host=\"node1\" value=\"1\"\n")),
+        (&["attrd_updater", "-n", "own", "-U", "value++"], (0, "")),
+        (&["attrd_updater", "-n", "own", "-Q"], (0, "name=\"own\" host=\"node1\" value=\"2\"\n")),
+        // A private one counts for nothing.
+        (
+            &["crm_attribute", "-n", "own", "-N", "node1", "-l", "reboot"],
+            (105, "crm_attribute: Error performing operation: No such device or address\n"),
+        ),
+        (
+            &["attrd_updater", "-n", "no", "-Y", "-d", "3s"],
+            (105, "attrd_updater: Could not update delay of no: attribute does not exist\n"),
+        ),
+        // Collected for an hour: seen at once by those that ask here, and written when told.
+        (&["attrd_updater", "-n", "late", "-U", "1", "-d", "1h"], (0, "")),
+        (&["attrd_updater", "-n", "late", "-Q"], (0, "name=\"late\" host=\"node1\" value=\"1\"\n")),
+        (&["attrd_updater", "-n", "late", "-B", "2", "-d", "2h", "-W", "cluster"], (0, "")),
+        (&["attrd_updater", "-n", "late", "-Y", "-d", "3h"], (0, "")),
+        (
+            &["attrd_updater", "-n", "late", "-Y", "-W", "cluster"],
+            (0, "Warning: '-Y' given without '-d': changes count at once from now on\n"),
+        ),
+        (&["attrd_updater", "-n", "late", "-Q"], (0, "name=\"late\" host=\"node1\" value=\"2\"\n")),
+        (&["attrd_updater", "-R"], (0, "")),
         (&["crm_node", "-l"], (0, "1 node1 member\n")),
         (&["crm_node", "-p"], (0, "node1\n")),
         (&["crm_node", "-q"], (0, "1\n")),

@@ -22,6 +22,9 @@ pub struct Attributes {
     pub quorate: bool,
     /// All nodes, by name.
     pub nodes: Vec<NodeAttributes>,
+    /// Names of attributes whose changes are collected before they count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dampened: Vec<String>,
     /// Cluster properties.
     pub crm_config: Vec<AttributeSet>,
     /// Defaults of resources.
@@ -44,9 +47,9 @@ pub struct NodeAttributes {
     pub permanent: Vec<AttributeSet>,
     /// Its capacity.
     pub utilization: Vec<AttributeSet>,
-    /// What lasts until it restarts.
+    /// What lasts until it restarts, with changes that do not count yet.
     pub transient: Vec<AttributeSet>,
-    /// What only the daemon knows on which it was set, until that restarts.
+    /// What the daemons tell each other, until the node restarts: nothing is decided by it.
     pub private: Vec<AttributeSet>,
 }
 

@@ -149,10 +149,22 @@ pub enum Command {
         /// Its value.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<String>,
-        /// Only the daemon that answers knows it, until that restarts.
+        /// If it is new: the daemons only tell each other, nothing is decided by it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         private: bool,
+        /// If it is new: changes count together when there was none for so long, milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dampening_ms: Option<u64>,
     },
+    /// Change for how long changes of an attribute are collected before they count: `attrd_updater -Y`.
+    Dampening {
+        /// The attribute's name; some node must have it.
+        name: String,
+        /// Milliseconds.
+        dampening_ms: u64,
+    },
+    /// Changes of attributes that are collected count at once: `attrd_updater -R`.
+    WriteAttributes,
     /// The operator declares that the nodes waited for are down: act without having seen them all (`wait_for_all`).
     CancelWaitForAll,
 }

@@ -202,7 +202,7 @@ impl Target<'_> {
     fn set(&self, name: &str, value: Option<&str>, wait: bool) -> Ends<()> {
         let node = self.node.unwrap_or_default();
         if self.scope == Scope::Status {
-            let transient = Transient { node, name, value, private: false, wait };
+            let transient = Transient { node, name, value, private: false, dampening_ms: None, wait };
             return transient.set(self.program, UNREACHABLE);
         }
         let before = self.value(name).map(|pair| pair.value.as_str());

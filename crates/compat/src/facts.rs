@@ -40,6 +40,8 @@ pub(crate) struct Transient<'a> {
     pub(crate) name: &'a str,
     pub(crate) value: Option<&'a str>,
     pub(crate) private: bool,
+    /// If it is new: for so long changes are collected, milliseconds.
+    pub(crate) dampening_ms: Option<u64>,
     pub(crate) wait: bool,
 }
 
@@ -50,10 +52,16 @@ impl Transient<'_> {
             name: self.name.to_owned(),
             value: self.value.map(str::to_owned),
             private: self.private,
+            dampening_ms: self.dampening_ms,
         };
-        let request = CommandRequest { command, wait_ms: None };
-        client::post(program, route::COMMAND, &request, self.wait, unreachable)
+        order(program, command, self.wait, unreachable)
     }
+}
+
+/// Has the daemon carry out a command.
+pub(crate) fn order(program: &str, command: Command, wait: bool, unreachable: &str) -> Ends<()> {
+    let request = CommandRequest { command, wait_ms: None };
+    client::post(program, route::COMMAND, &request, wait, unreachable)
 }
 
 /// Changes the configuration.

@@ -1,6 +1,7 @@
 //! `attrd_updater`: attributes of nodes that last until the node restarts.
 
-use hac_api::{Attributes, NodeAttributes};
+use hac_api::{Attributes, Command, NodeAttributes};
+use hac_model::parse_duration_ms;
 use regex_lite::Regex;
 
 use crate::facts::{self, Transient};
@@ -31,9 +32,11 @@ const OPTIONS: &[Spec] = &[
 
 const HELP: &str = "Usage: attrd_updater -n NAME [-Q | -U VALUE | -B VALUE -d DELAY | -D | -R] [OPTIONS]\n\
     \n  -Q, --query           print the value (default)\n  -U, --update=VALUE    set it; value++ and value+=N compute\n  \
-    -B, --update-both=VALUE  the same; changes count at once, whatever the delay\n  -D, --delete          remove it\n  \
+    -B, --update-both=VALUE  the same, and the delay of -d\n  -Y, --update-delay    only the delay\n  \
+    -d, --delay=TIME      changes count together when there was none for so long (of a new attribute, or with -B and -Y)\n  \
+    -R, --refresh         changes that wait count now\n  -D, --delete          remove it\n  \
     -n, --name=NAME       the attribute\n  -P, --pattern=REGEX   all attributes that match\n  -N, --node=NODE       of this node\n  \
-    -A, --all             of all nodes\n  -p, --private         known to this node's daemon alone\n  \
+    -A, --all             of all nodes\n  -p, --private         the daemons tell each other, nothing is decided by it\n  \
     -W, --wait=no|local|cluster";
 
 /// Runs with these words.
@@ -51,11 +54,10 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
     let pattern =
         pattern.map_err(|_| Said::failed(exit::USAGE, format!("{PROGRAM}: --pattern: not a regular expression")))?;
     match command {
-        "refresh" => return Ok(Said::nothing()),
-        "update-delay" => {
-            let warned = !given.has("delay");
-            let warning = "Warning: '-Y' given without '-d'; hacd lets every change count at once";
-            return Ok(if warned { Said::printed(warning) } else { Said::nothing() });
+        "refresh" => {
+            let refused = format!("{PROGRAM}: Could not refresh attributes: Connection refused (111)");
+            facts::order(PROGRAM, Command::WriteAttributes, false, &refused)?;
+            return Ok(Said::nothing());
         }
         _ if name.is_none() && pattern.is_none() => {
             return Err(Said::failed(exit::USAGE, "Command requires --name or --pattern argument"));
@@ -86,14 +88,29 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
         (None, Some(pattern)) => known_names(&known).into_iter().filter(|name| pattern.is_match(name)).collect(),
         (None, None) => Vec::new(),
     };
-    // Whoever waits gets the cluster's agreement.
+    // A client that waits gets the cluster's agreement.
     let wait = given.value("wait").is_some_and(|wait| wait != "no");
+    // What is no time is none.
+    let delay = given.value("delay").map(|delay| parse_duration_ms(delay).unwrap_or(0));
     for name in &names {
-        let private = given.has("private") || is_private(&known, name);
-        let transient = Transient { node: &node, name, value, private, wait };
-        transient.set(PROGRAM, &refused)?;
+        let is_known =
+            known.dampened.contains(name) || known.nodes.iter().any(|node| self::value(node, name).is_some());
+        if command == "update-delay" && !is_known {
+            let err = format!("{PROGRAM}: Could not update delay of {name}: attribute does not exist");
+            return Err(Said::failed(exit::NO_SUCH, err));
+        }
+        if matches!(command, "update-delay" | "update-both") && is_known {
+            let change = Command::Dampening { name: name.clone(), dampening_ms: delay.unwrap_or(0) };
+            facts::order(PROGRAM, change, wait, &refused)?;
+        }
+        if command != "update-delay" {
+            let private = given.has("private");
+            Transient { node: &node, name, value, private, dampening_ms: delay, wait }.set(PROGRAM, &refused)?;
+        }
     }
-    Ok(Said::nothing())
+    let warned = command == "update-delay" && delay.is_none();
+    let warning = "Warning: '-Y' given without '-d': changes count at once from now on";
+    Ok(if warned { Said::printed(warning) } else { Said::nothing() })
 }
 
 fn known_names(known: &Attributes) -> Vec<String> {
@@ -103,11 +120,6 @@ fn known_names(known: &Attributes) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// Whether an attribute was made private when it was set first.
-fn is_private(known: &Attributes, name: &str) -> bool {
-    known.nodes.iter().any(|node| facts::find(&node.private, None, name).is_some())
 }
 
 fn value<'a>(node: &'a NodeAttributes, name: &str) -> Option<&'a str> {

@@ -17,6 +17,7 @@ mod contradictions;
 mod failures;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod held;
 pub(crate) mod history;
 mod ids;
 mod judge;
@@ -59,6 +60,8 @@ pub struct Changes {
     pub forgotten: Vec<HistoryOf>,
     /// Histories whose recorded failure was forgotten: the node concerned does so too.
     pub cleared: Vec<HistoryOf>,
+    /// Only what is [held](hac_model::Status::held) changed: nothing by which is decided.
+    pub held: bool,
     /// What people should know although it was done: sentences.
     pub warnings: Vec<String>,
 }

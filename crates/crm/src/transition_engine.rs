@@ -30,7 +30,7 @@ use md5::{Digest as _, Md5};
 
 use hac_types::{Timestamp, mutant};
 
-use crate::cib::{Applied, Command, OpResult, StatusChange, history};
+use crate::cib::{Applied, Changes, Command, OpResult, StatusChange, history};
 use crate::work::Order;
 use hac_model::Cib;
 use hac_scheduler::plan::Plan;
@@ -108,7 +108,7 @@ impl TransitionEngine {
         match command {
             Command::Configure(_) if changes.configuration => self.abort(now, Abort::Configuration),
             Command::Configure(_) => self.abort(now, Abort::Other("a node attribute changed".to_owned())),
-            Command::Status(change) => self.status_changed(now, change),
+            Command::Status(change) => self.status_changed(now, change, changes),
         }
     }
 
@@ -180,7 +180,7 @@ impl TransitionEngine {
         self.current.as_ref().map(Transition::awaited).unwrap_or_default()
     }
 
-    fn status_changed(&mut self, now: Timestamp, change: &StatusChange) {
+    fn status_changed(&mut self, now: Timestamp, change: &StatusChange, changes: &Changes) {
         let expected = self.confirm(now, change);
         let reason = match change {
             StatusChange::OpStarted(started) => {
@@ -200,6 +200,14 @@ impl TransitionEngine {
             }
             StatusChange::NodeHistory { node, .. } => Some(Abort::History(node.clone())),
             StatusChange::OpResult(result) => (!expected).then(|| unexpected(result)),
+            // Nothing is decided by what is private or collected.
+            StatusChange::SetAttribute { .. } | StatusChange::SetDampening { .. } if changes.held => None,
+            StatusChange::SetDampening { name, .. } | StatusChange::WriteAttributes { name: Some(name) } => {
+                Some(Abort::Other(format!("changes of the attribute {name} count now")))
+            }
+            StatusChange::WriteAttributes { name: None } => {
+                Some(Abort::Other("changes of attributes count now".to_owned()))
+            }
             StatusChange::SetAttribute { node, name, .. } => Some(Abort::Attribute(node.clone(), name.clone())),
             StatusChange::Quorum(_) => Some(Abort::Quorum),
             StatusChange::Shutdown { node, .. } => Some(Abort::Shutdown(node.clone())),

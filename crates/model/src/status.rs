@@ -11,6 +11,52 @@ pub struct Status {
     pub nodes: Vec<NodeState>,
     /// Tickets.
     pub tickets: Vec<TicketState>,
+    /// Attributes of which more is known than the nodes' entries say. They are no part of Pacemaker's document.
+    pub held: Vec<HeldAttribute>,
+}
+
+/// An attribute that is private, or whose changes are collected for a while before they count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldAttribute {
+    /// Its name.
+    pub name: String,
+    /// For so long changes are collected, milliseconds, from the last one; then all of them count at once.
+    pub dampening_ms: u64,
+    /// Its values are never in the nodes' entries, and nothing is decided by them.
+    pub private: bool,
+    /// Values, by node: all of a private attribute, of another one those that do not count yet.
+    pub values: Vec<HeldValue>,
+}
+
+/// A value of one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldValue {
+    /// Name of the node.
+    pub node: String,
+    /// The value; `None` removes what counts so far.
+    pub value: Option<String>,
+}
+
+impl Status {
+    /// What is held of the attribute of this name.
+    #[must_use]
+    pub fn held(&self, name: &str) -> Option<&HeldAttribute> {
+        self.held.iter().find(|held| held.name == name)
+    }
+}
+
+impl HeldAttribute {
+    /// What is held of a node.
+    #[must_use]
+    pub fn of(&self, node: &str) -> Option<&HeldValue> {
+        self.values.iter().find(|value| value.node == node)
+    }
+
+    /// Whether changes wait until they count.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        !self.private && !self.values.is_empty()
+    }
 }
 
 /// What is known of a node.

@@ -20,6 +20,7 @@
 //! report.
 
 mod barrier;
+mod collecting;
 mod coordinator;
 mod disk;
 mod effects;
@@ -138,6 +139,8 @@ pub(crate) struct Participant {
     raising: Option<Raising>,
     /// A node that was added and is not yet counted, as the coordinator sees it.
     learner: Option<Learner>,
+    /// When changes of attributes are to count that are collected, by name.
+    collected: BTreeMap<String, Timestamp>,
 
     acquaintances: BTreeMap<NodeId, Acquaintance>,
     /// Lowest and highest level of each member, and its release.
@@ -204,6 +207,7 @@ impl Participant {
             offer,
             raising: None,
             learner: None,
+            collected: BTreeMap::new(),
             acquaintances: BTreeMap::new(),
             releases: BTreeMap::new(),
             left_out: BTreeMap::new(),
@@ -343,6 +347,7 @@ impl Participant {
         if let Command::Status(change) = command {
             self.executor.handle_delivered(now.mono, wall, change, &applied);
         }
+        self.collect(now, command, &applied);
         self.applied(now, command, &applied);
         applied
     }

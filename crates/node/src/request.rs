@@ -20,7 +20,7 @@ pub enum Request {
     /// Change the configuration.
     Configure(Configure),
     /// Change what is known: [`StatusChange::ClearFailures`], [`StatusChange::ForgetHistory`] or
-    /// [`StatusChange::SetAttribute`]; everything else is refused, because it belongs to the nodes themselves.
+    /// [`StatusChange::SetAttribute`] and its relatives; everything else is refused, because it belongs to the nodes themselves.
     Status(StatusChange),
     /// Answer when the cluster has done all that it decided to do about everything that was asked before.
     Settle {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use hac_types::WallTime;
 
+use super::held::{self, HELD_MAX};
 use super::ids::pair_id;
 use super::{
     Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, RefusalKind, StatusChange,
@@ -11,19 +12,43 @@ use super::{
 };
 use hac_model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory, Task, computed};
 
-/// Whether anything changed, or the name of a node that nobody knows.
-type Done = Result<bool, UnknownNode>;
+/// Whether anything changed, or what is wrong.
+type Done = Result<bool, Wrong>;
 
-/// The node is not configured.
-struct UnknownNode(String);
+/// Why a change is refused.
+pub(super) enum Wrong {
+    /// The node is not configured.
+    UnknownNode(String),
+    /// No node has the attribute.
+    UnknownAttribute(String),
+    /// There are too many attributes already.
+    TooMany,
+}
+
+impl From<Wrong> for Refusal {
+    fn from(wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::UnknownNode(name) => {
+                Self::new(format!("Node \"{name}\" is not a cluster node"), "'hacctl node show' lists the nodes")
+                    .of(RefusalKind::NoSuch)
+            }
+            Wrong::UnknownAttribute(name) => Self::new(
+                format!("no node has the attribute {name}"),
+                "set it first: attrd_updater -n NAME -U VALUE -d DELAY",
+            )
+            .of(RefusalKind::NoSuch),
+            Wrong::TooMany => Self::new(
+                format!("{HELD_MAX} attributes are private or collected already"),
+                "remove some: attrd_updater -n NAME -D",
+            ),
+        }
+    }
+}
 
 pub(super) fn apply(cib: &mut Cib, change: &StatusChange, wall: WallTime) -> Applied {
     let mut changes = Changes::default();
     match carry_out(cib, change, wall, &mut changes) {
-        Err(UnknownNode(name)) => Applied::Refused(
-            Refusal::new(format!("Node \"{name}\" is not a cluster node"), "'hacctl node show' lists the nodes")
-                .of(RefusalKind::NoSuch),
-        ),
+        Err(wrong) => Applied::Refused(wrong.into()),
         Ok(false) => Applied::Unchanged,
         Ok(true) => {
             if changes.configuration {
@@ -58,9 +83,11 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         }
         StatusChange::OpResult(result) => op_result(cib, result, wall, changes),
         StatusChange::OpCancelled(cancelled) => op_cancelled(cib, cancelled),
-        StatusChange::SetAttribute { node, name, value } => {
-            set_transient(cib, node, name, value.as_deref()).ok_or_else(|| UnknownNode(node.clone()))
+        StatusChange::SetAttribute { node, name, value, private, dampening_ms } => {
+            held::set(cib, (node, name), value.as_deref(), (*private, *dampening_ms), changes)
         }
+        StatusChange::SetDampening { name, dampening_ms } => held::set_dampening(cib, name, *dampening_ms, changes),
+        StatusChange::WriteAttributes { name } => Ok(held::write(cib, name.as_deref())),
         StatusChange::ClearFailures { resource, node, operation } => {
             let operation = operation.as_ref().map(|(task, interval)| (task.as_str(), *interval));
             clear_failures(cib, resource.as_deref(), node.as_deref(), operation, changes)
@@ -77,7 +104,7 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
                 return Ok(false);
             }
             let since = wanted.then(|| wall.as_secs().to_string());
-            set_transient(cib, node, "shutdown", since.as_deref()).ok_or_else(|| UnknownNode(node.clone()))
+            set_transient(cib, node, "shutdown", since.as_deref()).ok_or_else(|| Wrong::UnknownNode(node.clone()))
         }
         StatusChange::LetGo { node } => {
             let state = state_mut(cib, node)?;
@@ -94,14 +121,14 @@ fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
 }
 
 /// The status of a configured node, made if it is not there.
-fn state_mut<'a>(cib: &'a mut Cib, name: &str) -> Result<&'a mut NodeState, UnknownNode> {
-    let id = cib.node_id(name).ok_or_else(|| UnknownNode(name.to_owned()))?.to_owned();
+fn state_mut<'a>(cib: &'a mut Cib, name: &str) -> Result<&'a mut NodeState, Wrong> {
+    let id = cib.node_id(name).ok_or_else(|| Wrong::UnknownNode(name.to_owned()))?.to_owned();
     let nodes = &mut cib.status.nodes;
     let index = nodes.iter().position(|state| state.id == id).unwrap_or_else(|| {
         nodes.push(NodeState { id, uname: Some(name.to_owned()), ..NodeState::default() });
         nodes.len() - 1
     });
-    nodes.get_mut(index).ok_or_else(|| UnknownNode(name.to_owned()))
+    nodes.get_mut(index).ok_or_else(|| Wrong::UnknownNode(name.to_owned()))
 }
 
 fn node_state(cib: &mut Cib, node: &NodePresence, changes: &mut Changes) -> bool {
@@ -122,6 +149,7 @@ fn node_state(cib: &mut Cib, node: &NodePresence, changes: &mut Changes) -> bool
     }
     if !node.member {
         changed |= replace(&mut state.attributes, Vec::new());
+        changed |= held::lose(cib, &node.name);
     }
     changed
 }
@@ -211,7 +239,7 @@ fn history_ids(cib: &Cib, resource: Option<&str>) -> Option<Vec<String>> {
 fn states_mut<'a>(
     cib: &'a mut Cib,
     node: Option<&str>,
-) -> Result<Box<dyn Iterator<Item = &'a mut NodeState> + 'a>, UnknownNode> {
+) -> Result<Box<dyn Iterator<Item = &'a mut NodeState> + 'a>, Wrong> {
     Ok(match node {
         Some(name) => Box::new(std::iter::once(state_mut(cib, name)?)),
         None => Box::new(cib.status.nodes.iter_mut()),
@@ -312,7 +340,7 @@ fn forget_history(cib: &mut Cib, resource: Option<&str>, node: Option<&str>, cha
 fn dc(cib: &mut Cib, node: Option<&str>) -> Done {
     let id = match node {
         None => None,
-        Some(name) => Some(cib.node_id(name).ok_or_else(|| UnknownNode(name.to_owned()))?.to_owned()),
+        Some(name) => Some(cib.node_id(name).ok_or_else(|| Wrong::UnknownNode(name.to_owned()))?.to_owned()),
     };
     Ok(replace(&mut cib.info.dc_uuid, id))
 }
@@ -340,14 +368,16 @@ fn fenced(cib: &mut Cib, node: &str) -> Done {
         expected: Some("down".into()),
         ..NodeState::default()
     };
-    Ok(replace(state, gone))
+    let changed = replace(state, gone);
+    Ok(held::lose(cib, node) || changed)
 }
 
-/// Sets or removes a transient attribute. Whether that changed anything; `None` if nobody knows the node.
+/// Sets or removes a transient attribute at once, whatever is collected. Whether that changed anything; `None` if nobody knows the node.
 pub(super) fn set_transient(cib: &mut Cib, node: &str, name: &str, value: Option<&str>) -> Option<bool> {
+    let overtaken = held::overtake(cib, node, name);
     let state = state_mut(cib, node).ok()?;
     let Some(value) = value else {
-        let mut changed = false;
+        let mut changed = overtaken;
         for set in &mut state.attributes {
             let before = set.pairs.len();
             set.pairs.retain(|pair| pair.name != name);
@@ -357,7 +387,7 @@ pub(super) fn set_transient(cib: &mut Cib, node: &str, name: &str, value: Option
     };
     if let Some(pair) = state.attributes.iter_mut().flat_map(|set| &mut set.pairs).find(|pair| pair.name == name) {
         let value = computed(pair.value.as_deref(), value);
-        return Some(replace(&mut pair.value, Some(value)));
+        return Some(replace(&mut pair.value, Some(value)) || overtaken);
     }
     let value = computed(None, value);
     let id = format!("status-{}", state.id);

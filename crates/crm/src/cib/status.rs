@@ -34,6 +34,22 @@ pub enum StatusChange {
         name: String,
         /// Its value; `None` removes.
         value: Option<String>,
+        /// Where it is new: it never counts, nodes only tell each other.
+        private: bool,
+        /// Where it is new: for so long changes are collected before they count, milliseconds, at most a day.
+        dampening_ms: u64,
+    },
+    /// For how long changes of a transient attribute are collected from now on; what waits counts at once if that is 0.
+    SetDampening {
+        /// Name of the attribute, which some node must have.
+        name: String,
+        /// Milliseconds, at most a day.
+        dampening_ms: u64,
+    },
+    /// What was collected counts from now on.
+    WriteAttributes {
+        /// Of this attribute, or of all.
+        name: Option<String>,
     },
     /// Cleanup by people: forget fail counts, and the histories that have failures, so that those resources are probed
     /// again.

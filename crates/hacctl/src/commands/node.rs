@@ -75,7 +75,13 @@ async fn fence(context: &Context, name: &str) -> Result<(), Failure> {
         terminal::confirm(&question, "Add --yes if that is what you want. Nothing was changed.")?;
     }
     let attribute = ("terminate".to_owned(), Some("true".to_owned()));
-    let command = Command::Attribute { node: name.clone(), name: attribute.0, value: attribute.1, private: false };
+    let command = Command::Attribute {
+        node: name.clone(),
+        name: attribute.0,
+        value: attribute.1,
+        private: false,
+        dampening_ms: None,
+    };
     let answer = context.client.command(command, context.wait).await?;
     context.done(&format!("{name} is to be fenced; 'hacctl events' shows how far it is"), answer.settled)
 }

@@ -1,53 +1,13 @@
-//! `GET /v1/attributes`: what the programs that agents call ask for; and the attributes that only this daemon knows.
-
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+//! `GET /v1/attributes`: what the programs that agents call ask for.
 
 use axum::Json;
 use axum::extract::{Query, State};
 use hac_api::{AttributePair, AttributeSet, Attributes, AttributesQuery, NodeAttributes};
-use hac_model::{NvSet, computed};
+use hac_model::{HeldAttribute, NvSet, Status};
 use hac_node::MemberState;
 
 use super::routes::{Answer, look};
 use super::server::Api;
-
-/// Most private attributes, and the longest value of one, bytes.
-const PRIVATE_MAX: (usize, usize) = (10_000, 64 << 10);
-
-/// Private attributes: by node and name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Private(Arc<Mutex<BTreeMap<(String, String), String>>>);
-
-impl Private {
-    /// Sets or removes one; why not, if there are too many.
-    pub(super) fn set(&self, node: &str, name: &str, value: Option<&str>) -> Result<(), &'static str> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (node.to_owned(), name.to_owned());
-        let Some(value) = value else {
-            all.remove(&key);
-            return Ok(());
-        };
-        if value.len() > PRIVATE_MAX.1 || (all.len() >= PRIVATE_MAX.0 && !all.contains_key(&key)) {
-            return Err("there are too many private attributes, or this one is too long");
-        }
-        let value = computed(all.get(&key).map(String::as_str), value);
-        all.insert(key, value);
-        Ok(())
-    }
-
-    fn of(&self, node: &str, wanted: impl Fn(&str) -> bool) -> Vec<AttributeSet> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = all.iter().filter(|((of, name), _)| of == node && wanted(name));
-        let pair = |((_, name), value): (&(String, String), &String)| AttributePair {
-            id: format!("private-{name}"),
-            name: name.clone(),
-            value: value.clone(),
-        };
-        let pairs: Vec<AttributePair> = own.map(pair).collect();
-        if pairs.is_empty() { Vec::new() } else { vec![AttributeSet { id: "private".to_owned(), pairs }] }
-    }
-}
 
 /// Answers with nodes and attributes.
 pub(super) async fn answer(State(api): State<Api>, Query(query): Query<AttributesQuery>) -> Answer<Attributes> {
@@ -68,8 +28,8 @@ pub(super) async fn answer(State(api): State<Api>, Query(query): Query<Attribute
                 member: members.contains(&node.uname.as_str()),
                 permanent: sets(&node.attributes, wanted),
                 utilization: sets(&node.utilization, wanted),
-                transient: state.map(|state| sets(&state.attributes, wanted)).unwrap_or_default(),
-                private: api.private.of(&node.uname, wanted),
+                transient: transient(&cib.status, &node.uname, state.map_or(&[], |state| &state.attributes), wanted),
+                private: private(&cib.status, &node.uname, wanted),
             }
         })
         .collect();
@@ -80,10 +40,39 @@ pub(super) async fn answer(State(api): State<Api>, Query(query): Query<Attribute
         node_id: facts.node.0,
         quorate: facts.quorum.quorate,
         nodes,
+        dampened: cib.status.held.iter().filter(|held| !held.private).map(|held| held.name.clone()).collect(),
         crm_config: sets(&configuration.crm_config, wanted),
         rsc_defaults: sets(&configuration.rsc_defaults, wanted),
         op_defaults: sets(&configuration.op_defaults, wanted),
     }))
+}
+
+/// What a node has until it restarts, as if what is collected counted already.
+fn transient(status: &Status, node: &str, counting: &[NvSet], wanted: impl Fn(&str) -> bool) -> Vec<AttributeSet> {
+    let collected = |held: &&HeldAttribute| held.waits() && wanted(&held.name);
+    let mut all = sets(counting, &wanted);
+    for (held, waiting) in status.held.iter().filter(collected).filter_map(|held| Some((held, held.of(node)?))) {
+        all.iter_mut().for_each(|set| set.pairs.retain(|pair| pair.name != held.name));
+        let Some(value) = &waiting.value else { continue };
+        if all.is_empty() {
+            all.push(AttributeSet { id: "status".to_owned(), pairs: Vec::new() });
+        }
+        let pair = AttributePair { id: format!("status-{}", held.name), name: held.name.clone(), value: value.clone() };
+        all.iter_mut().take(1).for_each(|set| set.pairs.push(pair.clone()));
+    }
+    all.retain(|set| !set.pairs.is_empty());
+    all
+}
+
+/// What the daemons tell each other of a node.
+fn private(status: &Status, node: &str, wanted: impl Fn(&str) -> bool) -> Vec<AttributeSet> {
+    let own = status.held.iter().filter(|held| held.private && wanted(&held.name));
+    let pair = |held: &HeldAttribute| {
+        let value = held.of(node)?.value.clone()?;
+        Some(AttributePair { id: format!("private-{}", held.name), name: held.name.clone(), value })
+    };
+    let pairs: Vec<AttributePair> = own.filter_map(pair).collect();
+    if pairs.is_empty() { Vec::new() } else { vec![AttributeSet { id: "private".to_owned(), pairs }] }
 }
 
 /// The wanted pairs of each set that has one.
@@ -104,19 +93,39 @@ fn sets(sets: &[NvSet], wanted: impl Fn(&str) -> bool) -> Vec<AttributeSet> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hac_model::{HeldValue, NvPair};
+
+    fn values(sets: &[AttributeSet]) -> Vec<(&str, &str)> {
+        sets.iter().flat_map(|set| &set.pairs).map(|pair| (pair.name.as_str(), pair.value.as_str())).collect()
+    }
 
     #[test]
-    fn private_attributes_are_one_nodes_and_can_be_counted() {
-        let private = Private::default();
-        private.set("n1", "a", Some("1")).unwrap();
-        private.set("n1", "a", Some("value++")).unwrap();
-        private.set("n2", "a", Some("x")).unwrap();
-        let values = |node: &str| -> Vec<String> {
-            private.of(node, |_| true).into_iter().flat_map(|set| set.pairs).map(|pair| pair.value).collect()
+    fn what_is_collected_shows_as_if_it_counted_and_what_is_private_apart() {
+        let held = |name: &str, private: bool, values: &[(&str, Option<&str>)]| HeldAttribute {
+            name: name.to_owned(),
+            dampening_ms: 5000,
+            private,
+            values: values
+                .iter()
+                .map(|(node, value)| HeldValue { node: (*node).to_owned(), value: value.map(str::to_owned) })
+                .collect(),
         };
-        assert_eq!((values("n1"), values("n2")), (vec!["2".to_owned()], vec!["x".to_owned()]));
-        private.set("n1", "a", None).unwrap();
-        assert!(values("n1").is_empty());
-        assert!(private.set("n1", "a", Some(&"x".repeat(PRIVATE_MAX.1 + 1))).is_err());
+        let pair =
+            |name: &str, value: &str| NvPair { name: name.into(), value: Some(value.into()), ..NvPair::default() };
+        let counting =
+            [NvSet { id: "status-1".into(), pairs: vec![pair("pingd", "100"), pair("gone", "1")], ..NvSet::default() }];
+        let status = Status {
+            held: vec![
+                held("pingd", false, &[("n1", Some("0")), ("n2", Some("7"))]),
+                held("gone", false, &[("n1", None)]),
+                held("own", true, &[("n1", Some("secret"))]),
+            ],
+            ..Status::default()
+        };
+        assert_eq!(values(&transient(&status, "n1", &counting, |_| true)), [("pingd", "0")]);
+        assert_eq!(values(&transient(&status, "n2", &[], |_| true)), [("pingd", "7")]);
+        assert_eq!(values(&transient(&status, "n2", &[], |name| name == "own")), []);
+        assert_eq!(values(&private(&status, "n1", |_| true)), [("own", "secret")]);
+        assert_eq!(values(&private(&status, "n2", |_| true)), []);
     }
 }

@@ -200,11 +200,6 @@ fn word(change: Change) -> Change {
 
 async fn command(State(api): State<Api>, body: Result<Json<CommandRequest>, JsonRejection>) -> Answer<Done> {
     let order = read(body)?;
-    if let Command::Attribute { node, name, value, private: true } = &order.command {
-        let kept = api.private.set(node, name, value.as_deref());
-        kept.map_err(|why| Refused::new(ErrorCode::Invalid, why))?;
-        return Ok(Json(Done::default()));
-    }
     let (version, _) = done(request(&api, asked(order.command)).await?)?;
     Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }))
 }
@@ -218,7 +213,11 @@ pub(crate) fn asked(command: Command) -> Request {
             operation: operation.map(|operation| (operation, interval_ms.unwrap_or(0))),
         },
         Command::Refresh { resource, node } => StatusChange::ForgetHistory { resource, node },
-        Command::Attribute { node, name, value, .. } => StatusChange::SetAttribute { node, name, value },
+        Command::Attribute { node, name, value, private, dampening_ms } => {
+            StatusChange::SetAttribute { node, name, value, private, dampening_ms: dampening_ms.unwrap_or(0) }
+        }
+        Command::Dampening { name, dampening_ms } => StatusChange::SetDampening { name, dampening_ms },
+        Command::WriteAttributes => StatusChange::WriteAttributes { name: None },
         Command::CancelWaitForAll => return Request::CancelWaitForAll,
         Command::SetLevel { to } => return Request::SetLevel { to: hac_types::Level(to) },
         Command::ClearConflict => return Request::ForgetLost,

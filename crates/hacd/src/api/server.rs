@@ -18,7 +18,6 @@ use hac_api::ErrorCode;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 
-use super::attributes::Private;
 use super::door::Door;
 use super::hub::Hub;
 use super::refusal::Refused;
@@ -49,8 +48,6 @@ pub(crate) struct Api {
     pub(super) log: Log,
     /// Runs the scheduler for clients; not the one of the coordinator.
     pub(super) planner: Planner,
-    /// Attributes that only this daemon knows.
-    pub(super) private: Private,
 }
 
 impl Api {
@@ -64,18 +61,7 @@ impl Api {
         log: Log,
     ) -> Self {
         let (asks, snapshots) = cluster;
-        Self {
-            asks,
-            snapshots,
-            hub,
-            agents,
-            place,
-            door: Door::default(),
-            shared,
-            log,
-            planner: Planner::behind(),
-            private: Private::default(),
-        }
+        Self { asks, snapshots, hub, agents, place, door: Door::default(), shared, log, planner: Planner::behind() }
     }
 }
 

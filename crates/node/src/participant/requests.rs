@@ -131,6 +131,10 @@ impl Participant {
 const fn is_for_operators(change: &StatusChange) -> bool {
     matches!(
         change,
-        StatusChange::ClearFailures { .. } | StatusChange::ForgetHistory { .. } | StatusChange::SetAttribute { .. }
+        StatusChange::ClearFailures { .. }
+            | StatusChange::ForgetHistory { .. }
+            | StatusChange::SetAttribute { .. }
+            | StatusChange::SetDampening { .. }
+            | StatusChange::WriteAttributes { .. }
     )
 }

@@ -1,6 +1,7 @@
 //! Participants on a perfect stream: messages are put into one order at once and delivered to all members.
 
 pub(crate) mod cluster;
+mod collecting;
 mod disks;
 mod levels;
 mod rotation;

@@ -14,6 +14,7 @@
 //! | the coordinator's leave to go | `shutdown_escalation` | this node goes as it is |
 //! | results of orders; a plan; the next look at the state | the operation's timeout and `cluster-delay`; 30 s; `cluster-recheck-interval` | recorded as lost; the plan is given up; decided again |
 //! | the time for which all nodes must know the next level | `upgrade-hold` | the level is proposed |
+//! | changes of an attribute that are collected | its dampening, a day at most | they count; said again after 30 s |
 //! | a node that was added and is not yet counted | 2 s as a member; 15 min if it does not come | its vote is proposed; it is taken back |
 
 use hac_types::Timestamp;
@@ -30,7 +31,7 @@ struct Wait {
 }
 
 /// The table, in the order in which waits end that are over at the same time.
-const WAITS: [Wait; 11] = [
+const WAITS: [Wait; 12] = [
     // Agents that run here.
     Wait { until: |it| it.executor.poll_timeout(), end: |it, now| it.executor.handle_timeout(now.mono, now.wall) },
     // The window of `last_man_standing`.
@@ -49,6 +50,8 @@ const WAITS: [Wait; 11] = [
     Wait { until: |it| it.leaving.map(|leaving| leaving.deadline()), end: Participant::expire_leaving },
     // The coordinator's work.
     Wait { until: Participant::coordination_timeout, end: Participant::coordinate },
+    // Attributes whose changes are collected.
+    Wait { until: Participant::collecting_timeout, end: Participant::write_collected },
     // The next level.
     Wait { until: Participant::raising_timeout, end: Participant::raise_level },
     // A learner.

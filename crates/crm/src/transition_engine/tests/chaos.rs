@@ -70,7 +70,7 @@ impl World {
             }
             Step::Attribute => {
                 let (node, name, value) = (name(true), "colour".to_owned(), Some(count.to_string()));
-                self.status(StatusChange::SetAttribute { node, name, value });
+                self.status(StatusChange::SetAttribute { node, name, value, private: false, dampening_ms: 0 });
             }
             Step::Standby(first, on) => self.standby(&name(first), on),
             Step::Pass(millis) => self.now += Duration::from_millis(millis),

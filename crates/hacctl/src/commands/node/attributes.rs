@@ -96,7 +96,7 @@ pub(super) async fn transient(context: &Context, call: &Call) -> Result<(), Fail
     if context.consent.dry_run {
         return terminal::print(&format!("Would be done: {done}\nNothing was changed (--dry-run)."));
     }
-    let command = Command::Attribute { node: wanted.node, name, value, private: false };
+    let command = Command::Attribute { node: wanted.node, name, value, private: false, dampening_ms: None };
     let answer = context.client.command(command, context.wait).await?;
     context.done(&done, answer.settled)
 }

@@ -159,6 +159,7 @@ pub(super) async fn failcount(context: &Context, call: &Call) -> Result<(), Fail
                 name: format!("fail-count-{resource}#{operation}_{interval_ms}"),
                 value: Some(value.to_owned()),
                 private: false,
+                dampening_ms: None,
             };
             let answer = context.client.command(command, context.wait).await?;
             context.done(&done, answer.settled)

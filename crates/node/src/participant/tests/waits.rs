@@ -76,7 +76,13 @@ fn coordinator_left_out(cluster: &mut Cluster, count: u32) {
 
 fn attribute() -> Request {
     let value = Some("1".to_owned());
-    Request::Status(StatusChange::SetAttribute { node: "node2".to_owned(), name: "a".to_owned(), value })
+    Request::Status(StatusChange::SetAttribute {
+        node: "node2".to_owned(),
+        name: "a".to_owned(),
+        value,
+        private: false,
+        dampening_ms: 0,
+    })
 }
 
 #[test]
@@ -247,6 +253,8 @@ fn a_value_up_to_its_limit_is_taken_and_a_longer_one_is_refused_with_the_limit()
         node: "node1".to_owned(),
         name: "note".to_owned(),
         value: Some("x".repeat(65_537)),
+        private: false,
+        dampening_ms: 0,
     };
     let reply = cluster.ask(1, Request::Status(attribute));
     assert!(matches!(reply, Some(Reply::TooLarge(_))), "{reply:?}");

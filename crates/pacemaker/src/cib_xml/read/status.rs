@@ -18,6 +18,7 @@ pub(in crate::cib_xml) fn early(parent: &Element<'_>, done: &Element<'_>) -> Res
 pub(super) fn status(element: &mut Element<'_>) -> Result<Status, Fault> {
     let states = element.children.iter_mut().filter(|child| child.name == "node_state");
     Ok(Status {
+        held: Vec::new(),
         nodes: states.map(node_state).collect::<Result<_, _>>()?,
         tickets: element
             .children
