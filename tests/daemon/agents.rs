@@ -45,6 +45,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
     vec![
         ("an_agent_that_sets_its_promotion_score_is_promoted", promotion),
         ("what_was_started_is_stopped_as_it_was_after_a_restart_of_the_daemon", restart),
+        ("what_needs_a_ticket_runs_while_it_is_granted", tickets),
         ("commands_that_wait_say_what_did_not_come_about", waiting),
         ("a_what_if_of_the_live_cluster_is_right_though_secrets_are_masked", what_if),
     ]
@@ -231,6 +232,44 @@ fn promotion(tools: &Tools) -> anyhow::Result<()> {
     ensure!(nodes.contains("<node id=\"1\" name=\"node1\" state=\"member\"/>"), "{nodes}");
     alone.tool(&["crm_attribute", "-p", "db", "-v", "-INFINITY"])?;
     alone.until("db is demoted", |_| Ok(!promoted.exists()))
+}
+
+/// In the command lines of booth, and by hand.
+fn tickets(tools: &Tools) -> anyhow::Result<()> {
+    let mut alone = Alone::new(tools, 26)?;
+    alone.must(&["configure", "primitive", "web", "Thing", "params", "value=x"])?;
+    alone.must(&["--yes", "configure", "rsc_ticket", "needs", "T:", "web", "loss-policy=stop"])?;
+    let runs = alone.file("runs.web");
+    ensure!(alone.must(&["ticket", "show"])?.contains("No ticket is known"), "none so far");
+    alone.until("web does not run without its ticket", |_| Ok(!runs.exists()))?;
+    let tool = |alone: &Alone<'_>, words: &[&str], code: i32, part: &str| {
+        let (ended, said) = alone.tool(words)?;
+        ensure!(ended == code && said.contains(part), "{words:?}: {ended} {said:?}, expected {code} {part:?}");
+        anyhow::Ok(())
+    };
+    tool(&alone, &["crm_ticket", "-t", "T", "-g"], 107, "Ticket modification not allowed without --force")?;
+    tool(&alone, &["crm_ticket", "-t", "T", "-q"], 105, "crm_ticket: No such ticket 'T'")?;
+    let grant =
+        ["crm_ticket", "-t", "T", "-g", "--force", "-S", "owner", "--attr-value=7", "-S", "term", "--attr-value=1"];
+    tool(&alone, &grant, 0, "")?;
+    alone.until("web starts when its ticket is granted", |_| Ok(runs.exists()))?;
+    tool(&alone, &["crm_ticket", "-t", "T", "-G", "owner", "--quiet"], 0, "7\n")?;
+    tool(&alone, &["crm_ticket", "-t", "T", "-q"], 0, "State XML:\n\n<ticket_state id=\"T\" granted=\"true\"")?;
+    alone.must(&["ticket", "standby", "T"])?;
+    alone.until("web stops when its ticket is on standby", |_| Ok(!runs.exists()))?;
+    alone.must(&["site", "ticket", "activate", "T"])?;
+    alone.until("and starts again", |_| Ok(runs.exists()))?;
+    tool(&alone, &["crm_ticket", "-t", "T", "-r", "--force"], 0, "")?;
+    alone.until("web stops when its ticket is revoked", |_| Ok(!runs.exists()))?;
+    alone.must(&["ticket", "grant", "T", "--force"])?;
+    alone.until("granted by hand it starts", |_| Ok(runs.exists()))?;
+    // Stored with the next change of the configuration, and yet no longer granted when the whole cluster was away.
+    alone.must(&["configure", "property", "cluster-delay=61s"])?;
+    alone.kill();
+    alone.start()?;
+    alone.until("it answers", |alone| Ok(alone.hacctl(&["status"])?.status.success()))?;
+    alone.until("web stops when all nodes were away", |_| Ok(!runs.exists()))?;
+    tool(&alone, &["crm_ticket", "-l"], 0, "")
 }
 
 fn restart(tools: &Tools) -> anyhow::Result<()> {

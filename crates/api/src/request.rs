@@ -163,6 +163,17 @@ pub enum Command {
         /// Milliseconds.
         dampening_ms: u64,
     },
+    /// Change a ticket, or forget it: `crm_ticket`, `site ticket`.
+    Ticket {
+        /// Its id.
+        id: String,
+        /// Values to set, all at once, or with null to remove: `granted`, `standby`, and any others.
+        #[serde(default)]
+        values: Vec<(String, Option<String>)>,
+        /// Nothing of it stays.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        forget: bool,
+    },
     /// Changes of attributes that are collected count at once: `attrd_updater -R`.
     WriteAttributes,
     /// The operator declares that the nodes waited for are down: act without having seen them all (`wait_for_all`).

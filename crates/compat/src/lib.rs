@@ -14,6 +14,7 @@ mod mon;
 mod node;
 mod options;
 mod resource;
+mod ticket;
 mod updater;
 mod wrappers;
 
@@ -31,6 +32,7 @@ mod exit {
     pub(crate) const USAGE: u8 = 64;
     pub(crate) const NO_HOST: u8 = 68;
     pub(crate) const CONFIG: u8 = 78;
+    pub(crate) const UNSAFE: u8 = 107;
     pub(crate) const DISCONNECT: u8 = 102;
     pub(crate) const NO_SUCH: u8 = 105;
 }
@@ -52,6 +54,7 @@ pub const NAMES: &[&str] = &[
     "crm_node",
     "crm_resource",
     "crm_standby",
+    "crm_ticket",
     "pacemakerd",
 ];
 
@@ -136,6 +139,7 @@ fn program(name: &'static str, words: &[String]) -> Said {
         "crm_node" => node::run(words),
         "crm_resource" => resource::run(words),
         "crm_standby" => wrappers::standby(words),
+        "crm_ticket" => ticket::run(words),
         _ => Err(Said::failed(exit::USAGE, "pacemakerd: hacd offers 'pacemakerd --version' alone".to_owned())),
     };
     ended.unwrap_or_else(|said| said)

@@ -98,6 +98,11 @@ impl Given {
         Ok(())
     }
 
+    /// All options, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+        self.options.iter().map(|(name, value)| (*name, value.as_deref()))
+    }
+
     /// Whether the option was given.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.options.iter().any(|(given, _)| *given == name)

@@ -24,6 +24,7 @@ mod judge;
 mod machine;
 mod observed;
 mod status;
+mod tickets;
 mod tree;
 mod verify;
 

@@ -205,6 +205,7 @@ impl TransitionEngine {
             StatusChange::SetDampening { name, .. } | StatusChange::WriteAttributes { name: Some(name) } => {
                 Some(Abort::Other(format!("changes of the attribute {name} count now")))
             }
+            StatusChange::Ticket { id, .. } => Some(Abort::Other(format!("the ticket {id} changed"))),
             StatusChange::WriteAttributes { name: None } => {
                 Some(Abort::Other("changes of attributes count now".to_owned()))
             }

@@ -144,9 +144,12 @@ pub(crate) enum Command {
     /// What if the status were another one, in crm's words
     #[command(disable_help_flag = true, hide = true)]
     Cibstatus(Words),
-    /// Tickets, which hacd does not grant
-    #[command(disable_help_flag = true, hide = true)]
+    /// Tickets of clusters on several sites
+    #[command(disable_help_flag = true)]
     Site(Words),
+    /// Tickets: the same as site ticket
+    #[command(disable_help_flag = true)]
+    Ticket(Words),
     /// Maintenance of the whole cluster or of one resource: on, off
     #[command(disable_help_flag = true)]
     Maintenance(Words),

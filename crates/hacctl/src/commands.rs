@@ -35,6 +35,7 @@ mod secret;
 pub(crate) mod secrets;
 pub(crate) mod simulate;
 mod status;
+mod ticket;
 mod undo;
 mod upgrade;
 mod verify;
@@ -111,6 +112,10 @@ fn level_of(command: &Command) -> Option<(&'static str, &[String])> {
 
 /// Carries out a command.
 pub(crate) async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    if let Command::Ticket(words) = &command {
+        let words: Vec<String> = std::iter::once("ticket".to_owned()).chain(words.words.iter().cloned()).collect();
+        return Box::pin(in_level(context, "site", &words)).await;
+    }
     if let Some((name, words)) = level_of(&command) {
         return Box::pin(in_level(context, name, words)).await;
     }
@@ -169,6 +174,7 @@ pub(crate) async fn in_level(context: &Context, name: &str, words: &[String]) ->
         "history" => history::run(context, &call).await,
         "cib" => cib::run(context, &call).await,
         "cibstatus" => simulate::crm(context, &call).await,
+        "site" => ticket::run(context, &call).await,
         _ => cluster::maintenance(context, &call).await,
     }
 }

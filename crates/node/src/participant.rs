@@ -166,12 +166,12 @@ impl Participant {
             Some(bytes) => wire::decode_stored(bytes, known).map_err(|why| ConfigError::StoredCib(why.to_string()))?,
             None => StoredState { cib: initial(config), ..StoredState::default() },
         };
-        let replica = Replica::new(state);
+        let replica = Replica::new(without_tickets(state));
         let offer = match &stored.prepared {
             Some((generation, bytes)) => {
                 let state =
                     wire::decode_stored(bytes, known).map_err(|why| ConfigError::PreparedCib(why.to_string()))?;
-                Some(Offered::new(*generation, state))
+                Some(Offered::new(*generation, without_tickets(state)))
             }
             None => None,
         };
@@ -485,6 +485,12 @@ impl Participant {
             self.effects.broadcast(&Message { ring, body }, level);
         }
     }
+}
+
+/// What was stored, in another life of the node: tickets last as long as a member runs. Who runs on tells the others.
+fn without_tickets(mut state: StoredState) -> StoredState {
+    state.cib.status.tickets.clear();
+    state
 }
 
 /// The state of a cluster that never ran, as this node's file has it.

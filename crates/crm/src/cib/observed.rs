@@ -8,7 +8,7 @@ use super::held::{self, HELD_MAX};
 use super::ids::pair_id;
 use super::{
     Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, RefusalKind, StatusChange,
-    failures, history, tree,
+    failures, history, tickets, tree,
 };
 use hac_model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory, Task, computed};
 
@@ -23,6 +23,8 @@ pub(super) enum Wrong {
     UnknownAttribute(String),
     /// There are too many attributes already.
     TooMany,
+    /// There are too many tickets already.
+    TooManyTickets,
 }
 
 impl From<Wrong> for Refusal {
@@ -37,6 +39,10 @@ impl From<Wrong> for Refusal {
                 "set it first: attrd_updater -n NAME -U VALUE -d DELAY",
             )
             .of(RefusalKind::NoSuch),
+            Wrong::TooManyTickets => Self::new(
+                format!("there are {} tickets already", tickets::MOST),
+                "forget some: crm_ticket -t TICKET -C",
+            ),
             Wrong::TooMany => Self::new(
                 format!("{HELD_MAX} attributes are private or collected already"),
                 "remove some: attrd_updater -n NAME -D",
@@ -86,6 +92,7 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         StatusChange::SetAttribute { node, name, value, private, dampening_ms } => {
             held::set(cib, (node, name), value.as_deref(), (*private, *dampening_ms), changes)
         }
+        StatusChange::Ticket { id, values, forget } => tickets::change(cib, id, values, *forget, wall),
         StatusChange::SetDampening { name, dampening_ms } => held::set_dampening(cib, name, *dampening_ms, changes),
         StatusChange::WriteAttributes { name } => Ok(held::write(cib, name.as_deref())),
         StatusChange::ClearFailures { resource, node, operation } => {

@@ -46,6 +46,15 @@ pub enum StatusChange {
         /// Milliseconds, at most a day.
         dampening_ms: u64,
     },
+    /// A ticket is granted, revoked or changed otherwise, all at once; or forgotten. It lasts as long as a node runs.
+    Ticket {
+        /// Its id.
+        id: String,
+        /// Values to set, or with `None` to remove: `granted`, `standby`, `last-granted`, and others. A grant is dated by itself.
+        values: Vec<(String, Option<String>)>,
+        /// Nothing of it stays.
+        forget: bool,
+    },
     /// What was collected counts from now on.
     WriteAttributes {
         /// Of this attribute, or of all.

@@ -345,12 +345,16 @@ const CIBSTATUS: &[Command] = &[
     not(&["save"], "'hacctl configure save xml FILE' writes the state."),
     not(&["origin"], "'hacctl simulate' without -x asks the running cluster."),
     not(&["quorum"], "'hacctl quorum' shows the votes; 'hacctl simulate --node-down NODE' the loss of a node."),
-    not(&["ticket"], "hacd does not grant tickets."),
+    not(&["ticket"], "'hacctl site ticket' changes the tickets of the running cluster."),
 ];
 
-const SITE: &[Command] = &[not(
+const SITE: &[Command] = &[c(
     &["ticket"],
-    "hacd does not grant tickets: a cluster of hacd is one site. Remove the rsc_ticket constraints.",
+    &[
+        A(One, Word(&["grant", "revoke", "standby", "activate", "show", "time", "delete"]), "|"),
+        A(Maybe, Text, "TICKET"),
+    ],
+    "Tickets: grant or revoke them by hand, suspend what needs them, show them",
 )];
 
 const MAINTENANCE: &[Command] = &[

@@ -217,6 +217,7 @@ pub(crate) fn asked(command: Command) -> Request {
             StatusChange::SetAttribute { node, name, value, private, dampening_ms: dampening_ms.unwrap_or(0) }
         }
         Command::Dampening { name, dampening_ms } => StatusChange::SetDampening { name, dampening_ms },
+        Command::Ticket { id, values, forget } => StatusChange::Ticket { id, values, forget },
         Command::WriteAttributes => StatusChange::WriteAttributes { name: None },
         Command::CancelWaitForAll => return Request::CancelWaitForAll,
         Command::SetLevel { to } => return Request::SetLevel { to: hac_types::Level(to) },

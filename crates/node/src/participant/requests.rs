@@ -135,6 +135,7 @@ const fn is_for_operators(change: &StatusChange) -> bool {
             | StatusChange::ForgetHistory { .. }
             | StatusChange::SetAttribute { .. }
             | StatusChange::SetDampening { .. }
+            | StatusChange::Ticket { .. }
             | StatusChange::WriteAttributes { .. }
     )
 }

@@ -4,7 +4,7 @@
 use super::super::tree::{self, Kind};
 use super::Findings;
 use crate::fencer::NOT_CARRIED_OUT;
-use hac_model::{Configuration, Constraint, NvSet, Primitive, parse_bool};
+use hac_model::{Configuration, NvSet, Primitive, parse_bool};
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     let mut devices = false;
@@ -20,15 +20,6 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
                 "run the container with a primitive, such as ocf:heartbeat:podman",
             ),
             Kind::Template(_) | Kind::Group | Kind::Clone => {}
-        }
-    }
-    for constraint in &configuration.constraints {
-        if let Constraint::Ticket(ticket) = constraint {
-            findings.error(
-                &ticket.id,
-                "tickets cannot be granted by hacd yet, what needs one would never run",
-                "leave the constraint out",
-            );
         }
     }
     for node in configuration.nodes.iter().filter(|node| node.kind.as_deref() == Some("remote")) {
