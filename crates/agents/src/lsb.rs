@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hac_model::{Agent, ExecStatus, Invocation, OcfCode, ProcessRef};
 
 use crate::look::Looks;
-use crate::runs::{Runs, Task};
+use crate::runs::{Runs, Task, outcome};
 use crate::systemd::Systemd;
 use crate::{Doing, Exit, Finished, Implementation, Listed, Options, Standard};
 
@@ -68,25 +67,8 @@ impl Lsb {
             environment: self.environment.clone(),
             folder: None,
         };
-        match self.runs.run(&self.looks, task).await {
-            Ok(ran) => {
-                let output = String::from_utf8_lossy(&ran.stderr).into_owned();
-                match ran.status.code() {
-                    Some(code) => Finished { output, ..Finished::code(ocf_code(action, code)) },
-                    None => {
-                        let reason = format!("{} was ended by a signal", path.display());
-                        Finished { output, ..Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Error) }
-                    }
-                }
-            }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => not_there(&path),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                Finished::failed(Exit::Perm, format!("{} is not executable", path.display()))
-                    .with_status(ExecStatus::Error)
-            }
-            Err(error) => Finished::failed(Exit::Generic, format!("could not run {}: {error}", path.display()))
-                .with_status(ExecStatus::Error),
-        }
+        let ran = self.runs.run(&self.looks, task).await;
+        outcome(ran, &path, || not_there(&path), |code, _| Finished::code(ocf_code(action, code)))
     }
 
     async fn installed(&self, class: &'static str) -> Vec<Listed> {

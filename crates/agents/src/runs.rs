@@ -16,6 +16,7 @@ mod cgroup;
 mod ending;
 mod life;
 mod members;
+mod outcome;
 mod process;
 mod record;
 
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub(crate) use outcome::outcome;
 pub(crate) use process::{Ran, Task};
 
 use cgroup::Cgroups;

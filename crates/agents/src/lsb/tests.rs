@@ -91,3 +91,24 @@ async fn a_service_is_the_script_where_there_is_one() {
     let listed = service.list().await;
     assert!(listed.iter().any(|listed| listed.agent.to_string() == "service:four"), "{listed:?}");
 }
+
+#[tokio::test]
+async fn a_script_that_a_signal_ended_or_that_cannot_run_says_so() {
+    let folder = Folder::new("signal");
+    folder.script("one", "echo last words >&2; kill -KILL $$");
+    folder.script("two", "");
+    let two = folder.0.join("init.d/two");
+    fs::set_permissions(&two, fs::Permissions::from_mode(0o644)).expect("made a plain file");
+    let lsb = folder.lsb();
+    let killed = lsb.run(&named("one", "start")).await;
+    let reason = format!("{} was ended by signal 9", folder.0.join("init.d/one").display());
+    assert_eq!((killed.rc, killed.exit_reason), (Exit::Generic.code(), Some(reason)));
+    assert_eq!(killed.output, "last words\n");
+    let refused = lsb.run(&named("two", "start")).await;
+    assert_eq!(
+        (refused.rc, refused.exit_reason),
+        (Exit::Perm.code(), Some(format!("{} is not executable", two.display())))
+    );
+    let absent = lsb.run(&named("three", "start")).await;
+    assert_eq!(absent.rc, Exit::Installed.code());
+}

@@ -4,8 +4,6 @@ mod said;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +12,7 @@ use hac_model::{Agent, ExecStatus, FEATURE_SET, Invocation};
 
 use super::PATH;
 use crate::look::Looks;
-use crate::runs::{Ran, Runs, Task};
+use crate::runs::{Runs, Task, outcome};
 use crate::{Exit, Finished, Options};
 use said::{Said, Stamp};
 
@@ -154,16 +152,11 @@ impl Scripts {
             environment: self.environment(invocation),
             folder: Some(RUN),
         };
-        match self.runs.run(&self.looks, task).await {
-            Ok(ran) => finished(&ran),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => not_there(),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                Finished::failed(Exit::Perm, format!("{} is not executable", path.display()))
-                    .with_status(ExecStatus::Error)
-            }
-            Err(error) => Finished::failed(Exit::Generic, format!("could not run {}: {error}", path.display()))
-                .with_status(ExecStatus::Error),
-        }
+        let ran = self.runs.run(&self.looks, task).await;
+        outcome(ran, &path, not_there, |code, stderr| {
+            let reason = exit_reason(stderr).filter(|_| code != 0);
+            Finished { exit_reason: reason, ..Finished::code(code) }
+        })
     }
 
     /// The environment of one action.
@@ -205,18 +198,6 @@ impl Scripts {
 /// Whether a name can be part of the name of a variable.
 fn variable(name: &str) -> bool {
     !name.is_empty() && !name.contains(['=', '\0'])
-}
-
-fn finished(ran: &Ran) -> Finished {
-    let reason = exit_reason(&ran.stderr);
-    let output = String::from_utf8_lossy(&ran.stderr).into_owned();
-    match (ran.status.code(), ran.status.signal()) {
-        (Some(rc), _) => Finished { exit_reason: reason.filter(|_| rc != 0), output, ..Finished::code(rc) },
-        (None, signal) => {
-            let reason = format!("the agent was ended by signal {}", signal.unwrap_or(0));
-            Finished { output, ..Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Error) }
-        }
-    }
 }
 
 /// The last reason on the agent's standard error, to the end of its line.
