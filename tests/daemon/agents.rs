@@ -210,6 +210,7 @@ fn promotion(tools: &Tools) -> anyhow::Result<()> {
         ),
         (&["attrd_updater", "-n", "late", "-Q"], (0, "name=\"late\" host=\"node1\" value=\"2\"\n")),
         (&["attrd_updater", "-R"], (0, "")),
+        (&["crm_verify", "-L"], (0, "")),
         (&["crm_node", "-l"], (0, "1 node1 member\n")),
         (&["crm_node", "-p"], (0, "node1\n")),
         (&["crm_node", "-q"], (0, "1\n")),

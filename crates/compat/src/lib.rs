@@ -16,6 +16,7 @@ mod options;
 mod resource;
 mod ticket;
 mod updater;
+mod verify;
 mod wrappers;
 
 use std::ffi::OsString;
@@ -30,6 +31,7 @@ mod exit {
     pub(crate) const OK: u8 = 0;
     pub(crate) const ERROR: u8 = 1;
     pub(crate) const USAGE: u8 = 64;
+    pub(crate) const NO_INPUT: u8 = 66;
     pub(crate) const NO_HOST: u8 = 68;
     pub(crate) const CONFIG: u8 = 78;
     pub(crate) const UNSAFE: u8 = 107;
@@ -55,6 +57,7 @@ pub const NAMES: &[&str] = &[
     "crm_resource",
     "crm_standby",
     "crm_ticket",
+    "crm_verify",
     "pacemakerd",
 ];
 
@@ -140,9 +143,23 @@ fn program(name: &'static str, words: &[String]) -> Said {
         "crm_resource" => resource::run(words),
         "crm_standby" => wrappers::standby(words),
         "crm_ticket" => ticket::run(words),
-        _ => Err(Said::failed(exit::USAGE, "pacemakerd: hacd offers 'pacemakerd --version' alone".to_owned())),
+        "crm_verify" => verify::run(words),
+        "pacemakerd" if matches!(words, [word] if word == "--features" || word == "-F") => Ok(features()),
+        _ => Err(Said::failed(
+            exit::USAGE,
+            "pacemakerd: hacd offers 'pacemakerd --version' and '--features' alone".to_owned(),
+        )),
     };
     ended.unwrap_or_else(|said| said)
+}
+
+/// What `pacemakerd --features` says: its version, and behind the feature set what is there.
+fn features() -> Said {
+    let mut classes: Vec<&str> = hac_model::Agent::RUN_CLASSES.to_vec();
+    classes.sort_unstable();
+    let (version, set) = (VERSION, hac_model::FEATURE_SET);
+    let build = env!("CARGO_PKG_VERSION");
+    Said::printed(format!("Pacemaker {version} (Build: hacd {build})\n Supporting v{set}: {}", classes.join(" ")))
 }
 
 /// A variable of the environment that is not empty.

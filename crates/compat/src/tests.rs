@@ -69,6 +69,8 @@ fn everybody_tells_a_version() {
             if name.starts_with("corosync-") { format!("{name}, version '3.") } else { "Pacemaker 3.".to_owned() };
         assert!(said.out.starts_with(&begin), "{}", said.out);
     }
+    let features = program("pacemakerd", &words("--features")).out;
+    assert!(features.starts_with("Pacemaker 3.") && features.contains("\n Supporting v3.20"), "{features}");
     assert!(program("pacemakerd", &words("-$")).out.starts_with("Pacemaker 3."));
 }
 
