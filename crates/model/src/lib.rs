@@ -7,6 +7,7 @@
 //! Beside it the words of work that more than one crate needs, each with its one parser and one printer.
 
 mod constraint;
+mod fence_device;
 mod invocation;
 #[cfg(feature = "level2")]
 pub mod level_two;
@@ -20,6 +21,7 @@ mod value;
 mod work;
 
 pub use constraint::{Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket};
+pub use fence_device::{FenceAbilities, FenceDevice, HostCheck, RETRY_PAUSE, is_tried_again};
 pub use invocation::{Invocation, InvocationId, OUTPUT_MAX, Outcome, ProcessRef, WatchId};
 pub use nearest::nearest;
 pub use nvset::{Expression, NvPair, NvSet, Rule};
