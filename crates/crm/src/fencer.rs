@@ -3,6 +3,9 @@
 //!
 //! There is none in this release: every request is refused, with one sentence. What waits for the fencing stays undone, no
 //! new decision is asked for, and `configure verify` says the same of a fence device ([`NOT_CARRIED_OUT`]).
+//! The machine that is to carry requests out is there ([`requests`]), but nothing feeds it yet.
+
+pub mod requests;
 
 use std::fmt;
 

@@ -1,0 +1,293 @@
+//! Requests driven as a coordinator drives them, with devices that answer as the test says.
+
+use super::*;
+
+const WALL: WallTime = WallTime::from_secs(1_000);
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn offer(device: &str, nodes: &[&str], verified: &[&str]) -> Offer {
+    Offer { device: device.to_owned(), nodes: names(nodes), verified: names(verified), ..Offer::default() }
+}
+
+fn scene(members: &[&str], offers: Vec<Offer>, levels: &[&[&str]]) -> Scene {
+    let levels = levels.iter().map(|level| level.iter().map(|device| (*device).to_owned()).collect()).collect();
+    Scene { members: names(members), offers, levels }
+}
+
+fn wanted(target: &str, action: FenceAction) -> Wanted {
+    let (client, origin) = ("te".to_owned(), "a".to_owned());
+    Wanted { target: target.to_owned(), action, client, origin, delay_s: Some(0), tolerance_s: 0 }
+}
+
+/// A cluster of these members in which `target` is to be fenced, and the number of the request.
+fn asked(members: &[&str], target: &str, action: FenceAction) -> (Requests, u64) {
+    let mut requests = Requests::default();
+    requests.members_are(names(members));
+    let Some(Consequence::UnderWay(id)) = requests.apply(Step::Wanted(wanted(target, action)), WALL) else {
+        panic!("not under way")
+    };
+    (requests, id)
+}
+
+/// Carries a request out to its end; `answer` is what each attempt comes to. What was tried, and what followed.
+fn carry_out(
+    requests: &mut Requests,
+    id: u64,
+    scene: &Scene,
+    mut answer: impl FnMut(&Attempt) -> How,
+) -> (Vec<String>, Option<Consequence>) {
+    let mut tried = Vec::new();
+    for _ in 0..100 {
+        let Some(step) = requests.next(id, scene) else { panic!("nothing to do") };
+        let Step::Begun { turn, attempt, .. } = step.clone() else {
+            return (tried, requests.apply(step, WALL));
+        };
+        tried.push(format!("{} {} on {}", attempt.action, attempt.device, attempt.by));
+        requests.apply(step, WALL);
+        assert_eq!(requests.next(id, scene), None, "one attempt at a time");
+        requests.apply(Step::Ended { request: id, turn: turn + 1, how: answer(&attempt) }, WALL);
+    }
+    panic!("no end: {tried:?}")
+}
+
+fn down(node: &str) -> Option<Consequence> {
+    Some(Consequence::Down(node.to_owned()))
+}
+
+fn failed() -> How {
+    How::Failed("no".to_owned())
+}
+
+#[test]
+fn a_node_where_the_agent_was_seen_to_work_comes_first_and_the_target_is_never_asked() {
+    let (mut requests, id) = asked(&["a", "b", "c", "x"], "x", FenceAction::Off);
+    let scene = scene(&["a", "b", "c", "x"], vec![offer("d", &["a", "b", "c", "x"], &["c", "x"])], &[]);
+    let (tried, end) = carry_out(&mut requests, id, &scene, |_| failed());
+    assert_eq!(tried, ["off d on c", "off d on a", "off d on b"]);
+    assert_eq!(end, Some(Consequence::Failed { target: "x".to_owned(), failures: 1, nobody: false }));
+}
+
+#[test]
+fn the_target_shoots_itself_only_if_it_is_alone_and_never_switches_itself_on() {
+    let devices = || vec![offer("d", &["x"], &["x"])];
+    let (mut requests, id) = asked(&["x"], "x", FenceAction::Off);
+    assert_eq!(
+        carry_out(&mut requests, id, &scene(&["x"], devices(), &[]), |_| How::Done),
+        (vec!["off d on x".to_owned()], down("x"))
+    );
+    for (members, action) in [(&["a", "x"][..], FenceAction::Off), (&["x"][..], FenceAction::On)] {
+        let (mut requests, id) = asked(members, "x", action);
+        let (tried, end) = carry_out(&mut requests, id, &scene(members, devices(), &[]), |_| How::Done);
+        assert_eq!(tried, Vec::<String>::new());
+        assert_eq!(end, Some(Consequence::Failed { target: "x".to_owned(), failures: 1, nobody: true }));
+    }
+}
+
+#[test]
+fn without_topology_a_node_tries_all_its_devices_and_one_success_is_enough() {
+    let (mut requests, id) = asked(&["a", "b"], "x", FenceAction::Reboot);
+    let scene = scene(&["a", "b"], vec![offer("d1", &["a", "b"], &[]), offer("d2", &["b"], &[])], &[]);
+    let (tried, end) =
+        carry_out(&mut requests, id, &scene, |attempt| if attempt.by == "b" { failed() } else { How::Done });
+    assert_eq!(tried, ["reboot d1 on b", "reboot d2 on b", "reboot d1 on a"], "who has more devices comes first");
+    assert_eq!(end, down("x"));
+}
+
+#[test]
+fn a_device_that_does_not_answer_ends_the_request_where_there_is_no_topology() {
+    let (mut requests, id) = asked(&["a", "b"], "x", FenceAction::Off);
+    let scene = scene(&["a", "b"], vec![offer("d", &["a", "b"], &[])], &[]);
+    let (tried, end) = carry_out(&mut requests, id, &scene, |_| How::TimedOut);
+    assert_eq!(tried.len(), 1);
+    assert!(matches!(end, Some(Consequence::Failed { nobody: false, .. })));
+}
+
+#[test]
+fn who_is_lost_is_replaced_at_once_and_its_late_answer_does_not_count() {
+    let (mut requests, id) = asked(&["a", "b"], "x", FenceAction::Off);
+    let offers = || vec![offer("d", &["a", "b"], &["a"])];
+    let first = requests.next(id, &scene(&["a", "b"], offers(), &[])).expect("an attempt");
+    requests.apply(first.clone(), WALL);
+    let Step::Begun { turn, attempt, .. } = first else { panic!("{first:?}") };
+    assert_eq!(attempt.by, "a");
+    requests.members_are(names(&["b"]));
+    requests.apply(Step::Ended { request: id, turn: turn + 1, how: How::Done }, WALL);
+    let (tried, end) = carry_out(&mut requests, id, &scene(&["b"], offers(), &[]), |_| How::Done);
+    assert_eq!((tried, end), (vec!["off d on b".to_owned()], down("x")));
+}
+
+#[test]
+fn two_coordinators_that_propose_the_same_step_take_it_once() {
+    let (mut requests, id) = asked(&["a", "b"], "x", FenceAction::Off);
+    let scene = scene(&["a", "b"], vec![offer("d", &["a", "b"], &[])], &[]);
+    let step = requests.next(id, &scene).expect("an attempt");
+    requests.apply(step.clone(), WALL);
+    let once = requests.clone();
+    requests.apply(step, WALL);
+    assert_eq!(requests, once);
+    let end = Step::Over { request: id, turn: 0, end: End::Succeeded };
+    assert_eq!(requests.apply(end, WALL), None, "out of turn");
+    assert_eq!(requests.running.len(), 1);
+}
+
+#[test]
+fn a_level_needs_all_its_devices_and_the_next_one_follows_a_failure() {
+    let (mut requests, id) = asked(&["a"], "x", FenceAction::Off);
+    let offers = || vec![offer("d1", &["a"], &[]), offer("d2", &["a"], &[]), offer("d3", &["a"], &[])];
+    let scene = scene(&["a"], offers(), &[&["d1", "d2"], &["gone"], &["d3"]]);
+    let (tried, end) =
+        carry_out(&mut requests, id, &scene, |attempt| if attempt.device == "d2" { How::TimedOut } else { How::Done });
+    assert_eq!(tried, ["off d1 on a", "off d2 on a", "off d3 on a"]);
+    assert_eq!(end, down("x"));
+}
+
+#[test]
+fn a_reboot_with_several_devices_is_off_with_all_and_then_on_which_may_fail() {
+    let (mut requests, id) = asked(&["a"], "x", FenceAction::Reboot);
+    let mut offers = vec![offer("d1", &["a"], &[]), offer("d2", &["a"], &[]), offer("d3", &["a"], &[])];
+    offers[1].stays_off = true;
+    let scene = scene(&["a"], offers, &[&["d1", "d2", "d3"]]);
+    let (tried, end) =
+        carry_out(
+            &mut requests,
+            id,
+            &scene,
+            |attempt| {
+                if attempt.action == FenceAction::On { failed() } else { How::Done }
+            },
+        );
+    assert_eq!(tried, ["off d1 on a", "off d2 on a", "off d3 on a", "on d1 on a", "on d3 on a"]);
+    assert_eq!(end, down("x"));
+}
+
+#[test]
+fn the_next_level_reboots_again_and_a_lost_node_costs_no_level() {
+    let (mut requests, id) = asked(&["a", "b"], "x", FenceAction::Reboot);
+    let offers = vec![offer("d1", &["a"], &[]), offer("d2", &["a"], &[]), offer("d3", &["a", "b"], &["a"])];
+    let scene = scene(&["a", "b"], offers, &[&["d1", "d2"], &["d3"]]);
+    let (tried, end) = carry_out(&mut requests, id, &scene, |attempt| match attempt.device.as_str() {
+        "d1" => failed(),
+        _ if attempt.by == "a" => How::Lost,
+        _ => How::Done,
+    });
+    assert_eq!(tried, ["off d1 on a", "reboot d3 on a", "reboot d3 on b"]);
+    assert_eq!(end, down("x"));
+}
+
+#[test]
+fn the_asked_delay_counts_once_the_devices_every_time_and_minus_one_forbids_both() {
+    let delays = |delay_s| {
+        let mut requests = Requests::default();
+        requests.members_are(names(&["a"]));
+        let wanted = Wanted { delay_s, ..wanted("x", FenceAction::Off) };
+        requests.apply(Step::Wanted(wanted), WALL);
+        let with = |device| Offer { delay: Duration::from_secs(2), ..offer(device, &["a"], &[]) };
+        let scene = scene(&["a"], vec![with("d1"), with("d2")], &[]);
+        let mut waits = Vec::new();
+        carry_out(&mut requests, 1, &scene, |attempt| {
+            waits.push(attempt.delay_ms);
+            failed()
+        });
+        waits
+    };
+    assert_eq!(delays(Some(5)), [7_000, 2_000]);
+    assert_eq!(delays(None), [0, 0]);
+}
+
+#[test]
+fn who_asks_for_the_same_joins_and_a_recent_success_is_enough_only_while_the_node_is_away() {
+    let (mut requests, id) = asked(&["a"], "x", FenceAction::Off);
+    let again = Wanted { client: "admin".to_owned(), tolerance_s: 60, ..wanted("x", FenceAction::Off) };
+    assert_eq!(requests.apply(Step::Wanted(again.clone()), WALL), Some(Consequence::UnderWay(id)));
+    assert_eq!(requests.running[0].joined, ["admin"]);
+    let scene = scene(&["a"], vec![offer("d", &["a"], &[])], &[]);
+    assert_eq!(carry_out(&mut requests, id, &scene, |_| How::Done).1, down("x"));
+    assert_eq!(requests.apply(Step::Wanted(again.clone()), WallTime::from_secs(1_060)), down("x"));
+    let late = requests.clone().apply(Step::Wanted(again.clone()), WallTime::from_secs(1_061));
+    assert_eq!(late, Some(Consequence::UnderWay(2)));
+    requests.members_are(names(&["a", "x"]));
+    assert_eq!(requests.apply(Step::Wanted(again), WALL), Some(Consequence::UnderWay(2)), "it is back");
+}
+
+#[test]
+fn a_success_says_nothing_of_a_life_that_began_after_the_attempt() {
+    let (mut requests, id) = asked(&["a"], "x", FenceAction::Off);
+    let scene = scene(&["a"], vec![offer("d", &["a"], &[])], &[]);
+    let step = requests.next(id, &scene).expect("an attempt");
+    requests.apply(step, WALL);
+    requests.members_are(names(&["a", "x"]));
+    requests.apply(Step::Ended { request: id, turn: 1, how: How::Done }, WALL);
+    let over = requests.next(id, &scene).expect("an end");
+    assert_eq!(requests.apply(over, WALL), Some(Consequence::Outlived("x".to_owned())));
+}
+
+#[test]
+fn failures_in_a_row_are_counted_until_a_success_or_until_the_node_joins() {
+    let (mut requests, mut id) = asked(&["a"], "x", FenceAction::Off);
+    let scene = scene(&["a"], vec![offer("d", &["a"], &[])], &[]);
+    for times in 1..=3 {
+        carry_out(&mut requests, id, &scene, |_| failed());
+        assert_eq!(requests.failures("x"), times);
+        requests.apply(Step::Wanted(wanted("x", FenceAction::Off)), WALL);
+        id += 1;
+    }
+    requests.members_are(names(&["a", "x"]));
+    assert_eq!(requests.failures("x"), 0);
+    carry_out(&mut requests, id, &scene, |_| failed());
+    requests.apply(Step::Wanted(wanted("x", FenceAction::Off)), WALL);
+    carry_out(&mut requests, id + 1, &scene, |_| How::Done);
+    assert_eq!(requests.failures("x"), 0);
+}
+
+#[test]
+fn what_a_device_cannot_do_is_no_attempt_and_a_reason_names_what_was_tried() {
+    let (mut requests, id) = asked(&["a", "b"], "x", FenceAction::Off);
+    let scene = scene(&["a", "b"], vec![offer("d", &["a"], &[])], &[]);
+    let (_, end) = carry_out(&mut requests, id, &scene, |_| How::Unable);
+    assert_eq!(end, Some(Consequence::Failed { target: "x".to_owned(), failures: 1, nobody: true }));
+    requests.apply(Step::Wanted(wanted("x", FenceAction::Off)), WALL);
+    carry_out(&mut requests, id + 1, &scene, |_| How::Failed("401 from the API".to_owned()));
+    let end = requests.history.last().map(|record| record.end.clone());
+    assert_eq!(end, Some(End::Failed { reason: "d on a: 401 from the API".to_owned(), nobody: false }));
+}
+
+#[test]
+fn a_person_may_say_that_a_node_is_down_unless_it_is_a_member() {
+    let mut requests = Requests::default();
+    requests.members_are(names(&["a", "b"]));
+    let confirmed = |target: &str, force| Step::Confirmed {
+        target: target.to_owned(),
+        client: "hacctl".to_owned(),
+        origin: "a".to_owned(),
+        force,
+    };
+    assert_eq!(requests.apply(confirmed("b", false), WALL), Some(Consequence::Alive("b".to_owned())));
+    assert!(requests.history.is_empty());
+    assert_eq!(requests.apply(confirmed("b", true), WALL), down("b"));
+    assert_eq!(requests.apply(confirmed("x", false), WALL), down("x"));
+    assert_eq!(requests.history[1].delegate.as_deref(), Some(A_HUMAN));
+}
+
+#[test]
+fn the_history_is_bounded_and_can_be_forgotten_for_one_node() {
+    let mut requests = Requests::default();
+    for count in 0..600 {
+        let target = if count % 2 == 0 { "x" } else { "y" };
+        let (client, origin) = ("hacctl".to_owned(), "a".to_owned());
+        requests.apply(Step::Confirmed { target: target.to_owned(), client, origin, force: false }, WALL);
+        assert!(requests.history.len() <= HISTORY_MAX);
+    }
+    assert_eq!(requests.history.last().map(|record| record.id), Some(600));
+    requests.apply(Step::Forget { target: Some("x".to_owned()) }, WALL);
+    assert!(!requests.history.is_empty() && requests.history.iter().all(|record| record.target == "y"));
+    requests.apply(Step::Forget { target: None }, WALL);
+    assert!(requests.history.is_empty());
+}
+
+#[test]
+fn a_node_is_waited_for_a_fifth_longer_than_its_agent_may_take() {
+    assert_eq!(patience(Duration::from_secs(60), Duration::from_secs(5)), Duration::from_secs(78));
+}
