@@ -20,7 +20,7 @@ mod status;
 pub use agents::{AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation};
 pub use attributes::{AttributePair, AttributeSet, Attributes, AttributesQuery, NodeAttributes};
 pub use error::{ErrorBody, ErrorCode};
-pub use event::{Event, Level};
+pub use event::{Event, EventFilter, JournalPage, JournalQuery, Level, Place};
 pub use explain::{AgentRun, ExplainQuery, Explained, LastTransition, SubjectKind};
 pub use invite::{Invitation, InviteRequest, Invited, NodeRemoved, RemoveNodeRequest};
 pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};
@@ -82,6 +82,8 @@ pub mod route {
     pub const EXPLAIN: &str = "/v1/explain";
     /// `GET`, query [`EventsQuery`](crate::EventsQuery): a stream (`text/event-stream`) of [`Event`](crate::Event).
     pub const EVENTS: &str = "/v1/events";
+    /// `POST` [`JournalQuery`](crate::JournalQuery): [`JournalPage`](crate::JournalPage).
+    pub const JOURNAL: &str = "/v1/journal";
 }
 
 #[cfg(test)]

@@ -135,9 +135,8 @@ pub(crate) enum Command {
     /// The ring and hacd.toml, in the words of crm's level corosync
     #[command(disable_help_flag = true)]
     Corosync(Words),
-    /// What happened, in the words of crm's level history
-    #[command(disable_help_flag = true)]
-    History(Words),
+    /// What happened, from the journals of all nodes: with options, or in the words of crm's level history
+    History(crate::commands::history::HistoryArgs),
     /// Shadow configurations: drafts that change nothing until they are committed
     #[command(disable_help_flag = true)]
     Cib(Words),

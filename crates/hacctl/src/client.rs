@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hac_api::{
     AgentDetail, AgentList, CibResponse, CommandRequest, ConfigureRequest, Configured, Done, ErrorBody, ErrorCode,
-    ExplainQuery, Explained, Invitation, InviteRequest, Invited, KeyStatus, NodeRemoved, RemoveNodeRequest,
-    RotateRequest, Rotated, SettleRequest, Settled, Status, route,
+    ExplainQuery, Explained, Invitation, InviteRequest, Invited, JournalPage, JournalQuery, KeyStatus, NodeRemoved,
+    RemoveNodeRequest, RotateRequest, Rotated, SettleRequest, Settled, Status, route,
 };
 use hac_crm::cib::Change;
 use hac_model::Cib;
@@ -150,6 +150,11 @@ impl Client {
     /// What one agent says of itself.
     pub(crate) async fn agent(&self, name: &str) -> Result<AgentDetail, Failure> {
         self.get(route::AGENTS, &hac_api::AgentQuery { agent: Some(name.to_owned()) }).await
+    }
+
+    /// A page of a node's journal.
+    pub(crate) async fn journal(&self, query: &JournalQuery) -> Result<JournalPage, Failure> {
+        progress::show("reading journals", self.post(route::JOURNAL, query, None)).await
     }
 
     /// The stream of events, raw.

@@ -12,7 +12,7 @@ pub(crate) mod drill;
 pub(crate) mod events;
 pub(crate) mod explain;
 mod fresh;
-mod history;
+pub(crate) mod history;
 mod impact;
 mod import;
 pub(crate) mod init;
@@ -100,7 +100,7 @@ fn level_of(command: &Command) -> Option<(&'static str, &[String])> {
         Command::Ra(words) => ("ra", words),
         Command::Cluster(words) => ("cluster", words),
         Command::Corosync(words) => ("corosync", words),
-        Command::History(words) => ("history", words),
+        Command::History(what) if what.is_words() => return Some(("history", &what.words)),
         Command::Cib(words) => ("cib", words),
         Command::Cibstatus(words) => ("cibstatus", words),
         Command::Site(words) => ("site", words),
@@ -136,6 +136,7 @@ pub(crate) async fn dispatch(context: &Context, command: Command) -> Result<Exit
         Command::Verify => verify::run(context).await,
         Command::Explain(what) => explain::live(context, &what).await,
         Command::Events(what) => events::run(context, &what).await,
+        Command::History(what) => history::with_options(context, &what).await,
         Command::Simulate(what) => simulate::live(context, &what).await,
         Command::Report { folder } => report::run(context, folder).await,
         Command::Complete { line } => completion::answer(context, &line.join(" ")).await,

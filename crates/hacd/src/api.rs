@@ -11,12 +11,14 @@ mod explain;
 mod guest;
 mod hub;
 mod invite;
+mod journal;
 mod judge;
 mod refusal;
 mod routes;
 mod server;
 
-pub(crate) use hub::Hub;
+pub(crate) use hub::{Hub, Teller};
+pub(crate) use journal::answer_node;
 #[cfg(any(test, fuzzing))]
 pub(crate) use routes::{asked, changes};
 pub(crate) use server::{Api, serve};

@@ -26,6 +26,7 @@ mod driver;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod journal;
 mod log;
 mod nodes;
 mod recording;

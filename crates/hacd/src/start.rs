@@ -13,11 +13,12 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
-use crate::api::{self, Api, Hub};
+use crate::api::{self, Api, Hub, Teller};
 use crate::arguments::Arguments;
 use crate::beginning::Beginning;
 use crate::config::{self, Config, Identity};
 use crate::driver::{self, ASKS, ClusterParts, End, HINTS, INPUTS, RingParts, Shared, Snapshot, planner};
+use crate::journal::Journal;
 use crate::log::Log;
 use crate::nodes::{self, Place};
 use crate::recording::Recording;
@@ -224,7 +225,10 @@ fn serve(
     let cluster = ClusterHalf::new(&config, stored, now).map_err(broken)?;
     let ring = RingHalf::new(config.totem, totem, entropy.node, now.mono).map_err(broken)?;
 
-    let hub = Arc::new(Hub::new());
+    let journal = Journal::start(&arguments.state.join("events"));
+    let journal = journal.map_err(|error| Failure::os(format!("no thread for the journal: {error}")))?;
+    let teller = Teller { name: place.name.clone(), node: node.0, life: totem.incarnation.0 >> 32 };
+    let hub = Arc::new(Hub::new(teller, Some(journal)));
     let shared = Arc::new(Shared::default());
     let first = Snapshot::first(cluster.report(now), Arc::clone(cluster.cib()));
     let (published, snapshots) = watch::channel(Arc::new(first));
@@ -241,7 +245,7 @@ fn serve(
     let cluster = ClusterParts {
         half: cluster,
         agents: Arc::clone(agents),
-        hub,
+        hub: Arc::clone(&hub),
         log: log.clone(),
         inputs,
         sender,
@@ -256,6 +260,9 @@ fn serve(
     let _ = std::fs::remove_file(&arguments.socket);
     if end == End::Left {
         tracing::info!(target: "hacd::start", notice = true, "this node has left the cluster");
+    }
+    if let Some(journal) = hub.journal() {
+        journal.finish();
     }
     // Another daemon may use the directory from here on, and not before.
     drop(storage.lock);

@@ -21,6 +21,31 @@ pub enum Level {
     Error,
 }
 
+/// An event, its place among those of all nodes, and what it follows from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// What happened.
+    pub event: Event,
+    /// Counts the events of this life of the node, from 1, without gaps.
+    pub number: u64,
+    /// Its place.
+    pub place: Place,
+    /// The number of the event of this life that it follows from; what comes from outside has none.
+    pub cause: Option<u64>,
+}
+
+/// A place in the ordered stream: after which delivery. Nodes that are handed the same have the same places, so that sorting
+/// by them merges what several nodes tell without a look at their clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// In which ring. Before the first ring of a life its number is the last that was stored, and nobody made it.
+    pub ring: RingId,
+    /// The number of the last delivery in it; 0 before the first.
+    pub delivery: u64,
+    /// Counts what this node told after it, from 0.
+    pub nth: u64,
+}
+
 /// Something that happened on this node or in the cluster. `Display` is one sentence for the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -117,6 +142,14 @@ pub enum Event {
         client: String,
         /// User who asked for it.
         user: String,
+        /// What was changed, in words and without values, which may be secret.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<String>,
+    },
+    /// What is known of the present was changed by a person or a program: an attribute, failures that are forgotten.
+    Status {
+        /// One sentence.
+        text: String,
     },
     /// The cluster uses another key.
     KeyChanged {
@@ -152,6 +185,7 @@ impl Event {
             | Self::KeyChanged { .. }
             | Self::ShutdownRequested { .. }
             | Self::Transition { .. } => Level::Notice,
+            Self::Status { .. } => Level::Info,
             Self::Quorum { quorate: false, .. } | Self::Result { expected: false, .. } => Level::Warning,
             Self::TransitionEnded { problems, .. } => {
                 if problems.is_empty() {
@@ -177,6 +211,7 @@ impl Event {
             Self::Operation { .. } => "operation",
             Self::Result { .. } => "result",
             Self::Configuration { .. } => "configuration",
+            Self::Status { .. } => "status",
             Self::KeyChanged { .. } => "key_changed",
             Self::ShutdownRequested { .. } => "shutdown_requested",
             Self::Remark { .. } => "remark",
@@ -187,7 +222,7 @@ impl Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ring { text, .. } | Self::Remark { text, .. } => f.write_str(text),
+            Self::Ring { text, .. } | Self::Remark { text, .. } | Self::Status { text } => f.write_str(text),
             Self::View { ring, members, joined, left, lost } => {
                 write!(f, "new membership {ring}: {}", members.join(" "))?;
                 for (word, names) in [("joined", joined), ("left", left), ("lost", lost)] {
@@ -228,9 +263,10 @@ impl fmt::Display for Event {
                 }
                 exit_reason.as_ref().map_or(Ok(()), |why| write!(f, " ({})", why.escape_debug()))
             }
-            Self::Configuration { version, origin, client, user } => {
+            Self::Configuration { version, origin, client, user, changes } => {
                 write!(f, "the configuration changed to version {version} through {origin}")?;
-                write!(f, " (client {}, user {})", client.escape_debug(), user.escape_debug())
+                write!(f, " (client {}, user {})", client.escape_debug(), user.escape_debug())?;
+                if changes.is_empty() { Ok(()) } else { write!(f, ": {}", changes.join(", ").escape_debug()) }
             }
             Self::KeyChanged { fingerprint, before } => {
                 write!(f, "the authkey was changed: {fingerprint} is in use, {before} was before")

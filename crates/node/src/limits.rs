@@ -18,6 +18,12 @@ pub(crate) const VALUE_MAX: usize = 64 << 10;
 /// Longest text that an agent may give, bytes; longer ones are cut.
 pub(crate) const TEXT_MAX: usize = 4 << 10;
 
+/// Longest question for another node, bytes.
+const QUESTION_MAX: usize = 4 << 10;
+
+/// Longest answer to one, bytes: little enough to go whole, between other messages.
+pub(crate) const ANSWER_MAX: usize = 96 << 10;
+
 /// Most bytes of clients' requests that may wait for the cluster to agree.
 pub(crate) const WAITING_MAX: usize = 64 << 20;
 
@@ -35,6 +41,11 @@ pub(crate) fn check(request: &Request) -> Result<usize, Refusal> {
         | Request::SetLevel { .. }
         | Request::SetNodes { .. }
         | Request::ForgetLost => return Ok(0),
+        Request::Ask { question, .. } if question.len() <= QUESTION_MAX => return Ok(question.len()),
+        Request::Ask { .. } => {
+            let sentence = "a question for another node has more than 4 KiB; nobody was asked";
+            return Err(Refusal::new(sentence, "Ask for less."));
+        }
     };
     if let Some((length, name)) = longest(&command).filter(|(length, _)| *length > VALUE_MAX) {
         let of = name.map(|name| format!(" of {name}")).unwrap_or_default();

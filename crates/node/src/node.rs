@@ -14,7 +14,8 @@ use crate::halves::{Assurance, ClusterHalf, Down, Effect, RingHalf, RingOutput, 
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::recording::{Input, Tape};
 use crate::{
-    Config, ConfigError, Entry, Now, Output, Persist, PersistId, Report, Request, RequestId, Standing, Stored,
+    Config, ConfigError, Entry, Now, Output, Persist, PersistId, QuestionId, Report, Request, RequestId, Standing,
+    Stored,
 };
 
 /// Set in the ids of what the ring half has stored, so that they differ from those of the cluster half.
@@ -158,6 +159,14 @@ impl Node {
         self.pump(now);
     }
 
+    /// What came of an [`Output::Ask`].
+    pub fn handle_answered(&mut self, now: Now, id: QuestionId, text: String) {
+        self.note(now, || Input::Answered(id, text.clone()));
+        self.enter_cluster(now);
+        self.cluster.handle_answered(now, id, text);
+        self.pump(now);
+    }
+
     /// How many events are on their way up, and how many orders on their way down.
     #[must_use]
     pub fn between(&self) -> (usize, usize) {
@@ -210,6 +219,7 @@ impl Node {
             Input::Persisted(id, result) => self.handle_persisted(now, id, result),
             Input::Shutdown => self.shutdown(now),
             Input::DecideOutside => self.decide_outside(),
+            Input::Answered(id, text) => self.handle_answered(now, id, text),
             Input::Decided(id, Some(why)) => self.handle_decided(now, id, Err(why)),
             Input::Decided(id, None) => self.decide_again(now, id),
             Input::Assured(assurance) => self.assured = Some(assurance),

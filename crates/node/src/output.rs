@@ -10,7 +10,8 @@ use hac_types::{Level, LinkId, NodeId, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::participant::planning::DecideId;
-use crate::{Event, Reply, RequestId};
+use crate::wire::ProposalId;
+use crate::{Reply, RequestId, Told};
 
 /// One thing to do. The driver performs outputs in the order in which they are given.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,13 +67,20 @@ pub enum Output {
         reply: Reply,
     },
     /// Something happened that people may want to know.
-    Event(Event),
+    Event(Told),
+    /// Another node asks something of this one: look, beside everything else, and answer with
+    /// [`Node::handle_answered`](crate::Node::handle_answered). If no answer comes, whoever asked waits until its time is up.
+    Ask(QuestionId, String),
     /// The node cannot go on in this cluster as the program that it is, for this reason; it leaves. The daemon ends with a
     /// code that says so.
     Fault(String),
     /// The node has left; nothing follows. The driver ends.
     Stopped,
 }
+
+/// Names one question of another node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct QuestionId(pub(crate) ProposalId);
 
 /// Names one [`Output::Persist`] in one life of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

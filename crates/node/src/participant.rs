@@ -14,12 +14,13 @@
 //!
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
 //! delivered while active, [`disk`] what is stored, [`coordinator`] the coordinator's work, [`planning`] its plans,
-//! [`nodes`] nodes that come and go for good,
+//! [`causes`] what events follow from, [`told`] what was changed in words, [`nodes`] nodes that come and go for good,
 //! [`versions`] levels, and states that were prepared or given up, [`requests`] what clients ask, [`rotation`] the change
 //! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`effects`] what is to be done, [`report`] the
 //! report.
 
 mod barrier;
+mod causes;
 mod collecting;
 mod coordinator;
 mod disk;
@@ -33,6 +34,7 @@ mod requests;
 mod rotation;
 mod sign_of_life;
 mod stream;
+mod told;
 mod versions;
 mod waits;
 
@@ -63,7 +65,7 @@ use crate::parts::{Parts, Taken};
 use crate::proposals::Proposals;
 use crate::replica::{Entry, Replica};
 use crate::wire::{self, Body, Lost, Message, Proposed, StoredState};
-use crate::{Config, ConfigError, Level, Now, Output, PersistId, Request, RequestId, Stored, limits};
+use crate::{Config, ConfigError, Level, Now, Output, PersistId, QuestionId, Request, RequestId, Stored, limits};
 
 /// Everything that a participant is given.
 #[derive(Debug)]
@@ -96,6 +98,8 @@ pub(crate) enum Incoming {
     Persisted(PersistId, Result<(), String>),
     /// The answer to an [`Output::Decide`].
     Decided(DecideId, Result<Plan, Unplannable>),
+    /// The answer to an [`Output::Ask`].
+    Answered(QuestionId, String),
     /// Hand resources over and leave; a second time, leave at once.
     Shutdown,
 }
@@ -215,6 +219,9 @@ impl Participant {
             lost_elsewhere: BTreeMap::new(),
             effects: Effects::default(),
         };
+        // Later than whatever an earlier life told.
+        let before = RingId { seq: stored.totem.ring_seq, ..RingId::default() };
+        participant.effects.follow(before, 0);
         if stale {
             participant.discard_next_key(now);
         }
@@ -248,6 +255,7 @@ impl Participant {
                     coordinator.handle_decided(&mut seat, id, result);
                 }
             }
+            Incoming::Answered(id, text) => self.handle_answered(id, text),
             Incoming::Shutdown => self.handle_shutdown(now),
         }
         self.settle(now);
@@ -368,6 +376,7 @@ impl Participant {
             _ if matches!(self.phase, Phase::Left) => {}
             ViewKind::Transitional => self.break_up(),
             ViewKind::Regular => {
+                self.effects.follow(view.ring, 0);
                 self.end_view(now, &view);
                 self.settle(now);
                 self.begin_view(now, view);
@@ -379,6 +388,7 @@ impl Participant {
         if !self.takes_part() {
             return self.effects.count("node.stale_messages");
         }
+        self.effects.follow(delivery.ring, delivery.seq);
         let Some(body) = self.decode(delivery, &delivery.payload) else { return };
         if let Body::Part(part) = body {
             self.handle_part(now, delivery, part);

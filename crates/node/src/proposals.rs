@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use hac_types::{Member, Timestamp};
+use hac_types::{Member, NodeId, Timestamp};
 
 use crate::wire::{self, Lane, Proposal, ProposalId, Proposed};
 use crate::{Now, Reply, RequestId};
@@ -64,7 +64,7 @@ impl Proposals {
             | Proposed::SetNodes(_)
             | Proposed::Command(hac_crm::cib::Command::Configure(_)) => (Lane::Configure, &mut self.last_configure),
             Proposed::Command(hac_crm::cib::Command::Status(_)) => (Lane::Status, &mut self.last_status),
-            Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => {
+            Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } | Proposed::Ask { .. } => {
                 (Lane::Ask, &mut self.last_ask)
             }
         };
@@ -87,9 +87,17 @@ impl Proposals {
         self.pending.iter().any(|p| matches!(p.proposal.what, Proposed::RotateKey { .. }))
     }
 
-    /// How many wait.
+    /// How many wait that concern the cluster, and not only the node that is asked.
     pub(crate) fn len(&self) -> usize {
-        self.pending.len()
+        self.pending.iter().filter(|p| !matches!(p.proposal.what, Proposed::Ask { .. })).count()
+    }
+
+    /// Which node a question is for, if it waits for its answer.
+    pub(crate) fn asks(&self, id: ProposalId) -> Option<NodeId> {
+        match self.pending.iter().find(|p| p.proposal.id == id)?.proposal.what {
+            Proposed::Ask { node, .. } => Some(node),
+            _ => None,
+        }
     }
 
     /// How many of them are requests of clients.

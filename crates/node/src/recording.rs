@@ -27,7 +27,7 @@ pub use self::replay::{Played, Replay, ReplayError, Step};
 use self::start::Start;
 use crate::halves::{Assurance, Effect, RingOutput, Transmit};
 use crate::participant::planning::{DecideId, Unplannable};
-use crate::{Config, Now, Output, Persist, PersistId, Request, RequestId, Stored, wire};
+use crate::{Config, Now, Output, Persist, PersistId, QuestionId, Request, RequestId, Stored, wire};
 
 /// What stands at the beginning of a recording.
 const MAGIC: &[u8; 8] = b"hacd-rec";
@@ -75,6 +75,8 @@ pub enum Input {
     RingStored(u64, Result<(), String>),
     /// The owner decided: as the scheduler does, or why it could not.
     Decided(DecideId, Option<Unplannable>),
+    /// What another node asked was looked at.
+    Answered(QuestionId, String),
     /// The halves were joined loosely from here on.
     JoinLoosely,
     /// The cluster half was given so many events.

@@ -109,7 +109,9 @@ impl Replica {
                     Applied::Changed(Changes::default())
                 }
             },
-            Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => Applied::Unchanged,
+            Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } | Proposed::Ask { .. } => {
+                Applied::Unchanged
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hac_crm::cib::{Configure, Refusal, StatusChange};
 use hac_model::Version;
 use hac_totem::AuthKey;
-use hac_types::Level;
+use hac_types::{Level, NodeId};
 use serde::{Deserialize, Serialize};
 
 use crate::ClusterNode;
@@ -44,6 +44,15 @@ pub enum Request {
         /// Why the node that is removed cannot be running any more; empty if it is a member.
         statement: String,
     },
+    /// Ask a member something that only it can see, in words that the daemons know.
+    Ask {
+        /// The member.
+        node: NodeId,
+        /// What it is asked.
+        question: String,
+        /// How long its answer is waited for.
+        timeout: Duration,
+    },
     /// People have looked at the states that were given up: they are not told of any more. Concerns this node alone.
     ForgetLost,
     /// Change the cluster's key, or finish a change that was begun. Keys are never written with other things: it cannot
@@ -80,6 +89,8 @@ pub enum Reply {
         /// What still is, in words.
         waiting_for: Vec<String>,
     },
+    /// To [`Request::Ask`]: what the member says.
+    Answered(String),
     /// The cluster agreed that this cannot be done; nothing was changed.
     Refused(Refusal),
     /// It is above a limit, which is named; nobody was asked.

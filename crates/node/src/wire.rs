@@ -31,7 +31,9 @@ use crate::cluster::{ClusterConfig, ClusterNode};
 
 #[cfg(test)]
 pub(crate) use self::l1::Votes;
-pub(crate) use self::l1::{Close, Hello, KeyStanding, KeyStored, Lane, Mark, Offer, Part, Processed, ProposalId, Vote};
+pub(crate) use self::l1::{
+    Answer, Close, Hello, KeyStanding, KeyStored, Lane, Mark, Offer, Part, Processed, ProposalId, Vote,
+};
 pub(crate) use self::stored::{StoredState, decode_stored, encode_stored};
 
 /// Largest message that is sent whole: below the ring's 1 MiB. Larger ones go in [parts](crate::parts).
@@ -61,7 +63,8 @@ pub(crate) struct Message {
 ///  a new view          every member: Hello
 ///  all Hellos there    the donor: Snapshot or NoSnapshot   (only if somebody needs it)
 ///  state complete      every member: Ready
-///  all Ready there     ACTIVE: Propose, Vote, Order, Change, SettleDone, Progress, KeyStored, Close, Stored
+///  all Ready there     ACTIVE: Propose, Vote, Order, Change, SettleDone, Progress, KeyStored, Close, Stored,
+///                              Answer
 ///  nothing comes       any member: Impatient               (who is missing is left out)
 ///  at any time         Part, of any of these
 /// ```
@@ -100,6 +103,8 @@ pub(crate) enum Body {
     Close(Close),
     /// I was behind, and now have the configuration of this version on my disk.
     Stored(Version),
+    /// I was asked, and this is my answer.
+    Answer(Answer),
 }
 
 impl Body {
@@ -164,6 +169,13 @@ pub(crate) enum Proposed {
     },
     /// Another list of nodes.
     SetNodes(NewNodes),
+    /// That a member looks at something and says what it sees. It concerns nobody else.
+    Ask {
+        /// The member.
+        node: NodeId,
+        /// What it is asked, in words that the daemons know and this crate does not.
+        question: String,
+    },
 }
 
 /// Another list of nodes for the cluster.
@@ -186,7 +198,8 @@ impl Proposed {
             | Self::CancelWaitForAll
             | Self::RotateKey { .. }
             | Self::SetLevel { .. }
-            | Self::SetNodes(_) => Level::FIRST,
+            | Self::SetNodes(_)
+            | Self::Ask { .. } => Level::FIRST,
         }
     }
 
@@ -294,6 +307,7 @@ mod kind {
     pub(super) const IMPATIENT: u8 = 13;
     pub(super) const CLOSE: u8 = 14;
     pub(super) const STORED: u8 = 15;
+    pub(super) const ANSWER: u8 = 16;
 }
 
 /// Why bytes were not understood.
@@ -324,6 +338,7 @@ impl Message {
             Body::Impatient => (kind::IMPATIENT, Some(Vec::new())),
             Body::Close(close) => (kind::CLOSE, plain(close)),
             Body::Stored(version) => (kind::STORED, plain(version)),
+            Body::Answer(answer) => (kind::ANSWER, plain(answer)),
             Body::Ready(ready) => (kind::READY, named(ready)),
             Body::Propose(proposal) => (kind::PROPOSE, named(proposal)),
             Body::Vote(vote) => (kind::VOTE, plain(vote)),
@@ -356,6 +371,7 @@ impl Frame {
             kind::IMPATIENT => return Err(Undecodable::Malformed),
             kind::CLOSE => Body::Close(whole(bytes)?),
             kind::STORED => Body::Stored(whole(bytes)?),
+            kind::ANSWER => Body::Answer(whole(bytes)?),
             kind::READY => Body::Ready(hac_wire::from_slice(bytes)?),
             kind::PROPOSE => Body::Propose(hac_wire::from_slice(bytes)?),
             kind::VOTE => Body::Vote(whole(bytes)?),

@@ -52,6 +52,8 @@ pub enum Event {
     AgentEnded(InvocationId),
     /// A watched process ended.
     ProcessExited(WatchId),
+    /// What another node asked was looked at, and this is the answer.
+    Answered(hac_node::QuestionId, String),
     /// A client asks.
     Ask(Request),
     /// The planner has come to its end with this.
@@ -369,6 +371,7 @@ impl World {
                     node.handle_persisted(now, persist, result);
                 }
             }
+            Event::Answered(question, text) => node.handle_answered(now, question, text),
             Event::ProcessExited(watch) => {
                 host.watches.remove(&watch);
                 node.handle_process_exited(now, watch);
@@ -485,7 +488,14 @@ impl World {
             // Nodes decide themselves, unless they were told that their owner does.
             Output::Decide { id: decide, cib, wall, budget, .. } => self.plan(id, decide, (cib, wall), budget),
             Output::Reply { id: request, reply } => self.answered(id, request, reply),
-            Output::Event(event) => self.told(id, &event),
+            Output::Event(told) => self.told(id, &told),
+            // A host of this world looks at nothing, and says so.
+            Output::Ask(question, _) => {
+                if let Some(host) = self.hosts.get(&id) {
+                    let event = Event::Answered(question, "nothing".to_owned());
+                    self.queue.push(self.now, Item::Host(id, host.life, event));
+                }
+            }
             Output::Fault(why) => self.cannot_read(id, &why),
             Output::Stopped => {
                 self.trace.line(self.now, id, "has left");
@@ -495,7 +505,8 @@ impl World {
     }
 
     /// A node tells what happened.
-    fn told(&mut self, id: u32, event: &hac_node::Event) {
+    fn told(&mut self, id: u32, told: &hac_node::Told) {
+        let event = &told.event;
         self.checks.saw(id, event);
         if matches!(event, hac_node::Event::Configuration { .. }) {
             self.checks.counts(id, &self.hosts);

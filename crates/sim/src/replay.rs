@@ -49,7 +49,7 @@ pub fn run(recording: &[u8], authkey: Vec<u8>, trace: bool, out: &mut impl Write
 fn line(output: &Output) -> Option<String> {
     match output {
         Output::Decide { id, .. } => Some(format!("decides ({})", id.0)),
-        Output::Event(event) => Some(event.to_string()),
+        Output::Event(told) => Some(told.event.to_string()),
         Output::Invoke(invocation) => Some(format!("runs {} {}", invocation.resource, invocation.action)),
         Output::Fault(why) => Some(why.clone()),
         Output::Stopped => Some("has left".to_owned()),
@@ -59,6 +59,7 @@ fn line(output: &Output) -> Option<String> {
         | Output::Watch(..)
         | Output::Unwatch(_)
         | Output::Remember(..)
+        | Output::Ask(..)
         | Output::Reply { .. } => None,
     }
 }

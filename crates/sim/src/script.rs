@@ -262,6 +262,7 @@ fn ask(world: &mut World, node: Option<u32>, request: Request) -> Result<String,
     let reply = last.and_then(|(_, asked)| asked.replies.first());
     Ok(match reply {
         Some(Reply::Done { .. }) => "done\n".to_owned(),
+        Some(Reply::Answered(text)) => format!("answered: {text}\n"),
         Some(Reply::Settled { settled, .. }) => format!("settled {settled}\n"),
         Some(Reply::Refused(why)) => format!("refused: {}\n", why.sentence),
         Some(Reply::TooLarge(why)) => format!("too large: {}\n", why.sentence),

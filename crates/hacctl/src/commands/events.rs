@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::process::ExitCode;
 
 use clap::Args;
-use hac_api::{ErrorCode, Event, Level};
-use serde_json::Value;
+use hac_api::{ErrorCode, Event, EventFilter, Level};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -42,57 +41,15 @@ pub(crate) struct EventsArgs {
     last: Option<usize>,
 }
 
-/// Which events are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filter {
-    /// From this time on, milliseconds since 1970.
-    pub(crate) since_ms: Option<i64>,
-    /// About one of these resources; all if there are none.
-    pub(crate) resources: Vec<String>,
-    /// About one of these nodes.
-    pub(crate) nodes: Vec<String>,
-    /// Of a kind that begins with one of these.
-    pub(crate) kinds: Vec<String>,
-    /// At least as bad.
-    pub(crate) level: Option<Level>,
-}
-
-impl Filter {
-    /// Whether an event is wanted.
-    pub(crate) fn takes(&self, event: &Event) -> bool {
-        let about = |names: &[String]| names.is_empty() || names.iter().any(|name| mentions(event, name));
-        self.since_ms.is_none_or(|since| event.time_ms >= since)
-            && self.level.is_none_or(|level| event.level >= level)
-            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| event.kind.starts_with(kind.as_str())))
-            && about(&self.resources)
-            && about(&self.nodes)
-    }
-}
-
-/// Whether a name stands in an event: as a value of its fields, or as a word of its sentence.
-fn mentions(event: &Event, name: &str) -> bool {
-    let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    value_mentions(&event.details, name)
-        || event.text.split(|c: char| !part(c)).any(|word| word.trim_end_matches('.') == name)
-}
-
-fn value_mentions(value: &Value, name: &str) -> bool {
-    match value {
-        Value::String(text) => text == name || text.split_once(':').is_some_and(|(id, _)| id == name),
-        Value::Array(list) => list.iter().any(|value| value_mentions(value, name)),
-        Value::Object(fields) => fields.values().any(|value| value_mentions(value, name)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 /// Prints the remembered events, and with `--follow` goes on.
 pub(crate) async fn run(context: &Context, what: &EventsArgs) -> Result<ExitCode, Failure> {
     let since_ms = match &what.since {
-        Some(word) => Some(since(word, context.client.status().await?.now_ms)?),
+        Some(word) => Some(since("--since", word, context.client.status().await?.now_ms)?),
         None => None,
     };
-    let filter = Filter {
+    let filter = EventFilter {
         since_ms,
+        until_ms: None,
         resources: what.resource.clone(),
         nodes: what.node.clone(),
         kinds: what.kind.clone(),
@@ -154,7 +111,7 @@ pub(crate) fn line(event: &Event) -> String {
     format!("{} {} {}", clock(event.time_ms), event.level, terminal::harmless(&event.text))
 }
 
-fn level(word: &str) -> Level {
+pub(crate) fn level(word: &str) -> Level {
     match word {
         "debug" => Level::Debug,
         "info" => Level::Info,
@@ -165,7 +122,7 @@ fn level(word: &str) -> Level {
 }
 
 /// A time, or how long ago it was.
-fn since(word: &str, now_ms: i64) -> Result<i64, Failure> {
+pub(crate) fn since(option: &str, word: &str, now_ms: i64) -> Result<i64, Failure> {
     if let Some(ms) = hac_model::parse_duration_ms(word).and_then(|ms| i64::try_from(ms).ok()) {
         return Ok(now_ms.saturating_sub(ms));
     }
@@ -174,7 +131,7 @@ fn since(word: &str, now_ms: i64) -> Result<i64, Failure> {
     }
     let time = hac_pacemaker::simulate::Clock::given(word).map(|clock| clock.time_for(&hac_model::Cib::default()).0);
     time.ok_or_else(|| {
-        Failure::usage(format!("--since: '{}' is no time", terminal::harmless(word)))
+        Failure::usage(format!("{option}: '{}' is no time", terminal::harmless(word)))
             .with_remedy("Write a duration such as 10m or PT2H, or a time in UTC such as '2026-01-31 12:00:00'.")
     })
 }
@@ -202,27 +159,30 @@ mod tests {
         let event = |text: &str, level, kind: &str, details| Event {
             seq: 1,
             time_ms: 1000,
-            mono_ns: 0,
             level,
             kind: kind.to_owned(),
             text: text.to_owned(),
             details,
+            ..Event::default()
         };
         let started =
             event("Nginx start on primary ended", Level::Info, "op_result", serde_json::json!({"resource": "Nginx:0"}));
-        let view = event("secondary left.", Level::Notice, "view", Value::Null);
+        let view = event("secondary left.", Level::Notice, "view", serde_json::Value::Null);
+        let keyed =
+            event("IP_start_0 on n1 ended", Level::Info, "result", serde_json::json!({"operation": "IP_migrate_to_0"}));
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let of = |resources: &[&str]| Filter { resources: names(resources), ..Filter::default() };
+        let of = |resources: &[&str]| EventFilter { resources: names(resources), ..EventFilter::default() };
         assert!(of(&["Nginx"]).takes(&started) && !of(&["Ngin"]).takes(&started) && !of(&["Nginx"]).takes(&view));
-        let node = Filter { nodes: names(&["secondary"]), ..Filter::default() };
+        assert!(of(&["IP"]).takes(&keyed) && !of(&["I"]).takes(&keyed) && !of(&["IP_migrate"]).takes(&keyed));
+        let node = EventFilter { nodes: names(&["secondary"]), ..EventFilter::default() };
         assert!(node.takes(&view) && !node.takes(&started));
-        let bad = Filter { level: Some(Level::Notice), ..Filter::default() };
+        let bad = EventFilter { level: Some(Level::Notice), ..EventFilter::default() };
         assert!(bad.takes(&view) && !bad.takes(&started));
-        let late = Filter { since_ms: Some(1001), ..Filter::default() };
+        let late = EventFilter { since_ms: Some(1001), ..EventFilter::default() };
         assert!(!late.takes(&view));
-        assert_eq!(since("10m", 700_000), Ok(100_000));
-        assert_eq!(since("PT1M", 700_000), Ok(640_000));
-        assert_eq!(since("soon", 0).expect_err("is no time").exit_code, 64);
+        assert_eq!(since("--since", "10m", 700_000), Ok(100_000));
+        assert_eq!(since("--since", "PT1M", 700_000), Ok(640_000));
+        assert_eq!(since("--since", "soon", 0).expect_err("is no time").exit_code, 64);
     }
 
     #[test]

@@ -1,11 +1,16 @@
-//! `hacctl history`: what happened, in the words of crm's level `history`. The daemon of this node remembers.
+//! `hacctl history`: what happened, from the journals of all members, which survive restarts; with options, or in the words of
+//! crm's level `history`.
+
+mod merge;
 
 use std::process::ExitCode;
 
-use hac_api::{Event, ExplainQuery};
+use clap::Args;
+use hac_api::{Event, EventFilter, ExplainQuery, JournalQuery, MemberState};
 
+use self::merge::{Entry, Merged};
 use super::Context;
-use super::events::{self, Filter};
+use super::events;
 use crate::failure::Failure;
 use crate::grammar::Call;
 use crate::terminal;
@@ -13,67 +18,209 @@ use crate::terminal;
 /// How far `latest` looks back, milliseconds.
 const LATEST_MS: i64 = 10 * 60 * 1000;
 
-/// Carries out one of the commands.
+/// How far `--at` looks to both sides, milliseconds.
+const AROUND_MS: i64 = 30_000;
+
+/// Most pages of 64 KiB that are read of a node.
+const PAGES: usize = 64;
+
+/// Options of `history`; without any the rest are words of crm's level.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct HistoryArgs {
+    /// Since then: a duration back from now such as 10m or PT2H, or a time in UTC such as '2026-01-31 12:00:00'
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Up to then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Half a minute before and after that time
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["since", "until"])]
+    at: Option<String>,
+    /// Only the last so many
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    last: Option<usize>,
+    /// Only what is about this resource (repeatable)
+    #[arg(long, value_name = "RSC")]
+    resource: Vec<String>,
+    /// Only what is about this node (repeatable)
+    #[arg(long, value_name = "NODE")]
+    node: Vec<String>,
+    /// Only events of this kind, such as view, transition, configuration (repeatable)
+    #[arg(long, value_name = "KIND")]
+    kind: Vec<String>,
+    /// Only events at least as bad: debug, info, notice, warning, error
+    #[arg(long, value_name = "LEVEL", value_parser = ["debug", "info", "notice", "warning", "error"])]
+    level: Option<String>,
+    /// A decision of that number, what led to it and what followed from it
+    #[arg(long, value_name = "NUMBER")]
+    transition: Option<u64>,
+    /// What led to the event of this id, back to what came from outside
+    #[arg(long, value_name = "ID", conflicts_with = "transition")]
+    causes: Option<String>,
+    /// Only what this node told; no other one is asked
+    #[arg(long)]
+    here: bool,
+    /// The rest of the line, in crm's words
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+    pub(crate) words: Vec<String>,
+}
+
+impl HistoryArgs {
+    /// Whether it is a line in crm's words.
+    pub(crate) fn is_words(&self) -> bool {
+        let Self { since, until, at, last, resource, node, kind, level, transition, causes, here, words: _ } = self;
+        !here
+            && [since, until, at, level, causes].iter().all(|given| given.is_none())
+            && [resource, node, kind].iter().all(|given| given.is_empty())
+            && last.is_none()
+            && transition.is_none()
+    }
+}
+
+/// `history` with options.
+pub(crate) async fn with_options(context: &Context, what: &HistoryArgs) -> Result<ExitCode, Failure> {
+    if let Some(word) = what.words.first() {
+        return Err(Failure::usage(format!("history: '{}' cannot stand beside options", terminal::harmless(word)))
+            .with_remedy("Write what is meant as an option too: --resource RSC, --node NODE, --transition NUMBER."));
+    }
+    let now = context.client.status().await?.now_ms;
+    let time =
+        |option: &str, word: &Option<String>| word.as_ref().map(|word| events::since(option, word, now)).transpose();
+    let (since, until, at) = (time("--since", &what.since)?, time("--until", &what.until)?, time("--at", &what.at)?);
+    let filter = EventFilter {
+        since_ms: at.map(|at| at.saturating_sub(AROUND_MS)).or(since),
+        until_ms: at.map(|at| at.saturating_add(AROUND_MS)).or(until),
+        resources: what.resource.clone(),
+        nodes: what.node.clone(),
+        kinds: what.kind.clone(),
+        level: what.level.as_deref().map(events::level),
+    };
+    let chained = what.causes.is_some() || what.transition.is_some();
+    // What led to an event may be older, and about something else.
+    let asked = if chained { EventFilter { until_ms: filter.until_ms, ..EventFilter::default() } } else { filter };
+    let merged = gather(context, &asked, what.here, if chained { None } else { what.last }).await?;
+    let mut entries: Vec<&Entry> = match (&what.causes, what.transition) {
+        (Some(id), _) => merged.chain(id).ok_or_else(|| {
+            Failure::new(hac_api::ErrorCode::NoSuch, format!("no journal has the event {}", terminal::harmless(id)))
+                .with_remedy("'hacctl history --last 50' shows events with their ids.")
+        })?,
+        (None, Some(number)) => merged.around(number).ok_or_else(|| {
+            Failure::new(hac_api::ErrorCode::NoSuch, format!("no journal has a transition {number}"))
+                .with_remedy("'hacctl history transitions' lists those that are known.")
+        })?,
+        (None, None) => merged.entries.iter().collect(),
+    };
+    if let Some(last) = what.last {
+        let surplus = entries.len().saturating_sub(last);
+        entries.drain(..surplus);
+    }
+    print(context, &merged, &entries)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Carries out one of crm's commands.
 pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Failure> {
     match call.command.name() {
         "info" => info(context).await?,
         "latest" => {
             let now = context.client.status().await?.now_ms;
-            show(context, &Filter { since_ms: Some(now - LATEST_MS), ..Filter::default() }).await?;
+            show(context, &EventFilter { since_ms: Some(now - LATEST_MS), ..EventFilter::default() }).await?;
         }
-        "resource" => show(context, &Filter { resources: call.all("RSC").to_vec(), ..Filter::default() }).await?,
-        "node" => show(context, &Filter { nodes: call.all("NODE").to_vec(), ..Filter::default() }).await?,
+        "resource" => {
+            show(context, &EventFilter { resources: call.all("RSC").to_vec(), ..EventFilter::default() }).await?;
+        }
         "transitions" => {
-            show(context, &Filter { kinds: vec!["transition".to_owned()], ..Filter::default() }).await?;
+            show(context, &EventFilter { kinds: vec!["transition".to_owned()], ..EventFilter::default() }).await?;
         }
         "transition" => transition(context).await?,
-        _ => show(context, &Filter { nodes: call.all("NODE").to_vec(), ..Filter::default() }).await?,
+        _ => show(context, &EventFilter { nodes: call.all("NODE").to_vec(), ..EventFilter::default() }).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn remembered(context: &Context, filter: &Filter) -> Result<Vec<Event>, Failure> {
-    let mut events = Vec::new();
-    events::each(context, false, |event| {
-        if filter.takes(&event) {
-            events.push(event);
+/// What all members wrote that is asked for. Who cannot be asked is named.
+async fn gather(context: &Context, filter: &EventFilter, here: bool, last: Option<usize>) -> Result<Merged, Failure> {
+    let members = context.client.status().await?.members;
+    let mut merged = Merged::default();
+    let mut all: Vec<Event> = Vec::new();
+    for member in members.nodes.iter().filter(|member| member.local || !here) {
+        if !member.local && member.state != MemberState::Joined {
+            merged.missing.push(format!("{} is away: what it alone knows is missing", member.name));
+            continue;
         }
-        Ok(())
-    })
-    .await?;
-    Ok(events)
+        let mut query = JournalQuery { node: Some(member.name.clone()), before: None, filter: filter.clone() };
+        let (mut pages, mut count) = (0, 0);
+        loop {
+            let page = match context.client.journal(&query).await {
+                Ok(page) => page,
+                // The own one must be there.
+                Err(failure) if member.local => return Err(failure),
+                Err(failure) => {
+                    merged.missing.push(format!("{}: {}", member.name, failure.message));
+                    break;
+                }
+            };
+            merged.missing.extend(page.gaps.iter().map(|gap| format!("{}: {gap}", member.name)));
+            count += page.events.len();
+            all.extend(page.events);
+            pages += 1;
+            query.before = page.before;
+            if query.before.is_none() || last.is_some_and(|last| count >= last) {
+                break;
+            }
+            if pages == PAGES {
+                merged.missing.push(format!("{}: there is more, further back; --until TIME shows it", member.name));
+                break;
+            }
+        }
+    }
+    merged.take(all);
+    Ok(merged)
 }
 
-async fn show(context: &Context, filter: &Filter) -> Result<(), Failure> {
-    let events = remembered(context, filter).await?;
+async fn show(context: &Context, filter: &EventFilter) -> Result<(), Failure> {
+    let merged = gather(context, filter, false, None).await?;
+    print(context, &merged, &merged.entries.iter().collect::<Vec<_>>())
+}
+
+fn print(context: &Context, merged: &Merged, entries: &[&Entry]) -> Result<(), Failure> {
     if context.json {
-        return terminal::print_json(&events);
+        return terminal::print_json(&serde_json::json!({ "events": entries, "missing": merged.missing }));
     }
-    if events.is_empty() {
-        return context.done("nothing of that kind is remembered on this node", None);
+    for missing in &merged.missing {
+        eprintln!("WARNING: {}", terminal::harmless(missing));
     }
-    terminal::print(&events.iter().map(events::line).collect::<Vec<_>>().join("\n"))
+    if entries.is_empty() {
+        return context.done("the journals have nothing of that kind", None);
+    }
+    terminal::print(&entries.iter().map(|entry| line(entry)).collect::<Vec<_>>().join("\n"))
+}
+
+/// `TIME LEVEL TEXT (ID, NODES)`.
+fn line(entry: &Entry) -> String {
+    let mut text = events::line(&entry.event);
+    text.push_str(&format!(" ({}, {})", entry.event.id, entry.nodes.join(" ")));
+    terminal::harmless(&text)
 }
 
 async fn info(context: &Context) -> Result<(), Failure> {
     let status = context.client.status().await?;
-    let events = remembered(context, &Filter::default()).await?;
-    let (Some(first), Some(last)) = (events.first(), events.last()) else {
+    let merged = gather(context, &EventFilter::default(), true, None).await?;
+    let (Some(first), Some(last)) = (merged.entries.first(), merged.entries.last()) else {
         return context.done("nothing is remembered on this node yet", None);
     };
+    let (from, to, count) = (first.event.time_ms, last.event.time_ms, merged.entries.len());
     if context.json {
-        let (from, to) = (first.time_ms, last.time_ms);
         return terminal::print_json(
-            &serde_json::json!({ "node": status.node, "from_ms": from, "to_ms": to, "events": events.len() }),
+            &serde_json::json!({ "node": status.node, "from_ms": from, "to_ms": to, "events": count }),
         );
     }
     let nodes: Vec<&str> = status.members.nodes.iter().map(|node| node.name.as_str()).collect();
     terminal::print(&format!(
-        "Source: hacd on {}\nPeriod: {} - {} UTC\nEvents: {}\nNodes: {}",
+        "Source: the journal of hacd on {}\nPeriod: {} - {} UTC\nEvents: {count}\nNodes: {}",
         status.node,
-        events::clock(first.time_ms),
-        events::clock(last.time_ms),
-        events.len(),
+        events::clock(from),
+        events::clock(to),
         nodes.join(" ")
     ))
 }

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use hac_api::{Event, Level, MemberState};
+use hac_api::{Event, EventFilter, Level, MemberState};
 use hac_pacemaker::mon;
 use ratatui::Frame;
 use ratatui::crossterm::event::{self, KeyCode, KeyModifiers};
@@ -15,7 +15,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph};
 
 use super::Context;
-use super::events::{self, Filter};
+use super::events;
 use super::status::{self, Report};
 use crate::args::MonArgs;
 use crate::failure::Failure;
@@ -96,7 +96,7 @@ impl Screen {
             Err(failure) => self.trouble = Some(failure),
         }
         let mut events = VecDeque::new();
-        let filter = Filter { level: Some(Level::Info), ..Filter::default() };
+        let filter = EventFilter { level: Some(Level::Info), ..EventFilter::default() };
         let read = events::each(context, false, |event| {
             if filter.takes(&event) {
                 events.push_back(event);
@@ -321,7 +321,7 @@ mod tests {
             level: Level::Warning,
             kind: "view".into(),
             text: "secondary fell silent".into(),
-            details: serde_json::Value::Null,
+            ..Event::default()
         };
         Screen {
             options: mon::Options { inactive: true, ..mon::Options::default() },

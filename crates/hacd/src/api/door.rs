@@ -235,5 +235,5 @@ async fn bind(at: SocketAddr) -> std::io::Result<TcpListener> {
 pub(super) fn tell(api: &Api, level: Level, text: String) {
     let (event, now) = (Event::Remark { level, text }, clock::now());
     api.log.event(&event, now);
-    api.hub.publish(&event, now);
+    api.hub.publish_own(&event, now);
 }

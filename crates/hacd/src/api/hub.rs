@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use hac_api::{Event, Level};
-use hac_node::Now;
+use hac_api::{Event, Level, Place};
+use hac_node::{Now, Told};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::journal::Journal;
 use crate::said::Said;
 
 /// How many events are remembered.
@@ -24,11 +25,28 @@ pub(crate) struct Hub {
     followers: broadcast::Sender<Event>,
     /// What agents said last.
     pub(crate) said: Said,
+    teller: Teller,
+    journal: Option<Journal>,
+}
+
+/// Who tells the events.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Teller {
+    /// The node's name.
+    pub(crate) name: String,
+    /// Its number.
+    pub(crate) node: u32,
+    /// The counter of its lives.
+    pub(crate) life: u64,
 }
 
 #[derive(Debug, Default)]
 struct Memory {
     last: u64,
+    /// Where the last event of the node stands.
+    place: Place,
+    /// Events that are the daemon's alone.
+    own: u64,
     events: VecDeque<(usize, Event)>,
     bytes: usize,
 }
@@ -62,12 +80,33 @@ fn weight(value: &Value) -> usize {
 }
 
 impl Hub {
-    pub(crate) fn new() -> Self {
-        Self { memory: Mutex::default(), followers: broadcast::channel(BEHIND).0, said: Said::default() }
+    /// What is told is written to the journal too, if there is one.
+    pub(crate) fn new(teller: Teller, journal: Option<Journal>) -> Self {
+        let followers = broadcast::channel(BEHIND).0;
+        Self { memory: Mutex::default(), followers, said: Said::default(), teller, journal }
     }
 
-    /// Remembers an event and tells the followers.
-    pub(crate) fn publish(&self, event: &hac_node::Event, now: Now) {
+    /// Name of the node that tells.
+    pub(crate) fn name(&self) -> &str {
+        &self.teller.name
+    }
+
+    /// The journal.
+    pub(crate) const fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
+    }
+
+    /// Remembers an event of the node and tells the followers.
+    pub(crate) fn publish(&self, told: &Told, now: Now) {
+        self.tell(&told.event, now, Some(told));
+    }
+
+    /// The same with an event of the daemon alone: it stands after what the node told last.
+    pub(crate) fn publish_own(&self, event: &hac_node::Event, now: Now) {
+        self.tell(event, now, None);
+    }
+
+    fn tell(&self, event: &hac_node::Event, now: Now, told: Option<&Told>) {
         let level = match event.level() {
             hac_node::Level::Debug => Level::Debug,
             hac_node::Level::Info => Level::Info,
@@ -77,6 +116,15 @@ impl Hub {
         };
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.last += 1;
+        let Teller { name, node, life } = &self.teller;
+        let count = if let Some(told) = told {
+            let hac_node::Place { ring, delivery, nth } = told.place;
+            memory.place = Place { ring: ring.seq, representative: ring.rep, delivery, nth };
+            told.number.to_string()
+        } else {
+            memory.own += 1;
+            format!("d{}", memory.own)
+        };
         let event = Event {
             seq: memory.last,
             time_ms: now.wall.0,
@@ -86,7 +134,14 @@ impl Hub {
             text: event.to_string(),
             // An event is plain data; if one could not be written as JSON its sentence would still say it.
             details: serde_json::to_value(event).unwrap_or_default(),
+            node: name.clone(),
+            id: format!("{node}.{life:x}.{count}"),
+            place: Some(memory.place),
+            cause: told.and_then(|told| told.cause).map(|cause| format!("{node}.{life:x}.{cause}")),
         };
+        if let Some(journal) = &self.journal {
+            journal.put(&event);
+        }
         memory.add(event.clone());
         // No followers is no error.
         let _ = self.followers.send(event);
@@ -114,10 +169,10 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded_by_number_and_by_size() {
-        let hub = Hub::new();
+        let hub = Hub::new(Teller::default(), None);
         let publish = |length: usize| {
             let event = hac_node::Event::Remark { level: hac_node::Level::Info, text: "x".repeat(length) };
-            hub.publish(&event, Now::default());
+            hub.publish_own(&event, Now::default());
         };
         (0..MEMORY + 5).for_each(|_| publish(10));
         assert_eq!(hub.follow(Some(0)).0.len(), MEMORY);

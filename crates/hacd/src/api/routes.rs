@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use super::explain::BUDGET;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
-use super::{attributes, convert, explain, invite, judge};
+use super::{attributes, convert, explain, invite, journal, judge};
 use crate::clock;
 use crate::driver::{Ask, SETTLE_MAX, Snapshot};
 
@@ -56,6 +56,7 @@ pub(super) fn router(api: Api) -> Router {
         .route(route::NODE_REMOVE, post(invite::remove))
         .route(route::EXPLAIN, get(explain::answer))
         .route(route::EVENTS, get(events))
+        .route(route::JOURNAL, post(journal::answer))
         .route(route::CONFIGURE, post(configure))
         .route(route::COMMAND, post(command))
         .route(route::SETTLE, post(settle))
@@ -278,7 +279,9 @@ pub(super) fn done(reply: Reply) -> Result<(Version, Vec<hac_api::Finding>), Ref
                 |sentence| hac_api::Finding { severity: "warning".to_owned(), sentence, ..hac_api::Finding::default() };
             Ok((convert::version(version), warnings.into_iter().map(finding).collect()))
         }
-        Reply::Settled { .. } => Err(Refused::new(ErrorCode::Internal, "the node gave an answer of another kind")),
+        Reply::Settled { .. } | Reply::Answered(_) => {
+            Err(Refused::new(ErrorCode::Internal, "the node gave an answer of another kind"))
+        }
         Reply::Refused(refusal) => Err(Refused::of(convert::refusal(refusal.kind), refusal)),
         Reply::TooLarge(refusal) => Err(Refused::too_large(refusal)),
         Reply::NotStored(refusal) => Err(Refused::of(ErrorCode::Storage, refusal)),

@@ -46,7 +46,7 @@ impl Fixture {
             metadata_url: nowhere,
         };
         let (sender, asks) = mpsc::channel(8);
-        let hub = Arc::new(Hub::new());
+        let hub = Arc::new(Hub::new(super::Teller::default(), None));
         let shared = Arc::new(Shared::default());
         shared.count(Counters { unlisted: 3, ..Counters::default() });
         let (snapshots, agents) = (watch::channel(Arc::new(look())).1, Arc::new(Agents::new(options)));
@@ -168,7 +168,7 @@ async fn explanations_come_as_values_and_as_text_with_what_is_under_way() {
     let mut fixture = Fixture::new();
     let now = Now { mono: Timestamp::from_millis(7), wall: WallTime(1000) };
     let decisions = vec!["Start Nginx (primary) because it is to run".to_owned()];
-    fixture.hub.publish(&hac_node::Event::Transition { number: 4, actions: 2, decisions }, now);
+    fixture.hub.publish_own(&hac_node::Event::Transition { number: 4, actions: 2, decisions }, now);
     let (code, answer) = fixture.exchange(fixture.get("/v1/explain?name=Nginx"), unexpected).await;
     assert_eq!((code, &answer["explanation"]["about"]), (200, &json!("resource")), "{answer}");
     assert!(answer["text"].as_str().expect("is text").contains("Nginx"), "{answer}");
@@ -177,7 +177,7 @@ async fn explanations_come_as_values_and_as_text_with_what_is_under_way() {
     let last = &answer["last_transition"];
     assert_eq!((&last["number"], &last["end"], &last["time_ms"]), (&json!(4), &Value::Null, &json!(1000)));
     let end = hac_node::Event::TransitionEnded { number: 4, end: "complete".into(), problems: Vec::new() };
-    fixture.hub.publish(&end, now);
+    fixture.hub.publish_own(&end, now);
     let (code, answer) = fixture.exchange(fixture.get(route::EXPLAIN), unexpected).await;
     assert_eq!((code, &answer["explanation"]["about"]), (200, &json!("cluster")));
     assert_eq!(answer["last_transition"]["end"], "complete");
@@ -307,13 +307,13 @@ async fn events_are_numbered_remembered_and_followed() {
     let fixture = Fixture::new();
     let now = Now { mono: Timestamp::from_millis(7), wall: WallTime(1000) };
     let remark = |text: &str| hac_node::Event::Remark { level: hac_node::Level::Notice, text: text.into() };
-    fixture.hub.publish(&remark("one"), now);
-    fixture.hub.publish(&remark("two"), now);
+    fixture.hub.publish_own(&remark("one"), now);
+    fixture.hub.publish_own(&remark("two"), now);
     let past = fixture.get("/v1/events?since=1&no_follow=true").send().await.expect("answers");
     let past = past.text().await.expect("ends");
     assert!(past.contains("id: 2\n") && past.contains("event: remark\n") && !past.contains("id: 1\n"), "{past}");
     let mut stream = fixture.get(route::EVENTS).send().await.expect("answers");
-    fixture.hub.publish(&remark("three"), now);
+    fixture.hub.publish_own(&remark("three"), now);
     let piece = tokio::time::timeout(Duration::from_secs(5), stream.chunk()).await.expect("in time");
     let piece = String::from_utf8(piece.expect("works").expect("there is more").to_vec()).expect("is text");
     assert!(piece.contains("id: 3\n"), "{piece}");

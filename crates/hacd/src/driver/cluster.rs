@@ -8,7 +8,7 @@ use std::time::Duration;
 use hac_node::{Down, Effect, InvocationId, Reply, RequestId, Up, WatchId};
 use hac_types::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
 
 use super::between::{Above, Shared};
@@ -37,6 +37,9 @@ const PAUSE_EACH: Duration = Duration::from_micros(15);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
+/// Questions of other nodes that are looked at together; of more of them nothing is heard, and they come again.
+const QUESTIONS: usize = 2;
+
 /// See the [module documentation](self).
 pub(super) struct Thread {
     pub(super) parts: ClusterParts,
@@ -49,6 +52,8 @@ pub(super) struct Thread {
     /// By resource: what is being kept of it.
     pub(super) remembering: BTreeMap<String, oneshot::Receiver<()>>,
     pub(super) watches: BTreeMap<WatchId, AbortHandle>,
+    /// How many questions of other nodes are looked at together.
+    pub(super) questions: Arc<Semaphore>,
     pub(super) waiting: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     /// Answers that are given when reads see what they tell.
     pub(super) answers: Vec<(RequestId, Reply)>,
@@ -105,6 +110,7 @@ impl Thread {
             reloadable: Reloadable::default(),
             remembering: BTreeMap::new(),
             watches: BTreeMap::new(),
+            questions: Arc::new(Semaphore::new(QUESTIONS)),
             waiting: BTreeMap::new(),
             answers: Vec::new(),
             looking: Vec::new(),

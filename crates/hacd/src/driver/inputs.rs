@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_node::{DecideId, InvocationId, Outcome, Reply, Request, RequestId, Unplannable, WatchId};
+use hac_node::{DecideId, InvocationId, Outcome, QuestionId, Reply, Request, RequestId, Unplannable, WatchId};
 use hac_scheduler::plan::Plan;
 use tokio::sync::oneshot;
 
@@ -18,6 +18,8 @@ pub(crate) enum Input {
     Exited(WatchId),
     /// The disk has done or refused something.
     Persisted(WorkerReply),
+    /// What another node asked was looked at.
+    Answered(QuestionId, String),
     /// A plan is ready, or will never be.
     Decided(DecideId, Box<Result<Plan, Unplannable>>),
 }
@@ -59,6 +61,10 @@ impl Thread {
             Input::Persisted(WorkerReply { id, result }) => {
                 let now = self.enter(hac_node::Input::Persisted(id, result.clone()));
                 self.parts.half.handle_persisted(now, id, result);
+            }
+            Input::Answered(id, text) => {
+                let now = self.enter(hac_node::Input::Answered(id, text.clone()));
+                self.parts.half.handle_answered(now, id, text);
             }
             Input::Decided(id, result) => {
                 let now = self.enter(hac_node::Input::Decided(id, result.as_ref().as_ref().err().cloned()));

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use hac_model::OcfCode;
-use hac_node::{Event, ExecStatus, Invocation, Outcome, Output, Persist, PersistId, ProcessRef, WatchId};
+use hac_node::{
+    Event, ExecStatus, Invocation, Outcome, Output, Persist, PersistId, ProcessRef, QuestionId, Told, WatchId,
+};
 
 use super::End;
 use super::cluster::Thread;
@@ -56,7 +58,8 @@ impl Thread {
                 );
             }
             Output::Reply { id, reply } => self.answers.push((id, reply)),
-            Output::Event(event) => self.tell(&event),
+            Output::Event(told) => self.tell(&told),
+            Output::Ask(id, question) => self.asked(id, question),
             Output::Fault(why) => self.fault = Some(why),
             Output::Stopped => self.end = Some(self.fault.take().map_or(End::Left, End::Fault)),
         }
@@ -117,10 +120,22 @@ impl Thread {
         self.watches.insert(id, task.abort_handle());
     }
 
-    fn tell(&mut self, event: &Event) {
-        let now = clock::now();
+    /// Another node asks: whoever looks does so beside everything else, and two at a time.
+    fn asked(&self, id: QuestionId, question: String) {
+        let Ok(turn) = Arc::clone(&self.questions).try_acquire_owned() else { return };
+        let (hub, inputs) = (Arc::clone(&self.parts.hub), self.parts.sender.clone());
+        self.parts.workers.spawn_blocking(move || {
+            let answer = crate::api::answer_node(&hub, &question);
+            drop(turn);
+            // Nobody waits for it any more when the daemon ends.
+            drop(inputs.blocking_send(Input::Answered(id, answer)));
+        });
+    }
+
+    fn tell(&mut self, told: &Told) {
+        let (event, now) = (&told.event, clock::now());
         self.parts.log.event(event, now);
-        self.parts.hub.publish(event, now);
+        self.parts.hub.publish(told, now);
         if let Event::View { members, .. } = event {
             self.parts.agents.members(members.len());
         }

@@ -34,6 +34,7 @@ fn kind(body: &Body) -> &'static str {
         Body::Impatient => "impatient",
         Body::Close(_) => "close",
         Body::Stored(_) => "stored",
+        Body::Answer(_) => "answer",
         Body::Ready(_) => "ready",
         Body::Propose(_) => "propose",
         Body::Vote(_) => "vote",

@@ -12,7 +12,9 @@ use hac_types::{Level, Timestamp, ViewKind, mutant};
 use super::{Assurance, Condition, Down, Up};
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::participant::{Incoming, Participant};
-use crate::{Config, ConfigError, Entry, Now, Output, PersistId, Report, Request, RequestId, Standing, Stored};
+use crate::{
+    Config, ConfigError, Entry, Now, Output, PersistId, QuestionId, Report, Request, RequestId, Standing, Stored,
+};
 
 /// Most broadcasts that may be on their way down without the ring having taken them: a burst of results, and little
 /// enough to be dropped when the membership changes.
@@ -150,6 +152,11 @@ impl ClusterHalf {
     /// What came of an [`Output::Decide`].
     pub fn handle_decided(&mut self, now: Now, id: DecideId, result: Result<Plan, Unplannable>) {
         self.give(now, Incoming::Decided(id, result));
+    }
+
+    /// What came of an [`Output::Ask`].
+    pub fn handle_answered(&mut self, now: Now, id: QuestionId, text: String) {
+        self.give(now, Incoming::Answered(id, text));
     }
 
     /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.

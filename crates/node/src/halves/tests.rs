@@ -230,7 +230,7 @@ impl Loose {
             match output {
                 Output::Persist { id, .. } => self.persisted.push_back(id),
                 Output::Invoke(invocation) => self.begun.push(invocation),
-                Output::Event(event) => self.events.push(event),
+                Output::Event(told) => self.events.push(told.event),
                 _ => {}
             }
         }

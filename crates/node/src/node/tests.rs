@@ -29,7 +29,7 @@ type First = fn(&mut Node, Now);
 /// The first that a node says to have happened.
 fn first_event(node: &mut Node) -> Option<Event> {
     std::iter::from_fn(|| node.poll_output()).find_map(|output| match output {
-        Output::Event(event) => Some(event),
+        Output::Event(told) => Some(told.event),
         _ => None,
     })
 }

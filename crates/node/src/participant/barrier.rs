@@ -123,6 +123,7 @@ impl Participant {
             | Body::KeyStored(_)
             | Body::Close(_)
             | Body::Stored(_)
+            | Body::Answer(_)
             | Body::Progress { .. } => self.effects.count("node.out_of_phase"),
         }
     }

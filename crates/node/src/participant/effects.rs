@@ -2,15 +2,24 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use hac_types::RingId;
+
+use super::causes::Causes;
+use crate::event::Place;
 use crate::halves::{Down, Effect};
 use crate::wire::{self, Message};
-use crate::{Event, Level, Output, Persist, PersistId, Reply, RequestId, parts};
+use crate::{Event, Level, Output, Persist, PersistId, Reply, RequestId, Told, parts};
 
 /// See the [module documentation](self).
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     queue: VecDeque<Effect>,
     counters: BTreeMap<&'static str, u64>,
+    /// How many events were told.
+    told: u64,
+    /// Where the next one stands.
+    place: Place,
+    causes: Causes,
 }
 
 impl Effects {
@@ -52,7 +61,16 @@ impl Effects {
 
     /// Something happened.
     pub(super) fn event(&mut self, event: Event) {
-        self.output(Output::Event(event));
+        self.told += 1;
+        let cause = self.causes.of(&event, self.told);
+        let place = self.place;
+        self.place.nth += 1;
+        self.output(Output::Event(Told { event, number: self.told, place, cause }));
+    }
+
+    /// What is told from now on follows this delivery of this ring; 0 is none yet.
+    pub(super) const fn follow(&mut self, ring: RingId, delivery: u64) {
+        self.place = Place { ring, delivery, nth: 0 };
     }
 
     /// Something happened that is told in one sentence.

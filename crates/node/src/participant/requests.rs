@@ -1,13 +1,13 @@
 //! What clients ask of this node. Each request becomes a proposal; the answer follows from the stream.
 
 use hac_crm::cib::{Command, Refusal, StatusChange};
-use hac_types::Timestamp;
+use hac_types::{NodeId, Timestamp};
 
 use super::{Participant, Phase};
 use crate::limits;
 use crate::proposals::REQUESTS_MAX;
-use crate::wire::{Body, NewNodes, Proposed};
-use crate::{Now, Reply, Request, RequestId};
+use crate::wire::{Answer, Body, NewNodes, ProposalId, Proposed};
+use crate::{Level, Now, Output, QuestionId, Reply, Request, RequestId};
 
 impl Participant {
     /// Takes a request.
@@ -57,6 +57,7 @@ impl Participant {
             Request::SetNodes { base, nodes, statement } => {
                 (Proposed::SetNodes(NewNodes { base, nodes, statement }), self.request_timeout)
             }
+            Request::Ask { node, question, timeout } => (Proposed::Ask { node, question }, timeout),
             Request::ForgetLost => {
                 self.forget_lost(now);
                 let reply = self.done(Vec::new());
@@ -103,11 +104,40 @@ impl Participant {
         }
     }
 
+    /// A question that a member asks another one. Only they have anything to do with it.
+    pub(super) fn handle_question(&mut self, id: ProposalId, node: NodeId, question: String) {
+        if self.is_breaking() {
+            // It comes again.
+            return;
+        }
+        if node == self.me.node {
+            return self.effects.output(Output::Ask(QuestionId(id), question));
+        }
+        if self.is_mine(id) && self.view.as_ref().is_none_or(|view| !view.contains(node)) {
+            let sentence = format!("{} is not a member now and cannot be asked", self.name_of(node));
+            self.answer(id, Reply::Unavailable(Refusal::new(sentence, "Start hacd there, or ask there.")));
+        }
+    }
+
+    /// The driver has looked: whoever asked is told. In another view the question comes again.
+    pub(super) fn handle_answered(&mut self, QuestionId(proposal): QuestionId, mut text: String) {
+        if text.len() > limits::ANSWER_MAX {
+            text = String::new();
+            self.effects.remark(Level::Error, "an answer for another node is too large and is not sent");
+        }
+        if self.is_active() {
+            self.broadcast(Body::Answer(Answer { proposal, text }));
+        }
+    }
+
     /// Answers those who have waited too long.
     pub(super) fn expire_requests(&mut self, now: Now) {
         for (id, what) in self.proposals.expired(now.mono) {
             let reply = if what == Proposed::Settle {
                 Reply::Settled { settled: false, waiting_for: self.waiting_for() }
+            } else if let Proposed::Ask { node, .. } = what {
+                let sentence = format!("{} did not answer in time", self.name_of(node));
+                Reply::TimedOut(Refusal::new(sentence, "See the log of hacd there, or ask there."))
             } else {
                 let mut sentence = "the cluster did not agree in time".to_owned();
                 for whom in self.waiting_for() {

@@ -8,9 +8,9 @@ use hac_crm::transition_engine::Limits;
 use hac_model::{ExecStatus, OcfCode, Version};
 use hac_types::{NodeId, Timestamp, WallTime, mutant};
 
-use super::{Participant, Phase};
+use super::{Participant, Phase, told};
 use crate::durable::{Prepare, Tally};
-use crate::wire::{self, Body, Close, DatedOrder, Proposal, ProposalId, Proposed, Vote};
+use crate::wire::{self, Answer, Body, Close, DatedOrder, Proposal, ProposalId, Proposed, Vote};
 use crate::{Event, Level, Now, Reply};
 
 impl Participant {
@@ -26,6 +26,11 @@ impl Participant {
             Body::Vote(vote) => self.handle_vote(now, from, vote),
             Body::Order(order) => self.handle_order(now, order),
             Body::Change(dated) => self.change_status(now, dated.change, dated.wall),
+            Body::Answer(Answer { proposal, text }) => {
+                if self.proposals.asks(proposal) == Some(from) {
+                    self.answer(proposal, Reply::Answered(text));
+                }
+            }
             Body::SettleDone(id) => self.answer(id, Reply::Settled { settled: true, waiting_for: Vec::new() }),
             Body::Progress { busy } => {
                 if let Phase::Active(active) = &mut self.phase {
@@ -80,6 +85,7 @@ impl Participant {
                     coordinator.settle(id);
                 }
             }
+            Proposed::Ask { node, question } => self.handle_question(id, node, question),
             Proposed::RotateKey { sealed, force } => self.begin_rotation(now, id, sealed, force),
             Proposed::CancelWaitForAll => {
                 self.quorum.cancel_wait_for_all();
@@ -111,7 +117,11 @@ impl Participant {
             StatusChange::LetGo { node } if *node == self.name && !self.is_breaking() => {
                 self.let_go();
             }
-            _ => {}
+            change => {
+                if let (Applied::Changed(_), Some(text)) = (applied, told::status(change)) {
+                    self.effects.event(Event::Status { text });
+                }
+            }
         }
     }
 
@@ -285,12 +295,13 @@ impl Participant {
                         origin: configure.origin.clone(),
                         client: configure.client.clone(),
                         user: configure.user.clone(),
+                        changes: told::steps(configure),
                     });
                 }
             }
             Proposed::SetLevel { to } => self.level_changed(*to),
             Proposed::SetNodes(_) => self.nodes_changed(now, proposal.wall),
-            Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } => {}
+            Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } | Proposed::Ask { .. } => {}
         }
         let mut warnings = changes.warnings.clone();
         warnings.extend(self.behind_warnings());

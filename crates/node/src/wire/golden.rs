@@ -105,6 +105,8 @@ fn bodies() -> Vec<(&'static str, Body)> {
         ("impatient", Body::Impatient),
         ("close", Body::Close(Close { proposal: id(Lane::Configure, 3), counts: true })),
         ("stored", Body::Stored(version)),
+        ("propose ask", what(Proposed::Ask { node: NodeId(2), question: "how?".to_owned() })),
+        ("answer", Body::Answer(Answer { proposal: id(Lane::Ask, 4), text: "well".to_owned() })),
     ]
 }
 

@@ -198,3 +198,12 @@ pub(crate) struct Close {
     /// Enough have stored it: it counts, and the others are behind. If not, it comes to nothing.
     pub(crate) counts: bool,
 }
+
+/// What a member was asked, and says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    /// Which question.
+    pub(crate) proposal: ProposalId,
+    /// The answer, in the words of the daemons.
+    pub(crate) text: String,
+}

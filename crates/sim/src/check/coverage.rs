@@ -123,6 +123,7 @@ pub(super) const fn of_reply(reply: &Reply) -> Option<&'static str> {
         Reply::Refused(why) if matches!(why.kind, hac_crm::cib::RefusalKind::Level) => {
             "a change above the level was refused"
         }
+        Reply::Answered(_) => "a node answered another one",
         Reply::Refused(_) | Reply::TooLarge(_) | Reply::Unavailable(_) | Reply::Settled { .. } => return None,
     })
 }

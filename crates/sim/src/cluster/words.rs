@@ -8,6 +8,7 @@ pub(super) fn reply_text(reply: &Reply) -> String {
         Reply::Done { version, .. } => {
             format!("done, version {}.{}.{}", version.admin_epoch, version.epoch, version.num_updates)
         }
+        Reply::Answered(text) => text.clone(),
         Reply::Settled { settled: true, .. } => "settled".to_owned(),
         Reply::Settled { waiting_for, .. } => format!("not settled: {}", waiting_for.join("; ")),
         Reply::Refused(why)
