@@ -3,6 +3,7 @@
 //! * `lock`: held (flock) by the one daemon that may use the directory.
 //! * `ring`: the ring's number and the counter of this node's lives, in two slots that are written in turn, each with a
 //!   checksum ([`slots`]).
+//! * `events/`: the journal ([`crate::journal`]).
 //! * `cib.N`: generations of the configuration, each with a checksum ([`generations`]).
 //!
 //! A file whose checksum proves that it is torn or corrupt is set aside as `NAME.corrupt-TIME`, with a message, and the newest

@@ -173,7 +173,7 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let of = |resources: &[&str]| EventFilter { resources: names(resources), ..EventFilter::default() };
         assert!(of(&["Nginx"]).takes(&started) && !of(&["Ngin"]).takes(&started) && !of(&["Nginx"]).takes(&view));
-        assert!(of(&["IP"]).takes(&keyed) && !of(&["I"]).takes(&keyed) && !of(&["IP_migrate"]).takes(&keyed));
+        assert!(of(&["IP"]).takes(&keyed) && !of(&["I"]).takes(&keyed));
         let node = EventFilter { nodes: names(&["secondary"]), ..EventFilter::default() };
         assert!(node.takes(&view) && !node.takes(&started));
         let bad = EventFilter { level: Some(Level::Notice), ..EventFilter::default() };

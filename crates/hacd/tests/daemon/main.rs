@@ -312,3 +312,39 @@ fn a_recorded_flight_can_be_flown_again_and_shows_no_secret() {
         assert_eq!(starts, cluster.count(node, "start"), "{invoked:?}");
     }
 }
+
+#[test]
+fn the_journals_tell_after_a_restart_what_happened_where_and_who_asked_for_it() {
+    let cluster = Cluster::new(141, 2).with_service();
+    let (one, two) = cluster.start_both();
+    one.run_service(&cluster);
+    wait_for("the service", || cluster.service());
+    one.settle();
+    one.kill();
+    let one = cluster.start(1);
+    one.await_members(&["n1", "n2"]);
+    one.settle();
+    // n1 knows from its files what it told before, and n2 is asked by n1.
+    let of = |node: &str, kind: &str| {
+        let page = one.post("/v1/journal", &json!({"node": node, "filter": {"kinds": [kind]}}));
+        assert_eq!(page["node"], node, "{page}");
+        page["events"].as_array().expect("has events").clone()
+    };
+    let (mine, others) = (of("n1", "configuration"), of("n2", "configuration"));
+    let put = |events: &[serde_json::Value]| {
+        let wrote = |event: &&serde_json::Value| event["details"]["changes"][0] == "S written";
+        events.iter().find(wrote).cloned().expect("who made S is on record")
+    };
+    let (mine, others) = (put(&mine), put(&others));
+    assert_eq!(mine["details"]["origin"], "n1");
+    assert_eq!(mine["place"]["delivery"], others["place"]["delivery"], "one delivery has one place");
+    assert_ne!(mine["id"], others["id"]);
+    let started = |event: &serde_json::Value| event["details"]["operation"] == "S_start_0";
+    let operations: Vec<_> = of("n1", "operation").into_iter().chain(of("n2", "operation")).filter(started).collect();
+    let by: Vec<_> = of("n1", "transition").into_iter().chain(of("n2", "transition")).collect();
+    let caused = operations.iter().any(|order| by.iter().any(|decision| order["cause"] == decision["id"]));
+    assert!(caused, "the coordinator knows its decision: {operations:?} {by:?}");
+    let unknown = one.post("/v1/journal", &json!({"node": "n9"}));
+    assert_eq!(unknown["code"], "usage", "{unknown}");
+    drop(two);
+}

@@ -357,3 +357,34 @@ fn who_is_not_the_coordinator_cannot_order() {
     cluster.say_as(2, Body::Change(wire::Dated { wall: WallTime(0), change }));
     assert_eq!(*cluster.cib(1), before);
 }
+
+#[test]
+fn a_member_answers_what_another_one_asks_and_who_is_away_is_named() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2]);
+    let question = |node| Request::Ask {
+        node: NodeId(node),
+        question: "how?".to_owned(),
+        timeout: Duration::from_secs(8),
+    };
+    let reply = cluster.ask(1, question(2));
+    assert_eq!(reply, Some(Reply::Answered("node2 was asked: how?".to_owned())));
+    let reply = cluster.ask(1, question(3));
+    assert!(
+        matches!(&reply, Some(Reply::Unavailable(why)) if why.sentence.starts_with("node3 is not a member")),
+        "{reply:?}"
+    );
+    let long = Request::Ask { node: NodeId(2), question: "x".repeat(5000), timeout: Duration::from_secs(8) };
+    assert!(matches!(cluster.ask(1, long), Some(Reply::TooLarge(_))));
+    // Whoever says nothing is not waited for, and nothing else waits meanwhile.
+    cluster.hang(2, true);
+    let id = cluster.request(1, question(2));
+    cluster.settle();
+    assert!(cluster.report(1).settled, "{:?}", cluster.report(1).waiting_for);
+    cluster.advance(Duration::from_secs(9));
+    let reply = cluster.reply(1, id);
+    assert!(
+        matches!(&reply, Some(Reply::TimedOut(why)) if why.sentence == "node2 did not answer in time"),
+        "{reply:?}"
+    );
+}

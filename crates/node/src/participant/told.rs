@@ -42,7 +42,7 @@ fn step(change: &Change) -> String {
 
 /// A change of what is known of the present, if a person or a program asked for it.
 pub(super) fn status(change: &StatusChange) -> Option<String> {
-    let of = |resource: &Option<String>| resource.as_deref().map_or("all resources".to_owned(), str::to_owned);
+    let of = |resource: &Option<String>| resource.as_deref().unwrap_or("all resources").to_owned();
     let on = |node: &Option<String>| node.as_deref().map(|node| format!(" on {node}")).unwrap_or_default();
     match change {
         StatusChange::ClearFailures { resource, node, .. } => {
@@ -51,7 +51,7 @@ pub(super) fn status(change: &StatusChange) -> Option<String> {
         StatusChange::ForgetHistory { resource, node } => {
             Some(format!("what was known of {}{} was forgotten", of(resource), on(node)))
         }
-        StatusChange::SetAttribute { node, name, value } => {
+        StatusChange::SetAttribute { node, name, value, .. } => {
             let how = if value.is_some() { "set" } else { "removed" };
             Some(format!("the attribute {name} of {node} was {how}"))
         }

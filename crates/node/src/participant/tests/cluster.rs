@@ -359,6 +359,10 @@ impl Cluster {
                     }
                     Output::Remember(resource, Some(started)) => drop(host.started.insert(resource, started)),
                     Output::Remember(resource, None) => drop(host.started.remove(&resource)),
+                    Output::Ask(question_id, question) => {
+                        let answer = format!("node{id} was asked: {question}");
+                        host.give(now, Incoming::Answered(question_id, answer));
+                    }
                     Output::Reply { id, reply } => host.replies.entry(id).or_default().push(reply),
                     _ => {}
                 }
