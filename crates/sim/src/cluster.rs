@@ -489,13 +489,7 @@ impl World {
             Output::Decide { id: decide, cib, wall, budget, .. } => self.plan(id, decide, (cib, wall), budget),
             Output::Reply { id: request, reply } => self.answered(id, request, reply),
             Output::Event(told) => self.told(id, &told),
-            // A host of this world looks at nothing, and says so.
-            Output::Ask(question, _) => {
-                if let Some(host) = self.hosts.get(&id) {
-                    let event = Event::Answered(question, "nothing".to_owned());
-                    self.queue.push(self.now, Item::Host(id, host.life, event));
-                }
-            }
+            Output::Ask(question, _) => self.looks_at_nothing(id, question),
             Output::Fault(why) => self.cannot_read(id, &why),
             Output::Stopped => {
                 self.trace.line(self.now, id, "has left");

@@ -362,11 +362,8 @@ fn who_is_not_the_coordinator_cannot_order() {
 fn a_member_answers_what_another_one_asks_and_who_is_away_is_named() {
     let mut cluster = Cluster::new(3);
     cluster.view(&[1, 2]);
-    let question = |node| Request::Ask {
-        node: NodeId(node),
-        question: "how?".to_owned(),
-        timeout: Duration::from_secs(8),
-    };
+    let question =
+        |node| Request::Ask { node: NodeId(node), question: "how?".to_owned(), timeout: Duration::from_secs(8) };
     let reply = cluster.ask(1, question(2));
     assert_eq!(reply, Some(Reply::Answered("node2 was asked: how?".to_owned())));
     let reply = cluster.ask(1, question(3));

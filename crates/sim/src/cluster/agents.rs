@@ -79,4 +79,12 @@ impl World {
             self.queue.push(self.now, Item::Host(id, host.life, Event::ProcessExited(watch)));
         }
     }
+
+    /// A host of this world looks at nothing that another one asks, and says so.
+    pub(super) fn looks_at_nothing(&mut self, id: u32, question: hac_node::QuestionId) {
+        if let Some(host) = self.hosts.get(&id) {
+            let event = Event::Answered(question, "nothing".to_owned());
+            self.queue.push(self.now, Item::Host(id, host.life, event));
+        }
+    }
 }
