@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hac_crm::cib::{Applied, Changes, Command, Refusal, RefusalKind, Replicated as _};
-use hac_model::Cib;
+use hac_model::{Cib, Version};
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime, mutant};
 
 use crate::cluster::{ClusterConfig, Gate};
@@ -116,20 +116,44 @@ impl Replica {
     }
 
     /// The configuration was changed by what has this name.
-    pub(crate) fn note(&mut self, node: NodeId, incarnation: Incarnation, seq: u64) {
-        let version = self.cib.version;
-        self.trail.push(Mark { admin_epoch: version.admin_epoch, epoch: version.epoch, node, incarnation, seq });
+    fn note(&mut self, node: NodeId, incarnation: Incarnation, seq: u64) {
+        let Version { admin_epoch, epoch, .. } = self.cib.version;
+        let (passing, apart) = (false, false);
+        self.trail.push(Mark { admin_epoch, epoch, node, incarnation, seq, passing, apart });
         let surplus = self.trail.len().saturating_sub(TRAIL);
         self.trail.drain(..surplus);
     }
 
-    /// Whether this state has changes that `other`, which takes its place, never had: both were changed while they were
-    /// apart. A state older than all that `other` remembers is taken for one that it grew out of.
-    pub(crate) fn is_fork_of(&self, other: &[Mark]) -> bool {
-        let Some(last) = self.trail.last() else { return false };
-        let forgotten = other.len() >= TRAIL
-            && other.first().is_some_and(|m| (m.admin_epoch, m.epoch) > (last.admin_epoch, last.epoch));
-        !other.contains(last) && !forgotten
+    /// Says where the last change counts, if it is the one that was proposed under this name.
+    pub(crate) fn qualify(&mut self, id: ProposalId, passing: bool, apart: bool) {
+        let last = self.trail.last_mut();
+        if let Some(mark) =
+            last.filter(|mark| (mark.node, mark.incarnation, mark.seq) == (id.node, id.incarnation, id.seq))
+        {
+            (mark.passing, mark.apart) = (passing, apart);
+        }
+    }
+
+    /// This state counts from now on: for all if most of the votes are here, and otherwise on this side. Whether that is
+    /// more than was known of one of its changes.
+    pub(crate) fn counts(&mut self, majority: bool) -> bool {
+        let mut changed = false;
+        for mark in &mut self.trail {
+            let apart = !majority && (mark.apart || mark.passing);
+            changed |= mark.passing || mark.apart != apart;
+            (mark.passing, mark.apart) = (false, apart);
+        }
+        changed
+    }
+
+    /// The changes that this state has and `other`, which takes its place, never had, though they may have been
+    /// acknowledged: both were changed while they were apart. One that is older than all that `other` remembers is taken
+    /// for one that it has, unless nobody else can have heard of it.
+    pub(crate) fn not_in<'a>(&'a self, other: &'a [Mark]) -> impl Iterator<Item = &'a Mark> {
+        let oldest = other.first().filter(|_| other.len() >= TRAIL).map(|mark| (mark.admin_epoch, mark.epoch));
+        let forgotten = move |mark: &Mark| oldest.is_some_and(|oldest| oldest > (mark.admin_epoch, mark.epoch));
+        let counts = self.trail.iter().filter(|mark| !mark.passing);
+        counts.filter(move |mark| !other.iter().any(|theirs| theirs.is(mark)) && (mark.apart || !forgotten(mark)))
     }
 
     /// Whether a proposal was processed before. Another life of a node has proposed nothing yet: no two lives of a node

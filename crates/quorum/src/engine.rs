@@ -216,6 +216,14 @@ impl Engine {
         self.members.get(&node).map_or_else(|| self.config.votes_of(node), |info| info.votes)
     }
 
+    /// Whether the last membership handed over has more than half of the configured votes: whatever is agreed in it, any
+    /// other that has so many knows of it too. A quorate membership need not have them (`two_node`, `last_man_standing`).
+    #[must_use]
+    pub fn is_majority(&self) -> bool {
+        let present = self.members.values().fold(0_u32, |sum, info| sum.saturating_add(info.votes));
+        present > self.config.expected() / 2
+    }
+
     /// Whether the last membership handed over is quorate.
     #[must_use]
     pub const fn is_quorate(&self) -> bool {

@@ -228,7 +228,7 @@ impl Participant {
     fn take_over(&mut self, now: Now, donor: NodeId, snapshot: wire::Snapshot) {
         let old = self.replica.cib.configuration_digest();
         let older = self.replica.cib.version;
-        if self.replica.is_fork_of(&snapshot.trail) && !self.will_propose_again() {
+        if self.gives_up_changes(&snapshot.trail) {
             self.keep_what_is_lost(now, donor, &snapshot.cib);
         }
         self.replica.replace(snapshot);
@@ -286,6 +286,9 @@ impl Participant {
         self.replica.dc = dc;
         if quorate {
             self.replica.lineage = Some(ring);
+        }
+        if self.may_configure() && self.replica.counts(self.quorum.is_majority()) {
+            self.store_present(now);
         }
         self.settle_level(now);
         let is_new = over.hellos.values().all(|hello| hello.lineage.is_none());
@@ -369,8 +372,6 @@ impl Participant {
         // A node that the configuration did not know was taken in.
         let grown = matches!(&applied, Applied::Changed(changes) if changes.configuration);
         if grown {
-            let ring = self.ring().unwrap_or_default();
-            self.replica.note(NodeId(ring.rep), ring.rep_incarnation, ring.seq);
             self.store_present(now);
         }
     }

@@ -167,6 +167,7 @@ impl Participant {
                 }
                 Applied::Changed(_) => {}
             }
+            candidate.qualify(proposal.id, false, !self.quorum.is_majority());
         }
         let members = self.view.iter().flat_map(|view| view.members.iter().map(|member| member.node));
         let voters: Vec<NodeId> = members.filter(|node| !self.durable.behind.contains_key(node)).collect();
@@ -286,6 +287,8 @@ impl Participant {
         };
         self.fall_behind(&prepare);
         self.replica.mark_processed(proposal.id);
+        let passing = self.is_breaking();
+        self.replica.qualify(proposal.id, passing, !passing && !self.quorum.is_majority());
         match &proposal.what {
             Proposed::Command(command) => {
                 self.applied(now, command, &applied);
@@ -307,6 +310,10 @@ impl Participant {
         warnings.extend(self.behind_warnings());
         let reply = self.done(warnings);
         self.commit(now, generation, proposal.id, reply);
+        if passing {
+            // What was prepared does not say so.
+            self.store_present(now);
+        }
     }
 
     /// What counts now is not on the disks of these.

@@ -263,6 +263,102 @@ fn of_two_changes_with_one_number_the_one_that_gives_way_is_told() {
 }
 
 #[test]
+fn a_change_that_both_sides_have_under_another_number_is_not_lost() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    for node in [1, 2, 3] {
+        cluster.disk(node).slow = true;
+    }
+    cluster.request(3, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    cluster.request(2, set_property("cluster-recheck-interval", "5min"));
+    cluster.settle();
+    let votes = cluster.words_after_writing();
+    assert_eq!(votes.len(), 3);
+    cluster.break_up(1, &votes);
+    // The others carry the two out in another order.
+    cluster.split(&[&[1], &[2, 3]]);
+    let value = |cluster: &Cluster, node, name: &str| cluster.cib(node).configuration.property(name).map(str::to_owned);
+    for node in [1, 2] {
+        assert_eq!(value(&cluster, node, "cluster-delay").as_deref(), Some("80s"));
+    }
+    assert_eq!(value(&cluster, 1, "cluster-recheck-interval"), None);
+    assert_eq!(value(&cluster, 2, "cluster-recheck-interval").as_deref(), Some("5min"));
+    cluster.view(&[1, 2, 3]);
+    cluster.assert_equal(&[1, 2, 3]);
+    for node in [1, 2, 3] {
+        assert_eq!(given_up(&cluster, node), [""; 0]);
+    }
+}
+
+#[test]
+fn a_change_that_counted_nowhere_is_not_lost() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    for node in [1, 2, 3] {
+        cluster.disk(node).slow = true;
+    }
+    cluster.request(3, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    let votes = cluster.words_after_writing();
+    cluster.break_up(1, &votes);
+    cluster.split(&[&[1], &[2]]);
+    // Who asked for it forgets it; nobody was told that it is done.
+    cluster.kill(3);
+    cluster.start(3);
+    cluster.view(&[2, 3]);
+    for value in ["5min", "6min"] {
+        let reply = cluster.ask(2, set_property("cluster-recheck-interval", value));
+        assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    }
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), Some("80s"));
+    cluster.kill(1);
+    cluster.start(1);
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), Some("80s"), "it is on its disk");
+    cluster.view(&[1, 2, 3]);
+    cluster.assert_equal(&[1, 2, 3]);
+    for node in [1, 2, 3] {
+        assert_eq!(given_up(&cluster, node), [""; 0]);
+    }
+}
+
+#[test]
+fn what_one_of_a_pair_changed_alone_is_told_however_much_the_other_changed() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.split(&[&[1], &[2]]);
+    cluster.ask(1, set_property("cluster-delay", "80s"));
+    for number in 0..200 {
+        cluster.ask(2, set_property("cluster-recheck-interval", &format!("{}s", 100 + number)));
+    }
+    // It was restarted meanwhile, and knows what it did from its disk.
+    cluster.kill(1);
+    cluster.start(1);
+    cluster.view(&[1, 2]);
+    cluster.assert_equal(&[1, 2]);
+    let told = given_up(&cluster, 1);
+    assert!(told.iter().any(|sentence| sentence.contains("property cluster-delay")), "{told:?}");
+}
+
+#[test]
+fn what_one_of_a_pair_changed_alone_and_shared_later_is_not_lost() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.split(&[&[1], &[2]]);
+    cluster.ask(1, set_property("cluster-delay", "80s"));
+    cluster.view(&[1, 2]);
+    cluster.split(&[&[1], &[2]]);
+    cluster.kill(1);
+    for number in 0..200 {
+        cluster.ask(2, set_property("cluster-recheck-interval", &format!("{}s", 100 + number)));
+    }
+    cluster.start(1);
+    cluster.view(&[1, 2]);
+    cluster.assert_equal(&[1, 2]);
+    assert_eq!(given_up(&cluster, 1), [""; 0]);
+}
+
+#[test]
 fn what_is_refused_says_why_and_what_to_do() {
     let mut cluster = Cluster::new(2);
     cluster.view(&[1, 2]);

@@ -16,7 +16,7 @@ use crate::cluster::{ClusterConfig, Gate};
 use crate::differences::{differences, given_up};
 use crate::halves::Down;
 use crate::join::Comparison;
-use crate::wire::{self, Lost, Offer, Proposed, StoredState, Undecodable};
+use crate::wire::{self, Lane, Lost, Mark, Offer, Proposed, StoredState, Undecodable};
 use crate::{Level as Importance, Now, Output};
 
 /// What the last life of this node had prepared.
@@ -166,13 +166,17 @@ impl Participant {
         self.lost.push(told(file, changes));
     }
 
-    /// Whether the last change that this node carried out is its own and was never acknowledged: then it is not lost.
-    pub(super) fn will_propose_again(&self) -> bool {
-        let last = self.replica.trail.last();
-        self.proposals.again().any(|proposal| {
-            let id = proposal.id;
-            last.is_some_and(|mark| (mark.node, mark.incarnation, mark.seq) == (id.node, id.incarnation, id.seq))
-        })
+    /// Whether this state has changes that may count somewhere and are not among `other`. What this node still proposes was
+    /// not acknowledged, and is not lost.
+    pub(super) fn gives_up_changes(&self, other: &[Mark]) -> bool {
+        let is_proposed = |mark: &Mark| {
+            let name = (mark.node, mark.incarnation, mark.seq);
+            self.proposals.again().any(|proposal| {
+                let id = proposal.id;
+                id.lane == Lane::Configure && (id.node, id.incarnation, id.seq) == name
+            })
+        };
+        self.replica.not_in(other).any(|mark| !is_proposed(mark))
     }
 
     /// People have looked at what was given up.

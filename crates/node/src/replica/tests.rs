@@ -60,16 +60,48 @@ fn a_state_that_went_its_own_way_is_told_from_one_that_only_missed_something() {
         Arc::make_mut(&mut replica.cib).version.epoch += 1;
         replica.note(NodeId(node), Incarnation(1), seq);
     };
-    assert!(!ours.is_fork_of(&[]), "nothing was changed here");
+    let lacks = |replica: &Replica, other: &Replica| replica.not_in(&other.trail).count();
+    assert_eq!(ours.not_in(&[]).count(), 0, "nothing was changed here");
     change(&mut ours, 1, 1);
     let mut theirs = ours.clone();
     change(&mut theirs, 2, 1);
-    assert!(!ours.is_fork_of(&theirs.trail), "they went on from here");
+    assert_eq!(lacks(&ours, &theirs), 0, "they went on from here");
     change(&mut ours, 1, 2);
-    assert!(ours.is_fork_of(&theirs.trail) && theirs.is_fork_of(&ours.trail));
+    assert_eq!((lacks(&ours, &theirs), lacks(&theirs, &ours)), (1, 1));
     for seq in 2..200 {
         change(&mut theirs, 2, seq);
     }
     assert_eq!(theirs.trail.len(), TRAIL);
-    assert!(!ours.is_fork_of(&theirs.trail), "nobody remembers that long");
+    assert_eq!(lacks(&ours, &theirs), 0, "nobody remembers that long");
+    ours.qualify(id(1, Lane::Configure, 2), false, true);
+    assert_eq!(lacks(&ours, &theirs), 1, "nobody else can have heard of it");
+}
+
+#[test]
+fn a_change_with_another_number_is_the_same_change() {
+    let mut ours = Replica::new(StoredState::default());
+    let mut theirs = ours.clone();
+    for (replica, order) in [(&mut ours, [1, 2]), (&mut theirs, [2, 1])] {
+        for node in order {
+            Arc::make_mut(&mut replica.cib).version.epoch += 1;
+            replica.note(NodeId(node), Incarnation(1), 1);
+        }
+    }
+    assert_ne!(ours.trail, theirs.trail);
+    assert_eq!(ours.not_in(&theirs.trail).count(), 0);
+}
+
+#[test]
+fn a_change_counts_where_a_membership_of_the_right_size_has_it() {
+    let mut replica = Replica::new(StoredState::default());
+    replica.note(NodeId(1), Incarnation(1), 1);
+    assert!(!replica.counts(true) && !replica.counts(false), "nothing is new");
+    replica.qualify(id(1, Lane::Configure, 1), true, false);
+    assert_eq!(replica.not_in(&[]).count(), 0, "it counts nowhere");
+    assert!(replica.counts(false));
+    assert!(replica.trail[0].apart && !replica.trail[0].passing);
+    assert!(!replica.counts(false), "that is known");
+    assert!(replica.counts(true));
+    assert!(!replica.trail[0].apart);
+    assert_eq!(replica.not_in(&[]).count(), 1);
 }

@@ -44,7 +44,15 @@ fn hello() -> Hello {
         undurable: Some("full".to_owned()),
         levels: LevelWindow { min: Level(1), max: Level(2) },
         cluster: ClusterConfig { uuid: "ab".repeat(16), level: Level(1), version: 3, ..ClusterConfig::default() },
-        trail: vec![Mark { admin_epoch: 1, epoch: 300, node: NodeId(2), incarnation: Incarnation(9), seq: 4 }],
+        trail: vec![Mark {
+            admin_epoch: 1,
+            epoch: 300,
+            node: NodeId(2),
+            incarnation: Incarnation(9),
+            seq: 4,
+            passing: false,
+            apart: false,
+        }],
         offer: Some(Offer { version, digest: [0xcd; 16] }),
     }
 }

@@ -60,12 +60,24 @@ pub(crate) struct Mark {
     pub(crate) admin_epoch: u64,
     /// `epoch` after it.
     pub(crate) epoch: u64,
-    /// Who proposed it; the representative, if it followed from a membership.
+    /// Who proposed it.
     pub(crate) node: NodeId,
     /// In which life.
     pub(crate) incarnation: Incarnation,
-    /// Its number there; the ring's, if it followed from a membership.
+    /// Its number there.
     pub(crate) seq: u64,
+    /// It was carried out while a membership broke up, and counts nowhere as far as its bearer knows.
+    pub(crate) passing: bool,
+    /// It counts on a side that had not most of the votes, and no membership since had: others may go on without it.
+    pub(crate) apart: bool,
+}
+
+impl Mark {
+    /// Whether both are the same change. It may have another number on each side: they carry out what was proposed to
+    /// both in an order of their own.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (self.node, self.incarnation, self.seq) == (other.node, other.incarnation, other.seq)
+    }
 }
 
 /// A prepared configuration.

@@ -91,7 +91,15 @@ fn the_form_of_another_level_an_unknown_kind_and_an_unknown_name_are_refused() {
 fn state() -> StoredState {
     let cib = Cib { version: Version { epoch: 3, ..Default::default() }, ..Cib::default() };
     let cluster = ClusterConfig { uuid: "ab".repeat(16), level: Level::FIRST, version: 2, ..ClusterConfig::default() };
-    let mark = Mark { admin_epoch: 0, epoch: 3, node: NodeId(1), incarnation: Incarnation(5), seq: 1 };
+    let mark = Mark {
+        admin_epoch: 0,
+        epoch: 3,
+        node: NodeId(1),
+        incarnation: Incarnation(5),
+        seq: 1,
+        passing: true,
+        apart: false,
+    };
     let (level, release) = (Level::FIRST, stored::RELEASE.to_owned());
     StoredState { level, release, cluster, cib, lineage: Some(RING), trail: vec![mark] }
 }
