@@ -98,11 +98,19 @@ impl Pool {
     }
 }
 
+/// What is looked at in turn.
 #[derive(Debug, Default)]
-struct Key {
+pub(crate) struct Key {
     turn: Arc<tokio::sync::Mutex<()>>,
     /// What the thread does now.
     doing: Mutex<Option<String>>,
+}
+
+impl Key {
+    /// The thread is past what may hang.
+    pub(crate) fn is_past(&self) {
+        *lock(&self.doing) = None;
+    }
 }
 
 impl Looks {
@@ -135,25 +143,35 @@ impl Looks {
         result
     }
 
-    /// The same for work whose end nobody waits for: what comes next for `key` comes after it.
-    pub(crate) fn leave(self: &Arc<Self>, key: String, what: &'static str, work: impl FnOnce() + Send + 'static) {
-        let looks = Arc::clone(self);
-        let entry = Arc::clone(lock(&self.keys).entry(key.clone()).or_default());
-        let Ok(turn) = Arc::clone(&entry.turn).try_lock_owned() else {
-            drop(entry);
-            tokio::spawn(async move { looks.look(&key, what, work).await });
-            return;
-        };
-        *lock(&entry.doing) = Some(what.to_owned());
-        let given = self.pool.give(Box::new(move || {
-            work();
+    /// The same for work that leaves something to be done, which `after` says, when its result is on its way: who waits for
+    /// that does not wait for this, but what comes next for `key` does.
+    ///
+    /// # Errors
+    /// There is no thread to be had, or the work panicked.
+    pub(crate) async fn look_then<T: Send + 'static, L: Send + 'static>(
+        self: &Arc<Self>,
+        key: &str,
+        what: impl Into<String>,
+        work: impl FnOnce(&Key) -> (T, L) + Send + 'static,
+        after: &'static str,
+        rest: impl FnOnce(L) + Send + 'static,
+    ) -> io::Result<T> {
+        let entry = Arc::clone(lock(&self.keys).entry(key.to_owned()).or_default());
+        let turn = Arc::clone(&entry.turn).lock_owned().await;
+        let (sender, receiver) = oneshot::channel();
+        *lock(&entry.doing) = Some(what.into());
+        let (looks, of) = (Arc::clone(self), key.to_owned());
+        self.pool.give(Box::new(move || {
+            let (result, left) = work(&entry);
+            *lock(&entry.doing) = Some(after.to_owned());
+            // Nobody may wait for it any more.
+            let _ = sender.send(result);
+            rest(left);
             *lock(&entry.doing) = None;
             drop((turn, entry));
-            looks.tidy(&key);
-        }));
-        if let Err(error) = given {
-            tracing::error!(target: "hacd::agents", "no thread for {what}: {error}");
-        }
+            looks.tidy(&of);
+        }))?;
+        receiver.await.map_err(|_| io::Error::other("looking at it failed"))
     }
 
     /// What the thread of `key` does at this moment, if there is one.
@@ -232,13 +250,15 @@ mod tests {
         assert_eq!(looks.look("S", "looking", here).await.expect("the same"), first);
         waits(1).await;
         let (release, hang) = mpsc::channel::<()>();
-        looks.leave("R".into(), "noting", move || {
+        let work = move |_: &Key| (1, hang);
+        let rest = |hang: mpsc::Receiver<()>| {
             let _ = hang.recv();
-        });
+        };
+        assert_eq!(looks.look_then("R", "looking", work, "noting", rest).await.expect("a result"), 1);
         assert_eq!(looks.hanging("R").as_deref(), Some("noting"));
         assert_ne!(looks.look("S", "looking", here).await.expect("another"), first);
         let next = looks.look("R", "looking", here);
-        assert!(tokio::time::timeout(Duration::from_millis(50), next).await.is_err(), "it comes after what was left");
+        assert!(tokio::time::timeout(Duration::from_millis(50), next).await.is_err(), "it comes after the rest");
         release.send(()).expect("it waits for this");
         looks.look("R", "looking", here).await.expect("its turn");
         waits(2).await;

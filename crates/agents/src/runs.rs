@@ -31,7 +31,7 @@ pub(crate) use outcome::outcome;
 pub(crate) use process::{Ran, Task};
 
 use cgroup::Cgroups;
-use record::Record;
+use record::{Record, Slot};
 
 /// The variable that marks the processes of a run.
 const MARK: &str = "HACD_RUN";
@@ -59,6 +59,8 @@ pub(crate) struct Runs {
     /// How many are under way.
     live: AtomicUsize,
     cgroups: Result<Cgroups, String>,
+    /// Files for records in which there is none at present.
+    slots: Mutex<Vec<Slot>>,
     /// Runs that are being ended, by id.
     unfinished: Mutex<BTreeMap<String, Record>>,
 }
@@ -77,6 +79,7 @@ impl Runs {
             count: AtomicU64::new(0),
             live: AtomicUsize::new(0),
             cgroups: Cgroups::delegated(),
+            slots: Mutex::default(),
             unfinished: Mutex::default(),
         }
     }
@@ -96,15 +99,17 @@ impl Runs {
         if let Err(error) = std::fs::create_dir_all(&self.folder) {
             remarks.push(format!("runs of agents cannot be recorded in {}: {error}", self.folder.display()));
         }
-        for record in record::all(&self.folder) {
+        for (file, record) in record::all(&self.folder) {
+            let kept = Kept::Earlier(file);
             match ending::still_under_way(&self.folder, &record) {
                 true => {
                     remarks.push(format!("{record} was under way when an earlier life of hacd ended; ending it"));
-                    self.end(record, true);
+                    self.end(record, kept, None);
                 }
-                false => self.settle(&record),
+                false => self.settle(&record, kept),
             }
         }
+        record::tidy(&self.folder);
         life::tidy(&self.folder);
         if let Ok(cgroups) = &self.cgroups {
             let unfinished = lock(&self.unfinished);
@@ -165,23 +170,50 @@ impl Runs {
         Record { id, resource, action, boot: self.boot.clone(), leader: None, cgroup }
     }
 
+    /// Writes a record down, so that a later life of the daemon finds it.
+    fn keep(&self, record: &Record) -> Kept {
+        let free = std::iter::from_fn(|| lock(&self.slots).pop()).find(Slot::is_there);
+        let slot = free.map_or_else(|| Slot::new(&self.folder, &record.id), Ok);
+        let written = slot.and_then(|mut slot| slot.write(record).map(|()| slot));
+        // A run whose record cannot be written is run all the same: without monitors and stops a full `/run` would be worse.
+        written.map_or_else(|error| unrecorded(record, &error), Kept::Slot)
+    }
+
+    /// A record is not needed any more.
+    fn forget(&self, kept: Kept) {
+        match kept {
+            // What cannot be cleared is not used again, and seen by the next life as a run that is over.
+            Kept::Slot(slot) => {
+                if slot.clear().is_ok() {
+                    lock(&self.slots).push(slot);
+                }
+            }
+            // It may be gone already.
+            Kept::Earlier(file) => drop(std::fs::remove_file(file)),
+            Kept::Nowhere => {}
+        }
+    }
+
     /// A run that ended by itself: what it left belongs to its resource.
-    fn settle(&self, record: &Record) {
-        record.remove(&self.folder);
+    fn settle(&self, record: &Record, kept: Kept) {
+        self.forget(kept);
         if let Some(cgroup) = &record.cgroup {
             cgroup::hand_over(cgroup, &record.resource);
         }
     }
 
-    /// Ends a run with all that it started, on a thread of its own; `gently` asks before it kills.
-    fn end(self: &Arc<Self>, record: Record, gently: bool) {
+    /// Ends a run with all that it started, on a thread of its own. One of this life, whose first process is `child`, is
+    /// killed; one of an earlier life is asked before.
+    fn end(self: &Arc<Self>, record: Record, kept: Kept, child: Option<std::process::Child>) {
         lock(&self.unfinished).insert(record.id.clone(), record.clone());
         let runs = Arc::clone(self);
         let spare = record.clone();
         let thread = std::thread::Builder::new().name("end-run".into()).spawn(move || {
-            let earlier = (record.life() != runs.life).then_some(runs.folder.as_path());
-            ending::end(earlier, &record, gently);
-            record.remove(&runs.folder);
+            let earlier = child.is_none().then_some(runs.folder.as_path());
+            ending::end(earlier, &record, child.is_none());
+            // Nothing of it is left but what its parent has to take note of.
+            let _ = child.map(|mut child| child.wait());
+            runs.forget(kept);
             lock(&runs.unfinished).remove(&record.id);
         });
         if let Err(error) = thread {
@@ -198,6 +230,22 @@ impl Runs {
     pub(crate) async fn run(self: &Arc<Self>, looks: &Arc<crate::look::Looks>, task: Task) -> io::Result<Ran> {
         process::run(self, looks, task).await
     }
+}
+
+/// Where a record is.
+#[derive(Debug)]
+enum Kept {
+    /// In a file of this life.
+    Slot(Slot),
+    /// In a file of an earlier one.
+    Earlier(PathBuf),
+    /// It could not be written.
+    Nowhere,
+}
+
+fn unrecorded(record: &Record, error: &io::Error) -> Kept {
+    tracing::warn!(target: "hacd::agents", "{record} could not be recorded: {error}");
+    Kept::Nowhere
 }
 
 /// Nothing panics while it holds one of these locks, and none is held across an await.

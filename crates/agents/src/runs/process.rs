@@ -1,21 +1,24 @@
 //! Running a program to its end: recorded before it begins, with bounded output, killed when it is given up.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
+use std::mem;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use hac_model::ProcessRef;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
-use tokio::time::Instant;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions};
 
 use super::record::Record;
-use super::{MARK, Runs, cgroup, members};
-use crate::look::Looks;
+use super::{Kept, MARK, Runs, cgroup, lock, members};
+use crate::look::{Key, Looks};
 
 /// Standard output beyond this is read and thrown away, so that the program never blocks on a full pipe. Bytes.
 const STDOUT_MAX: usize = 4 << 20;
@@ -23,12 +26,15 @@ const STDOUT_MAX: usize = 4 << 20;
 /// Of standard error the end is kept, because the reason of a failure is the last that is said. Bytes.
 const STDERR_MAX: usize = 64 << 10;
 
-/// Most of an output that is read at one time, bytes.
+/// Most of an output that is read at one time, bytes. Lies on the stack.
 const CHUNK_MAX: usize = 16 << 10;
 
 /// How long to wait for the end of the output after the program's own end. A service that it started may hold the
 /// pipe for ever.
 const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// How often is asked for the program's end where the kernel does not tell it.
+const ASK: Duration = Duration::from_millis(10);
 
 /// Enters the control group, gives up the daemon's protection from the want of memory, and becomes the program. Only where
 /// there is a group: entering it from outside would leave what the program starts at once where the daemon is.
@@ -69,49 +75,97 @@ pub(crate) struct Ran {
     pub(crate) stderr: Vec<u8>,
 }
 
-/// A run under way. Dropped, it is ended with all that it started.
-struct Live {
+/// A run, as its thread and who waits for it see it.
+struct Run {
     runs: Arc<Runs>,
-    record: Option<Record>,
+    stage: Mutex<Stage>,
 }
 
-impl Drop for Live {
-    fn drop(&mut self) {
-        if let Some(record) = self.record.take() {
-            self.runs.end(record, false);
-        }
-        self.runs.live.fetch_sub(1, Ordering::SeqCst);
+/// How far a run is.
+enum Stage {
+    /// It has no process yet.
+    Beginning,
+    /// Its program runs.
+    Live(Record, Kept, Child),
+    /// Its thread takes note of its end.
+    Over,
+    /// Nobody waits for it any more, and it is being ended.
+    GivenUp,
+}
+
+impl Run {
+    /// Ends it with all that it started, if it is not over.
+    fn give_up(&self) {
+        let mut stage = lock(&self.stage);
+        *stage = match mem::replace(&mut *stage, Stage::GivenUp) {
+            Stage::Over => Stage::Over,
+            Stage::Live(record, kept, child) => {
+                self.runs.end(record, kept, Some(child));
+                self.runs.live.fetch_sub(1, Ordering::SeqCst);
+                Stage::GivenUp
+            }
+            // Its thread sees it.
+            Stage::Beginning | Stage::GivenUp => Stage::GivenUp,
+        };
+    }
+
+    /// The whole run; what has to be done afterwards comes beside. Waits for the file system and for the program.
+    fn serve(&self, key: &Key, task: &Task) -> io::Result<(Ran, Record, Kept)> {
+        let (record, kept, mut child) = begin(&self.runs, task)?;
+        key.is_past();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let end = End::new(child.id());
+        self.runs.live.fetch_add(1, Ordering::SeqCst);
+        let unwanted = {
+            let mut stage = lock(&self.stage);
+            matches!(mem::replace(&mut *stage, Stage::Live(record, kept, child)), Stage::GivenUp)
+        };
+        let said = if unwanted { Err(io::Error::other("nobody waits for it")) } else { attend(&end, stdout, stderr) };
+        let (stdout, stderr) = said.inspect_err(|_| self.give_up())?;
+        let stage = mem::replace(&mut *lock(&self.stage), Stage::Over);
+        let Stage::Live(record, kept, mut child) = stage else {
+            *lock(&self.stage) = stage;
+            return Err(io::Error::other("it was given up"));
+        };
+        let status = child.wait();
+        status.map(|status| (Ran { status, stdout, stderr }, record, kept))
     }
 }
 
-/// Runs a program to its end; see [`Runs::run`].
+/// Gives a run up when it is dropped.
+struct Waiting(Arc<Run>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
+}
+
+/// Runs a program to its end; see [`Runs::run`]. All of it is done by one thread that may wait: each change of threads costs
+/// as much as what is recorded of the run.
 pub(super) async fn run(runs: &Arc<Runs>, looks: &Arc<Looks>, task: Task) -> io::Result<Ran> {
     let (key, what) = (task.resource.clone(), format!("starting {}", task.program.display()));
-    let (owner, runtime) = (Arc::clone(runs), tokio::runtime::Handle::current());
-    let begun = looks.look(&key, what, move || {
-        let _inside = runtime.enter();
-        begin(owner, &task)
-    });
-    let (mut live, mut child) = begun.await??;
-    let ran = attend(&mut child).await?;
-    match &live.record {
-        // The folder of the records is on no disk.
-        Some(record) if record.cgroup.is_none() => {
-            runs.settle(record);
-            live.record = None;
+    let run = Arc::new(Run { runs: Arc::clone(runs), stage: Mutex::new(Stage::Beginning) });
+    let waiting = Waiting(Arc::clone(&run));
+    let work = move |key: &Key| match run.serve(key, &task) {
+        Ok((ran, record, kept)) => (Ok(ran), Some((record, kept))),
+        Err(error) => (Err(error), None),
+    };
+    let owner = Arc::clone(runs);
+    // Nobody who waits for the result has to wait for this, but what is done next with the resource comes after it.
+    let note = move |noted: Option<(Record, Kept)>| {
+        if let Some((record, kept)) = noted {
+            owner.settle(&record, kept);
+            owner.live.fetch_sub(1, Ordering::SeqCst);
         }
-        // Nobody who waits for the result has to wait for this, but what is done next with the resource comes after it.
-        _ => looks.leave(key, "noting the end of a run", move || {
-            if let Some(record) = live.record.take() {
-                live.runs.settle(&record);
-            }
-        }),
-    }
-    Ok(ran)
+    };
+    let ran = looks.look_then(&key, what, work, "noting the end of a run", note).await;
+    drop(waiting);
+    ran?
 }
 
 /// Records a run and starts its program. May wait for the file system.
-fn begin(runs: Arc<Runs>, task: &Task) -> io::Result<(Live, Child)> {
+fn begin(runs: &Runs, task: &Task) -> io::Result<(Record, Kept, Child)> {
     if let Some(folder) = task.folder {
         // If that fails the program itself says so.
         let _ = std::fs::create_dir_all(folder);
@@ -119,19 +173,24 @@ fn begin(runs: Arc<Runs>, task: &Task) -> io::Result<(Live, Child)> {
     executable(&task.program)?;
     runs.begin_life();
     let mut record = runs.prepare(task);
-    // A run whose record cannot be written is run all the same: without monitors and stops a full `/run` would be worse.
-    let unrecorded = |record: &Record, error: &io::Error| tracing::warn!(target: "hacd::agents", "{record} could not be recorded: {error}");
-    let mut file = record.write(&runs.folder).inspect_err(|error| unrecorded(&record, error)).ok();
-    let child = spawn(task, &record).inspect_err(|_| runs.settle(&record))?;
-    let leader = child.id().and_then(members::process);
-    if let Err(error) = record.lead(leader, file.as_mut()) {
-        unrecorded(&record, &error);
+    let mut kept = runs.keep(&record);
+    let child = match spawn(task, &record) {
+        Ok(child) => child,
+        Err(error) => {
+            runs.settle(&record, kept);
+            return Err(error);
+        }
+    };
+    record.leader = members::process(child.id());
+    if let (Kept::Slot(slot), Some(leader)) = (&mut kept, record.leader) {
+        if let Err(error) = slot.lead(leader) {
+            kept = super::unrecorded(&record, &error);
+        }
     }
-    if let Some(leader) = leader.filter(|_| runs.protected && record.cgroup.is_none()) {
+    if let Some(leader) = record.leader.filter(|_| runs.protected && record.cgroup.is_none()) {
         give_protection_up(&leader);
     }
-    runs.live.fetch_add(1, Ordering::SeqCst);
-    Ok((Live { runs, record: Some(record) }, child))
+    Ok((record, kept, child))
 }
 
 /// Starts the program: by itself, or if it has to enter a control group by a shell that does so.
@@ -149,7 +208,7 @@ fn spawn(task: &Task, record: &Record) -> io::Result<Child> {
     }
     match start(Command::new(&task.program)) {
         // A script that does not say what reads it.
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
+        Err(error) if error.raw_os_error() == Some(Errno::NOEXEC.raw_os_error()) => {
             let mut command = shell();
             command.arg(&task.program);
             start(command)
@@ -184,27 +243,68 @@ fn executable(program: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(program, rustix::fs::Access::EXEC_OK)?)
 }
 
-/// Reads what a program says until it has ended.
-async fn attend(child: &mut Child) -> io::Result<Ran> {
-    let mut stdout = Output::new(child.stdout.take(), Keep::Beginning(STDOUT_MAX));
-    let mut stderr = Output::new(child.stderr.take(), Keep::End(STDERR_MAX));
-    let mut ended = None;
-    let mut until = Instant::now();
+/// The end of a process that this one started and has not taken note of.
+struct End {
+    /// Becomes readable then; nothing where the kernel does not give it.
+    descriptor: Option<OwnedFd>,
+    pid: Option<Pid>,
+}
+
+impl End {
+    fn new(pid: u32) -> Self {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let descriptor = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
+        Self { descriptor, pid }
+    }
+
+    /// Whether it has come. Its parent still has to take note of it.
+    fn has_come(&self) -> bool {
+        let Some(pid) = self.pid else { return true };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // Another thread has taken note of it.
+        rustix::process::waitid(WaitId::Pid(pid), options).map_or(true, |status| status.is_some())
+    }
+}
+
+/// What a program said: the beginning of its standard output, the end of its standard error.
+type Said = (Vec<u8>, Vec<u8>);
+
+/// Reads what a program says until it has ended. Waits as long as it runs.
+fn attend(end: &End, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -> io::Result<Said> {
+    let mut stdout = Output { pipe: stdout, keep: Keep::Beginning(STDOUT_MAX), kept: Vec::new() };
+    let mut stderr = Output { pipe: stderr, keep: Keep::End(STDERR_MAX), kept: Vec::new() };
+    let mut until: Option<Instant> = None;
+    let mut chunk = [0; CHUNK_MAX];
     loop {
-        if let Some(status) = ended.filter(|_| stdout.is_over() && stderr.is_over()) {
-            return Ok(Ran { status, stdout: stdout.kept, stderr: stderr.kept });
+        let over = stdout.pipe.is_none() && stderr.pipe.is_none();
+        if until.is_some_and(|until| over || Instant::now() >= until) {
+            return Ok((stdout.kept, stderr.kept));
         }
-        tokio::select! {
-            () = stdout.read(), if !stdout.is_over() => {}
-            () = stderr.read(), if !stderr.is_over() => {}
-            status = child.wait(), if ended.is_none() => {
-                ended = Some(status?);
-                until = Instant::now() + LAST_WORDS;
-            }
-            () = tokio::time::sleep_until(until), if ended.is_some() => {
-                stdout.pipe = None;
-                stderr.pipe = None;
-            }
+        let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let asks_often = until.is_none() && end.descriptor.is_none();
+        let limit = limit.or(asks_often.then_some(ASK)).and_then(|limit| Timespec::try_from(limit).ok());
+        let outputs = (stdout.pipe.as_ref().map(AsFd::as_fd), stderr.pipe.as_ref().map(AsFd::as_fd));
+        let ending = end.descriptor.as_ref().map(AsFd::as_fd).filter(|_| until.is_none());
+        let all = [outputs.0, outputs.1, ending].into_iter().flatten();
+        let mut polled: Vec<PollFd<'_>> = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        match rustix::event::poll(&mut polled, limit.as_ref()) {
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let mut ready = polled.iter().map(|polled| !polled.revents().is_empty());
+        let mut is_ready = |there: bool| there && ready.next().unwrap_or(false);
+        let (out, err) = (is_ready(outputs.0.is_some()), is_ready(outputs.1.is_some()));
+        let ended = is_ready(ending.is_some()) || asks_often && end.has_come();
+        drop(polled);
+        if out {
+            stdout.read(&mut chunk);
+        }
+        if err {
+            stderr.read(&mut chunk);
+        }
+        if ended {
+            until = Some(Instant::now() + LAST_WORDS);
         }
     }
 }
@@ -218,34 +318,20 @@ enum Keep {
 
 /// An output of a program.
 struct Output<P> {
-    /// Nothing when there is nothing more to come, or nobody waits for it any more.
+    /// Nothing when there is nothing more to come.
     pipe: Option<P>,
     keep: Keep,
     kept: Vec<u8>,
-    chunk: Vec<u8>,
 }
 
-impl<P: AsyncRead + Unpin> Output<P> {
-    const fn new(pipe: Option<P>, keep: Keep) -> Self {
-        Self { pipe, keep, kept: Vec::new(), chunk: Vec::new() }
-    }
-
-    const fn is_over(&self) -> bool {
-        self.pipe.is_none()
-    }
-
-    /// Reads what is there, if anything. Dropped, it has read nothing.
-    async fn read(&mut self) {
+impl<P: Read> Output<P> {
+    /// Reads what is there, which must be something or the end.
+    fn read(&mut self, chunk: &mut [u8]) {
         let Some(pipe) = &mut self.pipe else { return };
-        match pipe.read_buf(&mut self.chunk).await {
+        match pipe.read(chunk) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => self.pipe = None,
-            Ok(_) => {
-                self.keep.add(&mut self.kept, &self.chunk);
-                // Most say nothing or one line; who says more is read in larger pieces.
-                let more = self.chunk.len() == self.chunk.capacity() && self.chunk.len() < CHUNK_MAX;
-                self.chunk.clear();
-                self.chunk.reserve(if more { CHUNK_MAX } else { 0 });
-            }
+            Ok(size) => self.keep.add(&mut self.kept, chunk.get(..size).unwrap_or_default()),
         }
     }
 }

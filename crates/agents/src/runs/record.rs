@@ -3,7 +3,8 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use hac_model::ProcessRef;
@@ -42,54 +43,27 @@ impl fmt::Display for Record {
 }
 
 impl Record {
-    /// Writes down that it is about to begin. The file is for [`Record::lead`]. What is cut short has not begun.
-    pub(super) fn write(&self, folder: &Path) -> io::Result<fs::File> {
-        let value = json!({
-            "resource": self.resource,
-            "action": self.action,
-            "boot": self.boot,
-            "cgroup": self.cgroup,
-        });
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(self.file(folder))?;
-        file.write_all(format!("{value}\n").as_bytes())?;
-        Ok(file)
-    }
-
-    /// Its first process is known: adds it to the record, which is in `file`.
-    pub(super) fn lead(&mut self, leader: Option<ProcessRef>, file: Option<&mut fs::File>) -> io::Result<()> {
-        self.leader = leader;
-        let (Some(leader), Some(file)) = (leader, file) else { return Ok(()) };
-        file.write_all(format!("{} {}\n", leader.pid, leader.started).as_bytes())
-    }
-
     /// The life of the daemon that began it.
     pub(super) fn life(&self) -> &str {
         self.id.rsplit_once('-').map_or("", |(life, _)| life)
     }
 
-    /// Removes it; it may be gone already.
-    pub(super) fn remove(&self, folder: &Path) {
-        let _ = fs::remove_file(self.file(folder));
-    }
-
-    fn file(&self, folder: &Path) -> PathBuf {
-        folder.join(format!("{}{SUFFIX}", self.id))
-    }
-
     fn read(file: &Path) -> Option<Self> {
-        let id = file.file_name()?.to_str()?.strip_suffix(SUFFIX)?.to_owned();
         let text = look::read(file, RECORD_MAX).ok()?;
-        let (first, second) = text.split_once('\n').unwrap_or((&text, ""));
-        let value: Value = serde_json::from_str(first).ok()?;
+        let mut lines = text.lines();
+        let value: Value = serde_json::from_str(lines.next()?).ok()?;
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let number = |name: &str| value.get(name).and_then(Value::as_u64);
-        // Earlier releases wrote all into one line.
+        // Earlier releases had a file for each run, with the id as its name, and wrote all into one line.
+        let named = || Some(file.file_name()?.to_str()?.strip_suffix(SUFFIX)?.to_owned());
         let told = number("pid").and_then(|pid| u32::try_from(pid).ok()).zip(number("started"));
-        let added =
-            second.trim().split_once(' ').and_then(|(pid, started)| Some((pid.parse().ok()?, started.parse().ok()?)));
+        let added = lines.next().and_then(|line| {
+            let (pid, started) = line.split_once(' ')?;
+            Some((pid.parse().ok()?, started.parse().ok()?))
+        });
         let leader = added.or(told);
         Some(Self {
-            id,
+            id: text("id").or_else(named)?,
             resource: text("resource")?,
             action: text("action")?,
             boot: text("boot")?,
@@ -99,21 +73,83 @@ impl Record {
     }
 }
 
-/// All records in `folder`. What is neither one nor a [life](super::life) is removed.
-pub(super) fn all(folder: &Path) -> Vec<Record> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if super::life::is_one(&entry.path()) {
-            continue;
-        }
-        match Record::read(&entry.path()) {
-            Some(record) => all.push(record),
-            None => {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+/// A file that holds one record after another: to make and remove one for each run costs more than to write it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    file: fs::File,
+    /// Where the line about the first process begins.
+    second: u64,
+}
+
+impl Slot {
+    /// A new file in `folder`.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(super) fn new(folder: &Path, name: &str) -> io::Result<Self> {
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .open(folder.join(format!("{name}{SUFFIX}")))?;
+        Ok(Self { file, second: 0 })
     }
-    all
+
+    /// Whether it is still in its folder. What is written to one that is not nobody will find.
+    pub(super) fn is_there(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.nlink() > 0)
+    }
+
+    /// Writes down that a run is about to begin. The empty line behind it ends what counts: the rest is of an earlier one.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn write(&mut self, record: &Record) -> io::Result<()> {
+        let value = json!({
+            "id": record.id,
+            "resource": record.resource,
+            "action": record.action,
+            "boot": record.boot,
+            "cgroup": record.cgroup,
+        });
+        let text = format!("{value}\n\n");
+        self.file.write_all_at(text.as_bytes(), 0)?;
+        self.second = u64::try_from(text.len()).unwrap_or(u64::MAX).saturating_sub(1);
+        Ok(())
+    }
+
+    /// The first process of the run is known.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn lead(&mut self, leader: ProcessRef) -> io::Result<()> {
+        self.file.write_all_at(format!("{} {}\n", leader.pid, leader.started).as_bytes(), self.second)
+    }
+
+    /// The run is over. What is left in the file is no record.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        self.file.write_all_at(b"-", 0)
+    }
+}
+
+/// All records in `folder`, with their files.
+pub(super) fn all(folder: &Path) -> Vec<(PathBuf, Record)> {
+    files(folder).filter_map(|file| Record::read(&file).map(|record| (file, record))).collect()
+}
+
+/// Removes what is neither a record nor a [life](super::life).
+pub(super) fn tidy(folder: &Path) {
+    for file in files(folder).filter(|file| Record::read(file).is_none()) {
+        let _ = fs::remove_file(file);
+    }
+}
+
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|file| !super::life::is_one(file))
 }
 
 /// Names this life of the kernel.

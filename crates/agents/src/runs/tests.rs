@@ -28,6 +28,10 @@ impl Folder {
         record::all(&self.0.join("runs")).len()
     }
 
+    fn forget(&self, record: &Record) {
+        fs::remove_file(self.0.join(format!("runs/{}.run", record.id))).expect("was there");
+    }
+
     /// The process whose number a script wrote to a file.
     fn process(&self, name: &str) -> ProcessRef {
         let end = Instant::now() + Duration::from_secs(10);
@@ -143,8 +147,8 @@ fn orphan(folder: &Folder, script: &str) -> (Record, std::process::Child) {
         .spawn()
         .expect("started");
     let leader = members::process(child.id());
-    let record = begun(folder, &id);
-    let record = write(folder, Record { leader, ..record });
+    let record = Record { leader, ..begun(folder, &id) };
+    write(folder, &record);
     (record, child)
 }
 
@@ -155,10 +159,12 @@ fn begun(folder: &Folder, id: &str) -> Record {
     Record { id: id.to_owned(), resource, action, boot: record::boot(), leader: None, cgroup: None }
 }
 
-fn write(folder: &Folder, mut record: Record) -> Record {
-    let mut file = record.write(&folder.0.join("runs")).expect("written");
-    record.lead(record.leader, Some(&mut file)).expect("added");
-    record
+fn write(folder: &Folder, record: &Record) {
+    let mut slot = Slot::new(&folder.0.join("runs"), &record.id).expect("made");
+    slot.write(record).expect("written");
+    if let Some(leader) = record.leader {
+        slot.lead(leader).expect("added");
+    }
 }
 
 #[test]
@@ -208,7 +214,7 @@ fn a_run_that_is_over_an_earlier_kernel_and_another_process_of_the_number_are_le
     let other = ProcessRef { started: own.started + 1, ..own };
     let before = Record { boot: "earlier".into(), leader: Some(own), ..record.clone() };
     for record in [Record { leader: Some(other), ..record }, before] {
-        write(&folder, record);
+        write(&folder, &record);
         assert!(folder.runs().take_over().is_empty());
     }
     assert!(alive(service));
@@ -222,8 +228,8 @@ fn a_run_whose_first_process_nobody_wrote_down_is_found_by_its_mark() {
         "trap '' TERM; setsid env -i /bin/sh -c 'echo $$ > DIR/bare; /bin/sleep 60; :' & echo $$ > DIR/first; wait";
     let (record, mut child) = orphan(&folder, script);
     let left = [folder.process("first"), folder.process("bare")];
-    record.remove(&folder.0.join("runs"));
-    write(&folder, Record { leader: None, ..record });
+    folder.forget(&record);
+    write(&folder, &Record { leader: None, ..record });
     let reaper = std::thread::spawn(move || child.wait());
     let remarks = folder.runs().take_over();
     assert_eq!(remarks.len(), 1, "{remarks:?}");
@@ -231,7 +237,7 @@ fn a_run_whose_first_process_nobody_wrote_down_is_found_by_its_mark() {
     assert_eq!(folder.records(), 0);
     reaper.join().expect("no panic").expect("waited for");
     // A run that never began leaves nothing to be ended.
-    write(&folder, begun(&folder, "earlier-1"));
+    write(&folder, &begun(&folder, "earlier-1"));
     assert!(folder.runs().take_over().is_empty());
     assert_eq!(folder.records(), 0);
 }
@@ -239,7 +245,7 @@ fn a_run_whose_first_process_nobody_wrote_down_is_found_by_its_mark() {
 #[test]
 fn what_may_be_on_its_way_to_its_program_is_waited_for() {
     let folder = Folder::new("way");
-    write(&folder, begun(&folder, "earlier-0"));
+    write(&folder, &begun(&folder, "earlier-0"));
     // As a process that has not become its program yet: it has a share in the lock, and no mark.
     let life = life::begin(&folder.0.join("runs"), "earlier").expect("locked");
     let mut child = std::process::Command::new("/bin/sleep").arg("60").stdin(life).spawn().expect("started");
@@ -289,10 +295,48 @@ fn a_record_of_an_earlier_release_is_read() {
     let text = serde_json::json!({"resource": "R", "action": "start", "boot": record.boot, "pid": 7, "started": 9});
     fs::write(folder.0.join("runs/earlier-0.run"), text.to_string()).expect("written");
     fs::write(folder.0.join("runs/cut.run"), r#"{"resource": "R", "act"#).expect("written");
-    assert_eq!(record::all(&folder.0.join("runs")), std::slice::from_ref(&record));
-    record.remove(&folder.0.join("runs"));
-    write(&folder, record.clone());
-    assert_eq!(record::all(&folder.0.join("runs")), [record]);
+    let found = |folder: &Folder| -> Vec<Record> {
+        record::all(&folder.0.join("runs")).into_iter().map(|(_, record)| record).collect()
+    };
+    assert_eq!(found(&folder), std::slice::from_ref(&record));
+    folder.forget(&record);
+    write(&folder, &record);
+    assert_eq!(found(&folder), std::slice::from_ref(&record));
+    record::tidy(&folder.0.join("runs"));
+    assert_eq!(fs::read_dir(folder.0.join("runs")).expect("is there").count(), 1, "what is no record is removed");
+}
+
+#[test]
+fn what_was_in_the_file_before_is_no_part_of_a_record() {
+    let folder = Folder::new("slot");
+    let all = || -> Vec<Record> { record::all(&folder.0.join("runs")).into_iter().map(|(_, record)| record).collect() };
+    let leader = Some(ProcessRef { pid: 7, started: 9 });
+    let long = Record { leader, resource: "R".repeat(3000), ..begun(&folder, "life-0") };
+    let short = begun(&folder, "life-1");
+    let mut slot = Slot::new(&folder.0.join("runs"), &long.id).expect("made");
+    slot.write(&long).expect("written");
+    slot.lead(leader.expect("given")).expect("added");
+    assert_eq!(all(), std::slice::from_ref(&long));
+    slot.clear().expect("cleared");
+    assert_eq!(all(), []);
+    slot.write(&short).expect("written");
+    assert_eq!(all(), std::slice::from_ref(&short), "its process is not that of the one before");
+    slot.lead(leader.expect("given")).expect("added");
+    assert_eq!(all(), [Record { leader, ..short }]);
+}
+
+#[tokio::test]
+async fn a_folder_that_was_removed_is_noticed() {
+    let folder = Folder::new("removed");
+    let runs = folder.runs();
+    runs.take_over();
+    for _ in 0..2 {
+        let ran = runs.run(&Arc::default(), task(&folder.0, "ls DIR/runs/*.run | wc -l")).await.expect("ran");
+        assert_eq!(ran.stdout, b"1\n", "the run is recorded");
+        noted(&runs).await;
+        fs::remove_dir_all(folder.0.join("runs")).expect("removed");
+        fs::create_dir_all(folder.0.join("runs")).expect("made");
+    }
 }
 
 #[tokio::test]
