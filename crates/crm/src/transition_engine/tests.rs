@@ -241,9 +241,9 @@ fn a_probe_that_finds_something_asks_for_another_decision() {
 #[test]
 fn a_degraded_resource_and_a_failed_notification_are_as_expected() {
     let mut bench = Bench::new();
-    bench.start(vec![op("A_monitor_10000", &[]), op("B_notify_0", &[])]);
-    bench.answer(0, 190);
-    assert_eq!(bench.answer(1, 1), ["ended 1: 2/2/2 Complete"]);
+    bench.start(vec![op("B_notify_0", &[]), op("A_monitor_10000", &[])]);
+    bench.answer(0, 1);
+    assert_eq!(bench.answer(1, 190), ["ended 1: 2/2/2 Complete"]);
 }
 
 #[test]
@@ -380,6 +380,17 @@ fn the_batch_limit_holds() {
     let plan = vec![op("A_start_0", &[]), op("B_start_0", &[]), op("C_start_0", &[]), pseudo("p", &[])];
     assert_eq!(bench.start_with(plan, limits).len(), 2);
     assert_eq!(bench.answer(1, 0), ["run C_start_0 on primary (2:1:0:u)"]);
+}
+
+#[test]
+fn what_only_looks_gives_way_to_what_changes_something() {
+    let mut bench = Bench::new();
+    let limits = Limits { batch_limit: 1, ..Limits::default() };
+    let plan = vec![op("A_start_0", &[]), op("A_monitor_10000", &[0]), op("B_start_0", &[])];
+    assert_eq!(bench.start_with(plan, limits), ["run A_start_0 on primary (0:1:0:u)"]);
+    assert_eq!(bench.answer(0, 0), ["run B_start_0 on primary (2:1:0:u)"]);
+    assert_eq!(bench.answer(1, 0), ["run A_monitor_10000 on primary (1:1:0:u)"]);
+    assert_eq!(bench.answer(2, 0), ["ended 1: 3/3/3 Complete"]);
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub(super) enum Confirmed {
     NotAwaited,
 }
 
+/// What can begin on one node, in this order: what recurs comes last, then the order of the plan counts.
+type Lane = BTreeSet<(bool, usize)>;
+
 /// One plan on its way.
 #[derive(Debug)]
 pub(super) struct Transition {
@@ -50,7 +53,7 @@ pub(super) struct Transition {
     /// For each action, those that wait for it.
     dependents: Vec<Vec<usize>>,
     /// Actions that can begin, as far as the plan goes, by the node that carries them out; under none what is nobody's.
-    ready: BTreeMap<Option<String>, BTreeSet<usize>>,
+    ready: BTreeMap<Option<String>, Lane>,
     flights: Flights,
     /// Actions in flight that nobody was ordered to do, because it was under way: by the key of what is.
     taken_up: BTreeMap<String, usize>,
@@ -66,7 +69,7 @@ impl Transition {
         let actions = plan.actions;
         let mut dependents = vec![Vec::new(); actions.len()];
         let mut stages = Vec::with_capacity(actions.len());
-        let mut ready: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        let mut ready: BTreeMap<_, Lane> = BTreeMap::new();
         for (index, action) in actions.iter().enumerate() {
             let inputs: BTreeSet<usize> = action.inputs.iter().copied().collect();
             for &input in &inputs {
@@ -76,7 +79,7 @@ impl Transition {
                 }
             }
             if inputs.is_empty() {
-                ready.entry(lane(action)).or_default().insert(index);
+                ready.entry(lane(action)).or_default().insert((is_recurring(action), index));
             }
             stages.push(Stage::Waiting(inputs.len()));
         }
@@ -103,7 +106,7 @@ impl Transition {
         self.release_waiting();
     }
 
-    /// Begins what can begin, in the order of the plan.
+    /// Begins what can begin, in the order of the plan, except that what recurs gives way to all else.
     pub(super) fn fire(&mut self, now: Timestamp) -> Vec<Output> {
         let mut outputs = Vec::new();
         // An action that is done at once may make an earlier one ready: start over until nothing more begins.
@@ -117,8 +120,9 @@ impl Transition {
     }
 
     fn no_longer_ready(&mut self, index: usize) {
+        let recurring = self.actions.get(index).is_some_and(is_recurring);
         self.ready.retain(|_, lane| {
-            lane.remove(&index);
+            lane.remove(&(recurring, index));
             !lane.is_empty()
         });
     }
@@ -133,7 +137,7 @@ impl Transition {
         let open = |node: &Option<String>| node.as_deref().is_none_or(|node| !full && !self.flights.is_full(node));
         let lanes = self.ready.iter().filter(|(node, _)| open(node));
         let firsts = lanes.filter_map(|(node, lane)| {
-            lane.iter().copied().find(|&index| {
+            lane.iter().copied().find(|&(_, index)| {
                 let Some(action) = self.actions.get(index) else { return false };
                 let wanted = self.abort.is_none() || action.priority >= INFINITY;
                 let in_time = lingering || !action.rather_after.iter().any(|first| self.is_ahead(*first));
@@ -142,7 +146,7 @@ impl Transition {
                     && !(action.kind == ActionKind::Shutdown && self.has_more_to_do(node.as_deref(), lane))
             })
         });
-        firsts.min()
+        firsts.min().map(|(_, index)| index)
     }
 
     /// Whether an action has not ended, and may yet. What waits until its agent can ask keeps nothing else waiting.
@@ -161,7 +165,7 @@ impl Transition {
 
     /// Whether anything else is under way on the node that is to go, or can begin there: a probe may yet find there what
     /// must not be left behind.
-    fn has_more_to_do(&self, node: Option<&str>, lane: &BTreeSet<usize>) -> bool {
+    fn has_more_to_do(&self, node: Option<&str>, lane: &Lane) -> bool {
         lane.len() > 1 || node.is_some_and(|node| self.flights.count(node) > 0)
     }
 
@@ -403,8 +407,8 @@ impl Transition {
             if let Some(Stage::Waiting(inputs)) = self.stages.get_mut(dependent) {
                 *inputs = inputs.saturating_sub(1);
                 if *inputs == 0 || mutant("one-input-is-enough") {
-                    let lane = self.actions.get(dependent).and_then(lane);
-                    self.ready.entry(lane).or_default().insert(dependent);
+                    let Some(action) = self.actions.get(dependent) else { continue };
+                    self.ready.entry(lane(action)).or_default().insert((is_recurring(action), dependent));
                 }
             }
         }
@@ -425,6 +429,11 @@ fn by(action: &Action) -> Option<&str> {
 /// Where an action waits for its turn: with its node, if a node carries it out.
 fn lane(action: &Action) -> Option<String> {
     by(action).filter(|_| action.kind != ActionKind::Pseudo).map(str::to_owned)
+}
+
+/// Whether it only looks at what runs. Where a node has more to do than it can, that comes after what changes something.
+fn is_recurring(action: &Action) -> bool {
+    matches!(&action.kind, ActionKind::Resource(op) if op.interval_ms > 0)
 }
 
 /// How long an operation may take by itself.
