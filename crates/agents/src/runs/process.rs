@@ -182,10 +182,10 @@ fn begin(runs: &Runs, task: &Task) -> io::Result<(Record, Kept, Child)> {
         }
     };
     record.leader = members::process(child.id());
-    if let (Kept::Slot(slot), Some(leader)) = (&mut kept, record.leader) {
-        if let Err(error) = slot.lead(leader) {
-            kept = super::unrecorded(&record, &error);
-        }
+    if let (Kept::Slot(slot), Some(leader)) = (&mut kept, record.leader)
+        && let Err(error) = slot.lead(leader)
+    {
+        kept = super::unrecorded(&record, &error);
     }
     if let Some(leader) = record.leader.filter(|_| runs.protected && record.cgroup.is_none()) {
         give_protection_up(&leader);
@@ -282,7 +282,7 @@ fn attend(end: &End, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -
         }
         let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
         let asks_often = until.is_none() && end.descriptor.is_none();
-        let limit = limit.or(asks_often.then_some(ASK)).and_then(|limit| Timespec::try_from(limit).ok());
+        let limit = limit.or_else(|| asks_often.then_some(ASK)).and_then(|limit| Timespec::try_from(limit).ok());
         let outputs = (stdout.pipe.as_ref().map(AsFd::as_fd), stderr.pipe.as_ref().map(AsFd::as_fd));
         let ending = end.descriptor.as_ref().map(AsFd::as_fd).filter(|_| until.is_none());
         let all = [outputs.0, outputs.1, ending].into_iter().flatten();

@@ -310,19 +310,19 @@ fn a_record_of_an_earlier_release_is_read() {
 fn what_was_in_the_file_before_is_no_part_of_a_record() {
     let folder = Folder::new("slot");
     let all = || -> Vec<Record> { record::all(&folder.0.join("runs")).into_iter().map(|(_, record)| record).collect() };
-    let leader = Some(ProcessRef { pid: 7, started: 9 });
-    let long = Record { leader, resource: "R".repeat(3000), ..begun(&folder, "life-0") };
+    let leader = ProcessRef { pid: 7, started: 9 };
+    let long = Record { leader: Some(leader), resource: "R".repeat(3000), ..begun(&folder, "life-0") };
     let short = begun(&folder, "life-1");
     let mut slot = Slot::new(&folder.0.join("runs"), &long.id).expect("made");
     slot.write(&long).expect("written");
-    slot.lead(leader.expect("given")).expect("added");
+    slot.lead(leader).expect("added");
     assert_eq!(all(), std::slice::from_ref(&long));
     slot.clear().expect("cleared");
     assert_eq!(all(), []);
     slot.write(&short).expect("written");
     assert_eq!(all(), std::slice::from_ref(&short), "its process is not that of the one before");
-    slot.lead(leader.expect("given")).expect("added");
-    assert_eq!(all(), [Record { leader, ..short }]);
+    slot.lead(leader).expect("added");
+    assert_eq!(all(), [Record { leader: Some(leader), ..short }]);
 }
 
 #[tokio::test]
