@@ -404,7 +404,7 @@ fn words(tools: &Tools) -> anyhow::Result<()> {
         ("cluster wait_for_startup 5", ""),
         ("corosync status quorum", "Quorate:          Yes"),
         ("corosync link show", "connected"),
-        ("history info", "Source: hacd on primary"),
+        ("history info", "Source: the journal of hacd on primary"),
         ("history resource ip", "ip"),
         ("status brief", "Active"),
         ("status bynode", "Node primary: online:"),

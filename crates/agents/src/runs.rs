@@ -42,6 +42,9 @@ const TAKE_OVER: Duration = Duration::from_secs(10);
 /// How often is looked whether an earlier run has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How many files for records are kept while nothing is recorded in them.
+const SLOTS_MAX: usize = 4;
+
 /// All runs of this daemon.
 #[derive(Debug)]
 pub(crate) struct Runs {
@@ -184,8 +187,12 @@ impl Runs {
         match kept {
             // What cannot be cleared is not used again, and seen by the next life as a run that is over.
             Kept::Slot(slot) => {
-                if slot.clear().is_ok() {
-                    lock(&self.slots).push(slot);
+                let mut slots = lock(&self.slots);
+                if slots.len() >= SLOTS_MAX {
+                    drop(slots);
+                    slot.remove();
+                } else if slot.clear().is_ok() {
+                    slots.push(slot);
                 }
             }
             // It may be gone already.

@@ -76,6 +76,7 @@ impl Record {
 /// A file that holds one record after another: to make and remove one for each run costs more than to write it.
 #[derive(Debug)]
 pub(super) struct Slot {
+    path: PathBuf,
     file: fs::File,
     /// Where the line about the first process begins.
     second: u64,
@@ -87,12 +88,14 @@ impl Slot {
     /// # Errors
     /// It cannot be made.
     pub(super) fn new(folder: &Path, name: &str) -> io::Result<Self> {
-        let file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .open(folder.join(format!("{name}{SUFFIX}")))?;
-        Ok(Self { file, second: 0 })
+        let path = folder.join(format!("{name}{SUFFIX}"));
+        let file = fs::OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
+        Ok(Self { path, file, second: 0 })
+    }
+
+    /// It is not needed any more. It may be gone already.
+    pub(super) fn remove(self) {
+        let _ = fs::remove_file(self.path);
     }
 
     /// Whether it is still in its folder. What is written to one that is not nobody will find.
