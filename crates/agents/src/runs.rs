@@ -43,7 +43,7 @@ const TAKE_OVER: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How many files for records are kept while nothing is recorded in them.
-const SLOTS_MAX: usize = 4;
+const SLOTS_MAX: usize = 2;
 
 /// All runs of this daemon.
 #[derive(Debug)]
