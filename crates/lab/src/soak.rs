@@ -18,10 +18,11 @@ const WARM_UP: (u64, u32) = (500, 3);
 const CALM: Duration = Duration::from_secs(13);
 /// How much more memory of the daemon is no growth, KiB: what is remembered of the past is bounded, and not full at first.
 const MEMORY: u64 = 16 << 10;
-/// How many more threads and descriptors are no growth: threads for what may block are kept for a while.
-const THREADS: u64 = 6;
-/// How many more files are no growth: generations of the configuration are kept up to a number. A run that is under way has four descriptors and a record.
-const FILES: u64 = 12;
+/// How many more threads and descriptors are no growth: threads for what may block are kept for a while, and a run that is
+/// under way has four descriptors.
+const THREADS: u64 = 12;
+/// How many more files are no growth: generations of the configuration are kept up to a number.
+const FILES: u64 = 6;
 
 /// Each run is a byte in a file. It runs where a file says so.
 const AGENT: &str = r#"#!/bin/sh
