@@ -5,6 +5,7 @@ mod configuration;
 mod join;
 mod mixed;
 mod names;
+mod page;
 
 use std::process::ExitCode;
 
@@ -23,7 +24,8 @@ fn main() -> ExitCode {
     let alone = configuration::cases().into_iter().chain(agents::cases()).chain(names::cases()).chain(join::cases());
     let alone = alone.map(|(name, test)| (name, test as Test, None));
     let mixed = mixed::cases().into_iter().map(|(name, test)| (name, test, of_releases.clone()));
-    let cases = alone.chain(mixed).map(|(name, test, missing)| {
+    let page = page::cases().into_iter().map(|(name, test, missing)| (name, test as Test, missing));
+    let cases = alone.chain(mixed).chain(page).map(|(name, test, missing)| {
         let found = tools.as_ref().ok().cloned();
         let case = Case::new(name, move || match &found {
             Some(tools) => test(tools),

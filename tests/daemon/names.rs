@@ -60,22 +60,27 @@ exit 0
 
 const NODES: [&str; 2] = ["primary", "secondary"];
 
-struct Cluster<'a> {
-    place: Place,
+pub(crate) struct Cluster<'a> {
+    pub(crate) place: Place,
     tools: &'a Tools,
-    daemons: Vec<Option<Child>>,
+    pub(crate) daemons: Vec<Option<Child>>,
 }
 
 /// What a command printed and how it ended.
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl<'a> Cluster<'a> {
     /// Both nodes on addresses of their own, started; the names are in the folder `bin`.
     fn new(tools: &'a Tools, net: u8) -> anyhow::Result<Self> {
+        Self::with(tools, net, |_| String::new())
+    }
+
+    /// The same, with more in the file of each node.
+    pub(crate) fn with(tools: &'a Tools, net: u8, more: impl Fn(usize) -> String) -> anyhow::Result<Self> {
         let place = Place::new()?;
         for (provider, name, text) in [("digitalocean", "floatip", ADDRESS), ("heartbeat", "nginx", SERVER)] {
             let folder = place.path(&format!("ocf/resource.d/{provider}"));
@@ -93,7 +98,7 @@ impl<'a> Cluster<'a> {
         let said = cluster.run(0, "corosync-keygen", &["-k", key.to_str().context("is UTF-8")?], "")?;
         ensure!(said.code == 0 && said.out.contains("Gathering 2048 bits"), "{}{}", said.out, said.err);
         for node in 0..2 {
-            fs::write(cluster.place.path(&format!("{node}.toml")), cluster.configuration(net))?;
+            fs::write(cluster.place.path(&format!("{node}.toml")), cluster.configuration(net) + &more(node))?;
             cluster.start(node)?;
         }
         cluster.until("both are members", |cluster| {
@@ -123,7 +128,7 @@ impl<'a> Cluster<'a> {
         self.place.path(&format!("{node}.socket"))
     }
 
-    fn start(&mut self, node: usize) -> anyhow::Result<()> {
+    pub(crate) fn start(&mut self, node: usize) -> anyhow::Result<()> {
         let mut command = Command::new(self.tools.directory().join("hacd"));
         command.arg("--config").arg(self.place.path(&format!("{node}.toml")));
         command.arg("--state").arg(self.place.path(&format!("{node}.state")));
@@ -133,7 +138,7 @@ impl<'a> Cluster<'a> {
         Ok(())
     }
 
-    fn kill(&mut self, node: usize) {
+    pub(crate) fn kill(&mut self, node: usize) {
         if let Some(mut daemon) = self.daemons[node].take() {
             // It may have ended by itself, which the test notices otherwise.
             let _ = daemon.kill();
@@ -142,7 +147,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// Runs a program by its name on a node, with this text as standard input.
-    fn run(&self, node: usize, name: &str, words: &[&str], input: &str) -> anyhow::Result<Said> {
+    pub(crate) fn run(&self, node: usize, name: &str, words: &[&str], input: &str) -> anyhow::Result<Said> {
         let mut command = Command::new(self.place.path("bin").join(name));
         command.args(words).env("HACD_SOCKET", self.socket(node)).env("XDG_STATE_HOME", self.place.path("home"));
         command.env_remove("VISUAL").env("EDITOR", "sed -i s/203.0.113.25/203.0.113.26/");
@@ -162,12 +167,12 @@ impl<'a> Cluster<'a> {
     }
 
     /// A line of crm on the primary, as the tutorial writes it.
-    fn crm(&self, line: &str) -> anyhow::Result<Said> {
+    pub(crate) fn crm(&self, line: &str) -> anyhow::Result<Said> {
         self.run(0, "crm", &split(line), "")
     }
 
     /// The same, which has to succeed; what it printed.
-    fn must(&self, line: &str) -> anyhow::Result<String> {
+    pub(crate) fn must(&self, line: &str) -> anyhow::Result<String> {
         let said = self.crm(line)?;
         ensure!(said.code == 0, "crm {line}: exit code {}: {}{}", said.code, said.out, said.err);
         Ok(said.out)
@@ -184,7 +189,7 @@ impl<'a> Cluster<'a> {
         Ok(())
     }
 
-    fn until(&self, what: &str, mut look: impl FnMut(&Self) -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    pub(crate) fn until(&self, what: &str, mut look: impl FnMut(&Self) -> anyhow::Result<bool>) -> anyhow::Result<()> {
         let end = Instant::now() + SOON;
         while !look(self)? {
             let status = self.crm("status")?;

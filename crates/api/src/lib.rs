@@ -16,6 +16,7 @@ mod invite;
 mod key;
 mod request;
 mod status;
+mod web;
 
 pub use agents::{AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation};
 pub use attributes::{AttributePair, AttributeSet, Attributes, AttributesQuery, NodeAttributes};
@@ -32,6 +33,8 @@ pub use status::{
     Address, CibResponse, ClusterInfo, Conflict, Counter, LastChange, Link, MemberState, Members, MembersEntry,
     Problem, Quorum, Severity, Status, StepClass, Steps, Sync,
 };
+
+pub use web::WebLink;
 
 /// Where the daemon listens unless it was told otherwise.
 pub const SOCKET: &str = "/run/hacd/hacd.sock";
@@ -82,6 +85,8 @@ pub mod route {
     pub const EXPLAIN: &str = "/v1/explain";
     /// `GET`, query [`EventsQuery`](crate::EventsQuery): a stream (`text/event-stream`) of [`Event`](crate::Event).
     pub const EVENTS: &str = "/v1/events";
+    /// `GET`: [`WebLink`](crate::WebLink).
+    pub const WEB: &str = "/v1/web";
     /// `POST` [`JournalQuery`](crate::JournalQuery): [`JournalPage`](crate::JournalPage).
     pub const JOURNAL: &str = "/v1/journal";
 }

@@ -48,6 +48,9 @@ pub struct EventsQuery {
     /// End the stream when the memory has been sent, instead of waiting for more.
     #[serde(default)]
     pub no_follow: bool,
+    /// Without the kind as the name of the server-sent event: a browser listens to nameless ones all at once.
+    #[serde(default)]
+    pub unnamed: bool,
 }
 
 /// A change of the configuration: all of `changes` or none.

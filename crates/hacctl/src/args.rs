@@ -102,6 +102,8 @@ pub(crate) enum Command {
     /// The same, refreshed until Ctrl-C
     #[command(alias = "crm_mon")]
     Mon(MonArgs),
+    /// The link that opens the page of this node in a browser
+    Web,
     /// Who is in the membership
     Members {
         /// Round trip, jitter, loss and silence limit of every link

@@ -152,6 +152,11 @@ impl Client {
         self.get(route::AGENTS, &hac_api::AgentQuery { agent: Some(name.to_owned()) }).await
     }
 
+    /// The link to the page for browsers.
+    pub(crate) async fn web(&self) -> Result<hac_api::WebLink, Failure> {
+        self.get(route::WEB, &()).await
+    }
+
     /// A page of a node's journal.
     pub(crate) async fn journal(&self, query: &JournalQuery) -> Result<JournalPage, Failure> {
         progress::show("reading journals", self.post(route::JOURNAL, query, None)).await
@@ -159,7 +164,7 @@ impl Client {
 
     /// The stream of events, raw.
     pub(crate) async fn events(&self, follow: bool) -> Result<reqwest::Response, Failure> {
-        let query = hac_api::EventsQuery { since: Some(0), no_follow: !follow };
+        let query = hac_api::EventsQuery { since: Some(0), no_follow: !follow, unnamed: false };
         let sent = self.http.get(url(route::EVENTS)).query(&query).send().await;
         let response = sent.map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }

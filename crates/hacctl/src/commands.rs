@@ -39,6 +39,7 @@ mod ticket;
 mod undo;
 mod upgrade;
 mod verify;
+mod web;
 
 use std::process::ExitCode;
 
@@ -129,6 +130,7 @@ pub(crate) async fn dispatch(context: &Context, command: Command) -> Result<Exit
         Command::Recipe(command) => Box::pin(recipe::run(context, &command)).await,
         Command::Doctor(doctor) => Box::pin(doctor::run(context, &doctor)).await,
         Command::Test(command) => Box::pin(drill::run(context, &command)).await,
+        Command::Web => web::run(context).await,
         Command::Members { verbose } => members::run(context, verbose).await,
         Command::Upgrade(command) => upgrade::run(context, command).await,
         Command::Quorum { command } => quorum::run(context, command).await,

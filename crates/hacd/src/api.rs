@@ -13,15 +13,20 @@ mod hub;
 mod invite;
 mod journal;
 mod judge;
+mod metrics;
 mod refusal;
 mod routes;
 mod server;
+mod tcp;
+mod web;
 
 pub(crate) use hub::{Hub, Teller};
 pub(crate) use journal::answer_node;
+pub(crate) use metrics::serve_metrics;
 #[cfg(any(test, fuzzing))]
 pub(crate) use routes::{asked, changes};
 pub(crate) use server::{Api, serve};
+pub(crate) use web::{Web, serve_web};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ mod rewrite;
 mod ring;
 mod seed;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,10 @@ pub(crate) struct Config {
     pub(crate) digitalocean: DigitalOcean,
     /// Which agents are used.
     pub(crate) agents: Agents,
+    /// Where metrics are served, if they are.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Where the page is served, if it is.
+    pub(crate) web: Option<SocketAddr>,
     /// How long a shutdown may take.
     pub(crate) shutdown_timeout: Duration,
     /// What an empty cluster begins with.
@@ -340,6 +344,7 @@ impl Checker<'_> {
         let system = self.system();
         let digitalocean = self.digitalocean();
         let agents = self.agents();
+        let (metrics, web) = self.listens();
         let nodes = self.nodes();
         let ports = self.ports(&nodes);
         let seed = self.seed(&nodes);
@@ -366,6 +371,8 @@ impl Checker<'_> {
             system,
             digitalocean,
             agents,
+            metrics,
+            web,
             shutdown_timeout: Duration::from_millis(shutdown),
             seed,
             warnings: std::mem::take(&mut self.warnings),
@@ -439,6 +446,29 @@ impl Checker<'_> {
             script: section.names("script").to_vec(),
             ocf_root: PathBuf::from(section.text("ocf_root").unwrap_or("/usr/lib/ocf")),
         }
+    }
+
+    /// Where metrics and the page are served.
+    fn listens(&mut self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        let [metrics, web] = [Table::Metrics, Table::Web].map(|table| {
+            let section = self.document.section(table);
+            let at = section.listen("listen");
+            let (line, key) = (section.line_of("listen"), format!("{}.listen", table.path()));
+            if at.is_some_and(|at| at.port() == 0) {
+                self.report(line, &key, "port 0 is another one at each start; name one, such as 9664");
+            }
+            if at.is_some_and(|at| !at.ip().is_loopback()) {
+                let what =
+                    "everybody who reaches this address can read how the cluster stands; the firewall decides who does";
+                self.warn(line, &key, what);
+            }
+            at
+        });
+        if metrics.is_some() && metrics == web {
+            let line = self.document.section(Table::Web).line_of("listen");
+            self.report(line, "web.listen", "metrics.listen is the same; choose another port");
+        }
+        (metrics, web)
     }
 
     fn quorum(&mut self, node: NodeId, nodes: &[Node]) -> hac_quorum::Config {

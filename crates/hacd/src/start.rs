@@ -218,6 +218,7 @@ fn serve(
     stored.started = started;
     let place = Arc::new(Place::new(&config, &arguments.config, &arguments.state));
     let (system, node) = (config.system.clone(), place.node);
+    let (metrics, web) = (config.metrics, config.web.and_then(api::Web::new).map(Arc::new));
     let (config, now) = (node_config(config), clock::now());
     let recording = open_recording(arguments, &config, &stored, entropy, now)?;
     let broken = |error| refused(arguments, &state_files, &error);
@@ -235,9 +236,18 @@ fn serve(
     let (asks, questions) = mpsc::channel(ASKS);
     runtime.spawn(nodes::keep_file(Arc::clone(&place), snapshots.clone()));
     let (own_log, own_agents) = (log.clone(), Arc::clone(agents));
-    let api = Api::new((asks, snapshots), Arc::clone(&hub), own_agents, place, Arc::clone(&shared), own_log);
+    let ways = (asks, snapshots);
+    let api = Api::new(ways, Arc::clone(&hub), own_agents, place, Arc::clone(&shared), own_log, web.clone());
     runtime
-        .block_on(async { api::serve(&arguments.socket, api) })
+        .block_on(async {
+            if let Some(at) = metrics {
+                api::serve_metrics(at, api.clone());
+            }
+            if let Some(web) = &web {
+                api::serve_web(web, api.clone());
+            }
+            api::serve(&arguments.socket, api)
+        })
         .map_err(|error| Failure::os(format!("{}: {}", arguments.socket.display(), storage::words(&error))))?;
     drop(beginning);
     driver::ready();

@@ -31,6 +31,11 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or(serde_json::Value::Null)
     }
 
+    /// Whether an answer that says how long it is has come to its end.
+    fn is_whole(bytes: &[u8]) -> bool {
+        Self::parse(bytes).is_some_and(|answer| answer.header("content-length").is_some())
+    }
+
     /// Reads a whole answer; `None` if it is cut short or none at all.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(bytes);
@@ -79,7 +84,15 @@ pub fn request(
     let text = request_text(server, method, path, token, body);
     stream.write_all(text.as_bytes()).map_err(failed())?;
     let mut bytes = Vec::new();
-    stream.take(ANSWER_MAX).read_to_end(&mut bytes).map_err(failed())?;
+    let mut stream = stream.take(ANSWER_MAX);
+    // Some servers leave the connection open although they were asked to close it: the answer's own length says enough.
+    while !Answer::is_whole(&bytes) {
+        let mut part = [0; 16 << 10];
+        match stream.read(&mut part).map_err(failed())? {
+            0 => break,
+            length => bytes.extend_from_slice(&part[..length]),
+        }
+    }
     Answer::parse(&bytes).ok_or_else(|| {
         let source = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
         failed()(source)

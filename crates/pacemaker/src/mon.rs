@@ -17,6 +17,8 @@ use hac_scheduler::view::{ClusterView, FailedOperation, NodeView, ResourceKind, 
 use hac_types::WallTime;
 use time::OffsetDateTime;
 
+pub use xml::{primitives, role};
+
 use crate::standing::{self, Show, is_active, is_shown, node_list, primitive_line, resource_list};
 use crate::text::Lines;
 

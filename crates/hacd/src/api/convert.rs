@@ -144,6 +144,13 @@ fn own_problems(of: &Api) -> Vec<api::Problem> {
         let sentence = format!("an invitation is open for {minutes} min more: {open} can become a node with its code");
         problems.push(problem(api::Severity::Info, sentence, "'hacctl invite cancel' ends it."));
     }
+    for sentence in super::tcp::sentences(&of.trouble) {
+        problems.push(problem(
+            api::Severity::Warning,
+            sentence,
+            "It is tried again every few seconds; 'ss -ltnp' shows who has it.",
+        ));
+    }
     if let Some(why) = of.log.trouble() {
         let sentence = format!("the log file cannot be written: {why}");
         problems.push(problem(api::Severity::Warning, sentence, "It is tried again every few seconds."));

@@ -1,6 +1,6 @@
 //! The memory of recent events, and those who follow them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use hac_api::{Event, Level, Place};
@@ -49,6 +49,8 @@ struct Memory {
     own: u64,
     events: VecDeque<(usize, Event)>,
     bytes: usize,
+    /// How many there were, by kind.
+    counted: BTreeMap<&'static str, u64>,
 }
 
 impl Memory {
@@ -116,6 +118,7 @@ impl Hub {
         };
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.last += 1;
+        *memory.counted.entry(event.kind()).or_default() += 1;
         let Teller { name, node, life } = &self.teller;
         let count = if let Some(told) = told {
             let hac_node::Place { ring, delivery, nth } = told.place;
@@ -145,6 +148,11 @@ impl Hub {
         memory.add(event.clone());
         // No followers is no error.
         let _ = self.followers.send(event);
+    }
+
+    /// How many events there were since the daemon started, by kind.
+    pub(crate) fn counted(&self) -> BTreeMap<&'static str, u64> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).counted.clone()
     }
 
     /// The last remembered transition of this node, and how it ended if it has.

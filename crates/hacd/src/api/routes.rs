@@ -41,21 +41,27 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
-pub(super) fn router(api: Api) -> Router {
+/// What only looks, and shows no secret whatever is asked: all that the page may have.
+pub(super) fn looks() -> Router<Api> {
     Router::new()
         .route(route::STATUS, get(status))
+        .route(route::MEMBERS, get(members))
+        .route(route::QUORUM, get(quorum))
+        .route(route::EXPLAIN, get(explain::answer))
+        .route(route::EVENTS, get(events))
+}
+
+pub(super) fn router(api: Api) -> Router {
+    looks()
         .route(route::CIB, get(cib))
         .route(route::ATTRIBUTES, get(attributes::answer))
         .route(route::CONFLICT, get(conflict))
-        .route(route::MEMBERS, get(members))
-        .route(route::QUORUM, get(quorum))
         .route(route::AGENTS, get(agents))
         .route(route::KEY, get(key))
         .route(route::KEY_ROTATE, post(rotate))
         .route(route::INVITE, post(invite::open).get(invite::show).delete(invite::cancel))
         .route(route::NODE_REMOVE, post(invite::remove))
-        .route(route::EXPLAIN, get(explain::answer))
-        .route(route::EVENTS, get(events))
+        .route(route::WEB, get(web))
         .route(route::JOURNAL, post(journal::answer))
         .route(route::CONFIGURE, post(configure))
         .route(route::COMMAND, post(command))
@@ -226,6 +232,15 @@ pub(crate) fn asked(command: Command) -> Request {
     })
 }
 
+/// What opens the page.
+async fn web(State(api): State<Api>) -> Answer<hac_api::WebLink> {
+    let Some(web) = &api.web else {
+        return Err(Refused::new(ErrorCode::NoSuch, "this node serves no page")
+            .with_remedy("Write 'listen = \"127.0.0.1:7630\"' below '[web]' into hacd.toml and start hacd again."));
+    };
+    Ok(Json(web.link()))
+}
+
 async fn key(State(api): State<Api>) -> Answer<KeyStatus> {
     Ok(Json(convert::key(look(&api).await.facts().keys.clone())))
 }
@@ -309,9 +324,10 @@ async fn events(
         move |_| present.take().unwrap_or_else(|| stream::empty().boxed())
     });
     let all = stream::iter(past).chain(present);
-    let events = all.map(|event: hac_api::Event| {
+    let events = all.map(move |event: hac_api::Event| {
         let data = serde_json::to_string(&event).unwrap_or_default();
-        Ok(sse::Event::default().id(event.seq.to_string()).event(event.kind).data(data))
+        let message = sse::Event::default().id(event.seq.to_string()).data(data);
+        Ok(if query.unnamed { message } else { message.event(event.kind) })
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }

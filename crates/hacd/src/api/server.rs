@@ -21,7 +21,8 @@ use tokio::sync::{mpsc, watch};
 use super::door::Door;
 use super::hub::Hub;
 use super::refusal::Refused;
-use super::routes;
+use super::web::Web;
+use super::{routes, tcp};
 use crate::driver::planner::Planner;
 use crate::driver::{Ask, Shared, Snapshot};
 use crate::log::Log;
@@ -48,6 +49,10 @@ pub(crate) struct Api {
     pub(super) log: Log,
     /// Runs the scheduler for clients; not the one of the coordinator.
     pub(super) planner: Planner,
+    /// What cannot be served on TCP.
+    pub(super) trouble: tcp::Trouble,
+    /// The page, if it is served.
+    pub(super) web: Option<Arc<Web>>,
 }
 
 impl Api {
@@ -59,9 +64,11 @@ impl Api {
         place: Arc<Place>,
         shared: Arc<Shared>,
         log: Log,
+        web: Option<Arc<Web>>,
     ) -> Self {
         let (asks, snapshots) = cluster;
-        Self { asks, snapshots, hub, agents, place, door: Door::default(), shared, log, planner: Planner::behind() }
+        let (planner, trouble) = (Planner::behind(), tcp::Trouble::default());
+        Self { asks, snapshots, hub, agents, place, door: Door::default(), shared, log, planner, trouble, web }
     }
 }
 

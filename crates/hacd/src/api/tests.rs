@@ -61,7 +61,7 @@ impl Fixture {
             state: dir.path().to_owned(),
             quorum: hac_quorum::Config::new(NodeId(1), Vec::new()),
         };
-        let api = Api::new((sender, snapshots), Arc::clone(&hub), agents, Arc::new(place), shared, quiet_log());
+        let api = Api::new((sender, snapshots), Arc::clone(&hub), agents, Arc::new(place), shared, quiet_log(), None);
         serve(&dir.path().join("sock"), api).expect("listens");
         Self { dir, hub, asks }
     }

@@ -35,11 +35,15 @@ pub(crate) enum Table {
     DigitalOcean,
     /// `[agents]`.
     Agents,
+    /// `[metrics]`.
+    Metrics,
+    /// `[web]`.
+    Web,
 }
 
 impl Table {
     /// All of them, in the order of the file.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Totem,
         Self::Interface,
         Self::Quorum,
@@ -48,6 +52,8 @@ impl Table {
         Self::System,
         Self::DigitalOcean,
         Self::Agents,
+        Self::Metrics,
+        Self::Web,
     ];
 
     /// Its path, as messages name it.
@@ -61,6 +67,8 @@ impl Table {
             Self::System => "system",
             Self::DigitalOcean => "digitalocean",
             Self::Agents => "agents",
+            Self::Metrics => "metrics",
+            Self::Web => "web",
         }
     }
 
@@ -88,6 +96,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// An IPv4 or IPv6 address.
     Address,
+    /// An address of this host and a TCP port.
+    Listen,
     /// An absolute path.
     Path,
     /// An absolute `http://` or `https://` URL.
@@ -115,6 +125,7 @@ impl Kind {
             Self::Millis(min, max) => format!("milliseconds from {min} to {max}"),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Address => "an IPv4 or IPv6 address".to_owned(),
+            Self::Listen => "ADDRESS:PORT, such as 127.0.0.1:9664 or [::1]:9664".to_owned(),
             Self::Path => "an absolute path".to_owned(),
             Self::Url => "an http:// or https:// URL".to_owned(),
             Self::Text => "a text".to_owned(),
@@ -132,8 +143,8 @@ const MINUTE: u64 = 60 * SECOND;
 /// Shortest timeout of the ring.
 const TICK: u64 = 30;
 
-use Kind::{Address, Bool, Choice, Millis, Names, Number, Path, Text, Url};
-use Table::{Agents, DigitalOcean, Interface, Logging, Node, Quorum, System, Totem};
+use Kind::{Address, Bool, Choice, Listen, Millis, Names, Number, Path, Text, Url};
+use Table::{Agents, DigitalOcean, Interface, Logging, Metrics, Node, Quorum, System, Totem, Web};
 
 /// The keys, in the order of the file.
 pub(crate) const KEYS: &[Key] = &[
@@ -395,6 +406,8 @@ pub(crate) const KEYS: &[Key] = &[
         "1200000",
         "On SIGTERM, how long to wait for resources to be handed over.",
     ),
+    key(Metrics, "listen", Listen, "", "Where Prometheus finds this node's numbers (path /metrics). Default: nowhere."),
+    key(Web, "listen", Listen, "", "Where a browser finds the page of the cluster. Default: nowhere."),
 ];
 
 /// Tables with the resources that seed an empty cluster, and what may stand in them. Values of `params`, `meta`,

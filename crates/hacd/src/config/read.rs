@@ -1,7 +1,7 @@
 //! The text of `hacd.toml` as sections of checked values: unknown keys and wrong types are found here, with their lines.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use hac_model::parse_bool;
@@ -20,6 +20,8 @@ pub(crate) enum Value {
     Number(u64),
     /// Of [`Kind::Address`].
     Address(IpAddr),
+    /// Of [`Kind::Listen`].
+    Listen(SocketAddr),
     /// Of [`Kind::Text`], [`Kind::Choice`], [`Kind::Path`] and [`Kind::Url`].
     Text(String),
     /// Of [`Kind::Names`].
@@ -73,6 +75,14 @@ impl Section {
     pub(crate) fn address(&self, key: &str) -> Option<IpAddr> {
         match self.values.get(key)? {
             (_, Value::Address(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Where `key` says to listen, if it is given.
+    pub(crate) fn listen(&self, key: &str) -> Option<SocketAddr> {
+        match self.values.get(key)? {
+            (_, Value::Listen(value)) => Some(*value),
             _ => None,
         }
     }
@@ -196,6 +206,8 @@ impl Reader<'_> {
                 "system" => self.table(Table::System, at, value, None),
                 "digitalocean" => self.table(Table::DigitalOcean, at, value, None),
                 "agents" => self.table(Table::Agents, at, value, None),
+                "metrics" => self.table(Table::Metrics, at, value, None),
+                "web" => self.table(Table::Web, at, value, None),
                 other => self.seed_table(other, at, value),
             }
         }
@@ -271,7 +283,8 @@ impl Reader<'_> {
                 }
             }
         } else {
-            let fixed = ["totem", "nodelist", "quorum", "logging", "system", "digitalocean", "agents"];
+            let fixed =
+                ["totem", "nodelist", "quorum", "logging", "system", "digitalocean", "agents", "metrics", "web"];
             let seeds = SEED_TABLES.iter().map(|(table, _)| *table).chain(PROPERTY_TABLES.iter().copied());
             self.unknown(at, name, name, fixed.into_iter().chain(seeds));
         }
@@ -321,6 +334,7 @@ fn convert(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
         }
         Kind::Address => text.trim().parse().ok().map(Value::Address),
         Kind::Choice(words) => choice(words, value, &text).map(Value::Text),
+        Kind::Listen => text.trim().parse().ok().map(Value::Listen),
         Kind::Path => text.starts_with('/').then_some(Value::Text(text)),
         Kind::Url => url(&text).map(Value::Text),
         Kind::Text => (!text.trim().is_empty() && !text.contains(char::is_control)).then_some(Value::Text(text)),

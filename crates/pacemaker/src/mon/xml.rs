@@ -281,7 +281,7 @@ fn primitive(document: &mut Document, resource: &ResourceView, id: &str, agent: 
         .element("resource")
         .with("id", id)
         .with("resource_agent", agent)
-        .with("role", pending_role(resource).map_or_else(|| resource.role.to_string(), str::to_owned))
+        .with("role", role(resource))
         .opt("target_role", resource.meta.get("target-role"))
         .with("active", flags.active)
         .with("orphaned", flags.removed)
@@ -303,6 +303,12 @@ fn primitive(document: &mut Document, resource: &ResourceView, id: &str, agent: 
         document.element("node").with("name", name).with("id", id).with("cached", true).empty();
     }
     document.close(section);
+}
+
+/// The role of a primitive as `crm_mon` writes it into XML: that to which it is on its way, if it is.
+#[must_use]
+pub fn role(resource: &ResourceView) -> String {
+    pending_role(resource).map_or_else(|| resource.role.to_string(), str::to_owned)
 }
 
 /// The role of something that is on its way to another one.
@@ -345,6 +351,14 @@ fn attributes(document: &mut Document, view: &ClusterView) {
     document.close(section);
 }
 
+/// Every primitive of the view, in order.
+#[must_use]
+pub fn primitives(view: &ClusterView) -> Vec<&ResourceView> {
+    let mut primitives = Vec::new();
+    view.resources.iter().for_each(|resource| collect(resource, &mut primitives));
+    primitives
+}
+
 fn collect<'a>(resource: &'a ResourceView, found: &mut Vec<&'a ResourceView>) {
     if matches!(resource.kind, ResourceKind::Primitive { .. }) {
         found.push(resource);
@@ -353,8 +367,7 @@ fn collect<'a>(resource: &'a ResourceView, found: &mut Vec<&'a ResourceView>) {
 }
 
 fn history(document: &mut Document, view: &ClusterView) {
-    let mut primitives = Vec::new();
-    view.resources.iter().for_each(|resource| collect(resource, &mut primitives));
+    let primitives = primitives(view);
     let known = |node: &NodeView, resource: &ResourceView| resource.operations.iter().any(|op| op.node == node.name);
     if !view.nodes.iter().any(|node| primitives.iter().any(|resource| known(node, resource))) {
         return;

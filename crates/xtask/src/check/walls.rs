@@ -86,6 +86,7 @@ const WALLS: &[Wall] = &[
             "futures-util",
             "http-body-util",
             "reqwest",
+            "prometheus-client",
             "ring",
             "rustix",
             "rustls",
