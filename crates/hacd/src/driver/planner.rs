@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hac_node::Unplannable;
 use hac_node::planner::{PLACES, guarded};
-use rustix::process::setpriority_process;
+use rustix::process::{getpriority_process, setpriority_process};
 use rustix::thread::gettid;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -87,8 +87,10 @@ impl Planner {
 fn spawn(behind: bool, work: impl FnOnce() + Send + 'static) {
     let placed = move || {
         if behind {
-            // On Linux this is the thread's alone. Where it is not allowed, it is no worse than before.
-            let _ = setpriority_process(Some(gettid()), BEHIND);
+            // On Linux this is the thread's alone. Where it is not allowed, it is no worse than before; a daemon that was made
+            // to come after others does not come before them here.
+            let own = getpriority_process(Some(gettid())).unwrap_or(0);
+            let _ = setpriority_process(Some(gettid()), BEHIND.max(own));
         }
         work();
     };
