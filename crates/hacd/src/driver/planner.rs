@@ -122,7 +122,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_after_others_does_so_alone() {
-        let own = |id| rustix::process::getpriority_process(Some(id)).expect("told");
+        let own = |id| getpriority_process(Some(id)).expect("told");
         let before = own(gettid());
         let nice = Planner::behind().run(LATE, move || own(gettid())).await.expect("told");
         assert_eq!(nice, BEHIND.max(before));

@@ -94,7 +94,8 @@ impl Page {
         registry.register_collector(Box::new(self));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry)?;
-        Ok(text)
+        // As OpenMetrics writes infinity; no label can hold the end of a line.
+        Ok(text.replace(" inf\n", " +Inf\n").replace(" -inf\n", " -Inf\n"))
     }
 }
 
