@@ -113,6 +113,36 @@ impl Key {
     }
 }
 
+/// The turn of one who looks at a key. Whatever becomes of the work, also if it panics or nobody waits for it any more, the
+/// next one has its turn when this is dropped, and a key that nobody uses is forgotten.
+struct Turn {
+    looks: Arc<Looks>,
+    of: String,
+    /// Nothing only while it is dropped.
+    key: Option<Arc<Key>>,
+    /// Nothing until it has come.
+    turn: Option<tokio::sync::OwnedMutexGuard<()>>,
+}
+
+impl Turn {
+    /// Says what is done now.
+    fn does(&self, what: &str) {
+        if let Some(key) = &self.key {
+            *lock(&key.doing) = Some(what.to_owned());
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let (Some(key), Some(_)) = (&self.key, &self.turn) {
+            key.is_past();
+        }
+        (self.turn, self.key) = (None, None);
+        self.looks.tidy(&self.of);
+    }
+}
+
 impl Looks {
     /// Does `work` on a thread, in turn with what else is looked at for `key`; `what` says what it does (`reading FILE`).
     /// Has no end of its own: dropping the future leaves the thread to itself.
@@ -120,27 +150,20 @@ impl Looks {
     /// # Errors
     /// There is no thread to be had, or the work panicked.
     pub(crate) async fn look<T: Send + 'static>(
-        &self,
+        self: &Arc<Self>,
         key: &str,
         what: impl Into<String>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<T> {
-        let entry = Arc::clone(lock(&self.keys).entry(key.to_owned()).or_default());
-        let turn = Arc::clone(&entry.turn).lock_owned().await;
+        let turn = self.turn(key, what.into()).await;
         let (sender, receiver) = oneshot::channel();
-        *lock(&entry.doing) = Some(what.into());
-        let shared = Arc::clone(&entry);
         self.pool.give(Box::new(move || {
             let result = work();
-            *lock(&shared.doing) = None;
-            drop((turn, shared));
+            drop(turn);
             // Nobody may wait for it any more.
             let _ = sender.send(result);
         }))?;
-        let result = receiver.await.map_err(|_| io::Error::other("looking at it failed"));
-        drop(entry);
-        self.tidy(key);
-        result
+        receiver.await.map_err(|_| io::Error::other("looking at it failed"))
     }
 
     /// The same for work that leaves something to be done, which `after` says, when its result is on its way: who waits for
@@ -156,22 +179,26 @@ impl Looks {
         after: &'static str,
         rest: impl FnOnce(L) + Send + 'static,
     ) -> io::Result<T> {
-        let entry = Arc::clone(lock(&self.keys).entry(key.to_owned()).or_default());
-        let turn = Arc::clone(&entry.turn).lock_owned().await;
+        let turn = self.turn(key, what.into()).await;
         let (sender, receiver) = oneshot::channel();
-        *lock(&entry.doing) = Some(what.into());
-        let (looks, of) = (Arc::clone(self), key.to_owned());
         self.pool.give(Box::new(move || {
-            let (result, left) = work(&entry);
-            *lock(&entry.doing) = Some(after.to_owned());
-            // Nobody may wait for it any more.
+            let Some(key) = &turn.key else { return };
+            let (result, left) = work(key);
+            turn.does(after);
             let _ = sender.send(result);
             rest(left);
-            *lock(&entry.doing) = None;
-            drop((turn, entry));
-            looks.tidy(&of);
         }))?;
         receiver.await.map_err(|_| io::Error::other("looking at it failed"))
+    }
+
+    /// Waits for the turn to look at `key`.
+    async fn turn(self: &Arc<Self>, key: &str, what: String) -> Turn {
+        let entry = Arc::clone(lock(&self.keys).entry(key.to_owned()).or_default());
+        let before = Arc::clone(&entry.turn);
+        let mut turn = Turn { looks: Arc::clone(self), of: key.to_owned(), key: Some(entry), turn: None };
+        turn.turn = Some(before.lock_owned().await);
+        turn.does(&what);
+        turn
     }
 
     /// What the thread of `key` does at this moment, if there is one.
@@ -219,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_that_hangs_is_left_alone_and_the_next_waits_for_it() {
-        let looks = Looks::default();
+        let looks = Arc::new(Looks::default());
         let (release, hang) = mpsc::channel::<()>();
         let hung = looks.look("R", "reading /dead/pid", move || hang.recv());
         assert!(tokio::time::timeout(Duration::from_millis(50), hung).await.is_err());
@@ -269,9 +296,33 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_panics_takes_its_thread_with_it_and_nothing_else() {
-        let looks = Looks::default();
+        let looks = Arc::new(Looks::default());
         assert!(looks.look("R", "looking", || panic!("no way out")).await.is_err());
         assert_eq!(looks.look("R", "looking", || 1).await.expect("another thread"), 1);
+        let fails = |_: &Key| -> ((), ()) { panic!("no way out") };
+        assert!(looks.look_then("S", "looking", fails, "noting", |()| ()).await.is_err());
+        let left = |_: &Key| (1, ());
+        assert_eq!(
+            looks.look_then("S", "looking", left, "noting", |()| panic!("no way out")).await.expect("its result"),
+            1
+        );
+        looks.look("S", "looking", || ()).await.expect("its turn");
+        assert!(lock(&looks.keys).is_empty(), "what nobody uses is forgotten");
+    }
+
+    #[tokio::test]
+    async fn who_does_not_wait_for_a_turn_any_more_leaves_nothing_behind() {
+        let looks = Arc::new(Looks::default());
+        let (release, hang) = mpsc::channel::<()>();
+        let first = looks.look("R", "reading", move || hang.recv());
+        let second = async {
+            let never = looks.look("R", "reading", || ());
+            assert!(tokio::time::timeout(Duration::from_millis(50), never).await.is_err(), "one at a time");
+            release.send(()).expect("it waits for this");
+        };
+        let (first, ()) = tokio::join!(first, second);
+        first.expect("a result").expect("released");
+        assert!(lock(&looks.keys).is_empty(), "what nobody uses is forgotten");
     }
 
     #[test]
