@@ -166,22 +166,26 @@ pub(super) async fn run(runs: &Arc<Runs>, looks: &Arc<Looks>, task: Task) -> io:
 
 /// Records a run and starts its program. May wait for the file system.
 fn begin(runs: &Runs, task: &Task) -> io::Result<(Record, Kept, Child)> {
-    if let Some(folder) = task.folder {
+    if let Some(folder) = task.folder.filter(|folder| !Path::new(folder).is_dir()) {
         // If that fails the program itself says so.
         let _ = std::fs::create_dir_all(folder);
     }
-    executable(&task.program)?;
+    if runs.cgroups.is_ok() {
+        // The shell that enters the group would not say it.
+        executable(&task.program)?;
+    }
     runs.begin_life();
     let mut record = runs.prepare(task);
     let mut kept = runs.keep(&record);
+    let before = members::ticks();
     let child = match spawn(task, &record) {
         Ok(child) => child,
         Err(error) => {
             runs.settle(&record, kept);
-            return Err(error);
+            return Err(executable(&task.program).err().unwrap_or(error));
         }
     };
-    record.leader = members::process(child.id());
+    record.leader = members::begun(child.id(), before);
     if let (Kept::Slot(slot), Some(leader)) = (&mut kept, record.leader)
         && let Err(error) = slot.lead(leader)
     {
@@ -213,7 +217,7 @@ fn spawn(task: &Task, record: &Record) -> io::Result<Child> {
             command.arg(&task.program);
             start(command)
         }
-        // It is there: that was looked at.
+        // If the program itself is not there, that is said instead.
         Err(error) if error.kind() == ErrorKind::NotFound => Err(io::Error::other("what is to read it is not there")),
         result => result,
     }
@@ -235,7 +239,7 @@ fn give_protection_up(leader: &ProcessRef) {
     }
 }
 
-/// Whether a program can be run, before anything is recorded of it.
+/// Whether a program can be run.
 fn executable(program: &Path) -> io::Result<()> {
     if !std::fs::metadata(program)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));

@@ -266,6 +266,16 @@ fn what_may_be_on_its_way_to_its_program_is_waited_for() {
     assert_eq!(fs::read_dir(folder.0.join("runs")).expect("is there").count(), 0, "the life is over");
 }
 
+#[test]
+fn when_a_child_began_is_known_without_asking() {
+    for _ in 0..200 {
+        let before = members::ticks();
+        let mut child = std::process::Command::new("/bin/true").spawn().expect("started");
+        assert_eq!(members::begun(child.id(), before), members::process(child.id()));
+        child.wait().expect("over");
+    }
+}
+
 #[tokio::test]
 async fn a_life_lasts_until_its_daemon_ends_and_is_no_others() {
     let folder = Folder::new("life");
