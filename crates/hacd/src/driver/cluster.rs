@@ -28,7 +28,7 @@ const SEEN: Duration = Duration::from_millis(2);
 
 /// How old a snapshot may get that nobody asked for. Whoever reads asks for a new one, and gets this one only if this
 /// thread does not answer; each one costs a copy of the state when that changes again.
-const STALE: Duration = Duration::from_millis(500);
+const STALE: Duration = Duration::from_secs(2);
 
 /// Pause between two snapshots of a state that changes, for each resource that is configured or known of: ten times what the
 /// copy costs.
@@ -138,6 +138,7 @@ impl Thread {
             hup: signal(SignalKind::hangup())?,
         };
         let mut beat = self.watchdog.interval();
+        let mut step = Step::begin();
         loop {
             self.perform();
             if let Some(end) = self.end.take() {
@@ -156,7 +157,7 @@ impl Thread {
                 _ = beat.tick() => Came::Beat,
                 () = self.above.orders.room() => Came::Room,
             };
-            let step = Step::begin();
+            step.go_on();
             let Some(cause) = self.take(came) else { return Err(io::Error::other("the ring's thread has ended")) };
             // Decisions are made when the time is up, once for all that came in together.
             if self.parts.half.poll_timeout().is_some_and(|due| due <= clock::now().mono) {
@@ -166,8 +167,11 @@ impl Thread {
                 self.changed();
             }
             self.perform();
-            self.shared.cluster.end(cause, &step);
-            self.publish_if_due();
+            self.shared.cluster.end(cause, &mut step);
+            if self.publish_if_due() {
+                // A step of its own.
+                step = Step::begin();
+            }
         }
     }
 
@@ -325,15 +329,18 @@ impl Thread {
         }
     }
 
-    fn publish_if_due(&mut self) {
+    /// Whether it was.
+    fn publish_if_due(&mut self) -> bool {
         let now = clock::now().mono;
-        if self.unpublished.is_some_and(|due| due <= now) {
+        let due = self.unpublished.is_some_and(|due| due <= now);
+        if due {
             self.publish();
         }
+        due
     }
 
     fn publish(&mut self) {
-        let step = Step::begin();
+        let mut step = Step::begin();
         self.unpublished = None;
         let now = clock::now();
         let before = Arc::clone(&self.parts.published.borrow());
@@ -349,7 +356,7 @@ impl Thread {
             // Who asked may have gone away.
             let _ = told.send(());
         }
-        self.shared.cluster.end(Cause::Snapshot, &step);
+        self.shared.cluster.end(Cause::Snapshot, &mut step);
     }
 
     fn shutdown(&mut self, signal: &str) {

@@ -99,6 +99,7 @@ impl Thread {
         let mut missing = tokio::time::interval(udp::RETRY);
         let mut pace = Pace::new(clock::now().mono);
         self.perform();
+        let mut step = Step::begin();
         while !self.left {
             let wait = self.wait();
             let came = tokio::select! {
@@ -110,7 +111,7 @@ impl Thread {
                 _ = missing.tick(), if !self.all_links => Came::Missing,
                 () = self.below.events.room() => Came::Room,
             };
-            let step = Step::begin();
+            step.go_on();
             let mut rest = match came {
                 Came::Datagrams => pace.woken(clock::now().mono),
                 _ => None,
@@ -144,7 +145,7 @@ impl Thread {
                 self.half.handle_timeout(now.mono);
             }
             self.perform();
-            self.shared.ring.end(cause, &step);
+            self.shared.ring.end(cause, &mut step);
             if let Some(rest) = rest {
                 // The runtime's timers are too coarse. Nothing else runs on this thread, and the sockets keep what comes.
                 std::thread::sleep(rest);

@@ -58,12 +58,19 @@ pub(crate) struct Counted {
 /// A step that has begun.
 pub(super) struct Step {
     clock: Instant,
+    /// What the thread had used of the processor when the step before it ended: waiting costs none, and to ask for it is a
+    /// system call each time.
     cpu_us: u64,
 }
 
 impl Step {
     pub(super) fn begin() -> Self {
         Self { clock: Instant::now(), cpu_us: cpu_us() }
+    }
+
+    /// The thread has waited, and goes on.
+    pub(super) fn go_on(&mut self) {
+        self.clock = Instant::now();
     }
 }
 
@@ -75,10 +82,12 @@ fn cpu_us() -> u64 {
 }
 
 impl Steps {
-    /// A step has ended.
-    pub(super) fn end(&self, cause: Cause, step: &Step) {
+    /// A step has ended; another one may follow it.
+    pub(super) fn end(&self, cause: Cause, step: &mut Step) {
         let us = u64::try_from(step.clock.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.add(cause, us, cpu_us().saturating_sub(step.cpu_us));
+        let cpu_us = cpu_us();
+        self.add(cause, us, cpu_us.saturating_sub(step.cpu_us));
+        step.cpu_us = cpu_us;
     }
 
     fn add(&self, cause: Cause, us: u64, cpu_us: u64) {
@@ -131,11 +140,19 @@ mod tests {
     #[test]
     fn waiting_is_no_work() {
         let steps = Steps::default();
-        let step = Step::begin();
+        let mut step = Step::begin();
         std::thread::sleep(std::time::Duration::from_millis(20));
-        steps.end(Cause::Command, &step);
+        steps.end(Cause::Command, &mut step);
         let command = steps.of(Cause::Command);
         assert!(command.longest_us() >= 20_000, "{command:?}");
         assert!(command.longest_cpu_us() < 10_000, "{command:?}");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        step.go_on();
+        steps.end(Cause::Timer, &mut step);
+        let timer = steps.of(Cause::Timer);
+        assert!(
+            timer.longest_us() < 200_000 && timer.longest_cpu_us() < 10_000,
+            "what lies between is of none: {timer:?}"
+        );
     }
 }
