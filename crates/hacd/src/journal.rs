@@ -30,6 +30,9 @@ const LINE_MAX: usize = 32 << 10;
 /// Bytes of events that may wait for the disk, about.
 const WAITING_MAX: usize = 4 << 20;
 
+/// How long events are gathered before they are written together: to wake the thread costs more than to write a line.
+const GATHER: Duration = Duration::from_millis(20);
+
 /// How long what is written may wait to be synced.
 const SYNC: Duration = Duration::from_secs(1);
 
@@ -62,8 +65,12 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    events: VecDeque<Event>,
+    events: VecDeque<Arc<Event>>,
     bytes: usize,
+    /// The thread waits for the first one.
+    idle: bool,
+    /// Somebody waits until all is written.
+    hurry: bool,
     /// The thread has some in hand.
     writing: bool,
     ended: bool,
@@ -91,16 +98,19 @@ impl Journal {
     }
 
     /// Has an event written. If the disk does not keep up it is left out, and the count of events shows it.
-    pub(crate) fn put(&self, event: &Event) {
+    pub(crate) fn put(&self, event: &Arc<Event>) {
         let mut queue = self.shared.lock();
         let size = size_of::<Event>() + event.text.len();
         if queue.ended || queue.bytes.saturating_add(size) > WAITING_MAX {
             return;
         }
         queue.bytes += size;
-        queue.events.push_back(event.clone());
+        queue.events.push_back(Arc::clone(event));
+        let wake = std::mem::take(&mut queue.idle);
         drop(queue);
-        self.shared.changed.notify_all();
+        if wake {
+            self.shared.changed.notify_all();
+        }
     }
 
     /// Has all written that was put, and takes nothing more. A disk that hangs is not waited for.
@@ -111,7 +121,9 @@ impl Journal {
     }
 
     fn settle(&self) {
-        let queue = self.shared.lock();
+        let mut queue = self.shared.lock();
+        queue.hurry = true;
+        self.shared.changed.notify_all();
         let waits = |queue: &mut Queue| !queue.events.is_empty() || queue.writing;
         drop(self.shared.changed.wait_timeout_while(queue, PATIENCE, waits));
     }
@@ -147,11 +159,18 @@ impl Files {
             queue.writing = false;
             shared.changed.notify_all();
             while queue.events.is_empty() && !queue.ended {
+                (queue.idle, queue.hurry) = (true, false);
                 queue = match unsynced.map(|since| SYNC.saturating_sub(since.elapsed())) {
                     Some(rest) if rest.is_zero() => break,
                     Some(rest) => shared.changed.wait_timeout(queue, rest).unwrap_or_else(PoisonError::into_inner).0,
                     None => shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 };
+            }
+            queue.idle = false;
+            if !queue.events.is_empty() {
+                let more = |queue: &mut Queue| !queue.hurry && !queue.ended;
+                let gathered = shared.changed.wait_timeout_while(queue, GATHER, more);
+                queue = gathered.unwrap_or_else(PoisonError::into_inner).0;
             }
             let (events, ended) = (std::mem::take(&mut queue.events), queue.ended);
             queue.bytes = 0;
@@ -185,7 +204,7 @@ impl Files {
         }
     }
 
-    fn append(&mut self, events: &VecDeque<Event>) -> io::Result<()> {
+    fn append(&mut self, events: &VecDeque<Arc<Event>>) -> io::Result<()> {
         let mut text = Vec::new();
         for event in events {
             text.extend_from_slice(&line(event));

@@ -9,10 +9,10 @@ mod stamp;
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -23,11 +23,12 @@ use crate::clock;
 use crate::config::{Logging, Verbosity};
 use sinks::Sinks;
 
-/// How many lines may wait to be written; beyond that they are dropped and counted.
-const QUEUE: usize = 8192;
-
-/// How many bytes of them.
+/// How many bytes of lines may wait to be written, with what each takes beside its text; beyond that they are dropped and
+/// counted.
 const QUEUE_BYTES: usize = 4 << 20;
+
+/// How long lines are gathered after one was written: to wake the thread costs more than to write one.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Severities of syslog that hacd uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +68,13 @@ struct Line {
     text: String,
 }
 
+impl Line {
+    /// About what it takes of memory, bytes.
+    const fn size(&self) -> usize {
+        self.text.len() + size_of::<Order>()
+    }
+}
+
 enum Order {
     Write(Line),
     /// Open the file anew.
@@ -78,7 +86,7 @@ enum Order {
 /// The way to the thread that writes.
 #[derive(Clone)]
 pub(crate) struct Log {
-    orders: SyncSender<Order>,
+    orders: Sender<Order>,
     state: Arc<State>,
 }
 
@@ -98,10 +106,10 @@ struct State {
 /// Writes what comes, and what could not be written.
 fn write_all(sinks: &mut Sinks, inbox: &mpsc::Receiver<Order>, state: &State) {
     let mut told = None;
-    for order in inbox {
+    let mut handle = |order| {
         match order {
             Order::Write(line) => {
-                state.waiting.fetch_sub(line.text.len(), Ordering::Relaxed);
+                state.waiting.fetch_sub(line.size(), Ordering::Relaxed);
                 sinks.write(&line);
             }
             Order::Reopen => sinks.reopen(),
@@ -127,6 +135,12 @@ fn write_all(sinks: &mut Sinks, inbox: &mpsc::Receiver<Order>, state: &State) {
             let wall_ms = clock::wall().0;
             sinks.write(&Line { severity: Severity::Error, wall_ms, part: "log", text });
         }
+    };
+    while let Ok(order) = inbox.recv() {
+        handle(order);
+        inbox.try_iter().for_each(&mut handle);
+        // Who puts a line in meanwhile has nobody to wake.
+        thread::sleep(GATHER);
     }
 }
 
@@ -143,7 +157,7 @@ impl Log {
     /// # Errors
     /// No thread can be started.
     pub(crate) fn start(config: &Logging, node: &str) -> std::io::Result<Self> {
-        let (orders, inbox) = mpsc::sync_channel(QUEUE);
+        let (orders, inbox) = mpsc::channel();
         let log = Self { orders, state: Arc::default() };
         let state = Arc::clone(&log.state);
         let (logging, node) = (config.clone(), node.to_owned());
@@ -164,24 +178,16 @@ impl Log {
 
     /// Opens the file anew, for logrotate.
     pub(crate) fn reopen(&self) {
-        let _ = self.orders.try_send(Order::Reopen);
+        let _ = self.orders.send(Order::Reopen);
     }
 
     /// Waits (at most a second) until everything is written.
     pub(crate) fn flush(&self) {
-        let until = Instant::now() + Duration::from_secs(1);
         let (done, wait) = mpsc::sync_channel(1);
-        let mut order = Order::Flush(done);
-        // The queue may be full because the disk hangs: nobody is to wait for that.
-        while let Err(error) = self.orders.try_send(order) {
-            let TrySendError::Full(refused) = error else { return };
-            if Instant::now() >= until {
-                return;
-            }
-            order = refused;
-            thread::sleep(Duration::from_millis(10));
+        // The disk may hang: nobody is to wait for that.
+        if self.orders.send(Order::Flush(done)).is_ok() {
+            let _ = wait.recv_timeout(Duration::from_secs(1));
         }
-        let _ = wait.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 
     /// Why the file does not take lines, if it does not.
@@ -194,8 +200,8 @@ impl Log {
         self.state.lost.load(Ordering::Relaxed) + self.state.dropped.load(Ordering::Relaxed)
     }
 
-    /// Writes an event of the node; its kind is the part of hacd.
-    pub(crate) fn event(&self, event: &hac_node::Event, now: hac_node::Now) {
+    /// Writes an event of the node, which `text` tells; its kind is the part of hacd.
+    pub(crate) fn event(&self, event: &hac_node::Event, text: String, now: hac_node::Now) {
         let severity = match event.level() {
             hac_node::Level::Error => Severity::Error,
             hac_node::Level::Warning => Severity::Warning,
@@ -203,13 +209,13 @@ impl Log {
             hac_node::Level::Info => Severity::Info,
             hac_node::Level::Debug => Severity::Debug,
         };
-        self.push(Line { severity, wall_ms: now.wall.0, part: event.kind(), text: event.to_string() });
+        self.push(Line { severity, wall_ms: now.wall.0, part: event.kind(), text });
     }
 
     fn push(&self, line: Line) {
-        let size = line.text.len();
+        let size = line.size();
         let waiting = self.state.waiting.fetch_add(size, Ordering::Relaxed);
-        if waiting > QUEUE_BYTES || matches!(self.orders.try_send(Order::Write(line)), Err(TrySendError::Full(_))) {
+        if waiting > QUEUE_BYTES || self.orders.send(Order::Write(line)).is_err() {
             self.state.waiting.fetch_sub(size, Ordering::Relaxed);
             self.state.dropped.fetch_add(1, Ordering::Relaxed);
         }

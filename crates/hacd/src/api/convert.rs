@@ -1,5 +1,6 @@
 //! What the node knows, in the words of the API.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hac_api as api;
@@ -177,7 +178,7 @@ fn steps(of: &Api) -> Vec<api::Steps> {
 }
 
 /// A transition as its events tell of it.
-pub(super) fn transition((begun, ended): (api::Event, Option<api::Event>)) -> api::LastTransition {
+pub(super) fn transition((begun, ended): (Arc<api::Event>, Option<Arc<api::Event>>)) -> api::LastTransition {
     let lines = |event: &api::Event, name: &str| {
         let lines = event.details[name].as_array().into_iter().flatten();
         lines.filter_map(|line| line.as_str().map(str::to_owned)).collect()

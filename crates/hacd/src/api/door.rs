@@ -234,6 +234,6 @@ async fn bind(at: SocketAddr) -> std::io::Result<TcpListener> {
 /// An event, here and in the log.
 pub(super) fn tell(api: &Api, level: Level, text: String) {
     let (event, now) = (Event::Remark { level, text }, clock::now());
-    api.log.event(&event, now);
+    api.log.event(&event, event.to_string(), now);
     api.hub.publish_own(&event, now);
 }

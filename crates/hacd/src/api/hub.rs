@@ -1,7 +1,7 @@
 //! The memory of recent events, and those who follow them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hac_api::{Event, Level, Place};
 use hac_node::{Now, Told};
@@ -22,7 +22,7 @@ const BEHIND: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Hub {
     memory: Mutex<Memory>,
-    followers: broadcast::Sender<Event>,
+    followers: broadcast::Sender<Arc<Event>>,
     /// What agents said last.
     pub(crate) said: Said,
     teller: Teller,
@@ -47,14 +47,14 @@ struct Memory {
     place: Place,
     /// Events that are the daemon's alone.
     own: u64,
-    events: VecDeque<(usize, Event)>,
+    events: VecDeque<(usize, Arc<Event>)>,
     bytes: usize,
     /// How many there were, by kind.
     counted: BTreeMap<&'static str, u64>,
 }
 
 impl Memory {
-    fn add(&mut self, event: Event) {
+    fn add(&mut self, event: Arc<Event>) {
         let size = size_of::<Event>() + event.text.len() + event.kind.len() + weight(&event.details);
         self.bytes += size;
         self.events.push_back((size, event));
@@ -65,7 +65,7 @@ impl Memory {
         }
     }
 
-    fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+    fn events(&self) -> impl DoubleEndedIterator<Item = &Arc<Event>> {
         self.events.iter().map(|(_, event)| event)
     }
 }
@@ -98,17 +98,17 @@ impl Hub {
         self.journal.as_ref()
     }
 
-    /// Remembers an event of the node and tells the followers.
-    pub(crate) fn publish(&self, told: &Told, now: Now) {
-        self.tell(&told.event, now, Some(told));
+    /// Remembers an event of the node, which `text` tells, and tells the followers.
+    pub(crate) fn publish(&self, told: &Told, text: String, now: Now) {
+        self.tell(&told.event, text, now, Some(told));
     }
 
     /// The same with an event of the daemon alone: it stands after what the node told last.
     pub(crate) fn publish_own(&self, event: &hac_node::Event, now: Now) {
-        self.tell(event, now, None);
+        self.tell(event, event.to_string(), now, None);
     }
 
-    fn tell(&self, event: &hac_node::Event, now: Now, told: Option<&Told>) {
+    fn tell(&self, event: &hac_node::Event, text: String, now: Now, told: Option<&Told>) {
         let level = match event.level() {
             hac_node::Level::Debug => Level::Debug,
             hac_node::Level::Info => Level::Info,
@@ -128,24 +128,24 @@ impl Hub {
             memory.own += 1;
             format!("d{}", memory.own)
         };
-        let event = Event {
+        let event = Arc::new(Event {
             seq: memory.last,
             time_ms: now.wall.0,
             mono_ns: now.mono.as_nanos(),
             level,
             kind: event.kind().to_owned(),
-            text: event.to_string(),
+            text,
             // An event is plain data; if one could not be written as JSON its sentence would still say it.
             details: serde_json::to_value(event).unwrap_or_default(),
             node: name.clone(),
             id: format!("{node}.{life:x}.{count}"),
             place: Some(memory.place),
             cause: told.and_then(|told| told.cause).map(|cause| format!("{node}.{life:x}.{cause}")),
-        };
+        });
         if let Some(journal) = &self.journal {
             journal.put(&event);
         }
-        memory.add(event.clone());
+        memory.add(Arc::clone(&event));
         // No followers is no error.
         let _ = self.followers.send(event);
     }
@@ -156,15 +156,15 @@ impl Hub {
     }
 
     /// The last remembered transition of this node, and how it ended if it has.
-    pub(crate) fn last_transition(&self) -> Option<(Event, Option<Event>)> {
+    pub(crate) fn last_transition(&self) -> Option<(Arc<Event>, Option<Arc<Event>>)> {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = memory.events().rev().find(|event| event.kind == "transition")?;
         let ended = memory.events().rev().find(|event| event.kind == "transition_ended");
-        Some((begun.clone(), ended.filter(|ended| ended.seq > begun.seq).cloned()))
+        Some((Arc::clone(begun), ended.filter(|ended| ended.seq > begun.seq).cloned()))
     }
 
     /// The remembered events after `since` (none if that is not given), and what comes from now on.
-    pub(crate) fn follow(&self, since: Option<u64>) -> (Vec<Event>, broadcast::Receiver<Event>) {
+    pub(crate) fn follow(&self, since: Option<u64>) -> (Vec<Arc<Event>>, broadcast::Receiver<Arc<Event>>) {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let past = memory.events().filter(|event| since.is_some_and(|since| event.seq > since)).cloned();
         (past.collect(), self.followers.subscribe())

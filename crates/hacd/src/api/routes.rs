@@ -324,10 +324,10 @@ async fn events(
         move |_| present.take().unwrap_or_else(|| stream::empty().boxed())
     });
     let all = stream::iter(past).chain(present);
-    let events = all.map(move |event: hac_api::Event| {
-        let data = serde_json::to_string(&event).unwrap_or_default();
+    let events = all.map(move |event: Arc<hac_api::Event>| {
+        let data = serde_json::to_string(&*event).unwrap_or_default();
         let message = sse::Event::default().id(event.seq.to_string()).data(data);
-        Ok(if query.unnamed { message } else { message.event(event.kind) })
+        Ok(if query.unnamed { message } else { message.event(&event.kind) })
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }

@@ -134,8 +134,9 @@ impl Thread {
 
     fn tell(&mut self, told: &Told) {
         let (event, now) = (&told.event, clock::now());
-        self.parts.log.event(event, now);
-        self.parts.hub.publish(told, now);
+        let text = event.to_string();
+        self.parts.log.event(event, text.clone(), now);
+        self.parts.hub.publish(told, text, now);
         if let Event::View { members, .. } = event {
             self.parts.agents.members(members.len());
         }

@@ -3,9 +3,9 @@
 use super::*;
 use crate::testing::TempDir;
 
-fn event(seq: u64, text: &str) -> Event {
+fn event(seq: u64, text: &str) -> Arc<Event> {
     let (time_ms, id) = (i64::try_from(seq).unwrap_or(0), format!("1.a.{seq}"));
-    Event { seq, time_ms, id, kind: "remark".to_owned(), text: text.to_owned(), ..Event::default() }
+    Event { seq, time_ms, id, kind: "remark".to_owned(), text: text.to_owned(), ..Event::default() }.into()
 }
 
 fn numbers(page: &JournalPage) -> Vec<u64> {
@@ -81,7 +81,7 @@ fn old_files_go_and_what_was_not_written_is_told() {
 
 #[test]
 fn an_event_of_any_length_is_a_line_of_a_bounded_one() {
-    let much = Event { details: Value::String("z".repeat(1 << 20)), ..event(1, &"ö".repeat(1 << 20)) };
+    let much = Event { details: Value::String("z".repeat(1 << 20)), ..Event::clone(&event(1, &"ö".repeat(1 << 20))) };
     let line = line(&much);
     assert!(line.len() < LINE_MAX, "{}", line.len());
     let read: Event = serde_json::from_slice(&line).expect("reads");

@@ -1,5 +1,6 @@
 //! Where lines go.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -145,7 +146,11 @@ impl Sinks {
     /// Writes a line to all. What cannot be written is lost and counted.
     pub(super) fn write(&mut self, line: &Line) {
         // A message is one line, whatever it quotes.
-        let text: String = line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text: Cow<'_, str> = if line.text.contains(char::is_control) {
+            line.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+        } else {
+            Cow::Borrowed(&line.text)
+        };
         let debug = self.debug;
         let wanted = |priority: u8| line.severity as u8 <= priority || debug && line.severity == Severity::Debug;
         if let Some(log) = self.file.as_mut().filter(|_| wanted(self.file_priority)) {
