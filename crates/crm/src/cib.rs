@@ -22,7 +22,7 @@ pub(crate) mod history;
 mod ids;
 mod judge;
 mod machine;
-mod observed;
+pub(crate) mod observed;
 mod status;
 mod tickets;
 mod tree;

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cib::observed::place_of;
 use crate::cib::{OpStarted, StatusChange};
 use hac_model::{Agent, Cib, ExecStatus, OcfCode, OpHistory, Task, operation_key};
 use hac_scheduler::plan::ResourceOp;
@@ -82,7 +83,7 @@ impl Order {
         }
         let id = cib.node_id(&self.at)?;
         let state = cib.status.nodes.iter().find(|state| state.id == id)?;
-        let of = state.resources.iter().find(|of| of.id == op.resource && of.agent == *op.agent)?;
+        let of = state.resources.get(place_of(&state.resources, &op.resource)?).filter(|of| of.agent == *op.agent)?;
         let (source, target) = ends(op);
         let same = |known: &&OpHistory| {
             known.is_pending()

@@ -166,6 +166,7 @@ fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHisto
     let state = state_mut(cib, node)?;
     let index = place_of(&state.resources, resource).unwrap_or_else(|| {
         state.resources.push(ResourceHistory { id: resource.to_owned(), ..ResourceHistory::default() });
+        LAST_PLACE.set(state.resources.len() - 1);
         state.resources.len() - 1
     });
     let Some(of) = state.resources.get_mut(index) else { return Ok(false) };
@@ -196,7 +197,7 @@ thread_local! {
 
 /// Where the history of `resource` is. There is one at most, so it does not matter where the search begins: near the last one,
 /// because with ten thousand resources it would else be what takes longest.
-fn place_of(resources: &[ResourceHistory], resource: &str) -> Option<usize> {
+pub(crate) fn place_of(resources: &[ResourceHistory], resource: &str) -> Option<usize> {
     let (before, after) = resources.split_at(LAST_PLACE.get().min(resources.len()));
     let mut behind = before.iter().rev().zip((0..before.len()).rev());
     let mut ahead = after.iter().zip(before.len()..);
