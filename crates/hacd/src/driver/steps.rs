@@ -86,7 +86,8 @@ impl Steps {
     pub(super) fn end(&self, cause: Cause, step: &mut Step) {
         let us = u64::try_from(step.clock.elapsed().as_micros()).unwrap_or(u64::MAX);
         let cpu_us = cpu_us();
-        self.add(cause, us, cpu_us.saturating_sub(step.cpu_us));
+        // What the thread did between the two, to find out what comes, is no part of the step.
+        self.add(cause, us, cpu_us.saturating_sub(step.cpu_us).min(us));
         step.cpu_us = cpu_us;
     }
 
@@ -149,6 +150,7 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(200));
         step.go_on();
         steps.end(Cause::Timer, &mut step);
+        assert!(steps.of(Cause::Timer).longest_cpu_us() <= steps.of(Cause::Timer).longest_us());
         let timer = steps.of(Cause::Timer);
         assert!(
             timer.longest_us() < 200_000 && timer.longest_cpu_us() < 10_000,
