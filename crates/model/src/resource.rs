@@ -81,6 +81,13 @@ impl FromStr for Agent {
     /// Reads `[CLASS:[PROVIDER:]]TYPE`: `ocf:heartbeat:nginx`, `heartbeat:nginx`, `ocf:nginx`, `nginx`, `systemd:nginx`.
     fn from_str(text: &str) -> Result<Self, NoAgent> {
         let parts: Vec<&str> = text.split(':').collect();
+        if let ["stonith", kind] = parts[..]
+            && let Some(name) = kind.strip_prefix("external/")
+            && Self::from_str(name).is_ok()
+        {
+            // The one family of agents with a folder in their names.
+            return Ok(Self { class: "stonith".to_owned(), provider: None, kind: kind.to_owned() });
+        }
         // Parts become names of files and units.
         let wrong =
             |part: &&str| part.is_empty() || part.starts_with('.') || part.contains(['/', '=', ' ', '\t', '\n']);

@@ -66,13 +66,14 @@ pub(super) fn fill_set(set: &mut NvSet) {
 
 /// Gives the blocks and operations of a primitive that have no id one.
 pub(super) fn fill_primitive(primitive: &mut Primitive) {
-    let Primitive { id, params, meta, utilization, operations, .. } = primitive;
+    let Primitive { id, params, meta, utilization, operations, operations_id, .. } = primitive;
     fill_attributes(id, params, meta);
     fill_sets(utilization, |id_of| numbered(&format!("{id}-utilization"), id_of));
     let mut used: BTreeSet<String> = operations.iter().map(|op| op.id.clone()).collect();
+    let owner = operations_id.as_ref().unwrap_or(id);
     for operation in operations {
         if operation.id.is_empty() {
-            operation.id = operation_id(id, operation, &used);
+            operation.id = operation_id(owner, operation, &used);
             used.insert(operation.id.clone());
         }
         fill_attributes(&operation.id, &mut operation.params, &mut operation.meta);
@@ -173,7 +174,7 @@ fn fill_rule(owner: &str, index: usize, rule: &mut Rule) {
             }
         }
         if let Expression::Date { id, duration, spec, .. } = expression {
-            for (part, name) in [(duration, "duration"), (spec, "spec")] {
+            for (part, name) in [(duration, "duration"), (spec, "date_spec")] {
                 if let Some(part) = part {
                     part.entry("id".to_owned()).or_insert_with(|| format!("{id}-{name}"));
                 }

@@ -9,6 +9,7 @@ mod section;
 pub(super) use attributes::BLOCKS;
 use hac_crm::cib::{Change, GroupEdit, Object, Place, PutMode, Section};
 use hac_model::parse_score;
+pub(super) use rule::VALUE_SOURCES;
 
 use super::token::Token;
 use super::{KEYWORDS, SyntaxError, xml_form};
@@ -310,10 +311,7 @@ pub(super) enum Score {
 
 /// A score as the CIB writes it: `inf` becomes `INFINITY`.
 pub(super) fn written_score(text: &str) -> String {
-    let (sign, magnitude) = match text.strip_prefix('-') {
-        Some(rest) => ("-", rest),
-        None => ("", text.strip_prefix('+').unwrap_or(text)),
-    };
+    let (sign, magnitude) = text.split_at(usize::from(text.starts_with(['-', '+'])));
     let infinite = magnitude.eq_ignore_ascii_case("inf") || magnitude.eq_ignore_ascii_case("infinity");
     format!("{sign}{}", if infinite { "INFINITY" } else { magnitude })
 }

@@ -1,5 +1,6 @@
 //! Reading, showing, and mistakes.
 
+mod beside_crmsh;
 mod corners;
 mod errors;
 mod round_trip;

@@ -50,7 +50,7 @@ fn delete_resource(draft: &mut Draft, id: &str, force: bool) -> Step {
     if !running.is_empty() && !force {
         return Err(Refusal::new(
             format!("resource {id} is running, can't delete it"),
-            format!("stop it first (resource stop {id}), or force the deletion: the cluster then stops it"),
+            format!("stop it first ('hacctl resource stop {id}'), or add --force: the cluster then stops it"),
         )
         .of(RefusalKind::Unsafe));
     }

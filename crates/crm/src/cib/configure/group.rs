@@ -50,7 +50,7 @@ fn remove(draft: &mut Draft, id: &str, resource: &str) -> Step {
     if group.members.len() == 1 {
         return Err(Refusal::new(
             format!("{resource} is the only member of group {id}"),
-            format!("delete the group instead ({resource} stays): configure delete {id}"),
+            format!("delete the group instead ({resource} stays): 'hacctl configure delete {id}'"),
         ));
     }
     let primitive = group.members.remove(index);

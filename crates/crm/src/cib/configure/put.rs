@@ -1,7 +1,7 @@
 //! [`Change::Put`](super::Change::Put).
 
 use super::super::{CloneDef, GroupDef, Object, PutMode, Refusal, RefusalKind, ids, tree};
-use super::refer::{exists, not_an_id, redirect};
+use super::refer::{self, exists, not_an_id, redirect};
 use super::{Draft, Step, unknown};
 use hac_model::{Clone as CloneResource, Configuration, Group, Primitive, Resource};
 
@@ -157,6 +157,10 @@ fn put_group(draft: &mut Draft, def: GroupDef) -> Step {
         meta: def.meta,
         ..Group::default()
     };
+    let is_new = group_mut(&mut draft.cib.configuration.resources, &def.id).is_none();
+    if is_new {
+        refer::grouped(draft, &def.members, &def.id);
+    }
     let resources = &mut draft.cib.configuration.resources;
     match group_mut(resources, &def.id) {
         Some(group) => {
@@ -263,7 +267,7 @@ fn warn_about_members(draft: &mut Draft, constraint: &hac_model::Constraint) {
     let mut copy = constraint.clone();
     let id = constraint.id();
     let mut warnings = Vec::new();
-    for name in super::refer::names_mut(&mut copy) {
+    for name in refer::names_mut(&mut copy) {
         let Some(item) = tree::find(&draft.cib.configuration, name) else { continue };
         let Some(parent) = item.parent.and_then(|parent| tree::find(&draft.cib.configuration, parent)) else {
             continue;

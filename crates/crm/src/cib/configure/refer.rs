@@ -52,6 +52,80 @@ pub(super) fn redirect(constraints: &mut [Constraint], from: &str, to: &str) -> 
     changed
 }
 
+/// A new group takes the constraints of its members along, as crm does. What related members to each other is said by the
+/// group itself, and goes.
+pub(super) fn grouped(draft: &mut Draft, members: &[String], group: &str) {
+    let constraints = &mut draft.cib.configuration.constraints;
+    let mut changed: Vec<(String, String)> = Vec::new();
+    for member in members {
+        let ids = redirect(constraints, member, group);
+        changed.extend(ids.into_iter().map(|id| (id, member.clone())));
+    }
+    let mut gone = Vec::new();
+    constraints.retain_mut(|constraint| {
+        let is_changed = changed.iter().any(|(id, _)| id == constraint.id());
+        let keep = !is_changed || still_relates(constraint, group);
+        if !keep {
+            gone.push(constraint.id().to_owned());
+        }
+        keep
+    });
+    for (id, member) in changed.iter().filter(|(id, _)| !gone.contains(id)) {
+        draft.warn(format!("constraint {id} now applies to {group} instead of {member}"));
+    }
+    for id in gone {
+        draft.warn(format!("constraint {id} is removed: all of its resources are in {group} now, in that order"));
+    }
+}
+
+/// Names a group once where its members stood; whether the constraint still says something.
+fn still_relates(constraint: &mut Constraint, group: &str) -> bool {
+    let once = |sets: &mut Vec<ResourceSet>| {
+        let mut seen = false;
+        for set in sets.iter_mut() {
+            set.members.retain(|member| member != group || !std::mem::replace(&mut seen, true));
+        }
+        sets.retain(|set| !set.members.is_empty());
+        sets.iter().map(|set| set.members.len()).sum::<usize>()
+    };
+    match constraint {
+        Constraint::Colocation(it) if it.sets.is_empty() => it.rsc != it.with_rsc,
+        Constraint::Order(it) if it.sets.is_empty() => it.first != it.then,
+        Constraint::Colocation(it) => {
+            let left = once(&mut it.sets);
+            if let [one, other] = it.sets.as_slice()
+                && left == 2
+            {
+                (it.rsc, it.rsc_role) = (one.members.concat(), one.role.clone());
+                (it.with_rsc, it.with_rsc_role) = (other.members.concat(), other.role.clone());
+                it.sets.clear();
+            }
+            left > 1
+        }
+        Constraint::Order(it) => {
+            let left = once(&mut it.sets);
+            if let [one, other] = it.sets.as_slice()
+                && left == 2
+            {
+                (it.first, it.first_action) = (one.members.concat(), one.action.clone());
+                (it.then, it.then_action) = (other.members.concat(), other.action.clone());
+                it.sets.clear();
+            }
+            left > 1
+        }
+        Constraint::Location(it) => {
+            if let LocationSubject::Sets(sets) = &mut it.subject {
+                once(sets);
+            }
+            true
+        }
+        Constraint::Ticket(it) => {
+            once(&mut it.sets);
+            true
+        }
+    }
+}
+
 /// Takes every mention of the resource `id` away: out of sets; constraints of which nothing is left go.
 pub(super) fn forget(draft: &mut Draft, id: &str) {
     let configuration = &mut draft.cib.configuration;
@@ -131,7 +205,7 @@ fn rename_resource(draft: &mut Draft, from: &str, to: &str) -> Step {
     if !running.is_empty() {
         return Err(Refusal::new(
             format!("resource {from} is running on {}, can't rename it", running.join(" ")),
-            format!("stop it first: resource stop {from}"),
+            format!("stop it first: 'hacctl resource stop {from}'"),
         )
         .of(RefusalKind::Unsafe));
     }

@@ -35,7 +35,8 @@ pub(super) fn block(words: &mut Words) -> Result<NvSet, SyntaxError> {
         set.rule = Some(rule(words)?);
     }
     set.pairs = pairs(words);
-    if set.pairs.is_empty() && set.id_ref.is_none() {
+    // An empty block is what is left where the last value was deleted, and crm shows it so.
+    if set.pairs.is_empty() && (set.score.is_some() || set.rule.is_some()) {
         return Err(words.error("a block has nothing in it", "Write NAME=VALUE, or leave the block out."));
     }
     Ok(set)

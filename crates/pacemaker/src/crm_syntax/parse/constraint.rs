@@ -1,7 +1,8 @@
 //! Constraints.
 
 use hac_model::{
-    Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket, parse_score,
+    Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket, parse_bool,
+    parse_score,
 };
 
 use super::attributes::{peek_assignment, take_option};
@@ -28,6 +29,9 @@ pub(super) fn colocation(words: &mut Words) -> Result<Constraint, SyntaxError> {
     let id = words.id("the id of the colocation")?;
     let score = match words.score() {
         Some(Score::Number(score)) => Some(score),
+        // crm's older words.
+        Some(Score::Attribute(name)) if name.eq_ignore_ascii_case("mandatory") => Some("INFINITY".to_owned()),
+        Some(Score::Attribute(name)) if name.eq_ignore_ascii_case("advisory") => Some("0".to_owned()),
         Some(Score::Attribute(name)) => {
             return Err(words.error(format!("'{name}' is no score"), "Write a number, inf or -inf before the colon."));
         }
@@ -84,7 +88,10 @@ pub(super) fn order(words: &mut Words) -> Result<Constraint, SyntaxError> {
     }
     while let Some((name, value)) = peek_assignment(words) {
         match name.as_str() {
-            "symmetrical" => order.symmetrical = Some(value),
+            // crm writes either of the two.
+            "symmetrical" => {
+                order.symmetrical = Some(parse_bool(&value).map_or(value, |symmetrical| symmetrical.to_string()));
+            }
             "require-all" => order.require_all = Some(value),
             _ => break,
         }
@@ -132,12 +139,7 @@ pub(super) fn location(words: &mut Words) -> Result<Constraint, SyntaxError> {
     let target = if words.peek() == Some("rule") {
         let mut rules = Vec::new();
         while words.take("rule") {
-            let mut rule = rule(words)?;
-            if rule.id_ref.is_none() && rule.score.is_none() && rule.score_attribute.is_none() {
-                // A rule of a location without a score means always, as for crm.
-                rule.score = Some("INFINITY".to_owned());
-            }
-            rules.push(rule);
+            rules.push(rule(words)?);
         }
         LocationTarget::Rules(rules)
     } else {
@@ -175,7 +177,7 @@ fn subject(words: &mut Words) -> Result<LocationSubject, SyntaxError> {
                 end if end.text == "}" => break,
                 open if open.text == "(" || open.text == "[" => {
                     sets.append(&mut runs(std::mem::take(&mut plain), Suffix::Role));
-                    sets.push(bracketed(words, &open, Suffix::Role)?);
+                    sets.append(&mut bracketed(words, &open, Suffix::Role)?);
                 }
                 member => plain.push(split(&member, Suffix::Role)?),
             }
@@ -210,7 +212,7 @@ fn sets_and_rest(words: &mut Words, suffix: Suffix) -> Result<(Vec<ResourceSet>,
         let token = words.expect("a resource")?;
         if token.text == "(" || token.text == "[" {
             sets.append(&mut runs(std::mem::take(&mut plain), suffix));
-            sets.push(bracketed(words, &token, suffix)?);
+            sets.append(&mut bracketed(words, &token, suffix)?);
         } else {
             plain.push(split(&token, suffix)?);
         }
@@ -261,46 +263,46 @@ fn assign(set: &mut ResourceSet, word: Option<String>, suffix: Suffix) {
     }
 }
 
-/// Reads `A B )` or `A B ]`, perhaps with options.
-fn bracketed(words: &mut Words, open: &Token, suffix: Suffix) -> Result<ResourceSet, SyntaxError> {
+/// Reads `A B )` or `A B ]`, perhaps with options. Where role or action change another set begins, as for crm.
+fn bracketed(words: &mut Words, open: &Token, suffix: Suffix) -> Result<Vec<ResourceSet>, SyntaxError> {
     let close = if open.text == "(" { ")" } else { "]" };
-    let mut set = ResourceSet { sequential: Some("false".to_owned()), ..ResourceSet::default() };
+    let mut options = ResourceSet { sequential: Some("false".to_owned()), ..ResourceSet::default() };
     if close == "]" {
-        set.require_all = Some("false".to_owned());
+        options.require_all = Some("false".to_owned());
     }
-    let mut common: Option<Option<String>> = None;
+    let mut members: Vec<Item> = Vec::new();
     loop {
         let token = words.expect(&format!("{close} at the end of the set"))?;
         if token.text == close {
             break;
         }
-        if let Some((name, value)) = token.text.split_once('=') {
-            let field = match name {
-                "sequential" => &mut set.sequential,
-                "require-all" => &mut set.require_all,
-                "role" => &mut set.role,
-                "action" => &mut set.action,
-                "score" => &mut set.score,
-                "kind" => &mut set.kind,
-                _ => return Err(token.error(format!("{} is no option of a set", token.quoted()), "Remove it.")),
-            };
-            *field = Some(value.to_owned());
+        let Some((name, value)) = token.text.split_once('=') else {
+            members.push(split(&token, suffix)?);
             continue;
-        }
-        let (member, word) = split(&token, suffix)?;
-        if common.as_ref().is_some_and(|before| *before != word) {
-            return Err(token.error("the members of a set have the same role or action", "Write it at every member."));
-        }
-        if word.is_some() {
-            assign(&mut set, word.clone(), suffix);
-        }
-        common = Some(word);
-        set.members.push(member);
+        };
+        let field = match name {
+            "sequential" => &mut options.sequential,
+            "require-all" => &mut options.require_all,
+            "role" => &mut options.role,
+            "action" => &mut options.action,
+            "score" => &mut options.score,
+            "kind" => &mut options.kind,
+            _ => return Err(token.error(format!("{} is no option of a set", token.quoted()), "Remove it.")),
+        };
+        *field = Some(value.to_owned());
     }
-    if set.members.is_empty() {
+    // That is what a set is anyway, and crm does not write it.
+    options.sequential = options.sequential.filter(|sequential| sequential != "true");
+    if members.is_empty() {
         return Err(open.error("a set needs members", "Name at least one resource between the brackets."));
     }
-    Ok(set)
+    let with_options = |run: ResourceSet| ResourceSet {
+        members: run.members,
+        role: run.role.or_else(|| options.role.clone()),
+        action: run.action.or_else(|| options.action.clone()),
+        ..options.clone()
+    };
+    Ok(runs(members, suffix).into_iter().map(with_options).collect())
 }
 
 /// Takes a resource and its role or action apart.

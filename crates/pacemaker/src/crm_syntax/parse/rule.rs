@@ -9,9 +9,11 @@ use super::{Score, Words};
 use crate::crm_syntax::SyntaxError;
 
 const COMPARISONS: [&str; 6] = ["lt", "gt", "lte", "gte", "eq", "ne"];
+/// Where the value of a comparison may come from instead of standing there.
+pub(in crate::crm_syntax) const VALUE_SOURCES: [&str; 2] = ["param", "meta"];
 const TYPES: [&str; 4] = ["string", "number", "integer", "version"];
 /// Units of durations and parts of date specifications.
-const DATE_PARTS: [&str; 11] = [
+const DATE_PARTS: [&str; 12] = [
     "hours",
     "minutes",
     "seconds",
@@ -19,13 +21,17 @@ const DATE_PARTS: [&str; 11] = [
     "monthdays",
     "weekdays",
     "yeardays",
+    "moon",
     "months",
     "weeks",
     "years",
     "weekyears",
 ];
 
-/// Reads a rule after the word `rule`.
+/// As crm spells `yeardays`.
+const YEARSDAYS: &str = "yearsdays";
+
+/// Reads a rule after the word `rule`. One without a score means always, as for crm.
 pub(super) fn rule(words: &mut Words) -> Result<Rule, SyntaxError> {
     let mut rule = Rule::default();
     loop {
@@ -43,7 +49,7 @@ pub(super) fn rule(words: &mut Words) -> Result<Rule, SyntaxError> {
     match words.score() {
         Some(Score::Number(score)) => rule.score = Some(score),
         Some(Score::Attribute(name)) => rule.score_attribute = Some(name),
-        None => {}
+        None => rule.score = Some("INFINITY".to_owned()),
     }
     rule.expressions.push(expression(words)?);
     while let Some(word @ ("and" | "or")) = words.peek() {
@@ -68,7 +74,14 @@ fn expression(words: &mut Words) -> Result<Expression, SyntaxError> {
         Some("defined" | "not_defined") => {
             let operation = words.expect("a comparison")?.text;
             let attribute = words.expect("the name of an attribute")?.text;
-            Ok(attribute_expression(attribute, operation, None, None))
+            Ok(Expression::Attribute {
+                id: String::new(),
+                attribute,
+                operation,
+                value: None,
+                value_type: None,
+                value_source: None,
+            })
         }
         Some("date") => {
             words.skip();
@@ -76,15 +89,6 @@ fn expression(words: &mut Words) -> Result<Expression, SyntaxError> {
         }
         _ => comparison(words),
     }
-}
-
-fn attribute_expression(
-    attribute: String,
-    operation: String,
-    value: Option<String>,
-    value_type: Option<String>,
-) -> Expression {
-    Expression::Attribute { id: String::new(), attribute, operation, value, value_type, value_source: None }
 }
 
 fn comparison(words: &mut Words) -> Result<Expression, SyntaxError> {
@@ -102,7 +106,26 @@ fn comparison(words: &mut Words) -> Result<Expression, SyntaxError> {
         ));
     }
     let value = words.expect("a value to compare with")?.text;
-    Ok(attribute_expression(attribute, operation.to_owned(), Some(value), kind.map(str::to_owned)))
+    let (value, value_source) = sourced(value);
+    Ok(Expression::Attribute {
+        id: String::new(),
+        attribute,
+        operation: operation.to_owned(),
+        value: Some(value),
+        value_type: kind.map(str::to_owned),
+        value_source,
+    })
+}
+
+/// `param{NAME}` and `meta{NAME}` are compared with what the resource has under that name.
+fn sourced(value: String) -> (String, Option<String>) {
+    let named = |source: &str| value.strip_prefix(source)?.strip_prefix('{')?.strip_suffix('}').map(str::to_owned);
+    for source in VALUE_SOURCES {
+        if let Some(name) = named(source).filter(|name| !name.is_empty()) {
+            return (name, Some(source.to_owned()));
+        }
+    }
+    (value, None)
 }
 
 fn date(words: &mut Words) -> Result<Expression, SyntaxError> {
@@ -147,11 +170,12 @@ fn date(words: &mut Words) -> Result<Expression, SyntaxError> {
 fn date_parts(words: &mut Words, besides: &[&str]) -> BTreeMap<String, String> {
     let mut parts = BTreeMap::new();
     while let Some((name, value)) = peek_assignment(words) {
-        if !DATE_PARTS.contains(&name.as_str()) && !besides.contains(&name.as_str()) {
+        if !DATE_PARTS.contains(&name.as_str()) && name != YEARSDAYS && !besides.contains(&name.as_str()) {
             break;
         }
         words.skip();
-        parts.insert(name, value);
+        // crm's word for it.
+        parts.insert(if name == YEARSDAYS { "yeardays".to_owned() } else { name }, value);
     }
     parts
 }

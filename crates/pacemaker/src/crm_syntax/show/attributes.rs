@@ -6,7 +6,7 @@ use hac_model::{
     Configuration, Constraint, Expression, Location, LocationTarget, NvPair, NvSet, Primitive, Resource, Rule,
 };
 
-use crate::crm_syntax::parse::BLOCKS;
+use crate::crm_syntax::parse::{BLOCKS, VALUE_SOURCES};
 
 /// The language has no words for something.
 pub(super) struct Unspeakable;
@@ -38,7 +38,7 @@ pub(super) fn assignment(name: &str, text: &str) -> Result<String, Unspeakable> 
 /// A score and a colon.
 pub(super) fn score(text: &str) -> Result<String, Unspeakable> {
     let word = word(text)?;
-    Ok(format!("{}:", word.replace("INFINITY", "inf").trim_start_matches('+')))
+    Ok(format!("{}:", word.replace("INFINITY", "inf")))
 }
 
 /// Pairs in one line, each after a blank.
@@ -73,7 +73,7 @@ pub(super) fn block(keyword: &str, set: &NvSet, referred: &Referred) -> Result<S
     if let Some(id) = &set.id_ref {
         return Ok(format!("{keyword} {}", assignment("$id-ref", id)?));
     }
-    if set.pairs.is_empty() {
+    if set.pairs.is_empty() && (set.score.is_some() || set.rule.is_some()) {
         return Err(Unspeakable);
     }
     if referred.has(&set.id) {
@@ -168,7 +168,9 @@ pub(super) fn rule(rule: &Rule, referred: &Referred) -> Result<String, Unspeakab
     if let Some(role) = &rule.role {
         text.push_str(&format!(" {}", assignment("$role", role)?));
     }
-    if let Some(score) = rule.score.as_ref().or(rule.score_attribute.as_ref()) {
+    // One without a score is read as one of INFINITY.
+    let always = |score: &&String| *score == "INFINITY";
+    if let Some(score) = rule.score.as_ref().or(rule.score_attribute.as_ref()).filter(|score| !always(score)) {
         text.push_str(&format!(" {}", self::score(score)?));
     }
     if rule.expressions.is_empty() {
@@ -181,6 +183,17 @@ pub(super) fn rule(rule: &Rule, referred: &Referred) -> Result<String, Unspeakab
 
 fn expression(expression: &Expression) -> Result<String, Unspeakable> {
     match expression {
+        Expression::Attribute {
+            attribute,
+            operation,
+            value: Some(name),
+            value_type,
+            value_source: Some(source),
+            ..
+        } if VALUE_SOURCES.contains(&source.as_str()) => {
+            let kind = value_type.as_ref().map(|kind| format!("{kind}:")).unwrap_or_default();
+            Ok(format!("{} {kind}{} {source}{{{}}}", word(attribute)?, word(operation)?, word(name)?))
+        }
         Expression::Attribute { value_source: Some(_), .. } => Err(Unspeakable),
         Expression::Attribute { attribute, operation, value: None, .. } => {
             Ok(format!("{} {}", word(operation)?, word(attribute)?))

@@ -72,7 +72,7 @@ fn an_objects_id_stands_for_its_block_or_its_rule() {
         location l2 a2 \
         	rule $id-ref=l-rule
         location l3 a1 \
-        	rule $id=mine $role=Promoted inf: #uname eq node1
+        	rule $id=mine $role=Promoted #uname eq node1
         location l4 a2 \
         	rule $id-ref=mine
     "#]]

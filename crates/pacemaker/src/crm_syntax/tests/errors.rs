@@ -40,8 +40,8 @@ fn primitives() {
         ],
     );
     refused(
-        "primitive x Dummy params",
-        &expect![[r#"line 1, column 25: a block has nothing in it. Write NAME=VALUE, or leave the block out."#]],
+        "primitive x Dummy params 5:",
+        &expect![[r#"line 1, column 28: a block has nothing in it. Write NAME=VALUE, or leave the block out."#]],
     );
     refused(
         "primitive x Dummy \\\n\top interval=1",
