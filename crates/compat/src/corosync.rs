@@ -204,6 +204,12 @@ pub(crate) fn quorumtool(words: &[String]) -> Ends<Said> {
     Ok(Said { code, ..Said::printed(text) })
 }
 
+/// What `corosync-quorumtool -s` prints of this cluster.
+#[must_use]
+pub fn quorum_text(status: &Status) -> String {
+    format!("{}{}", votes(status), table(status, &Given::default()))
+}
+
 fn votes(status: &Status) -> String {
     let quorum = &status.quorum;
     let joined = status.members.nodes.iter().filter(|node| node.state == MemberState::Joined).count();

@@ -6,16 +6,20 @@
 //! start: one request on the daemon's socket, no runtime, no thread.
 
 mod attribute;
+mod cibadmin;
 mod client;
 mod corosync;
 mod facts;
+mod file;
 mod install;
+mod known;
 mod mon;
 mod node;
 mod options;
 mod resource;
 mod ticket;
 mod updater;
+mod verdict;
 mod verify;
 mod wrappers;
 
@@ -24,7 +28,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+pub use corosync::quorum_text;
 pub use install::{NotInstalled, install, install_names, link_others};
+pub use known::attributes;
+pub use verdict::{Verdict, not_running, verdict};
 
 /// Exit codes of Pacemaker's programs.
 mod exit {
@@ -45,6 +52,7 @@ pub const VERSION: &str = "3.0.0";
 /// The names.
 pub const NAMES: &[&str] = &[
     "attrd_updater",
+    "cibadmin",
     "corosync-cfgtool",
     "corosync-cmapctl",
     "corosync-keygen",
@@ -128,13 +136,15 @@ fn program(name: &'static str, words: &[String]) -> Said {
     if words.iter().any(|word| word == "--version" || word == "-$") {
         return Said::printed(format!("Pacemaker {VERSION}\nWritten for hacd {}", env!("CARGO_PKG_VERSION")));
     }
-    if std::env::var_os("CIB_file").is_some() || std::env::var_os("CIB_shadow").is_some() {
-        let err =
-            format!("{name}: CIB_file and CIB_shadow are not offered by hacd; 'hacctl simulate -x FILE' reads a file");
+    if variable("CIB_shadow").is_some() && file::named().is_none() {
+        let err = format!(
+            "{name}: hacd does not offer CIB_shadow here; 'hacctl -c SHADOW configure' works on a shadow configuration, and CIB_file names a file"
+        );
         return Said::failed(exit::USAGE, err);
     }
     let ended = match name {
         "attrd_updater" => updater::run(words),
+        "cibadmin" => cibadmin::run(words),
         "crm_attribute" => attribute::run(name, words),
         "crm_failcount" => wrappers::failcount(words),
         "crm_master" => wrappers::master(words),

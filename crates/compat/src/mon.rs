@@ -299,7 +299,10 @@ fn look(form: Form, options: &Options, request: &str, page: &Page) -> Ends<Said>
         Form::Xml => Said::printed(mon::xml(&facts, &view, &cib, options, Some(request))),
         Form::OldXml => Said::printed(mon::xml(&facts, &view, &cib, options, None)),
         Form::None => Said::nothing(),
-        Form::Simple => simple(&status, &view),
+        Form::Simple => {
+            let verdict = crate::verdict(&status, &view);
+            Said { code: verdict.code, ..Said::printed(verdict.line) }
+        }
     })
 }
 
@@ -326,36 +329,6 @@ fn facts(status: &Status) -> Facts {
         now: mon::wall_time(status.now_ms),
         stack: "corosync (hacd)".to_owned(),
     }
-}
-
-/// The line of a Nagios plugin. Beyond what Pacemaker's looks at, it warns of what failed and of what does not run.
-fn simple(status: &Status, view: &ClusterView) -> Said {
-    let online = view.nodes.iter().filter(|node| node.online && !node.standby).count();
-    let mut worries: Vec<String> =
-        view.nodes.iter().filter(|node| !node.online).map(|node| format!("offline node: {}", node.name)).collect();
-    if status.dc.is_none() {
-        worries.insert(0, "No DC".to_owned());
-    }
-    if !status.quorum.quorate {
-        worries.insert(0, "no quorum".to_owned());
-    }
-    let stopped = |r: &&hac_scheduler::view::ResourceView| {
-        !r.flags.active && !r.flags.removed && r.target_role != Some(hac_model::Role::Stopped)
-    };
-    worries.extend(view.resources.iter().filter(stopped).map(|r| format!("not running: {}", r.name)));
-    worries.extend(view.failed.iter().map(|f| format!("failed: {} on {}", f.operation_key, f.operation.node)));
-    if worries.is_empty() {
-        let standby = view.nodes.iter().filter(|node| node.online && node.standby).count();
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
-        let standby = if standby > 0 { format!("{standby} standby node{}, ", plural(standby)) } else { String::new() };
-        return Said::printed(format!(
-            "CLUSTER OK: {online} node{} online, {standby}{} resource instance{} configured",
-            plural(online),
-            view.instances,
-            plural(view.instances)
-        ));
-    }
-    Said { code: exit::ERROR, ..Said::printed(format!("CLUSTER WARN: {}", worries.join(", "))) }
 }
 
 /// What Pacemaker's program says without a daemon, in the form that is asked for.

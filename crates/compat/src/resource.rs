@@ -1,4 +1,6 @@
-//! `crm_resource`, as far as it asks. It changes nothing: what it would change `hacctl resource` does.
+//! `crm_resource`. What has to wait for the cluster, and what would run an agent by hand, is left to `hacctl`.
+
+mod change;
 
 use hac_api::{CibResponse, Status, route};
 use hac_model::{Cib, NvSet, Primitive, Resource, Role};
@@ -24,42 +26,71 @@ const OPTIONS: &[Spec] = &[
     Spec("NH", &["node", "host", "uname"], Value::Yes),
     Spec("m", &["meta"], Value::No),
     Spec("z", &["utilization"], Value::No),
+    Spec("p", &["set-parameter"], Value::Yes),
+    Spec("d", &["delete-parameter"], Value::Yes),
+    Spec("v", &["parameter-value"], Value::Yes),
+    Spec("M", &["move"], Value::No),
+    Spec("B", &["ban"], Value::No),
+    Spec("U", &["clear", "un-move", "un-ban", "unmove"], Value::No),
+    Spec("C", &["cleanup"], Value::No),
+    Spec("R", &["refresh", "reprobe"], Value::No),
+    Spec("n", &["operation"], Value::Yes),
+    Spec("I", &["interval"], Value::Yes),
+    Spec("u", &["lifetime"], Value::Yes),
     Spec("t", &["resource-type"], Value::Yes),
     Spec("s", &["set-name"], Value::Yes),
     Spec("Q", &["quiet"], Value::No),
     Spec("f", &["force"], Value::No),
 ];
 
-/// What `hacctl` does in place of the commands that change something.
+/// What `hacctl` does in place of commands that are not offered.
 #[rustfmt::skip]
 const INSTEAD: &[(&str, &[&str], &str)] = &[
-    ("p", &["set-parameter", "set-property"], "hacctl resource param RSC set NAME VALUE"),
-    ("d", &["delete-parameter"], "hacctl resource param RSC delete NAME"),
     ("D", &["delete"], "hacctl configure delete RSC"),
-    ("M", &["move"], "hacctl resource move RSC NODE"),
-    ("B", &["ban"], "hacctl resource ban RSC NODE"),
-    ("U", &["clear", "un-move", "un-ban"], "hacctl resource clear RSC"),
-    ("C", &["cleanup"], "hacctl resource cleanup RSC"),
-    ("R", &["refresh", "reprobe"], "hacctl resource refresh RSC"),
+    ("S", &["set-property"], "hacctl configure edit RSC"),
     ("", &["restart"], "hacctl resource restart RSC"),
     ("", &["wait"], "hacctl -w configure commit"),
+    ("F", &["fail"], "hacctl simulate --op-fail RSC:monitor=1@NODE"),
     ("Y", &["why"], "hacctl explain RSC"),
-    ("a", &["constraints"], "hacctl configure show"),
-    ("A", &["stack"], "hacctl configure show"),
-    ("O", &["list-operations"], "hacctl status -o"),
-    ("o", &["list-all-operations"], "hacctl status -o"),
+    ("a", &["constraints"], "hacctl resource constraints RSC"),
+    ("A", &["stack"], "hacctl resource constraints RSC"),
+    ("O", &["list-operations"], "hacctl resource operations RSC"),
+    ("o", &["list-all-operations"], "hacctl resource operations RSC"),
+    ("", &["force-check", "force-start", "force-stop", "force-promote", "force-demote"], "hacctl resource operations RSC"),
+    ("", &["validate"], "hacctl configure verify"),
+    ("", &["digests"], "hacctl explain RSC"),
     ("", &["show-metadata"], "hacctl ra info AGENT"),
     ("", &["list-agents", "list-standards", "list-ocf-providers", "list-ocf-alternatives"], "hacctl ra list"),
 ];
 
-const COMMANDS: &[&str] =
-    &["list", "list-raw", "locate", "query-xml", "query-xml-raw", "get-parameter", "get-property"];
+const COMMANDS: &[&str] = &[
+    "list",
+    "list-raw",
+    "locate",
+    "query-xml",
+    "query-xml-raw",
+    "get-parameter",
+    "get-property",
+    "set-parameter",
+    "delete-parameter",
+    "move",
+    "ban",
+    "clear",
+    "cleanup",
+    "refresh",
+];
 
-const HELP: &str = "Usage: crm_resource -L | -l | -W -r RSC | -q -r RSC | -g NAME [-m | -z] -r RSC\n\
+const HELP: &str = "Usage: crm_resource -L | -l | -W -r RSC | -q -r RSC | -g NAME [-m | -z] -r RSC\n       \
+    crm_resource -p NAME -v VALUE [-m | -z] -r RSC | -d NAME [-m | -z] -r RSC | -M -r RSC [-N NODE] | -B -r RSC [-N NODE]\n       \
+    crm_resource -U -r RSC [-N NODE] | -C [-r RSC] [-N NODE] | -R [-r RSC] [-N NODE]\n\
     \n  -L, --list             all resources, and where they are (default)\n  -l, --list-raw         the ids of all primitives\n  \
     -W, --locate           where a resource is\n  -q, --query-xml        its configuration\n  \
     -g, --get-parameter=NAME  a parameter; with -m a meta-attribute, with -z of its utilization\n  \
-    -r, --resource=RSC     the resource\n  -Q, --quiet            only the value";
+    -r, --resource=RSC     the resource\n  -Q, --quiet            only the value\n  \
+    -p, --set-parameter=NAME, -d, --delete-parameter=NAME, -v, --parameter-value=VALUE\n  \
+    -M, --move             to a node, or away from where it is\n  -B, --ban              keep it off a node\n  \
+    -U, --clear            remove what --move and --ban left\n  -C, --cleanup          forget failures\n  \
+    -R, --refresh          forget all that is known, and look again";
 
 /// Runs with these words.
 pub(crate) fn run(words: &[String]) -> Ends<Said> {
@@ -74,6 +105,9 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
     let command = given.last(COMMANDS).unwrap_or("list");
     let named = given.value("resource").map(str::to_owned).or_else(|| variable("OCF_RESOURCE_INSTANCE"));
     match (command, named) {
+        ("set-parameter" | "delete-parameter" | "move" | "ban" | "clear" | "cleanup" | "refresh", named) => {
+            change::run(command, named.as_deref(), &given)
+        }
         ("list" | "list-raw", _) => list(command, request.as_deref()),
         (_, None) => Err(Said::failed(exit::USAGE, format!("{PROGRAM}: Must supply a resource ID with -r/--resource"))),
         ("locate", Some(id)) => locate(&id, &given, request.as_deref()),

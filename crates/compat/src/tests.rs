@@ -55,7 +55,13 @@ fn wrong_words_are_refused_with_the_exit_codes_of_pacemaker() {
         "crm_attribute: -p/--promotion must be called from an OCF resource agent or with a resource ID specified"
     );
     assert_eq!(refused("crm_attribute --output-as=bogus -n a").0, 1);
-    for line in ["crm_resource -M -r a", "crm_resource --restart -r a", "crm_resource --wait", "crm_node -R a"] {
+    for line in [
+        "crm_resource -M -r a -u PT1H",
+        "crm_resource --force-check -r a",
+        "crm_resource --restart -r a",
+        "crm_resource --wait",
+        "crm_node -R a",
+    ] {
         let (code, why) = refused(line);
         assert!(code == 64 && why.contains("hacctl"), "{line}: {why}");
     }

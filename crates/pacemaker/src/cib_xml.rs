@@ -251,6 +251,22 @@ pub fn read_part(text: &str) -> Result<Cib, XmlError> {
     checked.and_then(|()| read::cib(&mut root)).map_err(|error| error.locate(text))
 }
 
+/// Reads any document as a tree.
+pub(crate) fn tree(text: &str) -> Result<crate::xml_tree::Node, XmlError> {
+    let root = document::parse(text, |_, _| Ok(None)).map_err(|error| error.locate(text))?;
+    Ok(node(&root))
+}
+
+/// An element as a node of a tree. Their depth is bounded.
+fn node(element: &document::Element<'_>) -> crate::xml_tree::Node {
+    let attributes = element.attributes.iter();
+    crate::xml_tree::Node {
+        name: element.name.to_owned(),
+        attributes: attributes.map(|(name, value)| ((*name).to_owned(), value.clone().into_owned())).collect(),
+        children: element.children.iter().map(node).collect(),
+    }
+}
+
 /// Writes a CIB in the form that Pacemaker's tools accept. [`read`] gives it back as it was, except that characters
 /// which XML cannot express become U+FFFD, that the time of the last change is kept to the second, and that a CIB without
 /// schema gets one.

@@ -3,8 +3,10 @@
 //! * [`agent_metadata`] reads what a resource agent says of itself.
 //! * [`cib_xml`] reads and writes the XML of a cluster information base.
 //! * [`corosync_conf`] turns a `corosync.conf` into a `hacd.toml`.
+//! * [`keepalived_conf`] turns a `keepalived.conf` into statements of `crm configure`.
 //! * [`crm_syntax`] reads and writes the language of `crm configure`.
 //! * [`mon`] tells how a cluster stands, in the words of `crm status`.
+//! * [`xml_tree`] is a document that can be looked through and changed.
 //! * [`simulate`] tells what would happen, in the words of `crm_simulate`.
 //!
 //! Everything is a function from text to types or back; nothing here touches a file, a clock or a socket.
@@ -15,8 +17,10 @@ pub mod corosync_conf;
 pub mod crm_syntax;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod keepalived_conf;
 pub mod mon;
 pub mod simulate;
+pub mod xml_tree;
 
 mod standing;
 mod text;

@@ -251,7 +251,9 @@ fn summary_items(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options
         items.push(format!("Current DC: {dc}"));
     }
     if options.shows(Section::Times) {
-        items.push(format!("Last updated: {} on {}", date(facts.now.as_secs()), facts.node));
+        // A state from a file was seen by nobody in particular.
+        let on = if facts.node.is_empty() { String::new() } else { format!(" on {}", facts.node) };
+        items.push(format!("Last updated: {}{on}", date(facts.now.as_secs())));
         items.extend(last_change(cib));
     }
     if options.shows(Section::Counts) {

@@ -140,7 +140,12 @@ fn summary(document: &mut Document, facts: &Facts, view: &ClusterView, cib: &Cib
             .empty(),
         None => document.element("current_dc").with("present", false).empty(),
     }
-    document.element("last_update").with("time", date(facts.now.as_secs())).with("origin", &facts.node).empty();
+    let updated = document.element("last_update").with("time", date(facts.now.as_secs()));
+    if facts.node.is_empty() {
+        updated.empty()
+    } else {
+        updated.with("origin", &facts.node).empty()
+    }
     let info = &cib.info;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     document
