@@ -22,6 +22,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
         ("words_of_crm_do_what_they_say", words),
         ("a_script_is_one_transaction_and_says_which_line_is_wrong", script),
         ("a_draft_is_refused_when_the_configuration_changed", drafts),
+        ("history_tells_what_happened_over_all_nodes_and_restarts", history),
     ]
 }
 
@@ -456,7 +457,8 @@ fn words(tools: &Tools) -> anyhow::Result<()> {
     ensure!(undone.status.success(), "{}", String::from_utf8_lossy(&undone.stderr));
     ensure!(cluster.must("configure show")? == before, "not undone");
     wrong_words(&cluster)?;
-    other_names(&cluster)
+    other_names(&cluster)?;
+    cibadmin(&cluster)
 }
 
 /// Mistakes: the exit code, the sentence, and nothing changed.
@@ -496,6 +498,10 @@ fn wrong_words(cluster: &Cluster<'_>) -> anyhow::Result<()> {
         ("cib commit nosuch", 105, "no such shadow CIB"),
         ("-c nosuch configure show", 105, "no such shadow CIB"),
         ("status sideways", 64, "does not know the word"),
+        ("options", 64, "hacd does not have 'options'"),
+        ("scores ip", 64, "'scores' needs its level before it"),
+        ("configure delete ip", 107, "can't delete it"),
+        ("configure load update http://192.0.2.1/x", 64, "is not a file; nothing was changed"),
     ] {
         cluster.refused(line, code, said)?;
     }
@@ -533,12 +539,106 @@ fn other_names(cluster: &Cluster<'_>) -> anyhow::Result<()> {
         ("pcs", &["--version"], 0, "0.12.0"),
         ("pcs", &["resource", "create", "a", "b"], 1, ""),
         ("crm", &["--version"], 0, "crm 5.0.0"),
+        ("cibadmin", &["-Q", "-o", "crm_config"], 0, "<crm_config>"),
+        ("cibadmin", &["-Ql", "--xpath", "//primitive[@id='web']"], 0, "<primitive id=\"web\""),
+        ("cibadmin", &["-Q", "-A", "//nvpair[@name='do_token']"], 0, "value=\"********\""),
+        ("cibadmin", &["-Q", "-A", "//nosuch"], 105, ""),
+        ("cibadmin", &["-C", "-o", "resources", "-X", "<primitive id=\"web\"/>"], 108, "<failed>"),
+        ("cibadmin", &["-D", "-A", "//node_state"], 64, ""),
+        ("crm_resource", &["-r", "web", "-p", "httpd", "-v", "/usr/sbin/nginx"], 0, "Set 'web' option: id="),
+        ("crm_resource", &["-r", "web", "-g", "httpd"], 0, "/usr/sbin/nginx"),
+        ("crm_resource", &["-r", "web", "-d", "httpd"], 0, "Deleted 'web' option: id="),
+        ("crm_resource", &["-r", "web", "-m", "-p", "priority", "-v", "3"], 0, "name=priority value=3"),
+        ("crm_resource", &["-r", "web", "-M", "-N", "nowhere"], 68, ""),
+        ("crm_resource", &["-r", "web", "-M", "-N", "secondary"], 0, ""),
+        ("crm_resource", &["-r", "web", "-U"], 0, "Removing constraint: cli-prefer-web"),
+        ("crm_resource", &["-r", "web", "-C"], 0, "Cleaned up web on all nodes"),
+        ("crm_resource", &["-r", "nosuch", "-R"], 105, ""),
+        ("crm_resource", &["-r", "web", "--restart"], 64, ""),
+        ("crm_simulate", &["-LS", "-d", "secondary"], 0, "Transition Summary:"),
     ] {
         let said = cluster.run(0, name, words, "")?;
         let wrong = format!("{name} {words:?}: exit code {}: {}{}", said.code, said.out, said.err);
         ensure!(said.code == code && said.out.contains(part), "{wrong}");
         ensure!(code == 0 || !said.err.is_empty() || name == "corosync-cmapctl", "{wrong}");
     }
+    Ok(())
+}
+
+/// The objects of `cibadmin` are those of `configure show`, and what it changes is agreed by the cluster.
+fn cibadmin(cluster: &Cluster<'_>) -> anyhow::Result<()> {
+    let admin = |words: &[&str]| cluster.run(0, "cibadmin", words, "");
+    let said = admin(&[
+        "-C",
+        "-o",
+        "resources",
+        "-X",
+        "<primitive id='made' class='ocf' provider='heartbeat' type='nginx'/>",
+    ])?;
+    ensure!(said.code == 0 && said.out.is_empty(), "{}{}", said.out, said.err);
+    ensure!(cluster.must("configure show made")?.contains("primitive made nginx"), "not made");
+    // What comes back masked stays what it is.
+    let whole = admin(&["-Q", "-o", "resources"])?.out;
+    let said = cluster.run(0, "cibadmin", &["-R", "-o", "resources", "-p"], &whole.replace("made", "other"))?;
+    ensure!(said.code == 0, "{}{}", said.out, said.err);
+    ensure!(cluster.must("configure show")?.contains("primitive other nginx"), "not replaced");
+    let said = admin(&["-D", "-A", "//primitive[@id='other']"])?;
+    ensure!(said.code == 0, "{}{}", said.out, said.err);
+    ensure!(!cluster.must("configure show")?.contains("other"), "not deleted");
+    // An option in front counts as one behind.
+    cluster.must("configure primitive running nginx")?;
+    cluster.shows(&["running\t(ocf:heartbeat:nginx):\t Started"])?;
+    cluster.must("-F configure delete running")?;
+    let said = cluster.run(0, "crm", &["status", "simple"], "")?;
+    ensure!(
+        said.code == 0 && said.out.contains("CLUSTER OK: 2 nodes online") && said.out.contains(" | online=2 "),
+        "{}",
+        said.out
+    );
+    Ok(())
+}
+
+fn history(tools: &Tools) -> anyhow::Result<()> {
+    let mut cluster = Cluster::new(tools, 91)?;
+    cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
+    cluster.must("-w configure primitive web nginx op monitor interval=10s")?;
+    let asked = |cluster: &Cluster<'_>, line: &str| -> anyhow::Result<Vec<serde_json::Value>> {
+        let out = cluster.must(&format!("--json history {line}"))?;
+        let told: serde_json::Value = serde_json::from_str(&out)?;
+        Ok(told["events"].as_array().context("a list of events")?.clone())
+    };
+    let text = |event: &serde_json::Value| event["text"].as_str().unwrap_or_default().to_owned();
+    // Who changed what, told by both nodes and shown once.
+    let changes = asked(&cluster, "--kind configuration --since 1h")?;
+    let written: Vec<_> = changes.iter().filter(|event| text(event).contains("web written")).collect();
+    ensure!(
+        written.len() == 1 && text(written[0]).contains("client crm") | text(written[0]).contains("client hacctl"),
+        "{changes:?}"
+    );
+    ensure!(written[0]["nodes"].as_array().is_some_and(|nodes| nodes.len() == 2), "{:?}", written[0]);
+    // Back from the start of the resource to the change that led to it.
+    let about = asked(&cluster, "--resource web")?;
+    let started = about.iter().rev().find(|event| text(event).contains("web_start_0")).context("it was started")?;
+    let id = started["id"].as_str().context("an id")?;
+    let chain = asked(&cluster, &format!("--causes {id}"))?;
+    ensure!(chain.iter().any(|event| event["kind"] == "configuration"), "{chain:?}");
+    ensure!(asked(&cluster, "--resource web --last 1")?.len() == 1, "--last");
+    ensure!(asked(&cluster, "--level error")?.is_empty(), "nothing went wrong");
+    let until = cluster.crm("history --until yesterday --last 1")?;
+    ensure!(until.code == 64 && until.err.contains("--until: 'yesterday' is no time"), "{}", until.err);
+    // A node that was started again tells what it told before; one that is away is named.
+    cluster.kill(1);
+    cluster.until("the other is gone", |cluster| Ok(cluster.crm("status")?.out.contains("OFFLINE: [ secondary ]")))?;
+    let said = cluster.crm("history --last 3")?;
+    ensure!(said.code == 0 && said.err.contains("secondary is away"), "{}", said.err);
+    cluster.start(1)?;
+    cluster.until("it is back", |cluster| Ok(cluster.crm("status")?.out.contains("Online: [ primary secondary ]")))?;
+    let lost = asked(&cluster, "--node secondary --kind view")?;
+    ensure!(!lost.is_empty(), "nobody told that it was gone");
+    ensure!(asked(&cluster, &format!("--causes {id}"))?.len() == chain.len(), "a restart forgot the chain");
+    // The same options in the level of a script and of the shell.
+    let said = cluster.run(0, "crm", &["-f", "-"], "history\n--resource web --last 1\ninfo\n")?;
+    ensure!(said.code == 0 && said.out.contains("web") && said.out.contains("Source: "), "{}{}", said.out, said.err);
     Ok(())
 }
 

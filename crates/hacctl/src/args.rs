@@ -174,9 +174,9 @@ pub(crate) enum Command {
     Explain(crate::commands::explain::ExplainArgs),
     /// Decide about a stored cluster state without a daemon
     Simulate(crate::commands::simulate::SimulateArgs),
-    /// Print the hacd.toml for a corosync.conf, without a daemon
+    /// Print the hacd.toml for a corosync.conf, or the statements for a keepalived.conf, without a daemon
     Import {
-        /// The corosync.conf
+        /// The corosync.conf or keepalived.conf
         #[arg(default_value = "/etc/corosync/corosync.conf", value_name = "FILE")]
         file: PathBuf,
     },

@@ -158,7 +158,7 @@ pub(crate) async fn in_level(context: &Context, name: &str, words: &[String]) ->
     } else {
         read(level, words, &options, &rest)?
     };
-    let Some(call) = call else {
+    let Some(mut call) = call else {
         terminal::print(&level.help())?;
         return Ok(ExitCode::SUCCESS);
     };
@@ -166,6 +166,8 @@ pub(crate) async fn in_level(context: &Context, name: &str, words: &[String]) ->
         terminal::print(&level.help_of(call.command))?;
         return Ok(ExitCode::SUCCESS);
     }
+    // What stood before the level counts as what stands behind it.
+    call.everywhere.force |= context.consent.force;
     let context = &context.with(&call.everywhere);
     match name {
         "resource" => resource::run(context, &call).await,

@@ -28,6 +28,18 @@ impl Failure {
         self
     }
 
+    /// The same with a sentence more about what to do.
+    #[must_use]
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        let before = self.remedy.take().filter(|remedy| !remedy.is_empty());
+        self.remedy = Some(match before {
+            Some(before) if before.ends_with(['.', '?', '!']) => format!("{before} {more}"),
+            Some(before) => format!("{before}. {more}"),
+            None => more.to_owned(),
+        });
+        self
+    }
+
     /// What was typed makes no sense.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Usage, message)
@@ -65,6 +77,9 @@ impl From<&clap::Error> for Failure {
         let text = error.render().to_string();
         let mut paragraphs = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
         let first = paragraphs.next().unwrap_or_default();
+        if let Some(failure) = of_crm(error) {
+            return failure;
+        }
         let message = first.strip_prefix("error: ").unwrap_or(&first);
         let remedies: Vec<String> = paragraphs.filter(|part| !part.is_empty()).collect();
         let told = remedies.iter().find(|part| part.starts_with("tip: ") || part.starts_with("Usage: "));
@@ -76,11 +91,35 @@ impl From<&clap::Error> for Failure {
     }
 }
 
+/// The word that is no command.
+fn no_command(error: &clap::Error) -> Option<&str> {
+    use clap::error::{ContextKind, ContextValue};
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) => Some(word),
+        _ => None,
+    }
+}
+
+/// What is said of a level of crm that is not here, and of a word that belongs into a level.
+fn of_crm(error: &clap::Error) -> Option<Failure> {
+    let word = no_command(error)?;
+    if let Some((_, instead)) = crate::grammar::NO_LEVELS.iter().find(|(name, _)| *name == word) {
+        return Some(Failure::usage(format!("hacd does not have '{word}'")).with_remedy(*instead));
+    }
+    let levels: Vec<String> = crate::grammar::LEVELS
+        .iter()
+        .filter(|level| level.commands.iter().any(|command| command.names.contains(&word)))
+        .map(|level| format!("'hacctl {} {word}'", level.name))
+        .collect();
+    let (first, others) = levels.split_first()?;
+    let others: String = others.iter().map(|other| format!(" or {other}")).collect();
+    Some(Failure::usage(format!("'{word}' needs its level before it")).with_remedy(format!("Write {first}{others}.")))
+}
+
 /// The command that was most likely meant instead of one that there is not.
 fn meant(error: &clap::Error) -> Option<String> {
     use clap::CommandFactory as _;
-    use clap::error::{ContextKind, ContextValue};
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let word = no_command(error)?;
     let command = crate::args::Arguments::command();
     let shown: Vec<&str> =
         command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(clap::Command::get_name).collect();
@@ -106,11 +145,26 @@ mod tests {
     }
 
     #[test]
+    fn sentences_are_parted_by_full_stops() {
+        let failure = Failure::usage("x").with_remedy("try it again").and("Your text is in a.");
+        assert_eq!(failure.remedy.as_deref(), Some("try it again. Your text is in a."));
+        assert_eq!(failure.and("So.").remedy.as_deref(), Some("try it again. Your text is in a. So."));
+        assert_eq!(Failure::usage("x").and("So.").remedy.as_deref(), Some("So."));
+    }
+
+    #[test]
     fn what_was_mistyped_is_one_sentence_and_a_remedy() {
         let failure = refused("hacctl stauts");
         assert_eq!((failure.exit_code, failure.message.as_str()), (64, "unrecognized subcommand 'stauts'"));
         let remedy = failure.remedy.expect("a remedy");
         assert!(remedy.starts_with("Note: a similar subcommand exists: 'status'.\n"), "{remedy}");
+
+        let failure = refused("hacctl options");
+        assert_eq!(failure.message, "hacd does not have 'options'");
+        assert!(failure.remedy.expect("a remedy").contains("--help"));
+        let failure = refused("hacctl scores ip");
+        assert_eq!(failure.message, "'scores' needs its level before it");
+        assert_eq!(failure.remedy.as_deref(), Some("Write 'hacctl resource scores'."));
 
         let failure = refused("hacctl upgrade hold");
         assert_eq!(failure.message, "the following required arguments were not provided: <DURATION>");

@@ -15,7 +15,7 @@ use crate::terminal;
 
 pub(crate) use call::{Call, Options};
 pub(crate) use complete::{Candidate, Known, candidates};
-pub(crate) use table::LEVELS;
+pub(crate) use table::{LEVELS, NO_LEVELS};
 
 /// A level of crm: `resource`, `node` ...
 pub(crate) struct Level {

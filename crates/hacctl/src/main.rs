@@ -27,6 +27,18 @@ fn main() -> ExitCode {
         return code;
     }
     let line: Result<Vec<String>, _> = std::env::args_os().map(std::ffi::OsString::into_string).collect();
+    let meant = match &line {
+        Ok(words) => names::line_of(words),
+        Err(_) => Ok(None),
+    };
+    let line = match meant {
+        Ok(Some(meant)) => Ok(meant),
+        Ok(None) => line,
+        Err(failure) => {
+            failure.print(false);
+            return ExitCode::from(failure.exit_code);
+        }
+    };
     // What is not UTF-8 is refused by clap, with the word.
     let parsed = line.map_or_else(|_| Arguments::try_parse(), |line| names::parse(&line));
     let arguments = match parsed {

@@ -3,6 +3,7 @@
 
 mod assign_ip;
 mod pcs;
+mod simulate;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use crate::args::Arguments;
 use crate::grammar::abbreviated;
 
 /// The names, for `compat install`.
-pub(crate) const NAMES: &[&str] = &["assign-ip", "crm", "pcs"];
+pub(crate) const NAMES: &[&str] = &["assign-ip", "crm", "crm_simulate", "pcs"];
 
 /// The name that this process was called by.
 fn called() -> String {
@@ -27,12 +28,26 @@ pub(crate) fn is_crm() -> bool {
     called() == "crm"
 }
 
+/// The line of `hacctl` that a line of another program asks for; none where it is read as it stands.
+pub(crate) fn line_of(words: &[String]) -> Result<Option<Vec<String>>, crate::failure::Failure> {
+    if called() == "crm_simulate" { simulate::line(words).map(Some) } else { Ok(None) }
+}
+
 /// Runs as another program than `hacctl` and `crm`, if this process was called so.
 pub(crate) fn run() -> Option<ExitCode> {
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     match called().as_str() {
         "assign-ip" => Some(assign_ip::run(&words)),
         "pcs" => Some(pcs::run(&words)),
+        "crm_simulate" if words.iter().any(|word| word == "--version" || word == "-$") => {
+            // Writing to a terminal that is gone is no failure.
+            let _ = crate::terminal::print(&format!(
+                "Pacemaker {}\nWritten for hacd {}",
+                hac_compat::VERSION,
+                env!("CARGO_PKG_VERSION")
+            ));
+            Some(ExitCode::SUCCESS)
+        }
         "crm" if words.first().is_some_and(|word| word == "--version") => {
             // Writing to a terminal that is gone is no failure.
             let _ = crate::terminal::print(&format!("crm 5.0.0 (hacctl {})", env!("CARGO_PKG_VERSION")));

@@ -103,6 +103,12 @@ impl Session {
             match (level.name, first) {
                 ("cib", "use") => return self.use_shadow(words.get(1).map(String::as_str)),
                 ("configure", "refresh") => return self.refresh(),
+                // Options are those of the command: 'history --since 1h'.
+                ("history", _) if words.iter().any(|word| word.starts_with('-') && !is_everywhere(word)) => {
+                    let line: Vec<String> =
+                        std::iter::once("history".to_owned()).chain(words.iter().cloned()).collect();
+                    return Box::pin(self.top(&line)).await;
+                }
                 // What this level does not know may be a line of the top: it is carried out there, at once.
                 _ if level.command(first).is_err() && is_of_the_top(first) => {
                     let draft = self.context.draft.take();
@@ -179,6 +185,11 @@ impl Session {
         self.context.done("the changes of this session are dropped", None)?;
         Ok(Next::Go)
     }
+}
+
+/// Whether a word is an option of every command.
+fn is_everywhere(word: &str) -> bool {
+    crate::grammar::Options::split(&[word.to_owned()]).is_ok_and(|(_, rest)| rest.is_empty())
 }
 
 /// Whether a word begins a line at the top.

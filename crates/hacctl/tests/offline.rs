@@ -174,3 +174,181 @@ fn a_state_can_come_from_standard_input() {
     let output = child.wait_with_output().expect("ends");
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("starts on n2"));
 }
+
+/// Pacemaker's programs on a file, by their names.
+struct OnFile {
+    folder: Folder,
+    cib: String,
+}
+
+/// As [`STATE`], and with what hacd has no words for.
+fn state_with_alerts() -> String {
+    STATE.replace("</constraints>", "</constraints>\n    <alerts><alert id=\"al\" path=\"/bin/true\"/></alerts>")
+}
+
+impl OnFile {
+    fn new(test: &str) -> Self {
+        let folder = Folder::new(test);
+        let cib = folder.file("cib.xml", state_with_alerts());
+        Self { folder, cib }
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut words = line.split(' ');
+        let name = words.next().expect("a name");
+        let link = self.folder.path(name);
+        if !std::path::Path::new(&link).exists() {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hacctl"), &link).expect("can be made");
+        }
+        let mut command = Command::new(link);
+        command.args(words).env("CIB_file", &self.cib).stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, line: &str) -> (i32, String, String) {
+        let output = self.command(line).output().expect("starts");
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("is UTF-8");
+        (output.status.code().expect("ended by itself"), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Exit code, and a part of what is said on standard output and on standard error; nothing is changed.
+    fn says(&self, line: &str, code: i32, out: &str, err: &str) {
+        let before = self.text();
+        let (got, said, told) = self.run(line);
+        assert_eq!(got, code, "{line}: {said}{told}");
+        assert!(said.contains(out) && told.contains(err), "{line}: {said}{told}");
+        assert_eq!(self.text(), before, "{line} changed something");
+    }
+
+    /// Ends with 0, and the file has this afterwards.
+    fn makes(&self, line: &str, out: &str, part: &str) {
+        let (code, said, told) = self.run(line);
+        assert_eq!(code, 0, "{line}: {said}{told}");
+        assert!(said.contains(out), "{line}: {said}");
+        assert!(self.text().contains(part), "{line}: {}", self.text());
+        assert!(self.text().contains("<alert id=\"al\""), "{line}: what hacd does not know is lost");
+        fs::write(&self.cib, state_with_alerts()).expect("can be written");
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.cib).expect("is there")
+    }
+}
+
+#[test]
+fn cibadmin_asks_a_file() {
+    let on = OnFile::new("cibadmin-asks");
+    on.says("cibadmin -Q", 0, "<cib crm_feature_set", "");
+    on.says("cibadmin -Q -o resources", 0, "<resources>\n  <primitive id=\"web\"", "");
+    on.says("cibadmin --query --scope=constraints -n", 0, "<constraints/>", "");
+    on.says("cibadmin -Q -o nosuch", 0, "<cib ", "nosuch");
+    on.says("cibadmin -Q -A //node", 0, "<xpath-query>\n  <node id=\"1\" uname=\"n1\"/>", "");
+    on.says("cibadmin -Q --xpath //node[@uname='n2']/@id", 0, "<node id=\"2\" uname=\"n2\"/>\n", "");
+    on.says("cibadmin -Q -A //node[@id='2'] -e", 0, "/cib/configuration/nodes/node[@id='2']\n", "");
+    on.says("cibadmin -Q -A //nothing", 105, "", "Call cib_query failed: No such device or address");
+    on.says("cibadmin -Q -A nothing", 78, "", "column 1 of the path");
+    on.says("cibadmin -a", 0, "<cib crm_feature_set=\"3.20.0\" validate-with=\"pacemaker-3.9\"", "");
+    on.says("cibadmin", 64, "", "must specify a command");
+    on.says("cibadmin -Z", 64, "", "Unknown option -Z");
+    on.says("cibadmin -5", 64, "", "hacctl status");
+}
+
+#[test]
+fn cibadmin_changes_a_file() {
+    let on = OnFile::new("cibadmin-changes");
+    let new = "<primitive\u{a0}id=\"b\"\u{a0}class=\"ocf\"\u{a0}provider=\"pacemaker\"\u{a0}type=\"Dummy\"/>";
+    let object = on.folder.file("object.xml", new.replace('\u{a0}', " "));
+    on.makes(&format!("cibadmin -C -o resources -x {object}"), "", "<primitive id=\"b\"");
+    on.makes(&format!("cibadmin -C -x {object}"), "", "epoch=\"2\"");
+    on.makes("cibadmin -B", "", "epoch=\"1\"");
+    let there =
+        on.folder.file("there.xml", "<primitive id=\"web\" class=\"ocf\" provider=\"pacemaker\" type=\"Dummy\"/>");
+    on.says(
+        &format!("cibadmin -C -o resources -x {there}"),
+        108,
+        "<failed_update id=\"web\" object_type=\"primitive\" operation=\"cib_create\" reason=\"File exists\">",
+        "Call cib_create failed: File exists",
+    );
+    let value = on.folder.file("value.xml", "<nvpair id=\"options-fencing\" value=\"true\"/>");
+    on.makes(&format!("cibadmin -M -x {value}"), "", "name=\"stonith-enabled\" value=\"true\"");
+    on.says(&format!("cibadmin -M -o nodes -x {value}"), 105, "", "No such device or address");
+    let version = on.folder.file("version.xml", "<cib admin_epoch=\"admin_epoch++\"/>");
+    on.makes(&format!("cibadmin -M -x {version}"), "", "admin_epoch=\"1\"");
+    let other = on.folder.file("other.xml", "<primitive id=\"web\" class=\"lsb\" type=\"web\"/>");
+    on.makes(&format!("cibadmin -R -o resources -x {other}"), "", "<primitive id=\"web\" class=\"lsb\"");
+    on.makes("cibadmin --delete --xpath //rsc_location", "", "<constraints/>");
+    on.makes("cibadmin -d --force -A //node[@id='2']", "", "epoch=\"2\"");
+    let gone = on.folder.file("gone.xml", "<rsc_location id=\"nosuch\"/>");
+    on.says(&format!("cibadmin -D -x {gone}"), 0, "", "");
+    for line in ["cibadmin -E", "cibadmin -u", "cibadmin -d -A //node"] {
+        on.says(line, 107, "", "--force flag is required");
+    }
+    on.says("cibadmin -C -X junk", 78, "", "Couldn't parse input from input string.");
+    on.says("cibadmin -C", 64, "", "needs data");
+    let misspelt = on.folder.file("misspelt.xml", "<primtive id=\"b\"/>");
+    on.says(
+        &format!("cibadmin -C -o resources -x {misspelt}"),
+        78,
+        "",
+        "Call cib_create failed: Update does not conform to the configured schema",
+    );
+    let diff = on.folder.file(
+        "diff.xml",
+        "<diff format=\"2\"><version><source admin_epoch=\"0\" epoch=\"1\" num_updates=\"0\"/><target admin_epoch=\"0\" epoch=\"9\" num_updates=\"0\"/></version>\
+         <change operation=\"delete\" path=\"/cib/configuration/constraints/rsc_location[@id='not-n1']\"/></diff>",
+    );
+    on.makes(&format!("cibadmin --patch --xml-file={diff}"), "", "epoch=\"9\"");
+    // From standard input.
+    let mut child = on.command("cibadmin -p -R -o resources").stdin(Stdio::piped()).spawn().expect("starts");
+    let whole = "<resources><primitive id=\"only\" class=\"ocf\" provider=\"pacemaker\" type=\"Dummy\"/></resources>";
+    child.stdin.take().expect("is piped").write_all(whole.as_bytes()).expect("reads");
+    assert!(child.wait().expect("ends").success() && on.text().contains("\"only\"") && !on.text().contains("\"web\""));
+}
+
+#[test]
+fn other_programs_work_on_a_file_too() {
+    let on = OnFile::new("cib-file");
+    on.says("crm_mon -1", 0, "Online: [ n1 n2 ]", "");
+    on.says("crm_mon -1r", 0, "web\t(ocf:pacemaker:Dummy):\t Stopped", "");
+    on.says("crm_mon -X", 0, "<node name=\"n1\" id=\"1\" online=\"true\"", "");
+    on.says("crm_mon -s", 2, "CLUSTER CRIT: not running: web", "");
+    on.says("crm_verify -L", 0, "", "");
+    on.says("crm_node -l", 0, "1 n1 member\n2 n2 member\n", "");
+    on.says("crm_resource -L", 0, "Full List of Resources:", "");
+    on.says("crm_resource -r web -W", 0, "", "resource web is NOT running");
+    on.says("crm_resource -r nosuch -W", 105, "", "Resource 'nosuch' not found");
+    on.says("crm_attribute -n stonith-enabled -G", 0, "scope=crm_config  name=stonith-enabled value=false", "");
+    on.says("crm_attribute -n nosuch -G", 105, "", "No such device or address");
+    on.makes("crm_attribute -n batch-limit -v 5", "", "name=\"batch-limit\" value=\"5\"");
+    on.makes("crm_attribute -N n1 -n site -v east", "", "<nvpair id=\"nodes-1-site\" name=\"site\" value=\"east\"/>");
+    on.makes("crm_attribute -N n2 -l reboot -n mood -v good", "", "name=\"mood\" value=\"good\"");
+    on.makes(
+        "crm_resource -r web -p fake -v 2",
+        "Set 'web' option: id=web-instance_attributes-fake set=web-instance_attributes name=fake value=2",
+        "name=\"fake\" value=\"2\"",
+    );
+    on.makes(
+        "crm_resource -r web -m -p target-role -v Stopped",
+        "name=target-role value=Stopped",
+        "name=\"target-role\"",
+    );
+    on.makes("crm_resource -r web -z -p cpu -v 2", "name=cpu value=2", "<utilization id=\"web-utilization\">");
+    on.makes("crm_resource -r web -M -N n2", "", "<rsc_location id=\"cli-prefer-web\" rsc=\"web\"");
+    on.makes("crm_resource -r web -B -N n2", "", "<rsc_location id=\"cli-ban-web-on-n2\"");
+    on.says("crm_resource -r web -M", 64, "", "active in 0 locations");
+    on.says("crm_resource -r web -d nosuch", 0, "", "");
+    on.says("crm_resource -r web -U", 0, "", "");
+    on.says("crm_resource -r web -R", 64, "", "leave CIB_file out");
+    on.says("crm_simulate -x nothing.xml", 66, "", "nothing.xml");
+    on.says(&format!("crm_simulate -S -x {}", on.cib), 0, "Start      web     ( n2 )", "");
+    // A pipe is read to its end, once.
+    let mut shell = Command::new("/bin/sh");
+    let mon = on.folder.path("crm_mon");
+    shell.args(["-c", &format!("cat {} | CIB_file=/proc/self/fd/0 {mon} --as-xml", on.cib)]);
+    let output = shell.output().expect("starts");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("<resource id=\"web\""), "{output:?}");
+    // Without the file.
+    let mut missing = on.command("crm_mon -1");
+    let output = missing.env("CIB_file", on.folder.path("nosuch")).output().expect("starts");
+    assert_eq!(output.status.code(), Some(105), "{output:?}");
+}

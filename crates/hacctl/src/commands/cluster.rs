@@ -55,7 +55,7 @@ async fn health(context: &Context) -> Result<ExitCode, Failure> {
         .map(|problem| problem.sentence.clone())
         .collect();
     wrong.extend(view.nodes.iter().filter(|node| !node.online).map(|node| format!("{} is offline", node.name)));
-    wrong.extend(super::status::not_running(&view).into_iter().map(|name| format!("{name} is not running")));
+    wrong.extend(hac_compat::not_running(&view).into_iter().map(|name| format!("{name} is not running")));
     if context.json {
         terminal::print_json(&serde_json::json!({ "healthy": wrong.is_empty(), "problems": wrong }))?;
     } else if wrong.is_empty() {

@@ -68,7 +68,8 @@ async fn shadow(context: &Context, words: &[String]) -> Result<ExitCode, Failure
         return Err(Failure::usage("missing argument: what to do").with_remedy("'hacctl cib --help' lists it."));
     };
     let level = crate::grammar::Level::find("cib").ok_or_else(|| Failure::usage("there is no level cib"))?;
-    let call = Call::read(level, level.command(first)?, rest)?;
+    let mut call = Call::read(level, level.command(first)?, rest)?;
+    call.everywhere.force |= context.consent.force;
     super::cib::run(context, &call).await
 }
 

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod host;
+mod more;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -188,6 +189,40 @@ const CHECKS: &[Check] = &[
         looks_at: "secrets that are named and missing, or not used",
         look: Look::Cluster(cluster::secrets),
     },
+    Check {
+        id: "jitter",
+        looks_at: "how soon the death of a node would be noticed",
+        look: Look::Cluster(more::jitter),
+    },
+    Check { id: "wait", looks_at: "whether all nodes are waited for, and for whom", look: Look::Cluster(more::wait) },
+    Check {
+        id: "halves",
+        looks_at: "data that two halves of a cut cluster would both write",
+        look: Look::Cluster(more::halves),
+    },
+    Check {
+        id: "timeouts",
+        looks_at: "operations that nearly took as long as they may",
+        look: Look::Cluster(more::timeouts),
+    },
+    Check { id: "binaries", looks_at: "programs and files that resources name", look: Look::Both(more::binaries) },
+    Check {
+        id: "secret-files",
+        looks_at: "files with secrets that everybody can read",
+        look: Look::Both(more::secret_files),
+    },
+    Check { id: "one-link", looks_at: "a network that could be a second link", look: Look::Both(more::one_link) },
+    Check { id: "clock", looks_at: "whether this host's clock is synchronized", look: Look::Host(more::clock) },
+    Check { id: "watchdog", looks_at: "whether systemd watches hacd", look: Look::Host(more::watchdog) },
+    Check { id: "state", looks_at: "damaged files that were set aside", look: Look::Host(more::state) },
+    Check { id: "key-age", looks_at: "how old the key is", look: Look::Host(more::key_age) },
+    Check { id: "socket", looks_at: "who may command the cluster on this host", look: Look::Host(more::socket) },
+    Check {
+        id: "firewall",
+        looks_at: "whether this host's firewall lets the ring in",
+        look: Look::Host(more::firewall),
+    },
+    Check { id: "ports", looks_at: "who holds the ring's port", look: Look::Host(more::ports) },
     Check { id: "drill-age", looks_at: "the last test of a failover", look: Look::Both(host::drill_age) },
 ];
 

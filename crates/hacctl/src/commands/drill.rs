@@ -392,8 +392,8 @@ impl Drill<'_> {
     /// Whether all runs as before; what is different is said.
     async fn compare(&self) -> Result<(), Failure> {
         let (_, after) = self.context.client.view().await?;
-        let down = super::status::not_running(&after);
-        let was = super::status::not_running(self.view);
+        let down = hac_compat::not_running(&after);
+        let was = hac_compat::not_running(self.view);
         if let Some(name) = down.iter().find(|name| !was.contains(name)) {
             return Err(Failure::new(
                 ErrorCode::Invalid,

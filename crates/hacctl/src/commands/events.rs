@@ -15,47 +15,71 @@ use crate::terminal;
 /// The longest line of the stream that is taken, bytes.
 const LINE_MAX: usize = 1 << 20;
 
-/// Options of `events`.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct EventsArgs {
-    /// Go on with what happens from now on
-    #[arg(short, long)]
-    follow: bool,
-    /// Since then: a duration back from now such as 10m or PT2H, or a time in UTC such as 2026-01-31 12:00:00
+/// Which events are wanted, for `events` and `history` alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct Filters {
+    /// Since then: a duration back from now such as 10m or PT2H, or a time in UTC such as '2026-01-31 12:00:00'
     #[arg(long, value_name = "TIME")]
-    since: Option<String>,
+    pub(crate) since: Option<String>,
+    /// Up to then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only the last so many (without --follow)
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub(crate) last: Option<usize>,
     /// Only what is about this resource (repeatable)
     #[arg(long, value_name = "RSC")]
     resource: Vec<String>,
     /// Only what is about this node (repeatable)
     #[arg(long, value_name = "NODE")]
     node: Vec<String>,
-    /// Only events of this kind, such as view, quorum, configuration (repeatable)
+    /// Only events of this kind, such as view, transition, configuration (repeatable)
     #[arg(long, value_name = "KIND")]
     kind: Vec<String>,
     /// Only events at least as bad: debug, info, notice, warning, error
     #[arg(long, value_name = "LEVEL", value_parser = ["debug", "info", "notice", "warning", "error"])]
     level: Option<String>,
-    /// Only the last so many (without --follow)
-    #[arg(short = 'n', long, value_name = "COUNT")]
-    last: Option<usize>,
+}
+
+impl Filters {
+    /// What they say; durations count back from `now_ms`.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub(crate) fn read(&self, now_ms: i64) -> Result<EventFilter, Failure> {
+        let time =
+            |option: &str, word: &Option<String>| word.as_ref().map(|word| since(option, word, now_ms)).transpose();
+        Ok(EventFilter {
+            since_ms: time("--since", &self.since)?,
+            until_ms: time("--until", &self.until)?,
+            resources: self.resource.clone(),
+            nodes: self.node.clone(),
+            kinds: self.kind.clone(),
+            level: self.level.as_deref().map(level),
+        })
+    }
+
+    /// Whether a time counts back from now.
+    fn asks_for_now(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+}
+
+/// Options of `events`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct EventsArgs {
+    /// Go on with what happens from now on
+    #[arg(short, long)]
+    follow: bool,
+    #[command(flatten)]
+    filters: Filters,
 }
 
 /// Prints the remembered events, and with `--follow` goes on.
 pub(crate) async fn run(context: &Context, what: &EventsArgs) -> Result<ExitCode, Failure> {
-    let since_ms = match &what.since {
-        Some(word) => Some(since("--since", word, context.client.status().await?.now_ms)?),
-        None => None,
-    };
-    let filter = EventFilter {
-        since_ms,
-        until_ms: None,
-        resources: what.resource.clone(),
-        nodes: what.node.clone(),
-        kinds: what.kind.clone(),
-        level: what.level.as_deref().map(level),
-    };
-    if let (Some(count), false) = (what.last, what.follow) {
+    let now_ms = if what.filters.asks_for_now() { context.client.status().await?.now_ms } else { 0 };
+    let filter = what.filters.read(now_ms)?;
+    if let (Some(count), false) = (what.filters.last, what.follow) {
         let mut kept: VecDeque<Event> = VecDeque::new();
         each(context, false, |event| {
             if filter.takes(&event) {
@@ -111,7 +135,7 @@ pub(crate) fn line(event: &Event) -> String {
     format!("{} {} {}", clock(event.time_ms), event.level, terminal::harmless(&event.text))
 }
 
-pub(crate) fn level(word: &str) -> Level {
+fn level(word: &str) -> Level {
     match word {
         "debug" => Level::Debug,
         "info" => Level::Info,

@@ -27,30 +27,11 @@ const PAGES: usize = 64;
 /// Options of `history`; without any the rest are words of crm's level.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct HistoryArgs {
-    /// Since then: a duration back from now such as 10m or PT2H, or a time in UTC such as '2026-01-31 12:00:00'
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Up to then
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    filters: events::Filters,
     /// Half a minute before and after that time
     #[arg(long, value_name = "TIME", conflicts_with_all = ["since", "until"])]
     at: Option<String>,
-    /// Only the last so many
-    #[arg(short = 'n', long, value_name = "COUNT")]
-    last: Option<usize>,
-    /// Only what is about this resource (repeatable)
-    #[arg(long, value_name = "RSC")]
-    resource: Vec<String>,
-    /// Only what is about this node (repeatable)
-    #[arg(long, value_name = "NODE")]
-    node: Vec<String>,
-    /// Only events of this kind, such as view, transition, configuration (repeatable)
-    #[arg(long, value_name = "KIND")]
-    kind: Vec<String>,
-    /// Only events at least as bad: debug, info, notice, warning, error
-    #[arg(long, value_name = "LEVEL", value_parser = ["debug", "info", "notice", "warning", "error"])]
-    level: Option<String>,
     /// A decision of that number, what led to it and what followed from it
     #[arg(long, value_name = "NUMBER")]
     transition: Option<u64>,
@@ -68,12 +49,8 @@ pub(crate) struct HistoryArgs {
 impl HistoryArgs {
     /// Whether it is a line in crm's words.
     pub(crate) fn is_words(&self) -> bool {
-        let Self { since, until, at, last, resource, node, kind, level, transition, causes, here, words: _ } = self;
-        !here
-            && [since, until, at, level, causes].iter().all(|given| given.is_none())
-            && [resource, node, kind].iter().all(|given| given.is_empty())
-            && last.is_none()
-            && transition.is_none()
+        let Self { filters, at, transition, causes, here, words: _ } = self;
+        !here && *filters == events::Filters::default() && at.is_none() && causes.is_none() && transition.is_none()
     }
 }
 
@@ -84,21 +61,17 @@ pub(crate) async fn with_options(context: &Context, what: &HistoryArgs) -> Resul
             .with_remedy("Write what is meant as an option too: --resource RSC, --node NODE, --transition NUMBER."));
     }
     let now = context.client.status().await?.now_ms;
-    let time =
-        |option: &str, word: &Option<String>| word.as_ref().map(|word| events::since(option, word, now)).transpose();
-    let (since, until, at) = (time("--since", &what.since)?, time("--until", &what.until)?, time("--at", &what.at)?);
+    let at = what.at.as_ref().map(|word| events::since("--at", word, now)).transpose()?;
+    let read = what.filters.read(now)?;
     let filter = EventFilter {
-        since_ms: at.map(|at| at.saturating_sub(AROUND_MS)).or(since),
-        until_ms: at.map(|at| at.saturating_add(AROUND_MS)).or(until),
-        resources: what.resource.clone(),
-        nodes: what.node.clone(),
-        kinds: what.kind.clone(),
-        level: what.level.as_deref().map(events::level),
+        since_ms: at.map(|at| at.saturating_sub(AROUND_MS)).or(read.since_ms),
+        until_ms: at.map(|at| at.saturating_add(AROUND_MS)).or(read.until_ms),
+        ..read
     };
     let chained = what.causes.is_some() || what.transition.is_some();
     // What led to an event may be older, and about something else.
     let asked = if chained { EventFilter { until_ms: filter.until_ms, ..EventFilter::default() } } else { filter };
-    let merged = gather(context, &asked, what.here, if chained { None } else { what.last }).await?;
+    let merged = gather(context, &asked, what.here, if chained { None } else { what.filters.last }).await?;
     let mut entries: Vec<&Entry> = match (&what.causes, what.transition) {
         (Some(id), _) => merged.chain(id).ok_or_else(|| {
             Failure::new(hac_api::ErrorCode::NoSuch, format!("no journal has the event {}", terminal::harmless(id)))
@@ -110,7 +83,7 @@ pub(crate) async fn with_options(context: &Context, what: &HistoryArgs) -> Resul
         })?,
         (None, None) => merged.entries.iter().collect(),
     };
-    if let Some(last) = what.last {
+    if let Some(last) = what.filters.last {
         let surplus = entries.len().saturating_sub(last);
         entries.drain(..surplus);
     }

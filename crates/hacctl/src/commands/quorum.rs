@@ -53,38 +53,9 @@ async fn unblock(context: &Context, status: &Status, yes: bool) -> Result<ExitCo
 
 fn text(status: &Status) -> String {
     let quorum = &status.quorum;
-    let members: Vec<_> = status.members.nodes.iter().filter(|n| n.state == MemberState::Joined).collect();
-    let blocked = if quorum.quorate { "" } else { " Activity blocked" };
-    let mut text = format!(
-        "Quorum information\n------------------\n\
-         Quorum provider:  corosync_votequorum\n\
-         Nodes:            {}\n\
-         Node ID:          {}\n\
-         Ring ID:          {}\n\
-         Quorate:          {}\n\n\
-         Votequorum information\n----------------------\n\
-         Expected votes:   {}\n\
-         Highest expected: {}\n\
-         Total votes:      {}\n\
-         Quorum:           {}{blocked}\n\
-         Flags:            {}\n\n\
-         Membership information\n----------------------\n    Nodeid      Votes Name\n",
-        members.len(),
-        status.node_id,
-        status.members.ring,
-        if quorum.quorate { "Yes" } else { "No" },
-        quorum.expected_votes,
-        quorum.highest_expected,
-        quorum.total_votes,
-        quorum.quorum,
-        quorum.flags.join(" "),
-    );
-    for node in members {
-        let local = if node.local { " (local)" } else { "" };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:>10} {:>10} {}{local}", node.id, node.votes, terminal::harmless(&node.name));
-    }
+    let mut text = terminal::harmless(&hac_compat::quorum_text(status));
     if let Some(waiting) = &quorum.waiting_for {
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "\nNo quorum: {}", terminal::harmless(waiting));
     }
     if quorum.waits_for_all {
@@ -128,6 +99,7 @@ mod tests {
         expect![[r#"
             Quorum information
             ------------------
+            Date:             Thu Jan  1 00:00:00 1970
             Quorum provider:  corosync_votequorum
             Nodes:            2
             Node ID:          1
@@ -139,8 +111,8 @@ mod tests {
             Expected votes:   2
             Highest expected: 2
             Total votes:      2
-            Quorum:           1
-            Flags:            2Node Quorate WaitForAll
+            Quorum:           1  
+            Flags:            2Node Quorate WaitForAll 
 
             Membership information
             ----------------------

@@ -6,9 +6,9 @@ use hac_api::{ErrorCode, Settled};
 use hac_model::Role;
 use hac_scheduler::view::{ClusterView, FailedOperation, ResourceView};
 
-use super::status::not_running;
 use crate::failure::Failure;
 use crate::terminal;
+use hac_compat::not_running;
 
 /// What a command is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,9 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use hac_api::{MemberState, Severity, Status};
-use hac_model::Role;
 use hac_pacemaker::mon;
-use hac_scheduler::view::{ClusterView, ResourceKind, ResourceView};
+use hac_scheduler::view::ClusterView;
 use hac_types::WallTime;
 
 use super::Context;
@@ -251,19 +250,6 @@ fn mixed_version(status: &Status) -> bool {
     releases.len() > 1
 }
 
-/// Names of the resources that should run and do not: primitives, groups with a member missing, clones without any instance.
-pub(super) fn not_running(view: &ClusterView) -> Vec<String> {
-    let wanted = |r: &&ResourceView| !r.flags.removed && r.target_role != Some(Role::Stopped);
-    let runs = |r: &ResourceView| match r.kind {
-        ResourceKind::Group => {
-            r.flags.fully_active
-                || r.children.iter().all(|child| child.target_role == Some(Role::Stopped) || child.flags.active)
-        }
-        _ => r.flags.active,
-    };
-    view.resources.iter().filter(wanted).filter(|r| !runs(r)).map(|r| r.name.clone()).collect()
-}
-
 /// `status --simple`: one line and the exit code of a monitoring plugin: 0 well, 1 warning, 2 critical.
 async fn check(context: &Context) -> Result<ExitCode, Failure> {
     let report = match Report::get(context).await {
@@ -273,37 +259,13 @@ async fn check(context: &Context) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::from(2));
         }
     };
-    let (view, quorum) = (&report.view, &report.status.quorum);
-    let online = view.nodes.iter().filter(|n| n.online).count();
-    let away: Vec<_> = view.nodes.iter().filter(|n| !n.online).map(|n| format!("offline node: {}", n.name)).collect();
-    let failed = view.failed.iter().map(|f| format!("failed: {}", f.operation_key));
-    let down = not_running(view);
-    let disabled = view.resources.iter().filter(|r| !r.flags.removed && r.target_role == Some(Role::Stopped));
-    let disabled = disabled.map(|r| format!("disabled: {}", r.name));
-    let maintenance = view.maintenance_mode.then(|| "maintenance mode: nothing is recovered".to_owned());
-    let worries: Vec<String> = away.into_iter().chain(failed).chain(disabled).chain(maintenance).collect();
-    let (text, code) = if !quorum.quorate {
-        (
-            format!(
-                "CLUSTER CRIT: no quorum{}",
-                quorum.waiting_for.as_ref().map(|w| format!(", {w}")).unwrap_or_default()
-            ),
-            2,
-        )
-    } else if report.status.dc.is_none() {
-        ("CLUSTER WARN: no coordinator (DC) yet".to_owned(), 1)
-    } else if view.stop_all_resources {
-        ("CLUSTER CRIT: all resources are kept stopped (stop-all-resources)".to_owned(), 2)
-    } else if !down.is_empty() {
-        let more = if worries.is_empty() { String::new() } else { format!("; {}", worries.join(", ")) };
-        (format!("CLUSTER CRIT: not running: {}{more}", down.join(", ")), 2)
-    } else if worries.is_empty() {
-        (format!("CLUSTER OK: {online} nodes online, {} resource instances configured", view.instances), 0)
+    let verdict = hac_compat::verdict(&report.status, &report.view);
+    if context.json {
+        terminal::print_json(&serde_json::json!({ "code": verdict.code, "line": verdict.line }))?;
     } else {
-        (format!("CLUSTER WARN: {}", worries.join(", ")), 1)
-    };
-    terminal::print(&terminal::harmless(&text))?;
-    Ok(ExitCode::from(code))
+        terminal::print(&terminal::harmless(&format!("{} | {}", verdict.line, verdict.figures)))?;
+    }
+    Ok(ExitCode::from(verdict.code))
 }
 
 #[cfg(test)]

@@ -62,6 +62,18 @@ pub(crate) const LEVELS: &[Level] = &[
     Level { name: "maintenance", about: "Maintenance of the whole cluster.", commands: MAINTENANCE },
 ];
 
+/// Levels of crm that hacd does not have, each with what to do instead.
+pub(crate) const NO_LEVELS: &[(&str, &str)] = &[
+    ("options", "There is nothing to set: options stand in the line, and 'hacctl --help' lists them."),
+    ("script", "'hacctl recipe' has common configurations; 'hacctl -f FILE' carries out a file of commands."),
+    ("assist", "'hacctl recipe' prints ready configurations, asks, and applies them."),
+    ("template", "Use 'configure rsc_template ID AGENT ...' and 'configure primitive ID @TEMPLATE'."),
+    ("wizard", "'hacctl recipe' prints ready configurations, asks, and applies them."),
+    ("sbd", "hacd does not use sbd. 'hacctl doctor' says what protects the cluster from two halves."),
+    ("qdevice", "hacd has no quorum device. 'hacctl quorum' shows the votes."),
+    ("prechecks", "'hacctl doctor' looks for what is wrong or will be."),
+];
+
 const RESOURCE: &[Command] = &[
     c(&["status", "show", "list"], &[A(Any, Resource, "RSC")], "Where resources run"),
     c(&["locate"], &[A(Any, Resource, "RSC")], "Where resources run"),

@@ -40,16 +40,13 @@ pub(super) async fn run(context: &Context, ids: &[String]) -> Result<(), Failure
     });
     let after = match after {
         Ok(after) => after,
-        Err(mut failure) => {
+        Err(failure) => {
             // Nothing was typed that would be lost.
-            let untouched = fs::read_to_string(&file).is_ok_and(|text| text == before);
-            if untouched {
+            if fs::read_to_string(&file).is_ok_and(|text| text == before) {
                 remove(&file);
-            } else {
-                let kept = format!("Your text is in {}.", file.display());
-                failure.remedy = Some(failure.remedy.map_or_else(|| kept.clone(), |remedy| format!("{remedy} {kept}")));
+                return Err(failure);
             }
-            return Err(failure);
+            return Err(failure.and(&kept(&file)));
         }
     };
     if after == before {
@@ -67,12 +64,12 @@ pub(super) async fn run(context: &Context, ids: &[String]) -> Result<(), Failure
             Ok(())
         }
         // What was typed is not lost.
-        Err(mut failure) => {
-            let kept = format!("Your text is in {}.", file.display());
-            failure.remedy = Some(failure.remedy.map_or_else(|| kept.clone(), |remedy| format!("{remedy} {kept}")));
-            Err(failure)
-        }
+        Err(failure) => Err(failure.and(&kept(&file))),
     }
+}
+
+fn kept(file: &Path) -> String {
+    format!("Your text is in {}.", file.display())
 }
 
 /// The objects as one XML document.

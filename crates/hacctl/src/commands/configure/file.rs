@@ -194,8 +194,8 @@ fn form(text: &str) -> Form {
 /// A mistake in a file, with the file's name and the place in it.
 fn misread(name: &str, what: &str, remedy: Option<&str>) -> Failure {
     let name = if name == "-" { "standard input" } else { name };
-    let remedy = remedy.unwrap_or("Put that place right; nothing was changed.");
-    Failure::usage(format!("{}: {what}", terminal::harmless(name))).with_remedy(remedy)
+    let remedy = remedy.unwrap_or("Put that place right.");
+    Failure::usage(format!("{}: {what}; nothing was changed", terminal::harmless(name))).with_remedy(remedy)
 }
 
 /// `diff FILE`: what `apply FILE` would change; without a file what the transaction would. Secrets are masked on both sides.
@@ -228,6 +228,14 @@ fn usage() -> Failure {
 }
 
 fn read(name: &str) -> Result<String, Failure> {
+    if let Some((scheme, _)) = name.split_once("://")
+        && scheme != "file"
+    {
+        let url = terminal::harmless(name);
+        return Err(Failure::usage(format!("{url} is not a file; nothing was changed"))
+            .with_remedy(format!("Fetch it and hand it over: 'curl -fsS {url} | hacctl configure load update -'.")));
+    }
+    let name = name.strip_prefix("file://").unwrap_or(name);
     let read = if name == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)

@@ -10,7 +10,7 @@ use hac_scheduler::view::{ClusterView, ResourceKind, ResourceView};
 use hac_types::WallTime;
 
 use super::{Cluster, Finding, Severity};
-use crate::commands::{secrets as named, status};
+use crate::commands::secrets as named;
 
 /// Loss above this is told, parts per thousand.
 const LOSS_MAX: u32 = 10;
@@ -39,7 +39,7 @@ pub(super) fn quorum(of: &Cluster) -> Vec<Finding> {
 }
 
 /// The links to members, with the member's name and the link's own address there.
-fn links(of: &Cluster) -> impl Iterator<Item = (&str, &str, &hac_api::Link)> {
+pub(super) fn links(of: &Cluster) -> impl Iterator<Item = (&str, &str, &hac_api::Link)> {
     let joined = of.status.members.nodes.iter().filter(|node| node.state == MemberState::Joined && !node.local);
     joined.flat_map(|node| {
         node.links.iter().map(|link| {
@@ -155,7 +155,7 @@ pub(super) fn maintenance(of: &Cluster) -> Vec<Finding> {
 }
 
 pub(super) fn failed(of: &Cluster) -> Vec<Finding> {
-    let down = status::not_running(&of.view).into_iter().map(|name| {
+    let down = hac_compat::not_running(&of.view).into_iter().map(|name| {
         let sentence = format!("{name} should run and does not");
         Finding::new("failed", Severity::Error, sentence, format!("'hacctl explain {name}' says what is in the way."))
     });
@@ -319,7 +319,7 @@ pub(super) fn secrets(of: &Cluster) -> Vec<Finding> {
 }
 
 /// All primitives, those inside others too.
-fn each_primitive(configuration: &Configuration, look: &mut impl FnMut(&Primitive)) {
+pub(super) fn each_primitive(configuration: &Configuration, look: &mut impl FnMut(&Primitive)) {
     fn walk(resource: &Resource, look: &mut impl FnMut(&Primitive)) {
         match resource {
             Resource::Primitive(primitive) => look(primitive),

@@ -24,8 +24,8 @@ const READ_MAX: u64 = 4096;
 /// Where this host's files are.
 #[derive(Clone, Debug)]
 pub(crate) struct Host {
-    config: PathBuf,
-    state: PathBuf,
+    pub(super) config: PathBuf,
+    pub(super) state: PathBuf,
 }
 
 impl Host {
@@ -33,13 +33,13 @@ impl Host {
         Self { config: config.to_owned(), state: state.to_owned() }
     }
 
-    fn key(&self) -> PathBuf {
+    pub(super) fn key(&self) -> PathBuf {
         self.config.with_file_name("authkey")
     }
 }
 
 /// What a program prints; nothing where it is missing or fails to run. It only looks.
-fn said(program: &str, words: &[&str]) -> Option<String> {
+pub(super) fn said(program: &str, words: &[&str]) -> Option<String> {
     let output = Command::new(program).args(words).output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

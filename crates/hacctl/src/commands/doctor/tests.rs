@@ -4,6 +4,8 @@ use hac_api::{Link, MemberState, Members, MembersEntry, Quorum};
 use hac_model::{Agent, Configuration, NvPair, NvSet, Operation, Primitive, Resource, SECRETS};
 use hac_scheduler::view::NodeView;
 
+use std::path::Path;
+
 use super::*;
 
 /// A pair that is well, with an address and its service.
@@ -103,6 +105,27 @@ const BROKEN: &[(&str, Severity, Break)] = &[
             primitive.operations.clear();
         }
     }),
+    ("jitter", Severity::Warning, |of| of.status.members.nodes[1].links[0].silence_limit_ms = Some(1500)),
+    ("wait", Severity::Note, |of| of.status.quorum.waits_for_all = true),
+    ("halves", Severity::Warning, |of| {
+        of.status.quorum.flags.push("2Node".to_owned());
+        if let Resource::Primitive(primitive) = &mut of.cib.configuration.resources[1] {
+            primitive.agent = "ocf:heartbeat:Filesystem".parse().expect("an agent");
+        }
+    }),
+    ("timeouts", Severity::Warning, |of| {
+        let start = hac_model::OpHistory {
+            operation: "start".to_owned(),
+            exec_time_ms: Some(17_000),
+            ..hac_model::OpHistory::default()
+        };
+        let history = hac_model::ResourceHistory {
+            id: "Web".to_owned(),
+            ops: vec![start],
+            ..hac_model::ResourceHistory::default()
+        };
+        of.cib.status.nodes.push(hac_model::NodeState { resources: vec![history], ..hac_model::NodeState::default() });
+    }),
     ("placement", Severity::Warning, |of| of.cib.configuration.constraints.clear()),
     ("secrets", Severity::Error, |of| of.cib.configuration.crm_config[1].pairs[0].name = "secret-other".to_owned()),
     ("stale-bans", Severity::Warning, |of| {
@@ -163,6 +186,67 @@ fn a_key_that_is_missing_open_or_no_file_is_found() {
     std::fs::create_dir(&key).expect("made");
     assert!(sentence().contains("is no regular file"));
     std::fs::remove_dir_all(folder).expect("removed");
+}
+
+/// The well pair, whose service names a file.
+fn with_file(name: &str, path: &Path) -> Cluster {
+    let mut cluster = well();
+    if let Resource::Primitive(primitive) = &mut cluster.cib.configuration.resources[1] {
+        let value = path.to_str().expect("is UTF-8").to_owned();
+        primitive.params[0].pairs.push(NvPair { name: name.to_owned(), value: Some(value), ..NvPair::default() });
+    }
+    cluster
+}
+
+#[test]
+fn files_that_resources_name_are_there_and_not_open_to_all() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, host) = host("files");
+    let file = folder.join("nginx.conf");
+    let found = |cluster: &Cluster| more::binaries(&host, cluster).len();
+    assert_eq!(found(&with_file("configfile", &file)), 1);
+    std::fs::write(&file, "").expect("written");
+    assert_eq!(found(&with_file("configfile", &file)), 0);
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("set");
+    mode(0o644);
+    assert_eq!(more::secret_files(&host, &with_file("password", &file)).len(), 1);
+    mode(0o600);
+    assert_eq!(more::secret_files(&host, &with_file("password", &file)).len(), 0);
+    assert!(more::socket_at(&file)[0].sentence.contains("is not a socket"));
+    let socket = folder.join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("bound");
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666)).expect("set");
+    assert!(more::socket_at(&socket)[0].sentence.contains("mode 666"));
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o660)).expect("set");
+    assert_eq!(more::socket_at(&socket), []);
+    assert_eq!(more::state(&host), []);
+    std::fs::write(folder.join("state/cib.corrupt-1790000000"), "").expect("written");
+    assert!(more::state(&host)[0].sentence.contains("cib.corrupt-1790000000"));
+    assert_eq!(more::key_age(&host), []);
+    let key = std::fs::File::create(folder.join("authkey")).expect("made");
+    key.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(400 * 86_400)).expect("set");
+    assert!(more::key_age(&host)[0].sentence.contains("400 days"));
+    std::fs::remove_dir_all(folder).expect("removed");
+}
+
+#[test]
+fn what_other_programs_print_is_read() {
+    let addresses = "1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet 203.0.113.7/20 brd x scope global eth0\n\
+                     3: eth1    inet 10.132.0.11/16 brd x scope global eth1\n4: docker0    inet 172.17.0.1/16 scope global docker0\n";
+    assert_eq!(more::spare(addresses, &["10.132.0.11"]), None);
+    assert_eq!(more::spare(addresses, &["203.0.113.7"]), Some(("eth1".to_owned(), "10.132.0.11".to_owned())));
+    assert!(more::is_unwatched("LoadState=loaded\nWatchdogUSec=0\n"));
+    assert!(!more::is_unwatched("LoadState=loaded\nWatchdogUSec=10s\n"));
+    assert!(!more::is_unwatched("LoadState=not-found\nWatchdogUSec=0\n"));
+    let nft = "table inet filter {\n chain input {\n type filter hook input priority filter; policy drop;\n tcp dport 22 accept\n }\n}\n";
+    assert!(more::shuts_out(nft));
+    assert!(!more::shuts_out(&nft.replace("tcp dport 22", "udp dport 5404-5406")));
+    assert!(!more::shuts_out(&nft.replace("hook input", "hook forward")));
+    assert!(more::shuts_out("*filter\n:INPUT DROP [0:0]\nCOMMIT\n") && !more::shuts_out(""));
+    let listed = "UNCONN 0 0 10.0.0.1:5405 0.0.0.0:* users:((\"corosync\",pid=812,fd=9))\n";
+    assert_eq!(more::holder(listed, 5405).as_deref(), Some("corosync (process 812)"));
+    assert_eq!(more::holder(listed, 5406), None);
+    assert_eq!(more::holder(&listed.replace("corosync", "hacd"), 5405), None);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use hac_scheduler::explain::{Candidate, Condition, Explanation, Influence, Resou
 use hac_scheduler::plan::Obstacle;
 use hac_scheduler::view::{ClusterView, ResourceView};
 
-use super::not_running;
 use crate::commands::Context;
+use hac_compat::not_running;
 
 /// More resources than this are not explained: the list would be longer than the status.
 const MOST: usize = 20;
