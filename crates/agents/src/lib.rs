@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `ocf`: scripts, unchanged, and the agents that are inside | `ocf` |
 //! | `systemd`: units, over D-Bus | `systemd` |
+//! | `stonith`: fence devices | `stonith` |
 //! | `lsb`: scripts of init; `service`: one of them or a unit | `lsb` |
 //!
 //! A class more is one type that implements [`Standard`], one line in [`Agents::new`], and its name in
@@ -21,6 +22,7 @@ mod metadata;
 mod ocf;
 mod runs;
 mod standard;
+mod stonith;
 mod systemd;
 #[cfg(test)]
 mod testing;
@@ -61,6 +63,8 @@ pub struct Options {
     pub runs: PathBuf,
     /// Where `resource.d` is.
     pub ocf_root: PathBuf,
+    /// Folder with the fence agents.
+    pub fence_agents: PathBuf,
     /// Folder with the programs of Pacemaker that agents call: first on their `PATH`, and their `HA_SBIN_DIR`.
     pub tools: Option<PathBuf>,
     /// More variables for agents.
@@ -95,6 +99,7 @@ impl Agents {
         let (runs, nodes) = (Arc::new(Runs::new(options.runs.clone())), options.nodes);
         let systemd = Arc::new(systemd::Systemd::new(Arc::clone(&looks)));
         let lsb = Arc::new(lsb::Lsb::new(&options, Arc::clone(&looks), Arc::clone(&runs)));
+        let stonith = Arc::new(stonith::Stonith::new(&options, Arc::clone(&looks), Arc::clone(&runs)));
         let service = Arc::new(lsb::Service::new(Arc::clone(&lsb), Arc::clone(&systemd)));
         let ocf = Arc::new(ocf::Ocf::new(options, Arc::clone(&looks), Arc::clone(&runs)));
         let standards: BTreeMap<&'static str, Arc<dyn Standard>> = BTreeMap::from([
@@ -102,6 +107,7 @@ impl Agents {
             ("systemd", systemd as _),
             ("lsb", lsb as _),
             ("service", service as _),
+            ("stonith", stonith as _),
         ]);
         Self { standards, looks, runs, nodes }
     }
@@ -130,8 +136,13 @@ impl Agents {
             let reason = format!("hacd cannot run agents of class {} yet", invocation.agent.class);
             return Finished::failed(Exit::Installed, reason).with_status(ExecStatus::NotInstalled).into_outcome();
         };
-        // One at a time: what an earlier run left unfinished comes to its end first.
-        let alone = self.runs.alone(&invocation.resource);
+        // One at a time: what an earlier run left unfinished comes to its end first. Not so where a node is fenced: a device's
+        // hanging monitor is no reason to let it live.
+        let alone = async {
+            if invocation.fencing.is_none() {
+                self.runs.alone(&invocation.resource).await;
+            }
+        };
         let mut outcome = if tokio::time::timeout(invocation.timeout, alone).await.is_err() {
             let earlier = self.runs.unfinished(&invocation.resource);
             Self::timed_out(invocation, earlier.map(|run| format!("{run} cannot be ended")))

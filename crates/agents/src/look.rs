@@ -234,7 +234,7 @@ pub(crate) fn read(file: &Path, limit: u64) -> io::Result<String> {
 }
 
 /// Nothing panics while it holds one of these locks, and none is held across an await.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -66,6 +66,7 @@ impl Lsb {
             arguments: vec![action.to_owned()],
             environment: self.environment.clone(),
             folder: None,
+            input: None,
         };
         let ran = self.runs.run(&self.looks, task).await;
         outcome(ran, &path, || not_there(&path), |code, _| Finished::code(ocf_code(action, code)))

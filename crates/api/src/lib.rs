@@ -26,8 +26,8 @@ pub use explain::{AgentRun, ExplainQuery, Explained, LastTransition, SubjectKind
 pub use invite::{Invitation, InviteRequest, Invited, NodeRemoved, RemoveNodeRequest};
 pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};
 pub use request::{
-    AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, Finding,
-    SettleRequest, Settled, StatusQuery, Version,
+    AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, FenceAction,
+    Finding, SettleRequest, Settled, StatusQuery, Version,
 };
 pub use status::{
     Address, CibResponse, ClusterInfo, Conflict, Counter, LastChange, Link, MemberState, Members, MembersEntry,

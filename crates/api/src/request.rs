@@ -177,10 +177,54 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         forget: bool,
     },
+    /// Fence a node, whatever the configuration says of `stonith-enabled`. Answered when it is wanted, not when it is done: the
+    /// state has what comes of it.
+    Fence {
+        /// The node's name.
+        node: String,
+        /// What is done to it.
+        action: FenceAction,
+        /// Who asks, for the history.
+        client: String,
+        /// To wait so many seconds first, on top of what the devices say; none is not to wait at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delay_s: Option<u64>,
+        /// A success of the same kind within so many seconds before is enough.
+        #[serde(default)]
+        tolerance_s: u64,
+    },
+    /// A person says that a node is down: `stonith_admin -C`.
+    ConfirmDown {
+        /// The node's name.
+        node: String,
+        /// Who says so, for the history.
+        client: String,
+        /// Although it is a member: it stops everything when it learns of that.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        force: bool,
+    },
+    /// Forget what is known of fencing that is over: `stonith_admin -c`.
+    ForgetFencing {
+        /// Of this node, or of all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+    },
     /// Changes of attributes that are collected count at once: `attrd_updater -R`.
     WriteAttributes,
     /// The operator declares that the nodes waited for are down: act without having seen them all (`wait_for_all`).
     CancelWaitForAll,
+}
+
+/// What fencing does to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FenceAction {
+    /// Power off, and on again.
+    Reboot,
+    /// Power off.
+    Off,
+    /// Let it in again.
+    On,
 }
 
 /// Answer to [`CommandRequest`].

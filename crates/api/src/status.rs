@@ -33,6 +33,8 @@ pub struct Status {
     pub waiting_for: Vec<String>,
     /// What a person should know, worst first.
     pub problems: Vec<Problem>,
+    /// What keeps a resource from running twice when nodes do not see each other: `power-off (Shooter)`, or `nothing`.
+    pub protected_by: String,
     /// Who is a member.
     pub members: Members,
     /// Votes.

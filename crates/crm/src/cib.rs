@@ -34,10 +34,12 @@ pub use command::{
 pub use judge::judge;
 pub use machine::{Bootstrap, FACTS, Replicated};
 pub use status::{Join, NodePresence, OpCancelled, OpResult, OpStarted, StatusChange};
-pub use tree::has_primitive;
+pub use tree::{has_primitive, primitives};
 pub use verify::{AgentInfo, Agents, Finding, NamesOf, ParameterInfo, Severity, known_names, verify};
 
 use serde::{Deserialize, Serialize};
+
+use crate::fencer::requests::Consequence;
 
 /// What a command did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,8 @@ pub struct Changes {
     pub cleared: Vec<HistoryOf>,
     /// Only what is [held](hac_model::Status::held) changed: nothing by which is decided.
     pub held: bool,
+    /// What follows from a step of fencing.
+    pub fencing: Option<Consequence>,
     /// What people should know although it was done: sentences.
     pub warnings: Vec<String>,
 }

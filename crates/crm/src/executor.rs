@@ -26,6 +26,7 @@ mod host;
 mod output;
 mod report;
 mod resource;
+mod shots;
 mod waiting;
 
 pub use given::Started;
@@ -41,6 +42,7 @@ use crate::work::{Order, Work};
 use hac_model::ResourceHistory;
 use hac_scheduler::plan::ResourceOp;
 use host::{Host, Shared};
+use shots::Shots;
 
 /// One node's side.
 ///
@@ -53,6 +55,7 @@ pub struct Executor {
     /// The nodes for which it acts, by name; its own among them.
     hosts: BTreeMap<String, Host>,
     shared: Shared,
+    shots: Shots,
 }
 
 impl Executor {
@@ -61,7 +64,7 @@ impl Executor {
     pub fn new(node: impl Into<String>) -> Self {
         let node = node.into();
         let hosts = BTreeMap::from([(node.clone(), Host::new(node.clone()))]);
-        Self { node, hosts, shared: Shared::new() }
+        Self { node, hosts, shared: Shared::new(), shots: Shots::default() }
     }
 
     /// From now on this node acts for the node `at` too. One that it acts for already stays as it is.
@@ -108,6 +111,34 @@ impl Executor {
                 Some(host) => host.cancel(&mut self.shared, now, &order.transition_key, op),
                 None => self.not_connected(order, op),
             },
+            Work::Fence(run) => {
+                self.shots.order(run.clone());
+                self.shoot(now);
+            }
+        }
+    }
+
+    /// Lets begin what was ordered against other nodes, unless that is in doubt.
+    fn shoot(&mut self, now: Timestamp) {
+        while self.shots.waits() && !self.shared.held {
+            let id = self.shared.next_id();
+            self.shared.outputs.extend(self.shots.begin(now, &self.node, id));
+        }
+    }
+
+    /// Whether this node carries out the attempt of this key against another node. What it was not told in time, or began in
+    /// another life, it does not.
+    #[must_use]
+    pub fn is_fencing(&self, key: &str) -> bool {
+        self.shots.has(key)
+    }
+
+    /// All that runs here is stopped, and nothing else is done: others take this node for down.
+    pub fn stop_everything(&mut self, now: Timestamp) {
+        self.shots.end_view();
+        self.shared.line.clear();
+        if let Some(host) = self.hosts.get_mut(&self.node) {
+            host.stop_everything(&mut self.shared, now);
         }
     }
 
@@ -130,6 +161,7 @@ impl Executor {
     /// What was ordered counts after all.
     pub fn release(&mut self, now: Timestamp) {
         self.shared.held = false;
+        self.shoot(now);
         self.advance_all(now);
     }
 
@@ -138,12 +170,16 @@ impl Executor {
         for host in self.hosts.values_mut().filter(|_| !mutant("orders-outlive-view")) {
             host.end_view();
         }
+        self.shots.end_view();
         self.shared.line.clear();
         self.release(now);
     }
 
     /// An agent ended. An outcome that is not awaited (any more) is ignored.
     pub fn handle_outcome(&mut self, now: Timestamp, wall: WallTime, id: InvocationId, outcome: Outcome) {
+        if let Some(told) = self.shots.outcome(id, &outcome) {
+            return self.shared.outputs.push_back(told);
+        }
         let Some(of) = self.shared.invocations.remove(&id) else { return };
         if let Some(host) = self.hosts.get_mut(&of.host) {
             host.outcome(&mut self.shared, (now, wall), (&of.resource, id), &outcome);
@@ -220,7 +256,8 @@ impl Executor {
 
     /// Recurring operations that are due begin; agents that never ended are given up.
     pub fn handle_timeout(&mut self, now: Timestamp, wall: WallTime) {
-        let overdue: Vec<InvocationId> = self.hosts.values().flat_map(|host| host.overdue(now)).collect();
+        let mut overdue: Vec<InvocationId> = self.hosts.values().flat_map(|host| host.overdue(now)).collect();
+        overdue.extend(self.shots.overdue(now));
         for id in overdue {
             self.shared.outputs.push_back(Output::CancelInvocation(id));
             self.handle_outcome(now, wall, id, report::never_ended());
@@ -233,7 +270,8 @@ impl Executor {
     /// When [`Executor::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.hosts.values().filter_map(|host| host.timeout(self.shared.held)).min()
+        let hosts = self.hosts.values().filter_map(|host| host.timeout(self.shared.held));
+        hosts.chain(self.shots.timeout()).min()
     }
 
     /// The next thing to do.

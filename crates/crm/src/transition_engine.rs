@@ -14,8 +14,9 @@
 //!   ordered in a view that is over,
 //! * another result than expected: the rest is abandoned, and a new decision is asked for,
 //! * no result within its own timeout and [`Limits::cluster_delay`]: recorded as failed, likewise,
-//! * it cannot be carried out at all (fencing, which the [fencer](crate::fencer) refuses): what depends on it stays undone,
-//!   and no new decision is asked for, because it would be the same.
+//! * a node could not be fenced: what waits for that stays undone, and a new decision is asked for, which tries it again. Where
+//!   there is no device, or it was in vain [too often](Limits::fencing_max_attempts), none is asked for: something else has
+//!   to happen first.
 
 mod action;
 mod flights;
@@ -31,8 +32,9 @@ use md5::{Digest as _, Md5};
 use hac_types::{Timestamp, mutant};
 
 use crate::cib::{Applied, Changes, Command, OpResult, StatusChange, history};
+use crate::fencer::requests::Consequence;
 use crate::work::Order;
-use hac_model::Cib;
+use hac_model::{Cib, FenceAction};
 use hac_scheduler::plan::Plan;
 use transition::{Confirmed, Transition};
 
@@ -213,6 +215,7 @@ impl TransitionEngine {
             StatusChange::Quorum(_) => Some(Abort::Quorum),
             StatusChange::Shutdown { node, .. } => Some(Abort::Shutdown(node.clone())),
             StatusChange::Fenced { .. } => (!expected).then_some(Abort::Membership),
+            StatusChange::Fencing(_) => self.fencing_changed(changes.fencing.as_ref()),
             // The plan was made with these failures in mind: without them the resource may be started.
             StatusChange::ClearFailCount { .. } => Some(Abort::Cleanup),
             // Nor did it know what is there when the history of a resource is gone, though it had it removed: first
@@ -223,6 +226,33 @@ impl TransitionEngine {
         match reason {
             Some(reason) => self.abort(now, reason),
             None => self.advance(now),
+        }
+    }
+
+    /// What follows from a step of fencing for the plan, if anything does.
+    fn fencing_changed(&mut self, follows: Option<&Consequence>) -> Option<Abort> {
+        let transition = self.current.as_mut();
+        match follows? {
+            Consequence::UnderWay(_) | Consequence::Alive(_) => None,
+            Consequence::Down(target) => {
+                let awaited = transition.is_some_and(|it| it.fenced(target, FenceAction::takes_down));
+                (!awaited).then(|| Abort::Fenced(target.clone()))
+            }
+            Consequence::LetIn(target) => {
+                transition.map(|it| it.fenced(target, |action| action == FenceAction::On));
+                None
+            }
+            // It lives again, or still: what is known of it now decides.
+            Consequence::Outlived(target) => {
+                transition.map(|it| it.not_fenced(target, FenceAction::takes_down));
+                Some(Abort::NotFenced(target.clone()))
+            }
+            Consequence::Failed { target, action, failures, nobody } => {
+                let attempts = transition.as_ref().map(|it| it.limits().fencing_max_attempts);
+                let awaited = transition.is_some_and(|it| it.not_fenced(target, |wanted| wanted == *action));
+                let again = awaited && !nobody && attempts.is_some_and(|attempts| *failures < attempts);
+                again.then(|| Abort::NotFenced(target.clone()))
+            }
         }
     }
 

@@ -4,10 +4,13 @@
 //! the node that it names takes it. Each kind of [`Work`] is told apart here, where the transition engine makes it, and at
 //! the executor's entrance; whoever comes after that knows what it has.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cib::observed::place_of;
 use crate::cib::{OpStarted, StatusChange};
+use crate::fencer::requests::{Attempt, Step};
 use hac_model::{Agent, Cib, ExecStatus, OcfCode, OpHistory, Task, operation_key};
 use hac_scheduler::plan::ResourceOp;
 
@@ -36,6 +39,41 @@ pub enum Work {
     Notify(ResourceOp),
     /// No longer run the recurring operation.
     Cancel(ResourceOp),
+    /// Run a fence device against a node.
+    Fence(FenceRun),
+}
+
+/// One run of a fence device against a node: an attempt at a request. `Debug` leaves the parameters out, because there are
+/// secrets among them.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceRun {
+    /// Number of the request.
+    pub request: u64,
+    /// Which turn of it this is.
+    pub turn: u64,
+    /// Name of the node that it is done to.
+    pub target: String,
+    /// What is tried, by whom.
+    pub attempt: Attempt,
+    /// The device's agent.
+    pub agent: Agent,
+    /// The device's parameters.
+    pub params: BTreeMap<String, String>,
+    /// How long the agent may take unless the device says otherwise, milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl std::fmt::Debug for FenceRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FenceRun")
+            .field("request", &self.request)
+            .field("turn", &self.turn)
+            .field("target", &self.target)
+            .field("attempt", &self.attempt)
+            .field("agent", &format_args!("{}", self.agent))
+            .field("timeout_ms", &self.timeout_ms)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Work {
@@ -58,10 +96,11 @@ impl Order {
             Work::Operation(op) | Work::Migration(op) | Work::Notify(op) | Work::Cancel(op) => {
                 operation_key(&op.resource, op.task, op.interval_ms)
             }
+            Work::Fence(run) => format!("{}_{}_0", run.attempt.device, run.attempt.action),
         }
     }
 
-    /// What is to be recorded when the order is delivered: the operation as pending. `None` for orders whose start is
+    /// What is to be recorded when the order is delivered: the operation as pending, the attempt to fence as begun. `None` for orders whose start is
     /// not recorded: cancellations, notifications, and operations that say `record-pending=false`. Of a migration it
     /// always is: the next coordinator must know of it.
     #[must_use]
@@ -69,6 +108,10 @@ impl Order {
         match &self.work {
             Work::Operation(op) | Work::Migration(op) => started(&self.at, &self.transition_key, op),
             Work::Notify(_) | Work::Cancel(_) => None,
+            Work::Fence(FenceRun { request, turn, attempt, .. }) => {
+                let (request, turn, attempt) = (*request, *turn, attempt.clone());
+                Some(StatusChange::Fencing(Step::Begun { request, turn, attempt }))
+            }
         }
     }
 
@@ -140,16 +183,18 @@ pub(crate) const fn is_told_by_parameters(task: Task) -> bool {
 #[cfg(test)]
 impl Order {
     /// The operation that it is about.
-    pub(crate) const fn op(&self) -> &ResourceOp {
+    pub(crate) fn op(&self) -> &ResourceOp {
         match &self.work {
             Work::Operation(op) | Work::Migration(op) | Work::Notify(op) | Work::Cancel(op) => op,
+            Work::Fence(run) => panic!("no operation: {run:?}"),
         }
     }
 
     /// The same, to change it.
-    pub(crate) const fn op_mut(&mut self) -> &mut ResourceOp {
+    pub(crate) fn op_mut(&mut self) -> &mut ResourceOp {
         match &mut self.work {
             Work::Operation(op) | Work::Migration(op) | Work::Notify(op) | Work::Cancel(op) => op,
+            Work::Fence(run) => panic!("no operation: {run:?}"),
         }
     }
 
@@ -157,6 +202,7 @@ impl Order {
     pub(crate) fn cancelled(self) -> Self {
         let work = match self.work {
             Work::Operation(op) | Work::Migration(op) | Work::Notify(op) | Work::Cancel(op) => Work::Cancel(op),
+            Work::Fence(run) => Work::Fence(run),
         };
         Self { work, ..self }
     }

@@ -185,6 +185,8 @@ pub(crate) struct Agents {
     pub(crate) script: Vec<String>,
     /// Where `resource.d` is.
     pub(crate) ocf_root: PathBuf,
+    /// Folder with the fence agents.
+    pub(crate) fence_agents: PathBuf,
 }
 
 /// Who this node is, where the addresses of this host leave it open.
@@ -445,6 +447,7 @@ impl Checker<'_> {
             native: section.names("native").to_vec(),
             script: section.names("script").to_vec(),
             ocf_root: PathBuf::from(section.text("ocf_root").unwrap_or("/usr/lib/ocf")),
+            fence_agents: PathBuf::from(section.text("fence_agents").unwrap_or("/usr/sbin")),
         }
     }
 

@@ -82,6 +82,8 @@ pub(crate) enum End {
     Left,
     /// The node cannot follow the others, for this reason, and has left.
     Fault(String),
+    /// The node learned that it was fenced, stopped everything, and has left.
+    Fenced(String),
     /// A person was in a hurry.
     AtOnce,
 }

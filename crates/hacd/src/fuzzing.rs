@@ -133,7 +133,7 @@ fn configure(body: &[u8]) {
 
 fn command(body: &[u8]) {
     let Ok(order) = serde_json::from_slice::<CommandRequest>(body) else { return };
-    if let Request::Status(change) = api::asked(order.command) {
+    if let Request::Status(change) = api::asked(order.command, "node1") {
         let mut cib = Cib::default();
         let _ = cib.apply(&Command::Status(change), NOW);
         shown(&cib);

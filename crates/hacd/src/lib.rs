@@ -55,6 +55,8 @@ mod exit {
     pub(super) const OS: u8 = 71;
     /// The configuration is wrong.
     pub(super) const CONFIG: u8 = 78;
+    /// This node was fenced, and is not to be started again before somebody has looked.
+    pub(super) const FENCED: u8 = 100;
 }
 
 /// Does what the arguments of the process say; the exit code is one of `sysexits.h`.

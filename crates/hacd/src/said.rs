@@ -167,6 +167,7 @@ mod tests {
             meta: BTreeMap::new(),
             node: "n1".into(),
             migration: None,
+            fencing: None,
         }
     }
 

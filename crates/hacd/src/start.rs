@@ -277,6 +277,7 @@ fn serve(
     // Another daemon may use the directory from here on, and not before.
     drop(storage.lock);
     match end {
+        End::Fenced(why) => Err(Failure { code: exit::FENCED, line: why }),
         End::Fault(why) => Err(Failure { code: exit::SOFTWARE, line: why }),
         End::Left | End::AtOnce => Ok(()),
     }
@@ -331,6 +332,7 @@ fn agent_options(arguments: &Arguments, config: &Config) -> hac_agents::Options 
         node_id: config.node.0,
         nodes: config.nodes.len(),
         ocf_root: agents.ocf_root.clone(),
+        fence_agents: agents.fence_agents.clone(),
         tools: tools(&arguments.socket.with_extension("bin")),
         environment: environment(arguments, &config.logging),
         prefer_script: agents.prefer_script,

@@ -98,6 +98,35 @@ impl<'a> FenceDevice<'a> {
             || self.host_map().any(|(name, _)| name.eq_ignore_ascii_case(node))
     }
 
+    /// Whether `pcmk_host_check` says how it is found out whom the device can fence.
+    #[must_use]
+    pub fn is_check_chosen(&self) -> bool {
+        self.get("pcmk_host_check").is_some()
+    }
+
+    /// Whether it may be able to fence `node`, as far as its parameters tell: where they do not name nodes, its agent knows.
+    #[must_use]
+    pub fn may_reach(&self, node: &str) -> bool {
+        match self.host_check(FenceAbilities { list: true, ..FenceAbilities::default() }) {
+            HostCheck::StaticList => self.names(node),
+            HostCheck::Nobody => false,
+            HostCheck::DynamicList | HostCheck::Status | HostCheck::Any => true,
+        }
+    }
+
+    /// Whether a node that it was told to reboot stays off (`pcmk_reboot_action=off`).
+    #[must_use]
+    pub fn stays_off(&self) -> bool {
+        self.get("pcmk_reboot_action") == Some("off")
+    }
+
+    /// How long one attempt at `action` may take at most, whatever the agent turns out to know.
+    #[must_use]
+    pub fn longest_timeout(&self, action: &str, base: Duration) -> Duration {
+        let knows = |reboot| FenceAbilities { reboot, ..FenceAbilities::default() };
+        self.timeout(action, knows(true), base).max(self.timeout(action, knows(false), base))
+    }
+
     /// What the device calls `node`: its port in `pcmk_host_map`, else its name.
     #[must_use]
     pub fn alias<'n>(&self, node: &'n str) -> &'n str

@@ -48,10 +48,24 @@ pub struct Invocation {
     pub expected_rc: i32,
     /// From where to where, for the two halves of a live migration.
     pub migration: Option<Migration>,
+    /// What a fence device is to do to whom, if it is to do anything to a node.
+    #[serde(default)]
+    pub fencing: Option<FenceOrder>,
     /// Parameters, to be passed as `OCF_RESKEY_NAME`. Secrets among them: never log them.
     pub params: BTreeMap<String, String>,
     /// More of the same that is known of the resource and the operation, with `CRM_meta_` in front of each name.
     pub meta: BTreeMap<String, String>,
+}
+
+/// What a fence device is to do: the action of its invocation, to this node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FenceOrder {
+    /// Name of the node.
+    pub target: String,
+    /// To be waited first.
+    pub delay: Duration,
+    /// How long the agent may take unless the device says otherwise.
+    pub base: Duration,
 }
 
 impl std::fmt::Debug for Invocation {

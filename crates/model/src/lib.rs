@@ -8,6 +8,7 @@
 
 mod constraint;
 mod fence_device;
+pub mod fencing;
 mod invocation;
 #[cfg(feature = "level2")]
 pub mod level_two;
@@ -22,7 +23,7 @@ mod work;
 
 pub use constraint::{Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket};
 pub use fence_device::{FenceAbilities, FenceDevice, HostCheck, RETRY_PAUSE, is_tried_again};
-pub use invocation::{Invocation, InvocationId, OUTPUT_MAX, Outcome, ProcessRef, WatchId};
+pub use invocation::{FenceOrder, Invocation, InvocationId, OUTPUT_MAX, Outcome, ProcessRef, WatchId};
 pub use nearest::nearest;
 pub use nvset::{Expression, NvPair, NvSet, Rule};
 pub use operation::{ExecStatus, OcfCode, OperationKey, TransitionKey, operation_key};

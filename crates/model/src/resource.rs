@@ -33,7 +33,7 @@ impl Agent {
     pub const DEFAULT_PROVIDER: &'static str = "heartbeat";
 
     /// Classes whose agents hacd can run. `hac-agents` has a type for each.
-    pub const RUN_CLASSES: [&'static str; 4] = ["lsb", "ocf", "service", "systemd"];
+    pub const RUN_CLASSES: [&'static str; 5] = ["lsb", "ocf", "service", "stonith", "systemd"];
 
     /// Classes whose agents have no provider.
     pub const PLAIN_CLASSES: [&'static str; 5] = ["systemd", "lsb", "stonith", "service", "upstart"];
@@ -172,6 +172,15 @@ pub struct Primitive {
     pub operations_id_ref: Option<String>,
     /// Other XML attributes of the element (which count as meta-attributes).
     pub attributes: BTreeMap<String, String>,
+}
+
+impl Primitive {
+    /// The parameters as they stand there, whatever rules say and templates add.
+    #[must_use]
+    pub fn plain_params(&self) -> BTreeMap<String, String> {
+        let pairs = self.params.iter().flat_map(|set| &set.pairs);
+        pairs.filter_map(|pair| Some((pair.name.clone(), pair.value.clone()?))).collect()
+    }
 }
 
 /// Defaults for primitives.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fencing::Requests;
 use super::{Agent, ExecStatus, NvSet, OcfCode, Task, TransitionKey};
 
 /// The status section.
@@ -13,6 +14,8 @@ pub struct Status {
     pub tickets: Vec<TicketState>,
     /// Attributes of which more is known than the nodes' entries say. They are no part of Pacemaker's document.
     pub held: Vec<HeldAttribute>,
+    /// Requests to fence nodes, and what came of earlier ones. They are no part of Pacemaker's document.
+    pub fencing: Requests,
 }
 
 /// An attribute that is private, or whose changes are collected for a while before they count.

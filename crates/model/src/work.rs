@@ -47,7 +47,6 @@ macro_rules! as_word {
 
 as_word!(Task);
 as_word!(OnFail);
-as_word!(FenceAction);
 
 /// What an action does. Finished forms are milestones of collectives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -301,7 +300,8 @@ impl FromStr for OnFail {
 }
 
 /// What fencing does to a node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FenceAction {
     /// Power off, and on again.
     #[default]

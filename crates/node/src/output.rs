@@ -74,6 +74,9 @@ pub enum Output {
     /// The node cannot go on in this cluster as the program that it is, for this reason; it leaves. The daemon ends with a
     /// code that says so.
     Fault(String),
+    /// The node learned that it was fenced: it stops everything and leaves. The daemon ends with a code that keeps it from being
+    /// started again by itself.
+    Fenced(String),
     /// The node has left; nothing follows. The driver ends.
     Stopped,
 }

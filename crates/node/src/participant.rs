@@ -15,7 +15,7 @@
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
 //! delivered while active, [`disk`] what is stored, [`coordinator`] the coordinator's work, [`planning`] its plans,
 //! [`causes`] what events follow from, [`told`] what was changed in words, [`nodes`] nodes that come and go for good,
-//! [`versions`] levels, and states that were prepared or given up, [`requests`] what clients ask, [`rotation`] the change
+//! [`versions`] levels, and states that were prepared or given up, [`requests`] what clients ask, [`fencing`] nodes that are fenced, [`rotation`] the change
 //! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`effects`] what is to be done, [`report`] the
 //! report.
 
@@ -25,6 +25,7 @@ mod collecting;
 mod coordinator;
 mod disk;
 mod effects;
+mod fencing;
 mod leaving;
 mod nodes;
 mod phase;
@@ -122,6 +123,8 @@ pub(crate) struct Participant {
     doubts: Doubts,
     /// This node wants to go.
     leaving: Option<Leaving>,
+    /// It learned that it was fenced: it stops everything and goes.
+    fenced: bool,
     /// The last regular view.
     view: Option<View>,
     since: RingId,
@@ -197,6 +200,7 @@ impl Participant {
             phase: Phase::Joining,
             doubts: Doubts::default(),
             leaving: None,
+            fenced: false,
             view: None,
             since: RingId::default(),
             parts: Parts::default(),
@@ -278,8 +282,10 @@ impl Participant {
         while let Some(output) = self.executor.poll_output() {
             self.take_from_executor(now, output);
         }
+        self.leave_if_fenced();
         if let Some((coordinator, mut seat)) = self.coordinating(now) {
             coordinator.take_from_engine(&mut seat);
+            coordinator.fencing.advance(&mut seat);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a node knows of itself and its cluster, for people.
 
 mod configuration;
+pub(crate) mod fencing;
 
 use hac_model::Version;
 use hac_types::{Incarnation, Level, LevelWindow, Member, NodeId, RingId, Timestamp, WallTime};

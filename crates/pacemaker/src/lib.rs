@@ -15,6 +15,7 @@ pub mod agent_metadata;
 pub mod cib_xml;
 pub mod corosync_conf;
 pub mod crm_syntax;
+pub mod fencing;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod keepalived_conf;

@@ -37,7 +37,13 @@ pub(super) fn plan(graph: &mut Graph<'_>) -> Plan {
         }
     }
     let summary = summary::decisions(graph);
-    Plan { actions, summary, recheck_by: graph.recheck_by.get(), warnings: graph.warnings.take() }
+    Plan {
+        actions,
+        summary,
+        recheck_by: graph.recheck_by.get(),
+        warnings: graph.warnings.take(),
+        fence_devices: Vec::new(),
+    }
 }
 
 fn convert(graph: &mut Graph<'_>, action: ActIdx, last: &mut action::Last) -> Action {

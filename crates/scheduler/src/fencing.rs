@@ -3,6 +3,7 @@
 //! Before the graph nodes are only marked, and their fencing asked for; what is really done is decided after all
 //! resource actions exist.
 
+pub(crate) mod devices;
 pub(super) mod schedule;
 
 use crate::action::Task;

@@ -58,6 +58,7 @@ use reading::{Observe, Reading};
 
 pub use digests::{digest, restart_digest, secure_digest};
 pub use drawing::{Drawing, DrawnAction};
+pub use fencing::devices::levels as fence_levels;
 pub use view::{ClusterView, Role};
 
 /// Everything that one run of the scheduler finds out.
@@ -119,6 +120,7 @@ fn decide(reading: Reading<'_>) -> (Graph<'_>, Plan) {
     let implied = constraints::imply(&placement, &placement.scores, &mut requests);
     placement.imply(implied);
     weigh::by_nature(&mut placement);
+    let fence_devices = fencing::devices::usable(&placement);
 
     let mut graph = Graph::begin(placement, &requests);
     params::run(&mut graph);
@@ -134,5 +136,5 @@ fn decide(reading: Reading<'_>) -> (Graph<'_>, Plan) {
     notify::run(&mut graph);
     remote::announce_maintenance(&mut graph);
     let plan = convert::plan(&mut graph);
-    (graph, plan)
+    (graph, Plan { fence_devices, ..plan })
 }

@@ -27,6 +27,31 @@ pub struct Plan {
     pub recheck_by: Option<i64>,
     /// Things wrong with the configuration that the scheduler worked around, for the log.
     pub warnings: Vec<String>,
+    /// The fence devices that may be used, and where.
+    #[serde(default)]
+    pub fence_devices: Vec<UsableDevice>,
+}
+
+/// A fence device, and the nodes that may use it. Where it is started does not matter. `Debug` leaves the parameters out,
+/// because there are secrets among them.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsableDevice {
+    /// Id of its resource.
+    pub id: String,
+    /// Its agent.
+    pub agent: Agent,
+    /// By the name of each node that may use it, its parameters there.
+    pub nodes: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl std::fmt::Debug for UsableDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UsableDevice")
+            .field("id", &self.id)
+            .field("agent", &format_args!("{}", self.agent))
+            .field("nodes", &self.nodes.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 /// One node of the graph.

@@ -491,6 +491,7 @@ impl World {
             Output::Event(told) => self.told(id, &told),
             Output::Ask(question, _) => self.looks_at_nothing(id, question),
             Output::Fault(why) => self.cannot_read(id, &why),
+            Output::Fenced(why) => self.trace.line(self.now, id, &why),
             Output::Stopped => {
                 self.trace.line(self.now, id, "has left");
                 self.kill(id, Power::Stays);

@@ -132,6 +132,7 @@ mod tests {
             id: hac_node::InvocationId(1),
             node: "node1".to_owned(),
             migration: None,
+            fencing: None,
             resource: resource.to_owned(),
             instance: resource.to_owned(),
             agent: hac_model::Agent::default(),

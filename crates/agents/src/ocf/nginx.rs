@@ -183,6 +183,7 @@ async fn start(service: &Service) -> io::Result<Finished> {
         arguments: file.chain(service.options.split_whitespace().map(str::to_owned)).collect(),
         environment: environment(),
         folder: None,
+        input: None,
     };
     // It has bound its sockets when it goes to the background.
     match service.runs.run(&service.looks, task).await {

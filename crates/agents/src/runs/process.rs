@@ -62,6 +62,8 @@ pub(crate) struct Task {
     pub(crate) environment: BTreeMap<String, String>,
     /// A folder that it expects to be there, if any.
     pub(crate) folder: Option<&'static str>,
+    /// What it reads on its standard input, if anything. There may be secrets in it.
+    pub(crate) input: Option<String>,
 }
 
 /// What a program did.
@@ -200,8 +202,12 @@ fn begin(runs: &Runs, task: &Task) -> io::Result<(Record, Kept, Child)> {
 /// Starts the program: by itself, or if it has to enter a control group by a shell that does so.
 fn spawn(task: &Task, record: &Record) -> io::Result<Child> {
     let start = |mut command: Command| {
+        command.stdin(match &task.input {
+            Some(input) => Stdio::from(readable(input)?),
+            None => Stdio::null(),
+        });
         command.args(&task.arguments).env_clear().envs(&task.environment).env(MARK, &record.id).current_dir("/");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         command.spawn()
     };
     let shell = || Command::new("/bin/sh");
@@ -221,6 +227,16 @@ fn spawn(task: &Task, record: &Record) -> io::Result<Child> {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(io::Error::other("what is to read it is not there")),
         result => result,
     }
+}
+
+/// A text in the memory of the kernel, to be read from its beginning: nobody waits until it has been read, and it lies nowhere.
+fn readable(text: &str) -> io::Result<std::fs::File> {
+    use std::io::{Seek as _, Write as _};
+    let descriptor = rustix::fs::memfd_create("hacd-input", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(descriptor);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
 }
 
 /// Whether this process is protected from the want of memory.

@@ -60,6 +60,7 @@ fn task(folder: &Path, script: &str) -> Task {
         arguments: vec!["-c".into(), script.replace("DIR", &folder.display().to_string())],
         environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
         folder: None,
+        input: None,
     }
 }
 

@@ -4,6 +4,9 @@ use std::cell::Cell;
 
 use hac_types::WallTime;
 
+use crate::fencer;
+use crate::fencer::requests::{Consequence, Machine as _, Step, Wanted};
+
 use super::held::{self, HELD_MAX};
 use super::ids::pair_id;
 use super::{
@@ -25,6 +28,8 @@ pub(super) enum Wrong {
     TooMany,
     /// There are too many tickets already.
     TooManyTickets,
+    /// A node is a member that a person says to be down.
+    Alive(String),
 }
 
 impl From<Wrong> for Refusal {
@@ -39,6 +44,11 @@ impl From<Wrong> for Refusal {
                 "set it first: attrd_updater -n NAME -U VALUE -d DELAY",
             )
             .of(RefusalKind::NoSuch),
+            Wrong::Alive(name) => Self::new(
+                format!("{name} is a member of the cluster at this moment, so it is not down; nothing was changed"),
+                "Stop hacd there, or have it fenced: hacctl node fence NODE. With --force the others take it for down all the \
+                 same, and it stops everything when it learns of that",
+            ),
             Wrong::TooManyTickets => Self::new(
                 format!("there are {} tickets already", tickets::MOST),
                 "forget some: crm_ticket -t TICKET -C",
@@ -70,10 +80,13 @@ pub(super) fn apply(cib: &mut Cib, change: &StatusChange, wall: WallTime) -> App
 fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut Changes) -> Done {
     match change {
         StatusChange::NodeStates(nodes) => {
+            let before = fencer::members(cib);
             let mut changed = false;
             for node in nodes {
                 changed |= node_state(cib, node, changes);
             }
+            let now = fencer::members(cib);
+            cib.status.fencing.members_changed(&before, &now);
             Ok(changed)
         }
         StatusChange::NodeHistory { node, resources } => {
@@ -118,7 +131,28 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
             Ok(replace(&mut state.expected, Some("down".to_owned())))
         }
         StatusChange::Fenced { node } => fenced(cib, node),
+        StatusChange::Fencing(step) => fencing(cib, step, wall, changes),
     }
+}
+
+/// Carries out a step of fencing. That a node is known to be down is written in the same moment.
+fn fencing(cib: &mut Cib, step: &Step, wall: WallTime, changes: &mut Changes) -> Done {
+    if let Step::Wanted(Wanted { target, .. }) | Step::Confirmed { target, .. } = step
+        && cib.node_id(target).is_none()
+    {
+        return Err(Wrong::UnknownNode(target.clone()));
+    }
+    let members = fencer::members(cib);
+    let before = cib.status.fencing.clone();
+    let follows = cib.status.fencing.apply(step.clone(), &members, wall);
+    let mut changed = cib.status.fencing != before;
+    match &follows {
+        Some(Consequence::Down(target)) => changed |= fenced(cib, target)?,
+        Some(Consequence::Alive(target)) => return Err(Wrong::Alive(target.clone())),
+        _ => {}
+    }
+    changes.fencing = follows;
+    Ok(changed || changes.fencing.is_some())
 }
 
 fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fencer::requests::Step;
 use hac_model::{Agent, OnFail, OpHistory, ResourceHistory};
 
 /// More is known.
@@ -109,6 +110,8 @@ pub enum StatusChange {
         /// Its name.
         node: String,
     },
+    /// A step of fencing.
+    Fencing(Step),
 }
 
 /// Whether a node takes part.

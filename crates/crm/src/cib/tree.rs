@@ -45,6 +45,13 @@ pub fn has_primitive(configuration: &Configuration, history: &str) -> bool {
     walk(&configuration.resources).iter().any(is_one)
 }
 
+/// All primitives that are configured, templates aside, in the order of the document.
+#[must_use]
+pub fn primitives(configuration: &Configuration) -> Vec<&Primitive> {
+    let items = walk(&configuration.resources).into_iter();
+    items.filter_map(|item| if let Kind::Primitive(primitive) = item.kind { Some(primitive) } else { None }).collect()
+}
+
 fn leaf<'a>(primitive: &'a Primitive, parent: Option<&'a str>) -> Item<'a> {
     let Primitive { id, meta, params, .. } = primitive;
     Item { id, parent, kind: Kind::Primitive(primitive), meta, params }

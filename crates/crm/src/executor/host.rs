@@ -133,6 +133,12 @@ impl Shared {
         self.line.pop_first().map(|(_, next)| next)
     }
 
+    /// The number of another run.
+    pub(super) const fn next_id(&mut self) -> InvocationId {
+        self.last_id += 1;
+        InvocationId(self.last_id)
+    }
+
     fn report(&mut self, change: StatusChange) {
         self.outputs.push_back(Output::Report(change));
     }
@@ -166,6 +172,16 @@ impl Host {
             self.managed(id, &op.agent).enqueue(now, job);
         }
         self.advance(shared, now, id);
+    }
+
+    /// Drops what was ordered and has not begun, and stops what runs, each as it was started.
+    pub(super) fn stop_everything(&mut self, shared: &mut Shared, now: Timestamp) {
+        let running = |managed: &&Managed| managed.runs.is_some() || history::is_running(&managed.history);
+        let stops: Vec<ResourceOp> = self.resources.values().filter(running).map(Managed::last_stop).collect();
+        self.end_view();
+        for stop in stops {
+            self.run(shared, now, report::NO_TRANSITION, &stop);
+        }
     }
 
     /// A recurring operation is no longer wanted.

@@ -26,6 +26,7 @@ pub(super) fn invocation(id: InvocationId, job: &Job, op: &ResourceOp) -> Invoca
         timeout: Duration::from_millis(op.timeout_ms),
         expected_rc: op.expected_rc.0,
         migration: op.migration.clone(),
+        fencing: None,
         params: BTreeMap::clone(&op.params),
         meta: BTreeMap::clone(&op.meta),
     }
@@ -103,10 +104,13 @@ fn secure(op: &ResourceOp) -> Option<(String, String)> {
     Some((format!(" {} ", names.join(" ")), digest))
 }
 
+/// The key of what no coordinator ordered.
+pub(super) const NO_TRANSITION: &str = "0:0:7:00000000-0000-0000-0000-000000000000";
+
 /// The entry for what an earlier life of the daemon started: as a probe that found it.
 pub(super) fn inherited(node: &str, id: &str, runs: &Started) -> OpHistory {
     let (task, rc, status) = (Task::Monitor, OcfCode::OK, ExecStatus::Done);
-    let transition_key = format!("0:0:{}:{}", OcfCode::NOT_RUNNING, "00000000-0000-0000-0000-000000000000");
+    let transition_key = NO_TRANSITION.to_owned();
     OpHistory {
         operation_key: operation_key(id, task, 0),
         operation: task.to_string(),

@@ -1,6 +1,7 @@
 //! One resource on this node: its queue, its recurring operations, its history.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hac_types::{Timestamp, WallTime, mutant};
@@ -130,6 +131,9 @@ pub(super) struct Managed {
     recurring: BTreeMap<(String, u64), Recurring>,
 }
 
+/// How long the agent may take for a stop that nobody ordered, milliseconds.
+const LAST_STOP_MS: u64 = 50_000;
+
 impl Managed {
     pub(super) fn new(id: &str, agent: &Agent) -> Self {
         Self {
@@ -169,6 +173,20 @@ impl Managed {
         }
         self.kept.clone_from(&self.runs);
         Some(Output::Remember(self.history.id.clone(), self.runs.clone()))
+    }
+
+    /// The stop of what runs, when there is nobody who orders one.
+    pub(super) fn last_stop(&self) -> ResourceOp {
+        let agent = self.runs.as_ref().map_or(&self.history.agent, |runs| &runs.agent).clone();
+        let params = self.runs.as_ref().map(|runs| runs.params.clone()).unwrap_or_default();
+        ResourceOp {
+            resource: self.history.id.clone(),
+            agent: Arc::new(agent),
+            task: Task::Stop,
+            timeout_ms: LAST_STOP_MS,
+            params: Arc::new(params),
+            ..ResourceOp::default()
+        }
     }
 
     /// Takes an order in: a recurring operation is due after its start delay, others queue.

@@ -8,10 +8,11 @@
 //! What a success proves is proved of the life in which the target was when the attempt began. If it has joined again since, it
 //! says nothing of its new life ([`Consequence::Outlived`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hac_model::FenceAction;
+pub use hac_model::fencing::{Attempt, End, How, Record, Request, Requests, Wanted};
 use hac_types::WallTime;
 use serde::{Deserialize, Serialize};
 
@@ -23,56 +24,6 @@ const HISTORY_CUT: usize = 250;
 
 /// Who is named as the one that did it when a person says that a node is down.
 pub const A_HUMAN: &str = "a human";
-
-/// What is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
-    /// Name of the node that it is done to.
-    pub target: String,
-    /// What is done to it.
-    pub action: FenceAction,
-    /// Who asks.
-    pub client: String,
-    /// Name of the node through which it asks.
-    pub origin: String,
-    /// To wait so many seconds before the first attempt, on top of what the devices say; `None` is not to wait at all, whatever
-    /// they say.
-    pub delay_s: Option<u64>,
-    /// A success of the same kind within so many seconds before is enough; 0 is none.
-    pub tolerance_s: u64,
-}
-
-/// One run of a device by a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// Place of the level among those for the target, from 0; 0 where there are none.
-    pub level: usize,
-    /// Place within the level, from 0.
-    pub place: usize,
-    /// Id of the device.
-    pub device: String,
-    /// Name of the node that runs it.
-    pub by: String,
-    /// What the device is told to do.
-    pub action: FenceAction,
-    /// The node waits so many milliseconds first.
-    pub delay_ms: u64,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum How {
-    /// The device says that it is done.
-    Done,
-    /// It says that it could not; why.
-    Failed(String),
-    /// It did not answer in time.
-    TimedOut,
-    /// It does not know the target or the action, so nothing was tried.
-    Unable,
-    /// The node that ran it is no member any more.
-    Lost,
-}
 
 /// What travels in the stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +45,8 @@ pub enum Step {
         request: u64,
         /// Which turn of it this answers.
         turn: u64,
+        /// The attempt's key: two sides of a cut may have had different attempts in the same turn.
+        key: String,
         /// How.
         how: How,
     },
@@ -124,62 +77,8 @@ pub enum Step {
     },
 }
 
-/// What came of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum End {
-    /// It is done.
-    Succeeded,
-    /// It is not.
-    Failed {
-        /// Why, as a clause.
-        reason: String,
-        /// There was no device that could have been tried: to ask again at once would change nothing.
-        nobody: bool,
-    },
-}
-
-/// A request under way.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    /// Its number.
-    pub id: u64,
-    /// What is asked for.
-    pub wanted: Wanted,
-    /// Others who asked for the same meanwhile.
-    pub joined: Vec<String>,
-    /// Counts its steps.
-    pub turn: u64,
-    /// What is being tried.
-    pub attempt: Option<Attempt>,
-    /// What was tried and how it ended, in order.
-    pub tried: Vec<(Attempt, How)>,
-    /// In which of its lives the target was when the first attempt of the present level began.
-    life: u64,
-}
-
-/// A request that is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// Its number.
-    pub id: u64,
-    /// Name of the node that it was done to.
-    pub target: String,
-    /// What was done to it.
-    pub action: FenceAction,
-    /// Who asked.
-    pub client: String,
-    /// Name of the node through which it was asked.
-    pub origin: String,
-    /// Name of the node that did it, or tried last.
-    pub delegate: Option<String>,
-    /// When it was over, seconds since 1970.
-    pub completed: i64,
-    /// What came of it.
-    pub end: End,
-}
-
 /// What follows from a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Consequence {
     /// A request of this number is under way, whether it was before or not.
     UnderWay(u64),
@@ -193,6 +92,8 @@ pub enum Consequence {
     Failed {
         /// Name of the node.
         target: String,
+        /// What was to be done to it.
+        action: FenceAction,
         /// Times in a row.
         failures: u32,
         /// There was no device that could have been tried.
@@ -226,67 +127,58 @@ pub struct Scene {
     pub offers: Vec<Offer>,
     /// The devices of each level of the topology for the target; none if there is no topology for it.
     pub levels: Vec<Vec<String>>,
+    /// For the next attempt: tells it from every other one.
+    pub key: String,
 }
 
-/// All requests, and what is known of earlier ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requests {
-    next: u64,
-    /// Under way, in the order in which they were asked for.
-    pub running: Vec<Request>,
-    /// Over, the oldest first; 500 at most.
-    pub history: Vec<Record>,
-    /// By node, how often in a row it could not be fenced.
-    failures: BTreeMap<String, u32>,
-    /// By node, how often it was seen to join.
-    lives: BTreeMap<String, u64>,
-    /// Members, by name.
-    members: BTreeSet<String>,
-}
-
-impl Requests {
-    /// How often in a row `target` could not be fenced.
-    #[must_use]
-    pub fn failures(&self, target: &str) -> u32 {
-        self.failures.get(target).copied().unwrap_or_default()
-    }
-
+/// The requests as a replicated machine. `members` are the members of the view by name, the same for all at the same place of
+/// the stream.
+pub trait Machine {
     /// The members are these now. What those ran that are gone is lost; who joined lives anew and may be fenced as often as
     /// before.
-    pub fn members_are(&mut self, members: BTreeSet<String>) {
-        for joined in members.difference(&self.members) {
-            let life = self.lives.entry(joined.clone()).or_default();
-            *life = life.saturating_add(1);
+    fn members_changed(&mut self, before: &BTreeSet<String>, now: &BTreeSet<String>);
+
+    /// Carries out a step that was proposed at `wall`; what follows from it, if anything does.
+    fn apply(&mut self, step: Step, members: &BTreeSet<String>, wall: WallTime) -> Option<Consequence>;
+
+    /// What the coordinator proposes next for the request of this number; nothing while an attempt is under way.
+    #[must_use]
+    fn next(&self, id: u64, scene: &Scene) -> Option<Step>;
+}
+
+impl Machine for Requests {
+    fn members_changed(&mut self, before: &BTreeSet<String>, now: &BTreeSet<String>) {
+        for joined in now.difference(before) {
             self.failures.remove(joined);
+            let at_it = self.running.iter_mut().filter(|request| request.wanted.target == *joined);
+            at_it.for_each(|request| request.rejoined = true);
         }
-        self.members = members;
         for request in &mut self.running {
-            let gone = |attempt: &mut Attempt| !self.members.contains(&attempt.by);
-            if let Some(attempt) = request.attempt.take_if(gone) {
+            if let Some(attempt) = request.attempt.take_if(|attempt| !now.contains(&attempt.by)) {
                 request.tried.push((attempt, How::Lost));
                 request.turn = request.turn.saturating_add(1);
             }
         }
     }
 
-    /// Carries out a step that was proposed at `wall`; what follows from it, if anything does.
-    pub fn apply(&mut self, step: Step, wall: WallTime) -> Option<Consequence> {
+    fn apply(&mut self, step: Step, members: &BTreeSet<String>, wall: WallTime) -> Option<Consequence> {
         match step {
-            Step::Wanted(wanted) => Some(self.want(wanted, wall)),
+            Step::Wanted(wanted) => Some(want(self, wanted, members, wall)),
             Step::Begun { request, turn, attempt } => {
-                let lives = &self.lives;
                 let request = in_turn(&mut self.running, request, turn).filter(|request| request.attempt.is_none())?;
                 // By a node that has left meanwhile: the next decision does not count on it.
-                if !self.members.contains(&attempt.by) {
+                if !members.contains(&attempt.by) {
                     return None;
                 }
                 if attempt.place == 0 {
-                    request.life = lives.get(&request.wanted.target).copied().unwrap_or_default();
+                    request.rejoined = false;
                 }
                 request.attempt = Some(attempt);
                 None
             }
-            Step::Ended { request, turn, how } => {
+            Step::Ended { request, turn, key, how } => {
+                let of = self.running.iter().find(|of| of.id == request)?;
+                of.attempt.as_ref().filter(|attempt| attempt.key == key)?;
                 let request = in_turn(&mut self.running, request, turn)?;
                 request.tried.push((request.attempt.take()?, how));
                 None
@@ -295,18 +187,17 @@ impl Requests {
                 in_turn(&mut self.running, request, turn)?;
                 let at = self.running.iter().position(|running| running.id == request)?;
                 let request = self.running.remove(at);
-                Some(self.conclude(request, end, wall))
+                Some(conclude(self, request, end, wall))
             }
-            Step::Confirmed { target, force: false, .. } if self.members.contains(&target) => {
+            Step::Confirmed { target, force: false, .. } if members.contains(&target) => {
                 Some(Consequence::Alive(target))
             }
             Step::Confirmed { target, client, origin, .. } => {
-                let life = self.lives.get(&target).copied().unwrap_or_default();
                 let wanted = Wanted { target, action: FenceAction::Off, client, origin, ..Wanted::default() };
                 let human = Attempt { by: A_HUMAN.to_owned(), ..Attempt::default() };
                 let tried = vec![(human, How::Done)];
-                let request = Request { id: self.number(), wanted, tried, life, ..Request::default() };
-                Some(self.conclude(request, End::Succeeded, wall))
+                let request = Request { id: number(self), wanted, tried, ..Request::default() };
+                Some(conclude(self, request, End::Succeeded, wall))
             }
             Step::Forget { target } => {
                 self.history.retain(|record| target.as_ref().is_some_and(|target| record.target != *target));
@@ -315,65 +206,7 @@ impl Requests {
         }
     }
 
-    fn number(&mut self) -> u64 {
-        self.next = self.next.saturating_add(1);
-        self.next
-    }
-
-    /// Begins a request, joins one of the same kind, or finds that it is done.
-    fn want(&mut self, wanted: Wanted, wall: WallTime) -> Consequence {
-        let same = |target: &str, action| target == wanted.target && action == wanted.action;
-        let under_way = self.running.iter_mut().find(|other| same(&other.wanted.target, other.wanted.action));
-        if let Some(other) = under_way {
-            if other.wanted.client != wanted.client && !other.joined.contains(&wanted.client) {
-                other.joined.push(wanted.client);
-            }
-            return Consequence::UnderWay(other.id);
-        }
-        let tolerance = i64::try_from(wanted.tolerance_s).unwrap_or(i64::MAX);
-        let since = wall.as_secs().saturating_sub(tolerance);
-        let recent = |record: &&Record| {
-            same(&record.target, record.action) && record.end == End::Succeeded && record.completed >= since
-        };
-        if tolerance > 0
-            && self.history.iter().rev().any(|record| recent(&record))
-            && !self.members.contains(&wanted.target)
-        {
-            return done_to(wanted.target, wanted.action);
-        }
-        let id = self.number();
-        self.running.push(Request { id, wanted, ..Request::default() });
-        Consequence::UnderWay(id)
-    }
-
-    /// A request is over: it goes into the history, and is counted.
-    fn conclude(&mut self, request: Request, end: End, wall: WallTime) -> Consequence {
-        let Wanted { target, action, client, origin, .. } = request.wanted;
-        let delegate = request.tried.last().map(|(attempt, _)| attempt.by.clone());
-        let (id, completed) = (request.id, wall.as_secs());
-        let nobody = matches!(end, End::Failed { nobody: true, .. });
-        let succeeded = end == End::Succeeded;
-        self.history.push(Record { id, target: target.clone(), action, client, origin, delegate, completed, end });
-        if self.history.len() > HISTORY_MAX {
-            self.history.drain(..self.history.len().saturating_sub(HISTORY_CUT));
-        }
-        if succeeded {
-            self.failures.remove(&target);
-            let life = self.lives.get(&target).copied().unwrap_or_default();
-            return if life == request.life || action == FenceAction::On {
-                done_to(target, action)
-            } else {
-                Consequence::Outlived(target)
-            };
-        }
-        let failures = self.failures.entry(target.clone()).or_default();
-        *failures = failures.saturating_add(1);
-        Consequence::Failed { target, failures: *failures, nobody }
-    }
-
-    /// What the coordinator proposes next for the request of this number; nothing while an attempt is under way.
-    #[must_use]
-    pub fn next(&self, id: u64, scene: &Scene) -> Option<Step> {
+    fn next(&self, id: u64, scene: &Scene) -> Option<Step> {
         let of = self.running.iter().find(|request| request.id == id && request.attempt.is_none())?;
         let (request, turn) = (of.id, of.turn);
         Some(match decide(of, scene) {
@@ -381,6 +214,60 @@ impl Requests {
             Err(end) => Step::Over { request, turn, end },
         })
     }
+}
+
+fn number(requests: &mut Requests) -> u64 {
+    requests.last = requests.last.saturating_add(1);
+    requests.last
+}
+
+/// Begins a request, joins one of the same kind, or finds that it is done.
+fn want(requests: &mut Requests, wanted: Wanted, members: &BTreeSet<String>, wall: WallTime) -> Consequence {
+    let same = |target: &str, action| target == wanted.target && action == wanted.action;
+    let under_way = requests.running.iter_mut().find(|other| same(&other.wanted.target, other.wanted.action));
+    if let Some(other) = under_way {
+        if other.wanted.client != wanted.client && !other.joined.contains(&wanted.client) {
+            other.joined.push(wanted.client);
+        }
+        return Consequence::UnderWay(other.id);
+    }
+    let tolerance = i64::try_from(wanted.tolerance_s).unwrap_or(i64::MAX);
+    let since = wall.as_secs().saturating_sub(tolerance);
+    let recent = |record: &&Record| {
+        same(&record.target, record.action) && record.end == End::Succeeded && record.completed >= since
+    };
+    if tolerance > 0 && requests.history.iter().rev().any(|record| recent(&record)) && !members.contains(&wanted.target)
+    {
+        return done_to(wanted.target, wanted.action);
+    }
+    let id = number(requests);
+    requests.running.push(Request { id, wanted, ..Request::default() });
+    Consequence::UnderWay(id)
+}
+
+/// A request is over: it goes into the history, and is counted.
+fn conclude(requests: &mut Requests, request: Request, end: End, wall: WallTime) -> Consequence {
+    let rejoined = request.rejoined;
+    let Wanted { target, action, client, origin, .. } = request.wanted;
+    let delegate = request.tried.last().map(|(attempt, _)| attempt.by.clone());
+    let (id, completed) = (request.id, wall.as_secs());
+    let nobody = matches!(end, End::Failed { nobody: true, .. });
+    let succeeded = end == End::Succeeded;
+    requests.history.push(Record { id, target: target.clone(), action, client, origin, delegate, completed, end });
+    if requests.history.len() > HISTORY_MAX {
+        requests.history.drain(..requests.history.len().saturating_sub(HISTORY_CUT));
+    }
+    if succeeded {
+        requests.failures.remove(&target);
+        return if rejoined && action != FenceAction::On {
+            Consequence::Outlived(target)
+        } else {
+            done_to(target, action)
+        };
+    }
+    let failures = requests.failures.entry(target.clone()).or_default();
+    *failures = failures.saturating_add(1);
+    Consequence::Failed { target, action, failures: *failures, nobody }
 }
 
 /// The request of this number whose turn it is; it has had it then.
@@ -422,7 +309,7 @@ fn without_topology(request: &Request, scene: &Scene) -> Result<Attempt, End> {
     // All that one node can do comes before what the next one can.
     choices.sort_by(|left, right| (&left.0, &left.1, left.2).cmp(&(&right.0, &right.1, right.2)));
     let Some((_, by, _, offer)) = choices.into_iter().next() else { return Err(exhausted(request)) };
-    Ok(attempt(request, offer, by, (0, 0), action))
+    Ok(attempt((request, scene), offer, by, (0, 0), action))
 }
 
 /// Who may run the device, with a rank: the least is the first.
@@ -446,7 +333,13 @@ fn executors<'s>(
     })
 }
 
-fn attempt(request: &Request, offer: &Offer, by: String, at: (usize, usize), action: FenceAction) -> Attempt {
+fn attempt(
+    (request, scene): (&Request, &Scene),
+    offer: &Offer,
+    by: String,
+    at: (usize, usize),
+    action: FenceAction,
+) -> Attempt {
     let delay = match request.wanted.delay_s {
         Some(asked) if action.takes_down() => {
             let asked = if request.tried.is_empty() { asked } else { 0 };
@@ -455,7 +348,7 @@ fn attempt(request: &Request, offer: &Offer, by: String, at: (usize, usize), act
         _ => Duration::ZERO,
     };
     let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-    Attempt { level: at.0, place: at.1, device: offer.device.clone(), by, action, delay_ms }
+    Attempt { level: at.0, place: at.1, device: offer.device.clone(), by, action, delay_ms, key: scene.key.clone() }
 }
 
 /// Nothing is left to try.
@@ -526,7 +419,7 @@ fn by_levels(request: &Request, scene: &Scene, levels: &[Vec<String>]) -> Result
             Some((offer, able.min()?.1))
         });
         if let Some((offer, by)) = best {
-            return Ok(attempt(request, offer, by, (level, place), *action));
+            return Ok(attempt((request, scene), offer, by, (level, place), *action));
         }
         lost.clear();
         (level, place) =

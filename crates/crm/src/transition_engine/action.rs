@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::cib::StatusChange;
+use crate::fencer::{self, MAX_ATTEMPTS};
 use crate::work::Order;
-use hac_model::{Configuration, parse_duration_ms};
+use hac_model::{Configuration, FenceAction, parse_duration_ms};
 
 /// Bounds on carrying a plan out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,13 +17,20 @@ pub struct Limits {
     /// ([`Executor::limit`](crate::executor::Executor::limit)); the engine gives it some more orders, so that it never
     /// waits for the next one.
     pub node_action_limit: usize,
+    /// So often in a row a node is fenced in vain before something else has to happen first, `fencing-max-attempts`.
+    pub fencing_max_attempts: u32,
     /// Time that an order and its answer may take on top of the operation's own timeout, `cluster-delay`.
     pub cluster_delay: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { batch_limit: 0, node_action_limit: 0, cluster_delay: Duration::from_secs(60) }
+        Self {
+            batch_limit: 0,
+            node_action_limit: 0,
+            fencing_max_attempts: MAX_ATTEMPTS,
+            cluster_delay: Duration::from_secs(60),
+        }
     }
 }
 
@@ -38,6 +46,7 @@ impl Limits {
             node_action_limit: number("node-action-limit")
                 .filter(|limit| *limit > 0)
                 .unwrap_or_else(|| cores.saturating_mul(2)),
+            fencing_max_attempts: fencer::max_attempts(configuration),
             cluster_delay: delay.unwrap_or(default.cluster_delay),
         }
     }
@@ -54,6 +63,15 @@ pub enum Output {
     TakenUp(Order),
     /// Broadcast this change.
     Status(StatusChange),
+    /// Ask for the fencing of a node, on behalf of the coordinator.
+    Fence {
+        /// Name of the node.
+        target: String,
+        /// What is done to it.
+        action: FenceAction,
+        /// To wait so many seconds first, on top of what the devices say (`priority-fencing-delay`).
+        delay_s: u64,
+    },
     /// The transition is over.
     Ended(Summary),
     /// The world is no longer the one that was planned for: decide again now. Never while orders are in flight.
@@ -111,6 +129,10 @@ pub enum Abort {
     History(String),
     /// A node wants to leave.
     Shutdown(String),
+    /// A node could not be fenced.
+    NotFenced(String),
+    /// A node was fenced that nobody had planned to.
+    Fenced(String),
     /// Asked for from outside, in words.
     Other(String),
 }
@@ -128,6 +150,8 @@ impl std::fmt::Display for Abort {
             Self::Cleanup => f.write_str("failures or histories were forgotten"),
             Self::History(node) => write!(f, "{node} told its history"),
             Self::Shutdown(node) => write!(f, "{node} wants to leave"),
+            Self::NotFenced(node) => write!(f, "{node} could not be fenced"),
+            Self::Fenced(node) => write!(f, "{node} was fenced"),
             Self::Other(words) => f.write_str(words),
         }
     }

@@ -9,6 +9,7 @@ use crate::cib::Replicated as _;
 use crate::cib::fixtures::{NOW, cluster, lost, up};
 use crate::cib::{Changes, OpCancelled};
 use crate::executor::ExecStatus;
+use crate::fencer::requests::{Consequence, Step};
 use crate::work::Work;
 use hac_model::{Agent, FenceAction, INFINITY, OcfCode, OpHistory};
 use hac_scheduler::plan::{Action, ActionKind, Fencing, ResourceOp};
@@ -84,6 +85,7 @@ impl Bench {
                     format!("record {} of {} as {}", result.op.operation, result.resource, result.op.op_status)
                 }
                 Output::Status(change) => format!("{change:?}"),
+                Output::Fence { target, action, delay_s } => format!("fence {target} ({action}) after {delay_s} s"),
                 Output::Ended(s) => format!("ended {}: {}/{}/{} {:?}", s.transition, s.done, s.fired, s.actions, s.end),
                 Output::Replan(reason) => format!("replan: {reason}"),
             });
@@ -299,18 +301,77 @@ fn what_does_not_come_in_time_is_recorded_as_failed() {
     );
 }
 
+/// A plan that fences a node, and starts A after that and B at once.
+fn fencing_first(delay: Option<&str>) -> Vec<Action> {
+    let fencing = Fencing { target: "secondary".into(), action: FenceAction::Reboot };
+    let mut fence = action("stonith-secondary-reboot", ActionKind::Fence(fencing), &[]);
+    fence.node = Some("secondary".into());
+    fence.meta.extend(delay.map(|delay| ("CRM_meta_priority_fencing_delay".to_owned(), delay.to_owned())));
+    vec![fence, op("A_start_0", &[0]), op("B_start_0", &[])]
+}
+
+/// What came of a step of fencing.
+fn fenced(bench: &mut Bench, follows: Consequence) -> Vec<String> {
+    let step = Step::Forget { target: None };
+    let changes = Changes { fencing: Some(follows), ..Changes::default() };
+    let command = Command::Status(StatusChange::Fencing(step));
+    bench.engine.handle_delivered(bench.now, &command, &Applied::Changed(changes));
+    bench.lines()
+}
+
+fn not_fenced(failures: u32, nobody: bool) -> Consequence {
+    Consequence::Failed { target: "secondary".into(), action: FenceAction::Reboot, failures, nobody }
+}
+
 #[test]
-fn fencing_without_a_device_leaves_its_dependents_undone_and_does_not_ask_again() {
+fn what_needs_fencing_begins_when_that_has_succeeded_though_the_node_is_lost_meanwhile() {
     let mut bench = Bench::new();
-    let fence = action(
-        "stonith-secondary-reboot",
-        ActionKind::Fence(Fencing { target: "secondary".into(), action: FenceAction::Reboot }),
-        &[],
+    let lines = bench.start(fencing_first(Some("15")));
+    assert_eq!(lines, ["fence secondary (reboot) after 15 s", "run B_start_0 on primary (2:1:0:u)"]);
+    assert_eq!(bench.answer(0, 0), [""; 0]);
+    let other = Consequence::Down("third".into());
+    assert_eq!(
+        fenced(&mut bench, other),
+        [""; 0],
+        "another node was fenced: the plan is old, what is under way is waited for"
     );
-    let lines = bench.start(vec![fence, op("A_start_0", &[0]), op("B_start_0", &[])]);
-    assert_eq!(lines, ["run B_start_0 on primary (2:1:0:u)"]);
-    assert_eq!(bench.answer(0, 0), ["ended 1: 1/2/3 Stuck"]);
-    assert!(bench.engine.is_idle());
+    let mut bench = Bench::new();
+    bench.start(fencing_first(None));
+    bench.answer(0, 0);
+    assert_eq!(fenced(&mut bench, Consequence::Down("secondary".into())), ["run A_start_0 on primary (1:1:0:u)"]);
+}
+
+#[test]
+fn a_fencing_that_failed_is_decided_anew_until_it_was_in_vain_too_often_or_nobody_can() {
+    for (follows, again) in [
+        (not_fenced(1, false), true),
+        (not_fenced(9, false), true),
+        (not_fenced(10, false), false),
+        (not_fenced(1, true), false),
+        (Consequence::Outlived("secondary".into()), true),
+    ] {
+        let mut bench = Bench::new();
+        bench.start(fencing_first(None));
+        bench.answer(0, 0);
+        let lines = fenced(&mut bench, follows.clone());
+        let expected = if again {
+            vec![
+                "ended 1: 1/2/3 Aborted(NotFenced(\"secondary\"))".to_owned(),
+                "replan: secondary could not be fenced".to_owned(),
+            ]
+        } else {
+            vec!["ended 1: 1/2/3 Stuck".to_owned()]
+        };
+        assert_eq!(lines, expected, "{follows:?}");
+        assert_eq!(bench.engine.is_idle(), !again);
+    }
+}
+
+#[test]
+fn a_node_that_was_fenced_without_a_plan_asks_for_a_new_decision() {
+    let mut bench = Bench::new();
+    assert_eq!(fenced(&mut bench, Consequence::Down("secondary".into())), ["replan: secondary was fenced"]);
+    assert_eq!(fenced(&mut bench, Consequence::UnderWay(1)), [""; 0]);
 }
 
 #[test]
@@ -429,7 +490,8 @@ fn limits_are_cluster_properties() {
     let section = crate::cib::Section::CrmConfig;
     let change = crate::cib::Change::SetProperties { section, set: None, pairs: set };
     cib.apply(&crate::cib::fixtures::configure(vec![change]), NOW);
-    let limits = Limits { batch_limit: 5, node_action_limit: 8, cluster_delay: Duration::from_secs(10) };
+    let limits =
+        Limits { batch_limit: 5, node_action_limit: 8, cluster_delay: Duration::from_secs(10), ..Limits::default() };
     assert_eq!(Limits::of(&cib.configuration, 4), limits, "twice the cores unless configured");
     let change = |value: &str| crate::cib::Change::SetProperties {
         section,

@@ -9,13 +9,21 @@ use super::flights::Flights;
 use super::{Abort, End, Limits, Output, Summary};
 use crate::cib::{OpResult, OpStarted, StatusChange, history};
 use crate::executor::ExecStatus;
-use crate::fencer;
 use crate::work::{self, Order, Work};
-use hac_model::{INFINITY, OcfCode, OpHistory, Task, TransitionKey};
-use hac_scheduler::plan::{Action, ActionKind, Plan, ResourceOp};
+use hac_model::{FenceAction, INFINITY, OcfCode, OpHistory, Task, TransitionKey};
+use hac_scheduler::plan::{Action, ActionKind, Fencing, Plan, ResourceOp};
 
 /// Longest pause before an agent that could not ask is tried again; see the executor.
 const WAITING_MAX: Duration = Duration::from_secs(300);
+
+/// In place of a node that carries it out: each attempt at a fencing names its own.
+const FENCING: &str = "";
+
+/// What a request to fence a node takes at most: each attempt ends in its own time, so this one is never reached.
+const FENCING_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Where a plan has `priority-fencing-delay` for a node, in seconds.
+const PRIORITY_DELAY: &str = "CRM_meta_priority_fencing_delay";
 
 /// How far an action is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,16 +184,12 @@ impl Transition {
                 self.done(index);
                 return None;
             }
-            (ActionKind::Fence(fencing), ..) => match fencer::begin(fencing) {
-                Ok(order) => {
-                    self.flights.begin(now, index, &order.by, Duration::ZERO);
-                    return Some(Output::Run(order));
-                }
-                Err(refused) => {
-                    self.fail(index, refused.to_string());
-                    return None;
-                }
-            },
+            (ActionKind::Fence(Fencing { target, action: what }), ..) => {
+                let delay = action.meta.get(PRIORITY_DELAY).and_then(|text| text.parse().ok());
+                let fence = Output::Fence { target: target.clone(), action: *what, delay_s: delay.unwrap_or(0) };
+                self.flights.begin(now, index, FENCING, FENCING_MAX);
+                return Some(fence);
+            }
             (_, Some(by), Some(at)) => Some((by.to_owned(), at.to_owned())),
             _ => None,
         };
@@ -324,10 +328,41 @@ impl Transition {
         })
     }
 
-    /// Nothing more comes from a node that is gone.
+    pub(super) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The fencings of `target` that are waited for and of this kind.
+    fn fencings(&self, target: &str, is: impl Fn(FenceAction) -> bool) -> Vec<usize> {
+        let awaited = |index: &usize| {
+            let kind = self.actions.get(*index).map(|action| &action.kind);
+            matches!(kind, Some(ActionKind::Fence(fencing)) if fencing.target == target && is(fencing.action))
+        };
+        self.flights.keys().filter(awaited).collect()
+    }
+
+    /// The node was fenced. Whether that was waited for.
+    pub(super) fn fenced(&mut self, target: &str, is: impl Fn(FenceAction) -> bool) -> bool {
+        let awaited = self.fencings(target, is);
+        awaited.iter().for_each(|index| self.done(*index));
+        !awaited.is_empty()
+    }
+
+    /// The node was not fenced: what waits for that stays undone. Whether it was waited for.
+    pub(super) fn not_fenced(&mut self, target: &str, is: impl Fn(FenceAction) -> bool) -> bool {
+        let awaited = self.fencings(target, is);
+        for index in &awaited {
+            self.fail(*index, format!("{target} could not be fenced; what waits for that stays undone"));
+        }
+        !awaited.is_empty()
+    }
+
+    /// Nothing more comes from a node that is gone, except that it is fenced.
     pub(super) fn node_lost(&mut self, node: &str) {
-        let counts =
-            |index: &usize| self.actions.get(*index).is_some_and(|action| action.node.as_deref() == Some(node));
+        let counts = |index: &usize| {
+            let action = self.actions.get(*index);
+            action.is_some_and(|it| it.node.as_deref() == Some(node) && !matches!(it.kind, ActionKind::Fence(_)))
+        };
         let mut lost: BTreeSet<usize> = self.flights.on(node).collect();
         lost.extend(self.flights.keys().filter(counts));
         for index in lost {

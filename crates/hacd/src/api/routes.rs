@@ -18,6 +18,8 @@ use hac_api::{
     Version, route,
 };
 use hac_crm::cib::{Change, Configure, Refusal, StatusChange};
+use hac_crm::fencer::requests::{Step, Wanted};
+use hac_model::FenceAction;
 use hac_node::{Reply, Request, Rotate};
 use hac_totem::AuthKey;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -207,12 +209,14 @@ fn word(change: Change) -> Change {
 
 async fn command(State(api): State<Api>, body: Result<Json<CommandRequest>, JsonRejection>) -> Answer<Done> {
     let order = read(body)?;
-    let (version, _) = done(request(&api, asked(order.command)).await?)?;
+    let origin = api.snapshots.borrow().facts().name.clone();
+    let (version, _) = done(request(&api, asked(order.command, &origin)).await?)?;
     Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }))
 }
 
-/// What is asked of the node by a command.
-pub(crate) fn asked(command: Command) -> Request {
+/// What is asked of the node `origin` by a command.
+pub(crate) fn asked(command: Command, origin: &str) -> Request {
+    let origin = origin.to_owned();
     Request::Status(match command {
         Command::Cleanup { resource, node, operation, interval_ms } => StatusChange::ClearFailures {
             resource,
@@ -226,6 +230,19 @@ pub(crate) fn asked(command: Command) -> Request {
         Command::Dampening { name, dampening_ms } => StatusChange::SetDampening { name, dampening_ms },
         Command::Ticket { id, values, forget } => StatusChange::Ticket { id, values, forget },
         Command::WriteAttributes => StatusChange::WriteAttributes { name: None },
+        Command::Fence { node, action, client, delay_s, tolerance_s } => {
+            let action = match action {
+                hac_api::FenceAction::Reboot => FenceAction::Reboot,
+                hac_api::FenceAction::Off => FenceAction::Off,
+                hac_api::FenceAction::On => FenceAction::On,
+            };
+            let wanted = Wanted { target: node, action, client, origin, delay_s, tolerance_s };
+            StatusChange::Fencing(Step::Wanted(wanted))
+        }
+        Command::ConfirmDown { node, client, force } => {
+            StatusChange::Fencing(Step::Confirmed { target: node, client, origin, force })
+        }
+        Command::ForgetFencing { node } => StatusChange::Fencing(Step::Forget { target: node }),
         Command::CancelWaitForAll => return Request::CancelWaitForAll,
         Command::SetLevel { to } => return Request::SetLevel { to: hac_types::Level(to) },
         Command::ClearConflict => return Request::ForgetLost,

@@ -37,6 +37,7 @@ impl Fixture {
             node_id: 1,
             nodes: 1,
             ocf_root: dir.path().to_owned(),
+            fence_agents: dir.path().to_owned(),
             tools: None,
             environment: BTreeMap::new(),
             prefer_script: false,

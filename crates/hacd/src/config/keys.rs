@@ -399,6 +399,7 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(Agents, "script", Names, "", "Agents for which the script is used, whatever prefer says."),
     key(Agents, "ocf_root", Path, "/usr/lib/ocf", "Where resource.d with the OCF scripts is."),
+    key(Agents, "fence_agents", Path, "/usr/sbin", "Where the fence agents (fence_*) are."),
     key(
         Agents,
         "shutdown_timeout",

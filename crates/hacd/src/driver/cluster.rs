@@ -71,7 +71,7 @@ pub(super) struct Thread {
     terms: u32,
     pub(super) end: Option<End>,
     /// Why the node cannot go on; it has still to leave.
-    pub(super) fault: Option<String>,
+    pub(super) fault: Option<End>,
     /// A new membership is to be told to the service manager.
     pub(super) news: bool,
     pub(super) watchdog: Watchdog,

@@ -60,8 +60,9 @@ impl Thread {
             Output::Reply { id, reply } => self.answers.push((id, reply)),
             Output::Event(told) => self.tell(&told),
             Output::Ask(id, question) => self.asked(id, question),
-            Output::Fault(why) => self.fault = Some(why),
-            Output::Stopped => self.end = Some(self.fault.take().map_or(End::Left, End::Fault)),
+            Output::Fault(why) => self.fault = Some(End::Fault(why)),
+            Output::Fenced(why) => self.fault = Some(End::Fenced(why)),
+            Output::Stopped => self.end = Some(self.fault.take().unwrap_or(End::Left)),
         }
     }
 

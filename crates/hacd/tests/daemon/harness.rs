@@ -94,6 +94,41 @@ impl Cluster {
         self
     }
 
+    /// Gives all nodes a fence agent `fence_recorder` that writes down what it is given.
+    pub(crate) fn with_fence_agent(mut self) -> Self {
+        let script = include_str!("fence.sh").replace("DIRECTORY", &self.directory.display().to_string());
+        let folder = self.directory.join("fence");
+        fs::create_dir_all(&folder).expect("makes a directory");
+        let path = folder.join("fence_recorder");
+        fs::write(&path, script).expect("writes");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        self.agents.push_str(&format!("fence_agents = \"{}\"\n", folder.display()));
+        for node in 1..=self.nodes {
+            self.write_config(node, &self.config());
+        }
+        self
+    }
+
+    /// A file of the tests' own.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// What the fence agent was given so far.
+    pub(crate) fn fence_log(&self) -> String {
+        fs::read_to_string(self.path("fence.log")).unwrap_or_default()
+    }
+
+    /// The fence agent waits when it is told to do something to a node.
+    pub(crate) fn hold_fencing(&self) {
+        fs::write(self.path("fence.hold"), "").expect("writes");
+    }
+
+    /// It goes on.
+    pub(crate) fn release_fencing(&self) {
+        fs::remove_file(self.path("fence.hold")).expect("removes");
+    }
+
     /// The process of the service, if it runs.
     pub(crate) fn service(&self) -> Option<u32> {
         let pid = fs::read_to_string(self.pidfile()).ok()?.trim().parse().ok()?;

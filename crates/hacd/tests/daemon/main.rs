@@ -1,6 +1,7 @@
 //! Whole daemons as processes: what they open, what they say, what survives them.
 
 mod agents;
+mod fencing;
 mod harness;
 mod keys;
 

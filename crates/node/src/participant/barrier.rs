@@ -312,6 +312,7 @@ impl Participant {
         if !mutant("not-proposed-again") {
             self.propose_again();
         }
+        self.disown_fencing(now);
         self.weigh_raising(now);
         self.weigh_learner(now);
         self.settle_keys(now);

@@ -19,6 +19,7 @@ use hac_model::parse_duration_ms;
 use hac_types::{RingId, Timestamp};
 
 use super::effects::Effects;
+use super::fencing::Fencing;
 use super::planning::Planning;
 use crate::replica::Replica;
 use crate::wire::{Body, Dated, DatedOrder, Message, ProposalId};
@@ -51,6 +52,8 @@ pub(super) struct Coordinator {
     settles: Vec<ProposalId>,
     /// What the members were told last.
     told_busy: Option<bool>,
+    /// The fencing that is under way.
+    pub(super) fencing: Fencing,
 }
 
 /// What a coordinator sees and may do in one call.
@@ -72,8 +75,14 @@ pub(super) struct Seat<'a> {
 }
 
 impl Seat<'_> {
-    fn broadcast(&mut self, body: Body) {
+    pub(super) fn broadcast(&mut self, body: Body) {
         self.effects.broadcast(&Message { ring: self.ring, body }, self.level);
+    }
+
+    /// Whether nodes may be fenced from here: the partition is quorate, or was told not to care.
+    pub(super) fn may_fence(&self) -> bool {
+        let cib = &self.replica.cib;
+        cib.info.have_quorum || cib.configuration.property("no-quorum-policy") == Some("ignore")
     }
 
     /// `cluster-recheck-interval`.
@@ -95,6 +104,7 @@ impl Coordinator {
             recheck: None,
             settles: Vec::new(),
             told_busy: None,
+            fencing: Fencing::new(name, ring),
         }
     }
 
@@ -110,7 +120,10 @@ impl Coordinator {
         let news = !self.settles.is_empty() || self.told_busy != Some(false);
         let settle = (!self.is_busy() && news).then_some(Timestamp::ZERO);
         let planned = self.planning.timeout();
-        [decide, settle, planned, self.recheck, self.engine.poll_timeout()].into_iter().flatten().min()
+        [decide, settle, planned, self.recheck, self.engine.poll_timeout(), self.fencing.timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Somebody wants to be told when all is done.
@@ -132,6 +145,7 @@ impl Coordinator {
         }
         self.engine.handle_timeout(now);
         self.take_from_engine(seat);
+        self.fencing.handle_timeout(seat);
         self.expire_planning(seat);
         let waits = self.not_before.is_some_and(|at| now < at) || self.planning.is_under_way();
         if self.dirty && !waits {
@@ -151,6 +165,10 @@ impl Coordinator {
                     seat.effects.remark(Level::Info, text);
                 }
                 Ordered::Status(change) => seat.broadcast(Body::Change(Dated { wall, change })),
+                Ordered::Fence { target, action, delay_s } => {
+                    let change = self.fencing.wanted(target, action, delay_s);
+                    seat.broadcast(Body::Change(Dated { wall, change }));
+                }
                 Ordered::Ended(summary) if summary.actions == 0 => {}
                 Ordered::Ended(summary) => seat.effects.event(ended(summary)),
                 Ordered::Replan(reason) => self.asked(&reason),
@@ -162,7 +180,10 @@ impl Coordinator {
     /// answers itself rests now and then.
     fn asked(&mut self, reason: &Abort) {
         self.dirty = true;
-        let own = matches!(reason, Abort::UnexpectedResult(..) | Abort::Lost(..) | Abort::News(..) | Abort::Other(_));
+        let own = matches!(
+            reason,
+            Abort::UnexpectedResult(..) | Abort::Lost(..) | Abort::News(..) | Abort::NotFenced(_) | Abort::Other(_)
+        );
         if !own {
             self.restless = 0;
             self.not_before = None;

@@ -1,5 +1,7 @@
 //! The way out: ask to be let go, wait until the resources are handed over, say goodbye.
 
+use std::time::Duration;
+
 use hac_crm::cib::{Command, Refusal, StatusChange};
 use hac_totem::LeaveReason;
 use hac_types::Timestamp;
@@ -8,6 +10,9 @@ use super::{Participant, Phase};
 use crate::halves::Down;
 use crate::wire::Proposed;
 use crate::{Level, Now, Output, Reply};
+
+/// How long a node that was fenced stops what runs on it before it leaves with what is left.
+const FENCED_MAX: Duration = Duration::from_secs(60);
 
 /// A node that wants to go.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +78,28 @@ impl Participant {
         self.effects.remark(Level::Error, format!("{why}; this node leaves the cluster"));
         self.effects.output(Output::Fault(why));
         self.go();
+    }
+
+    /// This node learns that it was fenced, and lives: the others take it for down and start elsewhere what ran here. All of
+    /// that is stopped at once, then it leaves, and stays away until somebody starts it.
+    pub(super) fn was_fenced(&mut self, now: Now) {
+        if self.fenced || matches!(self.phase, Phase::Left) {
+            return;
+        }
+        self.fenced = true;
+        let why =
+            "this node was fenced, but it still runs: everything here is stopped, and it leaves the cluster".to_owned();
+        self.effects.remark(Level::Error, why.clone());
+        self.effects.output(Output::Fenced(why));
+        self.leaving = Some(Leaving { deadline: now.mono + FENCED_MAX });
+        self.executor.stop_everything(now.mono);
+    }
+
+    /// Once all is stopped, a node that was fenced leaves.
+    pub(super) fn leave_if_fenced(&mut self) {
+        if self.fenced && self.executor.in_progress() == 0 {
+            self.go();
+        }
     }
 
     fn go(&mut self) {

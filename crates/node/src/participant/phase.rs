@@ -65,7 +65,7 @@ impl Participant {
 
     /// Whether outside effects may follow from what is delivered now.
     pub(super) const fn acting(&self) -> bool {
-        self.is_active() && !self.doubts.any()
+        self.is_active() && !self.doubts.any() && !self.fenced
     }
 
     /// Whether the executor may begin what was ordered.

@@ -221,6 +221,7 @@ impl Participant {
         for (sentence, remedy) in self.lost_problems() {
             add(Severity::Error, sentence, &remedy);
         }
+        crate::report::fencing::problems(&self.replica.cib, &mut add);
         let mut told = BTreeSet::new();
         for link in links.iter().filter(|l| l.problem.is_some()) {
             if told.insert(link.node)

@@ -1,6 +1,7 @@
 //! What clients ask of this node. Each request becomes a proposal; the answer follows from the stream.
 
 use hac_crm::cib::{Command, Refusal, StatusChange};
+use hac_crm::fencer::requests::Step;
 use hac_types::{NodeId, Timestamp};
 
 use super::{Participant, Phase};
@@ -167,5 +168,6 @@ const fn is_for_operators(change: &StatusChange) -> bool {
             | StatusChange::SetDampening { .. }
             | StatusChange::Ticket { .. }
             | StatusChange::WriteAttributes { .. }
+            | StatusChange::Fencing(Step::Wanted(_) | Step::Confirmed { .. } | Step::Forget { .. })
     )
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use hac_crm::cib::{Applied, Command, OpResult, StatusChange};
 use hac_crm::transition_engine::Limits;
+use hac_crm::work::Work;
 use hac_model::{ExecStatus, OcfCode, Version};
 use hac_types::{NodeId, Timestamp, WallTime, mutant};
 
@@ -78,7 +79,7 @@ impl Participant {
                         self.answer(id, self.reply_to(&applied));
                     }
                 }
-                self.follow_change(&command, &applied);
+                self.follow_change(now, &command, &applied);
             }
             Proposed::Settle => {
                 if let Some((coordinator, _)) = self.coordinating(now) {
@@ -99,11 +100,11 @@ impl Participant {
     fn change_status(&mut self, now: Now, change: StatusChange, wall: WallTime) {
         let command = Command::Status(change);
         let applied = self.apply(now, &command, wall);
-        self.follow_change(&command, &applied);
+        self.follow_change(now, &command, &applied);
     }
 
     /// What else follows from a change: events, and for a node that may go, going.
-    fn follow_change(&mut self, command: &Command, applied: &Applied) {
+    fn follow_change(&mut self, now: Now, command: &Command, applied: &Applied) {
         let Command::Status(change) = command else { return };
         match change {
             StatusChange::OpResult(result) => self.effects.event(result_event(result)),
@@ -117,6 +118,7 @@ impl Participant {
             StatusChange::LetGo { node } if *node == self.name && !self.is_breaking() => {
                 self.let_go();
             }
+            StatusChange::Fencing(step) => self.follow_fencing(now, step, applied),
             change => {
                 if let (Applied::Changed(_), Some(text)) = (applied, told::status(change)) {
                     self.effects.event(Event::Status { text });
@@ -129,11 +131,13 @@ impl Participant {
     /// recorded, and the node says at the next barrier that it did not begin; nor does it before a pause is over.
     fn handle_order(&mut self, now: Now, dated: DatedOrder) {
         let DatedOrder { wall, order } = dated;
-        if let Some(change) = order.started() {
-            self.apply(now, &Command::Status(change), wall);
+        let applied = order.started().map(|change| self.apply(now, &Command::Status(change), wall));
+        if matches!((&order.work, &applied), (Work::Fence(_), Some(Applied::Unchanged | Applied::Refused(_)))) {
+            // Out of turn: nothing is tried.
+            return;
         }
         self.effects.event(Event::Operation { node: order.at.clone(), operation: order.name() });
-        if order.by == self.name && !self.is_breaking() {
+        if order.by == self.name && !self.is_breaking() && !self.fenced {
             self.executor.limit(Limits::of(&self.replica.cib.configuration, self.cores).node_action_limit);
             self.executor.handle_order(now.mono, &order);
         }

@@ -3,6 +3,7 @@
 pub(crate) mod cluster;
 mod collecting;
 mod disks;
+mod fencing;
 mod levels;
 mod rotation;
 mod waits;

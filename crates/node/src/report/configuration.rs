@@ -1,7 +1,8 @@
 //! What the configuration alone is reason to tell people. It takes a while where there is much of it, so it is no part of
 //! what a node reports of itself.
 
-use hac_crm::cib::{Agents, Severity as Doubt, verify};
+use hac_crm::cib::{Agents, Severity as Doubt, primitives, verify};
+use hac_crm::fencer::protection;
 use hac_model::{Cib, parse_bool};
 
 use super::{Problem, Report, Severity};
@@ -46,6 +47,8 @@ impl Report {
                             a resource may run twice for a while";
             let remedy = "Accept it for resources that are harmless twice, or configure fencing.";
             add(Severity::Info, sentence.to_owned(), remedy);
+        } else if let Some((sentence, remedy)) = protection(&cib.configuration).missing.filter(|_| has_device(cib)) {
+            add(Severity::Warning, sentence, &remedy);
         }
         if cib.configuration.property("no-quorum-policy") == Some("ignore") {
             let two_node = self.quorum.flags.iter().any(|flag| flag == "2Node");
@@ -58,4 +61,9 @@ impl Report {
             add(Severity::Info, sentence.to_owned(), remedy);
         }
     }
+}
+
+/// Where there is none at all, that is said as a doubt already.
+fn has_device(cib: &Cib) -> bool {
+    primitives(&cib.configuration).iter().any(|of| of.agent.is_fence_device())
 }

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use hac_crm::work::Work;
-use hac_model::{Migration, Task};
+use hac_crm::fencer::requests::{Attempt, Step, Wanted};
+use hac_crm::work::{FenceRun, Work};
+use hac_model::{FenceAction, Migration, Task};
 use hac_scheduler::plan::ResourceOp;
 use hac_types::LevelWindow;
 use proptest::prelude::*;
@@ -69,6 +70,32 @@ fn operation(task: Task) -> ResourceOp {
     ResourceOp { resource: "R".to_owned(), task, migration, ..ResourceOp::default() }
 }
 
+fn fence_run() -> FenceRun {
+    let key = "89f7a5d2-6f0e-3b7c-a1d4-2c5b8e9f0a13".to_owned();
+    let (device, by) = ("F".to_owned(), "n1".to_owned());
+    let attempt = Attempt { level: 1, place: 2, device, by, action: FenceAction::Off, delay_ms: 5000, key };
+    FenceRun {
+        request: 4,
+        turn: 3,
+        target: "guest".to_owned(),
+        attempt,
+        agent: "stonith:fence_x".parse().expect("an agent"),
+        params: [("ip".to_owned(), "192.0.2.1".to_owned())].into(),
+        timeout_ms: 60_000,
+    }
+}
+
+fn wanted() -> Step {
+    Step::Wanted(Wanted {
+        target: "n2".to_owned(),
+        action: FenceAction::Reboot,
+        client: "hacd".to_owned(),
+        origin: "n1".to_owned(),
+        delay_s: Some(15),
+        tolerance_s: 60,
+    })
+}
+
 fn new_nodes() -> NewNodes {
     let address = |last| std::net::IpAddr::from([10, 0, 0, last]);
     let node = |id, votes| ClusterNode {
@@ -104,6 +131,8 @@ fn bodies() -> Vec<(&'static str, Body)> {
         ("order migration", order(Work::run(operation(Task::MigrateTo)))),
         ("order notify", order(Work::run(operation(Task::Notify)))),
         ("order cancel", order(Work::Cancel(operation(Task::Monitor)))),
+        ("order fence", order(Work::Fence(fence_run()))),
+        ("change fencing", Body::Change(Dated { wall: wall(), change: StatusChange::Fencing(wanted()) })),
         ("change", Body::Change(Dated { wall: wall(), change })),
         ("settle_done", Body::SettleDone(id(Lane::Ask, 2))),
         ("progress", Body::Progress { busy: true }),
@@ -157,6 +186,8 @@ fn no_name_slips_into_level_1() {
     names.extend(hac_wire::names::<Ready>());
     names.extend(hac_wire::names::<DatedOrder>());
     names.extend(hac_wire::names::<Dated>());
+    names.extend(hac_wire::names::<Step>());
+    names.extend(hac_wire::names::<hac_model::fencing::Requests>());
     for known in ["Cib.configuration", "OpHistory.exit_reason", "Expression::Date.spec", "Change::Rename.from"] {
         assert!(names.contains(known), "{known}");
     }

@@ -153,7 +153,13 @@ fn outcome(cib: &Cib) -> Outcome {
     ];
     let drawn = |name: &str, planned, pseudo| DrawnAction { name: name.to_owned(), planned, blocked: !planned, pseudo };
     Outcome {
-        plan: Plan { actions, summary, recheck_by: Some(1_700_000_600), warnings: Vec::new() },
+        plan: Plan {
+            actions,
+            summary,
+            recheck_by: Some(1_700_000_600),
+            warnings: Vec::new(),
+            fence_devices: Vec::new(),
+        },
         view: hac_scheduler::view(cib, WallTime::from_secs(1_700_000_000)),
         drawing: Drawing {
             actions: vec![

@@ -19,6 +19,7 @@ const ENUMS: &[&str] = &[
     "GroupEdit",
     "Place",
     "StatusChange",
+    "Step",
 ];
 
 /// The streams, by name.

@@ -185,6 +185,7 @@ fn invocation(action: &str, interval_ms: u64) -> Invocation {
         id: InvocationId(1),
         node: "primary".into(),
         migration: None,
+        fencing: None,
         resource: "FloatIP".into(),
         instance: "FloatIP".into(),
         agent: Agent { class: "ocf".into(), provider: Some("digitalocean".into()), kind: "floatip".into() },

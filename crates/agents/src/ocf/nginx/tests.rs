@@ -14,6 +14,7 @@ fn invocation(action: &str, params: &[(&str, &str)]) -> Invocation {
         id: InvocationId(1),
         node: "primary".into(),
         migration: None,
+        fencing: None,
         resource: "Nginx".into(),
         instance: "Nginx".into(),
         agent: Agent { class: "ocf".into(), provider: Some("heartbeat".into()), kind: "nginx".into() },

@@ -40,6 +40,7 @@ fn invocation(kind: &str, action: &str) -> Invocation {
         id: InvocationId(1),
         node: "primary".into(),
         migration: None,
+        fencing: None,
         resource: "R".into(),
         instance: "R:0".into(),
         agent: Agent { class: "ocf".into(), provider: Some("test".into()), kind: kind.into() },

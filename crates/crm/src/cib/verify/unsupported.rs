@@ -3,7 +3,6 @@
 
 use super::super::tree::{self, Kind};
 use super::Findings;
-use crate::fencer::NOT_CARRIED_OUT;
 use hac_model::{Configuration, NvSet, Primitive, parse_bool};
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
@@ -38,11 +37,7 @@ fn check_primitive(primitive: &Primitive, findings: &mut Findings) {
         );
     }
     if agent.is_fence_device() {
-        findings.error(
-            id,
-            NOT_CARRIED_OUT,
-            "leave it out, and decide with stonith-enabled=false to do without that protection",
-        );
+        check_fence_device(primitive, findings);
     }
     if agent.is_remote_connection() {
         remote(id, findings);
@@ -60,6 +55,39 @@ fn check_primitive(primitive: &Primitive, findings: &mut Findings) {
     }
 }
 
+/// What a fence device may say that is not carried out, or can never be right.
+fn check_fence_device(primitive: &Primitive, findings: &mut Findings) {
+    let id = primitive.id.as_str();
+    if primitive.agent.kind == WATCHDOG {
+        findings.error(
+            id,
+            "fencing by watchdog is not carried out by hacd yet: nobody would reset the node",
+            "use a device that powers the node off ('hacctl ra list stonith' shows those that are installed)",
+        );
+    }
+    if value(&primitive.meta, "provides") == Some("unfencing") {
+        findings.error(
+            id,
+            "unfencing is not carried out by hacd yet: a node that was fenced would never be let in again",
+            "use a device that powers the node off and on",
+        );
+    }
+    let word = value(&primitive.params, "pcmk_host_check");
+    if let Some(word) = word.filter(|word| !HOST_CHECKS.contains(word)) {
+        findings.error(
+            id,
+            format!("pcmk_host_check={word} means nothing: the device would fence nobody"),
+            "use static-list, dynamic-list, status or none, or leave it out",
+        );
+    }
+}
+
+/// The agent that stands for the watchdogs of the nodes.
+const WATCHDOG: &str = "fence_watchdog";
+
+/// The words of `pcmk_host_check`.
+const HOST_CHECKS: [&str; 4] = ["static-list", "dynamic-list", "status", "none"];
+
 fn value<'a>(sets: &'a [NvSet], name: &str) -> Option<&'a str> {
     sets.iter().find_map(|set| set.get(name))
 }
@@ -76,6 +104,25 @@ fn check_fencing(configuration: &Configuration, devices: bool, findings: &mut Fi
     let property = |name| configuration.property(name).and_then(parse_bool);
     let enabled = property("fencing-enabled").or_else(|| property("stonith-enabled")).unwrap_or(true);
     let watchdog = property("have-watchdog").unwrap_or(false);
+    for name in ["fencing-watchdog-timeout", "stonith-watchdog-timeout"] {
+        let set = configuration.property(name).map(str::trim).filter(|value| !matches!(*value, "" | "0" | "0s"));
+        if set.is_some() {
+            findings.error(
+                name,
+                "fencing by watchdog is not carried out by hacd yet: a node would be taken for down that may live",
+                "leave it out, and use a device that powers nodes off",
+            );
+        }
+    }
+    for name in ["fencing-reaction", "fence-reaction"] {
+        if configuration.property(name) == Some("panic") {
+            findings.warning(
+                name,
+                "a node that learns that it was fenced stops everything and leaves; hacd does not reboot it",
+                "leave it out",
+            );
+        }
+    }
     if enabled && !devices && !watchdog {
         findings.warning(
             "stonith-enabled",

@@ -1,6 +1,34 @@
 //! Requests driven as a coordinator drives them, with devices that answer as the test says.
 
+use std::ops::Deref;
+
 use super::*;
+
+/// Requests, and the members of the view.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Cluster {
+    requests: Requests,
+    members: BTreeSet<String>,
+}
+
+impl Cluster {
+    fn members_are(&mut self, members: BTreeSet<String>) {
+        self.requests.members_changed(&self.members, &members);
+        self.members = members;
+    }
+
+    fn apply(&mut self, step: Step, wall: WallTime) -> Option<Consequence> {
+        self.requests.apply(step, &self.members, wall)
+    }
+}
+
+impl Deref for Cluster {
+    type Target = Requests;
+
+    fn deref(&self) -> &Requests {
+        &self.requests
+    }
+}
 
 const WALL: WallTime = WallTime::from_secs(1_000);
 
@@ -14,7 +42,7 @@ fn offer(device: &str, nodes: &[&str], verified: &[&str]) -> Offer {
 
 fn scene(members: &[&str], offers: Vec<Offer>, levels: &[&[&str]]) -> Scene {
     let levels = levels.iter().map(|level| level.iter().map(|device| (*device).to_owned()).collect()).collect();
-    Scene { members: names(members), offers, levels }
+    Scene { members: names(members), offers, levels, key: "key".to_owned() }
 }
 
 fn wanted(target: &str, action: FenceAction) -> Wanted {
@@ -23,8 +51,8 @@ fn wanted(target: &str, action: FenceAction) -> Wanted {
 }
 
 /// A cluster of these members in which `target` is to be fenced, and the number of the request.
-fn asked(members: &[&str], target: &str, action: FenceAction) -> (Requests, u64) {
-    let mut requests = Requests::default();
+fn asked(members: &[&str], target: &str, action: FenceAction) -> (Cluster, u64) {
+    let mut requests = Cluster::default();
     requests.members_are(names(members));
     let Some(Consequence::UnderWay(id)) = requests.apply(Step::Wanted(wanted(target, action)), WALL) else {
         panic!("not under way")
@@ -34,7 +62,7 @@ fn asked(members: &[&str], target: &str, action: FenceAction) -> (Requests, u64)
 
 /// Carries a request out to its end; `answer` is what each attempt comes to. What was tried, and what followed.
 fn carry_out(
-    requests: &mut Requests,
+    requests: &mut Cluster,
     id: u64,
     scene: &Scene,
     mut answer: impl FnMut(&Attempt) -> How,
@@ -48,7 +76,7 @@ fn carry_out(
         tried.push(format!("{} {} on {}", attempt.action, attempt.device, attempt.by));
         requests.apply(step, WALL);
         assert_eq!(requests.next(id, scene), None, "one attempt at a time");
-        requests.apply(Step::Ended { request: id, turn: turn + 1, how: answer(&attempt) }, WALL);
+        requests.apply(Step::Ended { request: id, turn: turn + 1, key: "key".to_owned(), how: answer(&attempt) }, WALL);
     }
     panic!("no end: {tried:?}")
 }
@@ -67,7 +95,10 @@ fn a_node_where_the_agent_was_seen_to_work_comes_first_and_the_target_is_never_a
     let scene = scene(&["a", "b", "c", "x"], vec![offer("d", &["a", "b", "c", "x"], &["c", "x"])], &[]);
     let (tried, end) = carry_out(&mut requests, id, &scene, |_| failed());
     assert_eq!(tried, ["off d on c", "off d on a", "off d on b"]);
-    assert_eq!(end, Some(Consequence::Failed { target: "x".to_owned(), failures: 1, nobody: false }));
+    assert_eq!(
+        end,
+        Some(Consequence::Failed { target: "x".to_owned(), action: FenceAction::Off, failures: 1, nobody: false })
+    );
 }
 
 #[test]
@@ -82,7 +113,7 @@ fn the_target_shoots_itself_only_if_it_is_alone_and_never_switches_itself_on() {
         let (mut requests, id) = asked(members, "x", action);
         let (tried, end) = carry_out(&mut requests, id, &scene(members, devices(), &[]), |_| How::Done);
         assert_eq!(tried, Vec::<String>::new());
-        assert_eq!(end, Some(Consequence::Failed { target: "x".to_owned(), failures: 1, nobody: true }));
+        assert_eq!(end, Some(Consequence::Failed { target: "x".to_owned(), action, failures: 1, nobody: true }));
     }
 }
 
@@ -114,9 +145,20 @@ fn who_is_lost_is_replaced_at_once_and_its_late_answer_does_not_count() {
     let Step::Begun { turn, attempt, .. } = first else { panic!("{first:?}") };
     assert_eq!(attempt.by, "a");
     requests.members_are(names(&["b"]));
-    requests.apply(Step::Ended { request: id, turn: turn + 1, how: How::Done }, WALL);
+    requests.apply(Step::Ended { request: id, turn: turn + 1, key: "key".to_owned(), how: How::Done }, WALL);
     let (tried, end) = carry_out(&mut requests, id, &scene(&["b"], offers(), &[]), |_| How::Done);
     assert_eq!((tried, end), (vec!["off d on b".to_owned()], down("x")));
+}
+
+#[test]
+fn what_came_of_an_attempt_of_another_side_of_a_cut_answers_none_of_this_one() {
+    let (mut requests, id) = asked(&["a", "b"], "x", FenceAction::Off);
+    let scene = scene(&["a", "b"], vec![offer("d", &["a", "b"], &[])], &[]);
+    let step = requests.next(id, &scene).expect("an attempt");
+    requests.apply(step, WALL);
+    let before = requests.clone();
+    requests.apply(Step::Ended { request: id, turn: 1, key: "another".to_owned(), how: How::Done }, WALL);
+    assert_eq!(requests, before);
 }
 
 #[test]
@@ -180,7 +222,7 @@ fn the_next_level_reboots_again_and_a_lost_node_costs_no_level() {
 #[test]
 fn the_asked_delay_counts_once_the_devices_every_time_and_minus_one_forbids_both() {
     let delays = |delay_s| {
-        let mut requests = Requests::default();
+        let mut requests = Cluster::default();
         requests.members_are(names(&["a"]));
         let wanted = Wanted { delay_s, ..wanted("x", FenceAction::Off) };
         requests.apply(Step::Wanted(wanted), WALL);
@@ -219,7 +261,7 @@ fn a_success_says_nothing_of_a_life_that_began_after_the_attempt() {
     let step = requests.next(id, &scene).expect("an attempt");
     requests.apply(step, WALL);
     requests.members_are(names(&["a", "x"]));
-    requests.apply(Step::Ended { request: id, turn: 1, how: How::Done }, WALL);
+    requests.apply(Step::Ended { request: id, turn: 1, key: "key".to_owned(), how: How::Done }, WALL);
     let over = requests.next(id, &scene).expect("an end");
     assert_eq!(requests.apply(over, WALL), Some(Consequence::Outlived("x".to_owned())));
 }
@@ -247,7 +289,10 @@ fn what_a_device_cannot_do_is_no_attempt_and_a_reason_names_what_was_tried() {
     let (mut requests, id) = asked(&["a", "b"], "x", FenceAction::Off);
     let scene = scene(&["a", "b"], vec![offer("d", &["a"], &[])], &[]);
     let (_, end) = carry_out(&mut requests, id, &scene, |_| How::Unable);
-    assert_eq!(end, Some(Consequence::Failed { target: "x".to_owned(), failures: 1, nobody: true }));
+    assert_eq!(
+        end,
+        Some(Consequence::Failed { target: "x".to_owned(), action: FenceAction::Off, failures: 1, nobody: true })
+    );
     requests.apply(Step::Wanted(wanted("x", FenceAction::Off)), WALL);
     carry_out(&mut requests, id + 1, &scene, |_| How::Failed("401 from the API".to_owned()));
     let end = requests.history.last().map(|record| record.end.clone());
@@ -256,7 +301,7 @@ fn what_a_device_cannot_do_is_no_attempt_and_a_reason_names_what_was_tried() {
 
 #[test]
 fn a_person_may_say_that_a_node_is_down_unless_it_is_a_member() {
-    let mut requests = Requests::default();
+    let mut requests = Cluster::default();
     requests.members_are(names(&["a", "b"]));
     let confirmed = |target: &str, force| Step::Confirmed {
         target: target.to_owned(),
@@ -273,7 +318,7 @@ fn a_person_may_say_that_a_node_is_down_unless_it_is_a_member() {
 
 #[test]
 fn the_history_is_bounded_and_can_be_forgotten_for_one_node() {
-    let mut requests = Requests::default();
+    let mut requests = Cluster::default();
     for count in 0..600 {
         let target = if count % 2 == 0 { "x" } else { "y" };
         let (client, origin) = ("hacctl".to_owned(), "a".to_owned());

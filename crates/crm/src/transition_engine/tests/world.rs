@@ -144,6 +144,7 @@ impl World {
                     }
                     self.status(change);
                 }
+                Output::Fence { target, .. } => panic!("nobody is fenced here: {target}"),
                 Output::Ended(summary) => {
                     let line = format!("transition {}: {:?}", summary.transition, summary.end);
                     self.say(&line);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use hac_crm::cib::Replicated as _;
+use hac_crm::executor::{Invocation, Outcome};
 use hac_model::Cib;
 use hac_netsim::{Formed, Stream};
 use hac_totem::{AuthKey, Delivery, Guarantee, Stats};
@@ -112,7 +113,16 @@ struct Host {
     words: VecDeque<Vec<u8>>,
     /// What it wants done that is not done.
     outputs: Vec<Output>,
+    /// How its agents answer, unless they are left running.
+    pub(crate) agents: Option<Agents>,
+    /// What its agents were run for.
+    pub(crate) invoked: Vec<Invocation>,
+    /// Why it ended as one that was fenced.
+    pub(crate) fenced: Option<String>,
 }
+
+/// What an agent answers at once; `None` leaves it running.
+pub(crate) type Agents = fn(&Invocation) -> Option<Outcome>;
 
 impl Host {
     fn give(&mut self, now: Now, incoming: Incoming) {
@@ -363,6 +373,13 @@ impl Cluster {
                         let answer = format!("node{id} was asked: {question}");
                         host.give(now, Incoming::Answered(question_id, answer));
                     }
+                    Output::Invoke(invocation) => {
+                        let outcome = host.agents.and_then(|agents| agents(&invocation));
+                        let id = invocation.id;
+                        host.invoked.push(invocation);
+                        outcome.into_iter().for_each(|outcome| host.give(now, Incoming::Outcome(id, outcome)));
+                    }
+                    Output::Fenced(why) => host.fenced = Some(why),
                     Output::Reply { id, reply } => host.replies.entry(id).or_default().push(reply),
                     _ => {}
                 }
@@ -403,6 +420,29 @@ impl Cluster {
     pub(crate) fn deliver_bytes(&mut self, to: u32, from: u32, bytes: &[u8]) {
         let ring = self.stream.ring(NodeId(to)).unwrap();
         self.deliver(to, from, (ring, 0), bytes);
+    }
+
+    /// All agents answer so from now on.
+    pub(crate) fn agents_answer(&mut self, agents: Agents) {
+        self.hosts.values_mut().for_each(|host| host.agents = Some(agents));
+    }
+
+    /// What a node's agents were run for since this was asked last.
+    pub(crate) fn invoked(&mut self, id: u32) -> Vec<Invocation> {
+        self.hosts.get_mut(&id).map(|host| std::mem::take(&mut host.invoked)).unwrap_or_default()
+    }
+
+    /// An agent that was left running ends.
+    pub(crate) fn agent_ends(&mut self, id: u32, invocation: &Invocation, outcome: Outcome) {
+        let now = self.now;
+        let host = self.hosts.get_mut(&id).unwrap();
+        host.give(now, Incoming::Outcome(invocation.id, outcome));
+        self.settle();
+    }
+
+    /// Why a node ended as one that was fenced.
+    pub(crate) fn fenced(&self, id: u32) -> Option<&str> {
+        self.hosts[&id].fenced.as_deref()
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use hac_model::fencing::Requests;
 use hac_model::{Agent, NodeState, NvSet, OcfCode, OpHistory, ResourceHistory, Status, TicketState, parse_bool};
 
 use super::nvset::sets;
@@ -19,6 +20,7 @@ pub(super) fn status(element: &mut Element<'_>) -> Result<Status, Fault> {
     let states = element.children.iter_mut().filter(|child| child.name == "node_state");
     Ok(Status {
         held: Vec::new(),
+        fencing: Requests::default(),
         nodes: states.map(node_state).collect::<Result<_, _>>()?,
         tickets: element
             .children

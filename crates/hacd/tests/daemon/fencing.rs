@@ -1,0 +1,132 @@
+//! Fencing with real daemons and a fence agent that writes down what it is given, byte for byte, and powers off what it is told
+//! to, as far as killing processes can stand for that.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{Cluster, Daemon, send, wait_for};
+
+fn set(pairs: &[(&str, &str)]) -> Value {
+    let pair = |(name, value): &(&str, &str)| json!({"id": "", "id_ref": null, "name": name, "value": value});
+    let pairs: Vec<Value> = pairs.iter().map(pair).collect();
+    json!({"id": "", "id_ref": null, "score": null, "rule": null, "pairs": pairs})
+}
+
+/// A fence device for both nodes, and fencing on.
+fn add_device(daemon: &Daemon) {
+    let params = set(&[
+        ("pcmk_host_map", "n1:7;n2:8"),
+        ("pcmk_delay_base", "n1:0s;n2:0s"),
+        ("ip", "192.0.2.1"),
+        ("passwd", "o p=q"),
+    ]);
+    let primitive = json!({"id": "F", "agent": {"class": "stonith", "provider": null, "kind": "fence_recorder"},
+        "template": null, "description": null, "params": [params], "meta": [], "utilization": [],
+        "operations": [], "operations_id": null, "operations_id_ref": null, "attributes": {}});
+    daemon.configure(&json!([{"Put": {"object": {"Primitive": primitive}, "mode": "Create"}}]));
+    daemon.set_property("stonith-enabled", "true");
+}
+
+fn fencing(daemon: &Daemon) -> Value {
+    daemon.get("/v1/cib").map(|answer| answer["cib"]["status"]["fencing"].clone()).unwrap_or_default()
+}
+
+#[test]
+fn a_lost_node_is_fenced_by_an_unchanged_agent_and_its_resource_starts_after_that() {
+    let cluster = Cluster::new(116, 2).with_service().with_fence_agent();
+    let (one, two) = cluster.start_both();
+    one.run_service(&cluster);
+    let process = wait_for("the service", || cluster.service());
+    add_device(&one);
+    wait_for("a run of the agent's monitor", || cluster.fence_log().contains("action=monitor\n").then_some(()));
+    one.settle();
+    let runs_on = if cluster.count(1, "start") > 0 { 1 } else { 2 };
+    let status = one.get("/v1/status").expect("answers");
+    assert_eq!(status["protected_by"], "power-off (F)", "{status}");
+    let (dead, alive, survivor) = if runs_on == 1 { (one, two, 2) } else { (two, one, 1) };
+    cluster.hold_fencing();
+    dead.kill();
+    wait_for("the agent to be asked to fence", || cluster.fence_log().contains("action=reboot\n").then_some(()));
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(cluster.count(survivor, "start"), 0, "the node may live as long as nobody has fenced it");
+    // What the agent does to the host.
+    send(process, Signal::KILL).expect("is killed");
+    cluster.release_fencing();
+    wait_for("a start on the other node", || (cluster.count(survivor, "start") == 1).then_some(()));
+    let plug = if runs_on == 1 { 7 } else { 8 };
+    let expected = format!(
+        "-- 0 arguments, PCMK_service=pacemaker-fenced\nip=192.0.2.1\npasswd=o p=q\naction=reboot\nnodename=n{runs_on}\n\
+         plug={plug}\n"
+    );
+    let log = cluster.fence_log();
+    assert!(log.ends_with(&expected), "{log}");
+    let monitor = "-- 0 arguments, PCMK_service=pacemaker-fenced\nip=192.0.2.1\npasswd=o p=q\naction=monitor\n";
+    assert!(log.contains(monitor), "{log}");
+    assert!(!log.contains("pcmk_") && !log.contains("CRM_meta"), "{log}");
+    let known = fencing(&alive);
+    assert_eq!(known["history"][0]["target"], format!("n{runs_on}"), "{known}");
+    assert_eq!(known["history"][0]["delegate"], format!("n{survivor}"), "{known}");
+    assert_eq!(known["history"][0]["end"], "Succeeded", "{known}");
+}
+
+#[test]
+fn a_live_node_that_learns_that_it_was_fenced_stops_everything_and_stays_away() {
+    let cluster = Cluster::new(117, 2).with_service().with_fence_agent();
+    let (one, two) = cluster.start_both();
+    one.run_service(&cluster);
+    wait_for("the service", || cluster.service());
+    add_device(&one);
+    wait_for("a run of the agent's monitor", || cluster.fence_log().contains("action=monitor\n").then_some(()));
+    one.settle();
+    let runs_on = if cluster.count(1, "start") > 0 { 1 } else { 2 };
+    let (victim, other) = if runs_on == 1 { (one, two) } else { (two, one) };
+    // The device says that it was done, and the node lives: fencing that cuts off storage is so.
+    let answer = other.post(
+        "/v1/command",
+        &json!({"command": "fence", "node": format!("n{runs_on}"), "action": "off", "client": "test", "delay_s": 0}),
+    );
+    assert!(answer["version"].is_object(), "{answer}");
+    assert_eq!(victim.wait().code(), Some(100));
+    assert!(cluster.count(runs_on, "stop") >= 1, "what ran there was stopped");
+    let log = cluster.log(runs_on);
+    assert!(log.contains("this node was fenced, but it still runs"), "{log}");
+    wait_for("a start on the other node", || (cluster.count(3 - runs_on, "start") == 1).then_some(()));
+}
+
+#[test]
+fn a_fencing_that_fails_is_told_and_a_person_may_confirm_that_the_node_is_down() {
+    let cluster = Cluster::new(118, 2).with_service().with_fence_agent();
+    let (one, two) = cluster.start_both();
+    one.run_service(&cluster);
+    let process = wait_for("the service", || cluster.service());
+    add_device(&one);
+    one.set_property("stonith-max-attempts", "1");
+    wait_for("a run of the agent's monitor", || cluster.fence_log().contains("action=monitor\n").then_some(()));
+    one.settle();
+    let runs_on = if cluster.count(1, "start") > 0 { 1 } else { 2 };
+    let (dead, alive, survivor) = if runs_on == 1 { (one, two, 2) } else { (two, one, 1) };
+    fs::write(cluster.path("fence.fails"), "no route to 192.0.2.1").expect("writes");
+    dead.kill();
+    send(process, Signal::KILL).expect("is killed");
+    let problem = wait_for("a problem in the status", || {
+        let status = alive.get("/v1/status")?;
+        let problems = status["problems"].as_array()?.clone();
+        problems
+            .into_iter()
+            .find(|problem| problem["sentence"].as_str().is_some_and(|it| it.contains("could not be fenced")))
+    });
+    assert!(problem["sentence"].as_str().expect("a sentence").contains("no route to 192.0.2.1"), "{problem}");
+    assert!(problem["remedy"].as_str().expect("a remedy").contains("hacctl fence confirm"), "{problem}");
+    assert_eq!(cluster.count(survivor, "start"), 0);
+    let confirm = |node: u8| {
+        alive.post("/v1/command", &json!({"command": "confirm_down", "node": format!("n{node}"), "client": "test"}))
+    };
+    let refused = confirm(survivor);
+    assert_eq!(refused["code"], "invalid", "{refused}");
+    let answer = confirm(runs_on);
+    assert!(answer["version"].is_object(), "{answer}");
+    wait_for("a start on the other node", || (cluster.count(survivor, "start") == 1).then_some(()));
+}

@@ -1,0 +1,183 @@
+//! Nodes that are fenced: the coordinator's part of each request, and what all nodes make of its steps.
+//!
+//! The requests are part of the state; what is here is only what a coordinator has said and not heard back yet, and until when it
+//! waits for whoever carries an attempt out. A new coordinator begins with nothing and goes on where the state is.
+
+use std::collections::BTreeMap;
+
+use hac_crm::cib::{Applied, Command, StatusChange};
+use hac_crm::fencer;
+use hac_crm::fencer::requests::{Consequence, End, How, Machine as _, Request, Step, Wanted};
+use hac_crm::transition_engine::uuid_of;
+use hac_crm::work::{Order, Work};
+use hac_model::FenceAction;
+use hac_scheduler::plan::UsableDevice;
+use hac_types::{RingId, Timestamp};
+
+use super::Participant;
+use super::coordinator::Seat;
+use crate::wire::{Body, Dated, DatedOrder, Proposed};
+use crate::{Event, Level, Now};
+
+/// Who asks on behalf of a plan.
+const CLIENT: &str = "hacd";
+
+/// A coordinator's part in all fencing.
+#[derive(Debug)]
+pub(super) struct Fencing {
+    node: String,
+    ring: RingId,
+    /// The devices that may be used, as the last plan found them; nothing before the first one.
+    devices: Option<Vec<UsableDevice>>,
+    /// By the number of a request: the turn for which a step was said.
+    said: BTreeMap<u64, u64>,
+    /// By the number of a request: the turn and the key of the attempt that is waited for, and until when.
+    awaited: BTreeMap<u64, (u64, String, Timestamp)>,
+}
+
+impl Fencing {
+    /// That of a coordinator that begins.
+    pub(super) fn new(node: &str, ring: RingId) -> Self {
+        Self { node: node.to_owned(), ring, devices: None, said: BTreeMap::new(), awaited: BTreeMap::new() }
+    }
+
+    /// A plan was made: these may be used.
+    pub(super) fn devices_are(&mut self, devices: Vec<UsableDevice>) {
+        self.devices = Some(devices);
+    }
+
+    /// What is said when a plan wants a node fenced.
+    pub(super) fn wanted(&self, target: String, action: FenceAction, delay_s: u64) -> StatusChange {
+        let (client, origin) = (CLIENT.to_owned(), self.node.clone());
+        let wanted = Wanted { target, action, client, origin, delay_s: Some(delay_s), tolerance_s: 0 };
+        StatusChange::Fencing(Step::Wanted(wanted))
+    }
+
+    /// When an attempt is no longer waited for.
+    pub(super) fn timeout(&self) -> Option<Timestamp> {
+        self.awaited.values().map(|(.., until)| *until).min()
+    }
+
+    /// Goes on with every request that does not wait for anybody.
+    pub(super) fn advance(&mut self, seat: &mut Seat<'_>) {
+        let cib = &seat.replica.cib;
+        if cib.status.fencing.running.is_empty() {
+            self.said.clear();
+            self.awaited.clear();
+            return;
+        }
+        if !seat.acting {
+            return;
+        }
+        let running = cib.status.fencing.running.clone();
+        self.said.retain(|id, _| running.iter().any(|request| request.id == *id));
+        self.awaited.retain(|id, (turn, ..)| running.iter().any(|of| of.id == *id && of.turn == *turn));
+        for request in &running {
+            if request.attempt.is_some() {
+                self.wait_for(seat, request);
+            } else if self.said.get(&request.id) != Some(&request.turn)
+                && let Some(body) = self.next(seat, request)
+            {
+                self.said.insert(request.id, request.turn);
+                seat.broadcast(body);
+            }
+        }
+    }
+
+    /// Until when the node that carries the attempt out is waited for.
+    fn wait_for(&mut self, seat: &Seat<'_>, request: &Request) {
+        let (Some(attempt), Some(devices)) = (&request.attempt, &self.devices) else { return };
+        let known = self.awaited.get(&request.id).is_some_and(|(turn, ..)| *turn == request.turn);
+        if !known {
+            let until = seat.now.mono + fencer::patience(&seat.replica.cib, devices, attempt);
+            self.awaited.insert(request.id, (request.turn, attempt.key.clone(), until));
+        }
+    }
+
+    /// What is said next of a request; nothing while it is not known which devices may be used.
+    fn next(&self, seat: &Seat<'_>, request: &Request) -> Option<Body> {
+        let (cib, wall) = (&seat.replica.cib, seat.now.wall);
+        let over = |reason: &str| {
+            let end = End::Failed { reason: reason.to_owned(), nobody: true };
+            let step = Step::Over { request: request.id, turn: request.turn, end };
+            Body::Change(Dated { wall, change: StatusChange::Fencing(step) })
+        };
+        if !seat.may_fence() {
+            return Some(over("this partition is not quorate"));
+        }
+        let devices = self.devices.as_ref()?;
+        let scene = fencer::scene(cib, devices, &request.wanted.target, self.key(request));
+        Some(match cib.status.fencing.next(request.id, &scene)? {
+            Step::Begun { attempt, .. } => {
+                let (by, at) = (attempt.by.clone(), request.wanted.target.clone());
+                let Some(run) = fencer::run_of(cib, devices, request, attempt) else {
+                    return Some(over("the fence device is not there any more"));
+                };
+                let order = Order { by, at, transition_key: String::new(), work: Work::Fence(run) };
+                Body::Order(DatedOrder { wall, order })
+            }
+            step => Body::Change(Dated { wall, change: StatusChange::Fencing(step) }),
+        })
+    }
+
+    /// Names the next attempt at a request: differs between two coordinators, and between two lives of one.
+    fn key(&self, request: &Request) -> String {
+        uuid_of(&format!("{} {} {} {}", self.node, self.ring, request.id, request.turn))
+    }
+
+    /// Whoever does not answer in time is not waited for.
+    pub(super) fn handle_timeout(&mut self, seat: &mut Seat<'_>) {
+        let wall = seat.now.wall;
+        let overdue = self.awaited.iter().filter(|(_, (.., until))| *until <= seat.now.mono);
+        let overdue: Vec<_> = overdue.map(|(request, (turn, key, _))| (*request, *turn, key.clone())).collect();
+        for (request, turn, key) in overdue {
+            self.awaited.remove(&request);
+            let step = Step::Ended { request, turn, key, how: How::TimedOut };
+            seat.broadcast(Body::Change(Dated { wall, change: StatusChange::Fencing(step) }));
+        }
+    }
+}
+
+impl Participant {
+    /// What the state says that this node carries out and it does not, because the order came too late or to an earlier life,
+    /// somebody else is to try.
+    pub(super) fn disown_fencing(&mut self, now: Now) {
+        let running = self.replica.cib.status.fencing.running.iter();
+        let mine = running.filter_map(|request| Some((request, request.attempt.as_ref()?)));
+        let mine = mine.filter(|(_, attempt)| attempt.by == self.name && !self.executor.is_fencing(&attempt.key));
+        for (request, turn, key) in mine.map(|(of, attempt)| (of.id, of.turn, attempt.key.clone())).collect::<Vec<_>>()
+        {
+            let step = Step::Ended { request, turn, key, how: How::Lost };
+            self.propose(now, Proposed::Command(Command::Status(StatusChange::Fencing(step))), None, None);
+        }
+    }
+
+    /// Events of fencing; and a node that learns that it was fenced stops everything.
+    pub(super) fn follow_fencing(&mut self, now: Now, step: &Step, applied: &Applied) {
+        let Applied::Changed(changes) = applied else { return };
+        let text = match (step, &changes.fencing) {
+            (Step::Wanted(wanted), Some(Consequence::UnderWay(_))) => {
+                let Wanted { target, action, client, origin, .. } = wanted;
+                Some((Level::Warning, format!("{target} is to be fenced ({action}), asked by {client} on {origin}")))
+            }
+            (_, Some(Consequence::Down(target))) => {
+                Some((Level::Warning, format!("{target} was fenced: it is taken for down")))
+            }
+            (_, Some(Consequence::LetIn(target))) => Some((Level::Notice, format!("{target} was let in again"))),
+            (_, Some(Consequence::Outlived(target))) => {
+                Some((Level::Warning, format!("{target} was fenced, and has joined again since")))
+            }
+            (
+                Step::Over { end: End::Failed { reason, .. }, .. },
+                Some(Consequence::Failed { target, failures, .. }),
+            ) => Some((Level::Error, format!("{target} could not be fenced ({failures} in a row): {reason}"))),
+            _ => None,
+        };
+        if let Some((level, text)) = text {
+            self.effects.event(Event::Remark { level, text });
+        }
+        if changes.fencing == Some(Consequence::Down(self.name.clone())) && !self.is_breaking() {
+            self.was_fenced(now);
+        }
+    }
+}
