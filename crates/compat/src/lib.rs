@@ -17,6 +17,7 @@ mod mon;
 mod node;
 mod options;
 mod resource;
+mod stonith;
 mod ticket;
 mod updater;
 mod verdict;
@@ -44,6 +45,7 @@ mod exit {
     pub(crate) const UNSAFE: u8 = 107;
     pub(crate) const DISCONNECT: u8 = 102;
     pub(crate) const NO_SUCH: u8 = 105;
+    pub(crate) const TIMEOUT: u8 = 124;
 }
 
 /// Version of Pacemaker whose forms these are. Agents read it from `pacemakerd -$`.
@@ -67,6 +69,7 @@ pub const NAMES: &[&str] = &[
     "crm_ticket",
     "crm_verify",
     "pacemakerd",
+    "stonith_admin",
 ];
 
 /// What a program has to say when it ends.
@@ -154,6 +157,7 @@ fn program(name: &'static str, words: &[String]) -> Said {
         "crm_standby" => wrappers::standby(words),
         "crm_ticket" => ticket::run(words),
         "crm_verify" => verify::run(words),
+        "stonith_admin" => stonith::run(words),
         "pacemakerd" if matches!(words, [word] if word == "--features" || word == "-F") => Ok(features()),
         _ => Err(Said::failed(
             exit::USAGE,

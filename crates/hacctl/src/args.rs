@@ -151,6 +151,9 @@ pub(crate) enum Command {
     /// Tickets: the same as site ticket
     #[command(disable_help_flag = true)]
     Ticket(Words),
+    /// Fencing: devices, what was done to nodes, and what a person knows of them
+    #[command(disable_help_flag = true)]
+    Fence(Words),
     /// Maintenance of the whole cluster or of one resource: on, off
     #[command(disable_help_flag = true)]
     Maintenance(Words),

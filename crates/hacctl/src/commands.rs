@@ -11,6 +11,7 @@ mod draft;
 pub(crate) mod drill;
 pub(crate) mod events;
 pub(crate) mod explain;
+mod fence;
 mod fresh;
 pub(crate) mod history;
 mod impact;
@@ -105,6 +106,7 @@ fn level_of(command: &Command) -> Option<(&'static str, &[String])> {
         Command::Cib(words) => ("cib", words),
         Command::Cibstatus(words) => ("cibstatus", words),
         Command::Site(words) => ("site", words),
+        Command::Fence(words) => ("fence", words),
         Command::Maintenance(words) => ("maintenance", words),
         _ => return None,
     };
@@ -180,6 +182,7 @@ pub(crate) async fn in_level(context: &Context, name: &str, words: &[String]) ->
         "cib" => cib::run(context, &call).await,
         "cibstatus" => simulate::crm(context, &call).await,
         "site" => ticket::run(context, &call).await,
+        "fence" => fence::run(context, &call).await,
         _ => cluster::maintenance(context, &call).await,
     }
 }

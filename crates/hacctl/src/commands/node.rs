@@ -102,10 +102,7 @@ async fn clearstate(context: &Context, name: &str) -> Result<(), Failure> {
     if !unclean {
         return context.done(&format!("nothing to do: {} is known to be down, nothing waits for it", entry.name), None);
     }
-    Err(Failure::new(ErrorCode::Invalid, format!("{} is unclean: the cluster waits until it is fenced", entry.name))
-        .with_remedy(
-            "Make sure that it is down; then 'hacctl configure property stonith-enabled=false' lets the others go on without fencing.",
-        ))
+    super::fence::confirm(context, &entry.name).await
 }
 
 /// `node delete`: takes a node that is gone out of the configuration.

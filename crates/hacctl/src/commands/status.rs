@@ -195,6 +195,9 @@ impl Report {
                 text.push_str(&format!("  * {}\n    {}\n", terminal::harmless(sentence), terminal::harmless(remedy)));
             }
         }
+        if !self.status.protected_by.is_empty() {
+            text.push_str(&format!("\nProtected by: {}\n", terminal::harmless(&self.status.protected_by)));
+        }
         text.push_str(&self.problems());
         text
     }

@@ -59,6 +59,7 @@ pub(crate) const LEVELS: &[Level] = &[
         commands: CIBSTATUS,
     },
     Level { name: "site", about: "Tickets of clusters on several sites.", commands: SITE },
+    Level { name: "fence", about: "Fencing: devices, what was done, what a person knows.", commands: FENCE },
     Level { name: "maintenance", about: "Maintenance of the whole cluster.", commands: MAINTENANCE },
 ];
 
@@ -368,6 +369,15 @@ const SITE: &[Command] = &[c(
     ],
     "Tickets: grant or revoke them by hand, suspend what needs them, show them",
 )];
+
+const FENCE: &[Command] = &[
+    c(&["list"], &[MAYBE_NODE], "The fence devices, or those that can fence a node"),
+    c(&["history", "show"], &[MAYBE_NODE], "What was fenced, and what is being fenced"),
+    c(&["off"], &[NODE], "Have a node powered off"),
+    c(&["reboot"], &[NODE], "Have a node rebooted"),
+    c(&["confirm"], &[NODE], "Say that a node is down: you have seen to it yourself"),
+    c(&["forget"], &[MAYBE_NODE], "Forget what is over"),
+];
 
 const MAINTENANCE: &[Command] = &[
     c(&["on"], &[MAYBE_RSC], "Leave everything (or one resource) alone"),

@@ -1,0 +1,179 @@
+//! `hacctl fence`: the devices, what was done to nodes, and what a person knows of them.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use hac_api::{Command, ErrorCode, MemberState};
+use hac_crm::cib::primitives;
+use hac_crm::fencer::protection;
+use hac_model::fencing::End;
+use hac_model::{FenceAction, FenceDevice, Primitive};
+
+use super::Context;
+use super::node::find;
+use crate::failure::Failure;
+use crate::grammar::Call;
+use crate::terminal;
+
+/// Who asks, for the history.
+const CLIENT: &str = "hacctl";
+
+/// How often is looked what came of a request.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Carries out one of the commands.
+pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Failure> {
+    let node = call.get("NODE");
+    match call.command.name() {
+        "list" => list(context, node).await?,
+        "history" => history(context, node).await?,
+        "confirm" => confirm(context, call.must("NODE")?).await?,
+        "forget" => {
+            let command = Command::ForgetFencing { node: node.map(str::to_owned) };
+            let answer = context.client.command(command, context.wait).await?;
+            context.done("what is over is forgotten", answer.settled)?;
+        }
+        word => {
+            let action = if word == "off" { FenceAction::Off } else { FenceAction::Reboot };
+            fence(context, call.must("NODE")?, action).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The devices, and whom each can fence as far as its parameters tell.
+async fn list(context: &Context, node: Option<&str>) -> Result<(), Failure> {
+    let cib = context.client.cib(false).await?;
+    let devices = primitives(&cib.configuration).into_iter().filter(|of| of.agent.is_fence_device());
+    let reach = |of: &Primitive, node: &str| FenceDevice::new(&of.plain_params()).may_reach(node);
+    let devices: Vec<&Primitive> = devices.filter(|of| node.is_none_or(|node| reach(of, node))).collect();
+    let names = |of: &Primitive| -> Vec<String> {
+        cib.configuration.nodes.iter().map(|node| node.uname.clone()).filter(|node| reach(of, node)).collect()
+    };
+    if context.json {
+        let one = |of: &&Primitive| serde_json::json!({ "device": of.id, "agent": of.agent.to_string(), "may_fence": names(of) });
+        return terminal::print_json(&devices.iter().map(one).collect::<Vec<_>>());
+    }
+    let mut text = String::new();
+    for of in &devices {
+        text.push_str(&format!("{} ({}): may fence {}\n", of.id, of.agent, names(of).join(", ")));
+    }
+    if devices.is_empty() {
+        text.push_str("No fence device is configured for that.\n");
+    }
+    let protection = protection(&cib.configuration);
+    text.push_str(&format!("Protected by: {protection}\n"));
+    if let Some((sentence, remedy)) = protection.missing {
+        text.push_str(&format!("  {sentence}\n  {remedy}\n"));
+    }
+    terminal::print(&terminal::harmless(&text))
+}
+
+/// What is being done and what was done, the newest first.
+async fn history(context: &Context, node: Option<&str>) -> Result<(), Failure> {
+    let mut fencing = context.client.cib(false).await?.status.fencing;
+    if let Some(node) = node {
+        fencing.running.retain(|request| request.wanted.target == node);
+        fencing.history.retain(|record| record.target == node);
+    }
+    if context.json {
+        return terminal::print_json(&fencing);
+    }
+    terminal::print(&terminal::harmless(&hac_pacemaker::fencing::text(&fencing)))
+}
+
+/// What runs on a node, as far as the state tells.
+fn running_on(view: &hac_scheduler::view::ClusterView, node: &str) -> Vec<String> {
+    fn of(resource: &hac_scheduler::view::ResourceView, node: &str, all: &mut Vec<String>) {
+        if resource.children.is_empty() && resource.nodes.iter().any(|place| place == node) {
+            all.push(resource.name.clone());
+        }
+        resource.children.iter().for_each(|child| of(child, node, all));
+    }
+    let mut all = Vec::new();
+    view.resources.iter().for_each(|resource| of(resource, node, &mut all));
+    all
+}
+
+/// Has a node powered off or rebooted, and waits for what comes of it.
+async fn fence(context: &Context, name: &str, action: FenceAction) -> Result<(), Failure> {
+    let (status, view) = context.client.view().await?;
+    let name = find(&status, Some(name))?.name.clone();
+    if !view.fencing_enabled {
+        let sentence = format!("{name} cannot be fenced: stonith-enabled is false, so no device is used");
+        return Err(Failure::new(ErrorCode::Invalid, sentence)
+            .with_remedy("'hacctl configure property stonith-enabled=true' uses the devices that are configured."));
+    }
+    let runs = running_on(&view, &name);
+    let what = if runs.is_empty() {
+        "nothing runs there".to_owned()
+    } else {
+        format!("{} is lost there and recovered elsewhere", runs.join(", "))
+    };
+    let question = format!("{name} is shot ({action}): {what}");
+    if context.consent.dry_run {
+        return terminal::print(&format!("Would be done: {question}\nNothing was changed (--dry-run)."));
+    }
+    if !context.consent.yes && !context.consent.force {
+        terminal::confirm(&question, "Add --yes if that is what you want. Nothing was changed.")?;
+    }
+    let before = context.client.cib(false).await?.status.fencing.last;
+    let node = name.clone();
+    let action = if action == FenceAction::Off { hac_api::FenceAction::Off } else { hac_api::FenceAction::Reboot };
+    let command = Command::Fence { node, action, client: CLIENT.to_owned(), delay_s: Some(0), tolerance_s: 0 };
+    context.client.command(command, None).await?;
+    let end = outcome(context, &name, before).await?;
+    match end {
+        End::Succeeded => context.done(&format!("{name} was fenced"), None),
+        End::Failed { reason, .. } => {
+            Err(Failure::new(ErrorCode::Unavailable, format!("{name} could not be fenced: {reason}")).with_remedy(
+                format!("Mend the device; or power {name} off by hand, then 'hacctl fence confirm {name}'."),
+            ))
+        }
+    }
+}
+
+/// What came of the request for a node that is newer than `before`, or was under way.
+async fn outcome(context: &Context, node: &str, before: u64) -> Result<End, Failure> {
+    let begin = Instant::now();
+    let limit = context.timeout;
+    loop {
+        let fencing = context.client.cib(false).await?.status.fencing;
+        let runs = fencing.running.iter().any(|request| request.wanted.target == node);
+        let newest = fencing.history.iter().rev().find(|record| record.target == node && record.id > before);
+        let newest = newest.or_else(|| fencing.history.iter().rev().find(|record| record.target == node));
+        match newest.filter(|_| !runs) {
+            Some(record) => return Ok(record.end.clone()),
+            None if begin.elapsed() >= limit => {
+                return Err(Failure::new(ErrorCode::Timeout, format!("{node} is still being fenced"))
+                    .with_remedy("'hacctl fence history' shows how far it is; --timeout waits longer."));
+            }
+            None => tokio::time::sleep(LOOK).await,
+        }
+    }
+}
+
+/// `fence confirm`: a person says that a node is down.
+pub(super) async fn confirm(context: &Context, name: &str) -> Result<(), Failure> {
+    let (status, _) = context.client.view().await?;
+    let entry = find(&status, Some(name))?;
+    let name = entry.name.clone();
+    let alive = entry.state == MemberState::Joined;
+    if alive && !context.consent.force {
+        return Err(Failure::new(ErrorCode::Invalid, format!("{name} is a member and alive, so it is not down"))
+            .with_remedy(format!("Stop hacd there first, or have it shot: 'hacctl fence off {name}'.")));
+    }
+    let question = format!(
+        "the others take {name} for down and start elsewhere what ran there; if it still runs, two copies run. \
+         Is {name} powered off?"
+    );
+    if context.consent.dry_run {
+        return terminal::print(&format!("Would be done: {question}\nNothing was changed (--dry-run)."));
+    }
+    if !context.consent.yes {
+        terminal::confirm(&question, "Add --yes if you have seen to it that it is off. Nothing was changed.")?;
+    }
+    let command = Command::ConfirmDown { node: name.clone(), client: CLIENT.to_owned(), force: alive };
+    let answer = context.client.command(command, context.wait).await?;
+    context.done(&format!("{name} is taken for down"), answer.settled)
+}
