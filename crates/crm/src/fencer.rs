@@ -2,7 +2,7 @@
 //!
 //! * [`requests`] is the replicated machine: what is wanted, what is being tried by whom, what came of it. It is part of the
 //!   status, so whoever coordinates goes on where the last one was.
-//! * The coordinator decides each step with a [`Scene`](requests::Scene), which [`scene`] makes of the state and of the devices
+//! * The coordinator decides each step with a [`Scene`], which [`scene`] makes of the state and of the devices
 //!   that its last plan found usable.
 //! * An attempt is an order ([`Work::Fence`](crate::work::Work::Fence)): that it is delivered is the record that it began. The
 //!   executor of the node that it names runs the device's agent, and answers with the next step.
