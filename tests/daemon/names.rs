@@ -1,6 +1,8 @@
 //! The tutorial's command lines, one by one and in its order, through the names that `hacctl compat install` makes, on two
 //! real daemons on this machine.
 
+mod more;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -22,7 +24,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
         ("words_of_crm_do_what_they_say", words),
         ("a_script_is_one_transaction_and_says_which_line_is_wrong", script),
         ("a_draft_is_refused_when_the_configuration_changed", drafts),
-        ("history_tells_what_happened_over_all_nodes_and_restarts", history),
+        ("history_tells_what_happened_over_all_nodes_and_restarts", more::history),
     ]
 }
 
@@ -458,7 +460,7 @@ fn words(tools: &Tools) -> anyhow::Result<()> {
     ensure!(cluster.must("configure show")? == before, "not undone");
     wrong_words(&cluster)?;
     other_names(&cluster)?;
-    cibadmin(&cluster)
+    more::cibadmin(&cluster)
 }
 
 /// Mistakes: the exit code, the sentence, and nothing changed.
@@ -562,83 +564,6 @@ fn other_names(cluster: &Cluster<'_>) -> anyhow::Result<()> {
         ensure!(said.code == code && said.out.contains(part), "{wrong}");
         ensure!(code == 0 || !said.err.is_empty() || name == "corosync-cmapctl", "{wrong}");
     }
-    Ok(())
-}
-
-/// The objects of `cibadmin` are those of `configure show`, and what it changes is agreed by the cluster.
-fn cibadmin(cluster: &Cluster<'_>) -> anyhow::Result<()> {
-    let admin = |words: &[&str]| cluster.run(0, "cibadmin", words, "");
-    let said = admin(&[
-        "-C",
-        "-o",
-        "resources",
-        "-X",
-        "<primitive id='made' class='ocf' provider='heartbeat' type='nginx'/>",
-    ])?;
-    ensure!(said.code == 0 && said.out.is_empty(), "{}{}", said.out, said.err);
-    ensure!(cluster.must("configure show made")?.contains("primitive made nginx"), "not made");
-    // What comes back masked stays what it is.
-    let whole = admin(&["-Q", "-o", "resources"])?.out;
-    let said = cluster.run(0, "cibadmin", &["-R", "-o", "resources", "-p"], &whole.replace("made", "other"))?;
-    ensure!(said.code == 0, "{}{}", said.out, said.err);
-    ensure!(cluster.must("configure show")?.contains("primitive other nginx"), "not replaced");
-    let said = admin(&["-D", "-A", "//primitive[@id='other']"])?;
-    ensure!(said.code == 0, "{}{}", said.out, said.err);
-    ensure!(!cluster.must("configure show")?.contains("other"), "not deleted");
-    // An option in front counts as one behind.
-    cluster.must("configure primitive running nginx")?;
-    cluster.shows(&["running\t(ocf:heartbeat:nginx):\t Started"])?;
-    cluster.must("-F configure delete running")?;
-    let said = cluster.run(0, "crm", &["status", "simple"], "")?;
-    ensure!(
-        said.code == 0 && said.out.contains("CLUSTER OK: 2 nodes online") && said.out.contains(" | online=2 "),
-        "{}",
-        said.out
-    );
-    Ok(())
-}
-
-fn history(tools: &Tools) -> anyhow::Result<()> {
-    let mut cluster = Cluster::new(tools, 91)?;
-    cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
-    cluster.must("-w configure primitive web nginx op monitor interval=10s")?;
-    let asked = |cluster: &Cluster<'_>, line: &str| -> anyhow::Result<Vec<serde_json::Value>> {
-        let out = cluster.must(&format!("--json history {line}"))?;
-        let told: serde_json::Value = serde_json::from_str(&out)?;
-        Ok(told["events"].as_array().context("a list of events")?.clone())
-    };
-    let text = |event: &serde_json::Value| event["text"].as_str().unwrap_or_default().to_owned();
-    // Who changed what, told by both nodes and shown once.
-    let changes = asked(&cluster, "--kind configuration --since 1h")?;
-    let written: Vec<_> = changes.iter().filter(|event| text(event).contains("web written")).collect();
-    ensure!(
-        written.len() == 1 && text(written[0]).contains("client crm") | text(written[0]).contains("client hacctl"),
-        "{changes:?}"
-    );
-    ensure!(written[0]["nodes"].as_array().is_some_and(|nodes| nodes.len() == 2), "{:?}", written[0]);
-    // Back from the start of the resource to the change that led to it.
-    let about = asked(&cluster, "--resource web")?;
-    let started = about.iter().rev().find(|event| text(event).contains("web_start_0")).context("it was started")?;
-    let id = started["id"].as_str().context("an id")?;
-    let chain = asked(&cluster, &format!("--causes {id}"))?;
-    ensure!(chain.iter().any(|event| event["kind"] == "configuration"), "{chain:?}");
-    ensure!(asked(&cluster, "--resource web --last 1")?.len() == 1, "--last");
-    ensure!(asked(&cluster, "--level error")?.is_empty(), "nothing went wrong");
-    let until = cluster.crm("history --until yesterday --last 1")?;
-    ensure!(until.code == 64 && until.err.contains("--until: 'yesterday' is no time"), "{}", until.err);
-    // A node that was started again tells what it told before; one that is away is named.
-    cluster.kill(1);
-    cluster.until("the other is gone", |cluster| Ok(cluster.crm("status")?.out.contains("OFFLINE: [ secondary ]")))?;
-    let said = cluster.crm("history --last 3")?;
-    ensure!(said.code == 0 && said.err.contains("secondary is away"), "{}", said.err);
-    cluster.start(1)?;
-    cluster.until("it is back", |cluster| Ok(cluster.crm("status")?.out.contains("Online: [ primary secondary ]")))?;
-    let lost = asked(&cluster, "--node secondary --kind view")?;
-    ensure!(!lost.is_empty(), "nobody told that it was gone");
-    ensure!(asked(&cluster, &format!("--causes {id}"))?.len() == chain.len(), "a restart forgot the chain");
-    // The same options in the level of a script and of the shell.
-    let said = cluster.run(0, "crm", &["-f", "-"], "history\n--resource web --last 1\ninfo\n")?;
-    ensure!(said.code == 0 && said.out.contains("web") && said.out.contains("Source: "), "{}{}", said.out, said.err);
     Ok(())
 }
 

@@ -53,7 +53,7 @@ const WALLS: &[Wall] = &[
     edge("hac-join", &[], &["ring", "rustls", "serde", "serde_json", "thiserror", "tokio", "tokio-rustls", "zeroize"]),
     edge(
         "hac-compat",
-        &["hac-api", "hac-crm", "hac-model", "hac-pacemaker", "hac-scheduler"],
+        &["hac-api", "hac-crm", "hac-model", "hac-pacemaker", "hac-scheduler", "hac-types"],
         &["regex-lite", "serde", "serde_json"],
     ),
     edge(
