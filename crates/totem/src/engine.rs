@@ -203,8 +203,9 @@ impl Engine {
         self.settle();
     }
 
-    /// The active level is another one from now on. A ring of another level is given up at once, and the next one has the
-    /// highest that a member brings ([`hac_types::View::level`]). The level of a ring is active without being told; but
+    /// The active level is another one from now on. A ring of a lower level is given up at once, one of a higher level after
+    /// the token timeout, so that all members have set the lower one by then; and the next one has the highest that a member
+    /// brings ([`hac_types::View::level`]). The level of a ring is active without being told; but
     /// where no member has one yet, the ring takes the highest that all know and none is active before this call.
     ///
     /// # Errors

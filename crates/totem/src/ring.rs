@@ -123,6 +123,8 @@ pub(crate) struct Ring {
     pub(crate) current: Rotation,
     /// The level of that ring; none before the first.
     pub(crate) level: Level,
+    /// When this ring is given up for one of a lower level.
+    pub(crate) lower_at: Option<Timestamp>,
     pub(crate) queue: SendQueue,
     pub(crate) unpacking: Unpacking,
     /// See [`Slot::obliged`](crate::wire::Slot): this node's own obligations in the present ring.
@@ -154,6 +156,7 @@ impl Ring {
                 Flow { window_size: config.window_size, max_messages: config.max_messages },
             ),
             phase: Phase::starting(now),
+            lower_at: None,
             first_before: 0,
             current: Rotation::new(RingId::default(), Members(vec![me]), me.node, 0, now),
             level: Level::NONE,
@@ -374,11 +377,26 @@ impl Ring {
         Ok(())
     }
 
-    /// The active level has changed: the next ring is to have it.
+    /// The active level has changed: the next ring is to have it. As the next ring has the highest level that a member
+    /// brings, a ring is given up for a lower one only when all of its members have had the time to hear of that: until
+    /// then one that has not would bring the higher one again.
     pub(crate) fn level_changed(&mut self, net: &mut Transport) {
         net.level_changed();
-        let settled = matches!(self.phase, Phase::Operational(_)) && self.level == net.contract.level;
-        if !settled && !matches!(self.phase, Phase::Gather(_)) {
+        let next = net.contract.level;
+        match self.phase {
+            Phase::Operational(_) if next == self.level => {}
+            Phase::Operational(_) if next < self.level && !mutant("level-lowered-at-once") => {
+                self.lower_at.get_or_insert(net.now + self.settings.token);
+            }
+            Phase::Gather(_) => {}
+            _ => self.enter_gather(GatherReason::Level, net),
+        }
+    }
+
+    /// All have had the time to hear of the lower level.
+    pub(crate) fn leave_level(&mut self, net: &mut Transport) {
+        self.lower_at = None;
+        if self.level != net.contract.level {
             self.enter_gather(GatherReason::Level, net);
         }
     }

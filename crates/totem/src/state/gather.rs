@@ -85,6 +85,7 @@ impl Ring {
         net.ring = RingId::default();
         net.stats.ring = None;
         self.current.stop();
+        self.lower_at = None;
         self.round += 1;
         // A member in a new life is about to be connected: the next membership is to have it already.
         let starting = matches!(reason, GatherReason::Startup | GatherReason::Restart);

@@ -9,6 +9,7 @@
 //! | Commit, Recovery | the next token, `token` | seeks another membership |
 //! | Commit, Recovery | a sign that the commit token went on | sends it again |
 //! | Operational | a larger membership to be possible for `merge` | seeks it |
+//! | Operational | the others to hear of a lower level, `token` | seeks a membership of that level |
 //! | Operational | the token, which is wanted | asks for it again |
 //! | Operational | the token, `token` | seeks another membership |
 //! | Recovery, Operational | a sign that the token went on | sends it again |
@@ -39,7 +40,7 @@ struct Wait {
 
 /// In the order in which waits end that are over at the same time. Each row looks at the present state: when the end of a
 /// wait has led to another state, the other rows of the old one have no time.
-const WAITS: [Wait; 11] = [
+const WAITS: [Wait; 12] = [
     Wait {
         until: |ring| ring.phase.gather()?.listen_until,
         end: Ring::stop_listening,
@@ -75,6 +76,11 @@ const WAITS: [Wait; 11] = [
             }
         },
         put_off: |_, _| {},
+    },
+    Wait {
+        until: |ring| ring.phase.operational().and(ring.lower_at),
+        end: Ring::leave_level,
+        put_off: |ring, late| put_off(ring.lower_at.as_mut(), late),
     },
     Wait { until: |ring| ring.phase.operational()?.growth_at(), end: Ring::merge, put_off: |_, _| {} },
     Wait { until: |ring| ring.phase.operational()?.ask_at(), end: Ring::ask_again, put_off: |_, _| {} },

@@ -78,6 +78,27 @@ fn a_level_that_one_raised_is_that_of_all_in_the_next_ring() {
 }
 
 #[test]
+fn a_level_that_all_lower_one_after_the_other_is_that_of_the_next_ring() {
+    let mut net = started(5, &[(2, 2), (2, 2), (2, 2)]);
+    net.run_until_formed(ms(2000));
+    net.run(ms(500));
+    for node in 1..=3 {
+        assert!(set_level(&mut net, node, 1));
+        net.run(ms(20));
+    }
+    net.run(ms(4000));
+    assert_eq!(levels(&net), [1, 1, 1]);
+    assert_eq!(net.regular_views(1), 2, "one change of view");
+    // What one alone wants to lower stays as it is.
+    assert!(set_level(&mut net, 1, 2));
+    net.run(ms(4000));
+    assert!(set_level(&mut net, 1, 1));
+    net.run(ms(4000));
+    assert_eq!(levels(&net), [2, 2, 2]);
+    check(&net);
+}
+
+#[test]
 fn a_level_that_is_not_known_is_refused() {
     let mut net = started(4, &[(2, 1), (2, 1)]);
     net.run_until_formed(ms(2000));
