@@ -117,6 +117,11 @@ impl Proposals {
         }
     }
 
+    /// Forgets what came of proposals in a transitional view, but for those that are `kept` in the state that counts now.
+    pub(crate) fn doubt(&mut self, kept: impl Fn(ProposalId) -> bool) {
+        self.pending.iter_mut().filter(|pending| !kept(pending.proposal.id)).for_each(|pending| pending.maybe = None);
+    }
+
     /// A proposal came back in a regular view and is over.
     pub(crate) fn conclude(&mut self, id: ProposalId) -> Option<Concluded> {
         let index = self.pending.iter().position(|p| p.proposal.id == id)?;

@@ -232,6 +232,7 @@ impl Participant {
             self.keep_what_is_lost(now, donor, &snapshot.cib);
         }
         self.replica.replace(snapshot);
+        self.doubt_answers();
         let version = self.replica.cib.version;
         let same_configuration = self.replica.cib.configuration_digest() == old;
         if same_configuration && (older.admin_epoch, older.epoch) == (version.admin_epoch, version.epoch) {

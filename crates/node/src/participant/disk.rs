@@ -322,6 +322,18 @@ impl Participant {
         }
     }
 
+    /// The state was replaced by one that may not have what was carried out in the one before: what is not in it is proposed
+    /// again, and answered as that turns out.
+    pub(super) fn doubt_answers(&mut self) {
+        let is_kept = |id: ProposalId| self.replica.is_processed(id);
+        for (_, purpose) in self.disk.writing.values_mut() {
+            if let Purpose::Store(_, answers) | Purpose::Commit(answers) = purpose {
+                answers.retain(|(id, _)| is_kept(*id));
+            }
+        }
+        self.proposals.doubt(is_kept);
+    }
+
     /// A change counts, is stored here, and may be acknowledged. The view may have broken up meanwhile: that does not
     /// matter, because the votes of all were delivered in a regular one.
     pub(super) fn answer_stored(&mut self, proposal: ProposalId, reply: Reply, more: Vec<String>) {

@@ -179,7 +179,8 @@ impl Participant {
         if !self.is_enough(&voters.iter().copied().collect()) {
             let behind: Vec<(NodeId, &str)> =
                 self.durable.behind.iter().map(|(node, why)| (*node, why.as_str())).collect();
-            return Err(Reply::NotStored(self.not_stored_on(&behind)));
+            let refusal = self.not_stored_on(&behind);
+            return Err(if processed { made_anyway(refusal) } else { Reply::NotStored(refusal) });
         }
         let asked = voters.contains(&self.me.node);
         let generation = self.disk.next_generation();
@@ -347,10 +348,9 @@ impl Participant {
         let Some(prepare) = self.durable.current.take() else { return };
         self.discard(prepare.generation);
         let without: Vec<(NodeId, &str)> = prepare.without().collect();
-        let mut refusal = self.not_stored_on(&without);
+        let refusal = self.not_stored_on(&without);
         if self.replica.is_processed(prepare.proposal.id) {
-            refusal.sentence = refusal.sentence.replace("; nothing was changed", ", though it was made");
-            return self.refuse(prepare.proposal.id, Reply::TimedOut(refusal));
+            return self.refuse(prepare.proposal.id, made_anyway(refusal));
         }
         self.effects.remark(Level::Warning, refusal.sentence.clone());
         self.refuse(prepare.proposal.id, Reply::NotStored(refusal));
@@ -403,9 +403,17 @@ impl Participant {
         } else if let Some(concluded) = self.proposals.conclude(id)
             && let Some(request) = concluded.request
         {
-            self.effects.reply(request, concluded.maybe.unwrap_or(reply));
+            // What came of it in a transitional view says nothing of whether it was stored.
+            let maybe = concluded.maybe.filter(|_| !matches!(reply, Reply::NotStored(_) | Reply::TimedOut(_)));
+            self.effects.reply(request, maybe.unwrap_or(reply));
         }
     }
+}
+
+/// The answer to a change that was carried out in a transitional view and could not be stored by enough members since.
+fn made_anyway(mut refusal: hac_crm::cib::Refusal) -> Reply {
+    refusal.sentence = refusal.sentence.replace("; nothing was changed", ", though it was made");
+    Reply::TimedOut(refusal)
 }
 
 /// `ADMIN_EPOCH.EPOCH.NUM_UPDATES`.

@@ -167,8 +167,11 @@ impl Participant {
     }
 
     /// Whether this state has changes that may count somewhere and are not among `other`. What this node still proposes was
-    /// not acknowledged, and is not lost.
+    /// not acknowledged, and is not lost. Of what another member proposed in its present life, that member says itself
+    /// whether it is lost: if it never saw it come back, it proposes it again.
     pub(super) fn gives_up_changes(&self, other: &[Mark]) -> bool {
+        let members = || self.view.iter().flat_map(|view| &view.members).filter(|member| member.node != self.me.node);
+        let is_anothers = |mark: &Mark| members().any(|m| (m.node, m.incarnation) == (mark.node, mark.incarnation));
         let is_proposed = |mark: &Mark| {
             let name = (mark.node, mark.incarnation, mark.seq);
             self.proposals.again().any(|proposal| {
@@ -176,7 +179,11 @@ impl Participant {
                 id.lane == Lane::Configure && (id.node, id.incarnation, id.seq) == name
             })
         };
-        self.replica.not_in(other).any(|mark| !is_proposed(mark))
+        if mutant("fork-unreported") {
+            return false;
+        }
+        let imagined = mutant("fork-imagined");
+        self.replica.not_in(other).any(|mark| imagined || (!is_proposed(mark) && !is_anothers(mark)))
     }
 
     /// People have looked at what was given up.

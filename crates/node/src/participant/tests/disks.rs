@@ -179,3 +179,50 @@ fn who_is_behind_and_not_asked_does_not_make_the_others_enough() {
     }
     assert_eq!(cluster.cib(1).version.epoch, before.epoch);
 }
+
+#[test]
+fn a_change_that_gave_way_before_it_was_on_the_disk_is_not_acknowledged_but_made_again() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.split(&[&[1], &[2]]);
+    cluster.disk(1).slow = true;
+    let id = cluster.request(1, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    // It votes for itself, and hangs when the change is to become the newest.
+    cluster.end_a_write(1);
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), Some("80s"));
+    for value in ["5min", "6min"] {
+        cluster.ask(2, set_property("cluster-recheck-interval", value));
+    }
+    cluster.view(&[1, 2]);
+    while cluster.disk(1).waits() > 0 {
+        cluster.end_a_write(1);
+        let reply = cluster.reply(1, id);
+        assert!(
+            reply.is_none() || cluster.cib(2).configuration.property("cluster-delay") == Some("80s"),
+            "acknowledged, and nobody has it: {reply:?}"
+        );
+    }
+    assert!(matches!(cluster.reply(1, id), Some(Reply::Done { .. })), "{:?}", cluster.reply(1, id));
+    cluster.assert_equal(&[1, 2]);
+}
+
+#[test]
+fn a_change_made_while_the_view_broke_up_is_not_acknowledged_by_a_node_that_cannot_store_it() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.disk(1).full = true;
+    assert_eq!(warnings(cluster.ask(2, set_property("cluster-delay", "79s"))).len(), 1);
+    // The disk of node2 alone counts now.
+    cluster.disk(2).slow = true;
+    let id = cluster.request(1, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    let votes = cluster.words_after_writing();
+    cluster.break_up(1, &votes);
+    cluster.kill(2);
+    cluster.view(&[1]);
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), Some("80s"));
+    let reply = cluster.reply(1, id);
+    let Some(Reply::TimedOut(refusal)) = reply else { panic!("{reply:?}") };
+    assert_eq!(refusal.sentence, "node1 could not store the change: no space left on device, though it was made");
+}
