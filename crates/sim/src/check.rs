@@ -7,6 +7,7 @@ mod coordinator;
 pub mod coverage;
 mod durability;
 mod effects;
+mod forks;
 mod levels;
 pub mod numbers;
 pub mod once;
@@ -33,8 +34,8 @@ use crate::reality::Reality;
 /// Names of the properties of whole nodes.
 pub const PROPERTIES: &[&str] = &[
     "P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3", "AGENT-4", "AGENT-5",
-    "CALM", "KEY-1", "LEVEL-2", "LIVE-1", "NUMBER", "ONCE", "PLAN", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3",
-    "answers",
+    "CALM", "FORK", "KEY-1", "LEVEL-2", "LIVE-1", "NUMBER", "ONCE", "PLAN", "STILL", "TRUTH", "WAIT-1", "WAIT-2",
+    "WAIT-3", "answers",
 ];
 
 /// A promise that was broken.
@@ -67,6 +68,7 @@ pub struct Checks {
     coordinator: coordinator::OneCoordinator,
     started: started::Started,
     ordered: ordered::Ordered,
+    forks: forks::Forks,
     /// What was on one node at a time when a coordinator decided last.
     singles: BTreeSet<String>,
     /// What was found inside an event, to be reported after it.
@@ -126,6 +128,22 @@ impl Checks {
         if let Some(violation) = durability::said_stored(host, configure, &mut self.executed) {
             self.violated(violation);
         }
+    }
+
+    /// A node starts with this state from its disk.
+    pub(crate) fn starts_with(&mut self, id: u32, state: &[u8]) {
+        self.forks.starts_with(id, state);
+    }
+
+    /// Nothing is promised of the word on these changes.
+    pub(crate) fn may_vanish<'a>(&mut self, marks: impl Iterator<Item = &'a String>) {
+        self.forks.may_vanish(marks);
+    }
+
+    /// A node keeps the state that it gave up, and reports these changes as lost.
+    pub(crate) fn gave_up(&mut self, id: u32, changes: &[String], state: &[u8], now: Timestamp) {
+        self.happened("changes were reported as lost");
+        self.forks.reported(id, changes, state, now);
     }
 
     /// A node of a cluster that ignores quorum acknowledged a change in this view.
@@ -198,7 +216,8 @@ pub fn at_the_end(world: &mut World) -> Result<(), Violation> {
     recovery::check(world)?;
     answers::check(world)?;
     numbers::at_the_end(world)?;
-    durability::check(world)
+    durability::check(world)?;
+    forks::check(world)
 }
 
 fn count(executed: &mut BTreeMap<&'static str, u64>, property: &'static str) {

@@ -573,10 +573,15 @@ impl World {
     }
 
     fn persist(&mut self, id: u32, persist: PersistId, what: Persist) {
-        let now = self.now;
+        let (now, at) = (self.now, self.time_at(id));
         let Some(host) = self.hosts.get_mut(&id) else { return };
         if let Persist::RingSeq(seq) = what {
             host.number_asked = host.number_asked.max(seq);
+        }
+        if let (Persist::CibLost { file, bytes }, Some(node)) = (&what, &host.node) {
+            let reported = node.report(at).lost.into_iter().find(|(name, _)| name == file);
+            let (_, changes) = reported.unwrap_or_default();
+            self.checks.gave_up(id, &changes, bytes, now);
         }
         host.disk.begin(persist, what);
         let event = Event::Persisted(persist);

@@ -15,7 +15,7 @@ use hac_node::Request;
 /// Begins the names of what people make here.
 const MADE: &str = "w-";
 /// Begins the names of the marks of changes.
-const MARK: &str = "sim-change-";
+pub(crate) const MARK: &str = "sim-change-";
 /// Begins the ids of the constraints that relate two of them.
 const RELATED: &str = "rel-";
 /// So many resources are made at most: plans grow with them, and so does the time that a seed takes.

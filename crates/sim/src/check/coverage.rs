@@ -13,6 +13,7 @@ pub const COVERAGE: &[&str] = &[
     "a daemon died amid its agent's run",
     "a daemon ended an agent of its earlier life",
     "a daemon waited for an agent of its earlier life",
+    "changes were reported as lost",
     "a datagram was replayed or forged",
     "a daemon died between two outputs",
     "a daemon was killed",

@@ -171,6 +171,7 @@ impl World {
         let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };
         host.wake = None;
         let stored = host.disk.read(totem);
+        self.checks.starts_with(id, stored.cib.as_deref().unwrap_or_default());
         let made = if self.recorded == Some(id) {
             let mut salt = [0; 16];
             salt[..8].copy_from_slice(&host.life.to_le_bytes());
@@ -261,7 +262,7 @@ impl World {
     }
 
     /// All hosts lose their power at once, and this one its disk, if all that was acknowledged is on each of the others':
-    /// of what all have stored, nothing is lost with one disk.
+    /// of what all have stored, nothing is lost with one disk. A cluster whose key is on no disk any more would be another one.
     pub fn black_out(&mut self, lost: u32) {
         let ids: Vec<u32> = self.hosts.keys().copied().collect();
         self.checks.happened("all power was lost");
@@ -269,8 +270,12 @@ impl World {
             self.kill(id, Power::Off);
         }
         let marks = acknowledged(&self.asked);
-        let mut others = self.hosts.values().filter(|host| host.id != lost);
-        if ids.len() > 1 && others.all(|host| host.disk.holds(&marks)) {
+        let others = || self.hosts.values().filter(|host| host.id != lost);
+        let key_is_kept = others().any(|host| !host.disk.lacks_key);
+        if key_is_kept && others().all(|host| host.disk.holds(&marks)) {
+            // What the others have only prepared is given up without a word if the node that lost its disk goes on alone.
+            let single = |mark: &&String| !others().any(|host| host.disk.has_committed(std::slice::from_ref(*mark)));
+            self.checks.may_vanish(marks.iter().filter(single));
             if let Some(host) = self.hosts.get_mut(&lost) {
                 host.disk.wipe();
             }
@@ -381,3 +386,6 @@ impl World {
         crate::tutorial::configuration(self.options.nodes, self.options.machine)
     }
 }
+
+#[cfg(test)]
+mod tests;
