@@ -110,8 +110,10 @@ pub(super) enum Trouble {
     Failed(u16, Option<Duration>),
     /// No answer, or not a whole one: it may have been carried out or not.
     Unknown(String),
-    /// The action ended without success.
+    /// The action ended without success; another one may end better.
     Errored,
+    /// The action cannot be looked at, with the API's status: it is not known there yet, or the token may not see actions.
+    Unseen(u64, u16),
     /// The action has not ended.
     Unfinished(u64),
     /// The metadata service does not say who this droplet is.
@@ -145,6 +147,7 @@ impl fmt::Display for Trouble {
             Self::Failed(status, _) => write!(f, "the API failed ({status})"),
             Self::Unknown(what) => write!(f, "no answer: {what}"),
             Self::Errored => f.write_str("the action ended without success"),
+            Self::Unseen(action, status) => write!(f, "action {action} cannot be looked at ({status})"),
             Self::Unfinished(action) => write!(f, "action {action} has not ended"),
             Self::Metadata(what) => write!(f, "the metadata service does not say which droplet this is: {what}"),
             Self::Taken(droplet) => write!(
@@ -170,7 +173,7 @@ impl Trouble {
     /// Whether the agent could not ask or find out, rather than being told no.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::Errored => false,
+            Self::Refused(_) => false,
             Self::Pending(what) => what.contains("pending") || what.contains("locked"),
             _ => true,
         }
@@ -192,15 +195,21 @@ impl Api<'_> {
         id.map(Posted::Action).ok_or_else(|| Trouble::Unknown("an answer without an action".into()))
     }
 
-    /// Whether the action has been completed. A word that the API never used before is looked up in the assignment by
-    /// the caller's next try.
+    /// Whether the action has been completed. A word that the API never used before, and an action that it does not show,
+    /// are looked up in the assignment by the caller's next try.
     pub(super) async fn action_done(&self, action: u64) -> Result<bool, Trouble> {
         let path = match self.family {
             // IPv6 addresses have no list of actions of their own.
             Family::Reserved6 => format!("/v2/actions/{action}"),
             family => format!("/v2/{}/{}/actions/{action}", family.path(), self.address),
         };
-        let answer = self.request(Need::Look, Method::GET, &path, None).await?;
+        let unseen = |trouble| match trouble {
+            Trouble::Refused(Refused::Scope(_)) => Trouble::Unseen(action, 403),
+            Trouble::Refused(Refused::Unknown) => Trouble::Unseen(action, 404),
+            Trouble::Refused(Refused::Other(status, _)) => Trouble::Unseen(action, status),
+            other => other,
+        };
+        let answer = self.request(Need::Look, Method::GET, &path, None).await.map_err(unseen)?;
         match answer.pointer("/action/status").and_then(Value::as_str) {
             Some("completed") => Ok(true),
             Some("in-progress") => Ok(false),

@@ -28,6 +28,9 @@ const CALM_MAX: usize = 40;
 /// What the API must have left for a monitor to ask: the rest is left for starts.
 const CALM_REMAINING: u64 = 50;
 
+/// A `ratelimit-reset` below this, in seconds since 1970, is no time (it would be long ago) but seconds from now.
+const LEAST_TIME: f64 = 1e9;
+
 /// How much a request matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
@@ -124,10 +127,13 @@ impl Limits {
     pub(super) fn read<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
         // The API's own clock, as far as it tells: that of this host may be wrong.
         let date = get("date").and_then(http_date).or_else(own_clock);
+        // What stands in between may count by itself, under the name that most services use.
+        let either = |name: &str| get(name).or_else(|| get(&format!("x-{name}"))).and_then(number);
+        let reset = either("ratelimit-reset").map(|at| if at < LEAST_TIME { Some(at) } else { Some(at - date?) });
         Self {
             retry_after: get("retry-after").and_then(|text| wait(text, date)),
-            remaining: get("ratelimit-remaining").and_then(number).map(|left| left.max(0.0) as u64),
-            reset: get("ratelimit-reset").and_then(number).zip(date).map(|(at, date)| clamp(at - date)),
+            remaining: either("ratelimit-remaining").map(|left| left.max(0.0) as u64),
+            reset: reset.flatten().map(clamp),
         }
     }
 }
@@ -206,6 +212,36 @@ mod tests {
         }
         assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0.0));
         assert_eq!(http_date("Tue, 29 Feb 2000 12:00:00 GMT"), Some(951_825_600.0));
+    }
+
+    #[test]
+    fn what_is_left_is_bounded_whatever_its_name_and_form() {
+        let date = "Wed, 21 Oct 2015 07:28:00 GMT";
+        let read = |left: &'static str, reset: &'static str, prefix: &'static str| {
+            Limits::read(|name| match name.strip_prefix(prefix)? {
+                "ratelimit-remaining" => Some(left),
+                "ratelimit-reset" => Some(reset),
+                "date" => Some(date),
+                _ => None,
+            })
+        };
+        for (left, reset, remaining, seconds) in [
+            ("0", "1445412540", Some(0), Some(60)),
+            ("-5", "1445412000", Some(0), Some(0)),
+            ("1e300", "18446744073709551616", Some(u64::MAX), Some(3600)),
+            ("none", "-1", None, Some(0)),
+            ("4.9", "30", Some(4), Some(30)),
+            ("NaN", "NaN", None, None),
+        ] {
+            let limits = read(left, reset, "");
+            assert_eq!(
+                (limits.remaining, limits.reset),
+                (remaining, seconds.map(Duration::from_secs)),
+                "{left} {reset}"
+            );
+        }
+        let other = read("7", "12", "x-");
+        assert_eq!((other.remaining, other.reset), (Some(7), Some(Duration::from_secs(12))));
     }
 
     #[test]

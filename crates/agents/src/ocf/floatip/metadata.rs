@@ -40,7 +40,8 @@ impl Metadata<'_> {
     /// This droplet's id.
     pub(super) async fn droplet_id(&self) -> Result<u64, Trouble> {
         let text = self.get("id").await?.ok_or_else(|| Trouble::Wrong("it has none".into()))?;
-        text.trim().parse().map_err(|_| Trouble::Wrong(format!("'{}'", text.trim())))
+        let id = text.trim().parse().ok().filter(|id| *id > 0);
+        id.ok_or_else(|| Trouble::Wrong(format!("'{}'", text.trim().escape_debug())))
     }
 
     /// Whether `address` is assigned to this droplet, by the new names and by the old.

@@ -168,7 +168,7 @@ impl FloatIp {
             }
             match done {
                 Ok(_) => {}
-                Err(Trouble::Refused(_) | Trouble::Errored) => {
+                Err(Trouble::Refused(_) | Trouble::Errored | Trouble::Unseen(..)) => {
                     forget();
                     return done.map(|_| ());
                 }

@@ -54,6 +54,12 @@ struct Cloud {
     droplet_status: Option<&'static str>,
     /// Looks at an action are answered with 429 and this `retry-after`.
     look_refused: Option<&'static str>,
+    /// Looks at an action are answered with this status.
+    unseen: Option<u16>,
+    /// The id of actions, as it stands in the answers.
+    action_id: Option<&'static str>,
+    /// The id of this droplet, as the metadata service gives it.
+    own: Option<&'static str>,
     posts: u32,
     /// Requests for actions.
     looked: u32,
@@ -71,7 +77,7 @@ fn metadata(cloud: &Cloud, path: &str) -> Response<Body> {
     let here = cloud.droplet == Some(OWN) && !cloud.metadata_lags;
     match path {
         _ if cloud.metadata_down => answer(500, ""),
-        "id" => answer(200, &OWN.to_string()),
+        "id" => answer(200, cloud.own.unwrap_or(&OWN.to_string())),
         _ if path.starts_with("reserved_ip") && cloud.floating_only => answer(404, ""),
         _ if path.ends_with("active") => answer(200, if here { "true" } else { "false" }),
         _ if path.ends_with("ip_address") => answer(200, IP),
@@ -86,6 +92,9 @@ fn action(cloud: &mut Cloud) -> Response<Body> {
         refusal.headers_mut().insert("retry-after", wait.parse().expect("a header"));
         return refusal;
     }
+    if let Some(status) = cloud.unseen {
+        return answer(status, r#"{"id":"x","message":"no"}"#);
+    }
     let status = if cloud.errored {
         "errored"
     } else if cloud.looks == 0 {
@@ -99,7 +108,8 @@ fn action(cloud: &mut Cloud) -> Response<Body> {
 
 fn post(cloud: &mut Cloud) -> Option<Response<Body>> {
     cloud.posts += 1;
-    let created = r#"{"action":{"id":7,"status":"in-progress"}}"#;
+    let id = cloud.action_id.unwrap_or("7");
+    let created = &format!(r#"{{"action":{{"id":{id},"status":"in-progress"}}}}"#);
     match cloud.script.pop_front().unwrap_or(Do::Assign(0)) {
         Do::Assign(looks) => {
             cloud.droplet = Some(OWN);
@@ -394,6 +404,43 @@ async fn an_action_that_does_not_end_is_gone_on_with_by_the_next_start() {
     (lock(&cloud).looks, lock(&cloud).droplet) = (1, Some(OWN));
     assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success));
     assert_eq!(lock(&cloud).posts, 1);
+}
+
+#[tokio::test]
+async fn an_action_that_ended_as_errored_is_ordered_again_also_after_the_time_is_up() {
+    let (cloud, agent) = lab(Cloud { script: [Do::Error; 40].into(), ..Cloud::default() }).await;
+    let short = Invocation { timeout: Duration::from_secs(2), ..invocation("start", 0) };
+    let finished = agent.run(&short).await;
+    assert!(finished.retry_after.is_some(), "{finished:?}");
+    assert!(finished.exit_reason.as_deref().is_some_and(|why| why.ends_with("the action ended without success")));
+    assert!((2..20).contains(&lock(&cloud).posts), "{}", lock(&cloud).posts);
+    lock(&cloud).script.clear();
+    assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success));
+}
+
+#[tokio::test]
+async fn an_action_that_cannot_be_looked_at_is_no_refusal() {
+    for status in [403, 404, 410] {
+        let (cloud, agent) = lab(Cloud { metadata_lags: true, unseen: Some(status), ..Cloud::default() }).await;
+        assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success), "{status}");
+        assert_eq!(lock(&cloud).posts, 1, "the assignment is read before it is asked for again");
+    }
+}
+
+#[tokio::test]
+async fn numbers_that_are_none_stop_nobody() {
+    for id in ["-1", "7.5", "1e40", "18446744073709551616", "null", "\"7\"", "[]", "1e400", "18446744073709551615"] {
+        let (_, agent) = lab(Cloud { action_id: Some(id), ..Cloud::default() }).await;
+        assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success), "action {id}");
+    }
+    for id in ["0", "-1", "1.5", "18446744073709551616", "", "none", "\u{1b}[2J"] {
+        let (cloud, agent) = lab(Cloud { own: Some(id), ..Cloud::default() }).await;
+        let short = Invocation { timeout: Duration::from_millis(600), ..invocation("start", 0) };
+        let finished = agent.run(&short).await;
+        assert!(finished.retry_after.is_some(), "droplet {id}: {finished:?}");
+        assert!(!finished.exit_reason.unwrap_or_default().contains('\u{1b}'), "{id}");
+        assert_eq!(lock(&cloud).posts, 0, "droplet {id}");
+    }
 }
 
 #[tokio::test]
