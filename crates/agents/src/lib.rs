@@ -42,6 +42,10 @@ pub use watch::ended;
 use look::Looks;
 use runs::Runs;
 
+/// Names of the threads that agents are run with besides those of the runtime. A fault there costs what it was doing: a look
+/// fails, and a run that was to be ended is killed at once.
+pub const THREADS: [&str; 3] = ["look", "end-run", "look-marks"];
+
 /// How long may be looked for the processes behind a resource. What is not found by then is not watched: the monitors
 /// see it all the same.
 const PROCESSES: Duration = Duration::from_millis(500);

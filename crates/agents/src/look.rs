@@ -58,7 +58,7 @@ impl Pool {
             None => work,
         };
         let pool = Arc::clone(self);
-        std::thread::Builder::new().name("look".into()).stack_size(STACK).spawn(move || pool.serve(work))?;
+        std::thread::Builder::new().name(crate::THREADS[0].into()).stack_size(STACK).spawn(move || pool.serve(work))?;
         Ok(())
     }
 

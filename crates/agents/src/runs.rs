@@ -22,6 +22,7 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -215,9 +216,12 @@ impl Runs {
         lock(&self.unfinished).insert(record.id.clone(), record.clone());
         let runs = Arc::clone(self);
         let spare = record.clone();
-        let thread = std::thread::Builder::new().name("end-run".into()).spawn(move || {
+        let thread = std::thread::Builder::new().name(crate::THREADS[1].into()).spawn(move || {
             let earlier = child.is_none().then_some(runs.folder.as_path());
-            ending::end(earlier, &record, child.is_none());
+            let end = AssertUnwindSafe(|| ending::end(earlier, &record, child.is_none()));
+            if catch_unwind(end).is_err() {
+                ending::kill_at_once(&record);
+            }
             // Nothing of it is left but what its parent has to take note of.
             let _ = child.map(|mut child| child.wait());
             runs.forget(kept);

@@ -6,8 +6,9 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -16,13 +17,16 @@ use std::time::{Duration, Instant};
 use hac_api::{Event, JournalPage, JournalQuery};
 use serde_json::Value;
 
-use crate::files;
+use crate::{calls, files};
 
 /// Largest file, bytes, but for its last line.
 const FILE_MAX: u64 = 4 << 20;
 
 /// How many files are kept.
 const FILES: usize = 8;
+
+/// The highest number of a file: a cursor has half of its bits for it.
+const LAST: u64 = u32::MAX as u64;
 
 /// Longest line, bytes: of a longer event the fields are left out, and its sentence is cut.
 const LINE_MAX: usize = 32 << 10;
@@ -177,13 +181,15 @@ impl Files {
             queue.writing = !events.is_empty();
             drop(queue);
             if !events.is_empty() {
-                let result = self.append(&events);
+                // A fault costs these events, and their numbers show that they are missing.
+                let work = catch_unwind(AssertUnwindSafe(|| self.append(&events)));
+                let result = work.unwrap_or_else(|_| Err(io::Error::other("hacd has a fault in what writes it")));
                 self.judge(result);
                 unsynced.get_or_insert_with(Instant::now);
             }
             if ended || unsynced.is_some_and(|since| since.elapsed() >= SYNC) {
                 unsynced = None;
-                let result = self.open.as_ref().map_or(Ok(()), |(_, file, _)| file.sync_data());
+                let result = self.open.as_ref().map_or(Ok(()), |(_, file, _)| calls::sync_content(file));
                 self.judge(result);
             }
             if ended {
@@ -221,10 +227,10 @@ impl Files {
             None => self.begin()?,
         };
         if length >= FILE_MAX {
-            file.sync_data()?;
-            (number, file, length) = self.next(number + 1)?;
+            calls::sync_content(&file)?;
+            (number, file, length) = self.next((number + 1).min(LAST))?;
         }
-        file.write_all(text)?;
+        calls::write_all(&mut file, text)?;
         self.open = Some((number, file, length.saturating_add(text.len() as u64)));
         Ok(())
     }
@@ -232,12 +238,12 @@ impl Files {
     /// Goes on with the newest file. A line that a crash tore is ended there.
     fn begin(&self) -> io::Result<(u64, File, u64)> {
         if !self.folder.is_dir() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+            calls::make_folder(&self.folder)?;
         }
         let Some(&(number, _)) = list(&self.folder)?.last() else { return self.next(1) };
         let mut options = OpenOptions::new();
         options.read(true).append(true).mode(0o600);
-        let mut file = files::regular(&path(&self.folder, number), &mut options)?;
+        let mut file = calls::open_regular(&path(&self.folder, number), &mut options)?;
         let length = file.seek(SeekFrom::End(0))?;
         if length == 0 {
             return Ok((number, file, 0));
@@ -246,7 +252,7 @@ impl Files {
         file.seek(SeekFrom::End(-1))?;
         file.read_exact(&mut last)?;
         if last != *b"\n" {
-            file.write_all(b"\n")?;
+            calls::write_all(&mut file, b"\n")?;
         }
         Ok((number, file, length + 1))
     }
@@ -256,9 +262,11 @@ impl Files {
         let all = list(&self.folder)?;
         let surplus = (all.len() + 1).saturating_sub(FILES);
         for (old, _) in all.iter().take(surplus) {
-            fs::remove_file(path(&self.folder, *old))?;
+            calls::remove(&path(&self.folder, *old))?;
         }
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path(&self.folder, number))?;
+        let mut options = OpenOptions::new();
+        options.append(true).create_new(true).mode(0o600);
+        let file = calls::open(&path(&self.folder, number), &mut options)?;
         Ok((number, file, 0))
     }
 }
@@ -278,6 +286,7 @@ fn list(folder: &Path) -> io::Result<Vec<(u64, u64)>> {
         let entry = entry?;
         let name = entry.file_name();
         let number = name.to_str().and_then(|name| name.strip_suffix(".jsonl")).and_then(|name| name.parse().ok());
+        let number = number.filter(|number| *number <= LAST);
         if let Some(number) = number {
             all.push((number, entry.metadata()?.len()));
         }

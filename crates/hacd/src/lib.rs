@@ -20,6 +20,7 @@ mod api;
 mod arguments;
 mod beginning;
 mod beside;
+mod calls;
 mod clock;
 mod config;
 mod driver;

@@ -8,6 +8,7 @@ mod sinks;
 mod stamp;
 
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -162,7 +163,12 @@ impl Log {
         let state = Arc::clone(&log.state);
         let (logging, node) = (config.clone(), node.to_owned());
         // The sinks are opened there, too: opening a file may hang.
-        let work = move || write_all(&mut Sinks::open(&logging, &node), &inbox, &state);
+        let work = move || {
+            // A fault costs the line that meets it.
+            while catch_unwind(AssertUnwindSafe(|| write_all(&mut Sinks::open(&logging, &node), &inbox, &state)))
+                .is_err()
+            {}
+        };
         thread::Builder::new().name("hacd-log".to_owned()).spawn(work)?;
         let own = match config.debug {
             Verbosity::Normal => LevelFilter::INFO,

@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
@@ -16,7 +17,7 @@ use hac_crm::executor::Started;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::files;
+use crate::{calls, files};
 
 /// The longest file that is read, bytes: far above what a resource can be given.
 const LONGEST: u64 = 16 << 20;
@@ -48,7 +49,10 @@ impl Remembered {
         let (sender, orders) = mpsc::channel::<Order>();
         std::thread::Builder::new().name("hacd-started".to_owned()).spawn(move || {
             for (resource, started, done) in orders {
-                if let Err(error) = write(&folder, &resource, started) {
+                // A fault costs this one and no other.
+                let work = AssertUnwindSafe(|| write(&folder, &resource, started));
+                let fault = |_| Err(io::Error::other("hacd has a fault in what keeps it"));
+                if let Err(error) = catch_unwind(work).unwrap_or_else(fault) {
                     tracing::warn!(
                         target: "hacd::storage",
                         "what {resource} is started with cannot be kept in {}: {error}; after a restart of hacd it is \
@@ -83,17 +87,19 @@ fn file(folder: &Path, resource: &str) -> PathBuf {
 fn write(folder: &Path, resource: &str, started: Option<Started>) -> io::Result<()> {
     let path = file(folder, resource);
     let Some(started) = started else {
-        return match fs::remove_file(path) {
+        return match calls::remove(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         };
     };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    calls::make_folder(folder)?;
     let text = serde_json::to_vec(&Entry { resource: resource.to_owned(), started })?;
     let new = path.with_extension("new");
-    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    out.write_all(&text)?;
-    fs::rename(new, path)
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut out = calls::open(&new, &mut options)?;
+    calls::write_all(&mut out, &text)?;
+    calls::rename(&new, &path)
 }
 
 /// Everything that is kept. What cannot be read is as good as not there.
@@ -141,6 +147,37 @@ mod tests {
         for path in [folder.clone(), file(&folder, "db:0")] {
             let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o077;
             assert_eq!(mode, 0, "others can read {}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_fault_costs_what_is_kept_then_and_nothing_else() {
+        let dir = TempDir::new();
+        let folder = dir.path().join("started");
+        let (remembered, _) = Remembered::open(folder.clone()).unwrap();
+        wait(remembered.put("db".to_owned(), Some(started(calls::faults::FAULT))));
+        wait(remembered.put("web".to_owned(), Some(started("x"))));
+        assert_eq!(Remembered::open(folder).unwrap().1, BTreeMap::from([("web".to_owned(), started("x"))]));
+    }
+
+    #[test]
+    fn each_call_may_be_refused_and_what_was_kept_is_whole() {
+        use rustix::io::Errno;
+        for error in [Errno::IO, Errno::NOSPC, Errno::MFILE, Errno::ACCESS, Errno::INTR] {
+            for call in 1.. {
+                let dir = TempDir::new();
+                write(dir.path(), "db", Some(started("old"))).unwrap();
+                calls::faults::refuse(call, error, true);
+                let kept = write(dir.path(), "db", Some(started("new"))).is_ok();
+                let gone = write(dir.path(), "db", None).is_ok();
+                if !calls::faults::end() {
+                    assert!(kept && gone && call > 4);
+                    break;
+                }
+                let found = all(dir.path());
+                let value = if kept { "new" } else { "old" };
+                assert!(!gone && found == BTreeMap::from([("db".to_owned(), started(value))]), "{call}: {found:?}");
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use hac_agents::Agents;
 use hac_node::{ClusterHalf, ConfigError, NodeInfo, Now, Recorder, RingHalf, Stored};
 use hac_udp::OpenError;
 use ring::rand::{SecureRandom as _, SystemRandom};
+use rustix::process::{Resource, getrlimit};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
@@ -42,8 +43,21 @@ const WORKER_STACK: usize = 1 << 20;
 /// Threads for what may block: files of agents, views of clients.
 const BLOCKING: usize = 64;
 
-/// Threads whose faults cost what they were doing and nothing else.
-const BESIDE: [&str; 2] = ["hacd-worker", planner::NAME];
+/// Threads whose faults cost what they were doing and nothing else. What a panic there leaves half done is put right, or
+/// reported as failed, by whoever gave the work.
+const BESIDE: [&str; 11] = [
+    "hacd-worker",
+    planner::NAME,
+    "hacd-storage",
+    "hacd-started",
+    "hacd-journal",
+    "hacd-record",
+    "hacd-log",
+    "hacd-beginning",
+    hac_agents::THREADS[0],
+    hac_agents::THREADS[1],
+    hac_agents::THREADS[2],
+];
 
 /// How long is waited at the end for agents that were given up.
 const FINISH: Duration = Duration::from_secs(2);
@@ -90,6 +104,7 @@ pub(crate) fn identity(arguments: &Arguments) -> Identity {
 /// # Errors
 /// It cannot be started.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    enough_files()?;
     let beginning = Beginning::new(format!("reading {}", arguments.config.display()));
     let waiting = |mistake: &config::Mistake| crate::complain(&format!("waiting: {mistake}"));
     let config = config::load_patiently(&arguments.config, &identity(arguments), PATIENCE, waiting);
@@ -139,6 +154,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     log.flush();
     result
+}
+
+/// The least limit of open files: sockets, the log and what agents are run with need about thirty.
+const FILES_MIN: u64 = 64;
+
+/// Refuses to start where a limit of open files would soon stop this daemon in the midst of something.
+fn enough_files() -> Result<(), Failure> {
+    match getrlimit(Resource::Nofile).current.filter(|limit| *limit < FILES_MIN) {
+        None => Ok(()),
+        Some(limit) => Err(Failure::os(format!(
+            "only {limit} files may be open (LimitNOFILE=, ulimit -n); hacd needs at least {FILES_MIN}"
+        ))),
+    }
 }
 
 /// Opens the state. What cannot be read or written now is tried again for a while: it says nothing about what is there.

@@ -17,15 +17,14 @@ mod worker;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hac_node::Stored;
 use hac_types::Incarnation;
-use rustix::fs::FlockOperation;
 use thiserror::Error;
 
-use crate::files;
+use crate::{calls, files};
 pub(crate) use generations::Generations;
 pub(crate) use keyfile::KeyFile;
 pub(crate) use slots::{RingState, Slots};
@@ -104,9 +103,13 @@ const LOST_LIVES: u32 = 60;
 /// The directory cannot be used, or another daemon uses it.
 pub(crate) fn open(directory: &Path, wall_secs: i64, random: u32) -> Result<Opened, StorageError> {
     if !directory.is_dir() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(at(directory))?;
+        if fs::symlink_metadata(directory).is_ok() {
+            // In its place is a file, or a link that leads nowhere.
+            return Err(at(directory)(io::ErrorKind::NotADirectory.into()));
+        }
+        calls::make_folder(directory).map_err(at(directory))?;
     }
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).map_err(at(directory))?;
+    calls::close_folder(directory).map_err(at(directory))?;
     let lock = lock(directory)?;
     let mut remarks = Vec::new();
     let mut generations = Generations::new(directory.to_owned());
@@ -151,11 +154,11 @@ fn lock(directory: &Path) -> Result<File, StorageError> {
     let path = directory.join("lock");
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
-    let file = files::regular(&path, &mut options).map_err(at(&path))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+    let file = calls::open_regular(&path, &mut options).map_err(at(&path))?;
+    match calls::lock(&file) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StorageError::Locked(directory.to_owned())),
-        Err(error) => Err(StorageError::Io { path, source: error.into() }),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(StorageError::Locked(directory.to_owned())),
+        Err(source) => Err(StorageError::Io { path, source }),
     }
 }
 
@@ -164,15 +167,12 @@ fn set_aside(path: &Path, wall_secs: i64, why: &str, remarks: &mut Vec<String>) 
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".corrupt-{wall_secs}"));
     let aside = path.with_file_name(name);
-    fs::rename(path, &aside).map_err(at(path))?;
+    calls::rename(path, &aside).map_err(at(path))?;
     remarks.push(format!("{} is damaged ({why}); set aside as {}", path.display(), aside.display()));
     Ok(())
 }
 
-/// Makes a change of the directory's entries durable.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;

@@ -109,7 +109,7 @@ pub(super) fn exists(process: &ProcessRef) -> bool {
 fn marked(id: String) -> Vec<ProcessRef> {
     let (sender, receiver) = mpsc::channel();
     let mark = format!("{MARK}={id}");
-    let thread = std::thread::Builder::new().name("look-marks".into()).spawn(move || {
+    let thread = std::thread::Builder::new().name(crate::THREADS[2].into()).spawn(move || {
         let own = std::process::id();
         let carries = |pid: &u32| *pid != own && environment(*pid).is_some_and(|all| carries(&all, mark.as_bytes()));
         for process in processes().into_iter().filter(carries).filter_map(watch::find) {

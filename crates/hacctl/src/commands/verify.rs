@@ -69,12 +69,21 @@ fn own_properties(cib: &Cib, changes: &[Change]) -> Vec<Finding> {
 async fn with_nearest_agent(context: &Context, error: &Finding, agents: &Agents) -> Finding {
     let mut error = error.clone();
     let Some(missing) = agents.missing.iter().find(|name| error.sentence.contains(name.as_str())) else { return error };
-    if let Ok(list) = context.client.agents().await
-        && let Some(near) = hac_model::nearest(missing, list.agents.iter().map(|agent| agent.name.as_str()))
-    {
-        error.remedy = format!("Did you mean {near}? {}", error.remedy);
+    if let Ok(list) = context.client.agents().await {
+        let installed: Vec<&str> = list.agents.iter().map(|agent| agent.name.as_str()).collect();
+        error.remedy = remedy(missing, &installed, &error.remedy);
     }
     error
+}
+
+/// What to do about an agent that does not say what it is: it is installed, or another one was meant.
+fn remedy(missing: &str, installed: &[&str], otherwise: &str) -> String {
+    if installed.contains(&missing) {
+        return "it is installed, but does not answer when called with 'meta-data': call it by hand to see why"
+            .to_owned();
+    }
+    let near = hac_model::nearest(missing, installed.iter().copied());
+    near.map_or_else(|| otherwise.to_owned(), |near| format!("Did you mean {near}? {otherwise}"))
 }
 
 /// A finding as the cluster tells it.
@@ -147,5 +156,18 @@ fn info(detail: AgentDetail) -> AgentInfo {
             .into_iter()
             .map(|parameter| ParameterInfo { name: parameter.name, required: parameter.required })
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_that_is_installed_and_says_nothing_is_not_taken_for_a_misspelt_one() {
+        let installed = ["ocf:x:Dummy", "ocf:x:Flood"];
+        assert!(remedy("ocf:x:Flood", &installed, "see the list").starts_with("it is installed"));
+        assert_eq!(remedy("ocf:x:Dumy", &installed, "see the list"), "Did you mean ocf:x:Dummy? see the list");
+        assert_eq!(remedy("ocf:y:Other", &installed, "see the list"), "see the list");
     }
 }

@@ -12,6 +12,7 @@ use super::Checker;
 use super::mistake::Mistake;
 use super::read::Section;
 use crate::files::at_once;
+use crate::storage::words;
 
 /// Where the key is unless the file says otherwise: beside the configuration.
 const NAME: &str = "authkey";
@@ -42,9 +43,9 @@ fn read(path: &Path) -> Result<AuthKey, String> {
     let mut file = match at_once(path, File::options().read(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(format!("no authkey: {make}")),
-        Err(error) => return Err(format!("authkey cannot be read: {error}")),
+        Err(error) => return Err(unreadable(&error)),
     };
-    let about = file.metadata().map_err(|error| format!("authkey cannot be read: {error}"))?;
+    let about = file.metadata().map_err(|error| unreadable(&error))?;
     if !about.is_file() {
         return Err(format!("authkey is not a regular file: {make}"));
     }
@@ -57,12 +58,16 @@ fn read(path: &Path) -> Result<AuthKey, String> {
         return Err(format!("authkey belongs to user {}: chown root: {}", about.uid(), path.display()));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(MIN));
-    file.by_ref().take(MAX + 1).read_to_end(&mut bytes).map_err(|error| format!("authkey cannot be read: {error}"))?;
+    file.by_ref().take(MAX + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
     if bytes.len() < MIN {
         return Err(format!("authkey is too short: {} bytes, it must have 32 to 4096; {make}", bytes.len()));
     }
     let key = AuthKey::new(std::mem::take(&mut *bytes));
     key.map_err(|_| format!("authkey is too long: it must have 32 to 4096 bytes; {make}"))
+}
+
+fn unreadable(error: &std::io::Error) -> String {
+    format!("authkey cannot be read: {}", words(error))
 }
 
 #[cfg(test)]

@@ -101,3 +101,51 @@ fn a_disk_that_refuses_costs_events_and_nothing_else() {
     assert_eq!(numbers(&journal.page(&JournalQuery::default()).expect("reads")), [2]);
     journal.finish();
 }
+
+#[test]
+fn a_fault_costs_the_events_that_were_written_then_and_nothing_else() {
+    let dir = TempDir::new();
+    let journal = Journal::start(dir.path()).expect("starts");
+    for (seq, text) in [(1, "one"), (2, calls::faults::FAULT), (3, "three")] {
+        journal.put(&event(seq, text));
+        journal.settle();
+    }
+    journal.finish();
+    let (seen, gaps) = all(dir.path(), &JournalQuery::default());
+    assert_eq!((seen, gaps.len()), (vec![1, 3], 1), "{gaps:?}");
+}
+
+#[test]
+fn each_call_may_be_refused_and_what_was_told_before_and_after_is_there() {
+    use rustix::io::Errno;
+    for error in [Errno::IO, Errno::NOSPC, Errno::MFILE, Errno::ACCESS, Errno::INTR] {
+        for call in 1.. {
+            let dir = TempDir::new();
+            let mut files = Files::new(dir.path().to_owned());
+            let batch = |seq| VecDeque::from([event(seq, "x")]);
+            files.append(&batch(1)).expect("writes");
+            files.open = None;
+            calls::faults::refuse(call, error, false);
+            let told = files.append(&batch(2));
+            let refused = calls::faults::end();
+            files.judge(told);
+            files.append(&batch(3)).expect("writes");
+            let (seen, gaps) = all(dir.path(), &JournalQuery::default());
+            assert_eq!(seen, if refused { vec![1, 3] } else { vec![1, 2, 3] }, "call {call}: {error}");
+            assert_eq!(gaps.is_empty(), !refused, "{gaps:?}");
+            if !refused {
+                assert!(call > 2);
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_number_above_all_is_none_of_ours() {
+    let dir = TempDir::new();
+    fs::write(dir.path().join("18446744073709551615.jsonl"), vec![b' '; 5 << 20]).expect("writes");
+    let mut files = Files::new(dir.path().to_owned());
+    files.append(&VecDeque::from([event(1, "x")])).expect("writes");
+    assert_eq!(all(dir.path(), &JournalQuery::default()).0, [1]);
+}

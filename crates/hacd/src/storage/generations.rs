@@ -6,18 +6,20 @@
 //! **Damaged is only what its checksum proves to be damaged.** What cannot be read now, is too large, or has a form that a
 //! later release made, stays where it is, and the daemon does not start in its place with something older.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, Digest, SHA256};
 
-use super::{StorageError, at, set_aside, sync_directory, words};
-use crate::files;
+use super::{StorageError, at, set_aside, words};
+use crate::calls;
 
 /// How many committed generations are kept.
 const KEPT: usize = 5;
+/// The highest number of a generation: no cluster comes so far, and what counts on from it cannot overflow.
+const LAST: u64 = 1 << 62;
 /// Largest generation that is read, bytes: far above what a cluster can have.
 pub(super) const MAX: u64 = 256 << 20;
 /// Bytes in front of the content: magic (8), number (8), length (8), checksum (32).
@@ -65,7 +67,10 @@ impl Generations {
             match kind {
                 Kind::Committed => committed.push(number),
                 Kind::Prepared => prepared.push(number),
-                Kind::Unfinished => fs::remove_file(self.directory.join(&name)).map_err(at(&self.directory))?,
+                Kind::Unfinished => {
+                    let path = self.directory.join(&name);
+                    calls::remove(&path).map_err(at(&path))?;
+                }
                 Kind::Lost => match read(&self.directory.join(&name), number)? {
                     Ok(content) => found.lost.push((name, content)),
                     Err(why) => remarks.push(format!("{}/{name} is damaged ({why})", self.directory.display())),
@@ -101,7 +106,7 @@ impl Generations {
             {
                 newest = Some((number, content));
             } else {
-                fs::remove_file(&path).map_err(at(&path))?;
+                calls::remove(&path).map_err(at(&path))?;
             }
         }
         Ok(newest)
@@ -115,10 +120,10 @@ impl Generations {
         let Some((number, Kind::Lost)) = kind_of(name) else { return Err("that is no name for it".to_owned()) };
         let unfinished = self.directory.join(format!("cib.{number}.tmp"));
         let result = write(&unfinished, number, content)
-            .and_then(|()| fs::rename(&unfinished, self.directory.join(name)))
-            .and_then(|()| sync_directory(&self.directory));
+            .and_then(|()| calls::rename(&unfinished, &self.directory.join(name)))
+            .and_then(|()| calls::sync_folder(&self.directory));
         if result.is_err() {
-            let _ = fs::remove_file(&unfinished);
+            let _ = calls::remove(&unfinished);
         }
         result.map_err(|error| words(&error))
     }
@@ -131,10 +136,10 @@ impl Generations {
         let seen = || {
             for (_, name, kind) in self.list()? {
                 if kind == Kind::Lost {
-                    fs::rename(self.directory.join(&name), self.directory.join(format!("{name}.seen")))?;
+                    calls::rename(&self.directory.join(&name), &self.directory.join(format!("{name}.seen")))?;
                 }
             }
-            sync_directory(&self.directory)
+            calls::sync_folder(&self.directory)
         };
         seen().map_err(|error| words(&error))
     }
@@ -146,10 +151,10 @@ impl Generations {
     pub(crate) fn prepare(&self, number: u64, content: &[u8]) -> Result<(), String> {
         let unfinished = self.directory.join(format!("cib.{number}.tmp"));
         let result = write(&unfinished, number, content)
-            .and_then(|()| fs::rename(&unfinished, self.prepared(number)))
-            .and_then(|()| sync_directory(&self.directory));
+            .and_then(|()| calls::rename(&unfinished, &self.prepared(number)))
+            .and_then(|()| calls::sync_folder(&self.directory));
         if result.is_err() {
-            let _ = fs::remove_file(&unfinished);
+            let _ = calls::remove(&unfinished);
         }
         result.map_err(|error| words(&error))
     }
@@ -160,8 +165,8 @@ impl Generations {
     /// In words. If the rename failed, the generation before still counts; if only the directory could not be made
     /// durable, the new one does, unless the power fails before the system has written the directory by itself.
     pub(crate) fn commit(&self, number: u64) -> Result<(), String> {
-        fs::rename(self.prepared(number), self.committed(number)).map_err(|error| words(&error))?;
-        sync_directory(&self.directory).map_err(|error| {
+        calls::rename(&self.prepared(number), &self.committed(number)).map_err(|error| words(&error))?;
+        calls::sync_folder(&self.directory).map_err(|error| {
             format!("{}; it counts, but a power failure may bring the one before back", words(&error))
         })?;
         let mut numbers: Vec<u64> = self
@@ -173,7 +178,7 @@ impl Generations {
         numbers.sort_unstable();
         for number in numbers.iter().rev().skip(KEPT) {
             // One too many does no harm; the next commit tries again.
-            let _ = fs::remove_file(self.committed(*number));
+            let _ = calls::remove(&self.committed(*number));
         }
         Ok(())
     }
@@ -183,7 +188,7 @@ impl Generations {
     /// # Errors
     /// In words.
     pub(crate) fn discard(&self, number: u64) -> Result<(), String> {
-        match fs::remove_file(self.prepared(number)) {
+        match calls::remove(&self.prepared(number)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(words(&error)),
             _ => Ok(()),
         }
@@ -199,8 +204,7 @@ impl Generations {
 
     fn list(&self) -> io::Result<Vec<(u64, String, Kind)>> {
         let mut list = Vec::new();
-        for entry in fs::read_dir(&self.directory)? {
-            let Ok(name) = entry?.file_name().into_string() else { continue };
+        for name in calls::names(&self.directory)? {
             let Some((number, kind)) = kind_of(&name) else { continue };
             list.push((number, name, kind));
         }
@@ -233,7 +237,8 @@ fn kind_of(name: &str) -> Option<(u64, Kind)> {
         _ if end.starts_with("lost-") && !end.ends_with(".seen") && !end.contains('/') => Kind::Lost,
         _ => Kind::SetAside,
     };
-    Some((number.parse().ok()?, kind))
+    let number = number.parse().ok().filter(|number| *number <= LAST)?;
+    Some((number, kind))
 }
 
 fn checksum(number: u64, content: &[u8]) -> Digest {
@@ -246,10 +251,12 @@ fn checksum(number: u64, content: &[u8]) -> Digest {
 }
 
 fn write(path: &Path, number: u64, content: &[u8]) -> io::Result<()> {
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(&header(number, content))?;
-    file.write_all(content)?;
-    file.sync_all()
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = calls::open(path, &mut options)?;
+    calls::write_all(&mut file, &header(number, content))?;
+    calls::write_all(&mut file, content)?;
+    calls::sync(&file)
 }
 
 /// The content of a file, or how it is damaged.
@@ -257,14 +264,14 @@ fn write(path: &Path, number: u64, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// It cannot be read now, or is of a form that is not known here: that says nothing about what is in it.
 fn read(path: &Path, number: u64) -> Result<Result<Vec<u8>, String>, StorageError> {
-    let size = fs::metadata(path).map_err(at(path))?.len();
+    let size = calls::metadata(path).map_err(at(path))?.len();
     if size > MAX {
         return Err(StorageError::Foreign {
             path: path.to_owned(),
             why: format!("has {size} bytes, more than any state that is read"),
         });
     }
-    let bytes = files::read(path, MAX).map_err(at(path))?;
+    let bytes = calls::read(path, MAX).map_err(at(path))?;
     if let Some(magic) = bytes.get(..8)
         && magic != MAGIC
         && magic.starts_with(FAMILY)

@@ -5,14 +5,14 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hac_totem::AuthKey;
 
-use super::{sync_directory, words};
-use crate::files;
+use super::words;
+use crate::calls;
 
 /// Largest sealed key, bytes: the largest key with salt and tag.
 const SEALED_MAX: u64 = 4096 + 64;
@@ -36,7 +36,7 @@ impl KeyFile {
     pub(crate) fn next(&self) -> Result<Option<Vec<u8>>, String> {
         let path = self.beside("next");
         let mut sealed = Vec::new();
-        let open = files::regular(&path, File::options().read(true));
+        let open = calls::open_regular(&path, File::options().read(true));
         let read = open.and_then(|file| file.take(SEALED_MAX).read_to_end(&mut sealed));
         match read {
             Ok(_) => Ok(Some(sealed)),
@@ -68,7 +68,7 @@ impl KeyFile {
     /// In words, with the file.
     pub(crate) fn discard(&self) -> Result<(), String> {
         let path = self.beside("next");
-        let removed = fs::remove_file(&path).and_then(|()| sync_directory(self.folder()));
+        let removed = calls::remove(&path).and_then(|()| calls::sync_folder(self.folder()));
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(format!("{}: {}", path.display(), words(&error)))
@@ -82,19 +82,21 @@ impl KeyFile {
         let fresh = self.beside("new");
         let write = || {
             // One may be left of a daemon that died here; it may have had another mode.
-            if let Err(error) = fs::remove_file(&fresh)
+            if let Err(error) = calls::remove(&fresh)
                 && error.kind() != io::ErrorKind::NotFound
             {
                 return Err(error);
             }
-            let mut file = File::options().write(true).create_new(true).mode(0o600).open(&fresh)?;
-            file.write_all(content)?;
-            file.sync_all()?;
-            fs::rename(&fresh, target)?;
-            sync_directory(self.folder())
+            let mut options = File::options();
+            options.write(true).create_new(true).mode(0o600);
+            let mut file = calls::open(&fresh, &mut options)?;
+            calls::write_all(&mut file, content)?;
+            calls::sync(&file)?;
+            calls::rename(&fresh, target)?;
+            calls::sync_folder(self.folder())
         };
         write().map_err(|error| {
-            let _ = fs::remove_file(&fresh);
+            let _ = calls::remove(&fresh);
             format!("{}: {}", target.display(), words(&error))
         })
     }

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
-use super::{StorageError, at, set_aside, sync_directory};
-use crate::files;
+use super::{StorageError, at, set_aside};
+use crate::calls;
 
 /// Distance between the slots: never in one sector or page.
 const STRIDE: u64 = 4096;
@@ -43,7 +43,7 @@ impl Slots {
         remarks: &mut Vec<String>,
     ) -> Result<(Self, RingState), StorageError> {
         let path = directory.join("ring");
-        let size = match fs::metadata(&path) {
+        let size = match calls::metadata(&path) {
             Ok(about) => about.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(at(&path)(error)),
@@ -56,17 +56,17 @@ impl Slots {
             set_aside(&path, wall_secs, "no intact slot", remarks)?;
         }
         let file = open_file(&path)?;
-        sync_directory(directory).map_err(at(directory))?;
+        calls::sync_folder(directory).map_err(at(directory))?;
         let state = RingState::default();
         Ok((Self { path, file, number: 0, state }, state))
     }
 
     /// Writes the state; it is durable when this returns.
     pub(crate) fn write(&mut self, state: RingState) -> Result<(), StorageError> {
-        let number = self.number + 1;
+        let number = self.number.wrapping_add(1);
         let place = number % 2 * STRIDE;
-        self.file.write_all_at(&encode(number, state), place).map_err(at(&self.path))?;
-        self.file.sync_data().map_err(at(&self.path))?;
+        calls::write_all_at(&self.file, &encode(number, state), place).map_err(at(&self.path))?;
+        calls::sync_content(&self.file).map_err(at(&self.path))?;
         (self.number, self.state) = (number, state);
         Ok(())
     }
@@ -80,7 +80,7 @@ impl Slots {
 fn open_file(path: &Path) -> Result<File, StorageError> {
     let mut options = fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    files::regular(path, &mut options).map_err(at(path))
+    calls::open_regular(path, &mut options).map_err(at(path))
 }
 
 /// The newer of the two slots, if one is intact.
@@ -90,7 +90,7 @@ fn open_file(path: &Path) -> Result<File, StorageError> {
 fn newest(file: &File) -> io::Result<Option<(u64, RingState)>> {
     let slot = |place: u64| {
         let mut bytes = [0; SLOT];
-        match file.read_exact_at(&mut bytes, place) {
+        match calls::read_exact_at(file, &mut bytes, place) {
             Ok(()) => Ok(decode(&bytes)),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             Err(error) => Err(error),

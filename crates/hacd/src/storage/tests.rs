@@ -1,6 +1,6 @@
 //! Restarts, torn and corrupt files, a full disk, two daemons.
 
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
 use hac_types::Incarnation;
 
@@ -273,4 +273,51 @@ fn a_state_that_was_given_up_is_kept_and_told_of_until_people_know() {
     drop(opened);
     assert!(open(dir.path(), WALL, 0).expect("opens").stored.lost.is_empty());
     assert!(dir.path().join(format!("{name}.seen")).exists());
+}
+
+#[test]
+fn a_fault_costs_the_order_that_meets_it_and_nothing_else() {
+    use hac_node::{Persist, PersistId};
+    let dir = TempDir::new();
+    let storage = open(dir.path(), WALL, 0).expect("opens").storage;
+    let keys = KeyFile::new(&dir.path().join("authkey"));
+    let files = Files { slots: storage.slots, generations: storage.generations, keys };
+    let (ring, _numbers) = tokio::sync::mpsc::channel(8);
+    let (cluster, mut inputs) = tokio::sync::mpsc::channel(8);
+    let worker = Worker::start(files, ring, cluster).expect("starts");
+    let fault = calls::faults::FAULT.as_bytes().to_vec();
+    worker.order(PersistId(1), Persist::CibPrepare { generation: 1, bytes: fault }).expect("takes it");
+    worker.order(PersistId(2), Persist::CibPrepare { generation: 2, bytes: b"two".to_vec() }).expect("takes it");
+    worker.order(PersistId(3), Persist::CibCommit { generation: 2 }).expect("takes it");
+    drop((worker, storage.lock));
+    let mut results = Vec::new();
+    while let Some(crate::driver::Input::Persisted(reply)) = inputs.blocking_recv() {
+        results.push(reply.result);
+    }
+    assert_eq!(results, [Err("hacd has a fault in what stores it".to_owned()), Ok(()), Ok(())]);
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!(opened.stored.cib.as_deref(), Some(&b"two"[..]));
+}
+
+#[test]
+fn a_number_above_all_is_none_of_ours_and_what_is_in_the_place_of_the_folder_is_named() {
+    let dir = TempDir::new();
+    three_generations(&dir);
+    for name in ["cib.18446744073709551615", "cib.18446744073709551615.prepared", "cib.9223372036854775807.tmp"] {
+        fs::write(dir.path().join(name), b"x").expect("writes");
+    }
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!((opened.stored.cib_generation, opened.stored.cib.as_deref()), (3, Some(&b"content 3"[..])));
+    drop(opened);
+    let file = dir.path().join("file");
+    fs::write(&file, b"x").expect("writes");
+    std::os::unix::fs::symlink("nowhere", dir.path().join("link")).expect("links");
+    for name in ["file", "link"] {
+        let error = open(&dir.path().join(name), WALL, 0).expect_err("does not open").to_string();
+        assert!(error.ends_with("not a directory"), "{error}");
+    }
+    let unfinished = dir.path().join("cib.9.tmp");
+    fs::create_dir(&unfinished).expect("makes a folder");
+    let error = open(dir.path(), WALL, 0).expect_err("does not open").to_string();
+    assert!(error.contains("cib.9.tmp"), "{error}");
 }

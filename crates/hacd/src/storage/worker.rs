@@ -1,6 +1,7 @@
 //! The thread that writes ring numbers, generations and keys, so that a slow disk stops neither half of the node. It
 //! works in the order of the orders.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
@@ -61,11 +62,11 @@ impl Worker {
                 // Nobody may wait for it any more.
                 match order {
                     Order::Reserve(ring_seq) => {
-                        let result = slots.reserve(ring_seq).map_err(|error| error.to_string());
+                        let result = guarded(|| slots.reserve(ring_seq).map_err(|error| error.to_string()));
                         drop(ring.blocking_send(WorkerReply { id: PersistId(ring_seq), result }));
                     }
                     Order::Store(id, what) => {
-                        let result = store(&generations, &keys, what);
+                        let result = guarded(|| store(&generations, &keys, what));
                         drop(cluster.blocking_send(Input::Persisted(WorkerReply { id, result })));
                     }
                 }
@@ -95,6 +96,12 @@ impl Worker {
         let Some(orders) = &self.orders else { return Err("the storage has ended".to_owned()) };
         orders.try_send(order).map_err(|_| "the disk does not keep up".to_owned())
     }
+}
+
+/// A fault in what stores something fails this order and no other. Each writes whole files or slots beside what counts, so
+/// that nothing half done is in the way of the next.
+fn guarded(work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("hacd has a fault in what stores it".to_owned()))
 }
 
 fn store(generations: &Generations, keys: &KeyFile, what: Persist) -> Result<(), String> {
