@@ -127,7 +127,7 @@ impl<'a> Cluster<'a> {
         )
     }
 
-    fn socket(&self, node: usize) -> PathBuf {
+    pub(crate) fn socket(&self, node: usize) -> PathBuf {
         self.place.path(&format!("{node}.socket"))
     }
 

@@ -1,5 +1,7 @@
 //! What those see who only look: the page in a real browser, steered by WebDriver, and the numbers for Prometheus.
 
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -19,15 +21,16 @@ pub(crate) fn cases() -> Vec<(&'static str, Test, Option<String>)> {
     vec![
         ("the_page_opens_with_its_link_alone_and_changes_nothing", who_is_let_in, None),
         ("numbers_are_served_and_a_taken_port_is_told", numbers, None),
-        ("a_browser_shows_the_cluster_as_it_changes", in_a_browser, no_browser()),
+        ("a_browser_shows_the_cluster_as_it_changes", in_a_browser, missing(&["chromedriver", "chromium"])),
+        ("numbers_are_those_of_the_exporter_in_every_state", beside_exporter, missing(&["ha_cluster_exporter"])),
     ]
 }
 
-/// Why there is no browser to try the page in.
-fn no_browser() -> Option<String> {
+/// Which of these programs are not installed, if any is missing.
+fn missing(programs: &[&str]) -> Option<String> {
     let folders = std::env::var("PATH").unwrap_or_default();
     let has = |program: &str| folders.split(':').any(|folder| Path::new(folder).join(program).exists());
-    let missing: Vec<&str> = ["chromedriver", "chromium"].into_iter().filter(|program| !has(program)).collect();
+    let missing: Vec<&str> = programs.iter().copied().filter(|program| !has(program)).collect();
     (!missing.is_empty()).then(|| format!("{} is not installed", missing.join(" and ")))
 }
 
@@ -247,4 +250,107 @@ fn in_a_browser(tools: &Tools) -> anyhow::Result<()> {
     cluster.kill(0);
     let silent = "return document.getElementById('head').className === 'bad' && document.getElementById('word').textContent.includes('Nothing is heard')";
     browser.until("silence is told", silent)
+}
+
+/// `ha_cluster_exporter`, as Debian has it, over the names that `hacctl compat install` makes.
+struct Exporter(Child);
+
+impl Exporter {
+    fn start(cluster: &Cluster<'_>, port: u16) -> anyhow::Result<Self> {
+        let program = |name: &str| cluster.place.path("bin").join(name).display().to_string();
+        let mut command = Command::new("ha_cluster_exporter");
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        command.arg(format!("--crm-mon-path={}", program("crm_mon")));
+        command.arg(format!("--cibadmin-path={}", program("cibadmin")));
+        command.arg(format!("--corosync-cfgtoolpath-path={}", program("corosync-cfgtool")));
+        command.arg(format!("--corosync-quorumtool-path={}", program("corosync-quorumtool")));
+        command.env("HACD_SOCKET", cluster.socket(0)).stdin(Stdio::null());
+        let exporter =
+            Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("the exporter starts")?);
+        cluster.until("the exporter answers", |_| Ok(TcpStream::connect(local(port)).is_ok()))?;
+        Ok(exporter)
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The numbers on a port of this machine. By HTTP 1.0, so that they come in one piece.
+fn read(port: u16) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&local(port), LIMIT)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The numbers that both are to have, by name and labels; the order of labels means nothing.
+fn shared(text: &str) -> BTreeMap<String, f64> {
+    let of_both = |name: &str| {
+        // Newer exporters have this one too.
+        (name.starts_with("ha_cluster_pacemaker_") && name != "ha_cluster_pacemaker_maintenance_mode_enabled")
+            || ["ha_cluster_corosync_quorate", "ha_cluster_corosync_quorum_votes", "ha_cluster_corosync_member_votes"]
+                .contains(&name)
+    };
+    let line = |line: &str| {
+        let (what, value) = line.rsplit_once(' ')?;
+        let (name, labels) = what.split_once('{').unwrap_or((what, "}"));
+        let mut labels: Vec<&str> =
+            labels.trim_end_matches('}').split("\",").map(|l| l.trim_end_matches('"')).collect();
+        labels.sort_unstable();
+        let value = value.replace("+Inf", "inf").replace("-Inf", "-inf").parse().ok()?;
+        of_both(name).then(|| (format!("{name} {}", labels.join(", ")), value))
+    };
+    text.lines().filter(|line| !line.starts_with('#')).filter_map(line).collect()
+}
+
+fn beside_exporter(tools: &Tools) -> anyhow::Result<()> {
+    let mut cluster = Cluster::with(tools, 116, more(17_660))?;
+    let _exporter = Exporter::start(&cluster, 17_669)?;
+    let compare = |cluster: &Cluster<'_>, state: &str| {
+        let (mut ours, mut theirs) = (BTreeMap::new(), BTreeMap::new());
+        let same = cluster.until(&format!("both say the same {state}"), |_| {
+            (ours, theirs) = (shared(&read(17_661)?), shared(&read(17_669)?));
+            Ok(theirs.len() > 20 && ours == theirs)
+        });
+        let of = |one: &BTreeMap<String, f64>, other: &BTreeMap<String, f64>| {
+            let only = one.iter().filter(|(name, value)| other.get(*name) != Some(*value));
+            only.map(|(name, value)| format!("  {name} {value}\n")).collect::<String>()
+        };
+        same.with_context(|| format!("{state}: only ours:\n{}only theirs:\n{}", of(&ours, &theirs), of(&theirs, &ours)))
+    };
+    cluster.must("configure property stonith-enabled=false")?;
+    cluster.must("configure primitive Nginx ocf:heartbeat:nginx params httpd=/bin/true op monitor interval=10s")?;
+    cluster.must("configure clone Nginx-clone Nginx")?;
+    cluster.must("configure primitive FloatIP ocf:digitalocean:floatip params do_token=x floating_ip=203.0.113.25 meta migration-threshold=3")?;
+    cluster.must("configure location rather FloatIP 50: primary")?;
+    cluster.must("node attribute primary set site a")?;
+    compare(&cluster, "when all is well")?;
+    cluster.must("--yes node standby secondary")?;
+    compare(&cluster, "in standby")?;
+    cluster.must("node online secondary")?;
+    cluster.must("configure property maintenance-mode=true")?;
+    compare(&cluster, "in maintenance")?;
+    cluster.must("configure property maintenance-mode=false")?;
+    cluster.must("--yes resource move FloatIP secondary force")?;
+    cluster.must("--yes resource ban FloatIP primary")?;
+    compare(&cluster, "with bans")?;
+    cluster.must("resource clear FloatIP")?;
+    cluster.must("--yes resource stop FloatIP")?;
+    compare(&cluster, "with something stopped")?;
+    cluster.must("resource start FloatIP")?;
+    cluster.must("resource failcount FloatIP set primary 2")?;
+    cluster.must("resource failcount FloatIP set secondary INFINITY")?;
+    compare(&cluster, "after failures")?;
+    cluster.must("configure primitive Many ocf:heartbeat:nginx params httpd=/bin/true")?;
+    cluster.must("configure clone Many-clone Many meta promotable=true")?;
+    compare(&cluster, "with something promotable")?;
+    cluster.kill(1);
+    cluster.until("the other is away", |cluster| Ok(cluster.crm("status")?.out.contains("OFFLINE: [ secondary ]")))?;
+    compare(&cluster, "with a node away")
 }

@@ -23,7 +23,7 @@ static FAIL_COUNT: Series =
     Series::by_resource("ha_cluster_pacemaker_fail_count", "Failures of a resource on a node; +Inf from 1000000 on.");
 static THRESHOLD: Series = Series::by_resource(
     "ha_cluster_pacemaker_migration_threshold",
-    "Failures on a node after which a resource leaves it; +Inf from 1000000 on.",
+    "Failures on a node after which a resource leaves it; 1000000 if it never does.",
 );
 static LAST_CHANGE: Series = Series::gauge(
     "ha_cluster_pacemaker_config_last_change",
@@ -158,7 +158,8 @@ fn histories(page: &mut Page, view: &ClusterView) {
             let count = resource.fail_counts.iter().find(|(on, ..)| on == node).map_or(0, |(_, count, _)| *count);
             let labels = [("node", node), ("resource", resource.name.as_str())];
             page.put(&FAIL_COUNT, &labels, score(count));
-            page.put(&THRESHOLD, &labels, score(resource.migration_threshold.unwrap_or(INFINITY)));
+            // Without end it is this number: the exporter knows no other word for it here.
+            page.put(&THRESHOLD, &labels, f64::from(resource.migration_threshold.unwrap_or(INFINITY)));
         }
     }
 }
