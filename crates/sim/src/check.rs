@@ -140,9 +140,16 @@ impl Checks {
         self.forks.may_vanish(marks);
     }
 
-    /// A node keeps the state that it gave up, and reports these changes as lost.
-    pub(crate) fn gave_up(&mut self, id: u32, changes: &[String], state: &[u8], now: Timestamp) {
+    /// A node keeps the state that it gave up in this file, and reports what was lost with it.
+    pub(crate) fn gave_up(
+        &mut self,
+        id: u32,
+        (lost, file): (&[(String, Vec<String>)], &str),
+        state: &[u8],
+        now: Timestamp,
+    ) {
         self.happened("changes were reported as lost");
+        let changes = lost.iter().find(|(name, _)| name == file).map_or(&[][..], |(_, changes)| changes);
         self.forks.reported(id, changes, state, now);
     }
 

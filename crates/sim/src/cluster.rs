@@ -575,18 +575,16 @@ impl World {
     fn persist(&mut self, id: u32, persist: PersistId, what: Persist) {
         let (now, at) = (self.now, self.time_at(id));
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        if let Persist::RingSeq(seq) = what {
-            host.number_asked = host.number_asked.max(seq);
-        }
-        if let (Persist::CibLost { file, bytes }, Some(node)) = (&what, &host.node) {
-            let reported = node.report(at).lost.into_iter().find(|(name, _)| name == file);
-            let (_, changes) = reported.unwrap_or_default();
-            self.checks.gave_up(id, &changes, bytes, now);
+        match (&what, &host.node) {
+            (Persist::RingSeq(seq), _) => host.number_asked = host.number_asked.max(*seq),
+            (Persist::CibLost { file, bytes }, Some(node)) => {
+                self.checks.gave_up(id, (&node.report(at).lost, file), bytes, now);
+            }
+            _ => {}
         }
         host.disk.begin(persist, what);
-        let event = Event::Persisted(persist);
         host.disk_busy = host.disk_busy.max(now) + host.disk.latency;
-        self.queue.push(host.disk_busy, Item::Host(id, host.life, event));
+        self.queue.push(host.disk_busy, Item::Host(id, host.life, Event::Persisted(persist)));
     }
 
     /// A disk is well again, and what waited for it is written as fast as ever.
