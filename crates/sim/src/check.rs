@@ -25,7 +25,7 @@ use std::fmt;
 
 use hac_crm::cib::Configure;
 use hac_model::Cib;
-use hac_node::{Event, Invocation, Outcome, Reply, RequestId};
+use hac_node::{Event, Invocation, Node, Now, Outcome, Persist, Reply, RequestId};
 use hac_types::{RingId, Timestamp, WallTime};
 
 use crate::cluster::{Asked, Host, World};
@@ -140,17 +140,13 @@ impl Checks {
         self.forks.may_vanish(marks);
     }
 
-    /// A node keeps the state that it gave up in this file, and reports what was lost with it.
-    pub(crate) fn gave_up(
-        &mut self,
-        id: u32,
-        (lost, file): (&[(String, Vec<String>)], &str),
-        state: &[u8],
-        now: Timestamp,
-    ) {
+    /// A node has something stored; if that is a state that it gave up, it reports what was lost with it.
+    pub(crate) fn persists(&mut self, id: u32, node: Option<&Node>, what: &Persist, now: Now) {
+        let (Persist::CibLost { file, bytes }, Some(node)) = (what, node) else { return };
         self.happened("changes were reported as lost");
+        let lost = node.report(now).lost;
         let changes = lost.iter().find(|(name, _)| name == file).map_or(&[][..], |(_, changes)| changes);
-        self.forks.reported(id, changes, state, now);
+        self.forks.reported(id, changes, bytes, now.mono);
     }
 
     /// A node of a cluster that ignores quorum acknowledged a change in this view.
