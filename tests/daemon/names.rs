@@ -496,7 +496,7 @@ fn wrong_words(cluster: &Cluster<'_>) -> anyhow::Result<()> {
         ("corosync set totem.token 1", 64, "hacd does not have"),
         ("site ticket grant t", 64, "may be managed by booth"),
         ("site ticket revoke t --force", 105, "no ticket t is known"),
-        ("ra list stonith", 105, "no agents of stonith"),
+        ("ra list upstart", 105, "no agents of upstart"),
         ("cib commit nosuch", 105, "no such shadow CIB"),
         ("-c nosuch configure show", 105, "no such shadow CIB"),
         ("status sideways", 64, "does not know the word"),
