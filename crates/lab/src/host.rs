@@ -165,13 +165,15 @@ impl Host {
         match (running.take(), &self.footing) {
             (Some(Running::Namespaces(mut booted)), Footing::Namespaces { network, .. }) => {
                 result = network.link(self.number, false);
+                // What has been paused reaps nobody, and a host is gone when all on it are reaped.
+                locked(&self.daemons).values_mut().for_each(|child| drop(child.kill()));
                 booted.kill();
             }
             (Some(_), _) => self.kill_processes()?,
             (None, _) => return Ok(()),
         }
         for (_, mut child) in std::mem::take(&mut *locked(&self.daemons)) {
-            // Ended with its host; but what has been paused does not notice by itself.
+            // Ended with its host.
             let _ = child.kill();
             let _ = child.wait();
         }
