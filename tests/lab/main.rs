@@ -7,6 +7,7 @@ mod api;
 mod common;
 mod endurance;
 mod failover;
+mod fencing;
 mod hostile;
 mod membership;
 mod mixed;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         mixed::one(),
         endurance::one(),
         six::one(),
+        fencing::one(),
     ]
     .concat();
     let both = [("native", Agents::Native), ("packaged", Agents::Packaged)];

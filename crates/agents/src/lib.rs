@@ -15,6 +15,7 @@
 //!
 //! After a success the processes behind a resource are told, so that the driver can watch them ([`ended`]).
 
+mod cloud;
 mod exit;
 mod look;
 mod lsb;
@@ -101,11 +102,13 @@ impl Agents {
     pub fn new(options: Options) -> Self {
         let looks = Arc::new(Looks::default());
         let (runs, nodes) = (Arc::new(Runs::new(options.runs.clone())), options.nodes);
+        let cloud = Arc::new(cloud::Cloud::new(&options));
         let systemd = Arc::new(systemd::Systemd::new(Arc::clone(&looks)));
         let lsb = Arc::new(lsb::Lsb::new(&options, Arc::clone(&looks), Arc::clone(&runs)));
-        let stonith = Arc::new(stonith::Stonith::new(&options, Arc::clone(&looks), Arc::clone(&runs)));
+        let stonith =
+            Arc::new(stonith::Stonith::new(&options, Arc::clone(&cloud), Arc::clone(&looks), Arc::clone(&runs)));
         let service = Arc::new(lsb::Service::new(Arc::clone(&lsb), Arc::clone(&systemd)));
-        let ocf = Arc::new(ocf::Ocf::new(options, Arc::clone(&looks), Arc::clone(&runs)));
+        let ocf = Arc::new(ocf::Ocf::new(options, cloud, Arc::clone(&looks), Arc::clone(&runs)));
         let standards: BTreeMap<&'static str, Arc<dyn Standard>> = BTreeMap::from([
             ("ocf", ocf as _),
             ("systemd", systemd as _),

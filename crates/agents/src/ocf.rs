@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use hac_model::{Agent, Invocation, ProcessRef};
 
+use crate::cloud::Cloud;
 use crate::look::Looks;
 use crate::runs::Runs;
 use crate::{Doing, Finished, Implementation, Listed, Options, Standard, watch};
@@ -61,10 +62,10 @@ pub(crate) struct Ocf {
 }
 
 impl Ocf {
-    pub(crate) fn new(options: Options, looks: Arc<Looks>, runs: Arc<Runs>) -> Self {
+    pub(crate) fn new(options: Options, cloud: Arc<Cloud>, looks: Arc<Looks>, runs: Arc<Runs>) -> Self {
         let scripts = Arc::new(Scripts::new(&options, Arc::clone(&looks), Arc::clone(&runs)));
         let natives: Vec<Arc<dyn Native>> =
-            vec![Arc::new(floatip::FloatIp::new(&options)), Arc::new(nginx::Nginx::new(Arc::clone(&looks), runs))];
+            vec![Arc::new(floatip::FloatIp::new(cloud)), Arc::new(nginx::Nginx::new(Arc::clone(&looks), runs))];
         Self { options, scripts, natives, looks }
     }
 

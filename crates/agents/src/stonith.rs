@@ -9,6 +9,7 @@
 //! its arguments. `PCMK_service` tells it that its caller keeps the time.
 
 mod abilities;
+mod digitalocean;
 #[cfg(test)]
 mod tests;
 
@@ -24,16 +25,18 @@ use hac_model::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::cloud::Cloud;
 use crate::look::{Looks, lock};
 use crate::runs::{Runs, Task, outcome};
 use crate::{Doing, Exit, Finished, Implementation, Listed, Options, Standard};
+use digitalocean::Device;
 
 /// With what the names of fence agents begin.
 const PREFIX: &str = "fence_";
 
 /// Programs of such a name that are no fence agents.
 const OTHERS: &[&str] =
-    &["fence_ack_manual", "fence_check", "fence_node", "fence_sanlockd", "fence_tool", "fence_virtd"];
+    &["fence_ack_manual", "fence_check", "fence_node", "fence_sanlockd", "fence_tool", "fence_virtd", "fence_watchdog"];
 
 /// How long an agent may take to say what it is.
 const METADATA: Duration = Duration::from_secs(10);
@@ -51,6 +54,8 @@ pub(crate) struct Stonith {
     /// What agents can do, by name.
     known: Mutex<BTreeMap<String, FenceAbilities>>,
     devices: Mutex<BTreeMap<String, Memory>>,
+    /// The device that is inside.
+    inside: Device,
 }
 
 /// What is remembered of a device.
@@ -76,14 +81,15 @@ struct Run<'a> {
 }
 
 impl Stonith {
-    pub(crate) fn new(options: &Options, looks: Arc<Looks>, runs: Arc<Runs>) -> Self {
+    pub(crate) fn new(options: &Options, cloud: Arc<Cloud>, looks: Arc<Looks>, runs: Arc<Runs>) -> Self {
         let mut environment = options.environment.clone();
         let mut put = |name: &str, value: &str| environment.insert(name.to_owned(), value.to_owned());
         put("LC_ALL", "C");
         put("PATH", crate::ocf::PATH);
         put("PCMK_service", "pacemaker-fenced");
         let folder = options.fence_agents.clone();
-        Self { folder, environment, looks, runs, known: Mutex::default(), devices: Mutex::default() }
+        let (known, devices, inside) = (Mutex::default(), Mutex::default(), Device::new(cloud));
+        Self { folder, environment, looks, runs, known, devices, inside }
     }
 
     fn program(&self, agent: &Agent) -> PathBuf {
@@ -96,6 +102,9 @@ impl Stonith {
 
     /// The meta-data of an agent as it says them.
     async fn metadata(&self, agent: &Agent) -> Result<String, Finished> {
+        if is_inside(agent) {
+            return Ok(digitalocean::METADATA.to_owned());
+        }
         if !agent.kind.starts_with(PREFIX) || agent.kind.contains('/') {
             return Err(not_there(&self.program(agent)));
         }
@@ -171,7 +180,13 @@ impl Stonith {
         loop {
             tried += 1;
             let left = limit.saturating_sub(begin.elapsed());
-            let process = self.process(&key, action, run.agent, input.clone());
+            let process = async {
+                if is_inside(run.agent) {
+                    self.inside.run(run.device, &input, left).await
+                } else {
+                    self.process(&key, action, run.agent, input.clone()).await
+                }
+            };
             let Ok((finished, text)) = tokio::time::timeout(left, process).await else {
                 let reason = format!("{} did not complete {action} within {}", run.agent.kind, crate::seconds(limit));
                 return (Finished::failed(Exit::Generic, reason).with_status(ExecStatus::Timeout), String::new());
@@ -291,15 +306,24 @@ impl Stonith {
             });
             names.collect::<BTreeSet<_>>()
         };
-        let names = self.looks.look("agents", "listing the fence agents", work).await.unwrap_or_default();
+        let mut names = self.looks.look("agents", "listing the fence agents", work).await.unwrap_or_default();
+        names.insert(digitalocean::KIND.to_owned());
         names.into_iter().map(|kind| self.listed(kind)).collect()
     }
 
     fn listed(&self, kind: String) -> Listed {
-        let script = Some(self.folder.join(&kind));
+        let path = self.folder.join(&kind);
         let agent = Agent { class: "stonith".to_owned(), provider: None, kind };
-        Listed { agent, implementation: Implementation::Script, script, native: false }
+        if is_inside(&agent) {
+            return Listed { agent, implementation: Implementation::Native, script: None, native: true };
+        }
+        Listed { agent, implementation: Implementation::Script, script: Some(path), native: false }
     }
+}
+
+/// Whether it is the device that is inside.
+fn is_inside(agent: &Agent) -> bool {
+    agent.kind == digitalocean::KIND
 }
 
 /// The same, with 1 in place of any code that means nothing but failure.

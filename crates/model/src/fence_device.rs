@@ -136,6 +136,12 @@ impl<'a> FenceDevice<'a> {
         self.host_map().find(|(name, _)| name.eq_ignore_ascii_case(node)).map_or(node, |(_, port)| port)
     }
 
+    /// What the device calls the nodes of `pcmk_host_map`; of several ports of one node each.
+    #[must_use]
+    pub fn ports(&self) -> Vec<&'a str> {
+        self.host_map().flat_map(|(_, ports)| ports.split(',')).collect()
+    }
+
     /// Whether what the agent wrote for `list` has `node` in it, by its name or by what the device calls it.
     #[must_use]
     pub fn is_listed(&self, output: &str, node: &str) -> bool {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::lock;
 
 /// Longest wait that the API can impose, whatever it says.
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(3600);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// Longest wait because the API says that nothing is left, while it still answers.
 const EMPTY_MAX: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ const LEAST_TIME: f64 = 1e9;
 
 /// How much a request matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(crate) enum Need {
     /// A start: an address is waited for.
     Urgent,
     /// How an action stands, which metadata tell as well.
@@ -44,7 +44,7 @@ pub(super) enum Need {
 
 /// Lets requests through or says how long to wait.
 #[derive(Debug, Default)]
-pub(super) struct Gate(Mutex<State>);
+pub(crate) struct Gate(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -60,7 +60,7 @@ impl Gate {
     ///
     /// # Errors
     /// It may not; gives how long to wait.
-    pub(super) fn enter(&self, need: Need, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn enter(&self, need: Need, now: Instant) -> Result<(), Duration> {
         let mut state = lock(&self.0);
         let closed = state.closed_until.map(|until| until.saturating_duration_since(now));
         if let Some(wait) = closed.filter(|wait| !wait.is_zero()) {
@@ -90,7 +90,7 @@ impl Gate {
 
     /// Takes note of an answer: `refused` if it was one that asks to wait, `wait` how long, `remaining` what is left and
     /// `reset` when there is more.
-    pub(super) fn note(&self, now: Instant, refused: bool, answer: &Limits) {
+    pub(crate) fn note(&self, now: Instant, refused: bool, answer: &Limits) {
         let mut state = lock(&self.0);
         if answer.remaining.is_some() {
             state.remaining = answer.remaining;
@@ -108,23 +108,23 @@ impl Gate {
 
 /// What an answer says about further requests, bounded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// How long to wait.
-    pub(super) retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// How many requests are left.
-    pub(super) remaining: Option<u64>,
+    pub(crate) remaining: Option<u64>,
     /// How long until there are more.
-    pub(super) reset: Option<Duration>,
+    pub(crate) reset: Option<Duration>,
 }
 
 impl Limits {
     /// How long to wait after a refusal, if it says so.
-    pub(super) fn wait(&self) -> Option<Duration> {
+    pub(crate) fn wait(&self) -> Option<Duration> {
         self.retry_after.or_else(|| self.reset.filter(|_| self.remaining == Some(0)))
     }
 
     /// Reads them from the headers that `get` gives.
-    pub(super) fn read<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
+    pub(crate) fn read<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
         // The API's own clock, as far as it tells: that of this host may be wrong.
         let date = get("date").and_then(http_date).or_else(own_clock);
         // What stands in between may count by itself, under the name that most services use.

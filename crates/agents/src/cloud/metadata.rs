@@ -9,20 +9,20 @@ use super::api::Patience;
 const ANSWER_MAX: usize = 256;
 
 /// The metadata service of this droplet.
-pub(super) struct Metadata<'a> {
+pub(crate) struct Metadata<'a> {
     /// For the requests.
-    pub(super) http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     /// Where it is, without a slash at the end.
-    pub(super) url: &'a str,
+    pub(crate) url: &'a str,
     /// How long it may take to answer.
-    pub(super) patience: &'a Patience,
+    pub(crate) patience: &'a Patience,
     /// When answers must be there.
-    pub(super) deadline: Instant,
+    pub(crate) deadline: Instant,
 }
 
 /// Why it gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// It was not reached, or said so itself (5xx).
     Unreachable(String),
     /// It answered something that makes no sense.
@@ -38,14 +38,14 @@ impl fmt::Display for Trouble {
 
 impl Metadata<'_> {
     /// This droplet's id.
-    pub(super) async fn droplet_id(&self) -> Result<u64, Trouble> {
+    pub(crate) async fn droplet_id(&self) -> Result<u64, Trouble> {
         let text = self.get("id").await?.ok_or_else(|| Trouble::Wrong("it has none".into()))?;
         let id = text.trim().parse().ok().filter(|id| *id > 0);
         id.ok_or_else(|| Trouble::Wrong(format!("'{}'", text.trim().escape_debug())))
     }
 
     /// Whether `address` is assigned to this droplet, by the new names and by the old.
-    pub(super) async fn has(&self, address: &str) -> Result<bool, Trouble> {
+    pub(crate) async fn has(&self, address: &str) -> Result<bool, Trouble> {
         let version = if address.contains(':') { "ipv6" } else { "ipv4" };
         for family in ["reserved_ip", "floating_ip"] {
             // Anything but `true` is false, by the official client's rule.

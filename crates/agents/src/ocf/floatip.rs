@@ -12,22 +12,19 @@
 //!   plane must not move an address.
 
 mod api;
-mod gate;
-mod metadata;
 mod start;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hac_model::{ExecStatus, Invocation};
 
 use super::Native;
-use crate::{Doing, Exit, Finished, Options};
-use api::{Api, Patience, Refused};
-use gate::{Gate, Need};
-use metadata::Metadata;
+use crate::cloud::{Cloud, Need, Refused, lock};
+use crate::{Doing, Exit, Finished};
+use api::Api;
 
 /// How often a recurring monitor asks the API, unless `api_check_interval` says otherwise.
 const API_CHECK: Duration = Duration::from_secs(60);
@@ -41,16 +38,10 @@ const LAG: Duration = Duration::from_secs(60);
 /// Longest operation, so that no reckoning with its end can fail.
 const OPERATION_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// The agent. One for all its resources: they share connections, the budget of requests and what is known of this droplet.
+/// The agent. One for all its resources.
 #[derive(Debug)]
 pub(super) struct FloatIp {
-    api_url: String,
-    metadata_url: String,
-    http: Mutex<Option<reqwest::Client>>,
-    droplet: Mutex<Option<u64>>,
-    gate: Gate,
-    api_patience: Patience,
-    metadata_patience: Patience,
+    cloud: Arc<Cloud>,
     /// Whether all nodes are members.
     whole: AtomicBool,
     /// By address.
@@ -91,10 +82,7 @@ impl<'a> Service<'a> {
         if address.parse::<std::net::IpAddr>().is_err() {
             return Err(Finished::failed(Exit::Configured, format!("floating_ip is no address: {address}")));
         }
-        if !token.bytes().all(|b| b.is_ascii_graphic()) {
-            let reason = "do_token has characters in it that no token has; was it copied whole?";
-            return Err(Finished::failed(Exit::Configured, reason));
-        }
+        let token = crate::cloud::token("do_token", token).map_err(|why| Finished::failed(Exit::Configured, why))?;
         let check = params.get("api_check_interval").and_then(|text| hac_model::parse_duration_ms(text));
         Ok(Self { token, address, check: check.map_or(API_CHECK, Duration::from_millis) })
     }
@@ -122,19 +110,9 @@ impl Native for FloatIp {
 }
 
 impl FloatIp {
-    /// Talks to the API and the metadata service that `options` name.
-    pub(super) fn new(options: &Options) -> Self {
-        Self {
-            api_url: options.api_url.clone(),
-            metadata_url: options.metadata_url.clone(),
-            http: Mutex::default(),
-            droplet: Mutex::default(),
-            gate: Gate::default(),
-            api_patience: Patience::default(),
-            metadata_patience: Patience::default(),
-            whole: AtomicBool::new(true),
-            known: Mutex::default(),
-        }
+    /// Asks this cloud.
+    pub(super) fn new(cloud: Arc<Cloud>) -> Self {
+        Self { cloud, whole: AtomicBool::new(true), known: Mutex::default() }
     }
 
     /// Runs one action.
@@ -168,38 +146,13 @@ impl FloatIp {
         change(lock(&self.known).entry(address.to_owned()).or_default());
     }
 
-    /// The HTTP client, made when it is first needed: a node that never moves an address does without.
-    fn http(&self) -> Result<reqwest::Client, Finished> {
-        let mut slot = lock(&self.http);
-        if let Some(client) = slot.as_ref() {
-            return Ok(client.clone());
-        }
-        let client = api::client().map_err(|error| {
-            Finished::failed(Exit::Generic, format!("could not prepare HTTPS: {error}; is ca-certificates installed?"))
-        })?;
-        Ok(slot.insert(client).clone())
-    }
-
-    fn metadata(&self, deadline: Instant) -> Result<Metadata<'_>, Finished> {
-        Ok(Metadata { http: self.http()?, url: &self.metadata_url, patience: &self.metadata_patience, deadline })
-    }
-
     fn api<'a>(&'a self, service: &Service<'a>, need: Need, deadline: Instant) -> Result<Api<'a>, Finished> {
-        Ok(Api {
-            http: self.http()?,
-            url: &self.api_url,
-            token: service.token,
-            address: service.address,
-            family: self.known(service.address).family,
-            gate: &self.gate,
-            patience: &self.api_patience,
-            need,
-            deadline,
-        })
+        let control = self.cloud.control(service.token, deadline)?;
+        Ok(Api { control, address: service.address, family: self.known(service.address).family, need })
     }
 
     async fn monitor(&self, service: &Service<'_>, recurring: bool, deadline: Instant) -> Finished {
-        let metadata = match self.metadata(deadline) {
+        let metadata = match self.cloud.metadata(deadline) {
             Ok(metadata) => metadata,
             Err(failed) => return failed,
         };
@@ -230,7 +183,7 @@ impl FloatIp {
     /// Whether the API says that the address is here; an error says where it is. `None` if it does not say: then nothing
     /// is known, also if it names no droplet, because the token may not be allowed to see droplets.
     async fn ask_api(&self, service: &Service<'_>, deadline: Instant) -> Option<Result<(), String>> {
-        let droplet = self.droplet(deadline, ASK).await.ok()?;
+        let droplet = self.cloud.droplet(deadline, ASK).await.ok()?;
         let mut api = self.api(service, Need::Calm, deadline).ok()?;
         let assignment = api.assignment().await.ok()?;
         let (now, family) = (Instant::now(), api.family);
@@ -271,11 +224,6 @@ fn finished(refused: Refused, address: &str) -> Finished {
             Finished::failed(Exit::Generic, format!("the API refused the request ({status}): {message}"))
         }
     }
-}
-
-/// Nothing panics while it holds one of these locks, and none is held across an await.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -36,7 +36,8 @@ impl Folder {
         fs::write(&path, text).expect("written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
         let options = Options { fence_agents: self.0.clone(), ..options("/nonexistent") };
-        Stonith::new(&options, Arc::default(), Arc::new(Runs::new(self.0.join("runs"))))
+        let cloud = Arc::new(Cloud::new(&options));
+        Stonith::new(&options, cloud, Arc::default(), Arc::new(Runs::new(self.0.join("runs"))))
     }
 
     fn log(&self) -> String {
@@ -172,7 +173,7 @@ async fn what_is_not_installed_says_so_and_agents_are_listed_by_their_names() {
     assert_eq!((finished.rc, finished.status), (Exit::Installed.code(), ExecStatus::NotInstalled));
     fs::copy(folder.0.join("fence_x"), folder.0.join("fence_virtd")).expect("copied");
     let names: Vec<String> = stonith.list().await.into_iter().map(|listed| listed.agent.to_string()).collect();
-    assert_eq!(names, ["stonith:fence_x"]);
+    assert_eq!(names, ["stonith:fence_digitalocean", "stonith:fence_x"]);
     let (_, xml) = stonith.describe(&"stonith:fence_x".parse().expect("an agent")).await.expect("meta-data");
     assert!(xml.contains("<action name=\"off\"/>"), "{xml}");
     assert_eq!(stonith.describe(&"stonith:../x".parse::<Agent>().unwrap_or_default()).await, None);

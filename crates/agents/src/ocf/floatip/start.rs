@@ -4,16 +4,11 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::api::{Api, Assignment, Posted, Trouble};
-use super::gate::Need;
-use super::metadata::{self, Metadata};
-use super::{FloatIp, Service, finished, lock};
+use super::api::{Api, Assignment, Posted};
+use super::{FloatIp, Service, finished};
+use crate::cloud::{LOOK_MAX, LOOK_MIN, Metadata, Need, Trouble};
 use crate::{Exit, Finished};
 
-/// First pause between two looks at an action; it doubles up to [`LOOK_MAX`].
-const LOOK_MIN: Duration = Duration::from_millis(20);
-/// Longest pause between two looks at an action that has begun lately.
-const LOOK_MAX: Duration = Duration::from_millis(500);
 /// Pause between two looks at an action that takes long.
 const LOOK_SLOW: Duration = Duration::from_secs(2);
 /// After this an action takes long.
@@ -29,36 +24,10 @@ const LAST_TRY: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl FloatIp {
-    /// This droplet's id; asked for once, `limit` long at most.
-    ///
-    /// # Errors
-    /// The metadata service does not say it.
-    pub(super) async fn droplet(&self, deadline: Instant, limit: Duration) -> Result<u64, Trouble> {
-        let known = *lock(&self.droplet);
-        if let Some(id) = known {
-            return Ok(id);
-        }
-        let end = deadline.min(Instant::now() + limit);
-        let metadata =
-            self.metadata(end).map_err(|failed| Trouble::Metadata(failed.exit_reason.unwrap_or_default()))?;
-        let mut pause = LOOK_MIN;
-        loop {
-            let trouble = match metadata.droplet_id().await {
-                Ok(id) => return Ok(*lock(&self.droplet).insert(id)),
-                Err(metadata::Trouble::Wrong(what) | metadata::Trouble::Unreachable(what)) => what,
-            };
-            if Instant::now() + pause >= end {
-                return Err(Trouble::Metadata(trouble));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK_MAX);
-        }
-    }
-
     /// Tries until `deadline`, and then says what the last try met with.
     pub(super) async fn start(&self, service: &Service<'_>, deadline: Instant) -> Finished {
         let left = || deadline.saturating_duration_since(Instant::now());
-        let droplet = match self.droplet(deadline, left()).await {
+        let droplet = match self.cloud.droplet(deadline, left()).await {
             Ok(droplet) => droplet,
             Err(trouble) => return ended(service.address, trouble, 1),
         };
@@ -121,12 +90,8 @@ impl FloatIp {
 
     /// One try: asks for the address, unless that has been done, and waits until the action has come to its end.
     async fn assign(&self, api: &mut Api<'_>, droplet: u64) -> Result<(), Trouble> {
-        let metadata = Metadata {
-            http: api.http.clone(),
-            url: &self.metadata_url,
-            patience: &self.metadata_patience,
-            deadline: api.deadline,
-        };
+        let metadata = self.cloud.metadata(api.control.deadline);
+        let metadata = metadata.map_err(|failed| Trouble::Metadata(failed.exit_reason.unwrap_or_default()))?;
         let before = tokio::time::timeout(BEFORE, metadata.has(api.address));
         if let Some(action) = self.known(api.address).action {
             // An earlier start ran out of time. Its action may be long over, and the address elsewhere again.
@@ -180,13 +145,13 @@ impl FloatIp {
                 }
             }
             let now = Instant::now();
-            if now >= api.deadline {
+            if now >= api.control.deadline {
                 return Err(match quiet_until.checked_duration_since(now) {
                     Some(wait) if wait > LOOK_SLOW => Trouble::TooMany(Some(wait)),
                     _ => Trouble::Unfinished(action),
                 });
             }
-            tokio::time::sleep(pause.min(api.deadline.saturating_duration_since(now))).await;
+            tokio::time::sleep(pause.min(api.control.deadline.saturating_duration_since(now))).await;
             pause = (pause * 2).min(if begin.elapsed() < LONG { LOOK_MAX } else { LOOK_SLOW });
         }
     }

@@ -9,8 +9,9 @@ use axum::extract::State;
 use axum::http::{Method, Request, Response};
 use hac_model::{Agent, InvocationId};
 
-use super::api::Trouble;
 use super::*;
+use crate::Options;
+use crate::cloud::Trouble;
 
 const IP: &str = "203.0.113.25";
 const TOKEN: &str = "dop_v1_secret";
@@ -177,7 +178,11 @@ async fn serve(State(cloud): State<Shared>, request: Request<Body>) -> Response<
 }
 
 fn agent(api_url: String, metadata_url: String) -> FloatIp {
-    FloatIp::new(&Options { api_url, metadata_url, ..crate::testing::options("/nowhere") })
+    FloatIp::new(Arc::new(crate::cloud::Cloud::new(&Options {
+        api_url,
+        metadata_url,
+        ..crate::testing::options("/nowhere")
+    })))
 }
 
 /// A stand-in and an agent that talks to it.
@@ -318,7 +323,7 @@ async fn a_moved_address_is_noticed_by_the_api_when_metadata_lags() {
         tokio::spawn(async move { axum::serve(listener, router).await });
         url
     };
-    let agent = self::agent(agent.api_url.clone(), metadata_url);
+    let agent = self::agent(agent.cloud.api_url().to_owned(), metadata_url);
     let finished = agent.run(&invocation("monitor", 10_000)).await;
     assert_eq!(finished.rc, 7);
     assert!(finished.exit_reason.expect("a reason").contains(&(OWN + 1).to_string()));

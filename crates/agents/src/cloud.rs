@@ -1,0 +1,130 @@
+//! The cloud that this node is a droplet of: its control API and its metadata service. One for all agents, so that they share
+//! connections, the budget of requests and what is known of this droplet ([decision 36]).
+//!
+//! [decision 36]: ../../../docs/decisions/0036-asking-the-provider.md
+
+mod api;
+mod gate;
+mod metadata;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub(crate) use api::{Control, Patience, Refused, Trouble};
+pub(crate) use gate::{Gate, Need};
+pub(crate) use metadata::Metadata;
+
+use crate::{Exit, Finished, Options};
+
+/// First pause between two looks at what is not there yet; it doubles up to [`LOOK_MAX`].
+pub(crate) const LOOK_MIN: Duration = Duration::from_millis(20);
+/// Longest pause between two looks at what is about to be there.
+pub(crate) const LOOK_MAX: Duration = Duration::from_millis(500);
+
+/// See the [module documentation](self).
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    api_url: String,
+    metadata_url: String,
+    http: Mutex<Option<reqwest::Client>>,
+    droplet: Mutex<Option<u64>>,
+    gate: Gate,
+    api_patience: Patience,
+    metadata_patience: Patience,
+}
+
+impl Cloud {
+    /// Talks to the API and the metadata service that `options` name; connects nowhere before it is asked to.
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            api_url: options.api_url.clone(),
+            metadata_url: options.metadata_url.clone(),
+            http: Mutex::default(),
+            droplet: Mutex::default(),
+            gate: Gate::default(),
+            api_patience: Patience::default(),
+            metadata_patience: Patience::default(),
+        }
+    }
+
+    /// Where the API is.
+    #[cfg(test)]
+    pub(crate) fn api_url(&self) -> &str {
+        &self.api_url
+    }
+
+    /// The HTTP client, made when it is first needed: a node that asks nothing does without.
+    ///
+    /// # Errors
+    /// There are no certificates to check the API's with.
+    pub(crate) fn http(&self) -> Result<reqwest::Client, Finished> {
+        let mut slot = lock(&self.http);
+        if let Some(client) = slot.as_ref() {
+            return Ok(client.clone());
+        }
+        let client = api::client().map_err(|error| {
+            Finished::failed(Exit::Generic, format!("could not prepare HTTPS: {error}; is ca-certificates installed?"))
+        })?;
+        Ok(slot.insert(client).clone())
+    }
+
+    /// The metadata service.
+    ///
+    /// # Errors
+    /// As [`Self::http`].
+    pub(crate) fn metadata(&self, deadline: Instant) -> Result<Metadata<'_>, Finished> {
+        Ok(Metadata { http: self.http()?, url: &self.metadata_url, patience: &self.metadata_patience, deadline })
+    }
+
+    /// The control API with this token.
+    ///
+    /// # Errors
+    /// As [`Self::http`].
+    pub(crate) fn control<'a>(&'a self, token: &'a str, deadline: Instant) -> Result<Control<'a>, Finished> {
+        let (http, url) = (self.http()?, self.api_url.as_str());
+        Ok(Control { http, url, token, gate: &self.gate, patience: &self.api_patience, deadline })
+    }
+
+    /// This droplet's id; asked for once, `limit` long at most.
+    ///
+    /// # Errors
+    /// The metadata service does not say it.
+    pub(crate) async fn droplet(&self, deadline: Instant, limit: Duration) -> Result<u64, Trouble> {
+        let known = *lock(&self.droplet);
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let end = deadline.min(Instant::now() + limit);
+        let metadata =
+            self.metadata(end).map_err(|failed| Trouble::Metadata(failed.exit_reason.unwrap_or_default()))?;
+        let mut pause = LOOK_MIN;
+        loop {
+            let trouble = match metadata.droplet_id().await {
+                Ok(id) => return Ok(*lock(&self.droplet).insert(id)),
+                Err(metadata::Trouble::Wrong(what) | metadata::Trouble::Unreachable(what)) => what,
+            };
+            if Instant::now() + pause >= end {
+                return Err(Trouble::Metadata(trouble));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LOOK_MAX);
+        }
+    }
+}
+
+/// Whether this can be a token of the API at all.
+///
+/// # Errors
+/// Why not, as a sentence.
+pub(crate) fn token<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text)
+    } else {
+        Err(format!("{name} has characters in it that no token has; was it copied whole?"))
+    }
+}
+
+/// Nothing panics while it holds one of these locks, and none is held across an await.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
