@@ -133,9 +133,11 @@ fn number(given: &Given, option: &str) -> Ends<Option<i64>> {
 
 /// Asks for it, and waits for what comes of it.
 fn fence(given: &Given, host: &str, action: FenceAction) -> Ends<Said> {
-    let before = cib()?.status.fencing;
+    // All that was typed is read before anything is asked for: what makes no sense shoots nobody.
     let delay = number(given, "delay")?;
     let tolerance = number(given, "tolerance")?.unwrap_or(0);
+    let limit = number(given, "timeout")?.and_then(|limit| u64::try_from(limit).ok()).unwrap_or(TIMEOUT);
+    let before = cib()?.status.fencing;
     let command = Command::Fence {
         node: host.to_owned(),
         action: match action {
@@ -149,7 +151,6 @@ fn fence(given: &Given, host: &str, action: FenceAction) -> Ends<Said> {
         tolerance_s: u64::try_from(tolerance).unwrap_or(0),
     };
     facts::order(PROGRAM, command, true, UNREACHABLE)?;
-    let limit = number(given, "timeout")?.and_then(|limit| u64::try_from(limit).ok()).unwrap_or(TIMEOUT);
     let end = Instant::now() + Duration::from_secs(limit);
     loop {
         let fencing = cib()?.status.fencing;

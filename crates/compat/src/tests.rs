@@ -68,6 +68,14 @@ fn wrong_words_are_refused_with_the_exit_codes_of_pacemaker() {
 }
 
 #[test]
+fn a_wrong_number_shoots_nobody() {
+    for option in ["-t", "-y", "--tolerance"] {
+        let said = refused(&format!("stonith_admin {option} soon -F n1"));
+        assert_eq!(said, (exit::USAGE, "stonith_admin: 'soon' is no number of seconds".to_owned()), "{option}");
+    }
+}
+
+#[test]
 fn everybody_tells_a_version() {
     for name in NAMES {
         let said = program(name, &words("--version"));

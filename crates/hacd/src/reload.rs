@@ -31,10 +31,7 @@ impl Reloadable {
         if outcome.status == ExecStatus::Done && matches!(outcome.rc, 0 | 8) {
             outcome.restart_params = fixed;
         }
-        let secret = |(name, value): &(&String, &String)| is_secret(name) && !value.is_empty();
-        for (_, value) in invocation.params.iter().filter(secret) {
-            outcome.output = outcome.output.replace(value.as_str(), MASK);
-        }
+        mask_secrets(&mut outcome, &invocation.params);
         said.keep(invocation, &outcome, clock::wall().0);
         outcome
     }
@@ -59,5 +56,30 @@ impl Reloadable {
         let fixed = metadata.and_then(|metadata| metadata.restart_params());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(agent.clone(), (said, fixed.clone()));
         fixed
+    }
+}
+
+/// Masks the values of secret parameters in whatever an agent wrote: all of it is shown, and goes to the other nodes.
+fn mask_secrets(outcome: &mut Outcome, params: &BTreeMap<String, String>) {
+    for (_, value) in params.iter().filter(|(name, value)| is_secret(name) && !value.is_empty()) {
+        for text in outcome.exit_reason.iter_mut().chain([&mut outcome.output]) {
+            *text = text.replace(value.as_str(), MASK);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_left_in_the_reason_or_in_the_output() {
+        let params = [("passwd", "hunter2"), ("ip", "192.0.2.1"), ("token", "")];
+        let params = params.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let said = "192.0.2.1: no login with hunter2".to_owned();
+        let mut outcome = Outcome { exit_reason: Some(said.clone()), output: said, ..Outcome::default() };
+        mask_secrets(&mut outcome, &params);
+        let masked = format!("192.0.2.1: no login with {MASK}");
+        assert_eq!((outcome.exit_reason.as_deref(), outcome.output), (Some(masked.as_str()), masked.clone()));
     }
 }

@@ -26,6 +26,9 @@ const ACTIONS: &[&str] = &[
 /// What an operation may tell any agent.
 const SPECIAL: &[&str] = &["OCF_CHECK_LEVEL", "depth"];
 
+/// What a fence agent is told with each run: what to do, and which plug the node has.
+const GIVEN: &[&str] = &["action", "plug", "port"];
+
 /// Deepest chain of templates that is followed.
 const MAX_TEMPLATES: usize = 8;
 
@@ -85,10 +88,14 @@ fn pair_names(sets: &[NvSet]) -> impl Iterator<Item = &str> {
 }
 
 fn check_parameters(id: &str, chain: &[&Primitive], inherited: &[&str], info: &AgentInfo, findings: &mut Findings) {
+    let is_device = chain.iter().any(|p| p.agent.is_fence_device());
     let stands_for = |set: &NvSet| set.id_ref.is_some() || set.pairs.iter().any(|pair| pair.id_ref.is_some());
     let refers = chain.iter().flat_map(|p| &p.params).any(stands_for);
     let given: Vec<&str> = chain.iter().flat_map(|p| pair_names(&p.params)).collect();
-    for parameter in info.parameters.iter().filter(|parameter| parameter.required) {
+    // What a fence device is given with each run is no matter of the configuration, though agents require it.
+    let is_given = |name: &str| is_device && GIVEN.contains(&name);
+    let required = info.parameters.iter().filter(|parameter| parameter.required && !is_given(&parameter.name));
+    for parameter in required {
         let there = given.contains(&parameter.name.as_str()) || inherited.contains(&parameter.name.as_str());
         if !there && !refers {
             findings.error(
