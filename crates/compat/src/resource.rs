@@ -165,7 +165,7 @@ fn list(command: &str, request: Option<&str>) -> Ends<Said> {
     if command == "list-raw" {
         return Ok(Said::printed(names.join("\n")));
     }
-    Ok(Said::printed(format!("Full List of Resources:\n{}", hac_pacemaker::mon::resources(&view))))
+    Ok(Said::printed(hac_pacemaker::mon::resources(&view)))
 }
 
 fn primitives(view: &ResourceView, names: &mut Vec<String>) {

@@ -249,7 +249,8 @@ impl TransitionEngine {
             }
             Consequence::Failed { target, action, failures, nobody } => {
                 let attempts = transition.as_ref().map(|it| it.limits().fencing_max_attempts);
-                let awaited = transition.is_some_and(|it| it.not_fenced(target, |wanted| wanted == *action));
+                let awaited = transition
+                    .is_some_and(|it| it.not_fenced(target, |wanted| wanted.takes_down() == action.takes_down()));
                 let again = awaited && !nobody && attempts.is_some_and(|attempts| *failures < attempts);
                 again.then(|| Abort::NotFenced(target.clone()))
             }

@@ -193,6 +193,8 @@ impl Machine for Requests {
                 Some(Consequence::Alive(target))
             }
             Step::Confirmed { target, client, origin, .. } => {
+                // What is under way has nothing to do any more: it might hit a node that was switched on again.
+                self.running.retain(|of| of.wanted.target != target || !of.wanted.action.takes_down());
                 let wanted = Wanted { target, action: FenceAction::Off, client, origin, ..Wanted::default() };
                 let human = Attempt { by: A_HUMAN.to_owned(), ..Attempt::default() };
                 let tried = vec![(human, How::Done)];
@@ -224,7 +226,12 @@ fn number(requests: &mut Requests) -> u64 {
 /// Begins a request, joins one of the same kind, or finds that it is done.
 fn want(requests: &mut Requests, wanted: Wanted, members: &BTreeSet<String>, wall: WallTime) -> Consequence {
     let same = |target: &str, action| target == wanted.target && action == wanted.action;
-    let under_way = requests.running.iter_mut().find(|other| same(&other.wanted.target, other.wanted.action));
+    // What is being powered off is not switched on again for a plan that knows only that it has gone.
+    let serves = |other: &Wanted| {
+        same(&other.target, other.action)
+            || other.target == wanted.target && (other.action, wanted.action) == (FenceAction::Off, FenceAction::Reboot)
+    };
+    let under_way = requests.running.iter_mut().find(|other| serves(&other.wanted));
     if let Some(other) = under_way {
         if other.wanted.client != wanted.client && !other.joined.contains(&wanted.client) {
             other.joined.push(wanted.client);

@@ -80,6 +80,36 @@ fn check_fence_device(primitive: &Primitive, findings: &mut Findings) {
             "use static-list, dynamic-list, status or none, or leave it out",
         );
     }
+    let params = primitive.params.iter().flat_map(|set| &set.pairs);
+    for (name, text) in params.filter_map(|pair| Some((pair.name.as_str(), pair.value.as_deref()?.trim()))) {
+        if let Some(wanted) = wrong_fence_parameter(name, text) {
+            let sentence = format!("{name}={text} means nothing to the cluster: its default holds");
+            findings.warning(id, sentence, format!("write {wanted}, or leave it out"));
+        }
+    }
+}
+
+/// What a parameter that the cluster itself reads should be, if it is something else.
+fn wrong_fence_parameter(name: &str, text: &str) -> Option<&'static str> {
+    let is_time = |text: &str| hac_model::parse_duration_ms(text).is_some();
+    let maps = |text: &str, marks: &[char], right: &dyn Fn(&str) -> bool| {
+        let mut entries = text.split([';', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
+        entries.all(|entry| entry.split_once(marks).is_some_and(|(node, value)| !node.is_empty() && right(value)))
+    };
+    let of_pcmk = name.strip_prefix("pcmk_")?;
+    match of_pcmk {
+        "delay_max" => (!is_time(text)).then_some("a time, such as 5s"),
+        "delay_base" => {
+            (!is_time(text) && !maps(text, &[':'], &is_time)).then_some("a time, such as 5s, or NODE:TIME;NODE:TIME")
+        }
+        "host_map" => (!maps(text, &[':', '='], &|port| !port.is_empty())).then_some("NODE:PORT;NODE:PORT"),
+        "action_limit" => text.parse::<i64>().is_err().then_some("a whole number; -1 is any number"),
+        _ if of_pcmk.ends_with("_timeout") => (!is_time(text)).then_some("a time, such as 60s"),
+        _ if of_pcmk.ends_with("_retries") => {
+            (!text.parse::<u32>().is_ok_and(|tries| tries > 0)).then_some("a whole number above 0")
+        }
+        _ => None,
+    }
 }
 
 /// The agent that stands for the watchdogs of the nodes.

@@ -317,6 +317,36 @@ fn a_person_may_say_that_a_node_is_down_unless_it_is_a_member() {
 }
 
 #[test]
+fn what_a_person_says_ends_what_is_under_way_for_that_node() {
+    let mut requests = Cluster::default();
+    requests.members_are(names(&["a", "b"]));
+    for (target, action) in [("x", FenceAction::Reboot), ("y", FenceAction::Reboot), ("x", FenceAction::On)] {
+        requests.apply(Step::Wanted(wanted(target, action)), WALL);
+    }
+    let (target, client, origin) = ("x".to_owned(), "hacctl".to_owned(), "a".to_owned());
+    assert_eq!(requests.apply(Step::Confirmed { target, client, origin, force: false }, WALL), down("x"));
+    let left: Vec<_> = requests.running.iter().map(|of| (of.wanted.target.as_str(), of.wanted.action)).collect();
+    assert_eq!(left, [("y", FenceAction::Reboot), ("x", FenceAction::On)]);
+    // The agent that was under way comes to nothing, and nothing is counted.
+    assert_eq!(requests.apply(Step::Over { request: 1, turn: 0, end: End::Succeeded }, WALL), None);
+    assert!(requests.failures.is_empty());
+}
+
+#[test]
+fn a_node_that_is_being_powered_off_is_not_switched_on_again_by_a_plan() {
+    let mut requests = Cluster::default();
+    requests.members_are(names(&["a", "b"]));
+    let off = requests.apply(Step::Wanted(wanted("x", FenceAction::Off)), WALL);
+    assert_eq!(off, Some(Consequence::UnderWay(1)));
+    let plan = Wanted { client: "hacd".to_owned(), ..wanted("x", FenceAction::Reboot) };
+    assert_eq!(requests.apply(Step::Wanted(plan), WALL), Some(Consequence::UnderWay(1)), "it joins");
+    let other = requests.apply(Step::Wanted(wanted("y", FenceAction::Reboot)), WALL);
+    assert_eq!(other, Some(Consequence::UnderWay(2)));
+    let further = requests.apply(Step::Wanted(wanted("y", FenceAction::Off)), WALL);
+    assert_eq!(further, Some(Consequence::UnderWay(3)), "a reboot does not leave it off");
+}
+
+#[test]
 fn the_history_is_bounded_and_can_be_forgotten_for_one_node() {
     let mut requests = Cluster::default();
     for count in 0..600 {
