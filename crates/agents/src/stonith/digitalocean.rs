@@ -199,7 +199,7 @@ impl Api<'_> {
         match answer.pointer("/droplet/status").and_then(Value::as_str) {
             Some("off" | "archive") => Ok(State::Off),
             Some("active" | "new") => Ok(State::On),
-            other => Err(Trouble::Unknown(format!("a droplet of status {other:?}"))),
+            other => Err(Trouble::Unknown(format!("a droplet of status \"{}\"", other.unwrap_or_default()))),
         }
     }
 
@@ -266,7 +266,9 @@ impl Api<'_> {
                     *action = None;
                     return Err(Trouble::Errored);
                 }
-                other => return Err(Trouble::Unknown(format!("an action of status {other:?}"))),
+                other => {
+                    return Err(Trouble::Unknown(format!("an action of status \"{}\"", other.unwrap_or_default())));
+                }
             }
         }
         match self.state(droplet, Need::Urgent).await? {
