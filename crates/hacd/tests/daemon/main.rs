@@ -321,6 +321,12 @@ fn the_journals_tell_after_a_restart_what_happened_where_and_who_asked_for_it() 
     one.run_service(&cluster);
     wait_for("the service", || cluster.service());
     one.settle();
+    let started = |event: &serde_json::Value| event["details"]["operation"] == "S_start_0";
+    // Lines are gathered for some milliseconds: what is killed meanwhile has not written them.
+    wait_for("the start in the journal", || {
+        let page = one.post("/v1/journal", &json!({"node": "n1", "filter": {"kinds": ["operation"]}}));
+        page["events"].as_array()?.iter().any(started).then_some(())
+    });
     one.kill();
     let one = cluster.start(1);
     one.await_members(&["n1", "n2"]);
@@ -340,7 +346,6 @@ fn the_journals_tell_after_a_restart_what_happened_where_and_who_asked_for_it() 
     assert_eq!(mine["details"]["origin"], "n1");
     assert_eq!(mine["place"]["delivery"], others["place"]["delivery"], "one delivery has one place");
     assert_ne!(mine["id"], others["id"]);
-    let started = |event: &serde_json::Value| event["details"]["operation"] == "S_start_0";
     let operations: Vec<_> = of("n1", "operation").into_iter().chain(of("n2", "operation")).filter(started).collect();
     let by: Vec<_> = of("n1", "transition").into_iter().chain(of("n2", "transition")).collect();
     let caused = operations.iter().any(|order| by.iter().any(|decision| order["cause"] == decision["id"]));
