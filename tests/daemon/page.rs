@@ -152,7 +152,7 @@ impl Browser {
     }
 
     fn ask(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let body = if method == "GET" { String::new() } else { body.to_string() };
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = request(self.at, method, path, None, &body, Duration::from_secs(60))?;
         ensure!(answer.status == 200, "{method} {path}: {}", answer.body);
         Ok(answer.json()["value"].clone())
@@ -186,7 +186,8 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The browser ends with its session; the driver is ended in any case.
+        // The browser ends with its session; the driver is ended in any case. There is no body: one that says nothing is
+        // refused, and the browser would stay.
         let _ = self.ask("DELETE", &self.session, &Value::Null);
         let _ = self.driver.kill();
         let _ = self.driver.wait();
