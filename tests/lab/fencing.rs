@@ -39,7 +39,7 @@ fn frozen(env: &Env) -> anyhow::Result<()> {
         let other = cluster.other(active)?;
         let begin = Instant::now();
         cluster.pause(active)?;
-        // Its agents and its web server go on: without the power taken from it, it would serve for ever.
+        // Its agents and its web server go on: it would go on serving if the power were not taken from it.
         steady(cluster, Some(other), begin)?;
         ensure!(!cluster.host(active).is_on(), "{} still has power:\n{}", Plan::name(active), cluster.report());
         let assigned = cluster.lab().cloud().assigns(begin);

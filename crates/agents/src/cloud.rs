@@ -7,13 +7,14 @@ mod api;
 mod gate;
 mod metadata;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 pub(crate) use api::{Control, Patience, Refused, Trouble};
 pub(crate) use gate::{Gate, Need};
 pub(crate) use metadata::Metadata;
 
+use crate::look::lock;
 use crate::{Exit, Finished, Options};
 
 /// First pause between two looks at what is not there yet; it doubles up to [`LOOK_MAX`].
@@ -122,9 +123,4 @@ pub(crate) fn token<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
     } else {
         Err(format!("{name} has characters in it that no token has; was it copied whole?"))
     }
-}
-
-/// Nothing panics while it holds one of these locks, and none is held across an await.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

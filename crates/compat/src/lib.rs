@@ -32,6 +32,7 @@ use std::process::ExitCode;
 pub use corosync::quorum_text;
 pub use install::{NotInstalled, install, install_names, link_others};
 pub use known::attributes;
+pub use mon::facts;
 pub use verdict::{Verdict, not_running, verdict};
 
 /// Exit codes of Pacemaker's programs.

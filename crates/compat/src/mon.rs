@@ -287,7 +287,9 @@ fn look(form: Form, options: &Options, request: &str, page: &Page) -> Ends<Said>
         Ok(answer) => answer,
         Err(trouble) => return Err(unreachable(form, request, &trouble)),
     };
-    let facts = facts(&status);
+    // Readers of this text know no line with the cluster's name.
+    let (cluster_name, stack) = (String::new(), "corosync (hacd)".to_owned());
+    let facts = Facts { cluster_name, stack, ..facts(&status) };
     let mut cib = Cib::default();
     cib.info.last_changed_ms = status.last_change.time_ms;
     cib.info.update_user.clone_from(&status.last_change.user);
@@ -313,21 +315,22 @@ fn ask() -> Result<(Status, ClusterView), Trouble> {
     Ok((status, view))
 }
 
-fn facts(status: &Status) -> Facts {
+/// What a daemon says of itself and the cluster, as the texts of `crm_mon` and `crm status` want it.
+#[must_use]
+pub fn facts(status: &Status) -> Facts {
     let members = status.members.nodes.iter().filter(|node| node.state == MemberState::Joined);
     let mut releases: Vec<&str> = members.filter_map(|node| node.version.as_deref()).collect();
     releases.sort_unstable();
     releases.dedup();
     Facts {
-        // Readers of this text know no line with the cluster's name.
-        cluster_name: String::new(),
+        cluster_name: status.cluster_name.clone(),
         node: status.node.clone(),
         dc: status.dc.clone(),
         dc_version: status.dc_version.clone().unwrap_or_else(|| status.hacd_version.clone()),
         mixed_version: releases.len() > 1,
         quorate: status.quorum.quorate,
         now: mon::wall_time(status.now_ms),
-        stack: "corosync (hacd)".to_owned(),
+        stack: String::new(),
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn close_folder(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o700))
 }
 
-/// Names of what is in a folder; one that is no UTF-8 is none of ours.
+/// Names of what is in a folder. One that is not UTF-8 is left out: this daemon did not make it.
 pub(crate) fn names(folder: &Path) -> io::Result<Vec<String>> {
     allowed()?;
     let mut names = Vec::new();

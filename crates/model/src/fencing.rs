@@ -21,14 +21,14 @@ pub struct Wanted {
     /// To wait so many seconds before the first attempt, on top of what the devices say; `None` is not to wait at all, whatever
     /// they say.
     pub delay_s: Option<u64>,
-    /// A success of the same kind within so many seconds before is enough; 0 is none.
+    /// A success of the same kind within so many seconds before is enough; with 0 an earlier one does not count.
     pub tolerance_s: u64,
 }
 
 /// One run of a device by a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Place of the level among those for the target, from 0; 0 where there are none.
+    /// Place of the level among those for the target, from 0; also 0 if there are no levels.
     pub level: usize,
     /// Place within the level, from 0.
     pub place: usize,

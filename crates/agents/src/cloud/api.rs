@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::gate::{Gate, Limits, Need};
-use super::lock;
+use crate::look::lock;
 
 /// How long an idle connection is kept: monitors keep it warm, so that a failover saves the handshake.
 const IDLE: Duration = Duration::from_secs(90);

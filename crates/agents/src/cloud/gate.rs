@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::lock;
+use crate::look::lock;
 
 /// Longest wait that the API can impose, whatever it says.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(3600);

@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 use hac_model::{ExecStatus, Invocation};
 
 use super::Native;
-use crate::cloud::{Cloud, Need, Refused, lock};
+use crate::cloud::{Cloud, Need, Refused};
+use crate::look::lock;
 use crate::{Doing, Exit, Finished};
 use api::Api;
 

@@ -45,7 +45,7 @@ impl Filters {
     /// What they say; durations count back from `now_ms`.
     ///
     /// # Errors
-    /// A time that is none.
+    /// One of the times cannot be read.
     pub(crate) fn read(&self, now_ms: i64) -> Result<EventFilter, Failure> {
         let time =
             |option: &str, word: &Option<String>| word.as_ref().map(|word| since(option, word, now_ms)).transpose();

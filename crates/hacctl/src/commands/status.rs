@@ -2,14 +2,12 @@
 
 mod why;
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hac_api::{MemberState, Severity, Status};
+use hac_api::{Severity, Status};
 use hac_pacemaker::mon;
 use hac_scheduler::view::ClusterView;
-use hac_types::WallTime;
 
 use super::Context;
 use crate::args::{MonArgs, Sections, StatusArgs};
@@ -212,17 +210,8 @@ impl Report {
     }
 
     fn facts(&self) -> mon::Facts {
-        let status = &self.status;
-        mon::Facts {
-            cluster_name: status.cluster_name.clone(),
-            node: status.node.clone(),
-            dc: status.dc.clone(),
-            dc_version: status.dc_version.clone().unwrap_or_else(|| status.hacd_version.clone()),
-            mixed_version: mixed_version(status),
-            quorate: status.quorum.quorate,
-            now: WallTime(status.now_ms),
-            stack: if crate::names::is_crm() { "corosync (hacd)".to_owned() } else { String::new() },
-        }
+        let stack = if crate::names::is_crm() { "corosync (hacd)".to_owned() } else { String::new() };
+        mon::Facts { stack, ..hac_compat::facts(&self.status) }
     }
 
     /// One line a problem, and one what to do about it.
@@ -246,13 +235,6 @@ impl Report {
     }
 }
 
-/// Whether the members run different releases.
-fn mixed_version(status: &Status) -> bool {
-    let members = status.members.nodes.iter().filter(|node| node.state == MemberState::Joined);
-    let releases: BTreeSet<&str> = members.filter_map(|node| node.version.as_deref()).collect();
-    releases.len() > 1
-}
-
 /// `status --simple`: one line and the exit code of a monitoring plugin: 0 well, 1 warning, 2 critical.
 async fn check(context: &Context) -> Result<ExitCode, Failure> {
     let report = match Report::get(context).await {
@@ -273,7 +255,7 @@ async fn check(context: &Context) -> Result<ExitCode, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use hac_api::MembersEntry;
+    use hac_api::{MemberState, MembersEntry};
 
     use super::*;
 
@@ -283,10 +265,10 @@ mod tests {
             |version: &str, state| MembersEntry { version: Some(version.to_owned()), state, ..MembersEntry::default() };
         let mut status = Status::default();
         status.members.nodes = vec![node("0.1.0", MemberState::Joined), node("0.1.0", MemberState::Joined)];
-        assert!(!mixed_version(&status));
+        assert!(!hac_compat::facts(&status).mixed_version);
         status.members.nodes.push(node("0.2.0", MemberState::Lost));
-        assert!(!mixed_version(&status), "a node that is away does not count");
+        assert!(!hac_compat::facts(&status).mixed_version, "a node that is away does not count");
         status.members.nodes.push(node("0.2.0", MemberState::Joined));
-        assert!(mixed_version(&status));
+        assert!(hac_compat::facts(&status).mixed_version);
     }
 }

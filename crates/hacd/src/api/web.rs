@@ -18,6 +18,7 @@ use hac_api::WebLink;
 use hac_pacemaker::mon;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
+use super::convert;
 use super::explain::BUDGET;
 use super::routes::{self, look};
 use super::server::Api;
@@ -190,19 +191,9 @@ fn refused(code: StatusCode) -> Response {
 async fn page(State(api): State<Api>) -> Response {
     let Some(nonce) = random() else { return refused(StatusCode::INTERNAL_SERVER_ERROR) };
     let look = look(&api).await;
-    let (node, wall) = (look.facts().name.clone(), clock::wall());
+    let (node, wall, of) = (look.facts().name.clone(), clock::wall(), api.clone());
     let text = api.planner.run(BUDGET, move || {
-        let report = look.facts();
-        let facts = mon::Facts {
-            cluster_name: report.cluster_name.clone(),
-            node: report.name.clone(),
-            dc: report.dc.clone(),
-            dc_version: report.dc_version.clone().unwrap_or_default(),
-            mixed_version: false,
-            quorate: report.quorum.quorate,
-            now: wall,
-            stack: String::new(),
-        };
+        let facts = hac_compat::facts(&convert::status(&look, &of, false));
         let view = serde_json::from_str(&look.view(wall)).unwrap_or_default();
         let options = mon::Options { inactive: true, ..mon::Options::default() };
         mon::render(&facts, &view, &look.cib, &options)

@@ -63,7 +63,7 @@ impl Report {
     }
 }
 
-/// Where there is none at all, that is said as a doubt already.
+/// Whether there is a fence device. That there is not is a doubt which is told elsewhere.
 fn has_device(cib: &Cib) -> bool {
     primitives(&cib.configuration).iter().any(|of| of.agent.is_fence_device())
 }

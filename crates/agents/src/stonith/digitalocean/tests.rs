@@ -11,7 +11,7 @@ use hac_model::FenceAbilities;
 
 use super::*;
 use crate::Options;
-use crate::cloud::lock;
+use crate::look::lock;
 
 const TOKEN: &str = "dop_v1_secret";
 const OWN: u64 = 1_000_001;
