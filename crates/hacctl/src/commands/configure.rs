@@ -158,7 +158,7 @@ async fn conflict(context: &Context, word: Option<&str>) -> Result<(), Failure> 
         terminal::print(&format!("# {file}: {changes}\n"))?;
         let old = conflict.configuration.and_then(|value| serde_json::from_value(value).ok());
         let text = match &old {
-            Some(old) => file::compare(&crm_syntax::show(old, &[]), &crm_syntax::show(&now, &[])),
+            Some(old) => hac_pacemaker::impact::compare(&crm_syntax::show(old, &[]), &crm_syntax::show(&now, &[])),
             None => "# its content cannot be read here\n".to_owned(),
         };
         terminal::print(&text)?;

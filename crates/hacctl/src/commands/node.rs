@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use hac_api::{Command, ErrorCode, MemberState, MembersEntry, Status};
 use hac_crm::cib::{Change, Lifetime};
+use hac_pacemaker::crm_commands;
 
 use super::Context;
 use super::reached::Goal;
@@ -19,19 +20,13 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         "standby" => {
             let reboot = call.get("forever|reboot") == Some("reboot");
             let lifetime = if reboot { Lifetime::Reboot } else { Lifetime::Forever };
-            set(context, call, "standby", &[(Some("on"), lifetime)], "standby node").await?;
+            set(context, call, true, |node| crm_commands::standby(node, lifetime), "standby node").await?;
         }
-        "online" => {
-            // Whichever way standby was said, it ends.
-            let values = [(None, Lifetime::Reboot), (Some("off"), Lifetime::Forever)];
-            set(context, call, "standby", &values, "online node").await?;
-        }
+        "online" => set(context, call, false, crm_commands::online, "online node").await?,
         "maintenance" => {
-            set(context, call, "maintenance", &[(Some("on"), Lifetime::Forever)], "maintenance of node").await?;
+            set(context, call, false, |node| crm_commands::maintenance(node, true), "maintenance of node").await?;
         }
-        "ready" => {
-            set(context, call, "maintenance", &[(Some("off"), Lifetime::Forever)], "ready node").await?;
-        }
+        "ready" => set(context, call, false, |node| crm_commands::maintenance(node, false), "ready node").await?,
         "show" => show(context, call.get("NODE")).await?,
         "status" => attributes::status(context, call.get("NODE")).await?,
         "attribute" => attributes::permanent(context, call).await?,
@@ -159,32 +154,19 @@ fn meant_or_all<'a>(status: &'a Status, names: &[String]) -> Result<Vec<&'a Memb
     names.iter().map(|name| find(status, Some(name))).collect()
 }
 
+/// Makes the changes for each node that is meant; with `empties` they are to run nothing afterwards.
 async fn set(
     context: &Context,
     call: &Call,
-    name: &str,
-    values: &[(Option<&str>, Lifetime)],
+    empties: bool,
+    changes: impl Fn(&str) -> Vec<Change>,
     done: &str,
 ) -> Result<(), Failure> {
     let status = context.client.status().await?;
     let nodes = meant(&status, call)?;
-    let change = |node: &String, value: Option<&str>, lifetime| Change::SetNodeAttribute {
-        node: node.clone(),
-        name: name.to_owned(),
-        value: value.map(str::to_owned),
-        lifetime,
-    };
-    let changes: Vec<_> = nodes
-        .iter()
-        .flat_map(|node| values.iter().map(move |(value, lifetime)| (node, *value, *lifetime)))
-        .map(|(node, value, lifetime)| change(node, value, lifetime))
-        .collect();
+    let changes: Vec<_> = nodes.iter().flat_map(|node| changes(node)).collect();
     let done = format!("{done} {}", nodes.join(", "));
-    let goal = if values.iter().any(|(value, _)| name == "standby" && *value == Some("on")) {
-        Goal::Empty(nodes)
-    } else {
-        Goal::Change
-    };
+    let goal = if empties { Goal::Empty(nodes) } else { Goal::Change };
     context.change_for(&goal, &changes, &done).await
 }
 

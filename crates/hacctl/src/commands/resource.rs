@@ -7,8 +7,8 @@ mod values;
 use std::process::ExitCode;
 
 use hac_api::{Command, ErrorCode};
-use hac_crm::cib::Change;
 use hac_model::{Cib, NvSet, Primitive, Resource, Role};
+use hac_pacemaker::crm_commands;
 use hac_scheduler::view::{ClusterView, ResourceView};
 
 pub(crate) use constraint::duration_s;
@@ -172,9 +172,7 @@ async fn target_role(context: &Context, resources: &[String], role: Role) -> Res
             ));
         }
     }
-    let role_name = role.to_string();
-    let changes: Vec<_> =
-        resources.iter().map(|resource| set_meta(resource, "target-role", Some(&role_name))).collect();
+    let changes: Vec<_> = resources.iter().map(|resource| crm_commands::role(resource, role)).collect();
     let done = format!("target-role of {} is {role}", resources.join(", "));
     context.change_for(&Goal::Role(resources.to_vec(), role), &changes, &done).await
 }
@@ -189,17 +187,13 @@ fn is_promotable(cib: &Cib, id: &str) -> bool {
     })
 }
 
-fn set_meta(resource: &str, name: &str, value: Option<&str>) -> Change {
-    Change::SetMeta { resource: resource.to_owned(), name: name.to_owned(), value: value.map(str::to_owned) }
-}
-
 async fn meta(context: &Context, resources: &[String], name: &str, value: &str) -> Result<(), Failure> {
     let (cib, _) = look(context).await?;
     for resource in resources {
         must_exist(&cib, resource)?;
     }
     let done = format!("{name} of {} is {value}", resources.join(", "));
-    let changes: Vec<_> = resources.iter().map(|resource| set_meta(resource, name, Some(value))).collect();
+    let changes: Vec<_> = resources.iter().map(|resource| crm_commands::meta(resource, name, Some(value))).collect();
     context.change(&changes, &done).await
 }
 
@@ -221,7 +215,7 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
         ));
     }
     eprintln!("INFO: ordering {resource} to stop");
-    let order = [set_meta(resource, "target-role", Some("Stopped"))];
+    let order = [crm_commands::meta(resource, "target-role", Some("Stopped"))];
     progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;
     let waited = progress::show("waiting for stop to finish", context.client.settle(context.timeout));
     let stopped = tokio::select! {
@@ -230,7 +224,7 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
     };
     eprintln!("INFO: ordering {resource} to start");
     // Also if the stop did not finish in time or nobody waited for it: nobody asked for it to stay stopped.
-    let order = [set_meta(resource, "target-role", before.as_deref())];
+    let order = [crm_commands::meta(resource, "target-role", before.as_deref())];
     let (_, halfway) = context.client.view().await?;
     progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;
     let Some(stopped) = stopped else {

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Command, Configure, Replicated as _};
 use hac_model::{Cib, Configuration, Resource};
+use hac_pacemaker::impact::compare;
 use hac_pacemaker::{cib_xml, crm_syntax};
 use hac_types::WallTime;
 
@@ -278,34 +279,6 @@ fn whole(now: &Cib, name: &str, text: &str) -> Result<Configuration, Failure> {
         }
         _ => Ok(fresh.configuration),
     }
-}
-
-/// The objects that differ, old with `-`, new with `+`.
-pub(crate) fn compare(old: &str, new: &str) -> String {
-    let (old, new) = (objects(old), objects(new));
-    let mut text = String::new();
-    for object in old.iter().filter(|o| !new.contains(o)) {
-        object.lines().for_each(|line| text.push_str(&format!("-{line}\n")));
-    }
-    for object in new.iter().filter(|o| !old.contains(o)) {
-        object.lines().for_each(|line| text.push_str(&format!("+{line}\n")));
-    }
-    text
-}
-
-/// Cuts a text at its objects: a line that begins with a tab goes on with the object before.
-fn objects(text: &str) -> Vec<String> {
-    let mut objects: Vec<String> = Vec::new();
-    for line in text.lines() {
-        match objects.last_mut() {
-            Some(object) if line.starts_with('\t') => {
-                object.push('\n');
-                object.push_str(line);
-            }
-            _ => objects.push(line.to_owned()),
-        }
-    }
-    objects
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Moving a resource by location constraints, and taking them back.
 
 use hac_api::ErrorCode;
-use hac_crm::cib::{Change, Object, PutMode};
-use hac_model::{Constraint, Expression, Location, LocationSubject, LocationTarget, Rule};
+use hac_crm::cib::Change;
+use hac_pacemaker::crm_commands;
 use hac_scheduler::view::ClusterView;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime};
@@ -32,7 +32,7 @@ pub(super) async fn migrate(context: &Context, call: &Call) -> Result<(), Failur
         warn(context, &format!("{target} {why}: {resource} does not run there before that ends"));
     }
     let end = end(call.get("LIFETIME"))?;
-    let change = location(format!("cli-prefer-{resource}"), resource, target, "INFINITY", end.as_deref());
+    let change = crm_commands::prefer(resource, target, end.as_deref());
     let goal = Goal::On(resource.to_owned(), target.to_owned());
     let done = format!("Move constraint created for {resource} to {target}");
     context.change_for(&goal, &[change], &done).await?;
@@ -60,15 +60,14 @@ pub(super) async fn ban(context: &Context, call: &Call) -> Result<(), Failure> {
         },
     };
     let banned = |node: &str| {
-        let id = format!("cli-ban-{resource}-on-{node}");
+        let id = crm_commands::ban_id(resource, node);
         node == target || cib.configuration.constraints.iter().any(|constraint| constraint.id() == id)
     };
     if view.nodes.iter().all(|node| banned(&node.name) || cannot_run(&view, &node.name).is_some()) {
         warn(context, &format!("no other node can run {resource}: it will be stopped and run nowhere"));
     }
     let end = end(call.get("LIFETIME"))?;
-    let id = format!("cli-ban-{resource}-on-{target}");
-    let change = location(id, resource, &target, "-INFINITY", end.as_deref());
+    let change = crm_commands::ban(resource, &target, end.as_deref());
     let done = format!("Ban constraint created for {resource} on {target}");
     context.change_for(&Goal::NotOn(resource.to_owned(), target), &[change], &done).await?;
     hint(context, resource, end.as_deref());
@@ -124,76 +123,13 @@ pub(super) async fn clear(context: &Context, resource: &str, node: Option<&str>)
     if node.is_some() {
         node_find(&context.client.status().await?, node)?;
     }
-    let (prefer, ban) = (format!("cli-prefer-{resource}"), format!("cli-ban-{resource}-on-"));
-    let meant = |constraint: &&Constraint| {
-        let id = constraint.id();
-        match node {
-            Some(node) => id == format!("{ban}{node}") || id == prefer && names_node(constraint, node),
-            None => id == prefer || id.starts_with(&ban),
-        }
-    };
-    let ids: Vec<&str> = cib.configuration.constraints.iter().filter(meant).map(Constraint::id).collect();
+    let ids = crm_commands::left_by_moves(&cib.configuration, resource, node);
     if ids.is_empty() {
         return context.done(&format!("no move or ban constraint of {resource} is left"), None);
     }
-    let changes: Vec<_> = ids.iter().map(|id| Change::Delete { id: (*id).to_owned(), force: false }).collect();
+    let changes: Vec<_> = ids.iter().map(|id| Change::Delete { id: id.clone(), force: false }).collect();
     let goal = Goal::Cleared;
     context.change_for(&goal, &changes, &format!("Removed constraints: {}", ids.join(", "))).await
-}
-
-fn names_node(constraint: &Constraint, name: &str) -> bool {
-    let Constraint::Location(location) = constraint else { return false };
-    match &location.target {
-        LocationTarget::Node { node, .. } => node == name,
-        LocationTarget::Rules(rules) => rules.iter().flat_map(|rule| &rule.expressions).any(|expression| {
-            matches!(expression, Expression::Attribute { attribute, value: Some(value), .. } if attribute == "#uname" && value == name)
-        }),
-    }
-}
-
-/// Until `end` by a rule, as crm_resource writes it.
-fn target(id: &str, node: &str, score: &str, end: Option<&str>) -> LocationTarget {
-    let Some(end) = end else {
-        return LocationTarget::Node { node: node.to_owned(), score: Some(score.to_owned()) };
-    };
-    let here = Expression::Attribute {
-        id: format!("{id}-expr"),
-        attribute: "#uname".to_owned(),
-        operation: "eq".to_owned(),
-        value: Some(node.to_owned()),
-        value_type: Some("string".to_owned()),
-        value_source: None,
-    };
-    let until = Expression::Date {
-        id: format!("{id}-lifetime-end"),
-        operation: Some("lt".to_owned()),
-        start: None,
-        end: Some(end.to_owned()),
-        duration: None,
-        spec: None,
-    };
-    LocationTarget::Rules(vec![Rule {
-        id: format!("{id}-rule"),
-        id_ref: None,
-        boolean_op: Some("and".to_owned()),
-        score: Some(score.to_owned()),
-        score_attribute: None,
-        role: None,
-        expressions: vec![here, until],
-    }])
-}
-
-fn location(id: String, resource: &str, node: &str, score: &str, end: Option<&str>) -> Change {
-    let target = target(&id, node, score, end);
-    let constraint = Constraint::Location(Location {
-        id,
-        subject: LocationSubject::Resource(resource.to_owned()),
-        role: end.is_none().then(|| "Started".to_owned()),
-        resource_discovery: None,
-        target,
-        lifetime: Vec::new(),
-    });
-    Change::Put { object: Object::Constraint(constraint), mode: PutMode::Upsert }
 }
 
 /// Why a node runs nothing at present.

@@ -1,0 +1,161 @@
+//! The changes that crm's commands for people make: one place for all who offer them.
+
+use hac_crm::cib::{Change, Lifetime, Object, PutMode};
+use hac_model::{Configuration, Constraint, Expression, Location, LocationSubject, LocationTarget, Role, Rule};
+
+/// `resource start`, `stop`, `promote`, `demote`: the role that is wanted.
+#[must_use]
+pub fn role(resource: &str, role: Role) -> Change {
+    meta(resource, "target-role", Some(&role.to_string()))
+}
+
+/// A meta attribute of a resource, or without a value none.
+#[must_use]
+pub fn meta(resource: &str, name: &str, value: Option<&str>) -> Change {
+    Change::SetMeta { resource: resource.to_owned(), name: name.to_owned(), value: value.map(str::to_owned) }
+}
+
+/// `node standby`, until the node restarts or for ever.
+#[must_use]
+pub fn standby(node: &str, lifetime: Lifetime) -> Vec<Change> {
+    vec![node_attribute(node, "standby", Some("on"), lifetime)]
+}
+
+/// `node online`: whichever way standby was said, it ends.
+#[must_use]
+pub fn online(node: &str) -> Vec<Change> {
+    vec![
+        node_attribute(node, "standby", None, Lifetime::Reboot),
+        node_attribute(node, "standby", Some("off"), Lifetime::Forever),
+    ]
+}
+
+/// `node maintenance` and `node ready`.
+#[must_use]
+pub fn maintenance(node: &str, on: bool) -> Vec<Change> {
+    vec![node_attribute(node, "maintenance", Some(if on { "on" } else { "off" }), Lifetime::Forever)]
+}
+
+fn node_attribute(node: &str, name: &str, value: Option<&str>, lifetime: Lifetime) -> Change {
+    Change::SetNodeAttribute { node: node.to_owned(), name: name.to_owned(), value: value.map(str::to_owned), lifetime }
+}
+
+/// `resource move RESOURCE NODE`; `end` is a date in ISO 8601.
+#[must_use]
+pub fn prefer(resource: &str, node: &str, end: Option<&str>) -> Change {
+    location(prefer_id(resource), resource, node, "INFINITY", end)
+}
+
+/// `resource ban RESOURCE NODE`; `end` is a date in ISO 8601.
+#[must_use]
+pub fn ban(resource: &str, node: &str, end: Option<&str>) -> Change {
+    location(ban_id(resource, node), resource, node, "-INFINITY", end)
+}
+
+fn prefer_id(resource: &str) -> String {
+    format!("cli-prefer-{resource}")
+}
+
+/// The name of the constraint that [`ban`] makes.
+#[must_use]
+pub fn ban_id(resource: &str, node: &str) -> String {
+    format!("cli-ban-{resource}-on-{node}")
+}
+
+/// `resource clear`: the names of what [`prefer`] and [`ban`] left, of one node or of all.
+#[must_use]
+pub fn left_by_moves(configuration: &Configuration, resource: &str, node: Option<&str>) -> Vec<String> {
+    let (prefer, bans) = (prefer_id(resource), ban_id(resource, ""));
+    let meant = |constraint: &&Constraint| {
+        let id = constraint.id();
+        match node {
+            Some(node) => id == ban_id(resource, node) || id == prefer && names_node(constraint, node),
+            None => id == prefer || id.starts_with(&bans),
+        }
+    };
+    configuration.constraints.iter().filter(meant).map(|constraint| constraint.id().to_owned()).collect()
+}
+
+fn names_node(constraint: &Constraint, name: &str) -> bool {
+    let Constraint::Location(location) = constraint else { return false };
+    match &location.target {
+        LocationTarget::Node { node, .. } => node == name,
+        LocationTarget::Rules(rules) => rules.iter().flat_map(|rule| &rule.expressions).any(|expression| {
+            matches!(expression, Expression::Attribute { attribute, value: Some(value), .. } if attribute == "#uname" && value == name)
+        }),
+    }
+}
+
+/// Until `end` by a rule, as crm_resource writes it.
+fn target(id: &str, node: &str, score: &str, end: Option<&str>) -> LocationTarget {
+    let Some(end) = end else {
+        return LocationTarget::Node { node: node.to_owned(), score: Some(score.to_owned()) };
+    };
+    let here = Expression::Attribute {
+        id: format!("{id}-expr"),
+        attribute: "#uname".to_owned(),
+        operation: "eq".to_owned(),
+        value: Some(node.to_owned()),
+        value_type: Some("string".to_owned()),
+        value_source: None,
+    };
+    let until = Expression::Date {
+        id: format!("{id}-lifetime-end"),
+        operation: Some("lt".to_owned()),
+        start: None,
+        end: Some(end.to_owned()),
+        duration: None,
+        spec: None,
+    };
+    LocationTarget::Rules(vec![Rule {
+        id: format!("{id}-rule"),
+        id_ref: None,
+        boolean_op: Some("and".to_owned()),
+        score: Some(score.to_owned()),
+        score_attribute: None,
+        role: None,
+        expressions: vec![here, until],
+    }])
+}
+
+fn location(id: String, resource: &str, node: &str, score: &str, end: Option<&str>) -> Change {
+    let target = target(&id, node, score, end);
+    let constraint = Constraint::Location(Location {
+        id,
+        subject: LocationSubject::Resource(resource.to_owned()),
+        role: end.is_none().then(|| "Started".to_owned()),
+        resource_discovery: None,
+        target,
+        lifetime: Vec::new(),
+    });
+    Change::Put { object: Object::Constraint(constraint), mode: PutMode::Upsert }
+}
+
+#[cfg(test)]
+mod tests {
+    use hac_crm::cib::{Configure, Replicated as _};
+    use hac_model::Cib;
+
+    use super::*;
+    use crate::crm_syntax;
+
+    fn with(cib: &Cib, changes: Vec<Change>) -> Cib {
+        cib.candidate(&Configure { changes, ..Configure::default() }).expect("is taken")
+    }
+
+    #[test]
+    fn what_moves_and_bans_left_is_found_again_by_its_node() {
+        let text = "primitive A ocf:heartbeat:nginx\nprimitive AB ocf:heartbeat:nginx\n";
+        let cib = with(&Cib::default(), crm_syntax::parse(text).expect("is written in crm's words"));
+        let moved = with(
+            &cib,
+            vec![prefer("A", "n1", None), ban("A", "n2", Some("2030-01-01 00:00:00Z")), ban("AB", "n1", None)],
+        );
+        let left = |resource, node| left_by_moves(&moved.configuration, resource, node);
+        assert_eq!(left("A", None), ["cli-prefer-A", "cli-ban-A-on-n2"]);
+        assert_eq!(left("A", Some("n1")), ["cli-prefer-A"]);
+        assert_eq!(left("A", Some("n2")), ["cli-ban-A-on-n2"]);
+        assert_eq!(left("AB", None), ["cli-ban-AB-on-n1"]);
+        assert!(left("A", Some("n3")).is_empty() && left("B", None).is_empty());
+    }
+}
