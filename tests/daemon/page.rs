@@ -22,6 +22,10 @@ pub(crate) fn cases() -> Vec<(&'static str, Test, Option<String>)> {
         ("the_page_opens_with_its_link_alone_and_changes_nothing", who_is_let_in, None),
         ("numbers_are_served_and_a_taken_port_is_told", numbers, None),
         ("a_browser_shows_the_cluster_as_it_changes", in_a_browser, missing(&["chromedriver", "chromium"])),
+        ("the_page_plans_an_action_before_it_does_it", actions, missing(&["chromedriver", "chromium"])),
+        ("the_page_has_the_certificate_that_is_given", certificate, missing(&["openssl", "curl"])),
+        ("alarms_fire_as_they_should", alarms, missing(&["promtool"])),
+        ("the_page_can_be_used_by_all", accessible, missing(&["chromedriver", "chromium"]).or_else(|| axe().err())),
         ("numbers_are_those_of_the_exporter_in_every_state", beside_exporter, missing(&["ha_cluster_exporter"])),
     ]
 }
@@ -80,7 +84,7 @@ fn who_is_let_in(tools: &Tools) -> anyhow::Result<()> {
     for path in ["/v1/cib?secrets=true", "/v1/key", "/v1/web", "/v1/attributes", "/../etc/passwd", "/%2e%2e/x"] {
         ensure!(status("GET", path, Some(&token))? == 404, "{path}");
     }
-    for path in ["/v1/configure", "/v1/command", "/", "/v1/status"] {
+    for path in ["/v1/configure", "/v1/command", "/", "/v1/status", "/v1/act"] {
         ensure!(status("POST", path, Some(&token))? == 405, "{path}");
     }
     // Guessing comes to an end, and the right token still opens.
@@ -232,6 +236,10 @@ fn in_a_browser(tools: &Tools) -> anyhow::Result<()> {
     browser.until("a node is away", away)?;
     browser.until("events are listed", "return document.querySelectorAll('#events tr').length > 3")?;
     browser.until("transitions are listed", "return document.querySelectorAll('#moves li').length > 0")?;
+    // What was away is told with where the time went; the picture shows what is where.
+    browser.until("an interruption is told", "return [...document.querySelectorAll('#gaps li')].some(gap => gap.dataset.resource === 'FloatIP' && Number(gap.dataset.gap) > 0 && gap.querySelectorAll('rect').length > 0)")?;
+    browser.script("document.getElementById('ties').click()")?;
+    browser.until("the picture has both nodes and the address", "const names = [...document.querySelectorAll('#picture text')].map(text => text.textContent); return ['primary', 'secondary', 'FloatIP'].every(name => names.includes(name))")?;
     ensure!(browser.script("return window.untouched")? == Value::Bool(true), "the page was loaded again");
     let text = browser.script("return document.documentElement.outerHTML")?.to_string();
     ensure!(!text.contains("hunter2") && !text.contains(&token), "a secret is on the page");
@@ -242,8 +250,15 @@ fn in_a_browser(tools: &Tools) -> anyhow::Result<()> {
     let said = cluster.run(0, "crm", &["configure", "load", "update", "-"], &many)?;
     ensure!(said.code == 0, "{}", said.err);
     browser.until("they are shown", "return document.querySelectorAll('#resources tbody tr').length > 1000")?;
-    let took = browser.script("const begin = performance.now(); drawn = ''; draw(); document.body.offsetHeight; return performance.now() - begin")?;
-    ensure!(took.as_f64().context("a time")? < 1000.0, "drawn in {took} ms");
+    // The best of several, because this machine does other things, too: what did not change is not drawn again.
+    let draw = |before: &str| {
+        let script = format!(
+            "let best = Infinity; for (let i = 0; i < 5; i++) {{ {before} const begin = performance.now(); drawn = ''; draw(); document.body.offsetHeight; best = Math.min(best, performance.now() - begin); }} return best"
+        );
+        browser.script(&script)?.as_f64().context("a time")
+    };
+    let (all, one) = (draw("lines = new Map();")?, draw("last.view.resources[5].role = 'Step ' + i;")?);
+    ensure!(all < 5000.0 && one * 3.0 < all, "all in {all} ms, one changed in {one} ms");
     let complaints = browser.complaints()?;
     ensure!(complaints.as_array().is_some_and(Vec::is_empty), "{complaints}");
 
@@ -251,6 +266,217 @@ fn in_a_browser(tools: &Tools) -> anyhow::Result<()> {
     cluster.kill(0);
     let silent = "return document.getElementById('head').className === 'bad' && document.getElementById('word').textContent.includes('Nothing is heard')";
     browser.until("silence is told", silent)
+}
+
+/// Whether a node is in standby, as the other commands see it.
+fn in_standby(cluster: &Cluster<'_>) -> anyhow::Result<bool> {
+    Ok(cluster.crm("status")?.out.contains("Node secondary: standby"))
+}
+
+fn actions(tools: &Tools) -> anyhow::Result<()> {
+    let base = more(17_660);
+    let cluster = Cluster::with(tools, 116, |node| base(node).replace("[metrics]", "actions = \"yes\"\n[metrics]"))?;
+    cluster.must("configure property stonith-enabled=false")?;
+    cluster.must(
+        "configure primitive FloatIP ocf:digitalocean:floatip params do_token=hunter2 floating_ip=203.0.113.25",
+    )?;
+    cluster.must("configure location rather FloatIP 50: secondary")?;
+    let (url, token) = link(&cluster, 0)?;
+    ensure!(cluster.run(0, "crm", &["web"], "")?.out.contains("and change it"));
+
+    // Only the page itself may ask: another origin, none, a form, and somebody without the token may not.
+    let at = local(17_660);
+    let post = |headers: &str, body: &str| -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&at, LIMIT)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        let length = body.len();
+        let head = format!("POST /v1/act HTTP/1.0\r\nHost: {at}\r\nContent-Length: {length}\r\n{headers}\r\n");
+        stream.write_all((head + body).as_bytes())?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let (bearer, json) = (format!("Authorization: Bearer {token}\r\n"), "Content-Type: application/json\r\n");
+    let own = format!("Origin: http://{at}\r\n");
+    let wish = r#"{"action": "standby", "subject": "secondary"}"#;
+    let sure =
+        r#"{"action": "standby", "subject": "secondary", "version": {"admin_epoch": 0, "epoch": 1, "num_updates": 0}}"#;
+    let code = |text: &str| text.split(' ').nth(1).unwrap_or_default().to_owned();
+    for (headers, body, expected) in [
+        (format!("{bearer}{json}"), sure, "403"),
+        (format!("{bearer}{json}Origin: http://evil.example\r\n"), sure, "403"),
+        (format!("{bearer}{json}{own}Sec-Fetch-Site: cross-site\r\n"), sure, "403"),
+        (format!("{json}{own}"), sure, "401"),
+        (format!("{bearer}{own}Content-Type: text/plain\r\n"), sure, "400"),
+        (format!("{bearer}{json}{own}"), r#"{"action": "erase", "subject": "secondary"}"#, "400"),
+        (format!("{bearer}{json}{own}"), r#"{"action": "stop", "subject": "Nobody"}"#, "404"),
+        // The configuration is a newer one than that.
+        (format!("{bearer}{json}{own}"), sure, "409"),
+        (format!("{bearer}{json}{own}"), wish, "200"),
+    ] {
+        let answer = post(&headers, body)?;
+        ensure!(code(&answer) == expected, "{headers}{body}: {answer}");
+    }
+    ensure!(!in_standby(&cluster)?, "a plan, or what was refused, changed something");
+
+    let browser = Browser::start(17_669)?;
+    browser.open(&url)?;
+    browser.until("the address is on the second node", &runs_on("FloatIP", 1))?;
+    let press = |text: &str| {
+        format!(
+            "const found = [...document.querySelectorAll('button')].find(one => one.textContent === '{text}'); if (found) found.click(); return found !== undefined;"
+        )
+    };
+    let standby = "const heads = [...document.querySelectorAll('#resources thead th')]; const head = heads.find(one => one.textContent.startsWith('secondary')); head.querySelector('button').click();";
+    browser.script(standby)?;
+    let planned = "const text = document.getElementById('act').innerText; return text.includes('hacctl node standby secondary') && text.includes('FloatIP')";
+    browser.until("the plan is shown", planned)?;
+    ensure!(!in_standby(&cluster)?, "it was done before anybody said so");
+    ensure!(browser.script(&press("Do it"))? == Value::Bool(true));
+    browser.until("it is done", "return document.getElementById('act').innerText.startsWith('Done')")?;
+    browser.until("the address moved", &runs_on("FloatIP", 0))?;
+    ensure!(in_standby(&cluster)?);
+    // Who changed it is kept; the token is not.
+    let history = request(at, "GET", "/v1/events?since=0&no_follow=true", Some(&token), "", LIMIT)?.body;
+    ensure!(history.contains("client page, user link ") && !history.contains(&token), "{history}");
+
+    // A resource: its buttons come with why it is as it is.
+    browser.script(
+        "[...document.querySelectorAll('#resources button')].find(one => one.textContent === 'FloatIP').click()",
+    )?;
+    browser.until("there is a button", &press("Stop …"))?;
+    browser.until(
+        "the plan is shown",
+        "return document.getElementById('act').innerText.includes('Running nowhere afterwards: FloatIP')",
+    )?;
+    // Meanwhile somebody changes the configuration: the plan is not that of this one any more.
+    cluster.must("configure property batch-limit=10")?;
+    ensure!(browser.script(&press("Do it"))? == Value::Bool(true));
+    browser.until("it is refused", "return document.querySelector('#act .bad') !== null")?;
+    ensure!(!cluster.crm("configure show")?.out.contains("target-role"), "done in spite of another change");
+    let complaints = browser.complaints()?;
+    let unexpected = |list: &Vec<Value>| list.iter().any(|one| !one.to_string().contains("409"));
+    ensure!(complaints.as_array().is_some_and(|list| !unexpected(list)), "{complaints}");
+    Ok(())
+}
+
+fn certificate(tools: &Tools) -> anyhow::Result<()> {
+    let place = folder("certificate")?;
+    let (certificate, key) = (place.join("page.pem"), place.join("page.key"));
+    let text = |path: &Path| path.display().to_string();
+    let make = |days: &str| {
+        let mut openssl = Command::new("openssl");
+        openssl.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            days,
+        ]);
+        openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout"]);
+        let made = openssl.arg(&key).arg("-out").arg(&certificate).output()?;
+        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Ok(())
+    };
+    let base = more(17_670);
+    let files = format!("certificate = \"{}\"\nkey = \"{}\"\n[metrics]", text(&certificate), text(&key));
+    let cluster = Cluster::with(tools, 117, |node| base(node).replace("[metrics]", &files))?;
+    // Before there is one it is said, and taken as soon as it comes.
+    cluster.until("what is missing is told", |cluster| {
+        Ok(cluster.run(0, "crm", &["status"], "")?.out.contains("web.certificate: "))
+    })?;
+    make("2")?;
+    let (url, _) = link(&cluster, 0)?;
+    ensure!(url.starts_with("https://127.0.0.1:17670/"), "{url}");
+    let get = |url: &str| {
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "-S", "--max-time", "20", "--cacert"]).arg(&certificate).args(["-D", "-", url]);
+        let said = curl.output()?;
+        anyhow::Ok(format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr)))
+    };
+    cluster.until("the page is served with it", |_| Ok(get(&url)?.contains("303")))?;
+    ensure!(get(&url)?.contains("; Secure"), "{}", get(&url)?);
+    ensure!(get(&url.replace("https", "http"))?.contains("curl: "), "it is served in clear, too");
+    // Many who connect and say nothing hold up nobody.
+    let idle: Vec<TcpStream> = (0..30).filter_map(|_| TcpStream::connect_timeout(&local(17_670), LIMIT).ok()).collect();
+    ensure!(get(&url)?.contains("303"), "{} idle connections hold it up", idle.len());
+    std::fs::remove_dir_all(&place)?;
+    Ok(())
+}
+
+/// A folder of this test.
+fn folder(name: &str) -> anyhow::Result<std::path::PathBuf> {
+    let path = std::env::temp_dir().join(format!("hacd-page-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&path)?;
+    Ok(path)
+}
+
+/// The alarms, judged by Prometheus.
+fn alarms(_: &Tools) -> anyhow::Result<()> {
+    let (folder, rules) =
+        (folder("alarms")?, Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/prometheus/alerts.yml"));
+    let tests = include_str!("alerts_test.yml").replace("ALERTS", &rules.display().to_string());
+    let file = folder.join("tests.yml");
+    std::fs::write(&file, tests)?;
+    for command in [["check", "rules"], ["test", "rules"]] {
+        let subject = if command[0] == "check" { &rules } else { &file };
+        let said = Command::new("promtool").args(command).arg(subject).output()?;
+        let text = [said.stdout, said.stderr].concat();
+        ensure!(said.status.success(), "{}", String::from_utf8_lossy(&text));
+    }
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+/// The text of axe-core, which looks for what keeps people from using a page: where npm put it, or what is missing.
+fn axe() -> Result<String, String> {
+    let folders = ["/usr/share/nodejs", "/usr/lib/node_modules", "/usr/local/lib/node_modules"];
+    let named = std::env::var("AXE_CORE").into_iter().map(std::path::PathBuf::from);
+    let places = named.chain(folders.iter().map(|folder| Path::new(folder).join("axe-core/axe.min.js")));
+    let mut found = places.filter_map(|path| std::fs::read_to_string(path).ok());
+    found.next().ok_or_else(|| "axe-core is not installed (npm install -g axe-core)".to_owned())
+}
+
+fn accessible(tools: &Tools) -> anyhow::Result<()> {
+    let base = more(17_680);
+    let mut cluster =
+        Cluster::with(tools, 118, |node| base(node).replace("[metrics]", "actions = \"yes\"\n[metrics]"))?;
+    cluster.must("configure property stonith-enabled=false")?;
+    cluster.must(
+        "configure primitive FloatIP ocf:digitalocean:floatip params do_token=hunter2 floating_ip=203.0.113.25",
+    )?;
+    cluster.must("configure location rather FloatIP 50: secondary")?;
+    let axe = axe().map_err(anyhow::Error::msg)?;
+    let (url, _) = link(&cluster, 0)?;
+    let look = |browser: &Browser, what: &str| {
+        browser.script(&format!("{axe}\nwindow.found = null; axe.run().then(found => window.found = found.violations.map(one => one.id + ': ' + one.nodes.map(node => node.html).join(' | ')));"))?;
+        browser.until("axe has looked", "return window.found !== null")?;
+        let found = browser.script("return window.found")?;
+        ensure!(found.as_array().is_some_and(Vec::is_empty), "{what}: {found}");
+        anyhow::Ok(())
+    };
+    let browser = Browser::start(17_689)?;
+    browser.open(&url)?;
+    browser.until("the address is on the second node", &runs_on("FloatIP", 1))?;
+    browser.script(
+        "[...document.querySelectorAll('#resources button')].find(one => one.textContent === 'FloatIP').click()",
+    )?;
+    browser.until("it says why", "return document.querySelector('#why pre') !== null")?;
+    browser
+        .script("[...document.querySelectorAll('#why button')].find(one => one.textContent === 'Stop …').click()")?;
+    browser.until("it plans", "return document.querySelector('#act .sure') !== null")?;
+    look(&browser, "in the light")?;
+    let dark = json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": [{ "name": "prefers-color-scheme", "value": "dark" }] } });
+    browser.ask("POST", &format!("{}/goog/cdp/execute", browser.session), &dark)?;
+    cluster.kill(1);
+    let away = "return document.getElementById('word').textContent.includes('secondary is away')";
+    browser.until("a node is away", away)?;
+    browser.until("an interruption is told", "return document.querySelectorAll('#gaps li').length > 0")?;
+    look(&browser, "in the dark, with a node away")
 }
 
 /// `ha_cluster_exporter`, as Debian has it, over the names that `hacctl compat install` makes.

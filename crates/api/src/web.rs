@@ -11,6 +11,12 @@ pub struct WebLink {
     pub listen: String,
     /// Anybody who has it can read how the cluster stands; another one after each start of the daemon.
     pub token: String,
+    /// It is served with TLS.
+    #[serde(default)]
+    pub tls: bool,
+    /// Who has the token may change something, too.
+    #[serde(default)]
+    pub actions: bool,
 }
 
 impl fmt::Debug for WebLink {

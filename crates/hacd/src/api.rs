@@ -3,6 +3,7 @@
 //! A request is handled in the task of its connection; what concerns the node is asked of the driver through a channel,
 //! so that there is one way in.
 
+mod act;
 mod agents;
 mod attributes;
 mod convert;
@@ -18,6 +19,7 @@ mod refusal;
 mod routes;
 mod server;
 mod tcp;
+mod tls;
 mod web;
 
 pub(crate) use hub::{Hub, Teller};

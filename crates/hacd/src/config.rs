@@ -72,8 +72,8 @@ pub(crate) struct Config {
     pub(crate) agents: Agents,
     /// Where metrics are served, if they are.
     pub(crate) metrics: Option<SocketAddr>,
-    /// Where the page is served, if it is.
-    pub(crate) web: Option<SocketAddr>,
+    /// How the page is served, if it is.
+    pub(crate) web: Option<Page>,
     /// How long a shutdown may take.
     pub(crate) shutdown_timeout: Duration,
     /// What an empty cluster begins with.
@@ -187,6 +187,26 @@ pub(crate) struct Agents {
     pub(crate) ocf_root: PathBuf,
     /// Folder with the fence agents.
     pub(crate) fence_agents: PathBuf,
+}
+
+/// `[web]`, where it is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// Where.
+    pub(crate) at: SocketAddr,
+    /// Something may be changed there.
+    pub(crate) actions: bool,
+    /// Without one it is served in clear.
+    pub(crate) certificate: Option<Certificate>,
+}
+
+/// The files of a certificate, PEM both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Certificate {
+    /// The certificate, and those that lead to its issuer.
+    pub(crate) certificate: PathBuf,
+    /// Its private key.
+    pub(crate) key: PathBuf,
 }
 
 /// Who this node is, where the addresses of this host leave it open.
@@ -451,8 +471,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Where metrics and the page are served.
-    fn listens(&mut self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    /// Where metrics and the page are served, and how.
+    fn listens(&mut self) -> (Option<SocketAddr>, Option<Page>) {
         let [metrics, web] = [Table::Metrics, Table::Web].map(|table| {
             let section = self.document.section(table);
             let at = section.listen("listen");
@@ -471,7 +491,33 @@ impl Checker<'_> {
             let line = self.document.section(Table::Web).line_of("listen");
             self.report(line, "web.listen", "metrics.listen is the same; choose another port");
         }
-        (metrics, web)
+        (metrics, web.map(|at| self.page(at)))
+    }
+
+    /// What stands in `[web]` besides.
+    fn page(&mut self, at: SocketAddr) -> Page {
+        let section = self.document.section(Table::Web);
+        let path = |key: &str| section.text(key).map(PathBuf::from);
+        let (actions, pair) = (section.bool("actions").unwrap_or(false), (path("certificate"), path("key")));
+        let (actions_line, certificate_line) = (section.line_of("actions"), section.line_of("certificate"));
+        let key_line = section.line_of("key");
+        let certificate = match pair {
+            (Some(certificate), Some(key)) => Some(Certificate { certificate, key }),
+            (None, None) => None,
+            (Some(_), None) => {
+                self.report(certificate_line, "web.certificate", "web.key is missing: the file with its private key");
+                None
+            }
+            (None, Some(_)) => {
+                self.report(key_line, "web.key", "web.certificate is missing: the file with the certificate");
+                None
+            }
+        };
+        if actions && certificate.is_none() && !at.ip().is_loopback() {
+            let what = "on this network others can read the link and change something with it: set web.certificate and web.key, or listen on 127.0.0.1";
+            self.report(actions_line, "web.actions", what);
+        }
+        Page { at, actions, certificate }
     }
 
     fn quorum(&mut self, node: NodeId, nodes: &[Node]) -> hac_quorum::Config {

@@ -246,7 +246,7 @@ fn serve(
     stored.started = started;
     let place = Arc::new(Place::new(&config, &arguments.config, &arguments.state));
     let (system, node) = (config.system.clone(), place.node);
-    let (metrics, web) = (config.metrics, config.web.and_then(api::Web::new).map(Arc::new));
+    let (metrics, web) = (config.metrics, config.web.clone().and_then(api::Web::new).map(Arc::new));
     let (config, now) = (node_config(config), clock::now());
     let recording = open_recording(arguments, &config, &stored, entropy, now)?;
     let broken = |error| refused(arguments, &state_files, &error);

@@ -33,7 +33,7 @@ fn url(link: &WebLink, own: Option<&str>) -> String {
         },
         _ => link.listen.clone(),
     };
-    format!("http://{place}/?token={}", link.token)
+    format!("{}://{place}/?token={}", if link.tls { "https" } else { "http" }, link.token)
 }
 
 /// The link, and how one gets there from elsewhere.
@@ -47,7 +47,8 @@ fn text(url: &str, link: &WebLink, node: &str) -> String {
             "From another machine: 'ssh -L {port}:{at} root@{node}' there, then the same link with localhost:{port}.\n"
         ));
     }
-    text.push_str("The link lets anybody who has it read how the cluster stands, until hacd starts again.");
+    let may = if link.actions { "read how the cluster stands and change it" } else { "read how the cluster stands" };
+    text.push_str(&format!("The link lets anybody who has it {may}, until hacd starts again."));
     text
 }
 
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     fn link(listen: &str) -> WebLink {
-        WebLink { listen: listen.to_owned(), token: "c0ffee".to_owned() }
+        WebLink { listen: listen.to_owned(), token: "c0ffee".to_owned(), ..WebLink::default() }
     }
 
     #[test]
@@ -64,6 +65,14 @@ mod tests {
         assert_eq!(url(&link("127.0.0.1:7630"), Some("10.0.0.1")), "http://127.0.0.1:7630/?token=c0ffee");
         assert_eq!(url(&link("0.0.0.0:7630"), Some("10.0.0.1")), "http://10.0.0.1:7630/?token=c0ffee");
         assert_eq!(url(&link("[::]:7630"), Some("fd00::1")), "http://[fd00::1]:7630/?token=c0ffee");
+    }
+
+    #[test]
+    fn what_the_link_lets_one_do_is_said() {
+        let with = WebLink { tls: true, actions: true, ..link("10.0.0.1:7630") };
+        assert_eq!(url(&with, None), "https://10.0.0.1:7630/?token=c0ffee");
+        assert!(text("URL", &with, "one").contains("and change it"));
+        assert!(!text("URL", &link("10.0.0.1:7630"), "one").contains("change"));
     }
 
     #[test]

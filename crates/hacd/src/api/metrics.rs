@@ -42,7 +42,7 @@ pub(crate) fn serve_metrics(at: SocketAddr, api: Api) {
         .route("/metrics", get(metrics))
         .route("/", get(async || "hacd: the numbers for Prometheus are at /metrics\n"))
         .with_state(asked);
-    tcp::serve(at, "metrics", router, trouble);
+    tcp::serve(at, None, "metrics", router, trouble);
 }
 
 /// What the handler needs.

@@ -12,10 +12,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::tls::{Identity, Wire};
 use crate::storage::words;
 
 /// Connections at the same time, for each address. The next ones wait in the kernel's queue.
@@ -27,30 +28,72 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How often an address that cannot be had is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 
+/// How often is looked whether a certificate was renewed.
+const RENEWED: Duration = Duration::from_secs(60);
+
 /// What cannot be served, by what it is: a sentence for status.
 pub(super) type Trouble = Arc<Mutex<BTreeMap<&'static str, String>>>;
 
-/// Serves in a task of its own, as soon as the address can be had.
-pub(super) fn serve(at: SocketAddr, what: &'static str, router: Router, trouble: Trouble) {
+/// Serves in a task of its own, as soon as the address can be had and the certificate can be used, if there is to be one.
+pub(super) fn serve(
+    at: SocketAddr,
+    identity: Option<Arc<Identity>>,
+    what: &'static str,
+    router: Router,
+    trouble: Trouble,
+) {
     tokio::spawn(async move {
-        let listener = bind(at, what, &trouble).await;
-        tracing::info!(target: "hacd::api", notice = true, "{what}: http://{at}");
-        let gate = Gate { listener, room: Arc::new(Semaphore::new(CONNECTIONS)), at };
+        let listener = bind(at, identity.as_ref(), what, &trouble).await;
+        if let Some(identity) = &identity {
+            tokio::spawn(keep_fresh(Arc::clone(identity), what));
+        }
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        tracing::info!(target: "hacd::api", notice = true, "{what}: {scheme}://{at}");
+        let gate = Gate { listener, room: Arc::new(Semaphore::new(CONNECTIONS)), at, identity };
         if let Err(error) = axum::serve(gate, router).await {
             tracing::error!(target: "hacd::api", "{what} on {at} has ended: {error}");
         }
     });
 }
 
-async fn bind(at: SocketAddr, what: &'static str, trouble: &Trouble) -> TcpListener {
+/// Takes a certificate that was renewed.
+async fn keep_fresh(identity: Arc<Identity>, what: &'static str) {
+    let mut told = None;
     loop {
-        match TcpListener::bind(at).await {
+        sleep(RENEWED).await;
+        let why = read(&identity).await.err();
+        if let Some(why) = why.as_ref().filter(|_| why != told) {
+            tracing::warn!(target: "hacd::api", "{what}.certificate: {why}; the one before stays in use");
+        }
+        told = why;
+    }
+}
+
+/// Reads a certificate, on a thread where nobody waits.
+async fn read(identity: &Arc<Identity>) -> Result<(), String> {
+    let identity = Arc::clone(identity);
+    let read = tokio::task::spawn_blocking(move || identity.refresh()).await;
+    read.unwrap_or_else(|_| Err("hacd has a fault in what reads it".to_owned()))
+}
+
+async fn bind(at: SocketAddr, identity: Option<&Arc<Identity>>, what: &'static str, trouble: &Trouble) -> TcpListener {
+    loop {
+        let usable = match identity {
+            Some(identity) => read(identity).await.map_err(|why| format!("{what}.certificate: {why}")),
+            None => Ok(()),
+        };
+        let bound = match usable {
+            Ok(()) => TcpListener::bind(at)
+                .await
+                .map_err(|error| format!("{what}.listen: TCP {at} cannot be opened: {}", words(&error))),
+            Err(why) => Err(why),
+        };
+        match bound {
             Ok(listener) => {
                 lock(trouble).remove(what);
                 return listener;
             }
-            Err(error) => {
-                let sentence = format!("{what}.listen: TCP {at} cannot be opened: {}", words(&error));
+            Err(sentence) => {
                 let told = lock(trouble).insert(what, sentence.clone());
                 if told.as_ref() != Some(&sentence) {
                     tracing::warn!(target: "hacd::api", "{sentence}; it is tried again every {} s", TRY_AGAIN.as_secs());
@@ -75,6 +118,7 @@ struct Gate {
     listener: TcpListener,
     room: Arc<Semaphore>,
     at: SocketAddr,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Listener for Gate {
@@ -88,7 +132,12 @@ impl Listener for Gate {
                 continue;
             };
             match self.listener.accept().await {
-                Ok((stream, from)) => return (Watched::new(stream, permit), from),
+                Ok((stream, from)) => match self.identity.as_ref().map(|identity| identity.acceptor()) {
+                    None => return (Watched::new(Wire::Clear(stream), permit), from),
+                    Some(Some(acceptor)) => return (Watched::new(Wire::tls(&acceptor, stream), permit), from),
+                    // One was read before this was bound.
+                    Some(None) => {}
+                },
                 // No descriptors, most likely: it passes when others are closed.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             }
@@ -102,13 +151,13 @@ impl Listener for Gate {
 
 /// A connection that ends when nothing has passed for [`SILENCE`].
 struct Watched {
-    stream: TcpStream,
+    stream: Wire,
     end: Pin<Box<Sleep>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Watched {
-    fn new(stream: TcpStream, permit: OwnedSemaphorePermit) -> Self {
+    fn new(stream: Wire, permit: OwnedSemaphorePermit) -> Self {
         Self { stream, end: Box::pin(sleep_until(Instant::now() + SILENCE)), _permit: permit }
     }
 

@@ -1,29 +1,32 @@
-//! The page of the cluster for browsers: one file, nothing from outside, read-only.
+//! The page of the cluster for browsers: one file, nothing from outside; read-only unless `[web] actions` says otherwise.
 //!
-//! Anybody who has the link that `hacctl web` prints may read. A request is let in if it is a `GET`, names this host by an address
+//! Anybody who has the link that `hacctl web` prints may read. A request is let in if it names this host by an address
 //! or a known name (a foreign name may point here: DNS rebinding), comes from no other page, and has the token. What it
-//! may read is what [`routes::looks`] has; nothing there changes anything.
+//! may read is what [`routes::looks`] has; nothing there changes anything. With actions there is one path more,
+//! [`act::PATH`], for which the page itself must have asked: a request without its `Origin` is refused.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use hac_api::WebLink;
 use hac_pacemaker::mon;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::convert;
 use super::explain::BUDGET;
 use super::routes::{self, look};
 use super::server::Api;
 use super::tcp;
+use super::tls::Identity;
+use super::{act, convert};
 use crate::clock;
+use crate::config::Page;
 
 /// Name of the cookie with the token.
 const COOKIE: &str = "hacd";
@@ -34,26 +37,41 @@ const WRONG_MAX: u32 = 20;
 /// See [`WRONG_MAX`].
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The page. `NONCE`, `NODE` and `TEXT` in it are filled in.
+/// The page. `NONCE`, `NODE`, `ACTIONS` and `TEXT` in it are filled in.
 const PAGE: &str = include_str!("web/page.html");
 
 /// Where the page is served, and what opens it.
 #[derive(Debug)]
 pub(crate) struct Web {
     at: SocketAddr,
+    actions: bool,
+    identity: Option<Arc<Identity>>,
     token: String,
     wrong: Mutex<(Instant, u32)>,
 }
 
 impl Web {
-    /// At this address, with a token of this life of the daemon; none if the operating system gives no randomness.
-    pub(crate) fn new(at: SocketAddr) -> Option<Self> {
-        Some(Self { at, token: random()?, wrong: Mutex::new((Instant::now(), 0)) })
+    /// As configured, with a token of this life of the daemon; none if the operating system gives no randomness.
+    pub(crate) fn new(page: Page) -> Option<Self> {
+        let Page { at, actions, certificate } = page;
+        let identity = certificate.map(|files| Arc::new(Identity::new(files)));
+        Some(Self { at, actions, identity, token: random()?, wrong: Mutex::new((Instant::now(), 0)) })
+    }
+
+    /// What stands for the token where it must not be shown: the beginning of its digest.
+    pub(super) fn name(&self) -> String {
+        let digest = ring::digest::digest(&ring::digest::SHA256, self.token.as_bytes());
+        digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    const fn scheme(&self) -> &'static str {
+        if self.identity.is_some() { "https" } else { "http" }
     }
 
     /// For `hacctl web`.
     pub(super) fn link(&self) -> WebLink {
-        WebLink { listen: self.at.to_string(), token: self.token.clone() }
+        let (tls, actions) = (self.identity.is_some(), self.actions);
+        WebLink { listen: self.at.to_string(), token: self.token.clone(), tls, actions }
     }
 
     /// Whether this is the token. Takes the same time whatever is in it; of wrong ones only so many are looked at.
@@ -82,12 +100,16 @@ fn random() -> Option<String> {
 /// Serves the page in a task of its own. An address that cannot be had is tried again; status says so.
 pub(crate) fn serve_web(web: &Arc<Web>, api: Api) {
     let trouble = Arc::clone(&api.trouble);
-    tcp::serve(web.at, "web", router(Arc::clone(web), api), trouble);
+    tcp::serve(web.at, web.identity.clone(), "web", router(Arc::clone(web), api), trouble);
 }
 
 pub(super) fn router(web: Arc<Web>, api: Api) -> Router {
-    let guard = middleware::from_fn_with_state((web, api.clone()), admit);
-    routes::looks().route("/", get(page)).fallback(async || refused(StatusCode::NOT_FOUND)).with_state(api).layer(guard)
+    let guard = middleware::from_fn_with_state((Arc::clone(&web), api.clone()), admit);
+    let mut looks = routes::looks().route("/", get(page));
+    if web.actions {
+        looks = looks.route(act::PATH, post(act::answer)).layer(DefaultBodyLimit::max(act::BODY_MAX));
+    }
+    looks.fallback(async || refused(StatusCode::NOT_FOUND)).with_state(api).layer(guard)
 }
 
 /// See the [module documentation](self).
@@ -110,7 +132,8 @@ async fn admit(State((web, api)): State<(Arc<Web>, Api)>, request: Request, next
 
 #[expect(clippy::result_large_err, reason = "it is made once a request and goes out as it is")]
 fn judge(web: &Web, api: &Api, request: &Request) -> Result<(), Response> {
-    if request.method() != Method::GET {
+    let acts = web.actions && request.method() == Method::POST && request.uri().path() == act::PATH;
+    if request.method() != Method::GET && !acts {
         return Err(refused(StatusCode::METHOD_NOT_ALLOWED));
     }
     let headers = request.headers();
@@ -122,7 +145,8 @@ fn judge(web: &Web, api: &Api, request: &Request) -> Result<(), Response> {
         return Err(refused(StatusCode::MISDIRECTED_REQUEST));
     }
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let foreign = text(header::ORIGIN).is_some_and(|origin| origin != format!("http://{host}"))
+    let own = format!("{}://{host}", web.scheme());
+    let foreign = text(header::ORIGIN).map_or(acts, |origin| origin != own)
         || text(HeaderName::from_static("sec-fetch-site"))
             .is_some_and(|site| !["same-origin", "none"].contains(&site) && request.uri().path() != "/");
     if foreign {
@@ -132,7 +156,8 @@ fn judge(web: &Web, api: &Api, request: &Request) -> Result<(), Response> {
     if let Some(token) = request.uri().query().and_then(|query| query.strip_prefix("token=")) {
         return Err(match web.opens(token) {
             Ok(true) => {
-                let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict");
+                let secure = if web.identity.is_some() { "; Secure" } else { "" };
+                let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}");
                 ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
             }
             Ok(false) => refused(StatusCode::UNAUTHORIZED),
@@ -189,6 +214,7 @@ fn refused(code: StatusCode) -> Response {
 
 /// The page, with how things stand as text for those who run no scripts.
 async fn page(State(api): State<Api>) -> Response {
+    let actions = if api.web.as_ref().is_some_and(|web| web.actions) { "yes" } else { "no" };
     let Some(nonce) = random() else { return refused(StatusCode::INTERNAL_SERVER_ERROR) };
     let look = look(&api).await;
     let (node, wall, of) = (look.facts().name.clone(), clock::wall(), api.clone());
@@ -199,8 +225,8 @@ async fn page(State(api): State<Api>) -> Response {
         mon::render(&facts, &view, &look.cib, &options)
     });
     let text = text.await.unwrap_or_else(|why| why.to_string());
-    let page =
-        PAGE.replace("{{NODE}}", &escaped(&node)).replace("{{NONCE}}", &nonce).replace("{{TEXT}}", &escaped(&text));
+    let page = PAGE.replace("{{NODE}}", &escaped(&node)).replace("{{NONCE}}", &nonce).replace("{{ACTIONS}}", actions);
+    let page = page.replace("{{TEXT}}", &escaped(&text));
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

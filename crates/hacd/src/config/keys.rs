@@ -409,6 +409,15 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key(Metrics, "listen", Listen, "", "Where Prometheus finds this node's numbers (path /metrics). Default: nowhere."),
     key(Web, "listen", Listen, "", "Where a browser finds the page of the cluster. Default: nowhere."),
+    key(Web, "actions", Bool, "no", "Whether who has the link may change something on the page, too."),
+    key(
+        Web,
+        "certificate",
+        Path,
+        "",
+        "The page's certificate and those that lead to its issuer, PEM. Default: served without TLS.",
+    ),
+    key(Web, "key", Path, "", "The private key of the certificate, PEM."),
 ];
 
 /// Tables with the resources that seed an empty cluster, and what may stand in them. Values of `params`, `meta`,

@@ -97,6 +97,7 @@ const WALLS: &[Wall] = &[
             "thread-priority",
             "time",
             "tokio",
+            "tokio-rustls",
             "tokio-stream",
             "toml",
             "tracing",

@@ -220,3 +220,24 @@ fn the_documentation_names_every_series() {
         assert!(row.is_some_and(|row| row.contains(help)), "docs/metrics.md has no row | {name} | … | {help} |");
     }
 }
+
+#[test]
+fn alarms_and_board_ask_for_series_that_there_are() {
+    let declared: Vec<String> = compatible::ALL
+        .into_iter()
+        .chain(own::all())
+        .map(|series| if series.counts { format!("{}_total", series.name) } else { series.name.to_owned() })
+        .collect();
+    for text in [
+        include_str!("../../../../../config/prometheus/alerts.yml"),
+        include_str!("../../../../../config/prometheus/grafana.json"),
+    ] {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let asked: Vec<&str> =
+            words.filter(|word| word.starts_with("hacd_") || word.starts_with("ha_cluster_")).collect();
+        assert!(asked.len() > 5, "{asked:?}");
+        for word in asked {
+            assert!(declared.iter().any(|name| name == word) || ["ha_cluster_", "ha_cluster_exporter"].contains(&word), "no series {word}");
+        }
+    }
+}

@@ -3,7 +3,8 @@
 use super::*;
 
 fn web() -> Web {
-    Web::new("127.0.0.1:7630".parse().expect("an address")).expect("randomness")
+    let at = "127.0.0.1:7630".parse().expect("an address");
+    Web::new(Page { at, actions: false, certificate: None }).expect("randomness")
 }
 
 #[test]
