@@ -46,14 +46,8 @@ pub(super) struct Way<T> {
 }
 
 impl<T> Way<T> {
-    /// Puts one in, behind all others.
+    /// Puts one in, behind all others, of which the other end hears by [`Self::push`]: it is woken once for several.
     pub(super) fn put(&mut self, value: T) {
-        self.rest.push_back(value);
-        self.push();
-    }
-
-    /// Puts one in, behind all others, of which the other end hears with the next one or by [`Self::push`].
-    pub(super) fn put_quietly(&mut self, value: T) {
         self.rest.push_back(value);
     }
 
@@ -151,6 +145,7 @@ mod tests {
         for number in 0..PLACES as u64 + 10 {
             above.orders.put(Down::Seen(number));
         }
+        above.orders.push();
         let mut taken = Vec::new();
         while taken.len() < PLACES + 10 {
             match below.orders.try_recv() {

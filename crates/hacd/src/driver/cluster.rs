@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_node::{Down, Effect, InvocationId, Reply, RequestId, Up, WatchId};
+use hac_node::{Effect, InvocationId, Reply, RequestId, Up, WatchId};
 use hac_types::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot};
@@ -23,8 +23,12 @@ use crate::storage::Worker;
 /// Most events taken in one go, before timers and other inputs have their turn.
 const BATCH: usize = 256;
 
-/// How long the ring half may wait for the word that an event was handled, beyond the handling of the next.
-const SEEN: Duration = Duration::from_millis(2);
+/// Most results of agents, disk and planner taken in one go.
+const RESULTS: usize = 32;
+
+/// How long orders for the ring half may be gathered, beyond the handling of what came next: to wake the ring's thread for
+/// each costs more than the order.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// How old a snapshot may get that nobody asked for. Whoever reads asks for a new one, and gets this one only if this
 /// thread does not answer; each one costs a copy of the state when that changes again.
@@ -64,8 +68,8 @@ pub(super) struct Thread {
     /// When the last snapshot was made.
     published: Timestamp,
     pub(super) requests: u64,
-    /// Since when the ring half is to be told that its events were handled.
-    seen: Option<Timestamp>,
+    /// Since when orders for the ring half are gathered.
+    gathered: Option<Timestamp>,
     /// When what has changed is published, at the latest.
     unpublished: Option<Timestamp>,
     terms: u32,
@@ -117,7 +121,7 @@ impl Thread {
             told: Vec::new(),
             published: Timestamp::ZERO,
             requests: 0,
-            seen: None,
+            gathered: None,
             unpublished: None,
             terms: 0,
             end: None,
@@ -179,10 +183,7 @@ impl Thread {
         Some(match came {
             Came::Event(event) => self.events(event),
             Came::Time => Cause::Timer,
-            Came::Input(input) => {
-                self.input(input);
-                Cause::Result
-            }
+            Came::Input(input) => self.inputs(input),
             Came::Ask(ask) => {
                 self.ask(ask);
                 Cause::Command
@@ -208,6 +209,21 @@ impl Thread {
         })
     }
 
+    fn inputs(&mut self, first: Input) -> Cause {
+        let mut next = Some(first);
+        for _ in 0..RESULTS {
+            let Some(input) = next.take() else { break };
+            self.input(input);
+            self.perform_outputs();
+            self.order_if_late();
+            next = self.parts.inputs.try_recv().ok();
+        }
+        if let Some(input) = next {
+            self.input(input);
+        }
+        Cause::Result
+    }
+
     fn events(&mut self, first: Up) -> Cause {
         let mut next = Some(first);
         for _ in 0..BATCH {
@@ -228,12 +244,10 @@ impl Thread {
         }
         let now = self.enter(hac_node::Input::PassUp(1));
         self.parts.half.handle_event(now, event);
-        // Acknowledged together with those that follow.
         self.perform_outputs();
-        if self.seen.is_some_and(|since| clock::now().mono.since(since) >= SEEN) {
-            self.acknowledge();
-        }
+        self.order_if_late();
         if condition {
+            self.order();
             self.told.append(&mut self.looking);
             let due = self.published + self.pause();
             self.unpublished = Some(self.unpublished.map_or(due, |at| at.min(due)));
@@ -286,13 +300,12 @@ impl Thread {
     /// Performs everything that is to be done now.
     pub(super) fn perform(&mut self) {
         self.perform_outputs();
-        self.acknowledge();
         if std::mem::take(&mut self.news) {
             // With the answer the service manager is told.
             self.look();
             self.perform_outputs();
-            self.acknowledge();
         }
+        self.order();
         if !self.answers.is_empty() {
             // Who was answered and reads afterwards, sees it.
             self.publish();
@@ -312,20 +325,26 @@ impl Thread {
             }
             match output {
                 // Each would wake the ring's thread. None is left out: a recording counts what passes.
-                Effect::Down(order @ Down::Seen(_)) => {
-                    self.seen.get_or_insert_with(|| clock::now().mono);
-                    self.above.orders.put_quietly(order);
+                Effect::Down(order) => {
+                    self.gathered.get_or_insert_with(|| clock::now().mono);
+                    self.above.orders.put(order);
                 }
-                Effect::Down(order) => self.above.orders.put(order),
                 Effect::Do(output) => self.act(output),
             }
         }
     }
 
-    /// Tells the ring half what was handled.
-    fn acknowledge(&mut self) {
-        if self.seen.take().is_some() {
+    /// Gives the ring half the orders that were gathered.
+    fn order(&mut self) {
+        if self.gathered.take().is_some() {
             self.above.orders.push();
+        }
+    }
+
+    /// The same in the midst of a step, if the first of them has waited long enough.
+    fn order_if_late(&mut self) {
+        if self.gathered.is_some_and(|since| clock::now().mono.since(since) >= GATHER) {
+            self.order();
         }
     }
 

@@ -20,9 +20,12 @@ use crate::recording::Notes;
 use crate::storage::{Worker, WorkerReply};
 use crate::{clock, udp};
 
-/// Most datagrams taken in one go, before timers and orders have their turn: what they cause is done in less than a
-/// millisecond.
+/// Most datagrams taken in one go, before timers and orders have their turn.
 const BATCH: usize = 16;
+
+/// After this time no more is taken in this go, neither datagrams nor orders: a step is to be done in less than a millisecond,
+/// and one datagram alone, the token, may let as much be sent as the window allows.
+const LONG: Duration = Duration::from_micros(300);
 
 /// How often the ring is given fresh randomness.
 const STIR_EVERY: Duration = Duration::from_secs(1);
@@ -119,8 +122,7 @@ impl Thread {
             self.stir();
             let cause = match came {
                 Came::Datagrams => {
-                    if self.datagrams() == BATCH {
-                        // There are more.
+                    if self.datagrams() {
                         rest = None;
                     }
                     Cause::Messages
@@ -177,10 +179,11 @@ impl Thread {
         Some(self.half.poll_timeout()?.since(clock::now().mono))
     }
 
-    /// Handles what is there; how many that were.
-    fn datagrams(&mut self) -> usize {
-        for count in 0..BATCH {
-            let Some(datagram) = self.udp.receive() else { return count };
+    /// Handles what is there; whether there may be more.
+    fn datagrams(&mut self) -> bool {
+        let mut begin = None;
+        for _ in 0..BATCH {
+            let Some(datagram) = self.udp.receive() else { return false };
             let now = clock::now();
             if let Some(notes) = &mut self.notes {
                 let bytes = datagram.bytes.to_vec();
@@ -188,26 +191,30 @@ impl Thread {
             }
             self.half.handle_datagram(now.mono, datagram.link, datagram.from, datagram.bytes);
             self.perform();
+            if now.mono.since(*begin.get_or_insert(now.mono)) >= LONG {
+                break;
+            }
         }
-        BATCH
+        true
     }
 
     fn orders(&mut self, first: Down) -> Cause {
-        let mut next = Some(first);
-        for _ in 0..ORDERS {
-            let Some(order) = next.take() else { break };
+        let (mut next, mut count, mut begin) = (Some(first), 0, None);
+        while let Some(order) = next.take() {
+            if matches!(order, Down::SetNodes(_)) {
+                // What is to be sent to a node that goes, leaves before it does.
+                self.perform();
+            }
             let now = clock::now();
             self.note(now, hac_node::Input::PassDown(1));
             self.follow(&order);
             self.half.handle_command(now.mono, order);
-            self.perform();
-            next = self.below.orders.try_recv().ok();
-        }
-        if let Some(order) = next {
-            let now = clock::now();
-            self.note(now, hac_node::Input::PassDown(1));
-            self.follow(&order);
-            self.half.handle_command(now.mono, order);
+            // What several cause leaves together.
+            self.perform_outputs();
+            count += 1;
+            if count < ORDERS && now.mono.since(*begin.get_or_insert(now.mono)) < LONG {
+                next = self.below.orders.try_recv().ok();
+            }
         }
         self.shared.count(self.udp.counters());
         Cause::Command
@@ -247,33 +254,37 @@ impl Thread {
         Cause::Result
     }
 
-    /// Performs everything that is to be done now. Datagrams that follow each other leave together.
+    /// Performs everything that is to be done now. Datagrams that follow each other leave together, and the cluster's thread
+    /// is woken once.
     fn perform(&mut self) {
         loop {
-            self.shared.assure(self.half.assurance());
-            while let Some(output) = self.half.poll_output() {
-                if let Some(notes) = &mut self.notes {
-                    notes.gave_ring(&output);
-                }
-                match output {
-                    RingOutput::Transmit(transmit) => {
-                        self.udp.queue(transmit.link, transmit.to, &transmit.datagram);
-                        continue;
-                    }
-                    RingOutput::Up(event) => {
-                        self.left |= matches!(event, Up::Left);
-                        self.below.events.put(event);
-                    }
-                    RingOutput::Persist { ring_seq } => self.store(ring_seq),
-                    RingOutput::Withdrawn { stood_still } => tracing::error!(
-                        target: "hacd::ring",
-                        "nothing above the ring has gone on for {} ms: this node falls silent, so that the others go on",
-                        stood_still.as_millis()
-                    ),
-                }
-            }
+            self.perform_outputs();
             if !self.flush() {
-                return;
+                break;
+            }
+        }
+        self.below.events.push();
+    }
+
+    /// Performs what is to be done now, but for what waits to leave with more of its kind.
+    fn perform_outputs(&mut self) {
+        self.shared.assure(self.half.assurance());
+        while let Some(output) = self.half.poll_output() {
+            if let Some(notes) = &mut self.notes {
+                notes.gave_ring(&output);
+            }
+            match output {
+                RingOutput::Transmit(transmit) => self.udp.queue(transmit.link, transmit.to, &transmit.datagram),
+                RingOutput::Up(event) => {
+                    self.left |= matches!(event, Up::Left);
+                    self.below.events.put(event);
+                }
+                RingOutput::Persist { ring_seq } => self.store(ring_seq),
+                RingOutput::Withdrawn { stood_still } => tracing::error!(
+                    target: "hacd::ring",
+                    "nothing above the ring has gone on for {} ms: this node falls silent, so that the others go on",
+                    stood_still.as_millis()
+                ),
             }
         }
     }
