@@ -16,8 +16,9 @@ use tokio::sync::oneshot;
 /// Stack of a looking thread, bytes.
 const STACK: usize = 256 << 10;
 
-/// How many threads may wait for work.
-const IDLE_MAX: usize = 8;
+/// How many threads may wait for work. Where there is more to do than the host has processors for, some have their result on
+/// its way and not yet come back here: if they ended for want of room, as many would be begun.
+const IDLE_MAX: usize = 64;
 
 /// How long one waits for work before it ends.
 const IDLE: Duration = Duration::from_secs(5);
