@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hac_agents::Agents;
 use hac_model::{Agent, ExecStatus, Invocation, MASK, Outcome, is_secret};
@@ -17,8 +17,19 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Names of the parameters whose change needs a restart; `None` if there are no others.
 type Fixed = Option<BTreeSet<String>>;
 
-/// What an agent said last, and what follows from it.
-type Metadata = (Option<String>, Fixed);
+/// For how long what an agent said counts without its file being looked at: a transition starts hundreds of one agent, and
+/// each look costs two changes of threads.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What an agent said last.
+#[derive(Clone, Debug)]
+struct Metadata {
+    said: Option<String>,
+    /// What follows from it.
+    fixed: Fixed,
+    /// When it was last found to say that.
+    looked: Instant,
+}
 
 /// What the agents said last.
 #[derive(Clone, Debug, Default)]
@@ -36,25 +47,36 @@ impl Reloadable {
         outcome
     }
 
-    /// Asked anew for what starts or reloads a resource, since the agent may be another version by now.
+    /// Asked anew for what starts or reloads a resource, since the agent may be another version by now, unless that was done
+    /// just before.
     async fn fixed(&self, agents: &Agents, invocation: &Invocation) -> Fixed {
         let probe = invocation.action == "monitor" && invocation.interval_ms == 0;
         if !probe && !matches!(invocation.action.as_str(), "start" | "reload-agent") {
             return None;
         }
         let agent = &invocation.agent;
-        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner).get(agent).cloned();
-        if let Some((_, fixed)) = known().filter(|_| probe) {
-            return fixed;
+        let begin = Instant::now();
+        {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(metadata) = known.get_mut(agent)
+                && (probe || begin.saturating_duration_since(metadata.looked) < FRESH)
+            {
+                return metadata.fixed.clone();
+            }
         }
         let described = tokio::time::timeout(LIMIT, agents.describe(&agent.to_string())).await.ok().flatten();
         let said = described.map(|(_, xml)| xml);
-        if let Some((_, fixed)) = known().filter(|(before, _)| *before == said) {
-            return fixed;
+        {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(metadata) = known.get_mut(agent).filter(|metadata| metadata.said == said) {
+                metadata.looked = begin;
+                return metadata.fixed.clone();
+            }
         }
         let metadata = said.as_deref().and_then(hac_pacemaker::agent_metadata::read);
         let fixed = metadata.and_then(|metadata| metadata.restart_params());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(agent.clone(), (said, fixed.clone()));
+        let metadata = Metadata { said, fixed: fixed.clone(), looked: begin };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(agent.clone(), metadata);
         fixed
     }
 }
