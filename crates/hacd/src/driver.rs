@@ -6,7 +6,8 @@
 //! | main ([`cluster`]) | the [`ClusterHalf`], signals | 50 ms; the ring falls silent after `token` | when the node has left |
 //! | `hacd-planner` ([`planner`]) | nothing: a plan is a function of a copy of the state | its time budget | when it is idle and the daemon ends |
 //! | `hacd-storage` | the files of the state directory | for ever: the ring goes on | when the driver drops it, all orders done |
-//! | `hacd-worker` (tokio, two) | agents, watched processes, the API | their own timeouts | with the process |
+//! | `hacd-agents` (tokio; [`crate::workers`]) | agents, watched processes | their own timeouts | when the cluster thread has ended |
+//! | `hacd-api` (tokio) | clients; reads are answered from a snapshot | their own timeouts | after it |
 //! | `hacd-journal` ([`crate::journal`]) | the journal's files | it leaves events out, and the count shows it | when all is written |
 //! | `hacd-record`, if wanted | the flight recorder's file | it ends the recording | when all is written |
 //! | `hacd-log` | the log file and syslog | it drops lines, counted | with the process |

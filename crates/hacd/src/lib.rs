@@ -40,6 +40,7 @@ mod storage;
 #[cfg(test)]
 mod testing;
 mod udp;
+mod workers;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -11,7 +11,7 @@ use hac_node::{ClusterHalf, ConfigError, NodeInfo, Now, Recorder, RingHalf, Stor
 use hac_udp::OpenError;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::process::{Resource, getrlimit};
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use crate::api::{self, Api, Hub, Teller};
@@ -25,6 +25,7 @@ use crate::nodes::{self, Place};
 use crate::recording::Recording;
 use crate::remembered::Remembered;
 use crate::storage::{self, Files, KeyFile, Opened, StorageError, Worker};
+use crate::workers::{self, Workers};
 use crate::{clock, exit, udp};
 
 /// How long is waited for what may pass by itself, before the service manager is asked to try again. Longer than it
@@ -34,19 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked for meanwhile.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
-/// Threads for agents and the API.
-const WORKERS: usize = 2;
-
-/// The stack of each, bytes.
-const WORKER_STACK: usize = 1 << 20;
-
-/// Threads for what may block: files of agents, views of clients.
-const BLOCKING: usize = 64;
-
 /// Threads whose faults cost what they were doing and nothing else. What a panic there leaves half done is put right, or
 /// reported as failed, by whoever gave the work.
-const BESIDE: [&str; 11] = [
-    "hacd-worker",
+const BESIDE: [&str; 12] = [
+    workers::AGENTS,
+    workers::CLIENTS,
     planner::NAME,
     "hacd-storage",
     "hacd-started",
@@ -134,21 +127,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     beginning.step("ending what an earlier life of hacd was doing".to_owned());
     let agents = take_over(agent_options(arguments, &config));
 
-    let runtime = workers().map_err(|error| Failure::os(format!("no runtime: {error}")))?;
-    let result = serve(
-        arguments,
-        config,
-        opened,
-        &entropy,
-        &Ground { log: &log, agents: &agents, runtime: &runtime },
-        beginning,
-    );
+    let threads = Workers::start(workers::AGENTS).and_then(|agents| Ok((agents, Workers::start(workers::CLIENTS)?)));
+    let (runs, clients) = threads.map_err(|error| Failure::os(format!("no runtime: {error}")))?;
+    let ground = Ground { log: &log, agents: &agents, runs: runs.handle(), clients: clients.handle() };
+    let result = serve(arguments, config, opened, &entropy, &ground, beginning);
     if let Err(failure) = &result {
         tracing::error!(target: "hacd::start", "{}", failure.line);
     }
     // What agents still do is given up here, and their processes with it: by the threads that run them, so these are
     // waited for. A file that hangs holds up nobody for longer.
-    runtime.shutdown_timeout(FINISH);
+    runs.end(FINISH);
+    clients.end(FINISH);
     if !agents.finish(FINISH) {
         tracing::warn!(target: "hacd::start", "what an agent started has not ended yet; the next start of hacd ends it");
     }
@@ -197,18 +186,14 @@ fn alone(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Where agents and the API run. Two threads are enough: they wait for others, and what takes long has threads of its own.
-fn workers() -> io::Result<Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(WORKERS).thread_name("hacd-worker").thread_stack_size(WORKER_STACK);
-    builder.max_blocking_threads(BLOCKING).enable_all().build()
-}
-
 /// What a node stands on.
 struct Ground<'a> {
     log: &'a Log,
     agents: &'a Arc<Agents>,
-    runtime: &'a Runtime,
+    /// Where agents run.
+    runs: &'a Handle,
+    /// Where clients are served.
+    clients: &'a Handle,
 }
 
 /// Opens sockets, makes both halves of the node and runs them.
@@ -220,7 +205,7 @@ fn serve(
     ground: &Ground<'_>,
     beginning: Beginning,
 ) -> Result<(), Failure> {
-    let Ground { log, agents, runtime } = *ground;
+    let Ground { log, agents, runs, clients } = *ground;
     beginning.step(format!("reading what lies beside {}", config.authkey_file.display()));
     let Opened { storage, mut stored, files: state_files, .. } = opened;
     let keys = KeyFile::new(&config.authkey_file);
@@ -262,11 +247,11 @@ fn serve(
     let first = Snapshot::first(cluster.report(now), Arc::clone(cluster.cib()));
     let (published, snapshots) = watch::channel(Arc::new(first));
     let (asks, questions) = mpsc::channel(ASKS);
-    runtime.spawn(nodes::keep_file(Arc::clone(&place), snapshots.clone()));
+    clients.spawn(nodes::keep_file(Arc::clone(&place), snapshots.clone()));
     let (own_log, own_agents) = (log.clone(), Arc::clone(agents));
     let ways = (asks, snapshots);
     let api = Api::new(ways, Arc::clone(&hub), own_agents, place, Arc::clone(&shared), own_log, web.clone());
-    runtime
+    clients
         .block_on(async {
             if let Some(at) = metrics {
                 api::serve_metrics(at, api.clone());
@@ -289,7 +274,7 @@ fn serve(
         sender,
         asks: questions,
         published,
-        workers: runtime.handle().clone(),
+        workers: runs.clone(),
         remembered,
         recording: recording.as_ref().and_then(Recording::notes),
     };
