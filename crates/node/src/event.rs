@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hac_crm::work::{Order, Work};
 use hac_types::{NodeId, RingId};
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +174,17 @@ pub enum Event {
 }
 
 impl Event {
+    /// What is told of an order that reached its node.
+    pub(crate) fn of_order(order: &Order) -> Self {
+        let (node, operation) = (order.at.clone(), order.name());
+        match order.work {
+            Work::Cancel(_) => {
+                Self::Remark { level: Level::Info, text: format!("{operation} is no longer run on {node}") }
+            }
+            _ => Self::Operation { node, operation },
+        }
+    }
+
     /// How important it is.
     #[must_use]
     pub const fn level(&self) -> Level {
@@ -273,5 +285,30 @@ impl fmt::Display for Event {
             }
             Self::ShutdownRequested { node } => write!(f, "{node} asks to be let go"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hac_model::Task;
+    use hac_scheduler::plan::ResourceOp;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_recurring_operation_is_told_as_its_end() {
+        let order = |work: fn(ResourceOp) -> Work| {
+            let op = ResourceOp {
+                resource: "db".to_owned(),
+                task: Task::Monitor,
+                interval_ms: 16_000,
+                ..ResourceOp::default()
+            };
+            let node = || "n1".to_owned();
+            let (transition_key, work) = ("1:2:0:u".to_owned(), work(op));
+            Event::of_order(&Order { by: node(), at: node(), transition_key, work }).to_string()
+        };
+        assert_eq!(order(Work::Operation), "db_monitor_16000 begins on n1");
+        assert_eq!(order(Work::Cancel), "db_monitor_16000 is no longer run on n1");
     }
 }

@@ -136,7 +136,7 @@ impl Participant {
             // Out of turn: nothing is tried.
             return;
         }
-        self.effects.event(Event::Operation { node: order.at.clone(), operation: order.name() });
+        self.effects.event(Event::of_order(&order));
         if order.by == self.name && !self.is_breaking() && !self.fenced {
             self.executor.limit(Limits::of(&self.replica.cib.configuration, self.cores).node_action_limit);
             self.executor.handle_order(now.mono, &order);
