@@ -460,7 +460,8 @@ fn words(tools: &Tools) -> anyhow::Result<()> {
     ensure!(cluster.must("configure show")? == before, "not undone");
     wrong_words(&cluster)?;
     other_names(&cluster)?;
-    more::cibadmin(&cluster)
+    more::cibadmin(&cluster)?;
+    more::agents(&cluster)
 }
 
 /// Mistakes: the exit code, the sentence, and nothing changed.

@@ -1,5 +1,6 @@
 //! `crm_resource`. What has to wait for the cluster, and what would run an agent by hand, is left to `hacctl`.
 
+mod agents;
 mod change;
 
 use hac_api::{CibResponse, Status, route};
@@ -41,6 +42,11 @@ const OPTIONS: &[Spec] = &[
     Spec("s", &["set-name"], Value::Yes),
     Spec("Q", &["quiet"], Value::No),
     Spec("f", &["force"], Value::No),
+    Spec("", &["list-standards"], Value::No),
+    Spec("", &["list-ocf-providers"], Value::Maybe),
+    Spec("", &["list-ocf-alternatives"], Value::Yes),
+    Spec("", &["list-agents"], Value::Yes),
+    Spec("", &["show-metadata"], Value::Yes),
 ];
 
 /// What `hacctl` does in place of commands that are not offered.
@@ -59,8 +65,6 @@ const INSTEAD: &[(&str, &[&str], &str)] = &[
     ("", &["force-check", "force-start", "force-stop", "force-promote", "force-demote"], "hacctl resource operations RSC"),
     ("", &["validate"], "hacctl configure verify"),
     ("", &["digests"], "hacctl explain RSC"),
-    ("", &["show-metadata"], "hacctl ra info AGENT"),
-    ("", &["list-agents", "list-standards", "list-ocf-providers", "list-ocf-alternatives"], "hacctl ra list"),
 ];
 
 const COMMANDS: &[&str] = &[
@@ -90,7 +94,9 @@ const HELP: &str = "Usage: crm_resource -L | -l | -W -r RSC | -q -r RSC | -g NAM
     -p, --set-parameter=NAME, -d, --delete-parameter=NAME, -v, --parameter-value=VALUE\n  \
     -M, --move             to a node, or away from where it is\n  -B, --ban              keep it off a node\n  \
     -U, --clear            remove what --move and --ban left\n  -C, --cleanup          forget failures\n  \
-    -R, --refresh          forget all that is known, and look again";
+    -R, --refresh          forget all that is known, and look again\n  \
+    --list-standards, --list-ocf-providers[=TYPE], --list-ocf-alternatives=TYPE, --list-agents=CLASS[:PROVIDER]\n  \
+    --show-metadata=CLASS:PROVIDER:TYPE";
 
 /// Runs with these words.
 pub(crate) fn run(words: &[String]) -> Ends<Said> {
@@ -102,6 +108,9 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
         return Ok(Said::printed(HELP));
     }
     let request = given.xml()?.then(|| format!("{PROGRAM} {}", words.join(" ")));
+    if let Some(command) = given.last(agents::COMMANDS) {
+        return agents::run(command, &given);
+    }
     let command = given.last(COMMANDS).unwrap_or("list");
     let named = given.value("resource").map(str::to_owned).or_else(|| variable("OCF_RESOURCE_INSTANCE"));
     match (command, named) {
@@ -259,6 +268,21 @@ fn inside<'a>(resource: &'a Resource, id: &str) -> Option<Found<'a>> {
     }
 }
 
+/// The meta-attributes that a resource has from the group and the clone it is in, the nearest first; none if it is not
+/// within `resource`.
+fn inherited<'a>(resource: &'a Resource, id: &str) -> Option<Vec<&'a NvSet>> {
+    if resource.id() == id {
+        return Some(Vec::new());
+    }
+    let mut sets = match resource {
+        Resource::Group(group) if group.members.iter().any(|member| member.id == id) => Vec::new(),
+        Resource::Clone(clone) => inherited(&clone.child, id)?,
+        _ => return None,
+    };
+    sets.extend(resource.meta());
+    Some(sets)
+}
+
 fn value(id: &str, command: &str, given: &Given, request: Option<&str>) -> Ends<Said> {
     let cib = cib()?;
     // An agent knows its instance by number, where the configuration has none.
@@ -289,11 +313,16 @@ fn value(id: &str, command: &str, given: &Given, request: Option<&str>) -> Ends<
             _ => None,
         },
         _ => {
-            let sets = match (given.has("meta"), given.has("utilization")) {
-                (true, _) => meta,
-                (_, true) => utilization,
-                _ => params,
+            let mut sets: Vec<&NvSet> = match (given.has("meta"), given.has("utilization")) {
+                (true, _) => meta.iter().collect(),
+                (_, true) => utilization.iter().collect(),
+                _ => params.iter().collect(),
             };
+            if given.has("meta") {
+                let inner = primitive.map_or(id, |primitive| &primitive.id);
+                sets.extend(resources.iter().find_map(|resource| inherited(resource, inner)).unwrap_or_default());
+                sets.extend(&cib.configuration.rsc_defaults);
+            }
             let set = given.value("set-name");
             let wanted = sets.iter().filter(|of| set.is_none_or(|set| of.id == set));
             wanted.filter_map(|set| set.get(name)).next().map(str::to_owned)

@@ -352,3 +352,40 @@ fn other_programs_work_on_a_file_too() {
     let output = missing.env("CIB_file", on.folder.path("nosuch")).output().expect("starts");
     assert_eq!(output.status.code(), Some(105), "{output:?}");
 }
+
+/// What a resource has from the group, the clone and the defaults counts as its own: PAF asks its primitive for the clone's
+/// `notify`. Where Pacemaker's own program is installed, it says the same.
+#[test]
+fn meta_attributes_are_inherited() {
+    let on = OnFile::new("inherited");
+    let nv = |id: &str, name: &str, value: &str| format!("<nvpair id=\"{id}\" name=\"{name}\" value=\"{value}\"/>");
+    let meta = |id: &str, pairs: &str| format!("<meta_attributes id=\"{id}\">{pairs}</meta_attributes>");
+    let clone = format!(
+        "<clone id=\"c\">{}<group id=\"g\">{}<primitive id=\"p\" class=\"ocf\" provider=\"pacemaker\" type=\"Stateful\">{}\
+         </primitive></group></clone></resources>",
+        meta("c-m", &[nv("c1", "notify", "true"), nv("c2", "promotable", "true"), nv("c3", "priority", "3")].concat()),
+        meta("g-m", &nv("g1", "priority", "2")),
+        meta("p-m", &nv("p1", "failure-timeout", "9")),
+    );
+    let defaults = [nv("d1", "notify", "false"), nv("d2", "resource-stickiness", "7")].concat();
+    let text = on.text().replace("</resources>", &clone);
+    let defaults = format!("<rsc_defaults>{}</rsc_defaults></configuration>", meta("d", &defaults));
+    fs::write(&on.cib, text.replace("</configuration>", &defaults)).expect("can be written");
+    let debian = std::path::Path::new("/usr/sbin/crm_resource");
+    for (name, value) in [
+        ("notify", "true"),
+        ("promotable", "true"),
+        ("priority", "2"),
+        ("failure-timeout", "9"),
+        ("resource-stickiness", "7"),
+        ("nosuch", ""),
+    ] {
+        let words = ["--resource", "p", "--meta", "--get-parameter", name];
+        let (code, out, _) = on.run(&format!("crm_resource {}", words.join(" ")));
+        assert_eq!((code, out.trim()), (0, value), "{name}");
+        if debian.exists() {
+            let theirs = Command::new(debian).args(words).env("CIB_file", &on.cib).output().expect("starts");
+            assert_eq!(String::from_utf8_lossy(&theirs.stdout).trim(), value, "{name}");
+        }
+    }
+}

@@ -38,6 +38,27 @@ pub(super) fn cibadmin(cluster: &Cluster<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Agents that the daemon finds or has inside, as Pacemaker's program lists them.
+pub(super) fn agents(cluster: &Cluster<'_>) -> anyhow::Result<()> {
+    for (words, code, part) in [
+        ("--list-standards", 0, "ocf\nlsb\nservice\nsystemd\nstonith"),
+        ("--list-ocf-providers", 0, "digitalocean\nheartbeat"),
+        ("--list-ocf-providers=nginx", 0, "heartbeat"),
+        ("--list-ocf-alternatives nginx", 0, "heartbeat"),
+        ("--list-ocf-alternatives nosuch", 105, "No OCF providers found for nosuch"),
+        ("--list-agents ocf:heartbeat", 0, "nginx"),
+        ("--list-agents nosuch", 1, "No agents found for standard 'nosuch'"),
+        ("--show-metadata ocf:digitalocean:floatip", 0, "<resource-agent name=\"floatip\""),
+        ("--show-metadata ocf:digitalocean:nosuch", 1, "Metadata query for ocf:digitalocean:nosuch failed"),
+        ("--show-metadata a?b&c", 1, "Metadata query for a?b&c failed"),
+    ] {
+        let said = cluster.run(0, "crm_resource", &words.split(' ').collect::<Vec<_>>(), "")?;
+        let text = said.out + &said.err;
+        ensure!(said.code == code && text.contains(part), "crm_resource {words}: exit code {}: {text}", said.code);
+    }
+    Ok(())
+}
+
 pub(super) fn history(tools: &Tools) -> anyhow::Result<()> {
     let mut cluster = Cluster::new(tools, 91)?;
     cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
