@@ -5,6 +5,7 @@
 
 mod api;
 mod common;
+mod databases;
 mod endurance;
 mod failover;
 mod fencing;
@@ -63,6 +64,17 @@ fn main() -> ExitCode {
         both.iter().map(move |&(variant, agents)| (format!("{name}/{variant}"), test, agents))
     });
     let single = with_one.iter().map(|&(name, test)| (name.to_owned(), test, Agents::Native));
+    let optional = databases::all().into_iter().map(|(name, test, missing)| {
+        let tools = tools.as_ref().ok().cloned();
+        let case = Case::new(name, move || match &tools {
+            Some(tools) => test(&Env::new(tools.clone(), Agents::Native)),
+            None => anyhow::bail!("no programs to test"),
+        });
+        match reason.clone().or(missing) {
+            Some(reason) if !listing => case.skipped(reason.as_str()),
+            _ => case,
+        }
+    });
     let cases = variants.chain(single).map(|(name, test, agents)| {
         let tools = tools.as_ref().ok().cloned();
         let case = Case::new(name, move || match &tools {
@@ -74,7 +86,7 @@ fn main() -> ExitCode {
             (Some(_), true) | (None, _) => case,
         }
     });
-    run(cases.chain(packaged(&tools, reason.as_deref(), listing)).collect())
+    run(cases.chain(optional).chain(packaged(&tools, reason.as_deref(), listing)).collect())
 }
 
 /// The tests of the package, which need more than the others: a package and systemd.

@@ -1,6 +1,7 @@
 //! Measurements on real daemons: failover, cold start, idle cost; and on the ring alone: messaging.
 
 mod coldstart;
+mod databases;
 mod detection;
 mod failover;
 mod idle;
@@ -12,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use coldstart::coldstart;
+pub use databases::databases;
 pub use detection::detection;
 pub use failover::{Scenario, failover};
 pub use idle::idle;

@@ -133,6 +133,7 @@ impl Host {
         *running = Some(match &self.footing {
             Footing::Namespaces { namespace, network, systemd } => {
                 network.link(self.number, true)?;
+                network.fresh(self.number)?;
                 let log = self.output_file("init")?;
                 let booted = namespaces::boot(namespace, self.name(), &self.directory, *systemd, log);
                 let booted = booted.map_err(|error| match error {
@@ -208,6 +209,11 @@ impl Host {
     /// Names a daemon that is started whenever the host is switched on.
     pub fn at_boot(&self, daemon: Daemon) {
         locked(&self.at_boot).push(daemon);
+    }
+
+    /// From now on nothing is started when the host is switched on: a person does it.
+    pub fn nothing_at_boot(&self) {
+        locked(&self.at_boot).clear();
     }
 
     /// From its next start on, a daemon of this host is another program, with the same file name: another release.

@@ -17,6 +17,8 @@
 //! | `prober` | the client, and the gaps it felt |
 //! | `capture` | packets, listened to and forged |
 //! | `cluster` | `hacd` on the hosts of a lab; `status` reads what `hacctl` shows |
+//! | [`agents`] | all agents that are installed, tried one after the other |
+//! | [`databases`] | promotable databases on the hosts, and a client that writes and checks |
 //! | [`demo`], [`bench`](mod@bench), `timeline` | for people |
 //! | `keep`, `guard` | labs that go on running, and the removal of all others |
 //! | `ringnode` | a node that is the ring and its sockets alone, for a bench |
@@ -26,8 +28,10 @@
 //! Invariants: no module but [`setup`] changes the machine outside a lab's own names and directory; no module but
 //! `cluster` and what is built on it knows `hacd`.
 
+pub mod agents;
 pub mod bench;
 pub mod cloud;
+pub mod databases;
 pub mod demo;
 pub mod history;
 pub mod hostile;

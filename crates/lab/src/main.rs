@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use hac_lab::bench::{self, Messaging, Profile, Scenario};
+use hac_lab::databases::Engine;
 use hac_lab::{Error, RingNode, Tools, demo, history, hostile, setup, soak};
 
 /// The laboratory of hacd; never installed on a node.
@@ -56,6 +57,12 @@ enum Command {
         /// What is drawn
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Try every agent that is installed: is its meta-data read, does it start, move and stop
+    Agents {
+        /// Only those whose name contains this
+        #[arg(default_value = "")]
+        only: String,
     },
     /// Run a program on a host of the lab that was kept
     Exec {
@@ -154,6 +161,18 @@ enum Bench {
         #[arg(long)]
         beside: Option<PathBuf>,
     },
+    /// A replicated database whose primary loses power: how long it cannot be written to, and what is lost
+    Databases {
+        /// The database and its agent: paf, pgsql or redis
+        #[arg(long, default_value = "paf", value_parser = ["paf", "pgsql", "redis"])]
+        engine: String,
+        /// Repetitions
+        #[arg(long, default_value_t = 10)]
+        reps: usize,
+        /// Repetitions under Corosync and Pacemaker, where those are installed
+        #[arg(long, default_value_t = 0)]
+        beside: usize,
+    },
     /// How soon a death is noticed, on real daemons; what loss and jitter do is simulated by hac-detection
     Detection {
         /// Power failures for each line
@@ -213,6 +232,11 @@ fn run(command: Command) -> Result<(), Error> {
             setup::install(&mut out)?;
             let length = Duration::from_secs(minutes.saturating_mul(60));
             history::run(&Tools::find()?, usize::from(hosts), length, seed, &mut out)
+        }
+        Command::Agents { only } => {
+            prepare()?;
+            setup::install(&mut out)?;
+            hac_lab::agents::table(&Tools::find()?, &only, &mut out)
         }
         Command::Exec { host, words } => hac_lab::exec_kept(&host, &words),
         Command::Power { state, host } => {
@@ -275,6 +299,10 @@ fn measure(which: &Bench, out: &mut dyn Write) -> Result<(), Error> {
                 programs.push(Tools::inside(beside)?);
             }
             bench::many(&programs, *resources, *amid, *polled, out)
+        }
+        Bench::Databases { engine, reps, beside } => {
+            let engine = Engine::named(engine).ok_or_else(|| Error::Invalid(format!("there is no engine {engine}")))?;
+            bench::databases(&Tools::find()?, engine, *reps, *beside, out)
         }
         Bench::Detection { reps } => bench::detection(&Tools::find()?, (*reps).max(1), out),
         Bench::Messaging { hosts, sizes, millis, reps, alone } => {

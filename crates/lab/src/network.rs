@@ -106,6 +106,22 @@ impl Network {
         self.cloud(&route)
     }
 
+    /// The interfaces of a host as they are after a boot: with its own addresses, and none that a program gave it before.
+    pub(crate) fn fresh(&self, host: usize) -> Result<(), Error> {
+        let (public, private, anchor) = (Plan::public(host), Plan::private(host), Plan::anchor(host));
+        batch(
+            &self.plan.host_namespace(host),
+            &format!(
+                "address flush dev {PUBLIC_INTERFACE}\n\
+                 address flush dev {PRIVATE_INTERFACE}\n\
+                 address add {public}/24 dev {PUBLIC_INTERFACE}\n\
+                 address add {anchor}/16 dev {PUBLIC_INTERFACE}\n\
+                 address add {private}/16 dev {PRIVATE_INTERFACE}\n\
+                 route replace default via {CLOUD}\n"
+            ),
+        )
+    }
+
     /// Pulls out (`false`) or plugs in (`true`) both cables of a host.
     ///
     /// # Errors

@@ -21,6 +21,10 @@ pub struct Status {
     pub started: BTreeMap<String, String>,
     /// Where the instances of each clone are started.
     pub clones: BTreeMap<String, BTreeSet<String>>,
+    /// Where the promoted instances of each clone are.
+    pub promoted: BTreeMap<String, BTreeSet<String>>,
+    /// Where the other instances of each promotable clone are.
+    pub unpromoted: BTreeMap<String, BTreeSet<String>>,
     /// The failed resource actions.
     pub failed: Vec<String>,
 }
@@ -68,6 +72,12 @@ impl Status {
             if let Some(nodes) = clone.as_ref().and_then(|name| self.clones.get_mut(name)) {
                 nodes.extend(listed(names));
             }
+        } else if let Some((roles, names)) = [("Promoted", &mut self.promoted), ("Unpromoted", &mut self.unpromoted)]
+            .into_iter()
+            // With `(target-role)` behind it where a person wants no more.
+            .find_map(|(role, roles)| Some((roles, item.strip_prefix(role)?.split_once(": [")?.1)))
+        {
+            roles.entry(clone.clone().unwrap_or_default()).or_default().extend(listed(names));
         } else if let Some((head, place)) = item.split_once("Started ")
             && let Some((name, _)) = head.split_once(['\t', ' '])
             && let Some(node) = place.split_whitespace().next()
@@ -120,6 +130,9 @@ Full List of Resources:
   * Clone Set: Nginx-clone [Nginx]:
     * Started: [ secondary third ]
     * Stopped: [ primary ]
+  * Clone Set: db-ha [db] (promotable):
+    * Promoted: [ third ]
+    * Unpromoted (target-role): [ primary secondary ]
 
 Failed Resource Actions:
   * Nginx start on secondary returned 'error' at Sun Nov 22 07:48:10 2026 after 2.698s
@@ -134,6 +147,8 @@ Failed Resource Actions:
         assert!(status.standby.contains("primary") && !status.online.contains("primary"));
         assert_eq!(status.place("FloatIP"), Some("secondary"));
         assert_eq!(status.clones["Nginx-clone"].len(), 2);
+        assert_eq!((status.promoted["db-ha"].len(), status.unpromoted["db-ha"].len()), (1, 2));
+        assert!(status.promoted["db-ha"].contains("third"));
         assert_eq!(status.failed.len(), 1);
         assert!(status.failed[0].starts_with("Nginx start on secondary"));
         assert!(status.is_tutorial_up(&["primary", "secondary", "third"]));

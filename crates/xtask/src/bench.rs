@@ -37,6 +37,7 @@ const BENCHES: &[Bench] = &[
     bench("coldstart", &[("hac-lab", &["bench", "coldstart"])], DAEMONS),
     bench("many", &[("hac-lab", &["bench", "many"])], DAEMONS),
     bench("idle", &[("hac-lab", &["bench", "idle"])], DAEMONS),
+    bench("databases", &[("hac-lab", &["bench", "databases"])], DAEMONS),
     bench("messaging", &[("hac-lab", &["bench", "messaging"])], &["hac-lab"]),
     bench(
         "detection",

@@ -1,0 +1,279 @@
+//! How each agent is tried, and why some are not.
+
+/// How an agent is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recipe {
+    /// A file without which it cannot run.
+    pub needs: &'static str,
+    /// Its parameters, in crm's words.
+    pub params: &'static str,
+    /// What is done on each host before, in shell.
+    pub before: &'static str,
+    /// Shell that succeeds exactly where it runs; empty where there is no such thing.
+    pub proof: &'static str,
+    /// Whether it is tried as a promotable clone.
+    pub promotable: bool,
+}
+
+/// Agent, file that it needs, parameters, what is done before, what proves that it runs.
+type Line = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+/// Agents that run as one instance.
+const SINGLE: &[Line] = &[
+    ("heartbeat:ClusterMon", "/bin/sh", "user=root htmlfile=/var/tmp/mon.html", "", ""),
+    ("heartbeat:Delay", "/bin/sh", "startdelay=1 stopdelay=1 mondelay=1", "", ""),
+    ("heartbeat:Dummy", "/bin/sh", "", "", ""),
+    (
+        "heartbeat:Filesystem",
+        "/sbin/modprobe",
+        "device=tmpfs directory=/var/tried fstype=tmpfs",
+        "mkdir -p /var/tried",
+        "mountpoint -q /var/tried",
+    ),
+    (
+        "heartbeat:IPaddr",
+        "/bin/ip",
+        "ip=203.0.113.201 cidr_netmask=24 nic=eth0",
+        "",
+        "ip addr show dev eth0 | grep -q 203.0.113.201/",
+    ),
+    (
+        "heartbeat:IPaddr2",
+        "/bin/ip",
+        "ip=203.0.113.202 cidr_netmask=24 nic=eth0",
+        "",
+        "ip addr show dev eth0 | grep -q 203.0.113.202/",
+    ),
+    (
+        "heartbeat:IPsrcaddr",
+        "/bin/ip",
+        "ipaddress=203.0.113.203 cidr_netmask=24",
+        "ip addr replace 203.0.113.203/24 dev eth0",
+        "ip route | grep -q 'src 203.0.113.203'",
+    ),
+    (
+        "heartbeat:IPv6addr",
+        "/bin/ip",
+        "ipv6addr=fd00::77 cidr_netmask=64 nic=eth0",
+        "",
+        "ip -6 addr | grep -q fd00::77",
+    ),
+    ("heartbeat:MailTo", "/usr/bin/mail", "email=root", "", ""),
+    ("heartbeat:NodeUtilization", "/bin/sh", "", "", ""),
+    ("heartbeat:Route", "/bin/ip", "destination=192.168.77.0/24 device=eth0", "", "ip route | grep -q 192.168.77.0/24"),
+    (
+        "heartbeat:SendArp",
+        "/usr/sbin/arping",
+        "ip=203.0.113.204 nic=eth0",
+        "ip addr replace 203.0.113.204/24 dev eth0",
+        "",
+    ),
+    (
+        "heartbeat:Squid",
+        "/usr/sbin/squid",
+        "squid_exe=/usr/sbin/squid squid_conf=/etc/squid/squid.conf squid_pidfile=/run/squid.pid squid_port=3128 \
+         squid_stop_timeout=10",
+        "mkdir -p /run/squid && chown proxy:proxy /run/squid",
+        "pidof squid",
+    ),
+    ("heartbeat:SysInfo", "/bin/sh", "", "", ""),
+    ("heartbeat:anything", "/bin/sleep", "binfile=/bin/sleep cmdline_options=100000", "", "pgrep -f 'sleep 100000'"),
+    (
+        "heartbeat:apache",
+        "/usr/sbin/apache2",
+        "configfile=/etc/apache2/apache2.conf envfiles=/etc/apache2/envvars",
+        "mkdir -p /run/apache2 /var/log/apache2",
+        "pidof apache2",
+    ),
+    ("heartbeat:azure-lb", "/bin/nc", "port=61000", "", "pgrep -f 61000"),
+    ("heartbeat:dovecot", "/usr/sbin/dovecot", "", "", "pidof dovecot"),
+    ("heartbeat:dummypy", "/usr/bin/python3", "", "", ""),
+    ("heartbeat:ethmonitor", "/bin/ip", "interface=eth0", "", ""),
+    ("heartbeat:gcp-ilb", "/bin/nc", "port=60000", "", "pgrep -f 60000"),
+    ("heartbeat:iface-bridge", "/sbin/bridge", "bridge_name=br9 bridge_slaves=", "", "ip link show br9"),
+    ("heartbeat:iface-macvlan", "/bin/ip", "interface=eth0 name=mv9", "", "ip link show mv9"),
+    ("heartbeat:iface-vlan", "/bin/ip", "interface=eth0 vlan_id=77 name=vl9", "", "ip link show vl9"),
+    (
+        "heartbeat:mysql",
+        "/usr/sbin/mariadbd",
+        "binary=/usr/bin/mysqld_safe config=/etc/mysql/my.cnf datadir=/var/lib/tried user=mysql group=mysql \
+         pid=/run/mysqld/mysqld.pid socket=/run/mysqld/mysqld.sock log=/var/log/mysql.log",
+        "mkdir -p /run/mysqld /var/lib/tried && chown mysql:mysql /run/mysqld /var/lib/tried",
+        "pidof mariadbd",
+    ),
+    ("heartbeat:named", "/usr/sbin/named", "", "mkdir -p /run/named && chown bind:bind /run/named", "pidof named"),
+    ("heartbeat:nginx", "/usr/sbin/nginx", "httpd=/usr/sbin/nginx", "", "pidof nginx"),
+    (
+        "heartbeat:pgsql",
+        "/usr/lib/postgresql/15/bin/pg_ctl",
+        "pgctl=/usr/lib/postgresql/15/bin/pg_ctl psql=/usr/bin/psql pgdata=/var/lib/postgresql/lab/data \
+         socketdir=/var/lib/postgresql/lab logfile=/var/lib/postgresql/lab/log",
+        "rm -rf /var/lib/postgresql/lab && install -d -o postgres /var/lib/postgresql/lab && cd / && \
+         setpriv --reuid postgres --regid postgres --init-groups /usr/lib/postgresql/15/bin/initdb \
+         -D /var/lib/postgresql/lab/data -A trust",
+        "pidof postgres",
+    ),
+    ("heartbeat:portblock", "/usr/sbin/iptables", "protocol=tcp portno=9999 action=block", "", ""),
+    ("heartbeat:postfix", "/usr/sbin/postfix", "", "", "pgrep -f postfix/sbin/master"),
+    ("heartbeat:proftpd", "/usr/sbin/proftpd", "", "", "pidof proftpd"),
+    (
+        "heartbeat:redis",
+        "/usr/bin/redis-server",
+        "config=/etc/redis/tried.conf",
+        "mkdir -p /etc/redis /var/lib/redis && echo 'dir /var/lib/redis' >/etc/redis/tried.conf && \
+         chown redis:redis /var/lib/redis /etc/redis/tried.conf",
+        "pidof redis-server",
+    ),
+    (
+        "heartbeat:rsyncd",
+        "/usr/bin/rsync",
+        "conffile=/etc/rsyncd.conf pidfile=/run/rsyncd.pid",
+        "echo 'pid file = /run/rsyncd.pid' >/etc/rsyncd.conf",
+        "pidof rsync",
+    ),
+    ("heartbeat:rsyslog", "/usr/sbin/rsyslogd", "configfile=/etc/rsyslog.conf", "", "pidof rsyslogd"),
+    ("heartbeat:slapd", "/usr/sbin/slapd", "config=/etc/ldap/slapd.d user=openldap group=openldap", "", "pidof slapd"),
+    (
+        "heartbeat:symlink",
+        "/bin/sh",
+        "link=/var/tmp/tried-link target=/etc/hostname",
+        "",
+        "test -L /var/tmp/tried-link",
+    ),
+    (
+        "heartbeat:varnish",
+        "/usr/sbin/varnishd",
+        "name=tried pid=/run/varnish.pid backend_type=file",
+        "",
+        "pidof varnishd",
+    ),
+    ("heartbeat:vsftpd", "/usr/sbin/vsftpd", "", "mkdir -p /run/vsftpd/empty", "pidof vsftpd"),
+    ("pacemaker:ClusterMon", "/bin/sh", "user=root htmlfile=/var/tmp/mon.html", "", ""),
+    ("pacemaker:Dummy", "/bin/sh", "", "", ""),
+    ("pacemaker:HealthCPU", "/usr/bin/top", "", "", ""),
+    ("pacemaker:HealthIOWait", "/usr/bin/top", "", "", ""),
+    ("pacemaker:SysInfo", "/bin/sh", "", "", ""),
+    ("pacemaker:attribute", "/bin/sh", "name=tried active_value=1 inactive_value=0", "", ""),
+    ("pacemaker:ifspeed", "/bin/ip", "iface=eth0", "", ""),
+    ("pacemaker:ping", "/bin/ping", "host_list=203.0.113.1", "", ""),
+];
+
+/// Agents that are tried as promotable clones; the databases among them have tests of their own.
+const PROMOTABLE: &[Line] = &[
+    ("heartbeat:Stateful", "/bin/sh", "", "", ""),
+    ("heartbeat:conntrackd", "/usr/sbin/conntrackd", "", "", ""),
+    ("pacemaker:Stateful", "/bin/sh", "", "", ""),
+];
+
+/// Why agents are not tried that have no recipe.
+const REASONS: &[(&str, &[&str])] = &[
+    (
+        "asks the interface of a cloud provider, with credentials",
+        &["aliyun-", "aws", "azure-events", "gcp-pd-move", "gcp-vpc-", "ocivip", "openstack-"],
+    ),
+    (
+        "needs hardware or a kernel that a lab host does not have",
+        &[
+            "AoEtarget",
+            "AudibleAlarm",
+            "EvmsSCC",
+            "Evmsd",
+            "ICP",
+            "LinuxSCSI",
+            "ManageRAID",
+            "Raid1",
+            "ServeRAID",
+            "ZFS",
+            "HealthSMART",
+            "controld",
+            "crypt",
+            "iSCSI",
+            "iscsi",
+            "ids",
+            "ipsec",
+            "LVM",
+            "clvm",
+            "lvmlockd",
+            "mdraid",
+            "mpathpersist",
+            "nvmet-",
+            "o2cb",
+            "scsi2reservation",
+            "sfex",
+            "sg_persist",
+            "storage-mon",
+            "vdo-vol",
+            "ovsmonitor",
+        ],
+    ),
+    (
+        "runs or watches machines or containers, which a lab host cannot",
+        &["ManageVE", "VirtualDomain", "Xen", "docker", "lxc", "lxd-info", "podman", "rkt", "vmware"],
+    ),
+    (
+        "needs the kernel's NFS server, of which there is one for all hosts of a lab",
+        &["exportfs", "nfsnotify", "nfsserver"],
+    ),
+    (
+        "runs software that Debian does not ship",
+        &[
+            "SAPDatabase",
+            "SAPInstance",
+            "WAS",
+            "db2",
+            "eDir88",
+            "jboss",
+            "jira",
+            "minio",
+            "mysql-proxy",
+            "oraasm",
+            "oracle",
+            "oralsnr",
+            "sybaseASE",
+            "nagios",
+            "fio",
+        ],
+    ),
+    ("has tests of its own: `tests/lab/databases.rs`", &["pgsqlms"]),
+    ("is the connection to a remote node, which hacd has inside", &["pacemaker:remote"]),
+];
+
+/// How an agent, `PROVIDER:TYPE`, is tried.
+pub fn recipe(agent: &str) -> Option<Recipe> {
+    let of = |lines: &[Line], promotable| {
+        lines.iter().find(|line| line.0 == agent).map(|&(_, needs, params, before, proof)| Recipe {
+            needs,
+            params,
+            before,
+            proof,
+            promotable,
+        })
+    };
+    of(SINGLE, false).or_else(|| of(PROMOTABLE, true))
+}
+
+/// Why an agent without a recipe is not tried.
+pub fn reason(agent: &str) -> &'static str {
+    let name = agent.split_once(':').map_or(agent, |(_, name)| name);
+    let found =
+        REASONS.iter().find(|(_, begins)| begins.iter().any(|begin| name.starts_with(begin) || agent == *begin));
+    found.map_or("not tried: it wants a set-up of its own", |(reason, _)| reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PROMOTABLE, SINGLE, reason, recipe};
+
+    #[test]
+    fn every_agent_is_tried_once_or_has_a_reason() {
+        let mut names: Vec<&str> = SINGLE.iter().chain(PROMOTABLE).map(|line| line.0).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        assert!(recipe("heartbeat:nginx").is_some_and(|recipe| !recipe.promotable && recipe.proof == "pidof nginx"));
+        assert!(recipe("pacemaker:Stateful").is_some_and(|recipe| recipe.promotable));
+        assert_eq!(reason("heartbeat:awsvip"), "asks the interface of a cloud provider, with credentials");
+        assert_eq!(reason("heartbeat:unheard-of"), "not tried: it wants a set-up of its own");
+    }
+}
