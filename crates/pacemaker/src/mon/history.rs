@@ -18,8 +18,14 @@ pub(super) fn section(lines: &mut Lines, view: &ClusterView, options: &Options) 
     lines.plain(if options.operations || options.timing { "Operations:" } else { "Migration Summary:" });
     for node in &view.nodes {
         let mut inside = Lines::default();
-        for primitive in &primitives {
-            resource(&mut inside, primitive, &node.name, options);
+        for (index, primitive) in primitives.iter().enumerate() {
+            // Instances of a clone have one name, and count together.
+            let of_name = |other: &&&ResourceView| other.name == primitive.name;
+            if primitives.iter().take(index).any(|other| of_name(&other)) {
+                continue;
+            }
+            let instances: Vec<_> = primitives.iter().filter(of_name).copied().collect();
+            resource(&mut inside, &instances, &node.name, options);
         }
         if !inside.is_empty() {
             lines.item(1, &format!("Node: {}:", node.name));
@@ -42,10 +48,13 @@ fn collect<'a>(resource: &'a ResourceView, found: &mut Vec<&'a ResourceView>) {
     }
 }
 
-/// What one resource did on one node.
-fn resource(lines: &mut Lines, resource: &ResourceView, node: &str, options: &Options) {
-    let failures = resource.fail_counts.iter().find(|(on, count, _)| on == node && *count > 0);
-    let mut operations: Vec<&OperationView> = resource.operations.iter().filter(|op| op.node == node).collect();
+/// What one resource, which may have several instances, did on one node.
+fn resource(lines: &mut Lines, instances: &[&ResourceView], node: &str, options: &Options) {
+    let Some(first) = instances.first() else { return };
+    let all = || instances.iter().copied();
+    let failures = all().flat_map(|one| &one.fail_counts).find(|(on, count, _)| on == node && *count > 0);
+    let mut operations: Vec<&OperationView> =
+        all().flat_map(|one| &one.operations).filter(|op| op.node == node).collect();
     operations.retain(|op| !(is_probe(op) && op.rc == OcfCode::NOT_RUNNING));
     operations.sort_by_key(|op| op.call_id);
     operations.dedup_by_key(|op| (op.call_id, op.task.as_str(), op.interval_ms));
@@ -56,15 +65,18 @@ fn resource(lines: &mut Lines, resource: &ResourceView, node: &str, options: &Op
     if operations.is_empty() && counted.is_none() {
         return;
     }
-    let threshold = resource.migration_threshold.unwrap_or(INFINITY);
-    let mut title = format!("{}: migration-threshold={threshold}", resource.name);
+    let threshold = first.migration_threshold.unwrap_or(INFINITY);
+    let mut title = format!("{}: migration-threshold={threshold}", first.name);
     if let Some((_, count, last)) = counted {
         title.push_str(&format!(" fail-count={count}"));
         if let Some(last) = last {
             title.push_str(&format!(" last-failure='{}'", date(*last)));
         }
     }
-    lines.item(2, &format!("{title}:"));
+    if options.operations || options.timing {
+        title.push(':');
+    }
+    lines.item(2, &title);
     for op in operations {
         let text = match op.interval_ms {
             0 if is_probe(op) => format!("({}) probe", op.call_id),

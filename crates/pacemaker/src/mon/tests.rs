@@ -364,7 +364,7 @@ fn failures_operations_and_counts() {
 
         Migration Summary:
           * Node: secondary:
-            * Nginx: migration-threshold=1000000 fail-count=1000000 last-failure='Sun Nov 22 07:28:13 2026 UTC':
+            * Nginx: migration-threshold=1000000 fail-count=1000000 last-failure='Sun Nov 22 07:28:13 2026 UTC'
 
         Failed Resource Actions:
           * Nginx start on secondary returned 'error' at Sun Nov 22 07:28:10 2026 UTC after 2.698s
@@ -374,4 +374,22 @@ fn failures_operations_and_counts() {
           * Nginx probe on secondary returned 'not installed' at Sun Nov 22 07:28:10 2026 UTC after 2.698s
     "#]],
     );
+}
+
+/// All instances of a clone are one resource where failures are counted, and one that is not promoted has a role of its own.
+#[test]
+fn instances_of_a_promotable_clone() {
+    let mut view = tutorial();
+    for instance in &mut view.resources[1].children {
+        instance.flags.promotable = true;
+        instance.fail_counts = vec![("primary".to_owned(), 1, None)];
+    }
+    let options = Options { operations: false, failcounts: true, ..Options::default() };
+    let text = render(&facts(), &view, &cib(), &options);
+    assert_eq!(text.matches("* Nginx: migration-threshold=1000000 fail-count=1\n").count(), 1, "{text}");
+    let instance = &mut view.resources[1].children[0];
+    assert_eq!(role(instance), "Unpromoted");
+    instance.role = Role::Promoted;
+    assert_eq!(role(instance), "Promoted");
+    assert_eq!(role(&view.resources[0]), "Started");
 }

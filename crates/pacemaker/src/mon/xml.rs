@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use hac_model::{Cib, ExecStatus, INFINITY, Task};
+use hac_model::{Cib, ExecStatus, INFINITY, Role, Task};
 use hac_scheduler::view::{
     ClusterView, FailedOperation, Health, NodeKind, NodeView, OperationView, ReplicaView, ResourceKind, ResourceView,
 };
@@ -224,7 +224,7 @@ fn resources(document: &mut Document, view: &ClusterView) {
 /// A resource with what is inside; instances of a clone are known by the plain name.
 fn resource(document: &mut Document, resource: &ResourceView, view: &ClusterView, in_clone: bool) {
     let flags = &resource.flags;
-    let disabled = matches!(resource.target_role, Some(hac_model::Role::Stopped));
+    let disabled = matches!(resource.target_role, Some(Role::Stopped));
     let id = if in_clone && !flags.unique { &resource.name } else { &resource.id };
     match &resource.kind {
         ResourceKind::Primitive { agent } => primitive(document, resource, id, &agent.to_string(), view),
@@ -310,10 +310,15 @@ fn primitive(document: &mut Document, resource: &ResourceView, id: &str, agent: 
     document.close(section);
 }
 
-/// The role of a primitive as `crm_mon` writes it into XML: that to which it is on its way, if it is.
+/// The role of a primitive as `crm_mon` writes it into XML: that to which it is on its way, if it is. What runs and could be
+/// promoted is `Unpromoted`, where it is not.
 #[must_use]
 pub fn role(resource: &ResourceView) -> String {
-    pending_role(resource).map_or_else(|| resource.role.to_string(), str::to_owned)
+    let role = match resource.role {
+        Role::Started if resource.flags.promotable => Role::Unpromoted,
+        role => role,
+    };
+    pending_role(resource).map_or_else(|| role.to_string(), str::to_owned)
 }
 
 /// The role of something that is on its way to another one.
