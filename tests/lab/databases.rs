@@ -155,10 +155,7 @@ fn with_database(
 fn at_rest(database: &Database<'_>) -> anyhow::Result<()> {
     let hosts = database.cluster().lab().hosts().len();
     database.wait("all instances run", LIMIT, |roles| roles.standbys.len() + 1 == hosts)?;
-    wait_for("the standbys may be promoted", LIMIT, || {
-        (database.candidates() >= database.engine().candidates(hosts)).then_some(())
-    })
-    .with_context(|| database.attributes())?;
+    database.wait_candidates(LIMIT)?;
     Ok(database.writer()?.wait(Instant::now(), STEADY, LIMIT)?)
 }
 
@@ -179,22 +176,15 @@ fn fails_over(database: &Database<'_>) -> anyhow::Result<()> {
 
 /// An administrator moves the primary; the old one stays as a standby.
 fn switches_over(database: &Database<'_>) -> anyhow::Result<()> {
-    let cluster = database.cluster();
-    let roles = database.roles().context("has a primary")?;
-    let (from, clone) = (Plan::name(roles.primary), database.engine().clone_id());
+    let (cluster, clone) = (database.cluster(), database.engine().clone_id());
+    let before = database.roles().context("has a primary")?.primary;
     let Some(to) = database.best_candidate() else { bail!("nobody may be promoted:\n{}", database.attributes()) };
     cluster.hacctl(1, &["--timeout", "120", "--wait", "resource", "move", clone, Plan::name(to)])?;
-    let now = database.wait("the other is promoted", LIMIT, |now| now.primary == to)?;
+    database.wait("the other is promoted", LIMIT, |now| now.primary == to)?;
     cluster.hacctl(1, &["--timeout", "120", "--wait", "resource", "clear", clone])?;
-    let now = database.wait(&format!("{from} is a standby"), LIMIT, |roles| {
-        roles.primary == now.primary && roles.standbys.contains(&roles_of(from, cluster))
-    })?;
+    let now = database.wait("the old primary is a standby", LIMIT, |roles| roles.standbys.contains(&before))?;
     ensure!(now.primary == to, "it went back");
     at_rest(database)
-}
-
-fn roles_of(name: &str, cluster: &Cluster) -> usize {
-    cluster.lab().plan().number(name).unwrap_or_default()
 }
 
 /// `target-role` takes the role from the primary, and gives one back.

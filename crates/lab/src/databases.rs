@@ -12,6 +12,7 @@ pub use pacemaker::installed as pacemaker_installed;
 use writer::Speech;
 pub use writer::Writer;
 
+use crate::bench::pause;
 use crate::cluster::daemon;
 use crate::run::wait_for;
 use crate::{Cluster, Error, Host, Status};
@@ -101,7 +102,7 @@ impl Engine {
 
     /// How many instances beside the promoted one are given a promotion score in a cluster of so many hosts at rest. The agent
     /// `pgsql` lets only the standby be promoted that commits wait for.
-    pub const fn candidates(self, hosts: usize) -> usize {
+    const fn candidates(self, hosts: usize) -> usize {
         match self {
             Self::Paf | Self::Redis => hosts - 1,
             Self::Pgsql => 1,
@@ -354,9 +355,20 @@ impl<'a> Database<'a> {
         scores.into_iter().map(|(_, node)| node).collect()
     }
 
-    /// How many instances beside the promoted one may be promoted.
-    pub fn candidates(&self) -> usize {
-        self.ranked().len()
+    /// Waits until as many instances beside the promoted one have a promotion score as the agent gives.
+    ///
+    /// # Errors
+    /// [`Error::Late`], with the attributes in its text.
+    pub fn wait_candidates(&self, limit: Duration) -> Result<(), Error> {
+        let wanted = self.engine.candidates(self.cluster.lab().hosts().len());
+        let reached = wait_for("the standbys may be promoted", limit, || {
+            pause(Duration::from_millis(200));
+            (self.ranked().len() >= wanted).then_some(())
+        });
+        reached.map_err(|error| match error {
+            Error::Late { what, limit } => Error::Late { what: format!("{what}:\n{}", self.attributes()), limit },
+            other => other,
+        })
     }
 
     /// The host that would be promoted next.
@@ -388,7 +400,7 @@ impl<'a> Database<'a> {
     /// [`Error::Late`], with the last status in its text.
     pub fn wait(&self, what: &str, limit: Duration, condition: impl Fn(&Roles) -> bool) -> Result<Roles, Error> {
         let reached = wait_for(what, limit, || {
-            std::thread::sleep(Duration::from_millis(40)); // a status of Pacemaker is no cheap thing
+            pause(Duration::from_millis(40)); // a status of Pacemaker is no cheap thing
             self.roles().filter(&condition)
         });
         reached.map_err(|error| match error {

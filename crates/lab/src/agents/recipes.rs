@@ -9,7 +9,7 @@ pub struct Recipe {
     pub params: &'static str,
     /// What is done on each host before, in shell.
     pub before: &'static str,
-    /// Shell that succeeds exactly where it runs; empty where there is no such thing.
+    /// Shell that succeeds exactly where it runs (a pattern for `pgrep -f` must not match itself); empty where there is no such thing.
     pub proof: &'static str,
     /// Whether it is tried as a promotable clone.
     pub promotable: bool,
@@ -63,7 +63,7 @@ const SINGLE: &[Line] = &[
     ("heartbeat:Route", "/bin/ip", "destination=192.168.77.0/24 device=eth0", "", "ip route | grep -q 192.168.77.0/24"),
     (
         "heartbeat:SendArp",
-        "/usr/sbin/arping",
+        "/usr/bin/arping",
         "ip=203.0.113.204 nic=eth0",
         "ip addr replace 203.0.113.204/24 dev eth0",
         "",
@@ -77,7 +77,7 @@ const SINGLE: &[Line] = &[
         "pidof squid",
     ),
     ("heartbeat:SysInfo", "/bin/sh", "", "", ""),
-    ("heartbeat:anything", "/bin/sleep", "binfile=/bin/sleep cmdline_options=100000", "", "pgrep -f 'sleep 100000'"),
+    ("heartbeat:anything", "/bin/sleep", "binfile=/bin/sleep cmdline_options=100000", "", "pgrep -f 'sleep 10000[0]'"),
     (
         "heartbeat:apache",
         "/usr/sbin/apache2",
@@ -85,36 +85,37 @@ const SINGLE: &[Line] = &[
         "mkdir -p /run/apache2 /var/log/apache2",
         "pidof apache2",
     ),
-    ("heartbeat:azure-lb", "/bin/nc", "port=61000", "", "pgrep -f 61000"),
+    ("heartbeat:azure-lb", "/bin/nc", "port=61000", "", "pgrep -f 6100[0]"),
     ("heartbeat:dovecot", "/usr/sbin/dovecot", "", "", "pidof dovecot"),
-    ("heartbeat:dummypy", "/usr/bin/python3", "", "", ""),
+    ("heartbeat:dummypy", "/usr/bin/python3", "state=/run/tried.state", "", ""),
     ("heartbeat:ethmonitor", "/bin/ip", "interface=eth0", "", ""),
-    ("heartbeat:gcp-ilb", "/bin/nc", "port=60000", "", "pgrep -f 60000"),
-    ("heartbeat:iface-bridge", "/sbin/bridge", "bridge_name=br9 bridge_slaves=", "", "ip link show br9"),
-    ("heartbeat:iface-macvlan", "/bin/ip", "interface=eth0 name=mv9", "", "ip link show mv9"),
-    ("heartbeat:iface-vlan", "/bin/ip", "interface=eth0 vlan_id=77 name=vl9", "", "ip link show vl9"),
+    ("heartbeat:gcp-ilb", "/bin/nc", "port=60000", "", "pgrep -f 6000[0]"),
+    ("heartbeat:iface-bridge", "/usr/sbin/brctl", "bridge_name=br9 bridge_slaves=", "", "ip link show br9"),
+    ("heartbeat:iface-macvlan", "/bin/ip", "device=eth0 name=mv9 mode=bridge", "", "ip link show mv9"),
+    ("heartbeat:iface-vlan", "/bin/ip", "vlan_interface=eth0 vlan_id=77 vlan_name=vl9", "", "ip link show vl9"),
     (
         "heartbeat:mysql",
         "/usr/sbin/mariadbd",
-        "binary=/usr/bin/mysqld_safe config=/etc/mysql/my.cnf datadir=/var/lib/tried user=mysql group=mysql \
-         pid=/run/mysqld/mysqld.pid socket=/run/mysqld/mysqld.sock log=/var/log/mysql.log",
-        "mkdir -p /run/mysqld /var/lib/tried && chown mysql:mysql /run/mysqld /var/lib/tried",
+        "binary=/usr/sbin/mariadbd config=/etc/mysql/my.cnf datadir=/var/lib/tried user=mysql group=mysql \
+         pid=/run/mysqld/mysqld.pid socket=/run/mysqld/mysqld.sock log=/var/lib/tried/log",
+        "mkdir -p /run/mysqld && chown mysql:mysql /run/mysqld && \
+         mariadb-install-db --user=mysql --datadir=/var/lib/tried --skip-test-db >/dev/null",
         "pidof mariadbd",
     ),
-    ("heartbeat:named", "/usr/sbin/named", "", "mkdir -p /run/named && chown bind:bind /run/named", "pidof named"),
+    ("heartbeat:named", "/usr/bin/host", "", "mkdir -p /run/named && chown bind:bind /run/named", "pidof named"),
     ("heartbeat:nginx", "/usr/sbin/nginx", "httpd=/usr/sbin/nginx", "", "pidof nginx"),
     (
         "heartbeat:pgsql",
         "/usr/lib/postgresql/15/bin/pg_ctl",
         "pgctl=/usr/lib/postgresql/15/bin/pg_ctl psql=/usr/bin/psql pgdata=/var/lib/postgresql/lab/data \
          socketdir=/var/lib/postgresql/lab logfile=/var/lib/postgresql/lab/log",
-        "rm -rf /var/lib/postgresql/lab && install -d -o postgres /var/lib/postgresql/lab && cd / && \
+        "install -d -o postgres /run/postgresql && rm -rf /var/lib/postgresql/lab && install -d -o postgres /var/lib/postgresql/lab && cd / && \
          setpriv --reuid postgres --regid postgres --init-groups /usr/lib/postgresql/15/bin/initdb \
          -D /var/lib/postgresql/lab/data -A trust",
         "pidof postgres",
     ),
     ("heartbeat:portblock", "/usr/sbin/iptables", "protocol=tcp portno=9999 action=block", "", ""),
-    ("heartbeat:postfix", "/usr/sbin/postfix", "", "", "pgrep -f postfix/sbin/master"),
+    ("heartbeat:postfix", "/usr/sbin/postfix", "", "", "pgrep -f postfix/sbin/maste[r]"),
     ("heartbeat:proftpd", "/usr/sbin/proftpd", "", "", "pidof proftpd"),
     (
         "heartbeat:redis",
@@ -127,12 +128,18 @@ const SINGLE: &[Line] = &[
     (
         "heartbeat:rsyncd",
         "/usr/bin/rsync",
-        "conffile=/etc/rsyncd.conf pidfile=/run/rsyncd.pid",
+        "conffile=/etc/rsyncd.conf",
         "echo 'pid file = /run/rsyncd.pid' >/etc/rsyncd.conf",
         "pidof rsync",
     ),
     ("heartbeat:rsyslog", "/usr/sbin/rsyslogd", "configfile=/etc/rsyslog.conf", "", "pidof rsyslogd"),
-    ("heartbeat:slapd", "/usr/sbin/slapd", "config=/etc/ldap/slapd.d user=openldap group=openldap", "", "pidof slapd"),
+    (
+        "heartbeat:slapd",
+        "/usr/bin/ldapsearch",
+        "config=/etc/ldap/slapd.d user=openldap group=openldap",
+        "",
+        "pidof slapd",
+    ),
     (
         "heartbeat:symlink",
         "/bin/sh",
@@ -143,7 +150,7 @@ const SINGLE: &[Line] = &[
     (
         "heartbeat:varnish",
         "/usr/sbin/varnishd",
-        "name=tried pid=/run/varnish.pid backend_type=file",
+        "name=tried pid=/run/varnish.pid config=/etc/varnish/default.vcl",
         "",
         "pidof varnishd",
     ),

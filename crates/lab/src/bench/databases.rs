@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::{Series, pause};
+use super::Series;
 use crate::databases::{Database, Engine, Stack, pacemaker_installed};
 use crate::{Agents, Cluster, Error, Tools};
 
@@ -62,10 +62,7 @@ fn run(
     let (mut gaps, mut lost) = (Series::default(), 0);
     for repetition in 1..=repetitions {
         let roles = database.wait("all instances run", LIMIT, |roles| roles.standbys.len() + 1 == HOSTS)?;
-        crate::wait_for("a standby may be promoted", LIMIT, || {
-            pause(Duration::from_millis(200));
-            (database.candidates() >= engine.candidates(HOSTS)).then_some(())
-        })?;
+        database.wait_candidates(LIMIT)?;
         database.writer()?.wait(Instant::now(), STEADY, LIMIT)?;
         let begin = Instant::now();
         cluster.lab().power_off(roles.primary)?;
