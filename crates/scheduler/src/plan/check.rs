@@ -6,7 +6,8 @@
 //!
 //! Constraints are looked at in their plain forms: pairs, and the members inside one set. Rules that bind two sets, clones
 //! of which a part is enough, instances by number, and bundles are not judged; nor is a clone that must not meet
-//! something, which Pacemaker takes as a mere wish.
+//! something, which Pacemaker takes as a mere wish, nor where something is and what it is a part of, if they were told to be
+//! together or apart; nor that nobody waits for an instance that is being started already.
 
 mod constraints;
 mod graph;

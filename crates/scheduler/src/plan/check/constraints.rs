@@ -2,12 +2,13 @@
 
 use super::Violation;
 use super::graph::{Graph, Op};
+use super::places::starts_on;
 use super::standing::{Service, Standing};
 use hac_model::{Cib, Colocation, Constraint, INFINITY, Order, ResourceSet, Role, Task, parse_bool, parse_score};
 
 pub(super) fn check(cib: &Cib, standing: &Standing<'_>, graph: &Graph<'_>, violations: &mut Vec<Violation>) {
     let ops: Vec<Op<'_>> = graph.ops().collect();
-    let mut law = Law { standing, graph, ops, violations };
+    let mut law = Law { cib, standing, graph, ops, violations };
     for constraint in &cib.configuration.constraints {
         match constraint {
             Constraint::Order(order) => law.order(order),
@@ -41,6 +42,7 @@ struct Together<'c> {
 }
 
 struct Law<'s, 'v, 'o> {
+    cib: &'s Cib,
     standing: &'s Standing<'v>,
     graph: &'s Graph<'v>,
     ops: Vec<Op<'v>>,
@@ -153,9 +155,27 @@ impl<'v> Law<'_, 'v, '_> {
             .filter(|op| op.resource != then.resource)
             .filter(|op| !(neighbours && both_clones(op) && op.node != then.node))
             .filter(|op| !self.graph.waits(then.index, op.index))
+            .filter(|op| !self.is_under_way(op))
             .map(|op| Violation::TooEarly { then: then.name(), first: op.name(), rule: rule.to_owned() })
             .collect();
         self.violations.extend(early);
+    }
+
+    /// Whether an instance of a clone is being started there already: the plan has that start for its result alone. If the
+    /// clone starts nothing else, nobody waits for it, in Pacemaker's plans neither.
+    fn is_under_way(&self, op: &Op<'_>) -> bool {
+        let service = self.standing.of(op).filter(|service| service.clone.is_some() && op.task == Task::Start);
+        service.is_some_and(|service| starts_on(service, op.node))
+    }
+
+    /// Whether people have said of something and of what it is a part of that they belong together, or apart: of that
+    /// nothing follows that could hold.
+    fn contradict(&self, a: &str, b: &str) -> bool {
+        let within = |part: &str, whole: &str| {
+            let parts = self.standing.meant(part);
+            part != whole && !parts.is_empty() && parts.iter().all(|service| service.is_meant_by(whole))
+        };
+        within(a, b) || within(b, a)
     }
 
     /// Whether `id` means a bundle or a part of one.
@@ -178,7 +198,8 @@ impl<'v> Law<'_, 'v, '_> {
             }
             return;
         }
-        if score.abs() < INFINITY || colocation.rsc_instance.is_some() || colocation.with_rsc_instance.is_some() {
+        let unjudged = colocation.rsc_instance.is_some() || colocation.with_rsc_instance.is_some();
+        if score.abs() < INFINITY || unjudged || self.contradict(&colocation.rsc, &colocation.with_rsc) {
             return;
         }
         self.together(&Together {
@@ -259,7 +280,14 @@ impl<'v> Law<'_, 'v, '_> {
         for index in 0..self.standing.groups.len() {
             let group = &self.standing.groups[index];
             let ordered = truth(group.group.meta.get("ordered"), true);
-            let colocated = truth(group.group.meta.get("collocated"), true);
+            let torn = self.cib.configuration.constraints.iter().any(|constraint| match constraint {
+                Constraint::Colocation(c) => {
+                    let about = |id: &String| *id == group.group.id;
+                    (about(&c.rsc) || about(&c.with_rsc)) && self.contradict(&c.rsc, &c.with_rsc)
+                }
+                _ => false,
+            });
+            let colocated = truth(group.group.meta.get("collocated"), true) && !torn;
             let rule = &group.group.id;
             for pair in group.members.windows(2) {
                 let [first, then] = pair else { continue };

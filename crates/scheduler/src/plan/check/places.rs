@@ -112,7 +112,7 @@ fn left_before(
 
 /// Whether a start on `node` is under way: that it is ordered once more there changes nothing. (What the view gives as
 /// pending is the first such operation on any node; that may be another one.)
-fn starts_on(service: &Service<'_>, node: &str) -> bool {
+pub(super) fn starts_on(service: &Service<'_>, node: &str) -> bool {
     let pending = ExecStatus::Pending.code();
     service.view.operations.iter().any(|op| op.node == node && op.task == Task::Start.name() && op.status == pending)
 }

@@ -254,6 +254,49 @@ fn members_of_a_group_are_together_and_in_order() {
 }
 
 #[test]
+fn a_group_and_a_part_of_it_cannot_be_told_to_be_apart() {
+    let mut scene = scene();
+    let children = std::mem::take(&mut scene.view.resources);
+    scene.view.resources = vec![ResourceView { kind: ResourceKind::Group, children, ..running("site", &["n1"]) }];
+    let apart = |rsc: &str, with_rsc: &str| {
+        let (rsc, with_rsc, score) = (rsc.into(), with_rsc.into(), Some("-INFINITY".into()));
+        Constraint::Colocation(Colocation { id: "torn".into(), score, rsc, with_rsc, ..Colocation::default() })
+    };
+    for constraint in [apart("site", "db"), apart("web", "site")] {
+        scene.cib.configuration.constraints = vec![constraint];
+        assert_eq!(scene.check(), []);
+    }
+    // Pacemaker tears such a group.
+    scene.plan.actions[3].node = Some("n1".into());
+    assert_eq!(scene.check(), []);
+    scene.cib.configuration.constraints = vec![apart("web", "db")];
+    assert_eq!(scene.told(), ["web_start_0 n1 is not where db will be (site)"]);
+}
+
+#[test]
+fn an_instance_that_is_being_started_already_is_not_waited_for() {
+    let mut scene = scene();
+    let web = scene.view.resources.pop().into_iter();
+    let kind = ResourceKind::Clone {
+        child: "db".into(),
+        clone_max: 1,
+        clone_node_max: 1,
+        promoted_max: 0,
+        allowed: Vec::new(),
+    };
+    scene.view.resources = vec![ResourceView { kind, children: vec![running("db:0", &[])], ..running("dbs", &[]) }];
+    scene.view.resources.extend(web.map(|web| ResourceView { nodes: Vec::new(), role: Role::Stopped, ..web }));
+    scene.cib.configuration.constraints.truncate(1);
+    scene.plan.actions = vec![act("db:0", "start", "n2", &[]), act("web", "start", "n2", &[])];
+    assert_eq!(scene.told(), ["web_start_0 n2 does not wait for db:0_start_0 n2 (db-first)"]);
+    for (status, broken) in [(-1, 0), (0, 1)] {
+        let start = OperationView { node: "n2".into(), task: "start".into(), status, ..OperationView::default() };
+        scene.view.resources[0].children[0].operations = vec![start];
+        assert_eq!(scene.told().len(), broken);
+    }
+}
+
+#[test]
 fn what_is_not_managed_is_not_touched() {
     let mut scene = scene();
     scene.view.resources[1].flags.managed = false;
