@@ -15,7 +15,7 @@
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
 //! delivered while active, [`disk`] what is stored, [`coordinator`] the coordinator's work, [`planning`] its plans,
 //! [`causes`] what events follow from, [`told`] what was changed in words, [`nodes`] nodes that come and go for good,
-//! [`versions`] levels, and states that were prepared or given up, [`requests`] what clients ask, [`fencing`] nodes that are fenced, [`rotation`] the change
+//! [`versions`] levels, and what was prepared before all went down, [`lost`] states that were given up, [`requests`] what clients ask, [`fencing`] nodes that are fenced, [`rotation`] the change
 //! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`effects`] what is to be done, [`report`] the
 //! report.
 
@@ -27,6 +27,7 @@ mod disk;
 mod effects;
 mod fencing;
 mod leaving;
+mod lost;
 mod nodes;
 mod phase;
 pub(crate) mod planning;
@@ -54,6 +55,7 @@ use self::coordinator::{Coordinator, Seat};
 use self::disk::Disk;
 use self::effects::Effects;
 use self::leaving::Leaving;
+use self::lost::Kept;
 use self::nodes::Learner;
 use self::phase::{Active, Doubts, Phase};
 use self::planning::{DecideId, Unplannable};
@@ -65,7 +67,7 @@ use crate::halves::Effect;
 use crate::parts::{Parts, Taken};
 use crate::proposals::Proposals;
 use crate::replica::{Entry, Replica};
-use crate::wire::{self, Body, Lost, Message, Proposed, StoredState};
+use crate::wire::{self, Body, Message, Proposed, StoredState};
 use crate::{Config, ConfigError, Level, Now, Output, PersistId, QuestionId, Request, RequestId, Stored, limits};
 
 /// Everything that a participant is given.
@@ -155,7 +157,7 @@ pub(crate) struct Participant {
     /// Members with which the last barriers came to no end, and why.
     left_out: BTreeMap<NodeId, String>,
     /// States of this node that were given up and that nobody has looked at.
-    lost: Vec<Lost>,
+    lost: Vec<Kept>,
     /// Those that other members told of, by name.
     lost_elsewhere: BTreeMap<String, Vec<String>>,
 
@@ -182,7 +184,7 @@ impl Participant {
             }
             None => None,
         };
-        let lost = versions::read_lost(&stored.lost, &replica.cib, known);
+        let lost = lost::read_lost(&stored.lost, &replica, known);
         let (keys, stale) = Keys::new(config.totem.authkey.clone(), stored.next_key);
         let mut executor = Executor::new(config.name.clone());
         executor.restore(stored.started);

@@ -146,16 +146,6 @@ impl Replica {
         changed
     }
 
-    /// The changes that this state has and `other`, which takes its place, never had, though they may have been
-    /// acknowledged: both were changed while they were apart. One that is older than all that `other` remembers is taken
-    /// for one that it has, unless nobody else can have heard of it.
-    pub(crate) fn not_in<'a>(&'a self, other: &'a [Mark]) -> impl Iterator<Item = &'a Mark> {
-        let oldest = other.first().filter(|_| other.len() >= TRAIL).map(|mark| (mark.admin_epoch, mark.epoch));
-        let forgotten = move |mark: &Mark| oldest.is_some_and(|oldest| oldest > (mark.admin_epoch, mark.epoch));
-        let counts = self.trail.iter().filter(|mark| !mark.passing);
-        counts.filter(move |mark| !other.iter().any(|theirs| theirs.is(mark)) && (mark.apart || !forgotten(mark)))
-    }
-
     /// Whether a proposal was processed before. Another life of a node has proposed nothing yet: no two lives of a node
     /// are ever in one membership, and which of two is the later one does not matter here.
     pub(crate) fn is_processed(&self, id: ProposalId) -> bool {
@@ -209,6 +199,15 @@ impl Replica {
     pub(crate) fn durable(&self) -> Option<Vec<u8>> {
         wire::encode_stored(&self.cib, &self.cluster, self.lineage, &self.trail)
     }
+}
+
+/// The changes that a state with this trail has and `other`, which takes its place, never had: both were changed while they
+/// were apart. One that is older than all that `other` remembers is taken for one that it has, unless nobody else can
+/// have heard of it.
+pub(crate) fn not_in<'a>(trail: &'a [Mark], other: &'a [Mark]) -> impl Iterator<Item = &'a Mark> {
+    let oldest = other.first().filter(|_| other.len() >= TRAIL).map(|mark| (mark.admin_epoch, mark.epoch));
+    let forgotten = move |mark: &Mark| oldest.is_some_and(|oldest| oldest > (mark.admin_epoch, mark.epoch));
+    trail.iter().filter(move |mark| !other.iter().any(|theirs| theirs.is(mark)) && (mark.apart || !forgotten(mark)))
 }
 
 #[cfg(test)]

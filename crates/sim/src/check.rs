@@ -25,7 +25,7 @@ use std::fmt;
 
 use hac_crm::cib::Configure;
 use hac_model::Cib;
-use hac_node::{Event, Invocation, Node, Now, Outcome, Persist, Reply, RequestId};
+use hac_node::{Event, Invocation, Now, Outcome, Persist, Reply, RequestId};
 use hac_types::{RingId, Timestamp, WallTime};
 
 use crate::cluster::{Asked, Host, World};
@@ -135,18 +135,22 @@ impl Checks {
         self.forks.starts_with(id, state);
     }
 
-    /// Nothing is promised of the word on these changes.
-    pub(crate) fn may_vanish<'a>(&mut self, marks: impl Iterator<Item = &'a String>) {
-        self.forks.may_vanish(marks);
-    }
-
     /// A node has something stored; if that is a state that it gave up, it reports what was lost with it.
-    pub(crate) fn persists(&mut self, id: u32, node: Option<&Node>, what: &Persist, now: Now) {
+    pub(crate) fn persists(
+        &mut self,
+        id: u32,
+        what: &Persist,
+        hosts: &BTreeMap<u32, Host>,
+        asked: &BTreeMap<(u32, u64, RequestId), Asked>,
+        now: Now,
+    ) {
+        let node = hosts.get(&id).and_then(|host| host.node.as_ref());
         let (Persist::CibLost { file, bytes }, Some(node)) = (what, node) else { return };
         self.happened("changes were reported as lost");
         let lost = node.report(now).lost;
         let changes = lost.iter().find(|(name, _)| name == file).map_or(&[][..], |(_, changes)| changes);
-        self.forks.reported(id, changes, bytes, now.mono);
+        let here = forks::proposed_in(node.standing().ring, hosts, asked);
+        self.forks.reported((id, now.mono), changes, bytes, &here);
     }
 
     /// A node of a cluster that ignores quorum acknowledged a change in this view.

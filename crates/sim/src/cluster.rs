@@ -574,11 +574,11 @@ impl World {
 
     fn persist(&mut self, id: u32, persist: PersistId, what: Persist) {
         let (now, at) = (self.now, self.time_at(id));
+        self.checks.persists(id, &what, &self.hosts, &self.asked, at);
         let Some(host) = self.hosts.get_mut(&id) else { return };
         if let Persist::RingSeq(seq) = what {
             host.number_asked = host.number_asked.max(seq);
         }
-        self.checks.persists(id, host.node.as_ref(), &what, at);
         host.disk.begin(persist, what);
         host.disk_busy = host.disk_busy.max(now) + host.disk.latency;
         self.queue.push(host.disk_busy, Item::Host(id, host.life, Event::Persisted(persist)));

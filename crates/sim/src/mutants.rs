@@ -99,6 +99,10 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("fork-unreported", "changes that give way to those of the other side of a cut vanish without a word"),
     cluster("fork-imagined", "changes that are proposed again are reported as lost"),
     cluster("prepared-forgotten", "what all had stored but one disk had committed is gone with that disk"),
+    cluster(
+        "prepared-unreported",
+        "what was prepared and gives way to the state of those who went on vanishes without a word",
+    ),
     cluster("taken-up-blindly", "an agent at work since an earlier view answers whatever is ordered next"),
     cluster("orphan-not-awaited", "a daemon starts beside the agents of its earlier life"),
 ];

@@ -140,7 +140,7 @@ impl Participant {
         }
         self.take_over_what_is_newest(now, comparison);
         if comparison.needy.is_empty() {
-            self.announce_ready();
+            self.announce_ready(now);
         } else if comparison.donor == self.me.node {
             self.send_snapshot(&comparison.needy);
         }
@@ -176,7 +176,7 @@ impl Participant {
                 }
             }
         }
-        self.announce_ready();
+        self.announce_ready(now);
     }
 
     /// A member has waited for too long without progress. All members see the same ones missing here, and go on without
@@ -228,9 +228,7 @@ impl Participant {
     fn take_over(&mut self, now: Now, donor: NodeId, snapshot: wire::Snapshot) {
         let old = self.replica.cib.configuration_digest();
         let older = self.replica.cib.version;
-        if self.gives_up_changes(&snapshot.trail) {
-            self.keep_what_is_lost(now, donor, &snapshot.cib);
-        }
+        self.give_way(now, donor, &snapshot.trail, &snapshot.cib);
         self.replica.replace(snapshot);
         self.doubt_answers();
         let version = self.replica.cib.version;
@@ -242,7 +240,7 @@ impl Participant {
     }
 
     /// This node has the state of the view, and tells its own truth if that says otherwise.
-    fn announce_ready(&mut self) {
+    fn announce_ready(&mut self, now: Now) {
         // What it found and has not been able to tell is told first: nobody must order it again.
         let reported = self.proposals.again().filter_map(|proposal| match &proposal.what {
             Proposed::Command(Command::Status(change)) => Some(change),
@@ -255,7 +253,8 @@ impl Participant {
         recorded.sort_by(|a, b| a.id.cmp(&b.id));
         let same = recorded.into_iter().eq(&histories);
         let history = (!same && !mutant("history-untold")).then_some(histories);
-        let lost = self.lost.last().cloned();
+        self.find_lost(now);
+        let lost = self.lost.last().map(|kept| kept.lost.clone());
         self.broadcast(Body::Ready(Ready { quorate: self.quorum.is_quorate(), history, lost }));
     }
 

@@ -101,7 +101,7 @@ impl Participant {
             cluster: self.replica.cluster.clone(),
             levels: self.levels,
             away: self.gate().away,
-            lost: self.lost.iter().map(|lost| (lost.file.clone(), lost.changes.clone())).collect(),
+            lost: self.lost.iter().map(|kept| (kept.lost.file.clone(), kept.lost.changes.clone())).collect(),
             counters: self.counters(stats),
         }
     }

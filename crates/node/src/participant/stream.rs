@@ -311,6 +311,7 @@ impl Participant {
             Proposed::SetNodes(_) => self.nodes_changed(now, proposal.wall),
             Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } | Proposed::Ask { .. } => {}
         }
+        self.find_lost(now);
         let mut warnings = changes.warnings.clone();
         warnings.extend(self.behind_warnings());
         let reply = self.done(warnings);

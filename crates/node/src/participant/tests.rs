@@ -293,7 +293,7 @@ fn a_change_that_both_sides_have_under_another_number_is_not_lost() {
 }
 
 #[test]
-fn a_change_that_counted_nowhere_is_not_lost() {
+fn a_change_of_a_membership_that_broke_up_is_told_where_nobody_can_say_what_was_answered() {
     let mut cluster = Cluster::new(3);
     cluster.view(&[1, 2, 3]);
     for node in [1, 2, 3] {
@@ -304,7 +304,7 @@ fn a_change_that_counted_nowhere_is_not_lost() {
     let votes = cluster.words_after_writing();
     cluster.break_up(1, &votes);
     cluster.split(&[&[1], &[2]]);
-    // Who asked for it forgets it; nobody was told that it is done.
+    // Who asked for it forgets it: whether it had answered that it is done, the others do not know.
     cluster.kill(3);
     cluster.start(3);
     cluster.view(&[2, 3]);
@@ -319,8 +319,110 @@ fn a_change_that_counted_nowhere_is_not_lost() {
     cluster.view(&[1, 2, 3]);
     cluster.assert_equal(&[1, 2, 3]);
     for node in [1, 2, 3] {
-        assert_eq!(given_up(&cluster, node), [""; 0]);
+        let told = given_up(&cluster, node);
+        assert!(told.iter().any(|sentence| sentence.contains("property cluster-delay")), "{told:?}");
     }
+}
+
+/// Node 2 has committed a change and said so, node 1 has voted for it and has it prepared, and then all lose their power.
+fn prepared_on_1_committed_on_2() -> Cluster {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.disk(1).slow = true;
+    let change = cluster.request(2, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    cluster.end_a_write(1);
+    assert!(matches!(cluster.reply(2, change), Some(Reply::Done { .. })));
+    for node in [1, 2] {
+        cluster.power_off(node);
+    }
+    cluster.disk(1).slow = false;
+    assert_eq!(cluster.disk(1).prepared.len(), 1);
+    cluster
+}
+
+#[test]
+fn what_only_a_lost_disk_had_committed_counts_where_nobody_went_on_without_it() {
+    let mut cluster = prepared_on_1_committed_on_2();
+    cluster.disk(2).wipe();
+    cluster.start(2);
+    cluster.view(&[2]);
+    cluster.start(1);
+    cluster.view(&[1, 2]);
+    cluster.assert_equal(&[1, 2]);
+    assert_eq!(cluster.cib(2).configuration.property("cluster-delay"), Some("80s"));
+    assert_eq!(given_up(&cluster, 1), [""; 0]);
+}
+
+#[test]
+fn what_only_a_lost_disk_had_committed_is_told_where_that_node_went_on_without_it() {
+    let mut cluster = prepared_on_1_committed_on_2();
+    cluster.disk(2).wipe();
+    cluster.start(2);
+    cluster.view(&[2]);
+    cluster.ask(2, Request::CancelWaitForAll);
+    for value in ["5min", "6min", "7min"] {
+        let reply = cluster.ask(2, set_property("cluster-recheck-interval", value));
+        assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    }
+    cluster.start(1);
+    cluster.view(&[1, 2]);
+    cluster.assert_equal(&[1, 2]);
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), None);
+    for node in [1, 2] {
+        let told = given_up(&cluster, node);
+        assert!(told.iter().any(|sentence| sentence.contains("property cluster-delay")), "{told:?}");
+    }
+    assert_eq!((cluster.disk(1).lost.len(), cluster.disk(1).prepared.len()), (1, 0), "the state is kept");
+    cluster.kill(1);
+    cluster.start(1);
+    cluster.view(&[1, 2]);
+    assert!(!given_up(&cluster, 1).is_empty(), "until somebody has looked at it");
+}
+
+#[test]
+fn what_was_prepared_and_is_there_in_the_state_that_counts_is_not_lost() {
+    let mut cluster = prepared_on_1_committed_on_2();
+    cluster.start(2);
+    cluster.view(&[2]);
+    cluster.ask(2, Request::CancelWaitForAll);
+    cluster.ask(2, set_property("cluster-recheck-interval", "5min"));
+    cluster.start(1);
+    cluster.view(&[1, 2]);
+    cluster.assert_equal(&[1, 2]);
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), Some("80s"));
+    assert_eq!(given_up(&cluster, 1), [""; 0]);
+    assert_eq!(cluster.disk(1).prepared.len(), 0);
+}
+
+#[test]
+fn what_was_told_as_lost_is_not_told_any_more_when_it_is_there() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    for node in [1, 2, 3] {
+        cluster.disk(node).slow = true;
+    }
+    let change = cluster.request(3, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    cluster.end_a_write(1);
+    cluster.power_off(1);
+    cluster.disk(1).slow = false;
+    // Node 2 drops it; node 3 hears of nothing for a while, and will propose it again.
+    cluster.hang(3, true);
+    cluster.view(&[2]);
+    cluster.words_after_writing();
+    cluster.settle();
+    cluster.start(1);
+    cluster.view(&[1, 2]);
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), None);
+    let told = given_up(&cluster, 1);
+    assert!(told.iter().any(|sentence| sentence.contains("property cluster-delay")), "{told:?}");
+    cluster.hang(3, false);
+    cluster.view(&[1, 2, 3]);
+    assert!(matches!(cluster.reply(3, change), Some(Reply::Done { .. })));
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), Some("80s"));
+    assert_eq!(given_up(&cluster, 1), [""; 0]);
+    assert_eq!(cluster.disk(1).lost.len(), 0, "nor after a restart");
 }
 
 #[test]

@@ -1,36 +1,37 @@
-//! What has to do with other releases and other states: the level, a message that cannot be read, a configuration that was
-//! prepared before all went down, and one that was given up for another.
+//! What has to do with other releases and other states: the level, a message that cannot be read, and a configuration that
+//! was prepared before all went down.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hac_crm::cib::{Command, Refusal, RefusalKind, Replicated as _, above};
-use hac_model::{Cib, parse_duration_ms};
+use hac_model::parse_duration_ms;
 use hac_totem::Delivery;
-use hac_types::{Level, LevelWindow, NodeId, RingId, Timestamp, mutant};
+use hac_types::{Level, NodeId, RingId, Timestamp, mutant};
 
 use super::barrier::Barrier;
 use super::coordinator::Coordinator;
 use super::{Active, Participant, Phase};
 use crate::cluster::{ClusterConfig, Gate};
-use crate::differences::{differences, given_up};
 use crate::halves::Down;
 use crate::join::Comparison;
-use crate::wire::{self, Lane, Lost, Mark, Offer, Proposed, StoredState, Undecodable};
+use crate::wire::{Offer, Proposed, StoredState, Undecodable};
 use crate::{Level as Importance, Now, Output};
 
 /// What the last life of this node had prepared.
 #[derive(Debug)]
 pub(super) struct Offered {
-    generation: u64,
-    state: StoredState,
+    pub(super) generation: u64,
+    pub(super) state: StoredState,
     offer: Offer,
+    /// A barrier has found that it does not count. It is kept until the state is known that does.
+    passed_over: bool,
 }
 
 impl Offered {
     pub(super) fn new(generation: u64, state: StoredState) -> Self {
         let offer = Offer { version: state.cib.version, digest: state.cib.digest() };
-        Self { generation, state, offer }
+        Self { generation, state, offer, passed_over: false }
     }
 }
 
@@ -48,9 +49,6 @@ const UPGRADE_HOLD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a proposed level is waited for before it is proposed again.
 const RAISED_AGAIN: Duration = Duration::from_secs(60);
-
-/// How many differences of a state that was given up are told one by one.
-const LOST_TOLD: usize = 50;
 
 impl Participant {
     /// The level of the ring: everything is said in its form, and applied by its rules.
@@ -101,11 +99,11 @@ impl Participant {
 
     /// What this node offers at the barrier, if it has been in none since its start.
     pub(super) fn offer(&self) -> Option<Offer> {
-        self.offer.as_ref().map(|offered| offered.offer)
+        self.offer.as_ref().filter(|offered| !offered.passed_over).map(|offered| offered.offer)
     }
 
     /// All hellos are there: what the cluster is called and its level are those of the newest; what was prepared counts if
-    /// all who can know say so, and is gone otherwise.
+    /// all who can know say so, and is otherwise given up for the state that counts.
     pub(super) fn take_over_what_is_newest(&mut self, now: Now, comparison: &Comparison) {
         let Phase::Syncing(Barrier { join, .. }) = &self.phase else { return };
         let newest = ClusterConfig::newest(join.hellos().values().map(|hello| &hello.cluster));
@@ -121,8 +119,9 @@ impl Participant {
                 self.adopt_nodes();
             }
         }
-        let Some(Offered { generation, state, offer }) = self.offer.take() else { return };
-        if comparison.offer == Some(offer) {
+        let Some(mut offered) = self.offer.take() else { return };
+        if comparison.offer == Some(offered.offer) && !offered.passed_over {
+            let Offered { generation, state, .. } = offered;
             let text = "the change of the configuration that all had stored before they went down counts";
             self.effects.remark(Importance::Notice, text);
             self.replica.cib = Arc::new(state.cib);
@@ -138,7 +137,13 @@ impl Participant {
             }
             self.commit_generation(now, generation, Vec::new());
         } else {
-            self.discard(generation);
+            offered.passed_over = true;
+            self.offer = Some(offered);
+            if !comparison.needy.contains(&self.me.node) {
+                // The state that counts is this node's own.
+                let (donor, trail, cib) = (comparison.donor, self.replica.trail.clone(), Arc::clone(&self.replica.cib));
+                self.give_up_offer(now, donor, &trail, &cib);
+            }
         }
     }
 
@@ -149,88 +154,11 @@ impl Participant {
         }
     }
 
-    /// This node's state gives way to another one that does not have all of its changes: it is kept.
-    pub(super) fn keep_what_is_lost(&mut self, now: Now, donor: NodeId, other: &Cib) {
-        let changes = given_up(&self.replica.cib.configuration, &other.configuration);
-        let Some(bytes) = self.replica.durable().filter(|_| !changes.is_empty()) else { return };
-        let ring = self.replica.lineage.unwrap_or_default();
-        let file = lost_name(self.disk.next_generation(), ring);
-        let text = format!(
-            "the configuration was changed on both sides of a cut; that of {} counts, changes made here are lost: {}; \
-             the whole is kept as {file}",
-            self.name_of(donor),
-            changes.join(", ")
-        );
-        self.effects.remark(Importance::Error, text);
-        self.keep_lost(now, file.clone(), bytes);
-        self.lost.push(told(file, changes));
-    }
-
-    /// Whether this state has changes that may count somewhere and are not among `other`. What this node still proposes was
-    /// not acknowledged, and is not lost. Of what another member proposed in its present life, that member says itself
-    /// whether it is lost: if it never saw it come back, it proposes it again.
-    pub(super) fn gives_up_changes(&self, other: &[Mark]) -> bool {
-        let members = || self.view.iter().flat_map(|view| &view.members).filter(|member| member.node != self.me.node);
-        let is_anothers = |mark: &Mark| members().any(|m| (m.node, m.incarnation) == (mark.node, mark.incarnation));
-        let is_proposed = |mark: &Mark| {
-            let name = (mark.node, mark.incarnation, mark.seq);
-            self.proposals.again().any(|proposal| {
-                let id = proposal.id;
-                id.lane == Lane::Configure && (id.node, id.incarnation, id.seq) == name
-            })
-        };
-        if mutant("fork-unreported") {
-            return false;
-        }
-        let imagined = mutant("fork-imagined");
-        self.replica.not_in(other).any(|mark| imagined || (!is_proposed(mark) && !is_anothers(mark)))
-    }
-
-    /// People have looked at what was given up.
-    pub(super) fn forget_lost(&mut self, now: Now) {
-        self.lost.clear();
-        self.lost_elsewhere.clear();
-        self.mark_lost_seen(now);
-    }
-
-    /// A member says what it gave up.
-    pub(super) fn learn_lost(&mut self, from: NodeId, lost: Option<Lost>) {
-        let name = self.name_of(from);
-        match lost {
-            Some(lost) if from != self.me.node => {
-                self.lost_elsewhere.insert(name, lost.changes);
-            }
-            _ => {
-                self.lost_elsewhere.remove(&name);
-            }
-        }
-    }
-
     /// The level was changed; the next ring has it.
     pub(super) fn level_changed(&mut self, to: Level) {
         self.raising = None;
         self.announce_contract();
         self.effects.remark(Importance::Notice, format!("the cluster is at level {to} from now on"));
-    }
-
-    /// What was given up and not looked at, in sentences with their remedies.
-    pub(super) fn lost_problems(&self) -> Vec<(String, String)> {
-        let here = self.lost.iter().map(|lost| {
-            let sentence = format!(
-                "the configuration was changed on both sides of a cut; changes made here were lost: {}; they are kept in {}",
-                lost.changes.join(", "),
-                lost.file
-            );
-            (sentence, "'hacctl configure conflict show' shows them, 'hacctl configure conflict clear' ends this.".to_owned())
-        });
-        let elsewhere = self.lost_elsewhere.iter().map(|(name, changes)| {
-            let sentence = format!(
-                "the configuration was changed on both sides of a cut; changes made on {name} were lost: {}",
-                changes.join(", ")
-            );
-            (sentence, format!("'hacctl configure conflict show' on {name} shows them."))
-        });
-        here.chain(elsewhere).collect()
     }
 
     /// What decides about another level in this view.
@@ -344,33 +272,4 @@ impl Participant {
         self.store_present(now);
         self.announce_level_of_ring();
     }
-}
-
-/// `cib.N.lost-RING`.
-fn lost_name(generation: u64, ring: RingId) -> String {
-    let RingId { seq, rep, rep_incarnation } = ring;
-    format!("cib.{generation}.lost-{seq:x}.{rep}.{:x}", rep_incarnation.0)
-}
-
-fn told(file: String, mut changes: Vec<String>) -> Lost {
-    let more = changes.len().saturating_sub(LOST_TOLD);
-    changes.truncate(LOST_TOLD);
-    if more > 0 {
-        changes.push(format!("{more} more"));
-    }
-    Lost { file, changes }
-}
-
-/// What was given up in earlier lives of this node.
-pub(super) fn read_lost(files: &[(String, Vec<u8>)], now: &Cib, known: LevelWindow) -> Vec<Lost> {
-    let read = |(file, bytes): &(String, Vec<u8>)| {
-        let changes = wire::decode_stored(bytes, known).map_or_else(
-            |why| vec![why.to_string()],
-            |state| differences(&state.cib.configuration, &now.configuration),
-        );
-        // What has come since is no part of it, so what was deleted cannot be told by name any more.
-        let changes = if changes.is_empty() { vec!["something that was deleted".to_owned()] } else { changes };
-        told(file.clone(), changes)
-    };
-    files.iter().map(read).collect()
 }

@@ -70,7 +70,12 @@ pub(super) fn said_stored(
 /// Names of the properties that acknowledged changes have set.
 pub(super) fn acknowledged(asked: &BTreeMap<(u32, u64, RequestId), Asked>) -> Vec<String> {
     let done = asked.values().filter(|asked| matches!(asked.replies.first(), Some(Reply::Done { .. })));
-    let changes = done.filter_map(|asked| match &asked.request {
+    changed(done.map(|asked| &asked.request))
+}
+
+/// Names of the properties that these requests set.
+pub(super) fn changed<'a>(requests: impl Iterator<Item = &'a Request>) -> Vec<String> {
+    let changes = requests.filter_map(|request| match request {
         Request::Configure(configure) => Some(&configure.changes),
         _ => None,
     });

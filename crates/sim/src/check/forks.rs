@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hac_crm::cib::Change;
-use hac_node::{Reply, Request};
-use hac_types::Timestamp;
+use hac_node::{Reply, Request, RequestId};
+use hac_types::{RingId, Timestamp};
 
+use super::durability::changed;
 use super::{Violation, count};
-use crate::cluster::World;
+use crate::cluster::{Asked, Host, World};
 use crate::workload::MARK;
 
 /// What nodes reported as lost.
@@ -17,6 +18,8 @@ use crate::workload::MARK;
 pub(super) struct Forks {
     /// The marks of the changes, each with the node that reported it first, and when.
     named: BTreeMap<String, (u32, Timestamp)>,
+    /// Those of them whose proposers were members then, in the lives in which they proposed them: they know better.
+    imagined: BTreeSet<String>,
     /// What is in the states that were kept where the list was too long to be shown whole.
     unnamed: BTreeSet<String>,
 }
@@ -34,22 +37,34 @@ impl Forks {
         }
     }
 
-    /// Nobody needs to report these.
-    pub(super) fn may_vanish<'a>(&mut self, marks: impl Iterator<Item = &'a String>) {
-        self.unnamed.extend(marks.cloned());
-    }
-
-    /// A node keeps the state that it gave up, reports these changes, and `holds` what it keeps.
-    pub(super) fn reported(&mut self, node: u32, changes: &[String], holds: &[u8], at: Timestamp) {
+    /// A node keeps the state that it gave up, reports these changes, and `holds` what it keeps. `here` are changes that
+    /// members of its view have proposed.
+    pub(super) fn reported(&mut self, (node, at): (u32, Timestamp), changes: &[String], holds: &[u8], here: &[String]) {
         let marks = changes.iter().filter_map(|change| change.strip_prefix("property "));
         for mark in marks.filter(|name| name.starts_with(MARK) && !name.contains(' ')) {
             self.named.entry(mark.to_owned()).or_insert((node, at));
+            if here.iter().any(|here| here == mark) {
+                self.imagined.insert(mark.to_owned());
+            }
         }
         if changes.last().is_some_and(|last| last.ends_with(" more")) {
             let text = String::from_utf8_lossy(holds);
             self.unnamed.extend(marks_in(&text));
         }
     }
+}
+
+/// The changes that members of a view have proposed in their present lives.
+pub(super) fn proposed_in(
+    ring: Option<RingId>,
+    hosts: &BTreeMap<u32, Host>,
+    asked: &BTreeMap<(u32, u64, RequestId), Asked>,
+) -> Vec<String> {
+    let is_here = |id: u32, life: u64| {
+        let node = hosts.get(&id).filter(|host| host.life == life).and_then(|host| host.node.as_ref());
+        node.is_some_and(|node| ring.is_some() && node.standing().ring == ring)
+    };
+    changed(asked.iter().filter(|((id, life, _), _)| is_here(*id, *life)).map(|(_, asked)| &asked.request))
 }
 
 /// The marks in a state as it is stored.
@@ -82,9 +97,17 @@ pub(super) fn check(world: &mut World) -> Result<(), Violation> {
             }
         }
     }
+    let told: BTreeSet<String> = world
+        .hosts
+        .values()
+        .filter_map(|host| world.report(host.id))
+        .flat_map(|report| report.lost)
+        .flat_map(|(_, changes)| changes)
+        .collect();
     for (name, (host, at)) in &world.checks.forks.named {
         count(&mut world.checks.executed, "FORK");
-        if there(name) {
+        let imagined = world.checks.forks.imagined.contains(name);
+        if there(name) && (imagined || told.contains(&format!("property {name}"))) {
             return Err(Violation::new(
                 "FORK",
                 format!("node{host} reported at {at} that {name} is lost; it is there"),
@@ -102,10 +125,13 @@ mod tests {
     fn only_what_was_lost_here_is_taken_for_reported() {
         let mut forks = Forks::default();
         let changes = ["property sim-change-3", "property sim-change-4 (deleted here, or new there)", "w-1"];
-        forks.reported(1, &changes.map(str::to_owned), b"", Timestamp::ZERO);
+        let here = ["sim-change-3".to_owned()];
+        forks.reported((1, Timestamp::ZERO), &changes.map(str::to_owned), b"", &here);
         assert_eq!(forks.named.keys().collect::<Vec<_>>(), ["sim-change-3"]);
+        assert_eq!(forks.imagined.iter().collect::<Vec<_>>(), ["sim-change-3"]);
         assert!(forks.unnamed.is_empty());
-        forks.reported(1, &["7 more".to_owned()], br#"{"name":"sim-change-12","x":"sim-change-5"}"#, Timestamp::ZERO);
+        let state = br#"{"name":"sim-change-12","x":"sim-change-5"}"#;
+        forks.reported((1, Timestamp::ZERO), &["7 more".to_owned()], state, &[]);
         assert_eq!(forks.unnamed.iter().collect::<Vec<_>>(), ["sim-change-12", "sim-change-5"]);
     }
 }

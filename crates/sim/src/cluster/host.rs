@@ -273,9 +273,6 @@ impl World {
         let others = || self.hosts.values().filter(|host| host.id != lost);
         let key_is_kept = others().any(|host| !host.disk.lacks_key);
         if key_is_kept && others().all(|host| host.disk.holds(&marks)) {
-            // What the others have only prepared is given up without a word if the node that lost its disk goes on alone.
-            let single = |mark: &&String| !others().any(|host| host.disk.has_committed(std::slice::from_ref(*mark)));
-            self.checks.may_vanish(marks.iter().filter(single));
             if let Some(host) = self.hosts.get_mut(&lost) {
                 host.disk.wipe();
             }
