@@ -2,6 +2,7 @@
 //! real daemons on this machine.
 
 mod more;
+mod unknown;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -25,6 +26,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
         ("a_script_is_one_transaction_and_says_which_line_is_wrong", script),
         ("a_draft_is_refused_when_the_configuration_changed", drafts),
         ("history_tells_what_happened_over_all_nodes_and_restarts", more::history),
+        ("an_unknown_name_is_refused_and_the_known_ones_are_said", unknown::refused),
     ]
 }
 

@@ -19,7 +19,7 @@ pub struct Event {
     pub mono_ns: u64,
     /// How bad it is.
     pub level: Level,
-    /// What kind, in snake case: `view`, `quorum`, `suspected`, `op_result` …
+    /// What kind, in snake case: one of [`EVENT_KINDS`].
     pub kind: String,
     /// One sentence.
     pub text: String,
@@ -40,6 +40,23 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
 }
+
+/// The kinds that a node tells.
+pub const EVENT_KINDS: [&str; 13] = [
+    "active",
+    "configuration",
+    "key_changed",
+    "operation",
+    "quorum",
+    "remark",
+    "result",
+    "ring",
+    "shutdown_requested",
+    "status",
+    "transition",
+    "transition_ended",
+    "view",
+];
 
 /// After which delivery an event was told. Nodes that are handed the same have the same places, so that sorting by place, node
 /// and `seq` merges what several nodes tell, causes before what follows from them, without a look at their clocks.

@@ -21,7 +21,7 @@ mod web;
 pub use agents::{AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation};
 pub use attributes::{AttributePair, AttributeSet, Attributes, AttributesQuery, NodeAttributes};
 pub use error::{ErrorBody, ErrorCode};
-pub use event::{Event, EventFilter, JournalPage, JournalQuery, Level, Place};
+pub use event::{EVENT_KINDS, Event, EventFilter, JournalPage, JournalQuery, Level, Place};
 pub use explain::{AgentRun, ExplainQuery, Explained, LastTransition, SubjectKind};
 pub use invite::{Invitation, InviteRequest, Invited, NodeRemoved, RemoveNodeRequest};
 pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};

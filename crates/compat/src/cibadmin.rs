@@ -115,6 +115,15 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
         "upgrade" => return Ok(Said::nothing()),
         _ => {}
     }
+    if let Some(name) = section(&given).filter(|name| !is_section(name)) {
+        let near = hac_model::nearest(name, SECTIONS.iter().copied()).map(|near| format!("; did you mean {near}?"));
+        let err = format!(
+            "{PROGRAM}: there is no section '{name}'{}\nThe sections are: cib, configuration, {}, status",
+            near.unwrap_or_default(),
+            SECTIONS.join(", ")
+        );
+        return Err(Said::failed(exit::USAGE, err));
+    }
     let path = given.value("xpath").map(Path::read).transpose();
     let path = path.map_err(|error| Said::failed(exit::CONFIG, format!("{PROGRAM}: --xpath: {error}")))?;
     if command == "query" {
@@ -234,11 +243,7 @@ fn query(root: &Node, given: &Given, path: Option<&Path>) -> Ends<Said> {
     let Some(scope) = section(given) else { return Ok(Said::printed(shown(root))) };
     match frame(root, scope) {
         Some(node) => Ok(Said::printed(shown(node))),
-        None if is_section(scope) => Err(failed("query", &Refused::Missing)),
-        None => {
-            let err = format!("{PROGRAM}: Unrecognized scope '{scope}' is passed over");
-            Ok(Said { err, ..Said::printed(shown(root)) })
-        }
+        None => Err(failed("query", &Refused::Missing)),
     }
 }
 

@@ -1,20 +1,28 @@
 //! `crm_mon`: how the cluster stands, once or again and again.
 
+mod agent;
+
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use hac_api::{MemberState, Status, route};
+use hac_api::{CibResponse, MemberState, Status, route};
 use hac_model::Cib;
-use hac_pacemaker::mon::{self, Facts, Options, Page, Section};
+use hac_pacemaker::mon::{self, Facts, Fencing, Options, Page, Section};
 use hac_scheduler::view::ClusterView;
 
+use self::agent::Agent;
 use crate::client::{self, Trouble};
 use crate::options::{COMMON, Given, Spec, Value, escaped};
 use crate::{Ends, Said, exit};
 
 const PROGRAM: &str = "crm_mon";
+
+/// Tells the process in the background that it is one.
+const IN_BACKGROUND: &str = "HACD_CRM_MON_IN_BACKGROUND";
 
 const OPTIONS: &[Spec] = &[
     Spec("1", &["one-shot"], Value::No),
@@ -48,22 +56,24 @@ const OPTIONS: &[Spec] = &[
     Spec("D", &["hide-headers"], Value::No),
     Spec("R", &["show-detail"], Value::No),
     Spec("j", &["print-clone-detail", "show-description"], Value::No),
+    Spec("x", &["xml-file"], Value::Yes),
     Spec("Q", &["quiet"], Value::No),
 ];
 
 const HELP: &str = "Usage: crm_mon [OPTIONS]\n\
     \nHow often:   -1, --one-shot   -i, --interval=SECONDS   -d, --daemonize (with --output-to=FILE)   -p, --pid-file=FILE\
+    \n             -E, --external-agent=PROGRAM   -e, --external-recipient=TEXT   -W, --watch-fencing (with -E)\
     \nIn which form: --output-as=console|text|xml|html|none   --output-to=FILE   -X, --as-xml   -s, --simple-status\
     \n               --html-title=TITLE   --html-stylesheet=URL   --html-cgi\
     \nWhat:        -n by node   -r inactive too   -b brief   -f fail counts   -o operations   -t with times   -A attributes\
-    \n             -L bans   -c tickets   -m fence history   -D no header   -R detail   -Q no times\
+    \n             -L bans   -c tickets   -m[0-3] fence history   -D no header   -R detail   -Q no times\
     \n             --node=NAME   --resource=ID   -I, --include=LIST   -U, --exclude=LIST\n";
 
 /// The names that `--include` and `--exclude` take.
 const SECTIONS: &[&str] = &[
     "all",
     "attributes",
-    "bans",
+    "bans[:PREFIX]",
     "counts",
     "dc",
     "default",
@@ -108,18 +118,27 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
     let form = form(&given)?;
     let options = options(&given)?;
     let file = given.value("as-html").or_else(|| given.value("output-to")).filter(|file| *file != "-");
-    let once = given.has("one-shot") || given.has("watch-fencing") || matches!(form, Form::OldXml | Form::Simple);
+    let once = given.has("one-shot") || matches!(form, Form::OldXml | Form::Simple);
     let daemon = given.has("daemonize");
-    if daemon && file.is_none() {
+    let called = given.value("external-agent");
+    if daemon && file.is_none() && called.is_none() {
         return Err(Said::failed(
             exit::USAGE,
             "--daemonize requires at least one of --output-to (with a file) and --external-agent\n",
         ));
     }
-    if given.has("external-agent") {
-        let err = "crm_mon: hacd calls no program from here; 'hacctl events --follow --json' tells what happens";
+    if given.has("watch-fencing") && called.is_none() {
+        return Err(Said::failed(exit::USAGE, "--watch-fencing requires --external-agent: it says whom to tell\n"));
+    }
+    if let Some(file) = given.value("xml-file") {
+        let err = format!("{PROGRAM}: hacd does not offer --xml-file; write CIB_file={file} before the command");
         return Err(Said::failed(exit::USAGE, err));
     }
+    if daemon && !once && std::env::var_os(IN_BACKGROUND).is_none() {
+        return background(words);
+    }
+    let recipient = given.value("external-recipient").unwrap_or_default();
+    let mut agent = called.map(|program| Agent::new(program, recipient, given.has("watch-fencing")));
     let interval = interval(given.value("interval").unwrap_or("5"))?;
     let request = format!("{PROGRAM} {}", words.join(" "));
     let page = Page {
@@ -133,11 +152,13 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
             .map_err(|error| Said::failed(73, format!("{PROGRAM}: could not write {pid}: {error}")))?;
     }
     loop {
-        let said = look(form, &options, &request, &page);
-        if once || (!daemon && file.is_none() && form != Form::Text) {
+        let said = look(form, &options, &request, &page, agent.as_mut());
+        if once || (!daemon && agent.is_none() && file.is_none() && form != Form::Text) {
             return put(said, file);
         }
         match put(said, file) {
+            // Nobody sees it.
+            Ok(_) | Err(_) if daemon => {}
             // On a terminal the screen begins anew each time.
             Ok(said) if file.is_none() => print(&format!("\x1b[H\x1b[2J{}", said.out)),
             Ok(_) => {}
@@ -147,6 +168,18 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
         }
         std::thread::sleep(interval);
     }
+}
+
+/// Goes on in the background with the same words, under the same name: `ps` shows them to agents that look for it.
+fn background(words: &[String]) -> Ends<Said> {
+    let failed =
+        |error: &dyn std::fmt::Display| Said::failed(71, format!("{PROGRAM}: could not go to the background: {error}"));
+    let program = std::env::current_exe().map_err(|error| failed(&error))?;
+    let mut command = Command::new(program);
+    command.arg0(PROGRAM).args(words).env(IN_BACKGROUND, "1").process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map_err(|error| failed(&error))?;
+    Ok(Said::nothing())
 }
 
 fn print(text: &str) {
@@ -205,27 +238,46 @@ fn options(given: &Given) -> Ends<Options> {
         attributes: given.has("show-node-attributes"),
         bans: given.has("neg-locations").then(|| given.value("neg-locations").unwrap_or_default().to_owned()),
         tickets: given.has("tickets"),
+        fencing: fencing(given)?,
+        properties: false,
         detail: given.has("show-detail"),
         node: given.value("node").map(str::to_owned),
         resource: given.value("resource").map(str::to_owned),
         without: Vec::new(),
     };
-    for (list, shown) in [("exclude", false), ("include", true)] {
-        for name in given.value(list).into_iter().flat_map(|list| list.split(',')) {
-            show(&mut options, name.trim(), shown)?;
+    for (option, list) in given.all() {
+        let shown = match option {
+            "include" => true,
+            "exclude" => false,
+            _ => continue,
+        };
+        for name in list.into_iter().flat_map(|list| list.split(',')) {
+            show(&mut options, option, name.trim(), shown)?;
         }
     }
     if given.has("hide-headers") {
-        show(&mut options, "summary", false)?;
+        show(&mut options, "exclude", "summary", false)?;
     }
     if given.has("quiet") {
-        show(&mut options, "times", false)?;
+        show(&mut options, "exclude", "times", false)?;
     }
     Ok(options)
 }
 
+/// What is shown of fencing: without `-m` what failed and what is under way, with it what succeeded too.
+fn fencing(given: &Given) -> Ends<Fencing> {
+    let level = match given.value("fence-history") {
+        None if given.has("fence-history") => Some(2),
+        None => Some(1),
+        Some(text) => text.parse().ok(),
+    };
+    level
+        .and_then(Fencing::of_level)
+        .ok_or_else(|| Said::failed(exit::USAGE, format!("{PROGRAM}: Fence history must be 0-3")))
+}
+
 /// Shows a section, or leaves it out.
-fn show(options: &mut Options, name: &str, shown: bool) -> Ends<()> {
+fn show(options: &mut Options, option: &str, name: &str, shown: bool) -> Ends<()> {
     const ALL: [Section; 8] = [
         Section::Stack,
         Section::Dc,
@@ -240,7 +292,10 @@ fn show(options: &mut Options, name: &str, shown: bool) -> Ends<()> {
     let sections: &[Section] = match name {
         "all" | "default" => &ALL,
         "none" if shown => {
-            options.without = ALL.to_vec();
+            let Options { node, resource, inactive, by_node, brief, detail, timing, .. } = options.clone();
+            let without = ALL.to_vec();
+            *options =
+                Options { node, resource, inactive, by_node, brief, detail, timing, without, ..Options::default() };
             return Ok(());
         }
         "summary" => &ALL[..5],
@@ -261,6 +316,8 @@ fn show(options: &mut Options, name: &str, shown: bool) -> Ends<()> {
     }
     match name {
         "all" => {
+            options.fencing = Fencing { failed: shown, pending: shown, succeeded: shown, ..options.fencing };
+            options.properties = shown;
             options.attributes = shown;
             options.failcounts = shown;
             options.operations = shown;
@@ -272,9 +329,17 @@ fn show(options: &mut Options, name: &str, shown: bool) -> Ends<()> {
         "operations" => options.operations = shown,
         "tickets" => options.tickets = shown,
         "bans" => options.bans = shown.then(|| prefix.to_owned()),
+        "options" => options.properties = shown,
+        "fencing" => {
+            options.fencing = Fencing { failed: shown, pending: shown, succeeded: shown, ..options.fencing };
+        }
+        "fencing-failed" => options.fencing.failed = shown,
+        "fencing-pending" => options.fencing.pending = shown,
+        "fencing-succeeded" => options.fencing.succeeded = shown,
         _ if SECTIONS.contains(&name) => {}
         _ => {
-            let err = format!("{PROGRAM}: invalid section '{name}'\nThe sections are: {}\n{HELP}", SECTIONS.join(", "));
+            let wrong = if name == "list" { String::new() } else { format!("there is no section '{name}'\n") };
+            let err = format!("{HELP}\n{PROGRAM}: {wrong}--{option} options: {}", SECTIONS.join(", "));
             return Err(Said::failed(exit::USAGE, err));
         }
     }
@@ -282,15 +347,17 @@ fn show(options: &mut Options, name: &str, shown: bool) -> Ends<()> {
 }
 
 /// Asks the daemon, and writes what it says.
-fn look(form: Form, options: &Options, request: &str, page: &Page) -> Ends<Said> {
-    let (status, view) = match ask() {
+fn look(form: Form, options: &Options, request: &str, page: &Page, agent: Option<&mut Agent>) -> Ends<Said> {
+    let (status, view, mut cib) = match ask() {
         Ok(answer) => answer,
         Err(trouble) => return Err(unreachable(form, request, &trouble)),
     };
     // Readers of this text know no line with the cluster's name.
     let (cluster_name, stack) = (String::new(), "corosync (hacd)".to_owned());
     let facts = Facts { cluster_name, stack, ..facts(&status) };
-    let mut cib = Cib::default();
+    if let Some(agent) = agent {
+        agent.look(&cib);
+    }
     cib.info.last_changed_ms = status.last_change.time_ms;
     cib.info.update_user.clone_from(&status.last_change.user);
     cib.info.update_client.clone_from(&status.last_change.client);
@@ -308,11 +375,12 @@ fn look(form: Form, options: &Options, request: &str, page: &Page) -> Ends<Said>
     })
 }
 
-fn ask() -> Result<(Status, ClusterView), Trouble> {
+fn ask() -> Result<(Status, ClusterView, Cib), Trouble> {
     let mut status: Status = client::ask(&client::Ask::Get(&format!("{}?view=true", route::STATUS)), None)?;
     let view = serde_json::from_value(std::mem::take(&mut status.view));
-    let view = view.map_err(|error| Trouble::Refused(exit::ERROR, error.to_string()))?;
-    Ok((status, view))
+    let answer: CibResponse = client::ask(&client::Ask::Get(route::CIB), None)?;
+    let unreadable = |error: serde_json::Error| Trouble::Refused(exit::ERROR, error.to_string());
+    Ok((status, view.map_err(unreadable)?, serde_json::from_value(answer.cib).map_err(unreadable)?))
 }
 
 /// What a daemon says of itself and the cluster, as the texts of `crm_mon` and `crm status` want it.

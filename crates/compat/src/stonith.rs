@@ -190,12 +190,20 @@ fn history(given: &Given, host: &str) -> Ends<Said> {
         facts::order(PROGRAM, Command::ForgetFencing { node }, true, UNREACHABLE)?;
         return Ok(Said::nothing());
     }
-    let mut fencing = cib()?.status.fencing;
+    let cib = cib()?;
+    let mut fencing = cib.status.fencing;
     if let Some(node) = node {
+        let was = fencing.history.iter().map(|record| &record.target);
+        let mut was = was.chain(fencing.running.iter().map(|request| &request.wanted.target));
+        if !was.any(|target| *target == node) && !cib.configuration.nodes.iter().any(|known| known.uname == node) {
+            let known: Vec<&str> = cib.configuration.nodes.iter().map(|known| known.uname.as_str()).collect();
+            let err = format!("{PROGRAM}: Node \"{node}\" is not a cluster node; those are: {}", known.join(", "));
+            return Err(Said::failed(exit::NO_SUCH, err));
+        }
         fencing.running.retain(|request| request.wanted.target == node);
         fencing.history.retain(|record| record.target == node);
     }
-    Ok(Said::printed(hac_pacemaker::fencing::text(&fencing)))
+    Ok(Said::printed(hac_pacemaker::fencing::text(&fencing, "")))
 }
 
 #[cfg(test)]

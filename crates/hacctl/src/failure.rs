@@ -77,7 +77,7 @@ impl From<&clap::Error> for Failure {
         let text = error.render().to_string();
         let mut paragraphs = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
         let first = paragraphs.next().unwrap_or_default();
-        if let Some(failure) = of_crm(error) {
+        if let Some(failure) = below(error).or_else(|| of_crm(error)) {
             return failure;
         }
         let message = first.strip_prefix("error: ").unwrap_or(&first);
@@ -98,6 +98,34 @@ fn no_command(error: &clap::Error) -> Option<&str> {
         Some(ContextValue::String(word)) => Some(word),
         _ => None,
     }
+}
+
+/// What is said of a word that is none of those which a command takes: the words that it takes.
+fn below(error: &clap::Error) -> Option<Failure> {
+    use clap::CommandFactory as _;
+    use clap::error::{ContextKind, ContextValue};
+    let word = no_command(error)?;
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    let usage = usage.to_string();
+    // `Usage: hacctl recipe [OPTIONS] <COMMAND>`
+    let path: Vec<&str> = usage.split_whitespace().skip(2).take_while(|word| !word.starts_with(['[', '<'])).collect();
+    let mut command = crate::args::Arguments::command();
+    for name in &path {
+        command = command.find_subcommand(name)?.clone();
+    }
+    let known: Vec<&str> =
+        command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(clap::Command::get_name).collect();
+    let path = path.join(" ");
+    if path.is_empty() || known.is_empty() {
+        return None;
+    }
+    let near = hac_model::nearest(word, known.iter().copied()).map(|near| format!("Did you mean {near}? "));
+    let word = crate::terminal::harmless(word);
+    Some(Failure::usage(format!("'hacctl {path}' does not know the word '{word}'")).with_remedy(format!(
+        "{}It takes: {}; '--help' after one of them says more.",
+        near.unwrap_or_default(),
+        known.join(", ")
+    )))
 }
 
 /// What is said of a level of crm that is not here, and of a word that belongs into a level.
@@ -165,6 +193,12 @@ mod tests {
         let failure = refused("hacctl scores ip");
         assert_eq!(failure.message, "'scores' needs its level before it");
         assert_eq!(failure.remedy.as_deref(), Some("Write 'hacctl resource scores'."));
+
+        let failure = refused("hacctl secret show x");
+        assert_eq!(failure.message, "'hacctl secret' does not know the word 'show'");
+        let failure = refused("hacctl recipe active-pasive");
+        let remedy = failure.remedy.expect("a remedy");
+        assert!(remedy.starts_with("Did you mean active-passive? It takes: active-passive, "), "{remedy}");
 
         let failure = refused("hacctl upgrade hold");
         assert_eq!(failure.message, "the following required arguments were not provided: <DURATION>");

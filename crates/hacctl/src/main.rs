@@ -67,7 +67,9 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 /// Prints help and version as success, everything else as wrong usage (exit code 64).
 fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        return if error.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(64) };
+        // Who closes the output early has seen enough.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // Nothing was typed: the list of what can be. A closed output changes nothing.

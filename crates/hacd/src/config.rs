@@ -366,9 +366,9 @@ impl Checker<'_> {
         let system = self.system();
         let digitalocean = self.digitalocean();
         let agents = self.agents();
-        let (metrics, web) = self.listens();
         let nodes = self.nodes();
         let ports = self.ports(&nodes);
+        let (metrics, web) = self.listens(&ports);
         let seed = self.seed(&nodes);
         let authkey = self.authkey(&totem);
         let own = self.own_node(&nodes, identity, local);
@@ -471,14 +471,21 @@ impl Checker<'_> {
         }
     }
 
-    /// Where metrics and the page are served, and how.
-    fn listens(&mut self) -> (Option<SocketAddr>, Option<Page>) {
+    /// Where metrics and the page are served, and how: beside the ring, whose ports a joining host needs too, and beside each
+    /// other.
+    fn listens(&mut self, ports: &[Port]) -> (Option<SocketAddr>, Option<Page>) {
         let [metrics, web] = [Table::Metrics, Table::Web].map(|table| {
             let section = self.document.section(table);
             let at = section.listen("listen");
             let (line, key) = (section.line_of("listen"), format!("{}.listen", table.path()));
             if at.is_some_and(|at| at.port() == 0) {
                 self.report(line, &key, "port 0 is another one at each start; name one, such as 9664");
+            }
+            let near = |port: &&Port| at.is_some_and(|at| at.port().abs_diff(port.number) <= 1);
+            if let Some(port) = ports.iter().find(near) {
+                let (low, high) = (port.number.saturating_sub(1), port.number.saturating_add(1));
+                let what = format!("ports {low} to {high} are the ring's; choose another, such as 9664");
+                self.report(line, &key, what);
             }
             if at.is_some_and(|at| !at.ip().is_loopback()) {
                 let what =
@@ -487,9 +494,12 @@ impl Checker<'_> {
             }
             at
         });
-        if metrics.is_some() && metrics == web {
+        if let (Some(metrics), Some(web)) = (metrics, web)
+            && metrics.port() == web.port()
+        {
             let line = self.document.section(Table::Web).line_of("listen");
-            self.report(line, "web.listen", "metrics.listen is the same; choose another port");
+            let what = format!("metrics.listen has port {} too; choose another", web.port());
+            self.report(line, "web.listen", what);
         }
         (metrics, web.map(|at| self.page(at)))
     }

@@ -1,28 +1,47 @@
 //! What was done to nodes and what is being done, in lines as `stonith_admin -H` prints them.
 
 use hac_model::FenceAction;
-use hac_model::fencing::{End, How, Record, Request, Requests};
+use hac_model::fencing::{End, How, Record, Request, Requests, Wanted};
 
-/// The history in lines.
+/// The history in lines; `zone` stands behind each time, which is UTC.
 #[must_use]
-pub fn text(fencing: &Requests) -> String {
+pub fn text(fencing: &Requests, zone: &str) -> String {
     let mut text: String = fencing.running.iter().map(|request| format!("{}\n", pending(request))).collect();
-    text.extend(fencing.history.iter().rev().map(|record| format!("{}\n", over(record))));
+    text.extend(fencing.history.iter().rev().map(|record| format!("{}{zone}\n", over(record))));
     if text.is_empty() {
         text.push_str("No node was fenced.\n");
     }
     text
 }
 
+/// What is under way, in one line as `crm_mon` has it.
+pub(crate) fn under_way(request: &Request) -> String {
+    let Wanted { target, action, client, origin, .. } = &request.wanted;
+    format!("{} of {target} pending: client={client}, origin={origin}", words(*action))
+}
+
+/// What is over, in one line as `crm_mon` has it; `last` where others of its kind are left out.
+pub(crate) fn last(record: &Record, last: bool) -> String {
+    let by = record.delegate.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let (word, why) = match &record.end {
+        End::Succeeded => ("successful", String::new()),
+        End::Failed { reason, .. } => ("failed", format!(" ({reason})")),
+    };
+    let last = if last { "last " } else { "" };
+    let (what, when) = (words(record.action), iso(record.completed));
+    let Record { target, client, origin, .. } = record;
+    format!("{what} of {target}{by} for {client}@{origin} {last}{word} at {when}{why}")
+}
+
+/// A time in seconds since 1970 as `2026-01-04 10:00:00Z`.
+pub(crate) fn iso(secs: i64) -> String {
+    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+    let time = time::OffsetDateTime::from_unix_timestamp(secs).ok().and_then(|time| time.format(&format).ok());
+    time.unwrap_or_default()
+}
+
 fn pending(request: &Request) -> String {
-    let wanted = &request.wanted;
-    let mut line = format!(
-        "{} of {} pending: client={}, origin={}",
-        words(wanted.action),
-        wanted.target,
-        wanted.client,
-        wanted.origin
-    );
+    let mut line = under_way(request);
     if let Some(attempt) = &request.attempt {
         line.push_str(&format!("; {} runs {}", attempt.by, attempt.device));
     }
@@ -68,7 +87,7 @@ const fn words(action: FenceAction) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use hac_model::fencing::{Attempt, Wanted};
+    use hac_model::fencing::Attempt;
 
     use super::*;
 
@@ -106,11 +125,11 @@ mod tests {
             ..Requests::default()
         };
         assert_eq!(
-            text(&fencing),
+            text(&fencing, ""),
             "turning off of db3 pending: client=hacctl, origin=db1; db1 runs B\n  A on db1 failed: no route\n\
              reboot of db2 by db1 for hacd@db1 successful at Tue Nov 14 22:13:20 2023\n\
              reboot of db2 by db1 for hacd@db1 failed (401) at Tue Nov 14 22:13:20 2023\n"
         );
-        assert_eq!(text(&Requests::default()), "No node was fenced.\n");
+        assert_eq!(text(&Requests::default(), ""), "No node was fenced.\n");
     }
 }

@@ -4,6 +4,7 @@
 //! a history is listed once.
 
 mod failures;
+mod fencing;
 mod history;
 mod html;
 mod more;
@@ -17,6 +18,7 @@ use hac_scheduler::view::{ClusterView, FailedOperation, NodeView, ResourceKind, 
 use hac_types::WallTime;
 use time::OffsetDateTime;
 
+pub use fencing::Fencing;
 pub use xml::{primitives, role};
 
 use crate::standing::{self, Show, is_active, is_shown, node_list, primitive_line, resource_list};
@@ -64,6 +66,10 @@ pub struct Options {
     pub bans: Option<String>,
     /// Tickets.
     pub tickets: bool,
+    /// What was done to nodes, and what is being done.
+    pub fencing: Fencing,
+    /// The properties that say how the cluster acts.
+    pub properties: bool,
     /// Each node with its id.
     pub detail: bool,
     /// Only this node.
@@ -137,6 +143,7 @@ pub fn render(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options) -
     if options.shows(Section::Failures) {
         failures::section(&mut lines, view);
     }
+    fencing::section(&mut lines, &cib.status.fencing, options);
     if options.tickets {
         more::tickets(&mut lines, view);
     }
@@ -169,7 +176,7 @@ pub struct Page {
 /// that they name. `request` is the command line; without one it is the older form with the root `crm_mon`.
 #[must_use]
 pub fn xml(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options, request: Option<&str>) -> String {
-    xml::document(facts, &narrowed(view, options), cib, request)
+    xml::document(facts, &narrowed(view, options), cib, options, request)
 }
 
 /// A time in milliseconds since 1970, for [`Facts::now`].
@@ -267,6 +274,9 @@ fn summary_items(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options
             instances.push_str(&format!(" ({} BLOCKED from further action due to failure)", view.blocked));
         }
         items.push(instances);
+    }
+    if options.properties {
+        items.extend(more::properties(view, cib));
     }
     items
 }

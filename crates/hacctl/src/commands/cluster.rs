@@ -97,7 +97,12 @@ async fn systemd(context: &Context, call: &Call) -> Result<ExitCode, Failure> {
     let verb = call.command.name();
     let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let here = match context.client.status().await {
-        Ok(status) => status.node,
+        Ok(status) => {
+            for name in call.all("NODE") {
+                super::node::find(&status, Some(name))?;
+            }
+            status.node
+        }
         Err(_) => here.trim().to_owned(),
     };
     let others: Vec<&String> = call.all("NODE").iter().filter(|node| **node != here).collect();

@@ -40,7 +40,11 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         "edit" => edit::run(context, call.all("ID")).await?,
         "set" => set::run(context, call.must("ID.NAME")?, call.must("VALUE")?).await?,
         "default-timeouts" => set::default_timeouts(context, call.all("RSC")).await?,
-        "verify" => return super::verify::run(context).await,
+        "verify" => {
+            let ids: Vec<&str> = call.all("ID").iter().map(String::as_str).collect();
+            must_exist(&context.cib(false).await?.configuration, &ids)?;
+            return super::verify::of(context, &ids).await;
+        }
         "save" => file::save(context, call).await?,
         "load" => file::load(context, call.all("[xml] replace|update|push FILE")).await?,
         "apply" => file::apply(context, call.must("FILE")?).await?,
@@ -52,14 +56,25 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         "commit" => commit(context, call.force()).await?,
         "undo" => undo::run(context).await?,
         "get_property" => show::property(context, call.get("NAME"), call.has("-t")).await?,
-        "schema" => {
-            terminal::print(context.cib(false).await?.info.validate_with.as_deref().unwrap_or("pacemaker-3.9"))?
-        }
+        "schema" => schema(context, call.get("NAME")).await?,
         "upgrade" => context.done("nothing to do: the configuration is always in the newest form", None)?,
         "cib" => return shadow(context, call.all("WORD")).await,
         _ => context.done("nothing to do: every change is agreed when its command returns", None)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `configure schema`: there is one.
+async fn schema(context: &Context, name: Option<&str>) -> Result<(), Failure> {
+    let cib = context.cib(false).await?;
+    let known = cib.info.validate_with.as_deref().unwrap_or("pacemaker-3.9");
+    match name {
+        Some(name) if name != known => {
+            let sentence = format!("hacd does not write the schema {}", terminal::harmless(name));
+            Err(Failure::new(ErrorCode::NoSuch, sentence).with_remedy(format!("It writes {known} alone.")))
+        }
+        _ => terminal::print(known),
+    }
 }
 
 /// `configure cib ...` is the level `cib`.
@@ -169,6 +184,9 @@ async fn conflict(context: &Context, word: Option<&str>) -> Result<(), Failure> 
 /// Refuses ids that name nothing in the configuration.
 fn must_exist(configuration: &hac_model::Configuration, ids: &[&str]) -> Result<(), Failure> {
     for id in ids {
+        if let Some(kind) = id.strip_prefix("type:") {
+            known_kind(kind)?;
+        }
         if crm_syntax::show(configuration, &[id]).trim().is_empty() && !id.starts_with("type:") {
             let known = crm_syntax::ids(configuration);
             let known = known.iter().map(|(_, id)| id.as_str()).chain(["changed", "xml"]);
@@ -179,6 +197,22 @@ fn must_exist(configuration: &hac_model::Configuration, ids: &[&str]) -> Result<
         }
     }
     Ok(())
+}
+
+/// Refuses a keyword that begins no statement. To `crm` it is one of which there are no objects.
+fn known_kind(kind: &str) -> Result<(), Failure> {
+    let level = crate::grammar::Level::find("configure").map_or(&[][..], |level| level.commands);
+    let kinds = level.iter().filter(|command| matches!(command.arguments, [argument] if argument.1 == Kind::Statement));
+    let known: Vec<&str> = kinds.flat_map(|command| command.names.iter().copied()).collect();
+    if crate::names::is_crm() || known.contains(&kind) {
+        return Ok(());
+    }
+    let near = hac_model::nearest(kind, known.iter().copied()).map(|near| format!("Did you mean type:{near}? "));
+    Err(Failure::usage(format!("there is no kind of objects '{}'", terminal::harmless(kind))).with_remedy(format!(
+        "{}The kinds are: {}.",
+        near.unwrap_or_default(),
+        known.join(", ")
+    )))
 }
 
 async fn delete(context: &Context, call: &Call) -> Result<(), Failure> {

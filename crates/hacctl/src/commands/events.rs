@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::process::ExitCode;
 
 use clap::Args;
-use hac_api::{ErrorCode, Event, EventFilter, Level};
+use hac_api::{EVENT_KINDS, ErrorCode, Event, EventFilter, Level};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -45,8 +45,9 @@ impl Filters {
     /// What they say; durations count back from `now_ms`.
     ///
     /// # Errors
-    /// One of the times cannot be read.
+    /// One of the times cannot be read, or there is no such kind.
     pub(crate) fn read(&self, now_ms: i64) -> Result<EventFilter, Failure> {
+        self.kind.iter().try_for_each(|word| known_kind(word))?;
         let time =
             |option: &str, word: &Option<String>| word.as_ref().map(|word| since(option, word, now_ms)).transpose();
         Ok(EventFilter {
@@ -63,6 +64,33 @@ impl Filters {
     fn asks_for_now(&self) -> bool {
         self.since.is_some() || self.until.is_some()
     }
+}
+
+/// Refuses a word with which the name of no kind begins.
+fn known_kind(word: &str) -> Result<(), Failure> {
+    if !word.is_empty() && EVENT_KINDS.iter().any(|kind| kind.starts_with(word)) {
+        return Ok(());
+    }
+    let near = hac_model::nearest(word, EVENT_KINDS).map(|near| format!("Did you mean {near}? "));
+    Err(Failure::usage(format!("--kind: there is no kind of events '{}'", terminal::harmless(word)))
+        .with_remedy(format!("{}The kinds are: {}.", near.unwrap_or_default(), EVENT_KINDS.join(", "))))
+}
+
+/// Refuses the name of a resource or node that is not in the cluster. What was in it once may still be asked for: this is for
+/// names of which nothing was found.
+pub(crate) async fn refuse_unknown(context: &Context, filter: &EventFilter) -> Result<(), Failure> {
+    if filter.resources.is_empty() && filter.nodes.is_empty() {
+        return Ok(());
+    }
+    let (status, cib) = (context.client.status().await?, context.client.cib(false).await?);
+    for name in &filter.nodes {
+        super::node::find(&status, Some(name))?;
+    }
+    for name in &filter.resources {
+        let (name, _) = name.split_once(':').unwrap_or((name, ""));
+        super::resource::must_exist(&cib, name)?;
+    }
+    Ok(())
 }
 
 /// Options of `events`.
@@ -92,11 +120,39 @@ pub(crate) async fn run(context: &Context, what: &EventsArgs) -> Result<ExitCode
         })
         .await?;
         kept.iter().try_for_each(|event| print(context, event))?;
-        return Ok(ExitCode::SUCCESS);
+        return ended(context, &filter, kept.len()).await;
     }
-    let show = |event: Event| if filter.takes(&event) { print(context, &event) } else { Ok(()) };
+    if what.follow {
+        // It may be made while it is waited for.
+        refuse_unknown(context, &filter).await.or_else(|failure| warned(failure))?;
+    }
+    let mut found = 0;
+    let show = |event: Event| {
+        if !filter.takes(&event) {
+            return Ok(());
+        }
+        found += 1;
+        print(context, &event)
+    };
     each(context, what.follow, show).await?;
+    ended(context, &filter, found).await
+}
+
+/// Where nothing was found, a name that nobody knows was most likely mistyped.
+async fn ended(context: &Context, filter: &EventFilter, found: usize) -> Result<ExitCode, Failure> {
+    if found == 0 {
+        refuse_unknown(context, filter).await?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An unknown name is told of; everything else is a failure.
+fn warned(failure: Failure) -> Result<(), Failure> {
+    if failure.exit_code != ErrorCode::NoSuch.exit_code() {
+        return Err(failure);
+    }
+    eprintln!("WARNING: {}\n  {}", failure.message, failure.remedy.unwrap_or_default());
+    Ok(())
 }
 
 /// Calls `take` for every event, as they come.
@@ -132,7 +188,7 @@ fn print(context: &Context, event: &Event) -> Result<(), Failure> {
 
 /// An event in one line.
 pub(crate) fn line(event: &Event) -> String {
-    format!("{} {} {}", clock(event.time_ms), event.level, terminal::harmless(&event.text))
+    format!("{} UTC {} {}", clock(event.time_ms), event.level, terminal::harmless(&event.text))
 }
 
 fn level(word: &str) -> Level {
@@ -207,6 +263,12 @@ mod tests {
         assert_eq!(since("--since", "10m", 700_000), Ok(100_000));
         assert_eq!(since("--since", "PT1M", 700_000), Ok(640_000));
         assert_eq!(since("--since", "soon", 0).expect_err("is no time").exit_code, 64);
+        assert_eq!(line(&view), "1970-01-01 00:00:01.000 UTC Notice secondary left.");
+        let kinds = |kind: &str| Filters { kind: vec![kind.to_owned()], ..Filters::default() }.read(0);
+        assert!(kinds("transition").is_ok() && kinds("trans").is_ok());
+        let failure = kinds("veiw").expect_err("is no kind");
+        assert_eq!((failure.exit_code, failure.message.as_str()), (64, "--kind: there is no kind of events 'veiw'"));
+        assert!(failure.remedy.expect("a remedy").starts_with("Did you mean view? The kinds are: active, "));
     }
 
     #[test]

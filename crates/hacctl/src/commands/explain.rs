@@ -91,7 +91,7 @@ fn text(answer: &Explained, whole: bool) -> String {
     for run in &answer.failed_runs {
         let every = if run.interval_ms > 0 { "recurring " } else { "" };
         text.push_str(&format!(
-            "\nWhat its agent wrote on {} when the {every}{} ended with {}, at {}:\n",
+            "\nWhat its agent wrote on {} when the {every}{} ended with {}, at {} UTC:\n",
             answer.node,
             run.action,
             run.rc,

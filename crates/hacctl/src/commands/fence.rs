@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use hac_api::{Command, ErrorCode, MemberState};
 use hac_crm::cib::primitives;
 use hac_crm::fencer::protection;
-use hac_model::fencing::End;
+use hac_model::fencing::{End, Requests};
 use hac_model::{FenceAction, FenceDevice, Primitive};
+use hac_scheduler::view::ClusterView;
 
 use super::Context;
+use super::impact::{self, Impact};
 use super::node::find;
 use crate::failure::Failure;
 use crate::grammar::Call;
@@ -29,6 +31,9 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         "history" => history(context, node).await?,
         "confirm" => confirm(context, call.must("NODE")?).await?,
         "forget" => {
+            if node.is_some() {
+                known(context, node, &context.client.cib(false).await?.status.fencing).await?;
+            }
             let command = Command::ForgetFencing { node: node.map(str::to_owned) };
             let answer = context.client.command(command, context.wait).await?;
             context.done("what is over is forgotten", answer.settled)?;
@@ -41,8 +46,21 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
     Ok(ExitCode::SUCCESS)
 }
 
+/// Refuses a node that neither is in the cluster nor was ever fenced.
+async fn known(context: &Context, node: Option<&str>, fencing: &Requests) -> Result<(), Failure> {
+    let Some(node) = node else { return Ok(()) };
+    let targets = fencing.history.iter().map(|record| &record.target);
+    if targets.chain(fencing.running.iter().map(|request| &request.wanted.target)).any(|target| target == node) {
+        return Ok(());
+    }
+    find(&context.client.status().await?, Some(node)).map(|_| ())
+}
+
 /// The devices, and whom each can fence as far as its parameters tell.
 async fn list(context: &Context, node: Option<&str>) -> Result<(), Failure> {
+    if node.is_some() {
+        find(&context.client.status().await?, node)?;
+    }
     let cib = context.client.cib(false).await?;
     let devices = primitives(&cib.configuration).into_iter().filter(|of| of.agent.is_fence_device());
     let reach = |of: &Primitive, node: &str| FenceDevice::new(&of.plain_params()).may_reach(node);
@@ -72,6 +90,7 @@ async fn list(context: &Context, node: Option<&str>) -> Result<(), Failure> {
 /// What is being done and what was done, the newest first.
 async fn history(context: &Context, node: Option<&str>) -> Result<(), Failure> {
     let mut fencing = context.client.cib(false).await?.status.fencing;
+    known(context, node, &fencing).await?;
     if let Some(node) = node {
         fencing.running.retain(|request| request.wanted.target == node);
         fencing.history.retain(|record| record.target == node);
@@ -79,11 +98,11 @@ async fn history(context: &Context, node: Option<&str>) -> Result<(), Failure> {
     if context.json {
         return terminal::print_json(&fencing);
     }
-    terminal::print(&terminal::harmless(&hac_pacemaker::fencing::text(&fencing)))
+    terminal::print(&terminal::harmless(&hac_pacemaker::fencing::text(&fencing, " UTC")))
 }
 
 /// What runs on a node, as far as the state tells.
-fn running_on(view: &hac_scheduler::view::ClusterView, node: &str) -> Vec<String> {
+fn running_on(view: &ClusterView, node: &str) -> Vec<String> {
     fn of(resource: &hac_scheduler::view::ResourceView, node: &str, all: &mut Vec<String>) {
         if resource.children.is_empty() && resource.nodes.iter().any(|place| place == node) {
             all.push(resource.name.clone());
@@ -95,6 +114,51 @@ fn running_on(view: &hac_scheduler::view::ClusterView, node: &str) -> Vec<String
     all
 }
 
+/// What follows from the loss of a node in the words of the plan, and what runs nowhere then.
+async fn consequences(context: &Context, name: &str) -> Result<Vec<String>, Failure> {
+    let before = impact::state(context).await?;
+    let after = super::simulate::without(&before, name)?;
+    let Impact { mut decisions, down, .. } = impact::between(&before, &after);
+    if !down.is_empty() {
+        decisions.push(format!("run {} nowhere", down.join(", ")));
+    }
+    Ok(decisions)
+}
+
+/// Says what is lost on a node that is shot and what becomes of it elsewhere, and asks; false for a dry run.
+pub(super) async fn agreed(
+    context: &Context,
+    view: &ClusterView,
+    name: &str,
+    action: FenceAction,
+) -> Result<bool, Failure> {
+    let runs = running_on(view, name);
+    let lost =
+        if runs.is_empty() { "nothing runs there".to_owned() } else { format!("{} is lost there", runs.join(", ")) };
+    let question = format!("{name} is shot ({action}): {lost}");
+    let then = consequences(context, name).await?;
+    if context.consent.dry_run {
+        if context.json {
+            terminal::print_json(&serde_json::json!({ "dry_run": true, "lost": runs, "plan": then }))?;
+            return Ok(false);
+        }
+        let then: String = then.iter().map(|line| format!("  * {line}\n")).collect();
+        let text = format!("Would be done: {question}\nThe others would:\n{then}Nothing was changed (--dry-run).");
+        let text = if then.is_empty() { text.replace("The others would:\n", "") } else { text };
+        terminal::print(&terminal::harmless(&text))?;
+        return Ok(false);
+    }
+    if context.consent.yes || context.consent.force {
+        return Ok(true);
+    }
+    if !context.json && !then.is_empty() {
+        eprintln!("The others would:");
+        then.iter().for_each(|line| eprintln!("  * {}", terminal::harmless(line)));
+    }
+    terminal::confirm(&question, "Add --yes if that is what you want. Nothing was changed.")?;
+    Ok(true)
+}
+
 /// Has a node powered off or rebooted, and waits for what comes of it.
 async fn fence(context: &Context, name: &str, action: FenceAction) -> Result<(), Failure> {
     let (status, view) = context.client.view().await?;
@@ -104,18 +168,8 @@ async fn fence(context: &Context, name: &str, action: FenceAction) -> Result<(),
         return Err(Failure::new(ErrorCode::Invalid, sentence)
             .with_remedy("'hacctl configure property stonith-enabled=true' uses the devices that are configured."));
     }
-    let runs = running_on(&view, &name);
-    let what = if runs.is_empty() {
-        "nothing runs there".to_owned()
-    } else {
-        format!("{} is lost there and recovered elsewhere", runs.join(", "))
-    };
-    let question = format!("{name} is shot ({action}): {what}");
-    if context.consent.dry_run {
-        return terminal::print(&format!("Would be done: {question}\nNothing was changed (--dry-run)."));
-    }
-    if !context.consent.yes && !context.consent.force {
-        terminal::confirm(&question, "Add --yes if that is what you want. Nothing was changed.")?;
+    if !agreed(context, &view, &name, action).await? {
+        return Ok(());
     }
     let before = context.client.cib(false).await?.status.fencing.last;
     let node = name.clone();
@@ -167,10 +221,16 @@ pub(super) async fn confirm(context: &Context, name: &str) -> Result<(), Failure
         "the others take {name} for down and start elsewhere what ran there; if it still runs, two copies run. \
          Is {name} powered off?"
     );
+    let then = consequences(context, &name).await?;
+    let then: String = then.iter().map(|line| format!("  * {line}\n")).collect();
     if context.consent.dry_run {
-        return terminal::print(&format!("Would be done: {question}\nNothing was changed (--dry-run)."));
+        let text = format!("Would be done: {question}\n{then}Nothing was changed (--dry-run).");
+        return terminal::print(&terminal::harmless(&text));
     }
     if !context.consent.yes {
+        if !context.json && !then.is_empty() {
+            eprint!("The others would:\n{}", terminal::harmless(&then));
+        }
         terminal::confirm(&question, "Add --yes if you have seen to it that it is off. Nothing was changed.")?;
     }
     let command = Command::ConfirmDown { node: name.clone(), client: CLIENT.to_owned(), force: alive };

@@ -68,6 +68,7 @@ pub(crate) async fn with_options(context: &Context, what: &HistoryArgs) -> Resul
         until_ms: at.map(|at| at.saturating_add(AROUND_MS)).or(read.until_ms),
         ..read
     };
+    let asked_for = filter.clone();
     let chained = what.causes.is_some() || what.transition.is_some();
     // What led to an event may be older, and about something else.
     let asked = if chained { EventFilter { until_ms: filter.until_ms, ..EventFilter::default() } } else { filter };
@@ -77,18 +78,26 @@ pub(crate) async fn with_options(context: &Context, what: &HistoryArgs) -> Resul
             Failure::new(hac_api::ErrorCode::NoSuch, format!("no journal has the event {}", terminal::harmless(id)))
                 .with_remedy("'hacctl history --last 50' shows events with their ids.")
         })?,
-        (None, Some(number)) => merged.around(number).ok_or_else(|| {
-            Failure::new(hac_api::ErrorCode::NoSuch, format!("no journal has a transition {number}"))
-                .with_remedy("'hacctl history transitions' lists those that are known.")
-        })?,
+        (None, Some(number)) => around(&merged, number)?,
         (None, None) => merged.entries.iter().collect(),
     };
     if let Some(last) = what.filters.last {
         let surplus = entries.len().saturating_sub(last);
         entries.drain(..surplus);
     }
+    if entries.is_empty() {
+        events::refuse_unknown(context, &asked_for).await?;
+    }
     print(context, &merged, &entries)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The transition of that number, with what led to it and what followed.
+fn around(merged: &Merged, number: u64) -> Result<Vec<&Entry>, Failure> {
+    merged.around(number).ok_or_else(|| {
+        Failure::new(hac_api::ErrorCode::NoSuch, format!("no journal has a transition {number}"))
+            .with_remedy("'hacctl history transitions' lists those that are known.")
+    })
 }
 
 /// Carries out one of crm's commands.
@@ -105,7 +114,11 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         "transitions" => {
             show(context, &EventFilter { kinds: vec!["transition".to_owned()], ..EventFilter::default() }).await?;
         }
-        "transition" => transition(context).await?,
+        "transition" => match call.all("WORD") {
+            [] => transition(context).await?,
+            [word] => numbered(context, word).await?,
+            [_, more, ..] => return Err(call.too_many(more)),
+        },
         _ => show(context, &EventFilter { nodes: call.all("NODE").to_vec(), ..EventFilter::default() }).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -153,7 +166,20 @@ async fn gather(context: &Context, filter: &EventFilter, here: bool, last: Optio
 
 async fn show(context: &Context, filter: &EventFilter) -> Result<(), Failure> {
     let merged = gather(context, filter, false, None).await?;
+    if merged.entries.is_empty() {
+        events::refuse_unknown(context, filter).await?;
+    }
     print(context, &merged, &merged.entries.iter().collect::<Vec<_>>())
+}
+
+/// `history transition NUMBER`.
+async fn numbered(context: &Context, word: &str) -> Result<(), Failure> {
+    let number = word.parse().map_err(|_| {
+        Failure::usage(format!("'{}' is no number of a transition", terminal::harmless(word)))
+            .with_remedy("'hacctl history transitions' lists those that are known.")
+    })?;
+    let merged = gather(context, &EventFilter::default(), false, None).await?;
+    print(context, &merged, &around(&merged, number)?)
 }
 
 fn print(context: &Context, merged: &Merged, entries: &[&Entry]) -> Result<(), Failure> {

@@ -62,12 +62,11 @@ async fn fence(context: &Context, name: &str) -> Result<(), Failure> {
                 "Switch {name} off by hand (at the provider), or 'hacctl node standby {name}' to empty it."
             )));
     }
-    let question = format!("this has {name} shot: what runs there is lost and recovered elsewhere");
-    if context.consent.dry_run {
-        return terminal::print(&format!("Would be done: {question}\nNothing was changed (--dry-run)."));
-    }
-    if !context.consent.yes && !context.consent.force {
-        terminal::confirm(&question, "Add --yes if that is what you want. Nothing was changed.")?;
+    let configuration = context.client.cib(false).await?.configuration;
+    let off = configuration.property("stonith-action") == Some("off");
+    let action = if off { hac_model::FenceAction::Off } else { hac_model::FenceAction::Reboot };
+    if !super::fence::agreed(context, &view, &name, action).await? {
+        return Ok(());
     }
     let attribute = ("terminate".to_owned(), Some("true".to_owned()));
     let command = Command::Attribute {

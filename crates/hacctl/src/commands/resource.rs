@@ -40,6 +40,7 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         "cleanup" => cleanup(context, call.owned("RSC"), call.owned("NODE")).await?,
         "refresh" => {
             let (resource, node) = (call.owned("RSC"), call.owned("NODE"));
+            known_or_seen(context, resource.as_deref()).await?;
             let what = described(resource.as_deref(), node.as_deref());
             ask(context, Command::Refresh { resource, node }, &format!("Looking again at {what}")).await?;
         }
@@ -70,7 +71,7 @@ async fn look(context: &Context) -> Result<(Cib, ClusterView), Failure> {
 }
 
 /// Refuses a resource that is not configured, and names those that are.
-fn must_exist(cib: &Cib, resource: &str) -> Result<(), Failure> {
+pub(super) fn must_exist(cib: &Cib, resource: &str) -> Result<(), Failure> {
     if find(cib, resource).is_some() {
         return Ok(());
     }
@@ -253,14 +254,15 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
     context.done(&format!("restarted {resource}"), None)
 }
 
-async fn cleanup(context: &Context, resource: Option<String>, node: Option<String>) -> Result<(), Failure> {
+/// Refuses a resource of which the cluster knows nothing. What is no longer configured and still known may be cleaned up.
+async fn known_or_seen(context: &Context, resource: Option<&str>) -> Result<(), Failure> {
+    let Some(resource) = resource else { return Ok(()) };
     let (cib, view) = look(context).await?;
-    if let Some(resource) = &resource
-        && views(&view.resources, resource).is_empty()
-    {
-        // What is no longer configured and still known may be cleaned up, too.
-        must_exist(&cib, resource)?;
-    }
+    if views(&view.resources, resource).is_empty() { must_exist(&cib, resource) } else { Ok(()) }
+}
+
+async fn cleanup(context: &Context, resource: Option<String>, node: Option<String>) -> Result<(), Failure> {
+    known_or_seen(context, resource.as_deref()).await?;
     let done = format!("Cleaned up {}", described(resource.as_deref(), node.as_deref()));
     ask(context, Command::Cleanup { resource, node, operation: None, interval_ms: None }, &done).await
 }

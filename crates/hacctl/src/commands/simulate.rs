@@ -17,7 +17,7 @@ use hac_scheduler::plan::check::check;
 use hac_types::WallTime;
 
 use what_if::WhatIf;
-pub(crate) use what_if::crm;
+pub(crate) use what_if::{crm, without};
 
 use super::Context;
 use crate::failure::Failure;

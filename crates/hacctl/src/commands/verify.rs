@@ -16,9 +16,15 @@ use crate::terminal;
 
 /// Prints every finding; exit code 78 if one of them is an error.
 pub(crate) async fn run(context: &Context) -> Result<ExitCode, Failure> {
+    of(context, &[]).await
+}
+
+/// The same of these objects alone; of all if there are none.
+pub(crate) async fn of(context: &Context, ids: &[&str]) -> Result<ExitCode, Failure> {
     let cib = context.cib(false).await?;
     let agents = known(&context.client, &cib.configuration).await?;
-    let findings = verify(&cib.configuration, &agents);
+    let mut findings = verify(&cib.configuration, &agents);
+    findings.retain(|finding| ids.is_empty() || ids.contains(&finding.subject.as_str()));
     let wrong = findings.iter().any(|f| f.severity == Severity::Error);
     if context.json {
         terminal::print_json(&findings)?;

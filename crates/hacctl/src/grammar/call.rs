@@ -169,7 +169,8 @@ impl Call {
         format!("Write 'hacctl {} {}'.", self.level.name, self.command.usage())
     }
 
-    fn too_many(&self, word: &str) -> Failure {
+    /// What is said of a word that has no place.
+    pub(crate) fn too_many(&self, word: &str) -> Failure {
         Failure::usage(format!("'{}' has no place here", terminal::harmless(word))).with_remedy(self.write())
     }
 

@@ -311,7 +311,7 @@ const HISTORY: &[Command] = &[
     c(&["resource"], &[RSCS], "What happened with resources"),
     c(&["node"], &[A(Some, Node, "NODE")], "What happened with nodes"),
     c(&["transitions"], &[], "What the cluster decided"),
-    c(&["transition"], &[A(Any, Text, "WORD")], "The last decision, with what it was for"),
+    c(&["transition"], &[A(Any, Text, "WORD")], "The last decision, or that of a number, with what it was for"),
     not(
         &["peinputs"],
         "'hacctl configure save xml FILE' keeps the state, 'hacctl simulate -x FILE' decides about it again.",

@@ -176,6 +176,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn clients_know_the_kinds_of_events() {
+        let error = serde_json::from_value::<hac_node::Event>(serde_json::json!({ "kind": "nope" }));
+        let error = error.expect_err("is no kind").to_string();
+        let mut kinds: Vec<&str> = error.split('`').skip(1).step_by(2).filter(|word| *word != "nope").collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, hac_api::EVENT_KINDS, "{error}");
+    }
+
+    #[test]
     fn the_memory_is_bounded_by_number_and_by_size() {
         let hub = Hub::new(Teller::default(), None);
         let publish = |length: usize| {

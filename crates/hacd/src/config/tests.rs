@@ -170,6 +170,27 @@ fn every_wrong_file_gives_one_line_with_file_line_key_and_remedy() {
 }
 
 #[test]
+fn what_is_served_keeps_off_the_ports_of_the_ring_and_of_each_other() {
+    let listens = |metrics: &str, web: &str| {
+        read_on(
+            &format!("{TUTORIAL}[metrics]\nlisten = \"{metrics}\"\n[web]\nlisten = \"{web}\"\n"),
+            &["10.132.0.11"],
+            None,
+        )
+    };
+    assert!(listens("127.0.0.1:9664", "127.0.0.1:9665").is_ok());
+    for port in [5404, 5405, 5406] {
+        let mistakes = listens(&format!("127.0.0.1:{port}"), "127.0.0.1:9665").expect_err("is the ring's");
+        let line = "hacd.toml:28: metrics.listen: ports 5404 to 5406 are the ring's; choose another, such as 9664";
+        assert_eq!(mistakes, [line]);
+        let mistakes = listens("127.0.0.1:9664", &format!("10.132.0.11:{port}")).expect_err("is the ring's");
+        assert!(mistakes[0].starts_with("hacd.toml:30: web.listen: ports 5404 to 5406"), "{mistakes:?}");
+    }
+    let mistakes = listens("127.0.0.1:9664", "0.0.0.0:9664").expect_err("is taken");
+    assert_eq!(mistakes, ["hacd.toml:30: web.listen: metrics.listen has port 9664 too; choose another"]);
+}
+
+#[test]
 fn two_nodes_on_one_host_need_to_be_told_apart() {
     let own = ["10.132.0.11", "10.132.0.12"];
     let mistakes = read_on(TUTORIAL, &own, None).expect_err("ambiguous");

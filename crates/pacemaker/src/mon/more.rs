@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hac_model::Cib;
 use hac_scheduler::view::{ClusterView, NodeView, ResourceKind, ResourceView};
 
 use crate::standing::{self, Show};
@@ -75,6 +76,24 @@ pub(super) fn attributes(lines: &mut Lines, view: &ClusterView) {
 /// The value, unless it is a secret.
 pub(super) fn masked<'a>(name: &str, value: &'a str) -> &'a str {
     if hac_model::is_secret(name) { hac_model::MASK } else { value }
+}
+
+/// The properties that say how the cluster acts.
+pub(super) fn properties(view: &ClusterView, cib: &Cib) -> Vec<String> {
+    let symmetric = cib.configuration.property("symmetric-cluster").and_then(hac_model::parse_bool).unwrap_or(true);
+    let policy = match view.no_quorum_policy.as_str() {
+        "freeze" => "Freeze resources",
+        "stop" => "Stop ALL resources",
+        "demote" => "Demote promotable resources and stop all other resources",
+        "ignore" => "Ignore",
+        "suicide" | "fence" => "Suicide",
+        other => other,
+    };
+    vec![
+        format!("STONITH of failed nodes {}", if view.fencing_enabled { "enabled" } else { "disabled" }),
+        format!("Cluster is {}", if symmetric { "symmetric" } else { "asymmetric" }),
+        format!("No quorum policy: {policy}"),
+    ]
 }
 
 /// Constraints that forbid nodes.

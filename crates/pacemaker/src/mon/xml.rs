@@ -2,14 +2,16 @@
 
 use std::fmt::Display;
 
+use hac_model::fencing::{End, Record, Request, Requests};
 use hac_model::{Cib, ExecStatus, INFINITY, Role, Task};
 use hac_scheduler::view::{
     ClusterView, FailedOperation, Health, NodeKind, NodeView, OperationView, ReplicaView, ResourceKind, ResourceView,
 };
 use time::OffsetDateTime;
 
-use super::Facts;
 use super::more::masked;
+use super::{Facts, Options};
+use crate::fencing::iso;
 
 /// The version of the form, as Pacemaker 3.0.0 has it.
 const API: &str = "2.38";
@@ -85,7 +87,13 @@ fn escaped(text: &str) -> String {
 }
 
 /// Writes the document.
-pub(super) fn document(facts: &Facts, view: &ClusterView, cib: &Cib, request: Option<&str>) -> String {
+pub(super) fn document(
+    facts: &Facts,
+    view: &ClusterView,
+    cib: &Cib,
+    options: &Options,
+    request: Option<&str>,
+) -> String {
     let mut document = Document { text: String::new(), depth: 0 };
     let root = match request {
         Some(request) => document.element("pacemaker-result").with("api-version", API).with("request", request).open(),
@@ -97,6 +105,7 @@ pub(super) fn document(facts: &Facts, view: &ClusterView, cib: &Cib, request: Op
     attributes(&mut document, view);
     history(&mut document, view);
     failures(&mut document, view);
+    fencing(&mut document, &cib.status.fencing, options.node.as_deref());
     tickets(&mut document, view);
     bans(&mut document, view);
     if request.is_some() {
@@ -111,13 +120,6 @@ fn date(secs: i64) -> String {
     let format = time::macros::format_description!(
         "[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]"
     );
-    let time = OffsetDateTime::from_unix_timestamp(secs).ok().and_then(|time| time.format(&format).ok());
-    time.unwrap_or_default()
-}
-
-/// `2026-01-04 10:00:00Z`.
-fn iso(secs: i64) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
     let time = OffsetDateTime::from_unix_timestamp(secs).ok().and_then(|time| time.format(&format).ok());
     time.unwrap_or_default()
 }
@@ -469,6 +471,46 @@ fn status(code: i32) -> &'static str {
         Some(ExecStatus::NoSecrets) => "CIB secrets unavailable",
         None => "unknown",
     }
+}
+
+/// What is being done to nodes, then what was done, the newest first.
+fn fencing(document: &mut Document, fencing: &Requests, node: Option<&str>) {
+    let about = |target: &str| node.is_none_or(|node| node == target);
+    let running: Vec<&Request> = fencing.running.iter().filter(|of| about(&of.wanted.target)).collect();
+    let over: Vec<&Record> = fencing.history.iter().rev().filter(|of| about(&of.target)).collect();
+    if running.is_empty() && over.is_empty() {
+        return;
+    }
+    let section = document.element("fence_history").open();
+    for Request { wanted, attempt, .. } in running {
+        document
+            .element("fence_event")
+            .with("action", wanted.action)
+            .with("target", &wanted.target)
+            .with("client", &wanted.client)
+            .with("origin", &wanted.origin)
+            .with("status", "pending")
+            .opt("delegate", attempt.as_ref().map(|attempt| &attempt.by))
+            .empty();
+    }
+    for record in over {
+        let (status, reason) = match &record.end {
+            End::Succeeded => ("success", None),
+            End::Failed { reason, .. } => ("failed", Some(reason)),
+        };
+        document
+            .element("fence_event")
+            .with("action", record.action)
+            .with("target", &record.target)
+            .with("client", &record.client)
+            .with("origin", &record.origin)
+            .with("status", status)
+            .opt("delegate", record.delegate.as_ref())
+            .with("completed", iso(record.completed))
+            .opt("exit-reason", reason)
+            .empty();
+    }
+    document.close(section);
 }
 
 fn tickets(document: &mut Document, view: &ClusterView) {

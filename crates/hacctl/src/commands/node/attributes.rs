@@ -65,14 +65,29 @@ fn show(context: &Context, wanted: &Wanted<'_>, scope: &str, sets: &[NvSet], lev
     terminal::print(&pairs.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
+/// Refuses to delete what is not there, with what is. To `crm` that is no failure.
+fn deletable(context: &Context, wanted: &Wanted<'_>, sets: &[NvSet], level: &str) -> Result<(), Failure> {
+    let names: Vec<&str> = sets.iter().flat_map(|set| &set.pairs).map(|pair| pair.name.as_str()).collect();
+    let (node, name) = (&wanted.node, wanted.name.unwrap_or_default());
+    if context.consent.as_crm || names.contains(&name) {
+        return Ok(());
+    }
+    let near = hac_model::nearest(name, names.iter().copied()).map(|near| format!("Did you mean {near}? "));
+    let remedy = format!("{}'hacctl node {level} {node} show' prints all there are.", near.unwrap_or_default());
+    Err(Failure::new(ErrorCode::NoSuch, format!("node {node} has no attribute {name}")).with_remedy(remedy))
+}
+
 /// `node attribute NODE set|show|delete [NAME] [VALUE]`.
 pub(super) async fn permanent(context: &Context, call: &Call) -> Result<(), Failure> {
     let wanted = Wanted::of(context, call).await?;
-    let cib = context.client.cib(false).await?;
+    let cib = context.cib(false).await?;
     let action = call.must("|")?;
     let configured = cib.configuration.nodes.iter().find(|node| node.uname == wanted.node);
-    if action == "show" {
-        return show(context, &wanted, "nodes", configured.map_or(&[][..], |node| &node.attributes), "attribute");
+    let sets = configured.map_or(&[][..], |node| &node.attributes);
+    match action {
+        "show" => return show(context, &wanted, "nodes", sets, "attribute"),
+        "delete" => deletable(context, &wanted, sets, "attribute")?,
+        _ => {}
     }
     let name = wanted.name.unwrap_or_default().to_owned();
     let value = wanted.value.filter(|_| action == "set").map(str::to_owned);
@@ -85,10 +100,14 @@ pub(super) async fn permanent(context: &Context, call: &Call) -> Result<(), Fail
 pub(super) async fn transient(context: &Context, call: &Call) -> Result<(), Failure> {
     let wanted = Wanted::of(context, call).await?;
     let action = call.must("|")?;
-    if action == "show" {
+    if action != "set" {
         let cib = context.client.cib(false).await?;
         let state = cib.status.nodes.iter().find(|state| state.uname.as_deref() == Some(wanted.node.as_str()));
-        return show(context, &wanted, "status", state.map_or(&[][..], |state| &state.attributes), "status-attr");
+        let sets = state.map_or(&[][..], |state| &state.attributes);
+        if action == "show" {
+            return show(context, &wanted, "status", sets, "status-attr");
+        }
+        deletable(context, &wanted, sets, "status-attr")?;
     }
     let name = wanted.name.unwrap_or_default().to_owned();
     let value = wanted.value.filter(|_| action == "set").map(str::to_owned);
@@ -105,10 +124,12 @@ pub(super) async fn transient(context: &Context, call: &Call) -> Result<(), Fail
 pub(super) async fn utilization(context: &Context, call: &Call) -> Result<(), Failure> {
     let wanted = Wanted::of(context, call).await?;
     let action = call.must("|")?;
-    let cib = context.client.cib(false).await?;
+    let cib = context.cib(false).await?;
     let mut node = configured(&cib, &wanted.node)?;
-    if action == "show" {
-        return show(context, &wanted, "nodes", &node.utilization, "utilization");
+    match action {
+        "show" => return show(context, &wanted, "nodes", &node.utilization, "utilization"),
+        "delete" => deletable(context, &wanted, &node.utilization, "utilization")?,
+        _ => {}
     }
     let name = wanted.name.unwrap_or_default();
     let value = wanted.value.filter(|_| action == "set");

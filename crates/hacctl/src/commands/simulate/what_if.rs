@@ -12,6 +12,9 @@ use crate::failure::Failure;
 use crate::grammar::Call;
 use crate::terminal;
 
+/// Operations that every agent may have.
+const OPERATIONS: [&str; 8] = ["start", "stop", "monitor", "promote", "demote", "migrate_to", "migrate_from", "reload"];
+
 /// What is changed in the state before it is decided about.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct WhatIf {
@@ -132,6 +135,28 @@ impl Failed {
     }
 }
 
+/// Refuses an operation that no agent has and that is not configured.
+fn known_operation(cib: &Cib, what: &Failed) -> Result<(), Failure> {
+    let all = hac_crm::cib::primitives(&cib.configuration);
+    let own = all.into_iter().filter(|primitive| primitive.id == what.resource);
+    let own = own.flat_map(|primitive| primitive.operations.iter().map(|operation| operation.name.as_str()));
+    let known: Vec<&str> = OPERATIONS.iter().copied().chain(own).collect();
+    if known.contains(&what.operation.as_str()) {
+        return Ok(());
+    }
+    let near = hac_model::nearest(&what.operation, known).map(|near| format!("Did you mean {near}? "));
+    let sentence = format!("{} has no operation {}", what.resource, terminal::harmless(&what.operation));
+    let remedy = format!("{}Name one of {}.", near.unwrap_or_default(), OPERATIONS.join(", "));
+    Err(Failure::new(ErrorCode::NoSuch, terminal::harmless(&sentence)).with_remedy(remedy))
+}
+
+/// The state as it would be if a node were down and known to be.
+pub(crate) fn without(cib: &Cib, name: &str) -> Result<Cib, Failure> {
+    let mut cib = cib.clone();
+    node(&mut cib, name, false)?;
+    Ok(cib)
+}
+
 fn agent<'a>(resource: &'a Resource, id: &str) -> Option<&'a Agent> {
     let of = |primitive: &'a Primitive| (primitive.id == id).then_some(&primitive.agent);
     match resource {
@@ -151,6 +176,7 @@ fn failed(cib: &mut Cib, what: &Failed) -> Result<(), Failure> {
         Failure::new(ErrorCode::NoSuch, format!("resource {} does not exist", terminal::harmless(&what.resource)))
             .with_remedy("Name a primitive; 'hacctl status' lists them.")
     })?;
+    known_operation(cib, what)?;
     let Some(state) = cib.status.nodes.iter_mut().find(|state| state.uname.as_deref() == Some(what.node.as_str()))
     else {
         return Err(Failure::new(ErrorCode::Invalid, format!("{} is not up: nothing fails there", what.node))
