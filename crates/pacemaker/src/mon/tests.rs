@@ -1,5 +1,7 @@
 //! The text for states made by hand.
 
+mod schema;
+
 use expect_test::{Expect, expect};
 use hac_model::Agent;
 use hac_scheduler::Role;
