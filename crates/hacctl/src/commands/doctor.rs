@@ -72,6 +72,8 @@ pub(super) struct Cluster {
     view: ClusterView,
     /// In clear: what would be decided follows from it. Nothing of it is printed.
     cib: Cib,
+    /// Which node has which key.
+    key: hac_api::KeyStatus,
     /// Agents of the resources that this node does not have.
     missing_agents: Vec<String>,
     /// Seconds since 1970.
@@ -102,6 +104,7 @@ const CHECKS: &[Check] = &[
         looks_at: "the key: a file of root alone, 32 to 4096 bytes",
         look: Look::Host(host::key_mode),
     },
+    Check { id: "key-same", looks_at: "whether all nodes have one key", look: Look::Cluster(cluster::key_same) },
     Check { id: "toml", looks_at: "the configuration: what 'hacd --check' says of it", look: Look::Host(host::toml) },
     Check {
         id: "disk-room",
@@ -300,8 +303,9 @@ async fn gather(context: &Context) -> Result<Cluster, Failure> {
             missing_agents.push(name);
         }
     }
+    let key = context.client.key().await?;
     let now = status.now_ms / 1000;
-    Ok(Cluster { status, view, cib, missing_agents, now })
+    Ok(Cluster { status, view, cib, key, missing_agents, now })
 }
 
 /// Whether what runs on `node` could run elsewhere if that was gone now: the resources that could not.

@@ -18,6 +18,23 @@ const LOSS_MAX: u32 = 10;
 /// What a path carries whose frames are whole, bytes.
 const DATAGRAM_WHOLE: u16 = 1400;
 
+pub(super) fn key_same(of: &Cluster) -> Vec<Finding> {
+    let key = &of.key;
+    let other = |node: &&hac_api::KeyNode| node.fingerprint.as_ref().is_some_and(|of| *of != key.fingerprint);
+    let differs = key.nodes.iter().filter(other).map(|node| {
+        let sentence = format!("{} uses another key than this node", node.name);
+        let remedy = "'hacctl key status' shows which; copy /etc/hacd/authkey of a member and restart hacd there.";
+        Finding::new("key-same", Severity::Error, sentence, remedy)
+    });
+    let rotates = key.next.as_ref().map(|_| {
+        let whom = if key.waiting_for.is_empty() { "all".to_owned() } else { key.waiting_for.join(", ") };
+        let sentence = format!("the key is being changed, which waits for {whom}");
+        let remedy = "It is finished by itself when they are there; 'hacctl key rotate --force' goes on without them.";
+        Finding::new("key-same", Severity::Warning, sentence, remedy)
+    });
+    differs.chain(rotates).collect()
+}
+
 pub(super) fn members(of: &Cluster) -> Vec<Finding> {
     let away = of.status.members.nodes.iter().filter(|node| node.state != MemberState::Joined);
     let finding = |name: &str| {

@@ -60,6 +60,7 @@ fn well() -> Cluster {
         },
         view: ClusterView { nodes: vec![seen("n1"), seen("n2")], quorate: true, ..ClusterView::default() },
         cib: Cib { configuration, ..Cib::default() },
+        key: hac_api::KeyStatus { fingerprint: "9f3a".to_owned(), ..hac_api::KeyStatus::default() },
         missing_agents: Vec::new(),
         now: 1_000_000_000,
     }
@@ -83,6 +84,10 @@ type Break = fn(&mut Cluster);
 /// What is done to the healthy pair, the check that then finds something, and how bad it is.
 const BROKEN: &[(&str, Severity, Break)] = &[
     ("members", Severity::Error, |of| of.status.members.nodes[1].state = MemberState::Lost),
+    ("key-same", Severity::Warning, |of| of.key.next = Some("77b0".to_owned())),
+    ("key-same", Severity::Error, |of| {
+        of.key.nodes.push(hac_api::KeyNode { fingerprint: Some("77b0".to_owned()), ..hac_api::KeyNode::default() });
+    }),
     ("quorum", Severity::Error, |of| of.status.quorum.quorate = false),
     ("path", Severity::Error, |of| of.status.members.nodes[1].links[0].connected = false),
     ("loss", Severity::Warning, |of| of.status.members.nodes[1].links[0].loss_permille = Some(25)),
