@@ -1,6 +1,8 @@
 //! `cargo xtask dist`: a release tarball in the target folder, and with `--deb` a Debian package.
 
 mod deb;
+mod fixed;
+mod materials;
 mod pages;
 mod tools;
 
@@ -16,16 +18,33 @@ use crate::tidy;
 /// The shells that completions are asked for.
 const SHELLS: &[&str] = &["bash", "zsh", "fish"];
 
-/// Builds in release and packs what an administrator needs. With `--deb` a Debian package is made too; `--dev` packs what
-/// the tests have built instead of a release, for the test of the package itself.
+/// Builds in release and packs what an administrator needs. With `--deb` a Debian package is made too, with `--static` a tarball of
+/// programs that need no library of the host; `--verify` builds and packs everything twice and compares. `--dev` packs what the
+/// tests have built instead of a release, for the test of the package itself.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
-    let options = Options::parse(arguments, &["--deb", "--dev"], &[])?;
+    let options = Options::parse(arguments, &["--deb", "--dev", "--static", "--verify"], &[])?;
     options.no_words()?;
     let profile = if options.has("--dev") { Profile::Dev } else { Profile::Release };
-    let contents = Contents::build(project, profile)?;
-    println!("{}", tarball(project, &contents)?.display());
-    if options.has("--deb") {
-        println!("{}", deb::pack(project, &contents)?.display());
+    let mut kinds = vec![Kind::Dynamic];
+    if options.has("--static") {
+        match fixed::missing(project) {
+            None => kinds.push(Kind::Static),
+            Some(reason) => anyhow::bail!("no static programs: {reason}"),
+        }
+    }
+    for kind in kinds {
+        let contents = Contents::build(project, profile, kind, "build")?;
+        let packed = tarball(project, &contents)?;
+        println!("{}", packed.display());
+        if options.has("--verify") {
+            let sum = fixed::sum(&packed)?;
+            let again = fixed::sum(&tarball(project, &Contents::build(project, profile, kind, "build-again")?)?)?;
+            ensure!(sum == again, "two builds of {} differ: {sum} and {again}", packed.display());
+            println!("{sum}  both builds");
+        }
+        if kind == Kind::Dynamic && options.has("--deb") {
+            println!("{}", deb::pack(project, &contents)?.display());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -35,7 +54,16 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
 /// # Errors
 /// Why it cannot be made here.
 pub(crate) fn for_tests(project: &Project) -> anyhow::Result<PathBuf> {
-    deb::pack(project, &Contents::build(project, Profile::Dev)?)
+    deb::pack(project, &Contents::build(project, Profile::Dev, Kind::Dynamic, "build")?)
+}
+
+/// What programs need of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Its C library.
+    Dynamic,
+    /// Its kernel.
+    Static,
 }
 
 /// What both forms of a release hold.
@@ -44,16 +72,23 @@ struct Contents {
     binaries: PathBuf,
     /// The folder of manual pages and completions: `man/*` and `completions/SHELL`.
     generated: PathBuf,
-    /// The lists of what the programs were made of, if the tool that writes them is to be had.
+    /// The lists of what the programs were made of.
     materials: Vec<PathBuf>,
     /// Seconds since 1970 of the commit that is packed: the time of everything in the packages.
     epoch: u64,
+    /// What the programs need.
+    kind: Kind,
 }
 
 impl Contents {
-    /// Builds the programs and has them say what a packager needs.
-    fn build(project: &Project, profile: Profile) -> anyhow::Result<Self> {
-        let binaries = project.build(profile, &["hacd", "hacctl"])?;
+    /// Builds the programs and has them say what a packager needs. What is shipped is built below the folder `place`, with
+    /// nothing of this machine in it.
+    fn build(project: &Project, profile: Profile, kind: Kind, place: &str) -> anyhow::Result<Self> {
+        let epoch = epoch(project)?;
+        let binaries = match (profile, kind) {
+            (Profile::Dev, Kind::Dynamic) => project.build(profile, &["hacd", "hacctl"])?,
+            _ => fixed::build(project, profile, kind, place, epoch)?,
+        };
         released(&binaries)?;
         let generated = project.target.join("dist/generated");
         if generated.exists() {
@@ -68,18 +103,21 @@ impl Contents {
             let script = output(Command::new(&hacctl).args(["completion", shell]))?;
             write(&generated.join("completions").join(shell), &script)?;
         }
-        // Their tool takes minutes to build: for releases, and not for the test of the package.
-        let materials = match profile {
-            Profile::Release => tools::materials(project)?,
-            Profile::Dev | Profile::Seeds => Vec::new(),
-        };
-        Ok(Self { binaries, generated, materials, epoch: epoch(project)? })
+        let mut materials = Vec::new();
+        for program in ["hacd", "hacctl"] {
+            let (name, text) = materials::of(project, program, epoch)?;
+            let path = project.target.join("dist/materials").join(name);
+            write(&path, text.as_bytes())?;
+            materials.push(path);
+        }
+        Ok(Self { binaries, generated, materials, epoch, kind })
     }
 }
 
 /// Packs programs, pages, documents and the unit; the same contents give the same bytes.
 fn tarball(project: &Project, contents: &Contents) -> anyhow::Result<PathBuf> {
-    let name = format!("hacd-{}-{}-linux", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    let kind = if contents.kind == Kind::Static { "-musl" } else { "" };
+    let name = format!("hacd-{}-{}-linux{kind}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     let dist = project.target.join("dist");
     let tree = dist.join(&name);
     if tree.exists() {
@@ -104,6 +142,8 @@ fn tarball(project: &Project, contents: &Contents) -> anyhow::Result<PathBuf> {
             "--create",
             "--use-compress-program=gzip -n",
             "--sort=name",
+            "--mode=go=rX,u+rw,a-s",
+            "--format=gnu",
             "--owner=0",
             "--group=0",
             "--numeric-owner",
@@ -136,6 +176,12 @@ fn epoch(project: &Project) -> anyhow::Result<u64> {
     let said = output(Command::new("git").args(["log", "-1", "--format=%ct"]).current_dir(&project.root))
         .context("set SOURCE_DATE_EPOCH where there is no git repository")?;
     String::from_utf8_lossy(&said).trim().parse().context("git gave no time of the commit")
+}
+
+/// A time in seconds since 1970 as `2026-01-04T10:00:00Z`.
+fn timestamp(epoch: u64) -> anyhow::Result<String> {
+    let said = output(Command::new("date").args(["--utc", "+%Y-%m-%dT%H:%M:%SZ", "-d", &format!("@{epoch}")]))?;
+    Ok(String::from_utf8_lossy(&said).trim().to_owned())
 }
 
 /// What a command prints.
@@ -175,4 +221,44 @@ fn write(to: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 /// The last part of a path.
 fn file_name(path: &Path) -> anyhow::Result<&std::ffi::OsStr> {
     path.file_name().with_context(|| format!("{} names no file", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// The tarball of made-up programs, packed below a folder of its own, with files of these rights.
+    fn packed(place: &str, mode: u32) -> (Vec<u8>, PathBuf) {
+        let folder = std::env::temp_dir().join(format!("hacd-dist-{place}-{}", std::process::id()));
+        let binaries = folder.join("made");
+        for (name, text) in [("hacd", "a daemon"), ("hacctl", "a client")] {
+            write(&binaries.join(name), text.as_bytes()).expect("is written");
+            std::fs::set_permissions(binaries.join(name), std::fs::Permissions::from_mode(mode)).expect("has rights");
+        }
+        write(&folder.join("generated/man/hacd.8"), b"a page").expect("is written");
+        let found = Project::find().expect("is a workspace");
+        let project = Project { root: found.root, target: folder.clone() };
+        let contents = Contents {
+            binaries,
+            generated: folder.join("generated"),
+            materials: Vec::new(),
+            epoch: 1_700_000_000,
+            kind: Kind::Dynamic,
+        };
+        let tarball = tarball(&project, &contents).expect("is packed");
+        (std::fs::read(tarball).expect("is there"), folder)
+    }
+
+    #[test]
+    fn two_packings_have_the_same_bytes() {
+        let (first, one) = packed("one", 0o755);
+        // Later, elsewhere, and with the rights that another person's files have.
+        let (second, other) = packed("other", 0o775);
+        std::fs::remove_dir_all(one).expect("can be removed");
+        std::fs::remove_dir_all(other).expect("can be removed");
+        assert!(first.len() > 10_000, "{} bytes", first.len());
+        assert!(first == second, "the tarballs of two packings differ");
+    }
 }

@@ -29,6 +29,7 @@ pub(crate) struct Metadata {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) id: String,
     pub(crate) license: Option<String>,
     /// `None` where the package comes from a folder, that is from this workspace.
@@ -168,7 +169,7 @@ pub(crate) enum Profile {
 
 impl Profile {
     /// What cargo calls it.
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Dev => "dev",
             Self::Seeds => "seeds",

@@ -178,7 +178,7 @@ const WALLS: &[Wall] = &[
             "hac-totem",
             "hac-types",
         ],
-        &["anyhow", "reqwest", "rustix", "serde", "serde_json", "tokio"],
+        &["anyhow", "reqwest", "rustix", "serde", "serde_json", "tokio", "yaml-rust2"],
     ),
     edge("xtask", &[], &["anyhow", "ring", "roff", "serde", "serde_json"]),
 ];

@@ -18,9 +18,6 @@ pub(super) struct Tool {
 /// Packs a tree for Debian.
 pub(super) const DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0", arguments: &["--no-default-features"] };
 
-/// Writes what a program was made of.
-const CYCLONEDX: Tool = Tool { name: "cargo-cyclonedx", version: "0.5.9", arguments: &[] };
-
 impl Tool {
     /// The program, if it is to be had.
     ///
@@ -42,38 +39,4 @@ impl Tool {
         anyhow::ensure!(status.success() && program.exists(), "{} {} cannot be installed", self.name, self.version);
         Ok(program)
     }
-}
-
-/// Lists of the crates in each program, as CycloneDX in JSON. None where the tool that writes them cannot be had, which is said.
-pub(super) fn materials(project: &Project) -> anyhow::Result<Vec<PathBuf>> {
-    let program = match CYCLONEDX.program(project) {
-        Ok(program) => program,
-        Err(error) => {
-            println!("left out: the lists of what the programs are made of ({error:#})");
-            return Ok(Vec::new());
-        }
-    };
-    let crates = project.root.join("crates");
-    let mut command = Command::new(&program);
-    command.args(["cyclonedx", "--format", "json", "--describe", "crate", "--quiet"]).arg("--manifest-path");
-    super::output(command.arg(crates.join("hacd/Cargo.toml")))?;
-    // The tool writes a list beside every manifest of the workspace; those of the two programs hold all others.
-    let mut lists = Vec::new();
-    let members = std::fs::read_dir(&crates)?.map(|entry| entry.map(|entry| entry.path()));
-    for folder in members.chain([Ok(project.root.join("tests"))]) {
-        for path in std::fs::read_dir(folder?)? {
-            let path = path?.path();
-            let name = super::file_name(&path)?.to_string_lossy().into_owned();
-            if ["hacd.cdx.json", "hacctl.cdx.json"].contains(&name.as_str()) {
-                let kept = project.target.join("dist/materials").join(&name);
-                super::write(&kept, &std::fs::read(&path)?)?;
-                lists.push(kept);
-            }
-            if name.ends_with(".cdx.json") {
-                std::fs::remove_file(&path)?;
-            }
-        }
-    }
-    lists.sort();
-    Ok(lists)
 }
