@@ -4,6 +4,7 @@
 //! assert what happens and in which order, never how fast.
 
 mod api;
+mod cloud_init;
 mod common;
 mod databases;
 mod endurance;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         mixed::one(),
         endurance::one(),
         six::one(),
+        cloud_init::one(),
         fencing::one(),
     ]
     .concat();

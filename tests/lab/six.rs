@@ -14,7 +14,7 @@ pub(crate) fn one() -> Vec<(&'static str, Test)> {
 }
 
 /// These hosts have no systemd: what `hacctl` asks of it is done by a few lines.
-const SYSTEMCTL: &str = r#"#!/bin/sh
+pub(crate) const SYSTEMCTL: &str = r#"#!/bin/sh
 case "$1 $2" in
 "enable --now") mkdir -p /var/log/hacd /var/lib/hacd; setsid hacd </dev/null >>/var/log/hacd/out 2>&1 & ;;
 "is-enabled hacd") echo enabled ;;
@@ -23,7 +23,7 @@ esac
 "#;
 
 /// Where this lab's stand-in for the cloud is; on a droplet nothing is included.
-const CLOUD: &str = "[digitalocean]\napi_url = \"http://203.0.113.1\"\nmetadata_url = \"http://169.254.169.254\"\n\n\
+pub(crate) const CLOUD: &str = "[digitalocean]\napi_url = \"http://203.0.113.1\"\nmetadata_url = \"http://169.254.169.254\"\n\n\
                      [logging]\nto_logfile = \"yes\"\nlogfile = \"/var/log/hacd/hacd.log\"\nto_syslog = \"no\"\n";
 
 fn six(env: &Env) -> anyhow::Result<()> {
