@@ -6,6 +6,7 @@ mod join;
 mod mixed;
 mod names;
 mod page;
+mod screens;
 
 use std::process::ExitCode;
 
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
     let alone = alone.map(|(name, test)| (name, test as Test, None));
     let mixed = mixed::cases().into_iter().map(|(name, test)| (name, test, of_releases.clone()));
     let page = page::cases().into_iter().map(|(name, test, missing)| (name, test as Test, missing));
-    let cases = alone.chain(mixed).chain(page).map(|(name, test, missing)| {
+    let screens = screens::cases().into_iter().map(|(name, test, missing)| (name, test as Test, missing));
+    let cases = alone.chain(mixed).chain(page).chain(screens).map(|(name, test, missing)| {
         let found = tools.as_ref().ok().cloned();
         let case = Case::new(name, move || match &found {
             Some(tools) => test(tools),

@@ -31,7 +31,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test, Option<String>)> {
 }
 
 /// Which of these programs are not installed, if any is missing.
-fn missing(programs: &[&str]) -> Option<String> {
+pub(crate) fn missing(programs: &[&str]) -> Option<String> {
     let folders = std::env::var("PATH").unwrap_or_default();
     let has = |program: &str| folders.split(':').any(|folder| Path::new(folder).join(program).exists());
     let missing: Vec<&str> = programs.iter().copied().filter(|program| !has(program)).collect();

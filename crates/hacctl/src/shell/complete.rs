@@ -99,14 +99,14 @@ impl Helper {
         // The line editor knows no async: a thread of its own asks.
         let asked = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            runtime
-                .block_on(tokio::time::timeout(PATIENCE, async {
-                    let client = client.anew().ok()?;
-                    let configuration = client.cib(false).await.ok()?.configuration;
-                    let agent = agent_in(&words, &configuration)?;
-                    client.agent(&agent).await.ok()
-                }))
-                .ok()?
+            let look = async {
+                let client = client.anew().ok()?;
+                let configuration = client.cib(false).await.ok()?.configuration;
+                let agent = agent_in(&words, &configuration)?;
+                client.agent(&agent).await.ok()
+            };
+            // The clock of the limit is the runtime's, so that it begins inside.
+            runtime.block_on(async { tokio::time::timeout(PATIENCE, look).await.ok()? })
         });
         if let Ok(Some(detail)) = asked.join() {
             of_agent(&mut known, detail);
