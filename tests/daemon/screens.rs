@@ -118,7 +118,7 @@ fn kept(name: &str, screen: &str) -> anyhow::Result<()> {
 }
 
 fn screens(tools: &Tools) -> anyhow::Result<()> {
-    let cluster = Cluster::new(tools, 95)?;
+    let cluster = Cluster::with(tools, 95, |_| String::new())?;
     cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
     cluster.must("-w configure primitive Nginx nginx op monitor interval=10s")?;
     cluster

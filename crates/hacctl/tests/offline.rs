@@ -241,7 +241,13 @@ fn cibadmin_asks_a_file() {
     on.says("cibadmin -Q", 0, "<cib crm_feature_set", "");
     on.says("cibadmin -Q -o resources", 0, "<resources>\n  <primitive id=\"web\"", "");
     on.says("cibadmin --query --scope=constraints -n", 0, "<constraints/>", "");
-    on.says("cibadmin -Q -o nosuch", 0, "<cib ", "nosuch");
+    on.says("cibadmin -Q -o nosuch", 64, "", "there is no section 'nosuch'");
+    on.says("cibadmin -Q -o resource", 64, "", "did you mean resources?");
+    on.says("crm_mon -1 -Unone,summary,nodes,resources,failures -Ioptions", 0, "* STONITH of failed nodes ", "");
+    on.says("crm_mon -1 -m7", 64, "", "Fence history must be 0-3");
+    on.says("crm_mon -1 --include=list", 64, "", "--include options: all, attributes, bans[:PREFIX]");
+    on.says("crm_mon -d", 64, "", "--daemonize requires at least one of");
+    on.says("crm_mon -W", 64, "", "--watch-fencing requires --external-agent");
     on.says("cibadmin -Q -A //node", 0, "<xpath-query>\n  <node id=\"1\" uname=\"n1\"/>", "");
     on.says("cibadmin -Q --xpath //node[@uname='n2']/@id", 0, "<node id=\"2\" uname=\"n2\"/>\n", "");
     on.says("cibadmin -Q -A //node[@id='2'] -e", 0, "/cib/configuration/nodes/node[@id='2']\n", "");

@@ -83,8 +83,9 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "dist",
-        arguments: "[--deb] [--dev]",
-        help: "build a release tarball, with --deb a Debian package too; --dev packs what the tests have built",
+        arguments: "[--deb] [--static] [--verify] [--dev]",
+        help: "build a release tarball, with --deb a Debian package too, with --static one that needs no library of the host; --verify builds \
+               twice and compares; --dev packs what the tests have built",
         run: dist::run,
     },
 ];
