@@ -33,7 +33,7 @@ impl Terminal {
         let terminal = Self { socket: cluster.place.path("tmux") };
         let program = tools.directory().join("hacctl");
         let line = format!(
-            "env HACD_SOCKET={} XDG_STATE_HOME={} EDITOR='sed -i s/10s/20s/' VISUAL= LC_ALL=C.UTF-8 {} {words}",
+            "env -u VISUAL HACD_SOCKET={} XDG_STATE_HOME={} EDITOR='sed -i s/10s/20s/' LC_ALL=C.UTF-8 {} {words}",
             cluster.socket(0).display(),
             cluster.place.path("home").display(),
             program.display()

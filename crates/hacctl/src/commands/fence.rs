@@ -133,8 +133,11 @@ pub(super) async fn agreed(
     action: FenceAction,
 ) -> Result<bool, Failure> {
     let runs = running_on(view, name);
-    let lost =
-        if runs.is_empty() { "nothing runs there".to_owned() } else { format!("{} is lost there", runs.join(", ")) };
+    let lost = if runs.is_empty() {
+        "nothing runs there".to_owned()
+    } else {
+        format!("{} {} lost there", runs.join(", "), if runs.len() == 1 { "is" } else { "are" })
+    };
     let question = format!("{name} is shot ({action}): {lost}");
     let then = consequences(context, name).await?;
     if context.consent.dry_run {

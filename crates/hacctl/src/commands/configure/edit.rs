@@ -116,7 +116,10 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
 
 /// Opens a file in the editor of this user.
 pub(crate) fn edit(file: &Path) -> Result<(), Failure> {
-    let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "vi".into());
+    let editor = ["VISUAL", "EDITOR"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|program| !program.trim().is_empty()))
+        .unwrap_or_else(|| "vi".into());
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
     let status = Command::new(program).args(words).arg(file).status();
