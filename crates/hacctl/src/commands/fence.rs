@@ -118,7 +118,7 @@ fn running_on(view: &ClusterView, node: &str) -> Vec<String> {
 async fn consequences(context: &Context, name: &str) -> Result<Vec<String>, Failure> {
     let before = impact::state(context).await?;
     let after = super::simulate::without(&before, name)?;
-    let Impact { mut decisions, down, .. } = impact::between(&before, &after);
+    let Impact { mut decisions, down, .. } = impact::of_states(&before, &after);
     if !down.is_empty() {
         decisions.push(format!("run {} nowhere", down.join(", ")));
     }

@@ -24,6 +24,11 @@ pub(crate) async fn of(context: &Context, changes: &[Change]) -> Result<Impact, 
     }
 }
 
+/// What would come of another state in the place of that one.
+pub(crate) fn of_states(before: &Cib, after: &Cib) -> Impact {
+    between(before, after, now())
+}
+
 /// The state of the cluster, with secrets if this user may have them: the plan depends on whether a parameter changed.
 pub(crate) async fn state(context: &Context) -> Result<Cib, Failure> {
     match context.client.cib(true).await {
