@@ -1,24 +1,32 @@
 //! `hac-lab history`: clients write and read through real daemons while their hosts are hurt; what they were told is recorded,
 //! and then judged.
 //!
-//! * `nemesis`: what befalls the hosts, and the service manager that starts their daemons again.
+//! * `nemesis`: what befalls the hosts, with `disk` and `clock` for those that need preparation.
+//! * `manager`: the service manager that starts their daemons again.
 //! * `check`: the judgement, a function of what was recorded.
 
 mod check;
+mod clock;
+mod disk;
+mod manager;
 mod nemesis;
 
-use std::io::Write;
+use std::io::{Read as _, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::cloud::TOKEN;
+use crate::http::Answer;
 use crate::run::wait_for;
 use crate::{Agents, Cluster, Error, Host, Plan, Tools};
 use check::{Read, Recorded, Written};
-use nemesis::Nemesis;
+use manager::Manager;
+use nemesis::{Harm, Nemesis};
 
 /// How long a step may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -30,6 +38,8 @@ const SAMPLE: Duration = Duration::from_millis(10);
 const PUBLISHED: Duration = Duration::from_millis(500);
 /// How long a client waits for an answer, seconds.
 const PATIENCE: &str = "20";
+/// How long one that speaks the API itself waits.
+const API_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A resource that must run once: where it does is a file.
 const AGENT: &str = r#"#!/bin/sh
@@ -54,6 +64,7 @@ struct Run<'a> {
     ended: AtomicBool,
     recorded: Mutex<Recorded>,
     nemesis: Nemesis<'a>,
+    manager: Manager,
 }
 
 impl Run<'_> {
@@ -70,7 +81,8 @@ impl Run<'_> {
     }
 }
 
-/// Hurts a cluster of `hosts` hosts for `length`, with a client for each host, and judges what they saw.
+/// Hurts a cluster of `hosts` hosts for `length`, with clients for each host, and judges what they saw. A pair is as in the
+/// tutorial; of three, those that are lost to the others lose their power (`stonith-enabled`).
 ///
 /// # Errors
 /// When the lab cannot be built, the cluster does not become calm in time, or a promise was broken.
@@ -79,48 +91,81 @@ pub fn run(tools: &Tools, hosts: usize, length: Duration, seed: u64, out: &mut d
     for host in cluster.lab().hosts() {
         host.write_with_mode("/usr/lib/ocf/resource.d/lab/exclusive", AGENT.as_bytes(), 0o755)?;
     }
+    let mut harms = Vec::new();
+    match disk::prepare(&cluster) {
+        Ok(()) => harms.extend([Harm::Freeze, Harm::Fill]),
+        Err(error) => say(out, &format!("no disk is frozen or filled here: {error}"))?,
+    }
+    match clock::prepare(&cluster) {
+        Ok(()) => harms.push(Harm::Clock),
+        Err(error) => say(out, &format!("no clock is moved here: {error}"))?,
+    }
     cluster.start_all()?;
     cluster.wait_status(1, "all are online", LIMIT, |status| status.online.len() == hosts)?;
-    cluster.hacctl(1, &["configure", "property", "stonith-enabled=false"])?;
-    if hosts == 2 {
-        cluster.hacctl(1, &["configure", "property", "no-quorum-policy=ignore"])?;
-    }
-    let primitive =
-        ["--wait", "configure", "primitive", "exclusive", "ocf:lab:exclusive", "op", "monitor", "interval=2s"];
-    cluster.hacctl(1, &primitive)?;
+    configure(&cluster)?;
     let run = Run {
         cluster: &cluster,
         begin: Instant::now(),
         ended: AtomicBool::new(false),
         recorded: Mutex::new(Recorded::new(hosts)),
-        nemesis: Nemesis::new(&cluster, seed),
+        nemesis: Nemesis::new(&cluster, seed, hosts > 2, &harms),
+        manager: Manager::new()?,
     };
     let run = &run;
     let rounds = thread::scope(|scope| {
         for number in 1..=hosts {
             scope.spawn(move || count_up(run, number));
-            scope.spawn(move || read(run, number));
+            scope.spawn(move || read(run, number, told));
+            scope.spawn(move || read(run, number, told_by_api));
         }
         scope.spawn(|| sample(run));
-        scope.spawn(|| run.nemesis.manage(&run.ended));
+        scope.spawn(|| run.manager.manage(run.cluster, &run.ended));
         let rounds = hurt(run, length, out);
         run.ended.store(true, Ordering::Relaxed);
         rounds
     });
+    judge(run, seed, rounds, out)
+}
+
+/// Gives the cluster the resource that must run once, and three hosts what takes the power from one of them.
+fn configure(cluster: &Cluster) -> Result<(), Error> {
+    if cluster.lab().hosts().len() == 2 {
+        cluster.hacctl(1, &["configure", "property", "stonith-enabled=false", "no-quorum-policy=ignore"])?;
+    } else {
+        let map = cluster.lab().hosts().iter().map(|host| format!("{}:{}", host.name(), Plan::droplet(host.number())));
+        let map = format!("pcmk_host_map={}", map.collect::<Vec<_>>().join(";"));
+        let token = format!("api_token={TOKEN}");
+        let device = ["configure", "primitive", "Power", "stonith:fence_digitalocean", "params", &token, &map];
+        cluster.hacctl(1, &[&device[..], &["op", "monitor", "interval=60s"]].concat())?;
+        cluster.hacctl(1, &["configure", "property", "stonith-enabled=true"])?;
+    }
+    let primitive =
+        ["--wait", "configure", "primitive", "exclusive", "ocf:lab:exclusive", "op", "monitor", "interval=2s"];
+    cluster.hacctl(1, &primitive).map(drop)
+}
+
+fn say(out: &mut dyn Write, line: &str) -> Result<(), Error> {
+    writeln!(out, "{line}").map_err(Error::system("cannot write"))
+}
+
+/// Says what was seen, and what of it is wrong.
+fn judge(run: &Run<'_>, seed: u64, rounds: Result<usize, Error>, out: &mut dyn Write) -> Result<(), Error> {
     let recorded = run.recorded();
     let acknowledged = recorded.writes.iter().filter(|write| write.acknowledged).count();
     let line = format!(
-        "{hosts} hosts, {} s, seed {seed}: {} writes, {acknowledged} acknowledged, {} reads, {} looks at the hosts, {} sentences \
+        "{} hosts, {} s, seed {seed}: {} writes, {acknowledged} acknowledged, {} reads, {} looks at the hosts, {} sentences \
          about forks",
+        run.hosts(),
         run.begin.elapsed().as_secs(),
         recorded.writes.len(),
         recorded.reads.len(),
         recorded.samples,
         recorded.forks.len()
     );
-    writeln!(out, "{line}").map_err(Error::system("cannot write"))?;
+    say(out, &line)?;
+    say(out, &format!("ends of daemons: {}", run.manager.told()))?;
     for sentence in &recorded.forks {
-        writeln!(out, "told: {sentence}").map_err(Error::system("cannot write"))?;
+        say(out, &format!("told: {sentence}"))?;
     }
     let mut broken = check::broken(&recorded);
     match rounds {
@@ -131,10 +176,16 @@ pub fn run(tools: &Tools, hosts: usize, length: Duration, seed: u64, out: &mut d
         {
             broken.push("nothing was seen, so nothing was checked".to_owned());
         }
-        Ok(rounds) => writeln!(out, "{rounds} rounds").map_err(Error::system("cannot write"))?,
+        Ok(rounds) => say(out, &format!("{rounds} rounds"))?,
         Err(error) => broken.push(error.to_string()),
     }
-    if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken.join("; "))) }
+    drop(recorded);
+    if broken.is_empty() {
+        return Ok(());
+    }
+    // The lab goes with this run: what its daemons said is all that is left.
+    say(out, &run.cluster.report())?;
+    Err(Error::Invalid(broken.join("; ")))
 }
 
 /// Rounds of harm and calm until the time is over.
@@ -142,7 +193,7 @@ fn hurt(run: &Run<'_>, length: Duration, out: &mut dyn Write) -> Result<usize, E
     let mut rounds = 0;
     while run.begin.elapsed() < length {
         let what = run.nemesis.harm()?;
-        writeln!(out, "{:>5} s  {what}", run.begin.elapsed().as_secs()).map_err(Error::system("cannot write"))?;
+        say(out, &format!("{:>5} s  {what}", run.begin.elapsed().as_secs()))?;
         run.nemesis.heal()?;
         calm(run).map_err(|error| Error::Invalid(format!("after: {what}: {error}")))?;
         run.nemesis.well();
@@ -185,6 +236,30 @@ fn told(run: &Run<'_>, host: usize) -> Option<Value> {
     serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())
 }
 
+/// The same, as a program gets it that speaks the API itself.
+fn told_by_api(run: &Run<'_>, host: usize) -> Option<Value> {
+    let answer = api(run, host, "GET", "/v1/status", "").ok()?;
+    (answer.status == 200).then(|| answer.json())
+}
+
+/// Asks the daemon of a host on its socket.
+fn api(run: &Run<'_>, host: usize, method: &str, path: &str, body: &str) -> Result<Answer, Error> {
+    let socket = run.cluster.host(host).outside("/run/hacd/hacd.sock")?;
+    let failed = || Error::system(format!("{method} {path} on {}", Plan::name(host)));
+    let mut stream = UnixStream::connect(socket).map_err(failed())?;
+    stream.set_read_timeout(Some(API_PATIENCE)).map_err(failed())?;
+    stream.set_write_timeout(Some(API_PATIENCE)).map_err(failed())?;
+    let length = body.len();
+    let text = format!(
+        "{method} {path} HTTP/1.1\r\nHost: hacd\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(text.as_bytes()).map_err(failed())?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).map_err(failed())?;
+    Answer::parse(&bytes).ok_or_else(|| failed()(std::io::ErrorKind::UnexpectedEof.into()))
+}
+
 /// What a node says of changes that it gave up.
 fn note_forks(run: &Run<'_>, told: &Value) {
     let problems = told.get("problems").and_then(Value::as_array).into_iter().flatten();
@@ -201,23 +276,31 @@ fn count_up(run: &Run<'_>, client: usize) {
         value += 1;
         let host = 1 + (client + usize::try_from(value / 7).unwrap_or(0)) % run.hosts();
         let (name, text) = (Plan::name(1), value.to_string());
-        let words = ["--timeout", PATIENCE, "node", "attribute", name, "set", &register, &text];
-        let answer = run.cluster.try_hacctl(host, &words);
-        let acknowledged = answer.is_ok_and(|answer| answer.status.success());
+        // In turns as a person does it and as a program does.
+        let acknowledged = if value % 2 == 0 {
+            let words = ["--timeout", PATIENCE, "node", "attribute", name, "set", &register, &text];
+            run.cluster.try_hacctl(host, &words).is_ok_and(|answer| answer.status.success())
+        } else {
+            let change = json!({"node": name, "name": register, "value": text, "lifetime": "Forever"});
+            let body = json!({"changes": [{"SetNodeAttribute": change}], "client": "history"}).to_string();
+            api(run, host, "POST", "/v1/configure", &body).is_ok_and(|answer| answer.status == 200)
+        };
         run.recorded().writes.push(Written { client, value, host, acknowledged });
         sleep(Duration::from_millis(if acknowledged { 50 } else { 300 }));
     }
 }
 
 /// A client that reads all registers from one host.
-fn read(run: &Run<'_>, host: usize) {
+fn read(run: &Run<'_>, host: usize, ask: impl Fn(&Run<'_>, usize) -> Option<Value>) {
     while !run.over() {
-        if let Some(told) = told(run, host) {
+        let asked = run.begin.elapsed();
+        if let Some(told) = ask(run, host) {
+            let time = (asked, run.begin.elapsed());
             note_forks(run, &told);
             let values = check::registers(&told, run.hosts());
             let mut recorded = run.recorded();
             let forks = recorded.forks.len();
-            recorded.reads.push(Read { host, values, forks });
+            recorded.reads.push(Read { host, time, values, forks });
         }
         sleep(Duration::from_millis(150));
     }
@@ -226,9 +309,12 @@ fn read(run: &Run<'_>, host: usize) {
 /// Looks at the hosts themselves.
 fn sample(run: &Run<'_>) {
     while !run.over() {
-        let unhurt = run.nemesis.unhurt();
-        let both: Vec<usize> = active(run.cluster).into_iter().filter(|host| unhurt.contains(host)).collect();
-        let same = unhurt == run.nemesis.unhurt();
+        let strict = run.nemesis.strict();
+        // Twice: between the looks at one host and the next it may have moved.
+        let (first, second) = (active(run.cluster), active(run.cluster));
+        let both: Vec<usize> =
+            second.into_iter().filter(|host| first.contains(host) && strict.contains(host)).collect();
+        let same = strict == run.nemesis.strict();
         let mut recorded = run.recorded();
         recorded.samples += 1;
         if both.len() > 1 && same {

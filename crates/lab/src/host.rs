@@ -61,6 +61,8 @@ pub struct Host {
     at_boot: Mutex<Vec<Daemon>>,
     /// What is run in place of a daemon's program, by its name.
     installed: Mutex<BTreeMap<String, PathBuf>>,
+    /// What daemons find in their environment besides what everything on the host does.
+    environment: Mutex<Vec<(&'static str, String)>>,
 }
 
 impl Host {
@@ -87,6 +89,7 @@ impl Host {
             daemons: Mutex::new(BTreeMap::new()),
             at_boot: Mutex::new(Vec::new()),
             installed: Mutex::new(BTreeMap::new()),
+            environment: Mutex::new(Vec::new()),
         })
     }
 
@@ -221,6 +224,20 @@ impl Host {
         locked(&self.installed).insert(name.to_owned(), program.to_owned());
     }
 
+    /// Has lines of shell run now and at every boot, before any daemon, with `$dir` as the host's directory on the machine.
+    ///
+    /// # Errors
+    /// When they cannot be written, or fail now.
+    pub(crate) fn boot_with(&self, lines: &str) -> Result<(), Error> {
+        write(&self.directory.join("boot.sh"), lines.as_bytes(), PLAIN)?;
+        self.shell(&format!("set -eu; dir={}\n{lines}", self.directory.display())).map(drop)
+    }
+
+    /// Gives daemons that are started from now on a variable more.
+    pub(crate) fn give(&self, name: &'static str, value: String) {
+        locked(&self.environment).push((name, value));
+    }
+
     /// The words with which a daemon is started: its program is the one that was installed last.
     fn words(&self, daemon: &Daemon) -> Vec<String> {
         let installed = locked(&self.installed);
@@ -276,6 +293,7 @@ impl Host {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let log = self.output_file(daemon.name)?;
         let mut command = self.command(&words)?;
+        command.envs(locked(&self.environment).iter().map(|(name, value)| (name, value)));
         let mut daemons = locked(&self.daemons);
         if let Some(child) = daemons.get_mut(daemon.name)
             && matches!(child.try_wait(), Ok(None))

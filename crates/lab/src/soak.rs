@@ -62,13 +62,23 @@ pub fn run(tools: &Tools, restarts: u32, runs: u64, out: &mut dyn Write) -> Resu
     cluster.hacctl(1, &["configure", "load", "update", "/soak.crm"])?;
 
     let begin = Instant::now();
-    agents(&cluster, WARM_UP.0)?;
-    restart(&cluster, WARM_UP.1)?;
-    let first = look(&cluster)?;
-    let ran = agents(&cluster, runs)?;
-    let second = look(&cluster)?;
-    restart(&cluster, restarts)?;
-    let third = look(&cluster)?;
+    let done = (|| {
+        agents(&cluster, WARM_UP.0)?;
+        restart(&cluster, WARM_UP.1)?;
+        let first = look(&cluster)?;
+        let ran = agents(&cluster, runs)?;
+        let second = look(&cluster)?;
+        restart(&cluster, restarts)?;
+        Ok((first, ran, second, look(&cluster)?))
+    })();
+    let (first, ran, second, third) = match done {
+        Ok(done) => done,
+        Err(error) => {
+            // The lab goes with this function: what its daemons said is all that is left.
+            writeln!(out, "{}", cluster.report()).map_err(Error::system("cannot write"))?;
+            return Err(error);
+        }
+    };
 
     let mut write = |line: String| writeln!(out, "{line}").map_err(Error::system("cannot write"));
     let took = begin.elapsed().as_secs();

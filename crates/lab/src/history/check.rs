@@ -1,6 +1,7 @@
 //! What must hold of a recorded history.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -20,10 +21,12 @@ pub(super) struct Written {
     pub(super) acknowledged: bool,
 }
 
-/// What a host had to say of all registers, in the order in which it was asked.
+/// What a host had to say of all registers.
 #[derive(Debug, Clone)]
 pub(super) struct Read {
     pub(super) host: usize,
+    /// When it was asked and when it had answered, since the begin of the run.
+    pub(super) time: (Duration, Duration),
     /// The value of each register, by client.
     pub(super) values: BTreeMap<usize, u64>,
     /// How many sentences about forks had been told by then.
@@ -109,20 +112,39 @@ pub(super) fn broken(recorded: &Recorded) -> Vec<String> {
             broken.push(format!("lost: {what}"));
         }
     }
-    let mut last: BTreeMap<(usize, usize), u64> = BTreeMap::new();
-    for read in &recorded.reads {
-        for (client, value) in &read.values {
-            let before = last.insert((read.host, *client), *value);
-            if let Some(newer) = before.filter(|before| before > value)
-                && !(may_fork && read.forks > 0)
-            {
-                broken.push(format!("host {} said {newer} of client {client}, and then {value}", read.host));
-            }
-        }
+    for host in 1..=recorded.hosts {
+        went_back(recorded, host, may_fork, &mut broken);
     }
     broken.extend(recorded.twice.iter().map(|when| format!("active twice: on hosts {when}")));
     broken.truncate(TOLD);
     broken
+}
+
+/// What a host said after it had said something newer. Who asked before the newer answer was there may get an older one.
+fn went_back(recorded: &Recorded, host: usize, may_fork: bool, broken: &mut Vec<String>) {
+    let mut asked: Vec<&Read> = recorded.reads.iter().filter(|read| read.host == host).collect();
+    let mut answered = asked.clone();
+    asked.sort_by_key(|read| read.time.0);
+    answered.sort_by_key(|read| read.time.1);
+    let mut answered = answered.into_iter().peekable();
+    let mut newest: BTreeMap<usize, u64> = BTreeMap::new();
+    for read in asked {
+        while let Some(before) = answered.next_if(|before| before.time.1 <= read.time.0) {
+            for (client, value) in &before.values {
+                let newest = newest.entry(*client).or_default();
+                // A pair that told of a fork has gone back once, and counts on from there.
+                *newest = if may_fork && before.forks > 0 { *value } else { (*newest).max(*value) };
+            }
+        }
+        for (client, value) in &read.values {
+            if let Some(newer) = newest.get(client).filter(|newer| *newer > value)
+                && !(may_fork && read.forks > 0)
+            {
+                let when = read.time.0.as_secs_f64();
+                broken.push(format!("host {host} said {newer} of client {client}, and at {when:.1} s {value}"));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,8 +159,10 @@ mod tests {
         recorded
     }
 
-    fn read(host: usize, value: u64) -> Read {
-        Read { host, values: BTreeMap::from([(1, value)]), forks: 0 }
+    /// Asked at this second, and answered in the next.
+    fn read(host: usize, second: u64, value: u64) -> Read {
+        let time = (Duration::from_secs(second), Duration::from_secs(second + 1));
+        Read { host, time, values: BTreeMap::from([(1, value)]), forks: 0 }
     }
 
     #[test]
@@ -169,9 +193,11 @@ mod tests {
     #[test]
     fn one_host_never_goes_back() {
         let mut recorded = recorded(3);
-        recorded.reads = vec![read(1, 3), read(2, 1), read(1, 3), read(2, 3)];
+        recorded.reads = vec![read(1, 1, 3), read(2, 3, 1), read(1, 4, 3), read(2, 5, 3)];
         assert!(broken(&recorded).is_empty(), "another host may be behind");
-        recorded.reads.push(read(2, 1));
+        recorded.reads.push(read(2, 5, 1));
+        assert!(broken(&recorded).is_empty(), "it was asked before it said more");
+        recorded.reads.push(read(2, 6, 1));
         assert_eq!(broken(&recorded).len(), 1);
     }
 

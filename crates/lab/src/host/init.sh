@@ -18,6 +18,7 @@ mkdir -p /etc/hacd /var/lib/hacd /var/log/hacd /var/log/nginx /var/www/html
 rm -f /etc/resolv.conf
 echo "$name" >/etc/hostname
 cp "$dir/hosts" /etc/hosts
+[ ! -e "$dir/boot.sh" ] || . "$dir/boot.sh"
 trap 'exit 0' TERM
 ( cat <&3 >/dev/null; kill -TERM 1 ) &
 exec 3<&-
