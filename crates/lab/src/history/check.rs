@@ -141,7 +141,11 @@ fn went_back(recorded: &Recorded, host: usize, may_fork: bool, broken: &mut Vec<
                 && !(may_fork && read.forks > 0)
             {
                 let when = read.time.0.as_secs_f64();
-                broken.push(format!("host {host} said {newer} of client {client}, and at {when:.1} s {value}"));
+                let acknowledged =
+                    |write: &&Written| write.client == *client && write.value == *newer && write.acknowledged;
+                let by = recorded.writes.iter().find(acknowledged).map(|write| write.host);
+                let by = by.map_or_else(|| "never acknowledged".to_owned(), |by| format!("acknowledged by host {by}"));
+                broken.push(format!("host {host} said {newer} of client {client}, {by}, and at {when:.1} s {value}"));
             }
         }
     }
