@@ -19,6 +19,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use hac_node::Stored;
 use hac_types::Incarnation;
@@ -94,6 +95,13 @@ pub(crate) struct Opened {
     pub(crate) remarks: Vec<String>,
 }
 
+/// How long is waited for the lock: a process that a daemon had begun when it was killed, and that was not yet the program that
+/// it was to be, has a share in it for a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// How often is looked whether it is free.
+const LOCK_STEP: Duration = Duration::from_millis(20);
+
 /// Lives by which a node leaps ahead whose record of them was damaged: it may have been restarted often in the last seconds.
 const LOST_LIVES: u32 = 60;
 
@@ -155,10 +163,16 @@ fn lock(directory: &Path) -> Result<File, StorageError> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
     let file = calls::open_regular(&path, &mut options).map_err(at(&path))?;
-    match calls::lock(&file) {
-        Ok(()) => Ok(file),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(StorageError::Locked(directory.to_owned())),
-        Err(source) => Err(StorageError::Io { path, source }),
+    let end = Instant::now() + LOCK_WAIT;
+    loop {
+        match calls::lock(&file) {
+            Ok(()) => return Ok(file),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                return Err(StorageError::Io { path, source: error });
+            }
+            Err(_) if Instant::now() >= end => return Err(StorageError::Locked(directory.to_owned())),
+            Err(_) => std::thread::sleep(LOCK_STEP),
+        }
     }
 }
 

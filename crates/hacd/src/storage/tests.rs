@@ -129,6 +129,19 @@ fn two_daemons_cannot_share_a_directory_and_nobody_else_reads_it() {
 }
 
 #[test]
+fn who_is_on_its_way_out_is_waited_for() {
+    let dir = TempDir::new();
+    // As a process that the daemon before had just begun when it was killed.
+    let first = lock(dir.path()).expect("takes it");
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        drop(first);
+    });
+    assert!(open(dir.path(), WALL, 0).is_ok());
+    holder.join().expect("ends");
+}
+
+#[test]
 fn the_worker_carries_orders_out_in_their_order() {
     use hac_node::{Persist, PersistId};
     let dir = TempDir::new();
