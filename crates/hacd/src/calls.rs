@@ -26,6 +26,12 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Makes a folder that others may look into, with those above it.
+pub(crate) fn make_open_folder(path: &Path) -> io::Result<()> {
+    allowed()?;
+    fs::create_dir_all(path)
+}
+
 /// Closes a folder to others.
 pub(crate) fn close_folder(path: &Path) -> io::Result<()> {
     allowed()?;

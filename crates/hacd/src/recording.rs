@@ -5,7 +5,7 @@
 //! its limit, the disk refuses it or does not keep up. The log says so.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,6 +13,9 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use hac_node::{Assurance, Effect, Given, Input, Note, Now, Output, Recorder, RingOutput};
+
+use crate::calls;
+use crate::storage::words;
 
 /// Largest recording, bytes: a node of a small, quiet cluster fills it in two to three days.
 const SIZE_MAX: u64 = 1 << 30;
@@ -125,10 +128,7 @@ impl Recording {
     }
 
     fn with_limit(path: &Path, recorder: Recorder, limit: u64) -> io::Result<Self> {
-        if fs::symlink_metadata(path).is_ok() {
-            fs::rename(path, earlier(path))?;
-        }
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let file = open(path)?;
         let (messages, inbox) = mpsc::sync_channel(QUEUE);
         let state = Arc::new(State::default());
         let notes = Notes { messages, state: Arc::clone(&state), given: Given::default(), assured: None };
@@ -153,6 +153,14 @@ impl Drop for Recording {
     }
 }
 
+/// Makes the file.
+fn open(path: &Path) -> io::Result<File> {
+    if fs::symlink_metadata(path).is_ok() {
+        calls::rename(path, &earlier(path))?;
+    }
+    calls::open(path, OpenOptions::new().write(true).create_new(true).mode(0o600))
+}
+
 /// Where an earlier recording is kept.
 fn earlier(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -168,7 +176,7 @@ fn write(mut file: File, mut recorder: Recorder, inbox: &mpsc::Receiver<Message>
             if size > limit {
                 return Err("it has reached its largest size".to_owned());
             }
-            file.write_all(&chunk).map_err(|error| format!("the disk refuses it: {error}"))?;
+            calls::write_all(&mut file, &chunk).map_err(|error| format!("the disk refuses it: {}", words(&error)))?;
         }
         Ok(())
     };
@@ -218,5 +226,39 @@ mod tests {
         let length = fs::metadata(&path).expect("is there").len();
         assert!((1000..=4000).contains(&length), "{length}");
         assert_eq!(fs::read(earlier(&path)).expect("reads"), b"before");
+    }
+
+    #[test]
+    fn a_recording_ends_where_a_call_is_refused_and_the_earlier_one_is_kept() {
+        use crate::calls::faults;
+        use rustix::io::Errno;
+
+        for error in [Errno::IO, Errno::NOSPC, Errno::MFILE, Errno::FBIG] {
+            for call in 1.. {
+                let directory = TempDir::new();
+                let path = directory.path().join("flight.rec");
+                fs::write(&path, "before").expect("writes");
+                let (messages, inbox) = mpsc::sync_channel(QUEUE);
+                let state = Arc::new(State::default());
+                let mut notes = Notes { messages, state: Arc::clone(&state), given: Given::default(), assured: None };
+                (0..50).for_each(|_| notes.ring(Now::default(), Input::RingTimeout));
+                drop(notes);
+                faults::refuse(call, error, false);
+                let opened = open(&path);
+                let made = opened.is_ok();
+                if let Ok(file) = opened {
+                    write(file, crate::testing::recorder(), &inbox, &state, SIZE_MAX);
+                }
+                let refused = faults::end();
+                let what = format!("call {call}: {error}");
+                assert_eq!(state.ended.load(Ordering::Relaxed), refused && made, "{what}");
+                let kept = fs::read(earlier(&path)).or_else(|_| fs::read(&path)).expect("one of them is there");
+                assert_eq!(kept, b"before", "{what}");
+                if !refused {
+                    assert!(call > 3, "only {call} calls go through what can refuse them");
+                    break;
+                }
+            }
+        }
     }
 }

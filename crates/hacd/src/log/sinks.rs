@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::stamp::{stamp, syslog};
 use super::{Line, Severity};
+use crate::calls;
 use crate::config::{Logging, Stamp, Verbosity};
 use crate::storage::words;
 
@@ -43,13 +44,15 @@ struct LogFile {
     file: Option<File>,
     /// When it is tried again, if it is not open or did not take a line.
     again: Option<Instant>,
+    /// A line may be in it in part.
+    torn: bool,
     /// Why.
     why: String,
 }
 
 impl LogFile {
     fn new(path: PathBuf) -> Self {
-        let mut log = Self { path, file: None, again: None, why: String::new() };
+        let mut log = Self { path, file: None, again: None, torn: false, why: String::new() };
         log.open();
         log
     }
@@ -83,13 +86,16 @@ impl LogFile {
             self.file = None;
             self.open();
         }
-        match self.file.as_mut().filter(|_| self.again.is_none()).map(|file| file.write_all(row)) {
-            Some(Ok(())) => true,
-            Some(Err(error)) => {
+        let Some(file) = self.file.as_mut().filter(|_| self.again.is_none()) else { return false };
+        // What was written of a line that was refused ends here.
+        let end = if std::mem::take(&mut self.torn) { calls::write_all(file, b"\n") } else { Ok(()) };
+        match end.and_then(|()| calls::write_all(file, row)) {
+            Ok(()) => true,
+            Err(error) => {
+                self.torn = true;
                 self.failed(&error);
                 false
             }
-            None => false,
         }
     }
 }
@@ -219,10 +225,10 @@ fn connect() -> Option<(UnixDatagram, bool)> {
 
 fn open(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory)?;
+        calls::make_open_folder(directory)?;
     }
     // A FIFO may be wanted; while nobody reads it, it is a file that cannot be written.
-    crate::files::at_once(path, File::options().append(true).create(true).mode(0o640))
+    calls::open(path, File::options().append(true).create(true).mode(0o640))
 }
 
 /// An entry in the journal's own protocol: a field a line. The text has no line breaks.
@@ -313,6 +319,45 @@ mod tests {
         sinks.write(&line(Severity::Notice, "lost as well"));
         assert_eq!(sinks.refused(), 2);
         assert!(sinks.trouble().is_some_and(|why| why.contains("no space left")));
+    }
+
+    #[test]
+    fn each_call_may_be_refused_and_a_line_is_in_the_file_or_counted() {
+        use crate::calls::faults;
+        use rustix::io::Errno;
+
+        let mut calls = 0;
+        for error in [Errno::IO, Errno::NOSPC, Errno::MFILE, Errno::FBIG, Errno::INTR] {
+            for for_good in [false, true] {
+                for call in 1.. {
+                    let dir = TempDir::new();
+                    let path = dir.path().join("log/hacd.log");
+                    faults::refuse(call, error, for_good);
+                    let mut sinks = Sinks::open(&logging(path.clone()), "primary");
+                    (0..5).for_each(|n| {
+                        sinks.write(&line(Severity::Notice, &format!("line {n}")));
+                        // A moment later.
+                        if let Some(log) = sinks.file.as_mut().filter(|log| log.again.is_some()) {
+                            log.again = Some(Instant::now());
+                        }
+                    });
+                    let refused = faults::end();
+                    let what = format!("call {call}: {error}, for good: {for_good}");
+                    sinks.write(&line(Severity::Notice, "line 5"));
+                    assert_eq!(sinks.trouble(), None, "{what}");
+                    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
+                    let whole =
+                        text.lines().filter(|line| line.contains("primary hacd notice  [ring  ] line ")).count();
+                    assert_eq!(whole as u64 + sinks.refused(), 6, "{what}: {text:?}");
+                    assert!(text.lines().all(|line| line.matches("primary").count() <= 1), "{what}: {text:?}");
+                    if !refused {
+                        calls = call - 1;
+                        break;
+                    }
+                }
+            }
+        }
+        assert!(calls >= 7, "only {calls} calls go through what can refuse them");
     }
 
     #[test]
