@@ -10,8 +10,9 @@ use hac_agents::Agents;
 use hac_node::{ClusterHalf, ConfigError, NodeInfo, Now, Recorder, RingHalf, Stored};
 use hac_udp::OpenError;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Signal, getrlimit};
 use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::api::{self, Api, Hub, Teller};
@@ -98,6 +99,7 @@ pub(crate) fn identity(arguments: &Arguments) -> Identity {
 /// It cannot be started.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     enough_files()?;
+    survive_limits().map_err(|error| Failure::os(format!("signals cannot be received: {}", storage::words(&error))))?;
     let beginning = Beginning::new(format!("reading {}", arguments.config.display()));
     let waiting = |mistake: &config::Mistake| crate::complain(&format!("waiting: {mistake}"));
     let config = config::load_patiently(&arguments.config, &identity(arguments), PATIENCE, waiting);
@@ -156,6 +158,15 @@ fn enough_files() -> Result<(), Failure> {
             "only {limit} files may be open (LimitNOFILE=, ulimit -n); hacd needs at least {FILES_MIN}"
         ))),
     }
+}
+
+/// Has a file that reaches the limit of its size (LimitFSIZE=, ulimit -f) refuse what is written to it, as a full disk does: the
+/// signal that comes with it would end this daemon.
+fn survive_limits() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _inside = runtime.enter();
+    // Nobody waits for it. What agents are run with has the signal's own meaning again.
+    signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
 }
 
 /// Opens the state. What cannot be read or written now is tried again for a while: it says nothing about what is there.

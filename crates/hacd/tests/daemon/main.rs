@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal};
 use serde_json::json;
 
 use harness::{Cluster, send, udp_sockets, wait_for};
@@ -102,6 +102,28 @@ fn a_change_that_cannot_be_stored_is_refused_and_the_old_state_stays() {
     assert_eq!(answer["code"], "storage", "{answer}");
     assert!(answer["message"].as_str().expect("a sentence").contains("no space left on device"), "{answer}");
     assert_eq!(one.property("cluster-recheck-interval").as_deref(), Some("1min"));
+}
+
+#[test]
+fn a_file_that_reaches_the_limit_of_its_size_is_a_full_disk() {
+    let cluster = Cluster::new(119, 1);
+    let one = cluster.start(1);
+    one.await_members(&["n1"]);
+    one.set_property("cluster-recheck-interval", "1min");
+    let limit = |current| {
+        let pid = i32::try_from(one.pid()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit { current, maximum: None };
+        rustix::process::prlimit(pid, Resource::Fsize, limit).expect("is set");
+    };
+    // Neither state nor log nor journal takes another byte.
+    limit(Some(16));
+    let answer = one.set_property("cluster-recheck-interval", "2min");
+    assert_eq!(answer["code"], "storage", "{answer}");
+    assert!(answer["message"].as_str().expect("a sentence").contains("file too large"), "{answer}");
+    assert_eq!(one.property("cluster-recheck-interval").as_deref(), Some("1min"));
+    limit(None);
+    let answer = one.set_property("cluster-recheck-interval", "3min");
+    assert_eq!(answer["version"]["epoch"].is_u64(), true, "{answer}");
 }
 
 #[test]
