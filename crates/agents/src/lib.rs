@@ -15,6 +15,7 @@
 //!
 //! After a success the processes behind a resource are told, so that the driver can watch them ([`ended`]).
 
+mod calls;
 mod cloud;
 mod exit;
 mod look;

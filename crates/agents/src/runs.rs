@@ -31,6 +31,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(crate) use outcome::outcome;
 pub(crate) use process::{Ran, Task};
 
+use crate::calls;
 use cgroup::Cgroups;
 use record::{Record, Slot};
 
@@ -67,6 +68,8 @@ pub(crate) struct Runs {
     slots: Mutex<Vec<Slot>>,
     /// Runs that are being ended, by id.
     unfinished: Mutex<BTreeMap<String, Record>>,
+    /// Those of them for which there was no thread.
+    owed: Mutex<Vec<Ending>>,
 }
 
 impl Runs {
@@ -85,6 +88,7 @@ impl Runs {
             cgroups: Cgroups::delegated(),
             slots: Mutex::default(),
             unfinished: Mutex::default(),
+            owed: Mutex::default(),
         }
     }
 
@@ -100,7 +104,7 @@ impl Runs {
     /// for each that was found.
     pub(crate) fn take_over(self: &Arc<Self>) -> Vec<String> {
         let mut remarks = Vec::new();
-        if let Err(error) = std::fs::create_dir_all(&self.folder) {
+        if let Err(error) = calls::make_folders(&self.folder) {
             remarks.push(format!("runs of agents cannot be recorded in {}: {error}", self.folder.display()));
         }
         for (file, record) in record::all(&self.folder) {
@@ -129,21 +133,23 @@ impl Runs {
     }
 
     /// Waits until nothing is under way and all that is being ended has ended; whether it has.
-    pub(crate) fn wait(&self, limit: Duration) -> bool {
+    pub(crate) fn wait(self: &Arc<Self>, limit: Duration) -> bool {
         let end = Instant::now() + limit;
         // In this order: what is given up is being ended before it is no longer under way.
         while self.live.load(Ordering::SeqCst) > 0 || !lock(&self.unfinished).is_empty() {
             if Instant::now() >= end {
                 return false;
             }
+            self.end_owed();
             std::thread::sleep(LOOK);
         }
         true
     }
 
     /// Waits until nothing of an earlier run of `resource` is left. Has no end of its own.
-    pub(crate) async fn alone(&self, resource: &str) {
+    pub(crate) async fn alone(self: &Arc<Self>, resource: &str) {
         while self.unfinished(resource).is_some() {
+            self.end_owed();
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -175,29 +181,36 @@ impl Runs {
     }
 
     /// Writes a record down, so that a later life of the daemon finds it.
-    fn keep(&self, record: &Record) -> Kept {
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn keep(&self, record: &Record) -> io::Result<Slot> {
         let free = std::iter::from_fn(|| lock(&self.slots).pop()).find(Slot::is_there);
-        let slot = free.map_or_else(|| Slot::new(&self.folder, &record.id), Ok);
-        let written = slot.and_then(|mut slot| slot.write(record).map(|()| slot));
-        // A run whose record cannot be written is run all the same: without monitors and stops a full `/run` would be worse.
-        written.map_or_else(|error| unrecorded(record, &error), Kept::Slot)
+        let mut slot = free.map_or_else(|| Slot::new(&self.folder, &record.id), Ok)?;
+        match slot.write(record) {
+            Ok(()) => Ok(slot),
+            Err(error) => {
+                slot.remove();
+                Err(error)
+            }
+        }
     }
 
     /// A record is not needed any more.
     fn forget(&self, kept: Kept) {
         match kept {
-            // What cannot be cleared is not used again, and seen by the next life as a run that is over.
             Kept::Slot(slot) => {
                 let mut slots = lock(&self.slots);
-                if slots.len() >= SLOTS_MAX {
+                // What cannot be cleared must not be found by the next life: with it, what the run left would be ended.
+                if slots.len() < SLOTS_MAX && slot.clear().is_ok() {
+                    slots.push(slot);
+                } else {
                     drop(slots);
                     slot.remove();
-                } else if slot.clear().is_ok() {
-                    slots.push(slot);
                 }
             }
             // It may be gone already.
-            Kept::Earlier(file) => drop(std::fs::remove_file(file)),
+            Kept::Earlier(file) => drop(calls::remove(&file)),
             Kept::Nowhere => {}
         }
     }
@@ -214,9 +227,18 @@ impl Runs {
     /// killed; one of an earlier life is asked before.
     fn end(self: &Arc<Self>, record: Record, kept: Kept, child: Option<std::process::Child>) {
         lock(&self.unfinished).insert(record.id.clone(), record.clone());
-        let runs = Arc::clone(self);
-        let spare = record.clone();
-        let thread = std::thread::Builder::new().name(crate::THREADS[1].into()).spawn(move || {
+        if let Some(error) = self.end_on_thread(Ending { record, kept, child }) {
+            tracing::error!(target: "hacd::agents", "no thread to end a run, trying again: {error}");
+        }
+    }
+
+    /// The error if there is no thread: then what is to be ended is killed, and [`Self::end_owed`] does the rest.
+    fn end_on_thread(self: &Arc<Self>, ending: Ending) -> Option<io::Error> {
+        let record = ending.record.clone();
+        let shared = Arc::new(Mutex::new(Some(ending)));
+        let (runs, work) = (Arc::clone(self), Arc::clone(&shared));
+        let thread = calls::begin_thread(crate::THREADS[1], move || {
+            let Some(Ending { record, kept, child }) = lock(&work).take() else { return };
             let earlier = child.is_none().then_some(runs.folder.as_path());
             let end = AssertUnwindSafe(|| ending::end(earlier, &record, child.is_none()));
             if catch_unwind(end).is_err() {
@@ -227,10 +249,18 @@ impl Runs {
             runs.forget(kept);
             lock(&runs.unfinished).remove(&record.id);
         });
-        if let Err(error) = thread {
-            tracing::error!(target: "hacd::agents", "no thread to end a run: {error}");
-            ending::kill_at_once(&spare);
-            lock(&self.unfinished).remove(&spare.id);
+        let error = thread.err()?;
+        ending::kill_at_once(&record);
+        lock(&self.owed).extend(lock(&shared).take());
+        Some(error)
+    }
+
+    /// Ends what could not be ended because there was no thread.
+    fn end_owed(self: &Arc<Self>) {
+        let owed = std::mem::take(&mut *lock(&self.owed));
+        for ending in owed {
+            // It is owed again if there is still none, and that was told.
+            let _ = self.end_on_thread(ending);
         }
     }
 
@@ -241,6 +271,15 @@ impl Runs {
     pub(crate) async fn run(self: &Arc<Self>, looks: &Arc<crate::look::Looks>, task: Task) -> io::Result<Ran> {
         process::run(self, looks, task).await
     }
+}
+
+/// A run that is to be ended.
+#[derive(Debug)]
+struct Ending {
+    record: Record,
+    kept: Kept,
+    /// Its first process, if this life began it.
+    child: Option<std::process::Child>,
 }
 
 /// Where a record is.
@@ -254,15 +293,12 @@ enum Kept {
     Nowhere,
 }
 
-fn unrecorded(record: &Record, error: &io::Error) -> Kept {
-    tracing::warn!(target: "hacd::agents", "{record} could not be recorded: {error}");
-    Kept::Nowhere
-}
-
 /// Nothing panics while it holds one of these locks, and none is held across an await.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;

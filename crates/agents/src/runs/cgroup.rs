@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::calls;
+
 /// Attributes by which systemd marks a group as delegated.
 const DELEGATED: &[&str] = &["user.delegate", "trusted.delegate"];
 
@@ -55,7 +57,7 @@ impl Cgroups {
     /// Makes the group of a run; `None` if that fails, and the run has a process group.
     pub(super) fn make(&self, id: &str) -> Option<PathBuf> {
         let path = self.runs().join(id);
-        fs::create_dir(&path).ok().map(|()| path)
+        calls::make_folder(&path).ok().map(|()| path)
     }
 
     /// Hands over what is in groups of runs that nobody ends: they ended by themselves.
@@ -89,12 +91,12 @@ pub(super) fn kill(cgroup: &Path) {
 
 /// Removes an empty group.
 pub(super) fn remove(cgroup: &Path) {
-    let _ = fs::remove_dir(cgroup);
+    let _ = calls::remove_folder(cgroup);
 }
 
 /// Moves what is in the group of a run to that of its resource, and removes the former.
 pub(super) fn hand_over(cgroup: &Path, resource: &str) {
-    if fs::remove_dir(cgroup).is_ok() {
+    if calls::remove_folder(cgroup).is_ok() {
         return;
     }
     let Some(base) = cgroup.parent().and_then(Path::parent) else { return };

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::calls;
+
 /// What ends the names of the files.
 const SUFFIX: &str = ".life";
 
@@ -26,8 +28,8 @@ pub(super) fn is_one(file: &Path) -> bool {
 /// # Errors
 /// The file cannot be made or locked.
 pub(super) fn begin(folder: &Path, life: &str) -> io::Result<File> {
-    let file = File::create(file(folder, life))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    let file = calls::open(&file(folder, life), File::options().create(true).truncate(true).write(true))?;
+    calls::lock(&file, FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
 }
 

@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use hac_model::ProcessRef;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions};
+use rustix::process::{Pid, WaitId, WaitIdOptions};
 
 use super::record::Record;
 use super::{Kept, MARK, Runs, cgroup, lock, members};
+use crate::calls;
 use crate::look::{Key, Looks};
 
 /// Standard output beyond this is read and thrown away, so that the program never blocks on a full pipe. Bytes.
@@ -78,7 +79,7 @@ pub(crate) struct Ran {
 }
 
 /// A run, as its thread and who waits for it see it.
-struct Run {
+pub(super) struct Run {
     runs: Arc<Runs>,
     stage: Mutex<Stage>,
 }
@@ -96,6 +97,10 @@ enum Stage {
 }
 
 impl Run {
+    pub(super) fn new(runs: &Arc<Runs>) -> Self {
+        Self { runs: Arc::clone(runs), stage: Mutex::new(Stage::Beginning) }
+    }
+
     /// Ends it with all that it started, if it is not over.
     fn give_up(&self) {
         let mut stage = lock(&self.stage);
@@ -112,7 +117,7 @@ impl Run {
     }
 
     /// The whole run; what has to be done afterwards comes beside. Waits for the file system and for the program.
-    fn serve(&self, key: &Key, task: &Task) -> io::Result<(Ran, Record, Kept)> {
+    pub(super) fn serve(&self, key: &Key, task: &Task) -> io::Result<(Ran, Record, Kept)> {
         let (record, kept, mut child) = begin(&self.runs, task)?;
         key.is_past();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -129,8 +134,14 @@ impl Run {
             *lock(&self.stage) = stage;
             return Err(io::Error::other("it was given up"));
         };
-        let status = child.wait();
-        status.map(|status| (Ran { status, stdout, stderr }, record, kept))
+        match calls::wait(&mut child) {
+            Ok(status) => Ok((Ran { status, stdout, stderr }, record, kept)),
+            Err(error) => {
+                self.runs.settle(&record, kept);
+                self.runs.live.fetch_sub(1, Ordering::SeqCst);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -147,7 +158,7 @@ impl Drop for Waiting {
 /// as much as what is recorded of the run.
 pub(super) async fn run(runs: &Arc<Runs>, looks: &Arc<Looks>, task: Task) -> io::Result<Ran> {
     let (key, what) = (task.resource.clone(), format!("starting {}", task.program.display()));
-    let run = Arc::new(Run { runs: Arc::clone(runs), stage: Mutex::new(Stage::Beginning) });
+    let run = Arc::new(Run::new(runs));
     let waiting = Waiting(Arc::clone(&run));
     let work = move |key: &Key| match run.serve(key, &task) {
         Ok((ran, record, kept)) => (Ok(ran), Some((record, kept))),
@@ -170,28 +181,41 @@ pub(super) async fn run(runs: &Arc<Runs>, looks: &Arc<Looks>, task: Task) -> io:
 fn begin(runs: &Runs, task: &Task) -> io::Result<(Record, Kept, Child)> {
     if let Some(folder) = task.folder.filter(|folder| !Path::new(folder).is_dir()) {
         // If that fails the program itself says so.
-        let _ = std::fs::create_dir_all(folder);
+        let _ = calls::make_folders(Path::new(folder));
     }
     if runs.cgroups.is_ok() {
         // The shell that enters the group would not say it.
-        executable(&task.program)?;
+        calls::executable(&task.program)?;
     }
     runs.begin_life();
     let mut record = runs.prepare(task);
-    let mut kept = runs.keep(&record);
+    let mut kept = match runs.keep(&record) {
+        Ok(slot) => Kept::Slot(slot),
+        Err(error) if leaves_nothing(&task.action) => {
+            tracing::warn!(target: "hacd::agents", "{record} could not be recorded: {error}");
+            Kept::Nowhere
+        }
+        Err(error) => {
+            runs.settle(&record, Kept::Nowhere);
+            let place = runs.folder.display();
+            let why = format!("it is not run, because it cannot be recorded in {place}: {error}");
+            return Err(io::Error::new(error.kind(), why));
+        }
+    };
     let before = members::ticks();
     let child = match spawn(task, &record) {
         Ok(child) => child,
         Err(error) => {
             runs.settle(&record, kept);
-            return Err(executable(&task.program).err().unwrap_or(error));
+            return Err(calls::executable(&task.program).err().unwrap_or(error));
         }
     };
     record.leader = members::begun(child.id(), before);
     if let (Kept::Slot(slot), Some(leader)) = (&mut kept, record.leader)
         && let Err(error) = slot.lead(leader)
     {
-        kept = super::unrecorded(&record, &error);
+        // The record stays: a later life looks for the mark instead.
+        tracing::warn!(target: "hacd::agents", "the first process of the {record} could not be recorded: {error}");
     }
     if let Some(leader) = record.leader.filter(|_| runs.protected && record.cgroup.is_none()) {
         give_protection_up(&leader);
@@ -199,16 +223,24 @@ fn begin(runs: &Runs, task: &Task) -> io::Result<(Record, Kept, Child)> {
     Ok((record, kept, child))
 }
 
+/// Whether nothing of an action may be left that a later life of the daemon would have to know of, or it must be tried in any
+/// case: what runs must be looked at and stopped, and a node that fails must be fenced, also with a full `/run`. To begin
+/// something that nobody could find is worse than not to begin it.
+fn leaves_nothing(action: &str) -> bool {
+    !matches!(action, "start" | "promote" | "migrate_to" | "migrate_from" | "reload" | "reload-agent")
+}
+
 /// Starts the program: by itself, or if it has to enter a control group by a shell that does so.
 fn spawn(task: &Task, record: &Record) -> io::Result<Child> {
     let start = |mut command: Command| {
         command.stdin(match &task.input {
-            Some(input) => Stdio::from(readable(input)?),
+            // Nobody waits until it has been read, and it lies nowhere.
+            Some(input) => Stdio::from(calls::in_memory("hacd-input", input)?),
             None => Stdio::null(),
         });
         command.args(&task.arguments).env_clear().envs(&task.environment).env(MARK, &record.id).current_dir("/");
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        command.spawn()
+        calls::spawn(&mut command)
     };
     let shell = || Command::new("/bin/sh");
     if let Some(cgroup) = &record.cgroup {
@@ -229,16 +261,6 @@ fn spawn(task: &Task, record: &Record) -> io::Result<Child> {
     }
 }
 
-/// A text in the memory of the kernel, to be read from its beginning: nobody waits until it has been read, and it lies nowhere.
-fn readable(text: &str) -> io::Result<std::fs::File> {
-    use std::io::{Seek as _, Write as _};
-    let descriptor = rustix::fs::memfd_create("hacd-input", rustix::fs::MemfdFlags::CLOEXEC)?;
-    let mut file = std::fs::File::from(descriptor);
-    file.write_all(text.as_bytes())?;
-    file.rewind()?;
-    Ok(file)
-}
-
 /// Whether this process is protected from the want of memory.
 pub(super) fn is_protected() -> bool {
     std::fs::read_to_string(Path::new("/proc/self").join(OOM_SCORE_ADJ)).is_ok_and(|text| text.trim() != "0")
@@ -255,14 +277,6 @@ fn give_protection_up(leader: &ProcessRef) {
     }
 }
 
-/// Whether a program can be run.
-fn executable(program: &Path) -> io::Result<()> {
-    if !std::fs::metadata(program)?.is_file() {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
-    }
-    Ok(rustix::fs::access(program, rustix::fs::Access::EXEC_OK)?)
-}
-
 /// The end of a process that this one started and has not taken note of.
 struct End {
     /// Becomes readable then; nothing where the kernel does not give it.
@@ -273,7 +287,7 @@ struct End {
 impl End {
     fn new(pid: u32) -> Self {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        let descriptor = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
+        let descriptor = pid.and_then(|pid| calls::end_of(pid).ok());
         Self { descriptor, pid }
     }
 
@@ -307,10 +321,10 @@ fn attend(end: &End, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -
         let ending = end.descriptor.as_ref().map(AsFd::as_fd).filter(|_| until.is_none());
         let all = [outputs.0, outputs.1, ending].into_iter().flatten();
         let mut polled: Vec<PollFd<'_>> = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-        match rustix::event::poll(&mut polled, limit.as_ref()) {
-            Ok(_) => {}
-            Err(Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
+        match calls::poll(&mut polled, limit.as_ref()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
         }
         let mut ready = polled.iter().map(|polled| !polled.revents().is_empty());
         let mut is_ready = |there: bool| there && ready.next().unwrap_or(false);
@@ -348,7 +362,7 @@ impl<P: Read> Output<P> {
     /// Reads what is there, which must be something or the end.
     fn read(&mut self, chunk: &mut [u8]) {
         let Some(pipe) = &mut self.pipe else { return };
-        match pipe.read(chunk) {
+        match calls::read(pipe, chunk) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => self.pipe = None,
             Ok(size) => self.keep.add(&mut self.kept, chunk.get(..size).unwrap_or_default()),

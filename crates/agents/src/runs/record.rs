@@ -4,13 +4,13 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use hac_model::ProcessRef;
 use serde_json::{Value, json};
 
-use crate::look;
+use crate::{calls, look};
 
 /// What ends the names of records.
 const SUFFIX: &str = ".run";
@@ -89,13 +89,13 @@ impl Slot {
     /// It cannot be made.
     pub(super) fn new(folder: &Path, name: &str) -> io::Result<Self> {
         let path = folder.join(format!("{name}{SUFFIX}"));
-        let file = fs::OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
+        let file = calls::open(&path, fs::OpenOptions::new().create(true).truncate(true).write(true))?;
         Ok(Self { path, file, second: 0 })
     }
 
     /// It is not needed any more. It may be gone already.
     pub(super) fn remove(self) {
-        let _ = fs::remove_file(self.path);
+        let _ = calls::remove(&self.path);
     }
 
     /// Whether it is still in its folder. What is written to one that is not nobody will find.
@@ -116,7 +116,7 @@ impl Slot {
             "cgroup": record.cgroup,
         });
         let text = format!("{value}\n\n");
-        self.file.write_all_at(text.as_bytes(), 0)?;
+        calls::write_all_at(&self.file, text.as_bytes(), 0)?;
         self.second = u64::try_from(text.len()).unwrap_or(u64::MAX).saturating_sub(1);
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Slot {
     /// # Errors
     /// It cannot be written.
     pub(super) fn lead(&mut self, leader: ProcessRef) -> io::Result<()> {
-        self.file.write_all_at(format!("{} {}\n", leader.pid, leader.started).as_bytes(), self.second)
+        calls::write_all_at(&self.file, format!("{} {}\n", leader.pid, leader.started).as_bytes(), self.second)
     }
 
     /// The run is over. What is left in the file is no record.
@@ -134,7 +134,7 @@ impl Slot {
     /// # Errors
     /// It cannot be written.
     pub(super) fn clear(&self) -> io::Result<()> {
-        self.file.write_all_at(b"-", 0)
+        calls::write_all_at(&self.file, b"-", 0)
     }
 }
 
