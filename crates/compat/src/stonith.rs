@@ -16,6 +16,9 @@ const UNREACHABLE: &str = "stonith_admin: Could not connect to fencer: Transport
 /// How long is waited for what comes of a request, unless `-t` says otherwise.
 const TIMEOUT: u64 = 120;
 
+/// How long is waited for the end of it at most, whatever was asked for, seconds: a year.
+const TIMEOUT_MAX: u64 = 31_536_000;
+
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -131,12 +134,17 @@ fn number(given: &Given, option: &str) -> Ends<Option<i64>> {
     read.map(Some).map_err(|_| Said::failed(exit::USAGE, format!("{PROGRAM}: '{text}' is no number of seconds")))
 }
 
+/// How long is waited for the end of it, seconds.
+fn patience(asked: Option<i64>) -> u64 {
+    asked.and_then(|asked| u64::try_from(asked).ok()).unwrap_or(TIMEOUT).min(TIMEOUT_MAX)
+}
+
 /// Asks for it, and waits for what comes of it.
 fn fence(given: &Given, host: &str, action: FenceAction) -> Ends<Said> {
     // All that was typed is read before anything is asked for: what makes no sense shoots nobody.
     let delay = number(given, "delay")?;
     let tolerance = number(given, "tolerance")?.unwrap_or(0);
-    let limit = number(given, "timeout")?.and_then(|limit| u64::try_from(limit).ok()).unwrap_or(TIMEOUT);
+    let limit = patience(number(given, "timeout")?);
     let before = cib()?.status.fencing;
     let command = Command::Fence {
         node: host.to_owned(),
@@ -211,6 +219,15 @@ mod tests {
     use hac_model::fencing::Record;
 
     use super::*;
+
+    #[test]
+    fn patience_ends_whatever_was_asked_for() {
+        for (asked, waited) in
+            [(None, 120), (Some(-1), 120), (Some(0), 0), (Some(30), 30), (Some(i64::MAX), TIMEOUT_MAX)]
+        {
+            assert_eq!(patience(asked), waited, "{asked:?}");
+        }
+    }
 
     #[test]
     fn lists_are_counted_as_pacemaker_counts_them() {

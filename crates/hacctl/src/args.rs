@@ -1,5 +1,8 @@
 //! What can be typed.
 
+// Numbers from outside come in here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -69,9 +72,16 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
 }
 
-/// A number of seconds.
-fn seconds(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "it is not a whole number of seconds".to_owned())
+/// Longest time that a person may have something waited for, seconds: a year.
+const WAIT_MAX: u64 = 31_536_000;
+
+/// A number of seconds to wait.
+pub(crate) fn seconds(text: &str) -> Result<u64, String> {
+    let seconds: u64 = text.parse().map_err(|_| "it is not a whole number of seconds".to_owned())?;
+    if seconds > WAIT_MAX {
+        return Err(format!("it is more than {WAIT_MAX} seconds, a year"));
+    }
+    Ok(seconds)
 }
 
 /// The commands.
@@ -324,4 +334,20 @@ pub(crate) struct MonArgs {
     /// Seconds between refreshes
     #[arg(short, long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) interval: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_wait_has_an_end() {
+        assert_eq!((seconds("0"), seconds("31536000")), (Ok(0), Ok(WAIT_MAX)));
+        for wrong in ["", "-1", "1.5", "soon", "99999999999999999999"] {
+            assert_eq!(seconds(wrong), Err("it is not a whole number of seconds".to_owned()), "{wrong}");
+        }
+        for much in ["31536001", "18446744073709551615"] {
+            assert_eq!(seconds(much), Err("it is more than 31536000 seconds, a year".to_owned()), "{much}");
+        }
+    }
 }

@@ -70,8 +70,8 @@ async fn health(context: &Context) -> Result<ExitCode, Failure> {
 async fn wait(context: &Context, seconds: Option<&str>) -> Result<ExitCode, Failure> {
     let limit = match seconds {
         None => context.timeout,
-        Some(word) => Duration::from_secs(word.parse().map_err(|_| {
-            Failure::usage(format!("'{}' is no number of seconds", terminal::harmless(word)))
+        Some(word) => Duration::from_secs(crate::args::seconds(word).map_err(|why| {
+            Failure::usage(format!("'{}' is no time to wait: {why}", terminal::harmless(word)))
                 .with_remedy("Write 'hacctl cluster wait_for_startup 60'.")
         })?),
     };

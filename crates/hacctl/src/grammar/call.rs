@@ -43,8 +43,8 @@ impl Options {
                     ("--timeout", None) => rest.next().cloned().unwrap_or_default(),
                     _ => return Ok(false),
                 };
-                let seconds = value.parse().map_err(|_| {
-                    Failure::usage(format!("'{}' is no number of seconds", terminal::harmless(&value)))
+                let seconds = crate::args::seconds(&value).map_err(|why| {
+                    Failure::usage(format!("'{}' is no time to wait: {why}", terminal::harmless(&value)))
                         .with_remedy("Write --timeout 60.")
                 })?;
                 self.timeout = Some(seconds);
