@@ -57,6 +57,28 @@ fn the_pid_file_is_read_from_the_configuration() {
 }
 
 #[tokio::test]
+async fn files_that_would_hang_hold_up_no_action() {
+    let base = std::env::temp_dir().join(format!("hacd-nginx-hangs-{}", std::process::id()));
+    fs::create_dir_all(&base).expect("a folder for the test");
+    // Who opens it waits for somebody who writes, for ever.
+    let fifo = base.join("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
+    let names = base.join("names.conf");
+    fs::write(&names, format!("pid {};\n", fifo.display())).expect("written");
+    for file in [&fifo, &names] {
+        let params = [("httpd", "/nonexistent/nginx"), ("configfile", file.to_str().expect("text"))];
+        for action in ["monitor", "stop"] {
+            let agent = nginx();
+            let wanted = invocation(action, &params);
+            let ended = tokio::time::timeout(Duration::from_secs(10), agent.run(&wanted)).await;
+            let ended = ended.unwrap_or_else(|_| panic!("{action} hangs at {}", file.display()));
+            assert!(action == "stop" || ended.rc != 0, "{action} at {}: {ended:?}", file.display());
+        }
+    }
+    fs::remove_dir_all(&base).expect("removed");
+}
+
+#[tokio::test]
 async fn the_status_page_must_answer_200() {
     for (answer, rc) in [("HTTP/1.1 200 OK\r\n\r\n", 0), ("HTTP/1.1 502 Bad Gateway\r\n\r\n", 1), ("", 1)] {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
