@@ -3,6 +3,9 @@
 //!
 //! [decision 36]: ../../../docs/decisions/0036-asking-the-provider.md
 
+// Numbers from outside come in here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod api;
 mod gate;
 mod metadata;
@@ -95,7 +98,7 @@ impl Cloud {
         if let Some(id) = known {
             return Ok(id);
         }
-        let end = deadline.min(Instant::now() + limit);
+        let end = Instant::now().checked_add(limit).map_or(deadline, |end| end.min(deadline));
         let metadata =
             self.metadata(end).map_err(|failed| Trouble::Metadata(failed.exit_reason.unwrap_or_default()))?;
         let mut pause = LOOK_MIN;
@@ -104,11 +107,11 @@ impl Cloud {
                 Ok(id) => return Ok(*lock(&self.droplet).insert(id)),
                 Err(metadata::Trouble::Wrong(what) | metadata::Trouble::Unreachable(what)) => what,
             };
-            if Instant::now() + pause >= end {
+            if pause >= end.saturating_duration_since(Instant::now()) {
                 return Err(Trouble::Metadata(trouble));
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LOOK_MAX);
+            pause = pause.saturating_mul(2).min(LOOK_MAX);
         }
     }
 }

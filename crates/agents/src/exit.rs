@@ -1,5 +1,8 @@
 //! OCF's exit codes, and how a run of an agent ended.
 
+// Numbers from outside come in here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::time::Duration;
 
 use hac_model::{ExecStatus, OUTPUT_MAX, OcfCode, Outcome};
@@ -106,7 +109,7 @@ pub(crate) const TEXT_MAX: usize = 4 << 10;
 
 /// The text, up to [`TEXT_MAX`] bytes; a longer one ends with a mark.
 fn cut(text: &str) -> String {
-    match text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= TEXT_MAX).last() {
+    match text.char_indices().map(|(at, c)| at.saturating_add(c.len_utf8())).take_while(|end| *end <= TEXT_MAX).last() {
         Some(end) if end < text.len() => format!("{} [cut]", text.get(..end).unwrap_or_default()),
         _ => text.to_owned(),
     }
@@ -115,7 +118,7 @@ fn cut(text: &str) -> String {
 /// The end of the text, [`OUTPUT_MAX`] bytes at most, harmless to a terminal.
 fn tail(text: &str) -> String {
     let clean = |c: char| if c.is_control() && c != '\n' && c != '\t' { ' ' } else { c };
-    let first = text.char_indices().map(|(at, _)| at).find(|at| text.len() - at <= OUTPUT_MAX);
+    let first = text.char_indices().map(|(at, _)| at).find(|at| text.len().saturating_sub(*at) <= OUTPUT_MAX);
     text.get(first.unwrap_or(text.len())..).unwrap_or_default().chars().map(clean).collect()
 }
 

@@ -7,6 +7,9 @@
 //! Rules of the version: fields may be added, so readers ignore what they do not know and fill in what is missing;
 //! nothing is renamed or given another meaning within `/v1`.
 
+// Numbers from outside come in here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod agents;
 mod attributes;
 mod error;

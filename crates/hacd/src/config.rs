@@ -4,6 +4,9 @@
 //! [`Config`] that cannot be wrong out of the sections. What is wrong is a [`Mistake`]: one line with file, line, key
 //! and remedy.
 
+// Numbers from outside come in here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod authkey;
 mod keys;
 mod mistake;

@@ -1,5 +1,8 @@
 //! What the texts of the CIB mean.
 
+// Numbers from outside come in here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 /// The largest score; adding to it leaves it, and its negative wins over everything.
 pub const INFINITY: i32 = 1_000_000;
 

@@ -158,12 +158,13 @@ fn own_clock() -> Option<f64> {
 }
 
 /// `Wed, 21 Oct 2015 07:28:00 GMT` in seconds since 1970.
+#[cfg_attr(not(test), expect(clippy::arithmetic_side_effects, reason = "each part is bounded where it is read"))]
 fn http_date(text: &str) -> Option<f64> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut words = text.split_once(',')?.1.split_whitespace();
     let day: i64 = words.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
     let name = words.next()?;
-    let month = i64::try_from(MONTHS.iter().position(|month| *month == name)?).ok()? + 1;
+    let month = i64::try_from(MONTHS.iter().position(|month| *month == name)?).ok()?.saturating_add(1);
     let year: i64 = words.next()?.parse().ok().filter(|year| (1970..=9999).contains(year))?;
     let mut clock = words.next()?.split(':').map(|part| part.parse::<i64>().ok().filter(|n| (0..=60).contains(n)));
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);

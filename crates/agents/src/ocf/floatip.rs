@@ -11,6 +11,9 @@
 //!   too, because metadata may lag behind. What cannot be found out is no failure: an outage of the cloud's control
 //!   plane must not move an address.
 
+// Numbers from outside come in here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod api;
 mod start;
 
@@ -125,7 +128,8 @@ impl FloatIp {
             Err(wrong) => return wrong,
         };
         let budget = invocation.timeout.saturating_sub(MARGIN).min(OPERATION_MAX);
-        let deadline = Instant::now() + budget;
+        let now = Instant::now();
+        let deadline = now.checked_add(budget).unwrap_or(now);
         match invocation.action.as_str() {
             "start" => self.start(&service, deadline).await,
             "stop" => {

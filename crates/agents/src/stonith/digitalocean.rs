@@ -10,6 +10,9 @@
 //!
 //! Never used: `shutdown` and `reboot`, which ask the system on the droplet, and `power_cycle`, which leaves no proof.
 
+// Numbers from outside come in here.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +29,9 @@ pub(super) const KIND: &str = "fence_digitalocean";
 
 /// What it says of itself.
 pub(super) const METADATA: &str = include_str!("digitalocean/metadata.xml");
+
+/// How long an action is tried at most, whatever its time.
+const LIMIT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a droplet's status may lag behind a power action that was completed, before the action is ordered again.
 const LAG: Duration = Duration::from_secs(30);
@@ -67,7 +73,9 @@ impl Device {
     /// Does what an agent would do with this input; how it ended, and what it writes.
     pub(super) async fn run(&self, device: FenceDevice<'_>, input: &str, limit: Duration) -> (Finished, String) {
         let given: BTreeMap<&str, &str> = input.lines().filter_map(|line| line.split_once('=')).collect();
-        let done = self.act(device, &given, Instant::now() + limit).await;
+        let now = Instant::now();
+        let end = now.checked_add(limit.min(LIMIT_MAX)).unwrap_or(now);
+        let done = self.act(device, &given, end).await;
         match done {
             Ok((code, text)) => (Finished::code(code.into()), text),
             Err(reason) => (Finished::failed(Exit::Generic, reason), String::new()),
@@ -231,13 +239,13 @@ impl Api<'_> {
                 Ok(true) => return Ok(()),
                 Ok(false) => {
                     tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LOOK_MAX);
+                    pause = pause.saturating_mul(2).min(LOOK_MAX);
                 }
                 Err(trouble @ Trouble::Refused(_)) => return Err(sentence(&trouble, droplet)),
                 Err(trouble) => {
                     tries = tries.saturating_add(1);
                     let pause = trouble.pause(tries);
-                    if Instant::now() + pause >= self.control.deadline {
+                    if pause >= self.control.deadline.saturating_duration_since(Instant::now()) {
                         return Err(sentence(&trouble, droplet));
                     }
                     tracing::info!(target: "hacd::agents", "droplet {droplet}: {trouble}; trying again");

@@ -173,7 +173,7 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     fn line(&self, offset: usize) -> usize {
-        1 + self.text.as_bytes().iter().take(offset).filter(|b| **b == b'\n').count()
+        self.text.as_bytes().iter().take(offset).filter(|b| **b == b'\n').count().saturating_add(1)
     }
 
     fn report(&mut self, offset: usize, key: &str, what: impl Into<String>) {

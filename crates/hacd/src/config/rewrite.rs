@@ -9,7 +9,7 @@ const FOLLOWS: &[&str] = &["two_node", "expected_votes"];
 
 /// The text with these nodes in the place of its own.
 pub(crate) fn with_nodes(text: &str, nodes: &[ClusterNode], two_node: bool) -> String {
-    let mut kept = String::with_capacity(text.len() + 256);
+    let mut kept = String::with_capacity(text.len().saturating_add(256));
     let mut header = String::new();
     let mut quorum_seen = false;
     for line in text.lines() {

@@ -45,11 +45,11 @@ impl FloatIp {
                 Err(Trouble::Refused(refused)) => return finished(refused, service.address),
                 Err(other) => other,
             };
-            tries += 1;
+            tries = tries.saturating_add(1);
             let mut pause = jittered(trouble.pause(tries));
             if pause >= left() {
                 // What the API asked for is kept; what is only our own patience gives way to a last try.
-                if pause_is_asked_for(&trouble) || left() < LAST_TRY * 2 {
+                if pause_is_asked_for(&trouble) || left() < LAST_TRY.saturating_mul(2) {
                     return ended(service.address, trouble, tries);
                 }
                 pause = left().saturating_sub(LAST_TRY);
@@ -152,7 +152,7 @@ impl FloatIp {
                 });
             }
             tokio::time::sleep(pause.min(api.control.deadline.saturating_duration_since(now))).await;
-            pause = (pause * 2).min(if begin.elapsed() < LONG { LOOK_MAX } else { LOOK_SLOW });
+            pause = pause.saturating_mul(2).min(if begin.elapsed() < LONG { LOOK_MAX } else { LOOK_SLOW });
         }
     }
 }
