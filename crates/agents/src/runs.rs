@@ -162,7 +162,13 @@ impl Runs {
 
     /// Locks this life, once.
     fn begin_life(&self) {
-        self.lock.get_or_init(|| match life::begin(&self.folder, &self.life) {
+        let begin = || life::begin(&self.folder, &self.life);
+        let made = |error: io::Error| match error.kind() {
+            // It could not be made at first.
+            io::ErrorKind::NotFound => calls::make_folders(&self.folder).and_then(|()| begin()),
+            _ => Err(error),
+        };
+        self.lock.get_or_init(|| match begin().or_else(made) {
             Ok(file) => Some(file),
             Err(error) => {
                 tracing::warn!(target: "hacd::agents", "no life can be begun in {}: {error}", self.folder.display());
@@ -186,7 +192,15 @@ impl Runs {
     /// It cannot be written.
     fn keep(&self, record: &Record) -> io::Result<Slot> {
         let free = std::iter::from_fn(|| lock(&self.slots).pop()).find(Slot::is_there);
-        let mut slot = free.map_or_else(|| Slot::new(&self.folder, &record.id), Ok)?;
+        let new = || match Slot::new(&self.folder, &record.id) {
+            // It could not be made at first, or was removed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                calls::make_folders(&self.folder)?;
+                Slot::new(&self.folder, &record.id)
+            }
+            made => made,
+        };
+        let mut slot = free.map_or_else(new, Ok)?;
         match slot.write(record) {
             Ok(()) => Ok(slot),
             Err(error) => {
