@@ -22,7 +22,7 @@ pub fn parse_score(text: &str) -> Option<i32> {
     } else {
         digits.parse::<i64>().map_or(INFINITY, |n| i32::try_from(n).unwrap_or(INFINITY).min(INFINITY))
     };
-    Some(if negative { -magnitude } else { magnitude })
+    Some(if negative { magnitude.saturating_neg() } else { magnitude })
 }
 
 /// What an attribute becomes that is set to `new`: `value++` and `value+=N` (the word `value`) add to the score that it has

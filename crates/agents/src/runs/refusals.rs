@@ -115,17 +115,16 @@ fn each_call_is_refused(kind: Kind, action: &str) -> u64 {
                 let second = serve(&runs, &task);
                 assert!(second.is_ok(), "{what}: afterwards: {second:?}");
                 judge(&runs, &task, second, error, &what);
-                // What the next life finds is over, and nothing is ended.
-                let next = place.runs(kind);
-                assert_eq!(next.take_over(), Vec::<String>::new(), "{what}");
-                assert_eq!(record::all(&place.0.join("runs")), Vec::new(), "{what}");
-                drop((runs, next));
-                // The thread that ended something may have a moment to go.
+                // The daemon ends. The thread that ended something may have a moment to go.
+                drop(runs);
                 let end = Instant::now() + LIMIT;
                 while open_below(&place) > 0 {
                     assert!(Instant::now() < end, "{what}: something stays open");
                     std::thread::sleep(LOOK);
                 }
+                // What the next life finds is over, and nothing is ended.
+                assert_eq!(place.runs(kind).take_over(), Vec::<String>::new(), "{what}");
+                assert_eq!(record::all(&place.0.join("runs")), Vec::new(), "{what}");
                 if !refused {
                     calls = call - 1;
                     break;
@@ -175,7 +174,7 @@ fn what_is_given_up_is_ended_though_there_was_no_thread_for_it() {
             runs.end_owed();
         }
         assert!(faults::end(), "there was a thread");
-        assert_eq!(runs.unfinished("R").is_some(), true, "nothing may be done with its resource yet");
+        assert!(runs.unfinished("R").is_some(), "nothing may be done with its resource yet");
         assert!(runs.wait(LIMIT), "it is never ended");
         assert!(!members::exists(&leader), "it is there still, or nobody took note of its end");
         assert_eq!(record::all(&place.0.join("runs")), Vec::new());

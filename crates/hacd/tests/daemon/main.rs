@@ -123,7 +123,7 @@ fn a_file_that_reaches_the_limit_of_its_size_is_a_full_disk() {
     assert_eq!(one.property("cluster-recheck-interval").as_deref(), Some("1min"));
     limit(None);
     let answer = one.set_property("cluster-recheck-interval", "3min");
-    assert_eq!(answer["version"]["epoch"].is_u64(), true, "{answer}");
+    assert!(answer["version"]["epoch"].is_u64(), "{answer}");
 }
 
 #[test]
