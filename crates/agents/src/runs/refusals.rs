@@ -26,6 +26,15 @@ enum Kind {
     Groups,
 }
 
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Processes => "process groups",
+            Self::Groups => "control groups",
+        }
+    }
+}
+
 struct Place(PathBuf);
 
 impl Place {
@@ -110,7 +119,7 @@ fn each_call_is_refused(kind: Kind, action: &str) -> u64 {
                 let _ = runs.take_over();
                 let first = serve(&runs, &task);
                 let refused = faults::end();
-                let what = format!("{kind:?}, {action}, call {call}: {error}, for good: {for_good}");
+                let what = format!("{}, {action}, call {call}: {error}, for good: {for_good}", kind.word());
                 judge(&runs, &task, first, error, &what);
                 let second = serve(&runs, &task);
                 assert!(second.is_ok(), "{what}: afterwards: {second:?}");
