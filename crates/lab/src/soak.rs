@@ -21,8 +21,9 @@ const MEMORY: u64 = 16 << 10;
 /// How many more threads and descriptors are no growth: threads for what may block are kept for a while, and a run that is
 /// under way has four descriptors.
 const THREADS: u64 = 12;
-/// How many more files are no growth: generations of the configuration are kept up to a number.
-const FILES: u64 = 6;
+/// How many more files are no growth: generations of the configuration are kept up to a number, and so are the files of the
+/// journals, eight on each host, which the first looks do not see full.
+const FILES: u64 = 20;
 
 /// Each run is a byte in a file. It runs where a file says so.
 const AGENT: &str = r#"#!/bin/sh
