@@ -102,7 +102,13 @@ const SINGLE: &[Line] = &[
          mariadb-install-db --user=mysql --datadir=/var/lib/tried --skip-test-db >/dev/null",
         "pidof mariadbd",
     ),
-    ("heartbeat:named", "/usr/bin/host", "", "mkdir -p /run/named && chown bind:bind /run/named", "pidof named"),
+    (
+        "heartbeat:named",
+        "/usr/bin/host",
+        "named_user=bind",
+        "mkdir -p /run/named && chown bind:bind /run/named",
+        "pidof named",
+    ),
     ("heartbeat:nginx", "/usr/sbin/nginx", "httpd=/usr/sbin/nginx", "", "pidof nginx"),
     (
         "heartbeat:pgsql",
@@ -150,7 +156,7 @@ const SINGLE: &[Line] = &[
     (
         "heartbeat:varnish",
         "/usr/sbin/varnishd",
-        "name=tried pid=/run/varnish.pid config=/etc/varnish/default.vcl",
+        "name=tried pid=/run/varnish.pid mgmt_address=127.0.0.1:6082 config=/etc/varnish/default.vcl",
         "",
         "pidof varnishd",
     ),

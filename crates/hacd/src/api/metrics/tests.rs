@@ -237,7 +237,10 @@ fn alarms_and_board_ask_for_series_that_there_are() {
             words.filter(|word| word.starts_with("hacd_") || word.starts_with("ha_cluster_")).collect();
         assert!(asked.len() > 5, "{asked:?}");
         for word in asked {
-            assert!(declared.iter().any(|name| name == word) || ["ha_cluster_", "ha_cluster_exporter"].contains(&word), "no series {word}");
+            assert!(
+                declared.iter().any(|name| name == word) || ["ha_cluster_", "ha_cluster_exporter"].contains(&word),
+                "no series {word}"
+            );
         }
     }
 }
