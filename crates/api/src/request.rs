@@ -192,6 +192,9 @@ pub enum Command {
         /// A success of the same kind within so many seconds before is enough.
         #[serde(default)]
         tolerance_s: u64,
+        /// The only device that is to be used, whatever the topology says; none is what the configuration says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
     },
     /// A person says that a node is down: `stonith_admin -C`.
     ConfirmDown {

@@ -157,6 +157,7 @@ fn fence(given: &Given, host: &str, action: FenceAction) -> Ends<Said> {
         // Without -y (-1) there is no delay at all, whatever the devices say.
         delay_s: delay.and_then(|delay| u64::try_from(delay).ok()),
         tolerance_s: u64::try_from(tolerance).unwrap_or(0),
+        device: None,
     };
     facts::order(PROGRAM, command, true, UNREACHABLE)?;
     let end = Instant::now() + Duration::from_secs(limit);

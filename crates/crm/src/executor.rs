@@ -133,6 +133,14 @@ impl Executor {
         self.shots.has(key)
     }
 
+    /// The attempt of this key against another node has no reason any more: it is ended if it still waits, and told as failed.
+    pub fn withdraw_fencing(&mut self, now: Timestamp, wall: WallTime, key: &str, why: &str) {
+        let Some(id) = self.shots.withdraw(now, key) else { return };
+        self.shared.outputs.push_back(Output::CancelInvocation(id));
+        let outcome = Outcome { rc: 1, exit_reason: Some(why.to_owned()), ..Outcome::default() };
+        self.handle_outcome(now, wall, id, outcome);
+    }
+
     /// All that runs here is stopped, and nothing else is done: others take this node for down.
     pub fn stop_everything(&mut self, now: Timestamp) {
         self.shots.end_view();

@@ -11,15 +11,17 @@
 
 mod protection;
 pub mod requests;
+mod safety;
 
 pub use protection::{Protection, protection};
+pub use safety::{Class, Safety, safety};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use md5::{Digest as _, Md5};
 
-use hac_model::{Cib, Configuration, FenceDevice, OcfCode, Task, parse_duration_ms};
+use hac_model::{Cib, Configuration, FenceDevice, OcfCode, Task, parse_bool, parse_duration_ms};
 use hac_scheduler::fence_levels;
 use hac_scheduler::plan::UsableDevice;
 
@@ -29,6 +31,9 @@ use requests::{Attempt, Offer, Request, Scene};
 
 /// How long an agent may take unless the device or `fencing-timeout` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a node that was never seen is waited for, unless `dc-deadtime` says otherwise.
+const DEADTIME: Duration = Duration::from_secs(20);
 
 /// How often in a row a node is fenced in vain before something else has to happen first, unless `fencing-max-attempts` says
 /// otherwise.
@@ -50,6 +55,32 @@ pub fn base_timeout(cib: &Cib) -> Duration {
 pub(crate) fn max_attempts(configuration: &Configuration) -> u32 {
     let configured = property(configuration, "fencing-max-attempts", "stonith-max-attempts").map(str::trim);
     configured.and_then(|text| text.parse().ok()).filter(|attempts| *attempts > 0).unwrap_or(MAX_ATTEMPTS)
+}
+
+/// Whether nodes of which nothing was heard since the cluster began are fenced: fencing is on, and `startup-fencing` not off.
+#[must_use]
+pub fn fences_unseen(configuration: &Configuration) -> bool {
+    let wants = |value: Option<&str>| value.and_then(parse_bool).unwrap_or(true);
+    wants(property(configuration, "fencing-enabled", "stonith-enabled"))
+        && wants(configuration.property("startup-fencing"))
+}
+
+/// How long a node of which nothing was heard since the cluster began is waited for before it is fenced: `dc-deadtime`.
+#[must_use]
+pub fn deadtime(configuration: &Configuration) -> Duration {
+    configuration.property("dc-deadtime").and_then(parse_duration_ms).map_or(DEADTIME, Duration::from_millis)
+}
+
+/// Whether a request that is under way has nothing more to do, because its target was lost when a plan asked for it, and is back.
+#[must_use]
+pub fn is_withdrawn(request: &Request) -> bool {
+    requests::is_withdrawn(request)
+}
+
+/// Whether a node that learns that it was fenced resets its host at once (`fencing-reaction=panic`).
+#[must_use]
+pub fn panics(configuration: &Configuration) -> bool {
+    property(configuration, "fencing-reaction", "fence-reaction").map(str::trim) == Some("panic")
 }
 
 /// Names of the members of the view, as the status has them.
@@ -88,7 +119,8 @@ fn offer(cib: &Cib, device: &UsableDevice, target: &str, draw: u64) -> Option<Of
 }
 
 /// Whether the agent was seen to work on this node since the device was started there.
-fn is_verified(cib: &Cib, device: &str, node: &str) -> bool {
+#[must_use]
+pub fn is_verified(cib: &Cib, device: &str, node: &str) -> bool {
     let state = cib.status.nodes.iter().find(|state| state.uname.as_deref() == Some(node));
     let Some(of) = state.and_then(|state| state.resources.iter().find(|of| of.id == device)) else { return false };
     let worked = |op: &&hac_model::OpHistory| !op.is_pending() && op.rc_code == OcfCode::OK;

@@ -133,6 +133,8 @@ pub(crate) struct System {
     pub(crate) sched_rr: bool,
     /// Its nice value otherwise.
     pub(crate) priority: Priority,
+    /// The file that resets the host when `b` is written to it.
+    pub(crate) sysrq_trigger: PathBuf,
 }
 
 /// A nice value.
@@ -419,7 +421,8 @@ impl Checker<'_> {
                 }
             },
         };
-        System { sched_rr: section.bool("sched_rr").unwrap_or(true), priority }
+        let sysrq_trigger = PathBuf::from(section.text("sysrq_trigger").unwrap_or("/proc/sysrq-trigger"));
+        System { sched_rr: section.bool("sched_rr").unwrap_or(true), priority, sysrq_trigger }
     }
 
     fn logging(&mut self) -> Logging {

@@ -39,6 +39,7 @@ pub(crate) mod steps;
 mod watchdog;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -129,6 +130,8 @@ pub(crate) struct ClusterParts {
     pub(crate) remembered: Remembered,
     /// The flight recorder, while it runs.
     pub(crate) recording: Option<Notes>,
+    /// What resets the host when it is written to.
+    pub(crate) sysrq: PathBuf,
 }
 
 /// Runs both halves until the node has left.

@@ -288,6 +288,7 @@ fn serve(
         workers: runs.clone(),
         remembered,
         recording: recording.as_ref().and_then(Recording::notes),
+        sysrq: system.sysrq_trigger.clone(),
     };
     let end = driver::run(ring, cluster, worker, shared, &system)
         .map_err(|error| Failure::os(format!("the daemon cannot go on: {error}")))?;

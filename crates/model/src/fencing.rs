@@ -1,7 +1,7 @@
 //! What is known of fencing: requests under way, what was tried, and what came of earlier ones. The machine that carries them
 //! out is in `hac-crm`; this is the part of the status that it works on. It is no part of Pacemaker's document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub struct Wanted {
     pub delay_s: Option<u64>,
     /// A success of the same kind within so many seconds before is enough; with 0 an earlier one does not count.
     pub tolerance_s: u64,
+    /// Id of the only device that is to be used, whatever the topology says: a test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 /// One run of a device by a node.
@@ -91,6 +94,14 @@ pub struct Request {
     /// The target has joined since the first attempt of the present level began: what is proved of it is proved of an earlier
     /// life.
     pub rejoined: bool,
+    /// The target has joined since it was asked for, in whatever life, and nobody has asked for it again since.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_back: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A request that is over.
@@ -125,6 +136,16 @@ pub struct Requests {
     pub history: Vec<Record>,
     /// By node, how often in a row it could not be fenced.
     pub failures: BTreeMap<String, u32>,
+    /// By node, the life in which it was last seen as a member.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lives: BTreeMap<String, u64>,
+    /// By node, the life of it that was ended last, as a device or a person said.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<String, u64>,
+    /// Nodes that were seen in a life that had been ended, and have not been seen in another one since: what said that they
+    /// were down was wrong.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub survivors: BTreeSet<String>,
 }
 
 impl Requests {
@@ -134,9 +155,15 @@ impl Requests {
         self.failures.get(target).copied().unwrap_or_default()
     }
 
+    /// Whether `node` was fenced in this life of it.
+    #[must_use]
+    pub fn has_ended(&self, node: &str, life: u64) -> bool {
+        self.ended.get(node) == Some(&life)
+    }
+
     /// Whether there is nothing to know.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        *self == Self { lives: self.lives.clone(), ..Self::default() }
     }
 }

@@ -76,7 +76,12 @@ pub enum Output {
     Fault(String),
     /// The node learned that it was fenced: it stops everything and leaves. The daemon ends with a code that keeps it from being
     /// started again by itself.
-    Fenced(String),
+    Fenced {
+        /// What it says of that.
+        why: String,
+        /// The host is to be reset at once (`fencing-reaction=panic`). Where that cannot be done, it goes as it would without.
+        panics: bool,
+    },
     /// The node has left; nothing follows. The driver ends.
     Stopped,
 }

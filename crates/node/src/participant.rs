@@ -127,6 +127,8 @@ pub(crate) struct Participant {
     leaving: Option<Leaving>,
     /// It learned that it was fenced: it stops everything and goes.
     fenced: bool,
+    /// What protects what must not run twice, as it was last told.
+    protected: Option<String>,
     /// The last regular view.
     view: Option<View>,
     since: RingId,
@@ -203,6 +205,7 @@ impl Participant {
             doubts: Doubts::default(),
             leaving: None,
             fenced: false,
+            protected: None,
             view: None,
             since: RingId::default(),
             parts: Parts::default(),
@@ -285,6 +288,7 @@ impl Participant {
             self.take_from_executor(now, output);
         }
         self.leave_if_fenced();
+        self.watch_leaving(now);
         if let Some((coordinator, mut seat)) = self.coordinating(now) {
             coordinator.take_from_engine(&mut seat);
             coordinator.fencing.advance(&mut seat);
@@ -376,6 +380,7 @@ impl Participant {
         if let Some((coordinator, _)) = self.coordinating(now) {
             coordinator.applied(now.mono, command, applied);
         }
+        self.tell_protection(command, applied);
         self.settle(now);
     }
 

@@ -7,6 +7,7 @@ mod coordinator;
 pub mod coverage;
 mod durability;
 mod effects;
+pub(crate) mod fencing;
 mod forks;
 mod levels;
 pub mod numbers;
@@ -33,9 +34,9 @@ use crate::reality::Reality;
 
 /// Names of the properties of whole nodes.
 pub const PROPERTIES: &[&str] = &[
-    "P-2", "P-3", "P-6", "P-9", "P-10", "P-11", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3", "AGENT-4", "AGENT-5",
-    "CALM", "FORK", "KEY-1", "LEVEL-2", "LIVE-1", "NUMBER", "ONCE", "PLAN", "STILL", "TRUTH", "WAIT-1", "WAIT-2",
-    "WAIT-3", "answers",
+    "P-2", "P-3", "P-6", "P-8", "P-9", "P-10", "P-11", "P-14", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3",
+    "AGENT-4", "AGENT-5", "CALM", "FENCE-1", "FENCE-2", "FENCE-3", "FORK", "KEY-1", "LEVEL-2", "LIVE-1", "NUMBER",
+    "ONCE", "PLAN", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3", "answers",
 ];
 
 /// A promise that was broken.
@@ -194,7 +195,11 @@ impl Checks {
         now: Timestamp,
     ) -> Result<(), Violation> {
         let life = hosts.get(&host).map_or(0, |host| host.life);
-        self.ordered.begins(host, invocation, &mut self.executed)?;
+        // Who was fenced and lives stops what runs, whatever was ordered.
+        let stops_all = invocation.action == "stop" && hosts.get(&host).is_some_and(|host| host.learned);
+        if !stops_all {
+            self.ordered.begins(host, invocation, &mut self.executed)?;
+        }
         self.started.begins(host, life, invocation, reality, &mut self.executed)?;
         effects::in_the_past(host, invocation, (hosts, &self.coordinator), now, &mut self.executed)?;
         let was_single = self.singles.contains(&invocation.resource);
@@ -224,6 +229,7 @@ pub fn at_the_end(world: &mut World) -> Result<(), Violation> {
     answers::check(world)?;
     numbers::at_the_end(world)?;
     durability::check(world)?;
+    fencing::at_the_end(world)?;
     forks::check(world)
 }
 

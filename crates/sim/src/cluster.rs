@@ -12,6 +12,7 @@ mod kept;
 mod levels;
 mod orphans;
 mod planner;
+mod shots;
 mod words;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use self::faults::Chaos;
 pub use self::host::{Host, Power};
 pub use self::levels::Program;
 pub use self::planner::{Plan, Planners};
+use self::shots::{Due, Powers};
 use self::words::{log_line, reply_text};
 use crate::check::{Checks, Violation, numbers, once, plans, still, waits};
 use crate::manners::Manners;
@@ -52,6 +54,10 @@ pub enum Event {
     AgentEnded(InvocationId),
     /// A watched process ended.
     ProcessExited(WatchId),
+    /// A fence device hears what it is to do.
+    DeviceTold(InvocationId),
+    /// The agent of a fence device ended.
+    DeviceAnswers(InvocationId),
     /// What another node asked was looked at, and this is the answer.
     Answered(hac_node::QuestionId, String),
     /// A client asks.
@@ -91,6 +97,12 @@ enum Item {
     Synced(u32, u64, RingId),
     /// A request of a host, in this life, must have been answered by now.
     Answered(u32, u64, RequestId),
+    /// A device takes the power of a host, and gives it back at once or not.
+    LosesPower(u32, bool),
+    /// A host has its power again, and has booted, unless it lost it again since.
+    HasPower(u32, u64),
+    /// Something about fencing must have come true by now on a host, in this life.
+    Fencing(u32, u64, Due),
 }
 
 /// What became of a request.
@@ -161,6 +173,8 @@ pub struct World {
     pub black_out_after: Option<(u32, Timestamp)>,
     /// How planners are, where plans are made beside everything else.
     pub planners: Planners,
+    /// What can take the power of hosts.
+    pub(crate) powers: Powers,
 }
 
 impl World {
@@ -200,6 +214,7 @@ impl World {
             manners: Manners::good(),
             black_out_after: None,
             planners: Planners::default(),
+            powers: Powers::new(seed, options.nodes, options.fencing),
             options,
         }
     }
@@ -265,6 +280,10 @@ impl World {
                 let found = waits::vote(self, id, ring, since);
                 found.into_iter().for_each(|violation| self.checks.violated(violation));
             }
+            Item::Fencing(id, life, ref due) if self.runs_again(&item, id, life) => self.fencing_due(id, due),
+            Item::Fencing(..) => {}
+            Item::LosesPower(id, again) => self.loses_power(id, again),
+            Item::HasPower(id, dark) => self.has_power(id, dark),
             Item::AtRest(_) | Item::Synced(..) | Item::Answered(..) | Item::Said(..) | Item::Voted(..) => {}
             Item::Rises(id, life) => self.rises(id, life),
             Item::Sinks(id, life) => self.sinks(id, life),
@@ -385,6 +404,8 @@ impl World {
                 self.queue.push(self.now + waits::ANSWER, Item::Answered(id, host.life, number));
                 node.handle_request(now, number, request);
             }
+            Event::DeviceTold(number) => self.device_told(id, number),
+            Event::DeviceAnswers(number) => self.device_answers(id, number),
             Event::AgentEnded(_) | Event::Decided(_) => {}
         }
         self.drain(id);
@@ -464,6 +485,7 @@ impl World {
             Output::CancelInvocation(invocation) => {
                 if let Some(host) = self.hosts.get_mut(&id) {
                     host.invocations.remove(&invocation);
+                    host.shots.remove(&invocation);
                 }
             }
             Output::Watch(watch, process) => {
@@ -491,7 +513,7 @@ impl World {
             Output::Event(told) => self.told(id, &told),
             Output::Ask(question, _) => self.looks_at_nothing(id, question),
             Output::Fault(why) => self.cannot_read(id, &why),
-            Output::Fenced(why) => self.trace.line(self.now, id, &why),
+            Output::Fenced { why, .. } => self.learns(id, &why),
             Output::Stopped => {
                 self.trace.line(self.now, id, "has left");
                 self.kill(id, Power::Stays);
@@ -503,6 +525,9 @@ impl World {
     fn told(&mut self, id: u32, told: &hac_node::Told) {
         let event = &told.event;
         self.checks.saw(id, event);
+        if matches!(event, hac_node::Event::Active { .. }) {
+            self.meets(id);
+        }
         if matches!(event, hac_node::Event::Configuration { .. }) {
             self.checks.counts(id, &self.hosts);
         }

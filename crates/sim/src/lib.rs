@@ -13,6 +13,7 @@ pub mod manners;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod options;
+pub mod power;
 pub mod reality;
 pub mod replay;
 pub mod ring;

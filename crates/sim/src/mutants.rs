@@ -104,6 +104,17 @@ pub const MUTANTS: &[Mutant] = &[
         "what was prepared and gives way to the state of those who went on vanishes without a word",
     ),
     cluster("taken-up-blindly", "an agent at work since an earlier view answers whatever is ordered next"),
+    cluster("attempt-without-end", "an attempt at fencing that nobody carries out is awaited without end"),
+    cluster("delay-ignored", "who is to wait before it shoots does not"),
+    cluster("failure-as-success", "a fencing that failed counts as done"),
+    cluster("fence-by-target", "a node may be told to fence itself while there are others"),
+    cluster("fence-without-quorum", "a node without quorum fences others"),
+    cluster("fenced-in-an-earlier-life", "what was done to an earlier life of a node is said of its present one"),
+    cluster("fenced-not-recorded", "a node that was fenced is not written down as down"),
+    cluster("fenced-though-back", "a node that was lost and is back is shot all the same"),
+    cluster("started-before-fenced", "what waits for a fencing begins with it"),
+    cluster("survivor-not-told", "a node that was fenced and lives does not learn of it"),
+    cluster("unseen-is-down", "a node that was never seen counts as down, though it may run something"),
     cluster("orphan-not-awaited", "a daemon starts beside the agents of its earlier life"),
 ];
 

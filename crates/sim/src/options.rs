@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hac_netsim::Rng;
 
+use crate::power::Fencing;
+
 /// Everything that is drawn before a run begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -39,6 +41,8 @@ pub struct Options {
     pub apart: bool,
     /// Rings and packets are numbered from here: what has run for long.
     pub numbers_from: u64,
+    /// What takes the power of hosts that are lost.
+    pub fencing: Option<Fencing>,
 }
 
 impl Options {
@@ -62,6 +66,7 @@ impl Options {
             machine: false,
             apart: false,
             numbers_from: 0,
+            fencing: None,
         }
     }
 
@@ -115,6 +120,7 @@ impl Options {
             machine: Rng::new(seed, 14).chance(250),
             apart: rng.chance(400),
             numbers_from: 0,
+            fencing: Fencing::of(seed),
         }
     }
 }

@@ -144,6 +144,12 @@ impl Reality {
         self.off.remove(&host);
     }
 
+    /// Whether a host has no power.
+    #[must_use]
+    pub fn is_off(&self, host: u32) -> bool {
+        self.off.contains(&host)
+    }
+
     /// The power of a host goes: nothing runs there.
     pub fn power_off(&mut self, host: u32) {
         self.running.retain(|(h, _), _| *h != host);

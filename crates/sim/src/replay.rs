@@ -51,7 +51,7 @@ fn line(output: &Output) -> Option<String> {
         Output::Decide { id, .. } => Some(format!("decides ({})", id.0)),
         Output::Event(told) => Some(told.event.to_string()),
         Output::Invoke(invocation) => Some(format!("runs {} {}", invocation.resource, invocation.action)),
-        Output::Fault(why) | Output::Fenced(why) => Some(why.clone()),
+        Output::Fault(why) | Output::Fenced { why, .. } => Some(why.clone()),
         Output::Stopped => Some("has left".to_owned()),
         Output::Transmit { .. }
         | Output::Persist { .. }

@@ -18,12 +18,13 @@
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `cluster N [links L] [seed S] [machine 1]` | a new world of N hosts, none started; with a machine that can migrate |
+//! | `cluster N [links L] [seed S] [machine 1] [fencing DELAYS]` | a new world of N hosts, none started; with a machine that can migrate; with a power switch for each host, and delays: none, base, random or priority |
 //! | `start NODE…`, `kill NODE…`, `power-off NODE…`, `stop NODE…` | the daemon starts; dies; dies with its host; is asked to leave |
 //! | `pause NODE TIME` | the host does not run for a while |
 //! | `clock NODE TIME` | its civil clock is so far ahead |
 //! | `partition NODE… / NODE…`, `cut NODE NODE`, `cut-link NODE NODE LINK`, `heal` | the network |
 //! | `fail RESOURCE NODE`, `break RESOURCE NODE`, `mend` | a resource dies; cannot be started; can be again |
+//! | `device DEVICE MOOD` | from now on a fence device is well, refuses, hangs, is late, or lies |
 //! | `disk-full NODE`, `disk-ok NODE`, `wipe NODE` | the disk |
 //! | `property NAME VALUE [at NODE]`, `standby NODE`, `online NODE`, `cleanup` | what people ask for; prints the answer |
 //! | `agents TIME` | from now on every agent takes so long |
@@ -46,6 +47,7 @@ use hac_types::{LinkId, WallTime};
 use crate::cluster::{Power, World};
 use crate::harm::Harmed;
 use crate::options::Options;
+use crate::power::{Delays, Fencing, Mood};
 use crate::tutorial::{ADDRESS, MACHINE, SERVER};
 
 /// Between commands and what they print.
@@ -140,6 +142,17 @@ fn perform(world: &mut Option<World>, command: &str) -> Result<String, String> {
             world.reality.broken.insert((node_id(node)?, (*resource).to_owned()));
         }
         ("mend", []) => world.reality.broken.clear(),
+        ("device", [device, mood]) => {
+            let device = world.powers.devices.get_mut(*device).ok_or_else(|| format!("there is no {device}"))?;
+            device.mood = match *mood {
+                "well" => Mood::Well,
+                "refuses" => Mood::Refuses,
+                "hangs" => Mood::Hangs,
+                "late" => Mood::Late,
+                "lies" => Mood::Lies,
+                _ => return Err("well, refuses, hangs, late or lies".to_owned()),
+            };
+        }
         ("disk-full", [node]) => disk(world, node)?.full = true,
         ("disk-ok", [node]) => disk(world, node)?.full = false,
         ("wipe", [node]) => disk(world, node)?.wipe(),
@@ -178,6 +191,7 @@ fn new_world(arguments: &[&str]) -> Result<World, String> {
             "links" => options.links = value.parse().map_err(|_| "how many links?")?,
             "seed" => options.seed = value.parse().map_err(|_| "which seed?")?,
             "machine" => options.machine = *value == "1",
+            "fencing" => options.fencing = Some(Fencing::honest(delays(value)?)),
             _ => return Err(format!("what is {name}?")),
         }
         rest = more;
@@ -186,6 +200,16 @@ fn new_world(arguments: &[&str]) -> Result<World, String> {
     world.keep_log();
     world.keep_decided();
     Ok(world)
+}
+
+fn delays(word: &str) -> Result<Delays, String> {
+    Ok(match word {
+        "none" => Delays::None,
+        "base" => Delays::Base,
+        "random" => Delays::Random,
+        "priority" => Delays::Priority,
+        _ => return Err("delays are none, base, random or priority".to_owned()),
+    })
 }
 
 fn each<T>(nodes: &[&str], mut act: impl FnMut(u32) -> T) -> Result<(), String> {

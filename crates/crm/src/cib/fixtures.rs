@@ -120,6 +120,7 @@ pub(crate) fn up(id: &str, name: &str) -> NodePresence {
         online: true,
         join: Join::Member,
         expected_up: Some(true),
+        life: 0,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use hac_types::WallTime;
+use hac_types::{WallTime, mutant};
 
 use crate::fencer;
 use crate::fencer::requests::{Consequence, Machine as _, Step, Wanted};
@@ -86,7 +86,11 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
                 changed |= node_state(cib, node, changes);
             }
             let now = fencer::members(cib);
-            cib.status.fencing.members_changed(&before, &now);
+            let left = |node: &&NodePresence| !node.member && node.expected_up == Some(false);
+            nodes.iter().filter(left).for_each(|node| cib.status.fencing.left(&node.name));
+            let lives = nodes.iter().filter(|node| node.member && node.life != 0);
+            let lives = lives.map(|node| (node.name.clone(), node.life)).collect();
+            cib.status.fencing.members_changed(&before, &now, &lives);
             Ok(changed)
         }
         StatusChange::NodeHistory { node, resources } => {
@@ -161,6 +165,11 @@ fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {
     changed
 }
 
+/// Whether there is anything about a node.
+fn is_known(cib: &Cib, id: &str) -> bool {
+    cib.status.nodes.iter().any(|state| state.id == id) || mutant("unseen-is-down")
+}
+
 /// The status of a configured node, made if it is not there.
 fn state_mut<'a>(cib: &'a mut Cib, name: &str) -> Result<&'a mut NodeState, Wrong> {
     let id = cib.node_id(name).ok_or_else(|| Wrong::UnknownNode(name.to_owned()))?.to_owned();
@@ -178,6 +187,14 @@ fn node_state(cib: &mut Cib, node: &NodePresence, changes: &mut Changes) -> bool
         cib.configuration.nodes.push(Node { id: node.id.clone(), uname: node.name.clone(), ..Node::default() });
         changes.configuration = true;
         changed = true;
+    }
+    // Who was never seen is not known to be down: it may run what ran when the others were last there.
+    if !node.member
+        && node.expected_up.is_none()
+        && !is_known(cib, &node.id)
+        && fencer::fences_unseen(&cib.configuration)
+    {
+        return changed;
     }
     let Ok(state) = state_mut(cib, &node.name) else { return changed };
     let word = |yes: bool, words: (&str, &str)| Some(if yes { words.0 } else { words.1 }.to_owned());
@@ -399,6 +416,9 @@ fn set_quorum(cib: &mut Cib, quorum: bool) -> bool {
 }
 
 fn fenced(cib: &mut Cib, node: &str) -> Done {
+    if mutant("fenced-not-recorded") {
+        return Ok(false);
+    }
     let state = state_mut(cib, node)?;
     let gone = NodeState {
         id: state.id.clone(),

@@ -21,8 +21,8 @@ const GUARD: Duration = Duration::from_secs(10);
 pub(super) struct Shots {
     /// Ordered, and not begun while it is in doubt whether that counts.
     waiting: VecDeque<FenceRun>,
-    /// Under way, and when each is given up.
-    running: BTreeMap<InvocationId, (FenceRun, Timestamp)>,
+    /// Under way, until when each waits before anything is done, and when it is given up.
+    running: BTreeMap<InvocationId, (FenceRun, Timestamp, Timestamp)>,
 }
 
 impl Shots {
@@ -35,7 +35,8 @@ impl Shots {
     pub(super) fn begin(&mut self, now: Timestamp, node: &str, id: InvocationId) -> Option<Output> {
         let run = self.waiting.pop_front()?;
         let invocation = invocation(id, node, &run);
-        self.running.insert(id, (run, now + invocation.timeout + GUARD));
+        let waits = now + Duration::from_millis(run.attempt.delay_ms);
+        self.running.insert(id, (run, waits, now + invocation.timeout + GUARD));
         Some(Output::Invoke(invocation))
     }
 
@@ -52,24 +53,31 @@ impl Shots {
     /// Whether the attempt with this key is waiting or under way.
     pub(super) fn has(&self, key: &str) -> bool {
         let is = |run: &FenceRun| run.attempt.key == key;
-        self.waiting.iter().any(is) || self.running.values().any(|(run, _)| is(run))
+        self.waiting.iter().any(is) || self.running.values().any(|(run, ..)| is(run))
     }
 
     /// An agent ended; what is to be told, if it was one of these.
     pub(super) fn outcome(&mut self, id: InvocationId, outcome: &Outcome) -> Option<Output> {
-        let (run, _) = self.running.remove(&id)?;
+        let (run, ..) = self.running.remove(&id)?;
         let (turn, key) = (run.turn.saturating_add(1), run.attempt.key.clone());
         let step = Step::Ended { request: run.request, turn, key, how: how(outcome) };
         Some(Output::Report(StatusChange::Fencing(step)))
     }
 
+    /// The attempt with this key is not to be made any more: its number, if it waits and nothing has been done.
+    pub(super) fn withdraw(&self, now: Timestamp, key: &str) -> Option<InvocationId> {
+        let mut running = self.running.iter();
+        let found = running.find(|(_, (run, waits, _))| run.attempt.key == key && now < *waits);
+        found.map(|(id, _)| *id)
+    }
+
     /// Those that should have ended long ago.
     pub(super) fn overdue(&self, now: Timestamp) -> Vec<InvocationId> {
-        self.running.iter().filter(|(_, (_, guard))| *guard <= now).map(|(id, _)| *id).collect()
+        self.running.iter().filter(|(_, (.., guard))| *guard <= now).map(|(id, _)| *id).collect()
     }
 
     pub(super) fn timeout(&self) -> Option<Timestamp> {
-        self.running.values().map(|(_, guard)| *guard).min()
+        self.running.values().map(|(.., guard)| *guard).min()
     }
 }
 

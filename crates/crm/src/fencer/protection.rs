@@ -1,11 +1,11 @@
-//! What keeps a resource from running twice when nodes do not see each other, as far as the configuration tells.
+//! What keeps a resource from running twice when nodes do not see each other: what the configuration wants, as far as it is
+//! known to work.
 
-use hac_model::{Configuration, FenceDevice, NvSet, Primitive, parse_bool};
+use hac_model::fencing::End;
+use hac_model::{Cib, FenceDevice, NvSet, OcfCode, OpHistory, Primitive, Task, parse_bool};
 
+use super::safety::ADDRESS;
 use crate::cib::primitives;
-
-/// The agent whose address the provider has in one place only.
-const ADDRESS: &str = "ocf:digitalocean:floatip";
 
 /// What protects, and what is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,9 +22,21 @@ impl std::fmt::Display for Protection {
     }
 }
 
-/// What the configuration says of it.
+/// How a fence device is, as far as its agent was run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Health {
+    /// Its agent's last run on a member succeeded.
+    Works,
+    /// It failed wherever it was run; on which member, and why.
+    Fails(String, String),
+    /// It was not run on any member.
+    Unknown,
+}
+
+/// What the state says of it.
 #[must_use]
-pub fn protection(configuration: &Configuration) -> Protection {
+pub fn protection(cib: &Cib) -> Protection {
+    let configuration = &cib.configuration;
     let all = primitives(configuration);
     let addresses: Vec<&str> =
         all.iter().filter(|of| of.agent.to_string() == ADDRESS).map(|of| of.id.as_str()).collect();
@@ -34,8 +46,8 @@ pub fn protection(configuration: &Configuration) -> Protection {
     }
     let property = |name| configuration.property(name).and_then(parse_bool);
     let enabled = property("fencing-enabled").or_else(|| property("stonith-enabled")).unwrap_or(true);
-    let devices: Vec<&&Primitive> =
-        all.iter().filter(|of| of.agent.is_fence_device() && !is_switched_off(of)).collect();
+    let devices: Vec<&Primitive> =
+        all.into_iter().filter(|of| of.agent.is_fence_device() && !is_switched_off(of)).collect();
     if !enabled {
         let sentence =
             "no node is powered off when it is lost (stonith-enabled=false): what is not safe twice may run twice";
@@ -51,16 +63,85 @@ pub fn protection(configuration: &Configuration) -> Protection {
         let remedy = "Add a device with 'hacctl configure primitive ID stonith:fence_...'.";
         return Protection { by, missing: Some((sentence.to_owned(), remedy.to_owned())) };
     }
-    by.push(format!("power-off ({})", devices.iter().map(|of| of.id.as_str()).collect::<Vec<_>>().join(", ")));
-    let reached = |node: &str| devices.iter().any(|of| FenceDevice::new(&of.plain_params()).may_reach(node));
-    let left_out: Vec<&str> =
-        configuration.nodes.iter().map(|node| node.uname.as_str()).filter(|node| !reached(node)).collect();
-    let missing = (!left_out.is_empty()).then(|| {
+    let judged: Vec<(&Primitive, Health)> = devices.iter().map(|of| (*of, health(cib, &of.id))).collect();
+    let works = |(of, health): &(&Primitive, Health)| (*health == Health::Works).then(|| of.id.clone());
+    let working: Vec<String> = judged.iter().filter_map(works).collect();
+    if !working.is_empty() {
+        by.push(format!("power-off ({})", working.join(", ")));
+    }
+    let missing =
+        fails(&judged).or_else(|| left_out(cib, &judged)).or_else(|| in_vain(cib)).or_else(|| unseen(&judged));
+    Protection { by, missing }
+}
+
+/// A device that does not work.
+fn fails(judged: &[(&Primitive, Health)]) -> Option<(String, String)> {
+    judged.iter().find_map(|(of, health)| {
+        let Health::Fails(node, why) = health else { return None };
+        let id = &of.id;
+        let sentence = format!("the fence device {id} does not work on {node}: {why}");
+        Some((sentence, format!("Mend it, then 'hacctl resource cleanup {id}'.")))
+    })
+}
+
+/// A node that no device names that works.
+fn left_out(cib: &Cib, judged: &[(&Primitive, Health)]) -> Option<(String, String)> {
+    let reached = |node: &str| judged.iter().any(|(of, _)| FenceDevice::new(&of.plain_params()).may_reach(node));
+    let nodes = cib.configuration.nodes.iter().map(|node| node.uname.as_str());
+    let left_out: Vec<&str> = nodes.filter(|node| !reached(node)).collect();
+    (!left_out.is_empty()).then(|| {
         let names = left_out.join(", ");
         let sentence = format!("no fence device names {names}: what runs there is not recovered when it is lost");
         (sentence, "Add it to pcmk_host_map or pcmk_host_list of a device.".to_owned())
-    });
-    Protection { by, missing }
+    })
+}
+
+/// A node whose last fencing failed.
+fn in_vain(cib: &Cib) -> Option<(String, String)> {
+    let fencing = &cib.status.fencing;
+    let last = |node: &String| fencing.history.iter().rev().find(|record| record.target == *node);
+    fencing.failures.keys().filter_map(last).find_map(|record| {
+        let End::Failed { reason, .. } = &record.end else { return None };
+        let node = &record.target;
+        let sentence = format!("the last fencing of {node} failed: {reason}");
+        Some((sentence, format!("Mend the device; 'hacctl fence history {node}' shows what was tried.")))
+    })
+}
+
+/// A device of which nobody knows whether it works.
+fn unseen(judged: &[(&Primitive, Health)]) -> Option<(String, String)> {
+    let (of, _) = judged.iter().find(|(_, health)| *health == Health::Unknown)?;
+    let id = &of.id;
+    let sentence = format!("the fence device {id} runs nowhere: nobody knows whether it works");
+    Some((sentence, format!("'hacctl explain {id}' says why.")))
+}
+
+/// How a device is: what its agent answered last on each member, to a start or to a monitor.
+fn health(cib: &Cib, device: &str) -> Health {
+    let mut found = Health::Unknown;
+    let members = super::members(cib);
+    for state in &cib.status.nodes {
+        let Some(node) = state.uname.as_ref().filter(|name| members.contains(*name)) else { continue };
+        let Some(of) = state.resources.iter().find(|of| of.id == device) else { continue };
+        let asked = |op: &&OpHistory| match op.task() {
+            Some(Task::Start) => !op.is_pending(),
+            Some(Task::Monitor) => !op.is_pending() && op.interval_ms > 0,
+            Some(Task::Stop) => true,
+            _ => false,
+        };
+        let last =
+            of.ops.iter().filter(asked).max_by_key(|op| (op.call_id, op.last_rc_change, op.rc_code != OcfCode::OK));
+        match last {
+            Some(op) if op.task() == Some(Task::Stop) => {}
+            Some(op) if op.rc_code == OcfCode::OK && op.op_status == 0 => return Health::Works,
+            Some(op) => {
+                let why = op.exit_reason.clone().unwrap_or_else(|| format!("its agent gave {}", op.rc_code));
+                found = Health::Fails(node.clone(), why);
+            }
+            None => {}
+        }
+    }
+    found
 }
 
 fn is_switched_off(primitive: &Primitive) -> bool {
@@ -71,8 +152,10 @@ fn is_switched_off(primitive: &Primitive) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cib::fixtures::cluster;
-    use hac_model::{NvPair, Resource};
+    use crate::cib::fixtures::{NOW, changed, cluster, result};
+    use crate::cib::{Command, OpResult, Replicated as _, StatusChange};
+    use hac_model::fencing::Record;
+    use hac_model::{Configuration, FenceAction, NvPair, Resource};
 
     fn with(configuration: &mut Configuration, id: &str, agent: &str, params: &[(&str, &str)]) {
         let pair = |(name, value): &(&str, &str)| NvPair {
@@ -93,25 +176,65 @@ mod tests {
         set.pairs.push(NvPair { name, value, ..NvPair::default() });
     }
 
+    /// The agent of a device was run on a node.
+    fn ran(cib: &mut Cib, node: &str, task: &str, interval: u64, rc: i32, call: i64) {
+        let op = OpResult { node: node.into(), ..result("Shooter", task, interval, 0, rc, call) };
+        changed(cib.apply(&Command::Status(StatusChange::OpResult(op)), NOW));
+    }
+
     #[test]
     fn it_says_what_protects_and_what_is_missing() {
-        let mut configuration = cluster().configuration;
+        let mut cib = cluster();
+        let configuration = &mut cib.configuration;
         configuration.resources.clear();
-        set(&mut configuration, "stonith-enabled", "false");
-        let off = protection(&configuration);
+        set(configuration, "stonith-enabled", "false");
+        let off = protection(&cib);
         assert_eq!(off.to_string(), "nothing");
         assert!(off.missing.is_some_and(|(sentence, _)| sentence.contains("stonith-enabled=false")));
-        with(&mut configuration, "FloatIP", ADDRESS, &[]);
-        assert_eq!(protection(&configuration).to_string(), "provider arbitration (FloatIP)");
-        set(&mut configuration, "stonith-enabled", "true");
-        let none = protection(&configuration).missing.expect("a device is missing");
+        with(&mut cib.configuration, "FloatIP", ADDRESS, &[]);
+        assert_eq!(protection(&cib).to_string(), "provider arbitration (FloatIP)");
+        set(&mut cib.configuration, "stonith-enabled", "true");
+        let none = protection(&cib).missing.expect("a device is missing");
         assert!(none.0.contains("no fence device"), "{none:?}");
-        with(&mut configuration, "Shooter", "stonith:fence_x", &[("pcmk_host_list", "primary")]);
-        let half = protection(&configuration);
+        with(&mut cib.configuration, "Shooter", "stonith:fence_x", &[("pcmk_host_list", "primary")]);
+        assert_eq!(protection(&cib).to_string(), "provider arbitration (FloatIP)", "nobody has seen it work");
+        ran(&mut cib, "primary", "start", 0, 0, 1);
+        let half = protection(&cib);
         assert_eq!(half.to_string(), "provider arbitration (FloatIP), power-off (Shooter)");
         let left_out = half.missing.expect("a node is left out").0;
         assert_eq!(left_out, "no fence device names secondary: what runs there is not recovered when it is lost");
-        with(&mut configuration, "Other", "stonith:fence_x", &[]);
-        assert_eq!(protection(&configuration).missing, None, "its agent may know all nodes");
+        with(&mut cib.configuration, "Other", "stonith:fence_x", &[]);
+        let unseen = protection(&cib).missing.expect("one does not run").0;
+        assert_eq!(unseen, "the fence device Other runs nowhere: nobody knows whether it works");
+    }
+
+    #[test]
+    fn a_device_protects_as_long_as_its_agent_works_somewhere() {
+        let mut cib = cluster();
+        cib.configuration.resources.clear();
+        set(&mut cib.configuration, "stonith-enabled", "true");
+        with(&mut cib.configuration, "Shooter", "stonith:fence_x", &[]);
+        ran(&mut cib, "primary", "start", 0, 0, 1);
+        assert_eq!((protection(&cib).to_string().as_str(), protection(&cib).missing), ("power-off (Shooter)", None));
+        ran(&mut cib, "primary", "monitor", 60_000, 1, 2);
+        let broken = protection(&cib);
+        assert_eq!(broken.to_string(), "nothing");
+        assert!(broken.missing.is_some_and(|(it, _)| it.contains("Shooter does not work on primary")));
+        ran(&mut cib, "secondary", "start", 0, 0, 1);
+        assert_eq!(protection(&cib).to_string(), "power-off (Shooter)", "it works elsewhere");
+        cib.status.fencing.failures.insert("primary".to_owned(), 2);
+        let end = End::Failed { reason: "401 from the API".to_owned(), nobody: false };
+        cib.status.fencing.history.push(Record {
+            id: 1,
+            target: "primary".to_owned(),
+            action: FenceAction::Off,
+            client: String::new(),
+            origin: String::new(),
+            delegate: None,
+            completed: 0,
+            end,
+        });
+        let in_vain = protection(&cib).missing.expect("it failed").0;
+        assert_eq!(in_vain, "the last fencing of primary failed: 401 from the API");
     }
 }

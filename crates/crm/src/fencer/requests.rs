@@ -8,12 +8,12 @@
 //! What a success proves is proved of the life in which the target was when the attempt began. If it has joined again since, it
 //! says nothing of its new life ([`Consequence::Outlived`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hac_model::FenceAction;
 pub use hac_model::fencing::{Attempt, End, How, Record, Request, Requests, Wanted};
-use hac_types::WallTime;
+use hac_types::{WallTime, mutant};
 use serde::{Deserialize, Serialize};
 
 /// More records than this are not kept.
@@ -21,6 +21,9 @@ const HISTORY_MAX: usize = 500;
 
 /// To so many of the newest the history is cut.
 const HISTORY_CUT: usize = 250;
+
+/// Who asks on behalf of a plan.
+pub const A_PLAN: &str = "hacd";
 
 /// Who is named as the one that did it when a person says that a node is down.
 pub const A_HUMAN: &str = "a human";
@@ -135,8 +138,11 @@ pub struct Scene {
 /// the stream.
 pub trait Machine {
     /// The members are these now. What those ran that are gone is lost; who joined lives anew and may be fenced as often as
-    /// before.
-    fn members_changed(&mut self, before: &BTreeSet<String>, now: &BTreeSet<String>);
+    /// before. `lives` has the lives of members, as far as they are known.
+    fn members_changed(&mut self, before: &BTreeSet<String>, now: &BTreeSet<String>, lives: &BTreeMap<String, u64>);
+
+    /// A node has left in good order: if its present life was said to be over, it was not.
+    fn left(&mut self, node: &str);
 
     /// Carries out a step that was proposed at `wall`; what follows from it, if anything does.
     fn apply(&mut self, step: Step, members: &BTreeSet<String>, wall: WallTime) -> Option<Consequence>;
@@ -147,17 +153,34 @@ pub trait Machine {
 }
 
 impl Machine for Requests {
-    fn members_changed(&mut self, before: &BTreeSet<String>, now: &BTreeSet<String>) {
+    fn members_changed(&mut self, before: &BTreeSet<String>, now: &BTreeSet<String>, lives: &BTreeMap<String, u64>) {
         for joined in now.difference(before) {
             self.failures.remove(joined);
-            let at_it = self.running.iter_mut().filter(|request| request.wanted.target == *joined);
-            at_it.for_each(|request| request.rejoined = true);
+            let life = lives.get(joined).copied();
+            let is_same = life.is_some() && self.lives.get(joined) == life.as_ref();
+            for request in self.running.iter_mut().filter(|request| request.wanted.target == *joined) {
+                request.is_back = true;
+                request.rejoined |= !is_same;
+            }
+            if is_same && self.ended.get(joined) == life.as_ref() {
+                self.survivors.insert(joined.clone());
+            } else {
+                self.survivors.remove(joined);
+                self.ended.remove(joined);
+            }
         }
+        self.lives.extend(lives.iter().map(|(node, life)| (node.clone(), *life)));
         for request in &mut self.running {
             if let Some(attempt) = request.attempt.take_if(|attempt| !now.contains(&attempt.by)) {
                 request.tried.push((attempt, How::Lost));
                 request.turn = request.turn.saturating_add(1);
             }
+        }
+    }
+
+    fn left(&mut self, node: &str) {
+        if self.ended.contains_key(node) && self.ended.get(node) == self.lives.get(node) {
+            self.survivors.insert(node.to_owned());
         }
     }
 
@@ -179,6 +202,7 @@ impl Machine for Requests {
             Step::Ended { request, turn, key, how } => {
                 let of = self.running.iter().find(|of| of.id == request)?;
                 of.attempt.as_ref().filter(|attempt| attempt.key == key)?;
+                let how = if mutant("failure-as-success") { How::Done } else { how };
                 let request = in_turn(&mut self.running, request, turn)?;
                 request.tried.push((request.attempt.take()?, how));
                 None
@@ -203,6 +227,7 @@ impl Machine for Requests {
             }
             Step::Forget { target } => {
                 self.history.retain(|record| target.as_ref().is_some_and(|target| record.target != *target));
+                self.survivors.retain(|node| target.as_ref().is_some_and(|target| node != target));
                 None
             }
         }
@@ -225,14 +250,17 @@ fn number(requests: &mut Requests) -> u64 {
 
 /// Begins a request, joins one of the same kind, or finds that it is done.
 fn want(requests: &mut Requests, wanted: Wanted, members: &BTreeSet<String>, wall: WallTime) -> Consequence {
-    let same = |target: &str, action| target == wanted.target && action == wanted.action;
+    let same = |target: &str, action| target == wanted.target && action == wanted.action && wanted.device.is_none();
     // What is being powered off is not switched on again for a plan that knows only that it has gone.
     let serves = |other: &Wanted| {
         same(&other.target, other.action)
             || other.target == wanted.target && (other.action, wanted.action) == (FenceAction::Off, FenceAction::Reboot)
     };
+    // A test of one device is a request of its own: no other one may answer it, nor it any other.
+    let serves = |other: &Wanted| other.device == wanted.device && (serves(other) || *other == wanted);
     let under_way = requests.running.iter_mut().find(|other| serves(&other.wanted));
     if let Some(other) = under_way {
+        other.is_back = false;
         if other.wanted.client != wanted.client && !other.joined.contains(&wanted.client) {
             other.joined.push(wanted.client);
         }
@@ -254,7 +282,7 @@ fn want(requests: &mut Requests, wanted: Wanted, members: &BTreeSet<String>, wal
 
 /// A request is over: it goes into the history, and is counted.
 fn conclude(requests: &mut Requests, request: Request, end: End, wall: WallTime) -> Consequence {
-    let rejoined = request.rejoined;
+    let (rejoined, is_withdrawn) = (request.rejoined, is_withdrawn(&request));
     let Wanted { target, action, client, origin, .. } = request.wanted;
     let delegate = request.tried.last().map(|(attempt, _)| attempt.by.clone());
     let (id, completed) = (request.id, wall.as_secs());
@@ -266,11 +294,18 @@ fn conclude(requests: &mut Requests, request: Request, end: End, wall: WallTime)
     }
     if succeeded {
         requests.failures.remove(&target);
-        return if rejoined && action != FenceAction::On {
-            Consequence::Outlived(target)
-        } else {
-            done_to(target, action)
-        };
+        if rejoined && action != FenceAction::On && !mutant("fenced-in-an-earlier-life") {
+            return Consequence::Outlived(target);
+        }
+        if action.takes_down()
+            && let Some(life) = requests.lives.get(&target)
+        {
+            requests.ended.insert(target.clone(), *life);
+        }
+        return done_to(target, action);
+    }
+    if is_withdrawn {
+        return Consequence::Failed { target, action, failures: 0, nobody };
     }
     let failures = requests.failures.entry(target.clone()).or_default();
     *failures = failures.saturating_add(1);
@@ -288,8 +323,23 @@ fn done_to(target: String, action: FenceAction) -> Consequence {
     if action.takes_down() { Consequence::Down(target) } else { Consequence::LetIn(target) }
 }
 
+/// Whether nothing more is to be tried because the target is back: it was lost when a plan wanted it fenced. Who still wants it
+/// says so again.
+pub(super) fn is_withdrawn(request: &Request) -> bool {
+    request.is_back && request.wanted.client == A_PLAN && !mutant("fenced-though-back")
+}
+
 /// The next attempt, or what came of the request.
 fn decide(request: &Request, scene: &Scene) -> Result<Attempt, End> {
+    let done = request.tried.last().is_some_and(|(_, how)| *how == How::Done);
+    if is_withdrawn(request) && !done {
+        let reason = format!("{} has joined again", request.wanted.target);
+        return Err(End::Failed { reason, nobody: false });
+    }
+    if let Some(device) = &request.wanted.device {
+        let offers = scene.offers.iter().filter(|offer| offer.device == *device).cloned().collect();
+        return without_topology(request, &Scene { offers, levels: Vec::new(), ..scene.clone() });
+    }
     if scene.levels.is_empty() { without_topology(request, scene) } else { by_levels(request, scene, &scene.levels) }
 }
 
@@ -331,7 +381,7 @@ fn executors<'s>(
     offer.nodes.iter().filter(|node| scene.members.contains(*node)).filter_map(move |node| {
         let devices = scene.offers.iter().filter(|offer| offer.nodes.contains(node)).count();
         let rank = match (*node == target, offer.verified.contains(node)) {
-            (true, _) if !alone || action == FenceAction::On => return None,
+            (true, _) if (!alone || action == FenceAction::On) && !mutant("fence-by-target") => return None,
             (true, _) => 2,
             (false, true) => 0,
             (false, false) => 1,
@@ -348,6 +398,7 @@ fn attempt(
     action: FenceAction,
 ) -> Attempt {
     let delay = match request.wanted.delay_s {
+        Some(_) if mutant("delay-ignored") => Duration::ZERO,
         Some(asked) if action.takes_down() => {
             let asked = if request.tried.is_empty() { asked } else { 0 };
             offer.delay.saturating_add(Duration::from_secs(asked))

@@ -188,6 +188,9 @@ impl Transition {
                 let delay = action.meta.get(PRIORITY_DELAY).and_then(|text| text.parse().ok());
                 let fence = Output::Fence { target: target.clone(), action: *what, delay_s: delay.unwrap_or(0) };
                 self.flights.begin(now, index, FENCING, FENCING_MAX);
+                if mutant("started-before-fenced") {
+                    self.done(index);
+                }
                 return Some(fence);
             }
             (_, Some(by), Some(at)) => Some((by.to_owned(), at.to_owned())),

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hac_api::{ErrorCode, ExplainQuery, Explained, SubjectKind};
+use hac_crm::fencer;
+use hac_model::Cib;
 use hac_scheduler::explain::{Question, explain};
 
 use super::{Context, simulate};
@@ -17,6 +19,9 @@ pub(crate) struct ExplainArgs {
     /// A resource or a node; `node NAME` or `resource NAME` says which. Nothing: what would be done now
     #[arg(value_name = "NAME", num_args = 0..=2)]
     words: Vec<String>,
+    /// What may run twice when nodes lose each other, and what protects from that
+    #[arg(long, conflicts_with_all = ["words", "now"])]
+    safety: bool,
     /// About a stored state, as CIB XML, without a daemon; `-` is standard input
     #[arg(short = 'x', long, value_name = "FILE")]
     pub(crate) xml_file: Option<PathBuf>,
@@ -27,6 +32,9 @@ pub(crate) struct ExplainArgs {
 
 /// Asks the daemon.
 pub(crate) async fn live(context: &Context, arguments: &ExplainArgs) -> Result<ExitCode, Failure> {
+    if arguments.safety {
+        return safety(&context.client.cib(false).await?, context.json);
+    }
     let (name, kind) = subject(&arguments.words)?;
     let answer = context.client.explain(&ExplainQuery { name: name.clone(), kind }).await?;
     if context.json {
@@ -39,6 +47,9 @@ pub(crate) async fn live(context: &Context, arguments: &ExplainArgs) -> Result<E
 
 /// Decides about a stored state.
 pub(crate) fn stored(arguments: &ExplainArgs, file: &Path, json: bool) -> Result<ExitCode, Failure> {
+    if arguments.safety {
+        return safety(&simulate::load(file)?, json);
+    }
     let question = match subject(&arguments.words)? {
         (None, _) => Question::Cluster,
         (Some(name), None) => Question::Named(name),
@@ -57,6 +68,30 @@ pub(crate) fn stored(arguments: &ExplainArgs, file: &Path, json: bool) -> Result
     } else {
         terminal::print(&terminal::harmless(&text))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What may run twice, and what protects from that.
+fn safety(cib: &Cib, json: bool) -> Result<ExitCode, Failure> {
+    let (protection, resources) = fencer::safety(cib);
+    if json {
+        let missing =
+            protection.missing.as_ref().map(|(what, remedy)| serde_json::json!({"what": what, "remedy": remedy}));
+        let value = serde_json::json!({
+            "protected_by": protection.to_string(), "missing": missing, "resources": resources,
+        });
+        terminal::print_json(&value)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = format!("Protected by: {protection}\n");
+    if let Some((what, remedy)) = &protection.missing {
+        text.push_str(&format!("  {what}\n  {remedy}\n"));
+    }
+    for of in &resources {
+        let verdict = if of.safe { "safe" } else { "NOT SAFE" };
+        text.push_str(&format!("{} ({}): {verdict}, {}\n", of.resource, of.class.words(), of.why));
+    }
+    terminal::print(terminal::harmless(&text).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -29,6 +29,7 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
     match call.command.name() {
         "list" => list(context, node).await?,
         "history" => history(context, node).await?,
+        "test" => test(context, call.must("RSC")?, node).await?,
         "confirm" => confirm(context, call.must("NODE")?).await?,
         "forget" => {
             if node.is_some() {
@@ -40,7 +41,7 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         }
         word => {
             let action = if word == "off" { FenceAction::Off } else { FenceAction::Reboot };
-            fence(context, call.must("NODE")?, action).await?;
+            fence(context, call.must("NODE")?, action, None).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -79,7 +80,7 @@ async fn list(context: &Context, node: Option<&str>) -> Result<(), Failure> {
     if devices.is_empty() {
         text.push_str("No fence device is configured for that.\n");
     }
-    let protection = protection(&cib.configuration);
+    let protection = protection(&cib);
     text.push_str(&format!("Protected by: {protection}\n"));
     if let Some((sentence, remedy)) = protection.missing {
         text.push_str(&format!("  {sentence}\n  {remedy}\n"));
@@ -131,6 +132,7 @@ pub(super) async fn agreed(
     view: &ClusterView,
     name: &str,
     action: FenceAction,
+    device: Option<&str>,
 ) -> Result<bool, Failure> {
     let runs = running_on(view, name);
     let lost = if runs.is_empty() {
@@ -138,7 +140,8 @@ pub(super) async fn agreed(
     } else {
         format!("{} {} lost there", runs.join(", "), if runs.len() == 1 { "is" } else { "are" })
     };
-    let question = format!("{name} is shot ({action}): {lost}");
+    let with = device.map(|device| format!(" with {device} and no other device")).unwrap_or_default();
+    let question = format!("{name} is shot ({action}){with}: {lost}");
     let then = consequences(context, name).await?;
     if context.consent.dry_run {
         if context.json {
@@ -162,8 +165,72 @@ pub(super) async fn agreed(
     Ok(true)
 }
 
-/// Has a node powered off or rebooted, and waits for what comes of it.
-async fn fence(context: &Context, name: &str, action: FenceAction) -> Result<(), Failure> {
+/// `fence test`: whom a device would shoot, from where, after which wait, and whether its agent works there; and if a node is
+/// given, that node is rebooted with this device and no other, after asking.
+async fn test(context: &Context, device: &str, node: Option<&str>) -> Result<(), Failure> {
+    let cib = context.client.cib(false).await?;
+    let known = primitives(&cib.configuration);
+    let Some(of) = known.into_iter().find(|of| of.id == device && of.agent.is_fence_device()) else {
+        return Err(Failure::new(ErrorCode::NoSuch, format!("there is no fence device {device}"))
+            .with_remedy("'hacctl fence list' has those that there are."));
+    };
+    let rehearsals = rehearse(&cib, of);
+    if context.json && node.is_none() {
+        return terminal::print_json(&rehearsals);
+    }
+    let text: String = rehearsals.iter().map(|it| it.line(device)).collect();
+    terminal::print(terminal::harmless(&text).trim_end())?;
+    match node {
+        Some(node) => fence(context, node, FenceAction::Reboot, Some(device)).await,
+        None => terminal::print(&format!("Nobody was shot: 'hacctl fence test {device} NODE' reboots NODE with it.")),
+    }
+}
+
+/// What a device would do to a node.
+#[derive(serde::Serialize)]
+struct Rehearsal {
+    node: String,
+    reachable: bool,
+    /// Members that would use it, the first one first; and whether its agent was seen to work there.
+    by: Vec<(String, bool)>,
+    delay_s: u64,
+}
+
+impl Rehearsal {
+    fn line(&self, device: &str) -> String {
+        let node = &self.node;
+        if !self.reachable {
+            return format!("{node}: {device} does not name it, and cannot fence it\n");
+        }
+        if self.by.is_empty() {
+            return format!("{node}: no other member is up that may use {device}\n");
+        }
+        let by: Vec<String> = self
+            .by
+            .iter()
+            .map(|(by, works)| format!("{by} ({})", if *works { "works" } else { "not seen to work" }))
+            .collect();
+        let wait = if self.delay_s == 0 { String::new() } else { format!(", {} s later at least", self.delay_s) };
+        format!("{node}: would be fenced by {}{wait}\n", by.join(", else "))
+    }
+}
+
+fn rehearse(cib: &hac_model::Cib, of: &Primitive) -> Vec<Rehearsal> {
+    let (params, members) = (of.plain_params(), hac_crm::fencer::members(cib));
+    let device = FenceDevice::new(&params);
+    let about = |node: &String| {
+        let others = members.iter().filter(|member| *member != node);
+        let mut by: Vec<(String, bool)> =
+            others.map(|member| (member.clone(), hac_crm::fencer::is_verified(cib, &of.id, member))).collect();
+        by.sort_by_key(|(_, works)| !works);
+        let delay_s = device.delay(node, 0).as_secs();
+        Rehearsal { node: node.clone(), reachable: device.may_reach(node), by, delay_s }
+    };
+    cib.configuration.nodes.iter().map(|node| about(&node.uname)).collect()
+}
+
+/// Has a node powered off or rebooted, with one device or with those that the configuration says, and waits for what comes of it.
+async fn fence(context: &Context, name: &str, action: FenceAction, device: Option<&str>) -> Result<(), Failure> {
     let (status, view) = context.client.view().await?;
     let name = find(&status, Some(name))?.name.clone();
     if !view.fencing_enabled {
@@ -171,13 +238,20 @@ async fn fence(context: &Context, name: &str, action: FenceAction) -> Result<(),
         return Err(Failure::new(ErrorCode::Invalid, sentence)
             .with_remedy("'hacctl configure property stonith-enabled=true' uses the devices that are configured."));
     }
-    if !agreed(context, &view, &name, action).await? {
+    if !agreed(context, &view, &name, action, device).await? {
         return Ok(());
     }
     let before = context.client.cib(false).await?.status.fencing.last;
     let node = name.clone();
     let action = if action == FenceAction::Off { hac_api::FenceAction::Off } else { hac_api::FenceAction::Reboot };
-    let command = Command::Fence { node, action, client: CLIENT.to_owned(), delay_s: Some(0), tolerance_s: 0 };
+    let command = Command::Fence {
+        node,
+        action,
+        client: CLIENT.to_owned(),
+        delay_s: Some(0),
+        tolerance_s: 0,
+        device: device.map(str::to_owned),
+    };
     context.client.command(command, None).await?;
     let end = outcome(context, &name, before).await?;
     match end {

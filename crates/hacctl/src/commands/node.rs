@@ -65,7 +65,7 @@ async fn fence(context: &Context, name: &str) -> Result<(), Failure> {
     let configuration = context.client.cib(false).await?.configuration;
     let off = configuration.property("stonith-action") == Some("off");
     let action = if off { hac_model::FenceAction::Off } else { hac_model::FenceAction::Reboot };
-    if !super::fence::agreed(context, &view, &name, action).await? {
+    if !super::fence::agreed(context, &view, &name, action, None).await? {
         return Ok(());
     }
     let attribute = ("terminate".to_owned(), Some("true".to_owned()));

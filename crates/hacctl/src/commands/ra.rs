@@ -74,8 +74,10 @@ async fn list(context: &Context, class: Option<&str>, provider: Option<&str>) ->
             (true, "systemd" | "service" | "lsb") => {
                 "Units and scripts are looked up by name: 'hacctl ra info systemd:NAME'."
             }
+            (true, "stonith") => {
+                "Fence agents are programs named fence_*, where agents.fence_agents of hacd.toml says."
+            }
             (true, _) => "'hacctl ra classes' prints the providers.",
-            (false, "stonith") => "hacd has no fence agents yet.",
             (false, _) => "'hacctl ra classes' prints the classes.",
         };
         return Err(Failure::new(

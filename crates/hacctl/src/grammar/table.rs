@@ -375,6 +375,7 @@ const FENCE: &[Command] = &[
     c(&["history", "show"], &[MAYBE_NODE], "What was fenced, and what is being fenced"),
     c(&["off"], &[NODE], "Have a node powered off"),
     c(&["reboot"], &[NODE], "Have a node rebooted"),
+    c(&["test"], &[RSC, MAYBE_NODE], "What a fence device would do; with a node, have that node rebooted with it"),
     c(&["confirm"], &[NODE], "Say that a node is down: you have seen to it yourself"),
     c(&["forget"], &[MAYBE_NODE], "Forget what is over"),
 ];

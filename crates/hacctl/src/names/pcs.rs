@@ -98,7 +98,7 @@ const HINTS: &[(&str, &str)] = &[
     ("quorum", "hacctl quorum"),
     ("quorum unblock", "hacctl quorum unblock"),
     ("quorum device", "hacd has no quorum device"),
-    ("stonith", "hacd has no fence devices yet: hacctl configure property stonith-enabled=false"),
+    ("stonith", "hacctl fence list; hacctl configure primitive ID stonith:fence_... adds a device"),
     ("stonith fence", "hacctl node fence NODE"),
     ("stonith confirm", "hacctl node clearstate NODE"),
     ("alert", "hacctl events --follow --json, and call the program from there"),

@@ -106,7 +106,7 @@ pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
         settled: report.settled,
         waiting_for: report.waiting_for,
         problems: problems.into_iter().map(problem).chain(own).collect(),
-        protected_by: hac_crm::fencer::protection(&look.cib.configuration).to_string(),
+        protected_by: hac_crm::fencer::protection(&look.cib).to_string(),
         members,
         quorum: quorum(votes),
         cib: if cib { look.masked() } else { Value::Null },

@@ -230,13 +230,13 @@ pub(crate) fn asked(command: Command, origin: &str) -> Request {
         Command::Dampening { name, dampening_ms } => StatusChange::SetDampening { name, dampening_ms },
         Command::Ticket { id, values, forget } => StatusChange::Ticket { id, values, forget },
         Command::WriteAttributes => StatusChange::WriteAttributes { name: None },
-        Command::Fence { node, action, client, delay_s, tolerance_s } => {
+        Command::Fence { node, action, client, delay_s, tolerance_s, device } => {
             let action = match action {
                 hac_api::FenceAction::Reboot => FenceAction::Reboot,
                 hac_api::FenceAction::Off => FenceAction::Off,
                 hac_api::FenceAction::On => FenceAction::On,
             };
-            let wanted = Wanted { target: node, action, client, origin, delay_s, tolerance_s };
+            let wanted = Wanted { target: node, action, client, origin, delay_s, tolerance_s, device };
             StatusChange::Fencing(Step::Wanted(wanted))
         }
         Command::ConfirmDown { node, client, force } => {

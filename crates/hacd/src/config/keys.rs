@@ -376,6 +376,13 @@ pub(crate) const KEYS: &[Key] = &[
         "Without sched_rr, the nice value of that thread: max (-20), min (19), or a number.",
     ),
     key(
+        System,
+        "sysrq_trigger",
+        Path,
+        "/proc/sysrq-trigger",
+        "With fencing-reaction=panic, where a node that was fenced and lives writes b, so that the kernel resets the host.",
+    ),
+    key(
         DigitalOcean,
         "api_url",
         Url,

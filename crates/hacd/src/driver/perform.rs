@@ -61,8 +61,22 @@ impl Thread {
             Output::Event(told) => self.tell(&told),
             Output::Ask(id, question) => self.asked(id, question),
             Output::Fault(why) => self.fault = Some(End::Fault(why)),
-            Output::Fenced(why) => self.fault = Some(End::Fenced(why)),
+            Output::Fenced { why, panics } => {
+                if panics {
+                    self.reset_host(&why);
+                }
+                self.fault = Some(End::Fenced(why));
+            }
             Output::Stopped => self.end = Some(self.fault.take().unwrap_or(End::Left)),
+        }
+    }
+
+    /// The kernel resets the host, without another word to anybody or to its disks; where it does not, the node goes on to leave.
+    fn reset_host(&self, why: &str) {
+        tracing::error!(target: "hacd::driver", "{why}; fencing-reaction=panic: this host is reset now");
+        if let Err(error) = std::fs::write(&self.parts.sysrq, "b") {
+            let path = self.parts.sysrq.display();
+            tracing::error!(target: "hacd::driver", "{path}: {error}: this host cannot be reset, and stops everything instead");
         }
     }
 

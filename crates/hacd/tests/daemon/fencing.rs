@@ -130,3 +130,47 @@ fn a_fencing_that_fails_is_told_and_a_person_may_confirm_that_the_node_is_down()
     assert!(answer["version"].is_object(), "{answer}");
     wait_for("a start on the other node", || (cluster.count(survivor, "start") == 1).then_some(()));
 }
+
+#[test]
+fn a_node_that_panics_when_it_learns_that_it_was_fenced_resets_its_host_at_once() {
+    let cluster = Cluster::new(142, 2).with_service().with_fence_agent();
+    let (one, two) = cluster.start_both();
+    add_device(&one);
+    one.set_property("fencing-reaction", "panic");
+    wait_for("a run of the agent's monitor", || cluster.fence_log().contains("action=monitor\n").then_some(()));
+    one.settle();
+    let answer = one.post(
+        "/v1/command",
+        &json!({"command": "fence", "node": "n2", "action": "off", "client": "test", "delay_s": 0}),
+    );
+    assert!(answer["version"].is_object(), "{answer}");
+    // The kernel that would do it is a file here, so the daemon goes on to leave.
+    assert_eq!(two.wait().code(), Some(100));
+    assert_eq!(fs::read_to_string(cluster.path("sysrq")).expect("is written"), "b");
+    assert!(cluster.log(2).contains("fencing-reaction=panic: this host is reset now"), "{}", cluster.log(2));
+}
+
+#[test]
+fn a_node_that_stood_still_while_it_was_fenced_learns_of_it_and_stays_away() {
+    let cluster = Cluster::new(143, 2).with_service().with_fence_agent();
+    let (one, two) = cluster.start_both();
+    add_device(&one);
+    wait_for("a run of the agent's monitor", || cluster.fence_log().contains("action=monitor\n").then_some(()));
+    one.settle();
+    // It is stopped, and the device says that it has been rebooted.
+    send(two.pid(), Signal::STOP).expect("is stopped");
+    wait_for("a success", || (fencing(&one)["history"][0]["end"] == "Succeeded").then_some(()));
+    send(two.pid(), Signal::CONT).expect("goes on");
+    assert_eq!(two.wait().code(), Some(100));
+    let problem = wait_for("a problem in the status", || {
+        let problems = one.get("/v1/status")?["problems"].as_array()?.clone();
+        let sentence = |problem: &Value| problem["sentence"].as_str().unwrap_or_default().to_owned();
+        problems.iter().map(sentence).find(|it| it.contains("without having been restarted"))
+    });
+    assert!(problem.starts_with("n2 was fenced by n1"), "{problem}");
+    // A new life is as good as any other.
+    let two = cluster.start(2);
+    two.await_members(&["n1", "n2"]);
+    let told = one.get("/v1/status").expect("answers")["problems"].to_string();
+    assert!(!told.contains("without having been restarted"), "{told}");
+}

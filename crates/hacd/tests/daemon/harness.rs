@@ -177,6 +177,8 @@ impl Cluster {
         let log = self.directory.join("LOG");
         text.push_str(&format!("[logging]\nto_syslog = no\nto_logfile = yes\nlogfile = \"{}\"\n", log.display()));
         text.push_str(&self.agents);
+        // No test resets its host.
+        text.push_str(&format!("[system]\nsysrq_trigger = \"{}\"\n", self.path("sysrq").display()));
         text.replace("= no\n", "= \"no\"\n").replace("= yes\n", "= \"yes\"\n")
     }
 

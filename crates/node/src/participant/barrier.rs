@@ -251,7 +251,8 @@ impl Participant {
         let histories = self.executor.history_with(reported);
         let mut recorded: Vec<&ResourceHistory> = self.recorded_histories().iter().collect();
         recorded.sort_by(|a, b| a.id.cmp(&b.id));
-        let same = recorded.into_iter().eq(&histories);
+        // What a node tells that was fenced does not count: others take it for down.
+        let same = recorded.into_iter().eq(&histories) || self.has_survived(&self.me);
         let history = (!same && !mutant("history-untold")).then_some(histories);
         self.find_lost(now);
         let lost = self.lost.last().map(|kept| kept.lost.clone());
@@ -268,7 +269,11 @@ impl Participant {
     /// The barrier is over. Everything here follows from what all members delivered, so it is the same on all.
     fn activate(&mut self, now: Now, over: Agreement) {
         let (ring, wall) = (over.ring, over.wall());
-        let candidates: Vec<Candidate> = candidates(&over);
+        let mut candidates: Vec<Candidate> = candidates(&over);
+        // Who was fenced and lives is about to go. So does everybody, if that is everybody.
+        if !over.members.iter().all(|member| self.has_survived(member)) {
+            candidates.retain(|candidate| !self.has_survived(&candidate.member));
+        }
         let donor_dc = over.hellos.get(&over.comparison.donor).and_then(|hello| hello.dc);
         let dc = coordinator(&candidates, donor_dc);
         let quorate = dc.and_then(|dc| over.readies.get(&dc.node)).is_some_and(|ready| ready.quorate);
@@ -313,6 +318,8 @@ impl Participant {
             self.propose_again();
         }
         self.disown_fencing(now);
+        self.expose_survivors(now, &over.members);
+        self.withdraw_fencing(now);
         self.weigh_raising(now);
         self.weigh_learner(now);
         self.settle_keys(now);
@@ -344,16 +351,21 @@ impl Participant {
             online: false,
             join: Joined::Down,
             expected_up: clean.contains(id).then_some(false),
+            life: 0,
         });
         let away = away.collect();
+        let member = |id: &str| over.members.iter().find(|member| member.node.to_string() == id);
+        let life = |id: &str| member(id).map_or(0, |member| member.incarnation.0);
+        let survived = |id: &str| member(id).is_some_and(|member| self.has_survived(member));
         let here = names.iter().filter(|(id, _)| members.contains_key(*id));
         let here = here.map(|(id, name)| NodePresence {
             id: id.clone(),
             name: name.clone(),
             member: true,
             online: true,
-            join: if self.is_learner(id) { Joined::Pending } else { Joined::Member },
+            join: if self.is_learner(id) || survived(id) { Joined::Pending } else { Joined::Member },
             expected_up: Some(true),
+            life: life(id),
         });
         let here = here.collect();
         self.record(now, wall, StatusChange::NodeStates(away));
@@ -361,7 +373,7 @@ impl Participant {
     }
 
     /// The name of a node that all members have for it: that of the CIB.
-    fn shared_name_of(&self, node: NodeId) -> String {
+    pub(super) fn shared_name_of(&self, node: NodeId) -> String {
         let id = node.to_string();
         let known = self.replica.cib.configuration.nodes.iter().find(|n| n.id == id);
         known.map_or_else(|| self.name_of(node), |n| n.uname.clone())

@@ -166,8 +166,9 @@ impl Coordinator {
                 }
                 Ordered::Status(change) => seat.broadcast(Body::Change(Dated { wall, change })),
                 Ordered::Fence { target, action, delay_s } => {
-                    let change = self.fencing.wanted(target, action, delay_s);
-                    seat.broadcast(Body::Change(Dated { wall, change }));
+                    if let Some(change) = self.fencing.wanted(seat, (target, action), delay_s) {
+                        seat.broadcast(Body::Change(Dated { wall, change }));
+                    }
                 }
                 Ordered::Ended(summary) if summary.actions == 0 => {}
                 Ordered::Ended(summary) => seat.effects.event(ended(summary)),

@@ -7,20 +7,17 @@ use std::collections::BTreeMap;
 
 use hac_crm::cib::{Applied, Command, StatusChange};
 use hac_crm::fencer;
-use hac_crm::fencer::requests::{Consequence, End, How, Machine as _, Request, Step, Wanted};
+use hac_crm::fencer::requests::{A_PLAN, Consequence, End, How, Machine as _, Request, Step, Wanted};
 use hac_crm::transition_engine::uuid_of;
 use hac_crm::work::{Order, Work};
 use hac_model::FenceAction;
 use hac_scheduler::plan::UsableDevice;
-use hac_types::{RingId, Timestamp};
+use hac_types::{Member, RingId, Timestamp, mutant};
 
 use super::Participant;
 use super::coordinator::Seat;
 use crate::wire::{Body, Dated, DatedOrder, Proposed};
 use crate::{Event, Level, Now};
-
-/// Who asks on behalf of a plan.
-const CLIENT: &str = "hacd";
 
 /// A coordinator's part in all fencing.
 #[derive(Debug)]
@@ -29,6 +26,10 @@ pub(super) struct Fencing {
     ring: RingId,
     /// The devices that may be used, as the last plan found them; nothing before the first one.
     devices: Option<Vec<UsableDevice>>,
+    /// When a plan of this coordinator first wanted a node fenced that nobody has seen yet.
+    begin: Option<Timestamp>,
+    /// Wanted by a plan, against nodes that nobody has seen yet: said at this time, unless they come before.
+    postponed: Vec<(Timestamp, Wanted)>,
     /// By the number of a request: the turn for which a step was said.
     said: BTreeMap<u64, u64>,
     /// By the number of a request: the turn and the key of the attempt that is waited for, and until when.
@@ -38,7 +39,8 @@ pub(super) struct Fencing {
 impl Fencing {
     /// That of a coordinator that begins.
     pub(super) fn new(node: &str, ring: RingId) -> Self {
-        Self { node: node.to_owned(), ring, devices: None, said: BTreeMap::new(), awaited: BTreeMap::new() }
+        let (said, awaited) = (BTreeMap::new(), BTreeMap::new());
+        Self { node: node.to_owned(), ring, devices: None, begin: None, postponed: Vec::new(), said, awaited }
     }
 
     /// A plan was made: these may be used.
@@ -46,16 +48,37 @@ impl Fencing {
         self.devices = Some(devices);
     }
 
-    /// What is said when a plan wants a node fenced.
-    pub(super) fn wanted(&self, target: String, action: FenceAction, delay_s: u64) -> StatusChange {
-        let (client, origin) = (CLIENT.to_owned(), self.node.clone());
-        let wanted = Wanted { target, action, client, origin, delay_s: Some(delay_s), tolerance_s: 0 };
-        StatusChange::Fencing(Step::Wanted(wanted))
+    /// What is said when a plan wants a node fenced; nothing yet if that node was never seen: it may be about to come.
+    pub(super) fn wanted(
+        &mut self,
+        seat: &Seat<'_>,
+        (target, action): (String, FenceAction),
+        delay_s: u64,
+    ) -> Option<StatusChange> {
+        let (client, origin) = (A_PLAN.to_owned(), self.node.clone());
+        let wanted = Wanted { target, action, client, origin, delay_s: Some(delay_s), ..Wanted::default() };
+        let cib = &seat.replica.cib;
+        let is_known = |state: &hac_model::NodeState| state.uname.as_deref() == Some(&wanted.target);
+        if cib.status.nodes.iter().any(is_known) || action == FenceAction::On {
+            return Some(StatusChange::Fencing(Step::Wanted(wanted)));
+        }
+        let until = *self.begin.get_or_insert(seat.now.mono) + fencer::deadtime(&cib.configuration);
+        if until <= seat.now.mono {
+            return Some(StatusChange::Fencing(Step::Wanted(wanted)));
+        }
+        if !self.postponed.iter().any(|(_, other)| *other == wanted) {
+            self.postponed.push((until, wanted));
+        }
+        None
     }
 
     /// When an attempt is no longer waited for.
     pub(super) fn timeout(&self) -> Option<Timestamp> {
-        self.awaited.values().map(|(.., until)| *until).min()
+        if mutant("attempt-without-end") {
+            return None;
+        }
+        let postponed = self.postponed.iter().map(|(until, _)| *until);
+        self.awaited.values().map(|(.., until)| *until).chain(postponed).min()
     }
 
     /// Goes on with every request that does not wait for anybody.
@@ -102,7 +125,7 @@ impl Fencing {
             let step = Step::Over { request: request.id, turn: request.turn, end };
             Body::Change(Dated { wall, change: StatusChange::Fencing(step) })
         };
-        if !seat.may_fence() {
+        if !seat.may_fence() && !mutant("fence-without-quorum") {
             return Some(over("this partition is not quorate"));
         }
         let devices = self.devices.as_ref()?;
@@ -128,6 +151,10 @@ impl Fencing {
     /// Whoever does not answer in time is not waited for.
     pub(super) fn handle_timeout(&mut self, seat: &mut Seat<'_>) {
         let wall = seat.now.wall;
+        let is_due = |(until, _): &mut (Timestamp, Wanted)| *until <= seat.now.mono;
+        for (_, wanted) in self.postponed.extract_if(.., is_due).collect::<Vec<_>>() {
+            seat.broadcast(Body::Change(Dated { wall, change: StatusChange::Fencing(Step::Wanted(wanted)) }));
+        }
         let overdue = self.awaited.iter().filter(|(_, (.., until))| *until <= seat.now.mono);
         let overdue: Vec<_> = overdue.map(|(request, (turn, key, _))| (*request, *turn, key.clone())).collect();
         for (request, turn, key) in overdue {
@@ -142,7 +169,7 @@ impl Participant {
     /// What the state says that this node carries out and it does not, because the order came too late or to an earlier life,
     /// somebody else is to try.
     pub(super) fn disown_fencing(&mut self, now: Now) {
-        let running = self.replica.cib.status.fencing.running.iter();
+        let running = self.replica.cib.status.fencing.running.iter().filter(|_| !mutant("attempt-without-end"));
         let mine = running.filter_map(|request| Some((request, request.attempt.as_ref()?)));
         let mine = mine.filter(|(_, attempt)| attempt.by == self.name && !self.executor.is_fencing(&attempt.key));
         for (request, turn, key) in mine.map(|(of, attempt)| (of.id, of.turn, attempt.key.clone())).collect::<Vec<_>>()
@@ -170,14 +197,70 @@ impl Participant {
             (
                 Step::Over { end: End::Failed { reason, .. }, .. },
                 Some(Consequence::Failed { target, failures, .. }),
-            ) => Some((Level::Error, format!("{target} could not be fenced ({failures} in a row): {reason}"))),
+            ) => {
+                let often = if *failures > 1 { format!(" ({failures} times in a row)") } else { String::new() };
+                let level = if *failures > 0 { Level::Error } else { Level::Warning };
+                Some((level, format!("{target} was not fenced{often}: {reason}")))
+            }
             _ => None,
         };
         if let Some((level, text)) = text {
             self.effects.event(Event::Remark { level, text });
         }
-        if changes.fencing == Some(Consequence::Down(self.name.clone())) && !self.is_breaking() {
+        let down = changes.fencing == Some(Consequence::Down(self.name.clone()));
+        if down && !self.is_breaking() && !mutant("survivor-not-told") {
             self.was_fenced(now);
+        }
+    }
+
+    /// Who was lost and is back is not shot by this node if that still waits.
+    pub(super) fn withdraw_fencing(&mut self, now: Now) {
+        let running = self.replica.cib.status.fencing.running.iter().filter(|request| fencer::is_withdrawn(request));
+        let keys = running.filter_map(|of| Some((of.attempt.as_ref()?.key.clone(), of.wanted.target.clone())));
+        for (key, target) in keys.collect::<Vec<_>>() {
+            self.executor.withdraw_fencing(now.mono, now.wall, &key, &format!("{target} has joined again"));
+        }
+    }
+
+    /// Tells when something else protects than before.
+    pub(super) fn tell_protection(&mut self, command: &Command, applied: &Applied) {
+        let matters = match command {
+            Command::Status(StatusChange::OpResult(result)) => result.agent.is_fence_device(),
+            Command::Status(StatusChange::NodeStates(_)) | Command::Configure(_) => true,
+            _ => false,
+        };
+        if !matters || !matches!(applied, Applied::Changed(_)) {
+            return;
+        }
+        let protection = fencer::protection(&self.replica.cib);
+        let (text, parts) = (protection.to_string(), protection.by.len());
+        let Some(before) = self.protected.replace(text.clone()).filter(|before| *before != text) else { return };
+        let weaker = parts == 0 || parts < before.split("), ").count();
+        let why = protection.missing.filter(|_| weaker).map(|(why, _)| format!(": {why}")).unwrap_or_default();
+        let level = if weaker { Level::Warning } else { Level::Notice };
+        self.effects.event(Event::Remark { level, text: format!("protected by {text} (before: {before}){why}") });
+    }
+
+    /// The state says that this very life of the node was ended: it stood still while that was done to it, or said of it.
+    pub(super) fn has_survived(&self, member: &Member) -> bool {
+        let name = self.shared_name_of(member.node);
+        let ended = self.replica.cib.status.fencing.has_ended(&name, member.incarnation.0);
+        ended && !mutant("survivor-not-told")
+    }
+
+    /// A membership has begun: who was fenced and lives is named, and if it is this node, it stops everything.
+    pub(super) fn expose_survivors(&mut self, now: Now, members: &[Member]) {
+        let survivors: Vec<Member> = members.iter().filter(|member| self.has_survived(member)).copied().collect();
+        for member in survivors {
+            if member == self.me {
+                self.was_fenced(now);
+            } else {
+                let text = format!(
+                    "{} was fenced, and is back without having been restarted: what said that it is off was wrong",
+                    self.shared_name_of(member.node)
+                );
+                self.effects.event(Event::Remark { level: Level::Error, text });
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hac_crm::cib::{Command, Refusal, StatusChange};
+use hac_crm::fencer;
 use hac_totem::LeaveReason;
 use hac_types::Timestamp;
 
@@ -14,16 +15,22 @@ use crate::{Level, Now, Output, Reply};
 /// How long a node that was fenced stops what runs on it before it leaves with what is left.
 const FENCED_MAX: Duration = Duration::from_secs(60);
 
+/// How long a node on which nothing runs any more waits to be let go: whoever coordinates may be at work on what does not come
+/// to an end, such as the fencing of a node that no device reaches.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
 /// A node that wants to go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leaving {
     deadline: Timestamp,
+    /// Until when it waits to be let go although nothing runs here, since that is so.
+    idle: Option<Timestamp>,
 }
 
 impl Leaving {
     /// When it goes as it is.
-    pub(super) const fn deadline(&self) -> Timestamp {
-        self.deadline
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.idle.map_or(self.deadline, |idle| idle.min(self.deadline))
     }
 }
 
@@ -37,7 +44,7 @@ impl Participant {
             self.effects.remark(Level::Warning, "asked a second time to leave: leaving at once");
             return self.go();
         }
-        self.leaving = Some(Leaving { deadline: now.mono + self.shutdown_escalation });
+        self.leaving = Some(Leaving { deadline: now.mono + self.shutdown_escalation, idle: None });
         if !self.has_state() && !self.executor.is_active() {
             return self.go();
         }
@@ -64,8 +71,21 @@ impl Participant {
         }
     }
 
+    /// Since when nothing runs here that would have to be handed over: from then on it waits a while, and no longer.
+    pub(super) fn watch_leaving(&mut self, now: Now) {
+        let idle = !self.executor.is_active() && self.executor.in_progress() == 0;
+        if let Some(leaving) = &mut self.leaving {
+            leaving.idle = idle.then(|| leaving.idle.unwrap_or(now.mono + IDLE_MAX));
+        }
+    }
+
     /// The coordinator did not let this node go in time.
     pub(super) fn expire_leaving(&mut self, now: Now) {
+        if self.leaving.is_some_and(|leaving| leaving.idle.is_some_and(|idle| idle <= now.mono)) {
+            let text = "nothing runs here any more, and nobody lets this node go: leaving without that";
+            self.effects.remark(Level::Warning, text);
+            return self.go();
+        }
         if self.leaving.is_some_and(|leaving| leaving.deadline <= now.mono) {
             let text = "was not let go in time: leaving with what still runs here";
             self.effects.remark(Level::Error, text);
@@ -87,11 +107,12 @@ impl Participant {
             return;
         }
         self.fenced = true;
+        let panics = fencer::panics(&self.replica.cib.configuration);
         let why =
             "this node was fenced, but it still runs: everything here is stopped, and it leaves the cluster".to_owned();
         self.effects.remark(Level::Error, why.clone());
-        self.effects.output(Output::Fenced(why));
-        self.leaving = Some(Leaving { deadline: now.mono + FENCED_MAX });
+        self.effects.output(Output::Fenced { why, panics });
+        self.leaving = Some(Leaving { deadline: now.mono + FENCED_MAX, idle: None });
         self.executor.stop_everything(now.mono);
     }
 

@@ -54,6 +54,12 @@ impl Participant {
             online: true,
             join: if node.learner { Join::Pending } else { Join::Member },
             expected_up: Some(true),
+            life: self
+                .view
+                .iter()
+                .flat_map(|view| &view.members)
+                .find(|m| m.node == node.id)
+                .map_or(0, |m| m.incarnation.0),
         };
         let present: Vec<NodePresence> = self.replica.cluster.nodes.iter().filter(here).map(presence).collect();
         self.record(now, wall, StatusChange::NodeStates(present));

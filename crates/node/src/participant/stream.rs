@@ -136,7 +136,10 @@ impl Participant {
             // Out of turn: nothing is tried.
             return;
         }
-        self.effects.event(Event::of_order(&order));
+        self.effects.event(match &order.work {
+            Work::Fence(run) => Event::Remark { level: Level::Warning, text: told::shot(run) },
+            _ => Event::of_order(&order),
+        });
         if order.by == self.name && !self.is_breaking() && !self.fenced {
             self.executor.limit(Limits::of(&self.replica.cib.configuration, self.cores).node_action_limit);
             self.executor.handle_order(now.mono, &order);

@@ -1,9 +1,25 @@
 //! What was changed, in words for events. Values are not told: some are secret.
 
 use hac_crm::cib::{Change, Configure, GroupEdit, StatusChange};
+use hac_crm::work::FenceRun;
+use hac_model::FenceAction;
+use hac_model::fencing::Attempt;
 
 /// Most steps of a change that are named.
 const STEPS: usize = 20;
+
+/// Who does what to whom with a fence device.
+pub(super) fn shot(run: &FenceRun) -> String {
+    let FenceRun { target, attempt, .. } = run;
+    let Attempt { by, device, action, delay_ms, .. } = attempt;
+    let does = match action {
+        FenceAction::Reboot => "reboots",
+        FenceAction::Off => "powers off",
+        FenceAction::On => "lets in",
+    };
+    let after = if *delay_ms == 0 { String::new() } else { format!(", after waiting for {} s", delay_ms / 1000) };
+    format!("{by} {does} {target} with {device}{after}")
+}
 
 /// The steps of a change of the configuration.
 pub(super) fn steps(configure: &Configure) -> Vec<String> {

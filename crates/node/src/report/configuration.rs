@@ -47,7 +47,7 @@ impl Report {
                             a resource may run twice for a while";
             let remedy = "Accept it for resources that are harmless twice, or configure fencing.";
             add(Severity::Info, sentence.to_owned(), remedy);
-        } else if let Some((sentence, remedy)) = protection(&cib.configuration).missing.filter(|_| has_device(cib)) {
+        } else if let Some((sentence, remedy)) = protection(cib).missing.filter(|_| has_device(cib)) {
             add(Severity::Warning, sentence, &remedy);
         }
         if cib.configuration.property("no-quorum-policy") == Some("ignore") {

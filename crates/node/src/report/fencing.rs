@@ -17,8 +17,22 @@ pub(crate) fn problems(cib: &Cib, add: &mut impl FnMut(Severity, String, &str)) 
     for (node, failures) in &fencing.failures {
         let last = fencing.history.iter().rev().find(|record| record.target == *node);
         let Some(End::Failed { reason, .. }) = last.map(|record| &record.end) else { continue };
-        let sentence = format!("{node} could not be fenced, {failures} times in a row: {reason}; what ran there waits");
+        let often = if *failures == 1 { String::new() } else { format!(", {failures} times in a row") };
+        let sentence = format!("{node} could not be fenced{often}: {reason}; what ran there waits");
         let remedy = format!("Mend the device; or power {node} off by hand, then 'hacctl fence confirm {node}'.");
+        add(Severity::Error, sentence, &remedy);
+    }
+    for node in &fencing.survivors {
+        let last = fencing.history.iter().rev().find(|record| record.target == *node && record.end == End::Succeeded);
+        let by = last.and_then(|record| record.delegate.as_deref()).map(|by| format!(" by {by}")).unwrap_or_default();
+        let sentence = format!(
+            "{node} was fenced{by}, and was seen again without having been restarted: it may have run on for a while, and \
+             what ran there may have run twice"
+        );
+        let remedy = format!(
+            "Find out why the device said that it was off ('hacctl fence history {node}'), mend that, and restart {node}; \
+             'hacctl fence forget {node}' takes this line away."
+        );
         add(Severity::Error, sentence, &remedy);
     }
 }

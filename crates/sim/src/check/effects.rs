@@ -42,7 +42,9 @@ pub(super) fn check(
         let text = format!("node{id} starts {} without quorum", invocation.resource);
         return Err(Violation::new("P-10", text));
     }
-    let single = once::singles(&node.cib().configuration).any(|id| id == invocation.resource);
+    // A fence device has nothing that runs.
+    let single = once::singles(&node.cib().configuration).any(|id| id == invocation.resource)
+        && !invocation.agent.is_fence_device();
     if !single || !was_single || !standing.takes_part() {
         return Ok(());
     }

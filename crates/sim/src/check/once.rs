@@ -60,7 +60,7 @@ pub(crate) fn check(world: &mut World) -> Option<Violation> {
     let cib = host.node.as_ref()?.cib();
     let at_work = |id: &str| {
         let mut runs = world.hosts.values().flat_map(|host| host.invocations.values().map(|run| &run.invocation));
-        runs.any(|run| run.resource == id && run.interval_ms == 0)
+        runs.any(|run| run.resource == id && run.interval_ms == 0) || world.powers.devices.contains_key(id)
     };
     for resource in singles(&cib.configuration).filter(|id| !at_work(id)) {
         let places = world.reality.places(resource);

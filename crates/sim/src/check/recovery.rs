@@ -16,6 +16,8 @@ use crate::workload;
 /// Lets time pass until all is well.
 pub(super) fn check(world: &mut World) -> Result<(), Violation> {
     let patience = world.options.calm;
+    // Who was fenced in the calm boots yet.
+    world.run_until(patience, World::all_run)?;
     let settled = world.run_until(patience, World::is_settled)?;
     count(&mut world.checks.executed, "LIVE-1");
     if !settled {

@@ -27,7 +27,7 @@ impl Started {
             "stop" => {
                 self.0.remove(&key);
             }
-            "start" => {
+            "start" if !invocation.agent.is_fence_device() => {
                 count(executed, "AGENT-2");
                 // What has died since is started again without a stop: a stopped server and a dead one are the same.
                 let runs = reality.places(&invocation.resource).contains(&id);

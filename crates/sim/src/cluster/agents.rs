@@ -7,13 +7,16 @@ use hac_node::InvocationId;
 
 use super::host::Run;
 use super::{Event, Item, World};
-use crate::check::Checks;
+use crate::check::{Checks, fencing};
 use crate::reality::Reality;
 use crate::service::Fault;
 
 impl World {
     /// An agent begins.
     pub(super) fn invoke(&mut self, id: u32, invocation: hac_node::Invocation) {
+        if let Some(order) = invocation.fencing.clone() {
+            return self.shoot(id, invocation, &order);
+        }
         let (low, high) = self.agent_time;
         let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         let time = Duration::from_nanos(self.agents.between(nanos(low), nanos(high)));
@@ -24,12 +27,15 @@ impl World {
         if let Err(violation) = effect {
             self.checks.violated(violation);
         }
+        let found = fencing::starts(self, id, &invocation);
+        found.into_iter().for_each(|violation| self.checks.violated(violation));
         let fault = if time >= invocation.timeout {
             Some(Fault::Hung)
         } else {
             let manners = self.manners.fault(&mut self.agents, &invocation);
             self.service.fault(&mut self.agents, &invocation).or(manners)
         };
+        let fault = fault.or_else(|| self.cannot_reach(id, &invocation));
         let ends = self.now + fault.and_then(|fault| fault.lasts(invocation.timeout)).unwrap_or(time);
         let Some(host) = self.hosts.get_mut(&id) else { return };
         let event = Event::AgentEnded(invocation.id);
@@ -44,6 +50,11 @@ impl World {
         let Some(Run { invocation, fault, .. }) = host.invocations.remove(&invocation) else { return };
         let outcome = Self::outcome(&mut self.reality, &mut self.checks, id, &invocation, fault);
         self.checks.agent_ended(host, &invocation, &outcome);
+        if invocation.action == "start" {
+            let found = fencing::started(self, id, &invocation.resource);
+            found.into_iter().for_each(|violation| self.checks.violated(violation));
+        }
+        let Some(host) = self.hosts.get_mut(&id) else { return };
         if invocation.action == "migrate_from" && outcome.rc == 0 {
             self.checks.happened("a resource migrated");
         }

@@ -31,6 +31,7 @@ impl World {
         self.end_plans();
         self.black_out_after = None;
         self.service = Service::well();
+        self.powers.recover();
         self.manners = Manners::good();
         self.reality.broken.clear();
         self.agent_time = (Duration::from_millis(5), Duration::from_millis(60));

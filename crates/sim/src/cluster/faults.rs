@@ -50,10 +50,12 @@ impl Chaos {
             // Most runs begin with a cluster that works, so that there is something to break.
             world.run_until(Duration::from_secs(20), World::is_settled)?;
         }
+        world.race()?;
         self.storm(world);
         let end = world.now + world.options.chaos;
         while world.now < end {
             self.fault(world, &ids);
+            world.trouble_with_power(&ids);
             self.people_ask(world);
             self.levels.happen(world, &ids, &mut self.people);
             let pause = u64::try_from(world.options.pause_between.as_millis()).unwrap_or(1000);

@@ -9,6 +9,7 @@ use hac_types::{Incarnation, NodeId, RingId, Timestamp};
 
 use super::halves::Above;
 use super::planner::Desk;
+use super::shots::Shot;
 use super::{Event, Item, Program, World};
 use crate::check::{Checks, acknowledged};
 use crate::disk::Disk;
@@ -61,6 +62,14 @@ pub struct Host {
     pub(super) wake: Option<Timestamp>,
     /// Agents that run.
     pub(crate) invocations: BTreeMap<InvocationId, Run>,
+    /// Uses of fence devices that are under way.
+    pub(super) shots: BTreeMap<InvocationId, Shot>,
+    /// A device took its power, and it has not booted since.
+    pub(super) dark: bool,
+    /// How often that happened.
+    pub(super) times_dark: u64,
+    /// Its node knows, in this life, that it was fenced.
+    pub(crate) learned: bool,
     /// Agents that outlived the daemon that started them.
     pub(crate) orphans: BTreeMap<u64, Run>,
     pub(super) watches: BTreeMap<WatchId, ProcessRef>,
@@ -102,6 +111,10 @@ impl Host {
             held: Vec::new(),
             wake: None,
             invocations: BTreeMap::new(),
+            shots: BTreeMap::new(),
+            dark: false,
+            times_dark: 0,
+            learned: false,
             orphans: BTreeMap::new(),
             watches: BTreeMap::new(),
             last_request: 0,
@@ -151,7 +164,7 @@ impl World {
     }
 
     pub(super) fn start_now(&mut self, id: u32) {
-        if self.hosts.get(&id).is_none_or(|host| host.node.is_some()) || self.awaits_orphans(id) {
+        if self.hosts.get(&id).is_none_or(|host| host.node.is_some() || host.dark) || self.awaits_orphans(id) {
             return;
         }
         self.reality.power_on(id);
@@ -166,6 +179,7 @@ impl World {
         let random = self.entropy.bits() & 0xffff_ffff;
         let Some(host) = self.hosts.get_mut(&id) else { return };
         host.life += 1;
+        host.learned = false;
         host.disk.lives += 1;
         let incarnation = Incarnation(host.disk.lives << 32 | random);
         let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };
@@ -236,7 +250,9 @@ impl World {
             host.orphans.clear();
             host.disk.power_off();
             self.reality.power_off(id);
+            self.powers.lied_about.remove(&id);
         }
+        host.shots.clear();
         if host.node.take().is_none() {
             return;
         }
@@ -380,7 +396,11 @@ impl World {
     }
 
     fn seed_configuration(&self) -> Configuration {
-        crate::tutorial::configuration(self.options.nodes, self.options.machine)
+        let mut configuration = crate::tutorial::configuration(self.options.nodes, self.options.machine);
+        if let Some(fencing) = self.options.fencing {
+            fencing.configure(&mut configuration, self.options.nodes);
+        }
+        configuration
     }
 }
 

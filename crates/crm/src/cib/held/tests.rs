@@ -133,6 +133,7 @@ fn a_node_that_is_gone_takes_its_own_with_it() {
             online: false,
             join: Join::Down,
             expected_up: None,
+            life: 0,
         }]),
     };
     for (private, fenced) in [(false, false), (false, true), (true, false), (true, true)] {

@@ -144,20 +144,12 @@ fn check_fencing(configuration: &Configuration, devices: bool, findings: &mut Fi
             );
         }
     }
-    for name in ["fencing-reaction", "fence-reaction"] {
-        if configuration.property(name) == Some("panic") {
-            findings.warning(
-                name,
-                "a node that learns that it was fenced stops everything and leaves; hacd does not reboot it",
-                "leave it out",
-            );
-        }
-    }
     if enabled && !devices && !watchdog {
         findings.warning(
             "stonith-enabled",
             "fencing is enabled, but there is no fence device: nothing will start",
-            "'hacctl configure property stonith-enabled=false', if a node that cannot be reached may be taken for dead",
+            "Add one: 'hacctl configure primitive ID stonith:fence_...' ('hacctl ra list stonith' has the agents); or \
+             'hacctl configure property stonith-enabled=false', if a node that cannot be reached may be taken for dead",
         );
     }
 }

@@ -9,11 +9,13 @@ use super::*;
 struct Cluster {
     requests: Requests,
     members: BTreeSet<String>,
+    /// Lives of members, where they are known.
+    lives: BTreeMap<String, u64>,
 }
 
 impl Cluster {
     fn members_are(&mut self, members: BTreeSet<String>) {
-        self.requests.members_changed(&self.members, &members);
+        self.requests.members_changed(&self.members, &members, &self.lives);
         self.members = members;
     }
 
@@ -47,7 +49,7 @@ fn scene(members: &[&str], offers: Vec<Offer>, levels: &[&[&str]]) -> Scene {
 
 fn wanted(target: &str, action: FenceAction) -> Wanted {
     let (client, origin) = ("te".to_owned(), "a".to_owned());
-    Wanted { target: target.to_owned(), action, client, origin, delay_s: Some(0), tolerance_s: 0 }
+    Wanted { target: target.to_owned(), action, client, origin, delay_s: Some(0), ..Wanted::default() }
 }
 
 /// A cluster of these members in which `target` is to be fenced, and the number of the request.
@@ -365,4 +367,80 @@ fn the_history_is_bounded_and_can_be_forgotten_for_one_node() {
 #[test]
 fn a_node_is_waited_for_a_fifth_longer_than_its_agent_may_take() {
     assert_eq!(patience(Duration::from_secs(60), Duration::from_secs(5)), Duration::from_secs(78));
+}
+
+/// A cluster of `a` and `b` that has seen the first life of `x`, and lost it; a plan wants it fenced, and `a` is at it.
+fn shot_at() -> (Cluster, u64, Scene) {
+    let mut requests = Cluster { lives: [("x".to_owned(), 1)].into(), ..Cluster::default() };
+    requests.members_are(names(&["a", "b", "x"]));
+    requests.members_are(names(&["a", "b"]));
+    let plan = Wanted { client: A_PLAN.to_owned(), ..wanted("x", FenceAction::Off) };
+    let Some(Consequence::UnderWay(id)) = requests.apply(Step::Wanted(plan), WALL) else { panic!("not under way") };
+    let scene = scene(&["a", "b"], vec![offer("d", &["a", "b"], &[])], &[]);
+    let begun = requests.next(id, &scene).expect("an attempt");
+    requests.apply(begun, WALL);
+    (requests, id, scene)
+}
+
+fn ended(requests: &mut Cluster, id: u64, how: How) {
+    requests.apply(Step::Ended { request: id, turn: 1, key: "key".to_owned(), how }, WALL);
+}
+
+#[test]
+fn who_was_lost_and_is_back_is_not_shot_any_more_unless_it_is_wanted_again() {
+    let (mut requests, id, scene) = shot_at();
+    requests.members_are(names(&["a", "b", "x"]));
+    ended(&mut requests, id, failed());
+    let mut again = requests.clone();
+    let over = requests.next(id, &scene).expect("a step");
+    let end = requests.apply(over, WALL);
+    let (target, action) = ("x".to_owned(), FenceAction::Off);
+    assert_eq!(
+        end,
+        Some(Consequence::Failed { target, action, failures: 0, nobody: false }),
+        "that counts as no failure"
+    );
+    let plan = Wanted { client: A_PLAN.to_owned(), ..wanted("x", FenceAction::Off) };
+    again.apply(Step::Wanted(plan), WALL);
+    assert!(matches!(again.next(id, &scene), Some(Step::Begun { .. })), "who asks knows that it is back");
+}
+
+#[test]
+fn a_node_that_was_fenced_and_comes_back_in_the_same_life_is_a_survivor_until_it_lives_anew() {
+    let (mut requests, id, scene) = shot_at();
+    ended(&mut requests, id, How::Done);
+    let over = requests.next(id, &scene).expect("a step");
+    assert_eq!(requests.apply(over, WALL), down("x"));
+    assert!(requests.has_ended("x", 1) && !requests.has_ended("x", 2));
+    assert!(requests.survivors.is_empty(), "as far as anybody knows it is off");
+    requests.members_are(names(&["a", "b", "x"]));
+    assert_eq!(requests.survivors, names(&["x"]));
+    requests.members_are(names(&["a", "b"]));
+    assert_eq!(requests.survivors, names(&["x"]), "the device was wrong all the same");
+    requests.lives = [("x".to_owned(), 2)].into();
+    requests.members_are(names(&["a", "b", "x"]));
+    assert!(requests.survivors.is_empty() && requests.ended.is_empty());
+}
+
+#[test]
+fn a_success_counts_for_who_came_back_in_the_same_life_and_not_for_who_was_started_anew() {
+    for (life, follows) in [(1, down("x")), (2, Some(Consequence::Outlived("x".to_owned())))] {
+        let (mut requests, id, scene) = shot_at();
+        requests.lives = [("x".to_owned(), life)].into();
+        requests.members_are(names(&["a", "b", "x"]));
+        ended(&mut requests, id, How::Done);
+        let over = requests.next(id, &scene).expect("a step");
+        assert_eq!(requests.apply(over, WALL), follows, "life {life}");
+    }
+}
+
+#[test]
+fn a_test_of_one_device_uses_no_other_and_joins_no_other_request() {
+    let (mut requests, first) = asked(&["a", "b"], "x", FenceAction::Reboot);
+    let test = Wanted { device: Some("d2".to_owned()), ..wanted("x", FenceAction::Reboot) };
+    let Some(Consequence::UnderWay(id)) = requests.apply(Step::Wanted(test), WALL) else { panic!("not under way") };
+    assert_ne!(id, first);
+    let scene = scene(&["a", "b"], vec![offer("d1", &["a"], &["a"]), offer("d2", &["a", "b"], &[])], &[&["d1"]]);
+    let (tried, _) = carry_out(&mut requests, id, &scene, |_| failed());
+    assert_eq!(tried, ["reboot d2 on a", "reboot d2 on b"]);
 }

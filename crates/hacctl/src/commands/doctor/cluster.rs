@@ -136,7 +136,8 @@ pub(super) fn stonith(of: &Cluster) -> Vec<Finding> {
         return Vec::new();
     }
     let sentence = "fencing is on and there is no device for it: nothing is started";
-    let remedy = "hacctl configure property stonith-enabled=false";
+    let remedy = "hacctl configure primitive ID stonith:fence_... adds one; or, if a node that cannot be reached may be \
+                  taken for dead, hacctl configure property stonith-enabled=false";
     vec![Finding::new("stonith", Severity::Error, sentence, remedy)]
 }
 

@@ -75,7 +75,7 @@ fn reason(name: &str, story: &ResourceStory, view: &ClusterView) -> Option<(Stri
         }
         Verdict::NothingCanFence => of(
             "is not started: fencing is wanted and there is no fence device".to_owned(),
-            "hacctl configure property stonith-enabled=false".to_owned(),
+            "hacctl configure primitive ID stonith:fence_... (or: property stonith-enabled=false)".to_owned(),
         ),
         Verdict::NoNode => {
             let whys: Vec<String> = service.nodes.iter().filter_map(against).collect();

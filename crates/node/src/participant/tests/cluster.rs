@@ -119,6 +119,8 @@ struct Host {
     pub(crate) invoked: Vec<Invocation>,
     /// Why it ended as one that was fenced.
     pub(crate) fenced: Option<String>,
+    /// What it remarked.
+    remarks: Vec<String>,
 }
 
 /// What an agent answers at once; `None` leaves it running.
@@ -379,7 +381,12 @@ impl Cluster {
                         host.invoked.push(invocation);
                         outcome.into_iter().for_each(|outcome| host.give(now, Incoming::Outcome(id, outcome)));
                     }
-                    Output::Fenced(why) => host.fenced = Some(why),
+                    Output::Fenced { why, .. } => host.fenced = Some(why),
+                    Output::Event(told) => {
+                        if let crate::Event::Remark { text, .. } = told.event {
+                            host.remarks.push(text);
+                        }
+                    }
                     Output::Reply { id, reply } => host.replies.entry(id).or_default().push(reply),
                     _ => {}
                 }
@@ -443,6 +450,11 @@ impl Cluster {
     /// Why a node ended as one that was fenced.
     pub(crate) fn fenced(&self, id: u32) -> Option<&str> {
         self.hosts[&id].fenced.as_deref()
+    }
+
+    /// What a node remarked so far.
+    pub(crate) fn remarks(&self, id: u32) -> Vec<String> {
+        self.hosts[&id].remarks.clone()
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {

@@ -239,6 +239,7 @@ fn a_node_that_learns_that_it_was_fenced_stops_all_and_leaves() {
         origin: "node1".to_owned(),
         delay_s: Some(0),
         tolerance_s: 0,
+        device: None,
     };
     let all = [1, 2, 3];
     shots(&mut cluster, &all);
@@ -289,4 +290,121 @@ fn a_device_that_hangs_is_given_up_and_the_next_node_is_not_asked_without_a_topo
     let again = shots(&mut cluster, &rest);
     assert_eq!(again.len(), 1, "the plan asks anew: {again:?}");
     assert!(matches!(&last(cluster.cib(by)).end, End::Failed { reason, .. } if reason.contains("in time")));
+}
+
+#[test]
+fn a_node_that_stood_still_while_it_was_fenced_learns_of_it_when_it_comes_back() {
+    let mut cluster = cluster(3, Vec::new());
+    let victim = number(&places(cluster.cib(1), "Web")[0]);
+    let rest: Vec<u32> = (1..=3).filter(|id| *id != victim).collect();
+    shots(&mut cluster, &[1, 2, 3]);
+    // It does not run, and the device says that it did what it was told.
+    cluster.view(&rest);
+    let (by, shot) = shots(&mut cluster, &rest).remove(0);
+    cluster.agent_ends(by, &shot, Outcome::default());
+    assert_eq!(places(cluster.cib(rest[0]), "Web").len(), 1, "it was started elsewhere");
+    cluster.invoked(victim);
+    cluster.view(&[1, 2, 3]);
+    assert!(cluster.fenced(victim).is_some_and(|why| why.contains("was fenced")));
+    assert!(rest.iter().all(|id| cluster.fenced(*id).is_none()));
+    assert_ne!(cluster.report(rest[0]).dc.as_deref(), Some(format!("node{victim}").as_str()));
+    let told = cluster.report(rest[0]).problems;
+    let alarm = format!("node{victim} was fenced by node{by}, and was seen again without having been restarted");
+    assert!(told.iter().any(|problem| problem.sentence.starts_with(&alarm)), "{told:?}");
+    assert!(cluster.has_left(victim), "all is stopped, and it leaves");
+    let survivors = cluster.cib(rest[0]).status.fencing.survivors.clone();
+    assert_eq!(survivors, [format!("node{victim}")].into());
+}
+
+#[test]
+fn who_is_back_before_the_delay_is_over_is_not_shot() {
+    let delay = Change::SetParam {
+        resource: "Shooter".to_owned(),
+        name: "pcmk_delay_base".to_owned(),
+        value: Some("10s".to_owned()),
+    };
+    let mut cluster = cluster(3, vec![delay]);
+    let victim = number(&places(cluster.cib(1), "Web")[0]);
+    let rest: Vec<u32> = (1..=3).filter(|id| *id != victim).collect();
+    shots(&mut cluster, &[1, 2, 3]);
+    cluster.view(&rest);
+    assert_eq!(shots(&mut cluster, &rest).len(), 1);
+    cluster.pass(Duration::from_secs(2));
+    cluster.view(&[1, 2, 3]);
+    cluster.settle();
+    let fencing = cluster.cib(rest[0]).status.fencing.clone();
+    let end = End::Failed { reason: format!("node{victim} has joined again"), nobody: false };
+    assert_eq!((fencing.running, fencing.history.last().map(|record| record.end.clone())), (Vec::new(), Some(end)));
+    assert_eq!(shots(&mut cluster, &[1, 2, 3]).len(), 0);
+}
+
+#[test]
+fn a_node_that_was_never_seen_is_waited_for_before_it_is_fenced() {
+    let mut cluster = Cluster::new(3);
+    cluster.agents_answer(obedient);
+    cluster.view(&[1, 2]);
+    let changes = vec![
+        property("stonith-enabled", "true"),
+        put("Web", "ocf:heartbeat:Dummy", &[]),
+        put("Shooter", "stonith:fence_x", &[("ip", "192.0.2.1")]),
+    ];
+    let configure = Configure { changes, client: "test".to_owned(), user: "root".to_owned(), ..Configure::default() };
+    cluster.ask(1, Request::Configure(configure));
+    cluster.settle();
+    // Known to be down as long as nothing is fenced; a cluster that begins with fencing knows nothing of it.
+    [1, 2].into_iter().for_each(|id| cluster.kill(id));
+    [1, 2].into_iter().for_each(|id| cluster.start(id));
+    cluster.view(&[1, 2]);
+    assert_eq!(shots(&mut cluster, &[1, 2]).len(), 0, "it may be about to come");
+    cluster.advance(Duration::from_secs(15));
+    assert_eq!(shots(&mut cluster, &[1, 2]).len(), 0);
+    assert_eq!(places(cluster.cib(1), "Web"), Vec::<String>::new(), "it may run there");
+    cluster.advance(Duration::from_secs(6));
+    let told = shots(&mut cluster, &[1, 2]);
+    let targets: Vec<&str> = told.iter().filter_map(|(_, it)| Some(it.fencing.as_ref()?.target.as_str())).collect();
+    assert_eq!(targets, ["node3"]);
+}
+
+#[test]
+fn a_node_leaves_although_another_one_cannot_be_fenced() {
+    let mut cluster = cluster(2, Vec::new());
+    let host_list = Change::SetParam {
+        resource: "Shooter".to_owned(),
+        name: "pcmk_host_list".to_owned(),
+        value: Some("somebody-else".to_owned()),
+    };
+    let configure = Configure {
+        changes: vec![host_list],
+        client: "test".to_owned(),
+        user: "root".to_owned(),
+        ..Configure::default()
+    };
+    cluster.ask(1, Request::Configure(configure));
+    cluster.settle();
+    let victim = number(&places(cluster.cib(1), "Web")[0]);
+    let other = 3 - victim;
+    cluster.kill(victim);
+    cluster.view(&[other]);
+    cluster.advance(Duration::from_secs(5));
+    cluster.shutdown(other);
+    cluster.advance(Duration::from_secs(40));
+    assert!(cluster.has_left(other));
+}
+
+#[test]
+fn it_is_told_when_something_else_protects_than_before() {
+    let mut cluster = cluster(2, Vec::new());
+    let told = |cluster: &Cluster| cluster.remarks(1).iter().filter(|text| text.starts_with("protected by")).count();
+    let before = told(&cluster);
+    assert!(before >= 1, "{:?}", cluster.remarks(1));
+    let configure = Configure {
+        changes: vec![property("stonith-enabled", "false")],
+        client: "test".to_owned(),
+        user: "root".to_owned(),
+        ..Configure::default()
+    };
+    cluster.ask(1, Request::Configure(configure));
+    cluster.settle();
+    let last = cluster.remarks(1).into_iter().rev().find(|text| text.starts_with("protected by")).expect("is told");
+    assert!(last.starts_with("protected by nothing (before: power-off (Shooter)): no node is powered off"), "{last}");
 }
