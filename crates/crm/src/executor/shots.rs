@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use hac_types::Timestamp;
+use hac_types::{Timestamp, mutant};
 
 use super::{ExecStatus, Invocation, InvocationId, Outcome, Output};
 use crate::cib::StatusChange;
@@ -59,6 +59,9 @@ impl Shots {
     /// An agent ended; what is to be told, if it was one of these.
     pub(super) fn outcome(&mut self, id: InvocationId, outcome: &Outcome) -> Option<Output> {
         let (run, ..) = self.running.remove(&id)?;
+        if mutant("attempt-without-end") && outcome.status == ExecStatus::Timeout {
+            return None;
+        }
         let (turn, key) = (run.turn.saturating_add(1), run.attempt.key.clone());
         let step = Step::Ended { request: run.request, turn, key, how: how(outcome) };
         Some(Output::Report(StatusChange::Fencing(step)))
