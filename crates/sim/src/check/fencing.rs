@@ -91,7 +91,9 @@ pub(crate) fn shoots(
     count(&mut world.checks.executed, "P-14");
     let fencing = &cib.status.fencing;
     let has_ended = fencing.lives.get(&name).is_some_and(|life| fencing.has_ended(&name, *life));
-    if has_ended && !members.contains(&name) {
+    // Who was seen alive after that may be shot again: what said that it was off was wrong.
+    let was_seen = fencing.survivors.contains(&name);
+    if has_ended && !was_seen && !members.contains(&name) {
         let text = format!("node{id} shoots {name} again, which was fenced and has not come back");
         return Some(Violation::new("P-14", text));
     }
