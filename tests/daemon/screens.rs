@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -30,7 +31,10 @@ struct Terminal {
 impl Terminal {
     /// Runs `hacctl WORDS` on a screen of this size.
     fn new(cluster: &Cluster<'_>, tools: &Tools, size: (u16, u16), words: &str) -> anyhow::Result<Self> {
-        let terminal = Self { socket: cluster.place.path("tmux") };
+        // Each has a server of its own: the one before may still be ending.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let terminal = Self { socket: cluster.place.path(&format!("tmux{number}")) };
         let program = tools.directory().join("hacctl");
         let line = format!(
             "env -u VISUAL HACD_SOCKET={} XDG_STATE_HOME={} EDITOR='sed -i s/10s/20s/' LC_ALL=C.UTF-8 {} {words}",

@@ -124,7 +124,7 @@ pub(crate) async fn run(context: &Context, what: &EventsArgs) -> Result<ExitCode
     }
     if what.follow {
         // It may be made while it is waited for.
-        refuse_unknown(context, &filter).await.or_else(|failure| warned(failure))?;
+        refuse_unknown(context, &filter).await.or_else(warned)?;
     }
     let mut found = 0;
     let show = |event: Event| {

@@ -78,7 +78,7 @@ fn left_before(
     violations: &mut Vec<Violation>,
 ) {
     for node in &service.view.nodes {
-        if node == start.node && starts_on(service, node) {
+        if node == start.node && (starts_on(service, node) || lost_start(service)) {
             continue;
         }
         let host = standing.node(node);
@@ -115,6 +115,12 @@ fn left_before(
 pub(super) fn starts_on(service: &Service<'_>, node: &str) -> bool {
     let pending = ExecStatus::Pending.code();
     service.view.operations.iter().any(|op| op.node == node && op.task == Task::Start.name() && op.status == pending)
+}
+
+/// Whether a start of a fence device is under way on another node than where it runs, most likely one that was lost meanwhile:
+/// Pacemaker starts it where it runs then, which asks its agent once more and changes nothing.
+fn lost_start(service: &Service<'_>) -> bool {
+    service.needs_quorum_alone() && service.view.nodes.iter().any(|node| starts_on(service, node))
 }
 
 /// No node gets more instances of a clone than may share it.

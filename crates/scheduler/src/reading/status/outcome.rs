@@ -32,11 +32,7 @@ pub(super) fn pending(reading: &mut Reading<'_>, story: &Story<'_>, judged: &Jud
     }
     match op.task() {
         Some(Task::Start) => {
-            // A start that is lost with its node says nothing of a fence device that runs elsewhere.
-            let lost = reading.nodes[node].unclean && !reading.nodes[node].online;
-            if !(lost && reading.rsc[rsc].is.fence_device) {
-                reading.rsc[rsc].is.start_pending = true;
-            }
+            reading.rsc[rsc].is.start_pending = true;
             set_active(reading, rsc);
         }
         Some(Task::Promote) => reading.rsc[rsc].role = Role::Promoted,
