@@ -194,7 +194,7 @@ fn node_state(cib: &mut Cib, node: &NodePresence, changes: &mut Changes) -> bool
         && !is_known(cib, &node.id)
         && fencer::fences_unseen(&cib.configuration)
     {
-        return changed;
+        return held::lose(cib, &node.name) || changed;
     }
     let Ok(state) = state_mut(cib, &node.name) else { return changed };
     let word = |yes: bool, words: (&str, &str)| Some(if yes { words.0 } else { words.1 }.to_owned());
