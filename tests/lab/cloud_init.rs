@@ -98,8 +98,8 @@ fn served(lab: &Lab, primary: &Host, secondary: &Host) -> anyhow::Result<()> {
     for host in [primary, secondary] {
         let archive = host.read("/var/log/archive")?;
         assert_contains(&archive, "apt-get install -y nginx")?;
-        assert_contains(&archive, "apt-get install -y /root/hacd.deb")?;
-        let left = host.shell("ls /root/hacd-code /root/do_token 2> /dev/null || true")?;
+        assert_contains(&archive, "apt-get install -y /var/lib/hacd-setup/hacd.deb")?;
+        let left = host.shell("ls /var/lib/hacd-setup/hacd-code /var/lib/hacd-setup/do_token 2> /dev/null || true")?;
         ensure!(left.trim().is_empty(), "left on {}: {left}", host.name());
         hac_lab::wait_for("both are online", LIMIT, || {
             let status = host.exec(&["hacctl", "status"]).unwrap_or_default();

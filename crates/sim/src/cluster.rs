@@ -663,50 +663,6 @@ impl World {
         Some(node.report(self.time_at(id)))
     }
 
-    /// From now on, the states are kept about which a coordinator decides, for [`World::take_decided`].
-    pub fn keep_decided(&mut self) {
-        self.decided = Some(Vec::new());
-    }
-
-    /// The states about which coordinators decided since the last call, and when.
-    pub fn take_decided(&mut self) -> Vec<(Cib, WallTime)> {
-        self.decided.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
-    /// From now on, what happens is kept for [`World::take_log`].
-    pub fn keep_log(&mut self) {
-        self.log = Some(BTreeMap::new());
-    }
-
-    /// What happened since the last call, node by node, without times and ring numbers.
-    pub fn take_log(&mut self) -> String {
-        let mut text = String::new();
-        for (id, lines) in self.log.replace(BTreeMap::new()).unwrap_or_default() {
-            for line in lines {
-                text.push_str(&format!("node{id} {line}\n"));
-            }
-        }
-        text
-    }
-
-    /// How all nodes stand, in words.
-    #[must_use]
-    pub fn standings(&self) -> String {
-        let words = |host: &Host| {
-            let Some(node) = &host.node else { return format!("{} is down", host.name()) };
-            let report = node.report(self.time_at(host.id));
-            let ring = report.ring.map_or_else(|| "-".to_owned(), |ring| ring.to_string());
-            format!(
-                "{} is {:?} in {ring}, coordinator {}, {}",
-                host.name(),
-                report.sync,
-                report.dc.as_deref().unwrap_or("NONE"),
-                report.waiting_for.join("; ")
-            )
-        };
-        self.hosts.values().map(words).collect::<Vec<_>>().join(" | ")
-    }
-
     fn check_all(&mut self) -> Result<(), Violation> {
         if !std::mem::take(&mut self.changed) && !self.checks.found_something() {
             return Ok(());

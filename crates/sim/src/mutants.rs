@@ -99,10 +99,7 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("fork-unreported", "changes that give way to those of the other side of a cut vanish without a word"),
     cluster("fork-imagined", "changes that are proposed again are reported as lost"),
     cluster("prepared-forgotten", "what all had stored but one disk had committed is gone with that disk"),
-    cluster(
-        "prepared-unreported",
-        "what was prepared and gives way to the state of those who went on vanishes without a word",
-    ),
+    cluster("prepared-unreported", "what was prepared and gives way to those who went on vanishes without a word"),
     cluster("taken-up-blindly", "an agent at work since an earlier view answers whatever is ordered next"),
     cluster("attempt-without-end", "an attempt at fencing that nobody carries out is awaited without end"),
     cluster("delay-ignored", "who is to wait before it shoots does not"),

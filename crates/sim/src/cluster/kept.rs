@@ -1,8 +1,12 @@
 //! What is kept of a run for later: what a node was given (the flight recorder), and what it applied to its state.
 
-use hac_node::Entry;
+use std::collections::BTreeMap;
 
-use super::World;
+use hac_model::Cib;
+use hac_node::Entry;
+use hac_types::WallTime;
+
+use super::{Host, World};
 
 impl World {
     /// From its next start on, all that the node of this host is given is recorded.
@@ -44,5 +48,49 @@ impl World {
         while let Some(chunk) = node.poll_record() {
             self.recordings.entry(host.life).or_default().extend_from_slice(&chunk);
         }
+    }
+
+    /// From now on, the states are kept about which a coordinator decides, for [`World::take_decided`].
+    pub fn keep_decided(&mut self) {
+        self.decided = Some(Vec::new());
+    }
+
+    /// The states about which coordinators decided since the last call, and when.
+    pub fn take_decided(&mut self) -> Vec<(Cib, WallTime)> {
+        self.decided.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// From now on, what happens is kept for [`World::take_log`].
+    pub fn keep_log(&mut self) {
+        self.log = Some(BTreeMap::new());
+    }
+
+    /// What happened since the last call, node by node, without times and ring numbers.
+    pub fn take_log(&mut self) -> String {
+        let mut text = String::new();
+        for (id, lines) in self.log.replace(BTreeMap::new()).unwrap_or_default() {
+            for line in lines {
+                text.push_str(&format!("node{id} {line}\n"));
+            }
+        }
+        text
+    }
+
+    /// How all nodes stand, in words.
+    #[must_use]
+    pub fn standings(&self) -> String {
+        let words = |host: &Host| {
+            let Some(node) = &host.node else { return format!("{} is down", host.name()) };
+            let report = node.report(self.time_at(host.id));
+            let ring = report.ring.map_or_else(|| "-".to_owned(), |ring| ring.to_string());
+            format!(
+                "{} is {:?} in {ring}, coordinator {}, {}",
+                host.name(),
+                report.sync,
+                report.dc.as_deref().unwrap_or("NONE"),
+                report.waiting_for.join("; ")
+            )
+        };
+        self.hosts.values().map(words).collect::<Vec<_>>().join(" | ")
     }
 }
