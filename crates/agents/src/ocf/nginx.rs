@@ -28,6 +28,13 @@ const PID_FILE: &str = "/run/nginx.pid";
 /// How often a state is looked at that should change soon.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How long requests that are under way may take to their end when nginx is stopped: this part of the operation's timeout,
+/// and never longer than [`FINISH_MAX`]. Then they are cut.
+const FINISH_PART: u32 = 4;
+
+/// See [`FINISH_PART`].
+const FINISH_MAX: Duration = Duration::from_secs(10);
+
 /// How long nginx may take to end by itself before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -116,7 +123,7 @@ impl Nginx {
         let service = Service::new(self, invocation);
         let result = match invocation.action.as_str() {
             "start" => start(&service).await,
-            "stop" => stop(&service).await,
+            "stop" => stop(&service, (invocation.timeout / FINISH_PART).min(FINISH_MAX)).await,
             "monitor" | "status" => monitor(&service, invocation.interval_ms == 0).await,
             "validate-all" => service.missing().await.map(|missing| missing.unwrap_or(Finished::with(Exit::Success))),
             other => Ok(Finished::failed(Exit::Unimplemented, format!("nginx knows no action {other}"))
@@ -209,14 +216,16 @@ async fn await_master(service: &Service) -> io::Result<Finished> {
     Ok(Finished::with(Exit::Success))
 }
 
-/// Ends nginx, whatever of it is left.
-async fn stop(service: &Service) -> io::Result<Finished> {
+/// Ends nginx, whatever of it is left. Requests that are under way may come to their end, for so long.
+async fn stop(service: &Service, finish: Duration) -> io::Result<Finished> {
     if let Some(master) = service.master().await? {
-        signal(master, Signal::TERM);
-        let deadline = Instant::now() + GRACE;
+        signal(master, Signal::QUIT);
+        let (begin, mut cut) = (Instant::now(), false);
         while watch::find(master.pid) == Some(master) {
-            if Instant::now() > deadline {
+            if begin.elapsed() > finish + GRACE {
                 signal(master, Signal::KILL);
+            } else if begin.elapsed() > finish && !std::mem::replace(&mut cut, true) {
+                signal(master, Signal::TERM);
             }
             tokio::time::sleep(LOOK).await;
         }

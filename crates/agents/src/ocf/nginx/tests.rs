@@ -95,3 +95,64 @@ async fn the_status_page_must_answer_200() {
     }
     assert_eq!(check_url("https://localhost/").await.rc, 6);
 }
+
+/// With nginx where it is installed: a request that is under way when it is stopped is served to its end, and one that would
+/// take too long is cut. What was received, and how long the stop took.
+async fn stopped_while_it_serves(rate: &str, timeout: Duration) -> Option<(usize, Duration)> {
+    if !Path::new("/usr/sbin/nginx").is_file() {
+        eprintln!("nginx is not installed here: not tried");
+        return None;
+    }
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("hacd-nginx-stop-{}-{count}", std::process::id()));
+    fs::create_dir_all(&folder).expect("made");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|taken| taken.local_addr()).expect("a port").port();
+    let at = folder.display();
+    let configuration = format!(
+        "pid {at}/pid;\nerror_log {at}/error;\nuser root;\nevents {{}}\nhttp {{\n  access_log off;\n  server {{\n    \
+         listen 127.0.0.1:{port};\n    root {at};\n    limit_rate {rate};\n  }}\n}}\n"
+    );
+    let file = folder.join("nginx.conf");
+    fs::write(&file, configuration).expect("written");
+    fs::write(folder.join("page"), vec![b'x'; SIZE]).expect("written");
+    let options = crate::testing::options(&folder);
+    let agent = Nginx::new(Arc::default(), Arc::new(Runs::new(options.runs)));
+    let params = [("httpd", "/usr/sbin/nginx"), ("configfile", file.to_str().expect("text"))];
+    let started = agent.run(&invocation("start", &params)).await;
+    assert_eq!(started, Finished::with(Exit::Success));
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("it listens");
+    stream.write_all(b"GET /page HTTP/1.0\r\n\r\n").await.expect("asked");
+    let mut first = [0; 64];
+    let begun = stream.read(&mut first).await.expect("it answers");
+    let client = tokio::spawn(async move {
+        let mut rest = Vec::new();
+        // What is cut may end in an error.
+        let _ = stream.read_to_end(&mut rest).await;
+        begun + rest.len()
+    });
+    let begin = Instant::now();
+    let stopped = agent.run(&Invocation { timeout, ..invocation("stop", &params) }).await;
+    let took = begin.elapsed();
+    assert_eq!(stopped, Finished::with(Exit::Success));
+    let received = client.await.expect("no panic");
+    fs::remove_dir_all(&folder).expect("removed");
+    Some((received, took))
+}
+
+/// Bytes of the page.
+const SIZE: usize = 400_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_under_way_is_served_to_its_end_when_nginx_is_stopped() {
+    let Some((received, took)) = stopped_while_it_serves("200k", Duration::from_secs(40)).await else { return };
+    assert!(received >= SIZE, "{received} of {SIZE} bytes");
+    assert!(took < Duration::from_secs(9), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_takes_too_long_is_cut_when_nginx_is_stopped() {
+    let Some((received, took)) = stopped_while_it_serves("10k", Duration::from_secs(4)).await else { return };
+    assert!(received < SIZE, "it came to its end");
+    assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(10), "{took:?}");
+}
