@@ -21,6 +21,7 @@ mod held;
 pub(crate) mod history;
 mod ids;
 mod judge;
+mod locks;
 mod machine;
 pub(crate) mod observed;
 mod status;

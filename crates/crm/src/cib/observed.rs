@@ -11,7 +11,7 @@ use super::held::{self, HELD_MAX};
 use super::ids::pair_id;
 use super::{
     Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, RefusalKind, StatusChange,
-    failures, history, tickets, tree,
+    failures, history, locks, tickets, tree,
 };
 use hac_model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory, Task, computed};
 
@@ -94,8 +94,10 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
             Ok(changed)
         }
         StatusChange::NodeHistory { node, resources } => {
-            let state = state_mut(cib, node)?;
-            Ok(replace(&mut state.resources, resources.clone()))
+            let before = state_mut(cib, node)?.resources.iter().filter(|of| of.shutdown_lock.is_some());
+            let before: Vec<ResourceHistory> = before.cloned().collect();
+            let resources = locks::spared(cib, &before, resources.clone());
+            Ok(replace(&mut state_mut(cib, node)?.resources, resources))
         }
         StatusChange::OpStarted(started) => {
             let (node, resource) = (&started.node, &started.resource);
@@ -272,10 +274,11 @@ fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime, changes: &mut Cha
     let recorded = record(cib, &result.node, &result.resource, &result.agent, &op)?;
     // The same result delivered twice counts once.
     let counted = recorded && failures::count(cib, result, wall);
+    let locked = recorded && locks::note(cib, &result.node, &result.resource, &op);
     if recorded {
         may_arrive(cib, &result.resource, &op, changes);
     }
-    Ok(recorded || counted)
+    Ok(recorded || counted || locked)
 }
 
 fn op_cancelled(cib: &mut Cib, cancelled: &OpCancelled) -> Done {

@@ -144,6 +144,13 @@ fn check_fencing(configuration: &Configuration, devices: bool, findings: &mut Fi
             );
         }
     }
+    if !enabled && property("shutdown-lock") == Some(true) {
+        findings.warning(
+            "shutdown-lock",
+            "without fencing, what a lost node had is started nowhere else while shutdown-lock is true",
+            "configure fencing, or leave shutdown-lock out",
+        );
+    }
     if enabled && !devices && !watchdog {
         findings.warning(
             "stonith-enabled",
