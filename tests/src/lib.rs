@@ -2,4 +2,6 @@
 
 pub mod golden;
 pub mod mixed;
+#[cfg(test)]
+mod notifications;
 pub mod runner;
