@@ -6,7 +6,7 @@
 // Numbers from outside come in here.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-mod api;
+pub(crate) mod api;
 mod gate;
 mod metadata;
 

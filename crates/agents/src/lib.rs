@@ -26,6 +26,7 @@ mod runs;
 mod standard;
 mod stonith;
 mod systemd;
+mod tell;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -39,10 +40,12 @@ use hac_model::{Agent, ExecStatus, Invocation, Outcome};
 
 pub use exit::{Exit, Finished};
 pub use standard::{Doing, Implementation, Listed, Standard};
+pub use tell::{Posting, Telling, cannot_tell};
 pub use watch::ended;
 
 use look::Looks;
 use runs::Runs;
+use tell::Tellings;
 
 /// Names of the threads that agents are run with besides those of the runtime. A fault there costs what it was doing: a look
 /// fails, and a run that was to be ended is killed at once.
@@ -94,6 +97,7 @@ pub struct Agents {
     standards: BTreeMap<&'static str, Arc<dyn Standard>>,
     looks: Arc<Looks>,
     runs: Arc<Runs>,
+    tellings: Tellings,
     nodes: usize,
 }
 
@@ -109,6 +113,7 @@ impl Agents {
         let stonith =
             Arc::new(stonith::Stonith::new(&options, Arc::clone(&cloud), Arc::clone(&looks), Arc::clone(&runs)));
         let service = Arc::new(lsb::Service::new(Arc::clone(&lsb), Arc::clone(&systemd)));
+        let tellings = Tellings::new(&options, Arc::clone(&looks), Arc::clone(&runs));
         let ocf = Arc::new(ocf::Ocf::new(options, cloud, Arc::clone(&looks), Arc::clone(&runs)));
         let standards: BTreeMap<&'static str, Arc<dyn Standard>> = BTreeMap::from([
             ("ocf", ocf as _),
@@ -117,7 +122,7 @@ impl Agents {
             ("service", service as _),
             ("stonith", stonith as _),
         ]);
-        Self { standards, looks, runs, nodes }
+        Self { standards, looks, runs, tellings, nodes }
     }
 
     /// How runs are kept together on this host, for people.
@@ -169,6 +174,22 @@ impl Agents {
             outcome.watch = tokio::time::timeout(PROCESSES, standard.processes(invocation)).await.unwrap_or_default();
         }
         outcome
+    }
+
+    /// Runs a program that tells somebody of something, to its end or its timeout. Dropping the future kills it.
+    ///
+    /// # Errors
+    /// One clause: why it could not be run, or how it failed.
+    pub async fn tell(&self, telling: Telling) -> Result<(), String> {
+        self.tellings.run(telling).await
+    }
+
+    /// Posts something to an address of the web.
+    ///
+    /// # Errors
+    /// One clause, without the address: why it could not be posted, or what was answered.
+    pub async fn post(&self, posting: Posting) -> Result<(), String> {
+        self.tellings.post(posting).await
     }
 
     /// Tells all agents of a new membership of this many nodes.

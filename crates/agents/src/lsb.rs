@@ -67,6 +67,7 @@ impl Lsb {
             environment: self.environment.clone(),
             folder: None,
             input: None,
+            user: None,
         };
         let ran = self.runs.run(&self.looks, task).await;
         outcome(ran, &path, || not_there(&path), |code, _| Finished::code(ocf_code(action, code)))

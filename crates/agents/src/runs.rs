@@ -181,7 +181,8 @@ impl Runs {
     fn prepare(&self, task: &Task) -> Record {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}-{count:x}", self.life);
-        let cgroup = self.cgroups.as_ref().ok().and_then(|cgroups| cgroups.make(&id));
+        let cgroups = self.cgroups.as_ref().ok().filter(|_| task.user.is_none());
+        let cgroup = cgroups.and_then(|cgroups| cgroups.make(&id));
         let (resource, action) = (task.resource.clone(), task.action.clone());
         Record { id, resource, action, boot: self.boot.clone(), leader: None, cgroup }
     }

@@ -140,6 +140,7 @@ impl Stonith {
             environment: self.environment.clone(),
             folder: None,
             input: Some(input),
+            user: None,
         };
         let ran = self.runs.run(&self.looks, task).await;
         let text = ran.as_ref().map(|ran| String::from_utf8_lossy(&ran.stdout).into_owned()).unwrap_or_default();

@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod agents;
+mod alerts;
 mod attributes;
 mod error;
 mod event;
@@ -22,6 +23,7 @@ mod status;
 mod web;
 
 pub use agents::{AgentAction, AgentDetail, AgentList, AgentParameter, AgentSummary, Implementation};
+pub use alerts::{AlertEntry, AlertList, AlertTest, AlertTestRequest, AlertTested};
 pub use attributes::{AttributePair, AttributeSet, Attributes, AttributesQuery, NodeAttributes};
 pub use error::{ErrorBody, ErrorCode};
 pub use event::{EVENT_KINDS, Event, EventFilter, JournalPage, JournalQuery, Level, Place};
@@ -60,6 +62,10 @@ pub mod route {
     pub const CIB: &str = "/v1/cib";
     /// `GET`, query [`AttributesQuery`](crate::AttributesQuery): [`Attributes`](crate::Attributes).
     pub const ATTRIBUTES: &str = "/v1/attributes";
+    /// `GET`: [`AlertList`](crate::AlertList).
+    pub const ALERTS: &str = "/v1/alerts";
+    /// `POST` [`AlertTestRequest`](crate::AlertTestRequest): [`AlertTested`](crate::AlertTested).
+    pub const ALERT_TEST: &str = "/v1/alerts/test";
     /// `POST` [`ConfigureRequest`](crate::ConfigureRequest): [`Configured`](crate::Configured).
     pub const CONFIGURE: &str = "/v1/configure";
     /// `POST` [`CommandRequest`](crate::CommandRequest): [`Done`](crate::Done).

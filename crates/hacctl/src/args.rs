@@ -164,6 +164,9 @@ pub(crate) enum Command {
     /// Fencing: devices, what was done to nodes, and what a person knows of them
     #[command(disable_help_flag = true)]
     Fence(Words),
+    /// Alerts and notices: who is told of what happens, and trying it
+    #[command(disable_help_flag = true)]
+    Alert(Words),
     /// Maintenance of the whole cluster or of one resource: on, off
     #[command(disable_help_flag = true)]
     Maintenance(Words),

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hac_api::{
-    AgentDetail, AgentList, CibResponse, CommandRequest, ConfigureRequest, Configured, Done, ErrorBody, ErrorCode,
-    ExplainQuery, Explained, Invitation, InviteRequest, Invited, JournalPage, JournalQuery, KeyStatus, NodeRemoved,
-    RemoveNodeRequest, RotateRequest, Rotated, SettleRequest, Settled, Status, route,
+    AgentDetail, AgentList, AlertList, AlertTestRequest, AlertTested, CibResponse, CommandRequest, ConfigureRequest,
+    Configured, Done, ErrorBody, ErrorCode, ExplainQuery, Explained, Invitation, InviteRequest, Invited, JournalPage,
+    JournalQuery, KeyStatus, NodeRemoved, RemoveNodeRequest, RotateRequest, Rotated, SettleRequest, Settled, Status,
+    route,
 };
 use hac_crm::cib::Change;
 use hac_model::Cib;
@@ -20,6 +21,9 @@ use crate::progress;
 
 /// How long the daemon may take to answer, over and above what a request asks it to wait.
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long the programs of an alert may take together, beyond that.
+const ALERT_TEST: Duration = Duration::from_secs(120);
 
 /// How long the daemon waits for the members to agree before it says what is missing: longer than that is waited here, so
 /// that its sentence arrives.
@@ -153,6 +157,17 @@ impl Client {
     }
 
     /// The link to the page for browsers.
+    pub(crate) async fn alerts(&self) -> Result<AlertList, Failure> {
+        self.get(route::ALERTS, &()).await
+    }
+
+    /// Tries an alert or a notice. As long as its programs may take.
+    pub(crate) async fn test_alert(&self, id: &str) -> Result<AlertTested, Failure> {
+        let request = AlertTestRequest { id: id.to_owned() };
+        self.post(route::ALERT_TEST, &request, Some(ALERT_TEST)).await
+    }
+
+    /// What opens the page.
     pub(crate) async fn web(&self) -> Result<hac_api::WebLink, Failure> {
         self.get(route::WEB, &()).await
     }

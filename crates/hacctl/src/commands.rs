@@ -37,6 +37,7 @@ pub(crate) mod secrets;
 pub(crate) mod simulate;
 mod status;
 mod ticket;
+mod told;
 mod undo;
 mod upgrade;
 mod verify;
@@ -107,6 +108,7 @@ fn level_of(command: &Command) -> Option<(&'static str, &[String])> {
         Command::Cibstatus(words) => ("cibstatus", words),
         Command::Site(words) => ("site", words),
         Command::Fence(words) => ("fence", words),
+        Command::Alert(words) => ("alert", words),
         Command::Maintenance(words) => ("maintenance", words),
         _ => return None,
     };
@@ -183,6 +185,7 @@ pub(crate) async fn in_level(context: &Context, name: &str, words: &[String]) ->
         "cibstatus" => simulate::crm(context, &call).await,
         "site" => ticket::run(context, &call).await,
         "fence" => fence::run(context, &call).await,
+        "alert" => told::run(context, &call).await,
         _ => cluster::maintenance(context, &call).await,
     }
 }

@@ -5,6 +5,7 @@
 
 mod act;
 mod agents;
+mod alerts;
 mod attributes;
 mod convert;
 mod door;

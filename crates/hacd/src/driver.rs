@@ -53,6 +53,7 @@ use tokio::time::{Instant, sleep_until};
 
 use hac_agents::Agents;
 
+use crate::alerts::Alerts;
 use crate::api::Hub;
 use crate::config::System;
 use crate::log::Log;
@@ -112,6 +113,8 @@ pub(crate) struct ClusterParts {
     pub(crate) half: ClusterHalf,
     /// The agents.
     pub(crate) agents: Arc<Agents>,
+    /// Who is told of what is seen.
+    pub(crate) alerts: Arc<Alerts>,
     /// Who follows the events.
     pub(crate) hub: Arc<Hub>,
     /// The log.

@@ -12,10 +12,13 @@
 //! | `storage` | what survives a restart |
 //! | `udp` | which sockets the ring needs |
 //! | `driver` | the task that owns the node |
+//! | `alerts` | programs that are run for what this node sees |
+//! | `notices` | what the coordinator sends for all |
 //! | `api` | what `hacctl` talks to |
 //! | `log` | file, syslog, journal |
 //! | `recording` | the flight recorder's file |
 
+mod alerts;
 mod api;
 mod arguments;
 mod beginning;
@@ -30,6 +33,7 @@ pub mod fuzzing;
 mod journal;
 mod log;
 mod nodes;
+mod notices;
 mod recording;
 mod reload;
 mod remembered;

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::alerts::Alerts;
 use crate::api::{self, Api, Hub, Teller};
 use crate::arguments::Arguments;
 use crate::beginning::Beginning;
@@ -261,7 +262,10 @@ fn serve(
     clients.spawn(nodes::keep_file(Arc::clone(&place), snapshots.clone()));
     let (own_log, own_agents) = (log.clone(), Arc::clone(agents));
     let ways = (asks, snapshots);
-    let api = Api::new(ways, Arc::clone(&hub), own_agents, place, Arc::clone(&shared), own_log, web.clone());
+    let alerts = Arc::new(Alerts::new(place.name.clone(), Arc::clone(agents), runs.clone()));
+    clients.spawn(alerts.notices.serve(ways.0.clone(), ways.1.clone()));
+    let programs = (own_agents, Arc::clone(&alerts));
+    let api = Api::new(ways, Arc::clone(&hub), programs, place, Arc::clone(&shared), own_log, web.clone());
     clients
         .block_on(async {
             if let Some(at) = metrics {
@@ -279,6 +283,7 @@ fn serve(
     let cluster = ClusterParts {
         half: cluster,
         agents: Arc::clone(agents),
+        alerts: Arc::clone(&alerts),
         hub: Arc::clone(&hub),
         log: log.clone(),
         inputs,
@@ -293,6 +298,9 @@ fn serve(
     let end = driver::run(ring, cluster, worker, shared, &system)
         .map_err(|error| Failure::os(format!("the daemon cannot go on: {error}")))?;
     let _ = std::fs::remove_file(&arguments.socket);
+    if end != End::AtOnce {
+        alerts.finish();
+    }
     if end == End::Left {
         tracing::info!(target: "hacd::start", notice = true, "this node has left the cluster");
     }

@@ -6,6 +6,7 @@
 //!
 //! Beside it the words of work that more than one crate needs, each with its one parser and one printer.
 
+mod alert;
 mod constraint;
 mod fence_device;
 pub mod fencing;
@@ -21,6 +22,7 @@ mod status;
 mod value;
 mod work;
 
+pub use alert::{Alert, NOTICE_EVENTS, NOTICE_FORMS, Notice, Recipient, Select, SelectedAttribute};
 pub use constraint::{Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket};
 pub use fence_device::{FenceAbilities, FenceDevice, HostCheck, RETRY_PAUSE, is_tried_again};
 pub use invocation::{FenceOrder, Invocation, InvocationId, OUTPUT_MAX, Outcome, ProcessRef, WatchId};
@@ -31,7 +33,7 @@ pub use resource::{
     Agent, Bundle, Clone, FencingLevel, FencingTarget, Group, NoAgent, Operation, Primitive, Resource, Tag, Template,
 };
 pub use secret::{MASK, SECRETS, is_secret, mask, mask_configuration, secret_behind, secret_property};
-pub use status::{HeldAttribute, HeldValue, NodeState, OpHistory, ResourceHistory, Status, TicketState};
+pub use status::{HeldAttribute, HeldValue, NodeState, Noticed, OpHistory, ResourceHistory, Status, TicketState};
 pub use value::{INFINITY, computed, parse_bool, parse_duration_ms, parse_score};
 pub use work::{FenceAction, Migration, NoSuch, OnFail, Role, Task};
 
@@ -105,6 +107,10 @@ pub struct Configuration {
     pub fencing_topology: Vec<FencingLevel>,
     /// Names for sets of objects.
     pub tags: Vec<Tag>,
+    /// Programs that nodes run for what they see.
+    pub alerts: Vec<Alert>,
+    /// Where the coordinator sends what happens.
+    pub notices: Vec<Notice>,
     /// What the level of the tests brings.
     #[cfg(feature = "level2")]
     #[serde(skip_serializing_if = "level_two::Word::is_no_field")]

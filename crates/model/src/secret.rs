@@ -2,7 +2,7 @@
 //!
 //! A secret stays in the CIB, because the agent needs it; what people and logs get is a copy that went through [`mask`].
 
-use super::{Cib, Configuration, NvSet, Primitive, Resource};
+use super::{Cib, Configuration, Notice, NvSet, Primitive, Resource};
 
 /// Shown instead of a secret. As the new value of a secret parameter it means "as it was".
 pub const MASK: &str = "********";
@@ -75,6 +75,15 @@ pub fn mask_configuration(configuration: &mut Configuration) {
     mask_sets(&mut configuration.rsc_defaults);
     mask_sets(&mut configuration.op_defaults);
     configuration.nodes.iter_mut().for_each(|node| mask_sets(&mut node.attributes));
+    for alert in &mut configuration.alerts {
+        mask_sets(&mut alert.attributes);
+        alert.recipients.iter_mut().for_each(|recipient| mask_sets(&mut recipient.attributes));
+    }
+    for pair in configuration.notices.iter_mut().flat_map(|notice| &mut notice.params).flat_map(|set| &mut set.pairs) {
+        if let Some(value) = pair.value.as_mut().filter(|_| Notice::is_secret(&pair.name)) {
+            MASK.clone_into(value);
+        }
+    }
 }
 
 fn mask_resource(resource: &mut Resource) {
@@ -181,7 +190,18 @@ mod tests {
         }
         configuration.nodes.push(crate::Node { attributes: vec![set()], ..crate::Node::default() });
         cib.status.nodes.push(crate::NodeState { attributes: vec![set()], ..crate::NodeState::default() });
+        let url = NvSet { pairs: vec![pair("url")], ..NvSet::default() };
+        configuration.notices.push(Notice { params: vec![url], ..Notice::default() });
+        let recipient = crate::Recipient { attributes: vec![set()], ..crate::Recipient::default() };
+        let alert = crate::Alert { attributes: vec![set()], recipients: vec![recipient], ..crate::Alert::default() };
+        configuration.alerts.push(alert);
         mask(&mut cib);
+        let told = &cib.configuration;
+        assert_eq!(told.notices[0].get("url"), Some(MASK), "who knows the address may write there");
+        for sets in [&told.alerts[0].attributes, &told.alerts[0].recipients[0].attributes] {
+            assert_eq!(sets[0].get("do_token"), Some(MASK));
+            assert_eq!(sets[0].get("floating_ip"), Some("hunter2"));
+        }
         let others = &cib.configuration;
         for sets in [&others.crm_config, &others.rsc_defaults, &others.op_defaults, &others.nodes[0].attributes] {
             assert_eq!(sets[0].get("do_token"), Some(MASK));

@@ -16,6 +16,17 @@ pub struct Status {
     pub held: Vec<HeldAttribute>,
     /// Requests to fence nodes, and what came of earlier ones. They are no part of Pacemaker's document.
     pub fencing: Requests,
+    /// What was sent to whom, by notice. They are no part of Pacemaker's document.
+    pub noticed: Vec<Noticed>,
+}
+
+/// What a notice was sent for, so that a coordinator that follows does not send it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noticed {
+    /// Id of the notice.
+    pub notice: String,
+    /// Names of the events, the newest last.
+    pub events: Vec<String>,
 }
 
 /// An attribute that is private, or whose changes are collected for a while before they count.

@@ -39,6 +39,8 @@ fn parts(configuration: &Configuration) -> BTreeMap<String, Vec<u8>> {
     c.constraints.iter().for_each(|o| add(o.id().to_owned(), form(o)));
     c.fencing_topology.iter().for_each(|o| add(format!("fencing level {}", o.id), form(o)));
     c.tags.iter().for_each(|o| add(format!("tag {}", o.id), form(o)));
+    c.alerts.iter().for_each(|o| add(format!("alert {}", o.id), form(o)));
+    c.notices.iter().for_each(|o| add(format!("notice {}", o.id), form(o)));
     parts
 }
 

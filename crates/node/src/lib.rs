@@ -15,6 +15,7 @@
 //! * What a node is given can be recorded and given again to another one, which then does the same (`recording`).
 //! * Outside effects follow only from safe messages delivered in a regular, active membership (`node`).
 
+mod alert;
 mod cluster;
 mod config;
 mod differences;
@@ -38,6 +39,7 @@ mod report;
 mod request;
 mod wire;
 
+pub use alert::{Ended, Seen};
 pub use cluster::{ClusterConfig, ClusterNode, Retired};
 pub use config::{Config, ConfigError, NodeInfo, Now, Stored};
 pub use differences::differences;

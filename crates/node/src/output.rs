@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::participant::planning::DecideId;
 use crate::wire::ProposalId;
-use crate::{Reply, RequestId, Told};
+use crate::{Reply, RequestId, Seen, Told};
 
 /// One thing to do. The driver performs outputs in the order in which they are given.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,6 +68,8 @@ pub enum Output {
     },
     /// Something happened that people may want to know.
     Event(Told),
+    /// Something happened that the configuration wants told: run the alerts that are for it, beside everything else.
+    Alert(Seen),
     /// Another node asks something of this one: look, beside everything else, and answer with
     /// [`Node::handle_answered`](crate::Node::handle_answered). If no answer comes, whoever asked waits until its time is up.
     Ask(QuestionId, String),

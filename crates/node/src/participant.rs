@@ -14,11 +14,12 @@
 //!
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
 //! delivered while active, [`disk`] what is stored, [`coordinator`] the coordinator's work, [`planning`] its plans,
-//! [`causes`] what events follow from, [`told`] what was changed in words, [`nodes`] nodes that come and go for good,
+//! [`causes`] what events follow from, [`alerts`] what is told to whom asked for it, [`told`] what was changed in words, [`nodes`] nodes that come and go for good,
 //! [`versions`] levels, and what was prepared before all went down, [`lost`] states that were given up, [`requests`] what clients ask, [`fencing`] nodes that are fenced, [`rotation`] the change
 //! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`effects`] what is to be done, [`report`] the
 //! report.
 
+mod alerts;
 mod barrier;
 mod causes;
 mod collecting;
@@ -363,7 +364,9 @@ impl Participant {
 
     /// Applies a command of the stream, and lets everything happen that follows from it.
     fn apply(&mut self, now: Now, command: &Command, wall: WallTime) -> Applied {
+        let before = self.before(command);
         let applied = self.replica.apply(command, wall);
+        self.tell_of(command, &applied, &before);
         if let Command::Status(change) = command {
             self.executor.handle_delivered(now.mono, wall, change, &applied);
         }

@@ -1,6 +1,6 @@
 //! The XML of Pacemaker's cluster information base, schemas 1.3 to 4.0, to and from [`Cib`].
 //!
-//! What is read: everything that the scheduler looks at. Passed over: alerts, access lists, and attributes that only say
+//! What is read: everything that the scheduler looks at. Alerts and notices are read too. Passed over: access lists, and attributes that only say
 //! who wrote an entry. Old names are kept where the scheduler knows both (the element `master`, the roles `Master` and
 //! `Slave`, `stonith-enabled`); defaults that schemas before 3.0 kept among the cluster properties move to
 //! `rsc_defaults` and `op_defaults`, as Pacemaker's own upgrade does.
@@ -22,6 +22,9 @@ mod tests;
 
 use hac_model::Cib;
 use thiserror::Error;
+
+/// How the path of an alert begins that is a notice; what follows is its form.
+const NOTICE: &str = "hacd:";
 
 /// Why a text is no CIB.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -42,6 +42,8 @@ pub const KEYWORDS: &[&str] = &[
     "tag",
     "fencing_topology",
     "rsc_ticket",
+    "alert",
+    "notice",
     "monitor",
     "rename",
     "modgroup",

@@ -19,7 +19,7 @@ use hac_types::WallTime;
 use time::OffsetDateTime;
 
 pub use fencing::Fencing;
-pub use xml::{primitives, role};
+pub use xml::{primitives, role, status_words};
 
 use crate::standing::{self, Show, is_active, is_shown, node_list, primitive_line, resource_list};
 use crate::text::Lines;

@@ -38,6 +38,14 @@ impl<'a> Index<'a> {
         for resource in &config.resources {
             index.add_resource(resource, 0);
         }
+        for alert in &config.alerts {
+            index.add_sets(&alert.attributes);
+            index.add_sets(&alert.meta);
+            for recipient in &alert.recipients {
+                index.add_sets(&recipient.attributes);
+                index.add_sets(&recipient.meta);
+            }
+        }
         for constraint in &config.constraints {
             index.add_constraint(constraint);
         }

@@ -48,7 +48,9 @@ mod viewing;
 mod weigh;
 mod witness;
 
-use hac_model::Cib;
+use std::collections::BTreeMap;
+
+use hac_model::{Cib, NvSet};
 use hac_types::WallTime;
 
 use graph::Graph;
@@ -60,6 +62,21 @@ pub use digests::{digest, restart_digest, secure_digest};
 pub use drawing::{Drawing, DrawnAction};
 pub use fencing::devices::levels as fence_levels;
 pub use view::{ClusterView, Role};
+
+/// Blocks of names and values with what they refer to in its place, as [`values`] reads them.
+#[must_use]
+pub fn resolved(cib: &Cib, blocks: &[NvSet]) -> Vec<NvSet> {
+    index::Index::new(cib).sets(blocks)
+}
+
+/// What blocks without references say at `now`, as far as that depends on no node and no resource.
+#[must_use]
+pub fn values(blocks: &[NvSet], now: WallTime) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    let given = conditions::Given { now: now.as_secs(), ..conditions::Given::default() };
+    conditions::read_blocks(blocks, None, &given, &mut values);
+    values
+}
 
 /// Everything that one run of the scheduler finds out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -511,6 +511,7 @@ impl World {
             Output::Decide { id: decide, cib, wall, budget, .. } => self.plan(id, decide, (cib, wall), budget),
             Output::Reply { id: request, reply } => self.answered(id, request, reply),
             Output::Event(told) => self.told(id, &told),
+            Output::Alert(_) => {}
             Output::Ask(question, _) => self.looks_at_nothing(id, question),
             Output::Fault(why) => self.cannot_read(id, &why),
             Output::Fenced { why, .. } => self.learns(id, &why),

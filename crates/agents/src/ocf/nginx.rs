@@ -191,6 +191,7 @@ async fn start(service: &Service) -> io::Result<Finished> {
         environment: environment(),
         folder: None,
         input: None,
+        user: None,
     };
     // It has bound its sockets when it goes to the background.
     match service.runs.run(&service.looks, task).await {

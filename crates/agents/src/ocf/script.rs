@@ -132,7 +132,16 @@ impl Scripts {
         let environment = self.common.clone();
         let action = "meta-data".to_owned();
         let arguments = vec![action.clone()];
-        let task = Task { resource: name, arguments, action, program, environment, folder: Some(RUN), input: None };
+        let task = Task {
+            resource: name,
+            arguments,
+            action,
+            program,
+            environment,
+            folder: Some(RUN),
+            input: None,
+            user: None,
+        };
         let ran = tokio::time::timeout(METADATA_TIMEOUT, self.runs.run(&self.looks, task)).await.ok()?.ok()?;
         (ran.status.success() && !ran.stdout.is_empty()).then(|| String::from_utf8_lossy(&ran.stdout).into_owned())
     }
@@ -152,6 +161,7 @@ impl Scripts {
             environment: self.environment(invocation),
             folder: Some(RUN),
             input: None,
+            user: None,
         };
         let ran = self.runs.run(&self.looks, task).await;
         outcome(ran, &path, not_there, |code, stderr| {

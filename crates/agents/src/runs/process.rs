@@ -65,6 +65,9 @@ pub(crate) struct Task {
     pub(crate) folder: Option<&'static str>,
     /// What it reads on its standard input, if anything. There may be secrets in it.
     pub(crate) input: Option<String>,
+    /// Numbers of the user as whom it is run, and of the group, if not as the daemon. It gets no control group: only the
+    /// daemon itself may enter one.
+    pub(crate) user: Option<(u32, u32)>,
 }
 
 /// What a program did.
@@ -183,7 +186,7 @@ fn begin(runs: &Runs, task: &Task) -> io::Result<(Record, Kept, Child)> {
         // If that fails the program itself says so.
         let _ = calls::make_folders(Path::new(folder));
     }
-    if runs.cgroups.is_ok() {
+    if runs.cgroups.is_ok() && task.user.is_none() {
         // The shell that enters the group would not say it.
         calls::executable(&task.program)?;
     }
@@ -240,6 +243,9 @@ fn spawn(task: &Task, record: &Record) -> io::Result<Child> {
         });
         command.args(&task.arguments).env_clear().envs(&task.environment).env(MARK, &record.id).current_dir("/");
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        if let Some((user, group)) = task.user {
+            command.uid(user).gid(group);
+        }
         calls::spawn(&mut command)
     };
     let shell = || Command::new("/bin/sh");

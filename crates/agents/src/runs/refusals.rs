@@ -64,6 +64,7 @@ impl Place {
             environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             folder: None,
             input: Some("said\n".to_owned()),
+            user: None,
         }
     }
 }

@@ -61,6 +61,7 @@ fn task(folder: &Path, script: &str) -> Task {
         environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
         folder: None,
         input: None,
+        user: None,
     }
 }
 

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StatusChange;
 use hac_model::{
-    Bundle, Configuration, Constraint, FencingLevel, Node, NvSet, Operation, Primitive, Tag, Template, Version,
+    Alert, Bundle, Configuration, Constraint, FencingLevel, Node, Notice, NvSet, Operation, Primitive, Tag, Template,
+    Version,
 };
 
 /// What travels in the ordered stream.
@@ -192,6 +193,10 @@ pub enum Object {
     Tag(Tag),
     /// Which fence devices are tried for a node at which step.
     FencingLevel(FencingLevel),
+    /// A program that nodes run for what they see.
+    Alert(Alert),
+    /// Where the coordinator sends what happens.
+    Notice(Notice),
 }
 
 impl Object {
@@ -208,6 +213,8 @@ impl Object {
             Self::Node(o) => &o.uname,
             Self::Tag(o) => &o.id,
             Self::FencingLevel(o) => &o.id,
+            Self::Alert(o) => &o.id,
+            Self::Notice(o) => &o.id,
         }
     }
 }

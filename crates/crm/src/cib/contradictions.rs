@@ -89,7 +89,9 @@ fn unique_ids(configuration: &Configuration, findings: &mut Findings) {
     let tags = configuration.tags.iter().map(|tag| tag.id.as_str());
     let levels = configuration.fencing_topology.iter().map(|level| level.id.as_str());
     let mut seen = BTreeSet::new();
-    for id in resources.chain(constraints).chain(tags).chain(levels) {
+    let alerts = configuration.alerts.iter().map(|alert| alert.id.as_str());
+    let notices = configuration.notices.iter().map(|notice| notice.id.as_str());
+    for id in resources.chain(constraints).chain(tags).chain(levels).chain(alerts).chain(notices) {
         if !ids::is_id(id) {
             findings.error(
                 id,

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use super::Object;
 use hac_model::{
-    Configuration, Constraint, Expression, LocationSubject, LocationTarget, NvSet, Operation, Primitive, Resource,
-    ResourceSet, Rule,
+    Alert, Configuration, Constraint, Expression, LocationSubject, LocationTarget, Notice, NvSet, Operation, Primitive,
+    Resource, ResourceSet, Rule,
 };
 
 /// Gives every part of the configuration that has no id one.
 pub(super) fn fill_configuration(configuration: &mut Configuration) {
-    let Configuration { crm_config, rsc_defaults, op_defaults, nodes, resources, constraints, .. } = configuration;
+    let Configuration { crm_config, rsc_defaults, op_defaults, nodes, resources, constraints, alerts, notices, .. } =
+        configuration;
     for (sets, id) in
         [(crm_config, hac_model::BOOTSTRAP_OPTIONS), (rsc_defaults, "rsc-options"), (op_defaults, "op-options")]
     {
@@ -21,6 +22,8 @@ pub(super) fn fill_configuration(configuration: &mut Configuration) {
     }
     resources.iter_mut().for_each(fill_resource);
     constraints.iter_mut().for_each(fill_constraint);
+    alerts.iter_mut().for_each(fill_alert);
+    notices.iter_mut().for_each(fill_notice);
 }
 
 /// Gives every part of `object` that has no id one.
@@ -36,8 +39,30 @@ pub(super) fn fill_object(object: &mut Object) {
         }
         Object::Constraint(constraint) => fill_constraint(constraint),
         // A node's id may have to be looked up first.
+        Object::Alert(alert) => fill_alert(alert),
+        Object::Notice(notice) => fill_notice(notice),
         Object::Node(_) | Object::Tag(_) | Object::FencingLevel(_) => {}
     }
+}
+
+fn fill_alert(alert: &mut Alert) {
+    let Alert { id, attributes, meta, select, recipients, .. } = alert;
+    fill_attributes(id, attributes, meta);
+    for selected in select.names.iter_mut().filter(|selected| selected.id.is_empty()) {
+        selected.id = pair_id(&format!("{id}-select-attributes"), &selected.name);
+    }
+    let mut used: BTreeSet<String> = recipients.iter().map(|recipient| recipient.id.clone()).collect();
+    for recipient in recipients {
+        if recipient.id.is_empty() {
+            recipient.id = unused(&format!("{id}-recipient"), &used);
+            used.insert(recipient.id.clone());
+        }
+        fill_attributes(&recipient.id, &mut recipient.attributes, &mut recipient.meta);
+    }
+}
+
+fn fill_notice(notice: &mut Notice) {
+    fill_attributes(&notice.id, &mut notice.params, &mut []);
 }
 
 fn fill_resource(resource: &mut Resource) {

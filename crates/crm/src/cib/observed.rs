@@ -13,7 +13,7 @@ use super::{
     Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, RefusalKind, StatusChange,
     failures, history, locks, tickets, tree,
 };
-use hac_model::{Agent, Cib, Node, NodeState, NvPair, NvSet, OpHistory, ResourceHistory, Task, computed};
+use hac_model::{Agent, Cib, Node, NodeState, Noticed, NvPair, NvSet, OpHistory, ResourceHistory, Task, computed};
 
 /// Whether anything changed, or what is wrong.
 type Done = Result<bool, Wrong>;
@@ -138,7 +138,33 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         }
         StatusChange::Fenced { node } => fenced(cib, node),
         StatusChange::Fencing(step) => fencing(cib, step, wall, changes),
+        StatusChange::Noticed { notice, events } => Ok(noticed(cib, notice, events)),
     }
+}
+
+/// Most events of a notice that are remembered as sent: far more than are on their way at a time.
+const NOTICED_MAX: usize = 64;
+
+/// A notice was sent for these. What belongs to notices that are not there any more is forgotten.
+fn noticed(cib: &mut Cib, notice: &str, events: &[String]) -> bool {
+    let (configured, known) = (&cib.configuration.notices, &mut cib.status.noticed);
+    let before = known.clone();
+    known.retain(|noticed| configured.iter().any(|there| there.id == noticed.notice));
+    if configured.iter().any(|there| there.id == notice) {
+        if known.iter().all(|noticed| noticed.notice != notice) {
+            known.push(Noticed { notice: notice.to_owned(), events: Vec::new() });
+        }
+        for noticed in known.iter_mut().filter(|noticed| noticed.notice == notice) {
+            for event in events.iter().take(NOTICED_MAX) {
+                if !noticed.events.contains(event) {
+                    noticed.events.push(event.clone());
+                }
+            }
+            let surplus = noticed.events.len().saturating_sub(NOTICED_MAX);
+            noticed.events.drain(..surplus);
+        }
+    }
+    *known != before
 }
 
 /// Carries out a step of fencing. That a node is known to be down is written in the same moment.

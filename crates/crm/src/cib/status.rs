@@ -112,6 +112,13 @@ pub enum StatusChange {
     },
     /// A step of fencing.
     Fencing(Step),
+    /// A notice was sent for these events. Nothing is decided by it.
+    Noticed {
+        /// Id of the notice.
+        notice: String,
+        /// Names of the events.
+        events: Vec<String>,
+    },
 }
 
 /// Whether a node takes part.

@@ -7,6 +7,7 @@
 mod agents;
 mod operations;
 mod references;
+mod told;
 mod unsupported;
 mod values;
 
@@ -84,6 +85,7 @@ pub fn verify(configuration: &Configuration, agents: &Agents) -> Vec<Finding> {
     references::check(configuration, &mut findings);
     values::check(configuration, &mut findings);
     operations::check(configuration, &mut findings);
+    told::check(configuration, &mut findings);
     let before = findings.0.len();
     agents::check(configuration, agents, &mut findings);
     findings.0.iter_mut().skip(before).for_each(|finding| finding.of_agent = true);

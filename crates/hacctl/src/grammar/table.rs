@@ -60,6 +60,7 @@ pub(crate) const LEVELS: &[Level] = &[
     },
     Level { name: "site", about: "Tickets of clusters on several sites.", commands: SITE },
     Level { name: "fence", about: "Fencing: devices, what was done, what a person knows.", commands: FENCE },
+    Level { name: "alert", about: "Who is told of what happens.", commands: ALERT },
     Level { name: "maintenance", about: "Maintenance of the whole cluster.", commands: MAINTENANCE },
 ];
 
@@ -222,12 +223,13 @@ const CONFIGURE: &[Command] = &[
     c(&["rsc_template"], &[STATEMENT], "ID [CLASS:[PROVIDER:]]TYPE ...: what primitives with @ID have in common"),
     c(&["tag"], &[STATEMENT], "ID OBJECT..."),
     c(&["fencing_topology"], &[STATEMENT], "NODE: DEVICE[,DEVICE]..."),
+    c(&["alert"], &[STATEMENT], "ID PATH [attributes ...] [meta ...] [select ...] [to RECIPIENT...]"),
+    c(&["notice"], &[STATEMENT], "ID webhook|slack|ntfy|mail NAME=VALUE...: sent once for the whole cluster"),
     c(&["monitor"], &[STATEMENT], "RSC INTERVAL[:TIMEOUT]"),
     c(&["rename"], &[STATEMENT], "ID NEWID"),
     c(&["modgroup"], &[STATEMENT], "GROUP add RSC [before|after MEMBER], or GROUP remove RSC"),
     c(&["xml"], &[STATEMENT], "One object as XML"),
     c(&["cib"], &[A(Any, Text, "WORD")], "Shadow configurations, as the level cib"),
-    not(&["alert"], "Follow 'hacctl events --follow --json' and call the program from there."),
     not(&["role"], "hacd has no access rules: everything is done as root on a node."),
     not(&["acl_target"], "hacd has no access rules: everything is done as root on a node."),
     not(&["acl_group"], "hacd has no access rules: everything is done as root on a node."),
@@ -378,6 +380,11 @@ const FENCE: &[Command] = &[
     c(&["test"], &[RSC, MAYBE_NODE], "What a fence device would do; with a node, have that node rebooted with it"),
     c(&["confirm"], &[NODE], "Say that a node is down: you have seen to it yourself"),
     c(&["forget"], &[MAYBE_NODE], "Forget what is over"),
+];
+
+const ALERT: &[Command] = &[
+    c(&["list", "show"], &[], "Alerts and notices, and how they stand on this node"),
+    c(&["test"], &[A(One, Text, "ID")], "Try one from this node"),
 ];
 
 const MAINTENANCE: &[Command] = &[

@@ -56,7 +56,7 @@ fn what_is_wrong_is_named_with_the_form() {
         ("resource stirt a", "resource.stirt: No such command", "'hacctl resource start'"),
         ("resource m a", "may mean", "more letters"),
         ("node standby --timeout soon", "'soon' is no number", "--timeout 60"),
-        ("configure alert a /x", "hacd does not have 'configure alert'", "events"),
+        ("configure role a read cib", "hacd does not have 'configure role'", "access rules"),
         ("cluster init", "hacd does not have 'cluster init'", "hacctl init"),
     ] {
         let Err(failure) = read(line) else { panic!("{line} is read") };

@@ -87,7 +87,7 @@ pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
         sentence: problem.sentence,
         remedy: problem.remedy,
     };
-    let own = own_problems(of);
+    let own = own_problems(of, &look.cib);
     api::Status {
         cluster_name: report.cluster_name,
         hacd_version: report.version,
@@ -135,7 +135,7 @@ pub(super) fn text(status: &api::Status, view: Option<&str>) -> Result<String, R
 }
 
 /// What this daemon lacks on its host.
-fn own_problems(of: &Api) -> Vec<api::Problem> {
+fn own_problems(of: &Api, cib: &hac_model::Cib) -> Vec<api::Problem> {
     let problem = |severity, sentence, remedy: &str| api::Problem { severity, sentence, remedy: remedy.to_owned() };
     let remedy = "The service as it is installed allows it; otherwise see system.sched_rr and LimitMEMLOCK=.";
     let mut problems: Vec<api::Problem> =
@@ -152,6 +152,10 @@ fn own_problems(of: &Api) -> Vec<api::Problem> {
             sentence,
             "It is tried again every few seconds; 'ss -ltnp' shows who has it.",
         ));
+    }
+    for sentence in of.alerts.problems(cib) {
+        let remedy = "Install it on this node too, or change the alert: 'hacctl alert list' shows all of them.";
+        problems.push(problem(api::Severity::Warning, sentence, remedy));
     }
     if let Some(why) = of.log.trouble() {
         let sentence = format!("the log file cannot be written: {why}");

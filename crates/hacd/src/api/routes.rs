@@ -31,7 +31,7 @@ use zeroize::Zeroizing;
 use super::explain::BUDGET;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
-use super::{attributes, convert, explain, invite, journal, judge};
+use super::{alerts, attributes, convert, explain, invite, journal, judge};
 use crate::clock;
 use crate::driver::{Ask, SETTLE_MAX, Snapshot};
 
@@ -59,6 +59,8 @@ pub(super) fn router(api: Api) -> Router {
         .route(route::ATTRIBUTES, get(attributes::answer))
         .route(route::CONFLICT, get(conflict))
         .route(route::AGENTS, get(agents))
+        .route(route::ALERTS, get(alerts::list))
+        .route(route::ALERT_TEST, post(alerts::test))
         .route(route::KEY, get(key))
         .route(route::KEY_ROTATE, post(rotate))
         .route(route::INVITE, post(invite::open).get(invite::show).delete(invite::cancel))

@@ -23,6 +23,7 @@ use super::hub::Hub;
 use super::refusal::Refused;
 use super::web::Web;
 use super::{routes, tcp};
+use crate::alerts::Alerts;
 use crate::driver::planner::Planner;
 use crate::driver::{Ask, Shared, Snapshot};
 use crate::log::Log;
@@ -39,6 +40,8 @@ pub(crate) struct Api {
     pub(super) hub: Arc<Hub>,
     /// Agents, for their descriptions.
     pub(super) agents: Arc<Agents>,
+    /// Who is told of what is seen.
+    pub(super) alerts: Arc<Alerts>,
     /// What this node has, and the nodes of its file.
     pub(super) place: Arc<Place>,
     /// Lets nodes in.
@@ -60,7 +63,7 @@ impl Api {
     pub(crate) fn new(
         cluster: (mpsc::Sender<Ask>, watch::Receiver<Arc<Snapshot>>),
         hub: Arc<Hub>,
-        agents: Arc<Agents>,
+        (agents, alerts): (Arc<Agents>, Arc<Alerts>),
         place: Arc<Place>,
         shared: Arc<Shared>,
         log: Log,
@@ -68,7 +71,7 @@ impl Api {
     ) -> Self {
         let (asks, snapshots) = cluster;
         let (planner, trouble) = (Planner::behind(), tcp::Trouble::default());
-        Self { asks, snapshots, hub, agents, place, door: Door::default(), shared, log, planner, trouble, web }
+        Self { asks, snapshots, hub, agents, alerts, place, door: Door::default(), shared, log, planner, trouble, web }
     }
 }
 

@@ -62,7 +62,17 @@ impl Fixture {
             state: dir.path().to_owned(),
             quorum: hac_quorum::Config::new(NodeId(1), Vec::new()),
         };
-        let api = Api::new((sender, snapshots), Arc::clone(&hub), agents, Arc::new(place), shared, quiet_log(), None);
+        let handle = tokio::runtime::Handle::current();
+        let alerts = Arc::new(crate::alerts::Alerts::new("n1".to_owned(), Arc::clone(&agents), handle));
+        let api = Api::new(
+            (sender, snapshots),
+            Arc::clone(&hub),
+            (agents, alerts),
+            Arc::new(place),
+            shared,
+            quiet_log(),
+            None,
+        );
         serve(&dir.path().join("sock"), api).expect("listens");
         Self { dir, hub, asks }
     }

@@ -59,6 +59,7 @@ impl Thread {
             }
             Output::Reply { id, reply } => self.answers.push((id, reply)),
             Output::Event(told) => self.tell(&told),
+            Output::Alert(seen) => self.parts.alerts.put(&seen, self.parts.half.cib(), clock::wall()),
             Output::Ask(id, question) => self.asked(id, question),
             Output::Fault(why) => self.fault = Some(End::Fault(why)),
             Output::Fenced { why, panics } => {
@@ -152,6 +153,7 @@ impl Thread {
         let text = event.to_string();
         self.parts.log.event(event, text.clone(), now);
         self.parts.hub.publish(told, text, now);
+        self.parts.alerts.notices.tell(told, self.parts.half.cib(), now.wall);
         if let Event::View { members, .. } = event {
             self.parts.agents.members(members.len());
         }

@@ -58,6 +58,8 @@ impl Participant {
                 acquaintance.state = if orderly { MemberState::Left } else { MemberState::Lost };
             }
         }
+        let gone: Vec<NodeId> = left.iter().chain(&lost).copied().collect();
+        self.tell_of_nodes(&joined, &gone);
         let names = |nodes: Vec<NodeId>| nodes.into_iter().map(|n| self.name_of(n)).collect();
         self.effects.event(Event::View {
             ring: view.ring,

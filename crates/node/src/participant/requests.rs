@@ -168,6 +168,7 @@ const fn is_for_operators(change: &StatusChange) -> bool {
             | StatusChange::SetDampening { .. }
             | StatusChange::Ticket { .. }
             | StatusChange::WriteAttributes { .. }
+            | StatusChange::Noticed { .. }
             | StatusChange::Fencing(Step::Wanted(_) | Step::Confirmed { .. } | Step::Forget { .. })
     )
 }

@@ -5,11 +5,13 @@ mod constraint;
 mod resource;
 mod rule;
 mod section;
+mod told;
 
 pub(super) use attributes::BLOCKS;
 use hac_crm::cib::{Change, GroupEdit, Object, Place, PutMode, Section};
 use hac_model::parse_score;
 pub(super) use rule::VALUE_SOURCES;
+pub(super) use told::ENDS;
 
 use super::token::Token;
 use super::{KEYWORDS, SyntaxError, xml_form};
@@ -45,6 +47,8 @@ pub(super) fn statement(tokens: Vec<Token>, changes: &mut Vec<Change>) -> Result
         "op_defaults" => changes.push(section::properties(&mut words, Section::OpDefaults)?),
         "node" => changes.push(put(Object::Node(section::node(&mut words)?))),
         "tag" => changes.push(put(Object::Tag(section::tag(&mut words)?))),
+        "alert" => changes.push(put(Object::Alert(told::alert(&mut words)?))),
+        "notice" => changes.push(put(Object::Notice(told::notice(&mut words)?))),
         "fencing_topology" => {
             changes.extend(section::fencing_topology(&mut words)?.into_iter().map(|l| put(Object::FencingLevel(l))));
         }
@@ -105,7 +109,6 @@ fn unknown_keyword(token: &Token) -> SyntaxError {
 
 /// Words of crm that hacd does not have, with what to do instead.
 const NOT_OFFERED: &[(&str, &str)] = &[
-    ("alert", "Follow 'hacctl events --json' and call the program from there."),
     ("role", "hacd has no access rules: everything is done as root on a node."),
     ("acl_target", "hacd has no access rules: everything is done as root on a node."),
     ("acl_group", "hacd has no access rules: everything is done as root on a node."),

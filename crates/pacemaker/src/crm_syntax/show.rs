@@ -4,6 +4,7 @@ mod attributes;
 mod constraint;
 mod resource;
 mod section;
+mod told;
 
 use self::attributes::Referred;
 use hac_crm::cib::Section;
@@ -117,6 +118,12 @@ fn objects(configuration: &Configuration) -> Vec<Shown> {
         for set in sets {
             objects.push(shown(kind, &set.id, Vec::new(), section::properties(kind, section, set, &referred)));
         }
+    }
+    for alert in &configuration.alerts {
+        objects.push(shown("alert", &alert.id, Vec::new(), told::alert(alert, &referred)));
+    }
+    for notice in &configuration.notices {
+        objects.push(shown("notice", &notice.id, Vec::new(), told::notice(notice, &referred)));
     }
     objects
 }

@@ -64,6 +64,8 @@ fn place(c: &mut Configuration, object: Object) {
         Object::Node(node) => return c.nodes.push(node),
         Object::Tag(tag) => return c.tags.push(tag),
         Object::FencingLevel(level) => return c.fencing_topology.push(level),
+        Object::Alert(alert) => return c.alerts.push(alert),
+        Object::Notice(notice) => return c.notices.push(notice),
     };
     c.resources.push(resource);
 }

@@ -1,7 +1,7 @@
 //! Objects as `xml <...>`: for what the language has no words for.
 
 use hac_crm::cib::{Change, CloneDef, GroupDef, Object, Section};
-use hac_model::{Cib, Configuration, Constraint, Node, NvSet, Resource};
+use hac_model::{Alert, Cib, Configuration, Constraint, Node, Notice, NvSet, Resource};
 
 use super::SyntaxError;
 use super::parse::put;
@@ -17,6 +17,7 @@ pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> 
     let inside = match SECTIONS.iter().find(begins) {
         Some(_) => text.to_owned(),
         None if text.starts_with("<rsc_") => format!("<constraints>{text}</constraints>"),
+        None if text.starts_with("<alert") => format!("<alerts>{text}</alerts>"),
         None if text.starts_with("<node") => format!("<nodes>{text}</nodes>"),
         None if text.starts_with("<cluster_property_set") => format!("<crm_config>{text}</crm_config>"),
         None => format!("<resources>{text}</resources>"),
@@ -28,8 +29,8 @@ pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> 
     let changes = objects(cib.configuration);
     if changes.is_empty() {
         return Err(at.error(
-            "what follows xml is not a resource, constraint, node or set of properties",
-            "Write <primitive>, <group>, <clone>, <bundle>, a constraint, <node> or <crm_config> after xml.",
+            "what follows xml is not a resource, constraint, node, alert or set of properties",
+            "Write <primitive>, <group>, <clone>, <bundle>, a constraint, <node>, <alert> or <crm_config> after xml.",
         ));
     }
     Ok(changes)
@@ -44,6 +45,8 @@ pub(super) fn objects(read: Configuration) -> Vec<Change> {
     objects.extend(read.constraints.into_iter().map(Object::Constraint));
     objects.extend(read.tags.into_iter().map(Object::Tag));
     objects.extend(read.fencing_topology.into_iter().map(Object::FencingLevel));
+    objects.extend(read.alerts.into_iter().map(Object::Alert));
+    objects.extend(read.notices.into_iter().map(Object::Notice));
     let mut changes: Vec<Change> = objects.into_iter().map(put).collect();
     for (section, sets) in [
         (Section::CrmConfig, read.crm_config),
@@ -110,6 +113,16 @@ pub(super) fn constraint(constraint: &Constraint) -> String {
 /// Writes a node.
 pub(super) fn node(node: &Node) -> String {
     element_in("nodes", Configuration { nodes: vec![node.clone()], ..Configuration::default() })
+}
+
+/// Writes an alert.
+pub(super) fn alert(alert: &Alert) -> String {
+    element_in("alerts", Configuration { alerts: vec![alert.clone()], ..Configuration::default() })
+}
+
+/// Writes a notice.
+pub(super) fn notice(notice: &Notice) -> String {
+    element_in("alerts", Configuration { notices: vec![notice.clone()], ..Configuration::default() })
 }
 
 /// Writes a set of properties or defaults in its section, without which its element would not say what it is.

@@ -442,7 +442,7 @@ fn failures(document: &mut Document, view: &ClusterView) {
             .with("exitreason", operation.exit_reason.as_deref().unwrap_or_default())
             .with("exitcode", operation.rc)
             .with("call", operation.call_id)
-            .with("status", status(operation.status))
+            .with("status", status_words(operation.status))
             .opt("last-rc-change", operation.last_rc_change.map(iso))
             .with("queued", operation.queue_time_ms.unwrap_or(0))
             .with("exec", operation.exec_time_ms.unwrap_or(0))
@@ -453,8 +453,9 @@ fn failures(document: &mut Document, view: &ClusterView) {
     document.close(section);
 }
 
-/// The execution status in words.
-fn status(code: i32) -> &'static str {
+/// The execution status of a number of the CIB, in words.
+#[must_use]
+pub fn status_words(code: i32) -> &'static str {
     match ExecStatus::from_code(code) {
         Some(ExecStatus::Pending) => "pending",
         Some(ExecStatus::Done) => "complete",

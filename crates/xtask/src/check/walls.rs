@@ -85,6 +85,7 @@ const WALLS: &[Wall] = &[
             "clap",
             "futures-util",
             "http-body-util",
+            "jiff",
             "reqwest",
             "prometheus-client",
             "ring",

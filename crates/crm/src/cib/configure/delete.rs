@@ -26,6 +26,14 @@ pub(super) fn delete(draft: &mut Draft, id: &str, force: bool) -> Step {
         configuration.fencing_topology.retain(|level| level.id != id);
         return Ok(());
     }
+    if configuration.alerts.iter().any(|alert| alert.id == id) {
+        configuration.alerts.retain(|alert| alert.id != id);
+        return Ok(());
+    }
+    if configuration.notices.iter().any(|notice| notice.id == id) {
+        configuration.notices.retain(|notice| notice.id != id);
+        return Ok(());
+    }
     if configuration.nodes.iter().any(|node| node.uname == id) {
         return delete_node(draft, id, force);
     }

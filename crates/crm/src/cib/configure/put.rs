@@ -51,6 +51,16 @@ pub(super) fn put(draft: &mut Draft, mut object: Object, mode: PutMode) -> Step 
             replace_or_push(&mut draft.cib.configuration.fencing_topology, level, |l| l.id == id);
             Ok(())
         }
+        Object::Alert(alert) => {
+            expect_kind(draft, &id, "alert")?;
+            replace_or_push(&mut draft.cib.configuration.alerts, alert, |a| a.id == id);
+            Ok(())
+        }
+        Object::Notice(notice) => {
+            expect_kind(draft, &id, "notice")?;
+            replace_or_push(&mut draft.cib.configuration.notices, notice, |n| n.id == id);
+            Ok(())
+        }
         Object::Node(_) => Ok(()),
     }
 }
@@ -72,6 +82,12 @@ fn kind_of(configuration: &Configuration, id: &str) -> Option<&'static str> {
     }
     if configuration.tags.iter().any(|tag| tag.id == id) {
         return Some("tag");
+    }
+    if configuration.alerts.iter().any(|alert| alert.id == id) {
+        return Some("alert");
+    }
+    if configuration.notices.iter().any(|notice| notice.id == id) {
+        return Some("notice");
     }
     configuration.fencing_topology.iter().any(|level| level.id == id).then_some("fencing level")
 }
@@ -99,6 +115,8 @@ fn found(draft: &Draft, object: &Object) -> Refusal {
         Object::Node(_) => "node",
         Object::Tag(_) => "tag",
         Object::FencingLevel(_) => "fencing level",
+        Object::Alert(_) => "alert",
+        Object::Notice(_) => "notice",
     };
     let id = object.id();
     let other = kind_of(&draft.cib.configuration, id).unwrap_or("object");

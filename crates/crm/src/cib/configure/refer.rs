@@ -191,6 +191,10 @@ pub(super) fn rename(draft: &mut Draft, from: &str, to: &str) -> Step {
     } else if let Some(tag) = configuration.tags.iter_mut().find(|tag| tag.id == from) {
         to.clone_into(&mut tag.id);
         redirect(&mut configuration.constraints, from, to);
+    } else if let Some(alert) = configuration.alerts.iter_mut().find(|alert| alert.id == from) {
+        to.clone_into(&mut alert.id);
+    } else if let Some(notice) = configuration.notices.iter_mut().find(|notice| notice.id == from) {
+        to.clone_into(&mut notice.id);
     } else if tree::find(configuration, from).is_some() {
         return rename_resource(draft, from, to);
     } else {
@@ -260,6 +264,8 @@ pub(super) fn exists(draft: &Draft, id: &str) -> bool {
         || configuration.constraints.iter().any(|c| c.id() == id)
         || configuration.tags.iter().any(|tag| tag.id == id)
         || configuration.fencing_topology.iter().any(|level| level.id == id)
+        || configuration.alerts.iter().any(|alert| alert.id == id)
+        || configuration.notices.iter().any(|notice| notice.id == id)
 }
 
 /// The ids of all objects: of those for which there is something by [`exists`].
@@ -268,7 +274,9 @@ pub(super) fn ids(configuration: &Configuration) -> BTreeSet<String> {
     let constraints = configuration.constraints.iter().map(Constraint::id);
     let tags = configuration.tags.iter().map(|tag| tag.id.as_str());
     let levels = configuration.fencing_topology.iter().map(|level| level.id.as_str());
-    resources.chain(constraints).chain(tags).chain(levels).map(str::to_owned).collect()
+    let alerts = configuration.alerts.iter().map(|alert| alert.id.as_str());
+    let notices = configuration.notices.iter().map(|notice| notice.id.as_str());
+    resources.chain(constraints).chain(tags).chain(levels).chain(alerts).chain(notices).map(str::to_owned).collect()
 }
 
 /// Not a name for an object.

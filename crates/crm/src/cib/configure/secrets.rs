@@ -3,7 +3,7 @@
 use super::super::Refusal;
 use super::super::tree::{self, Kind};
 use super::Step;
-use hac_model::{Configuration, MASK, NvSet, Primitive, is_secret};
+use hac_model::{Configuration, MASK, Notice, NvSet, Primitive, is_secret};
 
 /// Puts the old value wherever a secret is masked. Refuses if there is none.
 pub(super) fn keep_masked(old: &Configuration, new: &mut Configuration) -> Step {
@@ -33,6 +33,26 @@ pub(super) fn keep_masked(old: &Configuration, new: &mut Configuration) -> Step 
         let value = |name: &str| same.and_then(|node| node.attributes.iter().find_map(|set| set.get(name)));
         restore_sets(&node.uname, &mut node.attributes, value)?;
     }
+    restore_alerts(old, new)?;
+    for notice in &mut new.notices {
+        let same = old.notices.iter().find(|other| other.id == notice.id);
+        let value = |name: &str| same.and_then(|notice| notice.get(name));
+        restore_where(&notice.id, &mut notice.params, Notice::is_secret, value)?;
+    }
+    Ok(())
+}
+
+fn restore_alerts(old: &Configuration, new: &mut Configuration) -> Step {
+    for alert in &mut new.alerts {
+        let same = old.alerts.iter().find(|other| other.id == alert.id);
+        let value = |name: &str| same.and_then(|alert| alert.attributes.iter().find_map(|set| set.get(name)));
+        restore_sets(&alert.id, &mut alert.attributes, value)?;
+        for recipient in &mut alert.recipients {
+            let same = same.and_then(|alert| alert.recipients.iter().find(|other| other.id == recipient.id));
+            let value = |name: &str| same.and_then(|other| other.attributes.iter().find_map(|set| set.get(name)));
+            restore_sets(&alert.id, &mut recipient.attributes, value)?;
+        }
+    }
     Ok(())
 }
 
@@ -46,8 +66,17 @@ fn restore(owner: &str, primitive: &mut Primitive, old: Option<&Primitive>) -> S
 }
 
 fn restore_sets<'a>(owner: &str, sets: &mut [NvSet], old: impl Fn(&str) -> Option<&'a str>) -> Step {
+    restore_where(owner, sets, is_secret, old)
+}
+
+fn restore_where<'a>(
+    owner: &str,
+    sets: &mut [NvSet],
+    secret: impl Fn(&str) -> bool,
+    old: impl Fn(&str) -> Option<&'a str>,
+) -> Step {
     for pair in sets.iter_mut().flat_map(|set| &mut set.pairs) {
-        if pair.value.as_deref() != Some(MASK) || !is_secret(&pair.name) {
+        if pair.value.as_deref() != Some(MASK) || !secret(&pair.name) {
             continue;
         }
         let Some(value) = old(&pair.name) else {

@@ -1,11 +1,13 @@
 //! The configuration section, except resources and constraints.
 
-use hac_model::{Configuration, FencingLevel, FencingTarget, Node, Tag};
+use hac_model::{
+    Alert, Configuration, FencingLevel, FencingTarget, Node, Notice, Recipient, Select, SelectedAttribute, Tag,
+};
 
 use super::nvset::sets;
 use super::{constraint, resource};
-use crate::cib_xml::Problem;
 use crate::cib_xml::document::{Element, Fault, quotable};
+use crate::cib_xml::{NOTICE, Problem};
 
 /// Reads `configuration`.
 pub(super) fn configuration(element: &Element<'_>) -> Result<Configuration, Fault> {
@@ -23,6 +25,15 @@ pub(super) fn configuration(element: &Element<'_>) -> Result<Configuration, Faul
                     section.all("fencing-level").map(fencing_level).collect::<Result<_, _>>()?;
             }
             "tags" => configuration.tags = section.all("tag").map(tag).collect::<Result<_, _>>()?,
+            "alerts" => {
+                for element in section.all("alert") {
+                    let alert = alert(element)?;
+                    match alert.path.strip_prefix(NOTICE) {
+                        Some(form) => configuration.notices.push(notice(form, &alert)),
+                        None => configuration.alerts.push(alert),
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -70,4 +81,47 @@ fn tag(element: &Element<'_>) -> Result<Tag, Fault> {
         id: element.required("id")?,
         members: element.all("obj_ref").map(|child| child.required("id")).collect::<Result<_, _>>()?,
     })
+}
+
+fn alert(element: &Element<'_>) -> Result<Alert, Fault> {
+    Ok(Alert {
+        id: element.required("id")?,
+        description: element.opt("description"),
+        path: element.required("path")?,
+        attributes: sets(element, "instance_attributes")?,
+        meta: sets(element, "meta_attributes")?,
+        select: element.all("select").next().map_or_else(|| Ok(Select::default()), select)?,
+        recipients: element.all("recipient").map(recipient).collect::<Result<_, _>>()?,
+    })
+}
+
+fn select(element: &Element<'_>) -> Result<Select, Fault> {
+    let has = |name| element.all(name).next().is_some();
+    let mut names = Vec::new();
+    for attribute in element.all("select_attributes").flat_map(|element| element.all("attribute")) {
+        names.push(SelectedAttribute { id: attribute.or_empty("id"), name: attribute.required("name")? });
+    }
+    Ok(Select {
+        nodes: has("select_nodes"),
+        fencing: has("select_fencing"),
+        resources: has("select_resources"),
+        attributes: has("select_attributes"),
+        names,
+    })
+}
+
+fn recipient(element: &Element<'_>) -> Result<Recipient, Fault> {
+    Ok(Recipient {
+        id: element.required("id")?,
+        description: element.opt("description"),
+        value: element.required("value")?,
+        attributes: sets(element, "instance_attributes")?,
+        meta: sets(element, "meta_attributes")?,
+    })
+}
+
+/// Pacemaker's document has no notices: they stand among the alerts, as ones that no program on any host is called like.
+fn notice(form: &str, alert: &Alert) -> Notice {
+    let (id, description) = (alert.id.clone(), alert.description.clone());
+    Notice { id, description, form: form.to_owned(), params: alert.attributes.clone() }
 }

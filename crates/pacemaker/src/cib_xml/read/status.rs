@@ -21,6 +21,7 @@ pub(super) fn status(element: &mut Element<'_>) -> Result<Status, Fault> {
     Ok(Status {
         held: Vec::new(),
         fencing: Requests::default(),
+        noticed: Vec::new(),
         nodes: states.map(node_state).collect::<Result<_, _>>()?,
         tickets: element
             .children

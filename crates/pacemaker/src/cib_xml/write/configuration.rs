@@ -1,10 +1,11 @@
 //! The configuration section, except resources and constraints.
 
-use hac_model::{Configuration, FencingLevel, FencingTarget, Node, Tag};
+use hac_model::{Alert, Configuration, FencingLevel, FencingTarget, Node, Notice, Recipient, Select, Tag};
 
 use super::nvset::sets;
 use super::xml::{Attributes, Writer};
 use super::{constraint, resource};
+use crate::cib_xml::NOTICE;
 
 /// Writes what is inside `configuration`. Sections that need not be there are left out when empty.
 pub(super) fn configuration(w: &mut Writer, configuration: &Configuration) {
@@ -26,6 +27,12 @@ pub(super) fn configuration(w: &mut Writer, configuration: &Configuration) {
     }
     if !configuration.tags.is_empty() {
         w.element("tags", &none(), |w| configuration.tags.iter().for_each(|t| tag(w, t)));
+    }
+    if !configuration.alerts.is_empty() || !configuration.notices.is_empty() {
+        w.element("alerts", &none(), |w| {
+            configuration.alerts.iter().for_each(|a| alert(w, a));
+            configuration.notices.iter().for_each(|n| notice(w, n));
+        });
     }
 }
 
@@ -57,4 +64,55 @@ fn tag(w: &mut Writer, tag: &Tag) {
             w.empty("obj_ref", &Attributes::default().with("id", member));
         }
     });
+}
+
+fn alert(w: &mut Writer, alert: &Alert) {
+    let attributes = Attributes::default()
+        .with("id", &alert.id)
+        .with("path", &alert.path)
+        .opt("description", alert.description.as_ref());
+    w.element("alert", &attributes, |w| {
+        sets(w, "instance_attributes", &alert.attributes);
+        sets(w, "meta_attributes", &alert.meta);
+        if !alert.select.is_usual() {
+            w.element("select", &Attributes::default(), |w| select(w, &alert.select));
+        }
+        alert.recipients.iter().for_each(|r| recipient(w, r));
+    });
+}
+
+fn select(w: &mut Writer, select: &Select) {
+    for (name, selected) in
+        [("select_nodes", select.nodes), ("select_fencing", select.fencing), ("select_resources", select.resources)]
+    {
+        if selected {
+            w.empty(name, &Attributes::default());
+        }
+    }
+    if select.attributes {
+        w.element("select_attributes", &Attributes::default(), |w| {
+            for attribute in &select.names {
+                w.empty("attribute", &Attributes::default().with("id", &attribute.id).with("name", &attribute.name));
+            }
+        });
+    }
+}
+
+fn recipient(w: &mut Writer, recipient: &Recipient) {
+    let attributes = Attributes::default()
+        .with("id", &recipient.id)
+        .with("value", &recipient.value)
+        .opt("description", recipient.description.as_ref());
+    w.element("recipient", &attributes, |w| {
+        sets(w, "instance_attributes", &recipient.attributes);
+        sets(w, "meta_attributes", &recipient.meta);
+    });
+}
+
+fn notice(w: &mut Writer, notice: &Notice) {
+    let attributes = Attributes::default()
+        .with("id", &notice.id)
+        .with("path", format!("{NOTICE}{}", notice.form))
+        .opt("description", notice.description.as_ref());
+    w.element("alert", &attributes, |w| sets(w, "instance_attributes", &notice.params));
 }

@@ -10,8 +10,8 @@ use crate::crm_syntax::SyntaxError;
 pub(in crate::crm_syntax) const BLOCKS: [&str; 9] =
     ["params", "meta", "utilization", "operations", "op", "op_params", "op_meta", "attributes", "rule"];
 
-/// Reads what stands in a block: `[$id=ID] [SCORE:] [rule ...] NAME=VALUE ...`, or `$id-ref=ID`.
-pub(super) fn block(words: &mut Words) -> Result<NvSet, SyntaxError> {
+/// Reads what stands before the pairs of a block: `[$id=ID] [SCORE:] [rule ...]`, or `$id-ref=ID`.
+pub(super) fn block_head(words: &mut Words) -> Result<NvSet, SyntaxError> {
     let mut set = NvSet::default();
     while let Some((name, value)) = peek_pair(words) {
         match name.as_str() {
@@ -34,6 +34,12 @@ pub(super) fn block(words: &mut Words) -> Result<NvSet, SyntaxError> {
     if words.take("rule") {
         set.rule = Some(rule(words)?);
     }
+    Ok(set)
+}
+
+/// Reads what stands in a block: `[$id=ID] [SCORE:] [rule ...] NAME=VALUE ...`, or `$id-ref=ID`.
+pub(super) fn block(words: &mut Words) -> Result<NvSet, SyntaxError> {
+    let mut set = block_head(words)?;
     set.pairs = pairs(words);
     // An empty block is what is left where the last value was deleted, and crm shows it so.
     if set.pairs.is_empty() && (set.score.is_some() || set.rule.is_some()) {
@@ -53,7 +59,7 @@ pub(super) fn pairs(words: &mut Words) -> Vec<NvPair> {
 }
 
 /// `@ID[:NAME]` and `$ID:NAME` stand for the pair of that id; `$ID:NAME=VALUE` gives a pair its id.
-fn named_pair(word: String, value: Option<String>) -> NvPair {
+pub(super) fn named_pair(word: String, value: Option<String>) -> NvPair {
     let split = |text: &str| {
         let (id, name) = text.split_once(':').unwrap_or((text, ""));
         (id.to_owned(), name.to_owned())

@@ -104,6 +104,14 @@ impl Referred {
             referred.sets(&node.attributes);
             referred.sets(&node.utilization);
         }
+        for alert in &configuration.alerts {
+            referred.sets(&alert.attributes);
+            referred.sets(&alert.meta);
+            for recipient in &alert.recipients {
+                referred.sets(&recipient.attributes);
+                referred.sets(&recipient.meta);
+            }
+        }
         for constraint in &configuration.constraints {
             if let Constraint::Location(Location { target: LocationTarget::Rules(rules), .. }) = constraint {
                 referred.0.extend(rules.iter().filter_map(|rule| rule.id_ref.clone()));

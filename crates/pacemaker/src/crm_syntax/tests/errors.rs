@@ -14,7 +14,7 @@ fn primitives() {
     refused(
         "\nfrobnicate x",
         &expect![
-            "line 2, column 1: unknown kind of object 'frobnicate'. Objects begin with primitive, clone, ms, master, group, bundle, colocation, collocation, order, location, property, rsc_defaults, op_defaults, node, rsc_template, tag, fencing_topology, rsc_ticket, monitor, rename, modgroup, xml."
+            "line 2, column 1: unknown kind of object 'frobnicate'. Objects begin with primitive, clone, ms, master, group, bundle, colocation, collocation, order, location, property, rsc_defaults, op_defaults, node, rsc_template, tag, fencing_topology, rsc_ticket, alert, notice, monitor, rename, modgroup, xml."
         ],
     );
     refused(
@@ -94,9 +94,29 @@ fn other_objects() {
         &expect!["line 1, column 1: unknown kind of object 'pirmitive'. Did you mean 'primitive'?"],
     );
     refused(
-        "alert a /bin/true",
+        "role a read cib",
         &expect![
-            "line 1, column 1: hacd has no 'alert'. Follow 'hacctl events --json' and call the program from there."
+            "line 1, column 1: hacd has no 'role'. hacd has no access rules: everything is done as root on a node."
+        ],
+    );
+    refused(
+        "alert a true",
+        &expect![
+            "line 1, column 9: 'true' is no path of a program. Write the whole path, such as /usr/share/pacemaker/alerts/alert_file.sh."
+        ],
+    );
+    refused(
+        "alert a /bin/true select",
+        &expect!["line 1, column 25: nothing is selected. Write nodes, fencing, resources or attributes."],
+    );
+    refused(
+        "alert a /bin/true to",
+        &expect!["line 1, column 21: nobody is named. Write a recipient after 'to', or leave 'to' out."],
+    );
+    refused(
+        "notice a fax to=b",
+        &expect![
+            "line 1, column 10: 'fax' is nothing that a notice can be sent as. Write webhook, slack, ntfy or mail."
         ],
     );
     refused(
