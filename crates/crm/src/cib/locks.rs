@@ -113,6 +113,7 @@ mod tests {
             online: false,
             join: Join::Down,
             expected_up: Some(false),
+            life: 0,
         };
         deliver(&mut cib, StatusChange::NodeStates(vec![presence]));
         assert_eq!(lock(&cib, "FloatIP"), Some(SINCE), "the node has left");
