@@ -55,7 +55,7 @@ fn what_is_wrong_is_named_with_the_form() {
         ("configure delete a --forc", "unknown option '--forc'", "'--force'"),
         ("resource stirt a", "resource.stirt: No such command", "'hacctl resource start'"),
         ("resource m a", "may mean", "more letters"),
-        ("node standby --timeout soon", "'soon' is no number", "--timeout 60"),
+        ("node standby --timeout soon", "'soon' is no time to wait", "--timeout 60"),
         ("configure role a read cib", "hacd does not have 'configure role'", "access rules"),
         ("cluster init", "hacd does not have 'cluster init'", "hacctl init"),
     ] {
