@@ -24,7 +24,6 @@ pub struct Wanted {
     /// A success of the same kind within so many seconds before is enough; with 0 an earlier one does not count.
     pub tolerance_s: u64,
     /// Id of the only device that is to be used, whatever the topology says: a test.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
 }
 
@@ -95,13 +94,7 @@ pub struct Request {
     /// life.
     pub rejoined: bool,
     /// The target has joined since it was asked for, in whatever life, and nobody has asked for it again since.
-    #[serde(default, skip_serializing_if = "is_false")]
     pub is_back: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
-const fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 /// A request that is over.
@@ -137,14 +130,11 @@ pub struct Requests {
     /// By node, how often in a row it could not be fenced.
     pub failures: BTreeMap<String, u32>,
     /// By node, the life in which it was last seen as a member.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lives: BTreeMap<String, u64>,
     /// By node, the life of it that was ended last, as a device or a person said.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ended: BTreeMap<String, u64>,
     /// Nodes that were seen in a life that had been ended, and have not been seen in another one since: what said that they
     /// were down was wrong.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub survivors: BTreeSet<String>,
 }
 

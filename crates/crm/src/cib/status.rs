@@ -138,13 +138,7 @@ pub struct NodePresence {
     /// leaves it as it is, for a node that was lost.
     pub expected_up: Option<bool>,
     /// Tells this life of a member from every other one; 0 if it is not known.
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub life: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
-const fn is_zero(value: &u64) -> bool {
-    *value == 0
 }
 
 /// How far a node has joined.
