@@ -231,14 +231,17 @@ impl World {
         }
     }
 
-    /// Whether a node takes part in a membership that knows that it was fenced in its present life.
+    /// Whether a node takes part in a membership that knows that it was fenced in its present life. A success that comes when
+    /// the node has joined in a life that nobody can compare proves nothing of that one (seed 5000722).
     pub(crate) fn could_know(&self, id: u32) -> bool {
         let Some(host) = self.hosts.get(&id) else { return false };
         let Some(node) = host.node.as_ref().filter(|node| node.standing().takes_part()) else { return false };
         let Some((_, request)) = self.powers.lies.get(&id).filter(|(life, _)| *life == host.life) else { return false };
         let known = |record: &&Record| record.id == *request && record.end == End::Succeeded;
         let mut records = node.cib().status.fencing.history.iter().filter(known);
-        records.any(|record| record.target == host.name())
+        let fencing = &node.cib().status.fencing;
+        let is_known = fencing.ended.contains_key(&host.name()) || fencing.survivors.contains(&host.name());
+        is_known && records.any(|record| record.target == host.name())
     }
 
     /// A device that a node does not reach cannot be watched by it.
