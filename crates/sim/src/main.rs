@@ -14,6 +14,7 @@ const USAGE: &str =
   --from SEED  the first (default 1)
   --only KIND  whole nodes (cluster) or the ring alone (ring); default both
   --nodes N    hosts, instead of as many as the seed says
+  --no-fencing  no cluster has fence devices
   --jobs N     threads (default: as many as there are processors)
   --mutants    switch on each deliberate bug, until a checker finds it (a build with the feature `mutants`)
   --mutant WORD only those with this in their names
@@ -30,6 +31,7 @@ struct Arguments {
     cluster: bool,
     ring: bool,
     nodes: Option<u32>,
+    fencing: bool,
     jobs: Option<u64>,
     trace: bool,
     once: bool,
@@ -49,6 +51,7 @@ impl Arguments {
             from: self.from,
             seeds: self.seeds,
             nodes: self.nodes,
+            fencing: self.fencing,
             twice: !self.once,
             jobs: jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
             trace: self.trace,
@@ -160,6 +163,7 @@ fn arguments() -> Result<Arguments, String> {
         cluster: true,
         ring: true,
         nodes: None,
+        fencing: true,
         jobs: None,
         trace: false,
         once: false,
@@ -183,6 +187,7 @@ fn arguments() -> Result<Arguments, String> {
                 let nodes = u32::try_from(number()?).ok().filter(|n| (1..=32).contains(n));
                 arguments.nodes = Some(nodes.ok_or("--nodes takes 1 to 32")?);
             }
+            "--no-fencing" => arguments.fencing = false,
             "--jobs" => arguments.jobs = Some(number()?),
             "--only" => match words.next().as_deref() {
                 Some("ring") => arguments.cluster = false,

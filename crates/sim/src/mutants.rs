@@ -168,6 +168,7 @@ impl Hunt {
             from: self.from,
             seeds: self.seeds,
             nodes: None,
+            fencing: true,
             twice: false,
             jobs: self.jobs,
             trace: false,

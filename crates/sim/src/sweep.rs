@@ -10,12 +10,15 @@ use std::thread;
 use std::time::Instant;
 
 use crate::check::Violation;
+use crate::options::Options;
 use crate::run::{self, Kind, Verdict};
 
 /// A run of so many seeds must have looked at every property.
 const MANY: u64 = 100;
 /// A run of so many seeds must have met everything that is interesting.
 const ENOUGH: u64 = 500;
+/// Properties that are looked at only where there are fence devices.
+const OF_FENCING: [&str; 6] = ["FENCE-1", "FENCE-2", "FENCE-3", "P-6", "P-8", "P-14"];
 /// Lines of the timeline that a failing seed shows.
 const LINES: usize = 60;
 
@@ -30,6 +33,8 @@ pub struct Sweep {
     pub seeds: u64,
     /// Hosts, instead of as many as the seed says.
     pub nodes: Option<u32>,
+    /// Some clusters have fence devices.
+    pub fencing: bool,
     /// Each seed is run again, and the second run must be equal.
     pub twice: bool,
     /// Threads.
@@ -54,6 +59,11 @@ pub struct Outcome {
 }
 
 impl Sweep {
+    fn options(&self, seed: u64) -> Options {
+        let options = run::options(self.kind, seed, self.nodes);
+        Options { fencing: options.fencing.filter(|_| self.fencing), ..options }
+    }
+
     /// Runs all seeds and writes the report; whether all is well.
     ///
     /// # Errors
@@ -104,7 +114,7 @@ impl Sweep {
     /// Runs one seed.
     #[must_use]
     pub fn one(&self, seed: u64) -> Outcome {
-        let options = run::options(self.kind, seed, self.nodes);
+        let options = self.options(seed);
         let run = |recording| {
             let options = options.clone();
             panic::catch_unwind(AssertUnwindSafe(|| run::run(self.kind, options, recording)))
@@ -136,8 +146,11 @@ impl Sweep {
     fn write(&self, outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
         if let Some(violation) = &outcome.violation {
             writeln!(out, "seed {}: {violation}", outcome.seed)?;
-            writeln!(out, "  {:?}", run::options(self.kind, outcome.seed, self.nodes))?;
-            let nodes = self.nodes.map(|n| format!(" --nodes {n}")).unwrap_or_default();
+            writeln!(out, "  {:?}", self.options(outcome.seed))?;
+            let mut nodes = self.nodes.map(|n| format!(" --nodes {n}")).unwrap_or_default();
+            if !self.fencing {
+                nodes.push_str(" --no-fencing");
+            }
             let (kind, seed) = (self.kind.word(), outcome.seed);
             writeln!(out, "  replay: cargo xtask sim --only {kind} --seeds 1 --from {seed}{nodes} --once --trace")?;
         }
@@ -204,7 +217,7 @@ impl Totals {
         writeln!(out, "  happened: {}", list(&self.sometimes))?;
         let missing = |names: &[&'static str], there: &BTreeMap<&str, u64>, least: u64| -> Vec<&str> {
             let absent = names.iter().copied().filter(|name| !there.contains_key(name));
-            absent.filter(|_| *runs >= least).collect()
+            absent.filter(|name| *runs >= least && (sweep.fencing || !OF_FENCING.contains(name))).collect()
         };
         let unchecked = missing(run::properties(kind), &self.executed, MANY);
         let unseen = missing(run::coverage(kind), &self.sometimes, ENOUGH);

@@ -59,7 +59,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "sim",
-        arguments: "--seeds N [--from S] [--only ring|cluster] [--nodes N] [--trace] [--once]",
+        arguments: "--seeds N [--from S] [--only ring|cluster] [--nodes N] [--no-fencing] [--trace] [--once]",
         help: "seeded chaos in the simulator",
         run: sim::run,
     },

@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::project::{Profile, Project};
 
 /// What the simulator accepts.
-const FLAGS: &[&str] = &["--mutants", "--once", "--quiet", "--trace"];
+const FLAGS: &[&str] = &["--mutants", "--no-fencing", "--once", "--quiet", "--trace"];
 const VALUES: &[&str] = &["--from", "--jobs", "--mutant", "--nodes", "--only", "--seeds"];
 
 /// Builds the simulator in release and runs the seeds asked for.
