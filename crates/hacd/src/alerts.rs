@@ -112,18 +112,7 @@ struct Run {
 impl Alerts {
     /// Nothing runs yet. Programs run on `workers`.
     pub(crate) fn new(node: String, agents: Arc<Agents>, workers: Handle) -> Self {
-        let shared = Shared {
-            node,
-            sequence: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
-            dropped: AtomicU64::new(0),
-            turn: Arc::new(Semaphore::new(AT_ONCE)),
-            known: Mutex::default(),
-            kept: Mutex::default(),
-            until: Mutex::default(),
-            ended: false.into(),
-            looked: Mutex::default(),
-        };
+        let shared = Shared::new(node);
         let notices = Arc::new(Notices::new(shared.node.clone(), Arc::clone(&agents)));
         Self { shared: Arc::new(shared), agents, workers, notices }
     }
@@ -252,6 +241,22 @@ impl Alerts {
 }
 
 impl Shared {
+    /// Of the node of this name; nothing was run yet.
+    fn new(node: String) -> Self {
+        Self {
+            node,
+            sequence: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            dropped: AtomicU64::new(0),
+            turn: Arc::new(Semaphore::new(AT_ONCE)),
+            known: Mutex::default(),
+            kept: Mutex::default(),
+            until: Mutex::default(),
+            ended: false.into(),
+            looked: Mutex::default(),
+        }
+    }
+
     /// The runs of an alert for what was seen, one a recipient.
     fn runs(&self, alert: &Alert, seen: &Seen, wall: WallTime) -> Vec<Run> {
         let plain = hac_model::Recipient::default();

@@ -17,18 +17,7 @@ fn set(pairs: &[(&str, &str)]) -> Vec<NvSet> {
 }
 
 fn shared() -> Shared {
-    Shared {
-        node: "n1".to_owned(),
-        sequence: AtomicU64::new(0),
-        waiting: AtomicUsize::new(0),
-        dropped: AtomicU64::new(0),
-        turn: Arc::new(Semaphore::new(AT_ONCE)),
-        known: Mutex::default(),
-        kept: Mutex::default(),
-        until: Mutex::default(),
-        ended: false.into(),
-        looked: Mutex::default(),
-    }
+    Shared::new("n1".to_owned())
 }
 
 fn operation() -> Seen {
