@@ -35,9 +35,12 @@ pub fn install_names(folder: &Path, program: &Path, names: &[&str]) -> Result<()
         move |error| NotInstalled::Io(path, error)
     };
     fs::create_dir_all(folder).map_err(failed(folder))?;
+    let mut missing = Vec::new();
     for name in names {
         let path = folder.join(name);
         match fs::read_link(&path) {
+            // It is never away for a moment: agents of a daemon that runs may be calling it.
+            Ok(target) if target == program => continue,
             Ok(target) if is_ours(&target, program) => {}
             Ok(_) => return Err(NotInstalled::Taken(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -45,9 +48,9 @@ pub fn install_names(folder: &Path, program: &Path, names: &[&str]) -> Result<()
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(NotInstalled::Taken(path)),
             Err(error) => return Err(NotInstalled::Io(path, error)),
         }
+        missing.push(path);
     }
-    for name in names {
-        let path = folder.join(name);
+    for path in missing {
         // Another version of the program may have made it.
         let _ = fs::remove_file(&path);
         symlink(program, &path).map_err(failed(&path))?;

@@ -28,7 +28,7 @@ use crate::recording::Recording;
 use crate::remembered::Remembered;
 use crate::storage::{self, Files, KeyFile, Opened, StorageError, Worker};
 use crate::workers::{self, Workers};
-use crate::{clock, exit, udp};
+use crate::{beside, clock, exit, udp};
 
 /// How long is waited for what may pass by itself, before the service manager is asked to try again. Longer than it
 /// takes for ten starts in a minute to be too many.
@@ -100,6 +100,7 @@ pub(crate) fn identity(arguments: &Arguments) -> Identity {
 /// It cannot be started.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     enough_files()?;
+    let others = aside(beside::other_manager)?;
     survive_limits().map_err(|error| Failure::os(format!("signals cannot be received: {}", storage::words(&error))))?;
     let beginning = Beginning::new(format!("reading {}", arguments.config.display()));
     let waiting = |mistake: &config::Mistake| crate::complain(&format!("waiting: {mistake}"));
@@ -109,7 +110,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let line = config::decisive(&mistakes).map(ToString::to_string).unwrap_or_default();
         Failure { code: code_of(&mistakes), line }
     })?;
-    alone(arguments)?;
+    alone(arguments, others())?;
+    let folder = arguments.socket.with_extension("bin");
+    let tools = aside(move || tools(&folder))?;
     let entropy = Entropy::new()?;
     let wall = clock::wall();
     beginning.step(format!("opening {}", arguments.state.display()));
@@ -128,7 +131,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
     // Before anybody hears of this node: what an earlier life was doing has an end.
     beginning.step("ending what an earlier life of hacd was doing".to_owned());
-    let agents = take_over(agent_options(arguments, &config));
+    let tools = tools().inspect_err(|why| {
+        tracing::warn!(target: "hacd::agents", "agents do not find crm_attribute and its like: {why}");
+    });
+    let agents = take_over(agent_options(arguments, &config, tools.ok()));
 
     let threads = Workers::start(workers::AGENTS).and_then(|agents| Ok((agents, Workers::start(workers::CLIENTS)?)));
     let (runs, clients) = threads.map_err(|error| Failure::os(format!("no runtime: {error}")))?;
@@ -187,9 +193,16 @@ fn open_patiently(directory: &Path, wall_secs: i64, random: u32) -> Result<Opene
     }
 }
 
+/// Begins something that the start does not need at once, on a thread of its own. What this returns waits for the result.
+fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<impl FnOnce() -> T, Failure> {
+    let thread = std::thread::Builder::new().name("hacd-aside".to_owned()).spawn(work);
+    let thread = thread.map_err(|error| Failure::os(format!("no thread for the start: {}", storage::words(&error))))?;
+    Ok(move || thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+}
+
 /// Refuses to start beside another cluster manager, unless told.
-fn alone(arguments: &Arguments) -> Result<(), Failure> {
-    match crate::beside::other_manager().filter(|_| !arguments.beside) {
+fn alone(arguments: &Arguments, other: Option<(String, u32)>) -> Result<(), Failure> {
+    match other.filter(|_| !arguments.beside) {
         None => Ok(()),
         Some((name, pid)) => Err(Failure::config(format!(
             "{name} is active on this host (process {pid}): two managers would fight over its resources. \
@@ -356,7 +369,7 @@ fn take_over(options: hac_agents::Options) -> Arc<Agents> {
 }
 
 /// How agents are run.
-fn agent_options(arguments: &Arguments, config: &Config) -> hac_agents::Options {
+fn agent_options(arguments: &Arguments, config: &Config, tools: Option<PathBuf>) -> hac_agents::Options {
     let (agents, cloud) = (&config.agents, &config.digitalocean);
     hac_agents::Options {
         // Beside the socket: of this daemon alone, on no disk, and gone with the kernel.
@@ -366,7 +379,7 @@ fn agent_options(arguments: &Arguments, config: &Config) -> hac_agents::Options 
         nodes: config.nodes.len(),
         ocf_root: agents.ocf_root.clone(),
         fence_agents: agents.fence_agents.clone(),
-        tools: tools(&arguments.socket.with_extension("bin")),
+        tools,
         environment: environment(arguments, &config.logging),
         prefer_script: agents.prefer_script,
         native: agents.native.clone(),
@@ -376,24 +389,16 @@ fn agent_options(arguments: &Arguments, config: &Config) -> hac_agents::Options 
     }
 }
 
-/// The folder with the programs that agents call: links to this program, and to what they may look for beside them.
-fn tools(folder: &Path) -> Option<PathBuf> {
-    let made = std::env::current_exe().map_err(|error| storage::words(&error)).and_then(|program| {
-        hac_compat::install(folder, &program).map_err(|error| match error {
-            hac_compat::NotInstalled::Taken(path) => format!("{} is there and is not a link to hacd", path.display()),
-            hac_compat::NotInstalled::Io(path, error) => format!("{}: {}", path.display(), storage::words(&error)),
-        })
-    });
-    match made {
-        Ok(()) => {
-            hac_compat::link_others(folder, Path::new(SBIN));
-            Some(folder.to_owned())
-        }
-        Err(why) => {
-            tracing::warn!(target: "hacd::agents", "agents do not find crm_attribute and its like: {why}");
-            None
-        }
-    }
+/// Makes the folder with the programs that agents call: links to this program, and to what they may look for beside them.
+/// Or why it is not there.
+fn tools(folder: &Path) -> Result<PathBuf, String> {
+    let program = std::env::current_exe().map_err(|error| storage::words(&error))?;
+    hac_compat::install(folder, &program).map_err(|error| match error {
+        hac_compat::NotInstalled::Taken(path) => format!("{} is there and is not a link to hacd", path.display()),
+        hac_compat::NotInstalled::Io(path, error) => format!("{}: {}", path.display(), storage::words(&error)),
+    })?;
+    hac_compat::link_others(folder, Path::new(SBIN));
+    Ok(folder.to_owned())
 }
 
 /// Where agents look for programs of all kinds if they are not told otherwise.
