@@ -223,6 +223,10 @@ impl Client {
     /// What a failed connection means.
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let socket = self.socket.display();
+        if error.is_builder() {
+            return Failure::usage("what is asked for cannot be said in a request: it is too long")
+                .with_remedy("Give a shorter name.");
+        }
         if error.is_timeout() {
             return Failure::new(ErrorCode::Timeout, format!("hacd did not answer on {socket} in time"))
                 .with_remedy("See what it does with 'journalctl -u hacd' or in its log file.");

@@ -64,11 +64,33 @@ impl Failure {
             eprintln!("{value}");
             return;
         }
-        eprintln!("ERROR: {}", self.message);
+        eprintln!("ERROR: {}", readable(&self.message));
         if let Some(remedy) = &self.remedy {
-            eprintln!("  {remedy}");
+            eprintln!("  {}", readable(remedy));
         }
     }
+}
+
+/// Letters of a word that are shown, and how long one may be that is shown whole: longer than a path that people have.
+const SHOWN: usize = 60;
+const WHOLE: usize = 400;
+
+/// The text with words in it shortened that nobody typed by hand: a file that was given in place of a name would fill the
+/// screen, and what is wrong with it would be somewhere in between.
+fn readable(text: &str) -> String {
+    let short = |word: &str| match word.chars().count() {
+        length if length > WHOLE => {
+            let (begin, end) = (word.chars().take(SHOWN), word.chars().skip(length.saturating_sub(3)));
+            format!("{}…{} ({length} characters)", begin.collect::<String>(), end.collect::<String>())
+        }
+        _ => word.to_owned(),
+    };
+    text.split_inclusive(char::is_whitespace)
+        .map(|part| {
+            let word = part.trim_end();
+            format!("{}{}", short(word), part.get(word.len()..).unwrap_or_default())
+        })
+        .collect()
 }
 
 impl From<&clap::Error> for Failure {
@@ -207,5 +229,14 @@ mod tests {
 
         let failure = refused("hacctl --timeout soon status");
         assert!(failure.message.contains("'soon'"), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_word_that_fills_the_screen_is_shortened() {
+        let text = format!("resource {} does not exist", "n".repeat(100_000));
+        let shown = super::readable(&text);
+        assert_eq!(shown, format!("resource {}…nnn (100000 characters) does not exist", "n".repeat(60)));
+        let path = format!("/{}: line 1:\n  put it right", "d".repeat(300));
+        assert_eq!(super::readable(&path), path);
     }
 }
