@@ -7,6 +7,7 @@ mod leaving;
 mod mixed;
 mod names;
 mod page;
+mod ready;
 mod screens;
 mod told;
 
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
     let tools = Tools::find();
     let of_releases = tools.as_ref().ok().and_then(mixed::missing);
     let alone = configuration::cases().into_iter().chain(agents::cases()).chain(names::cases()).chain(join::cases());
-    let alone = alone.chain(told::cases()).chain(leaving::cases());
+    let alone = alone.chain(told::cases()).chain(leaving::cases()).chain(ready::cases());
     let alone = alone.map(|(name, test)| (name, test as Test, None));
     let mixed = mixed::cases().into_iter().map(|(name, test)| (name, test, of_releases.clone()));
     let page = page::cases().into_iter().map(|(name, test, missing)| (name, test as Test, missing));

@@ -89,6 +89,11 @@ impl Cloud {
         Ok(Control { http, url, token, gate: &self.gate, patience: &self.api_patience, deadline })
     }
 
+    /// Whether the API has not answered for so long: then a connection to it is about to be closed, or there is none.
+    pub(crate) fn is_idle(&self, limit: Duration) -> bool {
+        self.gate.answered().is_none_or(|at| at.elapsed() >= limit)
+    }
+
     /// This droplet's id; asked for once, `limit` long at most.
     ///
     /// # Errors

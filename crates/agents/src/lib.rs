@@ -22,6 +22,7 @@ mod look;
 mod lsb;
 mod metadata;
 mod ocf;
+mod prove;
 mod runs;
 mod standard;
 mod stonith;
@@ -36,9 +37,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hac_model::{Agent, ExecStatus, Invocation, Outcome};
+use hac_model::{Agent, ExecStatus, Invocation, OcfCode, Outcome};
 
 pub use exit::{Exit, Finished};
+pub use prove::{Depth, Missing, Proof};
 pub use standard::{Doing, Implementation, Listed, Standard};
 pub use tell::{Posting, Telling, cannot_tell};
 pub use watch::ended;
@@ -153,6 +155,9 @@ impl Agents {
         // hanging monitor is no reason to let it live.
         let alone = async {
             if invocation.fencing.is_none() {
+                let key = prove::key(&invocation.resource);
+                // What cannot be ended of it keeps nobody waiting.
+                let _ = tokio::time::timeout(prove::GIVE_WAY, self.runs.alone(&key)).await;
                 self.runs.alone(&invocation.resource).await;
             }
         };
@@ -174,6 +179,37 @@ impl Agents {
             outcome.watch = tokio::time::timeout(PROCESSES, standard.processes(invocation)).await.unwrap_or_default();
         }
         outcome
+    }
+
+    /// Finds out whether this resource could be started here, and starts nothing: whether its agent is there, and as far as
+    /// `depth` allows what that says of the parameters (`validate-all`, where it has it). Takes the invocation's timeout at
+    /// most; dropping the future gives it up. Operations of the resource do not wait for it.
+    pub async fn prove(&self, invocation: &Invocation, depth: Depth) -> Proof {
+        let Some(standard) = self.standards.get(invocation.agent.class.as_str()) else {
+            return Proof::of([Missing::agent(&invocation.agent)]);
+        };
+        let key = prove::key(&invocation.resource);
+        let remedy = "Look at its files and file servers on that node; it is looked at again by itself.";
+        if let Some(run) = self.runs.unfinished(&key) {
+            return Proof::of([Missing::new("validate", format!("{run} cannot be ended"), remedy)]);
+        }
+        let asked = Invocation {
+            resource: key.clone(),
+            action: "validate-all".to_owned(),
+            interval_ms: 0,
+            expected_rc: OcfCode::OK.0,
+            migration: None,
+            fencing: None,
+            ..invocation.clone()
+        };
+        match tokio::time::timeout(asked.timeout, standard.prove(&asked, depth)).await {
+            Ok(proof) => proof,
+            Err(_) => {
+                let why = self.looks.hanging(&key).map(|what| format!(": {what} hangs")).unwrap_or_default();
+                let limit = seconds(asked.timeout);
+                Proof::of([Missing::new("validate", format!("validate-all did not end within {limit}{why}"), remedy)])
+            }
+        }
     }
 
     /// Runs a program that tells somebody of something, to its end or its timeout. Dropping the future kills it.

@@ -10,7 +10,7 @@ use hac_model::{Agent, ExecStatus, Invocation, OcfCode, ProcessRef};
 use crate::look::Looks;
 use crate::runs::{Runs, Task, outcome};
 use crate::systemd::Systemd;
-use crate::{Doing, Exit, Finished, Implementation, Listed, Options, Standard};
+use crate::{Depth, Doing, Exit, Finished, Implementation, Listed, Missing, Options, Proof, Standard};
 
 /// Where the scripts are.
 const FOLDER: &str = "/etc/init.d";
@@ -143,6 +143,10 @@ impl Standard for Lsb {
         Box::pin(self.act(invocation))
     }
 
+    fn prove<'a>(&'a self, invocation: &'a Invocation, _: Depth) -> Doing<'a, Proof> {
+        Box::pin(async { Proof::of(Missing::validated(self.act(invocation).await)) })
+    }
+
     fn processes<'a>(&'a self, _: &'a Invocation) -> Doing<'a, Vec<ProcessRef>> {
         // A script of init does not say which processes it has started.
         Box::pin(async { Vec::new() })
@@ -191,6 +195,10 @@ impl Standard for Service {
 
     fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished> {
         Box::pin(async move { self.chosen(&invocation.agent.kind).await.run(invocation).await })
+    }
+
+    fn prove<'a>(&'a self, invocation: &'a Invocation, depth: Depth) -> Doing<'a, Proof> {
+        Box::pin(async move { self.chosen(&invocation.agent.kind).await.prove(invocation, depth).await })
     }
 
     fn processes<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Vec<ProcessRef>> {

@@ -19,7 +19,7 @@ use hac_model::{Agent, Invocation, ProcessRef};
 use crate::cloud::Cloud;
 use crate::look::Looks;
 use crate::runs::Runs;
-use crate::{Doing, Finished, Implementation, Listed, Options, Standard, watch};
+use crate::{Depth, Doing, Finished, Implementation, Listed, Missing, Options, Proof, Standard, watch};
 use script::Scripts;
 
 /// Where agents look for programs.
@@ -38,6 +38,14 @@ trait Native: std::fmt::Debug + Send + Sync {
 
     /// Runs one action to its end; see [`Standard::run`].
     fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished>;
+
+    /// Whether its resources need files that another resource may bring.
+    fn needs_files(&self) -> bool {
+        false
+    }
+
+    /// What keeps a resource from being started here; see [`Standard::prove`].
+    fn prove<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Vec<Missing>>;
 
     /// Whether all nodes of the cluster are members; see [`Standard::members`].
     fn members(&self, whole: bool) {
@@ -124,6 +132,19 @@ impl Ocf {
         native.run(invocation).await
     }
 
+    async fn proof(&self, invocation: &Invocation, depth: Depth) -> Proof {
+        let agent = &invocation.agent;
+        let script = self.scripts.find(agent, &invocation.resource).await;
+        if let Some(native) = self.implementation(agent, script.as_ref().map(|script| &script.path)) {
+            if depth == Depth::Shallow && native.needs_files() {
+                return Proof::default();
+            }
+            return Proof { missing: native.prove(invocation).await, release: None, deep: true };
+        }
+        let Some(script) = script else { return Proof::of([Missing::agent(agent)]) };
+        self.scripts.prove(invocation, script, depth == Depth::Deep).await
+    }
+
     /// The process that the pid file names: that of the parameters, or else the one that the agent inside knows of.
     async fn behind(&self, invocation: &Invocation) -> Vec<ProcessRef> {
         let named = PID_FILE_PARAMETERS.iter().find_map(|name| invocation.params.get(*name)).map(PathBuf::from);
@@ -153,6 +174,10 @@ impl Standard for Ocf {
 
     fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished> {
         Box::pin(self.act(invocation))
+    }
+
+    fn prove<'a>(&'a self, invocation: &'a Invocation, depth: Depth) -> Doing<'a, Proof> {
+        Box::pin(self.proof(invocation, depth))
     }
 
     fn processes<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Vec<ProcessRef>> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use hac_model::{Agent, Invocation, ProcessRef};
 
-use crate::Finished;
+use crate::{Depth, Finished, Proof};
 
 /// Something that is being done; dropping it gives it up.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -24,6 +24,10 @@ pub trait Standard: fmt::Debug + Send + Sync {
 
     /// Runs one action to its end.
     fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished>;
+
+    /// Finds out whether what `invocation` (a `validate-all`) describes could be started here, without starting it, and
+    /// without looking further than `depth`.
+    fn prove<'a>(&'a self, invocation: &'a Invocation, depth: Depth) -> Doing<'a, Proof>;
 
     /// The processes whose end means that the resource is no longer what this successful action found or made it.
     fn processes<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Vec<ProcessRef>>;

@@ -28,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::cloud::Cloud;
 use crate::look::{Looks, lock};
 use crate::runs::{Runs, Task, outcome};
-use crate::{Doing, Exit, Finished, Implementation, Listed, Options, Standard};
+use crate::{Depth, Doing, Exit, Finished, Implementation, Listed, Missing, Options, Proof, Standard};
 use digitalocean::Device;
 
 /// With what the names of fence agents begin.
@@ -358,6 +358,22 @@ impl Standard for Stonith {
 
     fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished> {
         Box::pin(self.act(invocation))
+    }
+
+    fn prove<'a>(&'a self, invocation: &'a Invocation, _: Depth) -> Doing<'a, Proof> {
+        // No more: a device that cannot be reached is what its monitor is for, and an agent may take long.
+        Box::pin(async {
+            let (program, key) = (self.program(&invocation.agent), &invocation.resource);
+            let there = is_inside(&invocation.agent)
+                || self
+                    .looks
+                    .look(key, format!("looking for {}", program.display()), move || {
+                        rustix::fs::access(&program, rustix::fs::Access::EXEC_OK).is_ok()
+                    })
+                    .await
+                    .unwrap_or(false);
+            Proof::of((!there).then(|| Missing::agent(&invocation.agent)))
+        })
     }
 
     fn processes<'a>(&'a self, _: &'a Invocation) -> Doing<'a, Vec<ProcessRef>> {

@@ -35,8 +35,8 @@ pub use request::{
     Finding, SettleRequest, Settled, StatusQuery, Version,
 };
 pub use status::{
-    Address, CibResponse, ClusterInfo, Conflict, Counter, LastChange, Link, MemberState, Members, MembersEntry,
-    Problem, Quorum, Severity, Status, StepClass, Steps, Sync,
+    Address, CibResponse, ClusterInfo, Conflict, Counter, Lack, LastChange, Link, MemberState, Members, MembersEntry,
+    Problem, Quorum, Readiness, Severity, Status, StepClass, Steps, Sync,
 };
 
 pub use web::WebLink;

@@ -44,6 +44,8 @@ pub struct Status {
     /// How nodes and resources stand: `hac_scheduler::view::ClusterView`, made once for each state by the daemon. Null
     /// unless it was asked for.
     pub view: Value,
+    /// What nodes found out about what they could start, as far as they told.
+    pub readiness: Vec<Readiness>,
     /// The last change of the configuration.
     pub last_change: LastChange,
     /// Things counted since the start.
@@ -53,6 +55,36 @@ pub struct Status {
     /// The cluster as such: its name for ever, and the level at which its members speak.
     #[serde(default)]
     pub cluster: ClusterInfo,
+}
+
+/// What a node found out about what it could start if it had to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Readiness {
+    /// Its name.
+    pub node: String,
+    /// Whether it lacks nothing.
+    pub ready: bool,
+    /// Of how many resources it found out.
+    pub proved: u64,
+    /// What it lacks.
+    pub lacks: Vec<Lack>,
+    /// The agents that it has for them, each with what tells it from others of that name.
+    pub agents: Vec<(String, String)>,
+}
+
+/// Something without which a node cannot start resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lack {
+    /// Ids of the resources; none where the node as such lacks it.
+    pub resources: Vec<String>,
+    /// `agent`, `validate`, `parameters`, `droplet`, `api` or `disk`.
+    pub what: String,
+    /// What is the matter, a clause.
+    pub sentence: String,
+    /// What to do about it.
+    pub remedy: String,
 }
 
 /// The last change of the configuration, as far as it is known.

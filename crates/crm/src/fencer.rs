@@ -71,10 +71,11 @@ pub fn deadtime(configuration: &Configuration) -> Duration {
     configuration.property("dc-deadtime").and_then(parse_duration_ms).map_or(DEADTIME, Duration::from_millis)
 }
 
-/// Whether a request that is under way has nothing more to do, because its target was lost when a plan asked for it, and is back.
+/// Why a request that is under way has nothing more to do, if that is so: a plan asked for it, and its target is back, or the
+/// newest plan finds nothing wrong with it.
 #[must_use]
-pub fn is_withdrawn(request: &Request) -> bool {
-    requests::is_withdrawn(request)
+pub fn withdrawn(request: &Request) -> Option<String> {
+    requests::is_withdrawn(request).then(|| requests::why_withdrawn(request))
 }
 
 /// Whether a node that learns that it was fenced resets its host at once (`fencing-reaction=panic`).

@@ -191,7 +191,10 @@ impl TransitionEngine {
                 }
                 None
             }
-            StatusChange::LetGo { .. } | StatusChange::Dc { .. } | StatusChange::Noticed { .. } => None,
+            StatusChange::LetGo { .. }
+            | StatusChange::Dc { .. }
+            | StatusChange::Noticed { .. }
+            | StatusChange::Readiness(_) => None,
             StatusChange::NodeStates(nodes) => {
                 for node in nodes.iter().filter(|node| !node.member || !node.online) {
                     if let Some(transition) = &mut self.current {

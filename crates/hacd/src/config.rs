@@ -34,6 +34,9 @@ use read::{Document, Section};
 /// Where the file is unless the command line says otherwise.
 pub(crate) const FILE: &str = "/etc/hacd/hacd.toml";
 
+/// How often this node proves anew what it could start, unless told otherwise.
+const PROVE: Duration = Duration::from_secs(60);
+
 /// How often is looked whether something has passed.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
@@ -192,6 +195,8 @@ pub(crate) struct Agents {
     pub(crate) ocf_root: PathBuf,
     /// Folder with the fence agents.
     pub(crate) fence_agents: PathBuf,
+    /// How often it is proved anew that this node could start what it does not run; never without it.
+    pub(crate) prove_interval: Option<Duration>,
 }
 
 /// `[web]`, where it is served.
@@ -474,6 +479,8 @@ impl Checker<'_> {
             script: section.names("script").to_vec(),
             ocf_root: PathBuf::from(section.text("ocf_root").unwrap_or("/usr/lib/ocf")),
             fence_agents: PathBuf::from(section.text("fence_agents").unwrap_or("/usr/sbin")),
+            prove_interval: Some(section.number("prove_interval").map_or(PROVE, Duration::from_millis))
+                .filter(|every| !every.is_zero()),
         }
     }
 

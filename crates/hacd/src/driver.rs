@@ -57,6 +57,7 @@ use crate::alerts::Alerts;
 use crate::api::Hub;
 use crate::config::System;
 use crate::log::Log;
+use crate::readiness::Readiness;
 use crate::recording::Notes;
 use crate::remembered::Remembered;
 use crate::storage::{Worker, WorkerReply};
@@ -115,6 +116,8 @@ pub(crate) struct ClusterParts {
     pub(crate) agents: Arc<Agents>,
     /// Who is told of what is seen.
     pub(crate) alerts: Arc<Alerts>,
+    /// What this node could start.
+    pub(crate) readiness: Arc<Readiness>,
     /// Who follows the events.
     pub(crate) hub: Arc<Hub>,
     /// The log.

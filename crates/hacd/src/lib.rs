@@ -34,6 +34,7 @@ mod journal;
 mod log;
 mod nodes;
 mod notices;
+mod readiness;
 mod recording;
 mod reload;
 mod remembered;

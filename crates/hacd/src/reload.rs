@@ -81,12 +81,16 @@ impl Reloadable {
     }
 }
 
+/// A text without the values of secret parameters.
+pub(crate) fn masked(text: &str, params: &BTreeMap<String, String>) -> String {
+    let secrets = params.iter().filter(|(name, value)| is_secret(name) && !value.is_empty());
+    secrets.fold(text.to_owned(), |text, (_, value)| text.replace(value.as_str(), MASK))
+}
+
 /// Masks the values of secret parameters in whatever an agent wrote: all of it is shown, and goes to the other nodes.
 fn mask_secrets(outcome: &mut Outcome, params: &BTreeMap<String, String>) {
-    for (_, value) in params.iter().filter(|(name, value)| is_secret(name) && !value.is_empty()) {
-        for text in outcome.exit_reason.iter_mut().chain([&mut outcome.output]) {
-            *text = text.replace(value.as_str(), MASK);
-        }
+    for text in outcome.exit_reason.iter_mut().chain([&mut outcome.output]) {
+        *text = masked(text, params);
     }
 }
 

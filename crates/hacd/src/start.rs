@@ -24,6 +24,7 @@ use crate::driver::{self, ASKS, ClusterParts, End, HINTS, INPUTS, RingParts, Sha
 use crate::journal::Journal;
 use crate::log::Log;
 use crate::nodes::{self, Place};
+use crate::readiness::Readiness;
 use crate::recording::Recording;
 use crate::remembered::Remembered;
 use crate::storage::{self, Files, KeyFile, Opened, StorageError, Worker};
@@ -256,6 +257,7 @@ fn serve(
     stored.started = started;
     let place = Arc::new(Place::new(&config, &arguments.config, &arguments.state));
     let (system, node) = (config.system.clone(), place.node);
+    let proves = config.agents.prove_interval;
     let (metrics, web) = (config.metrics, config.web.clone().and_then(api::Web::new).map(Arc::new));
     let (config, now) = (node_config(config), clock::now());
     let recording = open_recording(arguments, &config, &stored, entropy, now)?;
@@ -264,10 +266,8 @@ fn serve(
     let cluster = ClusterHalf::new(&config, stored, now).map_err(broken)?;
     let ring = RingHalf::new(config.totem, totem, entropy.node, now.mono).map_err(broken)?;
 
-    let journal = Journal::start(&arguments.state.join("events"));
-    let journal = journal.map_err(|error| Failure::os(format!("no thread for the journal: {error}")))?;
     let teller = Teller { name: place.name.clone(), node: node.0, life: totem.incarnation.0 >> 32 };
-    let hub = Arc::new(Hub::new(teller, Some(journal)));
+    let hub = open_hub(arguments, teller)?;
     let shared = Arc::new(Shared::default());
     let first = Snapshot::first(cluster.report(now), Arc::clone(cluster.cib()));
     let (published, snapshots) = watch::channel(Arc::new(first));
@@ -277,6 +277,10 @@ fn serve(
     let ways = (asks, snapshots);
     let alerts = Arc::new(Alerts::new(place.name.clone(), Arc::clone(agents), runs.clone()));
     clients.spawn(alerts.notices.serve(ways.0.clone(), ways.1.clone()));
+    let state = arguments.state.clone();
+    let readiness = Readiness::new(place.name.clone(), Arc::clone(agents), runs.clone(), proves, state);
+    let readiness = Arc::new(readiness);
+    clients.spawn(readiness.serve(ways.0.clone(), ways.1.clone()));
     let programs = (own_agents, Arc::clone(&alerts));
     let api = Api::new(ways, Arc::clone(&hub), programs, place, Arc::clone(&shared), own_log, web.clone());
     clients
@@ -297,6 +301,7 @@ fn serve(
         half: cluster,
         agents: Arc::clone(agents),
         alerts: Arc::clone(&alerts),
+        readiness,
         hub: Arc::clone(&hub),
         log: log.clone(),
         inputs,
@@ -342,6 +347,13 @@ fn refused(arguments: &Arguments, files: &(PathBuf, PathBuf), error: &ConfigErro
          back to the state before it",
         file.display()
     ))
+}
+
+/// What is told, and where it is kept.
+fn open_hub(arguments: &Arguments, teller: Teller) -> Result<Arc<Hub>, Failure> {
+    let journal = Journal::start(&arguments.state.join("events"));
+    let journal = journal.map_err(|error| Failure::os(format!("no thread for the journal: {error}")))?;
+    Ok(Arc::new(Hub::new(teller, Some(journal))))
 }
 
 /// The flight recorder's file, if one is wanted.

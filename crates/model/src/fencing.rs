@@ -95,6 +95,8 @@ pub struct Request {
     pub rejoined: bool,
     /// The target has joined since it was asked for, in whatever life, and nobody has asked for it again since.
     pub is_back: bool,
+    /// The newest plan does not want it, and nobody has asked for it again since.
+    pub unwanted: bool,
 }
 
 /// A request that is over.

@@ -33,7 +33,10 @@ pub use resource::{
     Agent, Bundle, Clone, FencingLevel, FencingTarget, Group, NoAgent, Operation, Primitive, Resource, Tag, Template,
 };
 pub use secret::{MASK, SECRETS, is_secret, mask, mask_configuration, secret_behind, secret_property};
-pub use status::{HeldAttribute, HeldValue, NodeState, Noticed, OpHistory, ResourceHistory, Status, TicketState};
+pub use status::{
+    AgentRelease, HeldAttribute, HeldValue, Lack, NodeState, Noticed, OpHistory, Readiness, ResourceHistory, Status,
+    TicketState,
+};
 pub use value::{INFINITY, computed, parse_bool, parse_duration_ms, parse_score};
 pub use work::{FenceAction, Migration, NoSuch, OnFail, Role, Task};
 

@@ -18,6 +18,55 @@ pub struct Status {
     pub fencing: Requests,
     /// What was sent to whom, by notice. They are no part of Pacemaker's document.
     pub noticed: Vec<Noticed>,
+    /// What each member could not start, as it found out itself. It is no part of Pacemaker's document.
+    pub readiness: Vec<Readiness>,
+}
+
+/// What a node found out about what it could start if it had to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Name of the node.
+    pub node: String,
+    /// Of how many resources it found out.
+    pub proved: u64,
+    /// What keeps it from starting some of them, at most [`Readiness::LACKS_MAX`].
+    pub lacks: Vec<Lack>,
+    /// Which agents it has for them, at most [`Readiness::AGENTS_MAX`].
+    pub agents: Vec<AgentRelease>,
+}
+
+impl Readiness {
+    /// Most lacks that a node tells.
+    pub const LACKS_MAX: usize = 200;
+    /// Most agents that a node tells.
+    pub const AGENTS_MAX: usize = 200;
+
+    /// What keeps the node from starting this resource.
+    pub fn against<'a>(&'a self, resource: &'a str) -> impl Iterator<Item = &'a Lack> {
+        self.lacks.iter().filter(move |lack| lack.resources.iter().any(|of| of == resource))
+    }
+}
+
+/// Something without which a node cannot start resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lack {
+    /// Ids of those resources; none where it is the node as such that lacks something.
+    pub resources: Vec<String>,
+    /// What kind it is, for programs: `agent`, `validate`, `parameters`, `droplet`, `api`, `disk`.
+    pub what: String,
+    /// What is the matter, a clause.
+    pub sentence: String,
+    /// What to do about it, a sentence.
+    pub remedy: String,
+}
+
+/// An agent as a node has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentRelease {
+    /// Its name.
+    pub agent: String,
+    /// What tells it from others of that name.
+    pub release: String,
 }
 
 /// What a notice was sent for, so that a coordinator that follows does not send it again.
@@ -56,6 +105,12 @@ impl Status {
     #[must_use]
     pub fn held(&self, name: &str) -> Option<&HeldAttribute> {
         self.held.iter().find(|held| held.name == name)
+    }
+
+    /// What a node found out about what it could start.
+    #[must_use]
+    pub fn readiness(&self, node: &str) -> Option<&Readiness> {
+        self.readiness.iter().find(|of| of.node == node)
     }
 }
 

@@ -14,7 +14,7 @@
 //!
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
 //! delivered while active, [`disk`] what is stored, [`coordinator`] the coordinator's work, [`planning`] its plans,
-//! [`causes`] what events follow from, [`alerts`] what is told to whom asked for it, [`told`] what was changed in words, [`nodes`] nodes that come and go for good,
+//! [`causes`] what events follow from, [`alerts`] what is told to whom asked for it, [`told`] what was changed in words, [`readiness`] what nodes could not start, [`nodes`] nodes that come and go for good,
 //! [`versions`] levels, and what was prepared before all went down, [`lost`] states that were given up, [`requests`] what clients ask, [`fencing`] nodes that are fenced, [`rotation`] the change
 //! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`effects`] what is to be done, [`report`] the
 //! report.
@@ -32,6 +32,7 @@ mod lost;
 mod nodes;
 mod phase;
 pub(crate) mod planning;
+mod readiness;
 mod report;
 mod requests;
 mod rotation;
@@ -40,6 +41,8 @@ mod stream;
 mod told;
 mod versions;
 mod waits;
+
+pub(crate) use readiness::could_not;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -292,7 +295,7 @@ impl Participant {
         self.watch_leaving(now);
         if let Some((coordinator, mut seat)) = self.coordinating(now) {
             coordinator.take_from_engine(&mut seat);
-            coordinator.fencing.advance(&mut seat);
+            coordinator.advance_fencing(&mut seat);
         }
     }
 
@@ -365,8 +368,10 @@ impl Participant {
     /// Applies a command of the stream, and lets everything happen that follows from it.
     fn apply(&mut self, now: Now, command: &Command, wall: WallTime) -> Applied {
         let before = self.before(command);
+        let ready = readiness::before(&self.replica.cib, command);
         let applied = self.replica.apply(command, wall);
         self.tell_of(command, &applied, &before);
+        self.tell_readiness(command, &applied, ready.as_ref());
         if let Command::Status(change) = command {
             self.executor.handle_delivered(now.mono, wall, change, &applied);
         }

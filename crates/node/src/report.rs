@@ -2,6 +2,7 @@
 
 mod configuration;
 pub(crate) mod fencing;
+pub(crate) mod readiness;
 
 use hac_model::Version;
 use hac_types::{Incarnation, Level, LevelWindow, Member, NodeId, RingId, Timestamp, WallTime};

@@ -248,6 +248,15 @@ pub enum Condition {
         /// After how many it is banned there; none if never.
         threshold: Option<i32>,
     },
+    /// A node found out that it could not start it if it had to.
+    NotReady {
+        /// The node.
+        node: String,
+        /// What it lacks, a clause.
+        sentence: String,
+        /// What to do about it, a sentence.
+        remedy: String,
+    },
     /// How much it is wanted promoted where it will be.
     PromotionScore {
         /// The score.

@@ -458,6 +458,10 @@ impl World {
         {
             self.queue.push(self.now + waits::VOTE, Item::Voted(id, host.life, ring, since));
         }
+        if self.powers.fencing.is_some() {
+            self.note_unclean(id);
+        }
+        let Some(host) = self.hosts.get_mut(&id) else { return };
         let syncing = seen.filter(|(standing, _)| standing.sync == SyncState::Syncing);
         if let Some(ring) = syncing.and_then(|(standing, _)| standing.ring).filter(|ring| host.syncs != Some(*ring)) {
             host.syncs = Some(ring);

@@ -53,6 +53,8 @@ struct State {
     remaining: Option<u64>,
     /// Requests of the last minute.
     sent: VecDeque<Instant>,
+    /// When there was an answer last.
+    answered: Option<Instant>,
 }
 
 impl Gate {
@@ -88,10 +90,16 @@ impl Gate {
         Ok(())
     }
 
+    /// When there was an answer last.
+    pub(crate) fn answered(&self) -> Option<Instant> {
+        lock(&self.0).answered
+    }
+
     /// Takes note of an answer: `refused` if it was one that asks to wait, `wait` how long, `remaining` what is left and
     /// `reset` when there is more.
     pub(crate) fn note(&self, now: Instant, refused: bool, answer: &Limits) {
         let mut state = lock(&self.0);
+        state.answered = Some(now);
         if answer.remaining.is_some() {
             state.remaining = answer.remaining;
         }

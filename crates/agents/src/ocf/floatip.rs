@@ -15,6 +15,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod api;
+mod prove;
 mod start;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use hac_model::{ExecStatus, Invocation};
 use super::Native;
 use crate::cloud::{Cloud, Need, Refused};
 use crate::look::lock;
-use crate::{Doing, Exit, Finished};
+use crate::{Doing, Exit, Finished, Missing};
 use api::Api;
 
 /// How often a recurring monitor asks the API, unless `api_check_interval` says otherwise.
@@ -50,6 +51,9 @@ pub(super) struct FloatIp {
     whole: AtomicBool,
     /// By address.
     known: Mutex<BTreeMap<String, Known>>,
+    /// By address: whether it could be brought here.
+    proved: Mutex<BTreeMap<String, prove::Proved>>,
+    sums: std::hash::RandomState,
 }
 
 /// What is known of an address.
@@ -101,6 +105,10 @@ impl Native for FloatIp {
         include_str!("floatip/metadata.xml")
     }
 
+    fn prove<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Vec<Missing>> {
+        Box::pin(self.prove(invocation))
+    }
+
     fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished> {
         Box::pin(self.act(invocation))
     }
@@ -116,7 +124,8 @@ impl Native for FloatIp {
 impl FloatIp {
     /// Asks this cloud.
     pub(super) fn new(cloud: Arc<Cloud>) -> Self {
-        Self { cloud, whole: AtomicBool::new(true), known: Mutex::default() }
+        let (known, proved, sums) = (Mutex::default(), Mutex::default(), prove::sums());
+        Self { cloud, whole: AtomicBool::new(true), known, proved, sums }
     }
 
     /// Runs one action.

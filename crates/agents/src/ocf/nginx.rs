@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use super::{Native, PATH};
 use crate::look::{self, Looks};
 use crate::runs::{Runs, Task};
-use crate::{Doing, Exit, Finished, watch};
+use crate::{Doing, Exit, Finished, Missing, watch};
 
 /// Longest configuration that is looked through for the pid file, bytes.
 const CONFIGURATION_MAX: u64 = 4 << 20;
@@ -142,6 +142,21 @@ impl Native for Nginx {
         include_str!("nginx/metadata.xml")
     }
 
+    fn needs_files(&self) -> bool {
+        true
+    }
+
+    fn prove<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Vec<Missing>> {
+        Box::pin(async {
+            let found = prove(&Service::new(self, invocation)).await;
+            let unseen = |error: io::Error| {
+                let remedy = "Look at its files on that node; it is looked at again by itself.";
+                Some(Missing::new("validate", format!("nginx cannot be looked at: {error}"), remedy))
+            };
+            found.unwrap_or_else(unseen).into_iter().collect()
+        })
+    }
+
     fn run<'a>(&'a self, invocation: &'a Invocation) -> Doing<'a, Finished> {
         Box::pin(self.act(invocation))
     }
@@ -171,6 +186,44 @@ fn environment() -> BTreeMap<String, String> {
     let own = |name: &str| std::env::var(name).ok().map(|value| (name.to_owned(), value));
     let path = ("PATH".to_owned(), PATH.to_owned());
     ["LANG", "TZ"].into_iter().filter_map(own).chain([path]).collect()
+}
+
+/// What keeps nginx from being started: it is not there, or does not take its configuration (`nginx -t`). That an address is
+/// not here or in use says nothing: it comes with a resource of its own, and what runs here has it.
+async fn prove(service: &Service) -> io::Result<Option<Missing>> {
+    if let Some(missing) = service.missing().await? {
+        return Ok(Missing::validated(missing));
+    }
+    let file = service.configfile.iter().flat_map(|file| ["-c".to_owned(), file.clone()]);
+    let options = service.options.split_whitespace().map(str::to_owned);
+    let task = Task {
+        resource: service.resource.clone(),
+        action: "validate-all".to_owned(),
+        program: PathBuf::from(&service.httpd),
+        arguments: ["-t".to_owned(), "-q".to_owned()].into_iter().chain(file).chain(options).collect(),
+        environment: environment(),
+        folder: None,
+        input: None,
+        user: None,
+    };
+    let ran = service.runs.run(&service.looks, task).await?;
+    let text = String::from_utf8_lossy(&ran.stderr);
+    let refused = refusal(&text).filter(|_| !ran.status.success());
+    let sentence = match refused {
+        Some(words) => words,
+        None if ran.status.success() || text.contains("bind() to") => return Ok(None),
+        None => "it said nothing",
+    };
+    let place = service.configfile.as_ref().map(|file| format!(" -c {file}")).unwrap_or_default();
+    let remedy = format!("'{} -t{place}' on that node says the same until it is put right.", service.httpd);
+    Ok(Some(Missing::new("validate", format!("nginx does not take its configuration: {sentence}"), remedy)))
+}
+
+/// What nginx says of its configuration, if it is that which it does not take.
+fn refusal(text: &str) -> Option<&str> {
+    let serious = |line: &&str| line.contains("[emerg]") && !line.contains("bind() to");
+    let line = text.lines().find(serious)?;
+    Some(line.split_once("[emerg]").map_or(line, |(_, words)| words).trim())
 }
 
 async fn start(service: &Service) -> io::Result<Finished> {

@@ -5,15 +5,15 @@ mod said;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hac_model::{Agent, ExecStatus, FEATURE_SET, Invocation};
 
 use super::PATH;
-use crate::look::Looks;
+use crate::look::{self, Looks, lock};
 use crate::runs::{Runs, Task, outcome};
-use crate::{Exit, Finished, Options};
+use crate::{Exit, Finished, Missing, Options, Proof};
 use said::{Said, Stamp};
 
 /// Marks the reason of a failure on an agent's standard error.
@@ -43,6 +43,8 @@ pub(super) struct Scripts {
     looks: Arc<Looks>,
     runs: Arc<Runs>,
     said: Said,
+    /// Sums of scripts, and how their files were.
+    sums: Mutex<BTreeMap<PathBuf, (Stamp, u64)>>,
 }
 
 /// Where the script of `agent` is below `root`, if it is installed. Names that could lead elsewhere name nothing.
@@ -91,7 +93,16 @@ impl Scripts {
                 put("PATH", PATH.to_owned());
             }
         }
-        Self { root, node, node_id: options.node_id, common, looks, runs, said: Said::default() }
+        Self {
+            root,
+            node,
+            node_id: options.node_id,
+            common,
+            looks,
+            runs,
+            said: Said::default(),
+            sums: Mutex::default(),
+        }
     }
 
     /// The script of `agent`, if it is installed, and how its file is now; looked for in turn with what else is looked at for
@@ -144,6 +155,52 @@ impl Scripts {
         };
         let ran = tokio::time::timeout(METADATA_TIMEOUT, self.runs.run(&self.looks, task)).await.ok()?.ok()?;
         (ran.status.success() && !ran.stdout.is_empty()).then(|| String::from_utf8_lossy(&ran.stdout).into_owned())
+    }
+
+    /// Finds out whether the script could start what `invocation` describes: whether it can be run, says what it is, and if `deep`
+    /// what its `validate-all` says, if it has one.
+    pub(super) async fn prove(&self, invocation: &Invocation, script: Script, deep: bool) -> Proof {
+        let agent = &invocation.agent;
+        let path = script.path.clone();
+        let looked = self.looks.look(&invocation.resource, format!("looking at {}", path.display()), move || {
+            rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok()
+        });
+        let remedy = "Install the package that has it anew on that node.";
+        if !looked.await.unwrap_or(false) {
+            let sentence = format!("the agent {} is not executable", script.path.display());
+            return Proof::of([Missing::new("agent", sentence, remedy)]);
+        }
+        let Some(text) = self.metadata(agent, script.clone()).await else {
+            let sentence = format!("the agent {} does not say what it is (meta-data)", script.path.display());
+            return Proof::of([Missing::new("agent", sentence, remedy)]);
+        };
+        let release = self.release(&invocation.resource, &script, &text).await;
+        let asked = deep && validates(&text);
+        let missing = if asked { Missing::validated(self.run(invocation).await) } else { None };
+        Proof { release: Some(release), deep: asked, ..Proof::of(missing) }
+    }
+
+    /// What tells a script from others of its name: the version that it gives, and the beginning of a sum of its text.
+    async fn release(&self, key: &str, script: &Script, metadata: &str) -> String {
+        let known = lock(&self.sums).get(&script.path).filter(|(of, _)| script.stamp.as_ref() == Some(of)).cloned();
+        let sum = match known {
+            Some((_, sum)) => sum,
+            None => {
+                let path = script.path.clone();
+                let what = format!("reading {}", path.display());
+                let text = self.looks.look(key, what, move || look::read(&path, SCRIPT_MAX).unwrap_or_default()).await;
+                let sum = sum(text.unwrap_or_default().as_bytes());
+                if let Some(stamp) = script.stamp.clone() {
+                    lock(&self.sums).insert(script.path.clone(), (stamp, sum));
+                }
+                sum
+            }
+        };
+        let short = sum >> 40;
+        match version(metadata) {
+            Some(version) => format!("{version}, {short:06x}"),
+            None => format!("{short:06x}"),
+        }
     }
 
     /// Runs one action.
@@ -204,6 +261,32 @@ impl Scripts {
         }
         all
     }
+}
+
+/// Longest script of which a sum is made, bytes.
+const SCRIPT_MAX: u64 = 1 << 20;
+
+/// Longest version that is taken, bytes.
+const VERSION_MAX: usize = 32;
+
+/// Whether an agent's meta-data name the action.
+fn validates(metadata: &str) -> bool {
+    ["\"validate-all\"", "'validate-all'"].iter().any(|name| metadata.contains(name))
+}
+
+/// The version of an agent: that of its first tag.
+fn version(metadata: &str) -> Option<&str> {
+    let (tag, _) = metadata.split_once("<resource-agent")?.1.split_once('>')?;
+    let rest = tag.split_once("version=")?.1;
+    let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let (version, _) = rest.get(1..)?.split_once(quote)?;
+    let plain = version.len() <= VERSION_MAX && !version.is_empty() && version.chars().all(|c| c.is_ascii_graphic());
+    plain.then_some(version)
+}
+
+/// A sum that tells texts apart which nobody made to have the same (FNV-1a).
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Whether a name can be part of the name of a variable.

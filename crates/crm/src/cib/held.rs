@@ -118,7 +118,9 @@ pub(super) fn lose(cib: &mut Cib, node: &str) -> bool {
         changed |= held.values.len() != before;
     }
     tidy(cib);
-    changed
+    let known = cib.status.readiness.len();
+    cib.status.readiness.retain(|of| of.node != node);
+    changed || cib.status.readiness.len() != known
 }
 
 /// Forgets attributes that nobody has any more, and those that are like all others.

@@ -13,7 +13,9 @@ use super::{
     Applied, Changes, HistoryOf, Join, NodePresence, OpCancelled, OpResult, Refusal, RefusalKind, StatusChange,
     failures, history, locks, tickets, tree,
 };
-use hac_model::{Agent, Cib, Node, NodeState, Noticed, NvPair, NvSet, OpHistory, ResourceHistory, Task, computed};
+use hac_model::{
+    Agent, Cib, Node, NodeState, Noticed, NvPair, NvSet, OpHistory, Readiness, ResourceHistory, Task, computed,
+};
 
 /// Whether anything changed, or what is wrong.
 type Done = Result<bool, Wrong>;
@@ -139,6 +141,25 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         StatusChange::Fenced { node } => fenced(cib, node),
         StatusChange::Fencing(step) => fencing(cib, step, wall, changes),
         StatusChange::Noticed { notice, events } => Ok(noticed(cib, notice, events)),
+        StatusChange::Readiness(told) => readiness(cib, told),
+    }
+}
+
+/// What a member found out takes the place of what it told before.
+fn readiness(cib: &mut Cib, told: &Readiness) -> Done {
+    if cib.node_id(&told.node).is_none() {
+        return Err(Wrong::UnknownNode(told.node.clone()));
+    }
+    let mut told = told.clone();
+    told.lacks.truncate(Readiness::LACKS_MAX);
+    told.agents.truncate(Readiness::AGENTS_MAX);
+    let known = &mut cib.status.readiness;
+    match known.iter_mut().find(|of| of.node == told.node) {
+        Some(there) => Ok(replace(there, told)),
+        None => {
+            known.push(told);
+            Ok(true)
+        }
     }
 }
 

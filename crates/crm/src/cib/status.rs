@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fencer::requests::Step;
-use hac_model::{Agent, OnFail, OpHistory, ResourceHistory};
+use hac_model::{Agent, OnFail, OpHistory, Readiness, ResourceHistory};
 
 /// More is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,8 @@ pub enum StatusChange {
         /// Names of the events.
         events: Vec<String>,
     },
+    /// A node found out what it could start, in place of what it told before. Nothing is decided by it.
+    Readiness(Readiness),
 }
 
 /// Whether a node takes part.

@@ -234,7 +234,8 @@ impl Managed {
             active.inherited = true;
         }
         if let Some(waiting) = &mut self.waiting {
-            waiting.inherited = true;
+            // A stop goes on: to stop is right in any view, and what was begun may have had half its effect.
+            waiting.inherited = waiting.job.op.task != Task::Stop || mutant("stop-left-half-done");
             // Whether that was told or not: the next coordinator must know that nobody tries it.
             if let Some(started) = waiting.standing_still() {
                 history::record(&mut self.history, &started.op);

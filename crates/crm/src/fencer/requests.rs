@@ -62,6 +62,11 @@ pub enum Step {
         /// What came of it.
         end: End,
     },
+    /// The newest plan does not want what an earlier one asked for: what called for it is gone.
+    Unwanted {
+        /// Number of the request.
+        request: u64,
+    },
     /// A person says that a node is down.
     Confirmed {
         /// Name of the node.
@@ -213,6 +218,14 @@ impl Machine for Requests {
                 let request = self.running.remove(at);
                 Some(conclude(self, request, end, wall))
             }
+            Step::Unwanted { request } => {
+                let request = self.running.iter_mut().find(|of| of.id == request && of.wanted.client == A_PLAN)?;
+                request.unwanted = true;
+                if request.attempt.is_none() {
+                    request.turn = request.turn.saturating_add(1);
+                }
+                None
+            }
             Step::Confirmed { target, force: false, .. } if members.contains(&target) => {
                 Some(Consequence::Alive(target))
             }
@@ -260,7 +273,11 @@ fn want(requests: &mut Requests, wanted: Wanted, members: &BTreeSet<String>, wal
     let serves = |other: &Wanted| other.device == wanted.device && (serves(other) || *other == wanted);
     let under_way = requests.running.iter_mut().find(|other| serves(&other.wanted));
     if let Some(other) = under_way {
-        other.is_back = false;
+        // What was proposed because nobody wanted it any more does not count any more.
+        if is_withdrawn(other) && other.attempt.is_none() {
+            other.turn = other.turn.saturating_add(1);
+        }
+        (other.is_back, other.unwanted) = (false, false);
         if other.wanted.client != wanted.client && !other.joined.contains(&wanted.client) {
             other.joined.push(wanted.client);
         }
@@ -323,18 +340,24 @@ fn done_to(target: String, action: FenceAction) -> Consequence {
     if action.takes_down() { Consequence::Down(target) } else { Consequence::LetIn(target) }
 }
 
-/// Whether nothing more is to be tried because the target is back: it was lost when a plan wanted it fenced. Who still wants it
-/// says so again.
+/// Whether nothing more is to be tried: a plan wanted it, and the target, which was lost then, is back, or the newest plan finds
+/// nothing wrong with it. Who still wants it says so again.
 pub(super) fn is_withdrawn(request: &Request) -> bool {
-    request.is_back && request.wanted.client == A_PLAN && !mutant("fenced-though-back")
+    let is_back = request.is_back && !mutant("fenced-though-back");
+    (is_back || request.unwanted) && request.wanted.client == A_PLAN && request.joined.is_empty()
+}
+
+/// Why nothing more is tried for a request that [is withdrawn](is_withdrawn).
+pub(super) fn why_withdrawn(request: &Request) -> String {
+    let target = &request.wanted.target;
+    if request.is_back { format!("{target} has joined again") } else { "nothing calls for it any more".to_owned() }
 }
 
 /// The next attempt, or what came of the request.
 fn decide(request: &Request, scene: &Scene) -> Result<Attempt, End> {
     let done = request.tried.last().is_some_and(|(_, how)| *how == How::Done);
     if is_withdrawn(request) && !done {
-        let reason = format!("{} has joined again", request.wanted.target);
-        return Err(End::Failed { reason, nobody: false });
+        return Err(End::Failed { reason: why_withdrawn(request), nobody: false });
     }
     if let Some(device) = &request.wanted.device {
         let offers = scene.offers.iter().filter(|offer| offer.device == *device).cloned().collect();

@@ -111,6 +111,7 @@ pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
         quorum: quorum(votes),
         cib: if cib { look.masked() } else { Value::Null },
         view: Value::Null,
+        readiness: look.cib.status.readiness.iter().map(readiness).collect(),
         last_change: api::LastChange {
             time_ms: look.cib.info.last_changed_ms,
             user: look.cib.info.update_user.clone(),
@@ -120,6 +121,20 @@ pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
         counters,
         steps: steps(of),
         cluster,
+    }
+}
+
+fn readiness(told: &hac_model::Readiness) -> api::Readiness {
+    let lack = |lack: &hac_model::Lack| {
+        let hac_model::Lack { resources, what, sentence, remedy } = lack.clone();
+        api::Lack { resources, what, sentence, remedy }
+    };
+    api::Readiness {
+        node: told.node.clone(),
+        ready: told.lacks.is_empty(),
+        proved: told.proved,
+        lacks: told.lacks.iter().map(lack).collect(),
+        agents: told.agents.iter().map(|of| (of.agent.clone(), of.release.clone())).collect(),
     }
 }
 

@@ -409,6 +409,13 @@ pub(crate) const KEYS: &[Key] = &[
     key(Agents, "fence_agents", Path, "/usr/sbin", "Where the fence agents (fence_*) are."),
     key(
         Agents,
+        "prove_interval",
+        Millis(0, 60 * MINUTE),
+        "60000",
+        "How often this node proves anew that it could start what it does not run: agents, validate-all, tokens. 0 is never.",
+    ),
+    key(
+        Agents,
         "shutdown_timeout",
         Millis(SECOND, 240 * MINUTE),
         "1200000",

@@ -48,6 +48,7 @@ impl Thread {
             Input::Outcome(id, outcome) => {
                 // Cancelled meanwhile: nobody waits for it.
                 if self.running.remove(&id).is_some() {
+                    self.parts.readiness.note(self.running.len());
                     let now = self.enter(hac_node::Input::Outcome(id, outcome.clone()));
                     self.parts.half.handle_outcome(now, id, outcome);
                 }

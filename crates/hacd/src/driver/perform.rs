@@ -30,6 +30,7 @@ impl Thread {
                 if let Some(task) = self.running.remove(&id) {
                     task.abort();
                 }
+                self.parts.readiness.note(self.running.len());
             }
             Output::Watch(id, process) => self.watch(id, process),
             Output::Unwatch(id) => {
@@ -102,6 +103,7 @@ impl Thread {
             return self.later(Input::Outcome(id, outcome));
         }
         tracing::debug!(target: "hacd::agents", "{} of {} begins", invocation.action, invocation.instance);
+        self.parts.readiness.give_way(&invocation.resource, self.running.len() + 1);
         let (agents, hub) = (Arc::clone(&self.parts.agents), Arc::clone(&self.parts.hub));
         let inputs = self.parts.sender.clone();
         let reloadable = self.reloadable.clone();

@@ -177,6 +177,12 @@ impl Coordinator {
         }
     }
 
+    /// Goes on with what is to be fenced.
+    pub(super) fn advance_fencing(&mut self, seat: &mut Seat<'_>) {
+        let deciding = self.dirty || self.planning.is_under_way();
+        self.fencing.advance(seat, deciding && self.planning.failure().is_none());
+    }
+
     /// The transition engine asks for a decision. What comes from outside is decided at once; a coordinator that only
     /// answers itself rests now and then.
     fn asked(&mut self, reason: &Abort) {

@@ -3,7 +3,7 @@
 //! The requests are part of the state; what is here is only what a coordinator has said and not heard back yet, and until when it
 //! waits for whoever carries an attempt out. A new coordinator begins with nothing and goes on where the state is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hac_crm::cib::{Applied, Command, StatusChange};
 use hac_crm::fencer;
@@ -11,7 +11,7 @@ use hac_crm::fencer::requests::{A_PLAN, Consequence, End, How, Machine as _, Req
 use hac_crm::transition_engine::uuid_of;
 use hac_crm::work::{Order, Work};
 use hac_model::FenceAction;
-use hac_scheduler::plan::UsableDevice;
+use hac_scheduler::plan::{ActionKind, Fencing as Fence, Plan, UsableDevice};
 use hac_types::{Member, RingId, Timestamp, mutant};
 
 use super::Participant;
@@ -26,6 +26,10 @@ pub(super) struct Fencing {
     ring: RingId,
     /// The devices that may be used, as the last plan found them; nothing before the first one.
     devices: Option<Vec<UsableDevice>>,
+    /// Whom the last plan wants fenced, and whether that takes it down.
+    wanted: BTreeSet<(String, bool)>,
+    /// Requests of earlier plans of which was said that the last one does not want them.
+    dropped: BTreeSet<u64>,
     /// When a plan of this coordinator first wanted a node fenced that nobody has seen yet.
     begin: Option<Timestamp>,
     /// Wanted by a plan, against nodes that nobody has seen yet: said at this time, unless they come before.
@@ -40,12 +44,40 @@ impl Fencing {
     /// That of a coordinator that begins.
     pub(super) fn new(node: &str, ring: RingId) -> Self {
         let (said, awaited) = (BTreeMap::new(), BTreeMap::new());
-        Self { node: node.to_owned(), ring, devices: None, begin: None, postponed: Vec::new(), said, awaited }
+        Self {
+            node: node.to_owned(),
+            ring,
+            devices: None,
+            wanted: BTreeSet::new(),
+            dropped: BTreeSet::new(),
+            begin: None,
+            postponed: Vec::new(),
+            said,
+            awaited,
+        }
     }
 
-    /// A plan was made: these may be used.
-    pub(super) fn devices_are(&mut self, devices: Vec<UsableDevice>) {
-        self.devices = Some(devices);
+    /// A plan was made: these devices may be used, and this is what it wants. What waits to be asked for and is not in it is
+    /// not asked for.
+    pub(super) fn planned(&mut self, plan: &Plan) {
+        self.devices = Some(plan.fence_devices.clone());
+        let wanted = plan.actions.iter().filter_map(|action| match &action.kind {
+            ActionKind::Fence(Fence { target, action }) => Some((target.clone(), action.takes_down())),
+            _ => None,
+        });
+        self.wanted = wanted.collect();
+        self.dropped.clear();
+        let wanted = &self.wanted;
+        self.postponed.retain(|(_, other)| wanted.contains(&(other.target.clone(), other.action.takes_down())));
+    }
+
+    /// Whether a plan asked for it and the last one does not want it.
+    fn is_unwanted(&self, request: &Request) -> bool {
+        let Wanted { target, action, client, .. } = &request.wanted;
+        client == A_PLAN
+            && self.devices.is_some()
+            && !self.wanted.contains(&(target.clone(), action.takes_down()))
+            && !mutant("fenced-for-an-old-plan")
     }
 
     /// What is said when a plan wants a node fenced; nothing yet if that node was never seen: it may be about to come.
@@ -81,12 +113,14 @@ impl Fencing {
         self.awaited.values().map(|(.., until)| *until).chain(postponed).min()
     }
 
-    /// Goes on with every request that does not wait for anybody.
-    pub(super) fn advance(&mut self, seat: &mut Seat<'_>) {
+    /// Goes on with every request that does not wait for anybody. While it is decided anew (`deciding`) nothing is begun for a
+    /// plan: what called for it may be gone.
+    pub(super) fn advance(&mut self, seat: &mut Seat<'_>, deciding: bool) {
         let cib = &seat.replica.cib;
         if cib.status.fencing.running.is_empty() {
             self.said.clear();
             self.awaited.clear();
+            self.dropped.clear();
             return;
         }
         if !seat.acting {
@@ -96,8 +130,17 @@ impl Fencing {
         self.said.retain(|id, _| running.iter().any(|request| request.id == *id));
         self.awaited.retain(|id, (turn, ..)| running.iter().any(|of| of.id == *id && of.turn == *turn));
         for request in &running {
+            if self.is_unwanted(request) && !request.unwanted && self.dropped.insert(request.id) {
+                let change = StatusChange::Fencing(Step::Unwanted { request: request.id });
+                seat.broadcast(Body::Change(Dated { wall: seat.now.wall, change }));
+            }
             if request.attempt.is_some() {
                 self.wait_for(seat, request);
+            } else if request.wanted.client == A_PLAN
+                && fencer::withdrawn(request).is_none()
+                && (deciding || (self.is_unwanted(request) && request.joined.is_empty()))
+            {
+                // It is known soon whether that is still to be done.
             } else if self.said.get(&request.id) != Some(&request.turn)
                 && let Some(body) = self.next(seat, request)
             {
@@ -207,18 +250,21 @@ impl Participant {
         if let Some((level, text)) = text {
             self.effects.event(Event::Remark { level, text });
         }
+        if matches!(step, Step::Unwanted { .. }) {
+            self.withdraw_fencing(now);
+        }
         let down = changes.fencing == Some(Consequence::Down(self.name.clone()));
         if down && !self.is_breaking() && !mutant("survivor-not-told") {
             self.was_fenced(now);
         }
     }
 
-    /// Who was lost and is back is not shot by this node if that still waits.
+    /// Who was lost and is back, or whom nothing calls to fence any more, is not shot by this node if that still waits.
     pub(super) fn withdraw_fencing(&mut self, now: Now) {
-        let running = self.replica.cib.status.fencing.running.iter().filter(|request| fencer::is_withdrawn(request));
-        let keys = running.filter_map(|of| Some((of.attempt.as_ref()?.key.clone(), of.wanted.target.clone())));
-        for (key, target) in keys.collect::<Vec<_>>() {
-            self.executor.withdraw_fencing(now.mono, now.wall, &key, &format!("{target} has joined again"));
+        let running = self.replica.cib.status.fencing.running.iter();
+        let keys = running.filter_map(|of| Some((of.attempt.as_ref()?.key.clone(), fencer::withdrawn(of)?)));
+        for (key, why) in keys.collect::<Vec<_>>() {
+            self.executor.withdraw_fencing(now.mono, now.wall, &key, &why);
         }
     }
 

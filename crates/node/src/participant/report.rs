@@ -224,6 +224,7 @@ impl Participant {
             add(Severity::Error, sentence, &remedy);
         }
         crate::report::fencing::problems(&self.replica.cib, &mut add);
+        crate::report::readiness::problems(&self.replica.cib, &mut add);
         let mut told = BTreeSet::new();
         for link in links.iter().filter(|l| l.problem.is_some()) {
             if told.insert(link.node)

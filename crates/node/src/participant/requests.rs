@@ -169,6 +169,7 @@ const fn is_for_operators(change: &StatusChange) -> bool {
             | StatusChange::Ticket { .. }
             | StatusChange::WriteAttributes { .. }
             | StatusChange::Noticed { .. }
+            | StatusChange::Readiness(_)
             | StatusChange::Fencing(Step::Wanted(_) | Step::Confirmed { .. } | Step::Forget { .. })
     )
 }

@@ -12,7 +12,7 @@ use crate::names::base_name;
 use hac_types::WallTime;
 
 use crate::explain::{
-    Circumstance, ClusterStory, Explanation, Kind, NodeStory, Question, ResourceStory, Service, Unknown,
+    Circumstance, ClusterStory, Condition, Explanation, Kind, NodeStory, Question, ResourceStory, Service, Unknown,
 };
 use crate::plan::{Decision, Plan};
 use hac_model::Cib;
@@ -36,7 +36,7 @@ enum Subject {
 /// Explains what is decided about `cib` at `now`.
 pub(super) fn explain(cib: &Cib, now: WallTime, question: &Question) -> Result<Explanation, Unknown> {
     let (graph, plan) = decide(reading::read(cib, now, Observe { lines: false, influences: true }));
-    Ok(match find(&graph, question)? {
+    let mut explanation = match find(&graph, question)? {
         Subject::Cluster => Explanation::Cluster(ClusterStory {
             circumstances: circumstances(&graph),
             decisions: plan.summary.clone(),
@@ -44,7 +44,34 @@ pub(super) fn explain(cib: &Cib, now: WallTime, question: &Question) -> Result<E
         }),
         Subject::Resource(rsc) => Explanation::Resource(resource(&graph, &plan, rsc)),
         Subject::Node(node) => Explanation::Node(self::node(&graph, &plan, node)),
-    })
+    };
+    match &mut explanation {
+        Explanation::Cluster(_) => {}
+        Explanation::Resource(story) => not_ready(cib, &mut story.services, |_| true),
+        Explanation::Node(story) => {
+            let NodeStory { name, here, elsewhere, .. } = story;
+            here.iter_mut().chain(elsewhere).for_each(|service| {
+                not_ready(cib, std::slice::from_mut(service), |node| node == name.as_str());
+            });
+        }
+    }
+    Ok(explanation)
+}
+
+/// What nodes told that they could not start.
+fn not_ready(cib: &Cib, services: &mut [Service], concerns: impl Fn(&str) -> bool) {
+    for service in services {
+        let id = service.id.clone();
+        let told = cib.status.readiness.iter().filter(|told| concerns(&told.node));
+        service.conditions.extend(told.flat_map(|told| {
+            let lacks = told.against(&id).chain(told.against(base_name(&id)).filter(|_| base_name(&id) != id));
+            lacks.map(|lack| Condition::NotReady {
+                node: told.node.clone(),
+                sentence: lack.sentence.clone(),
+                remedy: lack.remedy.clone(),
+            })
+        }));
+    }
 }
 
 fn find(graph: &Graph<'_>, question: &Question) -> Result<Subject, Unknown> {

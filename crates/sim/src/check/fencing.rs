@@ -16,6 +16,9 @@ use crate::power::{Delays, TIMEOUT};
 /// What an attempt takes at most, with all waiting, and a coordinator that is slow.
 pub(crate) const ENDS: Duration = Duration::from_secs(70);
 
+/// So long ago what called for a shot may have gone: an order is on its way when that is known, or was carried out too far.
+const REASON: Duration = Duration::from_secs(3);
+
 /// In this time a node that was fenced and lives is told, once it meets who knows of it.
 pub(crate) const TOLD: Duration = Duration::from_secs(5);
 
@@ -61,34 +64,37 @@ pub(crate) fn started(world: &mut World, id: u32, resource: &str) -> Option<Viol
     Some(Violation::new("P-6", format!("{resource} runs on node{id} and on node{other} at once")))
 }
 
-/// A node is about to use a device against a host.
-pub(crate) fn shoots(
-    world: &mut World,
-    id: u32,
-    invocation: &Invocation,
-    target: u32,
-    by_a_person: bool,
-) -> Option<Violation> {
+/// A node is told to use a device against a host.
+pub(crate) fn shoots(world: &mut World, id: u32, invocation: &Invocation, target: u32) -> Option<Violation> {
     count(&mut world.checks.executed, "FENCE-1");
+    let node = world.hosts.get(&id)?.node.as_ref()?;
+    if target == id && hac_crm::fencer::members(node.cib()).len() > 1 {
+        return wrong(id, invocation, target, "which is itself, and there are others");
+    }
+    if !node.standing().quorate {
+        return wrong(id, invocation, target, "without quorum");
+    }
+    None
+}
+
+fn wrong(id: u32, invocation: &Invocation, target: u32, text: &str) -> Option<Violation> {
+    let device = &invocation.resource;
+    Some(Violation::new("FENCE-1", format!("node{id} uses {device} against node{target}, {text}")))
+}
+
+/// All waiting is over: the device is about to hear what it is to do.
+pub(crate) fn hits(world: &mut World, id: u32, invocation: &Invocation, target: u32) -> Option<Violation> {
+    let by_a_person = world.asked_for(target);
     let wall = world.time_at(id).wall;
     let node = world.hosts.get(&id)?.node.as_ref()?;
-    let (cib, standing) = (node.cib(), node.standing());
+    let cib = node.cib();
     let name = format!("node{target}");
-    let wrong = |text: &str| {
-        let device = &invocation.resource;
-        Some(Violation::new("FENCE-1", format!("node{id} uses {device} against {name}, {text}")))
-    };
-    let members = hac_crm::fencer::members(cib);
-    if target == id && members.len() > 1 {
-        return wrong("which is itself, and there are others");
-    }
-    if !standing.quorate {
-        return wrong("without quorum");
-    }
     if by_a_person {
         return None;
     }
+    count(&mut world.checks.executed, "FENCE-1");
     count(&mut world.checks.executed, "P-14");
+    let members = hac_crm::fencer::members(cib);
     let fencing = &cib.status.fencing;
     let has_ended = fencing.lives.get(&name).is_some_and(|life| fencing.has_ended(&name, *life));
     // Who was seen alive after that may be shot again: what said that it was off was wrong.
@@ -99,10 +105,11 @@ pub(crate) fn shoots(
     }
     let view = hac_scheduler::view(cib, wall);
     let unclean = view.nodes.iter().any(|node| node.name == name && node.unclean);
-    match (unclean, members.contains(&name)) {
+    let lately = world.powers.unclean.get(&(id, name.clone())).is_some_and(|at| world.now.since(*at) < REASON);
+    match (unclean || lately, members.contains(&name)) {
         (true, _) => None,
-        (false, true) => wrong("which is a member, and nothing is wrong with it"),
-        (false, false) => wrong("which is not there, and nothing is wrong with that"),
+        (false, true) => wrong(id, invocation, target, "which is a member, and nothing is wrong with it"),
+        (false, false) => wrong(id, invocation, target, "which is not there, and nothing is wrong with that"),
     }
 }
 

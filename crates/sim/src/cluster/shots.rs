@@ -1,7 +1,7 @@
 //! Fence devices at work: a node tells one to take the power of a host. What the device was told it does, whatever becomes of
 //! who told it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hac_crm::cib::StatusChange;
@@ -60,6 +60,8 @@ pub(crate) struct Powers {
     is_calm: bool,
     /// Hosts that a person had fenced lately.
     pub(crate) asked_for: BTreeMap<u32, Timestamp>,
+    /// By who may shoot and the name of whom: when it was last unclean, as the one who may shoot has it.
+    pub(crate) unclean: BTreeMap<(u32, String), Timestamp>,
 }
 
 impl Powers {
@@ -75,6 +77,7 @@ impl Powers {
             taken: Vec::new(),
             is_calm: false,
             asked_for: BTreeMap::new(),
+            unclean: BTreeMap::new(),
         }
     }
 
@@ -101,8 +104,7 @@ impl World {
             _ => Mood::Refuses,
         };
         self.checks.happened(mood.name());
-        let by_a_person = self.asked_for(target);
-        let found = fencing::shoots(self, id, &invocation, target, by_a_person);
+        let found = fencing::shoots(self, id, &invocation, target);
         found.into_iter().for_each(|violation| self.checks.violated(violation));
         let number = invocation.id;
         let Some(host) = self.hosts.get_mut(&id) else { return };
@@ -125,15 +127,32 @@ impl World {
         }
     }
 
-    fn asked_for(&self, target: u32) -> bool {
+    /// A node knows something new: whom it has reason to shoot now.
+    pub(super) fn note_unclean(&mut self, id: u32) {
+        let Some(node) = self.hosts.get(&id).and_then(|host| host.node.as_ref()) else { return };
+        let targets: BTreeSet<&String> = node.cib().status.fencing.running.iter().map(|of| &of.wanted.target).collect();
+        if targets.is_empty() {
+            return;
+        }
+        let view = hac_scheduler::view(node.cib(), self.time_at(id).wall);
+        let unclean = view.nodes.iter().filter(|node| node.unclean && targets.contains(&node.name));
+        self.powers.unclean.extend(unclean.map(|node| ((id, node.name.clone()), self.now)));
+    }
+
+    pub(crate) fn asked_for(&self, target: u32) -> bool {
         self.powers.asked_for.get(&target).is_some_and(|at| self.now.since(*at) < Duration::from_secs(60))
     }
 
     /// The device hears what it is to do.
     pub(super) fn device_told(&mut self, id: u32, number: InvocationId) {
-        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let Some(host) = self.hosts.get(&id) else { return };
         let Some(shot) = host.shots.get(&number) else { return };
         let (mood, target, life) = (shot.mood, shot.target, host.life);
+        let invocation = shot.invocation.clone();
+        let found = fencing::hits(self, id, &invocation, target);
+        found.into_iter().for_each(|violation| self.checks.violated(violation));
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let Some(shot) = host.shots.get(&number) else { return };
         let again = shot.invocation.action == FenceAction::Reboot.name();
         let takes = match mood {
             Mood::Late => self.powers.millis(4000, 12_000),

@@ -147,18 +147,23 @@ fn post(cloud: &mut Cloud) -> Option<Response<Body>> {
 
 async fn serve(State(cloud): State<Shared>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path().to_owned();
+    let (request, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 4096).await.expect("a body");
+    let nothing = String::from_utf8_lossy(&body).contains("\"none\"");
     let reply = {
         let mut cloud = lock(&cloud);
         if let Some(path) = path.strip_prefix("/metadata/v1/") {
             return metadata(&cloud, path);
         }
-        let token = request.headers().get("authorization").and_then(|t| t.to_str().ok()).unwrap_or("").to_owned();
+        let token = request.headers.get("authorization").and_then(|t| t.to_str().ok()).unwrap_or("").to_owned();
         cloud.tokens.push(token);
         if cloud.api_down {
             Some(answer(503, ""))
         } else if path.contains("reserved_ips") && cloud.floating_only {
             Some(answer(404, r#"{"id":"not_found","message":"The resource you requested could not be found."}"#))
-        } else if request.method() == Method::POST {
+        } else if request.method == Method::POST && nothing && cloud.script.is_empty() {
+            Some(answer(422, r#"{"id":"unprocessable_entity","message":"Invalid action type."}"#))
+        } else if request.method == Method::POST {
             post(&mut cloud)
         } else if path.contains("/actions/") {
             Some(action(&mut cloud))
@@ -498,4 +503,65 @@ fn pauses_grow_and_obey() {
     assert_eq!(Trouble::Failed(500, None).pause(3), Duration::from_millis(400));
     assert_eq!(Trouble::Failed(500, None).pause(60), Duration::from_secs(5));
     assert_eq!(Trouble::Pending(String::new()).pause(60), Duration::from_millis(500));
+}
+
+/// What is found missing, and what the API was asked meanwhile: reads, and requests for actions that were taken.
+async fn proved(agent: &FloatIp, cloud: &Shared, change: impl FnOnce(&mut Invocation)) -> (Vec<String>, u32, u32) {
+    let mut invocation = invocation("validate-all", 0);
+    change(&mut invocation);
+    let gets = lock(cloud).gets;
+    let posts = lock(cloud).posts;
+    let missing = agent.prove(&invocation).await;
+    let cloud = lock(cloud);
+    (missing.into_iter().map(|missing| missing.sentence).collect(), cloud.gets - gets, cloud.posts - posts)
+}
+
+#[tokio::test]
+async fn an_address_is_proved_by_reads_alone_and_not_again_while_the_connection_is_warm() {
+    let (cloud, agent) = lab(Cloud { droplet: Some(5), ..Cloud::default() }).await;
+    assert_eq!(proved(&agent, &cloud, |_| {}).await, (vec![], 1, 0));
+    assert_eq!(proved(&agent, &cloud, |_| {}).await, (vec![], 0, 0), "nothing is to be found out");
+    assert_eq!(lock(&cloud).droplet, Some(5), "it is where it was");
+    let (missing, ..) = proved(&agent, &cloud, |of| drop(of.params.insert("floating_ip".into(), "x".into()))).await;
+    assert_eq!(missing, ["floating_ip is no address: x"]);
+    // A start finds all that it needs: nothing but the assignment is asked.
+    lock(&cloud).metadata_down = true;
+    assert_eq!(agent.run(&invocation("start", 0)).await, Finished::with(Exit::Success));
+}
+
+#[tokio::test]
+async fn what_the_api_would_say_to_a_start_is_told_before() {
+    let (cloud, agent) =
+        lab(Cloud { script: [Do::Refuse(403, None), Do::Refuse(401, None)].into(), ..Cloud::default() }).await;
+    let (missing, ..) = proved(&agent, &cloud, |_| {}).await;
+    assert!(missing[0].starts_with("the API does not allow the token to assign 203.0.113.25 (403)"), "{missing:?}");
+    let (missing, ..) = proved(&agent, &cloud, |_| {}).await;
+    assert_eq!(missing, ["the API refuses the token (401)"], "a refusal is asked about again");
+    assert_eq!(proved(&agent, &cloud, |_| {}).await.0, [""; 0], "it was put right");
+    // Another token is another question.
+    let (missing, gets, _) =
+        proved(&agent, &cloud, |of| drop(of.params.insert("do_token".into(), "other".into()))).await;
+    assert_eq!((missing, gets), (vec![], 1));
+}
+
+#[tokio::test]
+async fn an_api_that_gives_no_answer_is_told_the_second_time_and_one_that_asks_to_wait_not_at_all() {
+    let (cloud, agent) = lab(Cloud { api_down: true, ..Cloud::default() }).await;
+    assert_eq!(proved(&agent, &cloud, |_| {}).await.0, [""; 0]);
+    let (missing, ..) = proved(&agent, &cloud, |_| {}).await;
+    assert_eq!(missing, ["the API cannot be asked: the API failed (503)"]);
+    lock(&cloud).api_down = false;
+    assert_eq!(proved(&agent, &cloud, |_| {}).await.0, [""; 0]);
+    let (cloud, agent) = lab(Cloud { script: [Do::Refuse(429, Some(60))].into(), ..Cloud::default() }).await;
+    for _ in 0..4 {
+        assert_eq!(proved(&agent, &cloud, |_| {}).await.0, [""; 0]);
+    }
+    assert_eq!(lock(&cloud).tokens.len(), 2, "who is told to wait waits");
+}
+
+#[tokio::test]
+async fn a_droplet_that_does_not_know_itself_is_told() {
+    let (cloud, agent) = lab(Cloud { own: Some("nonsense"), ..Cloud::default() }).await;
+    let (missing, ..) = proved(&agent, &cloud, |_| {}).await;
+    assert_eq!(missing, ["the metadata service does not say which droplet this is: 'nonsense'"]);
 }

@@ -156,3 +156,47 @@ async fn a_request_that_takes_too_long_is_cut_when_nginx_is_stopped() {
     assert!(received < SIZE, "it came to its end");
     assert!(took >= Duration::from_secs(1) && took < Duration::from_secs(10), "{took:?}");
 }
+
+#[test]
+fn only_what_nginx_says_of_its_configuration_counts() {
+    let syntax = "nginx: [emerg] unknown directive \"this\" in /etc/nginx/nginx.conf:1\n\
+                  nginx: configuration file /etc/nginx/nginx.conf test failed\n";
+    assert_eq!(refusal(syntax), Some("unknown directive \"this\" in /etc/nginx/nginx.conf:1"));
+    let address = "nginx: [emerg] bind() to 203.0.113.25:80 failed (99: Cannot assign requested address)\n";
+    assert_eq!(refusal(address), None, "the address comes with another resource");
+    assert_eq!(refusal(""), None);
+}
+
+#[tokio::test]
+async fn a_configuration_that_nginx_does_not_take_is_told_before_it_is_started() {
+    let found = nginx().prove(&invocation("validate-all", &[("httpd", "/nonexistent/nginx")])).await;
+    assert!(found[0].sentence.contains("/nonexistent/nginx"), "{found:?}");
+    if !Path::new("/usr/sbin/nginx").is_file() {
+        eprintln!("nginx is not installed here: not tried further");
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("hacd-nginx-prove-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("made");
+    let file = folder.join("nginx.conf");
+    let params = [("httpd", "/usr/sbin/nginx"), ("configfile", file.to_str().expect("text"))];
+    let agent = Nginx::new(Arc::default(), Arc::new(Runs::new(crate::testing::options(&folder).runs)));
+    let at = folder.display();
+    for (text, wrong) in [
+        (
+            format!(
+                "pid {at}/pid;\nerror_log {at}/error;\nevents {{}}\nhttp {{ server {{ listen 192.0.2.1:80; }} }}\n"
+            ),
+            false,
+        ),
+        ("this is no configuration\n".to_owned(), true),
+    ] {
+        fs::write(&file, &text).expect("written");
+        let found = agent.prove(&invocation("validate-all", &params)).await;
+        assert_eq!(!found.is_empty(), wrong, "{text}: {found:?}");
+        assert!(
+            found.iter().all(|one| one.sentence.starts_with("nginx does not take its configuration: ")),
+            "{found:?}"
+        );
+    }
+    fs::remove_dir_all(&folder).expect("removed");
+}

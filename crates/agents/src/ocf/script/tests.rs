@@ -193,3 +193,62 @@ async fn a_script_is_asked_for_its_metadata_again_when_its_file_is_another() {
     root.script("told", "exit 1");
     assert_eq!(metadata(&scripts, &agent).await, None, "what it said before is no answer");
 }
+
+/// An agent that validates, and what it says then.
+fn validates(then: &str) -> String {
+    format!(
+        "echo $1 >> $OCF_ROOT/calls\ncase $1 in\nmeta-data) echo '<resource-agent name=\"v\" version=\"2.1\"><actions>\
+         <action name=\"validate-all\"/></actions></resource-agent>' ;;\nvalidate-all) {then} ;;\nesac"
+    )
+}
+
+#[tokio::test]
+async fn an_agent_is_proved_by_its_meta_data_and_its_validation() {
+    let root = Root::new("prove");
+    let scripts = root.ocf();
+    let wanted = invocation("v", "validate-all");
+    let prove = async |deep| {
+        let script = scripts.find(&wanted.agent, "R").await.expect("installed");
+        scripts.prove(&wanted, script, deep).await
+    };
+    root.script("v", &validates("echo 'ocf-exit-reason:no such device' >&2; exit 5"));
+    let shallow = prove(false).await;
+    assert_eq!((shallow.missing, shallow.deep), (vec![], false));
+    let calls = || fs::read_to_string(root.0.join("calls")).unwrap_or_default();
+    assert_eq!(calls(), "meta-data\n", "nothing else is run");
+    let deep = prove(true).await;
+    assert_eq!(deep.missing.iter().map(|one| one.sentence.as_str()).collect::<Vec<_>>(), ["no such device"]);
+    let release = deep.release.expect("it has one");
+    assert!(release.starts_with("2.1, "), "{release}");
+    root.script("v", &validates("exit 0"));
+    let well = prove(true).await;
+    assert!(well.missing.is_empty() && well.deep && well.release.as_deref() != Some(release.as_str()), "{well:?}");
+    root.script("v", &validates("exit 3"));
+    assert_eq!(prove(true).await.missing, [], "it does not know the action after all");
+    root.script("v", &validates("exit 6"));
+    assert_eq!(prove(true).await.missing[0].sentence, "validate-all ended with exit code 6 (Not configured)");
+    root.script("v", "[ $1 = meta-data ] && echo '<resource-agent name=\"v\"/>'");
+    assert!(!prove(true).await.deep, "it does not offer it");
+    root.script("v", "exit 0");
+    assert!(prove(true).await.missing[0].sentence.ends_with("does not say what it is (meta-data)"));
+    let path = root.0.join("resource.d/test/v");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
+    assert!(prove(true).await.missing[0].sentence.ends_with("is not executable"));
+}
+
+#[tokio::test]
+async fn a_validation_that_hangs_ends_in_time_and_keeps_no_operation_waiting() {
+    let root = Root::new("prove-late");
+    root.script("v", &validates("trap '' TERM; sleep 60; sleep 60"));
+    let agents = crate::Agents::new(crate::testing::options(&root.0));
+    let late = Invocation { timeout: Duration::from_millis(500), ..invocation("v", "validate-all") };
+    let proof = agents.prove(&late, crate::Depth::Deep).await;
+    assert_eq!(proof.missing[0].sentence, "validate-all did not end within 0.5s");
+    let begin = std::time::Instant::now();
+    assert_eq!(agents.run(&invocation("v", "start")).await.rc, 0);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    let gone = Agent { kind: "gone".into(), ..invocation("v", "start").agent };
+    let proof = agents.prove(&Invocation { agent: gone, ..late }, crate::Depth::Deep).await;
+    assert_eq!(proof.missing[0].sentence, "the agent ocf:test:gone is not installed");
+    assert!(agents.finish(Duration::from_secs(10)), "and it is ended");
+}

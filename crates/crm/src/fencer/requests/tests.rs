@@ -444,3 +444,36 @@ fn a_test_of_one_device_uses_no_other_and_joins_no_other_request() {
     let (tried, _) = carry_out(&mut requests, id, &scene, |_| failed());
     assert_eq!(tried, ["reboot d2 on a", "reboot d2 on b"]);
 }
+
+#[test]
+fn what_the_newest_plan_does_not_want_is_given_up_unless_somebody_else_asked_too() {
+    let (mut requests, id, scene) = shot_at();
+    let person = Wanted { client: "person".to_owned(), ..wanted("x", FenceAction::Off) };
+    let mut joined = requests.clone();
+    joined.apply(Step::Wanted(person), WALL);
+    for requests in [&mut requests, &mut joined] {
+        requests.apply(Step::Unwanted { request: id }, WALL);
+        ended(requests, id, failed());
+    }
+    assert!(matches!(joined.next(id, &scene), Some(Step::Begun { .. })), "a person wants it");
+    let mut again = requests.clone();
+    let over = requests.next(id, &scene).expect("a step");
+    let reason = "nothing calls for it any more".to_owned();
+    assert!(matches!(&over, Step::Over { end: End::Failed { reason: told, .. }, .. } if *told == reason), "{over:?}");
+    let plan = Wanted { client: A_PLAN.to_owned(), ..wanted("x", FenceAction::Off) };
+    again.apply(Step::Wanted(plan), WALL);
+    assert_eq!(again.apply(over.clone(), WALL), None, "the next plan wants it again");
+    assert!(matches!(again.next(id, &scene), Some(Step::Begun { .. })));
+    let (target, action) = ("x".to_owned(), FenceAction::Off);
+    let end = requests.apply(over, WALL);
+    assert_eq!(end, Some(Consequence::Failed { target, action, failures: 0, nobody: false }));
+}
+
+#[test]
+fn what_was_done_before_anybody_knew_that_it_was_not_wanted_counts() {
+    let (mut requests, id, scene) = shot_at();
+    requests.apply(Step::Unwanted { request: id }, WALL);
+    ended(&mut requests, id, How::Done);
+    let over = requests.next(id, &scene).expect("a step");
+    assert_eq!(requests.apply(over, WALL), down("x"));
+}

@@ -46,6 +46,12 @@ static RUNNING: Series =
     Series::by_resource("hacd_resource_running", "A resource active on a node, by role; always 1.");
 static STOPPED: Series =
     Series::by_resource("hacd_resource_stopped", "Whether nothing of a resource is active anywhere, 1 or 0.");
+static FIT: Series =
+    Series::gauge("hacd_standby_fit", "Whether a node could start all that it would have to if it was alone, 1 or 0.");
+static NOT_READY: Series = Series::by_resource(
+    "hacd_resource_not_ready",
+    "A resource that a node could not start, by what it lacks; always 1.",
+);
 static FAILURES: Series = Series::by_resource("hacd_resource_failures", "Failures of a resource on a node.");
 
 static STEPS: Series = Series::counter(
@@ -120,6 +126,8 @@ pub(super) fn all() -> Vec<&'static Series> {
         &RUNNING,
         &STOPPED,
         &FAILURES,
+        &FIT,
+        &NOT_READY,
         &STEPS,
         &STEP_LONGEST,
         &REJECTED,
@@ -147,6 +155,14 @@ pub(super) fn node(page: &mut Page, status: &Status, cib: &Cib) {
     for (severity, word) in [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "info")] {
         let count = status.problems.iter().filter(|problem| problem.severity == severity).count();
         page.count(&PROBLEMS, &[("severity", word)], count as u64);
+    }
+    for told in &status.readiness {
+        page.flag(&FIT, &[("node", &told.node)], told.ready);
+        for lack in &told.lacks {
+            for resource in &lack.resources {
+                page.put(&NOT_READY, &[("resource", resource), ("node", &told.node), ("what", &lack.what)], 1.0);
+            }
+        }
     }
     page.flag(&QUORATE, &[], status.quorum.quorate);
     for (kind, votes) in [

@@ -22,6 +22,7 @@ pub(super) fn status(element: &mut Element<'_>) -> Result<Status, Fault> {
         held: Vec::new(),
         fencing: Requests::default(),
         noticed: Vec::new(),
+        readiness: Vec::new(),
         nodes: states.map(node_state).collect::<Result<_, _>>()?,
         tickets: element
             .children

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::words;
-use crate::explain::{NodeStory, Service};
+use crate::explain::{Condition, NodeStory, Service};
 use hac_model::INFINITY;
 
 pub(super) fn write(f: &mut fmt::Formatter<'_>, story: &NodeStory) -> fmt::Result {
@@ -51,6 +51,12 @@ fn parts(f: &mut fmt::Formatter<'_>, service: &Service) -> fmt::Result {
             if let Some(remedy) = remedy {
                 writeln!(f, "                 {remedy}")?;
             }
+        }
+    }
+    for condition in &service.conditions {
+        if let Condition::NotReady { sentence, remedy, .. } = condition {
+            writeln!(f, "      if it had to, it could not be started here: {sentence}")?;
+            writeln!(f, "        {remedy}")?;
         }
     }
     Ok(())

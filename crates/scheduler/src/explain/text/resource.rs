@@ -139,6 +139,12 @@ fn conditions(f: &mut fmt::Formatter<'_>, service: &Service) -> fmt::Result {
                     None => writeln!(f, "  Its fail count on {node} is {count}; it is never banned for that.")?,
                 }
             }
+            Condition::NotReady { node, sentence, remedy } => {
+                writeln!(f, "  If it had to, {node} could not start it: {sentence}.")?;
+                if !remedy.is_empty() {
+                    writeln!(f, "    {remedy}")?;
+                }
+            }
             Condition::PromotionScore { score, max } => {
                 writeln!(f, "  Its promotion score is {} (promoted-max={max}).", words::score(*score))?;
             }
