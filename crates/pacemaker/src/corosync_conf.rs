@@ -97,9 +97,10 @@ pub enum ConfProblem {
 /// [`ConfError`] if the text does not have the form of a `corosync.conf`, names no node, or has a node list that a person
 /// must put right first.
 pub fn to_toml(text: &str) -> Result<Converted, ConfError> {
-    let root = blocks::parse(text)?;
-    let nodes = nodes::read(&root).map_err(printable)?;
+    let mut root = blocks::parse(text)?;
     let mut output = Output::default();
+    nodes::from_members(&mut root).into_iter().for_each(|note| output.note(note));
+    let nodes = nodes::read(&root).map_err(printable)?;
     output.totem(&root, &nodes);
     output.quorum(&root, &nodes);
     output.nodes(&nodes);

@@ -85,6 +85,40 @@ pub(super) fn read(root: &Block) -> Result<Nodes<'_>, ConfError> {
     Ok(Nodes { list, single })
 }
 
+/// Makes a node list of the members of `totem.interface`, as Corosync 1 has them, in a file without one. What is to be said of
+/// it, if it did.
+pub(super) fn from_members(root: &mut Block) -> Option<String> {
+    if root.all("nodelist").any(|list| list.all("node").next().is_some()) {
+        return None;
+    }
+    let number = |interface: &Block| {
+        let line = interface.get("linknumber").or_else(|| interface.get("ringnumber"));
+        line.map_or_else(|| "0".to_owned(), |line| line.value.clone())
+    };
+    let members = |wanted: &str, key: &str| -> Vec<Line> {
+        let interfaces = root.all("totem").flat_map(|totem| totem.all("interface"));
+        let members = interfaces.filter(|interface| number(interface) == wanted).flat_map(|found| found.all("member"));
+        let lines = members.filter_map(|member| member.get("memberaddr"));
+        lines.map(|line| Line { key: key.to_owned(), value: line.value.clone(), line: line.line }).collect()
+    };
+    let (first, second) = (members("0", "ring0_addr"), members("1", "ring1_addr"));
+    let begin = first.first()?.line;
+    let paired = if second.len() == first.len() { " and on link 1, in the order of the file" } else { "" };
+    let mut second = second.into_iter().filter(|_| !paired.is_empty());
+    let node = |first: Line| Block {
+        name: "node".to_owned(),
+        line: first.line,
+        lines: [Some(first), second.next()].into_iter().flatten().collect(),
+        blocks: Vec::new(),
+    };
+    let blocks = first.into_iter().map(node).collect();
+    root.blocks.push(Block { name: "nodelist".to_owned(), line: begin, lines: Vec::new(), blocks });
+    Some(format!(
+        "there is no nodelist: the nodes are the members of totem.interface (line {begin}) on link 0{paired}; compare their \
+         addresses"
+    ))
+}
+
 fn id_of(block: &Block) -> Option<u64> {
     let value = &block.get("nodeid")?.value;
     value.parse().ok().filter(|id| (1..=65_535).contains(id))

@@ -170,3 +170,33 @@ fn broken_files_are_refused_with_their_line() {
     expect![[r#"line 1: '\u{1b}[2J' is neither KEY: VALUE nor the beginning or end of a section"#]]
         .assert_eq(&error("\u{1b}[2J"));
 }
+
+#[test]
+fn members_of_an_interface_are_the_nodes_where_there_is_no_list() {
+    let interface = |number: &str, addresses: &[&str]| {
+        let members: String =
+            addresses.iter().map(|at| format!("    member {{\n      memberaddr: {at}\n    }}\n")).collect();
+        format!("  interface {{\n    ringnumber: {number}\n    bindnetaddr: 10.0.0.0\n{members}  }}\n")
+    };
+    let file =
+        |interfaces: &[String]| format!("totem {{\n  version: 2\n{}  transport: udpu\n}}\n", interfaces.concat());
+
+    let one = interface("0", &["10.0.0.1", "10.0.0.2"]);
+    let converted = to_toml(&file(std::slice::from_ref(&one))).expect("is converted");
+    assert_eq!(converted.toml.matches("[[nodelist.node]]").count(), 2, "{}", converted.toml);
+    assert!(converted.toml.contains("ring0_addr = \"10.0.0.2\"\nname = \"node2\"\nnodeid = 2\n"), "{}", converted.toml);
+    expect![
+        "there is no nodelist: the nodes are the members of totem.interface (line 7) on link 0; compare their addresses"
+    ]
+    .assert_eq(converted.notes.first().expect("a note"));
+
+    let two = to_toml(&file(&[one.clone(), interface("1", &["10.1.0.1", "10.1.0.2"])])).expect("is converted");
+    assert!(two.toml.contains("ring0_addr = \"10.0.0.1\"\nring1_addr = \"10.1.0.1\"\n"), "{}", two.toml);
+    // Who belongs to whom cannot be told.
+    let unequal = to_toml(&file(&[one, interface("1", &["10.1.0.1"])])).expect("is converted");
+    assert!(!unequal.toml.contains("ring1_addr"), "{}", unequal.toml);
+    // A list has the last word.
+    let listed =
+        file(&[interface("0", &["10.0.0.1", "10.0.0.2"])]) + "nodelist {\n node {\n  ring0_addr: 10.0.0.9\n }\n}\n";
+    assert_eq!(to_toml(&listed).expect("is converted").toml.matches("[[nodelist.node]]").count(), 1);
+}
