@@ -36,7 +36,7 @@ impl Agent {
     pub const RUN_CLASSES: [&'static str; 5] = ["lsb", "ocf", "service", "stonith", "systemd"];
 
     /// Classes whose agents have no provider.
-    pub const PLAIN_CLASSES: [&'static str; 5] = ["systemd", "lsb", "stonith", "service", "upstart"];
+    pub const PLAIN_CLASSES: [&'static str; 6] = ["systemd", "lsb", "stonith", "service", "upstart", "nagios"];
 
     /// An agent of class `ocf`.
     #[must_use]

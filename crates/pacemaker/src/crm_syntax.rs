@@ -2,7 +2,7 @@
 //!
 //! One object a line; `\` at the end of a line goes on with the next, `#` at its beginning is a comment, values with
 //! blanks are quoted. Keywords may be abbreviated to any beginning, or any of their letters in order, that no other
-//! keyword has. What the language cannot say (bundles, values with control characters, nested rules …) is shown as
+//! keyword has, and written large. What the language cannot say (values with control characters, nested rules …) is shown as
 //! `xml <...>` and read back in that form, as crm does.
 //!
 //! Differences from crm: objects of a kind are shown in the order of the configuration, which decides ties, not sorted

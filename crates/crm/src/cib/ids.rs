@@ -1,11 +1,11 @@
 //! Ids of what is inside objects, made as crm makes them: `FloatIP-instance_attributes-do_token`, `Nginx-monitor-10s`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Object;
 use hac_model::{
-    Alert, Configuration, Constraint, Expression, LocationSubject, LocationTarget, Notice, NvSet, Operation, Primitive,
-    Resource, ResourceSet, Rule,
+    Alert, Bundle, Configuration, Constraint, Expression, LocationSubject, LocationTarget, Node, Notice, NvSet,
+    Operation, Primitive, Resource, ResourceSet, Rule,
 };
 
 /// Gives every part of the configuration that has no id one.
@@ -15,10 +15,10 @@ pub(super) fn fill_configuration(configuration: &mut Configuration) {
     for (sets, id) in
         [(crm_config, hac_model::BOOTSTRAP_OPTIONS), (rsc_defaults, "rsc-options"), (op_defaults, "op-options")]
     {
-        fill_sets(sets, |_| id.to_owned());
+        fill_sets(sets, id);
     }
     for node in nodes {
-        fill_node(&node.id, &mut node.attributes, &mut node.utilization);
+        fill_node(node);
     }
     resources.iter_mut().for_each(fill_resource);
     constraints.iter_mut().for_each(fill_constraint);
@@ -35,6 +35,7 @@ pub(super) fn fill_object(object: &mut Object) {
         Object::Clone(clone) => fill_attributes(&clone.id, &mut clone.params, &mut clone.meta),
         Object::Bundle(bundle) => {
             fill_attributes(&bundle.id, &mut bundle.params, &mut bundle.meta);
+            fill_mappings(bundle);
             bundle.primitive.iter_mut().for_each(fill_primitive);
         }
         Object::Constraint(constraint) => fill_constraint(constraint),
@@ -48,13 +49,18 @@ pub(super) fn fill_object(object: &mut Object) {
 fn fill_alert(alert: &mut Alert) {
     let Alert { id, attributes, meta, select, recipients, .. } = alert;
     fill_attributes(id, attributes, meta);
+    let mut used: BTreeSet<String> = select.names.iter().map(|selected| selected.id.clone()).collect();
     for selected in select.names.iter_mut().filter(|selected| selected.id.is_empty()) {
-        selected.id = pair_id(&format!("{id}-select-attributes"), &selected.name);
+        selected.id = (0..).map(|number| format!("{id}-{number}")).find(|id| !used.contains(id)).unwrap_or_default();
+        used.insert(selected.id.clone());
     }
     let mut used: BTreeSet<String> = recipients.iter().map(|recipient| recipient.id.clone()).collect();
     for recipient in recipients {
         if recipient.id.is_empty() {
-            recipient.id = unused(&format!("{id}-recipient"), &used);
+            recipient.id = (1..)
+                .map(|number| format!("{id}-recipient-{number}"))
+                .find(|id| !used.contains(id))
+                .unwrap_or_default();
             used.insert(recipient.id.clone());
         }
         fill_attributes(&recipient.id, &mut recipient.attributes, &mut recipient.meta);
@@ -79,21 +85,34 @@ fn fill_resource(resource: &mut Resource) {
         }
         Resource::Bundle(bundle) => {
             fill_attributes(&bundle.id, &mut bundle.params, &mut bundle.meta);
+            fill_mappings(bundle);
             bundle.primitive.iter_mut().for_each(fill_primitive);
         }
     }
 }
 
+/// Gives the mappings of a bundle ids, one after the other.
+fn fill_mappings(bundle: &mut Bundle) {
+    let of = |mapping: &BTreeMap<String, String>| mapping.get("id").cloned();
+    let mut used: BTreeSet<String> = bundle.ports.iter().chain(&bundle.storage).filter_map(of).collect();
+    for mapping in bundle.ports.iter_mut().chain(&mut bundle.storage).filter(|mapping| !mapping.contains_key("id")) {
+        let free = (0..).map(|number| format!("{}-{number}", bundle.id)).find(|id| !used.contains(id));
+        let id = free.unwrap_or_default();
+        used.insert(id.clone());
+        mapping.insert("id".to_owned(), id);
+    }
+}
+
 /// Gives the pairs and the rule of a set that has an id ids of their own.
 pub(super) fn fill_set(set: &mut NvSet) {
-    fill_sets(std::slice::from_mut(set), |_| String::new());
+    fill_sets(std::slice::from_mut(set), "");
 }
 
 /// Gives the blocks and operations of a primitive that have no id one.
 pub(super) fn fill_primitive(primitive: &mut Primitive) {
     let Primitive { id, params, meta, utilization, operations, operations_id, .. } = primitive;
     fill_attributes(id, params, meta);
-    fill_sets(utilization, |id_of| numbered(&format!("{id}-utilization"), id_of));
+    fill_sets(utilization, &format!("{id}-utilization"));
     let mut used: BTreeSet<String> = operations.iter().map(|op| op.id.clone()).collect();
     let owner = operations_id.as_ref().unwrap_or(id);
     for operation in operations {
@@ -111,26 +130,28 @@ fn operation_id(owner: &str, operation: &Operation, used: &BTreeSet<String>) -> 
 }
 
 fn fill_attributes(owner: &str, params: &mut [NvSet], meta: &mut [NvSet]) {
-    fill_sets(params, |index| numbered(&format!("{owner}-instance_attributes"), index));
-    fill_sets(meta, |index| numbered(&format!("{owner}-meta_attributes"), index));
+    fill_sets(params, &format!("{owner}-instance_attributes"));
+    fill_sets(meta, &format!("{owner}-meta_attributes"));
 }
 
 /// Gives the blocks and pairs of a node ids.
-pub(super) fn fill_node(id: &str, attributes: &mut [NvSet], utilization: &mut [NvSet]) {
-    fill_sets(attributes, |index| numbered(&format!("nodes-{id}"), index));
-    fill_sets(utilization, |index| numbered(&format!("nodes-{id}-utilization"), index));
+pub(super) fn fill_node(node: &mut Node) {
+    let Node { id, uname, attributes, utilization, .. } = node;
+    let owner = if is_id(uname) { uname.clone() } else { format!("nodes-{id}") };
+    fill_sets(attributes, &format!("{owner}-instance_attributes"));
+    fill_sets(utilization, &format!("{owner}-utilization"));
 }
 
-/// Ids for blocks (`id_of` their place) and pairs that have none.
-fn fill_sets(sets: &mut [NvSet], id_of: impl Fn(usize) -> String) {
+/// Ids for blocks and pairs that have none: the first of a kind has the plain `id`.
+fn fill_sets(sets: &mut [NvSet], id: &str) {
     let mut used: BTreeSet<String> = sets.iter().map(|set| set.id.clone()).collect();
-    for (index, set) in sets.iter_mut().enumerate() {
+    for set in sets {
         if set.id.is_empty() && set.id_ref.is_none() {
-            set.id = unused(&id_of(index), &used);
+            set.id = unused(id, &used);
             used.insert(set.id.clone());
         }
         if let Some(rule) = &mut set.rule {
-            fill_rule(&set.id, 0, rule);
+            fill_rule(&set.id, &mut BTreeSet::new(), rule);
         }
         let mut used: BTreeSet<String> = set.pairs.iter().map(|pair| pair.id.clone()).collect();
         for pair in &mut set.pairs {
@@ -177,18 +198,19 @@ fn fill_resource_sets(owner: &str, sets: &mut [ResourceSet]) {
 }
 
 fn fill_rules(owner: &str, rules: &mut [Rule]) {
-    for (index, rule) in rules.iter_mut().enumerate() {
-        fill_rule(owner, index, rule);
-    }
+    let mut used = rules.iter().map(|rule| rule.id.clone()).collect();
+    rules.iter_mut().for_each(|rule| fill_rule(owner, &mut used, rule));
 }
 
-fn fill_rule(owner: &str, index: usize, rule: &mut Rule) {
+fn fill_rule(owner: &str, used: &mut BTreeSet<String>, rule: &mut Rule) {
     if rule.id.is_empty() && rule.id_ref.is_none() {
-        rule.id = numbered(&format!("{owner}-rule"), index);
+        rule.id = unused(&format!("{owner}-rule"), used);
+        used.insert(rule.id.clone());
     }
+    let mut inside = BTreeSet::new();
     for (index, expression) in rule.expressions.iter_mut().enumerate() {
         match expression {
-            Expression::Rule(inner) => fill_rule(&rule.id, index, inner),
+            Expression::Rule(inner) => fill_rule(&rule.id, &mut inside, inner),
             Expression::Attribute { id, .. }
             | Expression::Date { id, .. }
             | Expression::Resource { id, .. }
@@ -213,7 +235,7 @@ fn numbered(id: &str, index: usize) -> String {
     if index == 0 { id.to_owned() } else { format!("{id}-{}", index - 1) }
 }
 
-fn unused(id: &str, used: &BTreeSet<String>) -> String {
+pub(super) fn unused(id: &str, used: &BTreeSet<String>) -> String {
     if !used.contains(id) {
         return id.to_owned();
     }

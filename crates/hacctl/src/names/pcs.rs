@@ -46,7 +46,7 @@ const HINTS: &[(&str, &str)] = &[
     ("resource clone", "hacctl configure clone RSC-clone RSC"),
     ("resource promotable", "hacctl configure clone RSC-clone RSC meta promotable=true"),
     ("resource unclone", "hacctl configure delete ID (what is cloned stays)"),
-    ("resource bundle", "hacctl configure xml '<bundle id=\"...\"> ... </bundle>'"),
+    ("resource bundle", "hacctl configure bundle ID podman image=IMAGE ... primitive RSC"),
     ("resource relations", "hacctl explain RSC"),
     ("resource list", "hacctl ra list"),
     ("resource agents", "hacctl ra list"),

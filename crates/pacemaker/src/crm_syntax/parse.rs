@@ -1,6 +1,7 @@
 //! From words to changes.
 
 mod attributes;
+mod bundle;
 mod constraint;
 mod resource;
 mod rule;
@@ -8,8 +9,10 @@ mod section;
 mod told;
 
 pub(super) use attributes::BLOCKS;
+pub(super) use bundle::TECHNOLOGIES;
 use hac_crm::cib::{Change, GroupEdit, Object, Place, PutMode, Section};
 use hac_model::parse_score;
+pub(super) use resource::OPERATION_OPTIONS;
 pub(super) use rule::VALUE_SOURCES;
 pub(super) use told::ENDS;
 
@@ -30,6 +33,9 @@ pub(super) fn statement(tokens: Vec<Token>, changes: &mut Vec<Change>) -> Result
     let keyword = keyword(&first)?;
     if matches!(keyword, "colocation" | "collocation" | "order" | "location" | "rsc_ticket") {
         words.part_brackets();
+        words.lower(&["rule"], &["and", "or", "date", "defined", "not_defined"]);
+    } else if !matches!(keyword, "xml" | "tag" | "rename" | "modgroup" | "fencing_topology") {
+        words.lower(&BLOCKS, &[]);
     }
     match keyword {
         "primitive" => changes.push(put(Object::Primitive(resource::primitive(&mut words)?))),
@@ -58,12 +64,7 @@ pub(super) fn statement(tokens: Vec<Token>, changes: &mut Vec<Change>) -> Result
         }
         "modgroup" => changes.push(modgroup(&mut words)?),
         "xml" => changes.extend(xml_form::parse(&words.rest_joined(), &first)?),
-        _ => {
-            return Err(first.error(
-                "bundles cannot be written in crm's words here",
-                "Write the bundle as 'xml <bundle id=\"...\"> ... </bundle>'.",
-            ));
-        }
+        _ => changes.push(put(Object::Bundle(bundle::bundle(&mut words)?))),
     }
     words.end()
 }
@@ -75,7 +76,8 @@ pub(super) fn put(object: Object) -> Change {
 
 /// Which keyword a word is or abbreviates.
 fn keyword(token: &Token) -> Result<&'static str, SyntaxError> {
-    let word = token.text.as_str();
+    let word = token.text.to_ascii_lowercase();
+    let word = word.as_str();
     if let Some(exact) = KEYWORDS.iter().find(|k| **k == word) {
         return Ok(exact);
     }
@@ -206,9 +208,27 @@ impl Words {
         }
     }
 
+    /// Writes small what crm takes in either case: words that begin a part after the object's id, and words of a rule
+    /// after its own.
+    fn lower(&mut self, parts: &[&str], in_rule: &[&str]) {
+        let mut ruled = false;
+        for token in self.tokens.iter_mut().skip(self.position + 1) {
+            let small = token.text.to_ascii_lowercase();
+            if parts.contains(&small.as_str()) || ruled && in_rule.contains(&small.as_str()) {
+                token.text = small;
+            }
+            ruled |= token.text == "rule";
+        }
+    }
+
     /// The next word, which stays.
     pub(super) fn peek(&self) -> Option<&str> {
         self.tokens.get(self.position).map(|token| token.text.as_str())
+    }
+
+    /// The word after the next one.
+    pub(super) fn peek_second(&self) -> Option<&str> {
+        self.tokens.get(self.position + 1).map(|token| token.text.as_str())
     }
 
     /// Passes over a word.

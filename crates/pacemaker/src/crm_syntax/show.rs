@@ -91,7 +91,7 @@ fn objects(configuration: &Configuration) -> Vec<Shown> {
         objects.push(shown("node", &node.uname, Vec::new(), section::node(node, &referred)));
     }
     let mut resources = Vec::new();
-    configuration.resources.iter().for_each(|r| collect(r, &mut resources));
+    configuration.resources.iter().for_each(|r| collect(r, &referred, &mut resources));
     for kind in ["rsc_template", "primitive", "bundle", "group", "ms", "clone"] {
         for resource in resources.iter().filter(|r| resource_kind(r) == kind) {
             let text = resource::resource(resource, &referred);
@@ -107,7 +107,7 @@ fn objects(configuration: &Configuration) -> Vec<Shown> {
             objects.push(shown(kind, constraint.id(), mentions, text));
         }
     }
-    if let Some(text) = section::fencing_topology(&configuration.fencing_topology) {
+    if let Some(text) = section::fencing_topology(&configuration.fencing_topology, &configuration.nodes) {
         objects.push(shown("fencing_topology", "fencing_topology", Vec::new(), text));
     }
     for (kind, section, sets) in [
@@ -132,11 +132,15 @@ fn shown(kind: &'static str, id: &str, mentions: Vec<String>, text: String) -> S
     Shown { kind, id: id.to_owned(), mentions, text }
 }
 
-/// A resource and all that are inside, each to be shown by itself. What is inside a bundle is part of its text.
-fn collect(resource: &Resource, found: &mut Vec<Resource>) {
+/// A resource and all that are inside, each to be shown by itself. What is inside a bundle that the language has no words
+/// for is part of its text.
+fn collect(resource: &Resource, referred: &Referred, found: &mut Vec<Resource>) {
     match resource {
         Resource::Group(group) => found.extend(group.members.iter().cloned().map(Resource::Primitive)),
-        Resource::Clone(clone) => collect(&clone.child, found),
+        Resource::Clone(clone) => collect(&clone.child, referred, found),
+        Resource::Bundle(bundle) if resource::bundle(bundle, referred).is_ok() => {
+            found.extend(bundle.primitive.iter().cloned().map(Resource::Primitive));
+        }
         Resource::Primitive(_) | Resource::Bundle(_) | Resource::Template(_) => {}
     }
     found.push(resource.clone());

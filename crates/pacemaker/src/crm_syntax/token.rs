@@ -97,6 +97,13 @@ impl Scanner<'_> {
         rest.find(|&c| c == '\n' || !c.is_whitespace()).is_none_or(|c| c == '\n')
     }
 
+    /// Whether a backslash here ends the line, and the next one begins without a blank: the word goes on there.
+    fn goes_on(&self) -> bool {
+        let mut rest = self.chars.clone();
+        rest.next();
+        rest.next() == Some('\n') && rest.next().is_some_and(|c| !c.is_whitespace())
+    }
+
     /// A word; `raw` ones keep quotes and backslashes.
     fn word(&mut self, raw: bool) -> Result<Token, SyntaxError> {
         let mut token = Token { text: String::new(), line: self.line, column: self.column };
@@ -104,6 +111,10 @@ impl Scanner<'_> {
             match c {
                 c if c.is_whitespace() => break,
                 '"' | '\'' if !raw => self.quotation(&mut token, c)?,
+                '\\' if self.goes_on() => {
+                    self.next();
+                    self.next();
+                }
                 '\\' if self.at_line_end() => break,
                 '\\' if !raw => {
                     self.next();
@@ -124,6 +135,13 @@ impl Scanner<'_> {
                 Some('\\') if mark == '"' && self.chars.peek().is_some_and(|c| matches!(c, '"' | '\\')) => {
                     token.text.extend(self.next());
                 }
+                // The line goes on with the first letter of the next one.
+                Some('\\') if matches!(self.chars.peek(), Some('\n' | '\r')) => {
+                    while matches!(self.chars.peek(), Some('\n' | '\r')) {
+                        self.next();
+                    }
+                    self.blanks();
+                }
                 Some(c) => token.text.push(c),
                 None => {
                     return Err(
@@ -131,6 +149,12 @@ impl Scanner<'_> {
                     );
                 }
             }
+        }
+    }
+
+    fn blanks(&mut self) {
+        while self.chars.peek().is_some_and(|&c| c == ' ' || c == '\t') {
+            self.next();
         }
     }
 

@@ -4,7 +4,7 @@ use super::super::ids::{self, pair_id};
 use super::super::machine::FACTS;
 use super::super::observed;
 use super::super::tree::{self, Which};
-use super::super::{Lifetime, Section};
+use super::super::{Lifetime, Refusal, Section};
 use super::put::unknown_node;
 use super::{Draft, Step, unknown};
 use hac_model::{BOOTSTRAP_OPTIONS, Configuration, NvPair, NvSet, Operation};
@@ -16,15 +16,22 @@ pub(super) fn set_properties(
     set: Option<&str>,
     pairs: &[(String, Option<String>)],
 ) {
+    // What the cluster has written itself stays; where no cluster was yet it is taken as it stands.
+    let written = |name: &str| draft.cib.configuration.property(name).is_some();
+    let facts: Vec<&str> = FACTS.into_iter().filter(|name| section == Section::CrmConfig && written(name)).collect();
     let (sets, default) = sets_of(&mut draft.cib.configuration, section);
-    let id = set.unwrap_or(default);
-    if pairs.is_empty() && set.is_some() && !sets.iter().any(|set| set.id == id) {
-        sets.push(NvSet { id: id.to_owned(), ..NvSet::default() });
+    let free = || {
+        let names = std::iter::once(default.to_owned()).chain((1_u32..).map(|number| format!("{default}-{number}")));
+        // Not one with a rule: what is set one by one must not come under it.
+        names.into_iter().find(|id| sets.iter().all(|set| set.id != *id || set.rule.is_none())).unwrap_or_default()
+    };
+    let id = &set.map_or_else(free, str::to_owned);
+    if pairs.is_empty() && set.is_some() && !sets.iter().any(|set| set.id == *id) {
+        sets.push(NvSet { id: id.clone(), ..NvSet::default() });
     }
-    let own = |name: &str| section == Section::CrmConfig && FACTS.contains(&name);
     let mut kept = Vec::new();
     for (name, value) in pairs {
-        if own(name) {
+        if facts.contains(&name.as_str()) {
             kept.push((name, value));
         } else {
             set_in(sets, id, name, value.as_deref());
@@ -59,8 +66,9 @@ pub(super) fn put_set(draft: &mut Draft, section: Section, mut set: NvSet) {
     let (sets, default) = sets_of(&mut draft.cib.configuration, section);
     if set.id.is_empty() {
         let taken = |id: &str| sets.iter().any(|known| known.id == id);
-        // Not the one that rules: what is set one by one goes there, and must not come under this rule.
-        set.id = (1..).map(|number| format!("{default}-{number}")).find(|id| !taken(id)).unwrap_or_default();
+        let mut names =
+            std::iter::once(default.to_owned()).chain((1_u32..).map(|number| format!("{default}-{number}")));
+        set.id = names.find(|id| !taken(id)).unwrap_or_default();
     }
     ids::fill_set(&mut set);
     match sets.iter_mut().find(|known| known.id == set.id) {
@@ -73,6 +81,17 @@ pub(super) fn put_set(draft: &mut Draft, section: Section, mut set: NvSet) {
 pub(super) fn add_operation(draft: &mut Draft, resource: &str, operation: Operation) -> Step {
     let found = tree::primitive_mut(&mut draft.cib.configuration.resources, resource);
     let Some(primitive) = found else { return Err(unknown(resource)) };
+    let role = |operation: &Operation| operation.options.get("role").cloned();
+    let same = |other: &Operation| {
+        other.name == operation.name && other.interval == operation.interval && role(other) == role(&operation)
+    };
+    if primitive.operations.iter().any(same) {
+        let (name, interval) = (&operation.name, &operation.interval);
+        return Err(Refusal::new(
+            format!("{resource} already has a {name} op with interval {interval}"),
+            "give each its own interval",
+        ));
+    }
     primitive.operations.push(operation);
     ids::fill_primitive(primitive);
     Ok(())

@@ -3,13 +3,20 @@
 use super::super::{CloneDef, GroupDef, Object, PutMode, Refusal, RefusalKind, ids, tree};
 use super::refer::{self, exists, not_an_id, redirect};
 use super::{Draft, Step, unknown};
-use hac_model::{Clone as CloneResource, Configuration, Group, Primitive, Resource};
+use hac_model::{
+    Bundle, Clone as CloneResource, Configuration, FencingLevel, FencingTarget, Group, Primitive, Resource,
+};
 
 pub(super) fn put(draft: &mut Draft, mut object: Object, mode: PutMode) -> Step {
     ids::fill_object(&mut object);
     let id = object.id().to_owned();
     if matches!(object, Object::Node(_)) {
         return put_node(draft, object, mode);
+    }
+    if let Object::FencingLevel(level) = &object
+        && level.id.is_empty()
+    {
+        return put_level(draft, level);
     }
     if !ids::is_id(&id) {
         return Err(not_an_id(&id));
@@ -33,7 +40,7 @@ pub(super) fn put(draft: &mut Draft, mut object: Object, mode: PutMode) -> Step 
         Object::Group(group) => put_group(draft, group),
         Object::Clone(clone) => put_clone(draft, clone),
         Object::Template(template) => put_at_top(draft, Resource::Template(template)),
-        Object::Bundle(bundle) => put_at_top(draft, Resource::Bundle(bundle)),
+        Object::Bundle(bundle) => put_bundle(draft, bundle),
         Object::Constraint(constraint) => {
             expect_kind(draft, &id, "constraint")?;
             warn_about_members(draft, &constraint);
@@ -127,6 +134,33 @@ fn found(draft: &Draft, object: &Object) -> Refusal {
     .of(RefusalKind::Exists)
 }
 
+/// A level as crm's words have it, without an id: in the place of the one of this target and index. Without a target it
+/// is for every node that there is.
+fn put_level(draft: &mut Draft, level: &FencingLevel) -> Step {
+    let configuration = &mut draft.cib.configuration;
+    let targets: Vec<FencingTarget> = match &level.target {
+        FencingTarget::Node(name) if name.is_empty() => {
+            configuration.nodes.iter().map(|node| FencingTarget::Node(node.uname.clone())).collect()
+        }
+        target => vec![target.clone()],
+    };
+    if targets.is_empty() {
+        draft.warn("no node is known yet: a topology that names none is for no node".to_owned());
+        return Ok(());
+    }
+    for target in targets {
+        let levels = &mut configuration.fencing_topology;
+        match levels.iter_mut().find(|old| old.target == target && old.index == level.index) {
+            Some(old) => old.devices.clone_from(&level.devices),
+            None => {
+                let used = levels.iter().map(|level| level.id.clone()).collect();
+                levels.push(FencingLevel { id: ids::unused("fencing", &used), target, ..level.clone() });
+            }
+        }
+    }
+    Ok(())
+}
+
 fn put_primitive(draft: &mut Draft, primitive: Primitive) -> Step {
     expect_kind(draft, &primitive.id, "primitive")?;
     match tree::primitive_mut(&mut draft.cib.configuration.resources, &primitive.id) {
@@ -142,6 +176,25 @@ fn put_at_top(draft: &mut Draft, resource: Resource) -> Step {
     expect_kind(draft, &id, kind)?;
     replace_or_push(&mut draft.cib.configuration.resources, resource, |old| old.id() == id);
     Ok(())
+}
+
+/// A bundle; the words name what runs inside, which is then taken in.
+fn put_bundle(draft: &mut Draft, mut bundle: Bundle) -> Step {
+    expect_kind(draft, &bundle.id, "bundle")?;
+    let is_name = |inner: &&Primitive| inner.agent.kind.is_empty() && inner.template.is_none();
+    let Some(id) = bundle.primitive.as_ref().filter(is_name).map(|inner| inner.id.clone()) else {
+        return put_at_top(draft, Resource::Bundle(bundle));
+    };
+    let resources = &mut draft.cib.configuration.resources;
+    let old = resources.iter_mut().find_map(|resource| match resource {
+        Resource::Bundle(old) if old.id == bundle.id => old.primitive.take_if(|inner| inner.id == id),
+        _ => None,
+    });
+    bundle.primitive = match old {
+        Some(inner) => Some(inner),
+        None => Some(take_free(draft, &id, &bundle.id)?),
+    };
+    put_at_top(draft, Resource::Bundle(bundle))
 }
 
 fn put_group(draft: &mut Draft, def: GroupDef) -> Step {
@@ -301,6 +354,8 @@ fn warn_about_members(draft: &mut Draft, constraint: &hac_model::Constraint) {
 
 fn put_node(draft: &mut Draft, object: Object, mode: PutMode) -> Step {
     let Object::Node(mut node) = object else { return Ok(()) };
+    // A remote node is known by its name, and so is any where no cluster was yet.
+    let by_name = node.kind.as_deref() == Some("remote") || draft.cib.status.nodes.is_empty();
     let nodes = &mut draft.cib.configuration.nodes;
     let known = nodes.iter_mut().find(|old| old.uname == node.uname);
     match (known, mode) {
@@ -316,15 +371,18 @@ fn put_node(draft: &mut Draft, object: Object, mode: PutMode) -> Step {
         )),
         (Some(old), _) => {
             node.id.clone_from(&old.id);
-            ids::fill_node(&node.id, &mut node.attributes, &mut node.utilization);
+            ids::fill_node(&mut node);
             *old = node;
             Ok(())
         }
-        (None, _) if node.id.is_empty() || node.uname.is_empty() => {
+        (None, _) if node.id.is_empty() && !by_name || node.uname.is_empty() => {
             Err(Refusal::new("a new node needs a name and an id", "add the node to nodelist in hacd.toml instead"))
         }
         (None, _) => {
-            ids::fill_node(&node.id, &mut node.attributes, &mut node.utilization);
+            if node.id.is_empty() {
+                node.id.clone_from(&node.uname);
+            }
+            ids::fill_node(&mut node);
             nodes.push(node);
             Ok(())
         }

@@ -12,6 +12,7 @@ struct Blocks {
     params: Option<String>,
     meta: Option<String>,
     utilization: Option<String>,
+    operations: Option<String>,
 }
 
 /// Lets every reference to an object refer to the part of it that is meant. A reference to a part that exists stays.
@@ -20,15 +21,20 @@ pub(super) fn resolve(configuration: &mut Configuration) {
     let mut objects: BTreeMap<String, Blocks> = BTreeMap::new();
     let mut pending = false;
     for item in tree::walk(&configuration.resources) {
-        let utilization: &[NvSet] = match item.kind {
-            tree::Kind::Primitive(primitive) | tree::Kind::Template(primitive) => &primitive.utilization,
-            tree::Kind::Group | tree::Kind::Clone | tree::Kind::Bundle => &[],
+        let primitive = match item.kind {
+            tree::Kind::Primitive(primitive) | tree::Kind::Template(primitive) => Some(primitive),
+            tree::Kind::Group | tree::Kind::Clone | tree::Kind::Bundle => None,
         };
+        let utilization: &[NvSet] = primitive.map_or(&[], |primitive| &primitive.utilization);
+        let operations = primitive.and_then(|primitive| primitive.operations_id.clone());
+        pending |= primitive.is_some_and(|primitive| primitive.operations_id_ref.is_some());
         let all = item.params.iter().chain(item.meta).chain(utilization);
         pending |= all.clone().any(|set| set.id_ref.is_some());
         sets.extend(all.map(|set| set.id.clone()));
+        sets.extend(operations.clone());
         let first = |sets: &[NvSet]| sets.iter().find(|set| set.id_ref.is_none()).map(|set| set.id.clone());
-        let blocks = Blocks { params: first(item.params), meta: first(item.meta), utilization: first(utilization) };
+        let (params, meta) = (first(item.params), first(item.meta));
+        let blocks = Blocks { params, meta, utilization: first(utilization), operations };
         objects.insert(item.id.to_owned(), blocks);
     }
     if pending {
@@ -71,16 +77,21 @@ impl Known {
         self.sets(&mut primitive.params, |blocks| &blocks.params);
         self.sets(&mut primitive.meta, |blocks| &blocks.meta);
         self.sets(&mut primitive.utilization, |blocks| &blocks.utilization);
+        if let Some(reference) = &mut primitive.operations_id_ref {
+            self.meant(reference, |blocks| &blocks.operations);
+        }
     }
 
     fn sets(&self, sets: &mut [NvSet], of: impl Fn(&Blocks) -> &Option<String>) {
-        for reference in sets.iter_mut().filter_map(|set| set.id_ref.as_mut()) {
-            if self.sets.contains(reference) {
-                continue;
-            }
-            if let Some(meant) = self.objects.get(reference).and_then(|blocks| of(blocks).clone()) {
-                *reference = meant;
-            }
+        sets.iter_mut().filter_map(|set| set.id_ref.as_mut()).for_each(|reference| self.meant(reference, &of));
+    }
+
+    fn meant(&self, reference: &mut String, of: impl Fn(&Blocks) -> &Option<String>) {
+        if self.sets.contains(reference) {
+            return;
+        }
+        if let Some(meant) = self.objects.get(reference).and_then(|blocks| of(blocks).clone()) {
+            *reference = meant;
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn block_head(words: &mut Words) -> Result<NvSet, SyntaxError> {
     let mut set = NvSet::default();
     while let Some((name, value)) = peek_pair(words) {
         match name.as_str() {
-            "$id" => set.id = value.unwrap_or_default(),
+            "$id" => set.id = id(words, value.unwrap_or_default())?,
             "$id-ref" => set.id_ref = value,
             _ => break,
         }
@@ -35,6 +35,16 @@ pub(super) fn block_head(words: &mut Words) -> Result<NvSet, SyntaxError> {
         set.rule = Some(rule(words)?);
     }
     Ok(set)
+}
+
+/// An id that is given with `$id=`.
+pub(super) fn id(words: &Words, id: String) -> Result<String, SyntaxError> {
+    let begins_well = id.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+    if begins_well && id.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+        return Ok(id);
+    }
+    let message = format!("'{}' is no id", crate::text::printable(&id));
+    Err(words.error(message, "An id begins with a letter; letters, digits, '-', '_' and '.' may follow."))
 }
 
 /// Reads what stands in a block: `[$id=ID] [SCORE:] [rule ...] NAME=VALUE ...`, or `$id-ref=ID`.

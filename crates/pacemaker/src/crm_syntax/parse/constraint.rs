@@ -5,7 +5,7 @@ use hac_model::{
     parse_score,
 };
 
-use super::attributes::{peek_assignment, take_option};
+use super::attributes::peek_assignment;
 use super::rule::rule;
 use super::{Score, Words};
 use crate::crm_syntax::SyntaxError;
@@ -15,6 +15,8 @@ const ROLES: [&str; 6] = ["Started", "Stopped", "Promoted", "Unpromoted", "Maste
 const ACTIONS: [&str; 4] = ["start", "stop", "promote", "demote"];
 /// Options that stand in the brackets of a set.
 pub(super) const SET_OPTIONS: [&str; 6] = ["sequential", "require-all", "role", "action", "score", "kind"];
+const LOSS_POLICIES: [&str; 4] = ["stop", "demote", "fence", "freeze"];
+const DISCOVERIES: [&str; 3] = ["always", "never", "exclusive"];
 const KINDS: [&str; 3] = ["Mandatory", "Optional", "Serialize"];
 
 /// What stands after the colon of a resource.
@@ -89,9 +91,10 @@ pub(super) fn order(words: &mut Words) -> Result<Constraint, SyntaxError> {
     while let Some((name, value)) = peek_assignment(words) {
         match name.as_str() {
             // crm writes either of the two.
-            "symmetrical" => {
-                order.symmetrical = Some(parse_bool(&value).map_or(value, |symmetrical| symmetrical.to_string()));
-            }
+            "symmetrical" => match parse_bool(&value) {
+                Some(symmetrical) => order.symmetrical = Some(symmetrical.to_string()),
+                None => return Err(words.error("symmetrical is true or false", "Write symmetrical=false.")),
+            },
             "require-all" => order.require_all = Some(value),
             _ => break,
         }
@@ -119,7 +122,9 @@ pub(super) fn ticket(words: &mut Words) -> Result<Constraint, SyntaxError> {
             ticket.sets = sets;
         }
     }
-    ticket.loss_policy = take_option(words, "loss-policy");
+    if let Some(policy) = one_of(words, "loss-policy", &LOSS_POLICIES)? {
+        ticket.loss_policy = Some(policy);
+    }
     Ok(Constraint::Ticket(ticket))
 }
 
@@ -128,13 +133,12 @@ pub(super) fn location(words: &mut Words) -> Result<Constraint, SyntaxError> {
     let id = words.id("the id of the location")?;
     let subject = subject(words)?;
     let (mut role, mut resource_discovery) = (None, None);
-    while let Some((name, value)) = peek_assignment(words) {
+    while let Some((name, _)) = peek_assignment(words) {
         match name.as_str() {
-            "role" => role = Some(value),
-            "resource-discovery" => resource_discovery = Some(value),
+            "role" | "$role" => role = one_of(words, &name, &ROLES)?,
+            "resource-discovery" => resource_discovery = one_of(words, &name, &DISCOVERIES)?,
             _ => break,
         }
-        words.skip();
     }
     let target = if words.peek() == Some("rule") {
         let mut rules = Vec::new();
@@ -167,11 +171,23 @@ pub(super) fn location(words: &mut Words) -> Result<Constraint, SyntaxError> {
     Ok(Constraint::Location(Location { id, subject, role, resource_discovery, target, lifetime: Vec::new() }))
 }
 
+/// Takes the option `name` if it is next. It has one of these words, in whatever case.
+fn one_of(words: &mut Words, name: &str, known: &[&str]) -> Result<Option<String>, SyntaxError> {
+    let Some((found, value)) = peek_assignment(words).filter(|(found, _)| found == name) else { return Ok(None) };
+    let Some(word) = known.iter().find(|word| word.eq_ignore_ascii_case(&value)) else {
+        let message = format!("{found} is not '{}'", crate::text::printable(&value));
+        return Err(words.error(message, format!("Write one of {}.", known.join(", "))));
+    };
+    words.skip();
+    // As it was written: crm keeps it so.
+    Ok(Some(if *word == value { (*word).to_owned() } else { value }))
+}
+
 fn subject(words: &mut Words) -> Result<LocationSubject, SyntaxError> {
     let token = words.expect("a resource")?;
     if token.text == "{" {
         let mut sets = Vec::new();
-        let mut plain = Vec::new();
+        let (mut plain, mut options) = (Vec::new(), Vec::new());
         loop {
             match words.expect("} at the end of the resources")? {
                 end if end.text == "}" => break,
@@ -179,10 +195,20 @@ fn subject(words: &mut Words) -> Result<LocationSubject, SyntaxError> {
                     sets.append(&mut runs(std::mem::take(&mut plain), Suffix::Role));
                     sets.append(&mut bracketed(words, &open, Suffix::Role)?);
                 }
+                option if option.text.contains('=') => options.push(option),
                 member => plain.push(split(&member, Suffix::Role)?),
             }
         }
         sets.append(&mut runs(plain, Suffix::Role));
+        for option in options {
+            match option.text.split_once('=') {
+                Some(("sequential", "true")) => {}
+                Some(("sequential", value)) => {
+                    sets.iter_mut().for_each(|set| set.sequential = Some(value.to_owned()));
+                }
+                _ => return Err(option.error(format!("{} is no option of a set", option.quoted()), "Remove it.")),
+            }
+        }
         return Ok(LocationSubject::Sets(sets));
     }
     if let Some(pattern) = token.text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
@@ -190,6 +216,12 @@ fn subject(words: &mut Words) -> Result<LocationSubject, SyntaxError> {
             Some(rest) => LocationSubject::Pattern(rest.to_owned(), true),
             None => LocationSubject::Pattern(pattern.to_owned(), false),
         });
+    }
+    if token.text.contains('=') {
+        return Err(token.error(
+            format!("{} is no resource", token.quoted()),
+            "Name a resource, a tag, '/PATTERN/' for all that match, or '{ RSC RSC }'.",
+        ));
     }
     Ok(LocationSubject::Resource(token.text))
 }
@@ -293,6 +325,7 @@ fn bracketed(words: &mut Words, open: &Token, suffix: Suffix) -> Result<Vec<Reso
     }
     // That is what a set is anyway, and crm does not write it.
     options.sequential = options.sequential.filter(|sequential| sequential != "true");
+    options.require_all = options.require_all.filter(|require_all| require_all != "true");
     if members.is_empty() {
         return Err(open.error("a set needs members", "Name at least one resource between the brackets."));
     }

@@ -9,17 +9,8 @@ use crate::crm_syntax::SyntaxError;
 use crate::crm_syntax::token::Token;
 
 /// What stands beside name and interval in an operation; all else goes to the agent.
-const OPERATION_OPTIONS: [&str; 9] = [
-    "timeout",
-    "role",
-    "on-fail",
-    "start-delay",
-    "enabled",
-    "interval-origin",
-    "requires",
-    "record-pending",
-    "description",
-];
+pub(in crate::crm_syntax) const OPERATION_OPTIONS: [&str; 8] =
+    ["timeout", "role", "on-fail", "start-delay", "enabled", "interval-origin", "record-pending", "description"];
 
 /// Reads a primitive after its keyword.
 pub(super) fn primitive(words: &mut Words) -> Result<Primitive, SyntaxError> {
@@ -123,6 +114,11 @@ fn operation(words: &mut Words) -> Result<Operation, SyntaxError> {
     if name.text.contains('=') {
         return Err(name.error("an op begins with its name", "Write 'op monitor interval=10s timeout=20s'."));
     }
+    if !name.text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+        return Err(
+            name.error(format!("{} is no operation", name.quoted()), "Write 'op monitor interval=10s timeout=20s'.")
+        );
+    }
     let mut operation = Operation { name: name.text, interval: "0".to_owned(), ..Operation::default() };
     let mut params = Vec::new();
     while let Some((name, value)) = peek_assignment(words) {
@@ -131,6 +127,7 @@ fn operation(words: &mut Words) -> Result<Operation, SyntaxError> {
             "$id" => operation.id = value,
             "$id-ref" => operation.id_ref = Some(value),
             "interval" => operation.interval = value,
+            "name" => operation.name = value,
             option if OPERATION_OPTIONS.contains(&option) => {
                 operation.options.insert(name, value);
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hac_model::{Expression, Rule};
 
-use super::attributes::{peek_assignment, take_option};
+use super::attributes::{id, peek_assignment, take_option};
 use super::{Score, Words};
 use crate::crm_syntax::SyntaxError;
 
@@ -36,7 +36,7 @@ pub(super) fn rule(words: &mut Words) -> Result<Rule, SyntaxError> {
     let mut rule = Rule::default();
     loop {
         if let Some(id) = take_option(words, "$id") {
-            rule.id = id;
+            rule.id = self::id(words, id)?;
         } else if let Some(id) = take_option(words, "$id-ref") {
             rule.id_ref = Some(id);
             return Ok(rule);

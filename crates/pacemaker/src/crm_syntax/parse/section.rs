@@ -11,7 +11,9 @@ use crate::crm_syntax::SyntaxError;
 /// Reads `[ID:] NAME=VALUE ...`; an empty value removes. A set that is named may be left empty, as crm has it.
 pub(super) fn properties(words: &mut Words, section: Section) -> Result<Change, SyntaxError> {
     let mut set = take_option(words, "$id");
-    if let Some(id) = words.peek().and_then(|word| word.strip_suffix(':')) {
+    if set.is_none()
+        && let Some(id) = words.peek().and_then(|word| word.strip_suffix(':'))
+    {
         set = Some(id.to_owned());
         words.skip();
     }
@@ -122,41 +124,35 @@ pub(super) fn tag(words: &mut Words) -> Result<Tag, SyntaxError> {
     Ok(Tag { id, members })
 }
 
-/// Reads `NODE: DEVICE[,DEVICE] ...`, a level a word, for one node after the other.
+/// Reads `[NODE:] DEVICE[,DEVICE] ...`, a level a word, for one node after the other. Levels get their ids where they are put.
 pub(super) fn fencing_topology(words: &mut Words) -> Result<Vec<FencingLevel>, SyntaxError> {
     let mut levels: Vec<FencingLevel> = Vec::new();
-    let mut target: Option<(String, FencingTarget)> = None;
+    // Until a target is named, the levels are for every node there is.
+    let mut target = FencingTarget::Node(String::new());
     while let Some(token) = words.next() {
-        if let Some(node) = token.text.strip_suffix(':') {
-            target = Some((node.to_owned(), FencingTarget::Node(node.to_owned())));
-            continue;
-        }
         if let Some(pattern) = token.text.strip_prefix("pattern:") {
-            target = Some((pattern.to_owned(), FencingTarget::Pattern(pattern.to_owned())));
+            target = FencingTarget::Pattern(pattern.to_owned());
             continue;
         }
         if let Some((name, value)) = token.text.strip_prefix("attr:").and_then(|attribute| attribute.split_once('=')) {
-            let target_attribute = FencingTarget::Attribute(name.to_owned(), value.to_owned());
-            target = Some((format!("{name}-{value}"), target_attribute));
+            target = FencingTarget::Attribute(name.to_owned(), value.to_owned());
             continue;
         }
-        let Some((label, target)) = &target else {
-            return Err(token.error(
-                "these levels are for no node",
-                "Write the node before its levels: 'fencing_topology NODE: DEVICE DEVICE'.",
-            ));
+        if let Some(node) = token.text.strip_suffix(':') {
+            target = FencingTarget::Node(node.to_owned());
+            continue;
+        }
+        // Values of one attribute are counted together, as crm does.
+        let same = |other: &FencingTarget| match (other, &target) {
+            (FencingTarget::Attribute(one, _), FencingTarget::Attribute(other, _)) => one == other,
+            _ => *other == target,
         };
-        let index = levels.iter().filter(|level| level.target == *target).count() + 1;
+        let index = levels.iter().filter(|level| same(&level.target)).count() + 1;
         let Some(index) = u8::try_from(index).ok().filter(|&index| index <= 9) else {
             return Err(token.error("a node has at most nine levels", "Join devices of one level with commas."));
         };
-        let safe: String = label.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-        levels.push(FencingLevel {
-            id: format!("fencing-{safe}-{index}"),
-            target: target.clone(),
-            index,
-            devices: token.text.split(',').filter(|device| !device.is_empty()).map(str::to_owned).collect(),
-        });
+        let devices = token.text.split(',').filter(|device| !device.is_empty()).map(str::to_owned).collect();
+        levels.push(FencingLevel { id: String::new(), target: target.clone(), index, devices });
     }
     if levels.is_empty() {
         return Err(words.error("a topology needs levels", "Write 'fencing_topology NODE: DEVICE DEVICE'."));

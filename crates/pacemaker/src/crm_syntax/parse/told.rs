@@ -47,7 +47,9 @@ fn select(words: &mut Words, select: &mut Select) -> Result<(), SyntaxError> {
             Some("fencing") => select.fencing = true,
             Some("resources") => select.resources = true,
             // A block of attributes has a value in it.
-            Some("attributes") => select.attributes = true,
+            Some("attributes") if !words.peek_second().is_some_and(|word| word.contains('=')) => {
+                select.attributes = true;
+            }
             _ if any => return Ok(()),
             _ => return Err(words.error("nothing is selected", "Write nodes, fencing, resources or attributes.")),
         }

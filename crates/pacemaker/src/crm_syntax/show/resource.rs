@@ -1,9 +1,12 @@
 //! Resources.
 
-use hac_model::{Agent, Clone as CloneResource, Group, NvSet, Operation, Primitive, Resource};
+use std::collections::BTreeMap;
+
+use hac_model::{Agent, Bundle, Clone as CloneResource, Group, NvSet, Operation, Primitive, Resource};
 
 use super::attributes::{Referred, Unspeakable, assignment, block, value, word};
 use super::paragraph;
+use crate::crm_syntax::parse::{OPERATION_OPTIONS, TECHNOLOGIES};
 use crate::crm_syntax::xml_form;
 
 /// Writes a resource, as XML if the language has no words for it.
@@ -13,7 +16,7 @@ pub(super) fn resource(resource: &Resource, referred: &Referred) -> String {
         Resource::Template(r) => primitive("rsc_template", &r.0, referred),
         Resource::Group(r) => group(r, referred),
         Resource::Clone(r) => clone(r, referred),
-        Resource::Bundle(_) => Err(Unspeakable),
+        Resource::Bundle(r) => bundle(r, referred),
     };
     match lines {
         Ok(lines) => paragraph(&lines),
@@ -73,6 +76,10 @@ fn blocks(keyword: &str, sets: &[NvSet], referred: &Referred, lines: &mut Vec<St
 }
 
 fn operation(operation: &Operation, referred: &Referred, lines: &mut Vec<String>) -> Result<(), Unspeakable> {
+    // Read again, any other would go to the agent.
+    if operation.options.keys().any(|name| !OPERATION_OPTIONS.contains(&name.as_str())) {
+        return Err(Unspeakable);
+    }
     let mut text = format!("op {}", word(&operation.name)?);
     if let Some(id) = &operation.id_ref {
         text.push_str(&format!(" {}", assignment("$id-ref", id)?));
@@ -103,6 +110,49 @@ fn group(group: &Group, referred: &Referred) -> Result<Vec<String>, Unspeakable>
     blocks("meta", &group.meta, referred, &mut lines)?;
     blocks("params", &group.params, referred, &mut lines)?;
     Ok(lines)
+}
+
+/// A bundle whose primitive is shown by itself.
+pub(super) fn bundle(bundle: &Bundle, referred: &Referred) -> Result<Vec<String>, Unspeakable> {
+    let named = |inner: &Primitive| !inner.id.is_empty() && inner.attributes.is_empty();
+    let speakable = bundle.attributes.is_empty()
+        && bundle.params.is_empty()
+        && bundle.container.contains_key("image")
+        && TECHNOLOGIES.contains(&bundle.technology.as_str())
+        && bundle.primitive.as_ref().is_none_or(named);
+    if !speakable {
+        return Err(Unspeakable);
+    }
+    let mut lines = vec![format!("bundle {}", word(&bundle.id)?)];
+    description(bundle.description.as_ref(), &mut lines)?;
+    lines.push(format!("{}{}", bundle.technology, assignments(&bundle.container)?));
+    if !bundle.network.is_empty() || !bundle.ports.is_empty() {
+        let mut line = format!("network{}", assignments(&bundle.network)?);
+        for port in &bundle.ports {
+            line.push_str(&format!(" port-mapping{}", assignments(port)?));
+        }
+        lines.push(line);
+    }
+    if !bundle.storage.is_empty() {
+        let mut line = "storage".to_owned();
+        for mapping in &bundle.storage {
+            line.push_str(&format!(" storage-mapping{}", assignments(mapping)?));
+        }
+        lines.push(line);
+    }
+    blocks("meta", &bundle.meta, referred, &mut lines)?;
+    if let Some(inner) = &bundle.primitive {
+        lines.push(format!("primitive {}", word(&inner.id)?));
+    }
+    Ok(lines)
+}
+
+fn assignments(of: &BTreeMap<String, String>) -> Result<String, Unspeakable> {
+    let mut text = String::new();
+    for (name, value) in of {
+        text.push_str(&format!(" {}", assignment(name, value)?));
+    }
+    Ok(text)
 }
 
 fn clone(clone: &CloneResource, referred: &Referred) -> Result<Vec<String>, Unspeakable> {

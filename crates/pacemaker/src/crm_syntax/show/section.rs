@@ -33,8 +33,8 @@ pub(super) fn tag(tag: &Tag) -> String {
     paragraph(&[format!("tag {} {}", printable(&tag.id), printable(&tag.members.join(" ")))])
 }
 
-/// Writes all fencing levels; `None` if there are none.
-pub(super) fn fencing_topology(levels: &[FencingLevel]) -> Option<String> {
+/// Writes all fencing levels; `None` if there are none. What is the same for every node is written once, without them.
+pub(super) fn fencing_topology(levels: &[FencingLevel], nodes: &[Node]) -> Option<String> {
     if levels.is_empty() {
         return None;
     }
@@ -44,17 +44,29 @@ pub(super) fn fencing_topology(levels: &[FencingLevel]) -> Option<String> {
             targets.push(&level.target);
         }
     }
-    let mut lines = vec!["fencing_topology".to_owned()];
-    for target in targets {
+    let of = |target: &FencingTarget| {
         let mut own: Vec<&FencingLevel> = levels.iter().filter(|level| level.target == *target).collect();
         own.sort_by_key(|level| level.index);
-        let devices: Vec<String> = own.iter().map(|level| level.devices.join(",")).collect();
+        let numbered = own.iter().zip(1_u8..).all(|(level, index)| level.index == index);
+        (own.iter().map(|level| level.devices.join(",")).collect::<Vec<_>>().join(" "), numbered)
+    };
+    let is_known = |target: &&FencingTarget| {
+        nodes.iter().any(|node| matches!(target, FencingTarget::Node(name) if *name == node.uname))
+    };
+    let (first, numbered) = of(targets.first()?);
+    let everywhere =
+        targets.len() == nodes.len() && targets.iter().all(|target| is_known(target) && of(target).0 == first);
+    if everywhere && numbered {
+        return Some(paragraph(&[printable(&format!("fencing_topology {first}")).into_owned()]));
+    }
+    let mut lines = vec!["fencing_topology".to_owned()];
+    for target in targets {
         let name = match target {
             FencingTarget::Node(node) => format!("{node}:"),
             FencingTarget::Pattern(pattern) => format!("pattern:{pattern}"),
             FencingTarget::Attribute(name, value) => format!("attr:{name}={value}"),
         };
-        lines.push(printable(&format!("{name} {}", devices.join(" "))).into_owned());
+        lines.push(printable(&format!("{name} {}", of(target).0)).into_owned());
     }
     Some(paragraph(&lines))
 }

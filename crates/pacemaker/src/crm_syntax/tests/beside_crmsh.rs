@@ -90,6 +90,14 @@ fn without_ids(objects: &BTreeSet<String>) -> BTreeSet<String> {
     objects.iter().map(bare).collect()
 }
 
+/// Statements without answers, one case a paragraph.
+fn texts(kept: &str) -> Vec<String> {
+    let texts = kept
+        .split("\n\n")
+        .map(|paragraph| paragraph.lines().filter_map(|line| line.strip_prefix("* ")).collect::<Vec<_>>().join("\n"));
+    texts.filter(|text| !text.is_empty()).collect()
+}
+
 fn ours(text: &str) -> Result<Cib, String> {
     let changes = parse(text).map_err(|error| format!("{error}: {}", error.remedy))?;
     Cib::default().with_unverified(&changes).map_err(|refusal| refusal.sentence)
@@ -121,5 +129,52 @@ fn what_they_become_is_shown_and_read_again_as_the_same() {
         // Ids that nobody refers to are not shown.
         let bare = |cib: &Cib| without_ids(&objects(&crate::cib_xml::write(cib)));
         assert_eq!(bare(&cib), bare(&again), "{}\nis shown as\n{shown}", case.text);
+    }
+}
+
+#[test]
+fn what_crmsh_refuses_is_refused() {
+    let texts = texts(include_str!("refused_beside_crmsh.txt"));
+    assert!(texts.len() > 80, "{}", texts.len());
+    for text in texts {
+        assert!(ours(&text).is_err(), "this is taken, and crmsh refuses it:\n{text}");
+    }
+}
+
+/// The same statement in another form: its lines joined, or broken at each blank that stands outside of quotes.
+fn forms(text: &str) -> [String; 3] {
+    let joined = text.replace(" \\\n", " ").replace('\t', " ");
+    let (mut broken, mut quote, mut escaped) = (String::new(), None, false);
+    for c in joined.chars() {
+        match (c, quote) {
+            (' ', None) if !escaped => broken.push_str(" \\\n\t"),
+            _ => broken.push(c),
+        }
+        quote = match (c, quote) {
+            ('"' | '\'', None) if !escaped => Some(c),
+            (c, Some(mark)) if c == mark && !escaped => None,
+            _ => quote,
+        };
+        escaped = c == '\\' && !escaped;
+    }
+    [text.replace('\n', "\r\n"), joined, broken]
+}
+
+#[test]
+fn the_form_of_a_statement_says_nothing() {
+    // A comment cannot be continued, XML has blanks of its own, and so has a word that goes on in the next line.
+    let apart = |text: &str| {
+        let whole = |line: &str| ['"', '\''].iter().all(|mark| line.matches(*mark).count().is_multiple_of(2));
+        text.lines().all(whole) && !text.replace(" \\\n", " ").contains("\\\n")
+    };
+    let has_form = |text: &str| apart(text) && !text.contains("# ") && !text.contains("xml ");
+    let cases: Vec<Case> = cases().into_iter().filter(|case| has_form(&case.text)).collect();
+    assert!(cases.len() > 400, "{}", cases.len());
+    for case in cases {
+        let plain = ours(&case.text).map(|cib| objects(&crate::cib_xml::write(&cib)));
+        for form in forms(&case.text) {
+            let other = ours(&form).map(|cib| objects(&crate::cib_xml::write(&cib)));
+            assert_eq!(plain, other, "{form}");
+        }
     }
 }

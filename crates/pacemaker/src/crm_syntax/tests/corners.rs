@@ -107,7 +107,7 @@ fn defaults_may_have_rules_and_scores() {
         rsc_defaults mine: \
         	5: \
         	priority=3
-        op_defaults op-options-1: \
+        op_defaults op-options: \
         	rule #uname eq node1 \
         	timeout=90s
         xml <op_defaults> \
@@ -118,7 +118,7 @@ fn defaults_may_have_rules_and_scores() {
           <nvpair id="n" name="x" value="1"/> \
         </meta_attributes> \
         </op_defaults>
-        op_defaults op-options: \
+        op_defaults op-options-1: \
         	timeout=20s
     "#]]
     .assert_eq(&becomes(text));
@@ -132,4 +132,58 @@ fn a_date_with_a_blank_is_quoted_and_read_again() {
     assert!(shown.contains("date lt \"2026-11-29 01:56:42Z\""), "{shown}");
     let again = assemble(parse(&format!("primitive a Dummy\n{shown}")).expect("is read again"));
     assert_eq!(show(&again, &["l"]), shown);
+}
+
+#[test]
+fn a_topology_without_nodes_is_for_all_there_are_and_is_shown_so() {
+    let text = "node 1: n1\nnode 2: n2\nprimitive a stonith:x\nprimitive b stonith:x\nfencing_topology a,b b\n";
+    expect![[r#"
+        node 1: n1
+        node 2: n2
+        primitive a stonith:x
+        primitive b stonith:x
+        fencing_topology a,b b
+    "#]]
+    .assert_eq(&becomes(text));
+    let one = becomes(&text.replace("topology ", "topology n2: "));
+    assert!(one.contains("fencing_topology \\\n\tn2: a,b b\n"), "{one}");
+}
+
+#[test]
+fn a_bundle_takes_in_what_it_names_and_shows_it_by_itself() {
+    let text = "bundle box podman image=localhost/web:1 replicas=2 network ip-range-start=10.0.0.5 port-mapping port=80 \
+                storage storage-mapping target-dir=/srv source-dir=/data primitive web meta target-role=Started\n\
+                primitive web nginx\n";
+    expect![[r#"
+        primitive web nginx
+        bundle box \
+        	podman image="localhost/web:1" replicas=2 \
+        	network ip-range-start=10.0.0.5 port-mapping id=box-0 port=80 \
+        	storage storage-mapping id=box-1 source-dir="/data" target-dir="/srv" \
+        	meta target-role=Started \
+        	primitive web
+    "#]]
+    .assert_eq(&becomes(text));
+    let refusal = Cib::default().with_unverified(&parse("bundle b docker image=x primitive nosuch").unwrap());
+    assert!(refusal.unwrap_err().sentence.contains("nosuch"));
+}
+
+#[test]
+fn keywords_may_be_written_large_and_a_word_may_go_on_in_the_next_line() {
+    let text = "Primitive a T PARAMS x=\"one \\\n   two\" y=th\\\nree Op monitor Interval=1\nlocation l a rule inf: #uname eq n OR date gt 2030\n";
+    expect![[r#"
+        primitive a T \
+        	params x="one two" y=three \
+        	op monitor interval=0 \
+        	op_params Interval=1
+        location l a \
+        	rule #uname eq n or date gt 2030
+    "#]]
+    .assert_eq(&becomes(text));
+}
+
+#[test]
+fn operations_stand_for_others_by_the_object_they_are_of() {
+    let text = "primitive a T operations $id=mine op monitor interval=10s\nprimitive b T operations $id-ref=a\n";
+    assert!(becomes(text).contains("operations $id-ref=mine"), "{}", becomes(text));
 }

@@ -71,10 +71,8 @@ fn other_objects() {
         ]],
     );
     refused(
-        "bundle b docker image=x",
-        &expect![[
-            r#"line 1, column 1: bundles cannot be written in crm's words here. Write the bundle as 'xml <bundle id="..."> ... </bundle>'."#
-        ]],
+        "bundle b docker replicas=2",
+        &expect!["line 1, column 27: a bundle needs an image. Write 'bundle ID podman image=IMAGE ...'."],
     );
     refused(
         "property",
@@ -129,10 +127,8 @@ fn other_objects() {
     );
     refused("tag t", &expect![[r#"line 1, column 6: a tag needs members. Write 'tag ID OBJECT OBJECT...'."#]]);
     refused(
-        "fencing_topology f1 f2",
-        &expect![[
-            r#"line 1, column 18: these levels are for no node. Write the node before its levels: 'fencing_topology NODE: DEVICE DEVICE'."#
-        ]],
+        "fencing_topology n1:",
+        &expect!["line 1, column 21: a topology needs levels. Write 'fencing_topology NODE: DEVICE DEVICE'."],
     );
     refused(
         "modgroup g drop a",
@@ -157,6 +153,40 @@ fn other_objects() {
         &expect![[
             r#"line 1, column 11: '\u{1b}[2Jx' is no id. An id begins with a letter; letters, digits, '-', '_' and '.' may follow."#
         ]],
+    );
+}
+
+#[test]
+fn what_crmsh_refuses_too() {
+    refused(
+        "bundle b image=x",
+        &expect![
+            "line 1, column 10: 'image=x' runs no containers. Write 'bundle ID podman image=IMAGE ...' (or docker)."
+        ],
+    );
+    refused(
+        "location l rsc-pattern=a.* inf: n1",
+        &expect![
+            "line 1, column 12: 'rsc-pattern=a.*' is no resource. Name a resource, a tag, '/PATTERN/' for all that match, or '{ RSC RSC }'."
+        ],
+    );
+    refused(
+        "location l a resource-discovery=sometimes inf: n1",
+        &expect!["line 1, column 14: resource-discovery is not 'sometimes'. Write one of always, never, exclusive."],
+    );
+    refused(
+        "order o a b symmetrical=maybe",
+        &expect!["line 1, column 13: symmetrical is true or false. Write symmetrical=false."],
+    );
+    refused(
+        "primitive a T meta $id=\"a b\" c=d",
+        &expect![
+            "line 1, column 20: 'a b' is no id. An id begins with a letter; letters, digits, '-', '_' and '.' may follow."
+        ],
+    );
+    refused(
+        "primitive a T op monitor:10s",
+        &expect!["line 1, column 18: 'monitor:10s' is no operation. Write 'op monitor interval=10s timeout=20s'."],
     );
 }
 
