@@ -74,16 +74,6 @@ impl Api<'_> {
         id.map(Posted::Action).ok_or_else(|| Trouble::Unknown("an answer without an action".into()))
     }
 
-    /// Asks for an action that there is not, which changes nothing: that may be refused because of what the token may do, which
-    /// is an error here, or because there is no such action.
-    pub(super) async fn may_assign(&mut self) -> Result<(), Trouble> {
-        let body = json!({ "type": "none" });
-        match self.either(Method::POST, "/actions", Some(&body)).await {
-            Err(Trouble::Pending(_) | Trouble::Refused(Refused::Other(..) | Refused::Unknown)) => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
     /// Whether the action has been completed. A word that the API never used before, and an action that it does not show,
     /// are looked up in the assignment by the caller's next try.
     pub(super) async fn action_done(&self, action: u64) -> Result<bool, Trouble> {

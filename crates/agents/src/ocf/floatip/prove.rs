@@ -2,9 +2,8 @@
 //! to the API is kept open, so that a start has to ask for nothing but the address.
 //!
 //! The API is asked where the address is, which tells whether the token is one and may read, once in [`AGAIN`] for each address,
-//! and more often where it said no, or where nothing else has kept the connection open for [`WARM`]. Once in [`AGAIN`] it is also
-//! asked for an action that there is not: who may not have the address assigned is told that (403) before it is looked at.
-//! All of that is as calm as a monitor: it leaves to starts what the API allows.
+//! and more often where it said no, or where nothing else has kept the connection open for [`WARM`]. All of that reads, and is as
+//! calm as a monitor: it leaves to starts what the API allows.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
@@ -30,7 +29,7 @@ const SILENT: u32 = 2;
 /// What was found out of an address.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proved {
-    /// When the API was last asked all there is to ask.
+    /// When the API last said where the address is.
     asked: Option<Instant>,
     /// A sum of the token that it was asked with.
     token: u64,
@@ -70,15 +69,10 @@ impl FloatIp {
         if proved.token != token {
             proved = Proved { token, ..Proved::default() };
         }
-        let whole = proved.asked.is_none_or(|at| at.elapsed() >= AGAIN) || proved.refused.is_some();
-        if whole || proved.silent > 0 || self.cloud.is_idle(WARM) {
-            match self.questions(service, deadline, whole).await {
-                Ok(()) => {
-                    (proved.refused, proved.silent) = (None, 0);
-                    if whole {
-                        proved.asked = Some(Instant::now());
-                    }
-                }
+        let due = proved.asked.is_none_or(|at| at.elapsed() >= AGAIN) || proved.refused.is_some();
+        if due || proved.silent > 0 || self.cloud.is_idle(WARM) {
+            match self.read(service, deadline).await {
+                Ok(()) => (proved.refused, proved.silent, proved.asked) = (None, 0, Some(Instant::now())),
                 Err(Trouble::Refused(refused)) => {
                     (proved.refused, proved.silent) = (Some(said_no(refused, service.address)), 0);
                 }
@@ -105,13 +99,13 @@ impl FloatIp {
         crate::look::lock(&self.proved).insert(address.to_owned(), proved);
     }
 
-    /// Asks where the address is; and if `whole`, whether it could be assigned.
-    async fn questions(&self, service: &Service<'_>, deadline: Instant, whole: bool) -> Result<(), Trouble> {
+    /// Asks where the address is.
+    async fn read(&self, service: &Service<'_>, deadline: Instant) -> Result<(), Trouble> {
         let api = self.api(service, Need::Calm, deadline);
         let mut api = api.map_err(|failed| Trouble::Unknown(failed.exit_reason.unwrap_or_default()))?;
         api.assignment().await?;
         self.change(service.address, |known| known.family = api.family);
-        if whole { api.may_assign().await } else { Ok(()) }
+        Ok(())
     }
 }
 
@@ -123,7 +117,7 @@ fn said_no(refused: Refused, address: &str) -> Missing {
             "Set a token that is valid: 'hacctl secret set NAME', or do_token of the resource.",
         ),
         Refused::Scope(message) => (
-            format!("the API does not allow the token to assign {address} (403): {message}"),
+            format!("the API does not allow the token to ask where {address} is (403): {message}"),
             "Give it the scopes reserved_ip:read and reserved_ip:update, with those that they need.",
         ),
         Refused::Unknown => (

@@ -40,6 +40,8 @@ enum Do {
 #[derive(Debug, Default)]
 struct Cloud {
     script: VecDeque<Do>,
+    /// Refusals of requests that read: status, and seconds to wait.
+    reads_refused: VecDeque<(u16, Option<u32>)>,
     droplet: Option<u64>,
     looks: u32,
     errored: bool,
@@ -107,6 +109,14 @@ fn action(cloud: &mut Cloud) -> Response<Body> {
     answer(200, &format!(r#"{{"action":{{"id":7,"status":"{status}","region":"nyc3"}}}}"#))
 }
 
+fn refusal(status: u16, after: Option<u32>) -> Response<Body> {
+    let mut refusal = answer(status, r#"{"id":"x","message":"You do not have access for the attempted action."}"#);
+    if let Some(after) = after {
+        refusal.headers_mut().insert("retry-after", after.into());
+    }
+    refusal
+}
+
 fn post(cloud: &mut Cloud) -> Option<Response<Body>> {
     cloud.posts += 1;
     let id = cloud.action_id.unwrap_or("7");
@@ -128,14 +138,7 @@ fn post(cloud: &mut Cloud) -> Option<Response<Body>> {
             cloud.errored = true;
             Some(answer(201, created))
         }
-        Do::Refuse(status, after) => {
-            let mut refusal =
-                answer(status, r#"{"id":"x","message":"You do not have access for the attempted action."}"#);
-            if let Some(after) = after {
-                refusal.headers_mut().insert("retry-after", after.into());
-            }
-            Some(refusal)
-        }
+        Do::Refuse(status, after) => Some(refusal(status, after)),
         Do::Hang => None,
         Do::Endless => {
             cloud.looks = u32::MAX;
@@ -147,26 +150,24 @@ fn post(cloud: &mut Cloud) -> Option<Response<Body>> {
 
 async fn serve(State(cloud): State<Shared>, request: Request<Body>) -> Response<Body> {
     let path = request.uri().path().to_owned();
-    let (request, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, 4096).await.expect("a body");
-    let nothing = String::from_utf8_lossy(&body).contains("\"none\"");
     let reply = {
         let mut cloud = lock(&cloud);
         if let Some(path) = path.strip_prefix("/metadata/v1/") {
             return metadata(&cloud, path);
         }
-        let token = request.headers.get("authorization").and_then(|t| t.to_str().ok()).unwrap_or("").to_owned();
+        let token = request.headers().get("authorization").and_then(|t| t.to_str().ok()).unwrap_or("").to_owned();
         cloud.tokens.push(token);
         if cloud.api_down {
             Some(answer(503, ""))
         } else if path.contains("reserved_ips") && cloud.floating_only {
             Some(answer(404, r#"{"id":"not_found","message":"The resource you requested could not be found."}"#))
-        } else if request.method == Method::POST && nothing && cloud.script.is_empty() {
-            Some(answer(422, r#"{"id":"unprocessable_entity","message":"Invalid action type."}"#))
-        } else if request.method == Method::POST {
+        } else if request.method() == Method::POST {
             post(&mut cloud)
         } else if path.contains("/actions/") {
             Some(action(&mut cloud))
+        } else if let Some((status, after)) = cloud.reads_refused.pop_front() {
+            cloud.gets += 1;
+            Some(refusal(status, after))
         } else {
             cloud.gets += 1;
             let status = cloud.droplet_status.unwrap_or("active");
@@ -531,10 +532,12 @@ async fn an_address_is_proved_by_reads_alone_and_not_again_while_the_connection_
 
 #[tokio::test]
 async fn what_the_api_would_say_to_a_start_is_told_before() {
-    let (cloud, agent) =
-        lab(Cloud { script: [Do::Refuse(403, None), Do::Refuse(401, None)].into(), ..Cloud::default() }).await;
+    let (cloud, agent) = lab(Cloud { reads_refused: [(403, None), (401, None)].into(), ..Cloud::default() }).await;
     let (missing, ..) = proved(&agent, &cloud, |_| {}).await;
-    assert!(missing[0].starts_with("the API does not allow the token to assign 203.0.113.25 (403)"), "{missing:?}");
+    assert!(
+        missing[0].starts_with("the API does not allow the token to ask where 203.0.113.25 is (403)"),
+        "{missing:?}"
+    );
     let (missing, ..) = proved(&agent, &cloud, |_| {}).await;
     assert_eq!(missing, ["the API refuses the token (401)"], "a refusal is asked about again");
     assert_eq!(proved(&agent, &cloud, |_| {}).await.0, [""; 0], "it was put right");
@@ -552,11 +555,11 @@ async fn an_api_that_gives_no_answer_is_told_the_second_time_and_one_that_asks_t
     assert_eq!(missing, ["the API cannot be asked: the API failed (503)"]);
     lock(&cloud).api_down = false;
     assert_eq!(proved(&agent, &cloud, |_| {}).await.0, [""; 0]);
-    let (cloud, agent) = lab(Cloud { script: [Do::Refuse(429, Some(60))].into(), ..Cloud::default() }).await;
+    let (cloud, agent) = lab(Cloud { reads_refused: [(429, Some(60))].into(), ..Cloud::default() }).await;
     for _ in 0..4 {
         assert_eq!(proved(&agent, &cloud, |_| {}).await.0, [""; 0]);
     }
-    assert_eq!(lock(&cloud).tokens.len(), 2, "who is told to wait waits");
+    assert_eq!(lock(&cloud).tokens.len(), 1, "who is told to wait waits");
 }
 
 #[tokio::test]
