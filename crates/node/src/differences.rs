@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use hac_model::{Configuration, NvSet};
 use serde::Serialize;
 
+use crate::cluster::ClusterConfig;
+
 /// The objects and values of `of` that are not in `than`, or are something else there: one name each, in order.
 #[must_use]
 pub fn differences(of: &Configuration, than: &Configuration) -> Vec<String> {
@@ -19,6 +21,27 @@ pub(crate) fn given_up(state: &Configuration, other: &Configuration) -> Vec<Stri
     let only_there = parts(other).into_keys().filter(|name| !own.contains_key(name));
     let mut all = differences(state, other);
     all.extend(only_there.map(|name| format!("{name} (deleted here, or new there)")));
+    all
+}
+
+/// What the cluster as such has in one state that it has not in another with this configuration, by name.
+pub(crate) fn of_clusters(of: &ClusterConfig, than: &ClusterConfig, configuration: &Configuration) -> Vec<String> {
+    let mut all = Vec::new();
+    for node in &of.nodes {
+        let there = than.nodes.iter().find(|other| other.id == node.id);
+        let was_there = than.nodes.is_empty() && configuration.nodes.iter().any(|known| known.uname == node.name);
+        let is_gone = than.retired.iter().any(|gone| gone.id == node.id);
+        if there.is_none() && !was_there && !is_gone {
+            all.push(format!("node {} (added)", node.name));
+        } else if there.is_some_and(|there| there != node) {
+            all.push(format!("node {} (changed)", node.name));
+        }
+    }
+    let removed = of.retired.iter().filter(|gone| than.retired.iter().all(|other| other.id != gone.id));
+    all.extend(removed.map(|gone| format!("node {} (removed)", gone.name)));
+    if of.level != than.level {
+        all.push(format!("level {}", of.level));
+    }
     all
 }
 

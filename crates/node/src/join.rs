@@ -15,11 +15,15 @@
 //! A member that is itself missing is not listened to. Progress is anything that is delivered, each part of a state
 //! too: a large state that flows is waited for.
 
+mod offers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use hac_types::{Member, NodeId, RingId, Timestamp, WallTime, mutant};
+use hac_types::{Member, NodeId, RingId, Timestamp, WallTime};
 
+use self::offers::Judgement;
+use crate::cluster::ClusterConfig;
 use crate::wire::{Hello, Offer, Ready};
 
 /// How long nothing may come while hellos are waited for: they are made of what each member has at hand.
@@ -66,8 +70,12 @@ pub(crate) struct Comparison {
     pub(crate) donor: NodeId,
     /// Who needs it.
     pub(crate) needy: BTreeSet<NodeId>,
-    /// The prepared configuration that counts, because all who can know have it and nobody went on without it.
+    /// The prepared configuration that counts from now on.
     pub(crate) offer: Option<Offer>,
+    /// Whose prepared configuration nobody here can judge.
+    pub(crate) open: BTreeSet<NodeId>,
+    /// The cluster as such.
+    pub(crate) cluster: Option<ClusterConfig>,
 }
 
 /// What was said in a barrier that is over. The same on all members.
@@ -217,45 +225,32 @@ impl Join {
 /// Chooses the donor: the highest configuration wins, as in Pacemaker; among equals the state that was last part of a
 /// quorate view, then one that is not only from the disk (where nothing is known of the present, nor which proposals were
 /// carried out), then the one that followed the stream further, then one that has its state on its disk, then the previous
-/// coordinator, then the lowest id. Who has anything else needs a copy.
+/// coordinator, then the lowest id. Who has anything else needs a copy. What is only prepared takes part if it counts.
 fn compare(hellos: &BTreeMap<NodeId, Hello>) -> Option<Comparison> {
-    let offer = agreed_offer(hellos);
-    let brings = |hello: &Hello| match offer {
-        Some(offer) if hello.offer == Some(offer) => (offer.version, offer.digest),
-        _ => (hello.version, hello.digest),
+    let Judgement { counts, open, cluster } = offers::judge(hellos);
+    let brought = |hello: &Hello| counts.filter(|offer| hello.offer.as_ref().is_some_and(|own| own.is(offer)));
+    let brings = |hello: &Hello| match brought(hello) {
+        Some(offer) => (offer.version, offer.digest),
+        None => (hello.version, hello.digest),
     };
     let rank = |entry: &(&NodeId, &Hello)| {
         let (&node, hello) = *entry;
         let (version, _) = brings(hello);
-        let configuration = (version.admin_epoch, version.epoch);
+        let lineage = brought(hello).map_or(hello.lineage, |offer| offer.lineage.max(hello.lineage));
         let followed = hello.since != RingId::default();
         let durable = hello.undurable.is_none();
         let was_dc = hello.dc.is_some_and(|dc| dc.node == node);
         let lowest = std::cmp::Reverse(node);
-        (configuration, hello.lineage, followed, version.num_updates, durable, was_dc, lowest)
+        (offers::configuration(version), lineage, followed, version.num_updates, durable, was_dc, lowest)
     };
     let (&donor, best) = hellos.iter().max_by_key(rank)?;
-    let same = |hello: &Hello| brings(hello) == brings(best) && hello.processed == best.processed;
-    let needy = hellos.iter().filter(|(_, hello)| !same(hello)).map(|(&node, _)| node).collect();
-    Some(Comparison { donor, needy, offer })
-}
-
-/// What was prepared when all went down, and may have been acknowledged by a member whose disk is lost: it counts if
-/// every member that has the configuration before it has it prepared and comes from its disk. A member that went on
-/// without it offers nothing, nor does one that was told that it comes to nothing.
-fn agreed_offer(hellos: &BTreeMap<NodeId, Hello>) -> Option<Offer> {
-    if mutant("prepared-forgotten") {
-        return None;
-    }
-    let configuration = |hello: &Hello| (hello.version.admin_epoch, hello.version.epoch);
-    let base = hellos.values().map(configuration).max()?;
-    // Who has nothing at all cannot know; before the first change of a cluster all that a member can have is the offer.
-    let has_something = |hello: &Hello| hello.lineage.is_some() || hello.offer.is_some();
-    let knows = |hello: &&Hello| configuration(hello) == base && has_something(hello);
-    let mut offers = hellos.values().filter(knows).map(|hello| hello.offer);
-    let first = offers.next()??;
-    let newer = (first.version.admin_epoch, first.version.epoch) > base;
-    (newer && offers.all(|offer| offer == Some(first))).then_some(first)
+    let same = |(&node, hello): (&NodeId, &Hello)| {
+        // What is prepared says nothing of the present: who has been in a view since knows something of that besides.
+        let alike = counts.is_none() || hello.since == RingId::default() && best.since == RingId::default();
+        node == donor || alike && brings(hello) == brings(best) && hello.processed == best.processed
+    };
+    let needy = hellos.iter().filter(|entry| !same(*entry)).map(|(&node, _)| node).collect();
+    Some(Comparison { donor, needy, offer: counts.cloned(), open, cluster })
 }
 
 #[cfg(test)]

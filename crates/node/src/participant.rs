@@ -148,8 +148,10 @@ pub(crate) struct Participant {
     keys: Keys,
     /// Counts the plans that were asked for.
     decisions: u64,
-    /// What the last life of this node had prepared, until the first barrier has compared it.
+    /// What the last life of this node had prepared, until a barrier has judged it.
     offer: Option<Offered>,
+    /// The newest quorate view in which this node took part in its present life.
+    lived: Option<RingId>,
     /// All nodes are members that know the next level.
     raising: Option<Raising>,
     /// A node that was added and is not yet counted, as the coordinator sees it.
@@ -222,6 +224,7 @@ impl Participant {
             keys,
             decisions: 0,
             offer,
+            lived: None,
             raising: None,
             learner: None,
             collected: BTreeMap::new(),

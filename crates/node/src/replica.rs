@@ -78,6 +78,7 @@ impl Replica {
     /// Carries out what all members have stored, or as a trial what they are to store. What comes of it follows from
     /// the state, the proposal and the view, so it is the same on all.
     pub(crate) fn carry_out(&mut self, proposal: &Proposal, gate: &Gate) -> Applied {
+        let ProposalId { node, incarnation, seq, .. } = proposal.id;
         match &proposal.what {
             // It was proposed at a level that has been given up since.
             what if what.level() > self.cluster.level => {
@@ -89,7 +90,6 @@ impl Replica {
             Proposed::Command(command) => {
                 let applied = self.apply(command, proposal.wall);
                 if matches!(&applied, Applied::Changed(changes) if changes.configuration) {
-                    let ProposalId { node, incarnation, seq, .. } = proposal.id;
                     self.note(node, incarnation, seq);
                 }
                 applied
@@ -99,6 +99,7 @@ impl Replica {
                 None if *to == self.cluster.level => Applied::Unchanged,
                 None => {
                     self.cluster = self.cluster.at_level(*to);
+                    self.note(node, incarnation, seq);
                     Applied::Changed(Changes::default())
                 }
             },
@@ -106,6 +107,7 @@ impl Replica {
                 Some(refusal) => Applied::Refused(refusal),
                 None => {
                     crate::nodes::carry_out(self, new);
+                    self.note(node, incarnation, seq);
                     Applied::Changed(Changes::default())
                 }
             },
@@ -115,7 +117,7 @@ impl Replica {
         }
     }
 
-    /// The configuration was changed by what has this name.
+    /// The configuration, or the cluster as such, was changed by what has this name.
     fn note(&mut self, node: NodeId, incarnation: Incarnation, seq: u64) {
         let Version { admin_epoch, epoch, .. } = self.cib.version;
         let (passing, apart) = (false, false);

@@ -224,6 +224,13 @@ impl Engine {
         present > self.config.expected() / 2
     }
 
+    /// Whether a partition with fewer than most of the votes may be quorate by the rules: one of two nodes, a half with a tie
+    /// breaker, what is left of a cluster that shrank.
+    #[must_use]
+    pub const fn few_may_act(&self) -> bool {
+        self.config.two_node || self.config.auto_tie_breaker.is_some() || self.config.last_man_standing
+    }
+
     /// Whether the last membership handed over is quorate.
     #[must_use]
     pub const fn is_quorate(&self) -> bool {

@@ -60,6 +60,7 @@ impl Participant {
             digest: self.replica.cib.digest(),
             processed: self.replica.processed(),
             lineage: self.replica.lineage,
+            lived: self.lived,
             lives: self.replica.lives.clone(),
             since: self.since,
             dc: self.replica.dc,
@@ -73,6 +74,7 @@ impl Participant {
             levels: self.levels,
             cluster: self.replica.cluster.clone(),
             trail: self.replica.trail.clone(),
+            few: self.few_may_configure(),
             offer: self.offer(),
         };
         self.broadcast(Body::Hello(hello));
@@ -291,8 +293,12 @@ impl Participant {
         self.replica.dc = dc;
         if quorate {
             self.replica.lineage = Some(ring);
+            self.lived = Some(ring);
         }
-        if self.may_configure() && self.replica.counts(self.quorum.is_majority()) {
+        let counts = self.may_configure() && self.replica.counts(self.quorum.is_majority());
+        // What was prepared long ago counts now: nothing that was prepared since must take its place later.
+        let since_now = quorate && over.comparison.offer.is_some();
+        if counts || since_now {
             self.store_present(now);
         }
         self.settle_level(now);

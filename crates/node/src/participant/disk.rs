@@ -8,6 +8,7 @@ use hac_totem::Fingerprint;
 use hac_types::{Timestamp, mutant};
 
 use super::Participant;
+use super::versions::Offered;
 use crate::durable::{DISK_PATIENCE, NO_ANSWER, STORING_PATIENCE};
 use crate::wire::{Body, ProposalId, Vote};
 use crate::{Level, Now, Persist, PersistId, Reply};
@@ -46,6 +47,8 @@ pub(super) enum Purpose {
     Store(u64, Vec<Answer>),
     /// A state that counts; these answers wait for it.
     Commit(Vec<Answer>),
+    /// What an earlier life had prepared and nobody could judge yet, again: it is there already as this generation.
+    Keep(u64),
     /// The next key; once it is late, the others were told.
     KeyStage { next: Fingerprint, late: bool },
     /// The key in use; these proposals wait for it.
@@ -141,6 +144,17 @@ impl Participant {
         let id = self.disk.begin(now.mono, Purpose::Store(generation, Vec::new()));
         let what = Persist::CibPrepare { generation, bytes };
         self.effects.persist(id, what);
+        self.keep_offer(now);
+    }
+
+    /// What an earlier life had prepared and nobody could judge yet is stored again behind what counts meanwhile: of what was
+    /// prepared only that is read at a start which is newer.
+    fn keep_offer(&mut self, now: Now) {
+        let Some(bytes) = self.offer.as_ref().and_then(Offered::bytes) else { return };
+        let generation = self.disk.next_generation();
+        let before = self.offer.as_mut().map_or(0, |offered| std::mem::replace(&mut offered.generation, generation));
+        let id = self.disk.begin(now.mono, Purpose::Keep(before));
+        self.effects.persist(id, Persist::CibPrepare { generation, bytes });
     }
 
     /// Makes a stored candidate the configuration, and then answers.
@@ -212,6 +226,13 @@ impl Participant {
                 }
             },
             Purpose::Commit(answers) => self.written(now, answers, result),
+            Purpose::Keep(before) => match result {
+                Ok(()) => self.discard(before),
+                Err(why) => {
+                    let text = format!("what was prepared before this node went down could not be stored again: {why}");
+                    self.effects.remark(Level::Error, text);
+                }
+            },
             Purpose::KeyStage { next, .. } => self.key_staged(now, next, result),
             Purpose::Lost => {
                 if let Err(why) = result {

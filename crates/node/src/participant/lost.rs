@@ -8,7 +8,8 @@ use hac_types::{LevelWindow, NodeId, RingId, mutant};
 
 use super::Participant;
 use super::versions::Offered;
-use crate::differences::{differences, given_up};
+use crate::cluster::ClusterConfig;
+use crate::differences::{differences, given_up, of_clusters};
 use crate::replica::{Replica, not_in};
 use crate::wire::{self, Lane, Lost, Mark};
 use crate::{Level as Importance, Now};
@@ -27,6 +28,7 @@ pub(super) struct Kept {
 /// A state that gives way.
 struct Yielding {
     cib: Arc<Cib>,
+    cluster: ClusterConfig,
     bytes: Option<Vec<u8>>,
     lineage: Option<RingId>,
     marks: Vec<Mark>,
@@ -39,6 +41,7 @@ impl Participant {
             let replica = &self.replica;
             let yielding = Yielding {
                 cib: Arc::clone(&replica.cib),
+                cluster: replica.cluster.clone(),
                 bytes: replica.durable(),
                 lineage: replica.lineage,
                 marks: not_in(&replica.trail, trail).copied().collect(),
@@ -57,12 +60,14 @@ impl Participant {
     /// has a change that the state which counts has not. It may have been acknowledged: by a node whose disk was lost
     /// since, or that keeps it on the other side of a cut.
     pub(super) fn give_up_offer(&mut self, now: Now, donor: NodeId, trail: &[Mark], other: &Cib) -> bool {
-        let Some(Offered { generation, state, .. }) = self.offer.take() else { return false };
+        let judged = self.offer.take_if(|offered| offered.passed_over);
+        let Some(Offered { generation, state, .. }) = judged else { return false };
         let kept = self.gives_up_changes(&state.trail, trail) && !mutant("prepared-unreported");
         if kept {
             let yielding = Yielding {
                 bytes: wire::encode_stored(&state.cib, &state.cluster, state.lineage, &state.trail),
                 cib: Arc::new(state.cib),
+                cluster: state.cluster,
                 lineage: state.lineage,
                 marks: not_in(&state.trail, trail).copied().collect(),
             };
@@ -80,8 +85,9 @@ impl Participant {
 
     /// Keeps a state, and tells in words what is lost with it.
     fn keep(&mut self, now: Now, yielding: Yielding, other: &Cib, words: impl FnOnce(&str) -> String) {
-        let Yielding { cib, bytes, lineage, marks } = yielding;
-        let changes = given_up(&cib.configuration, &other.configuration);
+        let Yielding { cib, cluster, bytes, lineage, marks } = yielding;
+        let mut changes = given_up(&cib.configuration, &other.configuration);
+        changes.extend(of_clusters(&cluster, &self.replica.cluster, &other.configuration));
         let Some(bytes) = bytes.filter(|_| !changes.is_empty()) else { return };
         let file = lost_name(self.disk.next_generation(), lineage.unwrap_or_default());
         let text = words(&format!("lost: {}; the whole is kept as {file}", changes.join(", ")));
@@ -191,7 +197,9 @@ pub(super) fn read_lost(files: &[(String, Vec<u8>)], now: &Replica, known: Level
                 if marks.is_empty() && !state.trail.is_empty() {
                     return None;
                 }
-                (differences(&state.cib.configuration, &now.cib.configuration), marks)
+                let mut changes = differences(&state.cib.configuration, &now.cib.configuration);
+                changes.extend(of_clusters(&state.cluster, &now.cluster, &now.cib.configuration));
+                (changes, marks)
             }
             Err(why) => (vec![why.to_string()], Vec::new()),
         };

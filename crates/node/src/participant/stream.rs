@@ -208,6 +208,13 @@ impl Participant {
         cib.info.have_quorum || cib.configuration.property("no-quorum-policy") == Some("ignore")
     }
 
+    /// Whether fewer than most of the votes may change the configuration, by the rules for quorum or because it was told
+    /// not to care.
+    pub(super) fn few_may_configure(&self) -> bool {
+        let policy = self.replica.cib.configuration.property("no-quorum-policy");
+        self.quorum.few_may_act() || policy == Some("ignore")
+    }
+
     fn handle_vote(&mut self, now: Now, from: NodeId, vote: Vote) {
         let Some(current) = &mut self.durable.current else { return };
         match current.vote(from, vote.proposal, vote.error) {
@@ -244,12 +251,13 @@ impl Participant {
     }
 
     /// Whether a change that only these have stored survives: any partition that can be quorate later has one of them,
-    /// or, in a partition that is not, most of its members have stored it.
+    /// or, in a partition that has not the votes for that, most of its members have stored it.
     fn is_enough(&self, stored: &BTreeSet<NodeId>) -> bool {
         let votes = |node: NodeId| self.quorum.votes_of(node);
         let have: u32 = stored.iter().map(|&node| votes(node)).sum();
         let present: u32 = self.view.iter().flat_map(|view| &view.members).map(|member| votes(member.node)).sum();
-        let needed = self.quorum.status().quorum.min(present / 2 + 1);
+        let quorum = self.quorum.status().quorum;
+        let needed = if present < quorum { present / 2 + 1 } else { quorum };
         !stored.is_empty() && have >= needed
     }
 

@@ -5,6 +5,7 @@ mod collecting;
 mod disks;
 mod fencing;
 mod levels;
+mod prepared;
 mod rotation;
 mod waits;
 

@@ -9,13 +9,12 @@ use hac_model::parse_duration_ms;
 use hac_totem::Delivery;
 use hac_types::{Level, NodeId, RingId, Timestamp, mutant};
 
-use super::barrier::Barrier;
 use super::coordinator::Coordinator;
 use super::{Active, Participant, Phase};
 use crate::cluster::{ClusterConfig, Gate};
 use crate::halves::Down;
 use crate::join::Comparison;
-use crate::wire::{Offer, Proposed, StoredState, Undecodable};
+use crate::wire::{self, Offer, Proposed, StoredState, Undecodable};
 use crate::{Level as Importance, Now, Output};
 
 /// What the last life of this node had prepared.
@@ -25,13 +24,20 @@ pub(super) struct Offered {
     pub(super) state: StoredState,
     offer: Offer,
     /// A barrier has found that it does not count. It is kept until the state is known that does.
-    passed_over: bool,
+    pub(super) passed_over: bool,
 }
 
 impl Offered {
     pub(super) fn new(generation: u64, state: StoredState) -> Self {
-        let offer = Offer { version: state.cib.version, digest: state.cib.digest() };
+        let (version, digest) = (state.cib.version, state.cib.digest());
+        let offer = Offer { version, digest, lineage: state.lineage, cluster: state.cluster.clone() };
         Self { generation, state, offer, passed_over: false }
+    }
+
+    /// As it is stored.
+    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
+        let StoredState { cib, cluster, lineage, trail, .. } = &self.state;
+        wire::encode_stored(cib, cluster, *lineage, trail)
     }
 }
 
@@ -97,16 +103,15 @@ impl Participant {
         Some(Refusal::new(sentence, "'hacctl upgrade status' says what is missing.").of(RefusalKind::Level))
     }
 
-    /// What this node offers at the barrier, if it has been in none since its start.
+    /// What this node offers at the barrier, if none has judged it since its start.
     pub(super) fn offer(&self) -> Option<Offer> {
-        self.offer.as_ref().filter(|offered| !offered.passed_over).map(|offered| offered.offer)
+        self.offer.as_ref().filter(|offered| !offered.passed_over).map(|offered| offered.offer.clone())
     }
 
-    /// All hellos are there: what the cluster is called and its level are those of the newest; what was prepared counts if
-    /// all who can know say so, and is otherwise given up for the state that counts.
+    /// All hellos are there: what the cluster is called and its level are those of the newest; what was prepared counts,
+    /// stays open, or is given up for the state that counts.
     pub(super) fn take_over_what_is_newest(&mut self, now: Now, comparison: &Comparison) {
-        let Phase::Syncing(Barrier { join, .. }) = &self.phase else { return };
-        let newest = ClusterConfig::newest(join.hellos().values().map(|hello| &hello.cluster));
+        let newest = comparison.cluster.clone();
         if let Some(cluster) = newest.filter(|cluster| *cluster != self.replica.cluster) {
             if cluster.level != self.replica.cluster.level {
                 self.effects.remark(Importance::Notice, format!("level {} was taken over", cluster.level));
@@ -119,22 +124,20 @@ impl Participant {
                 self.adopt_nodes();
             }
         }
+        if comparison.open.contains(&self.me.node) {
+            return;
+        }
         let Some(mut offered) = self.offer.take() else { return };
-        if comparison.offer == Some(offered.offer) && !offered.passed_over {
+        let counts = comparison.offer.as_ref().is_some_and(|offer| offer.is(&offered.offer));
+        if counts && !offered.passed_over {
             let Offered { generation, state, .. } = offered;
-            let text = "the change of the configuration that all had stored before they went down counts";
+            let text = "a change of the configuration that was stored before this node went down counts";
             self.effects.remark(Importance::Notice, text);
-            self.replica.cib = Arc::new(state.cib);
+            // It was stored without what is known of the present.
+            let status = std::mem::take(&mut Arc::make_mut(&mut self.replica.cib).status);
+            self.replica.cib = Arc::new(hac_model::Cib { status, ..state.cib });
             self.replica.trail = state.trail;
-            let newest = ClusterConfig::newest([&self.replica.cluster, &state.cluster].into_iter());
-            if let Some(cluster) = newest.filter(|cluster| *cluster != self.replica.cluster) {
-                let nodes = cluster.nodes != self.replica.cluster.nodes;
-                self.replica.cluster = cluster;
-                self.announce_level_of_ring();
-                if nodes {
-                    self.adopt_nodes();
-                }
-            }
+            self.replica.lineage = self.replica.lineage.max(state.lineage);
             self.commit_generation(now, generation, Vec::new());
         } else {
             offered.passed_over = true;

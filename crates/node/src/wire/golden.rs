@@ -27,6 +27,7 @@ fn hello() -> Hello {
         digest: [0xab; 16],
         processed: vec![Processed { node: NodeId(1), lane: Lane::Status, incarnation: Incarnation(5), seq: 70_000 }],
         lineage: Some(RING),
+        lived: Some(RING),
         lives: [(NodeId(2), Incarnation(9))].into(),
         since: RING,
         dc: Some(member),
@@ -54,7 +55,8 @@ fn hello() -> Hello {
             passing: false,
             apart: false,
         }],
-        offer: Some(Offer { version, digest: [0xcd; 16] }),
+        few: true,
+        offer: Some(Offer { version, digest: [0xcd; 16], lineage: Some(RING), cluster: ClusterConfig::default() }),
     }
 }
 

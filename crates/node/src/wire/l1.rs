@@ -23,6 +23,8 @@ pub(crate) struct Hello {
     pub(crate) processed: Vec<Processed>,
     /// The newest quorate active view whose state this is; survives restarts.
     pub(crate) lineage: Option<RingId>,
+    /// The newest quorate active view in which it took part in its present life.
+    pub(crate) lived: Option<RingId>,
     /// The lives of the nodes to which its state belongs.
     pub(crate) lives: BTreeMap<NodeId, Incarnation>,
     /// The first active view of those in which it took part without interruption; the default if none.
@@ -49,7 +51,9 @@ pub(crate) struct Hello {
     pub(crate) cluster: ClusterConfig,
     /// The last changes of its configuration, the newest last.
     pub(crate) trail: Vec<Mark>,
-    /// What is prepared on its disk and may have been agreed upon before all went down.
+    /// Its cluster lets fewer than most of the votes change the configuration.
+    pub(crate) few: bool,
+    /// What is prepared on its disk and may have been agreed upon before it went down.
     pub(crate) offer: Option<Offer>,
 }
 
@@ -81,12 +85,23 @@ impl Mark {
 }
 
 /// A prepared configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Offer {
     /// Its version.
     pub(crate) version: Version,
     /// Digest of its CIB.
     pub(crate) digest: [u8; 16],
+    /// The newest quorate view before it was prepared.
+    pub(crate) lineage: Option<RingId>,
+    /// The cluster as such in it.
+    pub(crate) cluster: ClusterConfig,
+}
+
+impl Offer {
+    /// Whether both have the same CIB.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (self.version, self.digest) == (other.version, other.digest)
+    }
 }
 
 /// Which keys a node has on its disk, by their fingerprints.

@@ -1,8 +1,8 @@
 //! P-3: a change of the configuration that was acknowledged is there at the end, whatever crashed in between. Where two
 //! sides of a two-node cluster changed their configurations at once, one of them loses, as the manual says.
 //!
-//! For that, a change counts only when enough members of the view have it on their disks (a quorum, or in a smaller view
-//! most of it), and is acknowledged without a warning only when it counts on the disk of the node that was asked.
+//! For that, a change counts only when enough members of the view have it on their disks (a quorum, or in a view that has
+//! not so many members most of it), and is acknowledged without a warning only when it counts on the disk of the node that was asked.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub(super) fn counts(
     }
     let stored = hosts.values().filter(here).filter(|host| host.disk.holds(&names)).count();
     let quorum = if hosts.len() == 2 { 1 } else { hosts.len() / 2 + 1 };
-    let needed = quorum.min(present / 2 + 1);
+    let needed = if present < quorum { present / 2 + 1 } else { quorum };
     count(executed, "P-3");
     (stored < needed).then(|| {
         let lacks = |host: &&Host| !host.disk.holds(&names);

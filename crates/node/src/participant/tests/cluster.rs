@@ -19,7 +19,7 @@ use crate::{NodeInfo, Persist, PersistId, Report};
 pub(crate) struct Disk {
     pub(crate) prepared: BTreeMap<u64, Vec<u8>>,
     pub(crate) committed: Option<u64>,
-    content: Option<Vec<u8>>,
+    pub(crate) content: Option<Vec<u8>>,
     highest: u64,
     pub(crate) full: bool,
     /// States that were given up.
@@ -39,8 +39,20 @@ impl Disk {
         self.waiting.len()
     }
 
+    /// What was being written is not.
+    pub(crate) fn forget_writes(&mut self) {
+        self.waiting.clear();
+    }
+
     pub(crate) fn wipe(&mut self) {
         *self = Self::default();
+    }
+
+    /// What a daemon finds prepared that starts now: only what is newer than what counts.
+    fn newest_prepared(&mut self) -> Option<(u64, Vec<u8>)> {
+        let counts = self.committed.unwrap_or(0);
+        self.prepared.retain(|number, _| *number > counts);
+        self.prepared.last_key_value().map(|(number, bytes)| (*number, bytes.clone()))
     }
 
     fn perform(&mut self, what: Persist) -> Result<(), String> {
@@ -272,7 +284,7 @@ impl Cluster {
             totem: hac_totem::Stored { ring_seq: 0, incarnation: Incarnation(host.lives << 32) },
             cib: host.disk.content.clone(),
             cib_generation: host.disk.highest,
-            prepared: host.disk.prepared.last_key_value().map(|(number, bytes)| (*number, bytes.clone())),
+            prepared: host.disk.newest_prepared(),
             lost: host.disk.lost.clone(),
             next_key: host.disk.next_key.clone(),
             started: host.started.clone(),
