@@ -15,6 +15,7 @@ mod membership;
 mod mixed;
 mod package;
 mod partitions;
+mod ready;
 mod ring;
 mod six;
 mod storage;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         six::one(),
         cloud_init::one(),
         fencing::one(),
+        ready::one(),
     ]
     .concat();
     let both = [("native", Agents::Native), ("packaged", Agents::Packaged)];

@@ -57,8 +57,9 @@ pub enum Event {
 impl Entry {
     /// Whether it is a request that begins an action of the floating IP.
     pub fn is_assign(&self) -> bool {
-        matches!(&self.event, Event::Request { method, path, .. }
-            if method == "POST" && path.contains("_ips/") && path.ends_with("/actions"))
+        // An action that there is not is asked for to find out what a token may do, and begins nothing.
+        matches!(&self.event, Event::Request { method, path, body, .. }
+            if method == "POST" && path.contains("_ips/") && path.ends_with("/actions") && !body.contains("\"none\""))
     }
 
     /// The status that a request was answered with.
