@@ -22,6 +22,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
         ("alerts_are_run_by_who_sees_what_they_are_for", alerts),
         ("the_sample_of_pacemaker_writes_what_it_writes_there", sample),
         ("a_notice_is_sent_once_for_the_cluster_and_by_the_next_coordinator", notices),
+        ("notices_have_the_form_that_their_receiver_takes", forms),
     ]
 }
 
@@ -309,5 +310,51 @@ fn fail(cluster: &Cluster<'_>) -> anyhow::Result<()> {
     cluster.until("the service runs", |_| Ok(files.iter().any(|file| file.exists())))?;
     std::thread::sleep(Duration::from_millis(1500));
     files.iter().for_each(|file| drop(fs::remove_file(file)));
+    Ok(())
+}
+
+/// Slack and ntfy get what they take, of one event the same; a mail without a mail transfer agent says what is missing.
+fn forms(tools: &Tools) -> anyhow::Result<()> {
+    let cluster = Cluster::with(tools, 104, |_| String::new())?;
+    let (slack, ntfy) = (Receiver::start()?, Receiver::start()?);
+    cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
+    cluster.must(&format!("configure notice chat slack url={} events=failure", slack.url))?;
+    cluster.must(&format!("configure notice topic ntfy url={} token=tk_gold events=failure", ntfy.url))?;
+    cluster.must("-w configure primitive web nginx op monitor interval=1s")?;
+    fail(&cluster)?;
+    let last = |receiver: &Receiver| receiver.taken.lock().expect("no fault").last().cloned();
+    cluster.until("both were told", |_| Ok(last(&slack).is_some() && last(&ntfy).is_some()))?;
+
+    let (head, body) = last(&slack).context("a message")?;
+    ensure!(head.contains("content-type: application/json") && !head.contains("authorization"), "{head}");
+    let body: serde_json::Value = serde_json::from_str(&body)?;
+    let text = body["text"].as_str().context("a text")?;
+    ensure!(body.as_object().is_some_and(|fields| fields.len() == 1), "{body}");
+    ensure!(text.starts_with(":warning: *lbcluster*: ") && text.contains("web"), "{text}");
+    ensure!(text.contains("\n> ") && text.ends_with("`hacctl explain web`"), "{text}");
+
+    let (head, body) = last(&ntfy).context("a message")?;
+    for part in ["title: lbcluster: failure", "priority: 4", "tags: warning", "authorization: Bearer tk_gold"] {
+        ensure!(head.contains(part), "no {part} in {head}");
+    }
+    ensure!(body.contains("web") && body.ends_with("hacctl explain web"), "{body}");
+    ensure!(!body.starts_with('{'), "it is a text: {body}");
+
+    for (words, why) in [
+        ("configure notice bad slack to=ops@example.org", "slack"),
+        ("configure notice bad carrier-pigeon url=http://127.0.0.1:9/", "carrier-pigeon"),
+    ] {
+        let said = cluster.crm(words)?;
+        ensure!(said.code != 0 && said.err.contains(why), "{words}: {}{}", said.out, said.err);
+    }
+    cluster.must("configure notice letter mail to=ops@example.org events=failure")?;
+    if Path::new("/usr/sbin/sendmail").exists() {
+        eprintln!("there is a mail transfer agent here, which is left alone: mail is not tried");
+        return Ok(());
+    }
+    let said = cluster.crm("alert test letter")?;
+    ensure!(said.code == 1 && said.out.contains("/usr/sbin/sendmail"), "{}{}", said.out, said.err);
+    let listed = cluster.must("alert list")?;
+    ensure!(listed.contains("letter") && listed.contains("ops@example.org"), "{listed}");
     Ok(())
 }
