@@ -29,7 +29,7 @@ use crate::{calls, files};
 pub(crate) use generations::Generations;
 pub(crate) use keyfile::KeyFile;
 pub(crate) use slots::{RingState, Slots};
-pub(crate) use worker::{Files, Worker, WorkerReply};
+pub(crate) use worker::{Files, Times, Worker, WorkerReply};
 
 /// Where the state is unless the command line says otherwise.
 pub(crate) const DIRECTORY: &str = "/var/lib/hacd";

@@ -4,6 +4,7 @@
 mod cluster;
 mod host;
 mod more;
+mod outside;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -226,6 +227,18 @@ const CHECKS: &[Check] = &[
         look: Look::Host(more::firewall),
     },
     Check { id: "ports", looks_at: "who holds the ring's port", look: Look::Host(more::ports) },
+    Check { id: "icmp", looks_at: "nodes that are away although their host answers", look: Look::Both(outside::icmp) },
+    Check {
+        id: "api",
+        looks_at: "what the provider's API would refuse to a failover, on each node",
+        look: Look::Cluster(outside::api),
+    },
+    Check {
+        id: "anchor",
+        looks_at: "servers that do not listen where a floating address arrives",
+        look: Look::Both(outside::anchor),
+    },
+    Check { id: "disk-speed", looks_at: "how long storing takes here", look: Look::Cluster(outside::disk_speed) },
     Check { id: "drill-age", looks_at: "the last test of a failover", look: Look::Both(host::drill_age) },
 ];
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hac_node::{Assurance, Down, Up};
 use hac_types::Timestamp;
@@ -10,6 +10,7 @@ use hac_udp::Counters;
 use tokio::sync::mpsc;
 
 use super::steps::Steps;
+use crate::storage::Times;
 
 /// Places of either queue. What does not fit stays with its sender, which has its own bound.
 const PLACES: usize = 1024;
@@ -96,6 +97,8 @@ pub(crate) struct Shared {
     pub(crate) cluster: Steps,
     /// The longest plan, microseconds.
     pub(crate) longest_plan_us: AtomicU64,
+    /// How long storing takes.
+    pub(crate) storage: Arc<Times>,
 }
 
 impl Shared {

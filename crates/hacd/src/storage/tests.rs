@@ -150,7 +150,7 @@ fn the_worker_carries_orders_out_in_their_order() {
     let files = Files { slots: storage.slots, generations: storage.generations, keys };
     let (ring, mut numbers) = tokio::sync::mpsc::channel(8);
     let (cluster, mut inputs) = tokio::sync::mpsc::channel(8);
-    let worker = Worker::start(files, ring, cluster).expect("starts");
+    let worker = Worker::start(files, ring, cluster, std::sync::Arc::default()).expect("starts");
     worker.order(PersistId(1), Persist::CibPrepare { generation: 1, bytes: b"one".to_vec() }).expect("takes it");
     worker.order(PersistId(2), Persist::CibCommit { generation: 1 }).expect("takes it");
     worker.order(PersistId(3), Persist::CibCommit { generation: 2 }).expect("takes it");
@@ -297,7 +297,7 @@ fn a_fault_costs_the_order_that_meets_it_and_nothing_else() {
     let files = Files { slots: storage.slots, generations: storage.generations, keys };
     let (ring, _numbers) = tokio::sync::mpsc::channel(8);
     let (cluster, mut inputs) = tokio::sync::mpsc::channel(8);
-    let worker = Worker::start(files, ring, cluster).expect("starts");
+    let worker = Worker::start(files, ring, cluster, std::sync::Arc::default()).expect("starts");
     let fault = calls::faults::FAULT.as_bytes().to_vec();
     worker.order(PersistId(1), Persist::CibPrepare { generation: 1, bytes: fault }).expect("takes it");
     worker.order(PersistId(2), Persist::CibPrepare { generation: 2, bytes: b"two".to_vec() }).expect("takes it");

@@ -2,8 +2,11 @@
 //! works in the order of the orders.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use hac_node::{Persist, PersistId};
 use tokio::sync::mpsc::Sender;
@@ -54,19 +57,27 @@ impl Worker {
     ///
     /// # Errors
     /// No thread can be started.
-    pub(crate) fn start(files: Files, ring: Sender<WorkerReply>, cluster: Sender<Input>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        files: Files,
+        ring: Sender<WorkerReply>,
+        cluster: Sender<Input>,
+        times: Arc<Times>,
+    ) -> std::io::Result<Self> {
         let (orders, inbox) = mpsc::sync_channel::<Order>(QUEUE);
         let work = move || {
             let Files { mut slots, generations, keys } = files;
             for order in inbox {
+                let begin = Instant::now();
                 // Nobody may wait for it any more.
                 match order {
                     Order::Reserve(ring_seq) => {
                         let result = guarded(|| slots.reserve(ring_seq).map_err(|error| error.to_string()));
+                        times.count(begin.elapsed());
                         drop(ring.blocking_send(WorkerReply { id: PersistId(ring_seq), result }));
                     }
                     Order::Store(id, what) => {
                         let result = guarded(|| store(&generations, &keys, what));
+                        times.count(begin.elapsed());
                         drop(cluster.blocking_send(Input::Persisted(WorkerReply { id, result })));
                     }
                 }
@@ -95,6 +106,35 @@ impl Worker {
     fn give(&self, order: Order) -> Result<(), String> {
         let Some(orders) = &self.orders else { return Err("the storage has ended".to_owned()) };
         orders.try_send(order).map_err(|_| "the disk does not keep up".to_owned())
+    }
+}
+
+/// How long storing takes.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    stored: AtomicU64,
+    slow: AtomicU64,
+    longest_us: AtomicU64,
+}
+
+/// What takes longer to be stored is slow.
+const SLOW: Duration = Duration::from_millis(500);
+
+impl Times {
+    fn count(&self, took: Duration) {
+        self.stored.fetch_add(1, Ordering::Relaxed);
+        self.slow.fetch_add(u64::from(took > SLOW), Ordering::Relaxed);
+        self.longest_us.fetch_max(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// What was counted, by name.
+    pub(crate) fn counters(&self) -> [(&'static str, u64); 3] {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            ("storage.stored", read(&self.stored)),
+            ("storage.slow", read(&self.slow)),
+            ("storage.longest_us", read(&self.longest_us)),
+        ]
     }
 }
 

@@ -9,7 +9,7 @@ use hac_scheduler::plan::Verb;
 use hac_scheduler::view::{ClusterView, ResourceKind, ResourceView};
 use hac_types::WallTime;
 
-use super::{Cluster, Finding, Severity};
+use super::{Cluster, Finding, Severity, outside};
 use crate::commands::secrets as named;
 
 /// Loss above this is told, parts per thousand.
@@ -114,7 +114,16 @@ pub(super) fn releases(of: &Cluster) -> Vec<Finding> {
 }
 
 pub(super) fn problems(of: &Cluster) -> Vec<Finding> {
+    // What nodes lack is said by the checks that it belongs to.
+    let lacks: Vec<String> = of
+        .status
+        .readiness
+        .iter()
+        .flat_map(|told| told.lacks.iter().map(|lack| format!(": {}", lack.sentence)))
+        .collect();
+    let elsewhere = |sentence: &str| lacks.iter().any(|lack| sentence.ends_with(lack));
     let told = of.status.problems.iter().filter(|problem| problem.severity != Importance::Info);
+    let told = told.filter(|problem| !elsewhere(&problem.sentence));
     told.map(|problem| {
         let severity = if problem.severity == Importance::Error { Severity::Error } else { Severity::Warning };
         Finding::new("problems", severity, problem.sentence.clone(), problem.remedy.clone())
@@ -279,12 +288,12 @@ fn fail_counts(resources: &[ResourceView], findings: &mut Vec<Finding>) {
 }
 
 pub(super) fn standby_fit(of: &Cluster) -> Vec<Finding> {
+    let mut findings = outside::lacking(of, "standby-fit", |what| !matches!(what, "api" | "droplet"));
     let online: Vec<&str> =
         of.view.nodes.iter().filter(|node| node.online && !node.standby).map(|node| node.name.as_str()).collect();
     if online.len() < 2 {
-        return Vec::new();
+        return findings;
     }
-    let mut findings = Vec::new();
     for node in online {
         for resource in unfit(&of.cib, &of.view, node, of.now) {
             let sentence = format!("if {node} died now, {resource} could not run anywhere else");

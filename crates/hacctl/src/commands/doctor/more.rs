@@ -291,12 +291,17 @@ pub(super) fn shuts_out(rules: &str) -> bool {
     drops && !named
 }
 
-pub(super) fn ports(host: &Host) -> Vec<Finding> {
+/// The port of the ring, as the configuration has it.
+pub(super) fn port(host: &Host) -> u16 {
     let text = fs::read_to_string(&host.config).unwrap_or_default();
     let set = text
         .lines()
         .find_map(|line| line.trim().strip_prefix("mcastport")?.trim().strip_prefix('=')?.trim().parse().ok());
-    let port: u16 = set.unwrap_or(5405);
+    set.unwrap_or(5405)
+}
+
+pub(super) fn ports(host: &Host) -> Vec<Finding> {
+    let port = port(host);
     let listed = said("ss", &["-H", "-u", "-l", "-n", "-p"]).unwrap_or_default();
     match holder(&listed, port) {
         Some(who) => {

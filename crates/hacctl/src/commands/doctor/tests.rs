@@ -269,3 +269,44 @@ fn ids_of_checks_are_unique() {
     ids.dedup();
     assert_eq!(ids.len(), all);
 }
+
+#[test]
+fn what_nodes_lack_is_said_once_and_by_the_check_that_it_belongs_to() {
+    let mut of = well();
+    let lack = |what: &str, sentence: &str| hac_api::Lack {
+        resources: vec!["IP".to_owned()],
+        what: what.to_owned(),
+        sentence: sentence.to_owned(),
+        remedy: "Do.".to_owned(),
+    };
+    let lacks = vec![lack("api", "the API refuses the token (401)"), lack("validate", "it is broken")];
+    let problem = |sentence: &str| hac_api::Problem {
+        severity: hac_api::Severity::Warning,
+        sentence: format!("n2 could not start IP if it had to: {sentence}"),
+        remedy: "Do.".to_owned(),
+    };
+    of.status.problems = lacks.iter().map(|lack| problem(&lack.sentence)).collect();
+    of.status.readiness = vec![hac_api::Readiness { node: "n2".to_owned(), lacks, ..hac_api::Readiness::default() }];
+    let sentences = |findings: Vec<Finding>| findings.into_iter().map(|one| one.sentence).collect::<Vec<_>>();
+    assert_eq!(sentences(outside::api(&of)), ["n2: the API refuses the token (401), so it could not start IP"]);
+    assert!(sentences(cluster::standby_fit(&of)).contains(&"n2: it is broken, so it could not start IP".to_owned()));
+    assert_eq!(sentences(cluster::problems(&of)), [""; 0]);
+    assert_eq!(sentences(outside::api(&well())), [""; 0]);
+}
+
+#[test]
+fn a_disk_that_is_often_slow_is_told() {
+    let mut of = well();
+    let mut with = |stored: u64, slow: u64| {
+        let counter = |name: &str, value| hac_api::Counter { name: name.to_owned(), value };
+        of.status.counters = vec![
+            counter("storage.stored", stored),
+            counter("storage.slow", slow),
+            counter("storage.longest_us", 1_420_000),
+        ];
+        outside::disk_speed(&of).into_iter().map(|one| one.sentence).collect::<Vec<_>>()
+    };
+    assert_eq!(with(0, 0), [""; 0]);
+    assert_eq!(with(1000, 10), [""; 0]);
+    assert!(with(1000, 11)[0].starts_with("11 of 1000 times storing took longer than 500 ms here, 1.4 s at most"));
+}

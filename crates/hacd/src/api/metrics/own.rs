@@ -69,12 +69,15 @@ static NOTES: Series =
 
 static SCHEDULE: Series = Series::gauge("hacd_schedule_longest_seconds", "Longest decision since the daemon started.");
 
+static STORE_LONGEST: Series =
+    Series::gauge("hacd_store_longest_seconds", "Longest time that storing took since the daemon started.");
+
 static RESIDENT: Series = Series::gauge("process_resident_memory_bytes", "Memory of the daemon that is resident.");
 static OPEN_FDS: Series = Series::gauge("process_open_fds", "Descriptors that the daemon has open.");
 static THREADS: Series = Series::gauge("process_threads", "Threads of the daemon.");
 
 /// Counters of the status that are a series each.
-static COUNTERS: [(&str, Series); 20] = [
+static COUNTERS: [(&str, Series); 22] = [
     ("totem.datagrams_sent", Series::counter("hacd_ring_datagrams_sent", "Datagrams of the ring that were sent.")),
     ("totem.datagrams_received", Series::counter("hacd_ring_datagrams_received", "Datagrams of the ring that came.")),
     ("totem.bytes_sent", Series::counter("hacd_ring_sent_bytes", "Bytes of the ring that were sent.")),
@@ -94,6 +97,8 @@ static COUNTERS: [(&str, Series); 20] = [
     ("udp.sent", Series::counter("hacd_udp_sent", "Datagrams that the sockets took.")),
     ("udp.unsent", Series::counter("hacd_udp_unsent", "Datagrams that the sockets refused.")),
     ("udp.unlisted", Series::counter("hacd_udp_unlisted", "Datagrams from addresses that are no node's.")),
+    ("storage.stored", Series::counter("hacd_stored", "What was stored: configurations, keys, numbers of rings.")),
+    ("storage.slow", Series::counter("hacd_stored_slowly", "What took longer than 0.5 s to be stored.")),
     ("log.lost", Series::counter("hacd_log_lost", "Lines that the log had to drop.")),
 ];
 
@@ -137,6 +142,7 @@ pub(super) fn all() -> Vec<&'static Series> {
         &OPEN_FDS,
         &THREADS,
         &SCHEDULE,
+        &STORE_LONGEST,
     ];
     named.into_iter().chain(COUNTERS.iter().map(|(_, series)| series)).collect()
 }
@@ -227,6 +233,8 @@ fn counters(page: &mut Page, status: &Status) {
     for counter in &status.counters {
         if let Some((_, series)) = COUNTERS.iter().find(|(name, _)| *name == counter.name) {
             page.count(series, &[], counter.value);
+        } else if counter.name == "storage.longest_us" {
+            page.put(&STORE_LONGEST, &[], counter.value as f64 * 1e-6);
         } else if counter.name == "planner.longest_us" {
             page.put(&SCHEDULE, &[], counter.value as f64 * 1e-6);
         } else {
