@@ -244,6 +244,16 @@ fn in_a_browser(tools: &Tools) -> anyhow::Result<()> {
     let text = browser.script("return document.documentElement.outerHTML")?.to_string();
     ensure!(!text.contains("hunter2") && !text.contains(&token), "a secret is on the page");
 
+    // The page as of an earlier moment, and back.
+    browser.until("an earlier moment is chosen", "const when = document.getElementById('when'), i = moments.findIndex(m => m.text.includes('FloatIP_start_0 on secondary ended')); if (i < 0) return false; when.value = i; when.dispatchEvent(new Event('input')); return true")?;
+    browser.until("the address is where it was", &runs_on("FloatIP", 1))?;
+    browser.until(
+        "it is said to be earlier",
+        "return document.getElementById('word').textContent.startsWith('This is how it was at ')",
+    )?;
+    browser.script("document.getElementById('now').click()")?;
+    browser.until("it is now again", &runs_on("FloatIP", 0))?;
+
     // Very many resources are drawn at once, and again at once.
     let many: String =
         (0..1000).map(|n| format!("primitive r{n} ocf:heartbeat:nginx meta target-role=Stopped\n")).collect();

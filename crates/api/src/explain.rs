@@ -12,6 +12,9 @@ pub struct ExplainQuery {
     /// The name is one of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<SubjectKind>,
+    /// As of an earlier moment: as in [`PastQuery`](crate::PastQuery).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
 }
 
 /// What a name is the name of.
@@ -38,6 +41,9 @@ pub struct Explained {
     /// The node that answers.
     #[serde(default)]
     pub node: String,
+    /// If an earlier moment was asked for, the one of which the state is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moment: Option<crate::Moment>,
     /// Name of the designated coordinator.
     #[serde(default)]
     pub dc: Option<String>,

@@ -18,6 +18,7 @@ mod event;
 mod explain;
 mod invite;
 mod key;
+mod past;
 mod request;
 mod status;
 mod web;
@@ -30,6 +31,7 @@ pub use event::{EVENT_KINDS, Event, EventFilter, JournalPage, JournalQuery, Leve
 pub use explain::{AgentRun, ExplainQuery, Explained, LastTransition, SubjectKind};
 pub use invite::{Invitation, InviteRequest, Invited, NodeRemoved, RemoveNodeRequest};
 pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};
+pub use past::{Moment, Moments, Past, PastQuery};
 pub use request::{
     AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, FenceAction,
     Finding, SettleRequest, Settled, StatusQuery, Version,
@@ -92,6 +94,8 @@ pub mod route {
     pub const NODE_REMOVE: &str = "/v1/node/remove";
     /// `GET`, query [`ExplainQuery`](crate::ExplainQuery): [`Explained`](crate::Explained).
     pub const EXPLAIN: &str = "/v1/explain";
+    /// `GET`, query [`PastQuery`](crate::PastQuery): [`Moments`](crate::Moments), or [`Past`](crate::Past) of one.
+    pub const PAST: &str = "/v1/past";
     /// `GET`, query [`EventsQuery`](crate::EventsQuery): a stream (`text/event-stream`) of [`Event`](crate::Event).
     pub const EVENTS: &str = "/v1/events";
     /// `GET`: [`WebLink`](crate::WebLink).

@@ -80,6 +80,11 @@ impl Client {
         self.get(route::EXPLAIN, query).await
     }
 
+    /// The moments of which the node kept a state.
+    pub(crate) async fn moments(&self) -> Result<hac_api::Moments, Failure> {
+        self.get(route::PAST, &hac_api::PastQuery::default()).await
+    }
+
     /// Makes `changes`, all or none.
     pub(crate) async fn configure(
         &self,

@@ -16,6 +16,7 @@ mod invite;
 mod journal;
 mod judge;
 mod metrics;
+mod past;
 mod refusal;
 mod routes;
 mod server;

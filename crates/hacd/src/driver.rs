@@ -9,6 +9,7 @@
 //! | `hacd-agents` (tokio; [`crate::workers`]) | agents, watched processes | their own timeouts | when the cluster thread has ended |
 //! | `hacd-api` (tokio) | clients; reads are answered from a snapshot | their own timeouts | after it |
 //! | `hacd-journal` ([`crate::journal`]) | the journal's files | it leaves events out, and the count shows it | when all is written |
+//! | `hacd-states` ([`crate::states`]) | earlier states | it leaves states out | when all is written |
 //! | `hacd-record`, if wanted | the flight recorder's file | it ends the recording | when all is written |
 //! | `hacd-log` | the log file and syslog | it drops lines, counted | with the process |
 //!

@@ -41,6 +41,7 @@ mod remembered;
 mod said;
 mod secrets;
 mod start;
+mod states;
 mod storage;
 #[cfg(test)]
 mod testing;

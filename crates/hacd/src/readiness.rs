@@ -9,7 +9,7 @@
 mod proofs;
 mod targets;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,6 +26,7 @@ use tokio::task::AbortHandle;
 use crate::clock;
 use crate::driver::planner::Planner;
 use crate::driver::{Ask, Snapshot};
+use crate::nodes::Place;
 use proofs::Proofs;
 use targets::Basis;
 
@@ -78,15 +79,23 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
+    /// What the node of `place` can do, with its agents and where they run; it keeps its state in the folder `state`.
     pub(crate) fn new(
-        node: String,
-        agents: Arc<Agents>,
-        runs: Handle,
+        place: &Place,
+        (agents, runs): (&Arc<Agents>, &Handle),
         every: Option<Duration>,
-        state: PathBuf,
-    ) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { node, agents, runs, every, state, cores, running: AtomicUsize::new(0), current: Mutex::default() }
+        state: &Path,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            node: place.name.clone(),
+            agents: Arc::clone(agents),
+            runs: runs.clone(),
+            every,
+            state: state.to_owned(),
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            running: AtomicUsize::new(0),
+            current: Mutex::default(),
+        })
     }
 
     /// So many operations run, of which the last is one of this resource.

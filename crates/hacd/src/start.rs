@@ -27,6 +27,7 @@ use crate::nodes::{self, Place};
 use crate::readiness::Readiness;
 use crate::recording::Recording;
 use crate::remembered::Remembered;
+use crate::states::{self, States};
 use crate::storage::{self, Files, KeyFile, Opened, StorageError, Worker};
 use crate::workers::{self, Workers};
 use crate::{beside, clock, exit, udp};
@@ -40,13 +41,14 @@ const TRY_AGAIN: Duration = Duration::from_millis(250);
 
 /// Threads whose faults cost what they were doing and nothing else. What a panic there leaves half done is put right, or
 /// reported as failed, by whoever gave the work.
-const BESIDE: [&str; 12] = [
+const BESIDE: [&str; 13] = [
     workers::AGENTS,
     workers::CLIENTS,
     planner::NAME,
     "hacd-storage",
     "hacd-started",
     "hacd-journal",
+    states::THREAD,
     "hacd-record",
     "hacd-log",
     "hacd-beginning",
@@ -250,7 +252,8 @@ fn serve(
     let (sender, inputs) = mpsc::channel(INPUTS);
     let (reserved, stored_numbers) = mpsc::channel(HINTS);
     let files = Files { slots: storage.slots, generations: storage.generations, keys };
-    let worker = Worker::start(files, reserved, sender.clone());
+    let shared = Arc::new(Shared::default());
+    let worker = Worker::start(files, reserved, sender.clone(), Arc::clone(&shared.storage));
     let worker = worker.map_err(|error| Failure::os(format!("no thread for the storage: {error}")))?;
     let (remembered, started) = Remembered::open(arguments.socket.with_extension("started"))
         .map_err(|error| Failure::os(format!("no thread for what agents are given: {error}")))?;
@@ -268,7 +271,6 @@ fn serve(
 
     let teller = Teller { name: place.name.clone(), node: node.0, life: totem.incarnation.0 >> 32 };
     let hub = open_hub(arguments, teller)?;
-    let shared = Arc::new(Shared::default());
     let first = Snapshot::first(cluster.report(now), Arc::clone(cluster.cib()));
     let (published, snapshots) = watch::channel(Arc::new(first));
     let (asks, questions) = mpsc::channel(ASKS);
@@ -277,9 +279,7 @@ fn serve(
     let ways = (asks, snapshots);
     let alerts = Arc::new(Alerts::new(place.name.clone(), Arc::clone(agents), runs.clone()));
     clients.spawn(alerts.notices.serve(ways.0.clone(), ways.1.clone()));
-    let state = arguments.state.clone();
-    let readiness = Readiness::new(place.name.clone(), Arc::clone(agents), runs.clone(), proves, state);
-    let readiness = Arc::new(readiness);
+    let readiness = Readiness::new(&place, (agents, runs), proves, &arguments.state);
     clients.spawn(readiness.serve(ways.0.clone(), ways.1.clone()));
     let programs = (own_agents, Arc::clone(&alerts));
     let api = Api::new(ways, Arc::clone(&hub), programs, place, Arc::clone(&shared), own_log, web.clone());
@@ -325,6 +325,9 @@ fn serve(
     if let Some(journal) = hub.journal() {
         journal.finish();
     }
+    if let Some(states) = hub.states() {
+        states.finish();
+    }
     // Another daemon may use the directory from here on, and not before.
     drop(storage.lock);
     match end {
@@ -353,7 +356,9 @@ fn refused(arguments: &Arguments, files: &(PathBuf, PathBuf), error: &ConfigErro
 fn open_hub(arguments: &Arguments, teller: Teller) -> Result<Arc<Hub>, Failure> {
     let journal = Journal::start(&arguments.state.join("events"));
     let journal = journal.map_err(|error| Failure::os(format!("no thread for the journal: {error}")))?;
-    Ok(Arc::new(Hub::new(teller, Some(journal))))
+    let states = States::start(&arguments.state.join("states"));
+    let states = states.map_err(|error| Failure::os(format!("no thread for earlier states: {error}")))?;
+    Ok(Arc::new(Hub::new(teller, Some(journal), Some(states))))
 }
 
 /// The flight recorder's file, if one is wanted.

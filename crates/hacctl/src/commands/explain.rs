@@ -9,7 +9,7 @@ use hac_crm::fencer;
 use hac_model::Cib;
 use hac_scheduler::explain::{Question, explain};
 
-use super::{Context, simulate};
+use super::{Context, events, history, simulate};
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -22,6 +22,10 @@ pub(crate) struct ExplainArgs {
     /// What may run twice when nodes lose each other, and what protects from that
     #[arg(long, conflicts_with_all = ["words", "now"])]
     safety: bool,
+    /// As of an earlier moment: a time such as '2026-01-31 12:00:00', so long ago (10m), or the id of an event; `list` prints the
+    /// moments of which this node kept a state
+    #[arg(long, value_name = "WHEN", conflicts_with_all = ["safety", "xml_file"])]
+    pub(crate) at: Option<String>,
     /// About a stored state, as CIB XML, without a daemon; `-` is standard input
     #[arg(short = 'x', long, value_name = "FILE")]
     pub(crate) xml_file: Option<PathBuf>,
@@ -35,14 +39,47 @@ pub(crate) async fn live(context: &Context, arguments: &ExplainArgs) -> Result<E
     if arguments.safety {
         return safety(&context.client.cib(false).await?, context.json);
     }
+    let at = match arguments.at.as_deref() {
+        Some("list") => return moments(context).await,
+        Some(word) => Some(moment(context, word).await?),
+        None => None,
+    };
     let (name, kind) = subject(&arguments.words)?;
-    let answer = context.client.explain(&ExplainQuery { name: name.clone(), kind }).await?;
+    let answer = context.client.explain(&ExplainQuery { name: name.clone(), kind, at }).await?;
     if context.json {
         terminal::print_json(&answer)?;
     } else {
         terminal::print(&terminal::harmless(&text(&answer, name.is_none())))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The moments of which this node kept a state.
+async fn moments(context: &Context) -> Result<ExitCode, Failure> {
+    let kept = context.client.moments().await?;
+    if context.json {
+        terminal::print_json(&kept)?;
+    } else if kept.moments.is_empty() {
+        context.done(&format!("{} has kept no state yet", kept.node), None)?;
+    } else {
+        let line = |moment: &hac_api::Moment| {
+            let text = format!("{} {} ({})", events::clock(moment.time_ms), moment.text, moment.id);
+            terminal::harmless(&text)
+        };
+        terminal::print(&kept.moments.iter().map(line).collect::<Vec<_>>().join("\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `--at` means to the daemon: a time, or the place of the event of that id.
+async fn moment(context: &Context, word: &str) -> Result<String, Failure> {
+    if !history::is_id(word) {
+        let now = context.client.status().await?.now_ms;
+        return Ok(events::since("--at", word, now)?.to_string());
+    }
+    let place = history::event(context, word).await?.place.unwrap_or_default();
+    let hac_api::Place { ring, representative, delivery, nth } = place;
+    Ok(format!("{ring}.{representative}.{delivery}.{nth}"))
 }
 
 /// Decides about a stored state.
@@ -118,6 +155,10 @@ fn subject(words: &[String]) -> Result<(Option<String>, Option<SubjectKind>), Fa
 
 /// The sentences; what is under way; and, if the whole cluster was asked for, the last transition.
 fn text(answer: &Explained, whole: bool) -> String {
+    if let Some(moment) = &answer.moment {
+        let (time, node) = (events::clock(moment.time_ms), &answer.node);
+        return format!("As {node} saw it at {time} UTC, after '{}' ({}):\n\n{}", moment.text, moment.id, answer.text);
+    }
     let mut text = answer.text.clone();
     if !answer.waiting_for.is_empty() {
         text.push_str("\nUnder way or waited for:\n");
@@ -130,7 +171,7 @@ fn text(answer: &Explained, whole: bool) -> String {
             answer.node,
             run.action,
             run.rc,
-            super::events::clock(run.time_ms)
+            events::clock(run.time_ms)
         ));
         run.output.lines().for_each(|line| text.push_str(&format!("    {line}\n")));
     }

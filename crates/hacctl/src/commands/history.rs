@@ -29,7 +29,7 @@ const PAGES: usize = 64;
 pub(crate) struct HistoryArgs {
     #[command(flatten)]
     filters: events::Filters,
-    /// Half a minute before and after that time
+    /// Half a minute before and after that time, or the event of that id
     #[arg(long, value_name = "TIME", conflicts_with_all = ["since", "until"])]
     at: Option<String>,
     /// A decision of that number, what led to it and what followed from it
@@ -61,7 +61,11 @@ pub(crate) async fn with_options(context: &Context, what: &HistoryArgs) -> Resul
             .with_remedy("Write what is meant as an option too: --resource RSC, --node NODE, --transition NUMBER."));
     }
     let now = context.client.status().await?.now_ms;
-    let at = what.at.as_ref().map(|word| events::since("--at", word, now)).transpose()?;
+    let at = match what.at.as_deref() {
+        Some(word) if is_id(word) => Some(event(context, word).await?.time_ms),
+        Some(word) => Some(events::since("--at", word, now)?),
+        None => None,
+    };
     let read = what.filters.read(now)?;
     let filter = EventFilter {
         since_ms: at.map(|at| at.saturating_sub(AROUND_MS)).or(read.since_ms),
@@ -90,6 +94,22 @@ pub(crate) async fn with_options(context: &Context, what: &HistoryArgs) -> Resul
     }
     print(context, &merged, &entries)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a word is the id of an event, and no time.
+pub(super) fn is_id(word: &str) -> bool {
+    let parts: Vec<&str> = word.split('.').collect();
+    parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+/// The event of this id, from the journals of all members.
+pub(super) async fn event(context: &Context, id: &str) -> Result<Event, Failure> {
+    let merged = gather(context, &EventFilter::default(), false, None).await?;
+    let found = merged.chain(id).and_then(|chain| chain.first().map(|entry| entry.event.clone()));
+    found.ok_or_else(|| {
+        Failure::new(hac_api::ErrorCode::NoSuch, format!("no journal has the event {}", terminal::harmless(id)))
+            .with_remedy("'hacctl history --last 50' shows events with their ids.")
+    })
 }
 
 /// The transition of that number, with what led to it and what followed.

@@ -78,6 +78,9 @@ pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
     ] {
         counters.push(api::Counter { name: name.to_owned(), value });
     }
+    for (name, value) in of.shared.storage.counters() {
+        counters.push(api::Counter { name: name.to_owned(), value });
+    }
     let problem = |problem: hac_node::Problem| api::Problem {
         severity: match problem.severity {
             Severity::Error => api::Severity::Error,
@@ -124,7 +127,7 @@ pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
     }
 }
 
-fn readiness(told: &hac_model::Readiness) -> api::Readiness {
+pub(super) fn readiness(told: &hac_model::Readiness) -> api::Readiness {
     let lack = |lack: &hac_model::Lack| {
         let hac_model::Lack { resources, what, sentence, remedy } = lack.clone();
         api::Lack { resources, what, sentence, remedy }

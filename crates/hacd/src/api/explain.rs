@@ -11,10 +11,10 @@ use hac_scheduler::explain::{Question, Unknown, explain};
 
 use hac_node::Unplannable;
 
-use super::convert;
 use super::refusal::Refused;
 use super::routes::{Answer, look};
 use super::server::Api;
+use super::{convert, past};
 use crate::clock;
 
 /// Answers with what the scheduler decides about the state as this node has it, and why.
@@ -23,6 +23,9 @@ pub(super) async fn answer(
     query: Result<Query<ExplainQuery>, QueryRejection>,
 ) -> Answer<Explained> {
     let Query(query) = query.map_err(|rejection| Refused::new(ErrorCode::Usage, rejection.body_text()))?;
+    if let Some(at) = query.at.clone() {
+        return earlier(&api, &at, question(query)?).await;
+    }
     let failed_runs = query.name.as_deref().map(|name| api.hub.said.failures(name)).unwrap_or_default();
     let question = question(query)?;
     let look = look(&api).await;
@@ -36,10 +39,27 @@ pub(super) async fn answer(
         explanation: convert::json(&explanation)?,
         now_ms: now.0,
         node: report.name.clone(),
+        moment: None,
         dc: report.dc.clone(),
         waiting_for: quorum.into_iter().chain(report.waiting_for.iter().cloned()).collect(),
         last_transition: api.hub.last_transition().map(convert::transition),
         failed_runs,
+    }))
+}
+
+/// What was decided about a state of an earlier moment, by the present rules of the scheduler.
+async fn earlier(api: &Api, at: &str, question: Question) -> Answer<Explained> {
+    let (moment, cib) = past::state(api, at).await?;
+    let now = hac_types::WallTime(moment.time_ms);
+    let explained = api.planner.run(BUDGET, move || explain(&cib, now, &question)).await;
+    let explanation = explained.map_err(unplannable)?.map_err(unknown)?;
+    Ok(Json(Explained {
+        text: explanation.to_string(),
+        explanation: convert::json(&explanation)?,
+        now_ms: now.0,
+        node: api.place.name.clone(),
+        moment: Some(moment),
+        ..Explained::default()
     }))
 }
 

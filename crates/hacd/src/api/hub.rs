@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::journal::Journal;
 use crate::said::Said;
+use crate::states::States;
 
 /// How many events are remembered.
 const MEMORY: usize = 2000;
@@ -27,6 +28,7 @@ pub(crate) struct Hub {
     pub(crate) said: Said,
     teller: Teller,
     journal: Option<Journal>,
+    states: Option<States>,
 }
 
 /// Who tells the events.
@@ -83,9 +85,9 @@ fn weight(value: &Value) -> usize {
 
 impl Hub {
     /// What is told is written to the journal too, if there is one.
-    pub(crate) fn new(teller: Teller, journal: Option<Journal>) -> Self {
+    pub(crate) fn new(teller: Teller, journal: Option<Journal>, states: Option<States>) -> Self {
         let followers = broadcast::channel(BEHIND).0;
-        Self { memory: Mutex::default(), followers, said: Said::default(), teller, journal }
+        Self { memory: Mutex::default(), followers, said: Said::default(), teller, journal, states }
     }
 
     /// Name of the node that tells.
@@ -98,17 +100,22 @@ impl Hub {
         self.journal.as_ref()
     }
 
+    /// Earlier states.
+    pub(crate) const fn states(&self) -> Option<&States> {
+        self.states.as_ref()
+    }
+
     /// Remembers an event of the node, which `text` tells, and tells the followers.
-    pub(crate) fn publish(&self, told: &Told, text: String, now: Now) {
-        self.tell(&told.event, text, now, Some(told));
+    pub(crate) fn publish(&self, told: &Told, text: String, now: Now) -> Arc<Event> {
+        self.tell(&told.event, text, now, Some(told))
     }
 
     /// The same with an event of the daemon alone: it stands after what the node told last.
     pub(crate) fn publish_own(&self, event: &hac_node::Event, now: Now) {
-        self.tell(event, event.to_string(), now, None);
+        drop(self.tell(event, event.to_string(), now, None));
     }
 
-    fn tell(&self, event: &hac_node::Event, text: String, now: Now, told: Option<&Told>) {
+    fn tell(&self, event: &hac_node::Event, text: String, now: Now, told: Option<&Told>) -> Arc<Event> {
         let level = match event.level() {
             hac_node::Level::Debug => Level::Debug,
             hac_node::Level::Info => Level::Info,
@@ -147,7 +154,8 @@ impl Hub {
         }
         memory.add(Arc::clone(&event));
         // No followers is no error.
-        let _ = self.followers.send(event);
+        let _ = self.followers.send(Arc::clone(&event));
+        event
     }
 
     /// How many events there were since the daemon started, by kind.
@@ -186,7 +194,7 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded_by_number_and_by_size() {
-        let hub = Hub::new(Teller::default(), None);
+        let hub = Hub::new(Teller::default(), None, None);
         let publish = |length: usize| {
             let event = hac_node::Event::Remark { level: hac_node::Level::Info, text: "x".repeat(length) };
             hub.publish_own(&event, Now::default());

@@ -31,7 +31,7 @@ use zeroize::Zeroizing;
 use super::explain::BUDGET;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
-use super::{alerts, attributes, convert, explain, invite, journal, judge};
+use super::{alerts, attributes, convert, explain, invite, journal, judge, past};
 use crate::clock;
 use crate::driver::{Ask, SETTLE_MAX, Snapshot};
 
@@ -50,6 +50,7 @@ pub(super) fn looks() -> Router<Api> {
         .route(route::MEMBERS, get(members))
         .route(route::QUORUM, get(quorum))
         .route(route::EXPLAIN, get(explain::answer))
+        .route(route::PAST, get(past::answer))
         .route(route::EVENTS, get(events))
 }
 

@@ -47,7 +47,7 @@ impl Fixture {
             metadata_url: nowhere,
         };
         let (sender, asks) = mpsc::channel(8);
-        let hub = Arc::new(Hub::new(super::Teller::default(), None));
+        let hub = Arc::new(Hub::new(super::Teller::default(), None, None));
         let shared = Arc::new(Shared::default());
         shared.count(Counters { unlisted: 3, ..Counters::default() });
         let (snapshots, agents) = (watch::channel(Arc::new(look())).1, Arc::new(Agents::new(options)));

@@ -18,6 +18,7 @@ use super::watchdog::{self, Watchdog};
 use super::{Ask, ClusterParts, End, Input, Snapshot, until};
 use crate::clock;
 use crate::reload::Reloadable;
+use crate::states;
 use crate::storage::Worker;
 
 /// Most events taken in one go, before timers and other inputs have their turn.
@@ -67,6 +68,10 @@ pub(super) struct Thread {
     told: Vec<oneshot::Sender<()>>,
     /// When the last snapshot was made.
     published: Timestamp,
+    /// When a state was kept last, for those who ask later.
+    kept: Timestamp,
+    /// The last event after which none was kept, because copies of the state would take too much time.
+    unkept: Option<Arc<hac_api::Event>>,
     pub(super) requests: u64,
     /// Since when orders for the ring half are gathered.
     gathered: Option<Timestamp>,
@@ -120,6 +125,8 @@ impl Thread {
             looking: Vec::new(),
             told: Vec::new(),
             published: Timestamp::ZERO,
+            kept: Timestamp::ZERO,
+            unkept: None,
             requests: 0,
             gathered: None,
             unpublished: None,
@@ -282,13 +289,30 @@ impl Thread {
     /// How long after the last snapshot the next one is made at the earliest, unless somebody was told that a change counts. At
     /// once if the state is the same.
     fn pause(&self) -> Duration {
-        let cib = self.parts.half.cib();
-        if Arc::ptr_eq(cib, &self.parts.published.borrow().cib) {
+        if Arc::ptr_eq(self.parts.half.cib(), &self.parts.published.borrow().cib) {
             return Duration::ZERO;
         }
+        self.rest_of_copies()
+    }
+
+    /// How long nobody takes hold of the state again who took hold of it: the next change copies it.
+    fn rest_of_copies(&self) -> Duration {
+        let cib = self.parts.half.cib();
         let known: usize = cib.status.nodes.iter().map(|node| node.resources.len()).sum();
         let count = u32::try_from(known.saturating_add(cib.configuration.resources.len())).unwrap_or(u32::MAX);
         PAUSE_EACH.saturating_mul(count).min(PAUSE_MAX)
+    }
+
+    /// Keeps the state after an event for those who ask later, if that is not too soon after the one before. If it is, the next
+    /// snapshot brings it, but for decisions.
+    pub(super) fn keep(&mut self, event: Arc<hac_api::Event>, now: Timestamp) {
+        let Some(states) = self.parts.hub.states().filter(|_| states::changes(&event.kind)) else { return };
+        if states::decides(&event.kind) || now.since(self.kept) >= self.rest_of_copies() {
+            states.put(&event, self.parts.half.cib());
+            (self.kept, self.unkept) = (now, None);
+        } else {
+            self.unkept = Some(event);
+        }
     }
 
     /// How long nothing is to be done; `None` for ever.
@@ -367,6 +391,10 @@ impl Thread {
         let snapshot = Snapshot::new(report, Arc::clone(self.parts.half.cib()), &before);
         drop(self.parts.published.send_replace(Arc::new(snapshot)));
         self.published = now.mono;
+        if let (Some(event), Some(states)) = (self.unkept.take(), self.parts.hub.states()) {
+            states.put(&event, self.parts.half.cib());
+            self.kept = now.mono;
+        }
         if Arc::strong_count(&before) == 1 && !Arc::ptr_eq(&before.cib, self.parts.half.cib()) {
             // To give a large state back takes a while too.
             self.parts.workers.spawn_blocking(move || drop(before));

@@ -154,7 +154,8 @@ impl Thread {
         let (event, now) = (&told.event, clock::now());
         let text = event.to_string();
         self.parts.log.event(event, text.clone(), now);
-        self.parts.hub.publish(told, text, now);
+        let published = self.parts.hub.publish(told, text, now);
+        self.keep(published, now.mono);
         self.parts.alerts.notices.tell(told, self.parts.half.cib(), now.wall);
         if let Event::View { members, .. } = event {
             self.parts.agents.members(members.len());

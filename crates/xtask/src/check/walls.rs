@@ -78,6 +78,7 @@ const WALLS: &[Wall] = &[
             "hac-totem",
             "hac-types",
             "hac-udp",
+            "hac-wire",
         ],
         &[
             "anyhow",

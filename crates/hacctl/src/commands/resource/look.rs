@@ -52,7 +52,7 @@ pub(super) async fn scores(context: &Context, resource: Option<&str>) -> Result<
     if let Some(resource) = resource {
         let (cib, _) = look(context).await?;
         must_exist(&cib, resource)?;
-        let query = ExplainQuery { name: Some(resource.to_owned()), kind: Some(SubjectKind::Resource) };
+        let query = ExplainQuery { name: Some(resource.to_owned()), kind: Some(SubjectKind::Resource), at: None };
         let answer = context.client.explain(&query).await?;
         return if context.json {
             terminal::print_json(&answer)

@@ -27,7 +27,7 @@ pub(super) async fn all(context: &Context, view: &ClusterView) -> Vec<(String, S
             found.push((format!("{name} is stopped: target-role is Stopped"), format!("hacctl resource start {name}")));
             continue;
         }
-        let query = ExplainQuery { name: Some(name.clone()), kind: Some(SubjectKind::Resource) };
+        let query = ExplainQuery { name: Some(name.clone()), kind: Some(SubjectKind::Resource), at: None };
         // Without an explanation the list of resources says what there is to say.
         let Ok(answer) = context.client.explain(&query).await else { continue };
         let Ok(Explanation::Resource(story)) = serde_json::from_value(answer.explanation) else { continue };
