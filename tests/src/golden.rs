@@ -35,7 +35,7 @@
 //! Indented lines after `on` are the node's history, one operation a line, oldest first:
 //!
 //! `RESOURCE TASK[/INTERVAL] [RC] [pending] [status=N] [expected=RC] [ago=TIME] [to=NODE] [from=NODE] [digest=TEXT]
-//! [force-restart=NAME,NAME:DIGEST] [restart-digest=TEXT] [agent=CLASS:PROVIDER:TYPE]`
+//! [reason=WORD] [force-restart=NAME,NAME:DIGEST] [restart-digest=TEXT] [agent=CLASS:PROVIDER:TYPE]`
 //!
 //! The exit code is as expected unless said: 7 for a `monitor` without interval, else 0. Operations ended an hour ago
 //! unless said, and ran with the parameters that are configured; `digest=none` is one without a digest.

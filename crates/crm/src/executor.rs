@@ -37,7 +37,7 @@ use std::collections::BTreeMap;
 
 use hac_types::{Timestamp, WallTime, mutant};
 
-use crate::cib::{Applied, Changes, StatusChange};
+use crate::cib::{Applied, Changes, StatusChange, history};
 use crate::work::{Order, Work};
 use hac_model::ResourceHistory;
 use hac_scheduler::plan::ResourceOp;
@@ -131,6 +131,12 @@ impl Executor {
     #[must_use]
     pub fn is_fencing(&self, key: &str) -> bool {
         self.shots.has(key)
+    }
+
+    /// The keys of attempts against other nodes that have begun here and still wait: nothing has been done yet.
+    #[must_use]
+    pub fn fencing_that_waits(&self, now: Timestamp) -> Vec<String> {
+        self.shots.that_wait(now)
     }
 
     /// The attempt of this key against another node has no reason any more: it is ended if it still waits, and told as failed.
@@ -317,6 +323,12 @@ impl Executor {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.hosts.get(&self.node).is_some_and(Host::is_active)
+    }
+
+    /// The same, with what it has told and nobody has heard yet ([`Executor::history_with`]).
+    #[must_use]
+    pub fn is_active_with<'a>(&self, reported: impl Iterator<Item = &'a StatusChange>) -> bool {
+        self.history_with(reported).iter().any(history::is_running)
     }
 
     fn advance_all(&mut self, now: Timestamp) {

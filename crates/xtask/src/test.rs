@@ -193,10 +193,6 @@ fn seeds(project: &Project, log: &mut Log, tally: &mut Tally) {
             stage(&format!("{seeds} seeds of the simulator from {from}: {kind}"), log, tally, |stage| {
                 let mut command = Command::new(&simulator);
                 command.args(["--seeds", &seeds.to_string(), "--from", &from.to_string(), "--only", kind]);
-                // With fence devices one fresh seed in some hundreds still fails: those are for `cargo xtask sim`.
-                if from == fresh {
-                    command.arg("--no-fencing");
-                }
                 stage.seeds(kind, &mut command);
                 Ok(())
             });

@@ -88,6 +88,7 @@ fn operation(
                 op.migrate_source = Some(value.to_owned());
                 op.migrate_target = Some(node.to_owned());
             }
+            Some(("reason", value)) => op.exit_reason = Some(value.to_owned()),
             Some(("digest", "none")) => op.op_digest = None,
             Some(("digest", value)) => op.op_digest = Some(value.to_owned()),
             Some(("force-restart", value)) => {

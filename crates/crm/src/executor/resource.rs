@@ -234,8 +234,7 @@ impl Managed {
             active.inherited = true;
         }
         if let Some(waiting) = &mut self.waiting {
-            // A stop goes on: to stop is right in any view, and what was begun may have had half its effect.
-            waiting.inherited = waiting.job.op.task != Task::Stop || mutant("stop-left-half-done");
+            waiting.inherited = true;
             // Whether that was told or not: the next coordinator must know that nobody tries it.
             if let Some(started) = waiting.standing_still() {
                 history::record(&mut self.history, &started.op);

@@ -74,6 +74,12 @@ impl Shots {
         found.map(|(id, _)| *id)
     }
 
+    /// The keys of those that wait and have done nothing.
+    pub(super) fn that_wait(&self, now: Timestamp) -> Vec<String> {
+        let waits = |(run, until, _): &&(FenceRun, Timestamp, Timestamp)| now < *until && !run.attempt.key.is_empty();
+        self.running.values().filter(waits).map(|(run, ..)| run.attempt.key.clone()).collect()
+    }
+
     /// Those that should have ended long ago.
     pub(super) fn overdue(&self, now: Timestamp) -> Vec<InvocationId> {
         self.running.iter().filter(|(_, (.., guard))| *guard <= now).map(|(id, _)| *id).collect()

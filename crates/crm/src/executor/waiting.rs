@@ -1,8 +1,7 @@
 //! An order whose agent could not ask: the service that it needs does not answer, or wants to be asked later. That is no
 //! failure of the resource. The order is tried again, after pauses that grow, for as long as the coordinator wants it;
 //! meanwhile the history has it as pending, with since when and what was said. When the view is over in which it was
-//! ordered, it is not tried until the next coordinator orders it again; a stop is, because nobody else may care for it: the next
-//! plan may want the resource where it was.
+//! ordered, it is not tried until the next coordinator orders it again.
 
 use std::time::Duration;
 

@@ -332,8 +332,8 @@ fn what_needs_fencing_begins_when_that_has_succeeded_though_the_node_is_lost_mea
     let other = Consequence::Down("third".into());
     assert_eq!(
         fenced(&mut bench, other),
-        [""; 0],
-        "another node was fenced: the plan is old, what is under way is waited for"
+        ["ended 1: 1/2/3 Aborted(Fenced(\"third\"))", "replan: third was fenced"],
+        "another node was fenced: the plan is old, and the fencing that is under way goes on by itself"
     );
     let mut bench = Bench::new();
     bench.start(fencing_first(None));

@@ -112,6 +112,19 @@ impl Transition {
     pub(super) fn abort(&mut self, reason: Abort) {
         self.abort.get_or_insert(reason);
         self.release_waiting();
+        self.release_fencing();
+    }
+
+    /// Fencing goes on by itself, whatever becomes of the plan that asked for it. One that is abandoned does not wait for it: the
+    /// next one joins it, or does not want it any more.
+    fn release_fencing(&mut self) {
+        let fences = |index: &usize| {
+            let action = self.actions.get(*index);
+            action.is_some_and(|action| matches!(action.kind, ActionKind::Fence(_)))
+        };
+        for index in self.flights.keys().filter(fences).collect::<Vec<_>>() {
+            self.fail(index, None);
+        }
     }
 
     /// Begins what can begin, in the order of the plan, except that what recurs gives way to all else.

@@ -244,13 +244,9 @@ impl Participant {
     /// This node has the state of the view, and tells its own truth if that says otherwise.
     fn announce_ready(&mut self, now: Now) {
         // What it found and has not been able to tell is told first: nobody must order it again.
-        let reported = self.proposals.again().filter_map(|proposal| match &proposal.what {
-            Proposed::Command(Command::Status(change)) => Some(change),
-            _ => None,
-        });
         let configuration = &self.replica.cib.configuration;
         self.executor.expose_unconfigured(|history| has_primitive(configuration, history));
-        let histories = self.executor.history_with(reported);
+        let histories = self.executor.history_with(self.untold());
         let mut recorded: Vec<&ResourceHistory> = self.recorded_histories().iter().collect();
         recorded.sort_by(|a, b| a.id.cmp(&b.id));
         // What a node tells that was fenced does not count: others take it for down.
@@ -259,6 +255,14 @@ impl Participant {
         self.find_lost(now);
         let lost = self.lost.last().map(|kept| kept.lost.clone());
         self.broadcast(Body::Ready(Ready { quorate: self.quorum.is_quorate(), history, lost }));
+    }
+
+    /// What this node has said of the present and not heard back yet.
+    pub(super) fn untold(&self) -> impl Iterator<Item = &StatusChange> {
+        self.proposals.again().filter_map(|proposal| match &proposal.what {
+            Proposed::Command(Command::Status(change)) => Some(change),
+            _ => None,
+        })
     }
 
     /// What the state says about this node's resources.

@@ -250,21 +250,26 @@ impl Participant {
         if let Some((level, text)) = text {
             self.effects.event(Event::Remark { level, text });
         }
-        if matches!(step, Step::Unwanted { .. }) {
-            self.withdraw_fencing(now);
-        }
+        self.withdraw_fencing(now);
         let down = changes.fencing == Some(Consequence::Down(self.name.clone()));
         if down && !self.is_breaking() && !mutant("survivor-not-told") {
             self.was_fenced(now);
         }
     }
 
-    /// Who was lost and is back, or whom nothing calls to fence any more, is not shot by this node if that still waits.
+    /// What this node waits to do to others and has no reason any more is not done: who was lost is back, the newest plan does
+    /// not want it, or the state, taken over from others, does not know of it.
     pub(super) fn withdraw_fencing(&mut self, now: Now) {
-        let running = self.replica.cib.status.fencing.running.iter();
-        let keys = running.filter_map(|of| Some((of.attempt.as_ref()?.key.clone(), fencer::withdrawn(of)?)));
-        for (key, why) in keys.collect::<Vec<_>>() {
-            self.executor.withdraw_fencing(now.mono, now.wall, &key, &why);
+        for key in self.executor.fencing_that_waits(now.mono) {
+            let mut running = self.replica.cib.status.fencing.running.iter();
+            let is_this = |of: &&Request| of.attempt.as_ref().is_some_and(|attempt| attempt.key == key);
+            let why = match running.find(is_this) {
+                Some(request) => fencer::withdrawn(request),
+                None => Some("the cluster does not know of it any more".to_owned()),
+            };
+            if let Some(why) = why {
+                self.executor.withdraw_fencing(now.mono, now.wall, &key, &why);
+            }
         }
     }
 

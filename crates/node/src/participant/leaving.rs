@@ -116,10 +116,11 @@ impl Participant {
         self.executor.stop_everything(now.mono);
     }
 
-    /// Once all is stopped, a node that was fenced leaves.
+    /// Once all is stopped, a node that was fenced leaves. It does not wait until the others have heard of the stops.
     pub(super) fn leave_if_fenced(&mut self) {
         if self.fenced && self.executor.in_progress() == 0 {
-            self.go();
+            let is_active = self.executor.is_active_with(self.untold());
+            self.go_with(!is_active);
         }
     }
 

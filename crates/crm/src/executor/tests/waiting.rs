@@ -94,16 +94,3 @@ fn what_the_coordinator_gave_up_never_begins() {
     bench.executor.handle_delivered(bench.now, NOW, &lost, &Applied::Changed(Changes::default()));
     assert_eq!(bench.pass(600_000), [""; 0]);
 }
-
-#[test]
-fn a_stop_that_could_not_be_asked_for_is_carried_to_its_end_though_the_next_view_does_not_order_it() {
-    let mut bench = Bench::started();
-    bench.order("stop", 0);
-    assert_eq!(bench.end_with(could_not_ask()).len(), 1);
-    bench.executor.end_view(bench.now);
-    let pause = bench.executor.poll_timeout().expect("it is tried again").since(bench.now);
-    let lines = bench.pass(u64::try_from(pause.as_millis()).expect("ends"));
-    assert_eq!(lines, ["invoke Nginx stop 0"]);
-    assert_eq!(bench.end(0).last().map(String::as_str), Some("report stop 0 rc=0 call=3"));
-    assert_eq!(bench.executor.in_progress(), 0);
-}

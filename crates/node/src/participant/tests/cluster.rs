@@ -131,6 +131,8 @@ struct Host {
     pub(crate) invoked: Vec<Invocation>,
     /// Why it ended as one that was fenced.
     pub(crate) fenced: Option<String>,
+    /// Runs of agents that were called off.
+    cancelled: usize,
     /// What it remarked.
     remarks: Vec<String>,
 }
@@ -393,6 +395,7 @@ impl Cluster {
                         host.invoked.push(invocation);
                         outcome.into_iter().for_each(|outcome| host.give(now, Incoming::Outcome(id, outcome)));
                     }
+                    Output::CancelInvocation(_) => host.cancelled += 1,
                     Output::Fenced { why, .. } => host.fenced = Some(why),
                     Output::Event(told) => {
                         if let crate::Event::Remark { text, .. } = told.event {
@@ -457,6 +460,11 @@ impl Cluster {
         let host = self.hosts.get_mut(&id).unwrap();
         host.give(now, Incoming::Outcome(invocation.id, outcome));
         self.settle();
+    }
+
+    /// How many runs of agents were called off.
+    pub(crate) fn cancelled(&self, id: u32) -> usize {
+        self.hosts[&id].cancelled
     }
 
     /// Why a node ended as one that was fenced.

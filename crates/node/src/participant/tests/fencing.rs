@@ -411,3 +411,46 @@ fn it_is_told_when_something_else_protects_than_before() {
     let last = cluster.remarks(1).into_iter().rev().find(|text| text.starts_with("protected by")).expect("is told");
     assert!(last.starts_with("protected by nothing (before: power-off (Shooter)): no node is powered off"), "{last}");
 }
+
+#[test]
+fn what_the_next_plan_does_not_want_any_more_is_not_done_by_whom_it_waits_for() {
+    let delay = Change::SetParam {
+        resource: "Shooter".to_owned(),
+        name: "pcmk_delay_base".to_owned(),
+        value: Some("30s".to_owned()),
+    };
+    let mut cluster = cluster(2, vec![delay]);
+    let victim = number(&places(cluster.cib(1), "Web")[0]);
+    let rest = [3 - victim];
+    shots(&mut cluster, &rest);
+    cluster.kill(victim);
+    cluster.view(&rest);
+    let waiting = shots(&mut cluster, &rest);
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    let changes = vec![property("stonith-enabled", "false")];
+    let configure = Configure { changes, client: "test".to_owned(), user: "root".to_owned(), ..Configure::default() };
+    let reply = cluster.ask(rest[0], Request::Configure(configure));
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    cluster.settle();
+    let cib = cluster.cib(rest[0]);
+    assert!(cib.status.fencing.running.is_empty(), "{:?}", cib.status.fencing.running);
+    let reason = "nothing calls for it any more".to_owned();
+    assert_eq!(last(cib).end, End::Failed { reason, nobody: false });
+    assert!(cib.status.fencing.failures.is_empty(), "it is no failure");
+}
+
+#[test]
+fn what_the_state_does_not_know_any_more_is_not_done_by_whom_it_waits_for() {
+    let delay = Change::SetParam {
+        resource: "Shooter".to_owned(),
+        name: "pcmk_delay_base".to_owned(),
+        value: Some("30s".to_owned()),
+    };
+    let (mut cluster, rest, victim, (by, _)) = lost(3, vec![delay]);
+    // A person has seen to it: whatever waits has nothing to do any more.
+    let (target, client, origin) = (format!("node{victim}"), "person".to_owned(), "node1".to_owned());
+    let step = Step::Confirmed { target, client, origin, force: false };
+    let reply = cluster.ask(rest[0], Request::Status(StatusChange::Fencing(step)));
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    assert_eq!(cluster.cancelled(by), 1);
+}

@@ -18,7 +18,7 @@ fn set_active(reading: &mut Reading<'_>, rsc: RscIdx) {
 }
 
 /// An operation under way.
-pub(super) fn pending(reading: &mut Reading<'_>, story: &Story<'_>, judged: &Judged) {
+pub(super) fn pending(reading: &mut Reading<'_>, story: &mut Story<'_>, judged: &Judged) {
     let op = &story.ops[judged.at];
     let (rsc, node) = (story.rsc, story.node);
     let superseded = story.last_failure.map(|at| &story.ops[at]).is_some_and(|failure| {
@@ -36,6 +36,13 @@ pub(super) fn pending(reading: &mut Reading<'_>, story: &Story<'_>, judged: &Jud
             set_active(reading, rsc);
         }
         Some(Task::Promote) => reading.rsc[rsc].role = Role::Promoted,
+        // Its agent could not ask: the resource may run, or half of it, and nobody tries again to stop it unless told so.
+        Some(Task::Stop) if op.exit_reason.as_ref().is_some_and(|why| !why.is_empty()) => {
+            if reading.rsc[rsc].role < Role::Started {
+                set_active(reading, rsc);
+            }
+            story.on_fail = story.on_fail.max(OnFail::Restart);
+        }
         Some(Task::MigrateTo) if reading.nodes[node].unclean => {
             let target = op.migrate_target.as_deref().and_then(|name| reading.find_node(name));
             if let Some(target) = target {
