@@ -47,6 +47,8 @@ const LIST: Duration = Duration::from_secs(60);
 /// Fence devices of this node.
 #[derive(Debug)]
 pub(crate) struct Stonith {
+    /// Name of this node.
+    node: String,
     folder: PathBuf,
     environment: BTreeMap<String, String>,
     looks: Arc<Looks>,
@@ -87,9 +89,9 @@ impl Stonith {
         put("LC_ALL", "C");
         put("PATH", crate::ocf::PATH);
         put("PCMK_service", "pacemaker-fenced");
-        let folder = options.fence_agents.clone();
+        let (node, folder) = (options.node.clone(), options.fence_agents.clone());
         let (known, devices, inside) = (Mutex::default(), Mutex::default(), Device::new(cloud));
-        Self { folder, environment, looks, runs, known, devices, inside }
+        Self { node, folder, environment, looks, runs, known, devices, inside }
     }
 
     fn program(&self, agent: &Agent) -> PathBuf {
@@ -250,6 +252,9 @@ impl Stonith {
         let unable = |reason: String| Finished::failed(Exit::Generic, reason).with_status(ExecStatus::NoFenceDevice);
         if action == "on" && !run.can.on {
             return unable(format!("{} cannot switch on", run.agent.kind));
+        }
+        if action == "on" && run.can.on_target && order.target != self.node {
+            return unable(format!("{} lets a node in on that node alone", run.agent.kind));
         }
         if !self.reaches(&run, order).await {
             return unable(format!("{} does not know {}", run.id, order.target));

@@ -116,7 +116,23 @@ fn offer(cib: &Cib, device: &UsableDevice, target: &str, draw: u64) -> Option<Of
         verified: device.nodes.keys().filter(|node| is_verified(cib, &device.id, node)).cloned().collect(),
         delay: parameters.delay(target, draw),
         stays_off: parameters.stays_off(),
+        unfences: device.unfences,
     })
+}
+
+/// What lets `target` in, as its attributes `#digests-all` and `#digests-secure` say it: `DEVICE:AGENT:DIGEST,` for each device,
+/// so that a device that has changed since is known.
+#[must_use]
+pub fn unfencing_digests(devices: &[UsableDevice], target: &str) -> (String, String) {
+    let (mut all, mut secure) = (String::new(), String::new());
+    for device in devices.iter().filter(|device| device.unfences) {
+        let Some(params) = device.nodes.get(target) else { continue };
+        let secrets: Vec<&str> = params.keys().map(String::as_str).filter(|name| hac_model::is_secret(name)).collect();
+        let entry = |digest: String| format!("{}:{}:{digest},", device.id, device.agent.kind);
+        all.push_str(&entry(hac_scheduler::secure_digest(params, &[])));
+        secure.push_str(&entry(hac_scheduler::secure_digest(params, &secrets)));
+    }
+    (all, secure)
 }
 
 /// Whether the agent was seen to work on this node since the device was started there.

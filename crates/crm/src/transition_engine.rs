@@ -247,7 +247,7 @@ impl TransitionEngine {
             }
             // It lives again, or still: what is known of it now decides.
             Consequence::Outlived(target) => {
-                transition.map(|it| it.not_fenced(target, FenceAction::takes_down));
+                transition.map(|it| it.not_fenced(target, |_| true));
                 Some(Abort::NotFenced(target.clone()))
             }
             Consequence::Failed { target, action, failures, nobody } => {

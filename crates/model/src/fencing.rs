@@ -25,6 +25,10 @@ pub struct Wanted {
     pub tolerance_s: u64,
     /// Id of the only device that is to be used, whatever the topology says: a test.
     pub device: Option<String>,
+    /// Of a node that is let in: what the devices are that let it in, as its attribute `#digests-all` says it.
+    pub digests_all: String,
+    /// The same without secrets, for `#digests-secure`.
+    pub digests_secure: String,
 }
 
 /// One run of a device by a node.

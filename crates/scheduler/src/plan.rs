@@ -42,6 +42,9 @@ pub struct UsableDevice {
     pub agent: Agent,
     /// By the name of each node that may use it, its parameters there.
     pub nodes: BTreeMap<String, BTreeMap<String, String>>,
+    /// A node that it cuts off is let in again by it, before anything starts there (`provides=unfencing`).
+    #[serde(default)]
+    pub unfences: bool,
 }
 
 impl std::fmt::Debug for UsableDevice {
@@ -50,6 +53,7 @@ impl std::fmt::Debug for UsableDevice {
             .field("id", &self.id)
             .field("agent", &format_args!("{}", self.agent))
             .field("nodes", &self.nodes.keys())
+            .field("unfences", &self.unfences)
             .finish_non_exhaustive()
     }
 }

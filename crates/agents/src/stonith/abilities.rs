@@ -1,6 +1,6 @@
 //! What a fence agent says that it can do: read from its meta-data, as far as they are needed to use it.
 
-use hac_model::FenceAbilities;
+use hac_model::{FenceAbilities, parse_bool};
 
 /// Reads them. What is no meta-data says nothing.
 pub(super) fn read(xml: &str) -> FenceAbilities {
@@ -12,7 +12,12 @@ pub(super) fn read(xml: &str) -> FenceAbilities {
             ("action", "list") => can.list = true,
             ("action", "status") => can.status = true,
             ("action", "reboot") => can.reboot = true,
-            ("action", "on") => can.on = true,
+            ("action", "on") => {
+                let says = |name| attribute(attributes, name).and_then(parse_bool).unwrap_or(false);
+                can.on = true;
+                can.on_target = says("on_target");
+                can.unfences = says("automatic") || says("required");
+            }
             ("parameter", "plug") => can.plug = true,
             ("parameter", "port") => can.port = true,
             _ => {}
@@ -49,6 +54,14 @@ mod tests {
             <actions><action name="on" automatic="0"/><action timeout="20s" name = "list"/><action name="off"/></actions>"#;
         let can = FenceAbilities { list: true, on: true, plug: true, port: true, ..FenceAbilities::default() };
         assert_eq!(read(xml), can);
+        for (attributes, on_target, unfences) in [
+            (r#"on_target="1" automatic="1""#, true, true),
+            (r#"required="1""#, false, true),
+            (r#"automatic="0" on_target="0""#, false, false),
+        ] {
+            let can = read(&format!("<actions><action name=\"on\" {attributes}/></actions>"));
+            assert_eq!((can.on, can.on_target, can.unfences), (true, on_target, unfences), "{attributes}");
+        }
         assert_eq!(read("usage: fence_x <action name=\"list\""), FenceAbilities::default());
         assert_eq!(read("<action name=reboot/>"), FenceAbilities::default());
     }

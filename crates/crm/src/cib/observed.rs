@@ -5,7 +5,7 @@ use std::cell::Cell;
 use hac_types::{WallTime, mutant};
 
 use crate::fencer;
-use crate::fencer::requests::{Consequence, Machine as _, Step, Wanted};
+use crate::fencer::requests::{A_PLAN, Consequence, Machine as _, Requests, Step, Wanted};
 
 use super::held::{self, HELD_MAX};
 use super::ids::pair_id;
@@ -201,11 +201,32 @@ fn fencing(cib: &mut Cib, step: &Step, wall: WallTime, changes: &mut Changes) ->
     let mut changed = cib.status.fencing != before;
     match &follows {
         Some(Consequence::Down(target)) => changed |= fenced(cib, target)?,
+        Some(Consequence::LetIn(target)) if members.contains(target) => {
+            changed |= let_in(cib, &before, step, wall);
+        }
         Some(Consequence::Alive(target)) => return Err(Wrong::Alive(target.clone())),
         _ => {}
     }
     changes.fencing = follows;
     Ok(changed || changes.fencing.is_some())
+}
+
+/// A node was let in for a plan: when, and by what, its attributes say for as long as it stays.
+fn let_in(cib: &mut Cib, before: &Requests, step: &Step, wall: WallTime) -> bool {
+    let Step::Over { request, .. } = step else { return false };
+    let Some(request) = before.running.iter().find(|of| of.id == *request) else { return false };
+    let Wanted { target, client, digests_all, digests_secure, .. } = &request.wanted;
+    if client != A_PLAN && !request.joined.iter().any(|client| client == A_PLAN) {
+        return false;
+    }
+    let mut changed = false;
+    let since = wall.as_secs().to_string();
+    for (name, value) in
+        [("#node-unfenced", &since), ("#digests-all", digests_all), ("#digests-secure", digests_secure)]
+    {
+        changed |= set_transient(cib, target, name, Some(value.as_str())).unwrap_or(false);
+    }
+    changed
 }
 
 fn replace<T: PartialEq>(place: &mut T, value: T) -> bool {

@@ -124,6 +124,8 @@ pub struct Offer {
     pub delay: Duration,
     /// It is not told to power the target on again.
     pub stays_off: bool,
+    /// It lets nodes in, and each node needs it before anything starts there.
+    pub unfences: bool,
 }
 
 /// What the coordinator knows when it decides about a target.
@@ -249,6 +251,17 @@ impl Machine for Requests {
     fn next(&self, id: u64, scene: &Scene) -> Option<Step> {
         let of = self.running.iter().find(|request| request.id == id && request.attempt.is_none())?;
         let (request, turn) = (of.id, of.turn);
+        let mut others = self.running.iter().filter(|other| other.id != id && other.wanted.target == of.wanted.target);
+        if of.wanted.action.takes_down() {
+            // What lets the node in would undo this one: it comes to its end first.
+            let lets_in = |other: &Request| other.wanted.action == FenceAction::On && other.attempt.is_some();
+            if others.any(lets_in) {
+                return None;
+            }
+        } else if others.any(|other| other.wanted.action.takes_down() && !is_withdrawn(other)) {
+            let reason = format!("{} is to be fenced", of.wanted.target);
+            return Some(Step::Over { request, turn, end: End::Failed { reason, nobody: true } });
+        }
         Some(match decide(of, scene) {
             Ok(attempt) => Step::Begun { request, turn, attempt },
             Err(end) => Step::Over { request, turn, end },
@@ -305,13 +318,14 @@ fn conclude(requests: &mut Requests, request: Request, end: End, wall: WallTime)
     let (id, completed) = (request.id, wall.as_secs());
     let nobody = matches!(end, End::Failed { nobody: true, .. });
     let succeeded = end == End::Succeeded;
+    let is_plans = client == A_PLAN;
     requests.history.push(Record { id, target: target.clone(), action, client, origin, delegate, completed, end });
     if requests.history.len() > HISTORY_MAX {
         requests.history.drain(..requests.history.len().saturating_sub(HISTORY_CUT));
     }
     if succeeded {
         requests.failures.remove(&target);
-        if rejoined && action != FenceAction::On && !mutant("fenced-in-an-earlier-life") {
+        if rejoined && (action != FenceAction::On || is_plans) && !mutant("fenced-in-an-earlier-life") {
             return Consequence::Outlived(target);
         }
         if action.takes_down()
@@ -359,11 +373,65 @@ fn decide(request: &Request, scene: &Scene) -> Result<Attempt, End> {
     if is_withdrawn(request) && !done {
         return Err(End::Failed { reason: why_withdrawn(request), nobody: false });
     }
+    let lets_in = request.wanted.action == FenceAction::On;
+    if lets_in && request.wanted.client == A_PLAN && !scene.members.contains(&request.wanted.target) {
+        let reason = format!("{} has left", request.wanted.target);
+        return Err(End::Failed { reason, nobody: true });
+    }
     if let Some(device) = &request.wanted.device {
         let offers = scene.offers.iter().filter(|offer| offer.device == *device).cloned().collect();
         return without_topology(request, &Scene { offers, levels: Vec::new(), ..scene.clone() });
     }
-    if scene.levels.is_empty() { without_topology(request, scene) } else { by_levels(request, scene, &scene.levels) }
+    let required: Vec<&Offer> = scene.offers.iter().filter(|offer| lets_in && offer.unfences).collect();
+    match (required.is_empty(), scene.levels.is_empty()) {
+        (true, true) => without_topology(request, scene),
+        (true, false) => by_levels(request, scene, &scene.levels),
+        (false, true) => by_all(request, scene, &required),
+        (false, false) => {
+            // Each level, and what every node needs besides.
+            let with = |level: &Vec<String>| {
+                let more = required.iter().map(|offer| &offer.device).filter(|device| !level.contains(device));
+                level.iter().chain(more).cloned().collect()
+            };
+            by_levels(request, scene, &scene.levels.iter().map(with).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// All of these that know the target, one after the other; one that fails is enough to fail.
+fn by_all(request: &Request, scene: &Scene, required: &[&Offer]) -> Result<Attempt, End> {
+    for (place, offer) in required.iter().enumerate() {
+        let mut tried = request.tried.iter().filter(|(attempt, _)| attempt.device == offer.device).peekable();
+        let was_tried = tried.peek().is_some();
+        let (mut not_by, mut is_done, mut is_lost) = (BTreeSet::new(), false, false);
+        for (attempt, how) in tried {
+            match how {
+                How::Done => is_done = true,
+                How::Unable => drop(not_by.insert(attempt.by.as_str())),
+                How::Lost => {
+                    is_lost = true;
+                    not_by.insert(attempt.by.as_str());
+                }
+                How::Failed(_) | How::TimedOut => return Err(exhausted(request)),
+            }
+        }
+        if is_done {
+            continue;
+        }
+        let able = executors(request, scene, offer, FenceAction::On).filter(|(_, by)| !not_by.contains(by.as_str()));
+        if let Some((_, by)) = able.min() {
+            return Ok(attempt((request, scene), offer, by, (0, place), FenceAction::On));
+        }
+        if is_lost {
+            return Err(exhausted(request));
+        }
+        if !was_tried {
+            let reason = format!("no node may use {}", offer.device);
+            return Err(End::Failed { reason, nobody: true });
+        }
+    }
+    // None of them may know the target: then it was not let in.
+    if request.tried.iter().any(|(_, how)| *how == How::Done) { Err(End::Succeeded) } else { Err(exhausted(request)) }
 }
 
 /// One device that succeeds is enough. Nodes where the agent was seen to work come first, then those with more devices; the
@@ -392,7 +460,8 @@ fn without_topology(request: &Request, scene: &Scene) -> Result<Attempt, End> {
     Ok(attempt((request, scene), offer, by, (0, 0), action))
 }
 
-/// Who may run the device, with a rank: the least is the first.
+/// Who may run the device, with a rank: the least is the first. A node that is let in lets itself in, where the device allows
+/// that.
 fn executors<'s>(
     request: &Request,
     scene: &'s Scene,
@@ -401,13 +470,15 @@ fn executors<'s>(
 ) -> impl Iterator<Item = ((u8, usize), String)> + 's {
     let target = request.wanted.target.clone();
     let alone = scene.members.iter().all(|member| *member == target);
+    let lets_in = action == FenceAction::On && request.wanted.action == action && offer.unfences;
     offer.nodes.iter().filter(|node| scene.members.contains(*node)).filter_map(move |node| {
         let devices = scene.offers.iter().filter(|offer| offer.nodes.contains(node)).count();
         let rank = match (*node == target, offer.verified.contains(node)) {
+            (true, _) if lets_in => 0,
             (true, _) if (!alone || action == FenceAction::On) && !mutant("fence-by-target") => return None,
-            (true, _) => 2,
-            (false, true) => 0,
-            (false, false) => 1,
+            (true, _) => 3,
+            (false, true) => 1,
+            (false, false) => 2,
         };
         Some(((rank, usize::MAX - devices), node.clone()))
     })
@@ -459,7 +530,8 @@ fn program(level: &[String], scene: &Scene, action: FenceAction) -> Vec<(String,
     if action != FenceAction::Reboot || level.len() < 2 {
         return all(action).collect();
     }
-    let stays_off = |device: &str| scene.offers.iter().any(|offer| offer.device == device && offer.stays_off);
+    let stays_off =
+        |device: &str| scene.offers.iter().any(|offer| offer.device == device && (offer.stays_off || offer.unfences));
     all(FenceAction::Off).chain(all(FenceAction::On).filter(|(device, _)| !stays_off(device))).collect()
 }
 

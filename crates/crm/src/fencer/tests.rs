@@ -9,7 +9,7 @@ fn device(id: &str, nodes: &[&str], params: &[(&str, &str)]) -> UsableDevice {
     let params: BTreeMap<String, String> =
         params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let nodes = nodes.iter().map(|node| ((*node).to_owned(), params.clone())).collect();
-    UsableDevice { id: id.to_owned(), agent: "stonith:fence_x".parse().expect("an agent"), nodes }
+    UsableDevice { id: id.to_owned(), agent: "stonith:fence_x".parse().expect("an agent"), nodes, unfences: false }
 }
 
 fn scene_of(cib: &Cib, devices: &[UsableDevice], target: &str) -> Scene {

@@ -88,7 +88,13 @@ impl Fencing {
         delay_s: u64,
     ) -> Option<StatusChange> {
         let (client, origin) = (A_PLAN.to_owned(), self.node.clone());
-        let wanted = Wanted { target, action, client, origin, delay_s: Some(delay_s), ..Wanted::default() };
+        let (digests_all, digests_secure) = match (action, &self.devices) {
+            (FenceAction::On, Some(devices)) => fencer::unfencing_digests(devices, &target),
+            _ => Default::default(),
+        };
+        let delay_s = Some(delay_s);
+        let wanted =
+            Wanted { target, action, client, origin, delay_s, digests_all, digests_secure, ..Wanted::default() };
         let cib = &seat.replica.cib;
         let is_known = |state: &hac_model::NodeState| state.uname.as_deref() == Some(&wanted.target);
         if cib.status.nodes.iter().any(is_known) || action == FenceAction::On {

@@ -95,7 +95,7 @@ fn wanted() -> Step {
         origin: "n1".to_owned(),
         delay_s: Some(15),
         tolerance_s: 60,
-        device: None,
+        ..Wanted::default()
     })
 }
 

@@ -37,7 +37,9 @@ pub(crate) fn usable(placement: &Placement<'_>) -> Vec<UsableDevice> {
             let nodes = nodes.collect();
             let known = placement.rsc[rsc].known_as();
             let id = known.split(':').next().unwrap_or(known).to_owned();
-            devices.push(UsableDevice { id, agent: hac_model::Agent::clone(&placement.rsc[rsc].blocks.agent), nodes });
+            let unfences = placement.rsc[rsc].meta.get("provides").is_some_and(|what| what == "unfencing");
+            let agent = hac_model::Agent::clone(&placement.rsc[rsc].blocks.agent);
+            devices.push(UsableDevice { id, agent, nodes, unfences });
         }
     }
     devices

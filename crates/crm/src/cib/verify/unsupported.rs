@@ -65,13 +65,6 @@ fn check_fence_device(primitive: &Primitive, findings: &mut Findings) {
             "use a device that powers the node off ('hacctl ra list stonith' shows those that are installed)",
         );
     }
-    if value(&primitive.meta, "provides") == Some("unfencing") {
-        findings.error(
-            id,
-            "unfencing is not carried out by hacd yet: a node that was fenced would never be let in again",
-            "use a device that powers the node off and on",
-        );
-    }
     let word = value(&primitive.params, "pcmk_host_check");
     if let Some(word) = word.filter(|word| !HOST_CHECKS.contains(word)) {
         findings.error(

@@ -477,3 +477,89 @@ fn what_was_done_before_anybody_knew_that_it_was_not_wanted_counts() {
     let over = requests.next(id, &scene).expect("a step");
     assert_eq!(requests.apply(over, WALL), down("x"));
 }
+
+fn fabric(device: &str, nodes: &[&str]) -> Offer {
+    Offer { unfences: true, ..offer(device, nodes, &[]) }
+}
+
+/// A plan wants `x` let in, which is a member.
+fn to_let_in(members: &[&str]) -> (Cluster, u64) {
+    let mut requests = Cluster { lives: [("x".to_owned(), 1)].into(), ..Cluster::default() };
+    requests.members_are(names(members));
+    let plan = Wanted { client: A_PLAN.to_owned(), ..wanted("x", FenceAction::On) };
+    let Some(Consequence::UnderWay(id)) = requests.apply(Step::Wanted(plan), WALL) else { panic!("not under way") };
+    (requests, id)
+}
+
+#[test]
+fn a_node_is_let_in_by_all_devices_that_know_it_first_by_itself() {
+    let members = ["a", "b", "x"];
+    let offers = || vec![offer("power", &["a"], &["a"]), fabric("f1", &["a", "b", "x"]), fabric("f2", &["a", "b"])];
+    let (mut requests, id) = to_let_in(&members);
+    let (tried, end) = carry_out(&mut requests, id, &scene(&members, offers(), &[]), |attempt| {
+        if attempt.device == "f2" && attempt.by == "a" { How::Unable } else { How::Done }
+    });
+    assert_eq!(tried, ["on f1 on x", "on f2 on a", "on f2 on b"]);
+    assert_eq!(end, Some(Consequence::LetIn("x".to_owned())));
+
+    let (mut requests, id) = to_let_in(&members);
+    let (tried, end) = carry_out(&mut requests, id, &scene(&members, offers(), &[]), |attempt| {
+        if attempt.device == "f2" { How::Unable } else { How::Done }
+    });
+    assert_eq!(tried, ["on f1 on x", "on f2 on a", "on f2 on b"], "f2 does not know it");
+    assert_eq!(end, Some(Consequence::LetIn("x".to_owned())));
+
+    let (mut requests, id) = to_let_in(&members);
+    let (tried, end) = carry_out(&mut requests, id, &scene(&members, offers(), &[]), |_| failed());
+    assert_eq!(tried, ["on f1 on x"], "one that fails is enough to fail");
+    assert!(matches!(end, Some(Consequence::Failed { failures: 1, nobody: false, .. })), "{end:?}");
+
+    let (mut requests, id) = to_let_in(&members);
+    let (tried, end) = carry_out(&mut requests, id, &scene(&members, offers(), &[]), |_| How::Unable);
+    assert_eq!(tried.len(), 5, "none knows it: {tried:?}");
+    assert!(matches!(end, Some(Consequence::Failed { nobody: true, .. })), "{end:?}");
+}
+
+#[test]
+fn what_lets_nodes_in_is_needed_beside_each_level_and_is_not_told_to_switch_on_after_a_reboot() {
+    let members = ["a", "x"];
+    let offers = vec![offer("power", &["a"], &[]), fabric("f", &["a", "x"])];
+    let (mut requests, id) = to_let_in(&members);
+    let (tried, _) = carry_out(&mut requests, id, &scene(&members, offers.clone(), &[&["power"]]), |_| How::Done);
+    assert_eq!(tried, ["on power on a", "on f on x"]);
+    let (mut requests, id) = asked(&["a"], "x", FenceAction::Reboot);
+    let (tried, _) = carry_out(&mut requests, id, &scene(&["a"], offers, &[&["f", "power"]]), |_| How::Done);
+    assert_eq!(tried, ["off f on a", "off power on a", "on power on a"]);
+}
+
+#[test]
+fn nobody_is_let_in_who_has_left_or_joined_anew_or_is_to_be_fenced() {
+    let devices = || vec![fabric("f", &["a", "b", "x"])];
+    let (mut requests, id) = to_let_in(&["a", "b", "x"]);
+    requests.members_are(names(&["a", "b"]));
+    let over = requests.next(id, &scene(&["a", "b"], devices(), &[])).expect("a step");
+    assert!(matches!(&over, Step::Over { end: End::Failed { reason, .. }, .. } if reason == "x has left"), "{over:?}");
+
+    let (mut requests, id) = to_let_in(&["a", "b", "x"]);
+    let whole = scene(&["a", "b", "x"], devices(), &[]);
+    let begun = requests.next(id, &whole).expect("a step");
+    requests.apply(begun, WALL);
+    let Some(Consequence::UnderWay(down)) = requests.apply(Step::Wanted(wanted("x", FenceAction::Off)), WALL) else {
+        panic!("not under way")
+    };
+    assert_eq!(requests.next(down, &whole), None, "what lets it in comes to its end first");
+    requests.apply(Step::Ended { request: id, turn: 1, key: "key".to_owned(), how: failed() }, WALL);
+    assert!(matches!(requests.next(down, &whole), Some(Step::Begun { .. })));
+    let over = requests.next(id, &whole).expect("a step");
+    assert!(matches!(&over, Step::Over { end: End::Failed { nobody: true, .. }, .. }), "{over:?}");
+
+    let (mut requests, id) = to_let_in(&["a", "b", "x"]);
+    let begun = requests.next(id, &whole).expect("a step");
+    requests.apply(begun, WALL);
+    requests.members_are(names(&["a", "b"]));
+    requests.lives = [("x".to_owned(), 2)].into();
+    requests.members_are(names(&["a", "b", "x"]));
+    let over = requests.next(id, &whole).expect("a step");
+    let reason = "x has joined again".to_owned();
+    assert!(matches!(&over, Step::Over { end: End::Failed { reason: told, .. }, .. } if *told == reason), "{over:?}");
+}

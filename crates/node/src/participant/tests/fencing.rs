@@ -238,8 +238,7 @@ fn a_node_that_learns_that_it_was_fenced_stops_all_and_leaves() {
         client: "hacctl".to_owned(),
         origin: "node1".to_owned(),
         delay_s: Some(0),
-        tolerance_s: 0,
-        device: None,
+        ..Wanted::default()
     };
     let all = [1, 2, 3];
     shots(&mut cluster, &all);
@@ -453,4 +452,51 @@ fn what_the_state_does_not_know_any_more_is_not_done_by_whom_it_waits_for() {
     let reply = cluster.ask(rest[0], Request::Status(StatusChange::Fencing(step)));
     assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
     assert_eq!(cluster.cancelled(by), 1);
+}
+
+fn attribute(cib: &Cib, node: u32, name: &str) -> Option<String> {
+    cib.transient(&format!("node{node}"), name).map(str::to_owned)
+}
+
+/// A device that cuts nodes off, and lets them in before anything starts there.
+fn fabric(secret: &str) -> Change {
+    let Change::Put { object: Object::Primitive(primitive), mode } =
+        put("Fabric", "stonith:fence_scsi", &[("devices", "/dev/sdb"), ("passwd", secret)])
+    else {
+        panic!("a primitive")
+    };
+    let meta = set("Fabric-meta", &[("provides", "unfencing")]);
+    Change::Put { object: Object::Primitive(Primitive { meta, ..primitive }), mode }
+}
+
+#[test]
+fn nothing_starts_on_a_node_before_it_is_let_in_and_that_is_known_until_it_leaves() {
+    let mut cluster = cluster(2, vec![fabric("one")]);
+    let mut waiting = shots(&mut cluster, &[1, 2]);
+    waiting.sort_by_key(|(by, _)| *by);
+    let told: Vec<(u32, &str, &str, &str)> = waiting
+        .iter()
+        .map(|(by, it)| {
+            (*by, it.resource.as_str(), it.action.as_str(), it.fencing.as_ref().map_or("", |order| &order.target))
+        })
+        .collect();
+    assert_eq!(told, [(1, "Fabric", "on", "node1"), (2, "Fabric", "on", "node2")], "each lets itself in");
+    assert_eq!(started(&mut cluster, &[1, 2], "Web"), 0);
+    for (by, shot) in &waiting {
+        cluster.agent_ends(*by, shot, Outcome::default());
+    }
+    cluster.settle();
+    let cib = cluster.cib(1);
+    let victim = number(&places(cib, "Web")[0]);
+    for node in [1, 2] {
+        assert!(attribute(cib, node, "#node-unfenced").is_some_and(|at| at.parse::<i64>().is_ok_and(|at| at > 0)));
+        let all = attribute(cib, node, "#digests-all").expect("what let it in");
+        let secure = attribute(cib, node, "#digests-secure").expect("the same without secrets");
+        assert!(all.starts_with("Fabric:fence_scsi:") && all.ends_with(',') && all != secure, "{all} {secure}");
+    }
+    assert_eq!(shots(&mut cluster, &[1, 2]).len(), 0, "once is enough");
+    cluster.kill(victim);
+    let rest = 3 - victim;
+    cluster.view(&[rest]);
+    assert_eq!(attribute(cluster.cib(rest), victim, "#node-unfenced"), None, "it is let in anew when it comes back");
 }
