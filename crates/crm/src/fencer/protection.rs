@@ -64,10 +64,13 @@ pub fn protection(cib: &Cib) -> Protection {
         return Protection { by, missing: Some((sentence.to_owned(), remedy.to_owned())) };
     }
     let judged: Vec<(&Primitive, Health)> = devices.iter().map(|of| (*of, health(cib, &of.id))).collect();
-    let works = |(of, health): &(&Primitive, Health)| (*health == Health::Works).then(|| of.id.clone());
-    let working: Vec<String> = judged.iter().filter_map(works).collect();
-    if !working.is_empty() {
-        by.push(format!("power-off ({})", working.join(", ")));
+    let working = judged.iter().filter(|(_, health)| *health == Health::Works).map(|(of, _)| *of);
+    let (cut, power): (Vec<&Primitive>, Vec<&Primitive>) = working.partition(|of| lets_in(of));
+    for (what, devices) in [("power-off", power), ("cut-off", cut)] {
+        if !devices.is_empty() {
+            let ids: Vec<&str> = devices.iter().map(|of| of.id.as_str()).collect();
+            by.push(format!("{what} ({})", ids.join(", ")));
+        }
     }
     let missing =
         fails(&judged).or_else(|| left_out(cib, &judged)).or_else(|| in_vain(cib)).or_else(|| unseen(&judged));
@@ -144,6 +147,11 @@ fn health(cib: &Cib, device: &str) -> Health {
     found
 }
 
+/// It cuts nodes off, which live on, and has to let them in.
+fn lets_in(primitive: &Primitive) -> bool {
+    primitive.meta.iter().find_map(|set: &NvSet| set.get("provides")) == Some("unfencing")
+}
+
 fn is_switched_off(primitive: &Primitive) -> bool {
     let role = primitive.meta.iter().find_map(|set: &NvSet| set.get("target-role"));
     role.is_some_and(|role| role.eq_ignore_ascii_case("stopped"))
@@ -205,6 +213,13 @@ mod tests {
         assert_eq!(left_out, "no fence device names secondary: what runs there is not recovered when it is lost");
         with(&mut cib.configuration, "Other", "stonith:fence_x", &[]);
         let unseen = protection(&cib).missing.expect("one does not run").0;
+        let Some(Resource::Primitive(shooter)) = cib.configuration.resources.iter_mut().find(|of| of.id() == "Shooter")
+        else {
+            panic!("a primitive")
+        };
+        let pair = NvPair { name: "provides".into(), value: Some("unfencing".into()), ..NvPair::default() };
+        shooter.meta.push(NvSet { pairs: vec![pair], ..NvSet::default() });
+        assert_eq!(protection(&cib).to_string(), "provider arbitration (FloatIP), cut-off (Shooter)");
         assert_eq!(unseen, "the fence device Other runs nowhere: nobody knows whether it works");
     }
 

@@ -89,13 +89,14 @@ fn is_promotable(copies: &Copies) -> bool {
 fn exclusive(cib: &Cib, protection: &Protection) -> (bool, String) {
     let configuration = &cib.configuration;
     let enabled = property(configuration, "fencing-enabled", "stonith-enabled").and_then(parse_bool).unwrap_or(true);
-    let works = protection.by.iter().any(|by| by.starts_with("power-off"));
+    let by = |what: &str| protection.by.iter().any(|by| by.starts_with(what));
+    let works = by("power-off") || by("cut-off");
+    let how = if by("power-off") { "powered off" } else { "cut off from what it needs" };
     match (enabled, works, &protection.missing) {
-        (true, true, None) => (true, "a lost node is powered off before it starts elsewhere".to_owned()),
-        (true, true, Some((missing, _))) => (
-            true,
-            format!("a lost node is powered off before it starts elsewhere, or it does not start; but {missing}"),
-        ),
+        (true, true, None) => (true, format!("a lost node is {how} before it starts elsewhere")),
+        (true, true, Some((missing, _))) => {
+            (true, format!("a lost node is {how} before it starts elsewhere, or it does not start; but {missing}"))
+        }
         (true, false, _) => (
             true,
             "it does not start elsewhere when its node is lost, because no fence device is known to work".to_owned(),
