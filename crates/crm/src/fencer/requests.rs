@@ -296,6 +296,10 @@ fn want(requests: &mut Requests, wanted: Wanted, members: &BTreeSet<String>, wal
         }
         return Consequence::UnderWay(other.id);
     }
+    // A plan that was made before it was known that this is done.
+    if wanted.client == A_PLAN && wanted.action.takes_down() && is_down(requests, &wanted.target, members) {
+        return done_to(wanted.target, wanted.action);
+    }
     let tolerance = i64::try_from(wanted.tolerance_s).unwrap_or(i64::MAX);
     let since = wall.as_secs().saturating_sub(tolerance);
     let recent = |record: &&Record| {
@@ -308,6 +312,12 @@ fn want(requests: &mut Requests, wanted: Wanted, members: &BTreeSet<String>, wal
     let id = number(requests);
     requests.running.push(Request { id, wanted, ..Request::default() });
     Consequence::UnderWay(id)
+}
+
+/// Whether what is known of the target is that its last life was ended.
+fn is_down(requests: &Requests, target: &str, members: &BTreeSet<String>) -> bool {
+    let has_ended = requests.lives.get(target).is_some_and(|life| requests.has_ended(target, *life));
+    has_ended && !requests.survivors.contains(target) && !members.contains(target)
 }
 
 /// A request is over: it goes into the history, and is counted.

@@ -563,3 +563,20 @@ fn nobody_is_let_in_who_has_left_or_joined_anew_or_is_to_be_fenced() {
     let reason = "x has joined again".to_owned();
     assert!(matches!(&over, Step::Over { end: End::Failed { reason: told, .. }, .. } if *told == reason), "{over:?}");
 }
+
+#[test]
+fn a_plan_that_was_made_before_the_node_was_known_to_be_off_does_not_have_it_shot_again() {
+    let (mut requests, id, scene) = shot_at();
+    ended(&mut requests, id, How::Done);
+    let over = requests.next(id, &scene).expect("a step");
+    assert_eq!(requests.apply(over, WALL), down("x"));
+    let plan = Wanted { client: A_PLAN.to_owned(), ..wanted("x", FenceAction::Reboot) };
+    assert_eq!(requests.apply(Step::Wanted(plan.clone()), WALL), down("x"));
+    assert!(requests.running.is_empty());
+    let person = wanted("x", FenceAction::Reboot);
+    assert!(matches!(requests.clone().apply(Step::Wanted(person), WALL), Some(Consequence::UnderWay(_))));
+    requests.lives = [("x".to_owned(), 2)].into();
+    requests.members_are(names(&["a", "b", "x"]));
+    requests.members_are(names(&["a", "b"]));
+    assert!(matches!(requests.apply(Step::Wanted(plan), WALL), Some(Consequence::UnderWay(_))), "it has lived since");
+}
