@@ -99,6 +99,8 @@ enum Item {
     Answered(u32, u64, RequestId),
     /// A device takes the power of a host, and gives it back at once or not.
     LosesPower(u32, bool),
+    /// A device cuts a host off, or lets it in.
+    CutOff(u32, bool),
     /// A host has its power again, and has booted, unless it lost it again since.
     HasPower(u32, u64),
     /// Something about fencing must have come true by now on a host, in this life.
@@ -283,6 +285,7 @@ impl World {
             Item::Fencing(id, life, ref due) if self.runs_again(&item, id, life) => self.fencing_due(id, due),
             Item::Fencing(..) => {}
             Item::LosesPower(id, again) => self.loses_power(id, again),
+            Item::CutOff(id, is_cut) => self.cut_off(id, is_cut),
             Item::HasPower(id, dark) => self.has_power(id, dark),
             Item::AtRest(_) | Item::Synced(..) | Item::Answered(..) | Item::Said(..) | Item::Voted(..) => {}
             Item::Rises(id, life) => self.rises(id, life),

@@ -109,6 +109,7 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("fenced-in-an-earlier-life", "what was done to an earlier life of a node is said of its present one"),
     cluster("fenced-not-recorded", "a node that was fenced is not written down as down"),
     cluster("fenced-though-back", "a node that was lost and is back is shot all the same"),
+    cluster("started-before-let-in", "what needs a node to be let in begins before it is"),
     cluster("fenced-for-an-old-plan", "a node is shot because an earlier plan wanted it"),
     cluster("started-before-fenced", "what waits for a fencing begins with it"),
     cluster("survivor-not-told", "a node that was fenced and lives does not learn of it"),

@@ -1,5 +1,6 @@
 //! What can take a host's power: a switch for each host, or the provider's API for all. Either does what it is told, or what
-//! it says is not what it did, or it hangs, or is late, or is not reached from everywhere.
+//! it says is not what it did, or it hangs, or is late, or is not reached from everywhere. In some clusters there is a device
+//! besides that cuts a host off, which lives on, and has to let each host in when it has joined.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,6 +13,8 @@ pub(crate) const STREAM: u64 = 31;
 
 /// The device of all hosts.
 pub const CLOUD: &str = "Cloud";
+/// The device that cuts hosts off and lets them in.
+pub const FABRIC: &str = "Fabric";
 /// Begins the names of the devices of one host each.
 const SWITCH: &str = "Switch-";
 
@@ -58,6 +61,8 @@ pub struct Fencing {
     pub lies: bool,
     /// How often something happens to a device, thousandths of the faults.
     pub often: u64,
+    /// There is a device that cuts hosts off, and that has to let each in before anything starts there.
+    pub fabric: bool,
 }
 
 impl Fencing {
@@ -78,14 +83,15 @@ impl Fencing {
                 _ => Delays::Base,
             };
             let (off, lies) = (rng.chance(250), rng.chance(250));
-            Self { switches, cloud, delays, off, lies, often: if rng.chance(700) { rng.between(50, 600) } else { 0 } }
+            let often = if rng.chance(700) { rng.between(50, 600) } else { 0 };
+            Self { switches, cloud, delays, off, lies, often, fabric: rng.chance(250) }
         })
     }
 
     /// Switches, and nothing that goes wrong with them.
     #[must_use]
     pub const fn honest(delays: Delays) -> Self {
-        Self { switches: true, cloud: false, delays, off: false, lies: false, often: 0 }
+        Self { switches: true, cloud: false, delays, off: false, lies: false, often: 0, fabric: false }
     }
 
     /// The devices of a cluster of so many hosts.
@@ -93,7 +99,8 @@ impl Fencing {
     pub fn devices(&self, nodes: u32) -> Vec<Device> {
         let switches = (1..=nodes).filter(|_| self.switches).map(|id| Device::new(switch(id), [id].into()));
         let cloud = self.cloud.then(|| Device::new(CLOUD.to_owned(), (1..=nodes).collect()));
-        cloud.into_iter().chain(switches).collect()
+        let fabric = self.fabric.then(|| Device::new(FABRIC.to_owned(), (1..=nodes).collect()));
+        cloud.into_iter().chain(switches).chain(fabric).collect()
     }
 
     /// Puts the devices into a configuration.
@@ -151,7 +158,10 @@ impl Fencing {
             interval: "30s".to_owned(),
             ..Operation::default()
         };
+        let unfences = device.id == FABRIC;
+        let meta = unfences.then(|| set("fabric-meta", &[("provides", "unfencing".to_owned())]));
         Primitive {
+            meta: meta.into_iter().collect(),
             id: device.id.clone(),
             agent: Agent { class: "stonith".to_owned(), provider: None, kind: "fence_sim".to_owned() },
             params: vec![set(&format!("{}-params", device.id), &params)],
@@ -194,6 +204,8 @@ pub enum Mood {
     Silent,
     /// It does nothing, and says that it is done.
     Lies,
+    /// It has no say about this host from there.
+    Unable,
 }
 
 impl Mood {
@@ -208,6 +220,7 @@ impl Mood {
             Self::SaysNo => "a device did it and said that it could not",
             Self::Silent => "a device did it and did not answer",
             Self::Lies => "a device lied",
+            Self::Unable => "a device was of no use there",
         }
     }
 

@@ -201,7 +201,8 @@ impl Transition {
                 let delay = action.meta.get(PRIORITY_DELAY).and_then(|text| text.parse().ok());
                 let fence = Output::Fence { target: target.clone(), action: *what, delay_s: delay.unwrap_or(0) };
                 self.flights.begin(now, index, FENCING, FENCING_MAX);
-                if mutant("started-before-fenced") {
+                let lets_in = *what == FenceAction::On;
+                if mutant("started-before-fenced") || lets_in && mutant("started-before-let-in") {
                     self.done(index);
                 }
                 return Some(fence);

@@ -2,7 +2,8 @@
 //! unless a device lied about the host where it does; P-6: and so it never runs twice. FENCE-1: nobody is shot without a
 //! reason (it is unclean, as the one who shoots has it, or a person asked), nor without quorum, nor by itself while there is
 //! anybody else; P-14: nor twice without having come back. FENCE-2: every attempt ends. FENCE-3: who learns that it was fenced and lives,
-//! was lied about; it is told as soon as it meets who knows of it, stops everything and goes. P-14: of two that lose each other, with different delays one survives.
+//! was lied about; it is told as soon as it meets who knows of it, stops everything and goes. FENCE-4: where a device has to let hosts in, nothing starts
+//! before that. P-14: of two that lose each other, with different delays one survives.
 
 use std::time::Duration;
 
@@ -38,10 +39,25 @@ fn elsewhere(world: &World, id: u32, resource: &str) -> Option<u32> {
     places.find(|other| *other != id && !world.powers.lied_about.contains_key(other))
 }
 
+/// Whether a host has to be let in before anything starts there, as it has the configuration.
+fn needs_letting_in(world: &World, id: u32) -> bool {
+    let Some(node) = world.hosts.get(&id).and_then(|host| host.node.as_ref()) else { return false };
+    let mut all = hac_crm::cib::primitives(&node.cib().configuration).into_iter();
+    all.any(|primitive| primitive.id == crate::power::FABRIC)
+}
+
 /// An agent is about to start something.
 pub(crate) fn starts(world: &mut World, id: u32, invocation: &Invocation) -> Option<Violation> {
     world.powers.fencing?;
     let resource = &invocation.resource;
+    let waits_outside = world.hosts.get(&id).is_some_and(|host| host.waits_outside);
+    if invocation.action == "start" && !world.powers.devices.contains_key(resource) && needs_letting_in(world, id) {
+        count(&mut world.checks.executed, "FENCE-4");
+        if waits_outside {
+            let text = format!("node{id} starts {resource} before it was let in");
+            return Some(Violation::new("FENCE-4", text));
+        }
+    }
     if invocation.action != "start" || !is_single(world, id, resource) {
         return None;
     }
@@ -68,7 +84,7 @@ pub(crate) fn started(world: &mut World, id: u32, resource: &str) -> Option<Viol
 pub(crate) fn shoots(world: &mut World, id: u32, invocation: &Invocation, target: u32) -> Option<Violation> {
     count(&mut world.checks.executed, "FENCE-1");
     let node = world.hosts.get(&id)?.node.as_ref()?;
-    if target == id && hac_crm::fencer::members(node.cib()).len() > 1 {
+    if target == id && invocation.action != "on" && hac_crm::fencer::members(node.cib()).len() > 1 {
         return wrong(id, invocation, target, "which is itself, and there are others");
     }
     if !node.standing().quorate {
@@ -89,7 +105,7 @@ pub(crate) fn hits(world: &mut World, id: u32, invocation: &Invocation, target: 
     let node = world.hosts.get(&id)?.node.as_ref()?;
     let cib = node.cib();
     let name = format!("node{target}");
-    if by_a_person {
+    if by_a_person || invocation.action == "on" {
         return None;
     }
     count(&mut world.checks.executed, "FENCE-1");
@@ -105,7 +121,7 @@ pub(crate) fn hits(world: &mut World, id: u32, invocation: &Invocation, target: 
     }
     let view = hac_scheduler::view(cib, wall);
     let unclean = view.nodes.iter().any(|node| node.name == name && node.unclean);
-    let lately = world.powers.unclean.get(&(id, name.clone())).is_some_and(|at| world.now.since(*at) < REASON);
+    let lately = world.powers.unclean.get(&name).is_some_and(|at| world.now.since(*at) < REASON);
     match (unclean || lately, members.contains(&name)) {
         (true, _) => None,
         (false, true) => wrong(id, invocation, target, "which is a member, and nothing is wrong with it"),

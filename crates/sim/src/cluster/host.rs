@@ -68,6 +68,9 @@ pub struct Host {
     pub(super) dark: bool,
     /// How often that happened.
     pub(super) times_dark: u64,
+    /// There is a device that lets hosts in, and it has not let this one in since its daemon started. (Who is cut off later does
+    /// not know it at once.)
+    pub(crate) waits_outside: bool,
     /// Its node knows, in this life, that it was fenced.
     pub(crate) learned: bool,
     /// Agents that outlived the daemon that started them.
@@ -114,6 +117,7 @@ impl Host {
             shots: BTreeMap::new(),
             dark: false,
             times_dark: 0,
+            waits_outside: false,
             learned: false,
             orphans: BTreeMap::new(),
             watches: BTreeMap::new(),
@@ -180,6 +184,7 @@ impl World {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         host.life += 1;
         host.learned = false;
+        host.waits_outside = self.powers.fencing.is_some_and(|fencing| fencing.fabric);
         host.disk.lives += 1;
         let incarnation = Incarnation(host.disk.lives << 32 | random);
         let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };

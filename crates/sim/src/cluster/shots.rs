@@ -1,7 +1,7 @@
 //! Fence devices at work: a node tells one to take the power of a host. What the device was told it does, whatever becomes of
 //! who told it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hac_crm::cib::StatusChange;
@@ -11,11 +11,11 @@ use hac_model::fencing::{Attempt, End, Record};
 use hac_model::{FenceAction, FenceOrder};
 use hac_netsim::Rng;
 use hac_node::{Invocation, InvocationId, Request};
-use hac_types::{RingId, Timestamp};
+use hac_types::{NodeId, RingId, Timestamp};
 
 use super::{Event, Item, Power, World};
 use crate::check::{Violation, fencing};
-use crate::power::{Device, Fencing, Mood, STREAM};
+use crate::power::{Device, FABRIC, Fencing, Mood, STREAM};
 use crate::service::Fault;
 use crate::tutorial::ADDRESS;
 
@@ -60,8 +60,8 @@ pub(crate) struct Powers {
     is_calm: bool,
     /// Hosts that a person had fenced lately.
     pub(crate) asked_for: BTreeMap<u32, Timestamp>,
-    /// By who may shoot and the name of whom: when it was last unclean, as the one who may shoot has it.
-    pub(crate) unclean: BTreeMap<(u32, String), Timestamp>,
+    /// By name, when a node was last unclean, as a coordinator had it.
+    pub(crate) unclean: BTreeMap<String, Timestamp>,
 }
 
 impl Powers {
@@ -98,7 +98,10 @@ impl World {
         let target = order.target.strip_prefix("node").and_then(|id| id.parse().ok()).unwrap_or_default();
         let text = format!("uses {} ({}) against node{target}", invocation.resource, invocation.action);
         self.trace.line(self.now, id, text);
+        // The host that is let in lets itself in.
+        let is_elsewhere = lets_in(&invocation) && invocation.resource == FABRIC && target != id;
         let mood = match self.powers.devices.get(&invocation.resource) {
+            _ if is_elsewhere => Mood::Unable,
             Some(device) if device.unreached.contains(&id) => Mood::Refuses,
             Some(device) if device.targets.contains(&target) => device.mood,
             _ => Mood::Refuses,
@@ -127,16 +130,15 @@ impl World {
         }
     }
 
-    /// A node knows something new: whom it has reason to shoot now.
+    /// A node knows something new: if it coordinates, whom it has reason to have shot now.
     pub(super) fn note_unclean(&mut self, id: u32) {
         let Some(node) = self.hosts.get(&id).and_then(|host| host.node.as_ref()) else { return };
-        let targets: BTreeSet<&String> = node.cib().status.fencing.running.iter().map(|of| &of.wanted.target).collect();
-        if targets.is_empty() {
+        if node.standing().dc.is_none_or(|dc| dc.node != NodeId(id)) {
             return;
         }
         let view = hac_scheduler::view(node.cib(), self.time_at(id).wall);
-        let unclean = view.nodes.iter().filter(|node| node.unclean && targets.contains(&node.name));
-        self.powers.unclean.extend(unclean.map(|node| ((id, node.name.clone()), self.now)));
+        let unclean = view.nodes.iter().filter(|node| node.unclean);
+        self.powers.unclean.extend(unclean.map(|node| (node.name.clone(), self.now)));
     }
 
     pub(crate) fn asked_for(&self, target: u32) -> bool {
@@ -154,11 +156,14 @@ impl World {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         let Some(shot) = host.shots.get(&number) else { return };
         let again = shot.invocation.action == FenceAction::Reboot.name();
+        let (is_fabric, lets_in) = (shot.invocation.resource == FABRIC, lets_in(&shot.invocation));
         let takes = match mood {
             Mood::Late => self.powers.millis(4000, 12_000),
             _ => self.powers.millis(100, 2500),
         };
-        if mood.does() {
+        if is_fabric && (mood.does() || lets_in && mood == Mood::Lies) {
+            self.queue.push(self.now + takes, Item::CutOff(target, !lets_in));
+        } else if mood.does() && !lets_in {
             self.queue.push(self.now + takes, Item::LosesPower(target, again));
         }
         if !matches!(mood, Mood::Hangs | Mood::Silent) {
@@ -175,9 +180,12 @@ impl World {
         let (rc, status) = match shot.mood {
             Mood::Hangs | Mood::Silent => (1, ExecStatus::Timeout),
             Mood::Refuses | Mood::SaysNo => (1, ExecStatus::Done),
+            Mood::Unable => (1, ExecStatus::NoFenceDevice),
             Mood::Well | Mood::Late | Mood::Lies => (0, ExecStatus::Done),
         };
-        if shot.mood == Mood::Lies && !self.reality.is_off(shot.target) {
+        // Who is only cut off lives on, too.
+        let lives = shot.mood == Mood::Lies || shot.invocation.resource == FABRIC && rc == 0;
+        if lives && !lets_in(&shot.invocation) && !self.reality.is_off(shot.target) {
             self.powers.lied_about.insert(shot.target, self.now);
             let life = self.hosts.get(&shot.target).map_or(0, |host| host.life);
             if let Some(request) = shot.request {
@@ -205,6 +213,16 @@ impl World {
             if again || self.powers.is_calm { Duration::from_secs(1) } else { self.powers.millis(5000, 30_000) };
         let boots = self.powers.millis(BOOT.0, BOOT.1);
         self.queue.push(self.now + stays + boots, Item::HasPower(target, times));
+    }
+
+    /// A device has cut a host off, or let it in.
+    pub(super) fn cut_off(&mut self, target: u32, is_cut: bool) {
+        let what = if is_cut { "is cut off by a device" } else { "is let in" };
+        self.trace.line(self.now, target, what);
+        self.checks.happened(if is_cut { "a host was cut off" } else { "a host was let in" });
+        if let Some(host) = self.hosts.get_mut(&target).filter(|_| !is_cut) {
+            host.waits_outside = false;
+        }
     }
 
     /// A host has power again, and has booted.
@@ -276,7 +294,9 @@ impl World {
     ///
     /// The first property that is violated.
     pub(super) fn race(&mut self) -> Result<(), Violation> {
-        if self.powers.fencing.is_some() && self.is_settled() && self.powers.rng.chance(300) {
+        // Who is cut off lives, and may do the same to the other.
+        let decides = self.powers.fencing.is_some_and(|fencing| !fencing.fabric);
+        if decides && self.is_settled() && self.powers.rng.chance(300) {
             return self.lose_each_other();
         }
         Ok(())
@@ -340,6 +360,10 @@ impl World {
         };
         self.ask(at, Request::Status(StatusChange::Fencing(step)));
     }
+}
+
+fn lets_in(invocation: &Invocation) -> bool {
+    invocation.action == FenceAction::On.name()
 }
 
 #[cfg(test)]
