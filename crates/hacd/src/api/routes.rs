@@ -239,7 +239,8 @@ pub(crate) fn asked(command: Command, origin: &str) -> Request {
                 hac_api::FenceAction::Off => FenceAction::Off,
                 hac_api::FenceAction::On => FenceAction::On,
             };
-            let wanted = Wanted { target: node, action, client, origin, delay_s, tolerance_s, device };
+            let wanted =
+                Wanted { target: node, action, client, origin, delay_s, tolerance_s, device, ..Wanted::default() };
             StatusChange::Fencing(Step::Wanted(wanted))
         }
         Command::ConfirmDown { node, client, force } => {

@@ -174,3 +174,43 @@ fn a_node_that_stood_still_while_it_was_fenced_learns_of_it_and_stays_away() {
     let told = one.get("/v1/status").expect("answers")["problems"].to_string();
     assert!(!told.contains("without having been restarted"), "{told}");
 }
+
+#[test]
+fn a_node_is_let_in_by_an_agent_on_that_node_before_anything_starts_there() {
+    let cluster = Cluster::new(145, 2).with_service().with_fence_agent();
+    let (one, two) = cluster.start_both();
+    one.run_service(&cluster);
+    wait_for("the service", || cluster.service());
+    one.settle();
+    let runs_on = if cluster.count(1, "start") > 0 { 1 } else { 2 };
+    let (stays, leaves) = if runs_on == 1 { (two, one) } else { (one, two) };
+    let primitive = json!({"id": "G", "agent": {"class": "stonith", "provider": null, "kind": "fence_fabric"},
+        "template": null, "description": null, "params": [set(&[("pcmk_host_map", "n1:7;n2:8")])],
+        "meta": [set(&[("provides", "unfencing")])], "utilization": [],
+        "operations": [], "operations_id": null, "operations_id_ref": null, "attributes": {}});
+    stays.configure(&json!([{"Put": {"object": {"Primitive": primitive}, "mode": "Create"}}]));
+    stays.set_property("stonith-enabled", "true");
+    // Who comes back is let in before the service may start there.
+    drop(leaves);
+    wait_for("a fencing", || fencing(&stays)["history"][0]["end"].as_str().map(drop));
+    cluster.hold_fencing();
+    let back = cluster.start(runs_on);
+    back.await_members(&["n1", "n2"]);
+    let asked = format!("action=on\nnodename=n{runs_on}\n");
+    wait_for("the agent to be asked", || cluster.fence_log().contains(&asked).then_some(()));
+    cluster.release_fencing();
+    let attribute = |name: &str| {
+        let nodes = back.get("/v1/cib")?["cib"]["status"]["nodes"].as_array()?.clone();
+        let node = nodes.into_iter().find(|node| node["uname"] == format!("n{runs_on}"))?;
+        let pairs = node["attributes"][0]["pairs"].as_array()?.clone();
+        pairs.into_iter().find(|pair| pair["name"] == name)?["value"].as_str().map(str::to_owned)
+    };
+    let since = wait_for("the node to be let in", || attribute("#node-unfenced"));
+    assert!(since.parse::<i64>().is_ok_and(|at| at > 1_700_000_000), "{since}");
+    assert!(attribute("#digests-all").is_some_and(|all| all.starts_with("G:fence_fabric:")));
+    let known = fencing(&back);
+    let records = known["history"].as_array().expect("a history").clone();
+    let on = |record: &Value| record["action"] == "on" && record["target"] == format!("n{runs_on}");
+    let record = records.into_iter().rev().find(on).expect("a record");
+    assert_eq!((&record["end"], &record["delegate"]), (&json!("Succeeded"), &json!(format!("n{runs_on}"))), "{record}");
+}

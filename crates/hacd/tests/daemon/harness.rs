@@ -94,14 +94,18 @@ impl Cluster {
         self
     }
 
-    /// Gives all nodes a fence agent `fence_recorder` that writes down what it is given.
+    /// Gives all nodes a fence agent `fence_recorder` that writes down what it is given, and another one, `fence_fabric`, that
+    /// lets nodes in before anything starts there, on these nodes themselves.
     pub(crate) fn with_fence_agent(mut self) -> Self {
         let script = include_str!("fence.sh").replace("DIRECTORY", &self.directory.display().to_string());
         let folder = self.directory.join("fence");
         fs::create_dir_all(&folder).expect("makes a directory");
-        let path = folder.join("fence_recorder");
-        fs::write(&path, script).expect("writes");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        let fabric = script.replace("automatic=\"0\"", "automatic=\"1\" on_target=\"1\"");
+        for (name, script) in [("fence_recorder", script), ("fence_fabric", fabric)] {
+            let path = folder.join(name);
+            fs::write(&path, script).expect("writes");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("sets the mode");
+        }
         self.agents.push_str(&format!("fence_agents = \"{}\"\n", folder.display()));
         for node in 1..=self.nodes {
             self.write_config(node, &self.config());
