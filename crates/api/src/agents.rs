@@ -90,4 +90,6 @@ pub struct AgentAction {
     pub depth: Option<String>,
     /// Role of a monitor.
     pub role: Option<String>,
+    /// Of a fence agent's `on`: a node is to be let in by it before anything starts there.
+    pub automatic: bool,
 }

@@ -41,8 +41,6 @@ pub struct FenceAbilities {
     pub on: bool,
     /// Action `on` is of use on the node alone that is let in (`on_target`).
     pub on_target: bool,
-    /// A node is to be let in by `on` before anything starts there (`automatic`, once `required`).
-    pub unfences: bool,
     /// Parameter `plug`.
     pub plug: bool,
     /// Parameter `port`.

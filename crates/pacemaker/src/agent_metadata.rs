@@ -9,6 +9,8 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
+use hac_model::parse_bool;
+
 /// Longest text read, bytes. The longest of the shipped agents' has about 60 KiB.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -59,6 +61,8 @@ pub struct Action {
     pub depth: Option<String>,
     /// Role of a monitor.
     pub role: Option<String>,
+    /// Of a fence agent's `on`: a node is to be let in by it before anything starts there (`automatic`, once `required`).
+    pub automatic: bool,
 }
 
 impl Metadata {
@@ -154,6 +158,9 @@ fn begin(start: &BytesStart<'_>, found: &mut Option<Metadata>) {
             interval: get("interval"),
             depth: get("depth"),
             role: get("role"),
+            automatic: ["automatic", "required"]
+                .iter()
+                .any(|name| get(name).and_then(|it| parse_bool(&it)) == Some(true)),
         }),
         _ => {}
     }

@@ -13,10 +13,8 @@ pub(super) fn read(xml: &str) -> FenceAbilities {
             ("action", "status") => can.status = true,
             ("action", "reboot") => can.reboot = true,
             ("action", "on") => {
-                let says = |name| attribute(attributes, name).and_then(parse_bool).unwrap_or(false);
                 can.on = true;
-                can.on_target = says("on_target");
-                can.unfences = says("automatic") || says("required");
+                can.on_target = attribute(attributes, "on_target").and_then(parse_bool).unwrap_or(false);
             }
             ("parameter", "plug") => can.plug = true,
             ("parameter", "port") => can.port = true,
@@ -54,13 +52,11 @@ mod tests {
             <actions><action name="on" automatic="0"/><action timeout="20s" name = "list"/><action name="off"/></actions>"#;
         let can = FenceAbilities { list: true, on: true, plug: true, port: true, ..FenceAbilities::default() };
         assert_eq!(read(xml), can);
-        for (attributes, on_target, unfences) in [
-            (r#"on_target="1" automatic="1""#, true, true),
-            (r#"required="1""#, false, true),
-            (r#"automatic="0" on_target="0""#, false, false),
-        ] {
+        for (attributes, on_target) in
+            [(r#"on_target="1" automatic="1""#, true), (r#"automatic="0" on_target="0""#, false)]
+        {
             let can = read(&format!("<actions><action name=\"on\" {attributes}/></actions>"));
-            assert_eq!((can.on, can.on_target, can.unfences), (true, on_target, unfences), "{attributes}");
+            assert_eq!((can.on, can.on_target), (true, on_target), "{attributes}");
         }
         assert_eq!(read("usage: fence_x <action name=\"list\""), FenceAbilities::default());
         assert_eq!(read("<action name=reboot/>"), FenceAbilities::default());

@@ -66,6 +66,8 @@ pub struct AgentInfo {
     pub parameters: Vec<ParameterInfo>,
     /// Advised least timeouts in milliseconds, by action.
     pub timeouts: BTreeMap<String, u64>,
+    /// It is a fence agent that cuts nodes off, and has to let each in.
+    pub unfences: bool,
 }
 
 /// A parameter of an agent.

@@ -151,12 +151,14 @@ fn collect(resource: &Resource, names: &mut Vec<String>) {
 }
 
 fn info(detail: AgentDetail) -> AgentInfo {
+    let unfences = detail.actions.iter().any(|action| action.name == "on" && action.automatic);
     let timeouts = detail.actions.into_iter().filter_map(|action| {
         let timeout = parse_duration_ms(action.timeout.as_deref()?)?;
         Some((action.name, timeout))
     });
     AgentInfo {
         timeouts: timeouts.collect(),
+        unfences,
         parameters: detail
             .parameters
             .into_iter()

@@ -54,5 +54,6 @@ fn action(known: Action) -> AgentAction {
         interval: known.interval,
         depth: known.depth,
         role: known.role,
+        automatic: known.automatic,
     }
 }

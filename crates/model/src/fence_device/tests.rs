@@ -2,16 +2,8 @@
 
 use super::*;
 
-const ALL: FenceAbilities = FenceAbilities {
-    list: true,
-    status: true,
-    reboot: true,
-    on: true,
-    on_target: false,
-    unfences: false,
-    plug: true,
-    port: false,
-};
+const ALL: FenceAbilities =
+    FenceAbilities { list: true, status: true, reboot: true, on: true, on_target: false, plug: true, port: false };
 
 fn params(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -51,6 +51,7 @@ pub(super) fn check(configuration: &Configuration, agents: &Agents, findings: &m
             check_parameters(item.id, &chain, &inherited, info, findings);
             check_timeouts(item.id, &chain, info, findings);
             check_operations(item.id, &chain, info, findings);
+            check_letting_in(item.id, &chain, (&name, info), findings);
         }
     }
 }
@@ -85,6 +86,18 @@ fn parents_params<'a>(parent: &str, items: &[Item<'a>]) -> Vec<&'a str> {
 fn pair_names(sets: &[NvSet]) -> impl Iterator<Item = &str> {
     // A pair that stands for another has that one's name.
     sets.iter().flat_map(|set| &set.pairs).map(|pair| pair.name.as_str()).filter(|name| !name.is_empty())
+}
+
+/// What a device cuts off it has to let in again, and is asked to only where its resource says so.
+fn check_letting_in(id: &str, chain: &[&Primitive], (name, info): (&str, &AgentInfo), findings: &mut Findings) {
+    let says = chain.iter().flat_map(|p| &p.meta).any(|set| set.get("provides").is_some() || set.id_ref.is_some());
+    if info.unfences && !says && chain.iter().any(|p| p.agent.is_fence_device()) {
+        findings.warning(
+            id,
+            format!("{name} cuts nodes off, and nothing asks it to let them in again"),
+            format!("'hacctl resource meta {id} set provides unfencing'"),
+        );
+    }
 }
 
 fn check_parameters(id: &str, chain: &[&Primitive], inherited: &[&str], info: &AgentInfo, findings: &mut Findings) {
