@@ -14,6 +14,7 @@ type Test = fn(&Tools) -> anyhow::Result<()>;
 pub(crate) fn cases() -> Vec<(&'static str, Test)> {
     vec![
         ("what_a_node_that_leaves_had_waits_for_it_if_it_is_locked", locks),
+        ("what_waits_for_its_node_waits_no_longer_than_it_may", limit),
         ("standby_lasts_for_one_life_or_for_ever", standby),
         ("health_and_capacity_decide_where_something_runs", health),
     ]
@@ -55,6 +56,23 @@ fn leave(cluster: &mut Cluster<'_>, node: usize) -> anyhow::Result<()> {
         std::thread::sleep(Duration::from_millis(50));
     }
     Ok(())
+}
+
+/// `shutdown-lock-limit`: then it goes where it can, and its node that comes back later finds it there.
+fn limit(tools: &Tools) -> anyhow::Result<()> {
+    let mut cluster = cluster(tools, 145, "shutdown-lock=true shutdown-lock-limit=6s")?;
+    leave(&mut cluster, 1)?;
+    let end = Instant::now() + WHILE;
+    while Instant::now() < end {
+        ensure!(!here(&cluster, 0) && !here(&cluster, 1), "it did not wait for its node");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    runs(&cluster, 0)?;
+    let xml = cluster.run(0, "cibadmin", &["-Q", "-o", "status"], "")?.out;
+    ensure!(!xml.contains("shutdown-lock=\""), "the lock is still known: {xml}");
+    cluster.start(1)?;
+    // It likes the second node better.
+    runs(&cluster, 1)
 }
 
 fn locks(tools: &Tools) -> anyhow::Result<()> {

@@ -547,12 +547,12 @@ fn shared(text: &str) -> BTreeMap<String, f64> {
 }
 
 fn beside_exporter(tools: &Tools) -> anyhow::Result<()> {
-    let mut cluster = Cluster::with(tools, 116, more(17_660))?;
-    let _exporter = Exporter::start(&cluster, 17_669)?;
+    let mut cluster = Cluster::with(tools, 146, more(17_690))?;
+    let _exporter = Exporter::start(&cluster, 17_699)?;
     let compare = |cluster: &Cluster<'_>, state: &str| {
         let (mut ours, mut theirs) = (BTreeMap::new(), BTreeMap::new());
         let same = cluster.until(&format!("both say the same {state}"), |_| {
-            (ours, theirs) = (shared(&read(17_661)?), shared(&read(17_669)?));
+            (ours, theirs) = (shared(&read(17_691)?), shared(&read(17_699)?));
             Ok(theirs.len() > 20 && ours == theirs)
         });
         let of = |one: &BTreeMap<String, f64>, other: &BTreeMap<String, f64>| {

@@ -315,7 +315,7 @@ fn fail(cluster: &Cluster<'_>) -> anyhow::Result<()> {
 
 /// Slack and ntfy get what they take, of one event the same; a mail without a mail transfer agent says what is missing.
 fn forms(tools: &Tools) -> anyhow::Result<()> {
-    let cluster = Cluster::with(tools, 104, |_| String::new())?;
+    let cluster = Cluster::with(tools, 144, |_| String::new())?;
     let (slack, ntfy) = (Receiver::start()?, Receiver::start()?);
     cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
     cluster.must(&format!("configure notice chat slack url={} events=failure", slack.url))?;
