@@ -560,6 +560,12 @@ fn other_names(cluster: &Cluster<'_>) -> anyhow::Result<()> {
         ("crm_resource", &["-r", "web", "-U"], 0, "Removing constraint: cli-prefer-web"),
         ("crm_resource", &["-r", "web", "-C"], 0, "Cleaned up web on all nodes"),
         ("crm_resource", &["-r", "nosuch", "-R"], 105, ""),
+        ("crm_resource", &["--wait", "-T", "60"], 0, ""),
+        ("crm_resource", &["-O", "-r", "web"], 0, " Started: web_start_0 (node="),
+        ("crm_resource", &["-a", "-r", "nosuch"], 105, ""),
+        ("crmadmin", &["-D"], 0, "Designated Controller is: "),
+        ("crmadmin", &["-N", "-q"], 0, "primary\nsecondary"),
+        ("crmadmin", &["-S", "nosuch"], 124, ""),
         ("crm_resource", &["-r", "web", "--restart"], 64, ""),
         ("crm_simulate", &["-LS", "-d", "secondary"], 0, "Transition Summary:"),
     ] {

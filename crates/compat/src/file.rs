@@ -84,7 +84,7 @@ fn read(text: &str) -> Result<Cib, Trouble> {
     cib_xml::read(text).map_err(|error| Trouble::Refused(exit::CONFIG, error.to_string()))
 }
 
-fn now() -> WallTime {
+pub(crate) fn now() -> WallTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

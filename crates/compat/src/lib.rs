@@ -5,6 +5,7 @@
 //! with what to use instead. They are called in every monitor of some agents, so they do without what takes time to
 //! start: one request on the daemon's socket, no runtime, no thread.
 
+mod admin;
 mod attribute;
 mod cibadmin;
 mod client;
@@ -69,6 +70,7 @@ pub const NAMES: &[&str] = &[
     "crm_standby",
     "crm_ticket",
     "crm_verify",
+    "crmadmin",
     "pacemakerd",
     "stonith_admin",
 ];
@@ -158,6 +160,7 @@ fn program(name: &'static str, words: &[String]) -> Said {
         "crm_standby" => wrappers::standby(words),
         "crm_ticket" => ticket::run(words),
         "crm_verify" => verify::run(words),
+        "crmadmin" => admin::run(words),
         "stonith_admin" => stonith::run(words),
         "pacemakerd" if matches!(words, [word] if word == "--features" || word == "-F") => Ok(features()),
         _ => Err(Said::failed(

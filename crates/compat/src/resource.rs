@@ -2,6 +2,7 @@
 
 mod agents;
 mod change;
+mod look;
 
 use hac_api::{CibResponse, Status, route};
 use hac_model::{Cib, NvSet, Primitive, Resource, Role};
@@ -42,6 +43,12 @@ const OPTIONS: &[Spec] = &[
     Spec("s", &["set-name"], Value::Yes),
     Spec("Q", &["quiet"], Value::No),
     Spec("f", &["force"], Value::No),
+    Spec("", &["wait"], Value::No),
+    Spec("T", &["timeout"], Value::Yes),
+    Spec("a", &["constraints"], Value::No),
+    Spec("A", &["stack"], Value::No),
+    Spec("O", &["list-operations"], Value::No),
+    Spec("o", &["list-all-operations"], Value::No),
     Spec("", &["list-standards"], Value::No),
     Spec("", &["list-ocf-providers"], Value::Maybe),
     Spec("", &["list-ocf-alternatives"], Value::Yes),
@@ -55,13 +62,8 @@ const INSTEAD: &[(&str, &[&str], &str)] = &[
     ("D", &["delete"], "hacctl configure delete RSC"),
     ("S", &["set-property"], "hacctl configure edit RSC"),
     ("", &["restart"], "hacctl resource restart RSC"),
-    ("", &["wait"], "hacctl -w configure commit"),
     ("F", &["fail"], "hacctl simulate --op-fail RSC:monitor=1@NODE"),
     ("Y", &["why"], "hacctl explain RSC"),
-    ("a", &["constraints"], "hacctl resource constraints RSC"),
-    ("A", &["stack"], "hacctl resource constraints RSC"),
-    ("O", &["list-operations"], "hacctl resource operations RSC"),
-    ("o", &["list-all-operations"], "hacctl resource operations RSC"),
     ("", &["force-check", "force-start", "force-stop", "force-promote", "force-demote"], "hacctl resource operations RSC"),
     ("", &["validate"], "hacctl configure verify"),
     ("", &["digests"], "hacctl explain RSC"),
@@ -82,6 +84,11 @@ const COMMANDS: &[&str] = &[
     "clear",
     "cleanup",
     "refresh",
+    "constraints",
+    "stack",
+    "list-operations",
+    "list-all-operations",
+    "wait",
 ];
 
 const HELP: &str = "Usage: crm_resource -L | -l | -W -r RSC | -q -r RSC | -g NAME [-m | -z] -r RSC\n       \
@@ -95,6 +102,9 @@ const HELP: &str = "Usage: crm_resource -L | -l | -W -r RSC | -q -r RSC | -g NAM
     -M, --move             to a node, or away from where it is\n  -B, --ban              keep it off a node\n  \
     -U, --clear            remove what --move and --ban left\n  -C, --cleanup          forget failures\n  \
     -R, --refresh          forget all that is known, and look again\n  \
+    -a, --constraints      what is said of where it may be; -A, --stack with what those hang on\n  \
+    --wait                 until nothing is under way (-T, --timeout)\n  \
+    -O, --list-operations  what was done with it since it was started; -o, --list-all-operations all of it\n  \
     --list-standards, --list-ocf-providers[=TYPE], --list-ocf-alternatives=TYPE, --list-agents=CLASS[:PROVIDER]\n  \
     --show-metadata=CLASS:PROVIDER:TYPE";
 
@@ -118,7 +128,12 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
             change::run(command, named.as_deref(), &given)
         }
         ("list" | "list-raw", _) => list(command, request.as_deref()),
+        ("wait", _) => look::wait(given.value("timeout")),
+        ("list-operations" | "list-all-operations", named) => {
+            look::operations(command == "list-all-operations", named.as_deref(), &given, request.as_deref())
+        }
         (_, None) => Err(Said::failed(exit::USAGE, format!("{PROGRAM}: Must supply a resource ID with -r/--resource"))),
+        ("constraints" | "stack", Some(id)) => look::constraints(&id, command == "stack", request.as_deref()),
         ("locate", Some(id)) => locate(&id, &given, request.as_deref()),
         ("query-xml" | "query-xml-raw", Some(id)) => query(&id, request.as_deref()),
         (_, Some(id)) => value(&id, command, &given, request.as_deref()),
@@ -204,6 +219,8 @@ fn locate(id: &str, given: &Given, request: Option<&str>) -> Ends<Said> {
     }
     let mut nodes = Vec::new();
     found.iter().for_each(|resource| places(resource, &mut nodes));
+    // As Pacemaker has them: the one that it read last comes first.
+    nodes.reverse();
     if let Some(request) = request {
         let line = |(node, promoted): &(String, bool)| {
             let state = if *promoted { " state=\"promoted\"" } else { "" };
@@ -247,7 +264,9 @@ fn query(id: &str, request: Option<&str>) -> Ends<Said> {
         let inside = format!("  <resource_config>\n    <xml><![CDATA[{element}]]></xml>\n  </resource_config>\n");
         return Ok(document(request, &inside));
     }
-    Ok(Said::printed(format!("Resource XML:\n{element}")))
+    let view = view()?;
+    let parts = named(&view.resources, id).first().map(|resource| hac_pacemaker::mon::parts(&view, resource));
+    Ok(Said::printed(format!("{}Resource XML:\n{element}", parts.unwrap_or_default())))
 }
 
 /// A resource of the configuration, at whatever depth.

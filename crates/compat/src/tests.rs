@@ -59,7 +59,6 @@ fn wrong_words_are_refused_with_the_exit_codes_of_pacemaker() {
         "crm_resource -M -r a -u PT1H",
         "crm_resource --force-check -r a",
         "crm_resource --restart -r a",
-        "crm_resource --wait",
         "crm_node -R a",
     ] {
         let (code, why) = refused(line);

@@ -345,6 +345,8 @@ fn other_programs_work_on_a_file_too() {
     on.says("crm_resource -r web -d nosuch", 0, "", "");
     on.says("crm_resource -r web -U", 0, "", "");
     on.says("crm_resource -r web -R", 64, "", "leave CIB_file out");
+    on.says("crm_simulate -L", 0, "Transition Summary:", "");
+    on.says("crmadmin -N", 0, "cluster node: n1 (1)", "");
     on.says("crm_simulate -x nothing.xml", 66, "", "nothing.xml");
     on.says(&format!("crm_simulate -S -x {}", on.cib), 0, "Start      web     ( n2 )", "");
     // A pipe is read to its end, once.

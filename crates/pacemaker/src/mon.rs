@@ -113,7 +113,7 @@ pub fn render(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options) -
     let view = &narrowed(view, options);
     let mut lines = Lines::default();
     summary(&mut lines, facts, view, cib, options);
-    let show = Show { view, pending: true, inactive: options.inactive };
+    let show = Show { view, pending: true, inactive: options.inactive, places: true };
     let separate = |lines: &mut Lines| {
         if !lines.is_empty() {
             lines.plain("");
@@ -217,12 +217,33 @@ fn narrowed_resource(mut resource: ResourceView, wanted: &str) -> Option<Resourc
     (!resource.children.is_empty()).then_some(resource)
 }
 
-/// The list of all resources, active or not, with its heading.
+/// The list of all resources, active or not, with its heading. A resource by itself is told without its node, as
+/// `crm_resource` does.
 #[must_use]
 pub fn resources(view: &ClusterView) -> String {
     let mut lines = Lines::default();
-    resource_section(&mut lines, Show { view, pending: true, inactive: true });
+    resource_section(&mut lines, Show { view, pending: true, inactive: true, places: false });
     lines.finish()
+}
+
+/// Where each part of one resource is, a line each.
+#[must_use]
+pub fn parts(view: &ClusterView, resource: &ResourceView) -> String {
+    let only = ClusterView { resources: vec![resource.clone()], ..view.clone() };
+    let mut lines = Lines::default();
+    resource_list(&mut lines, 0, Show { view: &only, pending: true, inactive: true, places: true });
+    let text = lines.finish();
+    let part = |line: &&str| {
+        !["Resource Group: ", "Clone Set: ", "Container bundle"].iter().any(|head| line.starts_with(head))
+    };
+    let stripped = text.lines().map(|line| line.trim_start_matches([' ', '*']));
+    stripped.filter(part).map(|line| format!("{line}\n")).collect()
+}
+
+/// The line of one resource without the node: `web⇥(ocf:heartbeat:nginx):⇥ Started`.
+#[must_use]
+pub fn resource_line(view: &ClusterView, resource: &ResourceView) -> String {
+    primitive_line(resource, Show { view, pending: true, inactive: true, places: true }, false)
 }
 
 fn summary(lines: &mut Lines, facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options) {

@@ -148,7 +148,7 @@ fn standing(lines: &mut Lines, view: &ClusterView, pending: bool) {
     node_list(lines, 2, view);
     lines.plain("");
     lines.item(1, "Full List of Resources:");
-    let show = Show { view, pending, inactive: true };
+    let show = Show { view, pending, inactive: true, places: true };
     if !resource_list(lines, 2, show) {
         lines.item(2, "No resources");
     }

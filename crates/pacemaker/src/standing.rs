@@ -18,6 +18,8 @@ pub(crate) struct Show<'a> {
     pub(crate) pending: bool,
     /// Resources that are not active, too.
     pub(crate) inactive: bool,
+    /// Says of a resource by itself on which node it is.
+    pub(crate) places: bool,
 }
 
 impl Show<'_> {

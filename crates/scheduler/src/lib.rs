@@ -38,6 +38,7 @@ mod placement;
 pub mod plan;
 mod probes;
 mod reading;
+pub mod relations;
 mod remote;
 mod requests;
 mod rules;

@@ -196,6 +196,8 @@ fn compare(a: &Resource, b: &Resource) -> std::cmp::Ordering {
 pub(crate) struct Location {
     /// Its id.
     pub(crate) id: String,
+    /// Id of the rule that it comes from.
+    pub(crate) rule: Option<String>,
     /// The resource.
     pub(crate) rsc: RscIdx,
     /// Applies to this role (`Unknown`: any).

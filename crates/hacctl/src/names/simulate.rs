@@ -27,6 +27,7 @@ const OPTIONS: &[(&str, &[&str], Becomes)] = &[
     ("R", &["run"], Nothing),
     ("s", &["show-scores"], Plain("--scores")),
     ("a", &["all-actions"], Nothing),
+    ("j", &["pending"], Nothing),
     ("Q", &["quiet"], Nothing),
     ("V", &["verbose"], Nothing),
     ("U", &["show-utilization"], Nothing),
@@ -54,6 +55,12 @@ const OPTIONS: &[(&str, &[&str], Becomes)] = &[
 
 /// The line of `hacctl` for this one, the program's name first in both. Without `-S` or `-R` nothing is carried out.
 pub(super) fn line(words: &[String]) -> Result<Vec<String>, Failure> {
+    let stored = std::env::var("CIB_file").ok().filter(|file| !file.is_empty());
+    line_on(words, stored.as_deref())
+}
+
+/// The same, on a stored state if there is one.
+fn line_on(words: &[String], stored: Option<&str>) -> Result<Vec<String>, Failure> {
     let mut line = vec!["hacctl".to_owned(), "simulate".to_owned()];
     let (mut carried_out, mut input) = (false, false);
     let mut rest = words.iter().skip(1);
@@ -82,6 +89,10 @@ pub(super) fn line(words: &[String]) -> Result<Vec<String>, Failure> {
                 })
             };
             match becomes {
+                // A file stands for the cluster, as for every program of that family.
+                Plain("--live-check") if stored.is_some() => {
+                    line.push(format!("--xml-file={}", stored.unwrap_or_default()));
+                }
                 Plain(option) => line.push((*option).to_owned()),
                 Valued(option) => line.push(format!("{option}={}", value()?)),
                 Becomes::Failure => line.push(format!("--op-fail={}", failure(&value()?)?)),
@@ -158,6 +169,7 @@ mod tests {
             ("crm_simulate -x f", "hacctl simulate --xml-file=f --schedule-only"),
             ("crm_simulate -Sx f -d n1", "hacctl simulate --xml-file=f --node-down=n1"),
             ("crm_simulate -LS", "hacctl simulate --live-check"),
+            ("crm_simulate -LjV", "hacctl simulate --live-check --schedule-only"),
             ("crm_simulate --live-check --simulate --show-scores", "hacctl simulate --live-check --scores"),
             (
                 "crm_simulate -x f -S -F a_b_monitor_10000@n1=7",

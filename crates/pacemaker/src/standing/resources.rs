@@ -47,7 +47,7 @@ fn is_guest_connection(resource: &ResourceView, view: &ClusterView) -> bool {
 /// Prints one resource with all that is inside.
 pub(super) fn resource(lines: &mut Lines, depth: usize, resource: &ResourceView, show: Show<'_>) {
     match &resource.kind {
-        ResourceKind::Primitive { .. } => lines.item(depth, &primitive_line(resource, show, true)),
+        ResourceKind::Primitive { .. } => lines.item(depth, &primitive_line(resource, show, show.places)),
         ResourceKind::Group => group(lines, depth, resource, show),
         ResourceKind::Clone { child, clone_max, allowed, .. } => {
             let parts = clone::Clone { resource, child, clone_max: *clone_max, allowed };

@@ -38,6 +38,7 @@ pub(super) fn constrain(unpacking: &mut Unpacking<'_, '_>) {
                 continue;
             }
             let location = Location {
+                rule: None,
                 id: ID.to_owned(),
                 rsc,
                 role: Role::Unknown,

@@ -79,7 +79,7 @@ fn add(unpacking: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: RscIdx, 
             let Some(node) = unpacking.find_node(node) else { return };
             let role = location_role(template.role);
             note_discovery(unpacking, template, rsc);
-            push(unpacking, template.id, rsc, role, template.discovery, vec![(node, score)]);
+            push(unpacking, (template.id, None), rsc, role, template.discovery, vec![(node, score)]);
         }
         LocationTarget::Rules(rules) => {
             for rule in rules {
@@ -132,7 +132,7 @@ fn add_rule(unpacking: &mut Unpacking<'_, '_>, template: &Template<'_>, rsc: Rsc
         unpacking.recheck(at);
     }
     if !nodes.is_empty() {
-        push(unpacking, template.id, rsc, role, template.discovery, nodes);
+        push(unpacking, (template.id, Some(&rule.id)), rsc, role, template.discovery, nodes);
     }
 }
 
@@ -146,7 +146,7 @@ fn note_discovery(unpacking: &mut Unpacking<'_, '_>, template: &Template<'_>, rs
 
 fn push(
     unpacking: &mut Unpacking<'_, '_>,
-    id: &str,
+    (id, rule): (&str, Option<&String>),
     rsc: RscIdx,
     role: Role,
     discovery: Discovery,
@@ -154,5 +154,7 @@ fn push(
 ) {
     // One about a role of a bundle is about what runs inside, too.
     let inner = unpacking.bundle_data(rsc).and_then(|data| data.child).filter(|_| role >= Role::Unpromoted);
-    unpacking.rules.add_location(Location { id: id.to_owned(), rsc, role, discovery, nodes }, inner);
+    unpacking
+        .rules
+        .add_location(Location { id: id.to_owned(), rule: rule.cloned(), rsc, role, discovery, nodes }, inner);
 }
