@@ -53,6 +53,9 @@ pub(crate) fn run() -> Option<ExitCode> {
             let _ = crate::terminal::print(&format!("crm 5.0.0 (hacctl {})", env!("CARGO_PKG_VERSION")));
             Some(ExitCode::SUCCESS)
         }
+        "hacctl" if words.first().is_some_and(|word| word == "pcs") => {
+            Some(pcs::run(words.get(1..).unwrap_or_default()))
+        }
         _ => None,
     }
 }

@@ -22,6 +22,11 @@ pub(super) fn delete(draft: &mut Draft, id: &str, force: bool) -> Step {
         forget(draft, id);
         return Ok(());
     }
+    // crm has one object of all levels.
+    if id == "fencing_topology" && !configuration.fencing_topology.is_empty() {
+        configuration.fencing_topology.clear();
+        return Ok(());
+    }
     if configuration.fencing_topology.iter().any(|level| level.id == id) {
         configuration.fencing_topology.retain(|level| level.id != id);
         return Ok(());

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use hac_crm::cib::{Change, Object};
-use hac_model::Cib;
+use hac_model::{Cib, Configuration, FencingLevel, FencingTarget};
 use hac_pacemaker::crm_syntax;
 
 use super::{current, must_exist, syntax, take_xml, upsert};
@@ -53,7 +53,7 @@ pub(super) async fn run(context: &Context, ids: &[String]) -> Result<(), Failure
         remove(&file);
         return context.done("nothing was changed", None);
     }
-    let changes = if xml { xml_steps(&before, &after) } else { steps(&before, &after) };
+    let changes = if xml { xml_steps(&before, &after) } else { steps(&cib, &before, &after) };
     let result = match changes {
         Ok(changes) => context.change_since(&changes, Some(base), "").await,
         Err(failure) => Err(failure),
@@ -92,15 +92,41 @@ fn xml_steps(before: &str, after: &str) -> Result<Vec<Change>, Failure> {
 }
 
 /// What turns `before` into `after`: objects that are gone are deleted, all others are written as they stand.
-fn steps(before: &str, after: &str) -> Result<Vec<Change>, Failure> {
+fn steps(cib: &Cib, before: &str, after: &str) -> Result<Vec<Change>, Failure> {
     let old = crm_syntax::parse(before).map_err(|error| syntax(&error))?;
     let new = crm_syntax::parse(after).map_err(|error| syntax(&error))?;
-    Ok(between(&old, new))
+    // Fencing levels have no ids in crm's words.
+    let (before, after) = (levels(&cib.configuration, &old), levels(&cib.configuration, &new));
+    let gone = |level: &&FencingLevel| {
+        let key = (level.target.clone(), level.index);
+        before.contains(&key) && !after.contains(&key)
+    };
+    let gone = cib.configuration.fencing_topology.iter().filter(gone);
+    let deletions = gone.map(|level| Change::Delete { id: level.id.clone(), force: false });
+    Ok(deletions.chain(between(&old, new)).collect())
+}
+
+/// Target and index of the fencing levels that changes speak of.
+fn levels(configuration: &Configuration, changes: &[Change]) -> Vec<(FencingTarget, u8)> {
+    let mut found = Vec::new();
+    for change in changes {
+        let Change::Put { object: Object::FencingLevel(level), .. } = change else { continue };
+        match &level.target {
+            FencingTarget::Node(name) if name.is_empty() => {
+                let nodes = configuration.nodes.iter();
+                found.extend(nodes.map(|node| (FencingTarget::Node(node.uname.clone()), level.index)));
+            }
+            target => found.push((target.clone(), level.index)),
+        }
+    }
+    found
 }
 
 fn between(old: &[Change], new: Vec<Change>) -> Vec<Change> {
     let id = |change: &Change| match change {
-        Change::Put { object, .. } if !matches!(object, Object::Node(_)) => Some(object.id().to_owned()),
+        Change::Put { object, .. } if !matches!(object, Object::Node(_)) && !object.id().is_empty() => {
+            Some(object.id().to_owned())
+        }
         _ => None,
     };
     let kept: Vec<String> = new.iter().filter_map(id).collect();
@@ -148,10 +174,25 @@ mod tests {
     fn an_object_that_was_deleted_in_the_editor_is_deleted() {
         let before = "primitive A ocf:heartbeat:Dummy\nprimitive B ocf:heartbeat:Dummy\n";
         let after = "primitive B ocf:heartbeat:Dummy \\\n\tmeta target-role=Stopped\n";
-        let steps = steps(before, after).expect("both are right");
+        let steps = steps(&Cib::default(), before, after).expect("both are right");
         assert_eq!(steps.first(), Some(&Change::Delete { id: "A".into(), force: false }));
         assert!(
             matches!(&steps[1..], [Change::Put { object: Object::Primitive(b), mode: PutMode::Upsert }] if b.id == "B")
         );
+    }
+
+    #[test]
+    fn fencing_levels_that_were_deleted_in_the_editor_are_deleted() {
+        use hac_crm::cib::Replicated as _;
+        let cluster = "node 1: n1\nnode 2: n2\nprimitive a stonith:x\nprimitive b stonith:x\nfencing_topology a,b b\n";
+        let cib = Cib::default().with_unverified(&crm_syntax::parse(cluster).expect("is right")).expect("can be made");
+        let after = |text: &str| {
+            let steps = steps(&cib, "fencing_topology a,b b\n", text).expect("both are right");
+            let after = cib.with_unverified(&steps).expect("can be made");
+            crm_syntax::show(&after.configuration, &["fencing_topology"])
+        };
+        assert_eq!(after("fencing_topology b\n"), "fencing_topology b\n");
+        assert_eq!(after(""), "");
+        assert_eq!(after("fencing_topology n1: a b\n"), "fencing_topology \\\n\tn1: a b\n");
     }
 }

@@ -87,8 +87,10 @@ pub(super) async fn import(context: &Context, name: &str) -> Result<(), Failure>
     if !context.json {
         for change in &changes {
             let Change::Put { object, .. } = change else { continue };
-            let there = !crm_syntax::show(&cib.configuration, &[object.id()]).is_empty();
-            super::super::inform(&format!("{} {}", if there { "replaces" } else { "adds" }, object.id()));
+            // A level of crm's words gets its id where it is put.
+            let id = if object.id().is_empty() { "fencing_topology" } else { object.id() };
+            let there = !crm_syntax::show(&cib.configuration, &[id]).is_empty();
+            super::super::inform(&format!("{} {id}", if there { "replaces" } else { "adds" }));
         }
     }
     context.change_since(&changes, Some(base), &format!("imported {name}")).await
