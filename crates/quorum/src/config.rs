@@ -50,6 +50,8 @@ pub struct Config {
     pub last_man_standing_window: Duration,
     /// `quorum.allow_downscale`: refused.
     pub allow_downscale: bool,
+    /// `arbiter.model`: of two nodes, the one that has the vote of a store outside goes on alone.
+    pub arbiter: bool,
 }
 
 impl Config {
@@ -69,6 +71,7 @@ impl Config {
             last_man_standing: false,
             last_man_standing_window: Self::LAST_MAN_STANDING_WINDOW,
             allow_downscale: false,
+            arbiter: false,
         }
     }
 
@@ -77,7 +80,8 @@ impl Config {
     pub fn set_nodes(&mut self, nodes: Vec<Voter>) {
         let voters = nodes.iter().filter(|voter| voter.votes > 0).count();
         let equal = nodes.iter().all(|voter| voter.votes <= 1);
-        self.two_node = voters == 2 && equal && self.auto_tie_breaker.is_none() && !self.last_man_standing;
+        let two = voters == 2 && equal && self.auto_tie_breaker.is_none() && !self.last_man_standing;
+        self.two_node = two && !self.arbiter;
         self.expected_votes = None;
         self.nodes = nodes;
     }
@@ -91,7 +95,17 @@ impl Config {
     /// Votes that a complete cluster has.
     #[must_use]
     pub fn expected(&self) -> u32 {
-        self.expected_votes.unwrap_or_else(|| self.nodes.iter().fold(0, |sum, v| sum.saturating_add(v.votes)))
+        self.expected_votes.unwrap_or_else(|| {
+            self.nodes.iter().fold(self.arbiter_votes(), |sum, voter| sum.saturating_add(voter.votes))
+        })
+    }
+
+    /// The arbiter's vote: one with two voters of one vote each, none with others, where it could make a tie or decide
+    /// nothing.
+    #[must_use]
+    pub fn arbiter_votes(&self) -> u32 {
+        let voters = self.nodes.iter().filter(|voter| voter.votes > 0);
+        u32::from(self.arbiter && voters.clone().count() == 2 && voters.clone().all(|voter| voter.votes == 1))
     }
 
     /// Votes of `node` as configured; 1 for a node that is not in the list.
@@ -126,6 +140,9 @@ impl Config {
         if self.allow_downscale {
             return Err(ConfigError::AllowDownscale);
         }
+        if self.arbiter {
+            self.validate_arbiter()?;
+        }
         if self.two_node {
             self.validate_two_node()?;
         }
@@ -147,6 +164,19 @@ impl Config {
         }
         if self.last_man_standing {
             return Err(ConfigError::TwoNodeLastManStanding);
+        }
+        Ok(())
+    }
+
+    fn validate_arbiter(&self) -> Result<(), ConfigError> {
+        if self.two_node {
+            return Err(ConfigError::ArbiterTwoNode);
+        }
+        if self.auto_tie_breaker.is_some() || self.last_man_standing {
+            return Err(ConfigError::ArbiterOtherRule);
+        }
+        if self.expected_votes.is_some_and(|votes| votes != 3 && self.arbiter_votes() > 0) {
+            return Err(ConfigError::ArbiterVotes);
         }
         Ok(())
     }
@@ -195,6 +225,15 @@ pub enum ConfigError {
     /// `two_node` with last man standing.
     #[error("quorum.two_node: cannot be used with last_man_standing; remove one of them")]
     TwoNodeLastManStanding,
+    /// An arbiter beside `two_node`.
+    #[error("quorum.two_node: cannot be used with an arbiter, whose vote decides between two; remove one of them")]
+    ArbiterTwoNode,
+    /// An arbiter beside another rule for halves.
+    #[error("arbiter.model: cannot be used with auto_tie_breaker or last_man_standing; remove one of them")]
+    ArbiterOtherRule,
+    /// An arbiter whose vote is not expected.
+    #[error("quorum.expected_votes: two nodes and the arbiter have 3 votes; remove the key")]
+    ArbiterVotes,
     /// `last_man_standing` with unequal votes.
     #[error("quorum.last_man_standing: every node must have exactly one vote")]
     LastManStandingVotes,

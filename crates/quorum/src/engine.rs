@@ -90,6 +90,8 @@ pub struct Flags {
     pub last_man_standing: bool,
     /// `auto_tie_breaker`.
     pub auto_tie_breaker: bool,
+    /// The vote of an arbiter is counted on.
+    pub arbiter: bool,
     /// Quorate.
     pub quorate: bool,
 }
@@ -104,6 +106,7 @@ impl Flags {
             (self.wait_for_all, "WaitForAll"),
             (self.last_man_standing, "LastManStanding"),
             (self.auto_tie_breaker, "AutoTieBreaker"),
+            (self.arbiter, "Qdevice"),
         ]
         .into_iter()
         .filter_map(|(set, word)| set.then_some(word))
@@ -141,6 +144,10 @@ pub struct Engine {
     last_quorate: Option<LastQuorate>,
     /// When expected votes follow the partition down (`last_man_standing`).
     window: Option<Timestamp>,
+    /// The arbiter's vote is with this membership.
+    arbiter: bool,
+    /// `two_node` is not in force, because the other node may have the vote of an arbiter.
+    two_node_barred: bool,
 }
 
 impl Engine {
@@ -161,6 +168,8 @@ impl Engine {
             ring: RingId::default(),
             last_quorate: None,
             window: None,
+            arbiter: false,
+            two_node_barred: false,
             config,
         })
     }
@@ -185,6 +194,7 @@ impl Engine {
         let newest = members.values().filter_map(|info| info.last_quorate.as_ref()).max_by_key(|q| q.ring);
         self.last_quorate = newest.cloned();
         self.members = members;
+        self.arbiter = false;
         let was_quorate = self.quorate;
         let allow_decrease = self.learn_expected();
         self.recompute(allow_decrease);
@@ -210,6 +220,46 @@ impl Engine {
         Decision { quorate: self.quorate, changed: self.quorate != was_quorate }
     }
 
+    /// Whether the arbiter's vote would make the last membership handed over quorate, which is not so without it.
+    #[must_use]
+    pub fn needs_arbiter(&self) -> bool {
+        let votes = self.config.arbiter_votes();
+        let gated = self.waiting && !self.members.values().any(|info| info.quorate && !info.waiting);
+        votes > 0 && !self.quorate && !gated && self.total() > 0 && self.total() + votes >= self.quorum
+    }
+
+    /// Whether an arbiter's vote is counted on.
+    #[must_use]
+    pub fn counts_arbiter(&self) -> bool {
+        self.config.arbiter_votes() > 0
+    }
+
+    /// Whether all who vote are members.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.config.nodes.iter().all(|voter| voter.votes == 0 || self.members.contains_key(&voter.node))
+    }
+
+    /// The arbiter's vote is with the last membership handed over, or is not.
+    pub fn set_arbiter(&mut self, granted: bool) -> Decision {
+        let was_quorate = self.quorate;
+        self.arbiter = granted && self.config.arbiter_votes() > 0;
+        self.recompute(false);
+        Decision { quorate: self.quorate, changed: self.quorate != was_quorate }
+    }
+
+    /// Another node of this cluster counts on an arbiter, and this one was not told of it: as long as that is so `two_node`
+    /// is not in force.
+    pub fn bar_two_node(&mut self, barred: bool) -> Decision {
+        let was_quorate = self.quorate;
+        if self.two_node_barred != barred {
+            self.two_node_barred = barred;
+            self.quorum = majority(self.expected);
+            self.recompute(true);
+        }
+        Decision { quorate: self.quorate, changed: self.quorate != was_quorate }
+    }
+
     /// Votes of `node`: as it says itself if it is a member, as configured otherwise.
     #[must_use]
     pub fn votes_of(&self, node: NodeId) -> u32 {
@@ -220,8 +270,7 @@ impl Engine {
     /// other that has so many knows of it too. A quorate membership need not have them (`two_node`, `last_man_standing`).
     #[must_use]
     pub fn is_majority(&self) -> bool {
-        let present = self.members.values().fold(0_u32, |sum, info| sum.saturating_add(info.votes));
-        present > self.config.expected() / 2
+        self.total() > self.config.expected() / 2
     }
 
     /// Whether a partition with fewer than most of the votes may be quorate by the rules: one of two nodes, a half with a tie
@@ -301,6 +350,7 @@ impl Engine {
                 wait_for_all: self.config.waits_for_all(),
                 last_man_standing: self.config.last_man_standing,
                 auto_tie_breaker: self.config.auto_tie_breaker.is_some(),
+                arbiter: self.config.arbiter_votes() > 0,
                 quorate: self.quorate,
             },
             waiting_for: self.waiting_for(),
@@ -328,7 +378,8 @@ impl Engine {
     }
 
     fn total(&self) -> u32 {
-        self.members.values().fold(0, |sum, info| sum.saturating_add(info.votes))
+        let arbiter = if self.arbiter { self.config.arbiter_votes() } else { 0 };
+        self.members.values().fold(arbiter, |sum, info| sum.saturating_add(info.votes))
     }
 
     /// Takes over the expected votes of quorate members; without any, the highest anybody believes in. Whether the
@@ -353,14 +404,18 @@ impl Engine {
         if !allow_decrease {
             quorum = quorum.max(self.quorum);
         }
-        if self.config.two_node && self.members.values().filter(|info| info.votes > 0).count() <= 2 {
+        let two_node = self.config.two_node && !self.two_node_barred
+            || self.config.arbiter_votes() > 0 && mutant("two-node-with-arbiter");
+        if two_node && self.members.values().filter(|info| info.votes > 0).count() <= 2 {
             quorum = 1;
         }
         self.quorum = quorum;
 
+        // The arbiter's vote is there when all nodes are: it is not asked then.
+        let silent = if self.arbiter { 0 } else { self.config.arbiter_votes() };
         if self.waiting {
             let released = self.members.values().any(|info| info.quorate && !info.waiting);
-            if total != self.expected && !released {
+            if total + silent != self.expected && !released {
                 return;
             }
             self.waiting = false;
@@ -375,7 +430,9 @@ impl Engine {
                 last.ring = self.ring;
             }
         }
-        self.waiting = self.config.waits_for_all() && !self.quorate;
+        // Whoever may yet get the arbiter's vote has seen all.
+        let asks = silent > 0 && total > 0 && total + silent >= quorum;
+        self.waiting = self.config.waits_for_all() && !self.quorate && !asks;
     }
 
     fn note_quorate(&mut self) {

@@ -3,6 +3,7 @@
 //! * [`Engine`] is votequorum of Corosync as a machine without input and output: the same options, the same formula, the
 //!   same order of decisions. It is told of memberships and of what the members say about themselves
 //!   ([`NodeInfo`]), and says whether this partition is quorate, with which flags, and what it waits for.
+//! * [`Arbiter`] is the claim of one of two nodes to the vote of a store outside, which lets one of them go on alone.
 //! * [`coordinator`] chooses the DC as a function of a membership and of replicated facts, without a vote.
 //!
 //! Differences from votequorum, and why:
@@ -17,10 +18,15 @@
 //!
 //! `last_man_standing` believes, as in Corosync, that nodes missing for a whole window are down: who uses it must fence.
 
+mod arbiter;
 mod config;
 mod coordinator;
 mod engine;
 
+pub use arbiter::{
+    Answer, Arbiter, CALL, Found, GRACE, Health, Mark, Outcome, Output as ArbiterOutput, Register,
+    Request as ArbiterRequest,
+};
 pub use config::{Config, ConfigError, TieBreaker, Voter};
 pub use coordinator::{Candidate, coordinator};
 pub use engine::{Decision, Engine, Flags, LastQuorate, NodeInfo, Refused, Status};

@@ -520,6 +520,8 @@ impl World {
             Output::Event(told) => self.told(id, &told),
             Output::Alert(_) => {}
             Output::Ask(question, _) => self.looks_at_nothing(id, question),
+            // No simulated cluster has an arbiter; its claims are searched in a world of their own.
+            Output::Arbiter { .. } => {}
             Output::Fault(why) => self.cannot_read(id, &why),
             Output::Fenced { why, .. } => self.learns(id, &why),
             Output::Stopped => {

@@ -10,6 +10,7 @@ pub mod detection;
 pub mod disk;
 pub mod harm;
 pub mod manners;
+pub mod model;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod options;

@@ -9,10 +9,10 @@ use hac_sim::sweep::Sweep;
 use hac_sim::{replay, script, stream};
 
 const USAGE: &str =
-    "usage: hac-sim [--seeds N] [--from SEED] [--only ring|cluster] [--nodes N] [--jobs N] [--trace] [--once]
+    "usage: hac-sim [--seeds N] [--from SEED] [--only ring|cluster|model] [--nodes N] [--jobs N] [--trace] [--once]
   --seeds N    how many seeds to run (default 100)
   --from SEED  the first (default 1)
-  --only KIND  whole nodes (cluster) or the ring alone (ring); default both
+  --only KIND  whole nodes (cluster), the ring alone (ring), or the small worlds (model), which no seed changes; default all
   --nodes N    hosts, instead of as many as the seed says
   --no-fencing  no cluster has fence devices
   --jobs N     threads (default: as many as there are processors)
@@ -30,6 +30,7 @@ struct Arguments {
     from: u64,
     cluster: bool,
     ring: bool,
+    model: bool,
     nodes: Option<u32>,
     fencing: bool,
     jobs: Option<u64>,
@@ -48,8 +49,8 @@ impl Arguments {
         let jobs = self.jobs.and_then(|jobs| usize::try_from(jobs).ok());
         Sweep {
             kind,
-            from: self.from,
-            seeds: self.seeds,
+            from: if kind == Kind::Model { 1 } else { self.from },
+            seeds: if kind == Kind::Model { hac_sim::model::WORLDS } else { self.seeds },
             nodes: self.nodes,
             fencing: self.fencing,
             twice: !self.once,
@@ -82,10 +83,11 @@ fn main() -> ExitCode {
         return hunt(&arguments, &mut out);
     }
     let mut well = true;
-    for kind in [Kind::Ring, Kind::Cluster] {
+    for kind in [Kind::Ring, Kind::Cluster, Kind::Model] {
         let wanted = match kind {
             Kind::Ring => arguments.ring,
             Kind::Cluster => arguments.cluster,
+            Kind::Model => arguments.model,
         };
         if wanted {
             match arguments.sweep(kind).run(&mut out) {
@@ -162,6 +164,7 @@ fn arguments() -> Result<Arguments, String> {
         from: 1,
         cluster: true,
         ring: true,
+        model: true,
         nodes: None,
         fencing: true,
         jobs: None,
@@ -190,9 +193,10 @@ fn arguments() -> Result<Arguments, String> {
             "--no-fencing" => arguments.fencing = false,
             "--jobs" => arguments.jobs = Some(number()?),
             "--only" => match words.next().as_deref() {
-                Some("ring") => arguments.cluster = false,
-                Some("cluster") => arguments.ring = false,
-                _ => return Err("--only takes ring or cluster".to_owned()),
+                Some("ring") => (arguments.cluster, arguments.model) = (false, false),
+                Some("cluster") => (arguments.ring, arguments.model) = (false, false),
+                Some("model") => (arguments.ring, arguments.cluster) = (false, false),
+                _ => return Err("--only takes ring, cluster or model".to_owned()),
             },
             "--mutants" => arguments.mutants = true,
             "--mutant" => {

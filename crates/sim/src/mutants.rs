@@ -25,6 +25,10 @@ const fn cluster(name: &'static str, what: &'static str) -> Mutant {
     Mutant { name, kind: Kind::Cluster, what }
 }
 
+const fn model(name: &'static str, what: &'static str) -> Mutant {
+    Mutant { name, kind: Kind::Model, what }
+}
+
 /// All of them.
 pub const MUTANTS: &[Mutant] = &[
     ring("safe-too-early", "safe messages are delivered before all members have them"),
@@ -115,6 +119,15 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("survivor-not-told", "a node that was fenced and lives does not learn of it"),
     cluster("unseen-is-down", "a node that was never seen counts as down, though it may run something"),
     cluster("orphan-not-awaited", "a daemon starts beside the agents of its earlier life"),
+    model("compares-with-what-is-there", "a claim replaces what it finds at the arbiter, and not what it knows"),
+    model("lease-decides", "who has lost the arbiter's vote claims it again after a while"),
+    model("numbered-keys", "epochs are counted by who meets, and whoever can make the next one has the arbiter's vote"),
+    model("other-nonce-wins", "what anybody wrote after what is known counts as the own claim"),
+    model("pointer-decides", "who finds its own name at the arbiter has its vote"),
+    model("rollback-trusted", "a store that is another one, or was set back, is believed"),
+    model("two-node-with-arbiter", "one of two nodes may act alone although there is an arbiter"),
+    model("vote-kept-in-meeting", "who has won keeps the vote although the other may know by now what it knows"),
+    model("unknown-is-won", "a claim that was not answered counts as won"),
 ];
 
 /// How to run them.
@@ -167,8 +180,8 @@ impl Hunt {
     fn hunt(&self, mutant: &Mutant) -> Option<Outcome> {
         let sweep = Sweep {
             kind: mutant.kind,
-            from: self.from,
-            seeds: self.seeds,
+            from: if mutant.kind == Kind::Model { 1 } else { self.from },
+            seeds: if mutant.kind == Kind::Model { crate::model::WORLDS } else { self.seeds },
             nodes: None,
             fencing: true,
             twice: false,

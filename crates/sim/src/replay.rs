@@ -60,6 +60,7 @@ fn line(output: &Output) -> Option<String> {
         | Output::Unwatch(_)
         | Output::Remember(..)
         | Output::Ask(..)
+        | Output::Arbiter { .. }
         | Output::Alert(_)
         | Output::Reply { .. } => None,
     }

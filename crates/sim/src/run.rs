@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::check::{self, Violation};
 use crate::options::Options;
-use crate::{cluster, ring};
+use crate::{cluster, model, ring};
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Kind {
     Ring,
     /// Whole nodes.
     Cluster,
+    /// Small worlds, searched from end to end: the seed says which.
+    Model,
 }
 
 impl Kind {
@@ -22,6 +24,7 @@ impl Kind {
         match self {
             Self::Ring => "ring",
             Self::Cluster => "cluster",
+            Self::Model => "model",
         }
     }
 }
@@ -31,6 +34,7 @@ impl Kind {
 pub fn properties(kind: &str) -> &'static [&'static str] {
     match kind {
         "cluster" => check::PROPERTIES,
+        "model" => model::PROPERTIES,
         _ => check::ring::PROPERTIES,
     }
 }
@@ -40,6 +44,7 @@ pub fn properties(kind: &str) -> &'static [&'static str] {
 pub fn coverage(kind: &str) -> &'static [&'static str] {
     match kind {
         "cluster" => check::coverage::COVERAGE,
+        "model" => model::COVERAGE,
         _ => ring::COVERAGE,
     }
 }
@@ -48,7 +53,7 @@ pub fn coverage(kind: &str) -> &'static [&'static str] {
 #[must_use]
 pub fn options(kind: Kind, seed: u64, nodes: Option<u32>) -> Options {
     match kind {
-        Kind::Cluster => Options::of(seed, nodes),
+        Kind::Cluster | Kind::Model => Options::of(seed, nodes),
         Kind::Ring => Options::of_ring(seed, nodes),
     }
 }
@@ -59,6 +64,7 @@ pub fn run(kind: Kind, options: Options, recording: bool) -> Verdict {
     match kind {
         Kind::Cluster => run_cluster(options, recording),
         Kind::Ring => run_ring(options, recording),
+        Kind::Model => run_model(options, recording),
     }
 }
 
@@ -67,6 +73,7 @@ pub fn run(kind: Kind, options: Options, recording: bool) -> Verdict {
 pub fn again(kind: Kind, options: Options) -> u64 {
     match kind {
         Kind::Cluster => run_cluster(options, false).hash,
+        Kind::Model => run_model(options, false).hash,
         Kind::Ring => {
             let seed = options.seed;
             let mut world = ring::World::new(options, false);
@@ -110,6 +117,21 @@ fn run_cluster(options: Options, recording: bool) -> Verdict {
         executed: world.checks.executed,
         sometimes: world.checks.sometimes,
         timeline,
+    }
+}
+
+/// Searches the small world of this number.
+fn run_model(options: Options, recording: bool) -> Verdict {
+    let model::Found { states, violation, counts, hash } = model::of_number(options.seed);
+    let way = violation.as_ref().map_or_else(|| format!("{states} states"), |(_, way)| way.join("\n"));
+    Verdict {
+        options,
+        violation: violation.map(|(violation, _)| violation),
+        hash,
+        events: states,
+        executed: counts.executed,
+        sometimes: counts.sometimes,
+        timeline: recording.then_some(way),
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     options.number("--seeds")?.context("say how many: cargo xtask sim --seeds N")?;
     options.number("--from")?;
     if let Some(only) = options.value("--only") {
-        ensure!(matches!(only, "ring" | "cluster"), "--only takes ring or cluster");
+        ensure!(matches!(only, "ring" | "cluster" | "model"), "--only takes ring, cluster or model");
     }
     let program = if options.has("--mutants") || options.value("--mutant").is_some() {
         with_mutants(project)?

@@ -26,7 +26,8 @@ pub(super) fn problems(root: &Path, problems: &mut Vec<String>) -> anyhow::Resul
         }
     }
     let list = std::fs::read_to_string(root.join(LIST)).unwrap_or_default();
-    let entries = list.split("    ring(\"").skip(1).chain(list.split("    cluster(\"").skip(1));
+    let kinds = ["    ring(\"", "    cluster(\"", "    model(\""];
+    let entries = kinds.iter().flat_map(|kind| list.split(kind).skip(1));
     let listed: BTreeSet<String> = entries.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
     for name in planted.symmetric_difference(&listed) {
         problems.push(format!("{LIST}: the deliberate bug {name} is in the list or in the source, not in both"));

@@ -1,0 +1,483 @@
+//! Two nodes and the store that has the third vote. Requests and answers may be lost, late or doubled; nodes are cut off from
+//! each other, meet again half-way, crash and start with what is on their disks; the store is set back.
+
+use std::time::Duration;
+
+use hac_quorum::{
+    Answer, Arbiter, ArbiterOutput, ArbiterRequest, Config, Engine, Found, Mark, Outcome, Register, Voter,
+};
+use hac_types::{Incarnation, Member, NodeId, RingId, Timestamp};
+
+use super::{Counts, World};
+use crate::check::Violation;
+
+/// The moment at which everything happens but timeouts: what is to happen first is searched in every order.
+const NOW: Timestamp = Timestamp::ZERO;
+
+/// How much may happen.
+#[derive(Clone, Copy, Debug, Hash)]
+pub struct Bounds {
+    /// Requests of each node.
+    pub asks: u8,
+    /// Timeouts of each node.
+    pub timeouts: u8,
+    /// Times that the nodes lose each other.
+    pub cuts: u8,
+    /// Times that they meet again.
+    pub heals: u8,
+    /// Crashes.
+    pub crashes: u8,
+    /// Changes of the state.
+    pub changes: u8,
+    /// Requests that arrive twice.
+    pub doubles: u8,
+    /// Times that the store is set back.
+    pub restores: u8,
+}
+
+/// The worlds that are searched: each has more of something.
+pub const WORLDS: &[Bounds] = &[
+    // A cut, with all that the network does.
+    Bounds { asks: 3, timeouts: 2, cuts: 1, heals: 0, crashes: 0, changes: 0, doubles: 1, restores: 0 },
+    // The store is another one, after a cut.
+    Bounds { asks: 3, timeouts: 2, cuts: 1, heals: 0, crashes: 0, changes: 0, doubles: 0, restores: 1 },
+    // Two cuts, and what is half done between them.
+    Bounds { asks: 3, timeouts: 2, cuts: 2, heals: 1, crashes: 0, changes: 1, doubles: 0, restores: 0 },
+    // Nodes that crash and forget what they did.
+    Bounds { asks: 3, timeouts: 1, cuts: 1, heals: 1, crashes: 1, changes: 1, doubles: 0, restores: 0 },
+];
+
+/// Where a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum View {
+    /// In a membership of both, which it takes for what it is.
+    Both,
+    /// In one of both that is not active yet.
+    Meeting,
+    /// In one of its own.
+    Alone,
+    /// It does not run.
+    Down,
+}
+
+#[derive(Clone, Hash)]
+struct Node {
+    life: u64,
+    machine: Arbiter,
+    view: View,
+    /// It was told that it has the vote.
+    won: bool,
+    /// It learned in this life that the other has it, and was not active with the other since.
+    lost: bool,
+    /// Its state, as a number that each change raises.
+    state: u8,
+    /// What is to be stored.
+    storing: Option<Register>,
+    /// What its disk has.
+    disk: (Option<Register>, u8),
+    asks: u8,
+    timeouts: u8,
+}
+
+#[derive(Clone, Hash)]
+struct Store {
+    id: u64,
+    revision: u64,
+    there: Option<(u64, Mark)>,
+}
+
+/// See the head of this file.
+#[derive(Clone, Hash)]
+pub struct Pair {
+    nodes: [Node; 2],
+    store: Store,
+    backup: Store,
+    /// They hear each other.
+    linked: bool,
+    /// What both share when they meet.
+    met: (Option<Register>, u8),
+    requests: Vec<(usize, u64, u64, ArbiterRequest)>,
+    answers: Vec<(usize, u64, u64, Answer)>,
+    /// The newest state that a quorate node made.
+    newest: u8,
+    left: Bounds,
+}
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// They lose each other.
+    Cut,
+    /// A node notices that it is alone.
+    Notice(usize),
+    /// They meet, and compare their states.
+    Meet,
+    /// A node takes part in what they met for.
+    Activate(usize),
+    /// What a node knows is on its disk.
+    Persist(usize),
+    /// What was to be stored is.
+    Stored(usize),
+    /// Something is due.
+    Timeout(usize),
+    /// A request arrives.
+    Arrive(usize),
+    /// A request arrives, and will again.
+    Double(usize),
+    /// An answer arrives.
+    Answer(usize),
+    /// Those who may change the state.
+    Change(usize),
+    /// A node crashes.
+    Crash(usize),
+    /// A node starts.
+    Start(usize),
+    /// The store is another one that has what this one had once.
+    Restore,
+}
+
+fn me(index: usize, life: u64) -> Member {
+    let node = NodeId(u32::try_from(index).unwrap_or_default() + 1);
+    Member { node, incarnation: Incarnation(life) }
+}
+
+impl Pair {
+    /// Both have just met; the register is as both know it.
+    #[must_use]
+    pub fn new(left: Bounds) -> Self {
+        let register = Register { epoch: 1, revision: 1, store: 7 };
+        let mark = Mark { epoch: 1, node: NodeId(1), incarnation: 1, nonce: "first".to_owned(), members: Vec::new() };
+        let node = |index| Node {
+            life: 1,
+            machine: Arbiter::new(me(index, 1), Some(register.clone())),
+            view: View::Meeting,
+            won: false,
+            lost: false,
+            state: 0,
+            storing: None,
+            disk: (Some(register.clone()), 0),
+            asks: 0,
+            timeouts: 0,
+        };
+        let store = Store { id: 7, revision: 1, there: Some((1, mark)) };
+        Self {
+            nodes: [node(0), node(1)],
+            backup: store.clone(),
+            store,
+            linked: true,
+            met: (Some(register.clone()), 0),
+            requests: Vec::new(),
+            answers: Vec::new(),
+            newest: 0,
+            left,
+        }
+    }
+
+    /// Whether a node may act, as the code of the daemon judges it.
+    fn is_quorate(&self, index: usize) -> bool {
+        let node = &self.nodes[index];
+        let voter = |index: usize| Voter { node: me(index, 1).node, name: String::new(), votes: 1 };
+        let mut config = Config::new(me(index, 1).node, vec![voter(0), voter(1)]);
+        config.arbiter = true;
+        let Ok(mut engine) = Engine::new(config) else { return false };
+        let both = node.view == View::Both;
+        let members = (0..2).filter(|other| both || *other == index).map(|i| (me(i, 1).node, engine.info())).collect();
+        engine.membership(NOW, RingId::default(), members);
+        if node.won {
+            engine.set_arbiter(true);
+        }
+        engine.is_quorate()
+    }
+
+    /// Does what a machine wants done.
+    fn drain(&mut self, index: usize, now: Timestamp, counts: &mut Counts) -> Result<(), Violation> {
+        while let Some(output) = self.nodes[index].machine.poll_output() {
+            let node = &mut self.nodes[index];
+            match output {
+                ArbiterOutput::Ask(id, request) => {
+                    counts.executed("Q-12");
+                    if node.lost && matches!(request, ArbiterRequest::Swap { .. }) {
+                        return Err(Violation::new("Q-12", "a node that has lost claims before it has met the other"));
+                    }
+                    if node.asks < self.left.asks {
+                        node.asks += 1;
+                        self.requests.push((index, node.life, id, request));
+                        self.requests.sort();
+                    }
+                }
+                ArbiterOutput::Store(register) => node.storing = Some(register),
+                ArbiterOutput::Won => {
+                    node.won = true;
+                    counts.sometimes("a node has won");
+                }
+                ArbiterOutput::Without(_) => counts.sometimes("a node is without the vote"),
+                ArbiterOutput::NotTrusted(_) => {}
+            }
+        }
+        let node = &mut self.nodes[index];
+        node.lost |= node.machine.has_lost();
+        node.machine = node.machine.relative_to(now);
+        self.judge(counts)
+    }
+
+    fn judge(&self, counts: &mut Counts) -> Result<(), Violation> {
+        counts.executed("Q-10");
+        counts.executed("Q-2");
+        let acting = [0, 1].map(|index| self.nodes[index].view == View::Alone && self.is_quorate(index));
+        if acting == [true, true] {
+            return Err(Violation::new("Q-10", "both nodes are quorate, each without the other"));
+        }
+        for index in [0, 1] {
+            if acting[index] && self.nodes[index].state < self.newest {
+                return Err(Violation::new("Q-2", "a node is quorate alone and has not what was agreed before"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the store does with a request.
+    fn serve(&mut self, request: &ArbiterRequest) -> Answer {
+        let store = &mut self.store;
+        let found = |store: &Store| {
+            let found = store.there.clone();
+            Outcome::Found(found.map(|(revision, mark)| Found { revision, mark: Some(mark) }))
+        };
+        let outcome = match request {
+            ArbiterRequest::Read => found(store),
+            ArbiterRequest::Swap { expected, mark } => {
+                if store.there.as_ref().map_or(0, |(revision, _)| *revision) == *expected {
+                    store.revision += 1;
+                    store.there = Some((store.revision, mark.clone()));
+                    Outcome::Swapped
+                } else {
+                    found(store)
+                }
+            }
+        };
+        Answer { store: store.id, revision: store.revision, outcome }
+    }
+
+    /// They meet, and compare their states.
+    fn meet(&mut self) {
+        self.linked = true;
+        self.left.heals -= 1;
+        let registers = self.nodes.iter().filter_map(|node| node.machine.register());
+        let register = Register::newest(registers).cloned();
+        // The state that counts is that of the last quorate membership.
+        let state = self.nodes.iter().map(|node| node.state).max().unwrap_or_default();
+        self.met = (register, state);
+        for node in &mut self.nodes {
+            node.view = View::Meeting;
+            node.state = state;
+            node.won = false;
+            node.machine.meet();
+        }
+    }
+
+    /// What a node was to store with its state is stored; with both active it is for both.
+    fn store(&mut self, index: usize) {
+        let node = &mut self.nodes[index];
+        let Some(register) = node.storing.take() else { return };
+        let together = node.view == View::Both && self.linked;
+        node.disk = (Some(register.clone()), node.state);
+        node.machine.stored(&register);
+        let other = &mut self.nodes[1 - index];
+        if together && other.view == View::Both && Some(&register) > other.machine.register() {
+            other.storing = Some(register);
+        }
+    }
+
+    /// The state is changed by who may.
+    fn change(&mut self, index: usize) {
+        self.left.changes -= 1;
+        self.newest += 1;
+        let (newest, both) = (self.newest, self.nodes[index].view == View::Both);
+        for (other, node) in self.nodes.iter_mut().enumerate() {
+            if both || other == index {
+                node.state = newest;
+                node.disk.1 = newest;
+            }
+        }
+    }
+
+    fn runs(&self, index: usize) -> bool {
+        self.nodes[index].view != View::Down
+    }
+}
+
+impl World for Pair {
+    type Step = Step;
+
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let both = |view: View| self.nodes.iter().all(|node| node.view == view);
+        if self.linked && self.left.cuts > 0 {
+            steps.push(Step::Cut);
+        }
+        if !self.linked && self.left.heals > 0 && both(View::Alone) {
+            steps.push(Step::Meet);
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            match node.view {
+                View::Down => {
+                    steps.push(Step::Start(index));
+                    continue;
+                }
+                View::Both | View::Meeting if !self.linked => steps.push(Step::Notice(index)),
+                View::Meeting => steps.push(Step::Activate(index)),
+                View::Both | View::Alone => {}
+            }
+            if node.disk != (node.machine.register().cloned(), node.state) {
+                steps.push(Step::Persist(index));
+            }
+            if node.storing.is_some() {
+                steps.push(Step::Stored(index));
+            }
+            if node.timeouts < self.left.timeouts && node.machine.poll_timeout().is_some() {
+                steps.push(Step::Timeout(index));
+            }
+            let may_change = match node.view {
+                View::Both => self.linked && both(View::Both) && index == 0,
+                View::Alone => self.is_quorate(index),
+                View::Meeting | View::Down => false,
+            };
+            if self.left.changes > 0 && may_change {
+                steps.push(Step::Change(index));
+            }
+            if self.left.crashes > 0 {
+                steps.push(Step::Crash(index));
+            }
+        }
+        steps.extend((0..self.requests.len()).map(Step::Arrive));
+        if self.left.doubles > 0 {
+            steps.extend((0..self.requests.len()).map(Step::Double));
+        }
+        steps.extend((0..self.answers.len()).map(Step::Answer));
+        if self.left.restores > 0 && self.store.revision > self.backup.revision {
+            steps.push(Step::Restore);
+        }
+        steps
+    }
+
+    fn take(&mut self, step: Step, counts: &mut Counts) -> Result<(), Violation> {
+        match step {
+            Step::Cut => {
+                self.linked = false;
+                self.left.cuts -= 1;
+            }
+            Step::Notice(index) => {
+                let node = &mut self.nodes[index];
+                node.view = View::Alone;
+                node.storing = None;
+                node.machine.alone(NOW, Duration::ZERO);
+                return self.drain(index, NOW, counts);
+            }
+            Step::Meet => self.meet(),
+            Step::Activate(index) => {
+                let node = &mut self.nodes[index];
+                node.view = View::Both;
+                (node.won, node.lost) = (false, false);
+                node.machine.together(NOW, self.met.0.clone(), index == 0);
+                return self.drain(index, NOW, counts);
+            }
+            Step::Persist(index) => {
+                let node = &mut self.nodes[index];
+                node.disk = (node.machine.register().cloned(), node.state);
+            }
+            Step::Stored(index) => {
+                self.store(index);
+                return self.drain(index, NOW, counts);
+            }
+            Step::Timeout(index) => {
+                let node = &mut self.nodes[index];
+                node.timeouts += 1;
+                let Some(due) = node.machine.poll_timeout() else { return Ok(()) };
+                node.machine.handle_timeout(due);
+                return self.drain(index, due, counts);
+            }
+            Step::Arrive(at) => {
+                let (index, life, id, request) = self.requests.remove(at);
+                let answer = self.serve(&request);
+                self.answers.push((index, life, id, answer));
+                self.answers.sort();
+            }
+            Step::Double(at) => {
+                self.left.doubles -= 1;
+                let (index, life, id, request) = self.requests[at].clone();
+                let answer = self.serve(&request);
+                self.answers.push((index, life, id, answer));
+                self.answers.sort();
+            }
+            Step::Answer(at) => {
+                let (index, life, id, answer) = self.answers.remove(at);
+                if self.nodes[index].life == life && self.runs(index) {
+                    self.nodes[index].machine.answered(NOW, id, Ok(answer));
+                    return self.drain(index, NOW, counts);
+                }
+            }
+            Step::Change(index) => self.change(index),
+            Step::Crash(index) => {
+                self.left.crashes -= 1;
+                self.linked = false;
+                let node = &mut self.nodes[index];
+                node.view = View::Down;
+                (node.won, node.storing) = (false, None);
+            }
+            Step::Start(index) => {
+                let node = &mut self.nodes[index];
+                node.life += 1;
+                node.lost = false;
+                node.machine = Arbiter::new(me(index, node.life), node.disk.0.clone());
+                node.state = node.disk.1;
+                node.view = View::Alone;
+                node.machine.alone(NOW, Duration::ZERO);
+                return self.drain(index, NOW, counts);
+            }
+            Step::Restore => {
+                self.left.restores -= 1;
+                self.store = Store { id: self.store.id + 1, ..self.backup.clone() };
+                counts.sometimes("the store was set back");
+            }
+        }
+        self.judge(counts)
+    }
+
+    fn tell(step: Step) -> String {
+        let of = |what: &str, index: usize| format!("node {} {what}", index + 1);
+        match step {
+            Step::Cut => "the nodes lose each other".to_owned(),
+            Step::Notice(index) => of("notices that it is alone", index),
+            Step::Meet => "the nodes meet".to_owned(),
+            Step::Activate(index) => of("is active with the other", index),
+            Step::Persist(index) => of("has on its disk what it knows", index),
+            Step::Stored(index) => of("has stored the register", index),
+            Step::Timeout(index) => of("has waited", index),
+            Step::Arrive(at) => format!("request {at} arrives"),
+            Step::Double(at) => format!("request {at} arrives, and will again"),
+            Step::Answer(at) => format!("answer {at} arrives"),
+            Step::Change(index) => of("changes the state, alone or with the other", index),
+            Step::Crash(index) => of("crashes", index),
+            Step::Start(index) => of("starts", index),
+            Step::Restore => "the store is replaced by one that was restored".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! The worlds are searched to their end.
+    use super::*;
+    use crate::model::search;
+
+    #[test]
+    fn of_two_nodes_without_each_other_at_most_one_has_the_vote() {
+        for bounds in WORLDS {
+            let found = search(Pair::new(*bounds));
+            let violation = found.violation.map(|(violation, way)| format!("{violation}: {}", way.join("; ")));
+            assert_eq!(violation, None, "after {} states", found.states);
+            assert!(found.states > 1000, "{} states are no search", found.states);
+            assert!(found.counts.sometimes.contains_key("a node has won"), "nobody ever won");
+            assert!(found.counts.sometimes.contains_key("a node is without the vote"), "nobody ever lost");
+        }
+    }
+}
