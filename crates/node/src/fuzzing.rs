@@ -85,7 +85,8 @@ fn next_step<'a>(rest: &mut &'a [u8]) -> Option<Step<'a>> {
 /// decides about it.
 pub fn state_cib(input: &[u8]) {
     let Ok(state) = wire::decode_stored(input, hac_types::LevelWindow::KNOWN) else { return };
-    let write = |s: &wire::StoredState| wire::encode_stored(&s.cib, &s.cluster, s.lineage, &s.trail);
+    let write =
+        |s: &wire::StoredState| wire::encode_stored(&s.cib, &s.cluster, s.lineage, &s.trail, s.register.as_ref());
     // An old form may be smaller than the present one.
     if let Some(bytes) = write(&state) {
         let again = wire::decode_stored(&bytes, hac_types::LevelWindow::KNOWN).expect("what was encoded here decodes");

@@ -51,10 +51,15 @@ pub use participant::planning::{DecideId, Unplannable};
 pub use recording::{Given, Input, Note, Played, Recorder, Replay, ReplayError, Step};
 pub use replica::Entry;
 pub use report::{
-    Counter, KeyMember, KeyReport, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report, Severity,
-    Standing, SyncState,
+    ArbiterReport, Counter, KeyMember, KeyReport, LinkReport, MemberReport, MemberState, Problem, QuorumReport, Report,
+    Severity, Standing, SyncState,
 };
 pub use request::{Reply, Request, RequestId, Rotate};
 pub use wire::{stored_cib, stored_cluster};
+
+pub use hac_quorum::{
+    Answer as ArbiterAnswer, ArbiterRequest, CALL as ARBITER_CALL, Found as ArbiterFound, Mark as ArbiterMark,
+    Outcome as ArbiterOutcome,
+};
 
 pub use hac_crm::executor::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId};

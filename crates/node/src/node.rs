@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_model::Cib;
+use hac_quorum::Answer as ArbiterAnswer;
 use hac_scheduler::plan::Plan;
 use hac_scheduler::schedule;
 use hac_totem::SALT_LEN;
@@ -167,6 +168,14 @@ impl Node {
         self.pump(now);
     }
 
+    /// What the arbiter's store said to an [`Output::Arbiter`], or why it said nothing.
+    pub fn handle_arbiter(&mut self, now: Now, id: u64, answer: Result<ArbiterAnswer, String>) {
+        self.note(now, || Input::Arbiter(id, answer.clone()));
+        self.enter_cluster(now);
+        self.cluster.handle_arbiter(now, id, answer);
+        self.pump(now);
+    }
+
     /// How many events are on their way up, and how many orders on their way down.
     #[must_use]
     pub fn between(&self) -> (usize, usize) {
@@ -220,6 +229,7 @@ impl Node {
             Input::Shutdown => self.shutdown(now),
             Input::DecideOutside => self.decide_outside(),
             Input::Answered(id, text) => self.handle_answered(now, id, text),
+            Input::Arbiter(id, answer) => self.handle_arbiter(now, id, answer),
             Input::Decided(id, Some(why)) => self.handle_decided(now, id, Err(why)),
             Input::Decided(id, None) => self.decide_again(now, id),
             Input::Assured(assurance) => self.assured = Some(assurance),

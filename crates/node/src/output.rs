@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hac_crm::executor::{Invocation, InvocationId, ProcessRef, Started, WatchId};
 use hac_model::Cib;
+use hac_quorum::ArbiterRequest;
 use hac_totem::AuthKey;
 use hac_types::{Level, LinkId, NodeId, WallTime};
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,16 @@ pub enum Output {
     /// Another node asks something of this one: look, beside everything else, and answer with
     /// [`Node::handle_answered`](crate::Node::handle_answered). If no answer comes, whoever asked waits until its time is up.
     Ask(QuestionId, String),
+    /// Ask the arbiter's store, beside everything else, and answer with [`Node::handle_arbiter`](crate::Node::handle_arbiter)
+    /// within [`hac_quorum::CALL`]; if no answer comes, it is asked again.
+    Arbiter {
+        /// To be given back with the answer.
+        id: u64,
+        /// The name of this cluster for ever, under which its register lies.
+        cluster: String,
+        /// What to ask.
+        request: ArbiterRequest,
+    },
     /// The node cannot go on in this cluster as the program that it is, for this reason; it leaves. The daemon ends with a
     /// code that says so.
     Fault(String),

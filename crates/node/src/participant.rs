@@ -15,11 +15,12 @@
 //! The files below it have one subject each: [`barrier`] the way from a view to taking part, [`stream`] what is
 //! delivered while active, [`disk`] what is stored, [`coordinator`] the coordinator's work, [`planning`] its plans,
 //! [`causes`] what events follow from, [`alerts`] what is told to whom asked for it, [`told`] what was changed in words, [`readiness`] what nodes could not start, [`nodes`] nodes that come and go for good,
-//! [`versions`] levels, and what was prepared before all went down, [`lost`] states that were given up, [`requests`] what clients ask, [`fencing`] nodes that are fenced, [`rotation`] the change
+//! [`versions`] levels, and what was prepared before all went down, [`lost`] states that were given up, [`arbiter`] the vote of a store outside, [`requests`] what clients ask, [`fencing`] nodes that are fenced, [`rotation`] the change
 //! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`effects`] what is to be done, [`report`] the
 //! report.
 
 mod alerts;
+mod arbiter;
 mod barrier;
 mod causes;
 mod collecting;
@@ -55,6 +56,7 @@ use hac_scheduler::plan::Plan;
 use hac_totem::{Delivery, Notice};
 use hac_types::{LevelWindow, Member, NodeId, RingId, Timestamp, View, ViewKind, WallTime, mutant};
 
+use self::arbiter::ThirdVote;
 use self::coordinator::{Coordinator, Seat};
 use self::disk::Disk;
 use self::effects::Effects;
@@ -107,6 +109,8 @@ pub(crate) enum Incoming {
     Decided(DecideId, Result<Plan, Unplannable>),
     /// The answer to an [`Output::Ask`].
     Answered(QuestionId, String),
+    /// The answer to an [`Output::Arbiter`].
+    Arbiter(u64, Result<hac_quorum::Answer, String>),
     /// Hand resources over and leave; a second time, leave at once.
     Shutdown,
 }
@@ -141,6 +145,8 @@ pub(crate) struct Participant {
 
     replica: Replica,
     quorum: hac_quorum::Engine,
+    /// The vote of a store outside, if this node was told of one.
+    arbiter: Option<ThirdVote>,
     executor: Executor,
     proposals: Proposals,
     durable: Durable,
@@ -183,6 +189,7 @@ impl Participant {
             Some(bytes) => wire::decode_stored(bytes, known).map_err(|why| ConfigError::StoredCib(why.to_string()))?,
             None => StoredState { cib: initial(config), ..StoredState::default() },
         };
+        let register = state.register.clone();
         let replica = Replica::new(without_tickets(state));
         let offer = match &stored.prepared {
             Some((generation, bytes)) => {
@@ -217,6 +224,7 @@ impl Participant {
             parts: Parts::default(),
             replica,
             quorum: hac_quorum::Engine::new(config.quorum.clone())?,
+            arbiter: config.quorum.arbiter.then(|| ThirdVote::new(me, register)),
             executor,
             proposals: Proposals::new(me),
             durable: Durable::default(),
@@ -272,6 +280,7 @@ impl Participant {
                 }
             }
             Incoming::Answered(id, text) => self.handle_answered(id, text),
+            Incoming::Arbiter(id, answer) => self.handle_arbiter(now, id, answer),
             Incoming::Shutdown => self.handle_shutdown(now),
         }
         self.settle(now);
@@ -286,6 +295,7 @@ impl Participant {
     /// what the transition engine wants. All of that goes out, and comes back through the stream if at all: neither wants
     /// more because of it, so one round is enough.
     fn settle(&mut self, now: Now) {
+        self.follow_arbiter(now);
         if !self.may_begin() {
             self.executor.hold();
         } else if self.executor.is_held() {

@@ -62,6 +62,7 @@ impl Proposals {
         let (lane, last) = match &what {
             Proposed::SetLevel { .. }
             | Proposed::SetNodes(_)
+            | Proposed::SetRegister(_)
             | Proposed::Command(hac_crm::cib::Command::Configure(_)) => (Lane::Configure, &mut self.last_configure),
             Proposed::Command(hac_crm::cib::Command::Status(_)) => (Lane::Status, &mut self.last_status),
             Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } | Proposed::Ask { .. } => {
@@ -85,6 +86,11 @@ impl Proposals {
     /// Whether one of them is to change the key.
     pub(crate) fn rotates(&self) -> bool {
         self.pending.iter().any(|p| matches!(p.proposal.what, Proposed::RotateKey { .. }))
+    }
+
+    /// Whether one of them is this register.
+    pub(crate) fn has_register(&self, register: &hac_quorum::Register) -> bool {
+        self.pending.iter().any(|p| matches!(&p.proposal.what, Proposed::SetRegister(new) if new.register == *register))
     }
 
     /// How many wait that concern the cluster, and not only the node that is asked.

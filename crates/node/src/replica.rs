@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hac_crm::cib::{Applied, Changes, Command, Refusal, RefusalKind, Replicated as _};
 use hac_model::{Cib, Version};
+use hac_quorum::Register;
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime, mutant};
 
 use crate::cluster::{ClusterConfig, Gate};
@@ -29,6 +30,8 @@ pub(crate) struct Replica {
     pub(crate) cluster: ClusterConfig,
     /// The last changes of the configuration, the newest last.
     pub(crate) trail: Vec<Mark>,
+    /// What is known of the arbiter's register. Who has it has the state that belongs to it: the two lie in one file.
+    pub(crate) register: Option<Register>,
     /// What was applied, where somebody wants to know.
     pub(crate) journal: Option<Box<Journal>>,
 }
@@ -54,10 +57,10 @@ pub enum Entry {
 impl Replica {
     /// A state that has seen no stream yet.
     pub(crate) fn new(state: StoredState) -> Self {
-        let StoredState { cluster, cib, lineage, trail, .. } = state;
+        let StoredState { cluster, cib, lineage, trail, register, .. } = state;
         let cib = Arc::new(cib);
         let (processed, lives) = (BTreeMap::new(), BTreeMap::new());
-        Self { cib, processed, lineage, dc: None, lives, cluster, trail, journal: None }
+        Self { cib, processed, lineage, dc: None, lives, cluster, trail, register, journal: None }
     }
 
     /// Applies a command; see [`Cib::apply`].
@@ -111,6 +114,15 @@ impl Replica {
                     Applied::Changed(Changes::default())
                 }
             },
+            Proposed::SetRegister(new) => {
+                if Some(&new.register) <= self.register.as_ref() {
+                    return Applied::Unchanged;
+                }
+                self.register = Some(new.register.clone());
+                // Who is quorate by it has the state that counts from here on.
+                self.lineage = self.lineage.max(new.claimed);
+                Applied::Changed(Changes::default())
+            }
             Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } | Proposed::Ask { .. } => {
                 Applied::Unchanged
             }
@@ -193,13 +205,14 @@ impl Replica {
             lives: snapshot.lives,
             cluster: std::mem::take(&mut self.cluster),
             trail: snapshot.trail,
+            register: self.register.take(),
             journal: self.journal.take(),
         };
     }
 
     /// What of this goes to the disk: what people asked for, without what is known of the present.
     pub(crate) fn durable(&self) -> Option<Vec<u8>> {
-        wire::encode_stored(&self.cib, &self.cluster, self.lineage, &self.trail)
+        wire::encode_stored(&self.cib, &self.cluster, self.lineage, &self.trail, self.register.as_ref())
     }
 }
 

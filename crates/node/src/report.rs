@@ -207,6 +207,19 @@ pub struct QuorumReport {
     pub waiting_for: Option<String>,
     /// All nodes are waited for (`wait_for_all`); an operator can end that.
     pub waits_for_all: bool,
+    /// How it stands with the third vote, if one is counted on.
+    pub arbiter: Option<ArbiterReport>,
+}
+
+/// How it stands with the vote of a store outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArbiterReport {
+    /// `unknown`, `ready`, `silent` or `strange` while it decides nothing; `asked`, `won` or `lost` while it does.
+    pub state: String,
+    /// The same in a sentence.
+    pub sentence: String,
+    /// How often the register was changed, as far as this node knows; 0 if nothing was agreed with it yet.
+    pub epoch: u64,
 }
 
 /// Something a person should know.

@@ -53,6 +53,8 @@ pub enum Request {
         /// How long its answer is waited for.
         timeout: Duration,
     },
+    /// What the arbiter's store has is to be believed from now on, whatever it is, while all nodes are members.
+    TrustArbiter,
     /// People have looked at the states that were given up: they are not told of any more. Concerns this node alone.
     ForgetLost,
     /// Change the cluster's key, or finish a change that was begun. Keys are never written with other things: it cannot

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use bincode::config::{Configuration, Limit};
 use hac_crm::cib::{Command, StatusChange};
 use hac_model::{Cib, ResourceHistory, Version};
+use hac_quorum::Register;
 use hac_types::{Incarnation, Level, Member, NodeId, RingId, WallTime};
 use hac_wire::Unreadable;
 use serde::de::DeserializeOwned;
@@ -123,6 +124,10 @@ pub(crate) struct Ready {
     pub(crate) history: Option<Vec<ResourceHistory>>,
     /// Changes of the configuration that this node gave up for the state of this view.
     pub(crate) lost: Option<Lost>,
+    /// What it knows of the arbiter's register. Not part of the state that was taken over: the newest counts.
+    pub(crate) register: Option<Register>,
+    /// It was told to count on the vote of an arbiter.
+    pub(crate) arbiter: bool,
 }
 
 /// Changes of the configuration that were acknowledged on one side of a cut and that the state of the other side, which
@@ -169,6 +174,8 @@ pub(crate) enum Proposed {
     },
     /// Another list of nodes.
     SetNodes(NewNodes),
+    /// Another register at the arbiter.
+    SetRegister(NewRegister),
     /// That a member looks at something and says what it sees. It concerns nobody else.
     Ask {
         /// The member.
@@ -189,6 +196,15 @@ pub(crate) struct NewNodes {
     pub(crate) statement: String,
 }
 
+/// What was written at the arbiter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NewRegister {
+    /// The register as it is now.
+    pub(crate) register: Register,
+    /// The membership that is quorate by it; none if it was written for all nodes.
+    pub(crate) claimed: Option<RingId>,
+}
+
 impl Proposed {
     /// The lowest level at which all members understand it.
     pub(crate) fn level(&self) -> Level {
@@ -199,13 +215,15 @@ impl Proposed {
             | Self::RotateKey { .. }
             | Self::SetLevel { .. }
             | Self::SetNodes(_)
+            | Self::SetRegister(_)
             | Self::Ask { .. } => Level::FIRST,
         }
     }
 
     /// Whether all members store what follows from it before it counts.
     pub(crate) const fn is_stored(&self) -> bool {
-        matches!(self, Self::Command(Command::Configure(_)) | Self::SetLevel { .. } | Self::SetNodes(_))
+        let stored = matches!(self, Self::SetLevel { .. } | Self::SetNodes(_) | Self::SetRegister(_));
+        stored || matches!(self, Self::Command(Command::Configure(_)))
     }
 }
 

@@ -41,7 +41,13 @@ impl World {
                 world.deliver(PEER, body);
             }
         }
-        let ready = polite.then_some(Body::Ready(wire::Ready { quorate: true, history: None, lost: None }));
+        let ready = polite.then_some(Body::Ready(wire::Ready {
+            quorate: true,
+            history: None,
+            lost: None,
+            register: None,
+            arbiter: false,
+        }));
         if let Some(ready) = ready {
             world.deliver(PEER, ready);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hac_crm::executor::{InvocationId, Outcome, WatchId};
 use hac_model::Cib;
+use hac_quorum::Answer as ArbiterAnswer;
 use hac_scheduler::plan::Plan;
 use hac_totem::{LinkStatus, Notice, Stats};
 use hac_types::{Level, Timestamp, ViewKind, mutant};
@@ -157,6 +158,11 @@ impl ClusterHalf {
     /// What came of an [`Output::Ask`].
     pub fn handle_answered(&mut self, now: Now, id: QuestionId, text: String) {
         self.give(now, Incoming::Answered(id, text));
+    }
+
+    /// What the arbiter's store said to an [`Output::Arbiter`], or why it said nothing.
+    pub fn handle_arbiter(&mut self, now: Now, id: u64, answer: Result<ArbiterAnswer, String>) {
+        self.give(now, Incoming::Arbiter(id, answer));
     }
 
     /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.

@@ -112,7 +112,7 @@ fn a_state_comes_only_from_the_donor() {
 }
 
 fn ready() -> Ready {
-    Ready { quorate: true, history: None, lost: None }
+    Ready { quorate: true, history: None, lost: None, register: None, arbiter: false }
 }
 
 #[test]

@@ -42,6 +42,7 @@ impl Participant {
         self.doubts.paused = false;
         self.phase =
             Phase::Syncing(Barrier { join: Join::new(next.ring, next.members.clone(), now.mono), copied_from: None });
+        self.leave_arbiter(next);
         self.executor.end_view(now.mono);
         self.parts.clear();
         self.keys.begin_view();
@@ -136,7 +137,8 @@ impl Participant {
         let infos = join.hellos().iter().map(|(&node, hello)| (node, hello.votes.clone().into())).collect();
         let ring = join.ring;
         let decision = self.quorum.membership(now.mono, ring, infos);
-        if decision.changed {
+        self.keep_arbiters_vote();
+        if decision.changed && !self.quorum.needs_arbiter() {
             let waiting_for = self.quorum.status().waiting_for;
             self.effects.event(Event::Quorum { quorate: decision.quorate, waiting_for });
         }
@@ -254,7 +256,9 @@ impl Participant {
         let history = (!same && !mutant("history-untold")).then_some(histories);
         self.find_lost(now);
         let lost = self.lost.last().map(|kept| kept.lost.clone());
-        self.broadcast(Body::Ready(Ready { quorate: self.quorum.is_quorate(), history, lost }));
+        let (quorate, arbiter) = (self.quorum.is_quorate(), self.arbiter.is_some());
+        let register = self.replica.register.clone();
+        self.broadcast(Body::Ready(Ready { quorate, history, lost, register, arbiter }));
     }
 
     /// What this node has said of the present and not heard back yet.
@@ -336,6 +340,7 @@ impl Participant {
         self.catch_up(now);
         self.announce_caught_up();
         self.ask_to_leave_again(now);
+        self.weigh_arbiter(now, &over);
     }
 
     /// Who is there and who is not. Members in a new life were gone in between.

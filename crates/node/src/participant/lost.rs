@@ -65,7 +65,13 @@ impl Participant {
         let kept = self.gives_up_changes(&state.trail, trail) && !mutant("prepared-unreported");
         if kept {
             let yielding = Yielding {
-                bytes: wire::encode_stored(&state.cib, &state.cluster, state.lineage, &state.trail),
+                bytes: wire::encode_stored(
+                    &state.cib,
+                    &state.cluster,
+                    state.lineage,
+                    &state.trail,
+                    state.register.as_ref(),
+                ),
                 cib: Arc::new(state.cib),
                 cluster: state.cluster,
                 lineage: state.lineage,

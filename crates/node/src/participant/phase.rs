@@ -39,11 +39,13 @@ pub(super) struct Doubts {
     pub(super) paused: bool,
     /// The ring has not confirmed that the membership still holds.
     pub(super) unsure: bool,
+    /// The arbiter has not said which of two nodes goes on.
+    pub(super) undecided: bool,
 }
 
 impl Doubts {
     const fn any(self) -> bool {
-        self.paused || self.unsure
+        self.paused || self.unsure || self.undecided
     }
 }
 

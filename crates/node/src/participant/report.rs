@@ -153,6 +153,9 @@ impl Participant {
                 if self.doubts.paused {
                     waiting.push("this node was paused and makes sure that it is still a member".to_owned());
                 }
+                if self.doubts.undecided {
+                    waiting.push("the arbiter is asked which of the nodes goes on".to_owned());
+                }
                 if let Some(prepare) = &self.durable.current {
                     let missing = names(prepare.missing().collect());
                     waiting.push(format!("storing a change of the configuration on {missing}"));
@@ -204,6 +207,7 @@ impl Participant {
             flags: status.flags.words().into_iter().map(str::to_owned).collect(),
             waiting_for: status.waiting_for,
             waits_for_all: status.waits_for_all,
+            arbiter: self.arbiter_report(),
         }
     }
 
@@ -215,11 +219,13 @@ impl Participant {
         let quorum = self.quorum.status();
         if let Some(waiting) = quorum.waiting_for
             && self.has_state()
+            && !self.doubts.undecided
         {
             let way_out = if quorum.waits_for_all { UNBLOCK } else { "" };
             let remedy = format!("Start the other nodes, or look at the network between them.{way_out}");
             add(Severity::Error, format!("no quorum: {waiting}"), &remedy);
         }
+        self.arbiter_problems(&mut add);
         for (sentence, remedy) in self.lost_problems() {
             add(Severity::Error, sentence, &remedy);
         }

@@ -59,6 +59,7 @@ impl Participant {
                 (Proposed::SetNodes(NewNodes { base, nodes, statement }), self.request_timeout)
             }
             Request::Ask { node, question, timeout } => (Proposed::Ask { node, question }, timeout),
+            Request::TrustArbiter => return self.trust_arbiter(now, id),
             Request::ForgetLost => {
                 self.forget_lost(now);
                 let reply = self.done(Vec::new());

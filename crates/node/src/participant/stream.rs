@@ -65,7 +65,10 @@ impl Participant {
                 self.advance_configuration(now);
             }
             _ if processed => self.refuse(id, self.done(Vec::new())),
-            Proposed::SetLevel { .. } | Proposed::SetNodes(_) | Proposed::Command(Command::Configure(_)) => {
+            Proposed::SetLevel { .. }
+            | Proposed::SetNodes(_)
+            | Proposed::SetRegister(_)
+            | Proposed::Command(Command::Configure(_)) => {
                 self.durable.queue.push_back(proposal);
                 self.advance_configuration(now);
             }
@@ -161,7 +164,9 @@ impl Participant {
     /// stored; without quorum it is neither, and its origin waits for a view in which it can be.
     fn begin_configuration(&mut self, now: Now, proposal: Proposal) -> Result<(), Reply> {
         let processed = self.replica.is_processed(proposal.id);
-        if !self.may_configure() {
+        // What was won at the arbiter is what makes a partition quorate.
+        let claims = matches!(&proposal.what, Proposed::SetRegister(new) if new.claimed.is_some());
+        if !self.may_configure() && !claims {
             return if processed { Ok(()) } else { Err(Reply::NoQuorum(self.no_quorum())) };
         }
         let mut candidate = self.replica.clone();
@@ -170,6 +175,7 @@ impl Participant {
                 Applied::Refused(refusal) => return Err(Reply::Refused(refusal)),
                 Applied::Unchanged => {
                     self.answer_unchanged(proposal.id);
+                    self.register_stored();
                     return Ok(());
                 }
                 Applied::Changed(_) => {}
@@ -320,6 +326,7 @@ impl Participant {
             }
             Proposed::SetLevel { to } => self.level_changed(*to),
             Proposed::SetNodes(_) => self.nodes_changed(now, proposal.wall),
+            Proposed::SetRegister(_) => self.register_stored(),
             Proposed::Settle | Proposed::CancelWaitForAll | Proposed::RotateKey { .. } | Proposed::Ask { .. } => {}
         }
         self.find_lost(now);

@@ -1,5 +1,6 @@
 //! Participants on a perfect stream: messages are put into one order at once and delivered to all members.
 
+mod arbiter;
 pub(crate) mod cluster;
 mod collecting;
 mod disks;
@@ -7,6 +8,7 @@ mod fencing;
 mod levels;
 mod prepared;
 mod rotation;
+mod store;
 mod waits;
 
 use std::time::Duration;

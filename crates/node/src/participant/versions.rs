@@ -138,6 +138,7 @@ impl Participant {
             self.replica.cib = Arc::new(hac_model::Cib { status, ..state.cib });
             self.replica.trail = state.trail;
             self.replica.lineage = self.replica.lineage.max(state.lineage);
+            self.replica.register = self.replica.register.take().max(state.register);
             self.commit_generation(now, generation, Vec::new());
         } else {
             offered.passed_over = true;

@@ -15,6 +15,7 @@
 //! | results of orders; a plan; the next look at the state | the operation's timeout and `cluster-delay`; 30 s; `cluster-recheck-interval` | recorded as lost; the plan is given up; decided again |
 //! | the time for which all nodes must know the next level | `upgrade-hold` | the level is proposed |
 //! | changes of an attribute that are collected | its dampening, a day at most | they count; said again after 30 s |
+//! | an answer of the arbiter, before anything is started or stopped | 5 s and a grace of 1 s | this partition goes on without its vote, and asks again |
 //! | a node that was added and is not yet counted | 2 s as a member; 15 min if it does not come | its vote is proposed; it is taken back |
 
 use hac_types::Timestamp;
@@ -31,7 +32,7 @@ struct Wait {
 }
 
 /// The table, in the order in which waits end that are over at the same time.
-const WAITS: [Wait; 12] = [
+const WAITS: [Wait; 13] = [
     // Agents that run here.
     Wait { until: |it| it.executor.poll_timeout(), end: |it, now| it.executor.handle_timeout(now.mono, now.wall) },
     // The window of `last_man_standing`.
@@ -54,6 +55,8 @@ const WAITS: [Wait; 12] = [
     Wait { until: Participant::collecting_timeout, end: Participant::write_collected },
     // The next level.
     Wait { until: Participant::raising_timeout, end: Participant::raise_level },
+    // The arbiter.
+    Wait { until: Participant::arbiter_timeout, end: Participant::expire_arbiter },
     // A learner.
     Wait { until: Participant::learner_timeout, end: Participant::judge_learner },
 ];

@@ -111,6 +111,11 @@ fn new_nodes() -> NewNodes {
     NewNodes { base: 7, nodes: vec![node(1, 1), node(300, 0)], statement: "it is off".to_owned() }
 }
 
+fn new_register() -> NewRegister {
+    let register = Register { epoch: 3, revision: 300, store: u64::MAX };
+    NewRegister { register, claimed: Some(RING) }
+}
+
 fn bodies() -> Vec<(&'static str, Body)> {
     let version = Version { admin_epoch: 1, epoch: 300, num_updates: 7 };
     let vote = Vote { proposal: id(Lane::Status, 300), error: Some("full".to_owned()) };
@@ -121,7 +126,7 @@ fn bodies() -> Vec<(&'static str, Body)> {
     vec![
         ("hello", Body::Hello(hello())),
         ("part", Body::Part(Part { index: 1, last: true, bytes: b"part".to_vec() })),
-        ("ready", Body::Ready(Ready { quorate: true, history: Some(history), lost })),
+        ("ready", Body::Ready(Ready { quorate: true, history: Some(history), lost, register: None, arbiter: false })),
         ("propose configure", proposal().body),
         ("propose status", what(Proposed::Command(Command::Status(change.clone())))),
         ("propose settle", what(Proposed::Settle)),
@@ -129,6 +134,7 @@ fn bodies() -> Vec<(&'static str, Body)> {
         ("propose rotate", what(Proposed::RotateKey { sealed: vec![1, 2, 255], force: true })),
         ("propose level", what(Proposed::SetLevel { to: Level(2) })),
         ("propose nodes", what(Proposed::SetNodes(new_nodes()))),
+        ("propose register", what(Proposed::SetRegister(new_register()))),
         ("vote", Body::Vote(vote)),
         ("order operation", order(Work::run(operation(Task::Start)))),
         ("order migration", order(Work::run(operation(Task::MigrateTo)))),
@@ -173,7 +179,7 @@ fn a_state_of_level_1_is_read_with_all_that_is_in_it() {
     let state = decode_stored(golden, LevelWindow::KNOWN).unwrap();
     assert_eq!((&state.cib, &state.cluster, state.lineage), (&cib, &cluster, Some(RING)));
     assert_eq!(state.trail, hello().trail);
-    let written = encode_stored(&cib, &cluster, Some(RING), &state.trail).unwrap();
+    let written = encode_stored(&cib, &cluster, Some(RING), &state.trail, None).unwrap();
     let release = format!("\"release\":\"{}\"", stored::RELEASE);
     let written = String::from_utf8(written).unwrap().replace(&release, "\"release\":\"0.1.0\"");
     assert_eq!(written, std::str::from_utf8(golden).unwrap(), "the same is written at this level");

@@ -9,6 +9,7 @@
 //! named with who wrote it: it is intact, and the release that wrote it can read it.
 
 use hac_model::{Cib, CibInfo, Configuration, Version};
+use hac_quorum::Register;
 use hac_types::{Level, LevelWindow, RingId};
 use hac_wire::Unreadable;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub(crate) struct StoredState {
     pub(crate) cib: Cib,
     pub(crate) lineage: Option<RingId>,
     pub(crate) trail: Vec<Mark>,
+    /// What this state knows of the arbiter's register.
+    pub(crate) register: Option<Register>,
 }
 
 /// The same, to be written without a copy of the configuration.
@@ -44,6 +47,7 @@ struct StoredRef<'a> {
     cib: CibRef<'a>,
     lineage: Option<RingId>,
     trail: &'a [Mark],
+    register: Option<&'a Register>,
 }
 
 /// What of a CIB is stored.
@@ -82,12 +86,13 @@ pub(crate) fn encode_stored(
     cluster: &ClusterConfig,
     lineage: Option<RingId>,
     trail: &[Mark],
+    register: Option<&Register>,
 ) -> Option<Vec<u8>> {
     let version = Version { num_updates: 0, ..cib.version };
     let info = CibInfo { have_quorum: false, dc_uuid: None, ..cib.info.clone() };
     let cib = CibRef { version, info, configuration: &cib.configuration };
     let level = cluster.level;
-    let state = named(&StoredRef { level, release: RELEASE, cluster, cib, lineage, trail })?;
+    let state = named(&StoredRef { level, release: RELEASE, cluster, cib, lineage, trail, register })?;
     let bytes = [MAGIC, FORM.as_bytes(), b"\n", state.as_slice()].concat();
     (bytes.len() <= SNAPSHOT_MAX).then_some(bytes)
 }

@@ -101,11 +101,11 @@ fn state() -> StoredState {
         apart: false,
     };
     let (level, release) = (Level::FIRST, stored::RELEASE.to_owned());
-    StoredState { level, release, cluster, cib, lineage: Some(RING), trail: vec![mark] }
+    StoredState { level, release, cluster, cib, lineage: Some(RING), trail: vec![mark], register: None }
 }
 
 fn stored(state: &StoredState) -> Vec<u8> {
-    encode_stored(&state.cib, &state.cluster, state.lineage, &state.trail).unwrap()
+    encode_stored(&state.cib, &state.cluster, state.lineage, &state.trail, state.register.as_ref()).unwrap()
 }
 
 #[test]

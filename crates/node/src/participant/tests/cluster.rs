@@ -10,6 +10,7 @@ use hac_netsim::{Formed, Stream};
 use hac_totem::{AuthKey, Delivery, Guarantee, Stats};
 use hac_types::{Incarnation, Member, NodeId, RingId, WallTime};
 
+use super::store::Store;
 use super::*;
 use crate::halves::Down;
 use crate::{NodeInfo, Persist, PersistId, Report};
@@ -183,6 +184,8 @@ pub(crate) struct Cluster {
     stream: Stream,
     /// The level of the next rings.
     level: hac_types::Level,
+    /// The store that has the third vote, if the files name one.
+    pub(crate) store: Option<Store>,
 }
 
 impl Cluster {
@@ -194,6 +197,7 @@ impl Cluster {
             now,
             stream: Stream::default(),
             level: hac_types::Level::FIRST,
+            store: None,
         };
         for id in 1..=count {
             cluster.start(id);
@@ -206,7 +210,8 @@ impl Cluster {
         let voters =
             ids.iter().map(|&id| hac_quorum::Voter { node: NodeId(id), name: format!("node{id}"), votes: 1 }).collect();
         let mut quorum = hac_quorum::Config::new(NodeId(id), voters);
-        quorum.two_node = ids.len() == 2;
+        quorum.arbiter = self.store.is_some();
+        quorum.two_node = ids.len() == 2 && !quorum.arbiter;
         Config {
             totem: hac_totem::Config {
                 cluster_name: "test".to_owned(),
@@ -246,6 +251,14 @@ impl Cluster {
         let mut cluster = Self::new(0);
         cluster.hosts = (1..).zip(max).map(|(id, &max)| (id, Host { max, ..Host::default() })).collect();
         cluster.ids().into_iter().for_each(|id| cluster.start(id));
+        cluster
+    }
+
+    /// Two hosts with a store that has the third vote.
+    pub(crate) fn with_store() -> Self {
+        let mut cluster = Self::new(2);
+        cluster.store = Some(Store { id: 7, revision: 1, ..Store::default() });
+        [1, 2].into_iter().for_each(|id| cluster.start(id));
         cluster
     }
 
@@ -396,6 +409,12 @@ impl Cluster {
                         outcome.into_iter().for_each(|outcome| host.give(now, Incoming::Outcome(id, outcome)));
                     }
                     Output::CancelInvocation(_) => host.cancelled += 1,
+                    Output::Arbiter { id, request, .. } => {
+                        if let Some(store) = &mut self.store {
+                            let answer = store.serve(request);
+                            host.give(now, Incoming::Arbiter(id, answer));
+                        }
+                    }
                     Output::Fenced { why, .. } => host.fenced = Some(why),
                     Output::Event(told) => {
                         if let crate::Event::Remark { text, .. } = told.event {

@@ -1,0 +1,154 @@
+//! Tests: the third vote, from the loss of the other node to what the coordinator decides.
+
+use super::*;
+
+fn state(cluster: &Cluster, node: u32) -> String {
+    cluster.report(node).quorum.arbiter.expect("it has an arbiter").state
+}
+
+fn is_quorate(cluster: &Cluster, node: u32) -> bool {
+    cluster.report(node).quorum.quorate
+}
+
+/// Time enough for any grace.
+const GRACE: Duration = Duration::from_secs(2);
+
+#[test]
+fn both_write_the_register_once_and_need_it_no_more() {
+    let mut cluster = Cluster::with_store();
+    cluster.view(&[1, 2]);
+    assert_eq!((state(&cluster, 1), state(&cluster, 2)), ("ready".to_owned(), "ready".to_owned()));
+    let store = cluster.store.clone().expect("a store");
+    assert_eq!(store.revision, 2, "one of them writes for both");
+    cluster.advance(Duration::from_secs(61));
+    assert_eq!(state(&cluster, 2), "ready");
+    assert_eq!(cluster.store.as_ref().map(|store| store.revision), Some(2), "looking changes nothing");
+    if let Some(store) = &mut cluster.store {
+        store.down = true;
+    }
+    cluster.advance(Duration::from_secs(61));
+    assert_eq!(state(&cluster, 1), "silent");
+    assert!(is_quorate(&cluster, 1) && is_quorate(&cluster, 2), "both together need no vote");
+    let problems = cluster.report(1).problems;
+    assert!(problems.iter().any(|problem| problem.sentence.starts_with("no arbiter: the next death")), "{problems:?}");
+}
+
+#[test]
+fn of_two_halves_exactly_one_is_quorate_and_stays_so_until_they_meet() {
+    let mut cluster = Cluster::with_store();
+    cluster.view(&[1, 2]);
+    for _ in 0..3 {
+        cluster.split(&[&[1], &[2]]);
+        cluster.advance(GRACE);
+        assert!(is_quorate(&cluster, 1), "the coordinator went first");
+        assert!(!is_quorate(&cluster, 2));
+        assert_eq!((state(&cluster, 1), state(&cluster, 2)), ("won".to_owned(), "lost".to_owned()));
+        // Without the store the winner keeps what it has, in new memberships of its own too.
+        if let Some(store) = &mut cluster.store {
+            store.down = true;
+        }
+        cluster.view(&[1]);
+        cluster.view(&[2]);
+        cluster.advance(Duration::from_secs(30));
+        assert!(is_quorate(&cluster, 1) && !is_quorate(&cluster, 2));
+        if let Some(store) = &mut cluster.store {
+            store.down = false;
+        }
+        let reply = cluster.ask(1, set_property("cluster-delay", "61s"));
+        assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+        let reply = cluster.ask(2, set_property("cluster-delay", "62s"));
+        assert!(matches!(reply, Some(Reply::NoQuorum(_))), "{reply:?}");
+        cluster.view(&[1, 2]);
+        cluster.advance(GRACE);
+        assert!(is_quorate(&cluster, 1) && is_quorate(&cluster, 2));
+        assert_eq!(cluster.cib(2).configuration.property("cluster-delay"), Some("61s"));
+        cluster.assert_equal(&[1, 2]);
+    }
+}
+
+#[test]
+fn nothing_is_decided_before_the_answer_and_the_node_goes_on_without_one_in_time() {
+    let mut cluster = Cluster::with_store();
+    cluster.view(&[1, 2]);
+    if let Some(store) = &mut cluster.store {
+        store.down = true;
+    }
+    cluster.view(&[2]);
+    cluster.advance(Duration::from_secs(3));
+    assert_eq!(state(&cluster, 2), "asked");
+    let waits = cluster.report(2).waiting_for;
+    assert!(waits.iter().any(|wait| wait.contains("the arbiter is asked")), "{waits:?}");
+    cluster.advance(Duration::from_secs(4));
+    assert_eq!(state(&cluster, 2), "lost", "it goes on without");
+    assert!(!is_quorate(&cluster, 2));
+    if let Some(store) = &mut cluster.store {
+        store.down = false;
+    }
+    cluster.advance(Duration::from_secs(6));
+    assert!(is_quorate(&cluster, 2), "it asks again by itself");
+}
+
+#[test]
+fn what_was_won_counts_when_it_is_stored_and_lasts_over_a_restart() {
+    let mut cluster = Cluster::with_store();
+    cluster.view(&[1, 2]);
+    cluster.disk(1).slow = true;
+    cluster.view(&[1]);
+    cluster.advance(GRACE);
+    assert_eq!(cluster.store.as_ref().map(|store| store.revision), Some(3), "it has won");
+    assert!(!is_quorate(&cluster, 1), "and not stored it");
+    while cluster.disk(1).waits() > 0 {
+        cluster.end_a_write(1);
+    }
+    cluster.disk(1).slow = false;
+    cluster.advance(GRACE);
+    assert!(is_quorate(&cluster, 1));
+    // The other one has the older revision; this one has the newer in its file, and may claim with it.
+    cluster.kill(1);
+    cluster.start(1);
+    cluster.view(&[2]);
+    cluster.advance(Duration::from_secs(10));
+    assert!(!is_quorate(&cluster, 2));
+    cluster.view(&[1]);
+    cluster.advance(GRACE);
+    assert!(is_quorate(&cluster, 1));
+}
+
+#[test]
+fn another_store_is_believed_when_a_person_says_so() {
+    let mut cluster = Cluster::with_store();
+    cluster.view(&[1, 2]);
+    cluster.store = Some(store::Store { id: 8, revision: 1, ..store::Store::default() });
+    cluster.advance(Duration::from_secs(61));
+    assert_eq!(state(&cluster, 1), "strange");
+    cluster.view(&[1]);
+    cluster.advance(Duration::from_secs(20));
+    assert!(!is_quorate(&cluster, 1), "it claims nothing there");
+    let reply = cluster.ask(1, Request::TrustArbiter);
+    assert!(matches!(reply, Some(Reply::Unavailable(_))), "not while the other is away: {reply:?}");
+    cluster.view(&[1, 2]);
+    let reply = cluster.ask(2, Request::TrustArbiter);
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    cluster.view(&[2]);
+    cluster.advance(GRACE);
+    assert!(is_quorate(&cluster, 2));
+}
+
+#[test]
+fn a_node_that_was_told_of_no_arbiter_does_not_go_on_alone() {
+    let mut cluster = Cluster::with_store();
+    cluster.view(&[1, 2]);
+    // Its file has two_node and no arbiter any more.
+    cluster.kill(2);
+    let store = cluster.store.take();
+    cluster.start(2);
+    cluster.store = store;
+    cluster.view(&[1, 2]);
+    let problems = cluster.report(1).problems;
+    assert!(problems.iter().any(|problem| problem.sentence.contains("node2 was told of no arbiter")), "{problems:?}");
+    cluster.split(&[&[1], &[2]]);
+    cluster.advance(GRACE);
+    assert!(!is_quorate(&cluster, 2), "the other may have the vote");
+    assert!(is_quorate(&cluster, 1));
+    assert!(cluster.cib(1).info.have_quorum);
+}
