@@ -4,6 +4,7 @@
 //! assert what happens and in which order, never how fast.
 
 mod api;
+mod arbiter;
 mod cloud_init;
 mod common;
 mod databases;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         cloud_init::one(),
         fencing::one(),
         ready::one(),
+        arbiter::one(),
     ]
     .concat();
     let both = [("native", Agents::Native), ("packaged", Agents::Packaged)];
@@ -68,7 +70,8 @@ fn main() -> ExitCode {
         both.iter().map(move |&(variant, agents)| (format!("{name}/{variant}"), test, agents))
     });
     let single = with_one.iter().map(|&(name, test)| (name.to_owned(), test, Agents::Native));
-    let optional = databases::all().into_iter().map(|(name, test, missing)| {
+    let with_etcd = arbiter::with_etcd().into_iter().map(|(name, test)| (name, test, arbiter::missing()));
+    let optional = databases::all().into_iter().chain(with_etcd).map(|(name, test, missing)| {
         let tools = tools.as_ref().ok().cloned();
         let case = Case::new(name, move || match &tools {
             Some(tools) => test(&Env::new(tools.clone(), Agents::Native)),

@@ -21,6 +21,7 @@
 //! | [`databases`] | promotable databases on the hosts, and a client that writes and checks |
 //! | [`demo`], [`bench`](mod@bench), `timeline` | for people |
 //! | `keep`, `guard` | labs that go on running, and the removal of all others |
+//! | `store` | the store that has the third vote: etcd, or a stand-in |
 //! | `ringnode` | a node that is the ring and its sockets alone, for a bench |
 //! | [`setup`] | what the machine must have |
 //! | `plan`, `netns`, `http`, `nginx`, `run` | names and addresses, threads in namespaces, small tools |
@@ -55,6 +56,7 @@ mod prober;
 mod ringnode;
 mod run;
 mod status;
+mod store;
 mod timeline;
 
 pub use capture::{Capture, Packet};
@@ -71,4 +73,5 @@ pub use prober::{Prober, Sample, Window};
 pub use ringnode::{RingNode, ring_node};
 pub use run::wait_for;
 pub use status::Status;
+pub use store::{Kind as StoreKind, Store};
 pub use timeline::Timeline;
