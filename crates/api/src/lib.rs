@@ -37,8 +37,8 @@ pub use request::{
     Finding, SettleRequest, Settled, StatusQuery, Version,
 };
 pub use status::{
-    Address, CibResponse, ClusterInfo, Conflict, Counter, Lack, LastChange, Link, MemberState, Members, MembersEntry,
-    Problem, Quorum, Readiness, Severity, Status, StepClass, Steps, Sync,
+    Address, Arbiter, CibResponse, ClusterInfo, Conflict, Counter, Lack, LastChange, Link, MemberState, Members,
+    MembersEntry, Problem, Quorum, Readiness, Severity, Status, StepClass, Steps, Sync,
 };
 
 pub use web::WebLink;

@@ -216,6 +216,8 @@ pub enum Command {
     WriteAttributes,
     /// The operator declares that the nodes waited for are down: act without having seen them all (`wait_for_all`).
     CancelWaitForAll,
+    /// What the arbiter's store has is to be believed from now on, whatever it is; while all nodes are members.
+    TrustArbiter,
 }
 
 /// What fencing does to a node.

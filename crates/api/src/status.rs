@@ -314,6 +314,21 @@ pub struct Quorum {
     /// All nodes are waited for (`wait_for_all`); the command `cancel_wait_for_all` ends that.
     #[serde(default)]
     pub waits_for_all: bool,
+    /// How it stands with the third vote, if one is counted on.
+    #[serde(default)]
+    pub arbiter: Option<Arbiter>,
+}
+
+/// How it stands with the vote of a store outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Arbiter {
+    /// `unknown`, `ready`, `silent`, `strange` or `unused` while it decides nothing; `asked`, `won` or `lost` while it does.
+    pub state: String,
+    /// The same in a sentence.
+    pub sentence: String,
+    /// How often its register was changed, as far as this node knows; 0 if nothing was agreed with it yet.
+    pub epoch: u64,
 }
 
 /// Something counted.

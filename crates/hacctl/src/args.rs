@@ -246,6 +246,12 @@ pub(crate) enum QuorumCommand {
         #[arg(long, short = 'y', visible_alias = "force")]
         yes: bool,
     },
+    /// Believe the arbiter again, which was set back or replaced; while all nodes are members
+    Trust {
+        /// Do it without asking: what is there is replaced, whatever it is
+        #[arg(long, short = 'y', visible_alias = "force")]
+        yes: bool,
+    },
 }
 
 /// Commands about the names of Pacemaker's programs.

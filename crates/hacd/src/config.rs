@@ -7,6 +7,7 @@
 // Numbers from outside come in here.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod arbiter;
 mod authkey;
 mod keys;
 mod mistake;
@@ -80,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) metrics: Option<SocketAddr>,
     /// How the page is served, if it is.
     pub(crate) web: Option<Page>,
+    /// Where the third vote is, if there is one.
+    pub(crate) arbiter: Option<crate::arbiter::Place>,
     /// How long a shutdown may take.
     pub(crate) shutdown_timeout: Duration,
     /// What an empty cluster begins with.
@@ -386,7 +389,8 @@ impl Checker<'_> {
             // Go on with any node, so that everything else that is wrong is found too.
             nodes.first().map(|node| (node.id, node.name.clone()))
         })?;
-        let quorum = self.quorum(node, &nodes);
+        let arbiter = self.arbiter(nodes.len());
+        let quorum = self.quorum(node, &nodes, arbiter.is_some());
         let (authkey, authkey_file) = authkey?;
         let ring = self.ring(node, &nodes, authkey)?;
         let shutdown = self.document.section(Table::Agents).number("shutdown_timeout").unwrap_or(1_200_000);
@@ -405,6 +409,7 @@ impl Checker<'_> {
             agents,
             metrics,
             web,
+            arbiter,
             shutdown_timeout: Duration::from_millis(shutdown),
             seed,
             warnings: std::mem::take(&mut self.warnings),
@@ -543,13 +548,14 @@ impl Checker<'_> {
         Page { at, actions, certificate }
     }
 
-    fn quorum(&mut self, node: NodeId, nodes: &[Node]) -> hac_quorum::Config {
+    fn quorum(&mut self, node: NodeId, nodes: &[Node], arbiter: bool) -> hac_quorum::Config {
         let section = self.document.section(Table::Quorum);
         let voters = nodes.iter().map(|n| hac_quorum::Voter { node: n.id, name: n.name.clone(), votes: n.votes });
         let mut config = hac_quorum::Config::new(node, voters.collect());
         config.expected_votes = section.number("expected_votes").and_then(|n| u32::try_from(n).ok());
         config.two_node = section.bool("two_node").unwrap_or(false);
         config.wait_for_all = section.bool("wait_for_all");
+        config.arbiter = arbiter;
         config.last_man_standing = section.bool("last_man_standing").unwrap_or(false);
         if let Some(window) = section.number("last_man_standing_window") {
             config.last_man_standing_window = Duration::from_millis(window);

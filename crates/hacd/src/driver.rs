@@ -56,6 +56,7 @@ use hac_agents::Agents;
 
 use crate::alerts::Alerts;
 use crate::api::Hub;
+use crate::arbiter::Asker;
 use crate::config::System;
 use crate::log::Log;
 use crate::readiness::Readiness;
@@ -133,6 +134,8 @@ pub(crate) struct ClusterParts {
     pub(crate) published: watch::Sender<Arc<Snapshot>>,
     /// Where agents run.
     pub(crate) workers: Handle,
+    /// Asks the store that has the third vote.
+    pub(crate) arbiter: Asker,
     /// Keeps what resources run with.
     pub(crate) remembered: Remembered,
     /// The flight recorder, while it runs.

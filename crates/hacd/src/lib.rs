@@ -20,6 +20,7 @@
 
 mod alerts;
 mod api;
+mod arbiter;
 mod arguments;
 mod beginning;
 mod beside;

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::alerts::Alerts;
 use crate::api::{self, Api, Hub, Teller};
+use crate::arbiter::Asker;
 use crate::arguments::Arguments;
 use crate::beginning::Beginning;
 use crate::config::{self, Config, Identity};
@@ -262,6 +263,7 @@ fn serve(
     let (system, node) = (config.system.clone(), place.node);
     let proves = config.agents.prove_interval;
     let (metrics, web) = (config.metrics, config.web.clone().and_then(api::Web::new).map(Arc::new));
+    let arbiter = Asker::new(config.arbiter.clone(), clients.clone());
     let (config, now) = (node_config(config), clock::now());
     let recording = open_recording(arguments, &config, &stored, entropy, now)?;
     let broken = |error| refused(arguments, &state_files, &error);
@@ -309,6 +311,7 @@ fn serve(
         asks: questions,
         published,
         workers: runs.clone(),
+        arbiter,
         remembered,
         recording: recording.as_ref().and_then(Recording::notes),
         sysrq: system.sysrq_trigger.clone(),

@@ -13,8 +13,10 @@ use crate::terminal;
 /// Prints votes and quorum (exit code 0 with quorum, 2 without), or ends the waiting for all nodes.
 pub(crate) async fn run(context: &Context, command: Option<QuorumCommand>) -> Result<ExitCode, Failure> {
     let status = context.client.status().await?;
-    if let Some(QuorumCommand::Unblock { yes }) = command {
-        return unblock(context, &status, yes).await;
+    match command {
+        Some(QuorumCommand::Unblock { yes }) => return unblock(context, &status, yes).await,
+        Some(QuorumCommand::Trust { yes }) => return trust(context, &status, yes).await,
+        None => {}
     }
     if context.json {
         terminal::print_json(&serde_json::json!({
@@ -51,12 +53,33 @@ async fn unblock(context: &Context, status: &Status, yes: bool) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
+/// Takes what the arbiter has for what this cluster knows.
+async fn trust(context: &Context, status: &Status, yes: bool) -> Result<ExitCode, Failure> {
+    let Some(arbiter) = &status.quorum.arbiter else {
+        return Err(Failure::new(ErrorCode::NoSuch, "this cluster has no arbiter")
+            .with_remedy("'arbiter.model' in hacd.toml names one."));
+    };
+    if !yes {
+        let sentence = terminal::harmless(&arbiter.sentence);
+        let question =
+            format!("what the arbiter has is replaced, whatever it is, and believed from then on ({sentence})");
+        terminal::confirm(&question, "Look why it is another one. Then add --yes. Nothing was changed.")?;
+    }
+    context.client.command(Command::TrustArbiter, None).await?;
+    context.done("the arbiter has what this cluster knows, and is believed", None)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn text(status: &Status) -> String {
     let quorum = &status.quorum;
     let mut text = terminal::harmless(&hac_compat::quorum_text(status));
     if let Some(waiting) = &quorum.waiting_for {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "\nNo quorum: {}", terminal::harmless(waiting));
+    }
+    if let Some(arbiter) = &quorum.arbiter {
+        let (state, sentence) = (terminal::harmless(&arbiter.state), terminal::harmless(&arbiter.sentence));
+        let _ = writeln!(text, "\nArbiter: {state}: {sentence} (epoch {})", arbiter.epoch);
     }
     if quorum.waits_for_all {
         let _ = writeln!(text, "If those nodes are down for certain: 'hacctl quorum unblock' ends the waiting.");
@@ -93,6 +116,7 @@ mod tests {
                 flags: vec!["2Node".into(), "Quorate".into(), "WaitForAll".into()],
                 waiting_for: None,
                 waits_for_all: false,
+                arbiter: None,
             },
             ..Status::default()
         };

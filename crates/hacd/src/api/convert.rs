@@ -269,6 +269,19 @@ pub(super) fn quorum(report: QuorumReport) -> api::Quorum {
         flags,
         waiting_for,
         waits_for_all,
+        arbiter,
     } = report;
-    api::Quorum { quorate, expected_votes, highest_expected, total_votes, quorum, flags, waiting_for, waits_for_all }
+    let arbiter =
+        arbiter.map(|arbiter| api::Arbiter { state: arbiter.state, sentence: arbiter.sentence, epoch: arbiter.epoch });
+    api::Quorum {
+        quorate,
+        expected_votes,
+        highest_expected,
+        total_votes,
+        quorum,
+        flags,
+        waiting_for,
+        waits_for_all,
+        arbiter,
+    }
 }

@@ -248,6 +248,7 @@ pub(crate) fn asked(command: Command, origin: &str) -> Request {
         }
         Command::ForgetFencing { node } => StatusChange::Fencing(Step::Forget { target: node }),
         Command::CancelWaitForAll => return Request::CancelWaitForAll,
+        Command::TrustArbiter => return Request::TrustArbiter,
         Command::SetLevel { to } => return Request::SetLevel { to: hac_types::Level(to) },
         Command::ClearConflict => return Request::ForgetLost,
     })

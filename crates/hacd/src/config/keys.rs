@@ -39,11 +39,13 @@ pub(crate) enum Table {
     Metrics,
     /// `[web]`.
     Web,
+    /// `[arbiter]`.
+    Arbiter,
 }
 
 impl Table {
     /// All of them, in the order of the file.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Totem,
         Self::Interface,
         Self::Quorum,
@@ -54,6 +56,7 @@ impl Table {
         Self::Agents,
         Self::Metrics,
         Self::Web,
+        Self::Arbiter,
     ];
 
     /// Its path, as messages name it.
@@ -69,6 +72,7 @@ impl Table {
             Self::Agents => "agents",
             Self::Metrics => "metrics",
             Self::Web => "web",
+            Self::Arbiter => "arbiter",
         }
     }
 
@@ -144,7 +148,7 @@ const MINUTE: u64 = 60 * SECOND;
 const TICK: u64 = 30;
 
 use Kind::{Address, Bool, Choice, Listen, Millis, Names, Number, Path, Text, Url};
-use Table::{Agents, DigitalOcean, Interface, Logging, Metrics, Node, Quorum, System, Totem, Web};
+use Table::{Agents, Arbiter, DigitalOcean, Interface, Logging, Metrics, Node, Quorum, System, Totem, Web};
 
 /// The keys, in the order of the file.
 pub(crate) const KEYS: &[Key] = &[
@@ -432,6 +436,38 @@ pub(crate) const KEYS: &[Key] = &[
         "The page's certificate and those that lead to its issuer, PEM. Default: served without TLS.",
     ),
     key(Web, "key", Path, "", "The private key of the certificate, PEM."),
+    key(
+        Arbiter,
+        "model",
+        Choice(&["none", "etcd"]),
+        "none",
+        "Where the third vote of two nodes is: one of them goes on alone when it gets that. Not with two_node.",
+    ),
+    key(
+        Arbiter,
+        "endpoints",
+        Names,
+        "",
+        "Members of the etcd cluster as URLs of their clients' port; tried in turn, 1 s each, 3 s in all.",
+    ),
+    key(
+        Arbiter,
+        "prefix",
+        Text,
+        "/hacd/",
+        "What the keys begin with that hacd writes there; the cluster's name follows.",
+    ),
+    key(
+        Arbiter,
+        "ca_file",
+        Path,
+        "",
+        "Who may have signed the certificate of etcd, PEM. Without it, whom this host trusts.",
+    ),
+    key(Arbiter, "cert_file", Path, "", "The certificate that hacd shows to etcd, PEM; with key_file."),
+    key(Arbiter, "key_file", Path, "", "The private key of cert_file, PEM."),
+    key(Arbiter, "user", Text, "", "Who hacd is at etcd, where that asks for a password."),
+    key(Arbiter, "password_file", Path, "", "A file with the password of user and nothing else."),
 ];
 
 /// Tables with the resources that seed an empty cluster, and what may stand in them. Values of `params`, `meta`,

@@ -208,6 +208,7 @@ impl Reader<'_> {
                 "agents" => self.table(Table::Agents, at, value, None),
                 "metrics" => self.table(Table::Metrics, at, value, None),
                 "web" => self.table(Table::Web, at, value, None),
+                "arbiter" => self.table(Table::Arbiter, at, value, None),
                 other => self.seed_table(other, at, value),
             }
         }
@@ -283,8 +284,18 @@ impl Reader<'_> {
                 }
             }
         } else {
-            let fixed =
-                ["totem", "nodelist", "quorum", "logging", "system", "digitalocean", "agents", "metrics", "web"];
+            let fixed = [
+                "totem",
+                "nodelist",
+                "quorum",
+                "logging",
+                "system",
+                "digitalocean",
+                "agents",
+                "metrics",
+                "web",
+                "arbiter",
+            ];
             let seeds = SEED_TABLES.iter().map(|(table, _)| *table).chain(PROPERTY_TABLES.iter().copied());
             self.unknown(at, name, name, fixed.into_iter().chain(seeds));
         }

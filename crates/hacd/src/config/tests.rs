@@ -268,7 +268,7 @@ fn the_table_of_keys_has_no_key_twice_and_its_defaults_are_accepted() {
 
 /// The shipped file with every option switched on, but for those that contradict another one there or name a file.
 fn switched_on(text: &str) -> String {
-    let others = ["#authkey", "#linknumber", "#ring1_addr"];
+    let others = ["#authkey", "#linknumber", "#ring1_addr", "#model"];
     let switch = |line: &str| match line.strip_prefix('#') {
         Some(option) if others.iter().any(|other| line.starts_with(other)) || option.starts_with(' ') => String::new(),
         Some(option) => option.to_owned(),
@@ -308,4 +308,28 @@ fn no_damage_to_the_file_makes_more_than_lines_of_complaint() {
         }
     }
     assert!(damaged > 200, "{damaged}");
+}
+
+#[test]
+fn an_arbiter_takes_the_place_of_two_node_and_says_what_is_missing() {
+    let without = TUTORIAL.replace("two_node = 1\n", "");
+    assert_ne!(without, TUTORIAL, "the tutorial has two_node");
+    let own = ["10.132.0.11"];
+    let with = |text: &str, lines: &str| read_on(&format!("{text}[arbiter]\n{lines}"), &own, None);
+    let etcd = "model = \"etcd\"\nendpoints = [\"https://10.9.0.1:2379/\"]\n";
+    let config = with(&without, etcd).expect("right");
+    let place = config.arbiter.expect("a place");
+    assert_eq!((place.endpoints, place.prefix.as_str()), (vec!["https://10.9.0.1:2379".to_owned()], "/hacd/"));
+    assert!(config.quorum.arbiter && config.quorum.expected() == 3);
+    assert!(!with(&without, "model = \"none\"\n").expect("right").quorum.arbiter);
+    for (text, lines, part) in [
+        (TUTORIAL, etcd, "quorum.two_node: cannot be used with an arbiter"),
+        (&without, "model = \"etcd\"\n", "arbiter.endpoints: names no member"),
+        (&without, "model = \"etcd\"\nendpoints = [\"10.9.0.1\"]\n", "arbiter.endpoints: \"10.9.0.1\" is no URL"),
+        (&without, &format!("{etcd}cert_file = \"/c\"\n"), "arbiter.key_file is missing"),
+        (&without, &format!("{etcd}user = \"hacd\"\n"), "arbiter.password_file is missing"),
+    ] {
+        let mistakes = with(text, lines).expect_err(part);
+        assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}: {mistakes:?}");
+    }
 }

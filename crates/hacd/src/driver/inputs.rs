@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use hac_node::{DecideId, InvocationId, Outcome, QuestionId, Reply, Request, RequestId, Unplannable, WatchId};
+use hac_node::{
+    ArbiterAnswer, DecideId, InvocationId, Outcome, QuestionId, Reply, Request, RequestId, Unplannable, WatchId,
+};
 use hac_scheduler::plan::Plan;
 use tokio::sync::oneshot;
 
@@ -20,6 +22,8 @@ pub(crate) enum Input {
     Persisted(WorkerReply),
     /// What another node asked was looked at.
     Answered(QuestionId, String),
+    /// The arbiter's store has answered, or not.
+    Arbiter(u64, Result<ArbiterAnswer, String>),
     /// A plan is ready, or will never be.
     Decided(DecideId, Box<Result<Plan, Unplannable>>),
 }
@@ -66,6 +70,10 @@ impl Thread {
             Input::Answered(id, text) => {
                 let now = self.enter(hac_node::Input::Answered(id, text.clone()));
                 self.parts.half.handle_answered(now, id, text);
+            }
+            Input::Arbiter(id, answer) => {
+                let now = self.enter(hac_node::Input::Arbiter(id, answer.clone()));
+                self.parts.half.handle_arbiter(now, id, answer);
             }
             Input::Decided(id, result) => {
                 let now = self.enter(hac_node::Input::Decided(id, result.as_ref().as_ref().err().cloned()));

@@ -62,6 +62,9 @@ impl Thread {
             Output::Event(told) => self.tell(&told),
             Output::Alert(seen) => self.parts.alerts.put(&seen, self.parts.half.cib(), clock::wall()),
             Output::Ask(id, question) => self.asked(id, question),
+            Output::Arbiter { id, cluster, request } => {
+                self.parts.arbiter.ask(id, cluster, request, self.parts.sender.clone());
+            }
             Output::Fault(why) => self.fault = Some(End::Fault(why)),
             Output::Fenced { why, panics } => {
                 if panics {

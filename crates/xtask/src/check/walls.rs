@@ -83,6 +83,7 @@ const WALLS: &[Wall] = &[
         &[
             "anyhow",
             "axum",
+            "base64",
             "clap",
             "futures-util",
             "http-body-util",
