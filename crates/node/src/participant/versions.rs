@@ -36,8 +36,8 @@ impl Offered {
 
     /// As it is stored.
     pub(super) fn bytes(&self) -> Option<Vec<u8>> {
-        let StoredState { cib, cluster, lineage, trail, .. } = &self.state;
-        wire::encode_stored(cib, cluster, *lineage, trail)
+        let StoredState { cib, cluster, lineage, trail, register, .. } = &self.state;
+        wire::encode_stored(cib, cluster, *lineage, trail, register.as_ref())
     }
 }
 
