@@ -427,6 +427,12 @@ impl Node {
         self.cluster.active_level()
     }
 
+    /// The cluster's state as people are to see it; see [`ClusterHalf::shown`].
+    #[must_use]
+    pub fn shown(&self) -> Arc<Cib> {
+        self.cluster.shown()
+    }
+
     /// The cluster's state as this node has it.
     #[must_use]
     pub fn cib(&self) -> &Cib {

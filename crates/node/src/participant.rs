@@ -158,6 +158,8 @@ pub(crate) struct Participant {
     offer: Option<Offered>,
     /// The newest quorate view in which this node took part in its present life.
     lived: Option<RingId>,
+    /// What people were shown before the membership broke up, while a change that was made since may be taken back.
+    shown: Option<Arc<Cib>>,
     /// All nodes are members that know the next level.
     raising: Option<Raising>,
     /// A node that was added and is not yet counted, as the coordinator sees it.
@@ -233,6 +235,7 @@ impl Participant {
             decisions: 0,
             offer,
             lived: None,
+            shown: None,
             raising: None,
             learner: None,
             collected: BTreeMap::new(),

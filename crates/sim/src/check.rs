@@ -14,6 +14,7 @@ pub mod numbers;
 pub mod once;
 mod ordered;
 pub mod plans;
+mod reads;
 mod recovery;
 pub mod ring;
 mod started;
@@ -36,7 +37,7 @@ use crate::reality::Reality;
 pub const PROPERTIES: &[&str] = &[
     "P-2", "P-3", "P-6", "P-8", "P-9", "P-10", "P-11", "P-14", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3",
     "AGENT-4", "AGENT-5", "CALM", "FENCE-1", "FENCE-2", "FENCE-3", "FORK", "KEY-1", "LEVEL-2", "LIVE-1", "NUMBER",
-    "ONCE", "PLAN", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3", "answers",
+    "ONCE", "PLAN", "READ", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3", "answers",
 ];
 
 /// A promise that was broken.
@@ -70,6 +71,7 @@ pub struct Checks {
     started: started::Started,
     ordered: ordered::Ordered,
     forks: forks::Forks,
+    reads: reads::Reads,
     /// What was on one node at a time when a coordinator decided last.
     singles: BTreeSet<String>,
     /// What was found inside an event, to be reported after it.
@@ -152,6 +154,14 @@ impl Checks {
         let changes = lost.iter().find(|(name, _)| name == file).map_or(&[][..], |(_, changes)| changes);
         let here = forks::proposed_in(node.standing().ring, hosts, asked);
         self.forks.reported((id, now.mono), changes, bytes, &here);
+    }
+
+    /// A node is something else than before, in a cluster of so many.
+    pub(crate) fn shows(&mut self, host: &Host, nodes: usize) {
+        let told = |mark: &str| self.forks.told(mark);
+        if let Some(violation) = self.reads.look(host, nodes, told, &mut self.executed) {
+            self.violated(violation);
+        }
     }
 
     /// A node of a cluster that ignores quorum acknowledged a change in this view.

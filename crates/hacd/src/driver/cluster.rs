@@ -289,7 +289,7 @@ impl Thread {
     /// How long after the last snapshot the next one is made at the earliest, unless somebody was told that a change counts. At
     /// once if the state is the same.
     fn pause(&self) -> Duration {
-        if Arc::ptr_eq(self.parts.half.cib(), &self.parts.published.borrow().cib) {
+        if Arc::ptr_eq(&self.parts.half.shown(), &self.parts.published.borrow().cib) {
             return Duration::ZERO;
         }
         self.rest_of_copies()
@@ -388,14 +388,16 @@ impl Thread {
         let now = clock::now();
         let before = Arc::clone(&self.parts.published.borrow());
         let report = self.parts.half.report(now);
-        let snapshot = Snapshot::new(report, Arc::clone(self.parts.half.cib()), &before);
+        let shown = self.parts.half.shown();
+        let same = Arc::ptr_eq(&before.cib, &shown);
+        let snapshot = Snapshot::new(report, shown, &before);
         drop(self.parts.published.send_replace(Arc::new(snapshot)));
         self.published = now.mono;
         if let (Some(event), Some(states)) = (self.unkept.take(), self.parts.hub.states()) {
             states.put(&event, self.parts.half.cib());
             self.kept = now.mono;
         }
-        if Arc::strong_count(&before) == 1 && !Arc::ptr_eq(&before.cib, self.parts.half.cib()) {
+        if Arc::strong_count(&before) == 1 && !same {
             // To give a large state back takes a while too.
             self.parts.workers.spawn_blocking(move || drop(before));
         }

@@ -145,7 +145,13 @@ fn went_back(recorded: &Recorded, host: usize, may_fork: bool, broken: &mut Vec<
                     |write: &&Written| write.client == *client && write.value == *newer && write.acknowledged;
                 let by = recorded.writes.iter().find(acknowledged).map(|write| write.host);
                 let by = by.map_or_else(|| "never acknowledged".to_owned(), |by| format!("acknowledged by host {by}"));
-                broken.push(format!("host {host} said {newer} of client {client}, {by}, and at {when:.1} s {value}"));
+                let late = |write: &&Written| write.client == *client && write.value == *value && !write.acknowledged;
+                let late = recorded.writes.iter().find(late).map(|write| write.host);
+                let late =
+                    late.map_or_else(String::new, |asked| format!(", which host {asked} was asked for in vain before"));
+                broken.push(format!(
+                    "host {host} said {newer} of client {client}, {by}, and at {when:.1} s {value}{late}"
+                ));
             }
         }
     }

@@ -218,6 +218,13 @@ impl ClusterHalf {
         self.participant.take_journal()
     }
 
+    /// The cluster's state as people are to see it: without what was carried out while a membership broke up and may be
+    /// taken back.
+    #[must_use]
+    pub fn shown(&self) -> Arc<Cib> {
+        self.participant.shown()
+    }
+
     /// The cluster's state as this node has it.
     #[must_use]
     pub const fn cib(&self) -> &Arc<Cib> {

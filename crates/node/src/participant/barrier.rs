@@ -1,6 +1,7 @@
 //! From a view to taking part: the barrier's messages, and the moment at which it is over.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, Replicated as _, StatusChange, has_primitive};
 use hac_model::ResourceHistory;
@@ -27,6 +28,9 @@ pub(super) struct Barrier {
 impl Participant {
     /// A transitional view: nobody acts until the next active one.
     pub(super) fn break_up(&mut self) {
+        if self.is_active() {
+            self.shown.get_or_insert_with(|| Arc::clone(&self.replica.cib));
+        }
         self.phase = match self.phase {
             Phase::Active(_) | Phase::Breaking { was_active: true } => Phase::Breaking { was_active: true },
             Phase::Joining | Phase::Syncing(_) | Phase::Breaking { was_active: false } => {
@@ -309,6 +313,7 @@ impl Participant {
         if counts || since_now {
             self.store_present(now);
         }
+        self.show_what_counts();
         self.settle_level(now);
         let is_new = over.hellos.values().all(|hello| hello.lineage.is_none());
         self.name_cluster(now, ring, quorate, is_new);

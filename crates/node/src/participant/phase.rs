@@ -1,5 +1,9 @@
 //! How far a node is: its phase, which owns what belongs to it, and the doubts that hold its effects back meanwhile.
 
+use std::sync::Arc;
+
+use hac_model::{Cib, Version};
+
 use super::Participant;
 use super::barrier::Barrier;
 use super::coordinator::Coordinator;
@@ -50,6 +54,28 @@ impl Doubts {
 }
 
 impl Participant {
+    /// The state as people are to see it. What is carried out while a membership breaks up is "maybe": it is shown when it
+    /// counts, and not before, so that nobody sees something that is taken back without a word.
+    pub(crate) fn shown(&self) -> Arc<Cib> {
+        match &self.shown {
+            Some(before) if self.is_active() => {
+                let present = &self.replica.cib;
+                let version = Version { num_updates: present.version.num_updates, ..before.version };
+                let configuration = before.configuration.clone();
+                Arc::new(Cib { version, configuration, info: present.info.clone(), status: present.status.clone() })
+            }
+            Some(before) => Arc::clone(before),
+            None => Arc::clone(&self.replica.cib),
+        }
+    }
+
+    /// A membership is active: what was made while one broke up counts in it, or does so nowhere yet.
+    pub(super) fn show_what_counts(&mut self) {
+        if !self.replica.trail.iter().any(|mark| mark.passing) {
+            self.shown = None;
+        }
+    }
+
     /// Whether this node has the cluster's state and its membership holds, as far as is known.
     pub(super) const fn is_active(&self) -> bool {
         matches!(self.phase, Phase::Active(_))

@@ -99,7 +99,7 @@ impl Participant {
             waiting_for: self.waiting_for(),
             problems: self.problems(now, links),
             keys: self.key_report(),
-            cib_version: self.replica.cib.version,
+            cib_version: self.shown().version,
             cluster: self.replica.cluster.clone(),
             levels: self.levels,
             away: self.gate().away,

@@ -37,6 +37,11 @@ impl Forks {
         }
     }
 
+    /// Whether this change was reported as lost.
+    pub(super) fn told(&self, mark: &str) -> bool {
+        self.named.contains_key(mark) || self.unnamed.contains(mark)
+    }
+
     /// A node keeps the state that it gave up, reports these changes, and `holds` what it keeps. `here` are changes that
     /// members of its view have proposed.
     pub(super) fn reported(&mut self, (node, at): (u32, Timestamp), changes: &[String], holds: &[u8], here: &[String]) {

@@ -678,6 +678,11 @@ impl Cluster {
         self.hosts[&node].participant.as_ref().unwrap().cib()
     }
 
+    /// The state as people see it.
+    pub(crate) fn shown(&self, node: u32) -> Arc<Cib> {
+        self.hosts[&node].participant.as_ref().unwrap().shown()
+    }
+
     pub(crate) fn report(&self, node: u32) -> Report {
         let participant = self.hosts[&node].participant.as_ref().unwrap();
         participant.report(self.now, &Stats::default(), &[])

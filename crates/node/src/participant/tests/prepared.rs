@@ -154,3 +154,25 @@ fn a_change_of_the_level_that_only_a_lost_disk_had_committed_counts_or_is_told()
     let told = given_up(&cluster, 2);
     assert!(told.iter().any(|sentence| sentence.contains("lost: level 2;")), "{told:?}");
 }
+
+#[test]
+fn what_was_made_while_a_membership_broke_up_is_shown_when_it_counts() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    for node in [1, 2, 3] {
+        cluster.disk(node).slow = true;
+    }
+    cluster.request(3, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    let votes = cluster.words_after_writing();
+    cluster.break_up(1, &votes);
+    let shown =
+        |cluster: &Cluster, node| cluster.shown(node).configuration.property("cluster-delay").map(str::to_owned);
+    assert_eq!((delay(&cluster, 1), shown(&cluster, 1)), (Some("80s"), None));
+    cluster.split(&[&[1], &[2]]);
+    assert_eq!((delay(&cluster, 1), shown(&cluster, 1)), (Some("80s"), None), "others may go on without it");
+    assert!(!cluster.shown(1).info.have_quorum, "what is known of the present is shown");
+    assert!(cluster.report(1).cib_version < cluster.cib(1).version);
+    cluster.view(&[1, 2]);
+    assert_eq!([1, 2].map(|node| shown(&cluster, node)), [Some("80s".to_owned()), Some("80s".to_owned())]);
+}
