@@ -221,9 +221,10 @@ impl Target<'_> {
         let cib: hac_api::CibResponse = crate::client::get(self.program, &path, UNREACHABLE)?;
         let cib: hac_model::Cib = serde_json::from_value(cib.cib)
             .map_err(|error| Said::failed(exit::ERROR, format!("{}: {error}", self.program)))?;
-        let mut found = cib.configuration.nodes.into_iter().find(|found| found.uname == node).ok_or_else(|| {
-            Said::failed(exit::NO_SUCH, format!("{}: Could not map name={node} to a UUID", self.program))
-        })?;
+        let mut found =
+            cib.configuration.into_inner().nodes.into_iter().find(|found| found.uname == node).ok_or_else(|| {
+                Said::failed(exit::NO_SUCH, format!("{}: Could not map name={node} to a UUID", self.program))
+            })?;
         let id = format!("nodes-{}-utilization", found.id);
         found.utilization.iter_mut().for_each(|set| set.pairs.retain(|pair| pair.name != name));
         if let Some(value) = value {

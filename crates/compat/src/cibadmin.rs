@@ -483,7 +483,7 @@ fn store(command: &str, root: &Node, before: &Node, live: Option<Cib>) -> Ends<S
         }
     };
     let (new, version) = new;
-    let change = Change::ReplaceConfiguration(Box::new(new.configuration));
+    let change = Change::ReplaceConfiguration(Box::new(new.configuration.into_inner()));
     let change = serde_json::to_value(&change)
         .map_err(|error| Said::failed(exit::ERROR, format!("{PROGRAM}: could not write the change: {error}")))?;
     let base = Version { admin_epoch: version.admin_epoch, epoch: version.epoch, num_updates: version.num_updates };

@@ -32,7 +32,7 @@ fn written(cib: &Cib) -> String {
     configuration.resources.sort_by(|one, other| one.id().cmp(other.id()));
     configuration.constraints.sort_by(|one, other| one.id().cmp(other.id()));
     configuration.tags.sort_by(|one, other| one.id.cmp(&other.id));
-    cib_xml::write(&Cib { configuration, ..Cib::default() })
+    cib_xml::write(&Cib { configuration: configuration.into(), ..Cib::default() })
 }
 
 /// A few of the kept cases, others each day; all with `HACD_CRMSH=all`.

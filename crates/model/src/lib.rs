@@ -18,6 +18,7 @@ mod nvset;
 mod operation;
 mod resource;
 mod secret;
+mod shared;
 mod status;
 mod value;
 mod work;
@@ -33,6 +34,7 @@ pub use resource::{
     Agent, Bundle, Clone, FencingLevel, FencingTarget, Group, NoAgent, Operation, Primitive, Resource, Tag, Template,
 };
 pub use secret::{MASK, SECRETS, is_secret, mask, mask_configuration, secret_behind, secret_property};
+pub use shared::Shared;
 pub use status::{
     AgentRelease, HeldAttribute, HeldValue, Lack, NodeState, Noticed, OpHistory, Readiness, ResourceHistory, Status,
     TicketState,
@@ -61,7 +63,7 @@ pub struct Cib {
     /// What stands at the root besides.
     pub info: CibInfo,
     /// What people asked for.
-    pub configuration: Configuration,
+    pub configuration: Shared<Configuration>,
     /// What is known of nodes and resources.
     pub status: Status,
 }

@@ -184,7 +184,7 @@ mod tests {
         };
         let mut cib = Cib::default();
         cib.configuration.resources.push(Resource::Clone(clone));
-        let configuration = &mut cib.configuration;
+        let configuration = &mut *cib.configuration;
         for sets in [&mut configuration.crm_config, &mut configuration.rsc_defaults, &mut configuration.op_defaults] {
             sets.push(set());
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fencing::Requests;
-use super::{Agent, ExecStatus, NvSet, OcfCode, Task, TransitionKey};
+use super::{Agent, ExecStatus, NvSet, OcfCode, Shared, Task, TransitionKey};
 
 /// The status section.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +154,7 @@ pub struct NodeState {
     /// Transient capacity.
     pub utilization: Vec<NvSet>,
     /// History of its resources.
-    pub resources: Vec<ResourceHistory>,
+    pub resources: Vec<Shared<ResourceHistory>>,
 }
 
 /// What a node did with a resource.

@@ -100,7 +100,7 @@ fn defined_id(change: &Change) -> Option<&str> {
 /// # Errors
 /// What is wrong with the document, with its place.
 pub fn from_xml(text: &str) -> Result<Vec<Change>, crate::cib_xml::XmlError> {
-    Ok(xml_form::objects(crate::cib_xml::read_part(text)?.configuration))
+    Ok(xml_form::objects(crate::cib_xml::read_part(text)?.configuration.into_inner()))
 }
 
 /// The element of a resource, as it stands in a CIB.

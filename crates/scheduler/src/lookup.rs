@@ -269,7 +269,7 @@ impl Known<'_> {
             return Vec::new();
         };
         let entries = self.rsc[rsc].histories.iter().filter(|(at, _)| *at == node);
-        entries.filter_map(|(_, position)| state.resources.get(*position)).collect()
+        entries.filter_map(|(_, position)| state.resources.get(*position)).map(|of| &**of).collect()
     }
 }
 

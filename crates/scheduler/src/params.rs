@@ -51,7 +51,7 @@ fn recorded<'c>(graph: &Graph<'c>, node: NodeIdx) -> Recorded<'c> {
     let Some(state) = state.filter(|_| graph.nodes[node].unpacked) else { return found };
     for (position, entry) in state.resources.iter().enumerate() {
         if !entry.ops.is_empty() {
-            found.entry(entry.id.as_str()).or_default().push((position, entry));
+            found.entry(entry.id.as_str()).or_default().push((position, &**entry));
         }
     }
     found

@@ -189,7 +189,8 @@ fn node_state(cib: &Cib, on: &On<'_>, implied: &Digests) -> anyhow::Result<Optio
     if !pairs.is_empty() {
         state.attributes.push(NvSet { id: format!("status-{id}"), pairs, ..NvSet::default() });
     }
-    state.resources = history::read(cib, implied, on.name, &on.history)?;
+    let histories = history::read(cib, implied, on.name, &on.history)?;
+    state.resources = histories.into_iter().map(hac_model::Shared::new).collect();
     Ok(Some(state))
 }
 

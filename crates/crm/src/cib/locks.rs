@@ -5,6 +5,7 @@
 
 use hac_model::{Cib, ExecStatus, OcfCode, OpHistory, ResourceHistory, Task, parse_bool};
 
+use super::observed::place_of;
 use super::tree::{self, Kind};
 
 /// Notes what follows from a result that `node` recorded for `resource`: a stop while the node leaves locks it, a probe that
@@ -15,11 +16,13 @@ pub(super) fn note(cib: &mut Cib, node: &str, resource: &str, op: &OpHistory) ->
     let since = cib.transient(node, "shutdown").and_then(|text| text.trim().parse::<i64>().ok());
     let since = since.filter(|since| *since > 0 && stopped && is_wanted(cib) && is_lockable(cib, resource));
     let Some(id) = cib.node_id(node).map(str::to_owned) else { return false };
-    let states = cib.status.nodes.iter_mut().filter(|state| state.id == id);
-    let mut changed = false;
-    for of in states.flat_map(|state| &mut state.resources).filter(|of| of.id == resource) {
-        let lock = if found_nothing { of.shutdown_lock } else { since };
-        changed |= std::mem::replace(&mut of.shutdown_lock, lock) != lock;
+    let Some(state) = cib.status.nodes.iter_mut().find(|state| state.id == id) else { return false };
+    let place = place_of(&state.resources, resource);
+    let Some(of) = place.and_then(|place| state.resources.get_mut(place)) else { return false };
+    let lock = if found_nothing { of.shutdown_lock } else { since };
+    let changed = of.shutdown_lock != lock;
+    if changed {
+        of.shutdown_lock = lock;
     }
     changed
 }

@@ -91,7 +91,7 @@ impl Replicated for Cib {
             crm_feature_set: Some(FEATURE_SET.to_owned()),
             ..CibInfo::default()
         };
-        Self { info, configuration, ..Self::default() }
+        Self { info, configuration: configuration.into(), ..Self::default() }
     }
 
     fn apply(&mut self, command: &Command, wall: WallTime) -> Applied {

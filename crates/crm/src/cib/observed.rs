@@ -14,7 +14,7 @@ use super::{
     failures, history, locks, tickets, tree,
 };
 use hac_model::{
-    Agent, Cib, Node, NodeState, Noticed, NvPair, NvSet, OpHistory, Readiness, ResourceHistory, Task, computed,
+    Agent, Cib, Node, NodeState, Noticed, NvPair, NvSet, OpHistory, Readiness, ResourceHistory, Shared, Task, computed,
 };
 
 /// Whether anything changed, or what is wrong.
@@ -97,9 +97,9 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         }
         StatusChange::NodeHistory { node, resources } => {
             let before = state_mut(cib, node)?.resources.iter().filter(|of| of.shutdown_lock.is_some());
-            let before: Vec<ResourceHistory> = before.cloned().collect();
-            let resources = locks::spared(cib, &before, resources.clone());
-            Ok(replace(&mut state_mut(cib, node)?.resources, resources))
+            let before: Vec<ResourceHistory> = before.map(|of| ResourceHistory::clone(of)).collect();
+            let told = locks::spared(cib, &before, resources.clone());
+            Ok(replace(&mut state_mut(cib, node)?.resources, told.into_iter().map(Shared::new).collect()))
         }
         StatusChange::OpStarted(started) => {
             let (node, resource) = (&started.node, &started.resource);
@@ -286,7 +286,7 @@ fn node_state(cib: &mut Cib, node: &NodePresence, changes: &mut Changes) -> bool
 fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHistory) -> Done {
     let state = state_mut(cib, node)?;
     let index = place_of(&state.resources, resource).unwrap_or_else(|| {
-        state.resources.push(ResourceHistory { id: resource.to_owned(), ..ResourceHistory::default() });
+        state.resources.push(ResourceHistory { id: resource.to_owned(), ..ResourceHistory::default() }.into());
         LAST_PLACE.set(state.resources.len() - 1);
         state.resources.len() - 1
     });
@@ -318,7 +318,7 @@ thread_local! {
 
 /// Where the history of `resource` is. There is one at most, so it does not matter where the search begins: near the last one,
 /// because with ten thousand resources it would else be what takes longest.
-pub(crate) fn place_of(resources: &[ResourceHistory], resource: &str) -> Option<usize> {
+pub(crate) fn place_of(resources: &[Shared<ResourceHistory>], resource: &str) -> Option<usize> {
     let (before, after) = resources.split_at(LAST_PLACE.get().min(resources.len()));
     let mut behind = before.iter().rev().zip((0..before.len()).rev());
     let mut ahead = after.iter().zip(before.len()..);

@@ -34,7 +34,7 @@ pub(super) fn remember(impact: &Impact, after: Version) {
     if impact.difference.is_empty() {
         return;
     }
-    let (before, difference) = (impact.before.configuration.clone(), impact.difference.clone());
+    let (before, difference) = (impact.before.configuration.clone().into_inner(), impact.difference.clone());
     if let Ok(text) = serde_json::to_string(&Kept { after, before, difference }) {
         let _ = cib::write_private(&path(), &text);
     }
@@ -52,7 +52,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let current = version(&now);
     if (current.admin_epoch, current.epoch) != (kept.after.admin_epoch, kept.after.epoch) && !context.consent.force {
         let mut wanted = now.clone();
-        wanted.configuration = kept.before;
+        wanted.configuration = kept.before.into();
         eprint!("{}", terminal::harmless(&difference(&now, &wanted)));
         return Err(Failure::new(
             ErrorCode::Old,

@@ -34,7 +34,7 @@ impl Checker<'_> {
                 Err(refusal) => self.report(*line, table, format!("{}; {}", refusal.sentence, refusal.remedy)),
             }
         }
-        (!changes.is_empty()).then_some(cib.configuration)
+        (!changes.is_empty()).then(|| cib.configuration.into_inner())
     }
 
     /// The changes that make the resources of the file, with their lines and tables.

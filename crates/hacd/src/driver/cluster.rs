@@ -32,11 +32,11 @@ const RESULTS: usize = 32;
 const GATHER: Duration = Duration::from_millis(1);
 
 /// How old a snapshot may get that nobody asked for. Whoever reads asks for a new one, and gets this one only if this
-/// thread does not answer; each one costs a copy of the state when that changes again.
+/// thread does not answer; each one costs a copy of what changes afterwards.
 const STALE: Duration = Duration::from_secs(2);
 
-/// Pause between two snapshots of a state that changes, for each resource that is configured or known of: ten times what the
-/// copy costs.
+/// Pause between two snapshots of a state that changes, for each resource that is configured or known of. Each costs a walk over
+/// all of them, and later a copy of what has changed ([`hac_model::Shared`]).
 const PAUSE_EACH: Duration = Duration::from_micros(15);
 
 /// The longest pause.

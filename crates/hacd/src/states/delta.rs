@@ -2,7 +2,8 @@
 
 use hac_model::fencing::Requests;
 use hac_model::{
-    Cib, CibInfo, Configuration, HeldAttribute, NodeState, Noticed, Readiness, ResourceHistory, TicketState, Version,
+    Cib, CibInfo, Configuration, HeldAttribute, NodeState, Noticed, Readiness, ResourceHistory, Shared, TicketState,
+    Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Delta {
     version: Version,
     info: Option<CibInfo>,
-    configuration: Option<Configuration>,
+    configuration: Option<Shared<Configuration>>,
     nodes: Listed<NodeDelta>,
     tickets: Option<Vec<TicketState>>,
     held: Option<Vec<HeldAttribute>>,
@@ -31,7 +32,7 @@ struct Listed<T> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct NodeDelta {
     head: Option<NodeState>,
-    resources: Listed<ResourceHistory>,
+    resources: Listed<Shared<ResourceHistory>>,
 }
 
 impl Delta {
@@ -146,7 +147,7 @@ mod tests {
         for (place, resources) in nodes.iter().enumerate() {
             cib.status.nodes.push(NodeState {
                 id: place.to_string(),
-                resources: resources.iter().map(|(id, rc)| history(id, *rc)).collect(),
+                resources: resources.iter().map(|(id, rc)| history(id, *rc).into()).collect(),
                 ..NodeState::default()
             });
         }

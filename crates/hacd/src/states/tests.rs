@@ -13,7 +13,7 @@ fn state(updates: u64, weight: usize) -> Arc<Cib> {
     let mut cib = Cib::default();
     cib.version.num_updates = updates;
     let resource = |n: usize| hac_model::ResourceHistory { id: format!("R{n}-{updates}"), ..Default::default() };
-    let resources = (0..weight).map(resource).collect();
+    let resources = (0..weight).map(resource).map(hac_model::Shared::new).collect();
     cib.status.nodes.push(hac_model::NodeState { resources, ..Default::default() });
     Arc::new(cib)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hac_crm::cib::{Applied, Command, Join as Joined, NodePresence, Replicated as _, StatusChange, has_primitive};
-use hac_model::ResourceHistory;
+use hac_model::{ResourceHistory, Shared};
 use hac_quorum::{Candidate, coordinator};
 use hac_totem::Exclusion;
 use hac_types::{Departure, Member, NodeId, Timestamp, View, WallTime, mutant};
@@ -253,7 +253,7 @@ impl Participant {
         let configuration = &self.replica.cib.configuration;
         self.executor.expose_unconfigured(|history| has_primitive(configuration, history));
         let histories = self.executor.history_with(self.untold());
-        let mut recorded: Vec<&ResourceHistory> = self.recorded_histories().iter().collect();
+        let mut recorded: Vec<&ResourceHistory> = self.recorded_histories().iter().map(|of| &**of).collect();
         recorded.sort_by(|a, b| a.id.cmp(&b.id));
         // What a node tells that was fenced does not count: others take it for down.
         let same = recorded.into_iter().eq(&histories) || self.has_survived(&self.me);
@@ -274,7 +274,7 @@ impl Participant {
     }
 
     /// What the state says about this node's resources.
-    fn recorded_histories(&self) -> &[ResourceHistory] {
+    fn recorded_histories(&self) -> &[Shared<ResourceHistory>] {
         let id = self.me.node.to_string();
         let nodes = &self.replica.cib.status.nodes;
         nodes.iter().find(|state| state.id == id).map_or(&[], |state| state.resources.as_slice())

@@ -27,7 +27,12 @@ pub(super) fn cib(root: &mut Element<'_>) -> Result<Cib, Fault> {
             num_updates: root.number("num_updates")?.unwrap_or(0),
         },
         info: info(root)?,
-        configuration: root.child("configuration").map(configuration::configuration).transpose()?.unwrap_or_default(),
+        configuration: root
+            .child("configuration")
+            .map(configuration::configuration)
+            .transpose()?
+            .unwrap_or_default()
+            .into(),
         status: root.child_mut("status").map(status::status).transpose()?.unwrap_or_default(),
     };
     upgrade::upgrade(&mut cib);

@@ -26,7 +26,7 @@ pub(super) fn parse(text: &str, at: &Token) -> Result<Vec<Change>, SyntaxError> 
     let cib = cib_xml::read_part(&document).map_err(|error| {
         at.error(format!("what follows xml is wrong: {}", error.problem), "Write one element of a CIB after xml.")
     })?;
-    let changes = objects(cib.configuration);
+    let changes = objects(cib.configuration.into_inner());
     if changes.is_empty() {
         return Err(at.error(
             "what follows xml is not a resource, constraint, node, alert or set of properties",
@@ -153,7 +153,7 @@ fn element_in(section: &str, configuration: Configuration) -> String {
 
 /// The lines inside a section of a document, joined as crm continues lines.
 fn inside(section: &str, configuration: Configuration) -> String {
-    let document = cib_xml::write(&Cib { configuration, ..Cib::default() });
+    let document = cib_xml::write(&Cib { configuration: configuration.into(), ..Cib::default() });
     let (open, close) = (format!("<{section}>"), format!("</{section}>"));
     let inside =
         document.split_once(&open).and_then(|(_, rest)| rest.split_once(&close)).map_or("", |(inside, _)| inside);

@@ -96,13 +96,10 @@ fn record(state: &mut NodeState, places: &mut Places, names: &Names, op: &Resour
     let place = found.map_or(state.resources.len(), |&(first, _)| first);
     if found.is_none() {
         places.insert(name.to_owned(), (place, 1));
-        state.resources.push(ResourceHistory {
-            id: name.to_owned(),
-            agent: Agent::clone(&op.agent),
-            ..ResourceHistory::default()
-        });
+        let (id, agent) = (name.to_owned(), Agent::clone(&op.agent));
+        state.resources.push(ResourceHistory { id, agent, ..ResourceHistory::default() }.into());
     }
-    let history = &mut state.resources[place];
+    let history = &mut *state.resources[place];
     // Parameters taken in place are as good as a start with them.
     let task = if op.task == Task::Reload { Task::Start } else { op.task };
     let key = operation_key(&history.id, task, op.interval_ms);

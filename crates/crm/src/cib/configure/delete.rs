@@ -7,7 +7,7 @@ use super::{Draft, Step, attributes, unknown};
 use hac_model::{Cib, Resource};
 
 pub(super) fn delete(draft: &mut Draft, id: &str, force: bool) -> Step {
-    let configuration = &mut draft.cib.configuration;
+    let configuration = &mut *draft.cib.configuration;
     if tree::find(configuration, id).is_some() {
         return delete_resource(draft, id, force);
     }

@@ -137,7 +137,7 @@ fn found(draft: &Draft, object: &Object) -> Refusal {
 /// A level as crm's words have it, without an id: in the place of the one of this target and index. Without a target it
 /// is for every node that there is.
 fn put_level(draft: &mut Draft, level: &FencingLevel) -> Step {
-    let configuration = &mut draft.cib.configuration;
+    let configuration = &mut *draft.cib.configuration;
     let targets: Vec<FencingTarget> = match &level.target {
         FencingTarget::Node(name) if name.is_empty() => {
             configuration.nodes.iter().map(|node| FencingTarget::Node(node.uname.clone())).collect()
@@ -294,7 +294,7 @@ pub(super) fn group_mut<'a>(resources: &'a mut [Resource], id: &str) -> Option<&
 
 fn put_clone(draft: &mut Draft, def: CloneDef) -> Step {
     expect_kind(draft, &def.id, "clone")?;
-    let configuration = &mut draft.cib.configuration;
+    let configuration = &mut *draft.cib.configuration;
     let place = configuration.resources.iter().position(|resource| resource.id() == def.id);
     if let Some(Resource::Clone(clone)) = place.and_then(|place| configuration.resources.get_mut(place))
         && clone.child.id() == def.child

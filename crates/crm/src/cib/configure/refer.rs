@@ -128,7 +128,7 @@ fn still_relates(constraint: &mut Constraint, group: &str) -> bool {
 
 /// Takes every mention of the resource `id` away: out of sets; constraints of which nothing is left go.
 pub(super) fn forget(draft: &mut Draft, id: &str) {
-    let configuration = &mut draft.cib.configuration;
+    let configuration = &mut *draft.cib.configuration;
     let mut removed = Vec::new();
     configuration.constraints.retain_mut(|constraint| {
         let keep = without(constraint, id);
@@ -179,7 +179,7 @@ pub(super) fn rename(draft: &mut Draft, from: &str, to: &str) -> Step {
         return Err(Refusal::new(format!("Cannot rename {from} to {to}: {to} exists"), "choose another name")
             .of(RefusalKind::Exists));
     }
-    let configuration = &mut draft.cib.configuration;
+    let configuration = &mut *draft.cib.configuration;
     if let Some(constraint) = configuration.constraints.iter_mut().find(|c| c.id() == from) {
         let id = match constraint {
             Constraint::Location(c) => &mut c.id,
@@ -249,7 +249,7 @@ fn rename_in(resource: &mut Resource, from: &str, to: &str) {
 }
 
 fn rename_members(draft: &mut Draft, from: &str, to: &str) {
-    let configuration = &mut draft.cib.configuration;
+    let configuration = &mut *draft.cib.configuration;
     let members = configuration.tags.iter_mut().flat_map(|tag| &mut tag.members);
     let devices = configuration.fencing_topology.iter_mut().flat_map(|level| &mut level.devices);
     for name in members.chain(devices).filter(|name| *name == from) {

@@ -22,6 +22,6 @@ pub(super) fn replace(draft: &mut Draft, mut configuration: Configuration) {
     }
     let facts = FACTS.map(|name| (name.to_owned(), old.property(name).map(str::to_owned)));
     ids::fill_configuration(&mut configuration);
-    draft.cib.configuration = configuration;
+    draft.cib.configuration = configuration.into();
     attributes::set_facts(draft, &facts);
 }

@@ -76,7 +76,7 @@ fn kept(file: &Path) -> String {
 fn as_xml(cib: &Cib, ids: &[&str]) -> String {
     let mut cib = Cib { configuration: cib.configuration.clone(), ..Cib::default() };
     if !ids.is_empty() {
-        cib.configuration = super::show::only(cib.configuration, ids);
+        cib.configuration = super::show::only(cib.configuration.into_inner(), ids).into();
     }
     hac_pacemaker::cib_xml::write(&cib)
 }

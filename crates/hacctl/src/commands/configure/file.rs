@@ -265,7 +265,7 @@ fn whole(now: &Cib, name: &str, text: &str) -> Result<Configuration, Failure> {
         if cib.configuration.nodes.is_empty() {
             cib.configuration.nodes.clone_from(&now.configuration.nodes);
         }
-        return Ok(cib.configuration);
+        return Ok(cib.configuration.into_inner());
     }
     let changes = steps(name, text)?;
     // All that is there goes first, so that a masked secret in the text stands for the one that is there.
@@ -279,7 +279,7 @@ fn whole(now: &Cib, name: &str, text: &str) -> Result<Configuration, Failure> {
         hac_crm::cib::Applied::Refused(refusal) => {
             Err(Failure::new(ErrorCode::Invalid, refusal.sentence).with_remedy(refusal.remedy))
         }
-        _ => Ok(fresh.configuration),
+        _ => Ok(fresh.configuration.into_inner()),
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) async fn run(context: &Context, call: &Call) -> Result<(), Failure> {
     if xml || context.json {
         let chosen = crm_syntax::chosen(&cib.configuration, &ids);
         let chosen: Vec<&str> = chosen.iter().map(String::as_str).collect();
-        cib.configuration = only(cib.configuration, if ids.is_empty() { &[] } else { &chosen });
+        let chosen: &[&str] = if ids.is_empty() { &[] } else { &chosen };
+        cib.configuration = only(cib.configuration.into_inner(), chosen).into();
     }
     if context.json {
         return terminal::print_json(&cib.configuration);

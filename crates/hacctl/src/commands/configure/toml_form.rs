@@ -432,7 +432,7 @@ mod tests {
 
     fn configuration(changes: Vec<Change>) -> Configuration {
         let configure = Configure { changes, ..Configure::default() };
-        Cib::default().candidate(&configure).expect("is taken").configuration
+        Cib::default().candidate(&configure).expect("is taken").configuration.into_inner()
     }
 
     const TEXT: &str = r#"rsc_template t nginx params configfile="/etc/nginx.conf"

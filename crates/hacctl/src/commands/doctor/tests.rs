@@ -59,7 +59,7 @@ fn well() -> Cluster {
             ..Status::default()
         },
         view: ClusterView { nodes: vec![seen("n1"), seen("n2")], quorate: true, ..ClusterView::default() },
-        cib: Cib { configuration, ..Cib::default() },
+        cib: Cib { configuration: configuration.into(), ..Cib::default() },
         key: hac_api::KeyStatus { fingerprint: "9f3a".to_owned(), ..hac_api::KeyStatus::default() },
         missing_agents: Vec::new(),
         now: 1_000_000_000,
@@ -129,7 +129,10 @@ const BROKEN: &[(&str, Severity, Break)] = &[
             ops: vec![start],
             ..hac_model::ResourceHistory::default()
         };
-        of.cib.status.nodes.push(hac_model::NodeState { resources: vec![history], ..hac_model::NodeState::default() });
+        of.cib
+            .status
+            .nodes
+            .push(hac_model::NodeState { resources: vec![history.into()], ..hac_model::NodeState::default() });
     }),
     ("placement", Severity::Warning, |of| of.cib.configuration.constraints.clear()),
     ("secrets", Severity::Error, |of| of.cib.configuration.crm_config[1].pairs[0].name = "secret-other".to_owned()),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Lifetime, Replicated as _};
-use hac_model::{Agent, Cib, OcfCode, OpHistory, Primitive, Resource, ResourceHistory};
+use hac_model::{Agent, Cib, OcfCode, OpHistory, Primitive, Resource, ResourceHistory, Shared};
 
 use crate::commands::{Context, impact};
 use crate::failure::Failure;
@@ -184,15 +184,15 @@ fn failed(cib: &mut Cib, what: &Failed) -> Result<(), Failure> {
     };
     let call_id = state.resources.iter().flat_map(|r| &r.ops).map(|op| op.call_id).max().unwrap_or(0) + 1;
     // An instance of a clone may be known with its number.
-    let own = |history: &ResourceHistory| {
+    let own = |history: &Shared<ResourceHistory>| {
         history.id == what.resource || history.id.split_once(':').is_some_and(|(id, _)| id == what.resource)
     };
     let at = state.resources.iter().position(own).unwrap_or_else(|| {
         let history = ResourceHistory { id: what.resource.clone(), agent, ..ResourceHistory::default() };
-        state.resources.push(history);
+        state.resources.push(history.into());
         state.resources.len() - 1
     });
-    let Some(history) = state.resources.get_mut(at) else { return Ok(()) };
+    let Some(history) = state.resources.get_mut(at).map(|of| &mut **of) else { return Ok(()) };
     let key = format!("{}_{}_{}", history.id, what.operation, what.interval_ms);
     let transition = format!("1:1:0:{}", "00000000-0000-0000-0000-000000000000");
     history.ops.push(OpHistory {

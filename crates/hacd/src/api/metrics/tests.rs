@@ -103,7 +103,7 @@ fn cib() -> Cib {
         })
     };
     let constraints = vec![location("cli-ban-FloatIP-on-two", "-INFINITY"), location("rather-two", "50")];
-    Cib { configuration: Configuration { constraints, ..Configuration::default() }, ..Cib::default() }
+    Cib { configuration: Configuration { constraints, ..Configuration::default() }.into(), ..Cib::default() }
 }
 
 #[test]

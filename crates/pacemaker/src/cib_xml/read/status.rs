@@ -3,7 +3,9 @@
 use std::mem;
 
 use hac_model::fencing::Requests;
-use hac_model::{Agent, NodeState, NvSet, OcfCode, OpHistory, ResourceHistory, Status, TicketState, parse_bool};
+use hac_model::{
+    Agent, NodeState, NvSet, OcfCode, OpHistory, ResourceHistory, Shared, Status, TicketState, parse_bool,
+};
 
 use super::nvset::sets;
 use crate::cib_xml::document::{Element, Fault, quotable};
@@ -36,7 +38,7 @@ pub(super) fn status(element: &mut Element<'_>) -> Result<Status, Fault> {
 
 fn node_state(element: &mut Element<'_>) -> Result<NodeState, Fault> {
     let histories = element.child_mut("lrm").and_then(|lrm| lrm.child_mut("lrm_resources"));
-    let resources = histories.map(|block| mem::take(&mut block.histories)).unwrap_or_default();
+    let histories = histories.map(|block| mem::take(&mut block.histories)).unwrap_or_default();
     let transient = |name: &str| -> Result<Vec<NvSet>, Fault> {
         element.child("transient_attributes").map_or_else(|| Ok(Vec::new()), |block| sets(block, name))
     };
@@ -52,7 +54,7 @@ fn node_state(element: &mut Element<'_>) -> Result<NodeState, Fault> {
         node_fenced: element.opt("node_fenced"),
         attributes: transient("instance_attributes")?,
         utilization: transient("utilization")?,
-        resources,
+        resources: histories.into_iter().map(Shared::new).collect(),
     })
 }
 

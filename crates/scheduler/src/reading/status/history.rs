@@ -10,7 +10,7 @@ use crate::reading::Reading;
 use crate::reading::config::{self, RemovedKind};
 use crate::scores::Why;
 use hac_model::Role;
-use hac_model::{ExecStatus, OpHistory, ResourceHistory, operation_key};
+use hac_model::{ExecStatus, OpHistory, ResourceHistory, Shared, operation_key};
 
 use super::{nodes, operation, sort};
 
@@ -63,7 +63,7 @@ fn ready(reading: &Reading<'_>, node: NodeIdx, last: bool) -> bool {
 }
 
 /// Removed connections' containers are known only after all entries of a node were read.
-fn link_removed_fillers(reading: &mut Reading<'_>, entries: &[ResourceHistory]) {
+fn link_removed_fillers(reading: &mut Reading<'_>, entries: &[Shared<ResourceHistory>]) {
     for entry in entries {
         let Some(container) = entry.container.as_deref().and_then(|id| reading.find(id)) else { continue };
         let Some(rsc) = reading.find(&entry.id) else { continue };
