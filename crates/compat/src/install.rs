@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::NAMES;
 
@@ -64,10 +65,32 @@ fn is_ours(target: &Path, program: &Path) -> bool {
 }
 
 /// Makes links to what is in `others` under names that are not there: agents look for programs of all kinds where they
-/// are told that Pacemaker's are. What cannot be linked is not there, as before.
+/// are told that Pacemaker's are. What cannot be linked is not there, as before. Where all was linked after the last change of
+/// `others`, nothing is done: a daemon that starts has no time for some hundred links that are there.
 pub fn link_others(folder: &Path, others: &Path) {
+    let linked = folder.join(LINKED);
+    if is_younger(&linked, others) {
+        return;
+    }
     for entry in fs::read_dir(others).into_iter().flatten().flatten() {
         // What is there already stays.
         let _ = symlink(entry.path(), folder.join(entry.file_name()));
     }
+    // Without it all is done once more at the next start.
+    let _ = fs::remove_file(&linked);
+    let _ = symlink(others, &linked);
+}
+
+/// Name of the link that is made when all others are there: its age tells when that was.
+const LINKED: &str = ".linked";
+
+/// What changed so shortly before may have come when the folder was already read.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Whether this link leads to `folder`, and was made after the last change there.
+fn is_younger(link: &Path, folder: &Path) -> bool {
+    let leads = fs::read_link(link).is_ok_and(|target| target == folder);
+    let age = |metadata: io::Result<fs::Metadata>| metadata.and_then(|metadata| metadata.modified()).ok();
+    let ages = age(fs::symlink_metadata(link)).zip(age(fs::metadata(folder)));
+    leads && ages.is_some_and(|(made, changed)| made.duration_since(changed).is_ok_and(|since| since >= MARGIN))
 }

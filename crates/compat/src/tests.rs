@@ -112,6 +112,22 @@ fn names_are_never_put_over_what_is_there() {
     link_others(&folder, &others);
     assert_eq!(std::fs::read_link(folder.join("sm-notify")).expect("a link"), others.join("sm-notify"));
     assert_eq!(std::fs::read_link(folder.join("crm_node")).expect("a link"), Path::new("/opt/hacd"));
+
+    let at = |seconds: u64| std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    let changed = |time| std::fs::File::open(&others).and_then(|folder| folder.set_modified(time)).expect("can be set");
+    let missing = || std::fs::remove_file(folder.join("sm-notify")).expect("can be removed");
+    missing();
+    changed(at(1_000_000_000));
+    link_others(&folder, &others);
+    assert!(!folder.join("sm-notify").is_symlink(), "all was linked after the last change");
+    changed(std::time::SystemTime::now());
+    link_others(&folder, &others);
+    assert!(folder.join("sm-notify").is_symlink(), "something may have come");
+    missing();
+    changed(at(1_000_000_000));
+    std::fs::remove_file(folder.join(".linked")).expect("can be removed");
+    link_others(&folder, &others);
+    assert!(folder.join("sm-notify").is_symlink(), "nobody knows whether all was linked");
     // What stays behind in a temporary folder harms nobody.
     let _ = std::fs::remove_dir_all(&dir);
 }

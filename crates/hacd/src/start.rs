@@ -114,7 +114,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let line = config::decisive(&mistakes).map(ToString::to_string).unwrap_or_default();
         Failure { code: code_of(&mistakes), line }
     })?;
-    alone(arguments, others())?;
     let folder = arguments.socket.with_extension("bin");
     let tools = aside(move || tools(&folder))?;
     let entropy = Entropy::new()?;
@@ -125,6 +124,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         // What cannot be read is said when the node is made of it.
         nodes::adopt(&mut config, &cluster).map_err(Failure::config)?;
     }
+    // Before anything is run, and before anybody hears of this node.
+    alone(arguments, others())?;
     let log = Log::start(&config.logging, &config.name)
         .map_err(|error| Failure::os(format!("no thread for the log: {}", storage::words(&error))))?;
     abort_on_panic(log.clone());
