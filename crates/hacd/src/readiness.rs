@@ -2,7 +2,7 @@
 //! through the ordered stream what it lacks, whenever that changes ([decision 49]).
 //!
 //! It costs little and delays nothing: one proof at a time, after each a pause of [`REST`] times what it took, none while as
-//! many agents run as may; and a proof of a resource is given up when something is really to be done with that resource.
+//! many agents run as may, or while the cluster is at work; and a proof of a resource is given up when something is really to be done with that resource.
 //!
 //! [decision 49]: ../../../docs/decisions/0049-readiness.md
 
@@ -47,6 +47,10 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// The shortest time between two words to the others.
 const QUIET: Duration = Duration::from_secs(2);
+
+/// How long it is waited until the cluster has done what it is about to do: meanwhile what is to be proved is another thing with
+/// each result, and the processors are needed.
+const WORK: Duration = Duration::from_secs(30);
 
 /// How long it may take to find out what this node would have to start.
 const PLAN: Duration = Duration::from_secs(30);
@@ -129,6 +133,7 @@ impl Readiness {
                 proofs: Proofs::new(every),
                 told: None,
                 looked: None,
+                busy: Busy::default(),
                 readiness: this,
             };
             server.run(every).await;
@@ -140,6 +145,21 @@ impl Readiness {
         let running = self.running.load(Ordering::Relaxed);
         let limit = Limits::of(&cib.configuration, self.cores).node_action_limit;
         running == 0 || limit == 0 || running.saturating_add(1) < limit
+    }
+}
+
+/// Since when the cluster has been at work.
+#[derive(Debug, Default)]
+struct Busy(Option<Instant>);
+
+impl Busy {
+    /// Whether it is, and not for longer than anybody would wait.
+    fn keeps_waiting(&mut self, settled: bool, now: Instant) -> bool {
+        if settled {
+            self.0 = None;
+            return false;
+        }
+        now.saturating_duration_since(*self.0.get_or_insert(now)) < WORK
     }
 }
 
@@ -157,6 +177,7 @@ struct Server {
     told: Option<Instant>,
     /// When the disk was looked at last.
     looked: Option<Instant>,
+    busy: Busy,
     readiness: Arc<Readiness>,
 }
 
@@ -165,8 +186,12 @@ impl Server {
         // Without the cluster's thread there is nobody to tell.
         while !self.asks.is_closed() {
             let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
-            let pause =
-                if snapshot.facts().sync == SyncState::Active { self.go_on(&snapshot.cib, every).await } else { LOOK };
+            let facts = snapshot.facts();
+            let pause = match facts.sync {
+                SyncState::Active if self.busy.keeps_waiting(facts.settled, Instant::now()) => ROOM,
+                SyncState::Active => self.go_on(&snapshot.cib, every).await,
+                _ => LOOK,
+            };
             drop(snapshot);
             tokio::time::sleep(pause).await;
         }
@@ -283,4 +308,19 @@ impl Server {
 /// Nothing panics while it holds one of these.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_of_the_cluster_is_waited_for_and_not_without_end() {
+        let (mut busy, begin) = (Busy::default(), Instant::now());
+        let mut waits = |settled, seconds| busy.keeps_waiting(settled, begin + Duration::from_secs(seconds));
+        assert!(!waits(true, 0));
+        assert!(waits(false, 1) && waits(false, 30));
+        assert!(!waits(false, 31) && !waits(false, 40));
+        assert!(!waits(true, 41) && waits(false, 42));
+    }
 }
