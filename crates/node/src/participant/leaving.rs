@@ -73,8 +73,9 @@ impl Participant {
 
     /// Since when nothing runs here that would have to be handed over: from then on it waits a while, and no longer.
     pub(super) fn watch_leaving(&mut self, now: Now) {
-        let idle = !self.executor.is_active() && self.executor.in_progress() == 0;
         if let Some(leaving) = &mut self.leaving {
+            // Looks at all resources: only while it matters.
+            let idle = !self.executor.is_active() && self.executor.in_progress() == 0;
             leaving.idle = idle.then(|| leaving.idle.unwrap_or(now.mono + IDLE_MAX));
         }
     }
