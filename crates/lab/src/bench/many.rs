@@ -17,6 +17,8 @@ use clients::Clients;
 const LIMIT: Duration = Duration::from_secs(120);
 /// For each resource.
 const LIMIT_EACH: Duration = Duration::from_millis(60);
+/// Clock ticks a second, as Linux counts CPU time for programs.
+const TICKS: f64 = 100.0;
 /// A calm stretch before status is measured.
 const CALM: Duration = Duration::from_secs(3);
 /// How many times status is asked for where all is calm.
@@ -51,6 +53,8 @@ esac
 struct Seen {
     accept: Duration,
     start: Duration,
+    /// Of the processor until then: the daemons, and what they ran.
+    used: Used,
     status: Series,
     resident_mib: [u64; 2],
     failover: Duration,
@@ -61,6 +65,13 @@ struct Seen {
     slowest_answer: Duration,
     ring: Step,
     cluster: Step,
+}
+
+/// Time of the processor, of both hosts, in clock ticks.
+#[derive(Debug, Default, Clone, Copy)]
+struct Used {
+    daemons: u64,
+    agents: u64,
 }
 
 /// The longest step of a thread, microseconds.
@@ -97,12 +108,16 @@ fn once(tools: &Tools, resources: usize, amid: bool, polled: bool) -> Result<See
     cluster.host(1).write("/many.crm", &configuration(resources)?)?;
     let clients = polled.then(|| Clients::new(&cluster, CLIENTS, PERIOD)).transpose()?;
 
+    let before = used(&cluster)?;
     let begin = Instant::now();
     cluster.hacctl(1, &["--timeout", "600", "configure", "load", "update", "/many.crm"])?;
     seen.accept = begin.elapsed();
     let wanted = if amid { resources / MIDDLE } else { resources };
     wait_for("the resources run", limit, || (running(&cluster, 1) + running(&cluster, 2) >= wanted).then_some(()))?;
     seen.start = begin.elapsed();
+    let after = used(&cluster)?;
+    seen.used.daemons = after.daemons.saturating_sub(before.daemons);
+    seen.used.agents = after.agents.saturating_sub(before.agents);
     if !amid {
         pause(CALM);
         for _ in 0..STATUSES {
@@ -153,6 +168,18 @@ fn memberships(cluster: &Cluster) -> Result<usize, Error> {
     Ok(cluster.events(1)?.iter().filter(|event| event.text.contains("new membership")).count())
 }
 
+/// What the daemons and their agents have used so far.
+fn used(cluster: &Cluster) -> Result<Used, Error> {
+    let mut used = Used::default();
+    for host in cluster.lab().hosts() {
+        for daemon in host.processes_named("hacd")? {
+            used.daemons += daemon.cpu_ticks;
+            used.agents += daemon.children_ticks;
+        }
+    }
+    Ok(used)
+}
+
 /// Resident memory of a host's daemon, MiB.
 fn memory(cluster: &Cluster, host: usize) -> Result<u64, Error> {
     let found = cluster.host(host).processes_named("hacd")?;
@@ -178,6 +205,12 @@ fn print(tools: &Tools, resources: usize, amid: bool, seen: &Seen, out: &mut dyn
     let seconds = |time: Duration| format!("{:>9.3} s", time.as_secs_f64());
     line("configuration given to accepted", seconds(seen.accept))?;
     line(if amid { "  to a third running" } else { "  to all running" }, seconds(seen.start))?;
+    let each = |ticks: u64| {
+        let milliseconds = f64::from(u32::try_from(ticks).unwrap_or(u32::MAX)) * 1000.0 / TICKS;
+        milliseconds / f64::from(u32::try_from(resources.max(1)).unwrap_or(u32::MAX))
+    };
+    let value = format!("{:>9.2} ms, their agents {:.2} ms", each(seen.used.daemons), each(seen.used.agents));
+    line("  of the processor for each: both daemons", value)?;
     if !amid {
         line("one hacctl status (median, worst)", seen.status.columns())?;
     }

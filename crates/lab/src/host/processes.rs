@@ -18,6 +18,8 @@ pub struct Process {
     pub resident_kib: u64,
     /// CPU time used so far, in clock ticks (100 a second on Linux).
     pub cpu_ticks: u64,
+    /// The same of its children that have ended, and of theirs.
+    pub children_ticks: u64,
 }
 
 /// All processes in the pid namespace of process `init`.
@@ -89,6 +91,7 @@ fn read(pid: i32, directory: &Path) -> Option<Process> {
         name: field(&status, "Name:")?.to_owned(),
         resident_kib: resident.and_then(|text| text.parse().ok()).unwrap_or(0),
         cpu_ticks: cpu_ticks(&stat)?,
+        children_ticks: ticks(&stat, CHILDREN)?,
     })
 }
 
@@ -96,10 +99,20 @@ fn field<'a>(status: &'a str, key: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(key)).map(str::trim)
 }
 
-/// User and system time of `/proc/PID/stat`; the name in it may hold blanks and brackets.
+/// Where the times of a process begin in `/proc/PID/stat`, after its name.
+const OWN: usize = 11;
+/// Those of its children.
+const CHILDREN: usize = 13;
+
+/// User and system time of `/proc/PID/stat`.
 pub(crate) fn cpu_ticks(stat: &str) -> Option<u64> {
+    ticks(stat, OWN)
+}
+
+/// The two times that begin there; the name may hold blanks and brackets.
+fn ticks(stat: &str, begin: usize) -> Option<u64> {
     let after_name = stat.rsplit_once(") ")?.1;
-    let mut fields = after_name.split(' ').skip(11);
+    let mut fields = after_name.split(' ').skip(begin);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some(user + system)
@@ -107,12 +120,12 @@ pub(crate) fn cpu_ticks(stat: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cpu_ticks, field};
+    use super::{CHILDREN, cpu_ticks, field, ticks};
 
     #[test]
     fn cpu_time_is_found_behind_an_odd_name() {
-        let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 7 5 0 0 20 0 1 0 100 1 1";
-        assert_eq!(cpu_ticks(stat), Some(12));
+        let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 7 5 3 1 20 0 1 0 100 1 1";
+        assert_eq!((cpu_ticks(stat), ticks(stat, CHILDREN)), (Some(12), Some(4)));
         assert_eq!(cpu_ticks("42 (x) S 1"), None);
     }
 
