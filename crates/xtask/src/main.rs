@@ -12,6 +12,7 @@ mod demo;
 mod dist;
 mod fix;
 mod fuzz;
+mod often;
 mod options;
 mod project;
 mod sim;
@@ -80,6 +81,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[TARGET…] [--seconds N] [--merge]",
         help: "give the parsers hostile input, N seconds each (60); --merge keeps what reached new code",
         run: fuzz::run,
+    },
+    Command {
+        name: "often",
+        arguments: "[--seconds N]",
+        help: "write anew which functions a node at idle goes through, by which the linker lays them together; needs root",
+        run: often::run,
     },
     Command {
         name: "dist",
