@@ -29,7 +29,6 @@ fn hello(epoch: u64, updates: u64, lineage: Option<u64>) -> Hello {
         undurable: None,
         levels: hac_types::LevelWindow::KNOWN,
         cluster: ClusterConfig::default(),
-        trail: Vec::new(),
         few: false,
         offer: None,
     }

@@ -78,7 +78,6 @@ impl Participant {
             undurable: self.disk.undurable.clone(),
             levels: self.levels,
             cluster: self.replica.cluster.clone(),
-            trail: self.replica.trail.clone(),
             few: self.few_may_configure(),
             offer: self.offer(),
         };

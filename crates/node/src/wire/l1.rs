@@ -49,8 +49,6 @@ pub(crate) struct Hello {
     pub(crate) levels: LevelWindow,
     /// What it knows of the cluster as such.
     pub(crate) cluster: ClusterConfig,
-    /// The last changes of its configuration, the newest last.
-    pub(crate) trail: Vec<Mark>,
     /// Its cluster lets fewer than most of the votes change the configuration.
     pub(crate) few: bool,
     /// What is prepared on its disk and may have been agreed upon before it went down.
