@@ -66,10 +66,18 @@ pub struct Place {
     pub ring: u64,
     /// The node that made it; 0 before the first ring of a life.
     pub representative: u32,
+    /// In which of its lives: a node that lost its disk may make one of the same number again.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub life: u64,
     /// The number of the last delivery in it.
     pub delivery: u64,
     /// Counts what the node told after that delivery.
     pub nth: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_none(life: &u64) -> bool {
+    *life == 0
 }
 
 /// Which events are wanted. What is empty leaves none out.
@@ -175,6 +183,53 @@ pub struct JournalPage {
     /// What is missing in it, in sentences: lines that a crash tore or that were not written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<String>,
+}
+
+/// Query of `GET /v1/history`. What is not given leaves nothing out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistoryQuery {
+    /// From this time on, milliseconds since 1970.
+    pub since_ms: Option<i64>,
+    /// Up to this time.
+    pub until_ms: Option<i64>,
+    /// About this resource.
+    pub resource: Option<String>,
+    /// About this node.
+    pub node: Option<String>,
+    /// Of a kind that begins with this.
+    pub kind: Option<String>,
+    /// At least as bad.
+    pub level: Option<Level>,
+    /// What led to the event of this id, the latest first, and nothing else.
+    pub causes: Option<String>,
+    /// At most so many, the newest.
+    pub last: Option<usize>,
+}
+
+impl HistoryQuery {
+    /// As the journals are asked.
+    #[must_use]
+    pub fn filter(&self) -> EventFilter {
+        let Self { since_ms, until_ms, resource, node, kind, level, causes, last: _ } = self.clone();
+        if causes.is_some() {
+            // What led to an event may be about something else.
+            return EventFilter { since_ms, until_ms, ..EventFilter::default() };
+        }
+        let list = |name: Option<String>| name.into_iter().collect();
+        EventFilter { since_ms, until_ms, level, resources: list(resource), nodes: list(node), kinds: list(kind) }
+    }
+}
+
+/// What all members wrote into their journals, merged.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct History {
+    /// In order; of a chain of causes the latest first.
+    pub entries: Vec<crate::Entry>,
+    /// Sentences about what is not in them.
+    pub missing: Vec<String>,
+    /// There is more, further back.
+    pub more: bool,
 }
 
 /// How bad something is.

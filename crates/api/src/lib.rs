@@ -18,6 +18,7 @@ mod event;
 mod explain;
 mod invite;
 mod key;
+mod merge;
 mod past;
 mod request;
 mod status;
@@ -27,10 +28,11 @@ pub use agents::{AgentAction, AgentDetail, AgentList, AgentParameter, AgentSumma
 pub use alerts::{AlertEntry, AlertList, AlertTest, AlertTestRequest, AlertTested};
 pub use attributes::{AttributePair, AttributeSet, Attributes, AttributesQuery, NodeAttributes};
 pub use error::{ErrorBody, ErrorCode};
-pub use event::{EVENT_KINDS, Event, EventFilter, JournalPage, JournalQuery, Level, Place};
+pub use event::{EVENT_KINDS, Event, EventFilter, History, HistoryQuery, JournalPage, JournalQuery, Level, Place};
 pub use explain::{AgentRun, ExplainQuery, Explained, LastTransition, SubjectKind};
 pub use invite::{Invitation, InviteRequest, Invited, NodeRemoved, RemoveNodeRequest};
 pub use key::{KeyNode, KeyStatus, RotateRequest, Rotated};
+pub use merge::{Entry, Merged};
 pub use past::{Moment, Moments, Past, PastQuery};
 pub use request::{
     AgentQuery, CibQuery, Command, CommandRequest, ConfigureRequest, Configured, Done, EventsQuery, FenceAction,
@@ -102,6 +104,8 @@ pub mod route {
     pub const WEB: &str = "/v1/web";
     /// `POST` [`JournalQuery`](crate::JournalQuery): [`JournalPage`](crate::JournalPage).
     pub const JOURNAL: &str = "/v1/journal";
+    /// `GET`, query [`HistoryQuery`](crate::HistoryQuery): [`History`](crate::History).
+    pub const HISTORY: &str = "/v1/history";
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{Place, Readiness};
 /// Query of `GET /v1/past`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastQuery {
-    /// Milliseconds since 1970, or the place of an event, `RING.REPRESENTATIVE.DELIVERY.NTH`: the last state that was kept up to
+    /// Milliseconds since 1970, or the place of an event, `RING.REPRESENTATIVE.LIFE.DELIVERY.NTH`: the last state that was kept up to
     /// then. Without it, all moments of which one was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,

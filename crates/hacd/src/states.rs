@@ -71,6 +71,8 @@ struct Line {
     /// Where it stands among those of all nodes.
     ring: u64,
     representative: u32,
+    #[serde(default)]
+    life: u64,
     delivery: u64,
     nth: u64,
     /// When, milliseconds since 1970.
@@ -85,17 +87,17 @@ struct Line {
 
 impl Line {
     fn of(event: &Event) -> Self {
-        let Place { ring, representative, delivery, nth } = event.place.unwrap_or_default();
+        let Place { ring, representative, life, delivery, nth } = event.place.unwrap_or_default();
         let text = event.text.chars().take(TEXT_MAX).collect();
         let (id, kind, time_ms) = (event.id.clone(), event.kind.clone(), event.time_ms);
-        Self { id, ring, representative, delivery, nth, time_ms, kind, text, whole: None, delta: None }
+        Self { id, ring, representative, life, delivery, nth, time_ms, kind, text, whole: None, delta: None }
     }
 
     fn moment(&self) -> Moment {
-        let Self { ring, representative, delivery, nth, .. } = *self;
+        let Self { ring, representative, life, delivery, nth, .. } = *self;
         Moment {
             id: self.id.clone(),
-            place: Place { ring, representative, delivery, nth },
+            place: Place { ring, representative, life, delivery, nth },
             time_ms: self.time_ms,
             kind: self.kind.clone(),
             text: self.text.clone(),

@@ -9,6 +9,7 @@ mod durability;
 mod effects;
 pub(crate) mod fencing;
 mod forks;
+mod journals;
 mod levels;
 pub mod numbers;
 pub mod once;
@@ -27,7 +28,7 @@ use std::fmt;
 
 use hac_crm::cib::Configure;
 use hac_model::Cib;
-use hac_node::{Event, Invocation, Now, Outcome, Persist, Reply, RequestId};
+use hac_node::{Event, Invocation, Now, Outcome, Persist, Reply, RequestId, Told};
 use hac_types::{RingId, Timestamp, WallTime};
 
 use crate::cluster::{Asked, Host, World};
@@ -36,8 +37,8 @@ use crate::reality::Reality;
 /// Names of the properties of whole nodes.
 pub const PROPERTIES: &[&str] = &[
     "P-2", "P-3", "P-6", "P-8", "P-9", "P-10", "P-11", "P-14", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3",
-    "AGENT-4", "AGENT-5", "CALM", "FENCE-1", "FENCE-2", "FENCE-3", "FORK", "KEY-1", "LEVEL-2", "LIVE-1", "NUMBER",
-    "ONCE", "PLAN", "READ", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3", "answers",
+    "AGENT-4", "AGENT-5", "CALM", "CAUSES", "FENCE-1", "FENCE-2", "FENCE-3", "FORK", "JOURNAL", "KEY-1", "LEVEL-2",
+    "LIVE-1", "NUMBER", "ONCE", "PLAN", "READ", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3", "answers",
 ];
 
 /// A promise that was broken.
@@ -72,6 +73,7 @@ pub struct Checks {
     ordered: ordered::Ordered,
     forks: forks::Forks,
     reads: reads::Reads,
+    journals: journals::Journals,
     /// What was on one node at a time when a coordinator decided last.
     singles: BTreeSet<String>,
     /// What was found inside an event, to be reported after it.
@@ -87,8 +89,10 @@ pub struct Checks {
 
 impl Checks {
     /// A node said that something happened.
-    pub(crate) fn saw(&mut self, id: u32, event: &Event) {
-        self.ordered.saw(id, event);
+    pub(crate) fn saw(&mut self, host: Option<&Host>, told: &Told) {
+        let (Some(host), event) = (host, &told.event) else { return };
+        self.ordered.saw(host.id, event);
+        self.journals.told(host, told);
         if let Event::View { ring, members, .. } = event {
             self.coordinator.saw_view(*ring, members);
         }
@@ -240,6 +244,7 @@ pub fn at_the_end(world: &mut World) -> Result<(), Violation> {
     numbers::at_the_end(world)?;
     durability::check(world)?;
     fencing::at_the_end(world)?;
+    world.checks.journals.check(&mut world.checks.executed)?;
     forks::check(world)
 }
 

@@ -536,7 +536,7 @@ impl World {
     /// A node tells what happened.
     fn told(&mut self, id: u32, told: &hac_node::Told) {
         let event = &told.event;
-        self.checks.saw(id, event);
+        self.checks.saw(self.hosts.get(&id), told);
         if matches!(event, hac_node::Event::Active { .. }) {
             self.meets(id);
         }

@@ -105,6 +105,8 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("prepared-forgotten", "what all had stored but one disk had committed is gone with that disk"),
     cluster("prepared-unreported", "what was prepared and gives way to those who went on vanishes without a word"),
     cluster("taken-up-blindly", "an agent at work since an earlier view answers whatever is ordered next"),
+    cluster("place-kept", "what follows a delivery is told as if it had been told before it"),
+    cluster("cause-forgotten", "nobody tells why an operation was ordered"),
     cluster("attempt-without-end", "an attempt at fencing that nobody carries out is awaited without end"),
     cluster("delay-ignored", "who is to wait before it shoots does not"),
     cluster("failure-as-success", "a fencing that failed counts as done"),

@@ -78,8 +78,8 @@ async fn moment(context: &Context, word: &str) -> Result<String, Failure> {
         return Ok(events::since("--at", word, now)?.to_string());
     }
     let place = history::event(context, word).await?.place.unwrap_or_default();
-    let hac_api::Place { ring, representative, delivery, nth } = place;
-    Ok(format!("{ring}.{representative}.{delivery}.{nth}"))
+    let hac_api::Place { ring, representative, life, delivery, nth } = place;
+    Ok(format!("{ring}.{representative}.{life}.{delivery}.{nth}"))
 }
 
 /// Decides about a stored state.

@@ -1,14 +1,11 @@
 //! `hacctl history`: what happened, from the journals of all members, which survive restarts; with options, or in the words of
 //! crm's level `history`.
 
-mod merge;
-
 use std::process::ExitCode;
 
 use clap::Args;
-use hac_api::{Event, EventFilter, ExplainQuery, JournalQuery, MemberState};
+use hac_api::{Entry, Event, EventFilter, ExplainQuery, JournalQuery, MemberState, Merged};
 
-use self::merge::{Entry, Merged};
 use super::Context;
 use super::events;
 use crate::failure::Failure;

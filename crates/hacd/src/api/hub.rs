@@ -126,10 +126,11 @@ impl Hub {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.last += 1;
         *memory.counted.entry(event.kind()).or_default() += 1;
-        let Teller { name, node, life } = &self.teller;
+        let Teller { name, node, life: own } = &self.teller;
         let count = if let Some(told) = told {
             let hac_node::Place { ring, delivery, nth } = told.place;
-            memory.place = Place { ring: ring.seq, representative: ring.rep, delivery, nth };
+            let life = ring.rep_incarnation.0 >> 32;
+            memory.place = Place { ring: ring.seq, representative: ring.rep, life, delivery, nth };
             told.number.to_string()
         } else {
             memory.own += 1;
@@ -145,9 +146,9 @@ impl Hub {
             // An event is plain data; if one could not be written as JSON its sentence would still say it.
             details: serde_json::to_value(event).unwrap_or_default(),
             node: name.clone(),
-            id: format!("{node}.{life:x}.{count}"),
+            id: format!("{node}.{own:x}.{count}"),
             place: Some(memory.place),
-            cause: told.and_then(|told| told.cause).map(|cause| format!("{node}.{life:x}.{cause}")),
+            cause: told.and_then(|told| told.cause).map(|cause| format!("{node}.{own:x}.{cause}")),
         });
         if let Some(journal) = &self.journal {
             journal.put(&event);

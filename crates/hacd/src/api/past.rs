@@ -84,9 +84,9 @@ impl Wanted {
             return Some(Self::Time(time));
         }
         let parts: Vec<u64> = text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-        let [ring, representative, delivery, nth] = parts[..] else { return None };
+        let [ring, representative, life, delivery, nth] = parts[..] else { return None };
         let representative = u32::try_from(representative).ok()?;
-        Some(Self::Place(Place { ring, representative, delivery, nth }))
+        Some(Self::Place(Place { ring, representative, life, delivery, nth }))
     }
 
     fn is_reached_by(self, moment: &Moment) -> bool {
@@ -104,9 +104,9 @@ mod tests {
     #[test]
     fn a_moment_is_a_time_or_a_place() {
         assert_eq!(Wanted::read("1700000000000"), Some(Wanted::Time(1_700_000_000_000)));
-        let place = Place { ring: 12, representative: 1, delivery: 99, nth: 3 };
-        assert_eq!(Wanted::read("12.1.99.3"), Some(Wanted::Place(place)));
-        for wrong in ["", "now", "1.2.3", "1.2.3.4.5", "1.-2.3.4", "1.99999999999.1.1", "../etc"] {
+        let place = Place { ring: 12, representative: 1, life: 7, delivery: 99, nth: 3 };
+        assert_eq!(Wanted::read("12.1.7.99.3"), Some(Wanted::Place(place)));
+        for wrong in ["", "now", "1.2.3.4", "1.2.3.4.5.6", "1.-2.3.4.5", "1.99999999999.1.1.1", "../etc"] {
             assert_eq!(Wanted::read(wrong), None, "{wrong}");
         }
         let moment = Moment { place, time_ms: 50, ..Moment::default() };

@@ -4,7 +4,7 @@ use super::*;
 use crate::testing::TempDir;
 
 fn event(number: u64, kind: &str) -> Event {
-    let place = Place { ring: 1, representative: 1, delivery: number, nth: 0 };
+    let place = Place { ring: 1, representative: 1, life: 1, delivery: number, nth: 0 };
     let (id, time_ms) = (format!("1.a.{number}"), i64::try_from(number).unwrap_or(0) * 1000);
     Event { id, time_ms, kind: kind.to_owned(), text: "it changed".to_owned(), place: Some(place), ..Event::default() }
 }

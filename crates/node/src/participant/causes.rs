@@ -12,6 +12,8 @@
 
 use std::collections::BTreeMap;
 
+use hac_types::mutant;
+
 use crate::Event;
 
 /// Most operations whose order is remembered; then all are forgotten. A chain may end there.
@@ -43,7 +45,7 @@ impl Causes {
                 None
             }
             Event::View { .. } => {
-                self.transition = None;
+                (self.transition, self.trigger) = (None, None);
                 self.view = Some(number);
                 self.alarm.take()
             }
@@ -71,7 +73,10 @@ impl Causes {
                     self.operations.clear();
                 }
                 self.operations.insert((node.clone(), operation.clone()), number);
-                self.transition.map(|(_, number)| number)
+                // Who did not decide knows what was to be decided about: all that is left if the coordinator did not live to
+                // tell its decision.
+                let cause = self.transition.map(|(_, number)| number).or(self.trigger);
+                if mutant("cause-forgotten") { None } else { cause }
             }
             Event::Result { node, operation, .. } => {
                 self.trigger = Some(number);
@@ -108,7 +113,7 @@ mod tests {
         };
         let view =
             || Event::View { ring: RingId::default(), members: vec![], joined: vec![], left: vec![], lost: vec![] };
-        let active = Event::Active { ring: RingId::default(), dc: None, quorate: true, copied_from: None };
+        let active = || Event::Active { ring: RingId::default(), dc: None, quorate: true, copied_from: None };
         let transition = |number| Event::Transition { number, actions: 1, decisions: vec![] };
         let ended = Event::TransitionEnded { number: 7, end: String::new(), problems: vec![] };
         let events = [
@@ -116,7 +121,7 @@ mod tests {
             (ring("suspected"), None),
             (ring("gather_entered"), None),
             (view(), Some(2)),
-            (active, Some(4)),
+            (active(), Some(4)),
             (transition(7), Some(5)),
             (operation(), Some(6)),
             (result(), Some(7)),
@@ -125,8 +130,10 @@ mod tests {
             (transition(8), Some(8)),
             (result(), None),
             (view(), None),
-            // In another view the orders are somebody else's.
+            // In another view the orders are somebody else's: what led to them is known, not the decision.
             (operation(), None),
+            (active(), Some(12)),
+            (operation(), Some(14)),
         ];
         let mut causes = Causes::default();
         for (index, (event, cause)) in events.iter().enumerate() {

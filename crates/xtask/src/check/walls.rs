@@ -101,7 +101,6 @@ const WALLS: &[Wall] = &[
             "time",
             "tokio",
             "tokio-rustls",
-            "tokio-stream",
             "toml",
             "tracing",
             "tracing-subscriber",
@@ -135,6 +134,7 @@ const WALLS: &[Wall] = &[
     edge(
         "hac-sim",
         &[
+            "hac-api",
             "hac-crm",
             "hac-model",
             "hac-netsim",
