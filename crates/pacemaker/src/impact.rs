@@ -1,7 +1,7 @@
 //! What a change would do to what runs: the scheduler is asked about the state before it and the one after it.
 
 use hac_crm::cib::{Agents, Severity, judge};
-use hac_model::{Cib, mask_configuration};
+use hac_model::{Cib, NodeState, mask_configuration};
 use hac_scheduler::plan::{Decision, Verb};
 use hac_scheduler::view::{ClusterView, ResourceView};
 use hac_types::WallTime;
@@ -74,6 +74,30 @@ pub fn between(before: &Cib, after: &Cib, now: WallTime) -> Impact {
             .collect(),
         before: Cib::default(),
     }
+}
+
+/// The state as it would be if a node came, or were down and known to be. A node without a state gets one.
+#[must_use]
+pub fn with_node(cib: &Cib, name: &str, up: bool) -> Cib {
+    let mut cib = cib.clone();
+    let id = cib.node_id(name).unwrap_or_default().to_owned();
+    let found = cib.status.nodes.iter().position(|state| state.uname.as_deref() == Some(name) || state.id == id);
+    let at = found.unwrap_or_else(|| {
+        cib.status.nodes.push(NodeState { id, uname: Some(name.to_owned()), ..NodeState::default() });
+        cib.status.nodes.len() - 1
+    });
+    let Some(state) = cib.status.nodes.get_mut(at) else { return cib };
+    let word = |up: &str, down: &str, is: bool| Some(if is { up } else { down }.to_owned());
+    state.in_ccm = word("true", "false", up);
+    state.crmd = word("online", "offline", up);
+    state.join = word("member", "down", up);
+    state.expected = word("member", "down", up);
+    if !up {
+        // What it did is not known any more.
+        state.resources.clear();
+        state.attributes.clear();
+    }
+    cib
 }
 
 fn same(a: &Decision, b: &Decision) -> bool {

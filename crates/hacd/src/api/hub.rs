@@ -1,9 +1,10 @@
 //! The memory of recent events, and those who follow them.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hac_api::{Event, Level, Place};
+use hac_model::OperationKey;
 use hac_node::{Now, Told};
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -17,13 +18,16 @@ const MEMORY: usize = 2000;
 /// How many bytes of them, about: a decision or an agent may have much to say.
 const MEMORY_BYTES: usize = 8 << 20;
 /// How far a follower may fall behind before it misses events.
-const BEHIND: usize = 256;
+const BEHIND: usize = 1024;
+
+/// An event on its way to followers, and its text as JSON, which the first of them writes for all.
+pub(crate) type News = (Arc<Event>, Arc<OnceLock<Box<str>>>);
 
 /// Distributes events.
 #[derive(Debug)]
 pub(crate) struct Hub {
     memory: Mutex<Memory>,
-    followers: broadcast::Sender<Arc<Event>>,
+    followers: broadcast::Sender<News>,
     /// What agents said last.
     pub(crate) said: Said,
     teller: Teller,
@@ -51,8 +55,35 @@ struct Memory {
     own: u64,
     events: VecDeque<(usize, Arc<Event>)>,
     bytes: usize,
-    /// How many there were, by kind.
-    counted: BTreeMap<&'static str, u64>,
+    counted: Counted,
+}
+
+/// How many events there were since the daemon started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counted {
+    /// By kind.
+    pub(crate) kinds: BTreeMap<&'static str, u64>,
+    /// Operations that ended, by what they were and whether that was as expected.
+    pub(crate) actions: BTreeMap<(String, bool), u64>,
+    /// Decisions that ended, by how: `complete`, `abandoned`, `stuck`.
+    pub(crate) transitions: BTreeMap<String, u64>,
+}
+
+impl Counted {
+    fn count(&mut self, event: &hac_node::Event) {
+        *self.kinds.entry(event.kind()).or_default() += 1;
+        match event {
+            hac_node::Event::Result { operation, expected, .. } => {
+                let task = OperationKey::parse(operation).map_or_else(String::new, |key| key.task.to_string());
+                *self.actions.entry((task, *expected)).or_default() += 1;
+            }
+            hac_node::Event::TransitionEnded { end, .. } => {
+                let word = end.split(' ').next().unwrap_or_default();
+                *self.transitions.entry(word.to_owned()).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Memory {
@@ -125,7 +156,7 @@ impl Hub {
         };
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.last += 1;
-        *memory.counted.entry(event.kind()).or_default() += 1;
+        memory.counted.count(event);
         let Teller { name, node, life: own } = &self.teller;
         let count = if let Some(told) = told {
             let hac_node::Place { ring, delivery, nth } = told.place;
@@ -155,12 +186,12 @@ impl Hub {
         }
         memory.add(Arc::clone(&event));
         // No followers is no error.
-        let _ = self.followers.send(Arc::clone(&event));
+        let _ = self.followers.send((Arc::clone(&event), Arc::default()));
         event
     }
 
-    /// How many events there were since the daemon started, by kind.
-    pub(crate) fn counted(&self) -> BTreeMap<&'static str, u64> {
+    /// How many events there were since the daemon started.
+    pub(crate) fn counted(&self) -> Counted {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).counted.clone()
     }
 
@@ -173,7 +204,7 @@ impl Hub {
     }
 
     /// The remembered events after `since` (none if that is not given), and what comes from now on.
-    pub(crate) fn follow(&self, since: Option<u64>) -> (Vec<Arc<Event>>, broadcast::Receiver<Arc<Event>>) {
+    pub(crate) fn follow(&self, since: Option<u64>) -> (Vec<Arc<Event>>, broadcast::Receiver<News>) {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let past = memory.events().filter(|event| since.is_some_and(|since| event.seq > since)).cloned();
         (past.collect(), self.followers.subscribe())

@@ -13,8 +13,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hac_api::{ErrorCode, Status};
@@ -41,6 +42,11 @@ pub(crate) fn serve_metrics(at: SocketAddr, api: Api) {
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/", get(async || "hacd: the numbers for Prometheus are at /metrics\n"))
+        .layer(middleware::from_fn(async |request: Request, next: Next| {
+            // Everybody may have them who says what is wanted.
+            tcp::let_in(&request);
+            next.run(request).await
+        }))
         .with_state(asked);
     tcp::serve(at, None, "metrics", router, trouble);
 }
@@ -80,7 +86,7 @@ async fn metrics(State(asked): State<Asked>) -> Result<Response, Refused> {
 /// All numbers as text.
 fn text(status: &Status, view: &ClusterView, cib: &Cib, hub: &Hub) -> Result<String, Refused> {
     let mut page = page(status, view, cib);
-    own::events(&mut page, hub.counted().iter().map(|(kind, count)| (*kind, *count)));
+    own::events(&mut page, &hub.counted());
     page.text().map_err(|_| Refused::new(ErrorCode::Internal, "the numbers cannot be written"))
 }
 

@@ -24,11 +24,13 @@ use hac_node::{Reply, Request, Rotate};
 use hac_totem::AuthKey;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
-use tokio::sync::oneshot;
-use tokio_stream::wrappers::BroadcastStream;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{broadcast, oneshot};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::explain::BUDGET;
+use super::hub::News;
 use super::refusal::Refused;
 use super::server::{Api, Peer};
 use super::{alerts, attributes, convert, explain, invite, journal, judge, past};
@@ -41,6 +43,9 @@ const KEY_BYTES: usize = 256;
 /// How long a status waits for the ring's thread, which answers at once or has worse to do.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// How long a page's events are gathered after the last that were sent.
+const PACE: Duration = Duration::from_millis(50);
+
 pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
 /// What only looks, and shows no secret whatever is asked: all that the page may have.
@@ -52,6 +57,8 @@ pub(super) fn looks() -> Router<Api> {
         .route(route::EXPLAIN, get(explain::answer))
         .route(route::PAST, get(past::answer))
         .route(route::EVENTS, get(events))
+        .route(route::HISTORY, get(journal::history))
+        .route(route::ALERTS, get(alerts::list))
 }
 
 pub(super) fn router(api: Api) -> Router {
@@ -60,7 +67,6 @@ pub(super) fn router(api: Api) -> Router {
         .route(route::ATTRIBUTES, get(attributes::answer))
         .route(route::CONFLICT, get(conflict))
         .route(route::AGENTS, get(agents))
-        .route(route::ALERTS, get(alerts::list))
         .route(route::ALERT_TEST, post(alerts::test))
         .route(route::KEY, get(key))
         .route(route::KEY_ROTATE, post(rotate))
@@ -335,23 +341,50 @@ async fn events(
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
     let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let (past, present) = api.hub.follow(resumed.or(query.since));
-    let present = BroadcastStream::new(present).filter_map(|event| async {
-        // A follower that fell behind misses what it missed; the numbers show it.
-        event.ok()
-    });
+    let present = gathered(present, if query.unnamed { PACE } else { Duration::ZERO });
     let follow = !query.no_follow;
     let future = stream::once(async move { follow }).filter(|follow| std::future::ready(*follow));
     let present = future.flat_map({
         let mut present = Some(present.boxed());
         move |_| present.take().unwrap_or_else(|| stream::empty().boxed())
     });
+    let past = past.into_iter().map(|event| (event, Arc::default()));
     let all = stream::iter(past).chain(present);
-    let events = all.map(move |event: Arc<hac_api::Event>| {
-        let data = serde_json::to_string(&*event).unwrap_or_default();
-        let message = sse::Event::default().id(event.seq.to_string()).data(data);
+    let events = all.map(move |(event, text): News| {
+        let data = text.get_or_init(|| serde_json::to_string(&*event).unwrap_or_default().into());
+        let message = sse::Event::default().id(event.seq.to_string()).data(&**data);
         Ok(if query.unnamed { message } else { message.event(&event.kind) })
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+/// What comes from now on: at once if nothing came for a while, else together with what comes within the pause, so that many who
+/// follow a cluster in which much happens cost little.
+fn gathered(news: broadcast::Receiver<News>, pause: Duration) -> impl Stream<Item = News> + Send + 'static {
+    let more = move |(mut news, not_before): (broadcast::Receiver<News>, Option<Instant>)| async move {
+        if let Some(not_before) = not_before {
+            tokio::time::sleep_until(not_before).await;
+        }
+        let mut all = Vec::new();
+        while all.is_empty() {
+            match news.recv().await {
+                Ok(event) => all.push(event),
+                // A follower that fell behind misses what it missed; the numbers show it.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+        loop {
+            match news.try_recv() {
+                Ok(event) => all.push(event),
+                Err(TryRecvError::Lagged(_)) => {}
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        let not_before = (!pause.is_zero()).then(|| Instant::now() + pause);
+        Some((stream::iter(all), (news, not_before)))
+    };
+    stream::unfold((news, None), more).flatten()
 }
 
 pub(super) fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refused> {

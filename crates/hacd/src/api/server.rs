@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use hac_agents::Agents;
 use hac_api::ErrorCode;
 use tokio::net::UnixListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::door::Door;
 use super::hub::Hub;
@@ -54,6 +54,8 @@ pub(crate) struct Api {
     pub(super) planner: Planner,
     /// What cannot be served on TCP.
     pub(super) trouble: tcp::Trouble,
+    /// Whose turn it is to gather a history.
+    pub(super) histories: Arc<Semaphore>,
     /// The page, if it is served.
     pub(super) web: Option<Arc<Web>>,
 }
@@ -70,8 +72,9 @@ impl Api {
         web: Option<Arc<Web>>,
     ) -> Self {
         let (asks, snapshots) = cluster;
-        let (planner, trouble) = (Planner::behind(), tcp::Trouble::default());
-        Self { asks, snapshots, hub, agents, alerts, place, door: Door::default(), shared, log, planner, trouble, web }
+        let (planner, trouble, door) = (Planner::behind(), tcp::Trouble::default(), Door::default());
+        let histories = Arc::new(Semaphore::new(1));
+        Self { asks, snapshots, hub, agents, alerts, place, door, shared, log, planner, trouble, histories, web }
     }
 }
 

@@ -1,16 +1,19 @@
 //! TCP for those who only look: Prometheus, a browser. What comes from outside cannot take more of the daemon than is set
-//! aside for it: so many connections, each for so long.
+//! aside for it: so many connections, each for so long, and a short while for those who are not let in.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request};
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,6 +27,9 @@ const CONNECTIONS: usize = 64;
 
 /// The longest that a connection is silent in both directions. Who follows events hears something more often than that.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long a connection may last on which nobody was let in, however much passes on it.
+const STRANGER: Duration = Duration::from_secs(10);
 
 /// How often an address that cannot be had is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -50,10 +56,27 @@ pub(super) fn serve(
         let scheme = if identity.is_some() { "https" } else { "http" };
         tracing::info!(target: "hacd::api", notice = true, "{what}: {scheme}://{at}");
         let gate = Gate { listener, room: Arc::new(Semaphore::new(CONNECTIONS)), at, identity };
-        if let Err(error) = axum::serve(gate, router).await {
+        if let Err(error) = axum::serve(gate, router.into_make_service_with_connect_info::<Known>()).await {
             tracing::error!(target: "hacd::api", "{what} on {at} has ended: {error}");
         }
     });
+}
+
+/// Whether somebody was let in on a connection.
+#[derive(Clone, Debug, Default)]
+struct Known(Arc<AtomicBool>);
+
+impl Connected<IncomingStream<'_, Gate>> for Known {
+    fn connect_info(stream: IncomingStream<'_, Gate>) -> Self {
+        stream.io().known.clone()
+    }
+}
+
+/// Who made this request is let in: the connection may stay.
+pub(super) fn let_in(request: &Request) {
+    if let Some(ConnectInfo(Known(known))) = request.extensions().get() {
+        known.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Takes a certificate that was renewed.
@@ -149,24 +172,48 @@ impl Listener for Gate {
     }
 }
 
-/// A connection that ends when nothing has passed for [`SILENCE`].
+/// A connection that ends when nothing has passed for [`SILENCE`], or nobody was let in for [`STRANGER`].
 struct Watched {
     stream: Wire,
     end: Pin<Box<Sleep>>,
+    begun: Instant,
+    /// When something passed last.
+    last: Instant,
+    known: Known,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Watched {
     fn new(stream: Wire, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, end: Box::pin(sleep_until(Instant::now() + SILENCE)), _permit: permit }
+        let now = Instant::now();
+        let end = Box::pin(sleep_until(now + STRANGER));
+        Self { stream, end, begun: now, last: now, known: Known::default(), _permit: permit }
+    }
+
+    /// When it ends if nothing passes any more.
+    fn over(&self) -> Instant {
+        let silent = self.last + SILENCE;
+        if self.known.0.load(Ordering::Relaxed) { silent } else { silent.min(self.begun + STRANGER) }
     }
 
     /// Something passed, or the time is over.
     fn watched<T>(&mut self, passed: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let now = Instant::now();
         if passed.is_ready() {
-            self.end.as_mut().reset(Instant::now() + SILENCE);
-        } else if self.end.as_mut().poll(context).is_ready() {
+            self.last = now;
+        }
+        let over = self.over();
+        if over <= now {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        if passed.is_pending() {
+            // Who was let in since it was set has more time.
+            if self.end.deadline() != over {
+                self.end.as_mut().reset(over);
+            }
+            if self.end.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
         passed
     }

@@ -115,7 +115,10 @@ pub(super) fn router(web: Arc<Web>, api: Api) -> Router {
 /// See the [module documentation](self).
 async fn admit(State((web, api)): State<(Arc<Web>, Api)>, request: Request, next: Next) -> Response {
     let mut response = match judge(&web, &api, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            tcp::let_in(&request);
+            next.run(request).await
+        }
         Err(response) => response,
     };
     for (name, value) in [
@@ -137,6 +140,10 @@ fn judge(web: &Web, api: &Api, request: &Request) -> Result<(), Response> {
         return Err(refused(StatusCode::METHOD_NOT_ALLOWED));
     }
     let headers = request.headers();
+    // Two of what may be there once would be judged by one and meant by the other.
+    if [header::HOST, header::ORIGIN].iter().any(|name| headers.get_all(name).iter().count() > 1) {
+        return Err(refused(StatusCode::BAD_REQUEST));
+    }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let nodes = api.snapshots.borrow();
     let named = nodes.facts().members.iter().any(|member| member.name == name_of(host));
@@ -206,6 +213,7 @@ fn refused(code: StatusCode) -> Response {
         StatusCode::TOO_MANY_REQUESTS => "Too many wrong links; try again in a minute.",
         StatusCode::MISDIRECTED_REQUEST => "This host is not known by that name; use its address.",
         StatusCode::FORBIDDEN => "Another page may not ask here.",
+        StatusCode::BAD_REQUEST => "This request says twice what may be said once.",
         StatusCode::METHOD_NOT_ALLOWED => "Nothing can be changed here; 'hacctl' does that.",
         _ => "There is no such page.",
     };

@@ -70,31 +70,7 @@ fn known(cib: &Cib, name: &str) -> Result<(), Failure> {
 /// A node comes or goes.
 fn node(cib: &mut Cib, name: &str, up: bool) -> Result<(), Failure> {
     known(cib, name)?;
-    let quorum = cib.info.have_quorum;
-    let id = cib.node_id(name).unwrap_or_default().to_owned();
-    let found = cib.status.nodes.iter().position(|state| state.uname.as_deref() == Some(name) || state.id == id);
-    let at = match found {
-        Some(at) => at,
-        None => {
-            let state = hac_model::NodeState { id, uname: Some(name.to_owned()), ..hac_model::NodeState::default() };
-            cib.status.nodes.push(state);
-            cib.status.nodes.len() - 1
-        }
-    };
-    let Some(state) = cib.status.nodes.get_mut(at) else { return Ok(()) };
-    let word = |up: &str, down: &str, is: bool| Some(if is { up } else { down }.to_owned());
-    state.in_ccm = word("true", "false", up);
-    state.crmd = word("online", "offline", up);
-    state.join = word("member", "down", up);
-    if up {
-        state.expected = Some("member".to_owned());
-    } else {
-        // What it did is not known any more.
-        state.resources.clear();
-        state.attributes.clear();
-        state.expected = Some("down".to_owned());
-    }
-    cib.info.have_quorum = quorum;
+    *cib = hac_pacemaker::impact::with_node(cib, name, up);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use hac_model::{Cib, Role};
 use hac_pacemaker::mon;
 use hac_scheduler::view::ClusterView;
 
+use super::super::hub::Counted;
 use super::series::{Page, Series};
 
 static BUILD: Series =
@@ -17,6 +18,14 @@ static SYNC: Series =
 static SETTLED: Series = Series::gauge("hacd_settled", "Whether nothing is in progress, 1 or 0.");
 static PROBLEMS: Series = Series::gauge("hacd_problems", "Problems that status shows, by severity.");
 static EVENTS: Series = Series::counter("hacd_events", "Events since the daemon started, by kind.");
+static ACTIONS: Series = Series::counter(
+    "hacd_actions",
+    "Operations of all nodes that ended since the daemon started, by what they were and whether that was as expected.",
+);
+static TRANSITIONS: Series = Series::counter(
+    "hacd_transitions",
+    "Decisions that this node carried out since the daemon started, by how they ended.",
+);
 static DROPPED: Series = Series::gauge(
     "hacd_series_dropped",
     "Whether the numbers of single resources are left out because there are too many, 1 or 0.",
@@ -112,6 +121,8 @@ pub(super) fn all() -> Vec<&'static Series> {
         &SETTLED,
         &PROBLEMS,
         &EVENTS,
+        &ACTIONS,
+        &TRANSITIONS,
         &DROPPED,
         &MEMBERS,
         &LINK_UP,
@@ -293,9 +304,14 @@ pub(super) fn resources(page: &mut Page, view: &ClusterView) {
     }
 }
 
-/// Adds how many events there were, by kind.
-pub(super) fn events<'a>(page: &mut Page, events: impl Iterator<Item = (&'a str, u64)>) {
-    events.for_each(|(kind, count)| page.count(&EVENTS, &[("kind", kind)], count));
+/// Adds how many events there were, and of what.
+pub(super) fn events(page: &mut Page, counted: &Counted) {
+    counted.kinds.iter().for_each(|(kind, count)| page.count(&EVENTS, &[("kind", kind)], *count));
+    for ((task, expected), count) in &counted.actions {
+        let result = if *expected { "expected" } else { "failed" };
+        page.count(&ACTIONS, &[("task", task), ("result", result)], *count);
+    }
+    counted.transitions.iter().for_each(|(end, count)| page.count(&TRANSITIONS, &[("end", end)], *count));
 }
 
 /// Adds whether numbers of single resources were left out.
