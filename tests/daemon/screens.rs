@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use hac_lab::Tools;
+use hac_tests::browser::missing;
 
 use crate::Test;
 use crate::names::Cluster;
-use crate::page::missing;
 
 /// How long a screen may take to show something.
 const LIMIT: Duration = Duration::from_secs(20);

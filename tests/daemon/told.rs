@@ -22,6 +22,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
         ("alerts_are_run_by_who_sees_what_they_are_for", alerts),
         ("the_sample_of_pacemaker_writes_what_it_writes_there", sample),
         ("a_notice_is_sent_once_for_the_cluster_and_by_the_next_coordinator", notices),
+        ("an_event_that_is_told_twice_has_one_name", twice),
         ("notices_have_the_form_that_their_receiver_takes", forms),
     ]
 }
@@ -182,22 +183,29 @@ struct Receiver {
     /// Head and body of each request that was taken.
     taken: Arc<Mutex<Vec<(String, String)>>>,
     refuses: Arc<AtomicBool>,
+    /// What is taken is not answered.
+    hangs: Arc<AtomicBool>,
 }
 
 impl Receiver {
     fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}/hidden-path", listener.local_addr()?);
-        let (taken, refuses) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        let receiver = Self { url, taken: Arc::clone(&taken), refuses: Arc::clone(&refuses) };
+        let (taken, refuses, hangs): (Arc<Mutex<Vec<_>>>, Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
+        let receiver =
+            Self { url, taken: Arc::clone(&taken), refuses: Arc::clone(&refuses), hangs: Arc::clone(&hangs) };
+        let mut unanswered = Vec::new();
         // Ends with the process.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let refuse = refuses.load(Ordering::Relaxed);
-                if let Ok(request) = answer(stream, refuse)
+                let (refuse, hang) = (refuses.load(Ordering::Relaxed), hangs.load(Ordering::Relaxed));
+                if let Ok(request) = answer(&stream, (!hang).then_some(refuse))
                     && !refuse
                 {
                     taken.lock().expect("no fault").push(request);
+                }
+                if hang {
+                    unanswered.push(stream);
                 }
             }
         });
@@ -212,7 +220,8 @@ impl Receiver {
     }
 }
 
-fn answer(mut stream: TcpStream, refuse: bool) -> anyhow::Result<(String, String)> {
+/// Reads a request, and answers that it was refused or not, or not at all.
+fn answer(mut stream: &TcpStream, refuse: Option<bool>) -> anyhow::Result<(String, String)> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
     let request = loop {
@@ -228,6 +237,7 @@ fn answer(mut stream: TcpStream, refuse: bool) -> anyhow::Result<(String, String
         ensure!(count > 0, "the request ended");
         bytes.extend_from_slice(&chunk[..count]);
     };
+    let Some(refuse) = refuse else { return Ok(request) };
     let status = if refuse { "503 Service Unavailable" } else { "200 OK" };
     write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")?;
     Ok(request)
@@ -301,6 +311,30 @@ fn notices(tools: &Tools) -> anyhow::Result<()> {
     std::thread::sleep(Duration::from_secs(3));
     ensure!(receiver.of("node").len() == 2, "told more than once: {:#?}", receiver.of("node"));
     ensure!(receiver.of("failure").len() == 2, "told again: {:#?}", receiver.of("failure"));
+    Ok(())
+}
+
+/// The coordinator dies after it has sent something and before it can say so: the next one sends it again, and who is told can
+/// see that it is the same.
+fn twice(tools: &Tools) -> anyhow::Result<()> {
+    let mut cluster = Cluster::with(tools, 148, |_| String::new())?;
+    let receiver = Receiver::start()?;
+    cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
+    cluster.must(&format!("configure notice hook webhook url={} events=failure", receiver.url))?;
+    cluster.must("-w configure primitive web nginx op monitor interval=1s")?;
+    receiver.hangs.store(true, Ordering::Relaxed);
+    fail(&cluster)?;
+    cluster.until("it was sent", |_| Ok(!receiver.of("failure").is_empty()))?;
+    let dc = usize::from(cluster.must("status")?.contains("Current DC: secondary"));
+    cluster.kill(dc);
+    receiver.hangs.store(false, Ordering::Relaxed);
+    let first = receiver.of("failure").remove(0);
+    cluster.until("the next coordinator sends it again", |_| {
+        Ok(receiver.of("failure").iter().any(|body| body["sent_by"] != first["sent_by"] && body["id"] == first["id"]))
+    })?;
+    std::thread::sleep(Duration::from_secs(3));
+    let sent = receiver.of("failure").iter().filter(|body| body["id"] == first["id"]).count();
+    ensure!(sent == 2, "sent {sent} times: {:#?}", receiver.of("failure"));
     Ok(())
 }
 

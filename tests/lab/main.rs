@@ -15,6 +15,7 @@ mod hostile;
 mod membership;
 mod mixed;
 mod package;
+mod page;
 mod partitions;
 mod ready;
 mod ring;
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
     });
     let single = with_one.iter().map(|&(name, test)| (name.to_owned(), test, Agents::Native));
     let with_etcd = arbiter::with_etcd().into_iter().map(|(name, test)| (name, test, arbiter::missing()));
-    let optional = databases::all().into_iter().chain(with_etcd).map(|(name, test, missing)| {
+    let optional = databases::all().into_iter().chain(with_etcd).chain(page::all()).map(|(name, test, missing)| {
         let tools = tools.as_ref().ok().cloned();
         let case = Case::new(name, move || match &tools {
             Some(tools) => test(&Env::new(tools.clone(), Agents::Native)),

@@ -7,6 +7,7 @@ mod failover;
 mod idle;
 mod many;
 mod messaging;
+mod page;
 mod statistics;
 
 use std::thread;
@@ -15,10 +16,11 @@ use std::time::Duration;
 pub use coldstart::coldstart;
 pub use databases::databases;
 pub use detection::detection;
-pub use failover::{Scenario, failover};
+pub use failover::{Scenario, failover, far};
 pub use idle::idle;
 pub use many::many;
 pub use messaging::{Messaging, messaging};
+pub use page::page;
 pub use statistics::Series;
 
 /// How the ring's detector is set.

@@ -235,11 +235,17 @@ impl Cluster {
     /// # Errors
     /// When a configuration cannot be read or written.
     pub fn tuned(self, lines: &str) -> Result<Self, Error> {
+        self.rewrite("[totem]\n", &format!("[totem]\n{lines}"))?;
+        Ok(self)
+    }
+
+    /// Writes something else once in the configuration of all hosts, whose daemons must not have been started.
+    pub(crate) fn rewrite(&self, what: &str, by: &str) -> Result<(), Error> {
         for host in self.lab.hosts() {
             let text = host.read(files::CONFIGURATION)?;
-            host.write(files::CONFIGURATION, &text.replacen("[totem]\n", &format!("[totem]\n{lines}"), 1))?;
+            host.write(files::CONFIGURATION, &text.replacen(what, by, 1))?;
         }
-        Ok(self)
+        Ok(())
     }
 
     /// Starts all daemons and gives them the tutorial's resources.

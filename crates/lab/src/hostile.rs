@@ -1,6 +1,10 @@
-//! Datagrams that nobody of the cluster sent, against a live pair: replayed, truncated, bit-flipped, forged, random.
+//! Datagrams that nobody of the cluster sent, against a live pair: replayed, truncated, bit-flipped, forged, random. Requests that
+//! nobody should make, against the page and the numbers of one of them.
+
+pub mod requests;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::run::wait_for;
@@ -93,6 +97,55 @@ pub fn run(tools: &Tools, count: usize, out: &mut dyn Write) -> Result<(), Error
     )
     .map_err(Error::system("cannot write"))?;
     if outcome.changed.is_empty() { Ok(()) } else { Err(Error::Invalid(outcome.changed.join("; "))) }
+}
+
+/// Hostile requests against the page and the numbers of the first host of a lab of its own, for so long.
+///
+/// # Errors
+/// When the lab cannot be built, or something changed, was told or grew that must not.
+pub fn run_requests(tools: &Tools, length: Duration, seed: u64, out: &mut dyn Write) -> Result<(), Error> {
+    let (page, metrics) = (SocketAddr::from(([127, 0, 0, 1], 7630)), SocketAddr::from(([127, 0, 0, 1], 9664)));
+    let more = format!("[web]\nlisten = \"{page}\"\nactions = \"yes\"\n[metrics]\nlisten = \"{metrics}\"\n");
+    let cluster = Cluster::running(tools, 2, Agents::Native, &more, LIMIT)?;
+    let link = cluster.hacctl(1, &["--json", "web"])?;
+    let link: serde_json::Value = serde_json::from_str(&link).unwrap_or_default();
+    let url = link["url"].as_str().unwrap_or_default();
+    let token = url.split_once("token=").map(|(_, token)| token.to_owned());
+    let token = token.ok_or_else(|| Error::Invalid("hacctl web prints no link".to_owned()))?;
+    let secrets = vec![crate::cloud::TOKEN.to_owned(), token.clone()];
+    let names = ["FloatIP", "Nginx", "lbcluster"].map(str::to_owned).to_vec();
+    let target = requests::Target { page, metrics, token, secrets, names };
+    // The page shows its own link nowhere, but a cookie has it.
+    let before = [standing(&cluster, 1)?, standing(&cluster, 2)?];
+    let (longest, begin, cpu) = (ring_step(&cluster)?, Instant::now(), cluster.cpu(1)?);
+    let told = cluster.lab().at_host(1, "hostile requests", move || Ok(requests::attack(&target, length, seed)))?;
+    let used = cluster.cpu(1)?.saturating_sub(cpu);
+    let after = [standing(&cluster, 1)?, standing(&cluster, 2)?];
+    let longest_after = ring_step(&cluster)?;
+    let failed = cluster.lab().prober().window(begin).failed;
+    let share = used.as_secs_f64() / begin.elapsed().as_secs_f64() * 100.0;
+    writeln!(
+        out,
+        "{}\nin {:.0} s, which cost the daemon {share:.0} % of a core; requests of the floating address that failed meanwhile: \
+         {failed}\nlongest step of the ring's thread (of work alone): {} us before, {} us after",
+        told.line(),
+        begin.elapsed().as_secs_f64(),
+        longest,
+        longest_after
+    )
+    .map_err(Error::system("cannot write"))?;
+    let mut wrong = told.wrong;
+    if before != after {
+        wrong.push("ring, members or state are not what they were".to_owned());
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong.join("\n"))) }
+}
+
+/// The longest step of work of the first host's ring, microseconds.
+fn ring_step(cluster: &Cluster) -> Result<u64, Error> {
+    let told = wait_for("the daemon answers", LIMIT, || cluster.told(1))?;
+    let steps = told.steps.iter().filter(|steps| steps.thread == "ring");
+    Ok(steps.map(|steps| steps.longest_cpu_us).max().unwrap_or(0))
 }
 
 /// Genuine datagrams from the second host to the first.

@@ -16,6 +16,8 @@ use crate::{Error, Host, Network, Plan, Prober, guard, request, setup};
 
 /// Labs of this process so far.
 static COUNT: AtomicU32 = AtomicU32::new(0);
+/// How long a request to an address of a host may take.
+const ASK_LIMIT: Duration = Duration::from_secs(60);
 /// How long the page may take that a person asks for.
 const PAGE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -266,6 +268,47 @@ impl Lab {
         self.host(number)?.power_on()?;
         self.cloud.note_power(number, true);
         Ok(())
+    }
+
+    /// Does something on the network of a host, from which its loopback can be reached, and waits for it.
+    ///
+    /// # Errors
+    /// When there is no such host, or it fails.
+    pub fn at_host<T: Send + 'static>(
+        &self,
+        number: usize,
+        what: &str,
+        body: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let namespace = match self.host(number)?.footing() {
+            Footing::Namespaces { namespace, .. } => Some(namespace.clone()),
+            Footing::Loopback { .. } => None,
+        };
+        let failed = Error::system(what.to_owned());
+        match spawn_in(namespace, what, body)?.join() {
+            Ok(done) => done.map_err(failed),
+            Err(_) => Err(failed(std::io::Error::other("it panicked"))),
+        }
+    }
+
+    /// One request to an address as a host has it.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn ask(
+        &self,
+        number: usize,
+        server: SocketAddr,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> Result<crate::Answer, Error> {
+        let (method, path, body) = (method.to_owned(), path.to_owned(), body.to_owned());
+        let token = token.map(str::to_owned);
+        self.at_host(number, "a request", move || {
+            request(server, &method, &path, token.as_deref(), &body, ASK_LIMIT).map_err(std::io::Error::other)
+        })
     }
 
     /// The page at the floating IP, as the client gets it.

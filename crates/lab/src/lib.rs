@@ -21,6 +21,7 @@
 //! | [`databases`] | promotable databases on the hosts, and a client that writes and checks |
 //! | [`demo`], [`bench`](mod@bench), `timeline` | for people |
 //! | `keep`, `guard` | labs that go on running, and the removal of all others |
+//! | `far` | the cloud's API by name, over TLS, at a distance |
 //! | `store` | the store that has the third vote: etcd, or a stand-in |
 //! | `ringnode` | a node that is the ring and its sockets alone, for a bench |
 //! | [`setup`] | what the machine must have |
@@ -42,6 +43,7 @@ pub mod soak;
 mod capture;
 mod cluster;
 mod error;
+mod far;
 mod forwarder;
 mod guard;
 mod host;

@@ -31,11 +31,17 @@ enum Command {
     /// Measure
     #[command(subcommand)]
     Bench(Bench),
-    /// Send hostile datagrams to a live pair: nothing may change, and it must cost little
+    /// Send hostile datagrams to a live pair, or requests to its page: nothing may change, and it must cost little
     Hostile {
         /// How many
         #[arg(long, default_value_t = 1_000_000)]
         datagrams: usize,
+        /// Requests to the page and the numbers instead, for so many seconds
+        #[arg(long)]
+        requests: Option<u64>,
+        /// What is drawn
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Run agents and restart a daemon many times: nothing may grow
     Soak {
@@ -130,6 +136,10 @@ enum Bench {
         /// Milliseconds from a request at the cloud to the address's move
         #[arg(long, default_value_t = 0)]
         api: u64,
+        /// The API by name, over TLS and so many milliseconds away, with and without readiness; each loss of power waits for
+        /// connections to be forgotten
+        #[arg(long, conflicts_with_all = ["scenario", "profile", "api"])]
+        far: Option<u64>,
     },
     /// From starting both daemons to everything started
     Coldstart {
@@ -160,6 +170,18 @@ enum Bench {
         /// Programs to measure before and after these, in the same run: a directory with hacd and hacctl
         #[arg(long)]
         beside: Option<PathBuf>,
+    },
+    /// Ordered commands while browsers have the page open and Prometheus asks each second, and without, in turns
+    Page {
+        /// Browsers
+        #[arg(long, default_value_t = 10)]
+        browsers: usize,
+        /// Milliseconds of each turn
+        #[arg(long, default_value_t = 2000)]
+        millis: u64,
+        /// Repetitions; the median counts
+        #[arg(long, default_value_t = 5)]
+        reps: usize,
     },
     /// A replicated database whose primary loses power: how long it cannot be written to, and what is lost
     Databases {
@@ -217,10 +239,14 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Setup => setup::install(&mut out),
         Command::Demo { keep } => show(keep, &mut out),
         Command::Bench(bench) => measure(&bench, &mut out),
-        Command::Hostile { datagrams } => {
+        Command::Hostile { datagrams, requests, seed } => {
             prepare()?;
             setup::install(&mut out)?;
-            hostile::run(&Tools::find()?, datagrams, &mut out)
+            let tools = Tools::find()?;
+            match requests {
+                Some(seconds) => hostile::run_requests(&tools, Duration::from_secs(seconds), seed, &mut out),
+                None => hostile::run(&tools, datagrams, &mut out),
+            }
         }
         Command::Soak { restarts, runs } => {
             prepare()?;
@@ -304,6 +330,9 @@ fn measure(which: &Bench, out: &mut dyn Write) -> Result<(), Error> {
             let engine = Engine::named(engine).ok_or_else(|| Error::Invalid(format!("there is no engine {engine}")))?;
             bench::databases(&Tools::find()?, engine, *reps, *beside, out)
         }
+        Bench::Page { browsers, millis, reps } => {
+            bench::page(&Tools::find()?, *browsers, Duration::from_millis(*millis), (*reps).max(1), out)
+        }
         Bench::Detection { reps } => bench::detection(&Tools::find()?, (*reps).max(1), out),
         Bench::Messaging { hosts, sizes, millis, reps, alone } => {
             let hosts = hosts.iter().copied().map(usize::from).collect();
@@ -311,7 +340,10 @@ fn measure(which: &Bench, out: &mut dyn Write) -> Result<(), Error> {
             let what = Messaging { hosts, sizes: sizes.clone(), length, repetitions: (*reps).max(1), alone: *alone };
             bench::messaging(&what, out)
         }
-        Bench::Failover { reps, scenario, profile, api } => {
+        Bench::Failover { reps, far: Some(far), .. } => {
+            bench::far(&Tools::find()?, Duration::from_millis(*far), *reps, out)
+        }
+        Bench::Failover { reps, scenario, profile, api, far: None } => {
             let profile =
                 Profile::named(profile).ok_or_else(|| Error::Invalid(format!("there is no profile {profile}")))?;
             let scenario =

@@ -36,6 +36,7 @@ const BENCHES: &[Bench] = &[
     bench("failover", &[("hac-lab", &["bench", "failover"])], DAEMONS),
     bench("coldstart", &[("hac-lab", &["bench", "coldstart"])], DAEMONS),
     bench("many", &[("hac-lab", &["bench", "many"])], DAEMONS),
+    bench("page", &[("hac-lab", &["bench", "page"])], DAEMONS),
     bench("idle", &[("hac-lab", &["bench", "idle"])], DAEMONS),
     bench("databases", &[("hac-lab", &["bench", "databases"])], DAEMONS),
     bench("messaging", &[("hac-lab", &["bench", "messaging"])], &["hac-lab"]),

@@ -7,12 +7,16 @@ use hac_api::Event as Noted;
 
 use super::{LIMIT, Profile, Series, pause};
 use crate::cloud::{Entry, Event};
+use crate::far::{Far, Paid};
 use crate::{Agents, Cluster, Error, Plan, Sample, Tools, Window};
 
 /// So many answers in a row mean that the page is back.
 const STEADY: usize = 10;
 /// The cluster is left alone for this long between repetitions, plus a part that differs.
 const CALM: Duration = Duration::from_millis(700);
+
+/// Longer than a connection to the API is kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(95);
 
 /// What happens to the active host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +97,57 @@ pub fn failover(
     let failed = parts.failed;
     print(scenario, profile, repetitions, &parts, out).map_err(Error::system("cannot write"))?;
     writeln!(out, "requests that failed in all repetitions: {failed}").map_err(Error::system("cannot write"))
+}
+
+/// Measures losses of power with the API by name, over TLS and `trip` away, on two clusters in turns: one whose nodes prove that
+/// they could start what they do not run, and one whose nodes do not. Before each loss nothing happens for so long that a
+/// connection which nobody uses is gone.
+///
+/// # Errors
+/// When a lab cannot be built or a cluster does not recover.
+pub fn far(tools: &Tools, trip: Duration, repetitions: usize, out: &mut dyn Write) -> Result<(), Error> {
+    let failed = || Error::system("cannot write");
+    let mut sides = Vec::new();
+    for (words, more) in [("with readiness", ""), ("without (prove_interval = 0)", "[agents]\nprove_interval = 0\n")] {
+        let cluster = Cluster::new(tools, 2, Agents::Native, more)?;
+        let far = Far::new(&cluster, trip)?;
+        let latency = u64::try_from(trip.as_millis()).unwrap_or(u64::MAX);
+        cluster.lab().cloud().set(|settings| settings.metadata_latency_ms = latency);
+        sides.push((words, cluster.up(LIMIT)?, far, Parts::default(), Vec::new()));
+    }
+    for _ in 0..repetitions {
+        pause(IDLE);
+        for (_, cluster, far, parts, paid) in &mut sides {
+            let begin = Instant::now();
+            let window = once(cluster, Scenario::PowerOff, parts)?;
+            let end = window.around.map_or_else(Instant::now, |(_, first)| first);
+            let journal = cluster.lab().cloud().journal(begin);
+            let metadata = journal.iter().filter(|entry| entry.at <= end && is_metadata(entry)).count();
+            let [names, connections, handshakes, requests] =
+                [Paid::Name, Paid::Connection, Paid::Handshake, Paid::Request].map(|what| far.count(what, begin, end));
+            paid.push([names, connections, handshakes, metadata, requests]);
+        }
+        for (_, cluster, ..) in &sides {
+            recover(cluster, Scenario::PowerOff)?;
+        }
+    }
+    for (words, _, _, parts, paid) in &sides {
+        writeln!(out, "\n{words}, the API {} ms away over TLS", trip.as_millis()).map_err(failed())?;
+        print(Scenario::PowerOff, Profile::Usual, repetitions, parts, out).map_err(failed())?;
+        for [names, connections, handshakes, metadata, requests] in paid {
+            writeln!(
+                out,
+                "paid from the loss to the first page: {names} names, {connections} connections, {handshakes} handshakes, \
+                 {metadata} requests of metadata, {requests} requests of the API"
+            )
+            .map_err(failed())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_metadata(entry: &Entry) -> bool {
+    matches!(&entry.event, Event::Request { path, .. } if path.contains("/metadata/"))
 }
 
 /// When the requests were made that failed, beside the moment at which the address moved.
