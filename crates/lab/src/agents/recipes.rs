@@ -77,6 +77,14 @@ const SINGLE: &[Line] = &[
         "pidof squid",
     ),
     ("heartbeat:SysInfo", "/bin/sh", "", "", ""),
+    (
+        "heartbeat:Xinetd",
+        "/usr/sbin/xinetd",
+        "service=tried",
+        "printf 'service tried\n{\n disable = yes\n type = UNLISTED\n port = 7777\n socket_type = stream\n wait = no\n \
+         user = root\n server = /bin/cat\n}\n' >/etc/xinetd.d/tried && { pidof xinetd || xinetd -stayalive; }",
+        "grep -q 'disable.*no' /etc/xinetd.d/tried",
+    ),
     ("heartbeat:anything", "/bin/sleep", "binfile=/bin/sleep cmdline_options=100000", "", "pgrep -f 'sleep 10000[0]'"),
     (
         "heartbeat:apache",
@@ -86,6 +94,14 @@ const SINGLE: &[Line] = &[
         "pidof apache2",
     ),
     ("heartbeat:azure-lb", "/bin/nc", "port=61000", "", "pgrep -f 6100[0]"),
+    (
+        "heartbeat:dhcpd",
+        "/usr/sbin/dhcpd",
+        "config=/etc/dhcp/tried.conf chrooted=false user=root group=root interface=eth0 leases=/var/lib/dhcp/dhcpd.leases \
+         pid=/run/dhcpd.pid",
+        "echo 'subnet 203.0.113.0 netmask 255.255.255.0 { }' >/etc/dhcp/tried.conf && touch /var/lib/dhcp/dhcpd.leases",
+        "pidof dhcpd",
+    ),
     ("heartbeat:dovecot", "/usr/sbin/dovecot", "", "", "pidof dovecot"),
     ("heartbeat:dummypy", "/usr/bin/python3", "state=/run/tried.state", "", ""),
     ("heartbeat:ethmonitor", "/bin/ip", "interface=eth0", "", ""),
@@ -93,6 +109,21 @@ const SINGLE: &[Line] = &[
     ("heartbeat:iface-bridge", "/usr/sbin/brctl", "bridge_name=br9 bridge_slaves=", "", "ip link show br9"),
     ("heartbeat:iface-macvlan", "/bin/ip", "device=eth0 name=mv9 mode=bridge", "", "ip link show mv9"),
     ("heartbeat:iface-vlan", "/bin/ip", "vlan_interface=eth0 vlan_id=77 vlan_name=vl9", "", "ip link show vl9"),
+    (
+        "heartbeat:kamailio",
+        "/usr/sbin/kamailio",
+        "conffile=/etc/kamailio/kamailio.cfg listen_address=127.0.0.1 kamuser=kamailio kamgroup=kamailio",
+        "",
+        "pidof kamailio",
+    ),
+    (
+        "heartbeat:ldirectord",
+        "/usr/sbin/ldirectord",
+        "configfile=/etc/ha.d/ldirectord.cf",
+        "mkdir -p /etc/ha.d && echo 'checktimeout=3' >/etc/ha.d/ldirectord.cf",
+        "pgrep -f sbin/ldirector[d]",
+    ),
+    ("heartbeat:machine-info", "/bin/sh", "", "", ""),
     (
         "heartbeat:mysql",
         "/usr/sbin/mariadbd",
@@ -117,12 +148,19 @@ const SINGLE: &[Line] = &[
          socketdir=/var/lib/postgresql/lab logfile=/var/lib/postgresql/lab/log",
         "install -d -o postgres /run/postgresql && rm -rf /var/lib/postgresql/lab && install -d -o postgres /var/lib/postgresql/lab && cd / && \
          setpriv --reuid postgres --regid postgres --init-groups /usr/lib/postgresql/15/bin/initdb \
-         -D /var/lib/postgresql/lab/data -A trust",
+         -D /var/lib/postgresql/lab/data -A trust && \
+         echo \"unix_socket_directories = '/var/lib/postgresql/lab'\" >>/var/lib/postgresql/lab/data/postgresql.conf",
         "pidof postgres",
     ),
     ("heartbeat:portblock", "/usr/sbin/iptables", "protocol=tcp portno=9999 action=block", "", ""),
     ("heartbeat:postfix", "/usr/sbin/postfix", "", "", "pgrep -f postfix/sbin/maste[r]"),
-    ("heartbeat:proftpd", "/usr/sbin/proftpd", "", "", "pidof proftpd"),
+    (
+        "heartbeat:proftpd",
+        "/usr/sbin/proftpd",
+        "conffile=/etc/proftpd/proftpd.conf pidfile=/run/proftpd.pid",
+        "",
+        "pidof proftpd",
+    ),
     (
         "heartbeat:redis",
         "/usr/bin/redis-server",
@@ -154,9 +192,18 @@ const SINGLE: &[Line] = &[
         "test -L /var/tmp/tried-link",
     ),
     (
+        "heartbeat:tomcat",
+        "/usr/share/tomcat10/bin/catalina.sh",
+        "java_home=/usr/lib/jvm/default-java catalina_home=/usr/share/tomcat10 catalina_base=/var/lib/tomcat10 \
+         catalina_out=/var/log/tomcat.out statusurl=http://127.0.0.1:8080 catalina_pid=/run/tomcat.pid",
+        "",
+        "pgrep -f catalin[a]",
+    ),
+    (
         "heartbeat:varnish",
         "/usr/sbin/varnishd",
-        "name=tried pid=/run/varnish.pid mgmt_address=127.0.0.1:6082 config=/etc/varnish/default.vcl",
+        "name=tried pid=/run/varnish.pid mgmt_address=127.0.0.1:6082 config=/etc/varnish/default.vcl \
+         maxfiles=1024 max_locked_memory=64",
         "",
         "pidof varnishd",
     ),
