@@ -210,6 +210,11 @@ fn promotion(tools: &Tools) -> anyhow::Result<()> {
         ),
         (&["attrd_updater", "-n", "late", "-Q"], (0, "name=\"late\" host=\"node1\" value=\"2\"\n")),
         (&["attrd_updater", "-R"], (0, "")),
+        // Capacities that go with the node's life.
+        (&["attrd_updater", "-n", "disk", "-z", "-U", "40"], (0, "")),
+        (&["attrd_updater", "-n", "disk", "-Q"], (0, "name=\"disk\" host=\"node1\" value=\"40\"\n")),
+        (&["crm_attribute", "-N", "node1", "-n", "gpu", "-l", "reboot", "-z", "-v", "2"], (0, "")),
+        (&["crm_attribute", "-N", "node1", "-n", "gpu", "-l", "reboot", "-z"], (0, "scope=status  name=gpu value=2\n")),
         (&["crm_verify", "-L"], (0, "")),
         (&["crm_node", "-l"], (0, "1 node1 member\n")),
         (&["crm_node", "-p"], (0, "node1\n")),
@@ -228,6 +233,10 @@ fn promotion(tools: &Tools) -> anyhow::Result<()> {
     ] {
         let (code, said) = alone.tool(words)?;
         ensure!((code, said.as_str()) == expected, "{words:?}: {code} {said:?}, expected {expected:?}");
+    }
+    let (_, state) = alone.tool(&["cibadmin", "-Q", "-A", "//node_state//utilization"])?;
+    for pair in ["name=\"disk\" value=\"40\"", "name=\"gpu\" value=\"2\""] {
+        ensure!(state.contains(pair), "{state}");
     }
     let (_, nodes) = alone.tool(&["crm_node", "-l", "--output-as=xml"])?;
     ensure!(nodes.contains("<node id=\"1\" name=\"node1\" state=\"member\"/>"), "{nodes}");

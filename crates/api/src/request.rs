@@ -158,6 +158,9 @@ pub enum Command {
         /// If it is new: changes count together when there was none for so long, milliseconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dampening_ms: Option<u64>,
+        /// If it is new: it is a capacity of the node (`attrd_updater -z`).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        utilization: bool,
     },
     /// Change for how long changes of an attribute are collected before they count: `attrd_updater -Y`.
     Dampening {

@@ -84,7 +84,8 @@ pub(crate) fn run(program: &str, words: &[String]) -> Ends<Said> {
         }
     };
     let command = given.last(&["query", "update", "delete"]).unwrap_or("query");
-    let target = Target { program, known: &known, scope, node: node.as_deref(), set: given.value("set-name") };
+    let (set, utilization) = (given.value("set-name"), given.has("utilization"));
+    let target = Target { program, known: &known, scope, node: node.as_deref(), set, utilization };
     let names: Vec<String> = match (&name, &pattern) {
         (Some(name), _) => vec![name.clone()],
         (None, Some(pattern)) => target.names().into_iter().filter(|name| pattern.is_match(name)).collect(),
@@ -173,6 +174,8 @@ struct Target<'a> {
     scope: Scope,
     node: Option<&'a str>,
     set: Option<&'a str>,
+    /// A new one that lasts until the node restarts is a capacity of the node.
+    utilization: bool,
 }
 
 impl Target<'_> {
@@ -202,7 +205,8 @@ impl Target<'_> {
     fn set(&self, name: &str, value: Option<&str>, wait: bool) -> Ends<()> {
         let node = self.node.unwrap_or_default();
         if self.scope == Scope::Status {
-            let transient = Transient { node, name, value, private: false, dampening_ms: None, wait };
+            let (private, dampening_ms, utilization) = (false, None, self.utilization);
+            let transient = Transient { node, name, value, private, dampening_ms, utilization, wait };
             return transient.set(self.program, UNREACHABLE);
         }
         let before = self.value(name).map(|pair| pair.value.as_str());

@@ -42,6 +42,8 @@ pub(crate) struct Transient<'a> {
     pub(crate) private: bool,
     /// If it is new: for so long changes are collected, milliseconds.
     pub(crate) dampening_ms: Option<u64>,
+    /// If it is new: it is a capacity of the node.
+    pub(crate) utilization: bool,
     pub(crate) wait: bool,
 }
 
@@ -53,6 +55,7 @@ impl Transient<'_> {
             value: self.value.map(str::to_owned),
             private: self.private,
             dampening_ms: self.dampening_ms,
+            utilization: self.utilization,
         };
         order(program, command, self.wait, unreachable)
     }

@@ -166,8 +166,8 @@ fn change(path: &str, body: &[u8], cib: &mut Cib) -> Result<Applied, Trouble> {
     }
     let request: CommandRequest = serde_json::from_slice(body).map_err(unreadable)?;
     let status = match request.command {
-        Command::Attribute { node, name, value, .. } => {
-            StatusChange::SetAttribute { node, name, value, private: false, dampening_ms: 0 }
+        Command::Attribute { node, name, value, utilization, .. } => {
+            StatusChange::SetAttribute { node, name, value, private: false, dampening_ms: 0, utilization }
         }
         Command::Ticket { id, values, forget } => StatusChange::Ticket { id, values, forget },
         Command::Cleanup { resource, node, operation, interval_ms } => {

@@ -13,13 +13,19 @@ pub fn attributes(cib: &Cib, wanted: impl Fn(&str) -> bool, member: impl Fn(&str
         .iter()
         .map(|node| {
             let state = cib.status.nodes.iter().find(|state| state.id == node.id);
+            // In which of the two a value stands is the scheduler's business.
+            let counting: Vec<NvSet> = state
+                .into_iter()
+                .flat_map(|state| state.attributes.iter().chain(&state.utilization))
+                .cloned()
+                .collect();
             NodeAttributes {
                 id: node.id.clone(),
                 name: node.uname.clone(),
                 member: member(&node.uname),
                 permanent: sets(&node.attributes, &wanted),
                 utilization: sets(&node.utilization, &wanted),
-                transient: transient(&cib.status, &node.uname, state.map_or(&[], |state| &state.attributes), &wanted),
+                transient: transient(&cib.status, &node.uname, &counting, &wanted),
                 private: private(&cib.status, &node.uname, &wanted),
             }
         })
@@ -94,6 +100,7 @@ mod tests {
             name: name.to_owned(),
             dampening_ms: 5000,
             private,
+            utilization: false,
             values: values
                 .iter()
                 .map(|(node, value)| HeldValue { node: (*node).to_owned(), value: value.map(str::to_owned) })

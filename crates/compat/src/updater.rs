@@ -28,6 +28,7 @@ const OPTIONS: &[Spec] = &[
     Spec("l", &["lifetime"], Value::Yes),
     Spec("S", &["section"], Value::Yes),
     Spec("q", &["quiet"], Value::No),
+    Spec("z", &["utilization"], Value::No),
 ];
 
 const HELP: &str = "Usage: attrd_updater -n NAME [-Q | -U VALUE | -B VALUE -d DELAY | -D | -R] [OPTIONS]\n\
@@ -37,7 +38,7 @@ const HELP: &str = "Usage: attrd_updater -n NAME [-Q | -U VALUE | -B VALUE -d DE
     -R, --refresh         changes that wait count now\n  -D, --delete          remove it\n  \
     -n, --name=NAME       the attribute\n  -P, --pattern=REGEX   all attributes that match\n  -N, --node=NODE       of this node\n  \
     -A, --all             of all nodes\n  -p, --private         the daemons tell each other, nothing is decided by it\n  \
-    -W, --wait=no|local|cluster";
+    -z, --utilization     a new one is a capacity of the node\n  -W, --wait=no|local|cluster";
 
 /// Runs with these words.
 pub(crate) fn run(words: &[String]) -> Ends<Said> {
@@ -104,8 +105,9 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
             facts::order(PROGRAM, change, wait, &refused)?;
         }
         if command != "update-delay" {
-            let private = given.has("private");
-            Transient { node: &node, name, value, private, dampening_ms: delay, wait }.set(PROGRAM, &refused)?;
+            let (private, utilization) = (given.has("private"), given.has("utilization"));
+            let attribute = Transient { node: &node, name, value, private, dampening_ms: delay, utilization, wait };
+            attribute.set(PROGRAM, &refused)?;
         }
     }
     let warned = command == "update-delay" && delay.is_none();

@@ -87,6 +87,8 @@ pub struct HeldAttribute {
     pub dampening_ms: u64,
     /// Its values are never in the nodes' entries, and nothing is decided by them.
     pub private: bool,
+    /// It becomes a capacity of the node when it counts.
+    pub utilization: bool,
     /// Values, by node: all of a private attribute, of another one those that do not count yet.
     pub values: Vec<HeldValue>,
 }

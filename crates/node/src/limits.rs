@@ -5,7 +5,7 @@ mod longest;
 use hac_crm::cib::{Command, Refusal};
 use hac_crm::executor::Outcome;
 
-use self::longest::longest;
+use self::longest::{longest, unwritable};
 use crate::Request;
 use crate::wire::{self, Proposed};
 
@@ -52,6 +52,14 @@ pub(crate) fn check(request: &Request) -> Result<usize, Refusal> {
         let of = name.map(|name| format!(" of {name}")).unwrap_or_default();
         let sentence = format!("the value{of} has {length} bytes, and the limit is 64 KiB; nothing was changed");
         return Err(Refusal::new(sentence, "Put it into a file on the nodes and give the name of the file."));
+    }
+    // What agents and fence devices say comes in as status, and is made harmless where it is shown.
+    if let Command::Configure(_) = &command
+        && let Some((c, name)) = unwritable(&command)
+    {
+        let of = name.map(|name| format!(" of {name}")).unwrap_or_default();
+        let sentence = format!("the value{of} has a control character (U+{:04X}); nothing was changed", u32::from(c));
+        return Err(Refusal::new(sentence, "Leave it out: neither XML nor a terminal can show it."));
     }
     let size = wire::size(&Proposed::Command(command));
     if size > CHANGE_MAX {

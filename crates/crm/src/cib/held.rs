@@ -5,7 +5,7 @@
 //! coordinator proposes when its time has come. Whoever asks sees it before that.
 
 use super::Changes;
-use super::observed::{Wrong, set_transient};
+use super::observed::{Wrong, set_transient_as};
 use hac_model::{Cib, HeldAttribute, HeldValue, computed};
 
 /// Most attributes of which something is held, and most values of each.
@@ -16,32 +16,44 @@ const DAMPENING_MAX_MS: u64 = 24 * 60 * 60 * 1000;
 
 type Done = Result<bool, Wrong>;
 
-/// Sets or removes a value; `kind` is what the attribute becomes if it is new: private, and its dampening.
+/// What an attribute becomes that is new.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) private: bool,
+    pub(super) dampening_ms: u64,
+    /// A capacity of the node.
+    pub(super) utilization: bool,
+}
+
+/// Sets or removes a value; `kind` is what the attribute becomes if it is new.
 pub(super) fn set(
     cib: &mut Cib,
     (node, name): (&str, &str),
     value: Option<&str>,
-    (private, dampening_ms): (bool, u64),
+    Kind { private, dampening_ms, utilization }: Kind,
     changes: &mut Changes,
 ) -> Done {
-    if cib.node_id(node).is_none() {
-        return Err(Wrong::UnknownNode(node.to_owned()));
-    }
-    let old = cib.transient(node, name).map(str::to_owned);
+    let Some(id) = cib.node_id(node) else { return Err(Wrong::UnknownNode(node.to_owned())) };
+    let state = cib.status.nodes.iter().find(|state| state.id == id);
+    let mut sets = state.into_iter().flat_map(|state| state.attributes.iter().chain(&state.utilization));
+    let old = sets.find_map(|set| set.get(name)).map(str::to_owned);
     let is_new = cib.status.held(name).is_none() && !has(cib, name);
     if is_new && value.is_some() && (private || dampening_ms > 0) {
         if cib.status.held.len() >= HELD_MAX {
             return Err(Wrong::TooMany);
         }
         let dampening_ms = if private { 0 } else { dampening_ms.min(DAMPENING_MAX_MS) };
-        let held = HeldAttribute { name: name.to_owned(), private, dampening_ms, values: Vec::new() };
+        let utilization = utilization && !private;
+        let held = HeldAttribute { name: name.to_owned(), private, dampening_ms, utilization, values: Vec::new() };
         cib.status.held.push(held);
     }
-    let Some(held) = cib.status.held.iter_mut().find(|held| held.name == name) else {
-        return set_transient(cib, node, name, value).ok_or_else(|| Wrong::UnknownNode(node.to_owned()));
+    let at_once = |cib: &mut Cib| {
+        let done = set_transient_as(cib, (node, name), value, utilization);
+        done.ok_or_else(|| Wrong::UnknownNode(node.to_owned()))
     };
+    let Some(held) = cib.status.held.iter_mut().find(|held| held.name == name) else { return at_once(cib) };
     if !held.private && held.dampening_ms == 0 {
-        return set_transient(cib, node, name, value).ok_or_else(|| Wrong::UnknownNode(node.to_owned()));
+        return at_once(cib);
     }
     let before = held.of(node).map_or(if held.private { None } else { old }, |waiting| waiting.value.clone());
     let value = value.map(|value| computed(before.as_deref(), value));
@@ -84,17 +96,17 @@ pub(super) fn set_dampening(cib: &mut Cib, name: &str, dampening_ms: u64, change
 /// Lets count what was collected. Whether anything was collected.
 pub(super) fn write(cib: &mut Cib, name: Option<&str>) -> bool {
     let due = |held: &&mut HeldAttribute| held.waits() && name.is_none_or(|name| held.name == name);
-    let collected: Vec<(String, Vec<HeldValue>)> = cib
+    let collected: Vec<((String, bool), Vec<HeldValue>)> = cib
         .status
         .held
         .iter_mut()
         .filter(due)
-        .map(|held| (held.name.clone(), std::mem::take(&mut held.values)))
+        .map(|held| ((held.name.clone(), held.utilization), std::mem::take(&mut held.values)))
         .collect();
-    for (name, values) in &collected {
+    for ((name, utilization), values) in &collected {
         for HeldValue { node, value } in values {
             // A node that is not configured any more has no attributes.
-            let _ = set_transient(cib, node, name, value.as_deref());
+            let _ = set_transient_as(cib, (node.as_str(), name.as_str()), value.as_deref(), *utilization);
         }
     }
     tidy(cib);
@@ -132,7 +144,8 @@ fn tidy(cib: &mut Cib) {
 
 /// Whether some node has the attribute.
 fn has(cib: &Cib, name: &str) -> bool {
-    cib.status.nodes.iter().flat_map(|state| &state.attributes).any(|set| set.get(name).is_some())
+    let sets = cib.status.nodes.iter().flat_map(|state| state.attributes.iter().chain(&state.utilization));
+    sets.into_iter().any(|set| set.get(name).is_some())
 }
 
 #[cfg(test)]

@@ -110,8 +110,9 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         }
         StatusChange::OpResult(result) => op_result(cib, result, wall, changes),
         StatusChange::OpCancelled(cancelled) => op_cancelled(cib, cancelled),
-        StatusChange::SetAttribute { node, name, value, private, dampening_ms } => {
-            held::set(cib, (node, name), value.as_deref(), (*private, *dampening_ms), changes)
+        StatusChange::SetAttribute { node, name, value, private, dampening_ms, utilization } => {
+            let kind = held::Kind { private: *private, dampening_ms: *dampening_ms, utilization: *utilization };
+            held::set(cib, (node, name), value.as_deref(), kind, changes)
         }
         StatusChange::Ticket { id, values, forget } => tickets::change(cib, id, values, *forget, wall),
         StatusChange::SetDampening { name, dampening_ms } => held::set_dampening(cib, name, *dampening_ms, changes),
@@ -507,27 +508,45 @@ fn fenced(cib: &mut Cib, node: &str) -> Done {
 
 /// Sets or removes a transient attribute at once, whatever is collected. Whether that changed anything; `None` if nobody knows the node.
 pub(super) fn set_transient(cib: &mut Cib, node: &str, name: &str, value: Option<&str>) -> Option<bool> {
+    set_transient_as(cib, (node, name), value, false)
+}
+
+/// The same; what no node has yet becomes a capacity of the node if `utilization`. What one has stays what it is.
+pub(super) fn set_transient_as(
+    cib: &mut Cib,
+    (node, name): (&str, &str),
+    value: Option<&str>,
+    utilization: bool,
+) -> Option<bool> {
     let overtaken = held::overtake(cib, node, name);
+    let has = |sets: &[NvSet]| sets.iter().any(|set| set.get(name).is_some());
+    let is_capacity = cib.status.nodes.iter().any(|state| has(&state.utilization));
+    let is_attribute = cib.status.nodes.iter().any(|state| has(&state.attributes));
     let state = state_mut(cib, node).ok()?;
     let Some(value) = value else {
         let mut changed = overtaken;
-        for set in &mut state.attributes {
+        for set in state.attributes.iter_mut().chain(&mut state.utilization) {
             let before = set.pairs.len();
             set.pairs.retain(|pair| pair.name != name);
             changed |= set.pairs.len() != before;
         }
+        state.utilization.retain(|set| !set.pairs.is_empty());
         return Some(changed);
     };
-    if let Some(pair) = state.attributes.iter_mut().flat_map(|set| &mut set.pairs).find(|pair| pair.name == name) {
+    let (sets, id) = if is_capacity || (utilization && !is_attribute) {
+        (&mut state.utilization, format!("status-{}-utilization", state.id))
+    } else {
+        (&mut state.attributes, format!("status-{}", state.id))
+    };
+    if let Some(pair) = sets.iter_mut().flat_map(|set| &mut set.pairs).find(|pair| pair.name == name) {
         let value = computed(pair.value.as_deref(), value);
         return Some(replace(&mut pair.value, Some(value)) || overtaken);
     }
     let value = computed(None, value);
-    let id = format!("status-{}", state.id);
-    if state.attributes.is_empty() {
-        state.attributes.push(NvSet { id: id.clone(), ..NvSet::default() });
+    if sets.is_empty() {
+        sets.push(NvSet { id: id.clone(), ..NvSet::default() });
     }
-    if let Some(set) = state.attributes.first_mut() {
+    if let Some(set) = sets.first_mut() {
         set.pairs.push(NvPair {
             id: pair_id(&id, name),
             name: name.to_owned(),

@@ -39,6 +39,8 @@ pub enum StatusChange {
         private: bool,
         /// Where it is new: for so long changes are collected before they count, milliseconds, at most a day.
         dampening_ms: u64,
+        /// Where it is new: it is a capacity of the node, beside those of its configuration.
+        utilization: bool,
     },
     /// For how long changes of a transient attribute are collected from now on; what waits counts at once if that is 0.
     SetDampening {

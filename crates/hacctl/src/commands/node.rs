@@ -75,6 +75,7 @@ async fn fence(context: &Context, name: &str) -> Result<(), Failure> {
         value: attribute.1,
         private: false,
         dampening_ms: None,
+        utilization: false,
     };
     let answer = context.client.command(command, context.wait).await?;
     context.done(&format!("{name} is to be fenced; 'hacctl events' shows how far it is"), answer.settled)
@@ -129,8 +130,10 @@ pub(crate) fn find<'a>(status: &'a Status, name: Option<&str>) -> Result<&'a Mem
     found.ok_or_else(|| {
         let name = name.unwrap_or(&status.node);
         let known: Vec<_> = nodes.iter().map(|n| n.name.as_str()).collect();
+        let near = hac_model::nearest(name, known.iter().copied()).map(|near| format!("Did you mean {near}? "));
+        let near = near.unwrap_or_default();
         Failure::new(ErrorCode::NoSuch, format!("Node \"{}\" is not a cluster node", terminal::harmless(name)))
-            .with_remedy(format!("The cluster's nodes are: {}.", known.join(", ")))
+            .with_remedy(format!("{near}The cluster's nodes are: {}.", known.join(", ")))
     })
 }
 

@@ -233,8 +233,9 @@ pub(crate) fn asked(command: Command, origin: &str) -> Request {
             operation: operation.map(|operation| (operation, interval_ms.unwrap_or(0))),
         },
         Command::Refresh { resource, node } => StatusChange::ForgetHistory { resource, node },
-        Command::Attribute { node, name, value, private, dampening_ms } => {
-            StatusChange::SetAttribute { node, name, value, private, dampening_ms: dampening_ms.unwrap_or(0) }
+        Command::Attribute { node, name, value, private, dampening_ms, utilization } => {
+            let dampening_ms = dampening_ms.unwrap_or(0);
+            StatusChange::SetAttribute { node, name, value, private, dampening_ms, utilization }
         }
         Command::Dampening { name, dampening_ms } => StatusChange::SetDampening { name, dampening_ms },
         Command::Ticket { id, values, forget } => StatusChange::Ticket { id, values, forget },

@@ -12,9 +12,24 @@ pub(super) fn longest(value: &impl Serialize) -> Option<(usize, Option<String>)>
     seen.longest
 }
 
+/// The first character in it that no XML can have, and the name of the value in which it stands.
+pub(super) fn unwritable(value: &impl Serialize) -> Option<(char, Option<String>)> {
+    let mut seen = Seen::default();
+    // It refuses nothing.
+    let _ = value.serialize(&mut seen);
+    seen.unwritable
+}
+
+/// Whether XML 1.0 has no place for it.
+const fn is_unwritable(c: char) -> bool {
+    matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
 #[derive(Default)]
 struct Seen {
     longest: Option<(usize, Option<String>)>,
+    /// A character that no XML can have, and the name of the value that has it.
+    unwritable: Option<(char, Option<String>)>,
     /// The next text is a name.
     names: bool,
     name: Option<String>,
@@ -27,6 +42,11 @@ impl Seen {
         }
         if self.longest.as_ref().is_none_or(|(length, _)| *length < text.len()) {
             self.longest = Some((text.len(), self.name.clone()));
+        }
+        if self.unwritable.is_none()
+            && let Some(c) = text.chars().find(|c| is_unwritable(*c))
+        {
+            self.unwritable = Some((c, self.name.clone()));
         }
     }
 }

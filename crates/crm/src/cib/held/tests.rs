@@ -31,6 +31,7 @@ fn set(cib: &mut Cib, node: &str, value: Option<&str>, private: bool, dampening_
         value: value.map(str::to_owned),
         private,
         dampening_ms,
+        utilization: false,
     };
     held(&apply(cib, change))
 }
@@ -112,7 +113,8 @@ fn what_is_private_is_never_written() {
                 name: "a".into(),
                 value: Some("1".into()),
                 private: true,
-                dampening_ms: 0
+                dampening_ms: 0,
+                utilization: false
             }
         ),
         Applied::Refused(_)
@@ -146,4 +148,43 @@ fn a_node_that_is_gone_takes_its_own_with_it() {
         write(&mut cib);
         assert_eq!(cib.transient("n1", "a"), None);
     }
+}
+
+/// The names of a node's attributes, and those of its capacities.
+fn names(cib: &Cib, node: &str) -> (Vec<String>, Vec<String>) {
+    let state = cib.status.nodes.iter().find(|state| state.uname.as_deref() == Some(node)).expect("is known");
+    let names =
+        |sets: &[hac_model::NvSet]| sets.iter().flat_map(|set| &set.pairs).map(|pair| pair.name.clone()).collect();
+    (names(&state.attributes), names(&state.utilization))
+}
+
+#[test]
+fn a_capacity_is_one_from_its_first_value_until_nobody_has_it() {
+    let mut cib = cluster();
+    let mut set = |node: &str, name: &str, value: Option<&str>, utilization: bool, dampening_ms: u64| {
+        let (node, name, value) = (node.to_owned(), name.to_owned(), value.map(str::to_owned));
+        let change = StatusChange::SetAttribute { node, name, value, private: false, dampening_ms, utilization };
+        assert!(matches!(apply(&mut cib, change), Applied::Changed(_)));
+        cib.clone()
+    };
+    set("n1", "cpu", Some("4"), true, 0);
+    // What it is stays, whoever sets it.
+    set("n2", "cpu", Some("8"), false, 0);
+    set("n1", "site", Some("east"), false, 0);
+    let state = set("n1", "site", Some("west"), true, 0);
+    assert_eq!(names(&state, "n1"), (vec!["site".into()], vec!["cpu".into()]));
+    assert_eq!(names(&state, "n2"), (vec![], vec!["cpu".into()]));
+    let state = set("n1", "cpu", Some("value+=2"), true, 0);
+    let of = |cib: &Cib| cib.status.nodes[0].utilization[0].get("cpu").map(str::to_owned);
+    assert_eq!(of(&state).as_deref(), Some("6"));
+    assert_eq!(state.status.nodes[0].utilization[0].pairs[0].id, "status-1-utilization-cpu");
+    // One that is collected counts as what it is.
+    set("n1", "memory", Some("1"), true, 5000);
+    let mut state = set("n1", "memory", Some("2"), false, 0);
+    apply(&mut state, StatusChange::WriteAttributes { name: None });
+    assert_eq!(names(&state, "n1").1, ["cpu", "memory"]);
+    set("n1", "cpu", None, false, 0);
+    set("n2", "cpu", None, false, 0);
+    let state = set("n2", "cpu", Some("x"), false, 0);
+    assert_eq!(names(&state, "n2"), (vec!["cpu".into()], vec![]));
 }

@@ -70,7 +70,14 @@ impl World {
             }
             Step::Attribute => {
                 let (node, name, value) = (name(true), "colour".to_owned(), Some(count.to_string()));
-                self.status(StatusChange::SetAttribute { node, name, value, private: false, dampening_ms: 0 });
+                self.status(StatusChange::SetAttribute {
+                    node,
+                    name,
+                    value,
+                    private: false,
+                    dampening_ms: 0,
+                    utilization: false,
+                });
             }
             Step::Standby(first, on) => self.standby(&name(first), on),
             Step::Pass(millis) => self.now += Duration::from_millis(millis),

@@ -11,6 +11,11 @@ use crate::failure::Failure;
 use crate::grammar::Call;
 use crate::terminal;
 
+/// Whether it may be the name of an attribute.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '=')
+}
+
 /// What is looked at or changed.
 struct Wanted<'a> {
     node: String,
@@ -27,7 +32,7 @@ impl<'a> Wanted<'a> {
         if action != "show" && name.is_none() {
             return Err(Failure::usage("missing argument: <NAME>").with_remedy(call.write()));
         }
-        if let Some(name) = name.filter(|name| name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '=')) {
+        if let Some(name) = name.filter(|name| !is_name(name)) {
             let sentence = format!("'{}' is no name of an attribute", terminal::harmless(name));
             return Err(Failure::usage(sentence).with_remedy("A name has neither blanks nor '='."));
         }
@@ -115,7 +120,8 @@ pub(super) async fn transient(context: &Context, call: &Call) -> Result<(), Fail
     if context.consent.dry_run {
         return terminal::print(&format!("Would be done: {done}\nNothing was changed (--dry-run)."));
     }
-    let command = Command::Attribute { node: wanted.node, name, value, private: false, dampening_ms: None };
+    let (node, private, dampening_ms, utilization) = (wanted.node, false, None, false);
+    let command = Command::Attribute { node, name, value, private, dampening_ms, utilization };
     let answer = context.client.command(command, context.wait).await?;
     context.done(&done, answer.settled)
 }

@@ -160,6 +160,7 @@ pub(super) async fn failcount(context: &Context, call: &Call) -> Result<(), Fail
                 value: Some(value.to_owned()),
                 private: false,
                 dampening_ms: None,
+                utilization: false,
             };
             let answer = context.client.command(command, context.wait).await?;
             context.done(&done, answer.settled)
@@ -225,7 +226,7 @@ pub(super) async fn secret(context: &Context, call: &Call) -> Result<(), Failure
 /// A secret from the terminal, without showing it, or from standard input.
 fn typed_secret(name: &str) -> Result<String, Failure> {
     let value = if terminal::is_interactive() {
-        terminal::hidden(&format!("{name}: "))?
+        terminal::typed(&format!("{name}: "), false)?.to_string()
     } else {
         let mut text = String::new();
         let read = std::io::stdin().take(SECRET_MAX).read_to_string(&mut text);

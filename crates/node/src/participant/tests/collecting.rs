@@ -14,6 +14,7 @@ fn set(cluster: &mut Cluster, on: u32, node: &str, value: &str) {
         value: Some(value.to_owned()),
         private: false,
         dampening_ms: 5000,
+        utilization: false,
     };
     cluster.request(on, Request::Status(change));
     cluster.settle();

@@ -82,6 +82,7 @@ fn attribute() -> Request {
         value,
         private: false,
         dampening_ms: 0,
+        utilization: false,
     })
 }
 
@@ -255,9 +256,21 @@ fn a_value_up_to_its_limit_is_taken_and_a_longer_one_is_refused_with_the_limit()
         value: Some("x".repeat(65_537)),
         private: false,
         dampening_ms: 0,
+        utilization: false,
     };
     let reply = cluster.ask(1, Request::Status(attribute));
     assert!(matches!(reply, Some(Reply::TooLarge(_))), "{reply:?}");
+}
+
+#[test]
+fn a_value_that_no_xml_can_have_is_refused_with_its_character() {
+    let mut cluster = Cluster::new(1);
+    cluster.view(&[1]);
+    let reply = cluster.ask(1, set_property("note", "two\nlines\tand \u{f6}"));
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    let reply = cluster.ask(1, set_property("note", "\u{1b}[2J"));
+    let Some(Reply::TooLarge(refusal)) = reply else { panic!("{reply:?}") };
+    assert!(refusal.sentence.contains("control character (U+001B)"), "{refusal:?}");
 }
 
 #[test]
