@@ -1,6 +1,6 @@
 //! What a change would do to what runs: the scheduler is asked about the state before it and the one after it.
 
-use hac_crm::cib::{Agents, Severity, judge};
+use hac_crm::cib::{Agents, Severity, has_primitive, judge};
 use hac_model::{Cib, NodeState, mask_configuration};
 use hac_scheduler::plan::{Decision, Verb};
 use hac_scheduler::view::{ClusterView, ResourceView};
@@ -58,12 +58,19 @@ pub fn between(before: &Cib, after: &Cib, now: WallTime) -> Impact {
     // What is under way anyhow does not follow from the change.
     let fresh: Vec<&Decision> =
         new.outcome.plan.summary.iter().filter(|d| !old.outcome.plan.summary.iter().any(|o| same(o, d))).collect();
-    let harm = fresh.iter().filter(|decision| interrupts(decision.verb)).map(|decision| words(decision)).collect();
+    // The plan says only that no node may run what is gone from the configuration.
+    let told = |decision: &Decision| match decision.verb {
+        Verb::Stop if !has_primitive(&after.configuration, &decision.subject) => {
+            format!("stop {} ({}): it is no longer configured", decision.subject, decision.detail)
+        }
+        _ => words(decision),
+    };
+    let harm = fresh.iter().filter(|decision| interrupts(decision.verb)).map(|decision| told(decision)).collect();
     let standing =
         |simulation: &Simulation| simulation.after.as_ref().map(|(_, view)| view.clone()).unwrap_or_default();
     let ran = &old.outcome.view;
     Impact {
-        decisions: fresh.iter().map(|decision| words(decision)).collect(),
+        decisions: fresh.iter().map(|decision| told(decision)).collect(),
         harm,
         down: down(ran, &standing(&new)),
         difference: difference(before, after),

@@ -41,17 +41,30 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     }
 }
 
+/// What an object is that is no resource, by its id.
+pub(super) fn kind_of(configuration: &Configuration, id: &str) -> Option<&'static str> {
+    if configuration.nodes.iter().any(|node| node.uname == id || node.id == id) {
+        return Some("node");
+    }
+    if configuration.constraints.iter().any(|constraint| constraint.id() == id) {
+        return Some("constraint");
+    }
+    configuration.tags.iter().any(|tag| tag.id == id).then_some("tag")
+}
+
 /// The names that may be referred to.
 struct Known<'a> {
     /// Resources and tags: what a constraint may name.
     resources: BTreeSet<&'a str>,
     templates: BTreeSet<&'a str>,
     objects: BTreeSet<&'a str>,
+    configuration: &'a Configuration,
 }
 
 impl<'a> Known<'a> {
     fn of(configuration: &'a Configuration) -> Self {
-        let mut known = Self { resources: BTreeSet::new(), templates: BTreeSet::new(), objects: BTreeSet::new() };
+        let (resources, templates, objects) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut known = Self { resources, templates, objects, configuration };
         for item in tree::walk(&configuration.resources) {
             if matches!(item.kind, Kind::Template(_)) {
                 known.templates.insert(item.id);
@@ -68,7 +81,11 @@ impl<'a> Known<'a> {
 
     fn expect_resource(&self, subject: &str, id: &str, findings: &mut Findings) {
         if !self.resources.contains(id) {
-            findings.error(subject, not_there(id), "name a resource that exists, or create it first");
+            let sentence = match kind_of(self.configuration, id) {
+                Some(other) => format!("{id} is a {other}, and no resource"),
+                None => not_there(id),
+            };
+            findings.error(subject, sentence, "name a resource that exists, or create it first");
         }
     }
 

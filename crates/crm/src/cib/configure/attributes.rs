@@ -108,6 +108,9 @@ pub(super) fn set_param(draft: &mut Draft, resource: &str, name: &str, value: Op
 }
 
 fn set_of_resource(draft: &mut Draft, resource: &str, which: Which, name: &str, value: Option<&str>) -> Step {
+    if let Some(other) = super::super::contradictions::kind_of(&draft.cib.configuration, resource) {
+        return Err(Refusal::new(format!("{resource} is a {other}, and no resource"), "name a resource"));
+    }
     let resources = &mut draft.cib.configuration.resources;
     let Some(sets) = tree::sets_mut(resources, resource, which) else { return Err(unknown(resource)) };
     // The block that is there, whatever its id, unless a rule may switch it off.

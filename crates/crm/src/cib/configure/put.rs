@@ -255,9 +255,19 @@ pub(super) fn take_free(draft: &mut Draft, id: &str, owner: &str) -> Result<Prim
     tree::take_primitive(resources, id, &mut Vec::new()).ok_or_else(|| unknown(id))
 }
 
+/// Why what is no resource cannot be in `owner`: it may be something else.
+fn absent(configuration: &Configuration, id: &str, owner: &str) -> Refusal {
+    let other = match super::super::contradictions::kind_of(configuration, id) {
+        _ if id == owner => return Refusal::new(format!("{id} cannot be in itself"), "name another resource"),
+        Some(other) => other,
+        None => return unknown(id),
+    };
+    Refusal::new(format!("{id} is a {other}, which cannot be in {owner}"), "name a resource")
+}
+
 /// Whether the resource `id` may become a child of `owner`.
 fn check_free(configuration: &Configuration, id: &str, owner: &str, kinds: &[&str]) -> Step {
-    let Some(item) = tree::find(configuration, id) else { return Err(unknown(id)) };
+    let Some(item) = tree::find(configuration, id) else { return Err(absent(configuration, id, owner)) };
     if let Some(parent) = item.parent {
         if parent == owner {
             return Err(twice(id, owner));

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
-use hac_model::{Configuration, Constraint, FencingTarget, LocationTarget, Order, parse_score};
+use hac_model::{Configuration, Constraint, FencingTarget, LocationTarget, Order, ResourceSet, parse_score};
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     let nodes: BTreeSet<&str> = configuration.nodes.iter().map(|node| node.uname.as_str()).collect();
@@ -17,7 +17,9 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
             }
             Constraint::Colocation(c) if c.sets.is_empty() => two_sides(&c.id, &c.rsc, &c.with_rsc, findings),
             Constraint::Order(c) if c.sets.is_empty() => two_sides(&c.id, &c.first, &c.then, findings),
-            Constraint::Colocation(_) | Constraint::Order(_) | Constraint::Ticket(_) => {}
+            Constraint::Colocation(c) => twice(&c.id, &c.sets, findings),
+            Constraint::Order(c) => twice(&c.id, &c.sets, findings),
+            Constraint::Ticket(c) => twice(&c.id, &c.sets, findings),
         }
     }
     loops(&configuration.constraints, findings);
@@ -30,13 +32,15 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
 }
 
 fn expect_node(nodes: &BTreeSet<&str>, subject: &str, name: &str, findings: &mut Findings) {
-    if !nodes.contains(name) {
+    if name.is_empty() {
+        findings.error(subject, "it names no node", "write the node after the colon; 'hacctl node show' lists them");
+    } else if !nodes.contains(name) {
         let near = hac_model::nearest(name, nodes.iter().copied());
-        let near = near.map_or_else(|| "check the spelling".to_owned(), |near| format!("did you mean {near}?"));
+        let near = near.map_or_else(|| "check the spelling;".to_owned(), |near| format!("did you mean {near}?"));
         findings.warning(
             subject,
             format!("Node \"{name}\" is not a cluster node"),
-            format!("{near}; 'hacctl node show' lists the nodes"),
+            format!("{near} 'hacctl node show' lists the nodes"),
         );
     }
 }
@@ -44,6 +48,16 @@ fn expect_node(nodes: &BTreeSet<&str>, subject: &str, name: &str, findings: &mut
 fn two_sides(id: &str, one: &str, other: &str, findings: &mut Findings) {
     if one == other {
         findings.error(id, format!("{one} stands on both sides"), "name two different resources");
+    }
+}
+
+/// Warns of a resource that stands more than once in the sets of a constraint: it would be bound to itself.
+fn twice(id: &str, sets: &[ResourceSet], findings: &mut Findings) {
+    let mut seen = BTreeSet::new();
+    for member in sets.iter().flat_map(|set| &set.members) {
+        if !seen.insert(member) {
+            findings.warning(id, format!("{member} is named twice in it"), "name each resource once");
+        }
     }
 }
 

@@ -165,11 +165,20 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     }
     for node in &configuration.nodes {
         node.attributes.iter().for_each(|set| check_set(&node.uname, set, NODE, findings));
+        node.utilization.iter().for_each(|set| names_twice(&node.uname, set, findings));
     }
     for item in tree::walk(&configuration.resources) {
         for set in item.meta {
             check_set(item.id, set, META, findings);
             check_names(item.id, set, META, "meta-attribute", findings);
+            without_value(item.id, set, findings);
+        }
+        for set in item.params {
+            names_twice(item.id, set, findings);
+            if matches!(item.kind, tree::Kind::Group | tree::Kind::Clone) {
+                meant_as_meta(item.id, set, findings);
+            }
+            foreign_quotes(item.id, set, findings);
         }
     }
     configuration.constraints.iter().for_each(|constraint| check_constraint(constraint, findings));
@@ -183,6 +192,44 @@ fn check_set(subject: &str, set: &NvSet, table: &[(&str, Kind)], findings: &mut 
     }
     if let Some(score) = &set.score {
         check_value(subject, "score", score, Kind::Score, findings);
+    }
+    names_twice(subject, set, findings);
+}
+
+/// Warns of a name that has two values: only one of them counts.
+fn names_twice(subject: &str, set: &NvSet, findings: &mut Findings) {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in set.pairs.iter().map(|pair| pair.name.as_str()).filter(|name| !name.is_empty()) {
+        if !seen.insert(name) {
+            findings.warning(subject, format!("{name} is given twice, and only one of them counts"), "give it once");
+        }
+    }
+}
+
+/// Warns of meta-attributes of a group or clone that stand among its parameters, as where `meta` was left out.
+fn meant_as_meta(subject: &str, set: &NvSet, findings: &mut Findings) {
+    let is_meta = |name: &str| META.iter().chain(ELSEWHERE).any(|(known, _)| *known == name);
+    for name in set.pairs.iter().map(|pair| pair.name.as_str()).filter(|name| is_meta(name)) {
+        let sentence = format!("{name} stands among the parameters, where it has no effect");
+        findings.warning(subject, sentence, format!("write it after 'meta': meta {name}=..."));
+    }
+}
+
+/// Warns of names without a value, which say nothing.
+fn without_value(subject: &str, set: &NvSet, findings: &mut Findings) {
+    let bare = set.pairs.iter().filter(|pair| pair.value.is_none() && pair.id_ref.is_none() && !pair.name.is_empty());
+    for pair in bare {
+        let name = &pair.name;
+        findings.warning(subject, format!("{name} has no value, it has no effect"), format!("write {name}=VALUE"));
+    }
+}
+
+/// Warns of quotes that a text processor made, as they come from web pages: here they are letters like any other.
+fn foreign_quotes(subject: &str, set: &NvSet, findings: &mut Findings) {
+    let quoted = |value: &str| value.starts_with(['“', '”', '„', '‘', '’', '«', '»']);
+    for pair in set.pairs.iter().filter(|pair| pair.value.as_deref().is_some_and(quoted)) {
+        let sentence = format!("the value of {} begins with a typographic quote, which is part of it", pair.name);
+        findings.warning(subject, sentence, "write plain quotes, \" or '");
     }
 }
 
