@@ -175,8 +175,12 @@ pub(super) fn clone(words: &mut Words, promotable: bool) -> Result<CloneDef, Syn
     Ok(clone)
 }
 
-/// Reads the blocks of a group or clone.
+/// Reads the blocks of a group or clone. Values before the first are parameters, to crm too: the configuration's check tells of
+/// those that were meant otherwise.
 fn collective(words: &mut Words, params: &mut Vec<NvSet>, meta: &mut Vec<NvSet>) -> Result<(), SyntaxError> {
+    if peek_assignment(words).is_some() {
+        params.push(block(words)?);
+    }
     while let Some(token) = words.next() {
         match token.text.as_str() {
             "params" => params.push(block(words)?),

@@ -65,10 +65,8 @@ fn primitives() {
 fn other_objects() {
     refused("group g", &expect![[r#"line 1, column 8: a group needs members. Write 'group ID RSC RSC...'."#]]);
     refused(
-        "clone c d clone-max=2",
-        &expect![[
-            r#"line 1, column 11: 'clone-max=2' has no place here. Write options after 'meta': meta interleave=true."#
-        ]],
+        "clone c d e",
+        &expect!["line 1, column 11: 'e' has no place here. Write options after 'meta': meta interleave=true."],
     );
     refused(
         "bundle b docker replicas=2",
