@@ -61,7 +61,8 @@ pub(crate) fn ask<A: DeserializeOwned>(ask: &Ask<'_>, patience: Option<Duration>
 }
 
 fn exchange(ask: &Ask<'_>, patience: Duration) -> io::Result<(u16, Vec<u8>)> {
-    let socket = std::env::var_os("HACD_SOCKET").unwrap_or_else(|| hac_api::SOCKET.into());
+    let socket =
+        std::env::var_os("HACD_SOCKET").filter(|path| !path.is_empty()).unwrap_or_else(|| hac_api::SOCKET.into());
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;

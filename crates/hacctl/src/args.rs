@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     pub(crate) timeout: u64,
 
     /// The daemon's socket
-    #[arg(long, global = true, value_name = "PATH", env = "HACD_SOCKET", default_value = hac_api::SOCKET)]
+    #[arg(long, global = true, value_name = "PATH", env = "HACD_SOCKET", default_value = hac_api::SOCKET, value_parser = path)]
     pub(crate) socket: PathBuf,
 
     /// Do it in spite of a warning
@@ -65,7 +65,7 @@ pub(crate) struct Arguments {
     pub(crate) history: bool,
 
     /// As crm has it: an option of its own, such as core.wait=yes
-    #[arg(short, long, value_name = "OPTION=VALUE")]
+    #[arg(short, long, value_name = "OPTION=VALUE", value_parser = option)]
     pub(crate) opt: Vec<String>,
 
     #[command(subcommand)]
@@ -74,6 +74,19 @@ pub(crate) struct Arguments {
 
 /// Longest time that a person may have something waited for, seconds: a year.
 const WAIT_MAX: u64 = 31_536_000;
+
+/// An option of crm's.
+fn option(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.is_empty() => Ok(text.to_owned()),
+        _ => Err("it has the form OPTION=VALUE, such as core.wait=yes".to_owned()),
+    }
+}
+
+/// A path; an empty one, as of a variable that is set to nothing, is the daemon's own.
+fn path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(if text.is_empty() { hac_api::SOCKET } else { text }))
+}
 
 /// A number of seconds to wait.
 pub(crate) fn seconds(text: &str) -> Result<u64, String> {

@@ -65,7 +65,8 @@ impl Client {
         let query = hac_api::StatusQuery { view: true };
         let mut status: Status = self.get(route::STATUS, &query).await?;
         let view = serde_json::from_value(std::mem::take(&mut status.view));
-        let view = view.map_err(|error| Failure::system("hacd's view of the cluster cannot be read", &error))?;
+        let view =
+            view.map_err(|error| another_version(format!("hacd's view of the cluster cannot be read: {error}")))?;
         Ok((status, view))
     }
 
@@ -218,10 +219,7 @@ impl Client {
             return Err(refusal(response).await);
         }
         response.json().await.map_err(|error| {
-            Failure::new(ErrorCode::Internal, format!("hacd answered something hacctl cannot read: {error}"))
-                .with_remedy(
-                    "Are hacd and hacctl of the same version? Compare 'hacd --version' and 'hacctl --version'.",
-                )
+            another_version(format!("hacd answered something hacctl cannot read: {}", cause(&error.without_url())))
         })
     }
 
@@ -245,7 +243,7 @@ impl Client {
                 "hacd is not running here: nothing listens on {socket}"
             ))
             .with_remedy("Start it with 'systemctl start hacd'; if it does not stay up, 'hacd --check' says why."),
-            _ => Failure::disconnected(format!("the connection to hacd on {socket} broke: {error}"))
+            _ => Failure::disconnected(format!("the connection to hacd on {socket} broke: {}", cause(error)))
                 .with_remedy("Try again; if it happens again, see 'journalctl -u hacd'."),
         }
     }
@@ -253,10 +251,23 @@ impl Client {
 
 /// Reads the CIB out of an answer.
 pub(crate) fn read_cib(value: serde_json::Value) -> Result<Cib, Failure> {
-    serde_json::from_value(value).map_err(|error| {
-        Failure::new(ErrorCode::Internal, format!("hacd sent a cluster state that hacctl cannot read: {error}"))
-            .with_remedy("Are hacd and hacctl of the same version? Compare 'hacd --version' and 'hacctl --version'.")
-    })
+    serde_json::from_value(value)
+        .map_err(|error| another_version(format!("hacd sent a cluster state that hacctl cannot read: {error}")))
+}
+
+/// What is not understood comes most likely from another release.
+fn another_version(message: String) -> Failure {
+    Failure::new(ErrorCode::Internal, message)
+        .with_remedy("Are hacd and hacctl of the same version? Compare 'hacd --version' and 'hacctl --version'.")
+}
+
+/// What lies at the bottom of an error: what is above it only says that a request failed.
+fn cause(error: &reqwest::Error) -> String {
+    let mut at: &dyn std::error::Error = error;
+    while let Some(below) = at.source() {
+        at = below;
+    }
+    at.to_string()
 }
 
 fn url(path: &str) -> String {
@@ -270,10 +281,10 @@ fn millis(duration: Duration) -> u64 {
 /// What the daemon says about a request that it did not carry out.
 async fn refusal(response: reqwest::Response) -> Failure {
     let status = response.status();
-    response.json::<ErrorBody>().await.map_or_else(
-        |_| Failure::new(ErrorCode::Internal, format!("hacd answered with status {status} and no reason")),
-        Failure::from,
-    )
+    response
+        .json::<ErrorBody>()
+        .await
+        .map_or_else(|_| another_version(format!("hacd answered with status {status} and no reason")), Failure::from)
 }
 
 /// The kind of the system's error somewhere below `error`.

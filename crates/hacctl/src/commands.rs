@@ -53,6 +53,21 @@ use crate::terminal;
 pub(crate) use context::{Context, inform};
 pub(crate) use draft::{Draft, Shared};
 
+/// What an id is that was given in the place of something else.
+pub(crate) fn kind_of(configuration: &hac_model::Configuration, id: &str) -> Option<&'static str> {
+    if configuration.nodes.iter().any(|node| node.uname == id) {
+        return Some("node");
+    }
+    if configuration.constraints.iter().any(|constraint| constraint.id() == id) {
+        return Some("constraint");
+    }
+    let resources = crate::grammar::Known::of(configuration).resources;
+    if resources.iter().any(|resource| resource == id) {
+        return Some("resource");
+    }
+    configuration.tags.iter().any(|tag| tag.id == id).then_some("tag")
+}
+
 /// What a line asks for: a command of a level, or one by itself.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let Some(command) = arguments.command.clone() else { return crate::script::without_command(&arguments).await };

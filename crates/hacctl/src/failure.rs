@@ -55,17 +55,27 @@ impl Failure {
         Self { exit_code: 102, message: message.into(), remedy: None }
     }
 
+    /// What to do about it: what was said, or what its kind calls for.
+    fn remedy(&self) -> Option<&str> {
+        self.remedy.as_deref().or(match self.exit_code {
+            66 => Some("Name a file that is there and that you may read."),
+            71 => Some("That is what the system says: put it right there, then try again."),
+            73 => Some("Name a file in a folder that you may write to."),
+            _ => None,
+        })
+    }
+
     /// Prints it to stderr, as text or as JSON.
     pub(crate) fn print(&self, json: bool) {
         if json {
             let value = serde_json::json!({
-                "error": { "exit_code": self.exit_code, "message": self.message, "remedy": self.remedy }
+                "error": { "exit_code": self.exit_code, "message": self.message, "remedy": self.remedy() }
             });
             eprintln!("{value}");
             return;
         }
         eprintln!("ERROR: {}", readable(&self.message));
-        if let Some(remedy) = &self.remedy {
+        if let Some(remedy) = self.remedy() {
             eprintln!("  {}", readable(remedy));
         }
     }
@@ -96,10 +106,11 @@ fn readable(text: &str) -> String {
 impl From<&clap::Error> for Failure {
     /// What clap found wrong with the command line: its first paragraph is the sentence, what it suggests the remedy.
     fn from(error: &clap::Error) -> Self {
-        let text = error.render().to_string();
+        // The socket, which a variable names, is nothing that has to be written.
+        let text = error.render().to_string().replace(" --socket <PATH>", "");
         let mut paragraphs = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
         let first = paragraphs.next().unwrap_or_default();
-        if let Some(failure) = below(error).or_else(|| of_crm(error)) {
+        if let Some(failure) = below(error).or_else(|| of_crm(error)).or_else(|| ambiguous(error)) {
             return failure;
         }
         let message = first.strip_prefix("error: ").unwrap_or(&first);
@@ -127,6 +138,7 @@ fn below(error: &clap::Error) -> Option<Failure> {
     use clap::CommandFactory as _;
     use clap::error::{ContextKind, ContextValue};
     let word = no_command(error)?;
+    let is_missing = error.kind() == clap::error::ErrorKind::MissingSubcommand;
     let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
     let usage = usage.to_string();
     // `Usage: hacctl recipe [OPTIONS] <COMMAND>`
@@ -143,7 +155,13 @@ fn below(error: &clap::Error) -> Option<Failure> {
     }
     let near = hac_model::nearest(word, known.iter().copied()).map(|near| format!("Did you mean {near}? "));
     let word = crate::terminal::harmless(word);
-    Some(Failure::usage(format!("'hacctl {path}' does not know the word '{word}'")).with_remedy(format!(
+    let sentence = if is_missing {
+        format!("a word is missing after 'hacctl {path}'")
+    } else {
+        format!("'hacctl {path}' does not know the word '{word}'")
+    };
+    let near = near.filter(|_| !is_missing);
+    Some(Failure::usage(sentence).with_remedy(format!(
         "{}It takes: {}; '--help' after one of them says more.",
         near.unwrap_or_default(),
         known.join(", ")
@@ -164,6 +182,18 @@ fn of_crm(error: &clap::Error) -> Option<Failure> {
     let (first, others) = levels.split_first()?;
     let others: String = others.iter().map(|other| format!(" or {other}")).collect();
     Some(Failure::usage(format!("'{word}' needs its level before it")).with_remedy(format!("Write {first}{others}.")))
+}
+
+/// What is said of a word that begins several commands.
+fn ambiguous(error: &clap::Error) -> Option<Failure> {
+    use clap::CommandFactory as _;
+    let word = no_command(error)?;
+    let command = crate::args::Arguments::command();
+    let names = command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(clap::Command::get_name);
+    let names: Vec<&str> = names.filter(|name| name.starts_with(word)).collect();
+    let (last, first) = names.split_last().filter(|(_, first)| !first.is_empty())?;
+    let sentence = format!("'{word}' may mean {} or {last}", first.join(", "));
+    Some(Failure::usage(sentence).with_remedy("Write some more letters of it."))
 }
 
 /// The command that was most likely meant instead of one that there is not.
@@ -218,9 +248,21 @@ mod tests {
 
         let failure = refused("hacctl secret show x");
         assert_eq!(failure.message, "'hacctl secret' does not know the word 'show'");
+        let failure = refused("hacctl secret");
+        assert_eq!(failure.message, "a word is missing after 'hacctl secret'");
+        assert!(failure.remedy.expect("a remedy").starts_with("It takes: set, "));
+        let failure = refused("hacctl -o wait status");
+        assert!(failure.message.contains("OPTION=VALUE, such as core.wait=yes"), "{}", failure.message);
+        let failure = refused("hacctl --socket x join");
+        assert!(!failure.remedy.expect("a remedy").contains("--socket"));
+
         let failure = refused("hacctl recipe active-pasive");
         let remedy = failure.remedy.expect("a remedy");
         assert!(remedy.starts_with("Did you mean active-passive? It takes: active-passive, "), "{remedy}");
+
+        let failure = refused("hacctl c status");
+        assert!(failure.message.starts_with("'c' may mean ") && !failure.message.contains("cibstatus"), "{failure:?}");
+        assert_eq!(failure.remedy.as_deref(), Some("Write some more letters of it."));
 
         let failure = refused("hacctl upgrade hold");
         assert_eq!(failure.message, "the following required arguments were not provided: <DURATION>");
@@ -229,6 +271,14 @@ mod tests {
 
         let failure = refused("hacctl --timeout soon status");
         assert!(failure.message.contains("'soon'"), "{}", failure.message);
+    }
+
+    #[test]
+    fn what_the_system_says_has_a_remedy_too() {
+        let failure = Failure { exit_code: 66, ..Failure::system("could not read x", &"no such file") };
+        assert_eq!(failure.remedy(), Some("Name a file that is there and that you may read."));
+        assert!(Failure::system("could not begin", &"no memory").remedy().is_some());
+        assert_eq!(Failure::usage("x").with_remedy("Do y.").remedy(), Some("Do y."));
     }
 
     #[test]

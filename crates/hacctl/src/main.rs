@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod failure;
 mod grammar;
+mod interrupt;
 mod names;
 mod progress;
 mod script;
@@ -46,6 +47,9 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let json = arguments.json;
+    if json || std::env::args_os().any(|word| word == "--json") {
+        progress::be_silent();
+    }
     match run(arguments) {
         Ok(code) => code,
         Err(failure) => {
@@ -68,8 +72,14 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         // Who closes the output early has seen enough.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        return match error.print() {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                let failure = terminal::unprintable(&error);
+                failure.print(false);
+                ExitCode::from(failure.exit_code)
+            }
+            _ => ExitCode::SUCCESS,
+        };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // Nothing was typed: the list of what can be. A closed output changes nothing.

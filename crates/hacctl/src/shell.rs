@@ -13,6 +13,7 @@ use crate::args::Arguments;
 use crate::commands::inform;
 use crate::failure::Failure;
 use crate::grammar::{LEVELS, Level};
+use crate::interrupt;
 use crate::script::{Next, Session};
 use crate::terminal;
 
@@ -90,7 +91,7 @@ async fn one(
     if !leaves && first == "refresh" && session.pending().is_some() && !agree(editor, "This drops your changes.")? {
         return Ok(false);
     }
-    match session.line(words).await {
+    match interrupt::or(session.line(words)).await {
         Ok(Next::Quit) => return Ok(true),
         Ok(Next::Go) => {}
         Err(failure) => failure.print(session.context.json),

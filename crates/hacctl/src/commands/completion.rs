@@ -137,6 +137,45 @@ mod tests {
         assert!(tried > 0, "not even bash is installed");
     }
 
+    /// Loaded as its package lays it, it asks this program and offers what that says. A word that is no command stands for it.
+    #[test]
+    fn shells_complete_what_the_program_says() {
+        let folder = std::env::temp_dir().join(format!("hacctl-completes-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("can be made");
+        let program = "#!/bin/sh\n[ \"$1 $2 $3\" = 'complete -- resource st' ] || exit 1\nprintf 'start\\tstart it\\nstop\\tstop it\\n'\n";
+        let stub = folder.join("hacctl");
+        std::fs::write(&stub, program).expect("can be written");
+        let runnable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&stub, runnable).expect("can be made runnable");
+        let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+        for (shell, script, line) in [
+            (
+                "bash",
+                BASH,
+                "source SCRIPT; COMP_LINE='crm resource st'; COMP_POINT=${#COMP_LINE}; _hacctl; \
+                 complete -p hacctl crm >/dev/null && printf '%s\\n' \"${COMPREPLY[@]}\"",
+            ),
+            (
+                "zsh",
+                ZSH,
+                "autoload -Uz compinit && compinit -D -u -d DUMP; source SCRIPT; [ $_comps[crm] = _hacctl ] || exit 1; \
+                 _describe() { print -l ${found%%:*} }; BUFFER='crm resource st'; CURSOR=$#BUFFER; _hacctl",
+            ),
+            ("fish", FISH, "source SCRIPT; complete -C 'crm resource st' | string replace -r '\\t.*' ''"),
+        ] {
+            let file = folder.join(format!("script.{shell}"));
+            std::fs::write(&file, script).expect("can be written");
+            let line = line.replace("SCRIPT", &file.display().to_string());
+            let line = line.replace("DUMP", &folder.join("dump").display().to_string());
+            let mut command = Command::new(shell);
+            command.args(["-c", &line]).env("PATH", &path).env("HOME", &folder).env("XDG_CONFIG_HOME", &folder);
+            let Ok(output) = command.output() else { continue };
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(said, "start\nstop\n", "{shell}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        std::fs::remove_dir_all(&folder).expect("can be removed");
+    }
+
     #[test]
     fn options_of_commands_are_known() {
         let found = options(&["simulate".to_owned()]);

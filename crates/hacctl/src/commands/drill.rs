@@ -159,6 +159,7 @@ async fn failover(context: &Context, args: &FailoverArgs) -> Result<ExitCode, Fa
     }
     let drill = Drill { context, node: &node, moving: &moving, cib: &cib, view: &view, max_gap };
     let begin = Instant::now();
+    let _own = crate::interrupt::own();
     let outcome = drill.act(prober.as_ref(), baseline).await;
     // Whatever came of it, nothing of it stays.
     let undone = drill.undo().await;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use hac_api::{EVENT_KINDS, ErrorCode, Event, EventFilter, Level};
@@ -14,6 +15,9 @@ use crate::terminal;
 
 /// The longest line of the stream that is taken, bytes.
 const LINE_MAX: usize = 1 << 20;
+
+/// How often it is looked whether somebody still reads.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Which events are wanted, for `events` and `history` alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -50,9 +54,15 @@ impl Filters {
         self.kind.iter().try_for_each(|word| known_kind(word))?;
         let time =
             |option: &str, word: &Option<String>| word.as_ref().map(|word| since(option, word, now_ms)).transpose();
+        let (since_ms, until_ms) = (time("--since", &self.since)?, time("--until", &self.until)?);
+        if since_ms.zip(until_ms).is_some_and(|(since, until)| until < since) {
+            return Err(Failure::usage("--until is before --since, so that nothing lies between them").with_remedy(
+                "A duration counts back from now: '--since 2h --until 1h' is the hour before the last one.",
+            ));
+        }
         Ok(EventFilter {
-            since_ms: time("--since", &self.since)?,
-            until_ms: time("--until", &self.until)?,
+            since_ms,
+            until_ms,
             resources: self.resource.clone(),
             nodes: self.node.clone(),
             kinds: self.kind.clone(),
@@ -163,7 +173,14 @@ pub(crate) async fn each(
 ) -> Result<(), Failure> {
     let mut response = context.client.events(follow).await?;
     let mut rest = Vec::new();
-    while let Some(bytes) = response.chunk().await.map_err(|error| broken(&error))? {
+    loop {
+        // Who follows may have seen enough long before the next event.
+        let chunk = match tokio::time::timeout(LOOK_EVERY, response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| broken(&error))?,
+            Err(_) if terminal::is_closed() => return Ok(()),
+            Err(_) => continue,
+        };
+        let Some(bytes) = chunk else { break };
         rest.extend_from_slice(&bytes);
         while let Some(end) = rest.iter().position(|&b| b == b'\n') {
             let line: Vec<u8> = rest.drain(..=end).collect();
@@ -173,6 +190,9 @@ pub(crate) async fn each(
         }
         if rest.len() > LINE_MAX {
             return Err(Failure::new(ErrorCode::Internal, "hacd sent an event too long to be one"));
+        }
+        if follow && terminal::is_closed() {
+            return Ok(());
         }
     }
     Ok(())

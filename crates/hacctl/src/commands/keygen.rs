@@ -25,7 +25,7 @@ pub(crate) fn run(keygen: &Keygen, json: bool) -> Result<ExitCode, Failure> {
     let key =
         random(usize::from(keygen.size)).map_err(|error| Failure::system("could not get random bytes", &error))?;
     write(file, &key).map_err(|error| {
-        Failure::system(&format!("could not write {}", file.display()), &error)
+        Failure { exit_code: 73, ..Failure::system(&format!("could not write {}", file.display()), &error) }
             .with_remedy("Run hacctl as root, or name a file in a folder that exists with -k FILE.")
     })?;
     if json {
@@ -94,7 +94,7 @@ mod tests {
         let folder = folder("missing");
         let file = folder.join("slip/authkey");
         let failure = run(&Keygen { file, size: 256, force: false }, true).expect_err("refused");
-        assert_eq!(failure.exit_code, 71);
+        assert_eq!(failure.exit_code, 73);
         assert!(!folder.join("slip").exists());
         fs::remove_dir_all(folder).expect("removed");
     }

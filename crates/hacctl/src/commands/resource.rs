@@ -77,7 +77,10 @@ pub(super) fn must_exist(cib: &Cib, resource: &str) -> Result<(), Failure> {
     }
     let known = Known::of(&cib.configuration).resources;
     let near = hac_model::nearest(resource, known.iter().map(String::as_str));
-    let near = near.map(|near| format!("Did you mean {near}? ")).unwrap_or_default();
+    let mut near = near.map(|near| format!("Did you mean {near}? ")).unwrap_or_default();
+    if let Some(other) = super::kind_of(&cib.configuration, resource) {
+        near = format!("{} is a {other}. ", terminal::harmless(resource));
+    }
     let remedy = if known.is_empty() {
         "No resource is configured; make one with 'hacctl configure primitive ...'.".to_owned()
     } else {
@@ -215,6 +218,7 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
             active_on(&view, resource).join(", ")
         ));
     }
+    let _own = crate::interrupt::own();
     eprintln!("INFO: ordering {resource} to stop");
     let order = [crm_commands::meta(resource, "target-role", Some("Stopped"))];
     progress::show("waiting for the cluster", context.client.configure(&order, None, None)).await?;

@@ -15,6 +15,9 @@ use crate::failure::Failure;
 use crate::grammar::abbreviated;
 use crate::terminal;
 
+/// How long a check may take, as monitoring systems have it.
+const CHECK_LIMIT: Duration = Duration::from_secs(8);
+
 /// `hacctl status`.
 pub(crate) async fn once(context: &Context, what: &StatusArgs) -> Result<ExitCode, Failure> {
     let (sections, form) = words(&what.sections, &what.words)?;
@@ -69,6 +72,9 @@ pub(crate) async fn mon(context: &Context, what: &MonArgs) -> Result<ExitCode, F
         match report {
             Ok(report) => report.print(context, &options(&what.sections))?,
             Err(failure) => failure.print(context.json),
+        }
+        if terminal::is_closed() {
+            return Ok(ExitCode::SUCCESS);
         }
         tokio::time::sleep(Duration::from_secs(what.interval)).await;
     }
@@ -237,10 +243,15 @@ impl Report {
 
 /// `status --simple`: one line and the exit code of a monitoring plugin: 0 well, 1 warning, 2 critical.
 async fn check(context: &Context) -> Result<ExitCode, Failure> {
-    let report = match Report::get(context).await {
+    // What calls this gives it some ten seconds, and learns nothing from a program that it has to kill.
+    let report = tokio::time::timeout(CHECK_LIMIT, Report::get(context)).await.map_err(|_| {
+        let seconds = CHECK_LIMIT.as_secs();
+        format!("hacd did not answer on {} within {seconds} s", context.client.socket().display())
+    });
+    let report = match report.and_then(|report| report.map_err(|failure| failure.message)) {
         Ok(report) => report,
-        Err(failure) => {
-            terminal::print(&format!("CLUSTER CRIT: {}", failure.message))?;
+        Err(message) => {
+            terminal::print(&format!("CLUSTER CRIT: {message}"))?;
             return Ok(ExitCode::from(2));
         }
     };

@@ -18,6 +18,10 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         return show(context, action, call.get("TICKET")).await;
     }
     let id = call.must("TICKET")?.to_owned();
+    if !is_name(&id) {
+        let sentence = format!("'{}' cannot be the name of a ticket", terminal::harmless(&id));
+        return Err(Failure::usage(sentence).with_remedy("Use letters, digits, '-', '_' and '.'."));
+    }
     if matches!(action, "grant" | "revoke") && !context.consent.force {
         let sentence =
             format!("'{}' may be managed by booth, which decides which site has it", terminal::harmless(&id));
@@ -70,6 +74,11 @@ async fn show(context: &Context, action: &str, only: Option<&str>) -> Result<Exi
         terminal::print(&tickets.iter().map(|ticket| format!("{}\n", line(ticket))).collect::<String>())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether booth could have a ticket of this name.
+fn is_name(id: &str) -> bool {
+    !id.is_empty() && id.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 fn is_granted(ticket: &TicketState) -> bool {

@@ -231,6 +231,7 @@ impl Act {
                 value: Some("true".to_owned()),
                 private: false,
                 dampening_ms: None,
+                utilization: false,
             }),
             _ => None,
         }
