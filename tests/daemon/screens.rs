@@ -20,7 +20,10 @@ const LIMIT: Duration = Duration::from_secs(20);
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/screens");
 
 pub(crate) fn cases() -> Vec<(&'static str, Test, Option<String>)> {
-    vec![("screens_are_those_that_are_kept", screens, missing(&["tmux"]))]
+    vec![
+        ("screens_are_those_that_are_kept", screens, missing(&["tmux"])),
+        ("ctrl_c_ends_a_command_and_neither_shell_nor_terminal", interrupted, missing(&["tmux"])),
+    ]
 }
 
 /// A terminal that nobody sits before.
@@ -143,6 +146,35 @@ fn screens(tools: &Tools) -> anyhow::Result<()> {
         terminal.types(&["q"])?;
     }
     Ok(())
+}
+
+/// At a question, while something is waited for, and where what is typed is not shown.
+fn interrupted(tools: &Tools) -> anyhow::Result<()> {
+    let cluster = Cluster::with(tools, 147, |_| String::new())?;
+    cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
+    cluster.must("-w configure primitive Nginx nginx op monitor interval=10s")?;
+    let terminal = Terminal::new(&cluster, tools, (80, 24), "")?;
+    terminal.shows("hacctl(live)#")?;
+    terminal.types(&["resource stop Nginx", "Enter"])?;
+    terminal.shows("Go on? [y/N]")?;
+    terminal.types(&["ye", "C-c"])?;
+    terminal.shows("ERROR: interrupted; nothing was changed")?;
+    ensure!(cluster.must("resource status Nginx")?.contains("is running on"), "it was stopped");
+    terminal.types(&["events --follow", "Enter"])?;
+    terminal.shows("Nginx_start_0")?;
+    terminal.types(&["C-c"])?;
+    terminal.shows("ERROR: interrupted\n")?;
+    terminal.types(&["secret set trial", "Enter"])?;
+    terminal.shows("trial (not shown):")?;
+    terminal.types(&["hidden", "C-c"])?;
+    // What is typed is shown again.
+    terminal.types(&["resource stop Nginx", "Enter"])?;
+    terminal.shows("Go on? [y/N]")?;
+    terminal.types(&["maybe", "C-u", "y"])?;
+    let screen = terminal.shows("Go on? [y/N] y\n")?;
+    ensure!(!screen.contains("hidden"), "it was shown:\n{screen}");
+    terminal.types(&["Enter"])?;
+    cluster.until("it is stopped", |cluster| Ok(cluster.crm("resource status Nginx")?.out.contains("is NOT running")))
 }
 
 /// Words, resources and an agent's parameters are completed.

@@ -20,6 +20,8 @@ type Test = fn(&Tools) -> anyhow::Result<()>;
 pub(crate) fn cases() -> Vec<(&'static str, Test)> {
     vec![
         ("alerts_are_run_by_who_sees_what_they_are_for", alerts),
+        ("alerts_tell_of_fencing_that_succeeded_and_that_failed", fenced),
+        ("members_of_a_cloned_group_are_told_of_each_other", group),
         ("the_sample_of_pacemaker_writes_what_it_writes_there", sample),
         ("a_notice_is_sent_once_for_the_cluster_and_by_the_next_coordinator", notices),
         ("an_event_that_is_told_twice_has_one_name", twice),
@@ -72,7 +74,7 @@ fn alerts(tools: &Tools) -> anyhow::Result<()> {
     let shown = cluster.must("configure show told")?;
     ensure!(shown.contains("select nodes fencing resources attributes { pingd }"), "{shown}");
     let xml = cluster.must("configure show xml")?;
-    ensure!(xml.contains("<select_attributes>") && xml.contains("id=\"told-recipient\""), "{xml}");
+    ensure!(xml.contains("<select_attributes>") && xml.contains("id=\"told-recipient-1\""), "{xml}");
     // What comes out goes in again, and says the same.
     let file = cluster.place.path("saved");
     fs::write(&file, cluster.must("configure show")?)?;
@@ -81,7 +83,7 @@ fn alerts(tools: &Tools) -> anyhow::Result<()> {
     let toml = cluster.must("configure export toml")?;
     ensure!(toml.contains("alert told"), "{toml}");
     let admin = cluster.run(0, "cibadmin", &["-Q", "-o", "alerts"], "")?;
-    ensure!(admin.code == 0 && admin.out.contains("<recipient id=\"told-recipient\""), "{}{}", admin.out, admin.err);
+    ensure!(admin.code == 0 && admin.out.contains("<recipient id=\"told-recipient-1\""), "{}{}", admin.out, admin.err);
 
     // The node that ran it tells; of a probe that found nothing nobody does.
     cluster.must("-w configure primitive web nginx op monitor interval=1s")?;
@@ -152,6 +154,118 @@ fn tried(cluster: &Cluster<'_>, out: &str) -> anyhow::Result<()> {
     ensure!(said.code == 105 && said.err.contains("there is no alert and no notice nothing"), "{}", said.err);
     cluster.must("configure delete gone told")?;
     ensure!(!cluster.must("configure show")?.contains("alert"), "it is still there");
+    Ok(())
+}
+
+/// A fence device that ends the daemon of the second node, unless it is told to refuse.
+const DEVICE: &str = r#"#!/bin/sh
+here=$(cd "$(dirname "$0")" && pwd)
+[ "$2" = metadata ] && action=metadata
+[ -n "$action" ] || while read -r line; do case "$line" in action=*) action=${line#action=} ;; esac; done
+case "$action" in
+metadata)
+    echo '<resource-agent name="fence_trial"><parameters><parameter name="ip"><content type="string"/></parameter></parameters>
+    <actions><action name="on"/><action name="off"/><action name="reboot"/><action name="monitor"/><action name="list"/>
+    <action name="metadata"/></actions></resource-agent>' ;;
+off | reboot) [ ! -e "$here/refuse" ] || { echo "no power switch" >&2; exit 1; }; kill -9 "$(cat "$here/pid")" ;;
+esac
+exit 0
+"#;
+
+/// Of fencing everybody tells who is there, whatever came of it.
+fn fenced(tools: &Tools) -> anyhow::Result<()> {
+    let devices = std::env::temp_dir().join(format!("hacd-told-devices-{}", std::process::id()));
+    fs::create_dir_all(&devices)?;
+    let device = devices.join("fence_trial");
+    fs::write(&device, DEVICE)?;
+    fs::set_permissions(&device, fs::Permissions::from_mode(0o755))?;
+    let mut cluster = Cluster::with(tools, 148, |_| format!("fence_agents = \"{}\"\n", devices.display()))?;
+    let pid = cluster.daemons[1].as_ref().context("runs")?.id();
+    fs::write(devices.join("pid"), pid.to_string())?;
+    fs::write(devices.join("refuse"), "")?;
+    cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
+    let (path, out) = script(&cluster, "fences", SCRIPT)?;
+    cluster.must(&format!("configure alert fences {path} select fencing to {out}"))?;
+    cluster.must("-w configure primitive Power stonith:fence_trial params pcmk_host_list=secondary")?;
+    cluster.must("configure property stonith-enabled=true stonith-max-attempts=1")?;
+    cluster.must("-F node fence secondary")?;
+    let told_of = |node: &'static str, rc: &'static str| {
+        [node, "CRM_alert_kind=fencing|", "CRM_alert_node=secondary|", "CRM_alert_task=st_notify_fence|", rc]
+    };
+    for node in ["node0 ", "node1 "] {
+        cluster.until("the failure is told", |_| {
+            Ok(lines(&out).iter().any(|line| told_of(node, "CRM_alert_rc=-").iter().all(|part| line.contains(part))))
+        })?;
+    }
+    fs::remove_file(devices.join("refuse"))?;
+    cluster.must("-F node fence secondary")?;
+    cluster.until("the success is told", |_| {
+        Ok(lines(&out).iter().any(|line| told_of("node0 ", "CRM_alert_rc=0|").iter().all(|part| line.contains(part))))
+    })?;
+    let line = lines(&out).into_iter().find(|line| line.contains("CRM_alert_rc=0|")).context("was found")?;
+    ensure!(line.contains("CRM_alert_desc=Operation ") && line.contains(" of secondary by primary for "), "{line}");
+    cluster.kill(1);
+    fs::remove_dir_all(&devices)?;
+    Ok(())
+}
+
+/// What an agent of a cloned group is told, in notifications and in the actions around them.
+const MEMBER: &str = r#"#!/bin/sh
+base=$(cd "$(dirname "$0")/../.." && pwd); node=$(crm_node -n)
+file="$base/member.$OCF_RESOURCE_INSTANCE.$node"
+m() { eval "printf '%s=<%s>|' $1 \"\$OCF_RESKEY_CRM_meta_notify_$1\""; }
+[ "$1" = meta-data ] || echo "$node $OCF_RESOURCE_INSTANCE $1 $(m type)$(m operation)$(m start_resource)$(m start_uname)$(m stop_resource)$(m active_resource)$(m active_uname)$(m inactive_resource)" >> "$base/members"
+case "$1" in
+meta-data)
+    echo '<resource-agent name="Member"><parameters/><actions><action name="start"/><action name="stop"/><action name="monitor"/>
+    <action name="notify"/></actions></resource-agent>' ;;
+start) touch "$file" ;;
+stop) rm -f "$file" ;;
+monitor) [ -e "$file" ] || exit 7 ;;
+esac
+exit 0
+"#;
+
+fn group(tools: &Tools) -> anyhow::Result<()> {
+    let cluster = Cluster::with(tools, 149, |_| String::new())?;
+    let agent = cluster.place.path("ocf/resource.d/heartbeat/Member");
+    fs::write(&agent, MEMBER)?;
+    fs::set_permissions(&agent, fs::Permissions::from_mode(0o755))?;
+    cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
+    cluster.must("node standby secondary")?;
+    let file = cluster.place.path("script");
+    fs::write(&file, "primitive a Member\nprimitive b Member\ngroup both a b\nclone cs both meta notify=true\n")?;
+    cluster.must(&format!("-w configure load update {}", file.display()))?;
+    let calls = cluster.place.path("ocf/members").display().to_string();
+    // One instance is there; the other comes.
+    fs::write(&calls, "")?;
+    cluster.must("-w node online secondary")?;
+    let has = |node: &str, of: &str, what: &str, parts: &[&str]| {
+        lines(&calls).iter().any(|line| {
+            line.starts_with(&format!("{node} {of} {what} ")) && parts.iter().all(|part| line.contains(part))
+        })
+    };
+    for member in ["a", "b"] {
+        let comes = ["operation=<start>", "start_uname=<secondary secondary>", "active_uname=<primary primary>"];
+        let before = [&comes[..], &["type=<pre>"]].concat();
+        let after = [&comes[..], &["type=<post>"]].concat();
+        ensure!(has("primary", member, "notify", &before), "{member}: {:#?}", lines(&calls));
+        for node in ["primary", "secondary"] {
+            ensure!(has(node, member, "notify", &after), "{member} on {node}: {:#?}", lines(&calls));
+        }
+        ensure!(!has("secondary", member, "notify", &["type=<pre>"]), "who is not there yet: {:#?}", lines(&calls));
+        // The start itself is told too, and of both members.
+        let start = lines(&calls).into_iter().find(|line| line.starts_with(&format!("secondary {member} start ")));
+        let start = start.context("it was started")?;
+        for list in ["start_resource", "active_resource"] {
+            let names = start.split_once(&format!("{list}=<")).and_then(|(_, rest)| rest.split_once('>'));
+            let names: Vec<&str> = names.map(|(names, _)| names.split(' ').collect()).unwrap_or_default();
+            let both = names.len() == 2 && names[0].starts_with("a:") && names[1].starts_with("b:");
+            ensure!(both, "{list}: {start}");
+        }
+        // An empty list is one blank, and never nothing.
+        ensure!(start.contains("stop_resource=< >"), "{start}");
+    }
     Ok(())
 }
 

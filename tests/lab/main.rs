@@ -104,15 +104,16 @@ fn packaged(tools: &Result<Tools, Error>, reason: Option<&str>, listing: bool) -
         tools.package().map_err(|error| error.to_string())
     });
     let reason = reason.map(str::to_owned).or_else(|| package.as_ref().err().cloned());
-    let case = |(name, test): (&str, package::Test)| {
+    let case = |(name, test, missing): (&str, package::Test, Option<String>)| {
         let package = package.clone();
         let case = Case::new(name, move || test(&package.clone().map_err(anyhow::Error::msg)?));
-        match &reason {
+        match reason.clone().or(missing) {
             Some(reason) if !listing => case.skipped(reason.as_str()),
             _ => case,
         }
     };
-    [package::all(), systemd::all()].concat().into_iter().map(case).collect()
+    let units = systemd::all().into_iter().map(|(name, test)| (name, test, None));
+    package::all().into_iter().chain(units).map(case).collect()
 }
 
 fn fail(text: &str) -> ExitCode {

@@ -1,6 +1,7 @@
 //! The Debian package on hosts whose first process is systemd.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -11,8 +12,23 @@ use crate::common::{LIMIT, assert_contains, steady, wait, wait_online};
 /// A test that is given the package.
 pub(crate) type Test = fn(&Path) -> anyhow::Result<()>;
 
-pub(crate) fn all() -> Vec<(&'static str, Test)> {
-    vec![("the_package_installs_runs_upgrades_and_leaves_nothing", whole_life)]
+/// The tests, and why one of them is not possible here.
+pub(crate) fn all() -> Vec<(&'static str, Test, Option<String>)> {
+    let lintian = Command::new("lintian").arg("--version").output().is_err();
+    vec![
+        ("the_package_installs_runs_upgrades_and_leaves_nothing", whole_life, None),
+        ("the_package_has_no_errors_for_lintian", lintian_of, lintian.then(|| "not installed: lintian".to_owned())),
+    ]
+}
+
+/// What Debian has against the package; programs of tests keep their symbols.
+fn lintian_of(package: &Path) -> anyhow::Result<()> {
+    let mut command = Command::new("lintian");
+    command.args(["--fail-on", "error", "--suppress-tags", "unstripped-binary-or-object", "--allow-root"]).arg(package);
+    let said = command.output().context("lintian starts")?;
+    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    ensure!(said.status.success(), "{text}");
+    Ok(())
 }
 
 /// Everything with the name in the places that packages and daemons write to. What systemd keeps of units in memory is its own,

@@ -1,4 +1,8 @@
-//! `cibadmin` on a running cluster, and `hacctl history` over nodes and restarts.
+//! `cibadmin` on a running cluster, `hacctl history` over nodes and restarts, and a program of others that calls the names.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 use hac_lab::Tools;
@@ -101,4 +105,53 @@ pub(super) fn history(tools: &Tools) -> anyhow::Result<()> {
     let said = cluster.run(0, "crm", &["-f", "-"], "history\n--resource web --last 1\ninfo\n")?;
     ensure!(said.code == 0 && said.out.contains("web") && said.out.contains("Source: "), "{}{}", said.out, said.err);
     Ok(())
+}
+
+/// Debian's exporter for Prometheus reads what the names print, all of it.
+pub(super) fn exporter(tools: &Tools) -> anyhow::Result<()> {
+    const EXPORTER: &str = "/usr/bin/ha_cluster_exporter";
+    if !std::path::Path::new(EXPORTER).exists() {
+        eprintln!("prometheus-hacluster-exporter is not installed here: not tried");
+        return Ok(());
+    }
+    let cluster = Cluster::new(tools, 150)?;
+    cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
+    cluster.must("-w configure primitive web nginx op monitor interval=10s")?;
+    cluster.must("configure location l web 7: primary")?;
+    cluster.must("-w resource move web primary")?;
+    cluster.must("node attribute secondary set site east")?;
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut command = Command::new(EXPORTER);
+    for (option, name) in [
+        ("--crm-mon-path", "crm_mon"),
+        ("--cibadmin-path", "cibadmin"),
+        ("--corosync-cfgtoolpath-path", "corosync-cfgtool"),
+        ("--corosync-quorumtool-path", "corosync-quorumtool"),
+    ] {
+        command.arg(option).arg(cluster.place.path("bin").join(name));
+    }
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}")).env("HACD_SOCKET", cluster.socket(0));
+    let mut exporter = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("the exporter starts")?;
+    let told = cluster.until("the exporter tells of all", |_| {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return Ok(false) };
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let there = [
+            "ha_cluster_scrape_success{collector=\"pacemaker\"} 1",
+            "ha_cluster_scrape_success{collector=\"corosync\"} 1",
+            "ha_cluster_corosync_quorate 1",
+            "ha_cluster_corosync_member_votes{local=\"true\",node=\"primary\",node_id=\"1\"} 1",
+            "ha_cluster_pacemaker_nodes{node=\"secondary\",status=\"online\",type=\"member\"} 1",
+            "node=\"primary\",resource=\"web\",role=\"started\",status=\"active\"} 1",
+            "ha_cluster_pacemaker_location_constraints{constraint=\"l\",node=\"primary\",resource=\"web\",role=\"\"} 7",
+            "ha_cluster_pacemaker_node_attributes{name=\"site\",node=\"secondary\",value=\"east\"} 1",
+            "ha_cluster_pacemaker_fail_count{node=\"primary\",resource=\"web\"} 0",
+        ];
+        Ok(there.iter().all(|line| text.contains(line)))
+    });
+    // It may have ended by itself, which was noticed above.
+    let _ = exporter.kill();
+    let _ = exporter.wait();
+    told
 }
