@@ -27,6 +27,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
         ("a_draft_is_refused_when_the_configuration_changed", drafts),
         ("history_tells_what_happened_over_all_nodes_and_restarts", more::history),
         ("an_unknown_name_is_refused_and_the_known_ones_are_said", unknown::refused),
+        ("with_json_everything_is_json", more::json),
         ("an_exporter_reads_what_the_names_print", more::exporter),
     ]
 }

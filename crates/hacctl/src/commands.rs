@@ -93,7 +93,7 @@ pub(crate) fn offline(command: &Command, arguments: &Arguments) -> Result<Option
         Command::Import { file } => import::run(file, arguments.json)?,
         Command::Completion { shell } => completion::run(*shell)?,
         Command::Man { folder } => man::run(folder)?,
-        Command::Compat(command) => compat::run(command.clone())?,
+        Command::Compat(command) => compat::run(command.clone(), arguments.json)?,
         _ => return Ok(None),
     };
     Ok(Some(done))

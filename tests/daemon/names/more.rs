@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use hac_lab::Tools;
 
-use super::Cluster;
+use super::{Cluster, split};
 
 /// The objects of `cibadmin` are those of `configure show`, and what it changes is agreed by the cluster.
 pub(super) fn cibadmin(cluster: &Cluster<'_>) -> anyhow::Result<()> {
@@ -154,4 +154,107 @@ pub(super) fn exporter(tools: &Tools) -> anyhow::Result<()> {
     let _ = exporter.kill();
     let _ = exporter.wait();
     told
+}
+
+/// With `--json` everything that is printed is JSON, and nothing else stands beside it.
+pub(super) fn json(tools: &Tools) -> anyhow::Result<()> {
+    let cluster = Cluster::new(tools, 151)?;
+    cluster.must("configure property stonith-enabled=false no-quorum-policy=ignore")?;
+    cluster.must("-w configure primitive web nginx op monitor interval=10s")?;
+    cluster.must("configure location l web 7: primary")?;
+    cluster.must("node attribute primary set site east")?;
+    let folder = cluster.place.path("report");
+    let report = format!("report {}", folder.display());
+    for line in [
+        "status",
+        "mon -1",
+        "members",
+        "members -v",
+        "quorum",
+        "events -n 3",
+        "history --since 1h",
+        "history latest",
+        "history info",
+        "history resource web",
+        "history events",
+        "explain",
+        "explain web",
+        "explain node primary",
+        "explain --safety",
+        "node show",
+        "node server",
+        "node status primary",
+        "node attribute primary show",
+        "node attribute primary show site",
+        "node utilization primary show",
+        "resource status",
+        "resource status web",
+        "resource locate web",
+        "resource operations web",
+        "resource constraints web",
+        "resource scores",
+        "resource scores web",
+        "resource failcount web show primary",
+        "resource param web show",
+        "resource meta web show",
+        "configure show",
+        "configure show web",
+        "configure show xml",
+        "configure show changed",
+        "configure verify",
+        "configure simulate",
+        "configure schema",
+        "configure get_property stonith-enabled",
+        "ra list",
+        "ra classes",
+        "ra info nginx",
+        "ra providers nginx",
+        "cluster status",
+        "cluster health",
+        "corosync status",
+        "corosync link show",
+        "fence list",
+        "fence history",
+        "alert list",
+        "ticket show",
+        "key status",
+        "upgrade status",
+        "cib list",
+        "secret list",
+        "invite status",
+        "simulate",
+        "simulate --node-down primary",
+        "test history",
+        "verify",
+        "resource cleanup web",
+        "-w resource stop web",
+        "-w resource start web",
+        "node standby secondary",
+        "node online secondary",
+        "maintenance on",
+        "maintenance off",
+        "--dry-run resource stop web",
+        "configure property batch-limit=3",
+        "cibstatus simulate",
+        &report,
+    ] {
+        let said = cluster.run(0, "crm", &[&["--json"], split(line).as_slice()].concat(), "")?;
+        ensure!(said.code == 0, "{line}: exit code {}: {}{}", said.code, said.out, said.err);
+        let whole = serde_json::from_str::<serde_json::Value>(&said.out).is_ok();
+        // Events are a line each.
+        let lines = said.out.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
+        ensure!(whole || (lines && !said.out.is_empty()), "{line} prints no JSON: {}", said.out);
+        ensure!(said.err.is_empty(), "{line}: {}", said.err);
+    }
+    for (line, code) in [("resource stop nope", 105), ("upgrade check", 2), ("resource stirt web", 64), ("stauts", 64)]
+    {
+        let said = cluster.run(0, "crm", &[&["--json"], split(line).as_slice()].concat(), "")?;
+        let text = if said.out.is_empty() { &said.err } else { &said.out };
+        ensure!(
+            said.code == code && serde_json::from_str::<serde_json::Value>(text).is_ok(),
+            "{line}: {} {text}",
+            said.code
+        );
+    }
+    Ok(())
 }

@@ -59,6 +59,7 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
             let how = if name == "live" { String::new() } else { format!(" -c {name}") };
             context.done(&format!("write 'hacctl{how} configure ...', or use it in the shell ('hacctl')"), None)?;
         }
+        "list" if context.json => terminal::print_json(&serde_json::json!({ "shadows": list()? }))?,
         "list" => terminal::print(&list()?.join("\n"))?,
         "diff" => terminal::print(&terminal::harmless(&load(&named()?)?.difference()?))?,
         "commit" => {

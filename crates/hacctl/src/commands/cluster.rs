@@ -153,7 +153,7 @@ pub(crate) async fn corosync(context: &Context, call: &Call) -> Result<ExitCode,
     match call.command.name() {
         "show" => terminal::print(&shown(&file()?))?,
         "get" => get(call.must("PATH")?)?,
-        "log" => log()?,
+        "log" => log(context.json)?,
         "edit" => edit(context)?,
         "link" if matches!(call.get("|"), None | Some("show")) => return members::run(context, true).await,
         "link" => {
@@ -223,7 +223,7 @@ fn get(path: &str) -> Result<(), Failure> {
 }
 
 /// The end of the log, wherever it is.
-fn log() -> Result<(), Failure> {
+fn log(json: bool) -> Result<(), Failure> {
     let named = toml::from_str::<toml::Table>(&file().unwrap_or_default()).ok();
     let named = named.and_then(|table| table.get("logging")?.get("logfile")?.as_str().map(str::to_owned));
     let output = match named {
@@ -234,7 +234,11 @@ fn log() -> Result<(), Failure> {
         Failure::system("could not read the log", &error)
             .with_remedy("'hacctl events' prints what the daemon remembers.")
     })?;
-    terminal::print(&terminal::harmless(&String::from_utf8_lossy(&output.stdout)))
+    let text = String::from_utf8_lossy(&output.stdout);
+    if json {
+        return terminal::print_json(&serde_json::json!({ "log": text.lines().collect::<Vec<_>>() }));
+    }
+    terminal::print(&terminal::harmless(&text))
 }
 
 /// The file in an editor; afterwards the daemon's own check says what it thinks of it.

@@ -8,7 +8,7 @@ use crate::args::CompatCommand;
 use crate::failure::Failure;
 
 /// Makes the links.
-pub(crate) fn run(command: CompatCommand) -> Result<ExitCode, Failure> {
+pub(crate) fn run(command: CompatCommand, json: bool) -> Result<ExitCode, Failure> {
     let CompatCommand::Install { folder } = command;
     let program = std::env::current_exe().map_err(|error| Failure::system("could not find hacctl itself", &error))?;
     let names: Vec<&str> = hac_compat::NAMES.iter().chain(crate::names::NAMES).copied().collect();
@@ -23,6 +23,10 @@ pub(crate) fn run(command: CompatCommand) -> Result<ExitCode, Failure> {
                 .with_remedy("Name a folder that you may write to.")
         }
     })?;
+    if json {
+        crate::terminal::print_json(&serde_json::json!({ "folder": folder, "names": names }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     eprintln!("INFO: installed {} in {}", names.join(", "), folder.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -73,6 +73,7 @@ async fn schema(context: &Context, name: Option<&str>) -> Result<(), Failure> {
             let sentence = format!("hacd does not write the schema {}", terminal::harmless(name));
             Err(Failure::new(ErrorCode::NoSuch, sentence).with_remedy(format!("It writes {known} alone.")))
         }
+        _ if context.json => terminal::print_json(&serde_json::json!({ "schema": known })),
         _ => terminal::print(known),
     }
 }

@@ -116,6 +116,9 @@ async fn providers(context: &Context, kind: &str, class: Option<&str>) -> Result
         return Err(Failure::new(ErrorCode::NoSuch, format!("nobody offers an agent {}", terminal::harmless(kind)))
             .with_remedy("'hacctl ra list ocf' prints those there are."));
     }
+    if context.json {
+        return terminal::print_json(&serde_json::json!({ "type": kind, "providers": found }));
+    }
     terminal::print(&found.join(" "))
 }
 

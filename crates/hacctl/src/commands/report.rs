@@ -58,10 +58,12 @@ pub(crate) async fn run(context: &Context, folder: Option<PathBuf>) -> Result<Ex
         put("journal.txt", &String::from_utf8_lossy(&output.stdout))?;
     }
     let name = folder.display();
-    if !context.json {
-        eprintln!("INFO: secrets are masked in it; pack it with: tar czf {name}.tar.gz {name}");
-        eprintln!("INFO: it is what this node knows; do the same on the others");
+    if context.json {
+        terminal::print_json(&serde_json::json!({ "folder": folder }))?;
+        return Ok(ExitCode::SUCCESS);
     }
+    eprintln!("INFO: secrets are masked in it; pack it with: tar czf {name}.tar.gz {name}");
+    eprintln!("INFO: it is what this node knows; do the same on the others");
     terminal::print(&name.to_string())?;
     Ok(ExitCode::SUCCESS)
 }

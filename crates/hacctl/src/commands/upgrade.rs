@@ -38,6 +38,11 @@ async fn status(context: &Context) -> Result<ExitCode, Failure> {
 async fn check(context: &Context) -> Result<ExitCode, Failure> {
     let status = context.client.status().await?;
     let missing = missing(&status);
+    if context.json {
+        let level = status.cluster.level.saturating_add(1);
+        terminal::print_json(&serde_json::json!({ "level": level, "missing": missing }))?;
+        return Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) });
+    }
     if missing.is_empty() {
         terminal::print(&format!("nothing is in the way of level {}\n", status.cluster.level.saturating_add(1)))?;
         return Ok(ExitCode::SUCCESS);

@@ -44,6 +44,19 @@ pub(super) async fn operations(context: &Context, resource: Option<&str>, node: 
         resource: resource.map(str::to_owned),
         ..mon::Options::default()
     };
+    if context.json {
+        let is_wanted = |history: &&hac_model::ResourceHistory| {
+            resource.is_none_or(|resource| history.id.split(':').next() == Some(resource))
+        };
+        let nodes = cib.status.nodes.iter().filter(|state| node.is_none() || state.uname.as_deref() == node);
+        let histories: Vec<_> = nodes
+            .map(|state| {
+                let resources: Vec<_> = state.resources.iter().filter(is_wanted).collect();
+                serde_json::json!({ "node": state.uname, "resources": resources })
+            })
+            .collect();
+        return terminal::print_json(&serde_json::json!({ "operations": histories }));
+    }
     terminal::print(&mon::history(&view, &options))
 }
 
@@ -67,6 +80,9 @@ pub(super) async fn scores(context: &Context, resource: Option<&str>) -> Result<
     if simulation.outcome.scores.is_empty() {
         return Err(Failure::new(ErrorCode::NoSuch, "there are no scores: no resource is configured")
             .with_remedy("Make one with 'hacctl configure primitive ...'."));
+    }
+    if context.json {
+        return terminal::print_json(&serde_json::json!({ "scores": simulation.outcome.scores }));
     }
     terminal::print(&simulation.outcome.scores.join("\n"))
 }
