@@ -45,7 +45,7 @@ pub(super) async fn operations(context: &Context, resource: Option<&str>, node: 
         ..mon::Options::default()
     };
     if context.json {
-        let is_wanted = |history: &&hac_model::ResourceHistory| {
+        let is_wanted = |history: &&hac_model::Shared<hac_model::ResourceHistory>| {
             resource.is_none_or(|resource| history.id.split(':').next() == Some(resource))
         };
         let nodes = cib.status.nodes.iter().filter(|state| node.is_none() || state.uname.as_deref() == node);
