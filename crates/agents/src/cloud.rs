@@ -9,6 +9,7 @@
 pub(crate) mod api;
 mod gate;
 mod metadata;
+mod several;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 pub(crate) use api::{Control, Patience, Refused, Trouble};
 pub(crate) use gate::{Gate, Need};
 pub(crate) use metadata::Metadata;
+pub use several::Addresses;
 
 use crate::look::lock;
 use crate::{Exit, Finished, Options};
@@ -31,6 +33,7 @@ pub(crate) struct Cloud {
     api_url: String,
     metadata_url: String,
     http: Mutex<Option<reqwest::Client>>,
+    addresses: Addresses,
     droplet: Mutex<Option<u64>>,
     gate: Gate,
     api_patience: Patience,
@@ -44,11 +47,18 @@ impl Cloud {
             api_url: options.api_url.clone(),
             metadata_url: options.metadata_url.clone(),
             http: Mutex::default(),
+            addresses: Addresses::default(),
             droplet: Mutex::default(),
             gate: Gate::default(),
             api_patience: Patience::default(),
             metadata_patience: Patience::default(),
         }
+    }
+
+    /// Takes names to stand for these addresses.
+    #[cfg(test)]
+    pub(crate) fn stand_for(&mut self, all: Vec<std::net::SocketAddr>) {
+        self.addresses.known = Some(all);
     }
 
     /// Where the API is.
@@ -66,7 +76,7 @@ impl Cloud {
         if let Some(client) = slot.as_ref() {
             return Ok(client.clone());
         }
-        let client = api::client().map_err(|error| {
+        let client = api::client(&self.addresses).map_err(|error| {
             Finished::failed(Exit::Generic, format!("could not prepare HTTPS: {error}; is ca-certificates installed?"))
         })?;
         Ok(slot.insert(client).clone())
@@ -85,8 +95,8 @@ impl Cloud {
     /// # Errors
     /// As [`Self::http`].
     pub(crate) fn control<'a>(&'a self, token: &'a str, deadline: Instant) -> Result<Control<'a>, Finished> {
-        let (http, url) = (self.http()?, self.api_url.as_str());
-        Ok(Control { http, url, token, gate: &self.gate, patience: &self.api_patience, deadline })
+        let (http, url, addresses) = (self.http()?, self.api_url.as_str(), &self.addresses);
+        Ok(Control { http, url, token, gate: &self.gate, patience: &self.api_patience, addresses, deadline })
     }
 
     /// Whether the API has not answered for so long: then a connection to it is about to be closed, or there is none.

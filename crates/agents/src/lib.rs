@@ -39,6 +39,7 @@ use std::time::{Duration, Instant};
 
 use hac_model::{Agent, ExecStatus, Invocation, OcfCode, Outcome};
 
+pub use cloud::Addresses;
 pub use exit::{Exit, Finished};
 pub use prove::{Depth, Missing, Proof};
 pub use standard::{Doing, Implementation, Listed, Standard};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::cloud::Addresses;
 use crate::look::Looks;
 use crate::runs::{Runs, Task};
 use crate::{Options, ocf};
@@ -61,6 +62,7 @@ pub(crate) struct Tellings {
     runs: Arc<Runs>,
     /// Made when it is needed; or why it cannot be.
     http: OnceLock<Result<reqwest::Client, String>>,
+    addresses: Addresses,
 }
 
 impl Tellings {
@@ -77,7 +79,8 @@ impl Tellings {
                 put("PATH", ocf::PATH.to_owned());
             }
         }
-        Self { common, count: AtomicU64::new(0), looks, runs, http: OnceLock::new() }
+        let (http, addresses) = (OnceLock::new(), Addresses::default());
+        Self { common, count: AtomicU64::new(0), looks, runs, http, addresses }
     }
 
     /// Runs one to its end. Dropping the future kills it.
@@ -116,14 +119,19 @@ impl Tellings {
     /// # Errors
     /// One clause, without the address: why it could not be posted, or what was answered.
     pub(crate) async fn post(&self, posting: Posting) -> Result<(), String> {
-        let client =
-            self.http.get_or_init(|| crate::cloud::api::client().map_err(|error| error.without_url().to_string()));
+        let made = || crate::cloud::api::client(&self.addresses).map_err(|error| error.without_url().to_string());
+        let client = self.http.get_or_init(made);
         let Posting { url, headers, body } = posting;
         let mut request = client.as_ref().map_err(Clone::clone)?.post(url).timeout(POST).body(body);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let mut answer = request.send().await.map_err(unposted)?;
+        let mut answer = request.send().await.map_err(|error| {
+            if error.is_timeout() {
+                self.addresses.turn();
+            }
+            unposted(error)
+        })?;
         let status = answer.status();
         // Read, so that the connection can be used again; what is beyond the limit is not.
         let mut read = 0;

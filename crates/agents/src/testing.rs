@@ -1,10 +1,13 @@
 //! What several tests need.
 
 use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hac_model::{Agent, Invocation, InvocationId};
+use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
 
 use crate::Options;
 
@@ -47,4 +50,17 @@ pub(crate) fn invocation(agent: Agent, action: &str) -> Invocation {
         params: BTreeMap::new(),
         meta: BTreeMap::new(),
     }
+}
+
+/// A host on loopback whose connections come to nothing, as behind a firewall that drops: its queue is full, and nobody takes
+/// from it. It is so while the second value lives. The port of the first is 0.
+pub(crate) fn silent(address: &str, port: u16) -> (SocketAddr, (OwnedFd, Vec<TcpStream>)) {
+    let at = SocketAddr::new(address.parse().expect("an address"), port);
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&socket, &at).expect("bound");
+    listen(&socket, 0).expect("listens");
+    let connect = || TcpStream::connect_timeout(&at, Duration::from_millis(200)).ok();
+    let queue: Vec<TcpStream> = std::iter::from_fn(connect).take(16).collect();
+    assert!(queue.len() < 16, "the queue has no end");
+    (SocketAddr::new(at.ip(), 0), (socket, queue))
 }

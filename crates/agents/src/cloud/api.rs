@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::gate::{Gate, Limits, Need};
+use super::several::Addresses;
 use crate::look::lock;
 
 /// How long an idle connection is kept: monitors keep it warm, so that a failover saves the handshake.
@@ -22,13 +23,14 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A client that follows no redirect: the token goes where it was meant to go and nowhere else.
-pub(crate) fn client() -> reqwest::Result<reqwest::Client> {
+pub(crate) fn client(addresses: &Addresses) -> reqwest::Result<reqwest::Client> {
     // Only fails if it is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .pool_idle_timeout(IDLE)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        .dns_resolver(addresses.clone())
         .user_agent(concat!("hacd/", env!("CARGO_PKG_VERSION")))
         .build()
 }
@@ -46,6 +48,8 @@ pub(crate) enum Trouble {
     Failed(u16, Option<Duration>),
     /// No answer, or not a whole one: it may have been carried out or not.
     Unknown(String),
+    /// A status that did not come from the API, whose errors are JSON, but from something in between.
+    Foreign(u16),
     /// The action ended without success; another one may end better.
     Errored,
     /// The action cannot be looked at, with the API's status: it is not known there yet, or the token may not see actions.
@@ -82,6 +86,7 @@ impl fmt::Display for Trouble {
             Self::TooMany(None) => f.write_str("too many requests (429)"),
             Self::Failed(status, _) => write!(f, "the API failed ({status})"),
             Self::Unknown(what) => write!(f, "no answer: {what}"),
+            Self::Foreign(status) => write!(f, "no answer of the API, but of something in between (status {status})"),
             Self::Errored => f.write_str("the action ended without success"),
             Self::Unseen(action, status) => write!(f, "action {action} cannot be looked at ({status})"),
             Self::Unfinished(action) => write!(f, "action {action} has not ended"),
@@ -128,6 +133,8 @@ pub(crate) struct Control<'a> {
     pub(crate) gate: &'a Gate,
     /// How long it may take to answer.
     pub(crate) patience: &'a Patience,
+    /// Its addresses.
+    pub(crate) addresses: &'a Addresses,
     /// When the answers must be there.
     pub(crate) deadline: Instant,
 }
@@ -154,7 +161,10 @@ impl Control<'_> {
         }
         let answer = self.exchange(request).await;
         match &answer {
-            Err(Trouble::Unknown(_)) if begin.elapsed() >= limit => self.patience.grow(limit),
+            Err(Trouble::Unknown(_)) if begin.elapsed() >= limit => {
+                self.patience.grow(limit);
+                self.addresses.turn();
+            }
             _ => self.patience.answered(begin.elapsed()),
         }
         answer
@@ -189,7 +199,7 @@ impl Control<'_> {
         if !status.is_success() {
             return Err(trouble(status, limits, &bytes));
         }
-        serde_json::from_slice(&bytes).map_err(|_| Trouble::Unknown("an answer that is no JSON".into()))
+        json(&bytes).ok_or_else(|| Trouble::Unknown("an answer that is no JSON".into()))
     }
 }
 
@@ -222,20 +232,23 @@ impl Patience {
     }
 }
 
+/// An answer's text as JSON; a byte order mark in front of it says nothing.
+fn json(bytes: &[u8]) -> Option<Value> {
+    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
+}
+
 /// What a status other than success means.
 fn trouble(status: StatusCode, limits: Limits, body: &[u8]) -> Trouble {
-    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let parsed = json(body).filter(Value::is_object);
     let message = || {
         let text = parsed.as_ref().and_then(|value| value.get("message")).and_then(Value::as_str).map(str::to_owned);
         text.unwrap_or_else(|| String::from_utf8_lossy(body).chars().take(200).collect())
     };
-    // The API's own errors are JSON. A page for people comes from something in between.
-    let foreign = body.trim_ascii_start().starts_with(b"<");
     match status.as_u16() {
         429 => Trouble::TooMany(limits.wait()),
         status @ 500..=599 => Trouble::Failed(status, limits.retry_after),
-        status @ (300..=399 | 408 | 425) => Trouble::Unknown(format!("status {status}, as of a proxy in between")),
-        status if foreign => Trouble::Unknown(format!("a page of something in between (status {status})")),
+        status @ (300..=399 | 408 | 425) => Trouble::Foreign(status),
+        status if parsed.is_none() => Trouble::Foreign(status),
         401 => Trouble::Refused(Refused::Token),
         403 => Trouble::Refused(Refused::Scope(message())),
         404 => Trouble::Refused(Refused::Unknown),

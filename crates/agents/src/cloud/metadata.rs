@@ -48,10 +48,11 @@ impl Metadata<'_> {
     pub(crate) async fn has(&self, address: &str) -> Result<bool, Trouble> {
         let version = if address.contains(':') { "ipv6" } else { "ipv4" };
         for family in ["reserved_ip", "floating_ip"] {
-            // Anything but `true` is false, by the official client's rule.
+            // Anything but `true` is false, by the official client's rule; a page of something in between is neither.
             match self.get(&format!("{family}/{version}/active")).await? {
                 Some(active) if active.trim() == "true" => {}
-                Some(_) => return Ok(false),
+                Some(active) if active.trim().chars().all(|c| c.is_ascii_alphanumeric()) => return Ok(false),
+                Some(other) => return Err(Trouble::Wrong(format!("'{}'", other.trim().escape_debug()))),
                 None => continue,
             }
             let held = self.get(&format!("{family}/{version}/ip_address")).await?;

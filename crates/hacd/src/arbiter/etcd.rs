@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hac_agents::Addresses;
 use hac_node::{ArbiterAnswer, ArbiterFound, ArbiterMark, ArbiterOutcome};
 use hac_quorum::ArbiterRequest;
 use reqwest::StatusCode;
@@ -38,6 +39,7 @@ const FILE_MAX: u64 = 1 << 20;
 pub(super) struct Client {
     place: Place,
     http: Mutex<Option<reqwest::Client>>,
+    addresses: Addresses,
     /// The member that answered last.
     first: AtomicUsize,
     /// What the store gave for the password.
@@ -46,16 +48,28 @@ pub(super) struct Client {
 
 /// Why a member did not do what it was asked.
 enum Trouble {
+    /// It did not answer in time.
+    Silent,
     /// Another one may.
     Failed(String),
     /// It does not know the token any more.
     Token(String),
 }
 
+impl From<Trouble> for String {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Silent => "no answer in time".to_owned(),
+            Trouble::Failed(why) | Trouble::Token(why) => why,
+        }
+    }
+}
+
 impl Client {
     /// Of the store at this place. Nothing is read or sent yet.
-    pub(super) const fn new(place: Place) -> Self {
-        Self { place, http: Mutex::new(None), first: AtomicUsize::new(0), token: Mutex::new(None) }
+    pub(super) fn new(place: Place) -> Self {
+        let addresses = Addresses::default();
+        Self { place, http: Mutex::new(None), addresses, first: AtomicUsize::new(0), token: Mutex::new(None) }
     }
 
     /// Asks one member after the other until one answers.
@@ -92,15 +106,31 @@ impl Client {
                 Some((user, file)) => Some(self.token(http, endpoint, user, file).await?),
                 None => None,
             };
-            match send(http, &format!("{endpoint}{path}"), body, token.as_deref().map(String::as_str)).await {
+            let token_text = token.as_deref().map(String::as_str);
+            match self.send(http, &format!("{endpoint}{path}"), body, token_text).await {
                 Ok(value) => return Ok(value),
                 Err(Trouble::Token(_)) if !again && token.is_some() => {
                     *self.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 }
-                Err(Trouble::Failed(why) | Trouble::Token(why)) => return Err(why),
+                Err(other) => return Err(other.into()),
             }
         }
         Err("it does not take the password".to_owned())
+    }
+
+    /// One request; what its name stands for is tried in turn.
+    async fn send(
+        &self,
+        http: &reqwest::Client,
+        url: &str,
+        body: &Value,
+        token: Option<&str>,
+    ) -> Result<Value, Trouble> {
+        let answer = send(http, url, body, token).await;
+        if matches!(answer, Err(Trouble::Silent)) {
+            self.addresses.turn();
+        }
+        answer
     }
 
     async fn token(
@@ -115,10 +145,8 @@ impl Client {
         }
         let text = Zeroizing::new(read_file(file)?);
         let body = json!({ "name": user, "password": text.trim_end_matches(['\n', '\r']) });
-        let answer = send(http, &format!("{endpoint}/v3/auth/authenticate"), &body, None).await;
-        let answer = answer.map_err(|trouble| match trouble {
-            Trouble::Failed(why) | Trouble::Token(why) => format!("user {user} is not let in: {why}"),
-        })?;
+        let answer = self.send(http, &format!("{endpoint}/v3/auth/authenticate"), &body, None).await;
+        let answer = answer.map_err(|trouble| format!("user {user} is not let in: {}", String::from(trouble)))?;
         let token = answer["token"].as_str().ok_or("it gives no token for the password")?;
         let token = Zeroizing::new(token.to_owned());
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
@@ -144,6 +172,7 @@ impl Client {
             .pool_idle_timeout(IDLE)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .dns_resolver(self.addresses.clone())
             .user_agent(concat!("hacd/", env!("CARGO_PKG_VERSION")));
         if let Some(file) = &self.place.ca_file {
             let pem = read_file(file)?;
@@ -169,8 +198,7 @@ fn read_file(file: &Path) -> Result<String, String> {
 /// One request to one member.
 async fn send(http: &reqwest::Client, url: &str, body: &Value, token: Option<&str>) -> Result<Value, Trouble> {
     let failed = |error: reqwest::Error| {
-        let why = if error.is_timeout() { "no answer in time".to_owned() } else { causes(&error.without_url()) };
-        Trouble::Failed(why)
+        if error.is_timeout() { Trouble::Silent } else { Trouble::Failed(causes(&error.without_url())) }
     };
     let mut request = http.post(url).json(body);
     if let Some(token) = token {

@@ -117,15 +117,19 @@ impl Api<'_> {
             (false, Family::Floating) => [Some(Family::Floating), Some(Family::Reserved)],
             (false, _) => [Some(Family::Reserved), Some(Family::Floating)],
         };
-        let mut result = Err(Trouble::Refused(Refused::Unknown));
+        let mut unknown = Trouble::Refused(Refused::Unknown);
         for family in families.into_iter().flatten() {
             let path = format!("/v2/{}/{}{below}", family.path(), self.address);
-            result = self.control.request(self.need, method.clone(), &path, body).await;
-            if !matches!(result, Err(Trouble::Refused(Refused::Unknown))) {
-                self.family = family;
-                break;
+            match self.control.request(self.need, method.clone(), &path, body).await {
+                Err(Trouble::Refused(Refused::Unknown)) => {}
+                // Whether the API knows the address was not said.
+                Err(foreign @ Trouble::Foreign(404)) => unknown = foreign,
+                result => {
+                    self.family = family;
+                    return result;
+                }
             }
         }
-        result
+        Err(unknown)
     }
 }

@@ -32,8 +32,8 @@ enum Do {
     Hang,
     /// Accepts, and the action never ends.
     Endless,
-    /// Answers with a page for people.
-    Page(u16),
+    /// Answers with this text, as something in between does.
+    Says(u16, &'static str),
 }
 
 /// The cloud.
@@ -50,6 +50,8 @@ struct Cloud {
     /// Metadata never shows a change.
     metadata_lags: bool,
     metadata_down: bool,
+    /// Metadata are asked for behind a portal that wants people to log in.
+    portal: bool,
     api_down: bool,
     /// The API shows no droplets.
     blind: bool,
@@ -80,6 +82,8 @@ fn metadata(cloud: &Cloud, path: &str) -> Response<Body> {
     let here = cloud.droplet == Some(OWN) && !cloud.metadata_lags;
     match path {
         _ if cloud.metadata_down => answer(500, ""),
+        "id" if cloud.portal => answer(200, cloud.own.unwrap_or(&OWN.to_string())),
+        _ if cloud.portal => answer(200, "<html>Please log in</html>"),
         "id" => answer(200, cloud.own.unwrap_or(&OWN.to_string())),
         _ if path.starts_with("reserved_ip") && cloud.floating_only => answer(404, ""),
         _ if path.ends_with("active") => answer(200, if here { "true" } else { "false" }),
@@ -144,7 +148,7 @@ fn post(cloud: &mut Cloud) -> Option<Response<Body>> {
             cloud.looks = u32::MAX;
             Some(answer(201, created))
         }
-        Do::Page(status) => Some(answer(status, "<html>Please log in</html>")),
+        Do::Says(status, text) => Some(answer(status, text)),
     }
 }
 
@@ -456,10 +460,53 @@ async fn numbers_that_are_none_stop_nobody() {
 
 #[tokio::test]
 async fn a_page_of_a_proxy_is_no_refusal_of_the_api() {
-    for status in [200, 302, 403, 404, 407] {
-        let (_, finished) = start(&[Do::Page(status)]).await;
-        assert_eq!(finished, Finished::with(Exit::Success), "{status}");
+    for status in [200, 302, 401, 403, 404, 407, 409, 451] {
+        for text in ["<html>Please log in</html>", "404 page not found", "no healthy upstream", "", "\"denied\"", "\0"]
+        {
+            let (_, finished) = start(&[Do::Says(status, text)]).await;
+            assert_eq!(finished, Finished::with(Exit::Success), "{status} {text}");
+        }
     }
+    // For both names: nobody said that there is no such address.
+    let (_, agent) = lab(Cloud { script: [Do::Says(404, "404 page not found"); 40].into(), ..Cloud::default() }).await;
+    let short = Invocation { timeout: Duration::from_millis(900), ..invocation("start", 0) };
+    let finished = agent.run(&short).await;
+    assert!(finished.retry_after.is_some(), "{finished:?}");
+    let reason = finished.exit_reason.expect("a reason");
+    assert!(reason.contains("something in between (status 404)"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_page_of_a_portal_is_no_metadata() {
+    let (cloud, agent) = lab(Cloud { droplet: Some(OWN), portal: true, api_down: true, ..Cloud::default() }).await;
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await, Finished::with(Exit::Success), "nothing was found out");
+    lock(&cloud).portal = false;
+    assert_eq!(agent.run(&invocation("monitor", 10_000)).await, Finished::with(Exit::Success));
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_no_text() {
+    let (_, finished) = start(&[Do::Says(201, "\u{feff}{\"action\":{\"id\":7,\"status\":\"completed\"}}")]).await;
+    assert_eq!(finished, Finished::with(Exit::Success));
+    let refusal = Do::Says(401, "\u{feff}{\"id\":\"unauthorized\",\"message\":\"no\"}");
+    assert_eq!(start(&[refusal]).await.1.rc, 4);
+}
+
+#[tokio::test]
+async fn an_api_with_several_addresses_is_reached_although_the_first_is_dead() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let (port, shared) = (listener.local_addr().expect("bound").port(), Shared::default());
+    let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let (dead, _queue) = crate::testing::silent("127.0.0.2", port);
+    let urls = (format!("http://several.test:{port}"), format!("http://127.0.0.1:{port}"));
+    let options = Options { api_url: urls.0, metadata_url: urls.1, ..crate::testing::options("/nowhere") };
+    let mut cloud = crate::cloud::Cloud::new(&options);
+    cloud.stand_for([dead, "127.0.0.1:0".parse().expect("an address")].to_vec());
+    let agent = FloatIp::new(Arc::new(cloud));
+    let finished = agent.run(&Invocation { timeout: Duration::from_secs(8), ..invocation("start", 0) }).await;
+    assert_eq!(finished, Finished::with(Exit::Success));
+    assert_eq!(lock(&shared).droplet, Some(OWN));
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ struct World {
     orders: Vec<String>,
     /// The token sees no droplet.
     foreign: bool,
+    /// What is in between does not find the other droplet.
+    between: Option<&'static str>,
 }
 
 type Handle = Arc<Mutex<World>>;
@@ -65,6 +67,10 @@ async fn answer(Shared(world): Shared<Handle>, request: Request<Body>) -> Respon
         ("GET", []) => {
             let all: Vec<Value> = world.on.iter().map(|(id, on)| shown(*id, *on)).collect();
             reply(200, &json!({ "droplets": all }))
+        }
+        ("GET", [id]) if world.between.is_some() && *id == OTHER.to_string() => {
+            let text = world.between.unwrap_or_default();
+            Response::builder().status(404).body(Body::from(text)).expect("a reply")
         }
         ("GET", [id]) => {
             let id: u64 = id.parse().expect("an id");
@@ -114,6 +120,15 @@ async fn cloud(fates: impl IntoIterator<Item = Fate>) -> (Device, Handle) {
 
 /// Runs an action at a target that the map calls so.
 async fn run(device: &Device, action: &str, plug: &str, token: &str) -> (Finished, String) {
+    run_for(device, action, plug, token, Duration::from_secs(10)).await
+}
+
+/// The same with the token that is known and for so long.
+async fn run_within(device: &Device, action: &str, plug: &str, limit: Duration) -> (Finished, String) {
+    run_for(device, action, plug, TOKEN, limit).await
+}
+
+async fn run_for(device: &Device, action: &str, plug: &str, token: &str, limit: Duration) -> (Finished, String) {
     let params = BTreeMap::from([
         ("api_token".to_owned(), token.to_owned()),
         ("pcmk_host_map".to_owned(), format!("two:{plug}")),
@@ -122,7 +137,7 @@ async fn run(device: &Device, action: &str, plug: &str, token: &str) -> (Finishe
     let can =
         FenceAbilities { list: true, status: true, reboot: true, on: true, plug: true, ..FenceAbilities::default() };
     let target = (!["monitor", "list"].contains(&action)).then_some("two");
-    device.run(of, &of.input(action, target, can), Duration::from_secs(10)).await
+    device.run(of, &of.input(action, target, can), limit).await
 }
 
 fn code(finished: &Finished) -> (u8, String) {
@@ -172,6 +187,18 @@ async fn a_droplet_that_is_gone_is_off_for_a_token_that_sees_ours_alone() {
     let (rc, why) = code(&run(&device, "monitor", &OTHER.to_string(), TOKEN).await.0);
     assert!(rc == 1 && why.contains("is it of another account?"), "{why}");
     assert!(lock(&world).orders.is_empty());
+}
+
+#[tokio::test]
+async fn a_droplet_is_not_gone_because_something_in_between_does_not_find_it() {
+    for text in ["404 page not found", "<html>Not found</html>", "", "null"] {
+        let (device, world) = cloud([]).await;
+        lock(&world).between = Some(text);
+        for action in ["off", "status"] {
+            let (rc, why) = code(&run_within(&device, action, &OTHER.to_string(), Duration::from_millis(300)).await.0);
+            assert!(rc == 1 && why.contains("something in between (status 404)"), "{action} '{text}': {rc} {why}");
+        }
+    }
 }
 
 #[tokio::test]
