@@ -1,6 +1,6 @@
 //! The list of nodes, and which of them this one is.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use hac_types::NodeId;
 
@@ -8,9 +8,42 @@ use super::keys::Table;
 use super::read::Section;
 use super::{Checker, Identity, Node, Port};
 
-/// Whether `address` belongs to this host: a socket can be bound to it.
+/// Whether `address` belongs to this host: a socket can be bound to it, and that is not so for every address.
 pub(super) fn is_local(address: IpAddr) -> bool {
-    !address.is_unspecified() && !address.is_multicast() && UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
+    let bound = || UdpSocket::bind(SocketAddr::new(address, 0)).is_ok();
+    no_host(address).is_none() && bound() && !(binds_any(address) && leads_away(address))
+}
+
+/// Whether this host binds addresses that are not its own, as is common beside keepalived and HAProxy.
+fn binds_any(address: IpAddr) -> bool {
+    let version = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+    let switch = std::fs::read_to_string(format!("/proc/sys/net/{version}/ip_nonlocal_bind"));
+    switch.is_ok_and(|text| text.trim() != "0")
+}
+
+/// Whether what is sent to `address` leaves this host: it is sent from another one.
+pub(super) fn leads_away(address: IpAddr) -> bool {
+    let any = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let from = UdpSocket::bind(SocketAddr::new(any, 0)).and_then(|socket| {
+        socket.connect(SocketAddr::new(address, 9))?;
+        socket.local_addr()
+    });
+    !address.is_loopback() && from.map(|from| from.ip()).ok() != Some(address)
+}
+
+/// Why this can be the address of no node, if it can not.
+fn no_host(address: IpAddr) -> Option<&'static str> {
+    match address {
+        _ if address.is_unspecified() || address.is_multicast() => Some("is not the address of a host"),
+        IpAddr::V4(Ipv4Addr::BROADCAST) => Some("is not the address of a host"),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+            Some("is link-local: it says nothing without a network card; write a global or unique local address")
+        }
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => {
+            Some("is an IPv4 address in the form of IPv6: write it as IPv4")
+        }
+        _ => None,
+    }
 }
 
 impl Checker<'_> {
@@ -49,8 +82,8 @@ impl Checker<'_> {
         let mut addresses = vec![section.address("ring0_addr")?];
         addresses.extend(section.address("ring1_addr"));
         for (key, address) in ["ring0_addr", "ring1_addr"].iter().zip(&addresses) {
-            if address.is_unspecified() || address.is_multicast() {
-                let what = format!("{address} is not the address of a host");
+            if let Some(why) = no_host(*address) {
+                let what = format!("{address} {why}");
                 self.report(section.line_of(key), &format!("nodelist.node.{key}"), what);
             }
         }

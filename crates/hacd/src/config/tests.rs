@@ -89,6 +89,30 @@ fn truth_may_be_written_in_any_of_corosyncs_ways_and_numbers_in_quotes() {
 }
 
 #[test]
+fn what_editors_put_into_a_file_is_no_mistake() {
+    for text in [
+        TUTORIAL.replace('\n', "\r\n"),
+        format!("\u{feff}{TUTORIAL}"),
+        TUTORIAL.replace(" = ", "\t=\t"),
+        format!("{TUTORIAL}\n\n# the end"),
+    ] {
+        assert_eq!(read_on(&text, &["10.132.0.11"], None).expect("right").cluster_name, "lbcluster");
+    }
+    assert!(first_mistake(&with("version = 2", "version = 2\0")).starts_with("hacd.toml:2: "));
+}
+
+#[test]
+fn an_address_of_this_host_is_told_from_one_that_it_only_binds() {
+    assert!(nodes::is_local("127.0.0.1".parse().expect("an address")));
+    for elsewhere in ["192.0.2.1", "0.0.0.0", "255.255.255.255", "224.0.0.1", "2001:db8::1", "fe80::1"] {
+        let address = elsewhere.parse().expect("an address");
+        assert!(!nodes::is_local(address), "{elsewhere}");
+        assert!(nodes::leads_away(address), "{elsewhere}");
+    }
+    assert!(!nodes::leads_away("127.0.0.2".parse().expect("an address")));
+}
+
+#[test]
 fn every_wrong_file_gives_one_line_with_file_line_key_and_remedy() {
     let table = [
         ("version = 2", "tokn = 1000", "hacd.toml:2: totem.tokn: unknown key, did you mean \"token\"?"),
@@ -116,6 +140,23 @@ fn every_wrong_file_gives_one_line_with_file_line_key_and_remedy() {
             "\"fd00::12\"",
             "hacd.toml:16: nodelist.node.ring0_addr: fd00::12 and 10.132.0.11 (line 11) are not of one family: \
              use IPv4 or IPv6 for all",
+        ),
+        (
+            "\"10.132.0.12\"",
+            "\"255.255.255.255\"",
+            "hacd.toml:16: nodelist.node.ring0_addr: 255.255.255.255 is not the address of a host",
+        ),
+        (
+            "\"10.132.0.12\"",
+            "\"fe80::12\"",
+            "hacd.toml:16: nodelist.node.ring0_addr: fe80::12 is link-local: it says nothing without a network card; write a \
+             global or unique local address",
+        ),
+        (
+            "\"10.132.0.12\"",
+            "\"::ffff:10.132.0.12\"",
+            "hacd.toml:16: nodelist.node.ring0_addr: ::ffff:10.132.0.12 is an IPv4 address in the form of IPv6: write it \
+             as IPv4",
         ),
         (
             "\"10.132.0.11\"",
