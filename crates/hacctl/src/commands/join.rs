@@ -64,8 +64,8 @@ pub(crate) async fn run(context: &Context, args: &JoinArgs) -> Result<ExitCode, 
     let node = args.node.clone().unwrap_or_else(fresh::hostname);
     init::name_is_right(&node)?;
     let code = code(args)?;
-    let host = place(&args.host).await?;
-    let stream = connect(args, host).await?;
+    let places = places(&args.host).await?;
+    let (stream, host) = connect(args, &places).await?;
     let own = stream.local_addr().map_err(|error| Failure::system("could not tell the own address", &error))?;
     let addresses = if args.address.is_empty() { vec![own.ip()] } else { args.address.clone() };
     let (connector, name) =
@@ -137,25 +137,26 @@ fn code(args: &JoinArgs) -> Result<Code, Failure> {
     Code::parse(&text).map_err(|why| Failure::usage(why.to_string()))
 }
 
-/// The address behind `HOST[:PORT]`.
-async fn place(host: &str) -> Result<SocketAddr, Failure> {
+/// The addresses behind `HOST[:PORT]`. A name may have several, and the host listens on one of them.
+async fn places(host: &str) -> Result<Vec<SocketAddr>, Failure> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(ip, PORT));
+        return Ok(vec![SocketAddr::new(ip, PORT)]);
     }
     if let Ok(address) = host.parse::<SocketAddr>() {
-        return Ok(address);
+        return Ok(vec![address]);
     }
     let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:{PORT}") };
-    let found = tokio::net::lookup_host(with_port).await.ok().and_then(|mut all| all.next());
-    found.ok_or_else(|| {
-        Failure { exit_code: 68, ..Failure::usage(format!("there is no host {}", terminal::harmless(host))) }
-            .with_remedy("Write the address that 'hacctl invite' printed.")
-    })
+    let found: Vec<SocketAddr> = tokio::net::lookup_host(with_port).await.into_iter().flatten().collect();
+    if found.is_empty() {
+        let failure = Failure::usage(format!("there is no host {}", terminal::harmless(host)));
+        return Err(Failure { exit_code: 68, ..failure }.with_remedy("Write the address that 'hacctl invite' printed."));
+    }
+    Ok(found)
 }
 
-/// A connection from this node's own address.
-async fn connect(args: &JoinArgs, host: SocketAddr) -> Result<TcpStream, Failure> {
+/// A connection from this node's own address to the first of these that takes it.
+async fn connect(args: &JoinArgs, hosts: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Failure> {
     let patience = match &args.retry {
         None => Duration::ZERO,
         Some(text) => hac_model::parse_duration_ms(text).map(Duration::from_millis).ok_or_else(|| {
@@ -164,15 +165,17 @@ async fn connect(args: &JoinArgs, host: SocketAddr) -> Result<TcpStream, Failure
     };
     let end = Instant::now() + patience;
     loop {
-        let error = match try_connect(args, host).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => error,
-        };
+        let mut failed = Vec::new();
+        for &host in hosts {
+            match try_connect(args, host).await {
+                Ok(stream) => return Ok((stream, host)),
+                Err(error) => failed.push(format!("{} cannot be reached on TCP {}: {error}", host.ip(), host.port())),
+            }
+        }
         if Instant::now() >= end {
-            let text = format!("{} cannot be reached on TCP {}: {error}", host.ip(), host.port());
-            return Err(Failure { exit_code: 69, ..Failure::usage(text) }.with_remedy(format!(
+            return Err(Failure { exit_code: 69, ..Failure::usage(failed.join("; ")) }.with_remedy(format!(
                 "Is there an invitation ('hacctl invite' there), and does its firewall let TCP {} in?",
-                host.port()
+                hosts.first().map_or(PORT, SocketAddr::port)
             )));
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -287,4 +290,30 @@ fn stranger(host: SocketAddr) -> Failure {
 fn broken(trouble: &Trouble) -> Failure {
     Failure::new(hac_api::ErrorCode::Unavailable, format!("joining did not come to its end: {trouble}"))
         .with_remedy("Run the same command again: the same host gets the same place while the invitation lasts.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: JoinArgs,
+    }
+
+    #[tokio::test]
+    async fn of_several_addresses_the_one_is_taken_where_the_host_listens() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let good = listener.local_addr().expect("bound");
+        let dead = SocketAddr::new("127.0.0.3".parse().expect("an address"), good.port());
+        let six = SocketAddr::new("::1".parse().expect("an address"), good.port());
+        let Line { args } = <Line as clap::Parser>::parse_from(["join", "several.test"]);
+        let (_, host) = connect(&args, &[six, dead, good]).await.expect("one takes it");
+        assert_eq!(host, good);
+        let failure = connect(&args, &[six, dead]).await.expect_err("none does");
+        assert!(failure.message.contains("::1 cannot") && failure.message.contains("127.0.0.3"), "{}", failure.message);
+        assert_eq!(places("[::1]:7").await.expect("an address"), ["[::1]:7".parse().expect("an address")]);
+        assert_eq!(places("192.0.2.1").await.expect("an address").len(), 1);
+    }
 }
