@@ -73,6 +73,8 @@ pub(crate) struct Transport {
     silence_max: Duration,
     /// Worst lateness of the present and the previous half minute, and when the present one began.
     late: (Duration, Duration, Timestamp),
+    /// When this process went on after it had not run for long, last.
+    awake_since: Timestamp,
 }
 
 /// Which links a message takes.
@@ -124,6 +126,7 @@ impl Transport {
             silence_max: config.timers.silence_max_for(count),
             timers: config.timers.clone(),
             late: (Duration::ZERO, Duration::ZERO, now),
+            awake_since: Timestamp::ZERO,
         }
     }
 
@@ -162,6 +165,9 @@ impl Transport {
         }
         self.late.0 = self.late.0.max(late);
         let now = self.now;
+        if late >= self.ping {
+            self.awake_since = now;
+        }
         for peer in self.peers.iter_mut() {
             peer.last_heard = peer.last_heard.map(|heard| (heard + late).min(now));
             for path in &mut peer.paths {

@@ -125,7 +125,7 @@ impl Transport {
         let Some(heard) = peer.last_heard else { return };
         let quiet = self.now.since(heard);
         match peer.life {
-            Life::Alive if quiet >= self.limit(peer) && !mutant("silence-unnoticed") => {
+            Life::Alive if quiet >= self.tolerated(peer) && !mutant("silence-unnoticed") => {
                 let until = (self.now + probe_time(peer.rtt_bound())).min(heard + self.silence_max);
                 peer.life = Life::Probing { until, next: self.now, sent: 0 };
                 self.probe(peer);
@@ -138,6 +138,12 @@ impl Transport {
             }
             _ => {}
         }
+    }
+
+    /// The silence tolerated before a peer is probed: little where another life of it has proved that it is there.
+    fn tolerated(&self, peer: &Peer) -> Duration {
+        let limit = self.limit(peer);
+        if peer.successor.is_some() && self.timers.adaptive { self.silence_min.min(limit) } else { limit }
     }
 
     fn probe(&mut self, peer: &mut Peer) {
@@ -227,7 +233,9 @@ impl Transport {
     pub(super) fn handle_pong(&mut self, peer: &mut Peer, link: LinkId, pong: Liveness) {
         let sent = Timestamp::from_nanos(pong.sent_at);
         let now = self.now;
+        // An answer that lay in the socket while this process did not run says nothing of the path.
         if sent <= now
+            && sent >= self.awake_since
             && now.since(sent) < Duration::from_secs(60)
             && let Some(path) = peer.path_mut(link)
         {
@@ -358,7 +366,7 @@ impl Transport {
         let limit = self.limit(peer);
         let link_limit = self.link_limit(peer, limit);
         let life = match peer.life {
-            Life::Alive => peer.last_heard.map(|heard| heard + limit),
+            Life::Alive => peer.last_heard.map(|heard| heard + self.tolerated(peer)),
             Life::Probing { until, next, sent } => Some(if sent < PROBES { next.min(until) } else { until }),
             Life::Unproven => peer.last_heard.map(|heard| heard + self.silence_max),
             Life::Silent { .. } => None,
