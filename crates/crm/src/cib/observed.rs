@@ -119,7 +119,8 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         StatusChange::WriteAttributes { name } => Ok(held::write(cib, name.as_deref())),
         StatusChange::ClearFailures { resource, node, operation } => {
             let operation = operation.as_ref().map(|(task, interval)| (task.as_str(), *interval));
-            clear_failures(cib, resource.as_deref(), node.as_deref(), operation, changes)
+            let fencing = clear_fencing(cib, resource.as_deref(), node.as_deref());
+            clear_failures(cib, resource.as_deref(), node.as_deref(), operation, changes).map(|other| other || fencing)
         }
         StatusChange::ClearFailCount { resource, node } => clear_fail_count(cib, resource, node, changes),
         StatusChange::ForgetHistory { resource, node } => {
@@ -414,6 +415,17 @@ fn clear_failures(
         }
     }
     Ok(changed)
+}
+
+/// Who asks for failures to be forgotten, of all resources or of a fence device, wants that fencing is tried again.
+fn clear_fencing(cib: &mut Cib, resource: Option<&str>, node: Option<&str>) -> bool {
+    let concerns = resource.is_none_or(|resource| {
+        tree::primitives(&cib.configuration).iter().any(|of| of.id == resource && of.agent.is_fence_device())
+    });
+    let failures = &mut cib.status.fencing.failures;
+    let before = failures.len();
+    failures.retain(|target, _| !concerns || node.is_some_and(|node| node != target));
+    failures.len() != before
 }
 
 fn forget_counts(state: &mut NodeState, ids: Option<&[String]>, operation: Option<(&str, u64)>) -> bool {

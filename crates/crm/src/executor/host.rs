@@ -339,7 +339,7 @@ impl Host {
     }
 
     pub(super) fn is_active(&self) -> bool {
-        self.resources.values().any(|managed| history::is_running(&managed.history))
+        self.resources.values().any(|managed| history::is_running(&managed.history) || managed.may_have_been_left())
     }
 
     /// Ends recurring operations, all of them or one, and their run in progress.

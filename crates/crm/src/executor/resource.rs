@@ -157,10 +157,19 @@ impl Managed {
         Self { runs: Some(started.clone()), kept: Some(started), from_earlier_life: true, ..new }
     }
 
+    /// Whether nobody has looked at it since the daemon started.
+    fn is_untouched(&self) -> bool {
+        self.from_earlier_life && self.history.ops.is_empty() && self.active.is_none()
+    }
+
+    /// Whether an earlier life of the daemon started it, and nobody has looked since whether it runs.
+    pub(super) fn may_have_been_left(&self) -> bool {
+        self.is_untouched() && self.runs.as_ref().is_some_and(|runs| !runs.agent.is_fence_device())
+    }
+
     /// Puts into the history that it runs, if that is all that is known of it.
     pub(super) fn expose(&mut self, node: &str, id: &str) {
-        let untouched = self.from_earlier_life && self.history.ops.is_empty() && self.active.is_none();
-        if let Some(runs) = self.runs.as_ref().filter(|_| untouched && self.queue.is_empty()) {
+        if let Some(runs) = self.runs.as_ref().filter(|_| self.is_untouched() && self.queue.is_empty()) {
             self.history.agent = runs.agent.clone();
             history::record(&mut self.history, &report::inherited(node, id, runs));
         }

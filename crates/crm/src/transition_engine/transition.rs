@@ -184,10 +184,20 @@ impl Transition {
         self.flights.keys().all(|index| self.waiting.contains(&index))
     }
 
-    /// Whether anything else is under way on the node that is to go, or can begin there: a probe may yet find there what
-    /// must not be left behind.
+    /// Whether anything else is under way on the node that is to go, or can begin there, or it is to be looked what runs there,
+    /// after something else: a probe may yet find there what must not be left behind.
     fn has_more_to_do(&self, node: Option<&str>, lane: &Lane) -> bool {
-        lane.len() > 1 || node.is_some_and(|node| self.flights.count(node) > 0)
+        lane.len() > 1 || node.is_some_and(|node| self.flights.count(node) > 0 || self.is_to_be_probed(node))
+    }
+
+    fn is_to_be_probed(&self, node: &str) -> bool {
+        let mut stages =
+            self.actions.iter().zip(&self.stages).filter(|(action, _)| action.node.as_deref() == Some(node));
+        stages.any(|(action, stage)| {
+            let probes =
+                |op: &ResourceOp| op.task == Task::Monitor && op.interval_ms == 0 && !op.agent.is_fence_device();
+            matches!(&action.kind, ActionKind::Resource(op) if probes(op)) && matches!(stage, Stage::Waiting(_))
+        })
     }
 
     fn begin(&mut self, now: Timestamp, index: usize) -> Option<Output> {

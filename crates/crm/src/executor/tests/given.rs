@@ -217,3 +217,14 @@ fn what_runs_and_is_no_longer_configured_is_told_by_the_next_life() {
     executor.expose_unconfigured(|_| false);
     assert!(!executor.is_active(), "it is stopped");
 }
+
+#[test]
+fn what_an_earlier_life_started_may_run_until_somebody_has_looked() {
+    let mut executor = next_life();
+    assert!(executor.is_active(), "nobody knows");
+    carry_out(&mut executor, &order("monitor", 0, "IPaddr2", NEW), Outcome { rc: 7, ..done() });
+    assert!(!executor.is_active(), "it does not run");
+    let mut executor = next_life();
+    carry_out(&mut executor, &order("monitor", 0, "IPaddr2", NEW), done());
+    assert!(executor.is_active(), "it runs");
+}
