@@ -41,6 +41,8 @@ pub const PROPERTIES: &[&str] = &[
     "LIVE-1", "NUMBER", "ONCE", "PLAN", "READ", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3", "answers",
 ];
 
+pub(crate) use forks::marks_in;
+
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
@@ -151,6 +153,10 @@ impl Checks {
         asked: &BTreeMap<(u32, u64, RequestId), Asked>,
         now: Now,
     ) {
+        if let (Persist::CibDiscard { generation }, Some(host)) = (what, hosts.get(&id)) {
+            let found = self.forks.gives_up(host, *generation, hosts, asked, &mut self.executed);
+            found.into_iter().for_each(|violation| self.violated(violation));
+        }
         let node = hosts.get(&id).and_then(|host| host.node.as_ref());
         let (Persist::CibLost { file, bytes }, Some(node)) = (what, node) else { return };
         self.happened("changes were reported as lost");

@@ -23,7 +23,7 @@ const USAGE: &str =
                with --trace print what happened
   --record-streams FOLDER  write the golden streams of this level into a folder, instead of running seeds
   --script FILE  run a directed scenario and print what really happens, instead of seeds
-  --once       run each seed once instead of twice (the second run must be equal)";
+  --once       run each seed once; without it, it is run again and must be equal (of more than 1000, every fourth)";
 
 struct Arguments {
     seeds: u64,

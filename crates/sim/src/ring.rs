@@ -244,15 +244,29 @@ impl World {
     fn wake(&mut self, id: u32, life: u64) {
         let now = self.now;
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        if host.life != life || host.paused || host.wake.is_none_or(|at| at > now) {
+        if host.life != life || host.paused || host.wake != Some(now) {
             return;
         }
         host.wake = None;
         let Some(engine) = &mut host.engine else { return };
         if engine.poll_timeout().is_some_and(|due| due <= now) {
             engine.handle_timeout(now);
+            self.drain(id);
+        } else {
+            self.arrange_wake(id);
         }
-        self.drain(id);
+    }
+
+    /// Has an engine called when it wants to be. One that is called too early names its time anew: cheaper than to arrange
+    /// every change of its mind.
+    fn arrange_wake(&mut self, id: u32) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(&id) else { return };
+        let Some(due) = host.engine.as_ref().and_then(Engine::poll_timeout).map(|due| due.max(now)) else { return };
+        if host.wake.is_none_or(|arranged| arranged > due) {
+            host.wake = Some(due);
+            self.queue.push(due, Event::Wake { host: id, life: host.life });
+        }
     }
 
     /// Every host sends something within a short time, and goes on at its pace.
@@ -292,7 +306,6 @@ impl World {
 
     fn drain(&mut self, id: u32) {
         self.perform_all(id);
-        let now = self.now;
         let Some(host) = self.hosts.get_mut(&id) else { return };
         let Some(engine) = &host.engine else { return };
         if self.checking {
@@ -304,13 +317,7 @@ impl World {
                 Err(violation) => self.found = Some(violation),
             }
         }
-        let due = engine.poll_timeout().map(|due| due.max(now));
-        if due != host.wake {
-            host.wake = due;
-            if let Some(at) = due {
-                self.queue.push(at, Event::Wake { host: id, life: host.life });
-            }
-        }
+        self.arrange_wake(id);
     }
 
     fn perform_all(&mut self, id: u32) {

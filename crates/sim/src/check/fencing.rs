@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use hac_node::Invocation;
+use hac_node::{Invocation, SyncState};
 use hac_types::RingId;
 
 use super::{Violation, count, once};
@@ -19,6 +19,9 @@ pub(crate) const ENDS: Duration = Duration::from_secs(70);
 
 /// So long ago what called for a shot may have gone: an order is on its way when that is known, or was carried out too far.
 const REASON: Duration = Duration::from_secs(3);
+
+/// So long an agent may need to reach its device.
+const UNDER_WAY: Duration = Duration::from_millis(500);
 
 /// In this time a node that was fenced and lives is told, once it meets who knows of it.
 pub(crate) const TOLD: Duration = Duration::from_secs(5);
@@ -87,7 +90,9 @@ pub(crate) fn shoots(world: &mut World, id: u32, invocation: &Invocation, target
     if target == id && invocation.action != "on" && hac_crm::fencer::members(node.cib()).len() > 1 {
         return wrong(id, invocation, target, "which is itself, and there are others");
     }
-    if !node.standing().quorate {
+    // What it was told just before it left is not done any more.
+    let standing = node.standing();
+    if !standing.quorate && standing.sync != SyncState::Stopped {
         return wrong(id, invocation, target, "without quorum");
     }
     None
@@ -115,7 +120,9 @@ pub(crate) fn hits(world: &mut World, id: u32, invocation: &Invocation, target: 
     let has_ended = fencing.lives.get(&name).is_some_and(|life| fencing.has_ended(&name, *life));
     // Who was seen alive after that may be shot again: what said that it was off was wrong.
     let was_seen = fencing.survivors.contains(&name);
-    if has_ended && !was_seen && !members.contains(&name) {
+    // An agent that runs already when a person says that the node is down is not called back.
+    let long_known = world.powers.ended.get(&name).is_some_and(|since| world.now.since(*since) > UNDER_WAY);
+    if has_ended && long_known && !was_seen && !members.contains(&name) {
         let text = format!("node{id} shoots {name} again, which was fenced and has not come back");
         return Some(Violation::new("P-14", text));
     }

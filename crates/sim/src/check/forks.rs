@@ -1,6 +1,7 @@
 //! FORK: of the changes of the configuration that were acknowledged, those that are gone at the end were reported as lost by
 //! the node whose state gave way, in its status and with the state that it gave up; and no change was reported that is
-//! still there. Both sides of a cut may acknowledge changes where `two_node` or `no-quorum-policy=ignore` permits it.
+//! still there. Both sides of a cut may acknowledge changes where `two_node` or `no-quorum-policy=ignore` permits it. Nor is
+//! anything that was prepared when a node went down given up without a word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +36,28 @@ impl Forks {
                 self.unnamed.insert(mark);
             }
         }
+    }
+
+    /// A node removes what it had prepared when it went down. Nobody may know any more whether that was acknowledged: of
+    /// what the state that counts has not, only those who are here and proposed it know.
+    pub(super) fn gives_up(
+        &self,
+        host: &Host,
+        generation: u64,
+        hosts: &BTreeMap<u32, Host>,
+        asked: &BTreeMap<(u32, u64, RequestId), Asked>,
+        executed: &mut BTreeMap<&'static str, u64>,
+    ) -> Option<Violation> {
+        let (_, marks) = host.offered.as_ref().filter(|(offered, _)| *offered == generation)?;
+        let node = host.node.as_ref()?;
+        let ring = node.standing().ring?;
+        let here = proposed_in(Some(ring), hosts, asked);
+        let known =
+            |mark: &String| node.cib().configuration.property(mark).is_some() || here.contains(mark) || self.told(mark);
+        count(executed, "FORK");
+        let gone = marks.iter().find(|mark| !known(mark))?;
+        let text = format!("node{} had {gone} prepared when it went down, and gives it up without a word", host.id);
+        Some(Violation::new("FORK", text))
     }
 
     /// Whether this change was reported as lost.
@@ -73,7 +96,7 @@ pub(super) fn proposed_in(
 }
 
 /// The marks in a state as it is stored.
-fn marks_in(text: &str) -> impl Iterator<Item = String> {
+pub(crate) fn marks_in(text: &str) -> impl Iterator<Item = String> {
     let ends = |rest: &str| rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     text.split(MARK).skip(1).map(move |rest| format!("{MARK}{}", &rest[..ends(rest)]))
 }

@@ -11,7 +11,7 @@ use super::halves::Above;
 use super::planner::Desk;
 use super::shots::Shot;
 use super::{Event, Item, Program, World};
-use crate::check::{Checks, acknowledged};
+use crate::check::{self, Checks, acknowledged};
 use crate::disk::Disk;
 use crate::service::Fault;
 
@@ -47,6 +47,8 @@ pub struct Host {
     pub life: u64,
     /// Its disk.
     pub disk: Disk,
+    /// What this life of its daemon found prepared: the number, and the marks of the changes in it.
+    pub(crate) offered: Option<(u64, Vec<String>)>,
     /// Until when the disk is busy.
     pub(super) disk_busy: Timestamp,
     /// What its node was when it last did something, and the version of its CIB.
@@ -106,6 +108,7 @@ impl Host {
             node: None,
             life: 0,
             disk: Disk::new(),
+            offered: None,
             disk_busy: Timestamp::ZERO,
             seen: None,
             acts_since: None,
@@ -190,6 +193,8 @@ impl World {
         let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };
         host.wake = None;
         let stored = host.disk.read(totem);
+        let marks = |bytes: &[u8]| check::marks_in(&String::from_utf8_lossy(bytes)).collect();
+        host.offered = stored.prepared.as_ref().map(|(generation, bytes)| (*generation, marks(bytes)));
         self.checks.starts_with(id, stored.cib.as_deref().unwrap_or_default());
         let made = if self.recorded == Some(id) {
             let mut salt = [0; 16];

@@ -1,7 +1,7 @@
 //! Fence devices at work: a node tells one to take the power of a host. What the device was told it does, whatever becomes of
 //! who told it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hac_crm::cib::StatusChange;
@@ -62,6 +62,10 @@ pub(crate) struct Powers {
     pub(crate) asked_for: BTreeMap<u32, Timestamp>,
     /// By name, when a node was last unclean, as a coordinator had it.
     pub(crate) unclean: BTreeMap<String, Timestamp>,
+    /// Who was when a coordinator looked last.
+    unclean_now: BTreeSet<String>,
+    /// By name, since when it is known that a node is down, as the coordinator has it.
+    pub(crate) ended: BTreeMap<String, Timestamp>,
 }
 
 impl Powers {
@@ -78,6 +82,8 @@ impl Powers {
             is_calm: false,
             asked_for: BTreeMap::new(),
             unclean: BTreeMap::new(),
+            unclean_now: BTreeSet::new(),
+            ended: BTreeMap::new(),
         }
     }
 
@@ -137,8 +143,16 @@ impl World {
             return;
         }
         let view = hac_scheduler::view(node.cib(), self.time_at(id).wall);
-        let unclean = view.nodes.iter().filter(|node| node.unclean);
-        self.powers.unclean.extend(unclean.map(|node| (node.name.clone(), self.now)));
+        let unclean = view.nodes.iter().filter(|node| node.unclean).map(|node| node.name.clone());
+        let unclean: BTreeSet<String> = unclean.collect();
+        // Who was until now, was so at this moment last.
+        let before = std::mem::replace(&mut self.powers.unclean_now, unclean.clone());
+        self.powers.unclean.extend(before.into_iter().chain(unclean).map(|name| (name, self.now)));
+        let fencing = &node.cib().status.fencing;
+        let ended = fencing.lives.iter().filter(|(name, life)| fencing.has_ended(name, **life)).map(|(name, _)| name);
+        let known = std::mem::take(&mut self.powers.ended);
+        let since = |name: &String| (name.clone(), known.get(name).copied().unwrap_or(self.now));
+        self.powers.ended = ended.map(since).collect();
     }
 
     pub(crate) fn asked_for(&self, target: u32) -> bool {
