@@ -177,8 +177,13 @@ impl Network {
                 let namespace = self.plan.host_namespace(from);
                 let peer = Plan::private(to).to_string();
                 let marked = ["-n", &namespace, "neigh", "show", &peer, "nud", "permanent"];
-                if !run("ip", &marked)?.is_empty() {
-                    batch(&namespace, &format!("neigh delete {peer} dev {PRIVATE_INTERFACE}\n"))?;
+                let is_marked = || run("ip", &marked).map(|shown| !shown.is_empty());
+                if is_marked()? {
+                    let deleted = batch(&namespace, &format!("neigh delete {peer} dev {PRIVATE_INTERFACE}\n"));
+                    // A host that boots just now has lost the mark with its addresses.
+                    if is_marked()? {
+                        deleted?;
+                    }
                 }
             }
         }
