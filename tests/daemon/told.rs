@@ -179,7 +179,7 @@ fn fenced(tools: &Tools) -> anyhow::Result<()> {
     let device = devices.join("fence_trial");
     fs::write(&device, DEVICE)?;
     fs::set_permissions(&device, fs::Permissions::from_mode(0o755))?;
-    let mut cluster = Cluster::with(tools, 148, |_| format!("fence_agents = \"{}\"\n", devices.display()))?;
+    let mut cluster = Cluster::with(tools, 153, |_| format!("fence_agents = \"{}\"\n", devices.display()))?;
     let pid = cluster.daemons[1].as_ref().context("runs")?.id();
     fs::write(devices.join("pid"), pid.to_string())?;
     fs::write(devices.join("refuse"), "")?;
