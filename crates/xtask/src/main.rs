@@ -84,7 +84,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "often",
-        arguments: "[--seconds N]",
+        arguments: "[--seconds N] [--programs DIR]",
         help: "write anew which functions a node at idle goes through, by which the linker lays them together; needs root",
         run: often::run,
     },

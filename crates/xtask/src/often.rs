@@ -45,17 +45,17 @@ SECTIONS { .text.often : {
 /// What stands behind them.
 const TAIL: &str = "} } INSERT BEFORE .text;\n";
 
-/// Builds, probes, and writes the list.
+/// Builds, unless programs are given (`hacd` with its symbols, `hacctl`, `hac-lab`), probes, and writes the list.
 pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<ExitCode> {
-    let options = Options::parse(arguments, &[], &["--seconds"])?;
+    let options = Options::parse(arguments, &[], &["--seconds", "--programs"])?;
     options.no_words()?;
     let seconds = options.number("--seconds")?.unwrap_or(SECONDS);
     let events = Path::new(TRACING).join("uprobe_events");
     ensure!(events.exists(), "{} is not there: probes need root, CONFIG_UPROBES and tracefs", events.display());
-    let folder = project.build(Profile::Release, &["hacctl", "hac-lab"])?;
-    let mut build = project.cargo("rustc");
-    build.args(["--locked", "--release", "--package", "hacd", "--bin", "hacd", "--", "-C", "strip=none"]);
-    ensure!(build.status().context("cannot run cargo")?.success(), "the build of hacd with its symbols failed");
+    let folder = match options.value("--programs") {
+        Some(folder) => PathBuf::from(folder),
+        None => build(project)?,
+    };
     let program = fs::canonicalize(folder.join("hacd"))?;
     let functions = functions(&program)?;
     let met = {
@@ -81,6 +81,15 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     println!("{LIST}: {} of {} functions, in {} patterns", often.len(), often.len() + seldom.len(), patterns.len());
     println!("{} has its symbols still: build it anew before it is measured", program.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds what is needed: the daemon with its symbols.
+fn build(project: &Project) -> anyhow::Result<PathBuf> {
+    let folder = project.build(Profile::Release, &["hacctl", "hac-lab"])?;
+    let mut build = project.cargo("rustc");
+    build.args(["--locked", "--release", "--package", "hacd", "--bin", "hacd", "--", "-C", "strip=none"]);
+    ensure!(build.status().context("cannot run cargo")?.success(), "the build of hacd with its symbols failed");
+    Ok(folder)
 }
 
 /// A function of the program.
