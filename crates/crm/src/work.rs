@@ -126,7 +126,7 @@ impl Order {
         }
         let id = cib.node_id(&self.at)?;
         let state = cib.status.nodes.iter().find(|state| state.id == id)?;
-        let of = state.resources.get(place_of(&state.resources, &op.resource)?).filter(|of| of.agent == *op.agent)?;
+        let of = state.resources.get(place_of(state, &op.resource)?).filter(|of| of.agent == *op.agent)?;
         let (source, target) = ends(op);
         let same = |known: &&OpHistory| {
             known.is_pending()

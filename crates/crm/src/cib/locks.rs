@@ -17,7 +17,7 @@ pub(super) fn note(cib: &mut Cib, node: &str, resource: &str, op: &OpHistory) ->
     let since = since.filter(|since| *since > 0 && stopped && is_wanted(cib) && is_lockable(cib, resource));
     let Some(id) = cib.node_id(node).map(str::to_owned) else { return false };
     let Some(state) = cib.status.nodes.iter_mut().find(|state| state.id == id) else { return false };
-    let place = place_of(&state.resources, resource);
+    let place = place_of(state, resource);
     let Some(of) = place.and_then(|place| state.resources.get_mut(place)) else { return false };
     let lock = if found_nothing { of.shutdown_lock } else { since };
     let changed = of.shutdown_lock != lock;

@@ -287,10 +287,11 @@ fn node_state(cib: &mut Cib, node: &NodePresence, changes: &mut Changes) -> bool
 /// Keeps an entry in the history of `resource` on `node`.
 fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHistory) -> Done {
     let state = state_mut(cib, node)?;
-    let index = place_of(&state.resources, resource).unwrap_or_else(|| {
+    let index = place_of(state, resource).unwrap_or_else(|| {
         state.resources.push(ResourceHistory { id: resource.to_owned(), ..ResourceHistory::default() }.into());
-        LAST_PLACE.set(state.resources.len() - 1);
-        state.resources.len() - 1
+        let last = state.resources.len() - 1;
+        looked_for(state, last);
+        last
     });
     let Some(of) = state.resources.get_mut(index) else { return Ok(false) };
     // What is only ordered says nothing of the agent by which the resource runs so far.
@@ -314,14 +315,26 @@ fn may_arrive(cib: &mut Cib, resource: &str, op: &OpHistory, changes: &mut Chang
 }
 
 thread_local! {
-    /// Where a history was looked for last: results come about in the order of the resources.
-    static LAST_PLACE: Cell<usize> = const { Cell::new(0) };
+    /// Where histories were looked for last: results of a node come about in the order of the resources. Several nodes may share
+    /// a place, at the price of a longer search.
+    static LAST_PLACES: [Cell<usize>; 16] = const { [const { Cell::new(0) }; 16] };
+}
+
+/// Where the last history of a node was found, for the next search.
+fn looked_for(state: &NodeState, place: usize) {
+    LAST_PLACES.with(|places| places[shared_by(state)].set(place));
+}
+
+fn shared_by(state: &NodeState) -> usize {
+    state.id.bytes().map(usize::from).sum::<usize>() % 16
 }
 
 /// Where the history of `resource` is. There is one at most, so it does not matter where the search begins: near the last one,
 /// because with ten thousand resources it would else be what takes longest.
-pub(crate) fn place_of(resources: &[Shared<ResourceHistory>], resource: &str) -> Option<usize> {
-    let (before, after) = resources.split_at(LAST_PLACE.get().min(resources.len()));
+pub(crate) fn place_of(state: &NodeState, resource: &str) -> Option<usize> {
+    let resources = &state.resources;
+    let begin = LAST_PLACES.with(|places| places[shared_by(state)].get());
+    let (before, after) = resources.split_at(begin.min(resources.len()));
     let mut behind = before.iter().rev().zip((0..before.len()).rev());
     let mut ahead = after.iter().zip(before.len()..);
     loop {
@@ -330,7 +343,7 @@ pub(crate) fn place_of(resources: &[Shared<ResourceHistory>], resource: &str) ->
             return None;
         }
         if let Some((_, place)) = next.into_iter().flatten().find(|(of, _)| of.id == resource) {
-            LAST_PLACE.set(place);
+            looked_for(state, place);
             return Some(place);
         }
     }
