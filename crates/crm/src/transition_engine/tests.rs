@@ -417,7 +417,7 @@ fn a_node_is_not_let_go_before_it_is_known_what_runs_there() {
     assert_eq!(bench.start(plan), ["fence primary (on) after 0 s"], "the probe comes when the node was let in");
     let lines = fenced(&mut bench, Consequence::LetIn("primary".into()));
     assert_eq!(lines, ["run A_monitor_0 on primary (1:1:7:u)"]);
-    assert_eq!(bench.answer(1, 7), [format!("{:?}", StatusChange::LetGo { node: "primary".into() })]);
+    assert_eq!(bench.answer(0, 7), [format!("{:?}", StatusChange::LetGo { node: "primary".into() })]);
 }
 
 #[test]
