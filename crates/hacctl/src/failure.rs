@@ -248,7 +248,7 @@ mod tests {
 
         let failure = refused("hacctl secret show x");
         assert_eq!(failure.message, "'hacctl secret' does not know the word 'show'");
-        let failure = refused("hacctl --json secret");
+        let failure = refused("hacctl secret --json");
         assert_eq!(failure.message, "a word is missing after 'hacctl secret'");
         assert!(failure.remedy.expect("a remedy").starts_with("It takes: set, "));
         let failure = refused("hacctl -o wait status");
