@@ -360,6 +360,7 @@ fn more_actions(cluster: &Cluster<'_>, browser: &Browser<'_>, press: &dyn Fn(&st
     browser.script(&press("Close"))?;
     cluster.must("node online secondary")?;
     browser.until("both are online", "return document.getElementById('lingers').textContent === ''")?;
+    browser.until("it is back", &runs_on("FloatIP", 1))?;
     browser.script(&press("FloatIP"))?;
     does("Ban from secondary …", "hacctl resource ban FloatIP secondary")?;
     browser.until("it moved", &runs_on("FloatIP", 0))?;

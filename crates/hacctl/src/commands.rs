@@ -70,7 +70,9 @@ pub(crate) fn kind_of(configuration: &hac_model::Configuration, id: &str) -> Opt
 
 /// What a line asks for: a command of a level, or one by itself.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let Some(command) = arguments.command.clone() else { return crate::script::without_command(&arguments).await };
+    let Some(command) = arguments.command.clone() else {
+        return Box::pin(crate::script::without_command(&arguments)).await;
+    };
     if let Some(done) = offline(&command, &arguments)? {
         return Ok(done);
     }

@@ -221,7 +221,7 @@ pub(crate) async fn without_command(arguments: &Arguments) -> Result<ExitCode, F
         return run(context, None, &read(file)?).await;
     }
     if std::io::stdin().is_terminal() {
-        return shell::run(Session::new(context)).await;
+        return Box::pin(shell::run(Session::new(context))).await;
     }
     let text = read(Path::new("-"))?;
     if text.trim().is_empty() {
@@ -239,7 +239,7 @@ pub(crate) async fn configure(context: &Context) -> Result<ExitCode, Failure> {
     if std::io::stdin().is_terminal() {
         let mut session = Session::new(context.clone());
         session.enter(level).await?;
-        return shell::run(session).await;
+        return Box::pin(shell::run(session)).await;
     }
     let text = read(Path::new("-"))?;
     if text.trim().is_empty() {

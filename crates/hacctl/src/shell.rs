@@ -64,7 +64,7 @@ pub(crate) async fn run(mut session: Session) -> Result<ExitCode, Failure> {
         };
         let mut quit = false;
         for (_, words) in statements {
-            quit = one(&mut editor, &mut session, &words).await?;
+            quit = Box::pin(one(&mut editor, &mut session, &words)).await?;
         }
         if quit {
             break;
@@ -91,7 +91,7 @@ async fn one(
     if !leaves && first == "refresh" && session.pending().is_some() && !agree(editor, "This drops your changes.")? {
         return Ok(false);
     }
-    match interrupt::or(session.line(words)).await {
+    match interrupt::or(Box::pin(session.line(words))).await {
         Ok(Next::Quit) => return Ok(true),
         Ok(Next::Go) => {}
         Err(failure) => failure.print(session.context.json),

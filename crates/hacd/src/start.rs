@@ -326,12 +326,7 @@ fn serve(
     if end == End::Left {
         tracing::info!(target: "hacd::start", notice = true, "this node has left the cluster");
     }
-    if let Some(journal) = hub.journal() {
-        journal.finish();
-    }
-    if let Some(states) = hub.states() {
-        states.finish();
-    }
+    hub.finish();
     // Another daemon may use the directory from here on, and not before.
     drop(storage.lock);
     match end {

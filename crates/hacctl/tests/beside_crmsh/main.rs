@@ -50,7 +50,7 @@ fn written(cib: &Cib) -> String {
     configuration.resources.sort_by(|one, other| one.id().cmp(other.id()));
     configuration.constraints.sort_by(|one, other| one.id().cmp(other.id()));
     configuration.tags.sort_by(|one, other| one.id.cmp(&other.id));
-    cib_xml::write(&Cib { configuration: configuration.into(), ..Cib::default() })
+    cib_xml::write(&Cib { configuration, ..Cib::default() })
 }
 
 /// Debian's program.
@@ -151,7 +151,7 @@ fn drawn_configurations_become_the_same() {
     let wanted = std::env::var("HACD_CRMSH_SEEDS").ok();
     let range = wanted.as_deref().and_then(|text| text.split_once('-'));
     let number = |text: &str| text.parse().expect("HACD_CRMSH_SEEDS is two numbers");
-    let (from, to) = range.map_or((day(), day()), |(from, to)| (number(from), number(to)));
+    let (from, to) = range.map_or_else(|| (day(), day()), |(from, to)| (number(from), number(to)));
     let drawn = (from..=to).filter_map(|seed| {
         let difference = crmsh.difference(&generated::configuration(seed))?;
         Some(format!("HACD_CRMSH_SEEDS={seed}-{seed}\n{difference}"))

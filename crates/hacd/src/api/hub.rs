@@ -136,6 +136,16 @@ impl Hub {
         self.states.as_ref()
     }
 
+    /// Has all written that journal and earlier states were given, and takes nothing more.
+    pub(crate) fn finish(&self) {
+        if let Some(journal) = &self.journal {
+            journal.finish();
+        }
+        if let Some(states) = &self.states {
+            states.finish();
+        }
+    }
+
     /// Remembers an event of the node, which `text` tells, and tells the followers.
     pub(crate) fn publish(&self, told: &Told, text: String, now: Now) -> Arc<Event> {
         self.tell(&told.event, text, now, Some(told))
