@@ -92,7 +92,7 @@ fn who_is_let_in(tools: &Tools) -> anyhow::Result<()> {
     // Who says a byte now and then is not let in, and goes.
     let (mut slow, begin) = (TcpStream::connect_timeout(&at, LIMIT)?, Instant::now());
     while slow.write_all(b"G").is_ok() {
-        ensure!(begin.elapsed() < Duration::from_secs(40), "who is not let in may stay for ever");
+        ensure!(begin.elapsed() < Duration::from_secs(40), "who is not let in may stay without end");
         std::thread::sleep(Duration::from_millis(300));
     }
     cluster.until("the page answers again", |_| Ok(status("GET", "/", Some(&token)).is_ok_and(|code| code == 200)))

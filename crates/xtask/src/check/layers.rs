@@ -35,7 +35,7 @@ const ORDER: &[(&str, &[&str])] = &[
         ],
     ),
     ("facts", &["reading::fact", "facts", "known", "scores", "configured", "digests", "reading", "lookup"]),
-    ("rules", &["rules", "constraints", "viewing"]),
+    ("rules", &["rules", "constraints", "viewing", "relations"]),
     ("placement", &["placement", "weigh", "assign"]),
     ("graph", &["graph", "ordering", "notify", "actions", "params", "probes", "remote", "fencing"]),
     ("plan", &["convert", "explain"]),
