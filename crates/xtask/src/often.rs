@@ -58,13 +58,11 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     };
     let program = fs::canonicalize(folder.join("hacd"))?;
     let functions = functions(&program)?;
-    let met = {
-        let _probes = Probes::set(&program, &functions)?;
-        let mut bench = Command::new(folder.join("hac-lab"));
-        bench.args(["bench", "idle", "--seconds", &seconds.to_string()]).current_dir(&project.root);
-        ensure!(bench.status().context("cannot run hac-lab")?.success(), "the nodes did not idle");
-        met(&fs::read_to_string(Path::new(TRACING).join("uprobe_profile"))?)
-    };
+    let probes = Probes::set(&program, &functions)?;
+    let mut bench = Command::new(folder.join("hac-lab"));
+    bench.args(["bench", "idle", "--seconds", &seconds.to_string()]).current_dir(&project.root);
+    ensure!(bench.status().context("cannot run hac-lab")?.success(), "the nodes did not idle");
+    let met = met(&fs::read_to_string(Path::new(TRACING).join("uprobe_profile"))?);
     ensure!(!met.is_empty(), "no function was met: does {} run at all?", program.display());
     let (mut often, mut seldom) = (BTreeSet::new(), BTreeSet::new());
     for (number, function) in functions.iter().enumerate() {
@@ -80,6 +78,8 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     fs::write(project.root.join(LIST), text)?;
     println!("{LIST}: {} of {} functions, in {} patterns", often.len(), often.len() + seldom.len(), patterns.len());
     println!("{} has its symbols still: build it anew before it is measured", program.display());
+    println!("The kernel takes the probes out, for which it needs some minutes.");
+    drop(probes);
     Ok(ExitCode::SUCCESS)
 }
 
