@@ -394,27 +394,3 @@ fn a_node_that_slept_through_the_restart_of_another_is_taken_back_by_all() {
         check(&net);
     }
 }
-
-#[test]
-fn a_node_that_slept_through_the_restarts_of_many_others_is_taken_back_soon() {
-    for phase in (0..2000).step_by(400) {
-        let mut net = Net::formed(31 + phase, 16, 1);
-        // Answers are on their way when it falls asleep, and lie in its socket until it wakes up: eight seconds.
-        net.air.weather.delay = ms(40);
-        net.run(ms(2000));
-        net.pause(3, ms(8000));
-        net.run(ms(phase));
-        for node in [1, 5, 6, 9, 14] {
-            net.crash(node);
-        }
-        net.run(ms(600));
-        for node in [1, 5, 6, 9, 14] {
-            net.start(node);
-        }
-        net.run(ms(8000 - phase - 600));
-        let took = net.run_until_formed(ms(20_000));
-        // It cannot know how long ago it heard them; that they have another life is proved to it.
-        assert!(took < ms(4000), "restart after {phase} ms of sleep: {took:?}");
-        check(&net);
-    }
-}
