@@ -41,7 +41,7 @@ fn told(tools: &Tools) -> anyhow::Result<()> {
     let agent = cluster.place.path("ocf/resource.d/heartbeat/Fussy");
     fs::write(&agent, AGENT)?;
     fs::set_permissions(&agent, fs::Permissions::from_mode(0o755))?;
-    cluster.must("-w configure primitive shy Fussy params token=hunter2 op monitor interval=10s")?;
+    cluster.must("-w configure primitive shy Fussy params token=hunter2 op monitor interval=10min")?;
     cluster.must("configure location here shy 100: primary")?;
     let status = |cluster: &Cluster<'_>, node: usize| -> anyhow::Result<Value> {
         Ok(serde_json::from_str(&cluster.run(node, "crm", &["--json", "status"], "")?.out)?)

@@ -229,6 +229,18 @@ fn rehearse(cib: &hac_model::Cib, of: &Primitive) -> Vec<Rehearsal> {
     cib.configuration.nodes.iter().map(|node| about(&node.uname)).collect()
 }
 
+/// What a person asks the cluster for who wants a node fenced now.
+pub(super) fn request(node: &str, action: FenceAction, device: Option<&str>) -> Command {
+    Command::Fence {
+        node: node.to_owned(),
+        action: if action == FenceAction::Off { hac_api::FenceAction::Off } else { hac_api::FenceAction::Reboot },
+        client: CLIENT.to_owned(),
+        delay_s: Some(0),
+        tolerance_s: 0,
+        device: device.map(str::to_owned),
+    }
+}
+
 /// Has a node powered off or rebooted, with one device or with those that the configuration says, and waits for what comes of it.
 async fn fence(context: &Context, name: &str, action: FenceAction, device: Option<&str>) -> Result<(), Failure> {
     let (status, view) = context.client.view().await?;
@@ -242,17 +254,7 @@ async fn fence(context: &Context, name: &str, action: FenceAction, device: Optio
         return Ok(());
     }
     let before = context.client.cib(false).await?.status.fencing.last;
-    let node = name.clone();
-    let action = if action == FenceAction::Off { hac_api::FenceAction::Off } else { hac_api::FenceAction::Reboot };
-    let command = Command::Fence {
-        node,
-        action,
-        client: CLIENT.to_owned(),
-        delay_s: Some(0),
-        tolerance_s: 0,
-        device: device.map(str::to_owned),
-    };
-    context.client.command(command, None).await?;
+    context.client.command(request(&name, action, device), None).await?;
     let end = outcome(context, &name, before).await?;
     match end {
         End::Succeeded => context.done(&format!("{name} was fenced"), None),

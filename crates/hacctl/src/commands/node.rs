@@ -62,23 +62,37 @@ async fn fence(context: &Context, name: &str) -> Result<(), Failure> {
                 "Switch {name} off by hand (at the provider), or 'hacctl node standby {name}' to empty it."
             )));
     }
-    let configuration = context.client.cib(false).await?.configuration;
-    let off = configuration.property("stonith-action") == Some("off");
+    let cib = context.client.cib(false).await?;
+    let off = cib.configuration.property("stonith-action") == Some("off");
     let action = if off { hac_model::FenceAction::Off } else { hac_model::FenceAction::Reboot };
     if !super::fence::agreed(context, &view, &name, action, None).await? {
         return Ok(());
     }
-    let attribute = ("terminate".to_owned(), Some("true".to_owned()));
-    let command = Command::Attribute {
-        node: name.clone(),
-        name: attribute.0,
-        value: attribute.1,
-        private: false,
-        dampening_ms: None,
-        utilization: false,
+    let command = if is_to_be_fenced(&cib, &name) {
+        // The attribute would change nothing, and after some attempts in vain nobody tries again by himself.
+        super::fence::request(&name, action, None)
+    } else {
+        Command::Attribute {
+            node: name.clone(),
+            name: TERMINATE.to_owned(),
+            value: Some("true".to_owned()),
+            private: false,
+            dampening_ms: None,
+            utilization: false,
+        }
     };
     let answer = context.client.command(command, context.wait).await?;
     context.done(&format!("{name} is to be fenced; 'hacctl events' shows how far it is"), answer.settled)
+}
+
+/// The attribute of a node that is to be fenced.
+const TERMINATE: &str = "terminate";
+
+/// Whether somebody has asked already that a node be fenced.
+fn is_to_be_fenced(cib: &hac_model::Cib, name: &str) -> bool {
+    let states = cib.status.nodes.iter().filter(|state| state.uname.as_deref() == Some(name));
+    let mut pairs = states.flat_map(|state| &state.attributes).flat_map(|set| &set.pairs);
+    pairs.any(|pair| pair.name == TERMINATE && pair.value.as_deref() == Some("true"))
 }
 
 /// `node clearstate`: a person says that a node is dead.
