@@ -32,8 +32,6 @@ pub(crate) fn all() -> Vec<(&'static str, Test, Option<String>)> {
         ("postgresql_under_paf_is_moved_demoted_and_promoted", paf_is_moved, missing(Engine::Paf)),
         ("postgresql_under_pgsql_loses_its_primary_and_no_write", pgsql, missing(Engine::Pgsql)),
         ("redis_fails_over_and_switches_over", redis, missing(Engine::Redis)),
-        ("mariadb_loses_its_primary_and_no_write_and_is_moved", mariadb, missing(Engine::Mariadb)),
-        ("mariadb_under_mysql_fails_over_and_switches_over", mysql, missing(Engine::Mysql)),
     ]
 }
 
@@ -135,22 +133,6 @@ fn pgsql(env: &Env) -> anyhow::Result<()> {
 
 fn redis(env: &Env) -> anyhow::Result<()> {
     with_database(env, Engine::Redis, |database| {
-        fails_over(database)?;
-        switches_over(database)
-    })
-}
-
-fn mariadb(env: &Env) -> anyhow::Result<()> {
-    with_database(env, Engine::Mariadb, |database| {
-        fails_over(database)?;
-        switches_over(database)?;
-        nothing_is_lost(database)
-    })
-}
-
-/// This agent promotes whichever replica comes first, whatever it has: a commit that waited for the other one may be gone.
-fn mysql(env: &Env) -> anyhow::Result<()> {
-    with_database(env, Engine::Mysql, |database| {
         fails_over(database)?;
         switches_over(database)
     })

@@ -21,10 +21,6 @@ use crate::{Cluster, Error, Host, Status};
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 100);
 /// What sets PostgreSQL up.
 const POSTGRES: &str = include_str!("databases/postgres.sh");
-/// What sets MariaDB up.
-const MARIADB: &str = include_str!("databases/mariadb.sh");
-/// Where MariaDB has its files.
-const MARIADB_HOME: &str = "/var/lib/lab-mariadb";
 /// What sets Redis up.
 const REDIS: &str = include_str!("databases/redis.sh");
 
@@ -37,10 +33,6 @@ pub enum Engine {
     Pgsql,
     /// Redis under `ocf:heartbeat:redis`.
     Redis,
-    /// MariaDB under `ocf:heartbeat:mariadb`, which replicates by global transaction ids.
-    Mariadb,
-    /// MariaDB under `ocf:heartbeat:mysql`, which replicates by positions in logs.
-    Mysql,
 }
 
 /// What decides where the database runs.
@@ -69,8 +61,6 @@ impl Engine {
             "paf" => Self::Paf,
             "pgsql" => Self::Pgsql,
             "redis" => Self::Redis,
-            "mariadb" => Self::Mariadb,
-            "mysql" => Self::Mysql,
             _ => return None,
         })
     }
@@ -81,8 +71,6 @@ impl Engine {
             Self::Paf => "PostgreSQL, ocf:heartbeat:pgsqlms (PAF)",
             Self::Pgsql => "PostgreSQL, ocf:heartbeat:pgsql",
             Self::Redis => "Redis, ocf:heartbeat:redis",
-            Self::Mariadb => "MariaDB, ocf:heartbeat:mariadb",
-            Self::Mysql => "MariaDB, ocf:heartbeat:mysql",
         }
     }
 
@@ -99,14 +87,6 @@ impl Engine {
                 ("/usr/lib/ocf/resource.d/heartbeat/redis", "resource-agents"),
                 ("/usr/bin/redis-server", "redis-server"),
             ],
-            Self::Mariadb => &[
-                ("/usr/lib/ocf/resource.d/heartbeat/mariadb", "resource-agents"),
-                ("/usr/sbin/mariadbd", "mariadb-server"),
-            ],
-            Self::Mysql => &[
-                ("/usr/lib/ocf/resource.d/heartbeat/mysql", "resource-agents"),
-                ("/usr/sbin/mariadbd", "mariadb-server"),
-            ],
         };
         needed.iter().filter(|(file, _)| !Path::new(file).exists()).map(|&(_, package)| package).collect()
     }
@@ -117,8 +97,6 @@ impl Engine {
             Self::Paf => "pgsql-ha",
             Self::Pgsql => "msPostgresql",
             Self::Redis => "redis-ha",
-            Self::Mariadb => "mariadb-ha",
-            Self::Mysql => "mysql-ha",
         }
     }
 
@@ -126,7 +104,7 @@ impl Engine {
     /// `pgsql` lets only the standby be promoted that commits wait for.
     const fn candidates(self, hosts: usize) -> usize {
         match self {
-            Self::Paf | Self::Redis | Self::Mariadb | Self::Mysql => hosts - 1,
+            Self::Paf | Self::Redis => hosts - 1,
             Self::Pgsql => 1,
         }
     }
@@ -137,8 +115,6 @@ impl Engine {
             Self::Paf => "pgsqld",
             Self::Pgsql => "pgsql",
             Self::Redis => "redis",
-            Self::Mariadb => "mariadb",
-            Self::Mysql => "mysql",
         }
     }
 
@@ -146,7 +122,6 @@ impl Engine {
         match self {
             Self::Paf | Self::Pgsql => (Speech::Postgres, 5432),
             Self::Redis => (Speech::Redis, 6379),
-            Self::Mariadb | Self::Mysql => (Speech::Mysql, 3306),
         }
     }
 
@@ -154,7 +129,6 @@ impl Engine {
         match self {
             Self::Paf | Self::Pgsql => POSTGRES,
             Self::Redis => REDIS,
-            Self::Mariadb | Self::Mysql => MARIADB,
         }
     }
 
@@ -189,21 +163,6 @@ impl Engine {
                  op monitor interval=10s timeout=30s op monitor interval=5s role=Master timeout=30s op notify timeout=30s\n\
                  ms {clone} redis meta notify=true"
             ),
-            Self::Mariadb | Self::Mysql => {
-                let agent = self.primitive_id();
-                let nodes = match self {
-                    Self::Mariadb => format!(" node_list=\"{}\"", names.join(" ")),
-                    _ => String::new(),
-                };
-                format!(
-                    "primitive {agent} ocf:heartbeat:{agent} params binary=/usr/sbin/mariadbd client_binary=/usr/bin/mariadb \
-                     config=/etc/mysql/lab.cnf datadir={MARIADB_HOME}/data log={MARIADB_HOME}/log pid={MARIADB_HOME}/pid \
-                     socket={MARIADB_HOME}/socket replication_user=repl replication_passwd=replicates{nodes} \
-                     op start timeout=120s op stop timeout=120s op promote timeout=120s op demote timeout=120s \
-                     op monitor interval=10s timeout=30s op monitor interval=5s role=Master timeout=30s op notify timeout=90s\n\
-                     ms {clone} {agent} meta notify=true"
-                )
-            }
         };
         format!(
             "property stonith-enabled=false\n\
@@ -278,7 +237,7 @@ impl<'a> Database<'a> {
         // pgsql keeps the list of who is waited for itself.
         let standbys = match self.engine {
             Engine::Paf => format!("ANY 1 ({})", names.join(",")),
-            Engine::Pgsql | Engine::Redis | Engine::Mariadb | Engine::Mysql => String::new(),
+            Engine::Pgsql | Engine::Redis => String::new(),
         };
         let first = self.cluster.host(1);
         self.run(first, &["seed", first.name(), &standbys])?;

@@ -185,8 +185,8 @@ enum Bench {
     },
     /// A replicated database whose primary loses power: how long it cannot be written to, and what is lost
     Databases {
-        /// The database and its agent: paf, pgsql, redis, mariadb or mysql
-        #[arg(long, default_value = "paf", value_parser = ["paf", "pgsql", "redis", "mariadb", "mysql"])]
+        /// The database and its agent: paf, pgsql or redis
+        #[arg(long, default_value = "paf", value_parser = ["paf", "pgsql", "redis"])]
         engine: String,
         /// Repetitions
         #[arg(long, default_value_t = 10)]

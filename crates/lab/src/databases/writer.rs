@@ -1,7 +1,5 @@
 //! A client that writes one number after the other through the cluster's address, and remembers which were acknowledged.
 
-mod mysql;
-
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,8 +25,6 @@ pub(super) enum Speech {
     Postgres,
     /// Redis's protocol. A number counts when one replica has it.
     Redis,
-    /// The protocol of MySQL, which MariaDB speaks, as a user without a password.
-    Mysql,
 }
 
 /// The client; it stops when it is dropped.
@@ -115,9 +111,6 @@ fn talk(
                     return Err(io::Error::other("it is on no replica"));
                 }
             }
-            Speech::Mysql => {
-                mysql::query(&mut stream, &format!("insert into entries values ({number})"))?;
-            }
         }
         acknowledged.lock().unwrap_or_else(PoisonError::into_inner).push((*number, Instant::now()));
         std::thread::sleep(PAUSE);
@@ -133,7 +126,6 @@ pub(super) fn numbers(namespace: String, target: SocketAddr, speech: Speech) -> 
         let rows = match speech {
             Speech::Postgres => query(&mut stream, "select n from entries")?,
             Speech::Redis => command(&mut stream, &["SMEMBERS", "entries"])?,
-            Speech::Mysql => mysql::query(&mut stream, "select n from entries")?,
         };
         Ok(rows.iter().filter_map(|row| row.parse().ok()).collect())
     })?;
@@ -149,15 +141,11 @@ fn connect(target: SocketAddr, speech: Speech, limit: Duration) -> io::Result<Tc
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
-    match speech {
-        Speech::Postgres => {
-            let mut body = 0x0003_0000_u32.to_be_bytes().to_vec();
-            body.extend(b"user\0postgres\0database\0postgres\0\0");
-            stream.write_all(&framed(&body))?;
-            answer(&mut stream)?;
-        }
-        Speech::Mysql => mysql::greet(&mut stream, "writer", "lab")?,
-        Speech::Redis => {}
+    if speech == Speech::Postgres {
+        let mut body = 0x0003_0000_u32.to_be_bytes().to_vec();
+        body.extend(b"user\0postgres\0database\0postgres\0\0");
+        stream.write_all(&framed(&body))?;
+        answer(&mut stream)?;
     }
     Ok(stream)
 }
