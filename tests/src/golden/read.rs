@@ -1,8 +1,8 @@
 //! The text of a golden plan's state.
 
 use anyhow::{Context as _, bail, ensure};
-use hac_crm::cib::{Change, FACTS, Replicated as _, Section};
-use hac_model::{BOOTSTRAP_OPTIONS, Cib, CibInfo, NodeState, NvPair, NvSet, TicketState};
+use hac_crm::cib::Replicated as _;
+use hac_model::{Cib, CibInfo, NodeState, NvPair, NvSet, TicketState};
 use hac_pacemaker::crm_syntax;
 use hac_pacemaker::simulate::Clock;
 
@@ -106,7 +106,6 @@ impl<'a> State<'a> {
             ..CibInfo::default()
         };
         let mut cib = Cib { info, ..Cib::default() }.with_unverified(&changes)?;
-        set_facts(&mut cib, &changes);
         if let Some(dc) = self.dc {
             let node = cib.configuration.nodes.iter().find(|node| node.uname == dc);
             cib.info.dc_uuid = Some(node.with_context(|| format!("the coordinator {dc} is no node"))?.id.clone());
@@ -129,21 +128,6 @@ impl<'a> State<'a> {
         nodes.sort_by_key(|state| place(state).unwrap_or(usize::MAX));
         cib.status.nodes = nodes;
         Ok((cib, self.unlike))
-    }
-}
-
-/// Sets the properties that only the cluster itself sets: here the text speaks for the cluster.
-fn set_facts(cib: &mut Cib, changes: &[Change]) {
-    for change in changes {
-        let Change::SetProperties { section: Section::CrmConfig, pairs, .. } = change else { continue };
-        for (name, value) in pairs.iter().filter(|(name, _)| FACTS.contains(&name.as_str())) {
-            let sets = &mut cib.configuration.crm_config;
-            if sets.is_empty() {
-                sets.push(NvSet { id: BOOTSTRAP_OPTIONS.to_owned(), ..NvSet::default() });
-            }
-            let id = format!("{BOOTSTRAP_OPTIONS}-{name}");
-            sets[0].pairs.push(NvPair { id, name: name.clone(), value: value.clone(), ..NvPair::default() });
-        }
     }
 }
 
