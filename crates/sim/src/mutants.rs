@@ -123,10 +123,7 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("orphan-not-awaited", "a daemon starts beside the agents of its earlier life"),
     model("compares-with-what-is-there", "a claim replaces what it finds at the arbiter, and not what it knows"),
     model("lease-decides", "who has lost the arbiter's vote claims it again after a while"),
-    model(
-        "numbered-keys",
-        "epochs are counted by who meets, and the node that can make the next one has the arbiter's vote",
-    ),
+    model("numbered-keys", "epochs are counted by who meets, and who can make the next one has the arbiter's vote"),
     model("other-nonce-wins", "what anybody wrote after what is known counts as the own claim"),
     model("pointer-decides", "who finds its own name at the arbiter has its vote"),
     model("rollback-trusted", "a store that is another one, or was set back, is believed"),
