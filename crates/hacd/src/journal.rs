@@ -5,7 +5,7 @@
 //! a crash tore is one line, which is skipped and told of; events count, so that what is missing shows.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use hac_api::{Event, JournalPage, JournalQuery};
 use serde_json::Value;
 
+use crate::numbered::{LAST, list, path};
 use crate::{calls, files};
 
 /// Largest file, bytes, but for its last line.
@@ -24,9 +25,6 @@ const FILE_MAX: u64 = 4 << 20;
 
 /// How many files are kept.
 const FILES: usize = 8;
-
-/// The highest number of a file: a cursor has half of its bits for it.
-const LAST: u64 = u32::MAX as u64;
 
 /// Longest line, bytes: of a longer event the fields are left out, and its sentence is cut.
 const LINE_MAX: usize = 32 << 10;
@@ -269,30 +267,6 @@ impl Files {
         let file = calls::open(&path(&self.folder, number), &mut options)?;
         Ok((number, file, 0))
     }
-}
-
-fn path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("{number:08}.jsonl"))
-}
-
-/// The files by their numbers, with their lengths, the oldest first.
-fn list(folder: &Path) -> io::Result<Vec<(u64, u64)>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut all = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".jsonl")).and_then(|name| name.parse().ok());
-        let number = number.filter(|number| *number <= LAST);
-        if let Some(number) = number {
-            all.push((number, entry.metadata()?.len()));
-        }
-    }
-    all.sort_unstable();
-    Ok(all)
 }
 
 /// An event as a line, of a bounded length.

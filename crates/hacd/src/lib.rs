@@ -35,6 +35,7 @@ mod journal;
 mod log;
 mod nodes;
 mod notices;
+mod numbered;
 mod readiness;
 mod recording;
 mod reload;

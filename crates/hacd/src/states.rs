@@ -13,7 +13,7 @@
 mod delta;
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +26,7 @@ use hac_api::{Event, Moment, Place};
 use hac_model::Cib;
 use serde::{Deserialize, Serialize};
 
+use crate::numbered::{list, path};
 use crate::{calls, files};
 use delta::Delta;
 
@@ -364,29 +365,6 @@ fn written(line: &Line) -> io::Result<Vec<u8>> {
     let mut bytes = hac_wire::to_vec(line).map_err(io::Error::other)?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-fn path(folder: &Path, number: u64) -> PathBuf {
-    folder.join(format!("{number:08}.jsonl"))
-}
-
-/// The files by their numbers, with their lengths, the oldest first.
-fn list(folder: &Path) -> io::Result<Vec<(u64, u64)>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut all = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".jsonl")).and_then(|name| name.parse().ok());
-        if let Some(number) = number {
-            all.push((number, entry.metadata()?.len()));
-        }
-    }
-    all.sort_unstable();
-    Ok(all)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The journal on a real disk: pages, files that are full, and what a crash leaves.
 
+use std::fs;
+
 use super::*;
 use crate::testing::TempDir;
 

@@ -1,5 +1,7 @@
 //! States on a disk: kept, bounded, and readable whatever a crash left.
 
+use std::fs;
+
 use super::*;
 use crate::testing::TempDir;
 
@@ -82,6 +84,14 @@ fn a_crash_at_any_byte_leaves_what_was_whole() {
     keep(&states, 5, 2);
     assert_eq!(states.moments().expect("read").len(), 5);
     assert!(path(folder.path(), 2).is_file());
+}
+
+#[test]
+fn a_file_with_an_absurd_number_stops_nothing() {
+    let folder = TempDir::new();
+    fs::write(path(folder.path(), u64::MAX), "").expect("written");
+    Files::new(folder.path().to_owned()).keep(Line::of(&event(1, "result")), &state(1, 1)).expect("kept");
+    assert_eq!(list(folder.path()).expect("listed").len(), 1);
 }
 
 #[test]
