@@ -221,7 +221,11 @@ impl Totals {
         writeln!(out, "  happened: {}", list(&self.sometimes))?;
         let missing = |names: &[&'static str], there: &BTreeMap<&str, u64>, least: u64| -> Vec<&str> {
             let absent = names.iter().copied().filter(|name| !there.contains_key(name));
-            absent.filter(|name| *runs >= least && (sweep.fencing || !OF_FENCING.contains(name))).collect()
+            let is_due = |name: &&str| match OF_FENCING.contains(name) {
+                true => sweep.fencing && *runs >= ENOUGH,
+                false => *runs >= least,
+            };
+            absent.filter(is_due).collect()
         };
         let unchecked = missing(run::properties(kind), &self.executed, MANY);
         let unseen = missing(run::coverage(kind), &self.sometimes, ENOUGH);

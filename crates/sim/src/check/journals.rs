@@ -6,6 +6,10 @@
 //! * that what a node told later stands later, over all its lives;
 //! * that what members of a ring were told by the stream stands in the order in which it was told first by anybody;
 //! * that who went on in a ring told the same of each delivery as the others;
+//!
+//! the last two of those who went on to the same ring: members that part are told what is left of a ring each on their own side,
+//! without what only the other side had, and count it on;
+//!
 //! * that no cause is missing or stands behind what follows from it, and that what led to each order can be read back to
 //!   something that is not the cluster's own doing.
 
@@ -106,24 +110,50 @@ struct Brought<'a> {
     by: BTreeMap<&'a str, BTreeSet<(&'a str, &'a str)>>,
 }
 
+/// A ring, and to which one its members went on from it, if they told that.
+type Way = (Ring, Option<Ring>);
+
+fn ring(event: &Event) -> Ring {
+    let Place { ring, representative, life, .. } = place(event);
+    (ring, representative, life)
+}
+
+/// For each of what was told, the ring in which it was, and the one to which its node went on in the same life.
+fn ways(told: &[Event]) -> Vec<Way> {
+    let mut later: BTreeMap<&str, Way> = BTreeMap::new();
+    let mut ways: Vec<Way> = Vec::with_capacity(told.len());
+    for event in told.iter().rev() {
+        let life = event.id.rsplit_once('.').map_or("", |(life, _)| life);
+        let ring = ring(event);
+        let way = match later.get(life) {
+            Some((of, next)) if *of == ring => (ring, *next),
+            Some((of, _)) => (ring, Some(*of)),
+            None => (ring, None),
+        };
+        later.insert(life, way);
+        ways.push(way);
+    }
+    ways.reverse();
+    ways
+}
+
 /// The stream brought the same to all who went on in a ring, in the order in which it brought it.
 fn as_brought(told: &[Event]) -> Result<(), Violation> {
-    let mut rings: BTreeMap<Ring, BTreeMap<u64, Brought<'_>>> = BTreeMap::new();
-    let mut active: BTreeMap<(Ring, &str), u64> = BTreeMap::new();
-    for (when, event) in told.iter().enumerate() {
-        let Place { ring, representative, life, delivery, .. } = place(event);
-        let ring = (ring, representative, life);
+    let mut rings: BTreeMap<Way, BTreeMap<u64, Brought<'_>>> = BTreeMap::new();
+    let mut active: BTreeMap<(Way, &str), u64> = BTreeMap::new();
+    for (when, (event, way)) in told.iter().zip(ways(told)).enumerate() {
+        let Place { representative, delivery, .. } = place(event);
         if event.kind == "active" {
-            active.entry((ring, &event.node)).or_insert(delivery);
+            active.entry((way, &event.node)).or_insert(delivery);
         }
         if representative == 0 || !BROUGHT.contains(&event.kind.as_str()) {
             continue;
         }
-        let brought = rings.entry(ring).or_default().entry(delivery);
+        let brought = rings.entry(way).or_default().entry(delivery);
         let brought = brought.or_insert_with(|| Brought { first: when, by: BTreeMap::new() });
         brought.by.entry(&event.node).or_default().insert((&event.kind, &event.text));
     }
-    for (ring, deliveries) in &rings {
+    for (way, deliveries) in &rings {
         let mut before: Option<(u64, usize)> = None;
         let mut last: BTreeMap<&str, u64> = BTreeMap::new();
         for (delivery, brought) in deliveries {
@@ -139,13 +169,14 @@ fn as_brought(told: &[Event]) -> Result<(), Violation> {
         for (delivery, brought) in deliveries {
             let goes_on = |node: &str| {
                 last.get(node).is_some_and(|last| last > delivery)
-                    && active.get(&(*ring, node)).is_some_and(|since| since < delivery)
+                    && active.get(&(*way, node)).is_some_and(|since| since < delivery)
             };
             let all = last.keys().filter(|node| goes_on(node)).map(|node| (*node, brought.by.get(*node)));
             let different: BTreeMap<_, &str> = all.map(|(node, what)| (what, node)).collect();
             if different.len() > 1 {
                 let said = different.iter().map(|(what, node)| format!("{node} tells {what:?}"));
                 let said = said.collect::<Vec<_>>().join(", ");
+                let ring = way.0;
                 return broken("JOURNAL", format!("of delivery {delivery} of ring {}.{}: {said}", ring.0, ring.1));
             }
         }

@@ -62,8 +62,8 @@ pub(crate) struct Powers {
     pub(crate) asked_for: BTreeMap<u32, Timestamp>,
     /// By name, when a node was last unclean, as a coordinator had it.
     pub(crate) unclean: BTreeMap<String, Timestamp>,
-    /// Who was when a coordinator looked last.
-    unclean_now: BTreeSet<String>,
+    /// By coordinator (two sides may have one each), who was when it looked last.
+    unclean_now: BTreeMap<u32, BTreeSet<String>>,
     /// By name, since when it is known that a node is down, as the coordinator has it.
     pub(crate) ended: BTreeMap<String, Timestamp>,
 }
@@ -82,7 +82,7 @@ impl Powers {
             is_calm: false,
             asked_for: BTreeMap::new(),
             unclean: BTreeMap::new(),
-            unclean_now: BTreeSet::new(),
+            unclean_now: BTreeMap::new(),
             ended: BTreeMap::new(),
         }
     }
@@ -146,7 +146,7 @@ impl World {
         let unclean = view.nodes.iter().filter(|node| node.unclean).map(|node| node.name.clone());
         let unclean: BTreeSet<String> = unclean.collect();
         // Who was until now, was so at this moment last.
-        let before = std::mem::replace(&mut self.powers.unclean_now, unclean.clone());
+        let before = self.powers.unclean_now.insert(id, unclean.clone()).unwrap_or_default();
         self.powers.unclean.extend(before.into_iter().chain(unclean).map(|name| (name, self.now)));
         let fencing = &node.cib().status.fencing;
         let ended = fencing.lives.iter().filter(|(name, life)| fencing.has_ended(name, **life)).map(|(name, _)| name);

@@ -265,7 +265,10 @@ impl<'v> Law<'_, 'v, '_> {
                     })
             };
             let cloned = self.standing.of(&start).is_some_and(|service| service.clone.is_some());
-            let meets = primaries.iter().any(there);
+            // What nothing may be done to and is in several places belongs to one of them for the scheduler (crm_simulate
+            // 2.1.5 decides so): nothing follows for the others.
+            let is_torn = |service: &&&Service<'_>| !service.is_free() && service.after.len() > 1;
+            let meets = primaries.iter().filter(|service| !(together.apart && is_torn(service))).any(there);
             let (start, with, rule) = (start.name(), together.primary.to_owned(), together.rule.to_owned());
             match (meets, together.apart) {
                 (false, false) => self.violations.push(Violation::Apart { start, with, rule }),

@@ -243,6 +243,25 @@ fn what_must_not_meet_does_not() {
 }
 
 #[test]
+fn what_is_left_alone_in_two_places_keeps_others_from_one_of_them() {
+    let mut scene = scene();
+    if let Some(Constraint::Colocation(colocation)) = scene.cib.configuration.constraints.last_mut() {
+        colocation.score = Some("-INFINITY".into());
+    }
+    scene.view.resources[1] = running("web", &[]);
+    scene.plan.actions = vec![act("web", "start", "n2", &[])];
+    for (nodes, managed, expected) in [
+        (&["n1", "n2"][..], false, None),
+        (&["n2"], false, Some("web_start_0 n2 is where db will be, against web-with-db")),
+        (&["n1", "n2"], true, Some("web_start_0 n2 is where db will be, against web-with-db")),
+    ] {
+        scene.view.resources[0] = running("db", nodes);
+        scene.view.resources[0].flags.managed = managed;
+        assert_eq!(scene.told().first().map(String::as_str), expected, "on {nodes:?}, managed: {managed}");
+    }
+}
+
+#[test]
 fn members_of_a_group_are_together_and_in_order() {
     let mut scene = scene();
     scene.cib.configuration.constraints.clear();
