@@ -193,6 +193,14 @@ impl Disk {
         Ok(())
     }
 
+    /// Under which later number the same is prepared as is under this one, if it is.
+    #[must_use]
+    pub fn prepared_again(&self, generation: u64) -> Option<u64> {
+        let bytes = self.prepared.get(&generation)?;
+        let mut later = self.prepared.range(generation + 1..);
+        later.find_map(|(number, again)| (again == bytes).then_some(*number))
+    }
+
     /// What a daemon finds that starts now: the newest state that counts, and the newest that is prepared after it.
     pub fn read(&mut self, totem: hac_totem::Stored) -> hac_node::Stored {
         self.copy = (self.ring_seq, self.committed.clone());
@@ -264,6 +272,16 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_is_prepared_again_is_found_under_its_later_number() {
+        let (mut disk, mut rng) = (Disk::new(), Rng::new(1, 1));
+        for (id, generation, text) in [(1, 1, "a"), (2, 2, "b"), (3, 3, "a")] {
+            disk.begin(PersistId(id), prepare(generation, text));
+            assert_eq!(disk.end(PersistId(id), &mut rng), Some(Ok(())));
+        }
+        assert_eq!([1, 2, 3, 4].map(|generation| disk.prepared_again(generation)), [Some(3), None, None, None]);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) struct Forks {
     imagined: BTreeSet<String>,
     /// What is in the states that were kept where the list was too long to be shown whole.
     unnamed: BTreeSet<String>,
+    /// By node: in which life it stored what it had prepared when it went down once more, and as which generation.
+    stored_again: BTreeMap<u32, (u64, u64)>,
 }
 
 impl Forks {
@@ -41,14 +43,23 @@ impl Forks {
     /// A node removes what it had prepared when it went down. Nobody may know any more whether that was acknowledged: of
     /// what the state that counts has not, only those who are here and proposed it know.
     pub(super) fn gives_up(
-        &self,
+        &mut self,
         host: &Host,
         generation: u64,
         hosts: &BTreeMap<u32, Host>,
         asked: &BTreeMap<(u32, u64, RequestId), Asked>,
         executed: &mut BTreeMap<&'static str, u64>,
     ) -> Option<Violation> {
-        let (_, marks) = host.offered.as_ref().filter(|(offered, _)| *offered == generation)?;
+        let (offered, marks) = host.offered.as_ref()?;
+        let again = self.stored_again.get(&host.id).filter(|(life, _)| *life == host.life);
+        if again.map_or(*offered, |(_, again)| *again) != generation {
+            return None;
+        }
+        // Nobody can judge it yet: it stands behind what was stored meanwhile.
+        if let Some(again) = host.disk.prepared_again(generation) {
+            self.stored_again.insert(host.id, (host.life, again));
+            return None;
+        }
         let node = host.node.as_ref()?;
         let ring = node.standing().ring?;
         let here = proposed_in(Some(ring), hosts, asked);

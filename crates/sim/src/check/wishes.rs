@@ -69,7 +69,9 @@ fn company(
     let dependent = *primitives(&cib.configuration, rsc).first()?;
     let primary = *primitives(&cib.configuration, with).first()?;
     let (mine, theirs) = (world.reality.places(dependent), world.reality.places(primary));
-    if !is_free(view, dependent) || mine.is_empty() {
+    // Where what may not be touched runs twice, the scheduler keeps others from one of the places.
+    let is_torn = apart && theirs.len() > 1 && !is_free(view, primary);
+    if !is_free(view, dependent) || mine.is_empty() || is_torn {
         return None;
     }
     let holds = mine.iter().all(|place| theirs.contains(place) != apart);
