@@ -423,8 +423,15 @@ impl Participant {
             && let Some(request) = concluded.request
         {
             // What came of it in a transitional view says nothing of whether it was stored.
-            let maybe = concluded.maybe.filter(|_| !matches!(reply, Reply::NotStored(_) | Reply::TimedOut(_)));
-            self.effects.reply(request, maybe.unwrap_or(reply));
+            let reply = match (concluded.maybe, reply) {
+                (Some(Reply::Done { version, mut warnings }), Reply::Done { warnings: since, .. }) => {
+                    warnings.extend(since.into_iter().filter(|warning| !warnings.contains(warning)).collect::<Vec<_>>());
+                    Reply::Done { version, warnings }
+                }
+                (None, reply) | (_, reply @ (Reply::NotStored(_) | Reply::TimedOut(_))) => reply,
+                (Some(maybe), _) => maybe,
+            };
+            self.effects.reply(request, reply);
         }
     }
 }

@@ -226,3 +226,20 @@ fn a_change_made_while_the_view_broke_up_is_not_acknowledged_by_a_node_that_cann
     let Some(Reply::TimedOut(refusal)) = reply else { panic!("{reply:?}") };
     assert_eq!(refusal.sentence, "node1 could not store the change: no space left on device, though it was made");
 }
+
+#[test]
+fn a_change_made_while_the_view_broke_up_is_acknowledged_with_what_is_known_of_the_disks_since() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    cluster.disk(1).slow = true;
+    let id = cluster.request(1, set_property("cluster-delay", "80s"));
+    cluster.settle();
+    let votes = cluster.words_after_writing();
+    // It has voted, and stores nothing from now on.
+    cluster.disk(1).full = true;
+    cluster.break_up(1, &votes);
+    assert_eq!(cluster.cib(1).configuration.property("cluster-delay"), Some("80s"));
+    cluster.view(&[1, 2, 3]);
+    let told = warnings(cluster.reply(1, id));
+    assert_eq!(told, ["node1 has not stored the newest configuration: no space left on device"]);
+}
