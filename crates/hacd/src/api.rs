@@ -6,6 +6,7 @@
 mod act;
 mod agents;
 mod alerts;
+mod asked;
 mod attributes;
 mod convert;
 mod door;

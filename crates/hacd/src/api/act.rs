@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use hac_api::{AlertTest, AlertTested, ErrorCode, Finding, Version};
 use hac_crm::cib::{Change, Configure, Lifetime, Replicated as _, Section};
 use hac_model::{Cib, Resource, Role};
@@ -13,10 +12,11 @@ use hac_node::{Level, Request};
 use hac_pacemaker::{crm_commands, impact};
 use serde::{Deserialize, Serialize};
 
+use super::asked::Body;
 use super::door::tell;
 use super::explain::{BUDGET, unplannable};
 use super::refusal::Refused;
-use super::routes::{Answer, asked, done, look, read, request};
+use super::routes::{Answer, asked, done, look, request};
 use super::server::Api;
 use super::{convert, judge};
 use crate::clock;
@@ -264,8 +264,7 @@ fn is_or_has(resource: &Resource, name: &str) -> bool {
 }
 
 /// Plans, or does what was planned.
-pub(super) async fn answer(State(api): State<Api>, body: Result<Json<Act>, JsonRejection>) -> Answer<Acted> {
-    let act = read(body)?;
+pub(super) async fn answer(State(api): State<Api>, Body(act): Body<Act>) -> Answer<Acted> {
     let look = look(&api).await;
     let nodes: Vec<String> = look.facts().members.iter().map(|member| member.name.clone()).collect();
     let changes = act.changes(&look.cib, &nodes)?;

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use hac_api::{AlertList, AlertTestRequest, AlertTested, ErrorCode};
 
+use super::asked::Body;
 use super::refusal::Refused;
-use super::routes::{Answer, aside, look, read};
+use super::routes::{Answer, aside, look};
 use super::server::Api;
 use crate::clock;
 
@@ -21,9 +21,8 @@ pub(super) async fn list(State(api): State<Api>) -> Answer<AlertList> {
 /// Tries one, from this node.
 pub(super) async fn test(
     State(api): State<Api>,
-    body: Result<Json<AlertTestRequest>, JsonRejection>,
+    Body(AlertTestRequest { id }): Body<AlertTestRequest>,
 ) -> Answer<AlertTested> {
-    let AlertTestRequest { id } = read(body)?;
     let cib = std::sync::Arc::clone(&look(&api).await.cib);
     match api.alerts.test(&id, &cib, clock::wall()).await {
         Some(tested) => Ok(Json(tested)),

@@ -1,15 +1,16 @@
 //! `GET /v1/attributes`: what the programs that agents call ask for.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use hac_api::{Attributes, AttributesQuery};
 use hac_node::MemberState;
 
+use super::asked::Asked;
 use super::routes::{Answer, look};
 use super::server::Api;
 
 /// Answers with nodes and attributes.
-pub(super) async fn answer(State(api): State<Api>, Query(query): Query<AttributesQuery>) -> Answer<Attributes> {
+pub(super) async fn answer(State(api): State<Api>, Asked(query): Asked<AttributesQuery>) -> Answer<Attributes> {
     let look = look(&api).await;
     let wanted = |name: &str| query.name.as_deref().is_none_or(|only| only == name);
     let facts = look.facts();

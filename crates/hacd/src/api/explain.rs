@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use hac_api::{ErrorCode, ExplainQuery, Explained, SubjectKind};
 use hac_scheduler::explain::{Question, Unknown, explain};
 
 use hac_node::Unplannable;
 
+use super::asked::Asked;
 use super::refusal::Refused;
 use super::routes::{Answer, look};
 use super::server::Api;
@@ -18,11 +18,7 @@ use super::{convert, past};
 use crate::clock;
 
 /// Answers with what the scheduler decides about the state as this node has it, and why.
-pub(super) async fn answer(
-    State(api): State<Api>,
-    query: Result<Query<ExplainQuery>, QueryRejection>,
-) -> Answer<Explained> {
-    let Query(query) = query.map_err(|rejection| Refused::new(ErrorCode::Usage, rejection.body_text()))?;
+pub(super) async fn answer(State(api): State<Api>, Asked(query): Asked<ExplainQuery>) -> Answer<Explained> {
     if let Some(at) = query.at.clone() {
         return earlier(&api, &at, question(query)?).await;
     }

@@ -2,18 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use hac_api::{ErrorCode, Invitation, InviteRequest, Invited, NodeRemoved, RemoveNodeRequest};
 use hac_node::{ClusterNode, Report, Request};
 
+use super::asked::Body;
 use super::door::LASTS_MAX;
 use super::refusal::Refused;
 use super::routes::{self, Answer, look};
 use super::server::Api;
 
 /// Opens the door.
-pub(super) async fn open(State(api): State<Api>, body: Result<Json<InviteRequest>, JsonRejection>) -> Answer<Invited> {
-    let order = routes::read(body)?;
+pub(super) async fn open(State(api): State<Api>, Body(order): Body<InviteRequest>) -> Answer<Invited> {
     if order.seconds == 0 || order.seconds > LASTS_MAX.as_secs() {
         return Err(
             Refused::new(ErrorCode::Usage, "an invitation lasts up to 24 hours").with_remedy("Write --for 15m.")
@@ -38,11 +37,7 @@ pub(super) async fn cancel(State(api): State<Api>) -> Json<Invitation> {
 }
 
 /// Takes a node out.
-pub(super) async fn remove(
-    State(api): State<Api>,
-    body: Result<Json<RemoveNodeRequest>, JsonRejection>,
-) -> Answer<NodeRemoved> {
-    let order = routes::read(body)?;
+pub(super) async fn remove(State(api): State<Api>, Body(order): Body<RemoveNodeRequest>) -> Answer<NodeRemoved> {
     let look = look(&api).await;
     let report = look.facts();
     let mut nodes = api.place.current(report);

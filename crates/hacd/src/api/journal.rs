@@ -5,12 +5,12 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use hac_api::{ErrorCode, Event, History, HistoryQuery, JournalPage, JournalQuery, MemberState, Merged};
 use hac_node::{Reply, Request};
 use serde::{Deserialize, Serialize};
 
+use super::asked::{Asked, Body};
 use super::refusal::Refused;
 use super::routes::{self, Answer};
 use super::server::Api;
@@ -46,11 +46,8 @@ enum Told {
     Cannot(String),
 }
 
-pub(super) async fn answer(
-    State(api): State<Api>,
-    body: Result<Json<JournalQuery>, JsonRejection>,
-) -> Answer<JournalPage> {
-    Ok(Json(of_node(&api, routes::read(body)?).await?))
+pub(super) async fn answer(State(api): State<Api>, Body(query): Body<JournalQuery>) -> Answer<JournalPage> {
+    Ok(Json(of_node(&api, query).await?))
 }
 
 /// A page of the node that is asked for.
@@ -91,7 +88,7 @@ async fn of_node(api: &Api, mut query: JournalQuery) -> Result<JournalPage, Refu
 
 /// What all members wrote, merged; who cannot be asked is named. One at a time: it costs the ring a question and an answer for each
 /// page of another member.
-pub(super) async fn history(State(api): State<Api>, Query(query): Query<HistoryQuery>) -> Answer<History> {
+pub(super) async fn history(State(api): State<Api>, Asked(query): Asked<HistoryQuery>) -> Answer<History> {
     let Ok(_turn) = api.histories.try_acquire() else {
         return Err(Refused::new(ErrorCode::Unavailable, "another history is being gathered on this node")
             .with_remedy("Ask again when it is done."));

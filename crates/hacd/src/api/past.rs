@@ -3,13 +3,13 @@
 use std::io;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use hac_api::{ErrorCode, Moment, Moments, Past, PastQuery, Place};
 use hac_model::Cib;
 use hac_types::WallTime;
 
+use super::asked::Asked;
 use super::explain::{BUDGET, unplannable};
 use super::refusal::Refused;
 use super::server::Api;
@@ -18,11 +18,7 @@ use super::{convert, routes};
 /// Most moments that are told: the newest.
 const MOMENTS: usize = 2000;
 
-pub(super) async fn answer(
-    State(api): State<Api>,
-    query: Result<Query<PastQuery>, QueryRejection>,
-) -> Result<Response, Refused> {
-    let Query(query) = query.map_err(|rejection| Refused::new(ErrorCode::Usage, rejection.body_text()))?;
+pub(super) async fn answer(State(api): State<Api>, Asked(query): Asked<PastQuery>) -> Result<Response, Refused> {
     let Some(at) = query.at else {
         let hub = api.hub.clone();
         let read =

@@ -4,9 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::http::{HeaderMap, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -17,7 +16,7 @@ use hac_api::{
     ErrorCode, EventsQuery, KeyStatus, Members, Quorum, RotateRequest, Rotated, SettleRequest, Settled, StatusQuery,
     Version, route,
 };
-use hac_crm::cib::{Change, Configure, Refusal, StatusChange};
+use hac_crm::cib::{Change, Configure, StatusChange};
 use hac_crm::fencer::requests::{Step, Wanted};
 use hac_model::FenceAction;
 use hac_node::{Reply, Request, Rotate};
@@ -29,6 +28,7 @@ use tokio::sync::{broadcast, oneshot};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use super::asked::{Asked, Body};
 use super::explain::BUDGET;
 use super::hub::News;
 use super::refusal::Refused;
@@ -112,7 +112,7 @@ pub(super) async fn request(api: &Api, request: Request) -> Result<Reply, Refuse
     answer.await.map_err(|_| Refused::ending())
 }
 
-async fn status(State(api): State<Api>, Query(query): Query<StatusQuery>) -> Result<Response, Refused> {
+async fn status(State(api): State<Api>, Asked(query): Asked<StatusQuery>) -> Result<Response, Refused> {
     let look = look(&api).await;
     let (view, wall) = (query.view, clock::wall());
     let text = {
@@ -130,7 +130,7 @@ async fn status(State(api): State<Api>, Query(query): Query<StatusQuery>) -> Res
     Ok(([(header::CONTENT_TYPE, "application/json")], text?).into_response())
 }
 
-async fn cib(State(api): State<Api>, Query(query): Query<CibQuery>) -> Answer<CibResponse> {
+async fn cib(State(api): State<Api>, Asked(query): Asked<CibQuery>) -> Answer<CibResponse> {
     let look = look(&api).await;
     let version = convert::version(look.cib.version);
     let secrets = query.secrets;
@@ -163,7 +163,7 @@ async fn quorum(State(api): State<Api>) -> Answer<Quorum> {
     Ok(Json(convert::quorum(look(&api).await.facts().quorum.clone())))
 }
 
-async fn agents(State(api): State<Api>, Query(query): Query<AgentQuery>) -> Result<Response, Refused> {
+async fn agents(State(api): State<Api>, Asked(query): Asked<AgentQuery>) -> Result<Response, Refused> {
     let Some(name) = query.agent else { return Ok(Json(super::agents::list(&api.agents).await).into_response()) };
     match super::agents::detail(&api.agents, &name).await {
         Some(detail) => Ok(Json(detail).into_response()),
@@ -175,9 +175,8 @@ async fn agents(State(api): State<Api>, Query(query): Query<AgentQuery>) -> Resu
 async fn configure(
     State(api): State<Api>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    body: Result<Json<ConfigureRequest>, JsonRejection>,
+    Body(order): Body<ConfigureRequest>,
 ) -> Answer<Configured> {
-    let order = read(body)?;
     let changes = changes(order.changes)
         .map_err(|error| Refused::new(ErrorCode::Usage, format!("a change cannot be read: {error}")))?;
     let own = api.snapshots.borrow().facts().name.clone();
@@ -216,8 +215,7 @@ fn word(change: Change) -> Change {
     }
 }
 
-async fn command(State(api): State<Api>, body: Result<Json<CommandRequest>, JsonRejection>) -> Answer<Done> {
-    let order = read(body)?;
+async fn command(State(api): State<Api>, Body(order): Body<CommandRequest>) -> Answer<Done> {
     let origin = api.snapshots.borrow().facts().name.clone();
     let (version, _) = done(request(&api, asked(order.command, &origin)).await?)?;
     Ok(Json(Done { version, settled: settle_if(&api, order.wait_ms).await? }))
@@ -275,8 +273,7 @@ async fn key(State(api): State<Api>) -> Answer<KeyStatus> {
 }
 
 /// The new key is made here, so that it never leaves the daemons.
-async fn rotate(State(api): State<Api>, body: Result<Json<RotateRequest>, JsonRejection>) -> Answer<Rotated> {
-    let order = read(body)?;
+async fn rotate(State(api): State<Api>, Body(order): Body<RotateRequest>) -> Answer<Rotated> {
     let wish = new_key(order.force)
         .ok_or_else(|| Refused::new(ErrorCode::Internal, "the operating system gives no randomness"))?;
     let (_, findings) = done(request(&api, Request::RotateKey(wish)).await?)?;
@@ -295,8 +292,7 @@ fn new_key(force: bool) -> Option<Rotate> {
     Some(Rotate { next, salt, force })
 }
 
-async fn settle(State(api): State<Api>, body: Result<Json<SettleRequest>, JsonRejection>) -> Answer<Settled> {
-    let order = read(body)?;
+async fn settle(State(api): State<Api>, Body(order): Body<SettleRequest>) -> Answer<Settled> {
     Ok(Json(settle_for(&api, order.timeout_ms).await?))
 }
 
@@ -337,7 +333,7 @@ pub(super) fn done(reply: Reply) -> Result<(Version, Vec<hac_api::Finding>), Ref
 
 async fn events(
     State(api): State<Api>,
-    Query(query): Query<EventsQuery>,
+    Asked(query): Asked<EventsQuery>,
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>> {
     let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
@@ -386,18 +382,6 @@ fn gathered(news: broadcast::Receiver<News>, pause: Duration) -> impl Stream<Ite
         Some((stream::iter(all), (news, not_before)))
     };
     stream::unfold((news, None), more).flatten()
-}
-
-pub(super) fn read<T>(body: Result<Json<T>, JsonRejection>) -> Result<T, Refused> {
-    match body {
-        Ok(Json(body)) => Ok(body),
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let sentence =
-                format!("the request is above the limit of {} MiB; nothing was changed", hac_api::MAX_REQUEST >> 20);
-            Err(Refused::too_large(Refusal::new(sentence, "Make the change in several steps.")))
-        }
-        Err(rejection) => Err(Refused::new(ErrorCode::Usage, rejection.body_text())),
-    }
 }
 
 /// Name of the user at the other end, as far as it is known without asking a name service.

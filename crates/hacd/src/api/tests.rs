@@ -281,6 +281,19 @@ async fn nonsense_is_refused_before_the_node_hears_of_it() {
         let (code, answer) = fixture.exchange(request, unexpected).await;
         assert_eq!((code, &answer["code"]), (400, &json!("usage")), "{path} {body}");
     }
+    for path in [
+        "/v1/events?since=-1",
+        "/v1/status?view=perhaps",
+        "/v1/cib?secrets=2",
+        "/v1/history?last=all",
+        "/v1/explain?kind=thing",
+        "/v1/past?at=a&at=b",
+        "/v1/attributes?name=a&name=b",
+    ] {
+        let request = fixture.get(path);
+        let (code, answer) = fixture.exchange(request, unexpected).await;
+        assert_eq!((code, &answer["code"]), (400, &json!("usage")), "{path}");
+    }
     let big = json!({"changes": ["x".repeat(hac_api::MAX_REQUEST)]});
     let request = fixture.post(route::CONFIGURE, &big);
     let (code, answer) = fixture.exchange(request, unexpected).await;
