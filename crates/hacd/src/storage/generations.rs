@@ -20,6 +20,8 @@ use crate::calls;
 const KEPT: usize = 5;
 /// The highest number of a generation: no cluster comes so far, and what counts on from it cannot overflow.
 const LAST: u64 = 1 << 62;
+/// How far above the newest intact generation a number may be that is counted on from: what lies further is a stranger's.
+const NEAR: u64 = 1 << 20;
 /// Largest generation that is read, bytes: far above what a cluster can have.
 pub(super) const MAX: u64 = 256 << 20;
 /// Bytes in front of the content: magic (8), number (8), length (8), checksum (32).
@@ -45,7 +47,7 @@ pub(super) struct Newest {
     pub(super) prepared: Option<(u64, Vec<u8>)>,
     /// States that were given up and that nobody has looked at.
     pub(super) lost: Vec<(String, Vec<u8>)>,
-    /// Highest number of any generation, intact or not.
+    /// Highest number of any generation, intact or not, that was written here.
     pub(super) highest: u64,
 }
 
@@ -61,9 +63,9 @@ impl Generations {
     /// The directory or a file cannot be read, or a file has a form that a later release made. Nothing was changed then.
     pub(super) fn newest(&mut self, wall_secs: i64, remarks: &mut Vec<String>) -> Result<Newest, StorageError> {
         let mut found = Newest::default();
-        let (mut committed, mut prepared) = (Vec::new(), Vec::new());
+        let (mut numbers, mut committed, mut prepared) = (Vec::new(), Vec::new(), Vec::new());
         for (number, name, kind) in self.list().map_err(at(&self.directory))? {
-            found.highest = found.highest.max(number);
+            numbers.push(number);
             match kind {
                 Kind::Committed => committed.push(number),
                 Kind::Prepared => prepared.push(number),
@@ -90,6 +92,9 @@ impl Generations {
             }
         }
         found.prepared = self.newest_prepared(prepared, found.number)?;
+        let intact = found.prepared.as_ref().map_or(found.number, |(number, _)| *number);
+        let near = intact.saturating_add(NEAR);
+        found.highest = numbers.into_iter().filter(|number| *number <= near).fold(intact, u64::max);
         found.lost.sort();
         Ok(found)
     }

@@ -319,8 +319,17 @@ fn a_number_above_all_is_none_of_ours_and_what_is_in_the_place_of_the_folder_is_
     for name in ["cib.18446744073709551615", "cib.18446744073709551615.prepared", "cib.9223372036854775807.tmp"] {
         fs::write(dir.path().join(name), b"x").expect("writes");
     }
+    for end in ["", ".prepared", ".lost-1.1.1", ".old"] {
+        fs::write(dir.path().join(format!("cib.4611686018427387904{end}")), b"x").expect("writes");
+    }
     let opened = open(dir.path(), WALL, 0).expect("opens");
     assert_eq!((opened.stored.cib_generation, opened.stored.cib.as_deref()), (3, Some(&b"content 3"[..])));
+    // A number that was counted on from the highest of all would not be found again.
+    let generations = &opened.storage.generations;
+    generations.prepare(4, b"content 4").and_then(|()| generations.commit(4)).expect("stores");
+    drop(opened);
+    let opened = open(dir.path(), WALL, 0).expect("opens");
+    assert_eq!((opened.stored.cib_generation, opened.stored.cib.as_deref()), (4, Some(&b"content 4"[..])));
     drop(opened);
     let file = dir.path().join("file");
     fs::write(&file, b"x").expect("writes");
