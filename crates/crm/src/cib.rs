@@ -99,6 +99,20 @@ pub enum RefusalKind {
     Level,
 }
 
+/// A remedy as a sentence, whoever wrote it: it begins with a capital, unless that is a word of a command or a
+/// configuration, and has an end.
+fn whole(remedy: String) -> String {
+    let first = remedy.split(' ').next().unwrap_or_default();
+    let is_plain = first != "hacctl" && first.trim_end_matches([',', ':', ';']).bytes().all(|b| b.is_ascii_lowercase());
+    let mut letters = remedy.chars();
+    let begun = match letters.next() {
+        None => return remedy,
+        Some(letter) if is_plain => format!("{}{}", letter.to_ascii_uppercase(), letters.as_str()),
+        Some(_) => remedy,
+    };
+    if begun.ends_with(['.', '?', '!']) { begun } else { format!("{begun}.") }
+}
+
 /// Why a command was not carried out, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{sentence}")]
@@ -115,7 +129,7 @@ impl Refusal {
     /// A refusal of these two sentences, [`Invalid`](RefusalKind::Invalid).
     #[must_use]
     pub fn new(sentence: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), remedy: remedy.into(), kind: RefusalKind::Invalid }
+        Self { sentence: sentence.into(), remedy: whole(remedy.into()), kind: RefusalKind::Invalid }
     }
 
     /// The same of this kind.

@@ -138,6 +138,7 @@ impl Findings {
     }
 
     fn push(&mut self, severity: Severity, subject: &str, sentence: String, remedy: String) {
+        let remedy = super::whole(remedy);
         self.0.push(Finding { severity, subject: subject.to_owned(), sentence, remedy, of_agent: false });
     }
 }

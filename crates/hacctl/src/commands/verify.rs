@@ -65,7 +65,7 @@ fn own_properties(cib: &Cib, changes: &[Change]) -> Vec<Finding> {
         severity: Severity::Warning,
         subject: name.clone(),
         sentence: "only the cluster itself sets this property, it stays as it is".to_owned(),
-        remedy: "leave it out".to_owned(),
+        remedy: "Leave it out.".to_owned(),
         of_agent: false,
     };
     pairs.flatten().filter(other).map(finding).collect()
@@ -85,7 +85,7 @@ async fn with_nearest_agent(context: &Context, error: &Finding, agents: &Agents)
 /// What to do about an agent that does not say what it is: it is installed, or another one was meant.
 fn remedy(missing: &str, installed: &[&str], otherwise: &str) -> String {
     if installed.contains(&missing) {
-        return "it is installed, but does not answer when called with 'meta-data': call it by hand to see why"
+        return "It is installed, but does not answer when called with 'meta-data': call it by hand to see why."
             .to_owned();
     }
     let near = hac_model::nearest(missing, installed.iter().copied());
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn an_agent_that_is_installed_and_says_nothing_is_not_taken_for_a_misspelt_one() {
         let installed = ["ocf:x:Dummy", "ocf:x:Flood"];
-        assert!(remedy("ocf:x:Flood", &installed, "see the list").starts_with("it is installed"));
+        assert!(remedy("ocf:x:Flood", &installed, "see the list").starts_with("It is installed"));
         assert_eq!(remedy("ocf:x:Dumy", &installed, "see the list"), "Did you mean ocf:x:Dummy? see the list");
         assert_eq!(remedy("ocf:y:Other", &installed, "see the list"), "see the list");
     }

@@ -42,8 +42,9 @@ fn weigh(cib: &Cib, configure: &Configure, wall: Option<WallTime>) -> Result<Vec
         if found.severity == Severity::Error {
             return Err(found.into());
         }
-        let sentence = format!("{found}; {}", found.remedy);
-        warnings.push(Finding { severity: "warning".to_owned(), sentence, ..Finding::default() });
+        let sentence = found.to_string();
+        let severity = "warning".to_owned();
+        warnings.push(Finding { severity, subject: found.subject, sentence, remedy: found.remedy });
     }
     if let Some(wall) = wall.filter(|_| after.configuration != cib.configuration) {
         let _ = hac_scheduler::schedule(&after, wall);
@@ -71,7 +72,9 @@ mod tests {
         assert!(!refusal.remedy.is_empty());
         let warnings = weigh(&cib, &property("stonith-enable", "false"), None).unwrap();
         assert!(
-            warnings.iter().any(|w| w.sentence.contains("it has no effect; did you mean stonith-enabled?")),
+            warnings
+                .iter()
+                .any(|w| w.subject == "stonith-enable" && w.remedy.starts_with("Did you mean stonith-enabled?")),
             "{warnings:?}"
         );
         assert_eq!(weigh(&cib, &property("stonith-enabled", "false"), None), Ok(Vec::new()));

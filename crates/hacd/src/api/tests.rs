@@ -262,7 +262,7 @@ async fn what_the_cluster_refuses_comes_back_with_sentence_remedy_and_code() {
         let (got, body) = fixture.exchange(request, |_| reply(Refusal::new("no X", "make it"))).await;
         let body: ErrorBody = serde_json::from_value(body).expect("an error");
         assert_eq!((got, body.code, body.message.as_str()), (status, code, "no X"));
-        assert_eq!(body.remedy.as_deref(), Some("make it"));
+        assert_eq!(body.remedy.as_deref(), Some("Make it."));
     }
 }
 
@@ -312,17 +312,20 @@ async fn what_is_wrong_is_refused_before_the_node_hears_of_it() {
     assert_eq!(ErrorCode::Invalid.exit_code(), 78);
     let message = answer["message"].as_str().unwrap_or_default();
     assert!(message.ends_with("\"sometimes\" is no value for maintenance-mode"), "{answer}");
-    assert_eq!(answer["remedy"], "say true or false");
+    assert_eq!(answer["remedy"], "Say true or false.");
 
     let request = fixture.post(route::CONFIGURE, &property("stonith-enable", "false"));
     let done = |_| Reply::Done { version: Version::default(), warnings: Vec::new() };
     let (code, answer) = fixture.exchange(request, done).await;
     assert_eq!(code, 200, "{answer}");
-    let said = answer["findings"][0]["sentence"].as_str().unwrap_or_default();
     assert_eq!(
-        said,
-        "stonith-enable: no such cluster property is known, it has no effect; did you mean stonith-enabled? \
-         Remove it with 'hacctl configure property stonith-enable='"
+        answer["findings"][0],
+        json!({
+            "severity": "warning",
+            "subject": "stonith-enable",
+            "sentence": "stonith-enable: no such cluster property is known, it has no effect",
+            "remedy": "Did you mean stonith-enabled? Remove it with 'hacctl configure property stonith-enable='.",
+        })
     );
 }
 

@@ -31,7 +31,7 @@ impl Checker<'_> {
             let configure = Configure { changes: vec![change.clone()], ..Configure::default() };
             match judged(&cib, &configure) {
                 Ok(next) => cib = next,
-                Err(refusal) => self.report(*line, table, format!("{}; {}", refusal.sentence, refusal.remedy)),
+                Err(refusal) => self.report(*line, table, format!("{}. {}", refusal.sentence, refusal.remedy)),
             }
         }
         (!changes.is_empty()).then(|| cib.configuration.into_inner())

@@ -13,7 +13,15 @@ pub(super) enum Kind {
     Bool,
     Score,
     Time,
-    Number,
+    TimeOrNever,
+    /// A whole number, or -1 for no limit.
+    Limit,
+    /// A whole number from 0.
+    Count,
+    /// A whole number from 1.
+    Positive,
+    /// A number of failures: a score from 0.
+    Failures,
     Role,
     OneOf(&'static [&'static str]),
     Text,
@@ -23,10 +31,10 @@ const ROLES: &[&str] = &["Stopped", "Started", "Promoted", "Unpromoted", "Master
 
 /// Cluster properties that have a meaning here or in Pacemaker.
 pub(super) const PROPERTIES: &[(&str, Kind)] = &[
-    ("batch-limit", Kind::Number),
+    ("batch-limit", Kind::Limit),
     ("cluster-delay", Kind::Time),
     ("cluster-infrastructure", Kind::Text),
-    ("cluster-ipc-limit", Kind::Number),
+    ("cluster-ipc-limit", Kind::Positive),
     ("cluster-name", Kind::Text),
     ("cluster-recheck-interval", Kind::Time),
     ("concurrent-fencing", Kind::Bool),
@@ -42,18 +50,18 @@ pub(super) const PROPERTIES: &[(&str, Kind)] = &[
     ("last-lrm-refresh", Kind::Text),
     ("load-threshold", Kind::Text),
     ("maintenance-mode", Kind::Bool),
-    ("migration-limit", Kind::Text),
+    ("migration-limit", Kind::Limit),
     ("no-quorum-policy", Kind::OneOf(&["stop", "freeze", "ignore", "demote", "fence", "suicide"])),
-    ("node-action-limit", Kind::Number),
+    ("node-action-limit", Kind::Limit),
     ("node-health-base", Kind::Score),
     ("node-health-green", Kind::Score),
     ("node-health-red", Kind::Score),
     ("node-health-strategy", Kind::OneOf(&["none", "migrate-on-red", "only-green", "progressive", "custom"])),
     ("node-health-yellow", Kind::Score),
     ("node-pending-timeout", Kind::Time),
-    ("pe-error-series-max", Kind::Text),
-    ("pe-input-series-max", Kind::Text),
-    ("pe-warn-series-max", Kind::Text),
+    ("pe-error-series-max", Kind::Limit),
+    ("pe-input-series-max", Kind::Limit),
+    ("pe-warn-series-max", Kind::Limit),
     ("placement-strategy", Kind::OneOf(&["default", "utilization", "minimal", "balanced"])),
     ("priority-fencing-delay", Kind::Time),
     ("remove-after-stop", Kind::Bool),
@@ -64,16 +72,16 @@ pub(super) const PROPERTIES: &[(&str, Kind)] = &[
     ("startup-fencing", Kind::Bool),
     ("fencing-action", Kind::OneOf(&["reboot", "off", "poweroff"])),
     ("fencing-enabled", Kind::Bool),
-    ("fencing-max-attempts", Kind::Number),
+    ("fencing-max-attempts", Kind::Positive),
     ("fencing-timeout", Kind::Time),
     ("fencing-watchdog-timeout", Kind::Text),
     ("stonith-action", Kind::OneOf(&["reboot", "off", "poweroff"])),
     ("stonith-enabled", Kind::Bool),
-    ("stonith-max-attempts", Kind::Number),
+    ("stonith-max-attempts", Kind::Positive),
     ("stonith-timeout", Kind::Time),
     ("stonith-watchdog-timeout", Kind::Text),
     ("stop-all-resources", Kind::Bool),
-    ("upgrade-hold", Kind::Text),
+    ("upgrade-hold", Kind::TimeOrNever),
     ("stop-orphan-actions", Kind::Bool),
     ("stop-orphan-resources", Kind::Bool),
     ("stop-removed-resources", Kind::Bool),
@@ -86,23 +94,23 @@ pub(super) const PROPERTIES: &[(&str, Kind)] = &[
 pub(super) const META: &[(&str, Kind)] = &[
     ("allow-migrate", Kind::Bool),
     ("allow-unhealthy-nodes", Kind::Bool),
-    ("clone-max", Kind::Number),
-    ("clone-min", Kind::Number),
-    ("clone-node-max", Kind::Number),
+    ("clone-max", Kind::Count),
+    ("clone-min", Kind::Count),
+    ("clone-node-max", Kind::Count),
     ("critical", Kind::Bool),
     ("failure-timeout", Kind::Time),
     ("globally-unique", Kind::Bool),
     ("interleave", Kind::Bool),
     ("is-managed", Kind::Bool),
     ("maintenance", Kind::Bool),
-    ("migration-threshold", Kind::Score),
+    ("migration-threshold", Kind::Failures),
     ("multiple-active", Kind::OneOf(&["block", "stop_only", "stop_start", "stop_unexpected"])),
     ("notify", Kind::Bool),
     ("ordered", Kind::Bool),
     ("priority", Kind::Score),
     ("promotable", Kind::Bool),
-    ("promoted-max", Kind::Number),
-    ("promoted-node-max", Kind::Number),
+    ("promoted-max", Kind::Count),
+    ("promoted-node-max", Kind::Count),
     ("requires", Kind::OneOf(&["nothing", "quorum", "fencing", "unfencing"])),
     ("resource-stickiness", Kind::Score),
     ("target-role", Kind::Role),
@@ -273,9 +281,13 @@ fn check_value(subject: &str, name: &str, value: &str, kind: Kind, findings: &mu
         Kind::Bool => (parse_bool(value).is_some(), "say true or false".to_owned()),
         Kind::Score => (parse_score(value).is_some(), "give an integer, INFINITY or -INFINITY".to_owned()),
         Kind::Time => (is_time(value), "give a time such as 20, 40s, 500ms, 2min, 1h or PT5M".to_owned()),
-        Kind::Number => {
-            let good = value.trim().parse::<i64>().is_ok_and(|n| n >= -1);
-            (good, "give a whole number".to_owned())
+        Kind::TimeOrNever => (value == "never" || is_time(value), "give a time such as 24h, or never".to_owned()),
+        Kind::Limit => (is_number(value, -1), "give a whole number, or -1 for no limit".to_owned()),
+        Kind::Count => (is_number(value, 0), "give a whole number from 0".to_owned()),
+        Kind::Positive => (is_number(value, 1), "give a whole number from 1".to_owned()),
+        Kind::Failures => {
+            let good = parse_score(value).is_some_and(|failures| failures >= 0);
+            (good, "give a whole number from 0, which never counts them, or INFINITY".to_owned())
         }
         Kind::Role => (one_of(ROLES), format!("it is one of {}", ROLES.join(", "))),
         Kind::OneOf(words) => (one_of(words), format!("it is one of {}", words.join(", "))),
@@ -283,6 +295,10 @@ fn check_value(subject: &str, name: &str, value: &str, kind: Kind, findings: &mu
     if !good {
         findings.error(subject, format!("\"{value}\" is no value for {name}"), remedy);
     }
+}
+
+fn is_number(value: &str, from: i64) -> bool {
+    value.trim().parse::<i64>().is_ok_and(|number| number >= from)
 }
 
 /// A time with a unit, or an ISO 8601 duration.
