@@ -115,23 +115,20 @@ const NOT_OFFERED: &[(&str, &str)] = &[
     ("acl_target", "hacd has no access rules: everything is done as root on a node."),
     ("acl_group", "hacd has no access rules: everything is done as root on a node."),
     ("user", "hacd has no access rules: everything is done as root on a node."),
-    ("get_property", "Use 'hacctl configure show type:property', which prints all that are set."),
+    ("get_property", "Use 'hacctl configure get_property NAME'."),
     ("validate-all", "Use 'hacctl configure verify'."),
-    ("default-timeouts", "Use 'hacctl ra info AGENT' for the advised timeouts and write them into the op."),
+    ("default-timeouts", "Use 'hacctl configure default-timeouts RSC'."),
     ("rsctest", "Use 'hacctl resource start RSC' on a cluster for tests."),
     ("schema", "hacd has no schema to choose; 'hacctl configure verify' checks everything."),
     ("upgrade", "Nothing has to be upgraded; 'hacctl configure verify' checks everything."),
-    ("erase", "Write 'hacctl configure delete ID...' for what is to go."),
-    ("ptest", "Use 'hacctl configure show xml > FILE' and 'hacctl simulate -x FILE'."),
-    ("simulate", "Use 'hacctl configure show xml > FILE' and 'hacctl simulate -x FILE'."),
-    ("graph", "Use 'hacctl simulate -x FILE --save-dotfile DOT'."),
+    ("erase", "Write 'hacctl configure erase', which refuses while something runs."),
+    ("ptest", "Use 'hacctl configure simulate', or 'hacctl simulate -x FILE' for a stored state."),
+    ("simulate", "Use 'hacctl configure simulate', or 'hacctl simulate -x FILE' for a stored state."),
+    ("graph", "Use 'hacctl simulate -x FILE --dot DOT'."),
     ("filter", "Use 'hacctl configure show > FILE', change FILE, and 'hacctl configure load update FILE'."),
     ("template", "Write the resources themselves; 'rsc_template' gives several of them common values."),
-    ("cib", "Change a file from 'hacctl configure save FILE' and load it with 'configure load replace FILE'."),
-    (
-        "set",
-        "Use 'hacctl resource param RSC set NAME VALUE', 'resource meta RSC set NAME VALUE' or 'property NAME=VALUE'.",
-    ),
+    ("cib", "Use 'hacctl cib new NAME', which makes a draft, and 'hacctl cib commit NAME'."),
+    ("set", "Use 'hacctl configure set ID.NAME VALUE', or 'hacctl resource param RSC set NAME VALUE'."),
 ];
 
 /// Whether an alternative spelling is the only one that `word` can mean.
@@ -292,6 +289,15 @@ impl Words {
     /// A mistake at the next word, or at the end.
     pub(super) fn error(&self, message: impl Into<String>, remedy: impl Into<String>) -> SyntaxError {
         self.tokens.get(self.position).map_or_else(|| self.last(), Token::clone).error(message, remedy)
+    }
+
+    /// Refuses the option that is the next word if it was given before: only one of two values could count.
+    pub(super) fn once(&self, given_before: bool, name: &str) -> Result<(), SyntaxError> {
+        if given_before {
+            let name = crate::text::printable(name);
+            return Err(self.error(format!("{name} is given twice"), format!("Write {name}= once.")));
+        }
+        Ok(())
     }
 
     /// Whether no word is left.

@@ -1,5 +1,7 @@
 //! Constraints.
 
+use std::collections::BTreeSet;
+
 use hac_model::{
     Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket, parse_bool,
     parse_score,
@@ -48,11 +50,13 @@ pub(super) fn colocation(words: &mut Words) -> Result<Constraint, SyntaxError> {
         Items::Sets(sets) => colocation.sets = sets,
     }
     while let Some((name, value)) = peek_assignment(words) {
-        match name.as_str() {
-            "node-attribute" => colocation.node_attribute = Some(value),
-            "influence" => colocation.influence = Some(value),
+        let option = match name.as_str() {
+            "node-attribute" => &mut colocation.node_attribute,
+            "influence" => &mut colocation.influence,
             _ => break,
-        }
+        };
+        words.once(option.is_some(), &name)?;
+        *option = Some(value);
         words.skip();
     }
     Ok(Constraint::Colocation(colocation))
@@ -92,10 +96,16 @@ pub(super) fn order(words: &mut Words) -> Result<Constraint, SyntaxError> {
         match name.as_str() {
             // crm writes either of the two.
             "symmetrical" => match parse_bool(&value) {
-                Some(symmetrical) => order.symmetrical = Some(symmetrical.to_string()),
+                Some(symmetrical) => {
+                    words.once(order.symmetrical.is_some(), &name)?;
+                    order.symmetrical = Some(symmetrical.to_string());
+                }
                 None => return Err(words.error("symmetrical is true or false", "Write symmetrical=false.")),
             },
-            "require-all" => order.require_all = Some(value),
+            "require-all" => {
+                words.once(order.require_all.is_some(), &name)?;
+                order.require_all = Some(value);
+            }
             _ => break,
         }
         words.skip();
@@ -135,8 +145,14 @@ pub(super) fn location(words: &mut Words) -> Result<Constraint, SyntaxError> {
     let (mut role, mut resource_discovery) = (None, None);
     while let Some((name, _)) = peek_assignment(words) {
         match name.as_str() {
-            "role" | "$role" => role = one_of(words, &name, &ROLES)?,
-            "resource-discovery" => resource_discovery = one_of(words, &name, &DISCOVERIES)?,
+            "role" | "$role" => {
+                words.once(role.is_some(), "role")?;
+                role = one_of(words, &name, &ROLES)?;
+            }
+            "resource-discovery" => {
+                words.once(resource_discovery.is_some(), &name)?;
+                resource_discovery = one_of(words, &name, &DISCOVERIES)?;
+            }
             _ => break,
         }
     }
@@ -302,7 +318,7 @@ fn bracketed(words: &mut Words, open: &Token, suffix: Suffix) -> Result<Vec<Reso
     if close == "]" {
         options.require_all = Some("false".to_owned());
     }
-    let mut members: Vec<Item> = Vec::new();
+    let (mut members, mut given) = (Vec::<Item>::new(), BTreeSet::new());
     loop {
         let token = words.expect(&format!("{close} at the end of the set"))?;
         if token.text == close {
@@ -312,6 +328,9 @@ fn bracketed(words: &mut Words, open: &Token, suffix: Suffix) -> Result<Vec<Reso
             members.push(split(&token, suffix)?);
             continue;
         };
+        if !given.insert(name.to_owned()) {
+            return Err(token.error(format!("{name} is given twice"), format!("Write {name}= once.")));
+        }
         let field = match name {
             "sequential" => &mut options.sequential,
             "require-all" => &mut options.require_all,

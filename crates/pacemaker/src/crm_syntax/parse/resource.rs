@@ -1,5 +1,7 @@
 //! Primitives, templates, groups and clones.
 
+use std::collections::BTreeSet;
+
 use hac_crm::cib::{CloneDef, GroupDef};
 use hac_model::{Agent, NvPair, NvSet, Operation, Primitive, Template};
 
@@ -121,7 +123,12 @@ fn operation(words: &mut Words) -> Result<Operation, SyntaxError> {
     }
     let mut operation = Operation { name: name.text, interval: "0".to_owned(), ..Operation::default() };
     let mut params = Vec::new();
+    let mut given = BTreeSet::new();
     while let Some((name, value)) = peek_assignment(words) {
+        let ours = name.starts_with('$') || ["interval", "name"].contains(&name.as_str());
+        if ours || OPERATION_OPTIONS.contains(&name.as_str()) {
+            words.once(!given.insert(name.clone()), &name)?;
+        }
         words.skip();
         match name.as_str() {
             "$id" => operation.id = value,

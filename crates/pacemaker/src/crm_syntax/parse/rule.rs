@@ -141,7 +141,7 @@ fn date(words: &mut Words) -> Result<Expression, SyntaxError> {
             "gt"
         }
         "in" | "in_range" => {
-            let mut parts = date_parts(words, &["start", "end"]);
+            let mut parts = date_parts(words, &["start", "end"])?;
             start = parts.remove("start");
             end = parts.remove("end");
             if !parts.is_empty() {
@@ -150,7 +150,7 @@ fn date(words: &mut Words) -> Result<Expression, SyntaxError> {
             "in_range"
         }
         "spec" | "date_spec" => {
-            spec = Some(date_parts(words, &[]));
+            spec = Some(date_parts(words, &[])?);
             "date_spec"
         }
         _ => {
@@ -167,15 +167,17 @@ fn date(words: &mut Words) -> Result<Expression, SyntaxError> {
     Ok(Expression::Date { id: String::new(), operation: Some(operation.to_owned()), start, end, duration, spec })
 }
 
-fn date_parts(words: &mut Words, besides: &[&str]) -> BTreeMap<String, String> {
+fn date_parts(words: &mut Words, besides: &[&str]) -> Result<BTreeMap<String, String>, SyntaxError> {
     let mut parts = BTreeMap::new();
     while let Some((name, value)) = peek_assignment(words) {
         if !DATE_PARTS.contains(&name.as_str()) && name != YEARSDAYS && !besides.contains(&name.as_str()) {
             break;
         }
-        words.skip();
         // crm's word for it.
-        parts.insert(if name == YEARSDAYS { "yeardays".to_owned() } else { name }, value);
+        let name = if name == YEARSDAYS { "yeardays".to_owned() } else { name };
+        words.once(parts.contains_key(&name), &name)?;
+        words.skip();
+        parts.insert(name, value);
     }
-    parts
+    Ok(parts)
 }

@@ -10,6 +10,31 @@ fn refused(text: &str, expected: &Expect) {
 }
 
 #[test]
+fn an_option_that_is_given_twice() {
+    refused(
+        "primitive x Dummy op monitor interval=10s timeout=5 interval=20s",
+        &expect!["line 1, column 53: interval is given twice. Write interval= once."],
+    );
+    for text in [
+        "primitive x Dummy op start timeout=1 timeout=2",
+        "primitive x Dummy op monitor interval=10s op_params a=1 op start $id=a $id=b",
+        "colocation c inf: a b node-attribute=x node-attribute=y",
+        "colocation c inf: ( a b sequential=true sequential=false ) d",
+        "order o a b symmetrical=true symmetrical=false",
+        "order o a b require-all=true require-all=false",
+        "location l a role=Started $role=Stopped 10: n1",
+        "location l a resource-discovery=never resource-discovery=always 10: n1",
+        "location l a rule 10: date spec hours=1 hours=2",
+        "location l a rule 10: date in start=2026-01-01 start=2026-02-01 end=2026-03-01",
+    ] {
+        let error = parse(text).expect_err(text);
+        assert!(error.to_string().ends_with(" is given twice"), "{text}: {error}");
+    }
+    // What an agent makes of two values is its own business.
+    parse("primitive x Dummy op monitor interval=10s a=1 a=2").expect("is taken");
+}
+
+#[test]
 fn primitives() {
     refused(
         "\nfrobnicate x",
