@@ -6,6 +6,8 @@ mod complete;
 mod table;
 
 #[cfg(test)]
+mod remedies;
+#[cfg(test)]
 mod tests;
 
 use std::fmt::Write as _;

@@ -39,6 +39,10 @@ const IDS: A = A(Any, Object, "ID");
 const FILE: A = A(One, File, "FILE");
 const STATEMENT: A = A(Some, Statement, "...");
 
+/// How hosts come and go.
+const JOIN: &str = "'hacctl invite' prints the line for the new host: 'hacctl join HOST --code CODE'.";
+const REMOVE: &str = "'hacctl node remove NODE' takes it out for good and changes the key.";
+
 /// All levels.
 pub(crate) const LEVELS: &[Level] = &[
     Level { name: "resource", about: "Resources: steering what runs.", commands: RESOURCE },
@@ -263,9 +267,9 @@ const CLUSTER: &[Command] = &[
     c(&["wait_for_startup", "wait-for-startup"], &[A(Maybe, Text, "SECONDS")], "Wait until this node takes part"),
     c(&["run"], &[A(Some, Value, "COMMAND")], "Run a command here, and say how to run it on the others"),
     not(&["init"], "'hacctl init' makes a cluster of this host, 'hacctl join' adds others."),
-    not(&["join"], "'hacctl join CODE' on the new host; 'hacctl init' prints the code."),
-    not(&["add"], "'hacctl join CODE' on the new host; 'hacctl init' prints the code."),
-    not(&["remove"], "Stop hacd there, then 'hacctl node delete NODE'."),
+    not(&["join"], JOIN),
+    not(&["add"], JOIN),
+    not(&["remove"], REMOVE),
     not(&["copy"], "Use 'scp -p FILE NODE:FILE' for each node; hacctl does not log in to other hosts."),
     not(&["diff"], "Use 'ssh NODE cat FILE | diff FILE -' for each node; hacctl does not log in to other hosts."),
     not(
@@ -301,8 +305,8 @@ const COROSYNC: &[Command] = &[
     not(&["push"], "Use 'scp -p /etc/hacd/hacd.toml NODE:/etc/hacd/'; hacctl does not log in to other hosts."),
     not(&["pull"], "Use 'scp -p NODE:/etc/hacd/hacd.toml /etc/hacd/'; hacctl does not log in to other hosts."),
     not(&["diff"], "Use 'ssh NODE cat /etc/hacd/hacd.toml | diff /etc/hacd/hacd.toml -'."),
-    not(&["add-node"], "'hacctl join CODE' on the new host."),
-    not(&["del-node"], "Stop hacd there, then 'hacctl node delete NODE'."),
+    not(&["add-node"], JOIN),
+    not(&["del-node"], REMOVE),
 ];
 
 const HISTORY: &[Command] = &[
