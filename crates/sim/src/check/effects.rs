@@ -50,7 +50,9 @@ pub(super) fn check(
     }
     count(executed, "P-6");
     for other in reality.places(&invocation.resource) {
-        let member = hosts.get(&other).and_then(|host| host.node.as_ref()).is_some_and(|node| {
+        // Who was told that it was fenced is taken for down, and is about to go: a device lied of it (FENCE-3).
+        let counted = hosts.get(&other).filter(|host| !host.learned);
+        let member = counted.and_then(|host| host.node.as_ref()).is_some_and(|node| {
             let other = node.standing();
             other.takes_part() && other.ring == standing.ring
         });
