@@ -190,6 +190,9 @@ impl Workload {
     /// Two belong together, or apart, or one behind the other. Mostly the one made later depends.
     fn relate(&mut self, things: &Things<'_>) -> Option<Change> {
         let [first, .., last] = things.all.as_slice() else { return None };
+        if goes_before(things.configuration, last, first) {
+            return None;
+        }
         let (kind, id) = (self.rng.below(3), format!("{RELATED}{first}-{last}"));
         let (one, other) = ((*first).to_owned(), (*last).to_owned());
         let constraint = if kind == 0 {
@@ -266,16 +269,32 @@ pub fn marks(configuration: &Configuration) -> Vec<String> {
     names.filter(|name| name.starts_with(MARK)).cloned().collect()
 }
 
+/// Where people related two to each other: what comes first, and what goes by that.
+fn relations(configuration: &Configuration) -> impl Iterator<Item = (&str, &str)> {
+    let made = configuration.constraints.iter().filter(|constraint| constraint.id().starts_with(RELATED));
+    made.filter_map(|constraint| match constraint {
+        Constraint::Order(order) => Some((order.first.as_str(), order.then.as_str())),
+        Constraint::Colocation(together) => Some((together.with_rsc.as_str(), together.rsc.as_str())),
+        _ => None,
+    })
+}
+
+/// Whether `one` comes before `other` by what people said of them, directly or not: to say the opposite too would be a circle,
+/// of which no plan can be made.
+fn goes_before(configuration: &Configuration, one: &str, other: &str) -> bool {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![one]);
+    while let Some(name) = open.pop() {
+        if seen.insert(name) {
+            open.extend(relations(configuration).filter(|(first, _)| *first == name).map(|(_, then)| then));
+        }
+    }
+    seen.contains(other)
+}
+
 /// Ids of all that is named where people related two to each other.
 #[must_use]
 pub fn related(configuration: &Configuration) -> BTreeSet<&str> {
-    let made = configuration.constraints.iter().filter(|constraint| constraint.id().starts_with(RELATED));
-    let ends = made.flat_map(|constraint| match constraint {
-        Constraint::Order(order) => vec![order.first.as_str(), order.then.as_str()],
-        Constraint::Colocation(together) => vec![together.rsc.as_str(), together.with_rsc.as_str()],
-        _ => Vec::new(),
-    });
-    ends.collect()
+    relations(configuration).flat_map(|(first, then)| [first, then]).collect()
 }
 
 /// Ids of the constraints by which people moved or banned something.
@@ -357,4 +376,21 @@ fn set(id: &str, name: &str, value: &str) -> NvSet {
         ..NvPair::default()
     };
     NvSet { id: id.to_owned(), pairs: vec![pair], ..NvSet::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_says_that_two_come_before_each_other() {
+        let order = |first: &str, then: &str| {
+            let id = format!("{RELATED}{first}-{then}");
+            Constraint::Order(Order { id, first: first.to_owned(), then: then.to_owned(), ..Order::default() })
+        };
+        let constraints = vec![order("w-1", "w-2"), order("w-2", "w-3"), order("w-3", "w-2")];
+        let configuration = Configuration { constraints, ..Configuration::default() };
+        assert!(goes_before(&configuration, "w-1", "w-3"));
+        assert!(!goes_before(&configuration, "w-3", "w-1"));
+    }
 }
