@@ -1,18 +1,25 @@
 //! [`Change::ModGroup`](super::Change::ModGroup).
 
-use super::super::{GroupEdit, Place, Refusal, RefusalKind};
+use super::super::{GroupEdit, Place, Refusal, RefusalKind, tree};
 use super::put::{group_mut, take_free};
 use super::{Draft, Step, unknown};
 use hac_model::Resource;
 
 pub(super) fn edit(draft: &mut Draft, id: &str, edit: &GroupEdit) -> Step {
     if group_mut(&mut draft.cib.configuration.resources, id).is_none() {
-        return Err(unknown(id));
+        let other =
+            tree::walk(&draft.cib.configuration.resources).iter().find(|item| item.id == id).map(|item| item.kind);
+        return Err(other.map_or_else(|| unknown(id), |kind| no_group(id, kind.word())));
     }
     match edit {
         GroupEdit::Add { resource, place } => add(draft, id, resource, place),
         GroupEdit::Remove { resource } => remove(draft, id, resource),
     }
+}
+
+fn no_group(id: &str, word: &str) -> Refusal {
+    let remedy = format!("Name a group, or make one: 'hacctl configure group ID {id}'");
+    Refusal::new(format!("{id} is a {word}, and no group"), remedy)
 }
 
 fn add(draft: &mut Draft, id: &str, resource: &str, place: &Place) -> Step {
