@@ -101,6 +101,12 @@ pub struct Extras {
     pub drawing: bool,
 }
 
+/// Whether a text is a moment, as rules name it.
+#[must_use]
+pub fn is_moment(text: &str) -> bool {
+    conditions::parse_date(text).is_some()
+}
+
 /// Decides what to do about `cib` at `now`; the same as the plan of [`run`], without the telling.
 #[must_use]
 pub fn schedule(cib: &Cib, now: WallTime) -> Plan {

@@ -19,7 +19,7 @@ pub(super) const OPTIONS: &[(&str, Kind)] = &[
     ("requires", Kind::OneOf(&["nothing", "quorum", "fencing", "unfencing"])),
     ("role", Kind::Role),
     ("start-delay", Kind::Time),
-    ("timeout", Kind::Time),
+    ("timeout", Kind::Timeout),
 ];
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {

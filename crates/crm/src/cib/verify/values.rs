@@ -3,8 +3,8 @@
 use super::super::tree;
 use super::Findings;
 use hac_model::{
-    Configuration, Constraint, Expression, LocationTarget, NvSet, ResourceSet, Rule, parse_bool, parse_duration_ms,
-    parse_score,
+    Configuration, Constraint, Expression, LocationTarget, NvSet, Resource, ResourceSet, Rule, parse_bool,
+    parse_duration_ms, parse_score,
 };
 
 /// What a value must be.
@@ -14,6 +14,12 @@ pub(super) enum Kind {
     Score,
     Time,
     TimeOrNever,
+    /// A date, perhaps with a time.
+    Moment,
+    /// A number, or two with a dash between.
+    Range,
+    /// A time that ends something: not 0.
+    Timeout,
     /// A whole number, or -1 for no limit.
     Limit,
     /// A whole number from 0.
@@ -134,6 +140,9 @@ const ELSEWHERE: &[(&str, Kind)] = &[
     ("restart-type", Kind::Text),
 ];
 
+/// Longest id of a resource, bytes: files are named after it, by the cluster and by agents, with something behind it.
+const ID_MAX: usize = 200;
+
 /// Node attributes that mean something to the cluster.
 const NODE: &[(&str, Kind)] = &[("maintenance", Kind::Bool), ("standby", Kind::Bool)];
 
@@ -175,7 +184,15 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
         node.attributes.iter().for_each(|set| check_set(&node.uname, set, NODE, findings));
         node.utilization.iter().for_each(|set| names_twice(&node.uname, set, findings));
     }
-    for item in tree::walk(&configuration.resources) {
+    let items = tree::walk(&configuration.resources);
+    for item in &items {
+        if item.id.len() > ID_MAX {
+            let sentence = format!("its id has {} bytes, and files are named after it", item.id.len());
+            findings.error(item.id, sentence, format!("choose one of at most {ID_MAX} bytes"));
+        }
+        roles(configuration, item, findings);
+    }
+    for item in items {
         for set in item.meta {
             check_set(item.id, set, META, findings);
             check_names(item.id, set, META, "meta-attribute", findings);
@@ -264,6 +281,28 @@ pub(super) fn unknown_name<'a>(
     findings.warning(subject, format!("unknown {what} {name}, it has no effect"), remedy);
 }
 
+/// Warns of a role that only instances of promotable clones have.
+fn roles(configuration: &Configuration, item: &tree::Item<'_>, findings: &mut Findings) {
+    let top = configuration
+        .resources
+        .iter()
+        .find(|top| tree::walk(std::slice::from_ref(top)).iter().any(|i| i.id == item.id));
+    let can = match top {
+        Some(Resource::Clone(clone)) => {
+            clone.legacy_master
+                || clone.meta.iter().any(|set| set.get("promotable").is_some_and(|v| parse_bool(v) != Some(false)))
+        }
+        Some(Resource::Bundle(_) | Resource::Template(_)) | None => true,
+        Some(_) => false,
+    };
+    let role = item.meta.iter().find_map(|set| set.get("target-role"));
+    let promoted = ["Promoted", "Master", "Unpromoted", "Slave"];
+    if let Some(role) = role.filter(|role| !can && promoted.iter().any(|word| word.eq_ignore_ascii_case(role))) {
+        let sentence = format!("target-role={role} is for promotable clones, it has no effect");
+        findings.warning(item.id, sentence, "write Started or Stopped");
+    }
+}
+
 /// Checks the value of an option of which the table knows the kind.
 pub(super) fn check_option(subject: &str, name: &str, value: &str, table: &[(&str, Kind)], findings: &mut Findings) {
     if let Some((_, kind)) = table.iter().find(|(known, _)| *known == name) {
@@ -281,6 +320,15 @@ fn check_value(subject: &str, name: &str, value: &str, kind: Kind, findings: &mu
         Kind::Bool => (parse_bool(value).is_some(), "say true or false".to_owned()),
         Kind::Score => (parse_score(value).is_some(), "give an integer, INFINITY or -INFINITY".to_owned()),
         Kind::Time => (is_time(value), "give a time such as 20, 40s, 500ms, 2min, 1h or PT5M".to_owned()),
+        Kind::Timeout => {
+            let good = is_time(value) && parse_duration_ms(value) != Some(0);
+            (good, "give a time above 0, such as 20, 40s, 2min or PT5M".to_owned())
+        }
+        Kind::Moment => {
+            let good = hac_scheduler::is_moment(value);
+            (good, "give a date such as 2026-01-31, or with a time 2026-01-31T12:00:00Z".to_owned())
+        }
+        Kind::Range => (is_range(value), "give a number, or a range such as 9-17".to_owned()),
         Kind::TimeOrNever => (value == "never" || is_time(value), "give a time such as 24h, or never".to_owned()),
         Kind::Limit => (is_number(value, -1), "give a whole number, or -1 for no limit".to_owned()),
         Kind::Count => (is_number(value, 0), "give a whole number from 0".to_owned()),
@@ -299,6 +347,13 @@ fn check_value(subject: &str, name: &str, value: &str, kind: Kind, findings: &mu
 
 fn is_number(value: &str, from: i64) -> bool {
     value.trim().parse::<i64>().is_ok_and(|number| number >= from)
+}
+
+/// `5`, `5-7`, `5-` or `-7`.
+fn is_range(value: &str) -> bool {
+    let number = |text: &str| text.trim().bytes().all(|b| b.is_ascii_digit());
+    let (low, high) = value.split_once('-').unwrap_or((value, value));
+    number(low) && number(high) && value.bytes().any(|b| b.is_ascii_digit())
 }
 
 /// A time with a unit, or an ISO 8601 duration.
@@ -384,10 +439,20 @@ fn check_rule(id: &str, rule: &Rule, findings: &mut Findings) {
                     check_value(id, "type", value_type, Kind::OneOf(TYPES), findings);
                 }
             }
-            Expression::Date { operation: Some(operation), .. } => {
-                check_value(id, "operation", operation, Kind::OneOf(DATE_OPERATIONS), findings);
+            Expression::Date { operation, start, end, spec, .. } => {
+                if let Some(operation) = operation {
+                    check_value(id, "operation", operation, Kind::OneOf(DATE_OPERATIONS), findings);
+                }
+                for (name, moment) in [("start", start), ("end", end)] {
+                    if let Some(moment) = moment {
+                        check_value(id, name, moment, Kind::Moment, findings);
+                    }
+                }
+                for (name, range) in spec.iter().flatten() {
+                    check_value(id, name, range, Kind::Range, findings);
+                }
             }
-            Expression::Date { .. } | Expression::Resource { .. } | Expression::Operation { .. } => {}
+            Expression::Resource { .. } | Expression::Operation { .. } => {}
             Expression::Rule(inner) => check_rule(id, inner, findings),
         }
     }
