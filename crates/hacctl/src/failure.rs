@@ -113,7 +113,11 @@ impl From<&clap::Error> for Failure {
         if let Some(failure) = below(error).or_else(|| of_crm(error)).or_else(|| ambiguous(error)) {
             return failure;
         }
-        let message = first.strip_prefix("error: ").unwrap_or(&first);
+        let message = first
+            .strip_prefix("error: ")
+            .unwrap_or(&first)
+            .replace("invalid digit found in string", "it is not a whole number")
+            .replace("number too large to fit in target type", "it is too large");
         let remedies: Vec<String> = paragraphs.filter(|part| !part.is_empty()).collect();
         let told = remedies.iter().find(|part| part.starts_with("tip: ") || part.starts_with("Usage: "));
         let told =
@@ -190,6 +194,10 @@ fn ambiguous(error: &clap::Error) -> Option<Failure> {
     let word = no_command(error)?;
     let command = crate::args::Arguments::command();
     let names = command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(clap::Command::get_name);
+    if word.is_empty() {
+        let remedy = "'hacctl --help' lists the commands; perhaps a variable of your script is empty.";
+        return Some(Failure::usage("the command is an empty word").with_remedy(remedy));
+    }
     let names: Vec<&str> = names.filter(|name| name.starts_with(word)).collect();
     let (last, first) = names.split_last().filter(|(_, first)| !first.is_empty())?;
     let sentence = format!("'{word}' may mean {} or {last}", first.join(", "));

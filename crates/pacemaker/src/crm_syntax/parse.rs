@@ -78,6 +78,10 @@ pub(super) fn put(object: Object) -> Change {
 fn keyword(token: &Token) -> Result<&'static str, SyntaxError> {
     let word = token.text.to_ascii_lowercase();
     let word = word.as_str();
+    if word.is_empty() {
+        let remedy = "Write what it is, such as 'primitive'; perhaps a variable of your script is empty.";
+        return Err(token.error("a statement begins with an empty word", remedy));
+    }
     if let Some(exact) = KEYWORDS.iter().find(|k| **k == word) {
         return Ok(exact);
     }

@@ -117,6 +117,9 @@ pub(super) async fn load(context: &Context, words: &[String]) -> Result<(), Fail
     let mut words = words.to_vec();
     take_xml(&mut words);
     let [method, name] = words.as_slice() else { return Err(usage()) };
+    if !["update", "replace", "push"].contains(&method.as_str()) {
+        return Err(usage());
+    }
     let text = read(name)?;
     match method.as_str() {
         "update" => {
@@ -226,7 +229,7 @@ pub(super) async fn diff(context: &Context, name: Option<&str>) -> Result<(), Fa
 }
 
 fn usage() -> Failure {
-    Failure::usage("load needs a way and a file")
+    Failure::usage("load needs a way (replace, update or push) and a file")
         .with_remedy("Write 'hacctl configure load [xml] replace|update|push FILE'.")
 }
 

@@ -82,7 +82,7 @@ fn end(lifetime: Option<&str>) -> Result<Option<String>, Failure> {
             "Write a duration such as PT5M, PT2H, P1D or 10m; without one it lasts until 'resource clear'.",
         )
     };
-    let seconds = duration_s(word).ok_or_else(wrong)?;
+    let seconds = duration_s(word).filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
     let end = OffsetDateTime::now_utc().checked_add(Duration::seconds(seconds)).ok_or_else(wrong)?;
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
     end.format(format).map(Some).map_err(|_| wrong())
@@ -165,6 +165,12 @@ fn hint(context: &Context, resource: &str, end: Option<&str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_end_at_once_is_no_lifetime() {
+        assert!(end(Some("0")).is_err() && end(Some("PT0S")).is_err() && end(Some("PT5M")).is_ok());
+        assert_eq!(end(Some("forever")), Ok(None));
+    }
 
     #[test]
     fn lifetimes_are_iso_durations_or_times() {
