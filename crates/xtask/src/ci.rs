@@ -11,5 +11,5 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
     Options::parse(arguments, &[], &[])?.no_words()?;
     let checked = check::all(project);
     println!();
-    test::all(project, false, checked)
+    test::all(project, false, test::Seeds::Fixed, checked)
 }
