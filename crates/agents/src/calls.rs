@@ -106,6 +106,12 @@ pub(crate) fn end_of(pid: Pid) -> io::Result<OwnedFd> {
     Ok(rustix::process::pidfd_open(pid, PidfdFlags::empty())?)
 }
 
+/// Waits for the end of a program in this way.
+pub(crate) fn await_end(wait: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    allowed()?;
+    wait()
+}
+
 /// Waits until there is something.
 pub(crate) fn poll(polled: &mut [PollFd<'_>], limit: Option<&Timespec>) -> io::Result<()> {
     allowed()?;

@@ -23,7 +23,8 @@ mod record;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -44,8 +45,12 @@ const TAKE_OVER: Duration = Duration::from_secs(10);
 /// How often is looked whether an earlier run has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// How many files for records are kept while nothing is recorded in them.
-const SLOTS_MAX: usize = 2;
+/// How many files for records are kept while nothing is recorded in them: about as many as runs that are under way at one time on
+/// a small host, because to make and remove one costs as much as two records.
+const SLOTS_MAX: usize = 16;
+
+/// How long a folder that was there counts as being there.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// All runs of this daemon.
 #[derive(Debug)]
@@ -66,6 +71,10 @@ pub(crate) struct Runs {
     cgroups: Result<Cgroups, String>,
     /// Files for records in which there is none at present.
     slots: Mutex<Vec<Slot>>,
+    /// The folder that programs expect, and when it was seen.
+    seen: Mutex<Option<(&'static str, Instant)>>,
+    /// What a program reads that is given nothing to read: to open it anew for each costs more than another hold of it.
+    nothing: OnceLock<Option<std::fs::File>>,
     /// Runs that are being ended, by id.
     unfinished: Mutex<BTreeMap<String, Record>>,
     /// Those of them for which there was no thread.
@@ -87,6 +96,8 @@ impl Runs {
             live: AtomicUsize::new(0),
             cgroups: Cgroups::delegated(),
             slots: Mutex::default(),
+            seen: Mutex::default(),
+            nothing: OnceLock::new(),
             unfinished: Mutex::default(),
             owed: Mutex::default(),
         }
@@ -175,6 +186,25 @@ impl Runs {
                 None
             }
         });
+    }
+
+    /// Whether a folder is there, or was just before.
+    fn has_seen(&self, folder: &'static str) -> bool {
+        let now = Instant::now();
+        let known = *lock(&self.seen);
+        if known.is_some_and(|(of, at)| of == folder && now.saturating_duration_since(at) < FRESH) {
+            return true;
+        }
+        let there = Path::new(folder).is_dir();
+        *lock(&self.seen) = there.then_some((folder, now));
+        there
+    }
+
+    /// Nothing to be read.
+    fn nothing(&self) -> Stdio {
+        let open = || std::fs::File::open("/dev/null").ok();
+        let hold = self.nothing.get_or_init(open).as_ref().and_then(|file| file.try_clone().ok());
+        hold.map_or_else(Stdio::null, Stdio::from)
     }
 
     /// A record for a run to come, and the control group for it.

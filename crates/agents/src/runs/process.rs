@@ -34,6 +34,10 @@ const CHUNK_MAX: usize = 16 << 10;
 /// pipe for ever.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
+/// How long a program's end is told by its outputs alone, which it closes. Most have ended by then, and to have the kernel tell
+/// the end of one that leaves its outputs to others costs as much as all that is recorded of a run.
+const SOON: Duration = Duration::from_millis(20);
+
 /// How often is asked for the program's end where the kernel does not tell it.
 const ASK: Duration = Duration::from_millis(10);
 
@@ -124,13 +128,14 @@ impl Run {
         let (record, kept, mut child) = begin(&self.runs, task)?;
         key.is_past();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let end = End::new(child.id());
+        let mut end = End::new(child.id());
         self.runs.live.fetch_add(1, Ordering::SeqCst);
         let unwanted = {
             let mut stage = lock(&self.stage);
             matches!(mem::replace(&mut *stage, Stage::Live(record, kept, child)), Stage::GivenUp)
         };
-        let said = if unwanted { Err(io::Error::other("nobody waits for it")) } else { attend(&end, stdout, stderr) };
+        let said =
+            if unwanted { Err(io::Error::other("nobody waits for it")) } else { self.attend(&mut end, stdout, stderr) };
         let (stdout, stderr) = said.inspect_err(|_| self.give_up())?;
         let stage = mem::replace(&mut *lock(&self.stage), Stage::Over);
         let Stage::Live(record, kept, mut child) = stage else {
@@ -182,7 +187,7 @@ pub(super) async fn run(runs: &Arc<Runs>, looks: &Arc<Looks>, task: Task) -> io:
 
 /// Records a run and starts its program. May wait for the file system.
 fn begin(runs: &Runs, task: &Task) -> io::Result<(Record, Kept, Child)> {
-    if let Some(folder) = task.folder.filter(|folder| !Path::new(folder).is_dir()) {
+    if let Some(folder) = task.folder.filter(|folder| !runs.has_seen(folder)) {
         // If that fails the program itself says so.
         let _ = calls::make_folders(Path::new(folder));
     }
@@ -206,7 +211,7 @@ fn begin(runs: &Runs, task: &Task) -> io::Result<(Record, Kept, Child)> {
         }
     };
     let before = members::ticks();
-    let child = match spawn(task, &record) {
+    let child = match spawn(runs, task, &record) {
         Ok(child) => child,
         Err(error) => {
             runs.settle(&record, kept);
@@ -234,12 +239,12 @@ fn leaves_nothing(action: &str) -> bool {
 }
 
 /// Starts the program: by itself, or if it has to enter a control group by a shell that does so.
-fn spawn(task: &Task, record: &Record) -> io::Result<Child> {
+fn spawn(runs: &Runs, task: &Task, record: &Record) -> io::Result<Child> {
     let start = |mut command: Command| {
         command.stdin(match &task.input {
             // Nobody waits until it has been read, and it lies nowhere.
             Some(input) => Stdio::from(calls::in_memory("hacd-input", input)?),
-            None => Stdio::null(),
+            None => runs.nothing(),
         });
         command.args(&task.arguments).env_clear().envs(&task.environment).env(MARK, &record.id).current_dir("/");
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -285,66 +290,104 @@ fn give_protection_up(leader: &ProcessRef) {
 
 /// The end of a process that this one started and has not taken note of.
 struct End {
-    /// Becomes readable then; nothing where the kernel does not give it.
-    descriptor: Option<OwnedFd>,
     pid: Option<Pid>,
+    /// Becomes readable then; nothing where the kernel does not give it, or was not asked for it yet.
+    descriptor: Option<OwnedFd>,
 }
 
 impl End {
     fn new(pid: u32) -> Self {
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        let descriptor = pid.and_then(|pid| calls::end_of(pid).ok());
-        Self { descriptor, pid }
+        Self { pid: i32::try_from(pid).ok().and_then(Pid::from_raw), descriptor: None }
+    }
+
+    /// Has the kernel tell it.
+    fn watch(&mut self) {
+        self.descriptor = self.pid.and_then(|pid| calls::end_of(pid).ok());
     }
 
     /// Whether it has come. Its parent still has to take note of it.
     fn has_come(&self) -> bool {
-        let Some(pid) = self.pid else { return true };
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         // Another thread has taken note of it.
-        rustix::process::waitid(WaitId::Pid(pid), options).map_or(true, |status| status.is_some())
+        self.state(WaitIdOptions::NOHANG).unwrap_or(true)
+    }
+
+    /// Waits for it. Its parent still has to take note of it.
+    fn wait(&self) -> io::Result<()> {
+        calls::await_end(|| match self.state(WaitIdOptions::empty()) {
+            Err(Errno::INTR) => Err(Errno::INTR.into()),
+            Ok(_) | Err(_) => Ok(()),
+        })
+    }
+
+    fn state(&self, more: WaitIdOptions) -> rustix::io::Result<bool> {
+        let Some(pid) = self.pid else { return Ok(true) };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | more;
+        rustix::process::waitid(WaitId::Pid(pid), options).map(|status| status.is_some())
     }
 }
 
 /// What a program said: the beginning of its standard output, the end of its standard error.
 type Said = (Vec<u8>, Vec<u8>);
 
-/// Reads what a program says until it has ended. Waits as long as it runs.
-fn attend(end: &End, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -> io::Result<Said> {
-    let mut stdout = Output { pipe: stdout, keep: Keep::Beginning(STDOUT_MAX), kept: Vec::new() };
-    let mut stderr = Output { pipe: stderr, keep: Keep::End(STDERR_MAX), kept: Vec::new() };
-    let mut until: Option<Instant> = None;
-    let mut chunk = [0; CHUNK_MAX];
-    loop {
-        let over = stdout.pipe.is_none() && stderr.pipe.is_none();
-        if until.is_some_and(|until| over || Instant::now() >= until) {
-            return Ok((stdout.kept, stderr.kept));
+impl Run {
+    /// Has the kernel tell the end of the program. It has not been taken note of, so its number is nobody else's.
+    fn watch(&self, end: &mut End) -> io::Result<()> {
+        let stage = lock(&self.stage);
+        if !matches!(*stage, Stage::Live(..)) {
+            return Err(io::Error::other("it was given up"));
         }
-        let limit = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let asks_often = until.is_none() && end.descriptor.is_none();
-        let limit = limit.or_else(|| asks_often.then_some(ASK)).and_then(|limit| Timespec::try_from(limit).ok());
-        let outputs = (stdout.pipe.as_ref().map(AsFd::as_fd), stderr.pipe.as_ref().map(AsFd::as_fd));
-        let ending = end.descriptor.as_ref().map(AsFd::as_fd).filter(|_| until.is_none());
-        let all = [outputs.0, outputs.1, ending].into_iter().flatten();
-        let mut polled: Vec<PollFd<'_>> = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
-        match calls::poll(&mut polled, limit.as_ref()) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        }
-        let mut ready = polled.iter().map(|polled| !polled.revents().is_empty());
-        let mut is_ready = |there: bool| there && ready.next().unwrap_or(false);
-        let (out, err) = (is_ready(outputs.0.is_some()), is_ready(outputs.1.is_some()));
-        let ended = is_ready(ending.is_some()) || asks_often && end.has_come();
-        drop(polled);
-        if out {
-            stdout.read(&mut chunk);
-        }
-        if err {
-            stderr.read(&mut chunk);
-        }
-        if ended {
-            until = Some(Instant::now() + LAST_WORDS);
+        end.watch();
+        Ok(())
+    }
+
+    /// Reads what a program says until it has ended. Waits as long as it runs.
+    fn attend(&self, end: &mut End, stdout: Option<ChildStdout>, stderr: Option<ChildStderr>) -> io::Result<Said> {
+        let mut stdout = Output { pipe: stdout, keep: Keep::Beginning(STDOUT_MAX), kept: Vec::new() };
+        let mut stderr = Output { pipe: stderr, keep: Keep::End(STDERR_MAX), kept: Vec::new() };
+        let mut soon = Some(Instant::now() + SOON);
+        let mut until: Option<Instant> = None;
+        let mut chunk = [0; CHUNK_MAX];
+        loop {
+            if stdout.pipe.is_none() && stderr.pipe.is_none() {
+                match end.wait() {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    waited => return waited.map(|()| (stdout.kept, stderr.kept)),
+                }
+            }
+            let now = Instant::now();
+            if until.is_some_and(|until| now >= until) {
+                return Ok((stdout.kept, stderr.kept));
+            }
+            if soon.is_some_and(|soon| now >= soon) {
+                soon = None;
+                self.watch(end)?;
+            }
+            let limit = until.or(soon).map(|until| until.saturating_duration_since(now));
+            let asks_often = limit.is_none() && end.descriptor.is_none();
+            let limit = limit.or_else(|| asks_often.then_some(ASK)).and_then(|limit| Timespec::try_from(limit).ok());
+            let outputs = (stdout.pipe.as_ref().map(AsFd::as_fd), stderr.pipe.as_ref().map(AsFd::as_fd));
+            let ending = end.descriptor.as_ref().map(AsFd::as_fd).filter(|_| until.is_none());
+            let all = [outputs.0, outputs.1, ending].into_iter().flatten();
+            let mut polled: Vec<PollFd<'_>> = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+            match calls::poll(&mut polled, limit.as_ref()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            let mut ready = polled.iter().map(|polled| !polled.revents().is_empty());
+            let mut is_ready = |there: bool| there && ready.next().unwrap_or(false);
+            let (out, err) = (is_ready(outputs.0.is_some()), is_ready(outputs.1.is_some()));
+            let ended = is_ready(ending.is_some()) || asks_often && end.has_come();
+            drop(polled);
+            if out {
+                stdout.read(&mut chunk);
+            }
+            if err {
+                stderr.read(&mut chunk);
+            }
+            if ended {
+                until = Some(Instant::now() + LAST_WORDS);
+            }
         }
     }
 }
