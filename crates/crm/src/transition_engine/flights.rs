@@ -1,6 +1,6 @@
 //! Actions in flight: on which node each counts, and when it is given up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hac_types::Timestamp;
@@ -21,11 +21,44 @@ struct Flight {
 }
 
 /// What a node has to do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug, Default)]
 struct Load {
     count: usize,
     /// When an action ended that another may have waited for.
     progress: Option<Timestamp>,
+    /// Of those that are not given up, in order, so that who asks for the next timeout need not look through all: how long each
+    /// may take, since when it is under way, and when it ends if nobody waits for another.
+    times: BTreeSet<(Duration, usize)>,
+    since: BTreeSet<(Timestamp, usize)>,
+    ends: BTreeSet<(Timestamp, usize)>,
+}
+
+impl Load {
+    fn add(&mut self, index: usize, flight: Flight) {
+        if !flight.given_up {
+            self.times.insert((flight.time, index));
+            self.since.insert((flight.since, index));
+            self.ends.insert((flight.since + flight.time, index));
+        }
+    }
+
+    fn take(&mut self, index: usize, flight: Flight) {
+        if !flight.given_up {
+            self.times.remove(&(flight.time, index));
+            self.since.remove(&(flight.since, index));
+            self.ends.remove(&(flight.since + flight.time, index));
+        }
+    }
+
+    /// When the next one should have ended, without the way there and back. Where they `queue`, each may have to wait for the one
+    /// that takes longest until something ends there.
+    fn timeout(&self, queue: bool) -> Option<Timestamp> {
+        if !queue {
+            return self.ends.first().map(|(at, _)| *at);
+        }
+        let (longest, since) = (self.times.last()?.0, self.since.first()?.0);
+        Some(self.progress.unwrap_or(since).max(since) + longest)
+    }
 }
 
 /// See the [module documentation](self).
@@ -75,23 +108,37 @@ impl Flights {
     /// The action begins; it may take `time` by itself.
     pub(super) fn begin(&mut self, now: Timestamp, index: usize, node: &str, time: Duration) {
         let flight = Flight { since: now, time, given_up: false };
-        if self.all.insert(index, (node.to_owned(), flight)).is_none() {
-            self.nodes.entry(node.to_owned()).or_insert(Load { count: 0, progress: None }).count += 1;
+        let before = self.all.insert(index, (node.to_owned(), flight));
+        let fresh = before.is_none();
+        if let Some((node, before)) = before
+            && let Some(load) = self.nodes.get_mut(&node)
+        {
+            load.take(index, before);
+        }
+        let load = self.nodes.entry(node.to_owned()).or_default();
+        load.count += usize::from(fresh);
+        load.add(index, flight);
+    }
+
+    /// The action is otherwise from now on.
+    fn change(&mut self, index: usize, change: impl FnOnce(&mut Flight)) {
+        let Some((node, flight)) = self.all.get_mut(&index) else { return };
+        let before = *flight;
+        change(flight);
+        if let Some(load) = self.nodes.get_mut(node) {
+            load.take(index, before);
+            load.add(index, *flight);
         }
     }
 
     /// The action was heard of, and may take `time` from now.
     pub(super) fn extend(&mut self, now: Timestamp, index: usize, time: Duration) {
-        if let Some((_, flight)) = self.all.get_mut(&index) {
-            *flight = Flight { since: now, time, given_up: false };
-        }
+        self.change(index, |flight| *flight = Flight { since: now, time, given_up: false });
     }
 
     /// The action is given up; it stays in flight until what is recorded of it has been delivered.
     pub(super) fn give_up(&mut self, index: usize) {
-        if let Some((_, flight)) = self.all.get_mut(&index) {
-            flight.given_up = true;
-        }
+        self.change(index, |flight| flight.given_up = true);
     }
 
     pub(super) fn is_given_up(&self, index: usize) -> bool {
@@ -108,8 +155,9 @@ impl Flights {
 
     /// The action ended.
     pub(super) fn end(&mut self, index: usize) {
-        let Some((node, _)) = self.all.remove(&index) else { return };
+        let Some((node, flight)) = self.all.remove(&index) else { return };
         if let Some(load) = self.nodes.get_mut(&node) {
+            load.take(index, flight);
             load.count = load.count.saturating_sub(1);
             if load.count == 0 {
                 self.nodes.remove(&node);
@@ -119,26 +167,26 @@ impl Flights {
 
     /// Those that should have ended by now.
     pub(super) fn overdue(&self, now: Timestamp) -> Vec<usize> {
+        if self.timeout().is_none_or(|at| at > now) {
+            return Vec::new();
+        }
         self.deadlines().filter(|(_, at)| *at <= now).map(|(index, _)| index).collect()
     }
 
     /// When the next one should have ended.
     pub(super) fn timeout(&self) -> Option<Timestamp> {
-        self.deadlines().map(|(_, at)| at).min()
+        let next = self.nodes.values().filter_map(|load| load.timeout(self.node_action_limit > 0));
+        next.min().map(|at| at + self.delay)
     }
 
     /// When each is given up. A node has more orders than it carries out at one time, how many of them is its own affair:
     /// until something ends there, each may have to wait for the one that takes longest.
     fn deadlines(&self) -> impl Iterator<Item = (usize, Timestamp)> {
-        let mut longest: BTreeMap<&str, Duration> = BTreeMap::new();
-        for (node, flight) in self.all.values().filter(|(_, flight)| !flight.given_up) {
-            let most = longest.entry(node).or_default();
-            *most = (*most).max(flight.time);
-        }
-        self.all.iter().filter(|(_, (_, flight))| !flight.given_up).map(move |(index, (node, flight))| {
-            let queued = self.node_action_limit > 0 && self.count(node) > 1;
-            let time = longest.get(node.as_str()).filter(|_| queued).copied().unwrap_or(flight.time);
-            let since = self.nodes.get(node).and_then(|load| load.progress).unwrap_or(flight.since).max(flight.since);
+        self.all.iter().filter(|(_, (_, flight))| !flight.given_up).map(|(index, (node, flight))| {
+            let load = self.nodes.get(node);
+            let queued = load.filter(|_| self.node_action_limit > 0);
+            let time = queued.and_then(|load| load.times.last()).map_or(flight.time, |(time, _)| *time);
+            let since = load.and_then(|load| load.progress).unwrap_or(flight.since).max(flight.since);
             (*index, since + time + self.delay)
         })
     }
@@ -190,5 +238,32 @@ mod tests {
         assert_eq!(flights.timeout(), Some(at(80)));
         flights.extend(at(75), 1, Duration::from_secs(20));
         assert_eq!(flights.timeout(), Some(at(155)));
+    }
+
+    #[test]
+    fn the_next_timeout_is_the_first_of_all_whatever_happened_before() {
+        let mut drawn = 7_u64;
+        let mut draw = |below: u64| {
+            drawn = drawn.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (drawn >> 33) % below
+        };
+        for limit in [0, 1, 3] {
+            let mut flights = Flights::new(limit, DELAY);
+            let mut timeouts = 0;
+            for step in 0..3000 {
+                let (index, time) = (draw(12) as usize, Duration::from_secs(draw(300)));
+                match draw(6) {
+                    0 | 1 => flights.begin(at(step), index, ["a", "b"][index % 2], time),
+                    2 => flights.extend(at(step), index, time),
+                    3 => flights.give_up(index),
+                    4 => flights.heard(at(step), index),
+                    _ => flights.end(index),
+                }
+                let first = flights.deadlines().map(|(_, at)| at).min();
+                assert_eq!(flights.timeout(), first, "limit {limit}, step {step}");
+                timeouts += usize::from(first.is_some());
+            }
+            assert!(timeouts > 1000, "nothing was under way");
+        }
     }
 }
