@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hac_node::{Effect, InvocationId, Reply, RequestId, Up, WatchId};
+use hac_node::{Down, Effect, InvocationId, Reply, RequestId, Up, WatchId};
 use hac_types::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot};
@@ -30,6 +30,10 @@ const RESULTS: usize = 32;
 /// How long orders for the ring half may be gathered, beyond the handling of what came next: to wake the ring's thread for
 /// each costs more than the order.
 const GATHER: Duration = Duration::from_millis(1);
+
+/// How soon after other orders the ring half is told how far this half is, if there is nothing else to order: to wake the ring's
+/// thread for each step costs more than the step. Far below any `token`, after which the ring would fall silent.
+const ACKNOWLEDGE: Duration = Duration::from_millis(5);
 
 /// How old a snapshot may get that nobody asked for. Whoever reads asks for a new one, and gets this one only if this
 /// thread does not answer; each one costs a copy of what changes afterwards.
@@ -75,6 +79,10 @@ pub(super) struct Thread {
     pub(super) requests: u64,
     /// Since when orders for the ring half are gathered.
     gathered: Option<Timestamp>,
+    /// One of them is more than word of how far this half is.
+    pressing: bool,
+    /// When the ring half was given orders last.
+    ordered: Timestamp,
     /// When what has changed is published, at the latest.
     unpublished: Option<Timestamp>,
     terms: u32,
@@ -129,6 +137,8 @@ impl Thread {
             unkept: None,
             requests: 0,
             gathered: None,
+            pressing: false,
+            ordered: Timestamp::ZERO,
             unpublished: None,
             terms: 0,
             end: None,
@@ -317,7 +327,8 @@ impl Thread {
 
     /// How long nothing is to be done; `None` for ever.
     fn wait(&self) -> Option<Duration> {
-        let due = [self.parts.half.poll_timeout(), self.unpublished].into_iter().flatten().min()?;
+        let told = self.gathered.map(|_| self.ordered + ACKNOWLEDGE);
+        let due = [self.parts.half.poll_timeout(), self.unpublished, told].into_iter().flatten().min()?;
         Some(due.since(clock::now().mono))
     }
 
@@ -351,6 +362,7 @@ impl Thread {
                 // Each would wake the ring's thread. None is left out: a recording counts what passes.
                 Effect::Down(order) => {
                     self.gathered.get_or_insert_with(|| clock::now().mono);
+                    self.pressing |= !matches!(order, Down::Seen(_));
                     self.above.orders.put(order);
                 }
                 Effect::Do(output) => self.act(output),
@@ -360,7 +372,12 @@ impl Thread {
 
     /// Gives the ring half the orders that were gathered.
     fn order(&mut self) {
-        if self.gathered.take().is_some() {
+        if self.gathered.is_none() {
+            return;
+        }
+        let now = clock::now().mono;
+        if self.pressing || now.since(self.ordered) >= ACKNOWLEDGE {
+            (self.gathered, self.pressing, self.ordered) = (None, false, now);
             self.above.orders.push();
         }
     }
