@@ -46,6 +46,10 @@ const PAUSE_EACH: Duration = Duration::from_micros(15);
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
+/// So many times as long is the pause between two states that are kept for those who ask later: each is also compared with the one
+/// before, and written. Those on which was decided are kept in any case.
+const KEEP: u32 = 4;
+
 /// Questions of other nodes that are looked at together; of more of them nothing is heard, and they come again.
 const QUESTIONS: usize = 2;
 
@@ -317,7 +321,7 @@ impl Thread {
     /// snapshot brings it, but for decisions.
     pub(super) fn keep(&mut self, event: Arc<hac_api::Event>, now: Timestamp) {
         let Some(states) = self.parts.hub.states().filter(|_| states::changes(&event.kind)) else { return };
-        if states::decides(&event.kind) || now.since(self.kept) >= self.rest_of_copies() {
+        if states::decides(&event.kind) || now.since(self.kept) >= self.rest_of_copies() * KEEP {
             states.put(&event, self.parts.half.cib());
             (self.kept, self.unkept) = (now, None);
         } else {
