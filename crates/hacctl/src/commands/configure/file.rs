@@ -229,7 +229,7 @@ pub(super) async fn diff(context: &Context, name: Option<&str>) -> Result<(), Fa
 }
 
 fn usage() -> Failure {
-    Failure::usage("load needs a way (replace, update or push) and a file")
+    Failure::usage("load needs a way and a file")
         .with_remedy("Write 'hacctl configure load [xml] replace|update|push FILE'.")
 }
 
