@@ -60,11 +60,10 @@ pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// The same where a person can be asked; refused where not, with what to do instead.
-pub(crate) fn ask_hidden(prompt: &str) -> Result<Zeroizing<String>, Failure> {
+/// What is typed without being shown, where a person can be asked; refused where not, with what to do `instead`.
+pub(crate) fn ask_hidden(prompt: &str, instead: &str) -> Result<Zeroizing<String>, Failure> {
     if !is_interactive() {
-        return Err(Failure::usage("there is no terminal to ask on")
-            .with_remedy("Name a file or a variable instead; --help shows how."));
+        return Err(Failure::usage("there is no terminal to ask on").with_remedy(instead));
     }
     typed(prompt, false)
 }

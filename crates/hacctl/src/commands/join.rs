@@ -131,7 +131,10 @@ fn code(args: &JoinArgs) -> Result<Code, Failure> {
     let text = match (&args.code, &args.code_file) {
         (Some(code), _) => Zeroizing::new(code.clone()),
         (None, Some(file)) => invite::read_code(file)?,
-        (None, None) => terminal::ask_hidden("Code that 'hacctl invite' printed: ")?,
+        (None, None) => terminal::ask_hidden(
+            "Code that 'hacctl invite' printed: ",
+            "Name a file with the code by --code-file, or set HACD_JOIN_CODE.",
+        )?,
     };
     let text = invite::right(&text)?;
     Code::parse(&text).map_err(|why| Failure::usage(why.to_string()))

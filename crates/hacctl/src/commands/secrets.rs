@@ -60,7 +60,10 @@ async fn set(context: &Context, name: &str, file: Option<&Path>) -> Result<(), F
     let property = property(name)?;
     let value = match file {
         Some(file) => read(file)?,
-        None => terminal::ask_hidden(&format!("{name} (not shown): "))?,
+        None => {
+            let instead = format!("Write 'hacctl secret set {name} --file FILE', with - for standard input.");
+            terminal::ask_hidden(&format!("{name} (not shown): "), &instead)?
+        }
     };
     if value.is_empty() || value.len() > MAX || value.chars().any(char::is_control) || value.as_str() == MASK {
         return Err(Failure::usage(format!("this cannot be a secret: it has one line of 1 to {MAX} bytes"))
