@@ -425,7 +425,8 @@ impl Participant {
             // What came of it in a transitional view says nothing of whether it was stored.
             let reply = match (concluded.maybe, reply) {
                 (Some(Reply::Done { version, mut warnings }), Reply::Done { warnings: since, .. }) => {
-                    warnings.extend(since.into_iter().filter(|warning| !warnings.contains(warning)).collect::<Vec<_>>());
+                    warnings
+                        .extend(since.into_iter().filter(|warning| !warnings.contains(warning)).collect::<Vec<_>>());
                     Reply::Done { version, warnings }
                 }
                 (None, reply) | (_, reply @ (Reply::NotStored(_) | Reply::TimedOut(_))) => reply,
