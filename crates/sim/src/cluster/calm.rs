@@ -7,7 +7,7 @@ use hac_netsim::Weather;
 use hac_node::Request;
 
 use super::{Planners, World};
-use crate::check::{Violation, wishes};
+use crate::check::{Violation, fencing, wishes};
 use crate::manners::Manners;
 use crate::service::Service;
 use crate::workload;
@@ -95,10 +95,16 @@ impl World {
             // Who wanted to leave and was kept by something that was left alone is gone now.
             self.start_all();
         }
+        // What was asked for before, and waits for its delay still.
+        self.run_until(fencing::ENDS, Self::nobody_is_to_be_fenced)?;
         self.clean_up();
         self.run_until(Duration::from_secs(30), Self::is_settled)?;
         self.start_all();
         self.run(Duration::from_secs(1))
+    }
+
+    fn nobody_is_to_be_fenced(&self) -> bool {
+        self.up().filter_map(|host| host.node.as_ref()).all(|node| node.cib().status.fencing.running.is_empty())
     }
 
     /// Nothing is in progress, unless something begins within a second: what people said of places holds.
