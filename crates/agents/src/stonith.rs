@@ -1,4 +1,5 @@
-//! Fence devices (class `stonith`): fence agents, run unchanged, and the device of the cloud that is inside.
+//! Fence devices (class `stonith`): fence agents, run unchanged, and two devices that are inside, the cloud's and the watchdogs of
+//! the nodes.
 //!
 //! A device has no process that stays. Its **start** proves with the agent's `monitor` that it can be reached, a recurring
 //! **monitor** does so again, a **probe** is answered from memory, a **stop** forgets. None of that matters for its use: what is to
@@ -37,6 +38,13 @@ const PREFIX: &str = "fence_";
 /// Programs of such a name that are no fence agents.
 const OTHERS: &[&str] =
     &["fence_ack_manual", "fence_check", "fence_node", "fence_sanlockd", "fence_tool", "fence_virtd", "fence_watchdog"];
+
+/// The watchdogs of the nodes as a device: nothing is done but to wait, for as long as the order says. A node that is lost has
+/// stopped what it had by then, or was reset.
+const WATCHDOG: &str = "fence_watchdog";
+
+/// What it says of itself.
+const WATCHDOG_METADATA: &str = include_str!("stonith/watchdog.xml");
 
 /// How long an agent may take to say what it is.
 const METADATA: Duration = Duration::from_secs(10);
@@ -104,6 +112,9 @@ impl Stonith {
 
     /// The meta-data of an agent as it says them.
     async fn metadata(&self, agent: &Agent) -> Result<String, Finished> {
+        if agent.kind == WATCHDOG {
+            return Ok(WATCHDOG_METADATA.to_owned());
+        }
         if is_inside(agent) {
             return Ok(digitalocean::METADATA.to_owned());
         }
@@ -184,7 +195,10 @@ impl Stonith {
             tried += 1;
             let left = limit.saturating_sub(begin.elapsed());
             let process = async {
-                if is_inside(run.agent) {
+                if run.agent.kind == WATCHDOG {
+                    // It has waited; and there is nothing that could be reached or not.
+                    (Finished::with(Exit::Success), String::new())
+                } else if is_inside(run.agent) {
                     self.inside.run(run.device, &input, left).await
                 } else {
                     self.process(&key, action, run.agent, input.clone()).await
@@ -327,9 +341,9 @@ impl Stonith {
     }
 }
 
-/// Whether it is the device that is inside.
+/// Whether it is a device that is inside.
 fn is_inside(agent: &Agent) -> bool {
-    agent.kind == digitalocean::KIND
+    matches!(agent.kind.as_str(), digitalocean::KIND | WATCHDOG)
 }
 
 /// The same, with 1 in place of any code that means nothing but failure.

@@ -319,6 +319,19 @@ impl Executor {
         self.hosts.values().map(Host::in_progress).sum()
     }
 
+    /// Whether anything may run here that was started here or found running, or is being started: whatever could do harm where it
+    /// must not run. Fence devices have nothing that runs.
+    #[must_use]
+    pub fn holds_anything(&self) -> bool {
+        self.hosts.values().any(|host| host.held().next().is_some())
+    }
+
+    /// The same, by the ids of the histories.
+    #[must_use]
+    pub fn held_resources(&self) -> Vec<&str> {
+        self.hosts.values().flat_map(Host::held).collect()
+    }
+
     /// Whether any resource may be running on this node itself, as far as its history tells.
     #[must_use]
     pub fn is_active(&self) -> bool {

@@ -8,18 +8,22 @@
 //!   executor of the node that it names runs the device's agent, and answers with the next step.
 //! * When a request is over, the node that was fenced is marked as down in the same moment, its attributes and histories
 //!   forgotten. So nobody can die in between, and what waited for it may begin.
+//! * Where watchdogs are counted on ([`watchdog`]), they are one more device: it does nothing but wait.
 
 mod protection;
 pub mod requests;
 mod safety;
+pub mod watchdog;
 
 pub use protection::{Protection, protection};
-pub use safety::{Class, Safety, safety};
+pub use safety::{Class, Safety, is_exclusive, safety};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use md5::{Digest as _, Md5};
+
+use hac_types::mutant;
 
 use hac_model::{Cib, Configuration, FenceDevice, OcfCode, Task, parse_bool, parse_duration_ms};
 use hac_scheduler::fence_levels;
@@ -99,7 +103,8 @@ pub fn scene(cib: &Cib, devices: &[UsableDevice], target: &str, key: String) -> 
     let digest: [u8; 16] = Md5::digest(&key).into();
     let draw = digest.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
     let offers = devices.iter().filter_map(|device| offer(cib, device, target, draw)).collect();
-    Scene { members, offers, levels: fence_levels(&cib.configuration, target), key }
+    let unwatched = watchdog::is_counted_on(&cib.configuration).then(|| watchdog::gone_after(cib, target).err());
+    Scene { members, offers, levels: fence_levels(&cib.configuration, target), key, unwatched: unwatched.flatten() }
 }
 
 /// What a device offers for a target; `None` if its parameters say that it cannot fence it. Where only its agent knows, the node
@@ -110,6 +115,14 @@ fn offer(cib: &Cib, device: &UsableDevice, target: &str, draw: u64) -> Option<Of
     if !parameters.may_reach(target) {
         return None;
     }
+    if watchdog::is_watchdog(&device.agent) {
+        // Who has no quorum may be the one that is to be gone.
+        let waits = watchdog::gone_after(cib, target).ok().filter(|_| cib.info.have_quorum)?;
+        let nodes: BTreeSet<String> = device.nodes.keys().filter(|node| *node != target).cloned().collect();
+        let waits = if mutant("watchdog-not-waited-for") { Duration::ZERO } else { waits };
+        let (device, verified) = (device.id.clone(), nodes.clone());
+        return Some(Offer { device, nodes, verified, stays_off: true, waits: Some(waits), ..Offer::default() });
+    }
     Some(Offer {
         device: device.id.clone(),
         nodes: device.nodes.keys().cloned().collect(),
@@ -117,6 +130,7 @@ fn offer(cib: &Cib, device: &UsableDevice, target: &str, draw: u64) -> Option<Of
         delay: parameters.delay(target, draw),
         stays_off: parameters.stays_off(),
         unfences: device.unfences,
+        waits: None,
     })
 }
 

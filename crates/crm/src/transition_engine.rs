@@ -195,6 +195,7 @@ impl TransitionEngine {
             | StatusChange::Dc { .. }
             | StatusChange::Noticed { .. }
             | StatusChange::Readiness(_) => None,
+            StatusChange::Watchdog { node, .. } => Some(Abort::Other(format!("{node} told of its watchdog"))),
             StatusChange::NodeStates(nodes) => {
                 for node in nodes.iter().filter(|node| !node.member || !node.online) {
                     if let Some(transition) = &mut self.current {

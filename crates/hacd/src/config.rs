@@ -17,6 +17,7 @@ mod read;
 mod rewrite;
 mod ring;
 mod seed;
+mod watchdog;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use hac_types::NodeId;
 pub(crate) use mistake::{Mistake, decisive};
 pub(crate) use print::print_keys;
 pub(crate) use rewrite::with_nodes;
+pub(crate) use watchdog::Watchdog;
 
 use keys::Table;
 use read::{Document, Section};
@@ -83,6 +85,8 @@ pub(crate) struct Config {
     pub(crate) web: Option<Page>,
     /// Where the third vote is, if there is one.
     pub(crate) arbiter: Option<crate::arbiter::Place>,
+    /// What resets this host, if anything does.
+    pub(crate) watchdog: Option<Watchdog>,
     /// How long a shutdown may take.
     pub(crate) shutdown_timeout: Duration,
     /// What an empty cluster begins with.
@@ -393,6 +397,7 @@ impl Checker<'_> {
         let quorum = self.quorum(node, &nodes, arbiter.is_some());
         let (authkey, authkey_file) = authkey?;
         let ring = self.ring(node, &nodes, authkey)?;
+        let watchdog = self.watchdog(ring.timers.token_for(nodes.len()));
         let shutdown = self.document.section(Table::Agents).number("shutdown_timeout").unwrap_or(1_200_000);
         Some(Config {
             cluster_name: ring.cluster_name.clone(),
@@ -410,6 +415,7 @@ impl Checker<'_> {
             metrics,
             web,
             arbiter,
+            watchdog,
             shutdown_timeout: Duration::from_millis(shutdown),
             seed,
             warnings: std::mem::take(&mut self.warnings),

@@ -3,7 +3,7 @@
 //! | thread | owns | may be late by | ends |
 //! |---|---|---|---|
 //! | `hacd-ring` ([`ring`]) | the [`RingHalf`] and the sockets, nothing else; memory locked, real-time priority where allowed | 1 ms | when the cluster thread has ended |
-//! | main ([`cluster`]) | the [`ClusterHalf`], signals | 50 ms; the ring falls silent after `token` | when the node has left |
+//! | main ([`cluster`]) | the [`ClusterHalf`], signals, the watchdog of the host ([`petting`]) | 50 ms; the ring falls silent after `token` | when the node has left |
 //! | `hacd-planner` ([`planner`]) | nothing: a plan is a function of a copy of the state | its time budget | when it is idle and the daemon ends |
 //! | `hacd-storage` | the files of the state directory | for ever: the ring goes on | when the driver drops it, all orders done |
 //! | `hacd-agents` (tokio; [`crate::workers`]) | agents, watched processes | their own timeouts | when the cluster thread has ended |
@@ -32,6 +32,7 @@ mod cluster;
 mod inputs;
 mod pace;
 mod perform;
+mod petting;
 pub(crate) mod planner;
 mod privilege;
 mod ring;
@@ -65,6 +66,8 @@ use crate::remembered::Remembered;
 use crate::storage::{Worker, WorkerReply};
 
 pub(crate) use between::Shared;
+pub(crate) use petting::Guard;
+
 pub(crate) use inputs::{Ask, Input, SETTLE_MAX};
 pub(crate) use snapshot::Snapshot;
 pub(crate) use watchdog::ready;
@@ -142,6 +145,8 @@ pub(crate) struct ClusterParts {
     pub(crate) recording: Option<Notes>,
     /// What resets the host when it is written to.
     pub(crate) sysrq: PathBuf,
+    /// What resets it when this daemon does not go on, if anything does.
+    pub(crate) guard: Option<Guard>,
 }
 
 /// Runs both halves until the node has left.

@@ -48,6 +48,7 @@ mod storage;
 #[cfg(test)]
 mod testing;
 mod udp;
+mod watchdog;
 mod workers;
 
 use std::io::Write as _;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hac_agents::Agents;
-use hac_node::{ClusterHalf, ConfigError, NodeInfo, Now, Recorder, RingHalf, Stored};
+use hac_node::{ClusterHalf, ConfigError, NodeInfo, Now, Petting, Recorder, RingHalf, Stored};
 use hac_udp::OpenError;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::process::{Resource, Signal, getrlimit};
@@ -21,7 +21,7 @@ use crate::arbiter::Asker;
 use crate::arguments::Arguments;
 use crate::beginning::Beginning;
 use crate::config::{self, Config, Identity};
-use crate::driver::{self, ASKS, ClusterParts, End, HINTS, INPUTS, RingParts, Shared, Snapshot, planner};
+use crate::driver::{self, ASKS, ClusterParts, End, Guard, HINTS, INPUTS, RingParts, Shared, Snapshot, planner};
 use crate::journal::Journal;
 use crate::log::Log;
 use crate::nodes::{self, Place};
@@ -30,6 +30,7 @@ use crate::recording::Recording;
 use crate::remembered::Remembered;
 use crate::states::{self, States};
 use crate::storage::{self, Files, KeyFile, Opened, StorageError, Worker};
+use crate::watchdog::Device;
 use crate::workers::{self, Workers};
 use crate::{beside, clock, exit, udp};
 
@@ -265,6 +266,7 @@ fn serve(
     let proves = config.agents.prove_interval;
     let (metrics, web) = (config.metrics, config.web.clone().and_then(api::Web::new).map(Arc::new));
     let arbiter = Asker::new(config.arbiter.clone(), clients.clone());
+    let guard = config.watchdog.as_ref().map(|it| Guard::new(Petting::new(it.times), Device::at(&it.device)));
     let (config, now) = (node_config(config), clock::now());
     let recording = open_recording(arguments, &config, &stored, entropy, now)?;
     let broken = |error| refused(arguments, &state_files, &error);
@@ -316,6 +318,7 @@ fn serve(
         remembered,
         recording: recording.as_ref().and_then(Recording::notes),
         sysrq: system.sysrq_trigger.clone(),
+        guard,
     };
     let end = driver::run(ring, cluster, worker, shared, &system)
         .map_err(|error| Failure::os(format!("the daemon cannot go on: {error}")))?;

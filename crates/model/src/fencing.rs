@@ -124,6 +124,20 @@ pub struct Record {
     pub end: End,
 }
 
+/// The watchdog of a node, as the node told of it: what resets the host when hacd does not go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watchdog {
+    /// In which life of the node it was armed.
+    pub life: u64,
+    /// What it is, in the words of its driver.
+    pub device: String,
+    /// The host is reset when hacd has not petted it for so many milliseconds.
+    pub timeout_ms: u64,
+    /// So many milliseconds after others went on without it the node runs nothing any more: it has stopped what it had, or was
+    /// reset. `None` where a node that is cut off goes on (`two_node`): then nothing follows from its watchdog.
+    pub gone_after_ms: Option<u64>,
+}
+
 /// All requests to fence nodes, and what is known of earlier ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
@@ -142,6 +156,10 @@ pub struct Requests {
     /// Nodes that were seen in a life that had been ended, and have not been seen in another one since: what said that they
     /// were down was wrong.
     pub survivors: BTreeSet<String>,
+    /// By node, the watchdog that it has armed in the life in which it was last seen.
+    pub watchdogs: BTreeMap<String, Watchdog>,
+    /// By node that is away, its life, if its watchdog was waited for: it was reset, or has stopped all that it ran and lives.
+    pub waited: BTreeMap<String, u64>,
 }
 
 impl Requests {
@@ -157,9 +175,16 @@ impl Requests {
         self.ended.get(node) == Some(&life)
     }
 
+    /// The watchdog of `node` in the life in which it was last seen, if it has armed one.
+    #[must_use]
+    pub fn watchdog(&self, node: &str) -> Option<&Watchdog> {
+        let life = self.lives.get(node)?;
+        self.watchdogs.get(node).filter(|watchdog| watchdog.life == *life)
+    }
+
     /// Whether there is nothing to know.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self { lives: self.lives.clone(), ..Self::default() }
+        *self == Self { lives: self.lives.clone(), watchdogs: self.watchdogs.clone(), ..Self::default() }
     }
 }

@@ -118,6 +118,8 @@ pub struct Assurance {
     pub changes: u64,
     /// The ring, if it looked at the clock not later than this, would find that it was not kept from running.
     pub until: Timestamp,
+    /// The ring is in service, and this half takes part in it.
+    pub serves: bool,
 }
 
 /// How the ring does.

@@ -37,6 +37,7 @@ mod recording;
 mod replica;
 mod report;
 mod request;
+mod watchdog;
 mod wire;
 
 pub use alert::{Ended, Seen};
@@ -55,6 +56,7 @@ pub use report::{
     Severity, Standing, SyncState,
 };
 pub use request::{Reply, Request, RequestId, Rotate};
+pub use watchdog::{Armed, Deed, Duty, Petting, Times};
 pub use wire::{stored_cib, stored_cluster};
 
 pub use hac_quorum::{

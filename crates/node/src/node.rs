@@ -15,8 +15,8 @@ use crate::halves::{Assurance, ClusterHalf, Down, Effect, RingHalf, RingOutput, 
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::recording::{Input, Tape};
 use crate::{
-    Config, ConfigError, Entry, Now, Output, Persist, PersistId, QuestionId, Report, Request, RequestId, Standing,
-    Stored,
+    Armed, Config, ConfigError, Duty, Entry, Now, Output, Persist, PersistId, QuestionId, Report, Request, RequestId,
+    Standing, Stored,
 };
 
 /// Set in the ids of what the ring half has stored, so that they differ from those of the cluster half.
@@ -176,6 +176,26 @@ impl Node {
         self.pump(now);
     }
 
+    /// The watchdog of this host was armed, or why it is not.
+    pub fn handle_watchdog(&mut self, now: Now, told: Result<Armed, String>) {
+        self.note(now, || Input::Watchdog(told.clone()));
+        self.enter_cluster(now);
+        self.cluster.handle_watchdog(now, told);
+        self.pump(now);
+    }
+
+    /// How this node is, for its watchdog. Nothing is changed by it.
+    #[must_use]
+    pub fn duty(&self, now: Now) -> Duty {
+        self.cluster.duty(now, self.assurance())
+    }
+
+    /// Whether nothing runs here that others may start when this node is gone.
+    #[must_use]
+    pub fn leaves_nothing(&self, now: Now) -> bool {
+        self.cluster.leaves_nothing(now)
+    }
+
     /// How many events are on their way up, and how many orders on their way down.
     #[must_use]
     pub fn between(&self) -> (usize, usize) {
@@ -230,6 +250,7 @@ impl Node {
             Input::DecideOutside => self.decide_outside(),
             Input::Answered(id, text) => self.handle_answered(now, id, text),
             Input::Arbiter(id, answer) => self.handle_arbiter(now, id, answer),
+            Input::Watchdog(told) => self.handle_watchdog(now, told),
             Input::Decided(id, Some(why)) => self.handle_decided(now, id, Err(why)),
             Input::Decided(id, None) => self.decide_again(now, id),
             Input::Assured(assurance) => self.assured = Some(assurance),

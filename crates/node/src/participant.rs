@@ -16,7 +16,7 @@
 //! delivered while active, [`disk`] what is stored, [`coordinator`] the coordinator's work, [`planning`] its plans,
 //! [`causes`] what events follow from, [`alerts`] what is told to whom asked for it, [`told`] what was changed in words, [`readiness`] what nodes could not start, [`nodes`] nodes that come and go for good,
 //! [`versions`] levels, and what was prepared before all went down, [`lost`] states that were given up, [`arbiter`] the vote of a store outside, [`requests`] what clients ask, [`fencing`] nodes that are fenced, [`rotation`] the change
-//! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`effects`] what is to be done, [`report`] the
+//! of the key, [`leaving`] the way out, [`phase`] how far the node is, [`waits`] all that is waited for, [`watchdog`] what resets this host, [`effects`] what is to be done, [`report`] the
 //! report.
 
 mod alerts;
@@ -42,6 +42,7 @@ mod stream;
 mod told;
 mod versions;
 mod waits;
+mod watchdog;
 
 pub(crate) use readiness::could_not;
 
@@ -68,13 +69,16 @@ use self::planning::{DecideId, Unplannable};
 use self::report::Acquaintance;
 use self::rotation::Keys;
 use self::versions::{Offered, Raising};
+use self::watchdog::Own;
 use crate::durable::Durable;
 use crate::halves::Effect;
 use crate::parts::{Parts, Taken};
 use crate::proposals::Proposals;
 use crate::replica::{Entry, Replica};
 use crate::wire::{self, Body, Message, Proposed, StoredState};
-use crate::{Config, ConfigError, Level, Now, Output, PersistId, QuestionId, Request, RequestId, Stored, limits};
+use crate::{
+    Armed, Config, ConfigError, Level, Now, Output, PersistId, QuestionId, Request, RequestId, Stored, limits,
+};
 
 /// Everything that a participant is given.
 #[derive(Debug)]
@@ -111,6 +115,8 @@ pub(crate) enum Incoming {
     Answered(QuestionId, String),
     /// The answer to an [`Output::Arbiter`].
     Arbiter(u64, Result<hac_quorum::Answer, String>),
+    /// The watchdog of this host was armed, or why it is not.
+    Watchdog(Result<Armed, String>),
     /// Hand resources over and leave; a second time, leave at once.
     Shutdown,
 }
@@ -135,6 +141,12 @@ pub(crate) struct Participant {
     leaving: Option<Leaving>,
     /// It learned that it was fenced: it stops everything and goes.
     fenced: bool,
+    /// It was ordered to be reset by its own watchdog.
+    condemned: bool,
+    /// The watchdog of this host.
+    watchdog: Own,
+    /// By which it is known how long a ring may take to notice that it is over.
+    timers: hac_totem::Timers,
     /// What protects what must not run twice, as it was last told.
     protected: Option<String>,
     /// The last regular view.
@@ -220,6 +232,9 @@ impl Participant {
             doubts: Doubts::default(),
             leaving: None,
             fenced: false,
+            condemned: false,
+            watchdog: Own::None,
+            timers: config.totem.timers.clone(),
             protected: None,
             view: None,
             since: RingId::default(),
@@ -284,6 +299,7 @@ impl Participant {
             }
             Incoming::Answered(id, text) => self.handle_answered(id, text),
             Incoming::Arbiter(id, answer) => self.handle_arbiter(now, id, answer),
+            Incoming::Watchdog(told) => self.handle_watchdog(now, told),
             Incoming::Shutdown => self.handle_shutdown(now),
         }
         self.settle(now);
@@ -318,7 +334,10 @@ impl Participant {
     fn take_from_executor(&mut self, now: Now, output: hac_crm::executor::Output) {
         use hac_crm::executor::Output as Wanted;
         match output {
-            Wanted::Invoke(invocation) => self.effects.output(Output::Invoke(invocation)),
+            Wanted::Invoke(invocation) => match self.refuses(&invocation) {
+                Some(instead) => self.executor.handle_outcome(now.mono, now.wall, invocation.id, instead),
+                None => self.effects.output(Output::Invoke(invocation)),
+            },
             Wanted::CancelInvocation(id) => self.effects.output(Output::CancelInvocation(id)),
             Wanted::Watch(id, process) => self.effects.output(Output::Watch(id, process)),
             Wanted::Unwatch(id) => self.effects.output(Output::Unwatch(id)),
@@ -405,6 +424,7 @@ impl Participant {
             coordinator.applied(now.mono, command, applied);
         }
         self.tell_protection(command, applied);
+        self.follow_watchdogs(now, command, applied);
         self.settle(now);
     }
 

@@ -88,6 +88,11 @@ impl Proposals {
         self.pending.iter().any(|p| matches!(p.proposal.what, Proposed::RotateKey { .. }))
     }
 
+    /// Whether one of them is this.
+    pub(crate) fn has(&self, what: &Proposed) -> bool {
+        self.pending.iter().any(|p| p.proposal.what == *what)
+    }
+
     /// Whether one of them is this register.
     pub(crate) fn has_register(&self, register: &hac_quorum::Register) -> bool {
         self.pending.iter().any(|p| matches!(&p.proposal.what, Proposed::SetRegister(new) if new.register == *register))

@@ -33,7 +33,7 @@ use crate::{Config, Now, Output, Persist, PersistId, QuestionId, Request, Reques
 const MAGIC: &[u8; 8] = b"hacd-rec";
 
 /// The format; raised whenever an entry changes its meaning.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// One thing that a node was given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +91,8 @@ pub enum Input {
     Mute(bool),
     /// The arbiter's store said something, or nothing.
     Arbiter(u64, Result<hac_quorum::Answer, String>),
+    /// The watchdog of the host was armed, or why it was not.
+    Watchdog(Result<crate::Armed, String>),
 }
 
 /// How many outputs were taken from a node, and what they were.

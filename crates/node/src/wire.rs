@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 
 use bincode::config::{Configuration, Limit};
 use hac_crm::cib::{Command, StatusChange};
+use hac_model::fencing::Watchdog;
 use hac_model::{Cib, ResourceHistory, Version};
 use hac_quorum::Register;
 use hac_types::{Incarnation, Level, Member, NodeId, RingId, WallTime};
@@ -128,6 +129,8 @@ pub(crate) struct Ready {
     pub(crate) register: Option<Register>,
     /// It was told to count on the vote of an arbiter.
     pub(crate) arbiter: bool,
+    /// The watchdog that it has armed.
+    pub(crate) watchdog: Option<Watchdog>,
 }
 
 /// Changes of the configuration that were acknowledged on one side of a cut and that the state of the other side, which

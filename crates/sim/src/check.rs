@@ -21,6 +21,7 @@ pub mod ring;
 mod started;
 pub mod still;
 pub mod waits;
+pub(crate) mod watchdogs;
 pub mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,8 +38,9 @@ use crate::reality::Reality;
 /// Names of the properties of whole nodes.
 pub const PROPERTIES: &[&str] = &[
     "P-2", "P-3", "P-6", "P-8", "P-9", "P-10", "P-11", "P-14", "Q-1", "S-1", "AGENT-1", "AGENT-2", "AGENT-3",
-    "AGENT-4", "AGENT-5", "CALM", "CAUSES", "FENCE-1", "FENCE-2", "FENCE-3", "FORK", "JOURNAL", "KEY-1", "LEVEL-2",
-    "LIVE-1", "NUMBER", "ONCE", "PLAN", "READ", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3", "answers",
+    "AGENT-4", "AGENT-5", "CALM", "CAUSES", "DOG-1", "DOG-2", "FENCE-1", "FENCE-2", "FENCE-3", "FORK", "JOURNAL",
+    "KEY-1", "LEVEL-2", "LIVE-1", "NUMBER", "ONCE", "PLAN", "READ", "STILL", "TRUTH", "WAIT-1", "WAIT-2", "WAIT-3",
+    "answers",
 ];
 
 pub(crate) use forks::marks_in;

@@ -13,6 +13,7 @@ mod levels;
 mod orphans;
 mod planner;
 mod shots;
+pub(crate) mod watchdogs;
 mod words;
 
 use std::collections::BTreeMap;
@@ -103,6 +104,8 @@ enum Item {
     CutOff(u32, bool),
     /// A host has its power again, and has booted, unless it lost it again since.
     HasPower(u32, u64),
+    /// The watchdog of a host takes its power, unless it was petted more often than so since.
+    Bites(u32, u64),
     /// Something about fencing must have come true by now on a host, in this life.
     Fencing(u32, u64, Due),
 }
@@ -287,6 +290,7 @@ impl World {
             Item::LosesPower(id, again) => self.loses_power(id, again),
             Item::CutOff(id, is_cut) => self.cut_off(id, is_cut),
             Item::HasPower(id, dark) => self.has_power(id, dark),
+            Item::Bites(id, pets) => self.bites(id, pets),
             Item::AtRest(_) | Item::Synced(..) | Item::Answered(..) | Item::Said(..) | Item::Voted(..) => {}
             Item::Rises(id, life) => self.rises(id, life),
             Item::Sinks(id, life) => self.sinks(id, life),
@@ -431,6 +435,9 @@ impl World {
                 return;
             }
         }
+        if self.pet(id) {
+            return self.drain(id);
+        }
         self.take_records(id);
         self.arrange_wake(id);
         self.arrange_passes(id);
@@ -478,7 +485,8 @@ impl World {
         let Some(host) = self.hosts.get_mut(&id) else { return };
         let Some(node) = &host.node else { return };
         let due = if host.above.still.is_some() { node.poll_ring_timeout() } else { node.poll_timeout() };
-        let Some(due) = due.map(|due| due.max(self.now)) else { return };
+        let petted = host.dog.due().filter(|_| host.above.still.is_none());
+        let Some(due) = due.into_iter().chain(petted).min().map(|due| due.max(self.now)) else { return };
         // If it is called too early it names its time anew: cheaper than to arrange every change of its mind.
         if host.wake.is_none_or(|arranged| arranged > due) {
             host.wake = Some(due);
@@ -525,11 +533,9 @@ impl World {
             // No simulated cluster has an arbiter; its claims are searched in a world of their own.
             Output::Arbiter { .. } => {}
             Output::Fault(why) => self.cannot_read(id, &why),
+            Output::Fenced { panics: true, .. } if self.has_watchdogs() => self.obeys(id),
             Output::Fenced { why, .. } => self.learns(id, &why),
-            Output::Stopped => {
-                self.trace.line(self.now, id, "has left");
-                self.kill(id, Power::Stays);
-            }
+            Output::Stopped => self.has_left(id),
         }
     }
 

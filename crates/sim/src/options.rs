@@ -103,9 +103,10 @@ impl Options {
             8 => 4,
             _ => 5,
         };
+        let nodes = nodes.unwrap_or(drawn);
         Self {
             seed,
-            nodes: nodes.unwrap_or(drawn),
+            nodes,
             links: if rng.chance(300) { 2 } else { 1 },
             chaos: Duration::from_secs(rng.between(5, 40)),
             calm: Duration::from_secs(60),
@@ -120,7 +121,7 @@ impl Options {
             machine: Rng::new(seed, 14).chance(250),
             apart: rng.chance(400),
             numbers_from: 0,
-            fencing: Fencing::of(seed),
+            fencing: Fencing::of(seed, nodes),
         }
     }
 }

@@ -63,12 +63,25 @@ pub struct Fencing {
     pub often: u64,
     /// There is a device that cuts hosts off, and that has to let each in before anything starts there.
     pub fabric: bool,
+    /// Hosts have watchdogs, and they are counted on.
+    pub watchdogs: Watchdogs,
+}
+
+/// How watchdogs are counted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watchdogs {
+    /// There are none.
+    None,
+    /// After as long as each host needs.
+    Needed,
+    /// After a time that is too short, so that nobody may count on it.
+    TooShort,
 }
 
 impl Fencing {
     /// What a seed draws; most clusters have no fencing.
     #[must_use]
-    pub fn of(seed: u64) -> Option<Self> {
+    pub fn of(seed: u64, nodes: u32) -> Option<Self> {
         let mut rng = Rng::new(seed, STREAM);
         rng.chance(350).then(|| {
             let (switches, cloud) = match rng.below(3) {
@@ -84,14 +97,30 @@ impl Fencing {
             };
             let (off, lies) = (rng.chance(250), rng.chance(250));
             let often = if rng.chance(700) { rng.between(50, 600) } else { 0 };
-            Self { switches, cloud, delays, off, lies, often, fabric: rng.chance(250) }
+            let watchdogs = Watchdogs::None;
+            let mut drawn = Self { switches, cloud, delays, off, lies, often, fabric: rng.chance(250), watchdogs };
+            // Of two nodes with two_node each goes on, so that a watchdog proves nothing.
+            if nodes > 2 && rng.chance(500) {
+                drawn.watchdogs = if rng.chance(200) { Watchdogs::TooShort } else { Watchdogs::Needed };
+                if rng.chance(600) {
+                    (drawn.switches, drawn.cloud, drawn.fabric) = (false, false, false);
+                }
+            }
+            drawn
         })
     }
 
     /// Switches, and nothing that goes wrong with them.
     #[must_use]
     pub const fn honest(delays: Delays) -> Self {
-        Self { switches: true, cloud: false, delays, off: false, lies: false, often: 0, fabric: false }
+        let watchdogs = Watchdogs::None;
+        Self { switches: true, cloud: false, delays, off: false, lies: false, often: 0, fabric: false, watchdogs }
+    }
+
+    /// Watchdogs, and nothing else.
+    #[must_use]
+    pub const fn watchdogs_alone() -> Self {
+        Self { switches: false, watchdogs: Watchdogs::Needed, ..Self::honest(Delays::None) }
     }
 
     /// The devices of a cluster of so many hosts.
@@ -115,6 +144,11 @@ impl Fencing {
             }
         }
         let mut more = vec![("stonith-timeout", format!("{}s", TIMEOUT.as_secs()))];
+        match self.watchdogs {
+            Watchdogs::None => {}
+            Watchdogs::Needed => more.push(("stonith-watchdog-timeout", "-1".to_owned())),
+            Watchdogs::TooShort => more.push(("stonith-watchdog-timeout", "10s".to_owned())),
+        }
         if self.off {
             more.push(("stonith-action", "off".to_owned()));
         }

@@ -294,6 +294,13 @@ impl Engine {
         self.ring.ring_seq_used
     }
 
+    /// Whether a ring is in service: its token goes round, and this node has not begun to seek another one. What is not in service
+    /// for longer than it takes to lose a token is over.
+    #[must_use]
+    pub const fn is_in_service(&self) -> bool {
+        self.ring.phase.operational().is_some()
+    }
+
     /// When [`Engine::handle_timeout`] must be called; `None` after [`Engine::leave`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {

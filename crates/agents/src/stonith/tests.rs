@@ -178,3 +178,24 @@ async fn what_is_not_installed_says_so_and_agents_are_listed_by_their_names() {
     assert!(xml.contains("<action name=\"off\"/>"), "{xml}");
     assert_eq!(stonith.describe(&"stonith:../x".parse::<Agent>().unwrap_or_default()).await, None);
 }
+
+#[tokio::test]
+async fn the_watchdog_of_a_node_is_waited_for_and_nothing_is_run() {
+    let folder = Folder::new("watchdog");
+    let stonith = folder.agent(&["off"], "");
+    let agent = Agent { class: "stonith".into(), provider: None, kind: WATCHDOG.into() };
+    let delay = Duration::from_millis(300);
+    let order = FenceOrder { target: "db2".to_owned(), delay, base: Duration::from_secs(20) };
+    let shot = |params: &[(&str, &str)]| {
+        let asked = with("reboot", params);
+        Invocation { agent: agent.clone(), fencing: Some(order.clone()), ..asked }
+    };
+    let begin = Instant::now();
+    assert_eq!(stonith.run(&shot(&[])).await, Finished::with(Exit::Success));
+    assert!(begin.elapsed() >= delay);
+    let begin = Instant::now();
+    let others = stonith.run(&shot(&[("pcmk_host_list", "db1")])).await;
+    assert_eq!((others.status, begin.elapsed() < delay), (ExecStatus::NoFenceDevice, true));
+    let monitor = Invocation { agent, ..with("start", &[]) };
+    assert_eq!((stonith.run(&monitor).await.rc, folder.actions()), (0, Vec::<String>::new()));
+}

@@ -144,6 +144,8 @@ fn carry_out(cib: &mut Cib, change: &StatusChange, wall: WallTime, changes: &mut
         StatusChange::Fencing(step) => fencing(cib, step, wall, changes),
         StatusChange::Noticed { notice, events } => Ok(noticed(cib, notice, events)),
         StatusChange::Readiness(told) => readiness(cib, told),
+        StatusChange::Watchdog { node, .. } if cib.node_id(node).is_none() => Err(Wrong::UnknownNode(node.clone())),
+        StatusChange::Watchdog { node, armed } => Ok(fencer::watchdog::told(cib, node, armed.as_ref())),
     }
 }
 

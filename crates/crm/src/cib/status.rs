@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fencer::requests::Step;
+use hac_model::fencing::Watchdog;
 use hac_model::{Agent, OnFail, OpHistory, Readiness, ResourceHistory};
 
 /// More is known.
@@ -123,6 +124,13 @@ pub enum StatusChange {
     },
     /// A node found out what it could start, in place of what it told before. Nothing is decided by it.
     Readiness(Readiness),
+    /// A node has armed its watchdog, or has none any more. Others rely on it when they lose the node.
+    Watchdog {
+        /// Its name.
+        node: String,
+        /// The watchdog.
+        armed: Option<Watchdog>,
+    },
 }
 
 /// Whether a node takes part.

@@ -338,6 +338,13 @@ impl Host {
         self.resources.values().map(Managed::in_progress).sum()
     }
 
+    /// What may run here, or is being started, by id of history.
+    pub(super) fn held(&self) -> impl Iterator<Item = &str> {
+        let holds = |managed: &Managed| managed.runs.is_some() || history::is_running(&managed.history);
+        let held = self.resources.iter().filter(move |(_, of)| !of.history.agent.is_fence_device() && holds(of));
+        held.map(|(id, _)| id.as_str())
+    }
+
     pub(super) fn is_active(&self) -> bool {
         self.resources.values().any(|managed| history::is_running(&managed.history) || managed.may_have_been_left())
     }

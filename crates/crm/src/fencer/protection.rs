@@ -5,6 +5,7 @@ use hac_model::fencing::End;
 use hac_model::{Cib, FenceDevice, NvSet, OcfCode, OpHistory, Primitive, Task, parse_bool};
 
 use super::safety::ADDRESS;
+use super::watchdog;
 use crate::cib::primitives;
 
 /// What protects, and what is missing.
@@ -46,8 +47,9 @@ pub fn protection(cib: &Cib) -> Protection {
     }
     let property = |name| configuration.property(name).and_then(parse_bool);
     let enabled = property("fencing-enabled").or_else(|| property("stonith-enabled")).unwrap_or(true);
-    let devices: Vec<&Primitive> =
-        all.into_iter().filter(|of| of.agent.is_fence_device() && !is_switched_off(of)).collect();
+    let is_device = |of: &Primitive| of.agent.is_fence_device() && !watchdog::is_watchdog(&of.agent);
+    let devices: Vec<&Primitive> = all.into_iter().filter(|of| is_device(of) && !is_switched_off(of)).collect();
+    let counted_on = watchdog::is_counted_on(configuration);
     if !enabled {
         let sentence =
             "no node is powered off when it is lost (stonith-enabled=false): what is not safe twice may run twice";
@@ -58,7 +60,7 @@ pub fn protection(cib: &Cib) -> Protection {
         };
         return Protection { by, missing: Some((sentence.to_owned(), remedy.to_owned())) };
     }
-    if devices.is_empty() {
+    if devices.is_empty() && !counted_on {
         let sentence = "fencing is on and there is no fence device: nothing is started after a node is lost";
         let remedy = "Add a device with 'hacctl configure primitive ID stonith:fence_...'.";
         return Protection { by, missing: Some((sentence.to_owned(), remedy.to_owned())) };
@@ -72,8 +74,14 @@ pub fn protection(cib: &Cib) -> Protection {
             by.push(format!("{what} ({})", ids.join(", ")));
         }
     }
-    let missing =
-        fails(&judged).or_else(|| left_out(cib, &judged)).or_else(|| in_vain(cib)).or_else(|| unseen(&judged));
+    let covered = watchdog::covered(cib);
+    if !covered.is_empty() {
+        by.push(format!("watchdog ({})", covered.join(", ")));
+    }
+    let missing = fails(&judged)
+        .or_else(|| left_out(cib, &judged, &covered))
+        .or_else(|| in_vain(cib))
+        .or_else(|| unseen(&judged));
     Protection { by, missing }
 }
 
@@ -87,11 +95,16 @@ fn fails(judged: &[(&Primitive, Health)]) -> Option<(String, String)> {
     })
 }
 
-/// A node that no device names that works.
-fn left_out(cib: &Cib, judged: &[(&Primitive, Health)]) -> Option<(String, String)> {
-    let reached = |node: &str| judged.iter().any(|(of, _)| FenceDevice::new(&of.plain_params()).may_reach(node));
+/// A node that no device names that works, and that has no watchdog that is counted on.
+fn left_out(cib: &Cib, judged: &[(&Primitive, Health)], covered: &[&str]) -> Option<(String, String)> {
+    let named = |node: &str| judged.iter().any(|(of, _)| FenceDevice::new(&of.plain_params()).may_reach(node));
+    let reached = |node: &str| covered.contains(&node) || named(node);
     let nodes = cib.configuration.nodes.iter().map(|node| node.uname.as_str());
     let left_out: Vec<&str> = nodes.filter(|node| !reached(node)).collect();
+    if let (Some(node), Some((_, remedy))) = (left_out.first(), watchdog::misfit(cib)) {
+        let why = watchdog::gone_after(cib, node).err().unwrap_or_default();
+        return Some((format!("no fence device names {node}, and {why}"), remedy));
+    }
     (!left_out.is_empty()).then(|| {
         let names = left_out.join(", ");
         let sentence = format!("no fence device names {names}: what runs there is not recovered when it is lost");

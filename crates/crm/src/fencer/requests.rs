@@ -16,6 +16,8 @@ pub use hac_model::fencing::{Attempt, End, How, Record, Request, Requests, Wante
 use hac_types::{WallTime, mutant};
 use serde::{Deserialize, Serialize};
 
+use super::watchdog::WATCHDOG;
+
 /// More records than this are not kept.
 const HISTORY_MAX: usize = 500;
 
@@ -126,6 +128,8 @@ pub struct Offer {
     pub stays_off: bool,
     /// It lets nodes in, and each node needs it before anything starts there.
     pub unfences: bool,
+    /// It does nothing to the target but wait for so long, whatever else is said of delays: the target's own watchdog.
+    pub waits: Option<Duration>,
 }
 
 /// What the coordinator knows when it decides about a target.
@@ -139,6 +143,8 @@ pub struct Scene {
     pub levels: Vec<Vec<String>>,
     /// For the next attempt: tells it from every other one.
     pub key: String,
+    /// Watchdogs are counted on, and why that of the target is not, as a clause.
+    pub unwatched: Option<String>,
 }
 
 /// The requests as a replicated machine. `members` are the members of the view by name, the same for all at the same place of
@@ -163,8 +169,12 @@ impl Machine for Requests {
     fn members_changed(&mut self, before: &BTreeSet<String>, now: &BTreeSet<String>, lives: &BTreeMap<String, u64>) {
         for joined in now.difference(before) {
             self.failures.remove(joined);
+            self.waited.remove(joined);
             let life = lives.get(joined).copied();
             let is_same = life.is_some() && self.lives.get(joined) == life.as_ref();
+            if !is_same {
+                self.watchdogs.remove(joined);
+            }
             for request in self.running.iter_mut().filter(|request| request.wanted.target == *joined) {
                 request.is_back = true;
                 request.rejoined |= !is_same;
@@ -316,13 +326,15 @@ fn want(requests: &mut Requests, wanted: Wanted, members: &BTreeSet<String>, wal
 
 /// Whether what is known of the target is that its last life was ended.
 fn is_down(requests: &Requests, target: &str, members: &BTreeSet<String>) -> bool {
-    let has_ended = requests.lives.get(target).is_some_and(|life| requests.has_ended(target, *life));
+    let is_over = |life: &u64| requests.has_ended(target, *life) || requests.waited.get(target) == Some(life);
+    let has_ended = requests.lives.get(target).is_some_and(is_over);
     has_ended && !requests.survivors.contains(target) && !members.contains(target)
 }
 
 /// A request is over: it goes into the history, and is counted.
 fn conclude(requests: &mut Requests, request: Request, end: End, wall: WallTime) -> Consequence {
     let (rejoined, is_withdrawn) = (request.rejoined, is_withdrawn(&request));
+    let only_waited = request.tried.last().is_some_and(|(attempt, _)| attempt.device == WATCHDOG);
     let Wanted { target, action, client, origin, .. } = request.wanted;
     let delegate = request.tried.last().map(|(attempt, _)| attempt.by.clone());
     let (id, completed) = (request.id, wall.as_secs());
@@ -341,7 +353,8 @@ fn conclude(requests: &mut Requests, request: Request, end: End, wall: WallTime)
         if action.takes_down()
             && let Some(life) = requests.lives.get(&target)
         {
-            requests.ended.insert(target.clone(), *life);
+            let over = if only_waited { &mut requests.waited } else { &mut requests.ended };
+            over.insert(target.clone(), *life);
         }
         return done_to(target, action);
     }
@@ -422,7 +435,7 @@ fn by_all(request: &Request, scene: &Scene, required: &[&Offer]) -> Result<Attem
                     is_lost = true;
                     not_by.insert(attempt.by.as_str());
                 }
-                How::Failed(_) | How::TimedOut => return Err(exhausted(request)),
+                How::Failed(_) | How::TimedOut => return Err(exhausted(request, scene)),
             }
         }
         if is_done {
@@ -433,7 +446,7 @@ fn by_all(request: &Request, scene: &Scene, required: &[&Offer]) -> Result<Attem
             return Ok(attempt((request, scene), offer, by, (0, place), FenceAction::On));
         }
         if is_lost {
-            return Err(exhausted(request));
+            return Err(exhausted(request, scene));
         }
         if !was_tried {
             let reason = format!("no node may use {}", offer.device);
@@ -441,7 +454,11 @@ fn by_all(request: &Request, scene: &Scene, required: &[&Offer]) -> Result<Attem
         }
     }
     // None of them may know the target: then it was not let in.
-    if request.tried.iter().any(|(_, how)| *how == How::Done) { Err(End::Succeeded) } else { Err(exhausted(request)) }
+    if request.tried.iter().any(|(_, how)| *how == How::Done) {
+        Err(End::Succeeded)
+    } else {
+        Err(exhausted(request, scene))
+    }
 }
 
 /// One device that succeeds is enough. Nodes where the agent was seen to work come first, then those with more devices; the
@@ -466,7 +483,7 @@ fn without_topology(request: &Request, scene: &Scene) -> Result<Attempt, End> {
     });
     // All that one node can do comes before what the next one can.
     choices.sort_by(|left, right| (&left.0, &left.1, left.2).cmp(&(&right.0, &right.1, right.2)));
-    let Some((_, by, _, offer)) = choices.into_iter().next() else { return Err(exhausted(request)) };
+    let Some((_, by, _, offer)) = choices.into_iter().next() else { return Err(exhausted(request, scene)) };
     Ok(attempt((request, scene), offer, by, (0, 0), action))
 }
 
@@ -487,6 +504,9 @@ fn executors<'s>(
             (true, _) if lets_in => 0,
             (true, _) if (!alone || action == FenceAction::On) && !mutant("fence-by-target") => return None,
             (true, _) => 3,
+            _ if offer.waits.is_some() && !action.takes_down() => return None,
+            // Last of all: whatever is done to the target is done sooner.
+            _ if offer.waits.is_some() => 4,
             (false, true) => 1,
             (false, false) => 2,
         };
@@ -502,6 +522,7 @@ fn attempt(
     action: FenceAction,
 ) -> Attempt {
     let delay = match request.wanted.delay_s {
+        _ if offer.waits.is_some() => offer.waits.unwrap_or_default(),
         Some(_) if mutant("delay-ignored") => Duration::ZERO,
         Some(asked) if action.takes_down() => {
             let asked = if request.tried.is_empty() { asked } else { 0 };
@@ -514,11 +535,14 @@ fn attempt(
 }
 
 /// Nothing is left to try.
-fn exhausted(request: &Request) -> End {
+fn exhausted(request: &Request, scene: &Scene) -> End {
     let target = &request.wanted.target;
     let mut tried = request.tried.iter().filter(|(_, how)| *how != How::Unable).peekable();
     if tried.peek().is_none() {
-        return End::Failed { reason: format!("no fence device can reach {target}"), nobody: true };
+        let takes_down = request.wanted.action.takes_down();
+        let unwatched = scene.unwatched.as_ref().filter(|_| takes_down).map(|why| format!(", and {why}"));
+        let reason = format!("no fence device can reach {target}{}", unwatched.unwrap_or_default());
+        return End::Failed { reason, nobody: true };
     }
     let told: Vec<String> = tried
         .map(|(attempt, how)| {
@@ -588,7 +612,7 @@ fn by_levels(request: &Request, scene: &Scene, levels: &[Vec<String>]) -> Result
         (level, place) =
             if *action == FenceAction::On && wanted != FenceAction::On { (level, place + 1) } else { (level + 1, 0) };
     }
-    Err(match exhausted(request) {
+    Err(match exhausted(request, scene) {
         End::Failed { reason, nobody } => {
             End::Failed { reason: format!("no level of the fencing topology succeeded: {reason}"), nobody }
         }
@@ -605,3 +629,5 @@ pub fn patience(timeout: Duration, delay: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod watchdog_tests;

@@ -91,3 +91,52 @@ fn a_run_has_the_parameters_of_its_node_and_all_the_time_that_the_device_may_tak
     devices[0].nodes.clear();
     assert_eq!(run_of(&cib, &devices, &request, attempt), None);
 }
+
+fn with_property(cib: &mut Cib, name: &str, value: &str) {
+    let set = &mut cib.configuration.crm_config[0];
+    let (name, value) = (name.to_owned(), Some(value.to_owned()));
+    set.pairs.push(hac_model::NvPair { name, value, ..hac_model::NvPair::default() });
+}
+
+/// The watchdog of `node`, which needs so many seconds, is counted on.
+fn watched(node: &str, needs: u64) -> Cib {
+    let mut cib = cluster();
+    with_property(&mut cib, "stonith-watchdog-timeout", "40s");
+    cib.info.have_quorum = true;
+    cib.status.fencing.lives.insert(node.to_owned(), 3);
+    let gone_after_ms = Some(needs * 1000);
+    let armed = hac_model::fencing::Watchdog { life: 3, gone_after_ms, ..Default::default() };
+    assert!(watchdog::told(&mut cib, node, Some(&armed)));
+    cib
+}
+
+#[test]
+fn a_watchdog_is_waited_for_last_of_all_by_anybody_but_its_own_node() {
+    let cib = watched("secondary", 30);
+    let real = device("F", &["primary"], &[]);
+    let devices = watchdog::with_watchdogs(&cib, vec![real]);
+    let offers = scene_of(&cib, &devices, "secondary").offers;
+    let named: Vec<&str> = offers.iter().map(|offer| offer.device.as_str()).collect();
+    assert_eq!(named, ["F", "watchdog"]);
+    assert_eq!(offers[1].waits, Some(Duration::from_secs(40)));
+    assert!(!offers[1].nodes.contains("secondary") && offers[1].nodes.contains("primary"));
+    // Of a node that has told of none it is no device, and the reason says so.
+    let scene = scene_of(&cib, &devices[1..], "primary");
+    assert_eq!(scene.offers, []);
+    assert!(scene.unwatched.expect("a reason").contains("has not said that it has armed"));
+    // Nor where it needs longer, nor without quorum, nor for nobody.
+    assert_eq!(scene_of(&watched("secondary", 41), &devices[1..], "secondary").offers, []);
+    let mut alone = cib.clone();
+    alone.info.have_quorum = false;
+    assert_eq!(scene_of(&alone, &devices[1..], "secondary").offers, []);
+    assert_eq!(watchdog::with_watchdogs(&cluster(), Vec::new()), []);
+    // A configured one narrows it.
+    let mut own = device("watchdog", &["primary"], &[("pcmk_host_list", "primary")]);
+    own.agent = "stonith:fence_watchdog".parse().expect("an agent");
+    let (id, agent) = (own.id.clone(), own.agent.clone());
+    let mut cib = cib;
+    let configured = hac_model::Primitive { id, agent, ..hac_model::Primitive::default() };
+    cib.configuration.resources.push(hac_model::Resource::Primitive(configured));
+    let devices = watchdog::with_watchdogs(&cib, vec![own]);
+    assert_eq!(scene_of(&cib, &devices, "secondary").offers, []);
+}

@@ -127,6 +127,9 @@ fn safety(cib: &Cib, json: bool) -> Result<ExitCode, Failure> {
     for of in &resources {
         let verdict = if of.safe { "safe" } else { "NOT SAFE" };
         text.push_str(&format!("{} ({}): {verdict}, {}\n", of.resource, of.class.words(), of.why));
+        if let Some(remedy) = &of.remedy {
+            text.push_str(&format!("  {remedy}\n"));
+        }
     }
     terminal::print(terminal::harmless(&text).trim_end())?;
     Ok(ExitCode::SUCCESS)

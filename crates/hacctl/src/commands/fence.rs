@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use hac_api::{Command, ErrorCode, MemberState};
 use hac_crm::cib::primitives;
-use hac_crm::fencer::protection;
+use hac_crm::fencer::{protection, watchdog};
 use hac_model::fencing::{End, Requests};
-use hac_model::{FenceAction, FenceDevice, Primitive};
+use hac_model::{Cib, FenceAction, FenceDevice, Primitive};
 use hac_scheduler::view::ClusterView;
 
 use super::Context;
@@ -71,7 +71,13 @@ async fn list(context: &Context, node: Option<&str>) -> Result<(), Failure> {
     };
     if context.json {
         let one = |of: &&Primitive| serde_json::json!({ "device": of.id, "agent": of.agent.to_string(), "may_fence": names(of) });
-        return terminal::print_json(&devices.iter().map(one).collect::<Vec<_>>());
+        let mut all: Vec<serde_json::Value> = devices.iter().map(one).collect();
+        if watchdog::is_counted_on(&cib.configuration) && devices.iter().all(|of| of.id != watchdog::WATCHDOG) {
+            let agent = format!("stonith:{}", watchdog::FENCE_WATCHDOG);
+            let device = serde_json::json!({ "device": watchdog::WATCHDOG, "agent": agent, "may_fence": watchdog::covered(&cib) });
+            all.push(device);
+        }
+        return terminal::print_json(&all);
     }
     let mut text = String::new();
     for of in &devices {
@@ -80,12 +86,30 @@ async fn list(context: &Context, node: Option<&str>) -> Result<(), Failure> {
     if devices.is_empty() {
         text.push_str("No fence device is configured for that.\n");
     }
+    text.push_str(&watchdogs(&cib, node));
     let protection = protection(&cib);
     text.push_str(&format!("Protected by: {protection}\n"));
     if let Some((sentence, remedy)) = protection.missing {
         text.push_str(&format!("  {sentence}\n  {remedy}\n"));
     }
     terminal::print(&terminal::harmless(&text))
+}
+
+/// Which nodes have armed a watchdog, and whether it is counted on.
+fn watchdogs(cib: &Cib, node: Option<&str>) -> String {
+    let nodes =
+        cib.configuration.nodes.iter().map(|of| of.uname.as_str()).filter(|name| node.is_none_or(|it| it == *name));
+    let mut text = String::new();
+    for name in nodes {
+        let Some(armed) = cib.status.fencing.watchdog(name) else { continue };
+        let seconds = armed.timeout_ms / 1000;
+        let counted = match watchdog::gone_after(cib, name) {
+            Ok(after) => format!("{name} counts as gone {} s after it was lost", after.as_secs()),
+            Err(why) => format!("not counted on: {why}"),
+        };
+        text.push_str(&format!("watchdog of {name} ({}, {seconds} s): {counted}\n", armed.device));
+    }
+    text
 }
 
 /// What is being done and what was done, the newest first.
@@ -215,7 +239,7 @@ impl Rehearsal {
     }
 }
 
-fn rehearse(cib: &hac_model::Cib, of: &Primitive) -> Vec<Rehearsal> {
+fn rehearse(cib: &Cib, of: &Primitive) -> Vec<Rehearsal> {
     let (params, members) = (of.plain_params(), hac_crm::fencer::members(cib));
     let device = FenceDevice::new(&params);
     let about = |node: &String| {

@@ -43,7 +43,7 @@ const OPTIONS: &[(&str, &[&str], Becomes)] = &[
     ("X", &["xml-text"], Instead("Write it to a file, or hand it over: 'crm_simulate -p'.")),
     ("i", &["op-inject"], Instead("--op-fail RSC_OPERATION_INTERVAL@NODE=EXITCODE says what an operation came to.")),
     ("q", &["quorum"], Instead("Change have-quorum in a file: 'cibadmin -Q > FILE', then -x FILE.")),
-    ("w", &["watchdog"], Instead("hacd uses no watchdog of its own.")),
+    ("w", &["watchdog"], Instead("Whether there is one the nodes tell themselves (have-watchdog).")),
     ("g", &["ticket-grant"], Instead("'crm_ticket -t TICKET -g --force' with CIB_file changes a file; then -x FILE.")),
     ("r", &["ticket-revoke"], Instead("'crm_ticket -t TICKET -r --force' with CIB_file changes a file; then -x FILE.")),
     ("b", &["ticket-standby"], Instead("'crm_ticket -t TICKET -s' with CIB_file changes a file; then -x FILE.")),

@@ -5,6 +5,7 @@
 
 use hac_api::{ErrorCode, Finding};
 use hac_crm::cib::{Agents, Configure, Refusal, Replicated as _, Severity, judge};
+use hac_crm::fencer::watchdog;
 use hac_model::Cib;
 use hac_node::SyncState;
 use hac_types::WallTime;
@@ -46,6 +47,12 @@ fn weigh(cib: &Cib, configure: &Configure, wall: Option<WallTime>) -> Result<Vec
         let severity = "warning".to_owned();
         warnings.push(Finding { severity, subject: found.subject, sentence, remedy: found.remedy });
     }
+    // Only a cluster that runs knows which watchdogs its nodes have, and how long they take.
+    if watchdog::wait(&after.configuration) != watchdog::wait(&cib.configuration)
+        && let Some((sentence, remedy)) = watchdog::misfit(&after)
+    {
+        return Err(Refusal::new(format!("stonith-watchdog-timeout: {sentence}"), remedy));
+    }
     if let Some(wall) = wall.filter(|_| after.configuration != cib.configuration) {
         let _ = hac_scheduler::schedule(&after, wall);
     }
@@ -55,6 +62,7 @@ fn weigh(cib: &Cib, configure: &Configure, wall: Option<WallTime>) -> Result<Vec
 #[cfg(test)]
 mod tests {
     use hac_crm::cib::{Change, Section};
+    use hac_model::fencing::Watchdog;
 
     use super::*;
 
@@ -78,6 +86,21 @@ mod tests {
             "{warnings:?}"
         );
         assert_eq!(weigh(&cib, &property("stonith-enabled", "false"), None), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_time_for_watchdogs_is_refused_where_there_are_none_or_they_need_longer() {
+        let mut cib = Cib::default();
+        let refusal = weigh(&cib, &property("stonith-watchdog-timeout", "30s"), None).unwrap_err();
+        assert!(refusal.sentence.contains("no node has a watchdog"), "{refusal}");
+        cib.status.fencing.lives.insert("n1".to_owned(), 3);
+        let armed = Watchdog { life: 3, gone_after_ms: Some(31_000), ..Watchdog::default() };
+        cib.status.fencing.watchdogs.insert("n1".to_owned(), armed);
+        let refusal = weigh(&cib, &property("stonith-watchdog-timeout", "30s"), None).unwrap_err();
+        assert!(refusal.sentence.contains("is 30 s and n1 needs 31 s"), "{refusal}");
+        for fits in ["31s", "-1", "0"] {
+            assert!(weigh(&cib, &property("stonith-watchdog-timeout", fits), None).is_ok(), "{fits}");
+        }
     }
 
     #[test]

@@ -41,11 +41,13 @@ pub(crate) enum Table {
     Web,
     /// `[arbiter]`.
     Arbiter,
+    /// `[watchdog]`.
+    Watchdog,
 }
 
 impl Table {
     /// All of them, in the order of the file.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Totem,
         Self::Interface,
         Self::Quorum,
@@ -57,6 +59,7 @@ impl Table {
         Self::Metrics,
         Self::Web,
         Self::Arbiter,
+        Self::Watchdog,
     ];
 
     /// Its path, as messages name it.
@@ -73,6 +76,7 @@ impl Table {
             Self::Metrics => "metrics",
             Self::Web => "web",
             Self::Arbiter => "arbiter",
+            Self::Watchdog => "watchdog",
         }
     }
 
@@ -148,7 +152,7 @@ const MINUTE: u64 = 60 * SECOND;
 const TICK: u64 = 30;
 
 use Kind::{Address, Bool, Choice, Listen, Millis, Names, Number, Path, Text, Url};
-use Table::{Agents, Arbiter, DigitalOcean, Interface, Logging, Metrics, Node, Quorum, System, Totem, Web};
+use Table::{Agents, Arbiter, DigitalOcean, Interface, Logging, Metrics, Node, Quorum, System, Totem, Watchdog, Web};
 
 /// The keys, in the order of the file.
 pub(crate) const KEYS: &[Key] = &[
@@ -468,6 +472,27 @@ pub(crate) const KEYS: &[Key] = &[
     key(Arbiter, "key_file", Path, "", "The private key of cert_file, PEM."),
     key(Arbiter, "user", Text, "", "Who hacd is at etcd, where that asks for a password."),
     key(Arbiter, "password_file", Path, "", "A file with the password of user and nothing else."),
+    key(
+        Watchdog,
+        "device",
+        Path,
+        "",
+        "The watchdog that resets this host when hacd does not go on, or runs what it may not run. Default: none is used.",
+    ),
+    key(
+        Watchdog,
+        "timeout",
+        Millis(SECOND, 10 * MINUTE),
+        "10000",
+        "How long after it was petted last the watchdog resets the host: whole seconds, more than totem.token.",
+    ),
+    key(
+        Watchdog,
+        "stop",
+        Millis(SECOND, 60 * MINUTE),
+        "15000",
+        "How long a node without quorum may take to stop what it runs before the watchdog is not petted any more.",
+    ),
 ];
 
 /// Tables with the resources that seed an empty cluster, and what may stand in them. Values of `params`, `meta`,

@@ -209,6 +209,7 @@ impl Reader<'_> {
                 "metrics" => self.table(Table::Metrics, at, value, None),
                 "web" => self.table(Table::Web, at, value, None),
                 "arbiter" => self.table(Table::Arbiter, at, value, None),
+                "watchdog" => self.table(Table::Watchdog, at, value, None),
                 other => self.seed_table(other, at, value),
             }
         }
@@ -295,6 +296,7 @@ impl Reader<'_> {
                 "metrics",
                 "web",
                 "arbiter",
+                "watchdog",
             ];
             let seeds = SEED_TABLES.iter().map(|(table, _)| *table).chain(PROPERTY_TABLES.iter().copied());
             self.unknown(at, name, name, fixed.into_iter().chain(seeds));

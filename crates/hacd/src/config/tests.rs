@@ -374,3 +374,26 @@ fn an_arbiter_takes_the_place_of_two_node_and_says_what_is_missing() {
         assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}: {mistakes:?}");
     }
 }
+
+#[test]
+fn a_watchdog_is_off_by_default_and_times_that_do_not_fit_together_are_refused() {
+    let own = ["10.132.0.11"];
+    let with = |lines: &str| read_on(&format!("{TUTORIAL}[watchdog]\n{lines}"), &own, None);
+    assert_eq!(with("").expect("right").watchdog, None);
+    let seconds = Duration::from_secs;
+    let watchdog = with("device = \"/dev/watchdog\"\n").expect("right").watchdog.expect("one");
+    let times = hac_node::Times { timeout: seconds(10), stop: seconds(15) };
+    assert_eq!(watchdog, Watchdog { device: "/dev/watchdog".into(), times });
+    for (lines, part) in [
+        ("timeout = 3000\n", "watchdog.timeout: must be more than the 3 s that the ring may take"),
+        ("timeout = 10500\n", "watchdog.timeout: must be whole seconds"),
+        ("timeout = 60000\n", "watchdog.stop: must be at least half of watchdog.timeout (60 s)"),
+        ("stop = 4000\n", "watchdog.stop: must be at least half"),
+    ] {
+        let mistakes = with(&format!("device = \"/dev/watchdog\"\n{lines}")).expect_err(part);
+        assert!(mistakes.iter().any(|mistake| mistake.contains(part)), "{part}: {mistakes:?}");
+    }
+    let warnings = |lines: &str| with(lines).expect("right").warnings.join("\n");
+    assert!(warnings("device = \"/dev/null\"\n").contains("is no watchdog of the kernel"));
+    assert!(warnings("timeout = 20000\n").contains("means nothing without watchdog.device"));
+}

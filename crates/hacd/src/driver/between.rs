@@ -1,7 +1,7 @@
 //! The two queues between the halves, and what both threads publish beside them.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hac_node::{Assurance, Down, Up};
@@ -89,6 +89,7 @@ impl<T> Way<T> {
 pub(crate) struct Shared {
     changes: AtomicU64,
     until: AtomicU64,
+    serves: AtomicBool,
     udp: Mutex<Counters>,
     shortcomings: Mutex<Vec<String>>,
     /// The ring's thread, step by step.
@@ -106,12 +107,14 @@ impl Shared {
     pub(super) fn assure(&self, assurance: Assurance) {
         self.changes.store(assurance.changes, Ordering::SeqCst);
         self.until.store(assurance.until.as_nanos(), Ordering::SeqCst);
+        self.serves.store(assurance.serves, Ordering::SeqCst);
     }
 
     /// What was published last.
     pub(super) fn assurance(&self) -> Assurance {
         let until = Timestamp::from_nanos(self.until.load(Ordering::SeqCst));
-        Assurance { changes: self.changes.load(Ordering::SeqCst), until }
+        let serves = self.serves.load(Ordering::SeqCst);
+        Assurance { changes: self.changes.load(Ordering::SeqCst), until, serves }
     }
 
     /// Publishes what the sockets counted, unless somebody is just reading it.
@@ -165,7 +168,7 @@ mod tests {
     #[test]
     fn an_assurance_is_read_as_it_was_published() {
         let shared = Shared::default();
-        let assurance = Assurance { changes: 3, until: Timestamp::from_millis(5) };
+        let assurance = Assurance { changes: 3, until: Timestamp::from_millis(5), serves: true };
         shared.assure(assurance);
         assert_eq!(shared.assurance(), assurance);
     }

@@ -166,7 +166,10 @@ impl Thread {
         let mut step = Step::begin();
         loop {
             self.perform();
+            self.pet();
+            self.perform_outputs();
             if let Some(end) = self.end.take() {
+                self.let_watchdog_go();
                 self.publish();
                 return Ok(end);
             }
@@ -331,9 +334,11 @@ impl Thread {
 
     /// How long nothing is to be done; `None` for ever.
     fn wait(&self) -> Option<Duration> {
+        let now = clock::now().mono;
         let told = self.gathered.map(|_| self.ordered + ACKNOWLEDGE);
-        let due = [self.parts.half.poll_timeout(), self.unpublished, told].into_iter().flatten().min()?;
-        Some(due.since(clock::now().mono))
+        let due = [self.parts.half.poll_timeout(), self.unpublished, told].into_iter().flatten().min();
+        let waits = [due.map(|due| due.since(now)), self.until_petted(now)];
+        waits.into_iter().flatten().min()
     }
 
     /// Performs everything that is to be done now.

@@ -113,6 +113,22 @@ impl Cluster {
         self
     }
 
+    /// Gives each node a watchdog, of which the test is to see to it that it is there ([`Cluster::watchdog_path`]).
+    pub(crate) fn with_watchdogs(mut self) -> Self {
+        // Each node's own log stands for this path, and so its device is beside it.
+        let path = self.directory.join("LOG.watchdog");
+        self.agents.push_str(&format!("[watchdog]\ndevice = \"{}\"\ntimeout = 5000\nstop = 4000\n", path.display()));
+        for node in 1..=self.nodes {
+            self.write_config(node, &self.config());
+        }
+        self
+    }
+
+    /// Where a node's watchdog is.
+    pub(crate) fn watchdog_path(&self, node: u8) -> PathBuf {
+        self.dir(node).join("hacd.log.watchdog")
+    }
+
     /// A file of the tests' own.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)

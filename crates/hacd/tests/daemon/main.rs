@@ -4,6 +4,7 @@ mod agents;
 mod fencing;
 mod harness;
 mod keys;
+mod watchdog;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -47,6 +47,7 @@ impl World {
             lost: None,
             register: None,
             arbiter: false,
+            watchdog: None,
         }));
         if let Some(ready) = ready {
             world.deliver(PEER, ready);

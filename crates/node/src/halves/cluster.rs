@@ -14,7 +14,8 @@ use super::{Assurance, Condition, Down, Up};
 use crate::participant::planning::{DecideId, Unplannable};
 use crate::participant::{Incoming, Participant};
 use crate::{
-    Config, ConfigError, Entry, Now, Output, PersistId, QuestionId, Report, Request, RequestId, Standing, Stored,
+    Armed, Config, ConfigError, Duty, Entry, Now, Output, PersistId, QuestionId, Report, Request, RequestId, Standing,
+    Stored,
 };
 
 /// Most broadcasts that may be on their way down without the ring having taken them: a burst of results, and little
@@ -163,6 +164,24 @@ impl ClusterHalf {
     /// What the arbiter's store said to an [`Output::Arbiter`], or why it said nothing.
     pub fn handle_arbiter(&mut self, now: Now, id: u64, answer: Result<ArbiterAnswer, String>) {
         self.give(now, Incoming::Arbiter(id, answer));
+    }
+
+    /// The watchdog of this host was armed, or why it is not.
+    pub fn handle_watchdog(&mut self, now: Now, told: Result<Armed, String>) {
+        self.give(now, Incoming::Watchdog(told));
+    }
+
+    /// How this node is, for its watchdog, with what the ring half publishes at this moment. Nothing is changed by it.
+    #[must_use]
+    pub fn duty(&self, now: Now, assurance: Assurance) -> Duty {
+        let handled = assurance.changes == self.changes && now.mono <= assurance.until;
+        self.participant.duty(handled && assurance.serves)
+    }
+
+    /// Whether nothing runs here that others may start when this node is gone: what is left is not managed by the cluster.
+    #[must_use]
+    pub fn leaves_nothing(&self, now: Now) -> bool {
+        self.participant.leaves_nothing(now)
     }
 
     /// Hands resources over, leaves, and gives [`Output::Stopped`]. A second call leaves at once.

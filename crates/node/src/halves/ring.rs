@@ -291,7 +291,8 @@ impl RingHalf {
     #[must_use]
     pub fn assurance(&self) -> Assurance {
         let due = self.engine.poll_timeout().filter(|_| self.withdrawn.is_none() && !self.left);
-        Assurance { changes: self.changes, until: due.map_or(Timestamp::ZERO, |due| due + self.patience) }
+        let until = due.map_or(Timestamp::ZERO, |due| due + self.patience);
+        Assurance { changes: self.changes, until, serves: due.is_some() && self.engine.is_in_service() }
     }
 
     /// Counters and links, for reports.

@@ -111,7 +111,7 @@ fn a_state_comes_only_from_the_donor() {
 }
 
 fn ready() -> Ready {
-    Ready { quorate: true, history: None, lost: None, register: None, arbiter: false }
+    Ready { quorate: true, history: None, lost: None, register: None, arbiter: false, watchdog: None }
 }
 
 #[test]

@@ -261,7 +261,8 @@ impl Participant {
         let lost = self.lost.last().map(|kept| kept.lost.clone());
         let (quorate, arbiter) = (self.quorum.is_quorate(), self.arbiter.is_some());
         let register = self.replica.register.clone();
-        self.broadcast(Body::Ready(Ready { quorate, history, lost, register, arbiter }));
+        let watchdog = self.own_watchdog();
+        self.broadcast(Body::Ready(Ready { quorate, history, lost, register, arbiter, watchdog }));
     }
 
     /// What this node has said of the present and not heard back yet.
@@ -291,12 +292,19 @@ impl Participant {
         let dc = coordinator(&candidates, donor_dc);
         let quorate = dc.and_then(|dc| over.readies.get(&dc.node)).is_some_and(|ready| ready.quorate);
 
+        let was_waited_for = self.runs_though_waited_for();
         self.record_presence(now, &over, wall);
         for (&node, ready) in &over.readies {
             if let Some(resources) = &ready.history {
                 let node = self.shared_name_of(node);
                 let resources = resources.clone();
                 self.record(now, wall, StatusChange::NodeHistory { node, resources });
+            }
+        }
+        for (&node, ready) in &over.readies {
+            let (node, armed) = (self.shared_name_of(node), ready.watchdog.clone());
+            if self.replica.cib.status.fencing.watchdogs.get(&node) != armed.as_ref() {
+                self.record(now, wall, StatusChange::Watchdog { node, armed });
             }
         }
         self.record(now, wall, StatusChange::Quorum(quorate));
@@ -337,6 +345,9 @@ impl Participant {
         }
         self.disown_fencing(now);
         self.expose_survivors(now, &over.members);
+        if was_waited_for {
+            self.was_fenced(now);
+        }
         self.withdraw_fencing(now);
         self.weigh_raising(now);
         self.weigh_learner(now);
@@ -345,6 +356,7 @@ impl Participant {
         self.announce_caught_up();
         self.ask_to_leave_again(now);
         self.weigh_arbiter(now, &over);
+        self.begin_with_watchdog(now);
     }
 
     /// Who is there and who is not. Members in a new life were gone in between.

@@ -10,7 +10,7 @@ use hac_crm::fencer;
 use hac_crm::fencer::requests::{A_PLAN, Consequence, End, How, Machine as _, Request, Step, Wanted};
 use hac_crm::transition_engine::uuid_of;
 use hac_crm::work::{Order, Work};
-use hac_model::FenceAction;
+use hac_model::{Cib, FenceAction};
 use hac_scheduler::plan::{ActionKind, Fencing as Fence, Plan, UsableDevice};
 use hac_types::{Member, RingId, Timestamp, mutant};
 
@@ -59,8 +59,8 @@ impl Fencing {
 
     /// A plan was made: these devices may be used, and this is what it wants. What waits to be asked for and is not in it is
     /// not asked for.
-    pub(super) fn planned(&mut self, plan: &Plan) {
-        self.devices = Some(plan.fence_devices.clone());
+    pub(super) fn planned(&mut self, cib: &Cib, plan: &Plan) {
+        self.devices = Some(fencer::watchdog::with_watchdogs(cib, plan.fence_devices.clone()));
         let wanted = plan.actions.iter().filter_map(|action| match &action.kind {
             ActionKind::Fence(Fence { target, action }) => Some((target.clone(), action.takes_down())),
             _ => None,
@@ -283,7 +283,9 @@ impl Participant {
     pub(super) fn tell_protection(&mut self, command: &Command, applied: &Applied) {
         let matters = match command {
             Command::Status(StatusChange::OpResult(result)) => result.agent.is_fence_device(),
-            Command::Status(StatusChange::NodeStates(_)) | Command::Configure(_) => true,
+            Command::Status(StatusChange::NodeStates(_) | StatusChange::Watchdog { .. }) | Command::Configure(_) => {
+                true
+            }
             _ => false,
         };
         if !matters || !matches!(applied, Applied::Changed(_)) {

@@ -117,6 +117,17 @@ impl Participant {
         self.executor.stop_everything(now.mono);
     }
 
+    /// The others wait for this node's watchdog, and it hears of that: the host is reset at once. Where that cannot be done, the
+    /// watchdog does it, which is not petted any more; until then all is stopped.
+    pub(super) fn was_condemned(&mut self, now: Now) {
+        self.fenced = true;
+        let why = "this node is to be fenced by its watchdog: the host is reset".to_owned();
+        self.effects.remark(Level::Error, why.clone());
+        self.effects.output(Output::Fenced { why, panics: true });
+        self.leaving = Some(Leaving { deadline: now.mono + FENCED_MAX, idle: None });
+        self.executor.stop_everything(now.mono);
+    }
+
     /// Once all is stopped, a node that was fenced leaves. It does not wait until the others have heard of the stops.
     pub(super) fn leave_if_fenced(&mut self) {
         if self.fenced && self.executor.in_progress() == 0 {

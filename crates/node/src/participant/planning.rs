@@ -163,7 +163,7 @@ impl Coordinator {
         let limits = Limits::of(&seat.replica.cib.configuration, seat.cores);
         let actions = plan.actions.len();
         let decisions = plan.summary.iter().map(decision_text).collect();
-        self.fencing.planned(&plan);
+        self.fencing.planned(&seat.replica.cib, &plan);
         self.engine.start(now.mono, plan, limits);
         if actions == 0 {
             self.restless = 0;

@@ -226,6 +226,7 @@ impl Participant {
             add(Severity::Error, format!("no quorum: {waiting}"), &remedy);
         }
         self.arbiter_problems(&mut add);
+        self.watchdog_problems(&mut add);
         for (sentence, remedy) in self.lost_problems() {
             add(Severity::Error, sentence, &remedy);
         }

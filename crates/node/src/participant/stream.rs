@@ -143,6 +143,9 @@ impl Participant {
             Work::Fence(run) => Event::Remark { level: Level::Warning, text: told::shot(run) },
             _ => Event::of_order(&order),
         });
+        if let Work::Fence(run) = &order.work {
+            self.hear_of_watchdog(now, run);
+        }
         if order.by == self.name && !self.is_breaking() && !self.fenced {
             self.executor.limit(Limits::of(&self.replica.cib.configuration, self.cores).node_action_limit);
             self.executor.handle_order(now.mono, &order);

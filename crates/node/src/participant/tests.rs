@@ -10,6 +10,7 @@ mod prepared;
 mod rotation;
 mod store;
 mod waits;
+mod watchdog;
 
 use std::time::Duration;
 

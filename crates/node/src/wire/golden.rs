@@ -122,7 +122,17 @@ fn bodies() -> Vec<(&'static str, Body)> {
     vec![
         ("hello", Body::Hello(hello())),
         ("part", Body::Part(Part { index: 1, last: true, bytes: b"part".to_vec() })),
-        ("ready", Body::Ready(Ready { quorate: true, history: Some(history), lost, register: None, arbiter: false })),
+        (
+            "ready",
+            Body::Ready(Ready {
+                quorate: true,
+                history: Some(history),
+                lost,
+                register: None,
+                arbiter: false,
+                watchdog: None,
+            }),
+        ),
         ("propose configure", proposal().body),
         ("propose status", what(Proposed::Command(Command::Status(change.clone())))),
         ("propose settle", what(Proposed::Settle)),

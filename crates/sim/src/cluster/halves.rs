@@ -137,6 +137,7 @@ impl World {
             return self.queue.push(now + Duration::from_millis(100), Item::GoesOn(id, life, times));
         }
         let Some(since) = host.above.still.take() else { return };
+        host.dog.able_since = now;
         let held = std::mem::take(&mut host.above.held);
         self.trace.line(now, id, "goes on above the ring");
         if now >= since + still::silence(self.options.nodes)

@@ -10,9 +10,11 @@ use hac_types::{Incarnation, NodeId, RingId, Timestamp};
 use super::halves::Above;
 use super::planner::Desk;
 use super::shots::Shot;
+use super::watchdogs::Dog;
 use super::{Event, Item, Program, World};
 use crate::check::{self, Checks, acknowledged};
 use crate::disk::Disk;
+use crate::power::Watchdogs;
 use crate::service::Fault;
 
 /// Datagrams that wait in a socket while its owner does not run.
@@ -89,6 +91,8 @@ pub struct Host {
     pub(super) was_careless: bool,
     /// Its node was at a level above the first.
     pub(super) was_above: bool,
+    /// Its watchdog.
+    pub(crate) dog: Dog,
     /// The half of its node above the ring.
     pub(crate) above: Above,
     /// Its planner.
@@ -130,6 +134,7 @@ impl Host {
             next_program: None,
             was_careless: false,
             was_above: false,
+            dog: Dog::default(),
             above: Above::default(),
             desk: Desk::default(),
             number_asked: 0,
@@ -189,6 +194,7 @@ impl World {
         host.learned = false;
         host.waits_outside = self.powers.fencing.is_some_and(|fencing| fencing.fabric);
         host.disk.lives += 1;
+        host.dog.begin(now.mono, self.powers.fencing.is_some_and(|it| it.watchdogs != Watchdogs::None));
         let incarnation = Incarnation(host.disk.lives << 32 | random);
         let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };
         host.wake = None;
@@ -259,6 +265,7 @@ impl World {
             host.invocations.clear();
             host.orphans.clear();
             host.disk.power_off();
+            host.dog.power_off();
             self.reality.power_off(id);
             self.powers.lied_about.remove(&id);
         }
@@ -343,6 +350,7 @@ impl World {
         }
         let held = std::mem::take(&mut host.held);
         host.above.resume(self.now);
+        host.dog.able_since = self.now;
         self.trace.line(self.now, id, "goes on");
         // A process that was stopped finds its timers due first, as often as it finds its sockets readable first.
         let (sockets, rest): (Vec<_>, Vec<_>) = held.into_iter().partition(|e| matches!(e, Event::Datagram(_)));

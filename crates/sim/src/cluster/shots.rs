@@ -15,7 +15,7 @@ use hac_types::{NodeId, RingId, Timestamp};
 
 use super::{Event, Item, Power, World};
 use crate::check::{Violation, fencing};
-use crate::power::{Device, FABRIC, Fencing, Mood, STREAM};
+use crate::power::{Device, FABRIC, Fencing, Mood, STREAM, Watchdogs};
 use crate::service::Fault;
 use crate::tutorial::ADDRESS;
 
@@ -93,7 +93,7 @@ impl Powers {
         self.devices.values_mut().for_each(Device::recover);
     }
 
-    fn millis(&mut self, low: u64, high: u64) -> Duration {
+    pub(super) fn millis(&mut self, low: u64, high: u64) -> Duration {
         Duration::from_millis(self.rng.between(low, high))
     }
 }
@@ -107,12 +107,15 @@ impl World {
         // The host that is let in lets itself in.
         let is_elsewhere = lets_in(&invocation) && invocation.resource == FABRIC && target != id;
         let mood = match self.powers.devices.get(&invocation.resource) {
+            _ if Self::is_watchdog(&invocation.resource) => Mood::Well,
             _ if is_elsewhere => Mood::Unable,
             Some(device) if device.unreached.contains(&id) => Mood::Refuses,
             Some(device) if device.targets.contains(&target) => device.mood,
             _ => Mood::Refuses,
         };
-        self.checks.happened(mood.name());
+        if !Self::is_watchdog(&invocation.resource) {
+            self.checks.happened(mood.name());
+        }
         let found = fencing::shoots(self, id, &invocation, target);
         found.into_iter().for_each(|violation| self.checks.violated(violation));
         let number = invocation.id;
@@ -127,8 +130,13 @@ impl World {
         if let (Some(ring), Some((_, key))) = (ring, found) {
             self.queue.push(self.now + order.delay + fencing::ENDS, Item::Fencing(id, life, Due::Ended(ring, key)));
         }
+        let shot_device = invocation.resource.clone();
         host.shots.insert(number, Shot { invocation, target, mood, request });
         let sends = self.now + order.delay + self.powers.millis(20, 400);
+        if Self::is_watchdog(&shot_device) {
+            // Nobody is told anything: time passes.
+            return self.queue.push(sends, Item::Host(id, life, Event::DeviceAnswers(number)));
+        }
         let ends = if matches!(mood, Mood::Hangs | Mood::Silent) { self.now + deadline } else { sends };
         self.queue.push(sends, Item::Host(id, life, Event::DeviceTold(number)));
         if ends > sends || mood == Mood::Hangs {
@@ -197,6 +205,10 @@ impl World {
             Mood::Unable => (1, ExecStatus::NoFenceDevice),
             Mood::Well | Mood::Late | Mood::Lies => (0, ExecStatus::Done),
         };
+        if Self::is_watchdog(&shot.invocation.resource) {
+            let found = crate::check::watchdogs::waited(self, id, shot.target);
+            found.into_iter().for_each(|violation| self.checks.violated(violation));
+        }
         // Who is only cut off lives on, too.
         let lives = shot.mood == Mood::Lies || shot.invocation.resource == FABRIC && rc == 0;
         if lives && !lets_in(&shot.invocation) && !self.reality.is_off(shot.target) {
@@ -244,6 +256,11 @@ impl World {
         let Some(host) = self.hosts.get_mut(&id).filter(|host| host.times_dark == times) else { return };
         host.dark = false;
         self.start_now(id);
+    }
+
+    /// Whether hosts have watchdogs.
+    pub(super) fn has_watchdogs(&self) -> bool {
+        self.powers.fencing.is_some_and(|fencing| fencing.watchdogs != Watchdogs::None)
     }
 
     /// Whether no host is without its daemon.

@@ -104,6 +104,7 @@ const WALLS: &[Wall] = &[
             "toml",
             "tracing",
             "tracing-subscriber",
+            "watchdog-device",
             "zeroize",
         ],
     ),

@@ -7,7 +7,8 @@ use super::super::tree::{self, Which};
 use super::super::{Lifetime, Refusal, Section};
 use super::put::unknown_node;
 use super::{Draft, Step, unknown};
-use hac_model::{BOOTSTRAP_OPTIONS, Configuration, NvPair, NvSet, Operation};
+use crate::fencer::watchdog;
+use hac_model::{BOOTSTRAP_OPTIONS, Configuration, NvPair, NvSet, Operation, parse_bool};
 
 /// [`Change::SetProperties`](super::Change::SetProperties).
 pub(super) fn set_properties(
@@ -18,6 +19,11 @@ pub(super) fn set_properties(
 ) {
     // What the cluster has written itself stays; where no cluster was yet it is taken as it stands.
     let written = |name: &str| draft.cib.configuration.property(name).is_some();
+    // Whether there is a watchdog follows from what the nodes have told: that may be written down, and nothing else.
+    let is_true = |name: &str, value: Option<&str>| {
+        name == "have-watchdog" && value.and_then(parse_bool) == Some(watchdog::is_there(&draft.cib))
+    };
+    let told: Vec<bool> = pairs.iter().map(|(name, value)| is_true(name, value.as_deref())).collect();
     let facts: Vec<&str> = FACTS.into_iter().filter(|name| section == Section::CrmConfig && written(name)).collect();
     let (sets, default) = sets_of(&mut draft.cib.configuration, section);
     let free = || {
@@ -30,8 +36,8 @@ pub(super) fn set_properties(
         sets.push(NvSet { id: id.clone(), ..NvSet::default() });
     }
     let mut kept = Vec::new();
-    for (name, value) in pairs {
-        if facts.contains(&name.as_str()) {
+    for ((name, value), is_told) in pairs.iter().zip(told) {
+        if facts.contains(&name.as_str()) && !is_told {
             kept.push((name, value));
         } else {
             set_in(sets, id, name, value.as_deref());

@@ -3,6 +3,7 @@
 
 use super::super::tree::{self, Kind};
 use super::Findings;
+use crate::fencer::watchdog::{self, Wait};
 use hac_model::{Configuration, NvSet, Primitive, parse_bool};
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
@@ -58,11 +59,11 @@ fn check_primitive(primitive: &Primitive, findings: &mut Findings) {
 /// What a fence device may say that is not carried out, or can never be right.
 fn check_fence_device(primitive: &Primitive, findings: &mut Findings) {
     let id = primitive.id.as_str();
-    if primitive.agent.kind == WATCHDOG {
+    if watchdog::is_watchdog(&primitive.agent) && id != watchdog::WATCHDOG {
         findings.error(
             id,
-            "fencing by watchdog is not carried out by hacd yet: nobody would reset the node",
-            "use a device that powers the node off ('hacctl ra list stonith' shows those that are installed)",
+            "the watchdogs of the nodes are one device, and its id is watchdog",
+            "call it watchdog, or leave it out: it is there where stonith-watchdog-timeout is set",
         );
     }
     let word = value(&primitive.params, "pcmk_host_check");
@@ -105,9 +106,6 @@ fn wrong_fence_parameter(name: &str, text: &str) -> Option<&'static str> {
     }
 }
 
-/// The agent that stands for the watchdogs of the nodes.
-const WATCHDOG: &str = "fence_watchdog";
-
 /// The words of `pcmk_host_check`.
 const HOST_CHECKS: [&str; 4] = ["static-list", "dynamic-list", "status", "none"];
 
@@ -126,16 +124,25 @@ fn remote(id: &str, findings: &mut Findings) {
 fn check_fencing(configuration: &Configuration, devices: bool, findings: &mut Findings) {
     let property = |name| configuration.property(name).and_then(parse_bool);
     let enabled = property("fencing-enabled").or_else(|| property("stonith-enabled")).unwrap_or(true);
-    let watchdog = property("have-watchdog").unwrap_or(false);
-    for name in ["fencing-watchdog-timeout", "stonith-watchdog-timeout"] {
-        let set = configuration.property(name).map(str::trim).filter(|value| !matches!(*value, "" | "0" | "0s"));
-        if set.is_some() {
-            findings.error(
-                name,
-                "fencing by watchdog is not carried out by hacd yet: a node would be taken for down that may live",
-                "leave it out, and use a device that powers nodes off",
-            );
-        }
+    let has_watchdog = property("have-watchdog").unwrap_or(false);
+    match watchdog::wait(configuration) {
+        Wait::Nonsense => findings.error(
+            "stonith-watchdog-timeout",
+            "this is no time: no node would ever be taken for gone",
+            "write a time, such as 60s; -1 is as long as each node needs; 0 is never",
+        ),
+        Wait::For(_) | Wait::AsLongAsNeeded if configuration.property("no-quorum-policy") == Some("ignore") => findings
+            .error(
+                "stonith-watchdog-timeout",
+                "with no-quorum-policy=ignore a node that is cut off goes on, until its watchdog resets it: all of them at once",
+                "set no-quorum-policy to stop first, or leave this out",
+            ),
+        Wait::For(_) | Wait::AsLongAsNeeded if !enabled => findings.warning(
+            "stonith-watchdog-timeout",
+            "it means nothing while stonith-enabled is false: no node is taken for gone",
+            "set stonith-enabled=true, or leave it out",
+        ),
+        _ => {}
     }
     if !enabled && property("shutdown-lock") == Some(true) {
         findings.warning(
@@ -144,7 +151,7 @@ fn check_fencing(configuration: &Configuration, devices: bool, findings: &mut Fi
             "configure fencing, or leave shutdown-lock out",
         );
     }
-    if enabled && !devices && !watchdog {
+    if enabled && !devices && !has_watchdog {
         findings.warning(
             "stonith-enabled",
             "fencing is enabled, but there is no fence device: nothing will start",

@@ -104,6 +104,7 @@ pub(super) const META: &[(&str, Kind)] = &[
     ("clone-min", Kind::Count),
     ("clone-node-max", Kind::Count),
     ("critical", Kind::Bool),
+    ("exclusive", Kind::Bool),
     ("failure-timeout", Kind::Time),
     ("globally-unique", Kind::Bool),
     ("interleave", Kind::Bool),

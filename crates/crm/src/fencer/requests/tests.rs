@@ -6,20 +6,26 @@ use super::*;
 
 /// Requests, and the members of the view.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Cluster {
+pub(super) struct Cluster {
     requests: Requests,
     members: BTreeSet<String>,
     /// Lives of members, where they are known.
-    lives: BTreeMap<String, u64>,
+    pub(super) lives: BTreeMap<String, u64>,
 }
 
 impl Cluster {
-    fn members_are(&mut self, members: BTreeSet<String>) {
+    pub(super) fn members_are(&mut self, members: BTreeSet<String>) {
         self.requests.members_changed(&self.members, &members, &self.lives);
         self.members = members;
     }
 
-    fn apply(&mut self, step: Step, wall: WallTime) -> Option<Consequence> {
+    /// Whoever asked wants no delay at all.
+    pub(super) fn forbid_delays(&mut self, id: u64) {
+        let request = self.requests.running.iter_mut().find(|request| request.id == id).expect("a request");
+        request.wanted.delay_s = None;
+    }
+
+    pub(super) fn apply(&mut self, step: Step, wall: WallTime) -> Option<Consequence> {
         self.requests.apply(step, &self.members, wall)
     }
 }
@@ -38,13 +44,13 @@ fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn offer(device: &str, nodes: &[&str], verified: &[&str]) -> Offer {
+pub(super) fn offer(device: &str, nodes: &[&str], verified: &[&str]) -> Offer {
     Offer { device: device.to_owned(), nodes: names(nodes), verified: names(verified), ..Offer::default() }
 }
 
-fn scene(members: &[&str], offers: Vec<Offer>, levels: &[&[&str]]) -> Scene {
+pub(super) fn scene(members: &[&str], offers: Vec<Offer>, levels: &[&[&str]]) -> Scene {
     let levels = levels.iter().map(|level| level.iter().map(|device| (*device).to_owned()).collect()).collect();
-    Scene { members: names(members), offers, levels, key: "key".to_owned() }
+    Scene { members: names(members), offers, levels, key: "key".to_owned(), unwatched: None }
 }
 
 fn wanted(target: &str, action: FenceAction) -> Wanted {
@@ -53,7 +59,7 @@ fn wanted(target: &str, action: FenceAction) -> Wanted {
 }
 
 /// A cluster of these members in which `target` is to be fenced, and the number of the request.
-fn asked(members: &[&str], target: &str, action: FenceAction) -> (Cluster, u64) {
+pub(super) fn asked(members: &[&str], target: &str, action: FenceAction) -> (Cluster, u64) {
     let mut requests = Cluster::default();
     requests.members_are(names(members));
     let Some(Consequence::UnderWay(id)) = requests.apply(Step::Wanted(wanted(target, action)), WALL) else {
@@ -63,7 +69,7 @@ fn asked(members: &[&str], target: &str, action: FenceAction) -> (Cluster, u64) 
 }
 
 /// Carries a request out to its end; `answer` is what each attempt comes to. What was tried, and what followed.
-fn carry_out(
+pub(super) fn carry_out(
     requests: &mut Cluster,
     id: u64,
     scene: &Scene,
@@ -83,11 +89,11 @@ fn carry_out(
     panic!("no end: {tried:?}")
 }
 
-fn down(node: &str) -> Option<Consequence> {
+pub(super) fn down(node: &str) -> Option<Consequence> {
     Some(Consequence::Down(node.to_owned()))
 }
 
-fn failed() -> How {
+pub(super) fn failed() -> How {
     How::Failed("no".to_owned())
 }
 

@@ -1,5 +1,8 @@
 //! Tests: the third vote, from the loss of the other node to what the coordinator decides.
 
+use hac_crm::cib::{Object, PutMode};
+use hac_crm::executor::Outcome;
+
 use super::*;
 
 fn state(cluster: &Cluster, node: u32) -> String {
@@ -151,4 +154,40 @@ fn a_node_that_was_told_of_no_arbiter_does_not_go_on_alone() {
     assert!(!is_quorate(&cluster, 2), "the other may have the vote");
     assert!(is_quorate(&cluster, 1));
     assert!(cluster.cib(1).info.have_quorum);
+}
+
+#[test]
+fn only_the_half_that_has_won_shoots_and_it_does_so_after_that() {
+    let mut cluster = Cluster::with_store();
+    cluster.agents_answer(|invocation| invocation.fencing.is_none().then(Outcome::default));
+    cluster.view(&[1, 2]);
+    let put = |id: &str, agent: &str| {
+        let agent = agent.parse().expect("an agent");
+        let primitive = hac_model::Primitive { id: id.to_owned(), agent, ..hac_model::Primitive::default() };
+        Change::Put { object: Object::Primitive(primitive), mode: PutMode::Create }
+    };
+    let pairs = vec![("stonith-enabled".to_owned(), Some("true".to_owned()))];
+    let enabled = Change::SetProperties { section: Section::CrmConfig, set: None, pairs };
+    let changes = vec![enabled, put("Db", "ocf:heartbeat:pgsql"), put("Shooter", "stonith:fence_x")];
+    let configure = Configure { changes, client: "test".to_owned(), user: "root".to_owned(), ..Configure::default() };
+    let reply = cluster.ask(1, Request::Configure(configure));
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    cluster.settle();
+    let shots = |cluster: &mut Cluster, node| cluster.invoked(node).iter().filter(|it| it.fencing.is_some()).count();
+    if let Some(store) = &mut cluster.store {
+        store.down = true;
+    }
+    cluster.split(&[&[1], &[2]]);
+    cluster.advance(GRACE);
+    assert_eq!((shots(&mut cluster, 1), shots(&mut cluster, 2)), (0, 0), "nobody has won yet");
+    if let Some(store) = &mut cluster.store {
+        store.down = false;
+    }
+    for _ in 0..4 {
+        cluster.advance(GRACE);
+    }
+    let won = [1, 2].map(|node| is_quorate(&cluster, node));
+    assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
+    let shot = [shots(&mut cluster, 1), shots(&mut cluster, 2)];
+    assert_eq!(shot.map(|count| count > 0), won, "the winner, and nobody else");
 }

@@ -104,12 +104,12 @@ impl Disk {
 }
 
 #[derive(Default)]
-struct Host {
+pub(super) struct Host {
     /// The highest level that its program knows; 0 stands for that of this build.
     max: u16,
     /// What the ring was last told about the level.
     told: Option<u16>,
-    participant: Option<Participant>,
+    pub(super) participant: Option<Participant>,
     lives: u64,
     disk: Disk,
     started: BTreeMap<String, hac_crm::executor::Started>,
@@ -142,7 +142,7 @@ struct Host {
 pub(crate) type Agents = fn(&Invocation) -> Option<Outcome>;
 
 impl Host {
-    fn give(&mut self, now: Now, incoming: Incoming) {
+    pub(super) fn give(&mut self, now: Now, incoming: Incoming) {
         let participant = self.participant.as_mut().unwrap();
         if matches!(&incoming, Incoming::View(view) if view.kind == ViewKind::Regular) {
             self.words.clear();
@@ -179,8 +179,8 @@ impl Host {
 
 /// See the module.
 pub(crate) struct Cluster {
-    hosts: BTreeMap<u32, Host>,
-    now: Now,
+    pub(super) hosts: BTreeMap<u32, Host>,
+    pub(super) now: Now,
     stream: Stream,
     /// The level of the next rings.
     level: hac_types::Level,
