@@ -137,6 +137,26 @@ async fn the_beginning_of_the_output_and_the_end_of_the_errors_are_kept() {
     assert!(ran.stderr.ends_with(b"done\n"));
 }
 
+#[tokio::test]
+async fn what_closes_its_outputs_is_waited_for_and_can_be_given_up() {
+    let folder = Folder::new("silent");
+    let ran = run(&folder, "echo said; exec >&- 2>&-; sleep 0.3; exit 7").await;
+    assert_eq!((ran.status.code(), &ran.stdout[..]), (Some(7), &b"said\n"[..]));
+    let (runs, looks) = (folder.runs(), Arc::default());
+    let script = "echo $$ > DIR/leader; exec >&- 2>&-; exec sleep 60";
+    let begin = Instant::now();
+    let given_up = tokio::time::timeout(Duration::from_millis(500), runs.run(&looks, task(&folder.0, script))).await;
+    assert!(given_up.is_err());
+    let leader = fs::read_to_string(folder.0.join("leader")).expect("it began").trim().parse().expect("a number");
+    tokio::time::timeout(Duration::from_secs(10), runs.alone("R")).await.expect("it ends");
+    assert_eq!(watch::find(leader), None);
+    let next = runs.run(&looks, task(&folder.0, "exit 3")).await.expect("its turn comes");
+    assert_eq!(next.status.code(), Some(3));
+    assert!(begin.elapsed() < Duration::from_secs(20), "the thread of what was given up was waited for");
+    noted(&runs).await;
+    assert_eq!(folder.records(), 0);
+}
+
 /// Plays an earlier life of the daemon that died amid a run: its record and its processes are there, it is not.
 fn orphan(folder: &Folder, script: &str) -> (Record, std::process::Child) {
     use std::os::unix::process::CommandExt as _;
