@@ -25,7 +25,7 @@ impl Guard {
 }
 
 impl Thread {
-    /// How long the watchdog need not be looked at; `None` for ever.
+    /// How long the watchdog need not be looked at; `None` where there is none.
     pub(super) fn until_petted(&self, now: Timestamp) -> Option<Duration> {
         self.parts.guard.as_ref().map(|guard| guard.petting.due().since(now))
     }
