@@ -20,8 +20,8 @@ const ENOUGH: u64 = 500;
 /// Of a run of more seeds than this every [`SOME`]th is run again: what makes runs differ makes many differ.
 const ALL_AGAIN: u64 = 1000;
 const SOME: u64 = 4;
-/// Properties that are looked at only where there are fence devices.
-const OF_FENCING: [&str; 6] = ["FENCE-1", "FENCE-2", "FENCE-3", "P-6", "P-8", "P-14"];
+/// Properties that are looked at only where there are fence devices or watchdogs.
+const OF_FENCING: [&str; 8] = ["DOG-1", "DOG-2", "FENCE-1", "FENCE-2", "FENCE-3", "P-6", "P-8", "P-14"];
 /// Lines of the timeline that a failing seed shows.
 const LINES: usize = 60;
 
