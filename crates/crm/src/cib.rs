@@ -99,7 +99,7 @@ pub enum RefusalKind {
     Level,
 }
 
-/// A remedy as a sentence, whoever wrote it: it begins with a capital, unless that is a word of a command or a
+/// A remedy as a sentence, no matter who wrote it: it begins with a capital, unless that is a word of a command or a
 /// configuration, and has an end.
 fn whole(remedy: String) -> String {
     let first = remedy.split(' ').next().unwrap_or_default();

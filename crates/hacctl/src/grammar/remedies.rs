@@ -1,4 +1,4 @@
-//! What messages and documents tell people to type is a command that there is.
+//! What messages and documents tell people to type is a command.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn quoted(text: &str, mark: char) -> Vec<String> {
     whole.filter(|line| !line.contains(['{', '}', '\n'])).map(|line| line.replace('\\', "")).collect()
 }
 
-/// Why a command is none that there is.
+/// Why that is no command.
 fn wrong(line: &str) -> Option<String> {
     let line = line.split(" > ").next()?.split(" < ").next()?.split(" | ").next()?;
     let mut words: Vec<String> = hac_pacemaker::crm_syntax::words(line).ok()?;

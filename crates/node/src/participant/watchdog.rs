@@ -196,7 +196,7 @@ impl Participant {
     pub(super) fn begin_with_watchdog(&mut self, now: Now) {
         self.tell_watchdog(now);
         self.write_have_watchdog(now);
-        // The state is that of the view: whoever is left of an order against this node obeys it.
+        // The state is that of the view: who finds an order against itself there obeys it.
         let me = self.shared_name_of(self.me.node);
         let running = &self.replica.cib.status.fencing.running;
         let ordered = running.iter().any(|request| {
