@@ -635,5 +635,10 @@ fn beside_exporter(tools: &Tools) -> anyhow::Result<()> {
     compare(&cluster, "with something promotable")?;
     cluster.kill(1);
     cluster.until("the other is away", |cluster| Ok(cluster.crm("status")?.out.contains("OFFLINE: [ secondary ]")))?;
-    compare(&cluster, "with a node away")
+    compare(&cluster, "with a node away")?;
+    // Started alone, it waits for the other one.
+    cluster.kill(0);
+    cluster.start(0)?;
+    cluster.until("there is no quorum", |cluster| Ok(cluster.crm("status")?.out.contains("WITHOUT quorum")))?;
+    compare(&cluster, "without quorum")
 }
