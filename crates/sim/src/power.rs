@@ -70,7 +70,7 @@ pub struct Fencing {
 /// How watchdogs are counted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watchdogs {
-    /// There are none.
+    /// No host has one.
     None,
     /// After as long as each host needs.
     Needed,

@@ -167,7 +167,6 @@ impl Thread {
         loop {
             self.perform();
             self.pet();
-            self.perform_outputs();
             if let Some(end) = self.end.take() {
                 self.let_watchdog_go();
                 self.publish();
@@ -362,7 +361,7 @@ impl Thread {
         }
     }
 
-    fn perform_outputs(&mut self) {
+    pub(super) fn perform_outputs(&mut self) {
         while let Some(output) = self.parts.half.poll_output() {
             if let Some(recording) = &mut self.parts.recording {
                 recording.gave_cluster(&output);

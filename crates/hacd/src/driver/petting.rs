@@ -25,7 +25,7 @@ impl Guard {
 }
 
 impl Thread {
-    /// How long the watchdog need not be looked at; `None` where there is none.
+    /// How long the watchdog need not be looked at; `None` without one.
     pub(super) fn until_petted(&self, now: Timestamp) -> Option<Duration> {
         self.parts.guard.as_ref().map(|guard| guard.petting.due().since(now))
     }
@@ -75,15 +75,14 @@ impl Thread {
         let now = self.enter(hac_node::Input::Watchdog(told.clone()));
         self.parts.half.handle_watchdog(now, told);
         self.changed();
+        self.perform_outputs();
     }
 
     /// The daemon ends. If nothing runs here that others may start, the watchdog is stopped; else it counts on, and resets this
     /// host unless another daemon opens it in time.
     pub(super) fn let_watchdog_go(&mut self) {
-        let now = clock::now();
-        let harmless = self.parts.half.leaves_nothing(now);
         let Some(guard) = self.parts.guard.as_mut().filter(|guard| guard.petting.is_armed()) else { return };
-        if !harmless {
+        if !self.parts.half.leaves_nothing(clock::now()) {
             let seconds = guard.petting.times().timeout.as_secs();
             tracing::error!(
                 target: "hacd::watchdog",

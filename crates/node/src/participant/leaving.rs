@@ -107,23 +107,22 @@ impl Participant {
         if self.fenced || matches!(self.phase, Phase::Left) {
             return;
         }
-        self.fenced = true;
         let panics = fencer::panics(&self.replica.cib.configuration);
-        let why =
-            "this node was fenced, but it still runs: everything here is stopped, and it leaves the cluster".to_owned();
-        self.effects.remark(Level::Error, why.clone());
-        self.effects.output(Output::Fenced { why, panics });
-        self.leaving = Some(Leaving { deadline: now.mono + FENCED_MAX, idle: None });
-        self.executor.stop_everything(now.mono);
+        let why = "this node was fenced, but it still runs: everything here is stopped, and it leaves the cluster";
+        self.stop_and_go(now, why, panics);
     }
 
     /// The others wait for this node's watchdog, and it hears of that: the host is reset at once. Where that cannot be done, the
     /// watchdog does it, which is not petted any more; until then all is stopped.
     pub(super) fn was_condemned(&mut self, now: Now) {
+        self.stop_and_go(now, "this node is to be fenced by its watchdog: the host is reset", true);
+    }
+
+    /// Stops everything, whatever was ordered, and leaves after that; before, if the host is to be reset and can be.
+    fn stop_and_go(&mut self, now: Now, why: &str, panics: bool) {
         self.fenced = true;
-        let why = "this node is to be fenced by its watchdog: the host is reset".to_owned();
-        self.effects.remark(Level::Error, why.clone());
-        self.effects.output(Output::Fenced { why, panics: true });
+        self.effects.remark(Level::Error, why.to_owned());
+        self.effects.output(Output::Fenced { why: why.to_owned(), panics });
         self.leaving = Some(Leaving { deadline: now.mono + FENCED_MAX, idle: None });
         self.executor.stop_everything(now.mono);
     }

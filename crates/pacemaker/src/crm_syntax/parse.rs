@@ -292,16 +292,17 @@ impl Words {
 
     /// A mistake at the next word, or at the end.
     pub(super) fn error(&self, message: impl Into<String>, remedy: impl Into<String>) -> SyntaxError {
-        self.tokens.get(self.position).map_or_else(|| self.last(), Token::clone).error(message, remedy)
+        self.here().error(message, remedy)
     }
 
-    /// Refuses the option that is the next word if it was given before: only one of two values could count.
+    /// The next word, or the end.
+    fn here(&self) -> Token {
+        self.tokens.get(self.position).map_or_else(|| self.last(), Token::clone)
+    }
+
+    /// Refuses the option that is the next word if it was given before.
     pub(super) fn once(&self, given_before: bool, name: &str) -> Result<(), SyntaxError> {
-        if given_before {
-            let name = crate::text::printable(name);
-            return Err(self.error(format!("{name} is given twice"), format!("Write {name}= once.")));
-        }
-        Ok(())
+        if given_before { Err(self.here().twice(name)) } else { Ok(()) }
     }
 
     /// Whether no word is left.

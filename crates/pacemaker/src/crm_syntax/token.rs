@@ -20,6 +20,12 @@ impl Token {
         SyntaxError { line: self.line, column: self.column, message: message.into(), remedy: remedy.into() }
     }
 
+    /// An option here that was given before: only one of two values could count.
+    pub(super) fn twice(&self, name: &str) -> SyntaxError {
+        let name = printable(name);
+        self.error(format!("{name} is given twice"), format!("Write {name}= once."))
+    }
+
     /// The word, harmless and in quotes, for an error.
     pub(super) fn quoted(&self) -> String {
         let short: String = self.text.chars().take(60).collect();

@@ -106,14 +106,15 @@ impl World {
         self.trace.line(self.now, id, text);
         // The host that is let in lets itself in.
         let is_elsewhere = lets_in(&invocation) && invocation.resource == FABRIC && target != id;
+        let only_waits = Self::is_watchdog(&invocation.resource);
         let mood = match self.powers.devices.get(&invocation.resource) {
-            _ if Self::is_watchdog(&invocation.resource) => Mood::Well,
+            _ if only_waits => Mood::Well,
             _ if is_elsewhere => Mood::Unable,
             Some(device) if device.unreached.contains(&id) => Mood::Refuses,
             Some(device) if device.targets.contains(&target) => device.mood,
             _ => Mood::Refuses,
         };
-        if !Self::is_watchdog(&invocation.resource) {
+        if !only_waits {
             self.checks.happened(mood.name());
         }
         let found = fencing::shoots(self, id, &invocation, target);
@@ -130,10 +131,9 @@ impl World {
         if let (Some(ring), Some((_, key))) = (ring, found) {
             self.queue.push(self.now + order.delay + fencing::ENDS, Item::Fencing(id, life, Due::Ended(ring, key)));
         }
-        let shot_device = invocation.resource.clone();
         host.shots.insert(number, Shot { invocation, target, mood, request });
         let sends = self.now + order.delay + self.powers.millis(20, 400);
-        if Self::is_watchdog(&shot_device) {
+        if only_waits {
             // Nobody is told anything: time passes.
             return self.queue.push(sends, Item::Host(id, life, Event::DeviceAnswers(number)));
         }

@@ -185,15 +185,19 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
         node.attributes.iter().for_each(|set| check_set(&node.uname, set, NODE, findings));
         node.utilization.iter().for_each(|set| names_twice(&node.uname, set, findings));
     }
-    let items = tree::walk(&configuration.resources);
-    for item in &items {
-        if item.id.len() > ID_MAX {
-            let sentence = format!("its id has {} bytes, and files are named after it", item.id.len());
-            findings.error(item.id, sentence, format!("choose one of at most {ID_MAX} bytes"));
+    for top in &configuration.resources {
+        let promotes = may_promote(top);
+        for item in tree::walk(std::slice::from_ref(top)) {
+            if item.id.len() > ID_MAX {
+                let sentence = format!("its id has {} bytes, and files are named after it", item.id.len());
+                findings.error(item.id, sentence, format!("choose one of at most {ID_MAX} bytes"));
+            }
+            if !promotes {
+                role(&item, findings);
+            }
         }
-        roles(configuration, item, findings);
     }
-    for item in items {
+    for item in tree::walk(&configuration.resources) {
         for set in item.meta {
             check_set(item.id, set, META, findings);
             check_names(item.id, set, META, "meta-attribute", findings);
@@ -282,23 +286,23 @@ pub(super) fn unknown_name<'a>(
     findings.warning(subject, format!("unknown {what} {name}, it has no effect"), remedy);
 }
 
-/// Warns of a role that only instances of promotable clones have.
-fn roles(configuration: &Configuration, item: &tree::Item<'_>, findings: &mut Findings) {
-    let top = configuration
-        .resources
-        .iter()
-        .find(|top| tree::walk(std::slice::from_ref(top)).iter().any(|i| i.id == item.id));
-    let can = match top {
-        Some(Resource::Clone(clone)) => {
+/// Whether what is in a resource of the top level may be promoted, as far as that can be said of it.
+fn may_promote(top: &Resource) -> bool {
+    match top {
+        Resource::Clone(clone) => {
             clone.legacy_master
                 || clone.meta.iter().any(|set| set.get("promotable").is_some_and(|v| parse_bool(v) != Some(false)))
         }
-        Some(Resource::Bundle(_) | Resource::Template(_)) | None => true,
-        Some(_) => false,
-    };
+        Resource::Bundle(_) | Resource::Template(_) => true,
+        Resource::Primitive(_) | Resource::Group(_) => false,
+    }
+}
+
+/// Warns of a role that only instances of promotable clones have.
+fn role(item: &tree::Item<'_>, findings: &mut Findings) {
     let role = item.meta.iter().find_map(|set| set.get("target-role"));
     let promoted = ["Promoted", "Master", "Unpromoted", "Slave"];
-    if let Some(role) = role.filter(|role| !can && promoted.iter().any(|word| word.eq_ignore_ascii_case(role))) {
+    if let Some(role) = role.filter(|role| promoted.iter().any(|word| word.eq_ignore_ascii_case(role))) {
         let sentence = format!("target-role={role} is for promotable clones, it has no effect");
         findings.warning(item.id, sentence, "write Started or Stopped");
     }

@@ -117,24 +117,21 @@ pub(super) async fn load(context: &Context, words: &[String]) -> Result<(), Fail
     let mut words = words.to_vec();
     take_xml(&mut words);
     let [method, name] = words.as_slice() else { return Err(usage()) };
-    if !["update", "replace", "push"].contains(&method.as_str()) {
-        return Err(usage());
-    }
-    let text = read(name)?;
-    match method.as_str() {
-        "update" => {
-            let (_, base) = current(context).await?;
-            let changes: Vec<Change> = steps(name, &text)?.into_iter().map(upsert).collect();
-            refuse_nothing(name, &changes)?;
-            context.change_since(&changes, Some(base), &format!("loaded {name}")).await
-        }
+    let replaces = match method.as_str() {
+        "update" => false,
         // What is not in the file goes: with either word.
-        "replace" | "push" => {
-            refuse_nothing(name, &steps(name, &text)?)?;
-            replace(context, name, text).await
-        }
-        _ => Err(usage()),
+        "replace" | "push" => true,
+        _ => return Err(usage()),
+    };
+    let text = read(name)?;
+    if replaces {
+        refuse_nothing(name, &steps(name, &text)?)?;
+        return replace(context, name, text).await;
     }
+    let (_, base) = current(context).await?;
+    let changes: Vec<Change> = steps(name, &text)?.into_iter().map(upsert).collect();
+    refuse_nothing(name, &changes)?;
+    context.change_since(&changes, Some(base), &format!("loaded {name}")).await
 }
 
 fn refuse_nothing(name: &str, changes: &[Change]) -> Result<(), Failure> {

@@ -329,7 +329,7 @@ fn bracketed(words: &mut Words, open: &Token, suffix: Suffix) -> Result<Vec<Reso
             continue;
         };
         if !given.insert(name.to_owned()) {
-            return Err(token.error(format!("{name} is given twice"), format!("Write {name}= once.")));
+            return Err(token.twice(name));
         }
         let field = match name {
             "sequential" => &mut options.sequential,
