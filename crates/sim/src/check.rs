@@ -156,15 +156,15 @@ impl Checks {
         now: Now,
     ) {
         if let (Persist::CibDiscard { generation }, Some(host)) = (what, hosts.get(&id)) {
-            let found = self.forks.gives_up(host, *generation, hosts, asked, &mut self.executed);
+            let found = self.forks.gives_up((host, now), *generation, hosts, asked, &mut self.executed);
             found.into_iter().for_each(|violation| self.violated(violation));
         }
         let node = hosts.get(&id).and_then(|host| host.node.as_ref());
         let (Persist::CibLost { file, bytes }, Some(node)) = (what, node) else { return };
         self.happened("changes were reported as lost");
-        let lost = node.report(now).lost;
-        let changes = lost.iter().find(|(name, _)| name == file).map_or(&[][..], |(_, changes)| changes);
-        let here = forks::proposed_in(node.standing().ring, hosts, asked);
+        let report = node.report(now);
+        let changes = report.lost.iter().find(|(name, _)| name == file).map_or(&[][..], |(_, changes)| changes);
+        let here = forks::proposed_by_members(&report, hosts, asked);
         self.forks.reported((id, now.mono), changes, bytes, &here);
     }
 

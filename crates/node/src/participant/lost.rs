@@ -1,8 +1,10 @@
 //! States that this node gave up for another: they are kept, and what was lost with them is told until somebody has looked
 //! at it, or it turns out not to be lost.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hac_crm::cib::Applied;
 use hac_model::Cib;
 use hac_types::{LevelWindow, NodeId, RingId, mutant};
 
@@ -11,7 +13,7 @@ use super::versions::Offered;
 use crate::cluster::ClusterConfig;
 use crate::differences::{differences, given_up, of_clusters};
 use crate::replica::{Replica, not_in};
-use crate::wire::{self, Lane, Lost, Mark};
+use crate::wire::{self, Lane, Lost, Mark, ProposalId};
 use crate::{Level as Importance, Now};
 
 /// How many differences of a state that was given up are told one by one.
@@ -21,8 +23,24 @@ const LOST_TOLD: usize = 50;
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) lost: Lost,
-    /// Its changes that the state which counts did not have then. Empty where they are not known.
+    /// Its changes that the state which counts has not had since. None at first where they are not known.
     marks: Vec<Mark>,
+    /// What is lost with it, in words, however much that is.
+    changes: Vec<String>,
+    /// The state itself, where it can be read.
+    state: Option<(Arc<Cib>, ClusterConfig)>,
+}
+
+impl Kept {
+    /// One of its changes was carried out after all: what the present state has is not lost.
+    fn shrink(&mut self, now: &Replica) {
+        let Some((cib, cluster)) = &self.state else { return };
+        let configuration = &now.cib.configuration;
+        let mut lost: BTreeSet<String> = given_up(&cib.configuration, configuration).into_iter().collect();
+        lost.extend(of_clusters(cluster, &now.cluster, configuration));
+        self.changes.retain(|change| lost.contains(change));
+        self.lost = told(self.lost.file.clone(), self.changes.clone());
+    }
 }
 
 /// A state that gives way.
@@ -92,14 +110,31 @@ impl Participant {
     /// Keeps a state, and tells in words what is lost with it.
     fn keep(&mut self, now: Now, yielding: Yielding, other: &Cib, words: impl FnOnce(&str) -> String) {
         let Yielding { cib, cluster, bytes, lineage, marks } = yielding;
-        let mut changes = given_up(&cib.configuration, &other.configuration);
-        changes.extend(of_clusters(&cluster, &self.replica.cluster, &other.configuration));
+        let then = self.with_proposed(other, &marks);
+        let mut changes = given_up(&cib.configuration, &then.cib.configuration);
+        changes.extend(of_clusters(&cluster, &then.cluster, &then.cib.configuration));
         let Some(bytes) = bytes.filter(|_| !changes.is_empty()) else { return };
         let file = lost_name(self.disk.next_generation(), lineage.unwrap_or_default());
         let text = words(&format!("lost: {}; the whole is kept as {file}", changes.join(", ")));
         self.effects.remark(Importance::Error, text);
         self.keep_lost(now, file.clone(), bytes);
-        self.lost.push(Kept { lost: told(file, changes), marks });
+        let lost = told(file, changes.clone());
+        self.lost.push(Kept { lost, marks, changes, state: Some((cib, cluster)) });
+    }
+
+    /// This state with those of these changes that this node proposes again, because it never saw them come back: who asked
+    /// for them is answered when they do, so they are not lost.
+    fn with_proposed(&self, state: &Cib, marks: &[Mark]) -> Replica {
+        let mut then = self.replica.clone();
+        then.cib = Arc::new(state.clone());
+        then.journal = None;
+        let gate = self.gate();
+        let is_among = |id: ProposalId| marks.iter().any(|mark| is_named(mark, id)) && !mutant("fork-imagined");
+        for proposal in self.proposals.again().filter(|proposal| is_among(proposal.id)) {
+            // Where it is refused it is lost, and named.
+            let _: Applied = then.carry_out(proposal, &gate);
+        }
+        then
     }
 
     /// Whether a state with these changes has one that may count somewhere and is not among `other`. What this node still
@@ -108,13 +143,7 @@ impl Participant {
     fn gives_up_changes(&self, trail: &[Mark], other: &[Mark]) -> bool {
         let members = || self.view.iter().flat_map(|view| &view.members).filter(|member| member.node != self.me.node);
         let is_anothers = |mark: &Mark| members().any(|m| (m.node, m.incarnation) == (mark.node, mark.incarnation));
-        let is_proposed = |mark: &Mark| {
-            let name = (mark.node, mark.incarnation, mark.seq);
-            self.proposals.again().any(|proposal| {
-                let id = proposal.id;
-                id.lane == Lane::Configure && (id.node, id.incarnation, id.seq) == name
-            })
-        };
+        let is_proposed = |mark: &Mark| self.proposals.again().any(|proposal| is_named(mark, proposal.id));
         if mutant("fork-unreported") {
             return false;
         }
@@ -127,7 +156,15 @@ impl Participant {
         let trail = &self.replica.trail;
         let is_there = |mark: &Mark| trail.iter().any(|known| known.is(mark));
         let before = self.lost.len();
-        self.lost.retain(|kept| kept.marks.is_empty() || !kept.marks.iter().all(is_there));
+        self.lost.retain_mut(|kept| {
+            let known = kept.marks.len();
+            kept.marks.retain(|mark| !is_there(mark));
+            if kept.marks.len() == known {
+                return true;
+            }
+            kept.shrink(&self.replica);
+            !kept.marks.is_empty() && !kept.changes.is_empty()
+        });
         if self.lost.len() == before {
             return;
         }
@@ -178,6 +215,11 @@ impl Participant {
     }
 }
 
+/// Whether this is the change that was proposed under this name.
+fn is_named(mark: &Mark, id: ProposalId) -> bool {
+    id.lane == Lane::Configure && (id.node, id.incarnation, id.seq) == (mark.node, mark.incarnation, mark.seq)
+}
+
 /// `cib.N.lost-RING`.
 fn lost_name(generation: u64, ring: RingId) -> String {
     let RingId { seq, rep, rep_incarnation } = ring;
@@ -196,7 +238,7 @@ fn told(file: String, mut changes: Vec<String>) -> Lost {
 /// What was given up in earlier lives of this node, as far as it is not there now.
 pub(super) fn read_lost(files: &[(String, Vec<u8>)], now: &Replica, known: LevelWindow) -> Vec<Kept> {
     let read = |(file, bytes): &(String, Vec<u8>)| {
-        let (changes, marks) = match wire::decode_stored(bytes, known) {
+        let (changes, marks, state) = match wire::decode_stored(bytes, known) {
             Ok(state) => {
                 let missing = |mark: &&Mark| !now.trail.iter().any(|theirs| theirs.is(mark));
                 let marks: Vec<Mark> = state.trail.iter().filter(missing).copied().collect();
@@ -205,13 +247,13 @@ pub(super) fn read_lost(files: &[(String, Vec<u8>)], now: &Replica, known: Level
                 }
                 let mut changes = differences(&state.cib.configuration, &now.cib.configuration);
                 changes.extend(of_clusters(&state.cluster, &now.cluster, &now.cib.configuration));
-                (changes, marks)
+                (changes, marks, Some((Arc::new(state.cib), state.cluster)))
             }
-            Err(why) => (vec![why.to_string()], Vec::new()),
+            Err(why) => (vec![why.to_string()], Vec::new(), None),
         };
         // What has come since is no part of it, so what was deleted cannot be told by name any more.
         let changes = if changes.is_empty() { vec!["something that was deleted".to_owned()] } else { changes };
-        Some(Kept { lost: told(file.clone(), changes), marks })
+        Some(Kept { lost: told(file.clone(), changes.clone()), marks, changes, state })
     };
     files.iter().filter_map(read).collect()
 }

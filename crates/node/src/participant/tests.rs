@@ -429,6 +429,73 @@ fn what_was_told_as_lost_is_not_told_any_more_when_it_is_there() {
     assert_eq!(cluster.disk(1).lost.len(), 0, "nor after a restart");
 }
 
+/// Seed 91000233 of the simulator.
+#[test]
+fn what_the_side_that_gives_way_proposes_again_is_not_told_as_lost() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.split(&[&[1], &[2]]);
+    cluster.ask(1, set_property("cluster-delay", "80s"));
+    cluster.disk(1).slow = true;
+    let change = cluster.request(1, set_property("cluster-recheck-interval", "5min"));
+    cluster.settle();
+    cluster.end_a_write(1);
+    assert_eq!(cluster.cib(1).configuration.property("cluster-recheck-interval"), Some("5min"));
+    assert_eq!(cluster.reply(1, change), None, "it counts, and is not on the disk");
+    for value in ["5", "6", "7"] {
+        cluster.ask(2, set_property("batch-limit", value));
+    }
+    cluster.view(&[1, 2]);
+    let assert_told = |cluster: &Cluster| {
+        for node in [1, 2] {
+            let told = given_up(cluster, node);
+            assert!(told.iter().any(|sentence| sentence.contains("property cluster-delay")), "{told:?}");
+            assert!(told.iter().all(|sentence| !sentence.contains("cluster-recheck-interval")), "{told:?}");
+        }
+    };
+    assert_told(&cluster);
+    while cluster.disk(1).waits() > 0 {
+        cluster.end_a_write(1);
+    }
+    assert!(matches!(cluster.reply(1, change), Some(Reply::Done { .. })));
+    cluster.assert_equal(&[1, 2]);
+    assert_eq!(cluster.cib(2).configuration.property("cluster-recheck-interval"), Some("5min"));
+    cluster.disk(1).slow = false;
+    cluster.kill(1);
+    cluster.start(1);
+    cluster.view(&[1, 2]);
+    assert_told(&cluster);
+}
+
+#[test]
+fn of_what_was_told_as_lost_only_that_is_told_further_which_is_not_there() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    cluster.ask(1, set_property("no-quorum-policy", "ignore"));
+    for node in [1, 2, 3] {
+        cluster.disk(node).slow = true;
+    }
+    let change = cluster.request(3, set_property("cluster-recheck-interval", "5min"));
+    cluster.settle();
+    let votes = cluster.words_after_writing();
+    cluster.break_up(1, &votes);
+    cluster.hang(3, true);
+    cluster.split(&[&[1], &[2]]);
+    cluster.ask(1, set_property("cluster-delay", "80s"));
+    for value in ["5", "6", "7"] {
+        cluster.ask(2, set_property("batch-limit", value));
+    }
+    cluster.view(&[1, 2]);
+    let tells = |cluster: &Cluster, name: &str| given_up(cluster, 1).iter().any(|sentence| sentence.contains(name));
+    assert!(tells(&cluster, "cluster-delay") && tells(&cluster, "cluster-recheck-interval"));
+    cluster.hang(3, false);
+    cluster.view(&[1, 2, 3]);
+    assert!(matches!(cluster.reply(3, change), Some(Reply::Done { .. })));
+    cluster.assert_equal(&[1, 2, 3]);
+    assert!(!tells(&cluster, "cluster-recheck-interval"), "it is there");
+    assert!(tells(&cluster, "cluster-delay"), "{:?}", given_up(&cluster, 1));
+}
+
 #[test]
 fn what_one_of_a_pair_changed_alone_is_told_however_much_the_other_changed() {
     let mut cluster = Cluster::new(2);

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hac_crm::cib::Change;
-use hac_node::{Reply, Request, RequestId};
-use hac_types::{RingId, Timestamp};
+use hac_node::{MemberState, Now, Reply, Report, Request, RequestId};
+use hac_types::Timestamp;
 
 use super::durability::changed;
 use super::{Violation, count};
@@ -41,10 +41,11 @@ impl Forks {
     }
 
     /// A node removes what it had prepared when it went down. Nobody may know any more whether that was acknowledged: of
-    /// what the state that counts has not, only those who are here and proposed it know.
+    /// what the state that counts has not, only those know who proposed it and are members of its view, though they may be gone
+    /// by the time this node gets there.
     pub(super) fn gives_up(
         &mut self,
-        host: &Host,
+        (host, now): (&Host, Now),
         generation: u64,
         hosts: &BTreeMap<u32, Host>,
         asked: &BTreeMap<(u32, u64, RequestId), Asked>,
@@ -61,8 +62,7 @@ impl Forks {
             return None;
         }
         let node = host.node.as_ref()?;
-        let ring = node.standing().ring?;
-        let here = proposed_in(Some(ring), hosts, asked);
+        let here = proposed_by_members(&node.report(now), hosts, asked);
         let known =
             |mark: &String| node.cib().configuration.property(mark).is_some() || here.contains(mark) || self.told(mark);
         count(executed, "FORK");
@@ -93,17 +93,20 @@ impl Forks {
     }
 }
 
-/// The changes that members of a view have proposed in their present lives.
-pub(super) fn proposed_in(
-    ring: Option<RingId>,
+/// The changes that members of the view of who says this have proposed, in the lives in which they are members.
+pub(super) fn proposed_by_members(
+    report: &Report,
     hosts: &BTreeMap<u32, Host>,
     asked: &BTreeMap<(u32, u64, RequestId), Asked>,
 ) -> Vec<String> {
-    let is_here = |id: u32, life: u64| {
-        let node = hosts.get(&id).filter(|host| host.life == life).and_then(|host| host.node.as_ref());
-        node.is_some_and(|node| ring.is_some() && node.standing().ring == ring)
-    };
-    changed(asked.iter().filter(|((id, life, _), _)| is_here(*id, *life)).map(|(_, asked)| &asked.request))
+    let joined = report.members.iter().filter(|member| member.state == MemberState::Joined);
+    let members: BTreeSet<(u32, u64)> = joined
+        .filter_map(|member| {
+            let host = hosts.get(&member.node.0)?;
+            Some((host.id, *host.lives.get(&member.incarnation?)?))
+        })
+        .collect();
+    changed(asked.iter().filter(|((id, life, _), _)| members.contains(&(*id, *life))).map(|(_, asked)| &asked.request))
 }
 
 /// The marks in a state as it is stored.

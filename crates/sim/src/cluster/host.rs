@@ -47,6 +47,8 @@ pub struct Host {
     pub node: Option<Node>,
     /// Counts its daemons.
     pub life: u64,
+    /// The numbers of its daemons, by the names that they have in memberships.
+    pub(crate) lives: BTreeMap<Incarnation, u64>,
     /// Its disk.
     pub disk: Disk,
     /// What this life of its daemon found prepared: the number, and the marks of the changes in it.
@@ -111,6 +113,7 @@ impl Host {
             id,
             node: None,
             life: 0,
+            lives: BTreeMap::new(),
             disk: Disk::new(),
             offered: None,
             disk_busy: Timestamp::ZERO,
@@ -196,6 +199,7 @@ impl World {
         host.disk.lives += 1;
         host.dog.begin(now.mono, self.powers.fencing.is_some_and(|it| it.watchdogs != Watchdogs::None));
         let incarnation = Incarnation(host.disk.lives << 32 | random);
+        host.lives.insert(incarnation, host.life);
         let totem = hac_totem::Stored { ring_seq: host.disk.ring_seq, incarnation };
         host.wake = None;
         let stored = host.disk.read(totem);
