@@ -223,7 +223,7 @@ impl Drop for Cluster<'_> {
 }
 
 /// Words of a line; quotes hold blanks together, as a shell does.
-fn split(line: &str) -> Vec<&str> {
+pub(crate) fn split(line: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = line.trim();
     while !rest.is_empty() {

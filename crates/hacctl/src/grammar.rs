@@ -97,13 +97,15 @@ impl Kind {
     }
 }
 
-/// Whether a word is a lifetime.
+/// Whether a word is a lifetime. A number alone is none: it is rather meant as that of a node.
 fn is_lifetime(word: &str) -> bool {
     let duration =
         word.strip_prefix('P').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == 'T'));
     matches!(word, "forever" | "reboot")
         || duration && word.chars().skip(1).all(|c| c.is_ascii_digit() || "YMWDTHS".contains(c))
-        || word.starts_with(|c: char| c.is_ascii_digit()) && hac_model::parse_duration_ms(word).is_some()
+        || word.starts_with(|c: char| c.is_ascii_digit())
+            && !word.ends_with(|c: char| c.is_ascii_digit())
+            && hac_model::parse_duration_ms(word).is_some()
 }
 
 impl Command {

@@ -8,6 +8,7 @@ mod agents;
 mod operations;
 mod references;
 mod told;
+mod twice;
 mod unsupported;
 mod values;
 
@@ -42,6 +43,9 @@ pub struct Finding {
     /// It follows from what an agent says of itself, so only a caller that asks the agents finds it.
     #[serde(skip)]
     pub of_agent: bool,
+    /// A name that nobody knows is close to one that is known: most likely a slip of the one who typed it.
+    #[serde(skip)]
+    pub misspelt: bool,
 }
 
 impl fmt::Display for Finding {
@@ -88,6 +92,7 @@ pub fn verify(configuration: &Configuration, agents: &Agents) -> Vec<Finding> {
     values::check(configuration, &mut findings);
     operations::check(configuration, &mut findings);
     told::check(configuration, &mut findings);
+    twice::check(configuration, &mut findings);
     let before = findings.0.len();
     agents::check(configuration, agents, &mut findings);
     findings.0.iter_mut().skip(before).for_each(|finding| finding.of_agent = true);
@@ -133,13 +138,26 @@ impl Findings {
         self.push(Severity::Error, subject, sentence.into(), remedy.into());
     }
 
+    /// Warns of a name that nobody knows where another one is close to it.
+    fn slip(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
+        self.warning(subject, sentence, remedy);
+        self.0.iter_mut().last().into_iter().for_each(|finding| finding.misspelt = true);
+    }
+
     pub(super) fn warning(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
         self.push(Severity::Warning, subject, sentence.into(), remedy.into());
     }
 
     fn push(&mut self, severity: Severity, subject: &str, sentence: String, remedy: String) {
         let remedy = super::whole(remedy);
-        self.0.push(Finding { severity, subject: subject.to_owned(), sentence, remedy, of_agent: false });
+        self.0.push(Finding {
+            severity,
+            subject: subject.to_owned(),
+            sentence,
+            remedy,
+            of_agent: false,
+            misspelt: false,
+        });
     }
 }
 

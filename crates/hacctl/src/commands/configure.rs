@@ -142,7 +142,7 @@ async fn object(context: &Context, words: &[String]) -> Result<(), Failure> {
     }
     let changes = crm_syntax::parse_words(words).map_err(|error| syntax(&error))?;
     let changes: Vec<Change> = changes.into_iter().map(known_node).collect();
-    context.change(&changes, "").await
+    context.change_typed(&changes, "").await
 }
 
 /// Nodes are there before anybody configures them: what is said of one is a change.

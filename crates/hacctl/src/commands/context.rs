@@ -90,6 +90,14 @@ impl Context {
         self.make(&Goal::Change, changes, None, done).await
     }
 
+    /// The same for what somebody typed and that is done at once: a name that looks like a slip is refused.
+    pub(crate) async fn change_typed(&self, changes: &[Change], done: &str) -> Result<(), Failure> {
+        if self.draft.is_none() && !self.consent.force {
+            super::verify::no_slips(self, changes).await?;
+        }
+        self.change(changes, done).await
+    }
+
     /// The same, refused if the configuration is no longer of version `base`.
     pub(crate) async fn change_since(
         &self,
@@ -119,10 +127,11 @@ impl Context {
     async fn make(&self, goal: &Goal, changes: &[Change], base: Option<Version>, done: &str) -> Result<(), Failure> {
         let mut changes = changes.to_vec();
         super::secret::fill_in(&mut changes)?;
+        let mut moved = Vec::new();
         // A draft is a text that people read: what is typed there becomes a secret when it is committed.
         if self.draft.is_none() && !self.consent.dry_run && super::secret::has_typed(&changes) {
             let known = self.client.cib(true).await?.configuration;
-            super::secrets::move_typed(&mut changes, &known).iter().for_each(|told| inform(told));
+            moved = super::secrets::move_typed(&mut changes, &known);
         }
         let changes = changes.as_slice();
         // Whatever the way, a change is judged with what the agents say of themselves before it is made.
@@ -154,6 +163,8 @@ impl Context {
             }
         }
         super::undo::remember(&impact, answer.version);
+        // Of what was refused nothing is said.
+        moved.iter().for_each(|told| inform(told));
         findings.extend(answer.findings);
         self.report(done, &findings, answer.settled)?;
         if self.wait.is_none() {

@@ -52,6 +52,20 @@ pub(crate) async fn preview(context: &Context, changes: &[Change]) -> Result<Vec
     Ok(own.into_iter().chain(new.into_iter().filter(|finding| finding.of_agent)).map(finding).collect())
 }
 
+/// Refuses names in a typed statement that nobody knows and that are close to known ones: they would be taken, and mean nothing.
+pub(crate) async fn no_slips(context: &Context, changes: &[Change]) -> Result<(), Failure> {
+    let before = context.cib(false).await?;
+    let configure = Configure { changes: changes.to_vec(), ..Configure::default() };
+    let Ok(after) = before.candidate(&configure) else { return Ok(()) };
+    let agents = known(&context.client, &after.configuration).await?;
+    let new = judge(&before.configuration, &after.configuration, &agents);
+    let wrong = new.iter().any(|finding| finding.severity == Severity::Error);
+    let Some(slip) = new.iter().find(|finding| finding.misspelt).filter(|_| !wrong) else { return Ok(()) };
+    let meant = slip.remedy.split_inclusive('?').next().unwrap_or_default();
+    Err(Failure::new(ErrorCode::Invalid, terminal::harmless(&slip.to_string()))
+        .with_remedy(format!("{meant} Add --force to have it as it is. Nothing was changed.")))
+}
+
 /// Properties that only the cluster sets and that `changes` would set otherwise.
 fn own_properties(cib: &Cib, changes: &[Change]) -> Vec<Finding> {
     let pairs = changes.iter().filter_map(|change| match change {
@@ -67,6 +81,7 @@ fn own_properties(cib: &Cib, changes: &[Change]) -> Vec<Finding> {
         sentence: "only the cluster itself sets this property, it stays as it is".to_owned(),
         remedy: "Leave it out.".to_owned(),
         of_agent: false,
+        misspelt: false,
     };
     pairs.flatten().filter(other).map(finding).collect()
 }

@@ -134,7 +134,7 @@ const NODE_LEVEL: &[Command] = &[
     c(&["status"], &[MAYBE_NODE], "The nodes' part of the status, as XML"),
     o(
         &["standby"],
-        &[NODES, A(Maybe, Lifetime, "forever|reboot")],
+        &[NODES, A(Maybe, Word(&["forever", "reboot"]), "forever|reboot")],
         &["--all"],
         "Move everything away from nodes and keep it away",
     ),

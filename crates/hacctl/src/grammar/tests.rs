@@ -40,6 +40,11 @@ fn arguments_that_may_be_left_out_are_told_apart() {
     assert_eq!((call.all("NODE").len(), call.get("forever|reboot")), (0, Some("reboot")));
     let call = read("node standby a b forever").expect("is read");
     assert_eq!(call.all("NODE"), ["a", "b"]);
+    // A time is no way to be on standby, and a number is rather meant as that of a node.
+    for line in ["node standby PT5M", "node standby 2", "resource ban FloatIP 2", "resource ban FloatIP 2 PT5M"] {
+        let call = read(line).expect("is read");
+        assert_eq!(call.all("NODE").len(), 1, "{line}");
+    }
     let call = read("resource param s set value -1").expect("is read");
     assert_eq!(call.get("VALUE"), Some("-1"));
     let call = read("configure primitive a Dummy params x=-1 --wait").expect("is read");

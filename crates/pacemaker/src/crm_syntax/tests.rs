@@ -4,6 +4,7 @@ mod beside_crmsh;
 mod corners;
 mod errors;
 mod round_trip;
+mod twice;
 
 use expect_test::{Expect, expect, expect_file};
 use hac_crm::cib::{Change, Object};

@@ -122,11 +122,11 @@ fn check_parameters(id: &str, chain: &[&Primitive], inherited: &[&str], info: &A
         let special = name.starts_with("trace_") || name.starts_with("pcmk_") || name == "OCF_CHECK_LEVEL";
         if !special && info.parameters.iter().all(|parameter| parameter.name != name) {
             let near = hac_model::nearest(name, info.parameters.iter().map(|parameter| parameter.name.as_str()));
-            let near = near.map_or_else(|| "check the spelling".to_owned(), |near| format!("did you mean {near}?"));
+            let near = near.map_or_else(|| "check the spelling;".to_owned(), |near| format!("did you mean {near}?"));
             findings.error(
                 id,
                 format!("parameter {name} does not exist"),
-                format!("{near}; 'hacctl ra info AGENT' shows the parameters of the agent"),
+                format!("{near} 'hacctl ra info AGENT' shows the parameters of the agent"),
             );
         }
     }

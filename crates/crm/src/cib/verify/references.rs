@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
-use hac_model::{Configuration, Constraint, FencingTarget, LocationTarget, Order, ResourceSet, parse_score};
+use hac_model::{Configuration, Constraint, FencingTarget, LocationTarget, Order, parse_score};
 
 pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     let nodes: BTreeSet<&str> = configuration.nodes.iter().map(|node| node.uname.as_str()).collect();
@@ -17,9 +17,7 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
             }
             Constraint::Colocation(c) if c.sets.is_empty() => two_sides(&c.id, &c.rsc, &c.with_rsc, findings),
             Constraint::Order(c) if c.sets.is_empty() => two_sides(&c.id, &c.first, &c.then, findings),
-            Constraint::Colocation(c) => twice(&c.id, &c.sets, findings),
-            Constraint::Order(c) => twice(&c.id, &c.sets, findings),
-            Constraint::Ticket(c) => twice(&c.id, &c.sets, findings),
+            Constraint::Colocation(_) | Constraint::Order(_) | Constraint::Ticket(_) => {}
         }
     }
     loops(&configuration.constraints, findings);
@@ -51,16 +49,6 @@ fn two_sides(id: &str, one: &str, other: &str, findings: &mut Findings) {
     }
 }
 
-/// Warns of a resource that stands more than once in the sets of a constraint: it would be bound to itself.
-fn twice(id: &str, sets: &[ResourceSet], findings: &mut Findings) {
-    let mut seen = BTreeSet::new();
-    for member in sets.iter().flat_map(|set| &set.members) {
-        if !seen.insert(member) {
-            findings.warning(id, format!("{member} is named twice in it"), "name each resource once");
-        }
-    }
-}
-
 /// Warns of mandatory orders that go round in a circle: what is in it never starts.
 fn loops(constraints: &[Constraint], findings: &mut Findings) {
     let mut after: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
@@ -73,7 +61,7 @@ fn loops(constraints: &[Constraint], findings: &mut Findings) {
             findings.warning(
                 &order.id,
                 format!("{} before {} closes a circle of orders, nothing in it will start", order.first, order.then),
-                "remove one of the orders",
+                format!("remove one of the orders: 'hacctl configure delete {}'", order.id),
             );
             continue;
         }
@@ -95,7 +83,8 @@ fn company_in_a_circle(constraints: &[Constraint], findings: &mut Findings) {
                 "{} with {} closes a circle of colocations, none of them is placed first",
                 colocation.rsc, colocation.with_rsc
             );
-            findings.warning(&colocation.id, sentence, "remove one of the colocations");
+            let remedy = format!("remove one of the colocations: 'hacctl configure delete {}'", colocation.id);
+            findings.warning(&colocation.id, sentence, remedy);
             continue;
         }
         with.entry(&colocation.rsc).or_default().push((&colocation.with_rsc, &colocation.id));

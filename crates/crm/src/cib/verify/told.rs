@@ -32,10 +32,11 @@ fn check_meta(id: &str, sets: &[NvSet], findings: &mut Findings) {
                 findings.error(id, format!("timeout is no time: {value}"), "write one such as 30s");
             }
             name if !META.contains(&name) => {
-                let near = nearest(name, META.iter().copied());
-                let remedy = near
-                    .map_or_else(|| format!("there are {}", META.join(", ")), |near| format!("did you mean {near}?"));
-                findings.warning(id, format!("unknown meta-attribute {name}"), remedy);
+                let sentence = format!("unknown meta-attribute {name}");
+                match nearest(name, META.iter().copied()) {
+                    Some(near) => findings.slip(id, sentence, format!("did you mean {near}?")),
+                    None => findings.warning(id, sentence, format!("there are {}", META.join(", "))),
+                }
             }
             _ => {}
         }

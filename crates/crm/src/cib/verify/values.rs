@@ -163,13 +163,12 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
             // What resources name as their secrets.
             let is_secret = set.id == hac_model::SECRETS;
             if !is_secret && !pair.name.is_empty() && PROPERTIES.iter().all(|(name, _)| *name != pair.name) {
-                let remedy = match hac_model::nearest(&pair.name, PROPERTIES.iter().map(|(name, _)| *name)) {
-                    Some(near) => {
-                        format!("did you mean {near}? Remove it with 'hacctl configure property {}='", pair.name)
-                    }
-                    None => "check the spelling".to_owned(),
-                };
-                findings.warning(&pair.name, "no such cluster property is known, it has no effect", remedy);
+                let (name, sentence) = (&pair.name, "no such cluster property is known, it has no effect");
+                let remove = format!("'hacctl configure property {name}=' removes it");
+                match hac_model::nearest(name, PROPERTIES.iter().map(|(name, _)| *name)) {
+                    Some(near) => findings.slip(name, sentence, format!("did you mean {near}? {remove}")),
+                    None => findings.warning(name, sentence, format!("check the spelling; {remove}")),
+                }
             }
         }
     }
@@ -180,10 +179,10 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
     for set in &configuration.op_defaults {
         check_set(&set.id, set, super::operations::OPTIONS, findings);
         check_names(&set.id, set, super::operations::OPTIONS, "operation option", findings);
+        of_each_operation(set, findings);
     }
     for node in &configuration.nodes {
         node.attributes.iter().for_each(|set| check_set(&node.uname, set, NODE, findings));
-        node.utilization.iter().for_each(|set| names_twice(&node.uname, set, findings));
     }
     for top in &configuration.resources {
         let promotes = may_promote(top);
@@ -202,9 +201,11 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
             check_set(item.id, set, META, findings);
             check_names(item.id, set, META, "meta-attribute", findings);
             without_value(item.id, set, findings);
+            if matches!(item.kind, tree::Kind::Primitive(_) | tree::Kind::Group) {
+                of_clones(&item, set, findings);
+            }
         }
         for set in item.params {
-            names_twice(item.id, set, findings);
             if matches!(item.kind, tree::Kind::Group | tree::Kind::Clone) {
                 meant_as_meta(item.id, set, findings);
             }
@@ -223,17 +224,6 @@ fn check_set(subject: &str, set: &NvSet, table: &[(&str, Kind)], findings: &mut 
     if let Some(score) = &set.score {
         check_value(subject, "score", score, Kind::Score, findings);
     }
-    names_twice(subject, set, findings);
-}
-
-/// Warns of a name that has two values: only one of them counts.
-fn names_twice(subject: &str, set: &NvSet, findings: &mut Findings) {
-    let mut seen = std::collections::BTreeSet::new();
-    for name in set.pairs.iter().map(|pair| pair.name.as_str()).filter(|name| !name.is_empty()) {
-        if !seen.insert(name) {
-            findings.warning(subject, format!("{name} is given twice, and only one of them counts"), "give it once");
-        }
-    }
 }
 
 /// Warns of meta-attributes of a group or clone that stand among its parameters, as where `meta` was left out.
@@ -242,6 +232,38 @@ fn meant_as_meta(subject: &str, set: &NvSet, findings: &mut Findings) {
     for name in set.pairs.iter().map(|pair| pair.name.as_str()).filter(|name| is_meta(name)) {
         let sentence = format!("{name} stands among the parameters, where it has no effect");
         findings.warning(subject, sentence, format!("write it after 'meta': meta {name}=..."));
+    }
+}
+
+/// Warns of what each operation says for itself and no default can say.
+fn of_each_operation(set: &NvSet, findings: &mut Findings) {
+    for name in ["enabled", "interval", "role"].into_iter().filter(|name| set.get(name).is_some()) {
+        let sentence = format!("{name} stands among the defaults of operations, where it has no effect");
+        findings.warning(&set.id, sentence, format!("write it into each operation: op monitor {name}=..."));
+    }
+}
+
+/// Meta-attributes that only clones have.
+const OF_CLONES: &[&str] = &[
+    "clone-max",
+    "clone-min",
+    "clone-node-max",
+    "globally-unique",
+    "interleave",
+    "notify",
+    "promotable",
+    "promoted-max",
+    "promoted-node-max",
+];
+
+/// Warns of meta-attributes of a clone on what is in it, or on what is in none.
+fn of_clones(item: &tree::Item<'_>, set: &NvSet, findings: &mut Findings) {
+    for name in OF_CLONES.iter().filter(|name| set.get(name).is_some()) {
+        let remedy = match item.parent {
+            Some(parent) => format!("'hacctl resource meta {parent} set {name} VALUE'"),
+            None => format!("write it where it is cloned: clone ID {} meta {name}=...", item.id),
+        };
+        findings.warning(item.id, format!("{name} is for clones, it has no effect here"), remedy);
     }
 }
 
@@ -279,11 +301,11 @@ pub(super) fn unknown_name<'a>(
     known: impl IntoIterator<Item = &'a str>,
     findings: &mut Findings,
 ) {
-    let remedy = match hac_model::nearest(name, known) {
-        Some(near) => format!("did you mean {near}?"),
-        None => "check the spelling".to_owned(),
-    };
-    findings.warning(subject, format!("unknown {what} {name}, it has no effect"), remedy);
+    let sentence = format!("unknown {what} {name}, it has no effect");
+    match hac_model::nearest(name, known) {
+        Some(near) => findings.slip(subject, sentence, format!("did you mean {near}?")),
+        None => findings.warning(subject, sentence, "check the spelling"),
+    }
 }
 
 /// Whether what is in a resource of the top level may be promoted, as far as that can be said of it.

@@ -16,7 +16,7 @@ use crate::terminal;
 pub(super) async fn run(context: &Context, path: &str, value: &str) -> Result<(), Failure> {
     let cib = context.cib(false).await?;
     let change = change(&cib.configuration, path, value)?;
-    context.change(&[change], "").await
+    context.change_typed(&[change], "").await
 }
 
 fn usage(path: &str) -> Failure {

@@ -49,7 +49,7 @@ pub(super) async fn run(context: &Context, call: &Call, kind: Kind) -> Result<()
         Kind::Meta => Change::SetMeta { resource, name, value },
         Kind::Utilization => utilization(&cib, &resource, &name, value)?,
     };
-    context.change(&[change], &done).await
+    context.change_typed(&[change], &done).await
 }
 
 fn all(context: &Context, resource: &str, sets: &[NvSet]) -> Result<(), Failure> {

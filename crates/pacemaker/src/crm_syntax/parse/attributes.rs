@@ -1,5 +1,7 @@
 //! Blocks of `NAME=VALUE`.
 
+use std::collections::BTreeSet;
+
 use hac_model::{NvPair, NvSet};
 
 use super::rule::rule;
@@ -13,7 +15,11 @@ pub(in crate::crm_syntax) const BLOCKS: [&str; 9] =
 /// Reads what stands before the pairs of a block: `[$id=ID] [SCORE:] [rule ...]`, or `$id-ref=ID`.
 pub(super) fn block_head(words: &mut Words) -> Result<NvSet, SyntaxError> {
     let mut set = NvSet::default();
+    let mut given = BTreeSet::new();
     while let Some((name, value)) = peek_pair(words) {
+        if matches!(name.as_str(), "$id" | "$id-ref") {
+            words.once(!given.insert(name.clone()), &name)?;
+        }
         match name.as_str() {
             "$id" => set.id = id(words, value.unwrap_or_default())?,
             "$id-ref" => set.id_ref = value,

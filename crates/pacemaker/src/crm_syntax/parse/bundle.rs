@@ -23,16 +23,16 @@ pub(super) fn bundle(words: &mut Words) -> Result<Bundle, SyntaxError> {
         ));
     }
     bundle.technology = technology.text;
-    bundle.container = assignments(words);
+    bundle.container = assignments(words)?;
     if !bundle.container.contains_key("image") {
         return Err(words.error("a bundle needs an image", "Write 'bundle ID podman image=IMAGE ...'."));
     }
     while let Some(token) = words.next() {
         match token.text.as_str() {
-            "network" => bundle.network = assignments(words),
-            "port-mapping" => bundle.ports.push(mapping(words)),
+            "network" => bundle.network = assignments(words)?,
+            "port-mapping" => bundle.ports.push(mapping(words)?),
             "storage" => {}
-            "storage-mapping" => bundle.storage.push(mapping(words)),
+            "storage-mapping" => bundle.storage.push(mapping(words)?),
             "meta" => bundle.meta.push(meta(words)?),
             "primitive" => {
                 let id = words.id("the primitive that runs inside")?;
@@ -65,20 +65,21 @@ fn meta(words: &mut Words) -> Result<NvSet, SyntaxError> {
     Ok(set)
 }
 
-fn assignments(words: &mut Words) -> BTreeMap<String, String> {
+fn assignments(words: &mut Words) -> Result<BTreeMap<String, String>, SyntaxError> {
     let mut found = BTreeMap::new();
     while let Some((name, value)) = peek_assignment(words) {
+        words.once(found.contains_key(&name), &name)?;
         words.skip();
         found.insert(name, value);
     }
-    found
+    Ok(found)
 }
 
 /// A mapping; its id may be written as crm's ids are.
-fn mapping(words: &mut Words) -> BTreeMap<String, String> {
-    let mut mapping = assignments(words);
+fn mapping(words: &mut Words) -> Result<BTreeMap<String, String>, SyntaxError> {
+    let mut mapping = assignments(words)?;
     if let Some(id) = mapping.remove("$id") {
         mapping.insert("id".to_owned(), id);
     }
-    mapping
+    Ok(mapping)
 }

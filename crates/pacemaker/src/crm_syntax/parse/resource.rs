@@ -105,9 +105,11 @@ fn body(words: &mut Words, primitive: &mut Primitive) -> Result<(), SyntaxError>
 }
 
 fn unexpected(token: &Token) -> SyntaxError {
+    let near = hac_model::nearest(&token.text, BLOCKS[..7].iter().copied());
+    let near = near.map(|near| format!("Did you mean '{near}'? ")).unwrap_or_default();
     token.error(
         format!("{} has no place here", token.quoted()),
-        format!("Blocks begin with {}; values with blanks are written in quotes.", BLOCKS[..7].join(", ")),
+        format!("{near}Blocks begin with {}; values with blanks are written in quotes.", BLOCKS[..7].join(", ")),
     )
 }
 

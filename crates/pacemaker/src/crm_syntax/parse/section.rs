@@ -34,8 +34,9 @@ pub(super) fn properties(words: &mut Words, section: Section) -> Result<Change, 
         }
         return Ok(Change::PutSet { section, set });
     }
-    let mut changed = Vec::new();
+    let mut changed: Vec<(String, Option<String>)> = Vec::new();
     while let Some((name, value)) = peek_assignment(words) {
+        words.once(name == "$id" || changed.iter().any(|(known, _)| *known == name), &name)?;
         words.skip();
         changed.push((name, Some(value).filter(|value| !value.is_empty())));
     }
