@@ -356,6 +356,8 @@ impl RingHalf {
             return;
         }
         self.withdrawn = Some(now);
+        // What waits for the disk would be said by a node that is to be silent, of a ring that goes on without it.
+        self.gate.held.clear();
         self.outputs.push_back(RingOutput::Withdrawn { stood_still: late });
     }
 

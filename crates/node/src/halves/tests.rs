@@ -157,6 +157,42 @@ fn what_names_a_ring_waits_for_the_disk_but_not_for_ever_and_probes_do_not_wait(
     assert!(pair.gave(2, |event| matches!(event, Up::RingNumber(Ok(())))), "and so is its end");
 }
 
+/// Seed 93000568 of the simulator.
+#[test]
+fn who_has_fallen_silent_does_not_speak_because_its_disk_answers() {
+    let deafened = || {
+        let mut pair = Pair::new();
+        pair.run(Duration::from_secs(2));
+        pair.deaf = Some(2);
+        pair
+    };
+    let fall = |pair: &mut Pair| {
+        while pair.withdrawn.is_empty() {
+            pair.run(Duration::from_millis(10));
+            assert!(pair.now < Timestamp::from_millis(20_000));
+        }
+        pair.now
+    };
+    let falls = fall(&mut deafened());
+    let mut pair = deafened();
+    pair.run(falls.since(pair.now) - Duration::from_millis(700));
+    // The other one begins anew; the number of the next ring is not on the disk of this one when it falls silent.
+    pair.hung = Some(2);
+    let (totem, mut stored) = totem_of(1);
+    (stored.ring_seq, stored.incarnation) = (1000, Incarnation(1 << 32 | 2));
+    let again = RingHalf::new(totem, stored, [9; 32], pair.now).unwrap();
+    pair.halves.insert(1, again);
+    assert!(fall(&mut pair) <= falls + Duration::from_millis(10));
+    let now = pair.now;
+    let half = pair.halves.get_mut(&2).unwrap();
+    half.handle_persisted(now, 10_000, Ok(()));
+    let mut said = 0;
+    while let Some(output) = half.poll_output() {
+        said += usize::from(matches!(output, RingOutput::Transmit(_)));
+    }
+    assert_eq!(said, 0);
+}
+
 #[test]
 fn a_number_that_could_not_be_stored_is_stored_again_and_only_the_newest_ends_the_trouble() {
     let mut now = Timestamp::from_millis(1);
