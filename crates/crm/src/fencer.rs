@@ -82,6 +82,14 @@ pub fn withdrawn(request: &Request) -> Option<String> {
     requests::is_withdrawn(request).then(|| requests::why_withdrawn(request))
 }
 
+/// Why a request that is under way has nothing more to do once its target, which was lost, is a member again, as far as that is
+/// known before the state says so.
+#[must_use]
+pub fn withdrawn_on_return(request: &Request) -> Option<String> {
+    let request = Request { is_back: true, ..request.clone() };
+    withdrawn(&request)
+}
+
 /// Whether a node that learns that it was fenced resets its host at once (`fencing-reaction=panic`).
 #[must_use]
 pub fn panics(configuration: &Configuration) -> bool {

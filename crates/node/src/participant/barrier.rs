@@ -82,6 +82,7 @@ impl Participant {
             offer: self.offer(),
         };
         self.broadcast(Body::Hello(hello));
+        self.withdraw_fencing(now);
     }
 
     /// A message of the barrier.

@@ -14,8 +14,8 @@ use hac_model::{Cib, FenceAction};
 use hac_scheduler::plan::{ActionKind, Fencing as Fence, Plan, UsableDevice};
 use hac_types::{Member, RingId, Timestamp, mutant};
 
-use super::Participant;
 use super::coordinator::Seat;
+use super::{Participant, Phase};
 use crate::wire::{Body, Dated, DatedOrder, Proposed};
 use crate::{Event, Level, Now};
 
@@ -264,12 +264,14 @@ impl Participant {
     }
 
     /// What this node waits to do to others and has no reason any more is not done: who was lost is back, the newest plan does
-    /// not want it, or the state, taken over from others, does not know of it.
+    /// not want it, or the state, taken over from others, does not know of it. Who is back is so from the first moment of a view
+    /// on: members may take longer to compare their states than this node waits.
     pub(super) fn withdraw_fencing(&mut self, now: Now) {
         for key in self.executor.fencing_that_waits(now.mono) {
             let mut running = self.replica.cib.status.fencing.running.iter();
             let is_this = |of: &&Request| of.attempt.as_ref().is_some_and(|attempt| attempt.key == key);
             let why = match running.find(is_this) {
+                Some(request) if self.returns(&request.wanted.target) => fencer::withdrawn_on_return(request),
                 Some(request) => fencer::withdrawn(request),
                 None => Some("the cluster does not know of it any more".to_owned()),
             };
@@ -277,6 +279,14 @@ impl Participant {
                 self.executor.withdraw_fencing(now.mono, now.wall, &key, &why);
             }
         }
+    }
+
+    /// Whether states are compared with a node that this one had lost.
+    fn returns(&self, target: &str) -> bool {
+        let Phase::Syncing(_) = self.phase else { return false };
+        let mut members = self.view.iter().flat_map(|view| &view.members);
+        members.any(|member| self.shared_name_of(member.node) == target)
+            && !fencer::members(&self.replica.cib).contains(target)
     }
 
     /// Tells when something else protects than before.

@@ -337,6 +337,34 @@ fn who_is_back_before_the_delay_is_over_is_not_shot() {
     assert_eq!(shots(&mut cluster, &[1, 2, 3]).len(), 0);
 }
 
+/// Seed 93001054 of the simulator.
+#[test]
+fn who_is_back_is_not_shot_while_states_are_still_compared() {
+    let delay = Change::SetParam {
+        resource: "Shooter".to_owned(),
+        name: "pcmk_delay_base".to_owned(),
+        value: Some("10s".to_owned()),
+    };
+    let mut cluster = cluster(3, vec![delay]);
+    let victim = number(&places(cluster.cib(1), "Web")[0]);
+    let rest: Vec<u32> = (1..=3).filter(|id| *id != victim).collect();
+    shots(&mut cluster, &[1, 2, 3]);
+    cluster.view(&rest);
+    let waiting = shots(&mut cluster, &rest);
+    let [(by, _)] = waiting.as_slice() else { panic!("{waiting:?}") };
+    let third = rest.iter().copied().find(|id| id != by).expect("another one");
+    let before = cluster.cancelled(*by);
+    cluster.hang(third, true);
+    cluster.view(&[1, 2, 3]);
+    assert_eq!(cluster.report(*by).sync, crate::SyncState::Syncing, "one says nothing");
+    assert_eq!(cluster.cancelled(*by), before + 1, "the wait is called off at once");
+    cluster.hang(third, false);
+    cluster.view(&[1, 2, 3]);
+    assert_eq!(shots(&mut cluster, &[1, 2, 3]).len(), 0);
+    let running = cluster.cib(*by).status.fencing.running.clone();
+    assert!(running.is_empty(), "{running:?}");
+}
+
 #[test]
 fn a_node_that_was_never_seen_is_waited_for_before_it_is_fenced() {
     let mut cluster = Cluster::new(3);
