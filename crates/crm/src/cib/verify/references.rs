@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::tree;
 use super::Findings;
 use hac_model::{Configuration, Constraint, FencingTarget, LocationTarget, Order, parse_score};
 
@@ -20,6 +21,7 @@ pub(super) fn check(configuration: &Configuration, findings: &mut Findings) {
             Constraint::Colocation(_) | Constraint::Order(_) | Constraint::Ticket(_) => {}
         }
     }
+    bound_to_the_whole(configuration, findings);
     loops(&configuration.constraints, findings);
     company_in_a_circle(&configuration.constraints, findings);
     for level in &configuration.fencing_topology {
@@ -46,6 +48,34 @@ fn expect_node(nodes: &BTreeSet<&str>, subject: &str, name: &str, findings: &mut
 fn two_sides(id: &str, one: &str, other: &str, findings: &mut Findings) {
     if one == other {
         findings.error(id, format!("{one} stands on both sides"), "name two different resources");
+    }
+}
+
+/// Warns of what is to come before or behind what it is a part of, or to be apart from it: nobody can carry that out.
+fn bound_to_the_whole(configuration: &Configuration, findings: &mut Findings) {
+    let tree = tree::walk(&configuration.resources);
+    let parents: BTreeMap<&str, &str> = tree.iter().filter_map(|item| Some((item.id, item.parent?))).collect();
+    let parent = |id: &str| parents.get(id).copied();
+    let is_in = |part: &str, whole: &str| std::iter::successors(parent(part), |id| parent(id)).any(|id| id == whole);
+    let (mut orders, mut apart) = (Vec::new(), Vec::new());
+    for constraint in &configuration.constraints {
+        match constraint {
+            Constraint::Order(it) if is_mandatory_start(it) => orders.push((&it.id, &it.first, &it.then)),
+            Constraint::Colocation(it) if it.score.as_deref().and_then(parse_score) == Some(-hac_model::INFINITY) => {
+                apart.push((&it.id, &it.rsc, &it.with_rsc));
+            }
+            _ => {}
+        }
+    }
+    let whole = |one: &str, other: &str| is_in(one, other) || is_in(other, one);
+    for (id, first, then) in orders.into_iter().filter(|(_, first, then)| whole(first, then)) {
+        let sentence =
+            format!("{first} before {then}: one is in the other and would wait for itself, nothing in it starts");
+        findings.warning(id, sentence, "remove the order; a group says who comes first");
+    }
+    for (id, rsc, with) in apart.into_iter().filter(|(_, rsc, with)| whole(rsc, with)) {
+        let sentence = format!("{rsc} apart from {with}: one is in the other, it will run nowhere");
+        findings.warning(id, sentence, "remove the colocation");
     }
 }
 
