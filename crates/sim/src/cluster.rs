@@ -28,6 +28,7 @@ pub use self::faults::Chaos;
 pub use self::host::{Host, Power};
 pub use self::levels::Program;
 pub use self::planner::{Plan, Planners};
+pub(crate) use self::shots::PERSON;
 use self::shots::{Due, Powers};
 use self::words::{log_line, reply_text};
 use crate::check::{Checks, Violation, numbers, once, plans, still, waits};

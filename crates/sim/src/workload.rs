@@ -136,6 +136,9 @@ impl Workload {
 
     fn group(&mut self, things: &Things<'_>) -> Option<Change> {
         let [first, second, ..] = things.primitives.as_slice() else { return None };
+        if goes_round(things.configuration, first, second) {
+            return None;
+        }
         let members = vec![(*first).to_owned(), (*second).to_owned()];
         let object = Object::Group(GroupDef { id: self.fresh(), members, ..GroupDef::default() });
         Some(Change::Put { object, mode: PutMode::Create })
@@ -157,6 +160,10 @@ impl Workload {
     fn regroup(&mut self, things: &Things<'_>) -> Option<Change> {
         let group = (*self.rng.pick(&things.groups)?).to_owned();
         let member = things.primitives.first().filter(|_| self.rng.chance(500));
+        let is_bound = |one: &str, other: &str| goes_before(things.configuration, one, other);
+        if member.is_some_and(|member| is_bound(member, &group) || is_bound(&group, member)) {
+            return None;
+        }
         let edit = match member {
             Some(resource) => GroupEdit::Add { resource: (*resource).to_owned(), place: Place::Last },
             None => {
@@ -289,6 +296,15 @@ fn goes_before(configuration: &Configuration, one: &str, other: &str) -> bool {
         }
     }
     seen.contains(other)
+}
+
+/// Whether one of two comes before the other by way of a third: in one group with it, they would be before and behind that.
+fn goes_round(configuration: &Configuration, one: &str, other: &str) -> bool {
+    let by_way = |from: &str, to: &str| {
+        let mut next = relations(configuration).filter(|(first, then)| *first == from && *then != to);
+        next.any(|(_, then)| goes_before(configuration, then, to))
+    };
+    by_way(one, other) || by_way(other, one)
 }
 
 /// Ids of all that is named where people related two to each other.

@@ -7,11 +7,12 @@
 
 use std::time::Duration;
 
+use hac_model::fencing::Request;
 use hac_node::{Invocation, SyncState};
 use hac_types::RingId;
 
 use super::{Violation, count, once};
-use crate::cluster::World;
+use crate::cluster::{PERSON, World};
 use crate::power::{Delays, TIMEOUT};
 
 /// What an attempt takes at most, with all waiting, and a coordinator that is slow.
@@ -105,11 +106,14 @@ fn wrong(id: u32, invocation: &Invocation, target: u32, text: &str) -> Option<Vi
 
 /// All waiting is over: the device is about to hear what it is to do.
 pub(crate) fn hits(world: &mut World, id: u32, invocation: &Invocation, target: u32) -> Option<Violation> {
-    let by_a_person = world.asked_for(target);
+    let was_asked_for = world.asked_for(target);
     let wall = world.time_at(id).wall;
     let node = world.hosts.get(&id)?.node.as_ref()?;
     let cib = node.cib();
     let name = format!("node{target}");
+    // A request that is not over is one still, however long its coordinator stood still.
+    let wants = |request: &Request| request.wanted.target == name && request.wanted.client == PERSON;
+    let by_a_person = was_asked_for || cib.status.fencing.running.iter().any(wants);
     if by_a_person || invocation.action == "on" {
         return None;
     }

@@ -19,6 +19,9 @@ use crate::power::{Device, FABRIC, Fencing, Mood, STREAM, Watchdogs};
 use crate::service::Fault;
 use crate::tutorial::ADDRESS;
 
+/// As whom people have nodes fenced.
+pub(crate) const PERSON: &str = "person";
+
 /// How long a host takes to boot: shortest and longest, milliseconds.
 const BOOT: (u64, u64) = (3000, 15_000);
 
@@ -378,7 +381,7 @@ impl World {
     /// A person wants a node fenced, or says of one that is off that it is.
     fn person_shoots(&mut self, ids: &[u32]) {
         let (Some(&at), Some(&target)) = (self.powers.rng.pick(ids), self.powers.rng.pick(ids)) else { return };
-        let (client, origin) = ("person".to_owned(), format!("node{at}"));
+        let (client, origin) = (PERSON.to_owned(), format!("node{at}"));
         let name = format!("node{target}");
         let step = if self.reality.is_off(target) {
             self.checks.happened("a person said that a node is down");
