@@ -23,6 +23,7 @@ mod six;
 mod storage;
 mod systemd;
 mod tutorial;
+mod watchdog;
 
 use std::io::stderr;
 use std::process::ExitCode;
@@ -72,7 +73,8 @@ fn main() -> ExitCode {
     });
     let single = with_one.iter().map(|&(name, test)| (name.to_owned(), test, Agents::Native));
     let with_etcd = arbiter::with_etcd().into_iter().map(|(name, test)| (name, test, arbiter::missing()));
-    let optional = databases::all().into_iter().chain(with_etcd).chain(page::all()).map(|(name, test, missing)| {
+    let optional = databases::all().into_iter().chain(watchdog::all()).chain(with_etcd).chain(page::all());
+    let optional = optional.map(|(name, test, missing)| {
         let tools = tools.as_ref().ok().cloned();
         let case = Case::new(name, move || match &tools {
             Some(tools) => test(&Env::new(tools.clone(), Agents::Native)),

@@ -1,9 +1,9 @@
 //! Hosts that start, cannot hear each other, or must not.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use hac_lab::{Cluster, Plan, Status};
+use hac_lab::{Cluster, Plan, Sample, Status};
 
 use crate::Test;
 use crate::common::{Env, LIMIT, assert_consistent, assert_contains, bring_up, steady, wait, wait_online, web_servers};
@@ -15,6 +15,7 @@ pub(crate) fn one() -> Vec<(&'static str, Test)> {
         ("a_host_alone_that_ignores_quorum_says_so_and_serves", alone_and_ignorant),
         ("a_cut_link_heals_into_one_cluster", cut),
         ("a_link_that_loses_one_direction_heals", one_way),
+        ("a_monitored_address_moves_once_at_most_in_a_cut_and_stays_as_long_as_that_lasts", monitored_cut),
         ("hosts_with_different_keys_do_not_meet", other_key),
         ("configuration_is_agreed_from_either_host", either_host),
     ]
@@ -120,6 +121,40 @@ fn cut(env: &Env) -> anyhow::Result<()> {
         cluster.lab().network()?.private_link(2, false)?;
         wait_apart(cluster, 1, 2)?;
         cluster.lab().network()?.private_link(2, true)?;
+        assert_consistent(cluster)?;
+        steady(cluster, None, Instant::now())
+    })
+}
+
+/// How long a cut is watched: several monitors, and the API is asked by some of them.
+const CUT: Duration = Duration::from_secs(30);
+
+/// So long after it was asked for the address may be on its way.
+const MOVED: Duration = Duration::from_secs(1);
+
+/// With the tutorial's settings and a monitor that would notice that the address is gone, on both sides of a cut.
+fn monitored_cut(env: &Env) -> anyhow::Result<()> {
+    env.with_running(|cluster| {
+        cluster.hacctl(1, &["configure", "monitor", "FloatIP", "2s:20s"])?;
+        cluster.hacctl(1, &["resource", "param", "FloatIP", "set", "api_check_interval", "4s"])?;
+        wait("nothing is in progress", || cluster.is_settled(1) && cluster.is_settled(2))?;
+        let (prober, begin) = (cluster.lab().prober(), Instant::now());
+        cluster.lab().network()?.cut()?;
+        wait_apart(cluster, 1, 2)?;
+        wait_apart(cluster, 2, 1)?;
+        std::thread::sleep(CUT);
+        let assigned = cluster.lab().cloud().assigns(begin);
+        ensure!(assigned.len() <= 1, "a quarrel about the address: {assigned:?}");
+        // What is under way when the provider moves the address may be lost, and nothing else.
+        let samples = prober.samples(begin);
+        let (answered, lost): (Vec<_>, Vec<_>) = samples.iter().partition(|sample| sample.host.is_some());
+        let is_moved = |sample: &Sample| assigned.iter().any(|it| it.at <= sample.done && sample.sent <= it.at + MOVED);
+        let lost: Vec<_> = lost.into_iter().filter(|sample| !is_moved(sample)).collect();
+        ensure!(lost.is_empty(), "requests were not answered: {lost:?}; assigned: {assigned:?}");
+        let moves = answered.windows(2).filter(|pair| pair[0].host != pair[1].host).count();
+        ensure!(moves == assigned.len(), "the page came from another host {moves} times");
+        // The two meet, and the address has one owner.
+        cluster.lab().network()?.heal()?;
         assert_consistent(cluster)?;
         steady(cluster, None, Instant::now())
     })
