@@ -132,6 +132,8 @@ pub(crate) struct Participant {
     request_timeout: Duration,
     cores: usize,
     started: WallTime,
+    /// When this life began.
+    begin: Timestamp,
     /// The levels that this program knows.
     levels: LevelWindow,
 
@@ -227,6 +229,7 @@ impl Participant {
             request_timeout: config.request_timeout,
             cores: config.cores,
             started: now.wall,
+            begin: now.mono,
             levels: known,
             phase: Phase::Joining,
             doubts: Doubts::default(),

@@ -9,7 +9,7 @@ use hac_quorum::{Candidate, coordinator};
 use hac_totem::Exclusion;
 use hac_types::{Departure, Member, NodeId, Timestamp, View, WallTime, mutant};
 
-use super::coordinator::Coordinator;
+use super::coordinator::{ARRIVAL, Coordinator};
 use super::sign_of_life::SignOfLife;
 use super::{Active, Participant, Phase};
 use crate::halves::Down;
@@ -339,7 +339,9 @@ impl Participant {
         let dc_name = dc.map(|dc| self.name_of(dc.node));
         self.effects.event(Event::Active { ring, dc: dc_name, quorate, copied_from });
         // Not before all is recorded: what is proposed from now on must not overtake what is proposed again below.
-        let coordinator = self.is_dc().then(|| Coordinator::new(&self.name, ring));
+        let arrives = !self.may_configure() && self.lived.is_none();
+        let arrives_until = arrives.then(|| self.begin + ARRIVAL);
+        let coordinator = self.is_dc().then(|| Coordinator::new(&self.name, ring, arrives_until));
         self.phase = Phase::Active(Active { coordinator, busy: true, sign: SignOfLife::default() });
         if !mutant("not-proposed-again") {
             self.propose_again();

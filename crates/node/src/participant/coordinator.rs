@@ -31,6 +31,10 @@ pub(super) const RESTLESS: u32 = 20;
 /// How long they wait.
 pub(super) const REST: Duration = Duration::from_secs(1);
 
+/// So long after its start a node that is alone, or with others that have no quorum either, decides nothing: others that hear it need
+/// some time to take it in, and to stop what an earlier life left running is of no use to anybody if they have quorum.
+pub(super) const ARRIVAL: Duration = Duration::from_secs(2);
+
 /// How often it is decided again although nothing happened, unless `cluster-recheck-interval` says otherwise.
 const RECHECK: Duration = Duration::from_secs(15 * 60);
 
@@ -46,6 +50,8 @@ pub(super) struct Coordinator {
     pub(super) restless: u32,
     /// Not to decide before this.
     pub(super) not_before: Option<Timestamp>,
+    /// Not to decide before this as long as there is no quorum ([`ARRIVAL`]).
+    arrives_until: Option<Timestamp>,
     /// To decide at this time in any case.
     pub(super) recheck: Option<Timestamp>,
     /// Who asked to be told when all is done.
@@ -93,14 +99,15 @@ impl Seat<'_> {
 }
 
 impl Coordinator {
-    /// The coordinator of the view of `ring` on the node `name`.
-    pub(super) fn new(name: &str, ring: RingId) -> Self {
+    /// The coordinator of the view of `ring` on the node `name`, which may have to wait for others to take it in.
+    pub(super) fn new(name: &str, ring: RingId, arrives_until: Option<Timestamp>) -> Self {
         Self {
             engine: TransitionEngine::new(uuid_of(&format!("{name}-{ring}"))),
             dirty: true,
             planning: Planning::default(),
             restless: 0,
             not_before: None,
+            arrives_until,
             recheck: None,
             settles: Vec::new(),
             told_busy: None,
@@ -116,7 +123,7 @@ impl Coordinator {
     /// When there is work to do; [`Timestamp::ZERO`] is now.
     pub(super) fn timeout(&self) -> Option<Timestamp> {
         let decides = self.dirty && !self.planning.is_under_way();
-        let decide = decides.then(|| self.not_before.unwrap_or(Timestamp::ZERO));
+        let decide = decides.then(|| self.not_before.max(self.arrives_until).unwrap_or(Timestamp::ZERO));
         let news = !self.settles.is_empty() || self.told_busy != Some(false);
         let settle = (!self.is_busy() && news).then_some(Timestamp::ZERO);
         let planned = self.planning.timeout();
@@ -133,6 +140,9 @@ impl Coordinator {
 
     /// A command was applied: the transition engine looks whether it was an answer or a disturbance.
     pub(super) fn applied(&mut self, now: Timestamp, command: &Command, applied: &Applied) {
+        if matches!(command, Command::Status(StatusChange::Quorum(true))) {
+            self.arrives_until = None;
+        }
         self.engine.handle_delivered(now, command, applied);
     }
 
@@ -147,7 +157,7 @@ impl Coordinator {
         self.take_from_engine(seat);
         self.fencing.handle_timeout(seat);
         self.expire_planning(seat);
-        let waits = self.not_before.is_some_and(|at| now < at) || self.planning.is_under_way();
+        let waits = self.not_before.max(self.arrives_until).is_some_and(|at| now < at) || self.planning.is_under_way();
         if self.dirty && !waits {
             self.decide(seat);
         }

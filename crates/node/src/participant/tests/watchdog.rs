@@ -112,6 +112,15 @@ fn all_know_which_node_has_armed_a_watchdog_and_for_which_life_and_have_watchdog
 }
 
 #[test]
+fn a_node_of_a_pair_of_which_each_goes_on_alone_tells_no_time_after_which_it_is_gone() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    tell(&mut cluster, 1, Ok(()));
+    let known = cluster.cib(2).status.fencing.watchdog("node1").cloned().expect("it is known");
+    assert_eq!((known.timeout_ms, known.gone_after_ms), (10_000, None));
+}
+
+#[test]
 fn what_ran_on_a_lost_node_starts_elsewhere_when_its_watchdog_was_waited_for_and_not_before() {
     let mut cluster = cluster(&[1, 2, 3]);
     let victim = place(cluster.cib(1)).expect("it runs");
@@ -129,6 +138,39 @@ fn what_ran_on_a_lost_node_starts_elsewhere_when_its_watchdog_was_waited_for_and
     cluster.advance(Duration::from_secs(1));
     cluster.agent_ends(by, &shot, Outcome::default());
     assert!(place(cluster.cib(by)).is_some_and(|place| rest.contains(&place)));
+}
+
+/// As [`obedient`], and a probe finds what an earlier life left running.
+fn found(invocation: &Invocation) -> Option<Outcome> {
+    invocation.fencing.is_none().then(Outcome::default)
+}
+
+#[test]
+fn a_node_that_is_back_alone_stops_nothing_until_others_had_time_to_take_it_in() {
+    let mut cluster = cluster(&[1, 2, 3]);
+    let victim = place(cluster.cib(1)).expect("it runs");
+    let stops = |cluster: &mut Cluster| cluster.invoked(victim).iter().filter(|it| it.action == "stop").count();
+    let back_alone = |cluster: &mut Cluster| {
+        cluster.advance(Duration::from_secs(60));
+        cluster.kill(victim);
+        cluster.start(victim);
+        cluster.hosts.get_mut(&victim).expect("a host").agents = Some(found);
+        // The others have not noticed anything yet.
+        cluster.view(&[victim]);
+        assert!(!cluster.duty(victim).may_run && cluster.duty(victim).runs);
+        cluster.advance(Duration::from_millis(1900));
+    };
+    back_alone(&mut cluster);
+    cluster.view(&[1, 2, 3]);
+    cluster.advance(Duration::from_secs(60));
+    assert_eq!(stops(&mut cluster), 0);
+    assert!(cluster.duty(victim).may_run && cluster.duty(victim).runs);
+    // Who is not taken in stops what it found, as it should.
+    back_alone(&mut cluster);
+    assert_eq!(stops(&mut cluster), 0);
+    cluster.advance(Duration::from_millis(200));
+    assert_eq!(stops(&mut cluster), 1);
+    assert!(!cluster.duty(victim).runs);
 }
 
 #[test]
