@@ -156,6 +156,30 @@ async fn an_agent_whose_list_never_works_is_asked_for_the_state_of_each_node_unl
 }
 
 #[tokio::test]
+async fn a_list_is_asked_for_again_until_it_works_and_the_last_one_stands_in_for_one_that_fails() {
+    let folder = Folder::new("list-later");
+    let stonith = folder.agent(&["off", "list", "status"], "[ $action != list ] || cat \"$0.nodes\"");
+    let chosen = [("pcmk_host_check", "dynamic-list"), ("pcmk_list_retries", "1")];
+    let status = async |target: &str| stonith.run(&against(target, "off", &chosen)).await.status;
+    assert_eq!(status("db2").await, ExecStatus::NoFenceDevice);
+    fs::write(folder.0.join("fence_x.nodes"), "db2\n").expect("written");
+    assert_eq!(status("db2").await, ExecStatus::Done);
+    let outdate = || {
+        let mut devices = lock(&stonith.devices);
+        let (at, _) = devices.values_mut().find_map(|memory| memory.listed.as_mut()).expect("a list");
+        *at = at.checked_sub(LIST).expect("an earlier moment");
+    };
+    outdate();
+    fs::write(folder.0.join("fence_x.nodes"), "db3\n").expect("written");
+    assert_eq!((status("db2").await, status("db3").await), (ExecStatus::NoFenceDevice, ExecStatus::Done));
+    outdate();
+    fs::remove_file(folder.0.join("fence_x.nodes")).expect("removed");
+    assert_eq!((status("db3").await, status("db2").await), (ExecStatus::Done, ExecStatus::NoFenceDevice));
+    // Each run that could not know asked again.
+    assert_eq!(folder.actions(), ["list", "list", "off", "list", "off", "list", "off", "list"]);
+}
+
+#[tokio::test]
 async fn a_reboot_is_off_for_an_agent_that_knows_no_reboot() {
     let folder = Folder::new("no-reboot");
     let stonith = folder.agent(&["off"], "");

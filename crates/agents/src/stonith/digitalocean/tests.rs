@@ -17,6 +17,9 @@ const TOKEN: &str = "dop_v1_secret";
 const OWN: u64 = 1_000_001;
 const OTHER: u64 = 1_000_002;
 
+/// What the API wants to be left alone for.
+const LATER: Duration = Duration::from_secs(2);
+
 /// What becomes of an order.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
@@ -26,6 +29,8 @@ enum Fate {
     Refused(u16),
     /// It ends as errored.
     Errored,
+    /// It is carried out, and from then on the token is not known any more.
+    Revoked,
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +44,8 @@ struct World {
     orders: Vec<String>,
     /// The token sees no droplet.
     foreign: bool,
+    /// The token is not known any more.
+    revoked: bool,
     /// What is in between does not find the other droplet.
     between: Option<&'static str>,
 }
@@ -54,8 +61,8 @@ async fn answer(Shared(world): Shared<Handle>, request: Request<Body>) -> Respon
     if path == "/metadata/v1/id" {
         return Response::new(Body::from(OWN.to_string()));
     }
-    if request.headers().get("authorization").and_then(|value| value.to_str().ok()) != Some(&format!("Bearer {TOKEN}"))
-    {
+    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    if authorization != Some(&format!("Bearer {TOKEN}")) || lock(&world).revoked {
         return reply(401, &json!({ "id": "Unauthorized" }));
     }
     let method = request.method().clone();
@@ -96,6 +103,14 @@ async fn answer(Shared(world): Shared<Handle>, request: Request<Body>) -> Respon
             world.orders.push(format!("{word} {id}"));
             match world.fates.pop_front().unwrap_or(Fate::Done(0)) {
                 Fate::Done(looks) => world.to_come = Some((id, word == "power_on", looks)),
+                Fate::Revoked => {
+                    world.on.insert(id, word == "power_on");
+                    world.revoked = true;
+                }
+                Fate::Refused(429) => {
+                    let later = Response::builder().status(429).header("retry-after", LATER.as_secs());
+                    return later.body(Body::from("{}")).expect("a reply");
+                }
                 Fate::Refused(status) => {
                     return reply(status, &json!({ "message": "Droplet already has a pending event." }));
                 }
@@ -161,6 +176,32 @@ async fn what_passes_is_met_with_another_try_and_what_is_off_is_left_alone() {
     assert_eq!(lock(&world).orders.len(), 4);
     let (finished, _) = run(&device, "off", &OTHER.to_string(), TOKEN).await;
     assert_eq!((code(&finished).0, lock(&world).orders.len()), (0, 4), "nothing is ordered");
+}
+
+#[tokio::test]
+async fn an_api_that_wants_to_be_asked_later_is_asked_later() {
+    let (device, world) = cloud([Fate::Refused(429), Fate::Done(0)]).await;
+    let begin = Instant::now();
+    assert_eq!(code(&run(&device, "off", &OTHER.to_string(), TOKEN).await.0), (0, String::new()));
+    assert!(begin.elapsed() >= LATER, "{:?}", begin.elapsed());
+    assert_eq!(lock(&world).orders.len(), 2);
+    assert!(!lock(&world).on[&OTHER]);
+    // Who has not that much time says so, and nothing is said to be off.
+    let (device, world) = cloud([Fate::Refused(429)]).await;
+    let (rc, why) = code(&run_within(&device, "off", &OTHER.to_string(), Duration::from_secs(1)).await.0);
+    assert!(rc == 1 && why.contains("429"), "{rc} {why}");
+    assert!(lock(&world).on[&OTHER]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_meanwhile_proves_nothing() {
+    let (device, world) = cloud([Fate::Revoked]).await;
+    let (rc, why) = code(&run(&device, "off", &OTHER.to_string(), TOKEN).await.0);
+    assert_eq!((rc, why.as_str()), (1, "the API refused the token (401)"));
+    assert!(!lock(&world).on[&OTHER], "it is off, and nobody can know");
+    lock(&world).revoked = false;
+    assert_eq!(code(&run(&device, "off", &OTHER.to_string(), TOKEN).await.0), (0, String::new()));
+    assert_eq!(lock(&world).orders.len(), 1, "nothing is ordered again");
 }
 
 #[tokio::test]
