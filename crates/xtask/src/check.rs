@@ -3,6 +3,7 @@
 mod golden;
 mod layers;
 mod links;
+mod named;
 mod walls;
 
 use std::process::{Command, ExitCode};
@@ -46,6 +47,7 @@ const STEPS: &[Step] = &[
     ("code map", |project| Ok(codemap::problems(&project.root)?.into())),
     ("golden files", |project| Ok(golden::problems(&project.root)?.into())),
     ("links in the documents", |project| Ok(links::problems(&project.root)?.into())),
+    ("tests that the documents name", |project| Ok(named::problems(&project.root)?.into())),
     ("deny.toml", deny),
     ("clippy", |project| {
         let arguments = ["--quiet", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"];
