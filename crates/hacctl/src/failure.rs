@@ -119,7 +119,10 @@ impl From<&clap::Error> for Failure {
             .replace("invalid digit found in string", "it is not a whole number")
             .replace("number too large to fit in target type", "it is too large");
         let remedies: Vec<String> = paragraphs.filter(|part| !part.is_empty()).collect();
-        let told = remedies.iter().find(|part| part.starts_with("tip: ") || part.starts_with("Usage: "));
+        // How to pass as a value what looks like an option is seldom what somebody wanted to know.
+        let helps =
+            |part: &&String| part.starts_with("tip: ") && !part.contains("as a value") || part.starts_with("Usage: ");
+        let told = remedies.iter().find(helps);
         let told =
             told.map(|part| part.strip_prefix("tip: ").map_or_else(|| part.clone(), |tip| format!("Note: {tip}.")));
         let told = meant(error).or(told);

@@ -184,6 +184,10 @@ impl Level {
 
     fn unknown(&self, word: &str, names: &[&str]) -> Failure {
         let failure = Failure::usage(format!("{}.{}: No such command", self.name, terminal::harmless(word)));
+        if let Some((.., instead)) = table::OF_PCS.iter().find(|(level, name, _)| *level == self.name && *name == word)
+        {
+            return failure.with_remedy(*instead);
+        }
         match hac_model::nearest(word, names.iter().copied()) {
             Some(near) => failure.with_remedy(format!("Did you mean 'hacctl {} {near}'?", self.name)),
             None => failure.with_remedy(format!("'hacctl {} --help' lists its commands.", self.name)),

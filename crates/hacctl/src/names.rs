@@ -65,7 +65,12 @@ pub(crate) fn run() -> Option<ExitCode> {
 /// # Errors
 /// What clap says of the line.
 pub(crate) fn parse(line: &[String]) -> Result<Arguments, clap::Error> {
-    let error = match Arguments::try_parse_from(line) {
+    let mut line = line.to_vec();
+    // Who knows crm's lines may type them whole.
+    if line.get(1).is_some_and(|word| word == "crm") {
+        line.remove(1);
+    }
+    let error = match Arguments::try_parse_from(&line) {
         Err(error) if error.kind() == ErrorKind::InvalidSubcommand => error,
         other => return other,
     };
@@ -73,11 +78,15 @@ pub(crate) fn parse(line: &[String]) -> Result<Arguments, clap::Error> {
     let command = Arguments::command();
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     let Some(name) = meant(word, &names) else { return Err(error) };
-    let mut line = line.to_vec();
     let Some(at) = line.iter().position(|candidate| candidate == word) else { return Err(error) };
+    line[at].clone_from(&name);
+    let read = Arguments::try_parse_from(line);
+    if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::InvalidSubcommand) {
+        // It is no word at the front that is wrong.
+        return Err(error);
+    }
     eprintln!("INFO: \"{}\" is accepted as \"{name}\"", crate::terminal::harmless(word));
-    line[at] = name;
-    Arguments::try_parse_from(line)
+    read
 }
 
 /// The one name that a word abbreviates by its letters in order.
@@ -123,6 +132,10 @@ mod tests {
         assert!(matches!(read("hacctl cfg show").expect("is read").command, Some(Command::Configure(_))));
         assert!(matches!(read("hacctl rsc mv").expect("is read").command, Some(Command::Resource(_))));
         assert!(matches!(read("hacctl st").expect("is read").command, Some(Command::Status(_))));
+        assert!(matches!(read("hacctl crm status").expect("is read").command, Some(Command::Status(_))));
+        assert!(matches!(read("hacctl crm rsc mv").expect("is read").command, Some(Command::Resource(_))));
+        let error = read("hacctl quorum status").expect_err("quorum has no such word");
+        assert!(error.get(ContextKind::Usage).is_some_and(|usage| usage.to_string().contains("quorum")), "{error}");
         assert!(read("hacctl zfg show").is_err());
         assert!(read("hacctl onfigure show").is_err(), "the first letter has to stand");
     }

@@ -27,7 +27,7 @@ pub(crate) enum RecipeCommand {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RecipeArgs {
     /// The floating (reserved) address
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = address)]
     address: Ipv4Addr,
     /// The web server's program
     #[arg(long, value_name = "FILE", default_value = "/usr/sbin/nginx")]
@@ -38,6 +38,11 @@ pub(crate) struct RecipeArgs {
     /// Only print what would be configured
     #[arg(long)]
     dry_run: bool,
+}
+
+/// An address as it is typed.
+fn address(text: &str) -> Result<Ipv4Addr, &'static str> {
+    text.parse().map_err(|_| "it is no IPv4 address; write the reserved address itself, such as 203.0.113.25")
 }
 
 /// Prints, asks, applies.

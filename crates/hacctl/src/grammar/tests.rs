@@ -60,6 +60,9 @@ fn what_is_wrong_is_named_with_the_form() {
         ("configure delete a --forc", "unknown option '--forc'", "'--force'"),
         ("resource stirt a", "resource.stirt: No such command", "'hacctl resource start'"),
         ("resource m a", "may mean", "more letters"),
+        ("resource disable a", "resource.disable: No such command", "'hacctl resource stop RSC'"),
+        // The nearest word would do the opposite.
+        ("node unstandby a", "node.unstandby: No such command", "'hacctl node online NODE'"),
         ("node standby --timeout soon", "'soon' is no time to wait", "--timeout 60"),
         ("configure role a read cib", "hacd does not have 'configure role'", "access rules"),
         ("cluster init", "hacd does not have 'cluster init'", "hacctl init"),
