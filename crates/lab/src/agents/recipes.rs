@@ -47,9 +47,11 @@ const SINGLE: &[Line] = &[
     (
         "heartbeat:IPsrcaddr",
         "/bin/ip",
-        "ipaddress=203.0.113.203 cidr_netmask=24",
-        "ip addr replace 203.0.113.203/24 dev eth0",
-        "ip route | grep -q 'src 203.0.113.203'",
+        "ipaddress=192.168.88.203 cidr_netmask=24 destination=192.168.99.0/24",
+        // Its stop does not understand an interface with addresses of two networks, as those of the hosts are.
+        "ip link add src0 type veth peer name src1 && ip link set src1 up && ip link set src0 up && ip addr add 192.168.88.2/24 dev src0 && ip addr add \
+         192.168.88.203/24 dev src0 && ip route add 192.168.99.0/24 via 192.168.88.1 dev src0",
+        "ip route | grep -q 'src 192.168.88.203'",
     ),
     (
         "heartbeat:IPv6addr",
