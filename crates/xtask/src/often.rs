@@ -28,7 +28,7 @@ const GROUP: &str = "hacd_often";
 /// Least letters of a name that are told, if it has so many: a shorter beginning would take in too much of what comes later.
 const LETTERS_MIN: usize = 80;
 
-/// What stands before the number of a copy that the compiler made of a function.
+/// What stands before the number of a copy that the compiler made of a function; elsewhere a dot alone does.
 const COPY: &str = ".llvm.";
 
 /// How long the nodes idle, unless it is said.
@@ -193,7 +193,11 @@ fn met(profile: &str) -> BTreeSet<usize> {
 
 /// A name without what a build gives it: the number of a crate (`Cs`, letters and digits, `_`), and of a copy of a function.
 fn plain(name: &str) -> String {
-    let (mut rest, copy) = name.split_once(COPY).map_or((name, false), |(name, _)| (name, true));
+    let numbered = |(_, number): &(&str, &str)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let (mut rest, copy) = match name.split_once(COPY) {
+        Some((name, _)) => (name, COPY),
+        None => name.rsplit_once('.').filter(numbered).map_or((name, ""), |(name, _)| (name, ".")),
+    };
     let mut plain = String::with_capacity(name.len());
     while let Some(at) = rest.find("Cs") {
         let (before, after) = rest.split_at(at + 2);
@@ -207,8 +211,8 @@ fn plain(name: &str) -> String {
         }
     }
     plain.push_str(rest);
-    if copy {
-        plain.push_str(COPY);
+    if !copy.is_empty() {
+        plain.push_str(copy);
         plain.push('*');
     }
     plain
@@ -240,6 +244,8 @@ mod tests {
         assert_eq!(plain(name), "_RINvMNtCs*_4core3stre12trim_matchesECs*_3std");
         assert_eq!(plain("_RNvCs_4main"), "_RNvCs_4main");
         assert_eq!(plain("ring_core_0_17_14__gcm_init.llvm.123456"), "ring_core_0_17_14__gcm_init.llvm.*");
+        assert_eq!(plain("_RNvNtCs8XqwzkAb12c_4core4char8to_digit.1749"), "_RNvNtCs*_4core4char8to_digit.*");
+        assert_eq!(plain("_ZN3std2fs8read_dir.isra"), "_ZN3std2fs8read_dir.isra");
     }
 
     #[test]

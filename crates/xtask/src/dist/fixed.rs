@@ -8,6 +8,9 @@ use anyhow::{Context as _, bail, ensure};
 use super::Kind;
 use crate::project::{Profile, Project};
 
+/// How functions are named: as in `.cargo/config.toml`, whose flags do not count where others are given (decision 55).
+const NAMES: &str = "-Csymbol-mangling-version=v0";
+
 /// What static programs are built for.
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
@@ -67,8 +70,8 @@ fn flags(project: &Project, target: &Path) -> anyhow::Result<String> {
     let home = home.context("neither CARGO_HOME nor HOME is set")?;
     // The last one that fits counts: the folder of what is built lies below that of the sources.
     let pairs = [(home.as_path(), "/cargo"), (project.root.as_path(), "/hacd"), (target, "/target")];
-    let flags = pairs.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
-    Ok(flags.join("\u{1f}"))
+    let pairs = pairs.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    Ok([&[NAMES.to_owned()], &pairs[..]].concat().join("\u{1f}"))
 }
 
 /// Whether a program names another one that has to load it; nothing if it is no program of 64 bits.
@@ -123,5 +126,13 @@ mod tests {
         let last = flags.split('\u{1f}').next_back().expect("some");
         assert!(last.ends_with("dist/build=/target"), "{flags}");
         assert!(flags.contains(&format!("{}=/hacd", project.root.display())), "{flags}");
+    }
+
+    #[test]
+    fn functions_are_named_as_in_every_other_build() {
+        let project = Project::find().expect("is a workspace");
+        let config = std::fs::read_to_string(project.root.join(".cargo/config.toml")).expect("can be read");
+        assert!(config.contains(&format!("rustflags = [\"{NAMES}\"]")), "{config}");
+        assert!(flags(&project, &project.target).expect("are known").starts_with(NAMES));
     }
 }
