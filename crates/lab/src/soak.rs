@@ -22,8 +22,8 @@ const MEMORY: u64 = 16 << 10;
 /// under way has four descriptors.
 const THREADS: u64 = 12;
 /// How many more files are no growth: generations of the configuration are kept up to a number, and so are the files of the
-/// journals, eight on each host, which the first looks do not see full.
-const FILES: u64 = 20;
+/// journals, eight on each host, and of earlier states, sixteen on each, which the first looks do not see full.
+const FILES: u64 = 48;
 
 /// Each run is a byte in a file. It runs where a file says so.
 const AGENT: &str = r#"#!/bin/sh
