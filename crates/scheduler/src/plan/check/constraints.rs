@@ -74,7 +74,8 @@ impl<'v> Law<'_, 'v, '_> {
         }
         let numbered = order.first_instance.is_some() || order.then_instance.is_some();
         let partly = !truth(order.require_all.as_ref(), true);
-        if numbered || partly || !is_mandatory(order.kind.as_deref(), order.score.as_deref()) {
+        let mandatory = is_mandatory(order.kind.as_deref(), order.score.as_deref());
+        if numbered || partly || !mandatory || self.names_a_copy(&[&order.first, &order.then]) {
             return;
         }
         let first_task = order.first_action.as_deref().map_or(Some(Task::Start), Task::parse);
@@ -93,7 +94,7 @@ impl<'v> Law<'_, 'v, '_> {
     /// Each member before the next.
     fn ordered_set(&mut self, rule: &str, set: &ResourceSet, symmetrical: bool) {
         let sequential = truth(set.sequential.as_ref(), true) && truth(set.require_all.as_ref(), true);
-        if !sequential || set.id_ref.is_some() {
+        if !sequential || set.id_ref.is_some() || self.names_a_copy(&set.members) {
             return;
         }
         let Some(task) = set.action.as_deref().map_or(Some(Task::Start), Task::parse) else { return };
@@ -178,6 +179,14 @@ impl<'v> Law<'_, 'v, '_> {
         within(a, b) || within(b, a)
     }
 
+    /// Whether one of these names what a clone copies instead of the clone. Whether that counts depends on histories: as long as
+    /// there is none under the bare name, it is the name of nothing (crm_simulate 2.1.5 says so).
+    fn names_a_copy(&self, names: &[impl AsRef<str>]) -> bool {
+        let copied =
+            |id: &str| self.standing.meant(id).iter().any(|service| service.clone.is_some_and(|clone| clone.id != id));
+        names.iter().any(|name| copied(name.as_ref()))
+    }
+
     /// Whether `id` means a bundle or a part of one.
     fn in_containers(&self, id: &str) -> bool {
         self.standing.meant(id).iter().any(|service| service.contained)
@@ -198,7 +207,8 @@ impl<'v> Law<'_, 'v, '_> {
             }
             return;
         }
-        let unjudged = colocation.rsc_instance.is_some() || colocation.with_rsc_instance.is_some();
+        let numbered = colocation.rsc_instance.is_some() || colocation.with_rsc_instance.is_some();
+        let unjudged = numbered || self.names_a_copy(&[&colocation.rsc, &colocation.with_rsc]);
         if score.abs() < INFINITY || unjudged || self.contradict(&colocation.rsc, &colocation.with_rsc) {
             return;
         }
@@ -217,7 +227,8 @@ impl<'v> Law<'_, 'v, '_> {
     fn colocated_set(&mut self, rule: &str, set: &ResourceSet, score: i32) {
         let score = set.score.as_deref().and_then(parse_score).unwrap_or(score);
         let plain = set.ordering.is_none() && set.role.is_none() && set.id_ref.is_none();
-        if !plain || score < INFINITY || !truth(set.sequential.as_ref(), true) {
+        let sequential = truth(set.sequential.as_ref(), true);
+        if !plain || score < INFINITY || !sequential || self.names_a_copy(&set.members) {
             return;
         }
         for pair in set.members.windows(2) {

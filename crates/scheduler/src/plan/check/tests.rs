@@ -27,6 +27,18 @@ fn running(id: &str, nodes: &[&str]) -> ResourceView {
     }
 }
 
+/// One instance of `child`, which does not run yet.
+fn clone(id: &str, child: &str) -> ResourceView {
+    let kind = ResourceKind::Clone {
+        child: child.to_owned(),
+        clone_max: 1,
+        clone_node_max: 1,
+        promoted_max: 0,
+        allowed: Vec::new(),
+    };
+    ResourceView { kind, children: vec![running(&format!("{child}:0"), &[])], ..running(id, &[]) }
+}
+
 fn act(resource: &str, task: &str, node: &str, inputs: &[usize]) -> Action {
     let op = ResourceOp { resource: resource.to_owned(), task: task.parse().unwrap(), ..ResourceOp::default() };
     Action { kind: ActionKind::Resource(Box::new(op)), ..milestone(&format!("{resource}_{task}_0"), node, inputs) }
@@ -296,16 +308,10 @@ fn a_group_and_a_part_of_it_cannot_be_told_to_be_apart() {
 fn an_instance_that_is_being_started_already_is_not_waited_for() {
     let mut scene = scene();
     let web = scene.view.resources.pop().into_iter();
-    let kind = ResourceKind::Clone {
-        child: "db".into(),
-        clone_max: 1,
-        clone_node_max: 1,
-        promoted_max: 0,
-        allowed: Vec::new(),
-    };
-    scene.view.resources = vec![ResourceView { kind, children: vec![running("db:0", &[])], ..running("dbs", &[]) }];
+    scene.view.resources = vec![clone("dbs", "db")];
     scene.view.resources.extend(web.map(|web| ResourceView { nodes: Vec::new(), role: Role::Stopped, ..web }));
-    scene.cib.configuration.constraints.truncate(1);
+    let order = Order { id: "db-first".into(), first: "dbs".into(), then: "web".into(), ..Order::default() };
+    scene.cib.configuration.constraints = vec![Constraint::Order(order)];
     scene.plan.actions = vec![act("db:0", "start", "n2", &[]), act("web", "start", "n2", &[])];
     assert_eq!(scene.told(), ["web_start_0 n2 does not wait for db:0_start_0 n2 (db-first)"]);
     for (status, broken) in [(-1, 0), (0, 1)] {
@@ -313,6 +319,21 @@ fn an_instance_that_is_being_started_already_is_not_waited_for() {
         scene.view.resources[0].children[0].operations = vec![start];
         assert_eq!(scene.told().len(), broken);
     }
+}
+
+/// Seed 93002239 of the simulator.
+#[test]
+fn of_a_constraint_that_names_what_a_clone_copies_nothing_follows() {
+    let scene = |then: &str| {
+        let mut scene = scene();
+        let order = Order { id: "o".into(), first: "db".into(), then: then.into(), ..Order::default() };
+        scene.cib.configuration.constraints = vec![Constraint::Order(order)];
+        scene.view.resources = vec![running("db", &[]), clone("all", "web")];
+        scene.plan.actions = vec![act("db", "start", "n1", &[]), act("web:0", "start", "n1", &[])];
+        scene
+    };
+    assert_eq!(scene("all").told(), ["web:0_start_0 n1 does not wait for db_start_0 n1 (o)"]);
+    assert!(scene("web").check().is_empty());
 }
 
 #[test]
