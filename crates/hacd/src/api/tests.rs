@@ -324,7 +324,7 @@ async fn what_is_wrong_is_refused_before_the_node_hears_of_it() {
             "severity": "warning",
             "subject": "stonith-enable",
             "sentence": "stonith-enable: no such cluster property is known, it has no effect",
-            "remedy": "Did you mean stonith-enabled? Remove it with 'hacctl configure property stonith-enable='.",
+            "remedy": "Did you mean stonith-enabled? 'hacctl configure property stonith-enable=' removes it.",
         })
     );
 }
