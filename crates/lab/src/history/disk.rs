@@ -11,8 +11,8 @@ use crate::{Cluster, Error, Host};
 const PLACE: &str = "/var/own";
 /// What fills it.
 const FILLING: &str = "/var/own/filling";
-/// How large it is.
-const SIZE: &str = "24M";
+/// How large it is: it has room for all that a daemon keeps at most (journals 32 MiB, earlier states 16) and for the log of an hour.
+const SIZE: &str = "256M";
 
 /// Mounts it and puts what the daemon keeps, and its log, on it. What filled it before is gone.
 const MOUNT: &str = r#"mkdir -p /var/own
