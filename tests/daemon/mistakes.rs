@@ -439,10 +439,7 @@ fn editor(tools: &Tools) -> anyhow::Result<()> {
         let mut command = Command::new(cluster.place.path("bin/hacctl"));
         command.args(["configure", "edit", "d"]).env("HACD_SOCKET", cluster.socket(0)).env("EDITOR", &script);
         command.env_remove("VISUAL").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let output = command.output()?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let code_of = output.status.code().context("ended by itself")?;
-        let said = Said { code: code_of, out: text(&output.stdout), err: text(&output.stderr) };
+        let said = Said::of(&command.output()?)?;
         refused(name, &said, (code, cause, remedy))?;
         ensure!(everything(&cluster)? == before, "{name} changed something");
     }

@@ -9,7 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -78,6 +78,16 @@ pub(crate) struct Said {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
+}
+
+impl Said {
+    /// # Errors
+    /// It was ended by a signal.
+    pub(crate) fn of(output: &Output) -> anyhow::Result<Self> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().context("ended by itself")?;
+        Ok(Self { code, out: text(&output.stdout), err: text(&output.stderr) })
+    }
 }
 
 impl<'a> Cluster<'a> {
@@ -164,13 +174,7 @@ impl<'a> Cluster<'a> {
             // What does not read its input is told nothing.
             let _ = stdin.write_all(input.as_bytes());
         }
-        let output = child.wait_with_output()?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Said {
-            code: output.status.code().context("ended by itself")?,
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-        })
+        Said::of(&child.wait_with_output()?)
     }
 
     /// A line of crm on the primary, as the tutorial writes it.

@@ -97,7 +97,7 @@ impl Kind {
     }
 }
 
-/// Whether a word is a lifetime. A number alone is none: it is rather meant as that of a node.
+/// Whether a word is a lifetime. A number alone is not: it is taken for the id of a node.
 fn is_lifetime(word: &str) -> bool {
     let duration =
         word.strip_prefix('P').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == 'T'));
@@ -184,9 +184,8 @@ impl Level {
 
     fn unknown(&self, word: &str, names: &[&str]) -> Failure {
         let failure = Failure::usage(format!("{}.{}: No such command", self.name, terminal::harmless(word)));
-        if let Some((.., instead)) = table::OF_PCS.iter().find(|(level, name, _)| *level == self.name && *name == word)
-        {
-            return failure.with_remedy(*instead);
+        if let Some(remedy) = crate::names::pcs::remedy(self.name, word) {
+            return failure.with_remedy(remedy);
         }
         match hac_model::nearest(word, names.iter().copied()) {
             Some(near) => failure.with_remedy(format!("Did you mean 'hacctl {} {near}'?", self.name)),

@@ -2,7 +2,7 @@
 //! `assign-ip` by the tutorial's script.
 
 mod assign_ip;
-mod pcs;
+pub(crate) mod pcs;
 mod simulate;
 
 use std::path::Path;

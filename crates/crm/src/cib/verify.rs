@@ -135,29 +135,21 @@ impl Findings {
     }
 
     pub(super) fn error(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
-        self.push(Severity::Error, subject, sentence.into(), remedy.into());
+        self.push(Severity::Error, subject, sentence.into(), remedy.into(), false);
     }
 
     /// Warns of a name that nobody knows where another one is close to it.
     fn slip(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
-        self.warning(subject, sentence, remedy);
-        self.0.iter_mut().last().into_iter().for_each(|finding| finding.misspelt = true);
+        self.push(Severity::Warning, subject, sentence.into(), remedy.into(), true);
     }
 
     pub(super) fn warning(&mut self, subject: &str, sentence: impl Into<String>, remedy: impl Into<String>) {
-        self.push(Severity::Warning, subject, sentence.into(), remedy.into());
+        self.push(Severity::Warning, subject, sentence.into(), remedy.into(), false);
     }
 
-    fn push(&mut self, severity: Severity, subject: &str, sentence: String, remedy: String) {
-        let remedy = super::whole(remedy);
-        self.0.push(Finding {
-            severity,
-            subject: subject.to_owned(),
-            sentence,
-            remedy,
-            of_agent: false,
-            misspelt: false,
-        });
+    fn push(&mut self, severity: Severity, subject: &str, sentence: String, remedy: String, misspelt: bool) {
+        let (subject, remedy) = (subject.to_owned(), super::whole(remedy));
+        self.0.push(Finding { severity, subject, sentence, remedy, of_agent: false, misspelt });
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) consent: Consent,
     /// Where changes are collected instead of made: the transaction of a shell, a shadow configuration.
     pub(crate) draft: Option<Shared>,
+    /// Somebody typed what is made now: a name that looks like a slip is refused.
+    pub(super) typed: bool,
 }
 
 /// Who is asked before something that runs is stopped, moved or deleted.
@@ -61,7 +63,15 @@ impl Context {
             as_crm: crate::names::is_crm(),
         };
         let wait = arguments.wait.then_some(timeout);
-        Ok(Self { client: Client::new(&arguments.socket)?, json: arguments.json, wait, timeout, consent, draft })
+        Ok(Self {
+            client: Client::new(&arguments.socket)?,
+            json: arguments.json,
+            wait,
+            timeout,
+            consent,
+            draft,
+            typed: false,
+        })
     }
 
     /// The same with the options that stood in the line.
@@ -90,12 +100,9 @@ impl Context {
         self.make(&Goal::Change, changes, None, done).await
     }
 
-    /// The same for what somebody typed and that is done at once: a name that looks like a slip is refused.
+    /// The same for what somebody typed: unless it is collected, a name that looks like a slip is refused.
     pub(crate) async fn change_typed(&self, changes: &[Change], done: &str) -> Result<(), Failure> {
-        if self.draft.is_none() && !self.consent.force {
-            super::verify::no_slips(self, changes).await?;
-        }
-        self.change(changes, done).await
+        Self { typed: true, ..self.clone() }.change(changes, done).await
     }
 
     /// The same, refused if the configuration is no longer of version `base`.
@@ -155,12 +162,8 @@ impl Context {
         let work = self.client.configure(changes, base, self.wait);
         let mut answer = progress::show("waiting for the cluster", work).await?;
         if let Some(settled) = answer.settled.as_mut().filter(|settled| !settled.settled) {
-            // That somebody is at work says less than at what.
             let (_, view) = self.client.view().await?;
-            let pending = reached::under_way(&view);
-            if !pending.is_empty() {
-                settled.waiting_for = pending;
-            }
+            reached::name_work(settled, &view);
         }
         super::undo::remember(&impact, answer.version);
         // Of what was refused nothing is said.

@@ -75,8 +75,16 @@ pub(crate) fn judge(goal: &Goal, before: &ClusterView, after: &ClusterView) -> R
     }
 }
 
-/// Operations that are under way, in words: what a wait that is over has waited for.
-pub(crate) fn under_way(view: &ClusterView) -> Vec<String> {
+/// Where the cluster is still at work when a wait is over, names the work: that somebody is at it says less.
+pub(crate) fn name_work(settled: &mut Settled, view: &ClusterView) {
+    let pending = under_way(view);
+    if !settled.settled && !pending.is_empty() {
+        settled.waiting_for = pending;
+    }
+}
+
+/// Operations that are under way, in words.
+fn under_way(view: &ClusterView) -> Vec<String> {
     fn of(resource: &ResourceView, found: &mut Vec<String>) {
         found.extend(resource.pending.iter().map(|(task, node)| format!("{task} of {} on {node}", resource.name)));
         resource.children.iter().for_each(|child| of(child, found));

@@ -244,27 +244,21 @@ async fn restart(context: &Context, resource: &str) -> Result<(), Failure> {
         ..failure
     };
     let goal = |role| Goal::Role(vec![resource.to_owned()], role);
-    settled(&with_pending(stopped?, &halfway)).map_err(not_restarted)?;
+    let mut stopped = stopped?;
+    reached::name_work(&mut stopped, &halfway);
+    settled(&stopped).map_err(not_restarted)?;
     reached::judge(&goal(Role::Stopped), &view, &halfway).map_err(not_restarted)?;
-    let started = progress::show("waiting for start to finish", context.client.settle(context.timeout)).await?;
+    let mut started = progress::show("waiting for start to finish", context.client.settle(context.timeout)).await?;
     let (_, after) = context.client.view().await?;
+    reached::name_work(&mut started, &after);
     let not_started = |failure: Failure| Failure {
         message: format!("resource {resource} did not start again: {}", failure.message),
         ..failure
     };
-    settled(&with_pending(started, &after)).map_err(not_started)?;
+    settled(&started).map_err(not_started)?;
     reached::judge(&goal(Role::Started), &view, &after).map_err(not_started)?;
     reached::judge(&Goal::Change, &view, &after).map_err(not_started)?;
     context.done(&format!("restarted {resource}"), None)
-}
-
-/// Where the cluster is still at work, with what it is at: that somebody is says less.
-fn with_pending(mut settled: hac_api::Settled, view: &ClusterView) -> hac_api::Settled {
-    let pending = reached::under_way(view);
-    if !settled.settled && !pending.is_empty() {
-        settled.waiting_for = pending;
-    }
-    settled
 }
 
 /// Refuses a resource of which the cluster knows nothing. What is no longer configured and still known may be cleaned up.

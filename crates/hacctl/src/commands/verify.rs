@@ -36,7 +36,7 @@ pub(crate) async fn of(context: &Context, ids: &[&str]) -> Result<ExitCode, Fail
     Ok(if wrong { ExitCode::from(78) } else { ExitCode::SUCCESS })
 }
 
-/// What `changes` would bring in that was not there before: refuses errors, gives those warnings that the daemon does not
+/// What `changes` would bring in that was not there before: refuses errors and what looks like a slip of who typed it, gives those warnings that the daemon does not
 /// give, because it does not ask the agents. What the cluster refuses is left to it.
 pub(crate) async fn preview(context: &Context, changes: &[Change]) -> Result<Vec<hac_api::Finding>, Failure> {
     let before = context.cib(false).await?;
@@ -49,21 +49,14 @@ pub(crate) async fn preview(context: &Context, changes: &[Change]) -> Result<Vec
         let error = &with_nearest_agent(context, error, &agents).await;
         return Err(Failure::new(ErrorCode::Invalid, terminal::harmless(&error.to_string())).with_remedy(&error.remedy));
     }
+    let refuses_slips = context.typed && context.draft.is_none() && !context.consent.force;
+    if let Some(slip) = new.iter().find(|finding| refuses_slips && finding.misspelt) {
+        // It would be taken, and mean nothing.
+        let meant = slip.remedy.split_inclusive('?').next().unwrap_or_default();
+        return Err(Failure::new(ErrorCode::Invalid, terminal::harmless(&slip.to_string()))
+            .with_remedy(format!("{meant} Add --force to have it as it is. Nothing was changed.")));
+    }
     Ok(own.into_iter().chain(new.into_iter().filter(|finding| finding.of_agent)).map(finding).collect())
-}
-
-/// Refuses names in a typed statement that nobody knows and that are close to known ones: they would be taken, and mean nothing.
-pub(crate) async fn no_slips(context: &Context, changes: &[Change]) -> Result<(), Failure> {
-    let before = context.cib(false).await?;
-    let configure = Configure { changes: changes.to_vec(), ..Configure::default() };
-    let Ok(after) = before.candidate(&configure) else { return Ok(()) };
-    let agents = known(&context.client, &after.configuration).await?;
-    let new = judge(&before.configuration, &after.configuration, &agents);
-    let wrong = new.iter().any(|finding| finding.severity == Severity::Error);
-    let Some(slip) = new.iter().find(|finding| finding.misspelt).filter(|_| !wrong) else { return Ok(()) };
-    let meant = slip.remedy.split_inclusive('?').next().unwrap_or_default();
-    Err(Failure::new(ErrorCode::Invalid, terminal::harmless(&slip.to_string()))
-        .with_remedy(format!("{meant} Add --force to have it as it is. Nothing was changed.")))
 }
 
 /// Properties that only the cluster sets and that `changes` would set otherwise.

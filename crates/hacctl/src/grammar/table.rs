@@ -401,30 +401,3 @@ const MAINTENANCE: &[Command] = &[
     c(&["off"], &[MAYBE_RSC], "End that"),
     not(&["action"], "Stop managing it ('hacctl maintenance on RSC') and call the agent by hand."),
 ];
-
-/// Words of pcs, by the level in which somebody who knows it looks for them, and what does that here.
-pub(super) const OF_PCS: &[(&str, &str, &str)] = &[
-    (
-        "resource",
-        "create",
-        "'hacctl configure primitive ID AGENT params NAME=VALUE op monitor interval=10s' makes one.",
-    ),
-    ("resource", "enable", "'hacctl resource start RSC' lets it run."),
-    ("resource", "disable", "'hacctl resource stop RSC' stops it."),
-    ("resource", "update", "'hacctl resource param RSC set NAME VALUE' changes a parameter."),
-    ("resource", "delete", "'hacctl configure delete RSC' takes it out."),
-    ("resource", "remove", "'hacctl configure delete RSC' takes it out."),
-    ("resource", "config", "'hacctl configure show RSC' shows it."),
-    ("resource", "defaults", "'hacctl configure rsc_defaults NAME=VALUE' sets them."),
-    ("resource", "group", "'hacctl configure group ID RSC RSC' makes one."),
-    ("resource", "clone", "'hacctl configure clone ID RSC' makes one."),
-    ("resource", "promotable", "'hacctl configure clone ID RSC meta promotable=true' makes one."),
-    ("resource", "relations", "'hacctl explain RSC' says what it depends on."),
-    ("node", "unstandby", "'hacctl node online NODE' ends standby."),
-    ("node", "unmaintenance", "'hacctl node ready NODE' ends maintenance."),
-    ("node", "add", JOIN),
-    ("cluster", "setup", "'hacctl init' makes a cluster of this host, 'hacctl join' adds others."),
-    ("cluster", "auth", "'hacctl join' needs no more than the code that 'hacctl init' prints."),
-    ("cluster", "destroy", REMOVE),
-    ("cluster", "node", "'hacctl join' adds a node, 'hacctl node remove NODE' takes one out."),
-];

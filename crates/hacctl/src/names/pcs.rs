@@ -69,13 +69,14 @@ const HINTS: &[(&str, &str)] = &[
     ("constraint ref", "hacctl resource constraints RSC"),
     ("node standby", "hacctl node standby NODE"),
     ("node unstandby", "hacctl node online NODE"),
+    ("node add", "hacctl join HOST --code CODE, on the new host"),
     ("node maintenance", "hacctl node maintenance NODE"),
     ("node unmaintenance", "hacctl node ready NODE"),
     ("node attribute", "hacctl node attribute NODE set NAME VALUE"),
     ("node utilization", "hacctl node utilization NODE set NAME VALUE"),
     ("cluster status", "hacctl cluster status"),
     ("cluster setup", "hacctl init"),
-    ("cluster node add", "hacctl join CODE, on the new host"),
+    ("cluster node add", "hacctl join HOST --code CODE, on the new host"),
     ("cluster node remove", "stop hacd there, then hacctl node delete NODE"),
     ("cluster start", "systemctl start hacd, on each node"),
     ("cluster stop", "systemctl stop hacd, on the node"),
@@ -196,11 +197,17 @@ const HINTS: &[(&str, &str)] = &[
     ("cluster config", "less /etc/hacd/hacd.toml; hacctl import corosync.conf makes one from a corosync.conf"),
     ("cluster authkey", "hacctl keygen"),
     ("cluster link", "change nodelist in /etc/hacd/hacd.toml, then systemctl reload hacd on each node"),
-    ("cluster node", "hacctl join CODE on the new host, or hacctl node remove NODE"),
+    ("cluster node", "hacctl join HOST --code CODE on the new host, or hacctl node remove NODE"),
     ("cluster node delete", "hacctl node remove NODE"),
     ("cluster node clear", "hacctl node delete NODE"),
-    ("cluster node add-remote", "hacd has no remote nodes yet: make the host a full member with hacctl join CODE"),
-    ("cluster node add-guest", "hacd has no guest nodes yet: make the host a full member with hacctl join CODE"),
+    (
+        "cluster node add-remote",
+        "hacd has no remote nodes yet: make the host a full member with hacctl join HOST --code CODE",
+    ),
+    (
+        "cluster node add-guest",
+        "hacd has no guest nodes yet: make the host a full member with hacctl join HOST --code CODE",
+    ),
     ("cluster remove", "hacctl node remove NODE"),
     ("cluster standby", "hacctl node standby NODE"),
     ("cluster unstandby", "hacctl node online NODE"),
@@ -208,7 +215,7 @@ const HINTS: &[(&str, &str)] = &[
     ("cluster cib-upgrade", "nothing has to be upgraded; hacctl configure verify checks everything"),
     ("cluster rename", "change cluster_name in /etc/hacd/hacd.toml on each node, and start hacd anew everywhere"),
     ("cluster uidgid", "nothing has to be allowed: root talks to the daemon"),
-    ("cluster localnode", "hacctl join CODE on the new host, or hacctl node remove NODE"),
+    ("cluster localnode", "hacctl join HOST --code CODE on the new host, or hacctl node remove NODE"),
     ("quorum status", "hacctl quorum"),
     ("quorum config", "hacctl quorum; less /etc/hacd/hacd.toml"),
     ("quorum expected-votes", "change [quorum] in /etc/hacd/hacd.toml on each node, then systemctl reload hacd"),
@@ -260,6 +267,14 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     }
     eprintln!("Error: {}", hint(words));
     ExitCode::from(1)
+}
+
+/// What does here what a word of pcs does there, for one who types it at the level of the same name.
+pub(crate) fn remedy(level: &str, word: &str) -> Option<String> {
+    let form = format!("{level} {word}");
+    let (_, here) = HINTS.iter().find(|(known, _)| *known == form)?;
+    let is_one_command = here.starts_with("hacctl ") && !here.contains([',', ';', '(']);
+    Some(if is_one_command { format!("'{here}' does that here.") } else { format!("Here: {here}.") })
 }
 
 fn hint(words: &[String]) -> String {

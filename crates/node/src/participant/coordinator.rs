@@ -120,10 +120,15 @@ impl Coordinator {
         !self.engine.is_idle() || self.dirty || self.planning.is_under_way() || self.planning.failure().is_some()
     }
 
+    /// Not to decide before this; [`Timestamp::ZERO`] is at any time.
+    fn decides_from(&self) -> Timestamp {
+        self.not_before.max(self.arrives_until).unwrap_or(Timestamp::ZERO)
+    }
+
     /// When there is work to do; [`Timestamp::ZERO`] is now.
     pub(super) fn timeout(&self) -> Option<Timestamp> {
         let decides = self.dirty && !self.planning.is_under_way();
-        let decide = decides.then(|| self.not_before.max(self.arrives_until).unwrap_or(Timestamp::ZERO));
+        let decide = decides.then(|| self.decides_from());
         let news = !self.settles.is_empty() || self.told_busy != Some(false);
         let settle = (!self.is_busy() && news).then_some(Timestamp::ZERO);
         let planned = self.planning.timeout();
@@ -157,7 +162,7 @@ impl Coordinator {
         self.take_from_engine(seat);
         self.fencing.handle_timeout(seat);
         self.expire_planning(seat);
-        let waits = self.not_before.max(self.arrives_until).is_some_and(|at| now < at) || self.planning.is_under_way();
+        let waits = now < self.decides_from() || self.planning.is_under_way();
         if self.dirty && !waits {
             self.decide(seat);
         }

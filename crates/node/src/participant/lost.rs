@@ -35,9 +35,7 @@ impl Kept {
     /// One of its changes was carried out after all: what the present state has is not lost.
     fn shrink(&mut self, now: &Replica) {
         let Some((cib, cluster)) = &self.state else { return };
-        let configuration = &now.cib.configuration;
-        let mut lost: BTreeSet<String> = given_up(&cib.configuration, configuration).into_iter().collect();
-        lost.extend(of_clusters(cluster, &now.cluster, configuration));
+        let lost: BTreeSet<String> = lost_with(cib, cluster, now).into_iter().collect();
         self.changes.retain(|change| lost.contains(change));
         self.lost = told(self.lost.file.clone(), self.changes.clone());
     }
@@ -111,8 +109,7 @@ impl Participant {
     fn keep(&mut self, now: Now, yielding: Yielding, other: &Cib, words: impl FnOnce(&str) -> String) {
         let Yielding { cib, cluster, bytes, lineage, marks } = yielding;
         let then = self.with_proposed(other, &marks);
-        let mut changes = given_up(&cib.configuration, &then.cib.configuration);
-        changes.extend(of_clusters(&cluster, &then.cluster, &then.cib.configuration));
+        let changes = lost_with(&cib, &cluster, &then);
         let Some(bytes) = bytes.filter(|_| !changes.is_empty()) else { return };
         let file = lost_name(self.disk.next_generation(), lineage.unwrap_or_default());
         let text = words(&format!("lost: {}; the whole is kept as {file}", changes.join(", ")));
@@ -213,6 +210,14 @@ impl Participant {
         });
         here.chain(elsewhere).collect()
     }
+}
+
+/// What a state has, in words, that is lost with it where the other one counts.
+fn lost_with(cib: &Cib, cluster: &ClusterConfig, other: &Replica) -> Vec<String> {
+    let configuration = &other.cib.configuration;
+    let mut changes = given_up(&cib.configuration, configuration);
+    changes.extend(of_clusters(cluster, &other.cluster, configuration));
+    changes
 }
 
 /// Whether this is the change that was proposed under this name.

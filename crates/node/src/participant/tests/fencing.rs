@@ -315,8 +315,8 @@ fn a_node_that_stood_still_while_it_was_fenced_learns_of_it_when_it_comes_back()
     assert_eq!(survivors, [format!("node{victim}")].into());
 }
 
-#[test]
-fn who_is_back_before_the_delay_is_over_is_not_shot() {
+/// Three, of which the one that had Web (which is told) is lost to the rest, who wait for 10 s before they shoot it.
+fn lost_with_a_delay() -> (Cluster, u32, Vec<u32>) {
     let delay = Change::SetParam {
         resource: "Shooter".to_owned(),
         name: "pcmk_delay_base".to_owned(),
@@ -327,6 +327,12 @@ fn who_is_back_before_the_delay_is_over_is_not_shot() {
     let rest: Vec<u32> = (1..=3).filter(|id| *id != victim).collect();
     shots(&mut cluster, &[1, 2, 3]);
     cluster.view(&rest);
+    (cluster, victim, rest)
+}
+
+#[test]
+fn who_is_back_before_the_delay_is_over_is_not_shot() {
+    let (mut cluster, victim, rest) = lost_with_a_delay();
     assert_eq!(shots(&mut cluster, &rest).len(), 1);
     cluster.pass(Duration::from_secs(2));
     cluster.view(&[1, 2, 3]);
@@ -340,16 +346,7 @@ fn who_is_back_before_the_delay_is_over_is_not_shot() {
 /// Seed 93001054 of the simulator.
 #[test]
 fn who_is_back_is_not_shot_while_states_are_still_compared() {
-    let delay = Change::SetParam {
-        resource: "Shooter".to_owned(),
-        name: "pcmk_delay_base".to_owned(),
-        value: Some("10s".to_owned()),
-    };
-    let mut cluster = cluster(3, vec![delay]);
-    let victim = number(&places(cluster.cib(1), "Web")[0]);
-    let rest: Vec<u32> = (1..=3).filter(|id| *id != victim).collect();
-    shots(&mut cluster, &[1, 2, 3]);
-    cluster.view(&rest);
+    let (mut cluster, _, rest) = lost_with_a_delay();
     let waiting = shots(&mut cluster, &rest);
     let [(by, _)] = waiting.as_slice() else { panic!("{waiting:?}") };
     let third = rest.iter().copied().find(|id| id != by).expect("another one");

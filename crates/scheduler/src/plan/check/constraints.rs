@@ -179,8 +179,8 @@ impl<'v> Law<'_, 'v, '_> {
         within(a, b) || within(b, a)
     }
 
-    /// Whether one of these names what a clone copies instead of the clone. Whether that counts depends on histories: as long as
-    /// there is none under the bare name, it is the name of nothing (crm_simulate 2.1.5 says so).
+    /// Whether one of these names what a clone copies instead of the clone. It counts only while there is a history under that
+    /// name; else the constraint is ignored (crm_simulate 2.1.5 says so).
     fn names_a_copy(&self, names: &[impl AsRef<str>]) -> bool {
         let copied =
             |id: &str| self.standing.meant(id).iter().any(|service| service.clone.is_some_and(|clone| clone.id != id));
