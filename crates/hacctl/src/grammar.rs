@@ -247,7 +247,7 @@ Everywhere: --json, -w/--wait (until the cluster has done what follows), --timeo
 ";
 
 /// Names that `word` abbreviates: those that it begins; if there are none, those that have its letters in order, the
-/// first letter first.
+/// first letter first. Who left a letter out did not abbreviate.
 pub(crate) fn abbreviated(word: &str, names: &[&'static str]) -> Vec<&'static str> {
     let word = word.to_lowercase();
     if word.is_empty() {
@@ -259,6 +259,9 @@ pub(crate) fn abbreviated(word: &str, names: &[&'static str]) -> Vec<&'static st
     let prefixed: Vec<_> = names.iter().copied().filter(|name| name.starts_with(&word)).collect();
     if !prefixed.is_empty() {
         return prefixed;
+    }
+    if hac_model::nearest(&word, names.iter().copied()).is_some() {
+        return Vec::new();
     }
     names.iter().copied().filter(|name| is_spread(&word, name)).collect()
 }

@@ -138,5 +138,7 @@ mod tests {
         assert!(error.get(ContextKind::Usage).is_some_and(|usage| usage.to_string().contains("quorum")), "{error}");
         assert!(read("hacctl zfg show").is_err());
         assert!(read("hacctl onfigure show").is_err(), "the first letter has to stand");
+        let slip = read("hacctl resorce status").expect_err("a letter is missing").to_string();
+        assert!(slip.contains("unrecognized subcommand") && slip.contains("'resource'"), "{slip}");
     }
 }

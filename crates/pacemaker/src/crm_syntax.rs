@@ -2,8 +2,8 @@
 //!
 //! One object a line; `\` at the end of a line goes on with the next, `#` at its beginning is a comment, values with
 //! blanks are quoted. Keywords may be abbreviated to any beginning, or any of their letters in order, that no other
-//! keyword has, and written large. What the language cannot say (values with control characters, nested rules …) is shown as
-//! `xml <...>` and read back in that form, as crm does.
+//! keyword has (one that lacks a letter alone is a slip and is refused), and written large. What the language cannot
+//! say (values with control characters, nested rules …) is shown as `xml <...>` and read back in that form, as crm does.
 //!
 //! Differences from crm: objects of a kind are shown in the order of the configuration, which decides ties, not sorted
 //! by id; `ms` makes a clone with `promotable=true`; `property NAME=` removes a property.

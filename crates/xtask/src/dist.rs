@@ -4,6 +4,7 @@ mod deb;
 mod fixed;
 mod materials;
 mod pages;
+mod same;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -32,15 +33,18 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
             Some(reason) => anyhow::bail!("no static programs: {reason}"),
         }
     }
+    // What is packed is one state of the sources, though somebody may go on working while programs are built.
+    let sources = Sources::read(project)?;
     for kind in kinds {
-        let contents = Contents::build(project, profile, kind, "build")?;
+        let contents = Contents::build(project, &sources, profile, kind, "build")?;
         let packed = tarball(project, &contents)?;
         println!("{}", packed.display());
         if options.has("--verify") {
-            let sum = fixed::sum(&packed)?;
-            let again = fixed::sum(&tarball(project, &Contents::build(project, profile, kind, "build-again")?)?)?;
-            ensure!(sum == again, "two builds of {} differ: {sum} and {again}", packed.display());
-            println!("{sum}  both builds");
+            let first = same::Packed::look(&packed)?;
+            let again = Contents::build(project, &sources, profile, kind, "build-again")?;
+            let second = same::Packed::look(&tarball(project, &again)?)?;
+            first.is(&second).with_context(|| format!("two builds of {} differ", packed.display()))?;
+            println!("{}  both builds", first.sum());
         }
         if kind == Kind::Dynamic && options.has("--deb") {
             println!("{}", deb::pack(project, &contents)?.display());
@@ -54,7 +58,34 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> anyhow::Result<Exi
 /// # Errors
 /// Why it cannot be made here.
 pub(crate) fn for_tests(project: &Project) -> anyhow::Result<PathBuf> {
-    deb::pack(project, &Contents::build(project, Profile::Dev, Kind::Dynamic, "build")?)
+    let sources = Sources::read(project)?;
+    deb::pack(project, &Contents::build(project, &sources, Profile::Dev, Kind::Dynamic, "build")?)
+}
+
+/// What is packed as it stands, read once for everything that is packed.
+#[derive(Clone)]
+struct Sources {
+    /// Documents, examples and units at their places below the root of the source tree.
+    folder: PathBuf,
+    /// Seconds since 1970 of the commit: the time of everything in the packages.
+    epoch: u64,
+}
+
+impl Sources {
+    fn read(project: &Project) -> anyhow::Result<Self> {
+        let epoch = epoch(project)?;
+        let folder = project.target.join("dist/sources");
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        for name in ["config", "docs", "systemd"] {
+            below(&project.root, &project.root.join(name), &folder)?;
+        }
+        for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
+            copy(&project.root.join(file), &folder.join(file))?;
+        }
+        Ok(Self { folder, epoch })
+    }
 }
 
 /// What programs need of a host.
@@ -74,8 +105,8 @@ struct Contents {
     generated: PathBuf,
     /// The lists of what the programs were made of.
     materials: Vec<PathBuf>,
-    /// Seconds since 1970 of the commit that is packed: the time of everything in the packages.
-    epoch: u64,
+    /// What is packed as it stands.
+    sources: Sources,
     /// What the programs need.
     kind: Kind,
 }
@@ -83,11 +114,10 @@ struct Contents {
 impl Contents {
     /// Builds the programs and has them say what a packager needs. What is shipped is built below the folder `place`, with
     /// nothing of this machine in it.
-    fn build(project: &Project, profile: Profile, kind: Kind, place: &str) -> anyhow::Result<Self> {
-        let epoch = epoch(project)?;
+    fn build(project: &Project, sources: &Sources, profile: Profile, kind: Kind, place: &str) -> anyhow::Result<Self> {
         let binaries = match (profile, kind) {
             (Profile::Dev, Kind::Dynamic) => project.build(profile, &["hacd", "hacctl"])?,
-            _ => fixed::build(project, profile, kind, place, epoch)?,
+            _ => fixed::build(project, profile, kind, place, sources.epoch)?,
         };
         released(&binaries)?;
         let generated = project.target.join("dist/generated");
@@ -105,12 +135,12 @@ impl Contents {
         }
         let mut materials = Vec::new();
         for program in ["hacd", "hacctl"] {
-            let (name, text) = materials::of(project, program, epoch)?;
+            let (name, text) = materials::of(project, program, sources.epoch)?;
             let path = project.target.join("dist/materials").join(name);
             write(&path, text.as_bytes())?;
             materials.push(path);
         }
-        Ok(Self { binaries, generated, materials, epoch, kind })
+        Ok(Self { binaries, generated, materials, sources: sources.clone(), kind })
     }
 }
 
@@ -126,12 +156,7 @@ fn tarball(project: &Project, contents: &Contents) -> anyhow::Result<PathBuf> {
     for program in ["hacd", "hacctl"] {
         copy(&contents.binaries.join(program), &tree.join("sbin").join(program))?;
     }
-    for folder in ["config", "docs", "systemd"] {
-        below(&project.root, &project.root.join(folder), &tree)?;
-    }
-    for file in ["README.md", "LICENSE-APACHE", "LICENSE-MIT"] {
-        copy(&project.root.join(file), &tree.join(file))?;
-    }
+    below(&contents.sources.folder, &contents.sources.folder, &tree)?;
     below(&contents.generated, &contents.generated, &tree)?;
     for list in &contents.materials {
         copy(list, &tree.join("docs").join(file_name(list)?))?;
@@ -148,7 +173,7 @@ fn tarball(project: &Project, contents: &Contents) -> anyhow::Result<PathBuf> {
             "--group=0",
             "--numeric-owner",
         ])
-        .arg(format!("--mtime=@{}", contents.epoch))
+        .arg(format!("--mtime=@{}", contents.sources.epoch))
         .arg("--file")
         .arg(&tarball)
         .arg("--directory")
@@ -230,35 +255,47 @@ mod tests {
     use super::*;
 
     /// The tarball of made-up programs, packed below a folder of its own, with files of these rights.
-    fn packed(place: &str, mode: u32) -> (Vec<u8>, PathBuf) {
+    fn packed(place: &str, daemon: &str, mode: u32) -> (PathBuf, PathBuf) {
         let folder = std::env::temp_dir().join(format!("hacd-dist-{place}-{}", std::process::id()));
         let binaries = folder.join("made");
-        for (name, text) in [("hacd", "a daemon"), ("hacctl", "a client")] {
+        for (name, text) in [("hacd", daemon), ("hacctl", "a client")] {
             write(&binaries.join(name), text.as_bytes()).expect("is written");
             std::fs::set_permissions(binaries.join(name), std::fs::Permissions::from_mode(mode)).expect("has rights");
         }
         write(&folder.join("generated/man/hacd.8"), b"a page").expect("is written");
         let found = Project::find().expect("is a workspace");
         let project = Project { root: found.root, target: folder.clone() };
-        let contents = Contents {
-            binaries,
-            generated: folder.join("generated"),
-            materials: Vec::new(),
-            epoch: 1_700_000_000,
-            kind: Kind::Dynamic,
-        };
-        let tarball = tarball(&project, &contents).expect("is packed");
-        (std::fs::read(tarball).expect("is there"), folder)
+        let sources = Sources { epoch: 1_700_000_000, ..Sources::read(&project).expect("can be read") };
+        // What is changed after it was read is not packed.
+        let moved = Project { root: folder.join("moved"), target: project.target.clone() };
+        let generated = folder.join("generated");
+        let contents = Contents { binaries, generated, materials: Vec::new(), sources, kind: Kind::Dynamic };
+        (tarball(&moved, &contents).expect("is packed"), folder)
     }
 
     #[test]
     fn two_packings_have_the_same_bytes() {
-        let (first, one) = packed("one", 0o755);
+        let (first, one) = packed("one", "a daemon", 0o755);
         // Later, elsewhere, and with the rights that another person's files have.
-        let (second, other) = packed("other", 0o775);
+        let (second, other) = packed("other", "a daemon", 0o775);
+        let length = first.metadata().expect("is there").len();
+        let looked = |tarball: &Path| same::Packed::look(tarball).expect("can be looked at");
+        let compared = looked(&first).is(&looked(&second));
         std::fs::remove_dir_all(one).expect("can be removed");
         std::fs::remove_dir_all(other).expect("can be removed");
-        assert!(first.len() > 10_000, "{} bytes", first.len());
-        assert!(first == second, "the tarballs of two packings differ");
+        assert!(length > 10_000, "{length} bytes");
+        compared.expect("are the same");
+    }
+
+    #[test]
+    fn of_two_packings_that_differ_the_files_are_named() {
+        let (first, one) = packed("first", "a daemon", 0o755);
+        let before = same::Packed::look(&first).expect("can be looked at");
+        let (second, other) = packed("second", "another daemon", 0o755);
+        let after = same::Packed::look(&second).expect("can be looked at");
+        std::fs::remove_dir_all(one).expect("can be removed");
+        std::fs::remove_dir_all(other).expect("can be removed");
+        let said = format!("{:#}", before.is(&after).expect_err("they differ"));
+        assert_eq!(said, "sbin/hacd is not the same");
     }
 }

@@ -86,7 +86,8 @@ fn keyword(token: &Token) -> Result<&'static str, SyntaxError> {
         return Ok(exact);
     }
     let mut candidates: Vec<&'static str> = KEYWORDS.iter().copied().filter(|k| k.starts_with(word)).collect();
-    if candidates.is_empty() {
+    // Who left a letter out did not abbreviate.
+    if candidates.is_empty() && hac_model::nearest(word, KEYWORDS.iter().copied()).is_none() {
         candidates = KEYWORDS.iter().copied().filter(|k| is_subsequence(word, k)).collect();
     }
     // Two spellings of one thing.

@@ -41,11 +41,12 @@ pub(super) fn pack(project: &Project, contents: &Contents) -> anyhow::Result<Pat
         copy(&contents.binaries.join(name), &tree.join("sbin").join(name))?;
     }
     for (from, to) in PLACES {
-        copy(&project.root.join(from), &root.join(to))?;
+        copy(&contents.sources.folder.join(from), &root.join(to))?;
     }
     let documents = root.join("usr/share/doc/hacd");
-    super::below(&project.root.join("docs"), &project.root.join("docs"), &documents)?;
-    super::below(&project.root.join("config"), &project.root.join("config/examples"), &documents)?;
+    let (docs, config) = (contents.sources.folder.join("docs"), contents.sources.folder.join("config"));
+    super::below(&docs, &docs, &documents)?;
+    super::below(&config, &config.join("examples"), &documents)?;
     for list in &contents.materials {
         copy(list, &documents.join(file_name(list)?))?;
     }
@@ -57,10 +58,10 @@ pub(super) fn pack(project: &Project, contents: &Contents) -> anyhow::Result<Pat
         let section = page.extension().context("a page without a section")?.to_string_lossy().into_owned();
         copy(&page, &root.join(format!("usr/share/man/man{section}")).join(file_name(&page)?))?;
     }
-    write(&tree.join("changelog"), changelog(contents.epoch)?.as_bytes())?;
+    write(&tree.join("changelog"), changelog(contents.sources.epoch)?.as_bytes())?;
     let mut command = Command::new(program);
     command.args(["deb", "--no-build", "--package", "hacd", "--output"]).arg(project.target.join("dist/"));
-    command.current_dir(&project.root).env("SOURCE_DATE_EPOCH", contents.epoch.to_string());
+    command.current_dir(&project.root).env("SOURCE_DATE_EPOCH", contents.sources.epoch.to_string());
     let said = String::from_utf8(output(&mut command)?)?;
     let package = said.lines().map(Path::new).rfind(|path| path.extension().is_some_and(|end| end == "deb"));
     package.map(Path::to_owned).with_context(|| format!("cargo-deb names no package: {}", said.trim()))

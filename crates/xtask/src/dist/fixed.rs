@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 
 use super::Kind;
 use crate::project::{Profile, Project};
@@ -94,15 +94,6 @@ fn interpreter(bytes: &[u8]) -> Option<bool> {
         }
     }
     Some(false)
-}
-
-/// The SHA-256 of a file.
-pub(super) fn sum(file: &Path) -> anyhow::Result<String> {
-    let said = super::output(Command::new("sha256sum").arg(file))?;
-    match String::from_utf8_lossy(&said).split_whitespace().next() {
-        Some(sum) => Ok(sum.to_owned()),
-        None => bail!("sha256sum said nothing of {}", file.display()),
-    }
 }
 
 #[cfg(test)]

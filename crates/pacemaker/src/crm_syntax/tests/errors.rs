@@ -35,6 +35,31 @@ fn an_option_that_is_given_twice() {
 }
 
 #[test]
+fn a_keyword_with_a_slip_is_no_abbreviation() {
+    for (slip, meant) in [
+        ("primitve", "primitive"),
+        ("prmitive", "primitive"),
+        ("primtive", "primitive"),
+        ("grop", "group"),
+        ("clne", "clone"),
+        ("ordr", "order"),
+        ("locaton", "location"),
+        ("colocaton", "colocation"),
+        ("propety", "property"),
+        ("rsc_defauts", "rsc_defaults"),
+        ("monitr", "monitor"),
+    ] {
+        let error = parse(&format!("primitive a Dummy\n{slip} x a")).expect_err(slip);
+        assert_eq!(error.to_string(), format!("line 2, column 1: unknown kind of object '{slip}'"));
+        assert_eq!(error.remedy, format!("Did you mean '{meant}'?"), "{slip}");
+    }
+    // Beginnings, and letters that leave out more than one, are what crm takes too.
+    for short in ["primitiv a Dummy", "prmtv a Dummy", "GRP a b", "cln a b"] {
+        parse(short).expect(short);
+    }
+}
+
+#[test]
 fn primitives() {
     refused(
         "\nfrobnicate x",
