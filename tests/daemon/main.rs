@@ -10,6 +10,7 @@ mod mixed;
 mod names;
 mod page;
 mod ready;
+mod review;
 mod screens;
 mod told;
 
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     let of_releases = tools.as_ref().ok().and_then(mixed::missing);
     let alone = configuration::cases().into_iter().chain(agents::cases()).chain(names::cases()).chain(join::cases());
     let alone = alone.chain(told::cases()).chain(leaving::cases()).chain(ready::cases());
-    let alone = alone.chain(earlier::cases()).chain(mistakes::cases());
+    let alone = alone.chain(earlier::cases()).chain(mistakes::cases()).chain(review::cases());
     let alone = alone.map(|(name, test)| (name, test as Test, None));
     let mixed = mixed::cases().into_iter().map(|(name, test)| (name, test, of_releases.clone()));
     let page = page::cases().into_iter().map(|(name, test, missing)| (name, test as Test, missing));

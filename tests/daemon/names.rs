@@ -211,7 +211,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// Waits until the status has all of these.
-    fn shows(&self, parts: &[&str]) -> anyhow::Result<()> {
+    pub(crate) fn shows(&self, parts: &[&str]) -> anyhow::Result<()> {
         self.until(&format!("the status has {parts:?}"), |cluster| {
             let out = cluster.crm("status")?.out;
             Ok(parts.iter().all(|part| out.contains(part)))
@@ -437,6 +437,10 @@ fn words(tools: &Tools) -> anyhow::Result<()> {
         ensure!(out.contains(part), "crm {line}: {out}");
     }
     // What would happen, and what is not done.
+    let traced = cluster.crm("resource trace web monitor")?;
+    ensure!(traced.code == 0 && !traced.err.contains("WARNING"), "{}: {}", traced.code, traced.err);
+    ensure!(cluster.must("configure show web")?.contains("trace_ra=1"), "not traced");
+    cluster.must("resource untrace web monitor")?;
     let before = cluster.must("configure show")?;
     let plan = cluster.must("--dry-run resource stop web")?;
     ensure!(plan.contains("stop web") && plan.contains("Nothing was changed"), "{plan}");
@@ -620,6 +624,8 @@ fn script(tools: &Tools) -> anyhow::Result<()> {
     let same = cluster.must(&format!("configure diff {name}"))?;
     ensure!(same.trim().is_empty(), "{same}");
     fs::write(&file, toml.replace("score = 7", "score = 8"))?;
+    let differs = cluster.crm(&format!("configure diff {name}"))?;
+    ensure!(differs.code == 1 && differs.out.contains("+location l c 8: primary"), "{}: {}", differs.code, differs.out);
     let plan = cluster.must(&format!("configure apply {name} --dry-run"))?;
     ensure!(plan.contains("+location l c 8: primary") && plan.contains("--dry-run"), "{plan}");
     cluster.must(&format!("configure apply {name}"))?;

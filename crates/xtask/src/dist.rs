@@ -267,7 +267,7 @@ mod tests {
         let project = Project { root: found.root, target: folder.clone() };
         let sources = Sources { epoch: 1_700_000_000, ..Sources::read(&project).expect("can be read") };
         // What is changed after it was read is not packed.
-        let moved = Project { root: folder.join("moved"), target: project.target.clone() };
+        let moved = Project { root: folder.join("moved"), target: project.target };
         let generated = folder.join("generated");
         let contents = Contents { binaries, generated, materials: Vec::new(), sources, kind: Kind::Dynamic };
         (tarball(&moved, &contents).expect("is packed"), folder)

@@ -50,7 +50,7 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         "apply" => file::apply(context, call.must("FILE")?).await?,
         "import" => file::import(context, call.must("FILE")?).await?,
         "export" => file::export(context, call.must("|")?, call.get("FILE")).await?,
-        "diff" => file::diff(context, call.get("FILE")).await?,
+        "diff" => return file::diff(context, call.get("FILE")).await,
         "conflict" => conflict(context, call.get("|")).await?,
         "simulate" => simulate(context, call.all("|")).await?,
         "commit" => commit(context, call.force()).await?,

@@ -209,6 +209,27 @@ fn without_coordinator_and_resources() {
 }
 
 #[test]
+fn what_is_no_longer_configured_is_shown_until_its_stop_has_ended() {
+    let mut view = tutorial();
+    let mut stopping = primitive("big", "ocf:heartbeat:Dummy", &[]);
+    stopping.flags.removed = true;
+    stopping.pending = Some(("stop".to_owned(), "secondary".to_owned()));
+    view.resources.push(stopping.clone());
+    let shown = |view: &ClusterView| render(&facts(), view, &cib(), &all());
+    assert!(
+        shown(&view).contains("  * big\t(ocf:heartbeat:Dummy):\t ORPHANED Stopping secondary\n"),
+        "{}",
+        shown(&view)
+    );
+    // What was probed and is nowhere has no line.
+    for nothing in [None, Some(("probe".to_owned(), "secondary".to_owned()))] {
+        view.resources.pop();
+        view.resources.push(ResourceView { pending: nothing, ..stopping.clone() });
+        assert!(!shown(&view).contains("big"), "{}", shown(&view));
+    }
+}
+
+#[test]
 fn by_node_with_what_is_inactive() {
     let mut view = tutorial();
     let by_node = Options { by_node: true, ..all() };

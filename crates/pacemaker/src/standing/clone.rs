@@ -77,7 +77,7 @@ fn summed_up<'a>(instance: &'a ResourceView, show: Show<'_>) -> Option<(&'a str,
     Some((node, instance.role))
 }
 
-fn is_pending(resource: &ResourceView, show: Show<'_>) -> bool {
+pub(super) fn is_pending(resource: &ResourceView, show: Show<'_>) -> bool {
     show.pending && resource.pending.as_ref().is_some_and(|(task, _)| task != "probe")
         || resource.children.iter().any(|child| is_pending(child, show))
 }

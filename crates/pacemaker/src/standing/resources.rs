@@ -15,13 +15,14 @@ pub(crate) fn resource_list(lines: &mut Lines, depth: usize, show: Show<'_>) -> 
     any
 }
 
-/// Whether a resource at top level has a line: removed ones only while they are active, the connection to a guest node
-/// never.
+/// Whether a resource at top level has a line: removed ones only while they are active or at work, the connection to a guest
+/// node never.
 pub(crate) fn is_shown(resource: &ResourceView, show: Show<'_>) -> bool {
     if is_guest_connection(resource, show.view) && !resource.flags.removed {
         return false;
     }
-    is_active(resource, show.view) || show.inactive && !resource.flags.removed
+    is_active(resource, show.view)
+        || if resource.flags.removed { clone::is_pending(resource, show) } else { show.inactive }
 }
 
 /// Whether a resource or any part of it is active on a node that is up, or whose state is not known. What is not managed

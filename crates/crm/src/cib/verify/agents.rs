@@ -24,7 +24,7 @@ const ACTIONS: &[&str] = &[
 ];
 
 /// What an operation may tell any agent.
-const SPECIAL: &[&str] = &["OCF_CHECK_LEVEL", "depth"];
+const SPECIAL: &[&str] = &["OCF_CHECK_LEVEL", "depth", "trace_ra", "trace_file"];
 
 /// What a fence agent is told with each run: what to do, and which plug the node has.
 const GIVEN: &[&str] = &["action", "plug", "port"];

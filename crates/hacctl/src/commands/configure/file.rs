@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::process::ExitCode;
 
 use hac_api::ErrorCode;
 use hac_crm::cib::{Change, Command, Configure, Replicated as _};
@@ -203,7 +204,7 @@ fn misread(name: &str, what: &str, remedy: Option<&str>) -> Failure {
 
 /// `diff FILE`: what `apply FILE` would change; without a file what the transaction would. Secrets are masked on both sides.
 /// Exit code 0 in any case.
-pub(super) async fn diff(context: &Context, name: Option<&str>) -> Result<(), Failure> {
+pub(super) async fn diff(context: &Context, name: Option<&str>) -> Result<ExitCode, Failure> {
     let text = match (name, &context.draft) {
         (Some(name), _) => {
             let text = read(name)?;
@@ -220,9 +221,11 @@ pub(super) async fn diff(context: &Context, name: Option<&str>) -> Result<(), Fa
     };
     if context.json {
         let of = |sign: char| text.lines().filter_map(|line| line.strip_prefix(sign)).collect::<Vec<_>>();
-        return terminal::print_json(&serde_json::json!({ "removed": of('-'), "added": of('+') }));
+        terminal::print_json(&serde_json::json!({ "removed": of('-'), "added": of('+') }))?;
+    } else {
+        terminal::print(&text)?;
     }
-    terminal::print(&text)
+    Ok(if text.trim().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn usage() -> Failure {
