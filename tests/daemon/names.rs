@@ -437,10 +437,6 @@ fn words(tools: &Tools) -> anyhow::Result<()> {
         ensure!(out.contains(part), "crm {line}: {out}");
     }
     // What would happen, and what is not done.
-    let traced = cluster.crm("resource trace web monitor")?;
-    ensure!(traced.code == 0 && !traced.err.contains("WARNING"), "{}: {}", traced.code, traced.err);
-    ensure!(cluster.must("configure show web")?.contains("trace_ra=1"), "not traced");
-    cluster.must("resource untrace web monitor")?;
     let before = cluster.must("configure show")?;
     let plan = cluster.must("--dry-run resource stop web")?;
     ensure!(plan.contains("stop web") && plan.contains("Nothing was changed"), "{plan}");

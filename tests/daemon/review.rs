@@ -123,7 +123,12 @@ fn everything(tools: &Tools) -> anyhow::Result<()> {
         let said = if said.is_empty() { "web may run on no node" } else { said };
         cluster.shows(&[said, "web\t(ocf:heartbeat:nginx):\t Stopped"])?;
         let check = cluster.crm("status --check")?;
-        ensure!(check.code == 2 && check.out.contains("not running: web"), "{line}: {} {}", check.code, check.out);
+        ensure!(
+            check.code == 2 && (check.out.contains("not running: web") || check.out.contains("kept stopped")),
+            "{line}: {} {}",
+            check.code,
+            check.out
+        );
         cluster.must(back)?;
         cluster.shows(&["web\t(ocf:heartbeat:nginx):\t Started"])?;
     }
@@ -179,6 +184,12 @@ fn own(tools: &Tools) -> anyhow::Result<()> {
         let said = Said::of(&command.stdin(Stdio::null()).output()?)?;
         ensure!(said.code == 0 && said.out.contains(part), "{line}: {} {}{}", said.code, said.out, said.err);
     }
+    // A trace is no unknown option.
+    cluster.must("configure monitor a 10s:20s")?;
+    let traced = cluster.crm("resource trace a monitor")?;
+    ensure!(traced.code == 0 && !traced.err.contains("WARNING"), "{}: {}", traced.code, traced.err);
+    ensure!(cluster.must("configure show a")?.contains("trace_ra=1"), "not traced");
+    cluster.must("resource untrace a monitor")?;
     // A lifetime, also of a ban.
     for line in ["resource move a secondary PT5M", "resource ban b primary PT5M"] {
         let said = cluster.crm(line)?;
