@@ -22,11 +22,11 @@ pub(crate) fn one() -> Vec<(&'static str, Test)> {
 }
 
 fn of_three(env: &Env) -> anyhow::Result<()> {
-    Ok(history::run(&env.tools, 3, LENGTH, 1, &mut stderr())?)
+    Ok(history::run(&env.tools, 3, LENGTH, 1, history::DISK, &mut stderr())?)
 }
 
 fn of_a_pair(env: &Env) -> anyhow::Result<()> {
-    Ok(history::run(&env.tools, 2, LENGTH, 2, &mut stderr())?)
+    Ok(history::run(&env.tools, 2, LENGTH, 2, history::DISK, &mut stderr())?)
 }
 
 fn little(env: &Env) -> anyhow::Result<()> {

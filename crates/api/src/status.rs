@@ -27,6 +27,9 @@ pub struct Status {
     pub dc_version: Option<String>,
     /// How far this node is in taking part.
     pub sync: Sync,
+    /// Whether this node has not met most of the votes since it started: its configuration is what its own disk had, with
+    /// what was changed here since, and may be older than what the same node told before, and than what others have.
+    pub uncompared: bool,
     /// Whether nothing is in progress.
     pub settled: bool,
     /// What is in progress, in words.
@@ -349,4 +352,7 @@ pub struct CibResponse {
     pub cib: Value,
     /// Whether secrets are in clear.
     pub secrets: bool,
+    /// As [`Status::uncompared`].
+    #[serde(default)]
+    pub uncompared: bool,
 }

@@ -102,6 +102,7 @@ fn get(path: &str, cib: &Cib) -> Result<Value, Trouble> {
             },
             cib: serde_json::to_value(cib).unwrap_or_default(),
             secrets: true,
+            uncompared: false,
         })
     } else {
         let only = query.strip_prefix("name=");

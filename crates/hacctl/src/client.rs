@@ -72,8 +72,13 @@ impl Client {
 
     /// The cluster information base, with secrets in clear only if `secrets`.
     pub(crate) async fn cib(&self, secrets: bool) -> Result<Cib, Failure> {
+        self.cib_as_told(secrets).await.map(|(cib, _)| cib)
+    }
+
+    /// The same, and whether the node says that it has not met most of the votes since it started.
+    pub(crate) async fn cib_as_told(&self, secrets: bool) -> Result<(Cib, bool), Failure> {
         let response: CibResponse = self.get(route::CIB, &hac_api::CibQuery { secrets }).await?;
-        read_cib(response.cib)
+        Ok((read_cib(response.cib)?, response.uncompared))
     }
 
     /// Why things are as they are.

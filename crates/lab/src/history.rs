@@ -22,8 +22,10 @@ use serde_json::{Value, json};
 
 use crate::cloud::TOKEN;
 use crate::http::Answer;
-use crate::run::wait_for;
+use crate::run::{Progress, wait_for};
 use crate::{Agents, Cluster, Error, Host, Plan, Tools};
+pub use disk::DISK;
+
 use check::{Read, Recorded, Written};
 use manager::Manager;
 use nemesis::{Harm, Nemesis};
@@ -82,17 +84,25 @@ impl Run<'_> {
 }
 
 /// Hurts a cluster of `hosts` hosts for `length`, with clients for each host, and judges what they saw. A pair is as in the
-/// tutorial; of three, those that are lost to the others lose their power (`stonith-enabled`).
+/// tutorial; of three, those that are lost to the others lose their power (`stonith-enabled`). The disk of each daemon has this
+/// size, as `truncate` reads it.
 ///
 /// # Errors
 /// When the lab cannot be built, the cluster does not become calm in time, or a promise was broken.
-pub fn run(tools: &Tools, hosts: usize, length: Duration, seed: u64, out: &mut dyn Write) -> Result<(), Error> {
+pub fn run(
+    tools: &Tools,
+    hosts: usize,
+    length: Duration,
+    seed: u64,
+    disk: &str,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
     let cluster = Cluster::new(tools, hosts, Agents::Native, "")?;
     for host in cluster.lab().hosts() {
         host.write_with_mode("/usr/lib/ocf/resource.d/lab/exclusive", AGENT.as_bytes(), 0o755)?;
     }
     let mut harms = Vec::new();
-    match disk::prepare(&cluster) {
+    match disk::prepare(&cluster, disk) {
         Ok(()) => harms.extend([Harm::Freeze, Harm::Fill]),
         Err(error) => say(out, &format!("no disk is frozen or filled here: {error}"))?,
     }
@@ -119,6 +129,7 @@ pub fn run(tools: &Tools, hosts: usize, length: Duration, seed: u64, out: &mut d
             scope.spawn(move || read(run, number, told_by_api));
         }
         scope.spawn(|| sample(run));
+        scope.spawn(|| tell_progress(run));
         scope.spawn(|| run.manager.manage(run.cluster, &run.ended));
         let rounds = hurt(run, length, out);
         run.ended.store(true, Ordering::Relaxed);
@@ -300,9 +311,25 @@ fn read(run: &Run<'_>, host: usize, ask: impl Fn(&Run<'_>, usize) -> Option<Valu
             let values = check::registers(&told, run.hosts());
             let mut recorded = run.recorded();
             let forks = recorded.forks.len();
-            recorded.reads.push(Read { host, time, values, forks });
+            let life = told.get("started_ms").and_then(Value::as_i64).unwrap_or_default();
+            let uncompared = told.get("uncompared").and_then(Value::as_bool).unwrap_or_default();
+            recorded.reads.push(Read { host, time, values, forks, life, uncompared });
         }
         sleep(Duration::from_millis(150));
+    }
+}
+
+/// Tells who waits how far it is.
+fn tell_progress(run: &Run<'_>) {
+    let mut progress = Progress::begin();
+    while !run.over() {
+        progress.say(|| {
+            let recorded = run.recorded();
+            let acknowledged = recorded.writes.iter().filter(|write| write.acknowledged).count();
+            let (writes, reads) = (recorded.writes.len(), recorded.reads.len());
+            format!("{writes} writes, {acknowledged} acknowledged, {reads} reads")
+        });
+        sleep(Duration::from_millis(200));
     }
 }
 

@@ -63,6 +63,9 @@ enum Command {
         /// What is drawn
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// How large the disk of each host's daemon is; one of 24M is soon full
+        #[arg(long, default_value = history::DISK)]
+        disk: String,
     },
     /// Try every agent that is installed: is its meta-data read, does it start, move and stop
     Agents {
@@ -253,11 +256,11 @@ fn run(command: Command) -> Result<(), Error> {
             setup::install(&mut out)?;
             soak::run(&Tools::find()?, restarts, runs, &mut out)
         }
-        Command::History { minutes, hosts, seed } => {
+        Command::History { minutes, hosts, seed, disk } => {
             prepare()?;
             setup::install(&mut out)?;
             let length = Duration::from_secs(minutes.saturating_mul(60));
-            history::run(&Tools::find()?, usize::from(hosts), length, seed, &mut out)
+            history::run(&Tools::find()?, usize::from(hosts), length, seed, &disk, &mut out)
         }
         Command::Agents { only } => {
             prepare()?;

@@ -66,3 +66,30 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut condition: impl FnMut() -> O
         thread::sleep(STEP);
     }
 }
+
+/// Tells a person who waits, on standard error, how far something is: at most every ten seconds.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    begin: Instant,
+    said: Instant,
+}
+
+impl Progress {
+    /// How often it is told.
+    const PAUSE: Duration = Duration::from_secs(10);
+
+    /// Begins now.
+    #[must_use]
+    pub(crate) fn begin() -> Self {
+        let now = Instant::now();
+        Self { begin: now, said: now }
+    }
+
+    /// Says this, if nothing was said for a while. Where nobody can be told, nothing is lost.
+    pub(crate) fn say(&mut self, what: impl FnOnce() -> String) {
+        if self.said.elapsed() >= Self::PAUSE {
+            self.said = Instant::now();
+            let _ = writeln!(std::io::stderr(), "{:>5} s  {}", self.begin.elapsed().as_secs(), what());
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::run::wait_for;
+use crate::run::{Progress, wait_for};
 use crate::{Agents, Cluster, Error, Host, Tools};
 
 /// How long a step may take that does not depend on the numbers.
@@ -104,13 +104,20 @@ fn agents(cluster: &Cluster, runs: u64) -> Result<u64, Error> {
     };
     let begin = count();
     let limit = LIMIT + Duration::from_millis(40).saturating_mul(u32::try_from(runs).unwrap_or(u32::MAX));
-    wait_for("the agents run", limit, || (count() >= begin + runs).then_some(()))?;
+    let mut progress = Progress::begin();
+    wait_for("the agents run", limit, || {
+        let done = count() - begin;
+        progress.say(|| format!("{done} of {runs} runs of agents"));
+        (done >= runs).then_some(())
+    })?;
     Ok(count() - begin)
 }
 
 /// Restarts the daemon of the second host, killed and stopped in turn.
 fn restart(cluster: &Cluster, times: u32) -> Result<(), Error> {
+    let mut progress = Progress::begin();
     for time in 0..times {
+        progress.say(|| format!("{time} of {times} restarts"));
         if time % 2 == 0 {
             cluster.kill(2)?
         } else {

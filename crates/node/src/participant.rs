@@ -172,6 +172,8 @@ pub(crate) struct Participant {
     offer: Option<Offered>,
     /// The newest quorate view in which this node took part in its present life.
     lived: Option<RingId>,
+    /// Its state was compared with that of most of the votes in its present life: nothing that counted is missing in it.
+    compared: bool,
     /// What people were shown before the membership broke up, while a change that was made since may be taken back.
     shown: Option<Arc<Cib>>,
     /// All nodes are members that know the next level.
@@ -253,6 +255,7 @@ impl Participant {
             decisions: 0,
             offer,
             lived: None,
+            compared: mutant("uncompared-unsaid"),
             shown: None,
             raising: None,
             learner: None,
@@ -318,6 +321,7 @@ impl Participant {
     /// more because of it, so one round is enough.
     fn settle(&mut self, now: Now) {
         self.follow_arbiter(now);
+        self.compared |= self.is_active() && self.quorum.is_majority();
         if !self.may_begin() {
             self.executor.hold();
         } else if self.executor.is_held() {

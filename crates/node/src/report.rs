@@ -31,6 +31,8 @@ pub struct Report {
     pub ring: Option<RingId>,
     /// How far it is in taking part.
     pub sync: SyncState,
+    /// Whether its state was compared with that of most of the votes since it started. Until then it is what its disk had.
+    pub compared: bool,
     /// All configured nodes, ascending by id.
     pub members: Vec<MemberReport>,
     /// Votes.
@@ -92,6 +94,8 @@ pub struct KeyMember {
 pub struct Standing {
     /// How far the node is in taking part.
     pub sync: SyncState,
+    /// Whether its state was compared with that of most of the votes since it started.
+    pub compared: bool,
     /// The ring in service.
     pub ring: Option<RingId>,
     /// The designated coordinator, while the node is active.

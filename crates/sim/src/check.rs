@@ -171,7 +171,11 @@ impl Checks {
     /// A node is something else than before, in a cluster of so many.
     pub(crate) fn shows(&mut self, host: &Host, nodes: usize) {
         let told = |mark: &str| self.forks.told(mark);
-        if let Some(violation) = self.reads.look(host, nodes, told, &mut self.executed) {
+        let (violation, older) = self.reads.look(host, nodes, told, &mut self.executed);
+        if older {
+            self.happened("a node showed an older state after its start");
+        }
+        if let Some(violation) = violation {
             self.violated(violation);
         }
     }

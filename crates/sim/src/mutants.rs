@@ -105,6 +105,7 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("prepared-forgotten", "what all had stored but one disk had committed is gone with that disk"),
     cluster("prepared-unreported", "what was prepared and gives way to those who went on vanishes without a word"),
     cluster("taken-up-blindly", "an agent at work since an earlier view answers whatever is ordered next"),
+    cluster("uncompared-unsaid", "a node that has started shows what its disk had as if it had met the others"),
     cluster("place-kept", "what follows a delivery is told as if it had been told before it"),
     cluster("cause-forgotten", "nobody tells why an operation was ordered"),
     cluster("attempt-without-end", "an attempt at fencing that nobody carries out is awaited without end"),

@@ -106,6 +106,7 @@ pub(super) fn status(look: &Snapshot, of: &Api, cib: bool) -> api::Status {
             SyncState::Active => api::Sync::Active,
             SyncState::Leaving | SyncState::Stopped => api::Sync::Leaving,
         },
+        uncompared: !report.compared,
         settled: report.settled,
         waiting_for: report.waiting_for,
         problems: problems.into_iter().map(problem).chain(own).collect(),

@@ -133,9 +133,9 @@ async fn status(State(api): State<Api>, Asked(query): Asked<StatusQuery>) -> Res
 async fn cib(State(api): State<Api>, Asked(query): Asked<CibQuery>) -> Answer<CibResponse> {
     let look = look(&api).await;
     let version = convert::version(look.cib.version);
-    let secrets = query.secrets;
+    let (secrets, uncompared) = (query.secrets, !look.facts().compared);
     let cib = aside(move || if secrets { convert::json(&*look.cib) } else { Ok(look.masked()) }).await??;
-    Ok(Json(CibResponse { version, cib, secrets }))
+    Ok(Json(CibResponse { version, cib, secrets, uncompared }))
 }
 
 async fn members(State(api): State<Api>) -> Answer<Members> {

@@ -138,6 +138,7 @@ fn look() -> Snapshot {
         started: WallTime(1),
         ring: None,
         sync: SyncState::Active,
+        compared: true,
         members: Vec::new(),
         quorum: QuorumReport { waiting_for: Some("secondary has not been seen yet".into()), ..QuorumReport::default() },
         dc: Some("primary".into()),

@@ -31,6 +31,10 @@ pub(super) struct Read {
     pub(super) values: BTreeMap<usize, u64>,
     /// How many sentences about forks had been told by then.
     pub(super) forks: usize,
+    /// The life of the daemon that answered: when it started.
+    pub(super) life: i64,
+    /// It said that it had not compared its state with others since it started.
+    pub(super) uncompared: bool,
 }
 
 /// Everything that was seen.
@@ -120,9 +124,19 @@ pub(super) fn broken(recorded: &Recorded) -> Vec<String> {
     broken
 }
 
-/// What a host said after it had said something newer. Who asked before the newer answer was there may get an older one.
+/// What a host said after it had said something newer. Who asked before the newer answer was there may get an older one; so
+/// may who is told that the daemon has started and met too few others, but not an older one than that daemon gave before.
 fn went_back(recorded: &Recorded, host: usize, may_fork: bool, broken: &mut Vec<String>) {
-    let mut asked: Vec<&Read> = recorded.reads.iter().filter(|read| read.host == host).collect();
+    let all = || recorded.reads.iter().filter(move |read| read.host == host);
+    goes_back(recorded, all().filter(|read| !read.uncompared).collect(), may_fork, broken);
+    let lives: BTreeSet<i64> = all().filter(|read| read.uncompared).map(|read| read.life).collect();
+    for life in lives {
+        goes_back(recorded, all().filter(|read| read.life == life).collect(), may_fork, broken);
+    }
+}
+
+/// The same for some answers of one host.
+fn goes_back(recorded: &Recorded, mut asked: Vec<&Read>, may_fork: bool, broken: &mut Vec<String>) {
     let mut answered = asked.clone();
     asked.sort_by_key(|read| read.time.0);
     answered.sort_by_key(|read| read.time.1);
@@ -150,7 +164,8 @@ fn went_back(recorded: &Recorded, host: usize, may_fork: bool, broken: &mut Vec<
                 let late =
                     late.map_or_else(String::new, |asked| format!(", which host {asked} was asked for in vain before"));
                 broken.push(format!(
-                    "host {host} said {newer} of client {client}, {by}, and at {when:.1} s {value}{late}"
+                    "host {} said {newer} of client {client}, {by}, and at {when:.1} s {value}{late}",
+                    read.host
                 ));
             }
         }
@@ -172,7 +187,7 @@ mod tests {
     /// Asked at this second, and answered in the next.
     fn read(host: usize, second: u64, value: u64) -> Read {
         let time = (Duration::from_secs(second), Duration::from_secs(second + 1));
-        Read { host, time, values: BTreeMap::from([(1, value)]), forks: 0 }
+        Read { host, time, values: BTreeMap::from([(1, value)]), forks: 0, life: 0, uncompared: false }
     }
 
     #[test]
@@ -209,6 +224,21 @@ mod tests {
         assert!(broken(&recorded).is_empty(), "it was asked before it said more");
         recorded.reads.push(read(2, 6, 1));
         assert_eq!(broken(&recorded).len(), 1);
+    }
+
+    #[test]
+    fn who_says_that_it_has_met_nobody_may_be_older_than_an_earlier_life_and_not_than_its_own() {
+        let started = |second, value, uncompared| Read { life: 1, uncompared, ..read(1, second, value) };
+        for (first, second, right) in [
+            (started(3, 2, true), started(5, 3, false), true),
+            (started(3, 2, false), started(5, 3, false), false),
+            (started(3, 2, true), started(5, 1, true), false),
+            (started(3, 2, true), started(5, 2, false), false),
+        ] {
+            let mut recorded = recorded(3);
+            recorded.reads = vec![read(1, 1, 3), first.clone(), second.clone()];
+            assert_eq!(broken(&recorded).is_empty(), right, "{first:?} {second:?}");
+        }
     }
 
     #[test]

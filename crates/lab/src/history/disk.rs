@@ -11,8 +11,8 @@ use crate::{Cluster, Error, Host};
 const PLACE: &str = "/var/own";
 /// What fills it.
 const FILLING: &str = "/var/own/filling";
-/// How large it is: it has room for all that a daemon keeps at most (journals 32 MiB, earlier states 16) and for the log of an hour.
-const SIZE: &str = "256M";
+/// How large it is unless somebody says otherwise: it has room for all that a daemon keeps at most (journals 32 MiB, earlier states 16) and for the log of an hour.
+pub const DISK: &str = "256M";
 
 /// Mounts it and puts what the daemon keeps, and its log, on it. What filled it before is gone.
 const MOUNT: &str = r#"mkdir -p /var/own
@@ -32,11 +32,11 @@ const FREEZE: &str = r#"exec 4<"$1" && fsfreeze -f /proc/self/fd/4 && { sleep "$
 ///
 /// # Errors
 /// When this machine has no loop devices or lacks a program.
-pub(super) fn prepare(cluster: &Cluster) -> Result<(), Error> {
+pub(super) fn prepare(cluster: &Cluster, size: &str) -> Result<(), Error> {
     for host in cluster.lab().hosts() {
         let image = host.directory().join("own.img");
         let image = image.to_string_lossy();
-        run("truncate", &["-s", SIZE, &image])?;
+        run("truncate", &["-s", size, &image])?;
         run("mkfs.ext4", &["-q", "-m", "0", &image])?;
         host.boot_with(MOUNT)?;
     }

@@ -14,6 +14,13 @@ use crate::report::{
 };
 use crate::{Event, Level, Now};
 
+/// What is said while a node has only what its disk had.
+const UNCOMPARED: &str = "this node has not met most of the votes since it started: what it shows of the configuration is from \
+                          its own disk, and another node may have a newer one";
+/// What to do about it.
+const MEET: &str = "Start the other nodes, or look at the network between them; 'hacctl node remove' takes out one that is gone \
+                    for good.";
+
 /// What this node remembers of another (or of itself).
 #[derive(Clone, Debug)]
 pub(super) struct Acquaintance {
@@ -91,6 +98,7 @@ impl Participant {
             started: self.started,
             ring: self.ring(),
             sync: self.sync_state(),
+            compared: self.compared,
             members: self.member_reports(now, links),
             quorum: self.quorum_report(),
             dc: dc.map(|dc| self.name_of(dc.node)),
@@ -113,6 +121,7 @@ impl Participant {
         let active = self.is_active();
         Standing {
             sync: self.sync_state(),
+            compared: self.compared,
             ring: self.ring(),
             dc: self.replica.dc.filter(|_| active),
             quorate: active && self.replica.cib.info.have_quorum,
@@ -224,6 +233,9 @@ impl Participant {
             let way_out = if quorum.waits_for_all { UNBLOCK } else { "" };
             let remedy = format!("Start the other nodes, or look at the network between them.{way_out}");
             add(Severity::Error, format!("no quorum: {waiting}"), &remedy);
+        }
+        if !self.compared && self.names.len() > 1 {
+            add(Severity::Warning, UNCOMPARED.to_owned(), MEET);
         }
         self.arbiter_problems(&mut add);
         self.watchdog_problems(&mut add);

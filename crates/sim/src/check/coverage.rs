@@ -38,6 +38,7 @@ pub const COVERAGE: &[&str] = &[
     "a group ran",
     "a key was copied",
     "a node left in good order",
+    "a node showed an older state after its start",
     "a member said nothing more",
     "a node fell silent because it stood still above the ring",
     "a node was lost",

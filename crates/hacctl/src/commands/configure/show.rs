@@ -16,7 +16,16 @@ pub(super) async fn run(context: &Context, call: &Call) -> Result<(), Failure> {
     // crm joins selectors by words that change nothing: more of them show more.
     words.retain(|word| !matches!(word.as_str(), "or" | "and"));
     let xml = take_xml(&mut words);
-    let mut cib = context.cib(call.has("--show-secrets")).await?;
+    let secrets = call.has("--show-secrets");
+    let (mut cib, uncompared) = match &context.draft {
+        Some(_) => (context.cib(secrets).await?, false),
+        None => context.client.cib_as_told(secrets).await?,
+    };
+    if uncompared {
+        eprintln!(
+            "NOTE: this node has not met most of the votes since it started: another may have a newer configuration"
+        );
+    }
     let patterns: Vec<String> =
         words.iter().filter_map(|word| word.strip_prefix("obscure:")).map(str::to_owned).collect();
     words.retain(|word| !word.starts_with("obscure:"));
