@@ -183,7 +183,7 @@ const CONSTRAINTS: &[Line] = &[
         "could not read /nonexistent",
         "Name a file that 'hacctl configure save FILE' wrote",
     ),
-    ("configure load update /tmp", 66, "could not read /tmp: Is a directory", "Name a file"),
+    ("configure load update /tmp", 66, "/tmp is a folder, not a file", "Name a file"),
     (
         "configure load update https://example.org/x",
         64,

@@ -107,6 +107,7 @@ impl<'a> Cluster<'a> {
         }
         let mut cluster = Self { place, tools, daemons: vec![None, None] };
         let folder = cluster.place.path("bin");
+        fs::create_dir_all(&folder)?;
         let installed =
             Command::new(tools.directory().join("hacctl")).args(["compat", "install"]).arg(&folder).output()?;
         ensure!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));

@@ -1,6 +1,7 @@
 //! What a person sees when a command did not do what it should: one sentence on what is wrong, one on what to do.
 
 use std::fmt::Display;
+use std::io;
 
 use hac_api::{ErrorBody, ErrorCode};
 
@@ -48,6 +49,15 @@ impl Failure {
     /// The operating system refused something.
     pub(crate) fn system(what: &str, error: &dyn Display) -> Self {
         Self { exit_code: 71, message: format!("{what}: {error}"), remedy: None }
+    }
+
+    /// A file that was named cannot be read.
+    pub(crate) fn unread(name: &dyn Display, error: &io::Error) -> Self {
+        let message = match error.kind() {
+            io::ErrorKind::IsADirectory => format!("{name} is a folder, not a file"),
+            _ => format!("could not read {name}: {error}"),
+        };
+        Self { exit_code: 66, message, remedy: None }
     }
 
     /// There is no daemon to talk to (Pacemaker's exit code 102).

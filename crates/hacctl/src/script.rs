@@ -257,7 +257,7 @@ fn read(file: &Path) -> Result<String, Failure> {
         std::fs::File::open(file).and_then(|file| file.take(SCRIPT_MAX).read_to_string(&mut text))
     };
     read.map_err(|error| {
-        Failure { exit_code: 66, ..Failure::system(&format!("could not read {}", file.display()), &error) }
+        Failure::unread(&file.display(), &error)
             .with_remedy("Name a file with one command a line, or '-' for standard input.")
     })?;
     Ok(text)

@@ -154,3 +154,68 @@ fn an_output_that_takes_nothing_is_a_failure() {
         assert!(err.contains("could not print") && err.lines().count() == 2, "{words:?}: {err}");
     }
 }
+
+/// A folder of this test's own that is removed when it ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("hacctl-folder-{name}-{}", std::process::id()));
+        std::fs::create_dir(&folder).expect("can be made");
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // It lies in a temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn without_daemon(folder: &Folder, words: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hacctl"));
+    command.args(words).env("HACD_SOCKET", folder.0.join("none")).stdin(Stdio::null());
+    told(&command.output().expect("hacctl starts"))
+}
+
+#[test]
+fn a_folder_in_place_of_a_file_is_called_one() {
+    let folder = Folder::new("read");
+    let name = folder.0.display().to_string();
+    for words in [
+        vec!["import", &name],
+        vec!["-f", &name],
+        vec!["configure", "apply", &name],
+        vec!["configure", "load", "update", &name],
+        vec!["secret", "set", "token", "--file", &name],
+    ] {
+        let (code, out, err) = without_daemon(&folder, &words);
+        let sentence = format!("ERROR: {name} is a folder, not a file\n  Name ");
+        assert!(code == 66 && out.is_empty() && err.starts_with(&sentence), "{words:?}: {code}\n{out}{err}");
+    }
+}
+
+#[test]
+fn names_go_only_into_a_folder_that_is_there() {
+    let folder = Folder::new("names");
+    let missing = folder.0.join("x/y");
+    let name = missing.display().to_string();
+    let (code, _, err) = without_daemon(&folder, &["compat", "install", &name]);
+    assert!(code == 73 && err.contains(&format!("there is no folder {name}; nothing was installed")), "{code}: {err}");
+    assert!(err.contains(&format!("mkdir -p {name}")), "{err}");
+    assert!(!folder.0.join("x").exists(), "nothing was made");
+    let file = folder.0.join("file");
+    std::fs::write(&file, "").expect("can be written");
+    let (code, _, err) = without_daemon(&folder, &["compat", "install", &file.display().to_string()]);
+    assert!(code == 73 && err.contains("is not a folder; nothing was installed"), "{code}: {err}");
+    let (code, _, err) = without_daemon(&folder, &["compat", "install", &folder.0.display().to_string()]);
+    assert!(code == 0 && folder.0.join("crm_mon").is_symlink(), "{code}: {err}");
+}
+
+#[test]
+fn a_monitor_without_a_terminal_speaks_once_and_ends() {
+    let folder = Folder::new("mon");
+    let (code, out, err) = without_daemon(&folder, &["mon"]);
+    assert_eq!((code, out.as_str(), err.matches("hacd is not running here").count()), (102, "", 1), "{err}");
+}

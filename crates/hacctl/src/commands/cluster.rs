@@ -181,7 +181,7 @@ fn path() -> String {
 fn file() -> Result<String, Failure> {
     let path = path();
     std::fs::read_to_string(&path).map_err(|error| {
-        Failure { exit_code: 66, ..Failure::system(&format!("could not read {path}"), &error) }
+        Failure::unread(&path, &error)
             .with_remedy("'hacctl import' makes it from a corosync.conf; HACD_CONFIG names another place.")
     })
 }

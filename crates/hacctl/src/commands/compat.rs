@@ -11,6 +11,19 @@ use crate::failure::Failure;
 pub(crate) fn run(command: CompatCommand, json: bool) -> Result<ExitCode, Failure> {
     let CompatCommand::Install { folder } = command;
     let program = std::env::current_exe().map_err(|error| Failure::system("could not find hacctl itself", &error))?;
+    // A folder that somebody named and that is not there is most likely a slip.
+    if !folder.is_dir() {
+        let name = folder.display();
+        return Err(if folder.exists() {
+            Failure { exit_code: 73, ..Failure::usage(format!("{name} is not a folder; nothing was installed")) }
+                .with_remedy("Name a folder that you may write to, such as /usr/local/sbin.")
+        } else {
+            Failure { exit_code: 73, ..Failure::usage(format!("there is no folder {name}; nothing was installed")) }
+                .with_remedy(format!(
+                    "Make it with 'mkdir -p {name}', or name one that is there, such as /usr/local/sbin."
+                ))
+        });
+    }
     let names: Vec<&str> = hac_compat::NAMES.iter().chain(crate::names::NAMES).copied().collect();
     hac_compat::install_names(&folder, &program, &names).map_err(|error| match error {
         NotInstalled::Taken(path) => Failure {

@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 1 << 20;
 pub(crate) fn run(file: &Path, json: bool) -> Result<ExitCode, Failure> {
     let name = file.display();
     let text = read(file).map_err(|error| {
-        Failure { exit_code: 66, ..Failure::system(&format!("could not read {name}"), &error) }.with_remedy(
+        Failure::unread(&name, &error).with_remedy(
             "Name the corosync.conf or keepalived.conf of what is to be moved, such as /etc/corosync/corosync.conf or \
                  /etc/keepalived/keepalived.conf; a CIB or crm's words are read by 'hacctl configure import FILE'.",
         )

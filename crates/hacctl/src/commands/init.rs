@@ -68,10 +68,7 @@ pub(crate) async fn run(context: &Context, args: &InitArgs) -> Result<ExitCode, 
     let code = args.invite.code()?;
     let more = match &args.include {
         None => String::new(),
-        Some(file) => std::fs::read_to_string(file).map_err(|error| Failure {
-            exit_code: 66,
-            ..Failure::system(&format!("could not read {}", file.display()), &error)
-        })?,
+        Some(file) => std::fs::read_to_string(file).map_err(|error| Failure::unread(&file.display(), &error))?,
     };
     let text = configuration(cluster, &node, &addresses, args.port, &more);
     let key = keygen::random(KEY).map_err(|error| Failure::system("could not get random bytes", &error))?;

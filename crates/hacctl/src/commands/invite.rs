@@ -68,10 +68,7 @@ impl InviteArgs {
 
 /// The code in a file.
 pub(crate) fn read_code(file: &std::path::Path) -> Result<Zeroizing<String>, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| Failure {
-        exit_code: 66,
-        ..Failure::system(&format!("could not read {}", file.display()), &error)
-    })?;
+    let text = std::fs::read_to_string(file).map_err(|error| Failure::unread(&file.display(), &error))?;
     Ok(Zeroizing::new(text))
 }
 

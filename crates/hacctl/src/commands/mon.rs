@@ -1,4 +1,4 @@
-//! `hacctl mon`: the cluster live on a full screen, with keys; without a terminal a plain text again and again.
+//! `hacctl mon`: the cluster live on a full screen, with keys; without a terminal the same as plain text, once.
 
 use std::collections::VecDeque;
 use std::io::IsTerminal as _;
@@ -45,7 +45,9 @@ struct Screen {
 /// Runs until the user leaves.
 pub(crate) async fn run(context: &Context, what: &MonArgs) -> Result<ExitCode, Failure> {
     if what.once || context.json || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
-        return status::mon(context, what).await;
+        // A pipe or a file gets it once: there is nothing to draw over.
+        let once = what.once || !context.json && !std::io::stdout().is_terminal();
+        return status::mon(context, &MonArgs { once, ..what.clone() }).await;
     }
     let options = mon::Options { inactive: true, ..status::options(&what.sections) };
     let mut screen = Screen { options, events_shown: true, ..Screen::default() };

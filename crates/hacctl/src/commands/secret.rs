@@ -72,10 +72,13 @@ fn resolve(name: &str, value: &mut String) -> Result<(), Failure> {
     let place = if source == "-" { "standard input".to_owned() } else { terminal::harmless(&source) };
     let read = if source == "-" { text(io::stdin()) } else { File::open(&source).and_then(text) };
     let secret = read.map_err(|error| {
-        Failure { exit_code: 66, ..Failure::system(&format!("could not read {name} from {place}"), &error) }
-            .with_remedy(format!(
-                "Name a file with the secret alone in it: {name}=@/FILE, or {name}=@- for standard input."
-            ))
+        let failure = match error.kind() {
+            io::ErrorKind::IsADirectory => Failure::unread(&place, &error),
+            _ => Failure { exit_code: 66, ..Failure::system(&format!("could not read {name} from {place}"), &error) },
+        };
+        failure.with_remedy(format!(
+            "Name a file with the secret alone in it: {name}=@/FILE, or {name}=@- for standard input."
+        ))
     })?;
     *value = secret;
     Ok(())

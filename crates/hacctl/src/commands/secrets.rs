@@ -77,10 +77,7 @@ async fn set(context: &Context, name: &str, file: Option<&Path>) -> Result<(), F
 fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
     let text =
         if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
-    let text = text.map(Zeroizing::new).map_err(|error| Failure {
-        exit_code: 66,
-        ..Failure::system(&format!("could not read {}", file.display()), &error)
-    })?;
+    let text = text.map(Zeroizing::new).map_err(|error| Failure::unread(&file.display(), &error))?;
     Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 

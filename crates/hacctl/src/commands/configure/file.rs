@@ -256,7 +256,7 @@ fn read(name: &str) -> Result<String, Failure> {
             }
             .with_remedy("Save it as UTF-8 ('iconv -t UTF-8'); nothing was changed.");
         }
-        Failure { exit_code: 66, ..Failure::system(&format!("could not read {}", terminal::harmless(name)), &error) }
+        Failure::unread(&terminal::harmless(name), &error)
             .with_remedy("Name a file that 'hacctl configure save FILE' wrote, or '-' for standard input.")
     })
 }
