@@ -34,7 +34,7 @@ fn cluster<'a>(tools: &'a Tools, net: u8, properties: &str) -> anyhow::Result<Cl
 }
 
 fn here(cluster: &Cluster<'_>, node: usize) -> bool {
-    cluster.place.path(&format!("ocf/nginx.{}", ["primary", "secondary"][node])).exists()
+    cluster.place.path(&format!("ocf/nginx.{}.web", ["primary", "secondary"][node])).exists()
 }
 
 /// Waits until the service runs on this node alone.

@@ -51,9 +51,9 @@ esac
 exit 0
 "#;
 
-/// An agent whose service is a file of each node.
+/// An agent whose service is a file of each node and resource.
 const SERVER: &str = r#"#!/bin/sh
-file="$(cd "$(dirname "$0")/../.." && pwd)/nginx.$(crm_node -n)"
+file="$(cd "$(dirname "$0")/../.." && pwd)/nginx.$(crm_node -n).$OCF_RESOURCE_INSTANCE"
 case "$1" in
 meta-data)
     echo '<resource-agent name="nginx"><parameters><parameter name="httpd"><content type="string"/></parameter></parameters><actions>

@@ -109,7 +109,7 @@ fn alerts(tools: &Tools) -> anyhow::Result<()> {
     ensure!(line.starts_with(&format!("node{on} ")), "another node told it: {line}");
     told(&cluster, &out, 1, &["CRM_alert_task=monitor", "CRM_alert_interval=1000|"])?;
     told(&cluster, &out, 0, &["CRM_alert_task=monitor", "CRM_alert_interval=0|"])?;
-    fs::remove_file(cluster.place.path(&format!("ocf/nginx.{}", ["primary", "secondary"][on])))?;
+    fs::remove_file(cluster.place.path(&format!("ocf/nginx.{}.web", ["primary", "secondary"][on])))?;
     told(&cluster, &out, 1, &["CRM_alert_task=monitor", "CRM_alert_rc=7|", "CRM_alert_desc=not running|"])?;
 
     // Of an attribute one node tells.
@@ -454,7 +454,7 @@ fn twice(tools: &Tools) -> anyhow::Result<()> {
 
 /// Takes the service away under the resource.
 fn fail(cluster: &Cluster<'_>) -> anyhow::Result<()> {
-    let files = ["primary", "secondary"].map(|node| cluster.place.path(&format!("ocf/nginx.{node}")));
+    let files = ["primary", "secondary"].map(|node| cluster.place.path(&format!("ocf/nginx.{node}.web")));
     cluster.until("the service runs", |_| Ok(files.iter().any(|file| file.exists())))?;
     std::thread::sleep(Duration::from_millis(1500));
     files.iter().for_each(|file| drop(fs::remove_file(file)));
