@@ -60,7 +60,7 @@ pub fn table(tools: &Tools, only: &str, out: &mut dyn Write) -> Result<(), Error
                 let remark = trouble.unwrap_or_else(|| role.to_owned());
                 format!("| `{agent}` | {read} | {} | {} | {} | {remark} |", step(0), step(1), step(2))
             }
-            Some(recipe) => format!("| `{agent}` | {read} | | | | {} is not installed here |", recipe.needs),
+            Some(recipe) => format!("| `{agent}` | {read} | | | | {} is missing here |", recipe.needs),
             None => format!("| `{agent}` | {read} | | | | {} |", reason(&agent)),
         };
         say(&line).map_err(Error::system("cannot write"))?;

@@ -71,6 +71,20 @@ const SINGLE: &[Line] = &[
         "",
     ),
     (
+        "heartbeat:SphinxSearchDaemon",
+        "/usr/bin/searchd",
+        // The program that its monitor asks is in no package any more.
+        "config=/etc/sphinxsearch/tried.conf searchd=/usr/bin/searchd search=/bin/true",
+        "mkdir -p /run/sphinxsearch /var/lib/sphinxsearch/data /var/log/sphinxsearch && printf 'source s {\n type = xmlpipe2\n \
+         xmlpipe_command = cat /etc/sphinxsearch/tried.xml\n}\nindex tried {\n source = s\n \
+         path = /var/lib/sphinxsearch/data/tried\n}\nsearchd {\n listen = 9312\n pid_file = /run/sphinxsearch/tried.pid\n \
+         log = /var/log/sphinxsearch/tried.log\n binlog_path =\n}\n' >/etc/sphinxsearch/tried.conf && \
+         printf '<?xml version=\"1.0\" encoding=\"utf-8\"?><sphinx:docset><sphinx:schema><sphinx:field name=\"t\"/>\
+         </sphinx:schema><sphinx:document id=\"1\"><t>a word</t></sphinx:document></sphinx:docset>' \
+         >/etc/sphinxsearch/tried.xml && indexer --all --config /etc/sphinxsearch/tried.conf",
+        "pidof searchd",
+    ),
+    (
         "heartbeat:Squid",
         "/usr/sbin/squid",
         "squid_exe=/usr/sbin/squid squid_conf=/etc/squid/squid.conf squid_pidfile=/run/squid.pid squid_port=3128 \
@@ -79,6 +93,13 @@ const SINGLE: &[Line] = &[
         "pidof squid",
     ),
     ("heartbeat:SysInfo", "/bin/sh", "", "", ""),
+    (
+        "heartbeat:VIPArip",
+        "/usr/lib/frr/ripd",
+        "ip=192.168.89.9 nic=eth0 zebra_binary=/usr/lib/frr/zebra ripd_binary=/usr/lib/frr/ripd",
+        "mkdir -p /run/resource-agents /run/frr && chown frr:frr /run/frr",
+        "ip addr show dev lo | grep -q 192.168.89.9/",
+    ),
     (
         "heartbeat:Xinetd",
         "/usr/sbin/xinetd",
@@ -97,12 +118,32 @@ const SINGLE: &[Line] = &[
     ),
     ("heartbeat:azure-lb", "/bin/nc", "port=61000", "", "pgrep -f 6100[0]"),
     (
+        "heartbeat:corosync-qnetd",
+        "/usr/bin/corosync-qnetd",
+        "",
+        "install -d -o coroqnetd -g coroqnetd /run/corosync-qnetd",
+        "pidof corosync-qnetd",
+    ),
+    (
         "heartbeat:dhcpd",
         "/usr/sbin/dhcpd",
-        "config=/etc/dhcp/tried.conf chrooted=false user=root group=root interface=eth0 leases=/var/lib/dhcp/dhcpd.leases \
+        "config=/etc/dhcp/tried.conf chrooted=false user=root group=root interface=eth0 leases=/tried.leases \
          pid=/run/dhcpd.pid",
-        "echo 'subnet 203.0.113.0 netmask 255.255.255.0 { }' >/etc/dhcp/tried.conf && touch /var/lib/dhcp/dhcpd.leases",
+        "echo 'subnet 203.0.113.0 netmask 255.255.255.0 { }' >/etc/dhcp/tried.conf && touch /var/lib/dhcp/tried.leases",
         "pidof dhcpd",
+    ),
+    (
+        "heartbeat:dnsupdate",
+        "/usr/sbin/named",
+        "hostname=tried.lab ip=203.0.113.77 server=127.0.0.53 unregister_on_stop=true",
+        // A name server on each host, which is the host's own; under a name that is not the one of the agent for it.
+        "mkdir -p /run/tried-dns && ip addr replace 127.0.0.53/32 dev lo && \
+         printf 'options { directory \"/run/tried-dns\"; pid-file none; session-keyfile none; listen-on { 127.0.0.53; }; \
+         listen-on-v6 { none; }; };\ncontrols { };\nzone \"lab\" { type master; file \"lab\"; allow-update { any; }; };\n' \
+         >/etc/bind/tried.conf && printf '$TTL 0\n@ SOA a.lab. b.lab. 1 5 5 5 5\n@ NS a.lab.\na A 203.0.113.1\n' \
+         >/run/tried-dns/lab && chown -R bind:bind /run/tried-dns && cp /usr/sbin/named /var/tmp/tried-dns && \
+         /var/tmp/tried-dns -u bind -c /etc/bind/tried.conf && echo nameserver 127.0.0.53 >/etc/resolv.conf",
+        "dig +short tried.lab @127.0.0.53 | grep -q 203.0.113.77",
     ),
     ("heartbeat:dovecot", "/usr/sbin/dovecot", "", "", "pidof dovecot"),
     ("heartbeat:dummypy", "/usr/bin/python3", "state=/run/tried.state", "", ""),
@@ -110,12 +151,21 @@ const SINGLE: &[Line] = &[
     ("heartbeat:gcp-ilb", "/bin/nc", "port=60000", "", "pgrep -f 6000[0]"),
     ("heartbeat:iface-bridge", "/usr/sbin/brctl", "bridge_name=br9 bridge_slaves=", "", "ip link show br9"),
     ("heartbeat:iface-macvlan", "/bin/ip", "device=eth0 name=mv9 mode=bridge", "", "ip link show mv9"),
-    ("heartbeat:iface-vlan", "/bin/ip", "vlan_interface=eth0 vlan_id=77 vlan_name=vl9", "", "ip link show vl9"),
+    (
+        "heartbeat:iface-vlan",
+        "/proc/net/vlan/config",
+        "vlan_interface=eth0 vlan_id=77 vlan_name=vl9",
+        "",
+        "ip link show vl9",
+    ),
     (
         "heartbeat:kamailio",
-        "/usr/sbin/kamailio",
-        "conffile=/etc/kamailio/kamailio.cfg listen_address=127.0.0.1 kamuser=kamailio kamgroup=kamailio",
-        "",
+        "/usr/bin/sipsak",
+        "conffile=/etc/kamailio/kamailio.cfg kamctl=/usr/sbin/kamctl listen_address=127.0.0.1 kamuser=kamailio \
+         kamgroup=kamailio",
+        // The configuration that comes with it does not know whom the monitor's question is for.
+        "sed -i '/^request_route {/a if (is_method(\"OPTIONS\")) { sl_send_reply(\"200\", \"OK\"); exit; }' \
+         /etc/kamailio/kamailio.cfg",
         "pidof kamailio",
     ),
     (
@@ -125,7 +175,6 @@ const SINGLE: &[Line] = &[
         "mkdir -p /etc/ha.d && echo 'checktimeout=3' >/etc/ha.d/ldirectord.cf",
         "pgrep -f sbin/ldirector[d]",
     ),
-    ("heartbeat:machine-info", "/bin/sh", "", "", ""),
     (
         "heartbeat:mysql",
         "/usr/sbin/mariadbd",
@@ -143,6 +192,19 @@ const SINGLE: &[Line] = &[
         "pidof named",
     ),
     ("heartbeat:nginx", "/usr/sbin/nginx", "httpd=/usr/sbin/nginx", "", "pidof nginx"),
+    (
+        "heartbeat:pgagent",
+        "/usr/bin/pgagent",
+        "connection_string=\"user=postgres host=/run/tried-pg port=5499 dbname=postgres\"",
+        // A database that runs on each host before.
+        "install -d -o postgres /run/tried-pg && cd / && setpriv --reuid postgres --regid postgres --init-groups sh -c '\
+         /usr/lib/postgresql/15/bin/initdb -D /run/tried-pg/data -A trust && \
+         printf \"port = 5499\nlisten_addresses = \\047\\047\nunix_socket_directories = \\047/run/tried-pg\\047\n\" \
+         >>/run/tried-pg/data/postgresql.conf && \
+         /usr/lib/postgresql/15/bin/pg_ctl -D /run/tried-pg/data -l /run/tried-pg/log -w start && \
+         psql -h /run/tried-pg -p 5499 -d postgres -c \"CREATE EXTENSION pgagent\"'",
+        "pgrep -f bin/pgagen[t]",
+    ),
     (
         "heartbeat:pgsql",
         "/usr/lib/postgresql/15/bin/pg_ctl",
@@ -187,11 +249,30 @@ const SINGLE: &[Line] = &[
         "pidof slapd",
     ),
     (
+        "heartbeat:smb-share",
+        "/usr/bin/smbclient",
+        "share=tried path=/srv outfile=/etc/samba/conf.d/tried.inc",
+        "mkdir -p /etc/samba/conf.d /run/samba /var/log/samba /var/lib/samba/private && \
+         { mountpoint -q /etc/samba/conf.d || mount -t tmpfs tmpfs /etc/samba/conf.d; } && \
+         printf '[global]\ninclude = /etc/samba/conf.d/pacemaker-includes.conf\n' >/etc/samba/smb.conf && \
+         touch /etc/samba/conf.d/pacemaker-includes.conf && { pidof smbd || smbd -D; }",
+        "smbclient -N -L 127.0.0.1 | grep -qw tried",
+    ),
+    (
         "heartbeat:symlink",
         "/bin/sh",
         "link=/var/tmp/tried-link target=/etc/hostname",
         "",
         "test -L /var/tmp/tried-link",
+    ),
+    (
+        "heartbeat:syslog-ng",
+        "/usr/sbin/syslog-ng",
+        "configfile=/etc/syslog-ng/tried.conf syslog_ng_binary=/usr/sbin/syslog-ng \
+         syslog_ng_ctl=/usr/sbin/syslog-ng-ctl",
+        "printf '@version: 3.38\nsource s { unix-dgram(\"/run/tried.log\"); };\ndestination d { file(\"/var/log/tried\"); };\n\
+         log { source(s); destination(d); };\n' >/etc/syslog-ng/tried.conf",
+        "pidof syslog-ng",
     ),
     (
         "heartbeat:tomcat",
@@ -210,6 +291,15 @@ const SINGLE: &[Line] = &[
         "pidof varnishd",
     ),
     ("heartbeat:vsftpd", "/usr/sbin/vsftpd", "", "mkdir -p /run/vsftpd/empty", "pidof vsftpd"),
+    (
+        "heartbeat:zabbixserver",
+        "/usr/sbin/zabbix_server",
+        "binary=/usr/sbin/zabbix_server pid=/run/zabbix/tried.pid config=/etc/zabbix/tried.conf",
+        // It waits for its database, here for as long as it runs.
+        "install -d -o zabbix /run/zabbix /var/log/zabbix && printf 'PidFile=/run/zabbix/tried.pid\n\
+         LogFile=/var/log/zabbix/tried.log\nDBHost=127.0.0.1\nDBName=zabbix\n' >/etc/zabbix/tried.conf",
+        "pidof zabbix_server",
+    ),
     ("pacemaker:ClusterMon", "/bin/sh", "user=root htmlfile=/var/tmp/mon.html", "", ""),
     ("pacemaker:Dummy", "/bin/sh", "", "", ""),
     ("pacemaker:HealthCPU", "/usr/bin/top", "", "", ""),
@@ -294,9 +384,20 @@ const REASONS: &[(&str, &[&str])] = &[
             "sybaseASE",
             "nagios",
             "fio",
+            "asterisk",
+            "pingd",
+            "pound",
         ],
     ),
     ("has tests of its own: `tests/lab/databases.rs`", &["pgsqlms"]),
+    ("asks machinectl, which answers only where systemd is the first process", &["machine-info"]),
+    ("its start fails by hand, too: it finds no file with a process number", &["Pure-FTPd"]),
+    ("its start fails where no Windows host takes messages", &["WinPopup"]),
+    ("needs a file that all hosts lock, on a cluster filesystem", &["CTDB"]),
+    (
+        "could run, but nobody has written a set-up for its cluster of servers",
+        &["galera", "garbd", "mariadb", "rabbitmq-"],
+    ),
     ("is the connection to a remote node, which hacd has inside", &["pacemaker:remote"]),
 ];
 
