@@ -164,7 +164,8 @@ const SINGLE: &[Line] = &[
         "conffile=/etc/kamailio/kamailio.cfg kamctl=/usr/sbin/kamctl listen_address=127.0.0.1 kamuser=kamailio \
          kamgroup=kamailio",
         // The configuration that comes with it does not know whom the monitor's question is for.
-        "sed -i '/^request_route {/a if (is_method(\"OPTIONS\")) { sl_send_reply(\"200\", \"OK\"); exit; }' \
+        "install -d -o kamailio -g kamailio /run/kamailio
+         sed -i '/^request_route {/a if (is_method(\"OPTIONS\")) { sl_send_reply(\"200\", \"OK\"); exit; }' \
          /etc/kamailio/kamailio.cfg",
         "pidof kamailio",
     ),
