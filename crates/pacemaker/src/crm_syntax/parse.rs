@@ -142,9 +142,10 @@ fn candidates_alone(word: &str, spelling: &str) -> bool {
     !other.starts_with(word) && !is_subsequence(word, other)
 }
 
+/// Whether the letters of `word` are in `of` in this order, the first one first.
 fn is_subsequence(word: &str, of: &str) -> bool {
     let mut letters = of.chars();
-    !word.is_empty() && word.chars().all(|c| letters.any(|l| l == c))
+    word.chars().next() == of.chars().next() && word.chars().all(|c| letters.any(|l| l == c))
 }
 
 fn modgroup(words: &mut Words) -> Result<Change, SyntaxError> {
