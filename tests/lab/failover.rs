@@ -137,9 +137,11 @@ fn planned(env: &Env) -> anyhow::Result<()> {
             cluster.hacctl(other, &["--wait", "node", "online", name])?;
             assert_consistent(cluster)?;
             let window = cluster.lab().prober().window(begin);
-            // A request that is under way at the very moment at which the address moves is cut in two.
+            // Requests that are under way at the very moment at which the address moves are cut in two: one at most, and some
+            // more where the machine is so busy that answers take longer than the 10 ms between two of them. Where the
+            // server stopped first, a cloud that takes 1.5 s would cost 150.
             let (failed, answered) = (window.failed, window.answered);
-            ensure!(failed <= 1, "{failed} requests were lost beside {answered}, the cloud taking {apply_ms} ms");
+            ensure!(failed <= 5, "{failed} requests were lost beside {answered}, the cloud taking {apply_ms} ms");
         }
         Ok(())
     })
