@@ -101,31 +101,26 @@ fn stopping(tools: &Tools) -> anyhow::Result<()> {
 fn everything(tools: &Tools) -> anyhow::Result<()> {
     let cluster = cluster(tools, 154)?;
     cluster.must("-w configure primitive web nginx op monitor interval=10s")?;
-    for (line, said, back) in [
+    let nowhere = "web may run on no node";
+    let bans = ["-w resource ban web", "-w resource ban web primary", "-w resource ban web secondary"];
+    for (lines, said, back) in [
         (
-            "configure property stop-all-resources=true",
+            &["configure property stop-all-resources=true"][..],
             "(stop-all-resources=true)",
             "configure property stop-all-resources=",
         ),
-        (
-            "configure property symmetric-cluster=false",
-            "web may run on no node",
-            "configure property symmetric-cluster=",
-        ),
-        ("-w node standby --all", "web may run on no node", "-w node online --all"),
-        ("-w resource ban web", "", "resource clear web"),
+        (&["configure property symmetric-cluster=false"], nowhere, "configure property symmetric-cluster="),
+        (&["-w node standby --all"], nowhere, "-w node online --all"),
+        (&bans, nowhere, "resource clear web"),
     ] {
-        cluster.must(&format!("-y {line}"))?;
-        if said.is_empty() {
-            cluster.must("-y -w resource ban web primary")?;
-            cluster.must("-y -w resource ban web secondary")?;
+        for line in lines {
+            cluster.must(&format!("-y {line}"))?;
         }
-        let said = if said.is_empty() { "web may run on no node" } else { said };
         cluster.shows(&[said, "web\t(ocf:heartbeat:nginx):\t Stopped"])?;
         let check = cluster.crm("status --check")?;
         ensure!(
             check.code == 2 && (check.out.contains("not running: web") || check.out.contains("kept stopped")),
-            "{line}: {} {}",
+            "{lines:?}: {} {}",
             check.code,
             check.out
         );

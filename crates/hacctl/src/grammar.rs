@@ -249,27 +249,7 @@ Everywhere: --json, -w/--wait (until the cluster has done what follows), --timeo
 /// Names that `word` abbreviates: those that it begins; if there are none, those that have its letters in order, the
 /// first letter first. Who left a letter out did not abbreviate.
 pub(crate) fn abbreviated(word: &str, names: &[&'static str]) -> Vec<&'static str> {
-    let word = word.to_lowercase();
-    if word.is_empty() {
-        return Vec::new();
-    }
-    if let Some(exact) = names.iter().find(|name| **name == word) {
-        return vec![exact];
-    }
-    let prefixed: Vec<_> = names.iter().copied().filter(|name| name.starts_with(&word)).collect();
-    if !prefixed.is_empty() {
-        return prefixed;
-    }
-    if hac_model::nearest(&word, names.iter().copied()).is_some() {
-        return Vec::new();
-    }
-    names.iter().copied().filter(|name| is_spread(&word, name)).collect()
-}
-
-/// Whether the letters of `word` are in `name` in this order, the first one first.
-fn is_spread(word: &str, name: &str) -> bool {
-    let mut rest = name.chars();
-    word.chars().next() == name.chars().next() && word.chars().all(|c| rest.any(|letter| letter == c))
+    hac_model::abbreviated(&word.to_lowercase(), names)
 }
 
 /// The command line with the levels' commands below them, for manual pages.

@@ -397,3 +397,39 @@ fn meta_attributes_are_inherited() {
         }
     }
 }
+
+#[test]
+fn a_folder_in_place_of_a_file_is_called_one() {
+    let folder = Folder::new("read");
+    let name = folder.path("");
+    let name = name.trim_end_matches('/');
+    for words in [
+        vec!["import", name],
+        vec!["-f", name],
+        vec!["configure", "apply", name],
+        vec!["configure", "load", "update", name],
+        vec!["secret", "set", "token", "--file", name],
+    ] {
+        let (code, out, err) = run(&words);
+        let sentence = format!("ERROR: {name} is a folder, not a file\n  Name ");
+        assert!(code == 66 && out.is_empty() && err.starts_with(&sentence), "{words:?}: {code}\n{out}{err}");
+    }
+}
+
+#[test]
+fn names_go_only_into_a_folder_that_is_there() {
+    let folder = Folder::new("names");
+    let name = folder.path("x/y");
+    fails(&["compat", "install", &name], 73, &format!("there is no folder {name}; nothing was installed"));
+    fails(&["compat", "install", &name], 73, &format!("mkdir -p {name}"));
+    assert!(!folder.0.join("x").exists(), "nothing was made");
+    fails(&["compat", "install", &folder.file("file", "")], 73, "is not a folder; nothing was installed");
+    let (code, _, err) = run(&["compat", "install", &folder.path("")]);
+    assert!(code == 0 && folder.0.join("crm_mon").is_symlink(), "{code}: {err}");
+}
+
+#[test]
+fn a_monitor_without_a_terminal_speaks_once_and_ends() {
+    let (code, out, err) = run(&["--socket", &Folder::new("mon").path("none"), "mon"]);
+    assert_eq!((code, out.as_str(), err.matches("hacd is not running here").count()), (102, "", 1), "{err}");
+}

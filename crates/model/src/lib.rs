@@ -27,7 +27,7 @@ pub use alert::{Alert, NOTICE_EVENTS, NOTICE_FORMS, Notice, Recipient, Select, S
 pub use constraint::{Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket};
 pub use fence_device::{FenceAbilities, FenceDevice, HostCheck, RETRY_PAUSE, is_tried_again};
 pub use invocation::{FenceOrder, Invocation, InvocationId, OUTPUT_MAX, Outcome, ProcessRef, WatchId};
-pub use nearest::nearest;
+pub use nearest::{abbreviated, is_spread, nearest};
 pub use nvset::{Expression, NvPair, NvSet, Rule};
 pub use operation::{ExecStatus, OcfCode, OperationKey, TransitionKey, operation_key};
 pub use resource::{

@@ -1,4 +1,4 @@
-//! The known name that a mistyped one was most likely meant to be.
+//! The known name that a mistyped or an abbreviated one was most likely meant to be.
 
 /// The word of `known` that `word` was most likely meant to be: at most a third of it is different.
 #[must_use]
@@ -10,6 +10,33 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// The names of `known` that `word` (in small letters) abbreviates: itself, or those that it begins; if there are none, those that
+/// [have its letters](is_spread). Who left a letter out did not abbreviate.
+#[must_use]
+pub fn abbreviated<'a>(word: &str, known: &[&'a str]) -> Vec<&'a str> {
+    if word.is_empty() {
+        return Vec::new();
+    }
+    if let Some(exact) = known.iter().find(|name| **name == word) {
+        return vec![exact];
+    }
+    let begun: Vec<_> = known.iter().copied().filter(|name| name.starts_with(word)).collect();
+    if !begun.is_empty() {
+        return begun;
+    }
+    if nearest(word, known.iter().copied()).is_some() {
+        return Vec::new();
+    }
+    known.iter().copied().filter(|name| is_spread(word, name)).collect()
+}
+
+/// Whether the letters of `word` are in `name` in this order, the first one first.
+#[must_use]
+pub fn is_spread(word: &str, name: &str) -> bool {
+    let mut rest = name.chars();
+    word.chars().next() == name.chars().next() && word.chars().all(|c| rest.any(|letter| letter == c))
 }
 
 /// Number of single-letter edits (insert, delete, replace, swap of neighbours) between two words.

@@ -62,7 +62,7 @@ pub(crate) fn for_tests(project: &Project) -> anyhow::Result<PathBuf> {
     deb::pack(project, &Contents::build(project, &sources, Profile::Dev, Kind::Dynamic, "build")?)
 }
 
-/// What is packed as it stands, read once for everything that is packed.
+/// What is packed as it is in the source tree. It is copied aside once, and all packages are made from the copy.
 #[derive(Clone)]
 struct Sources {
     /// Documents, examples and units at their places below the root of the source tree.
@@ -105,7 +105,7 @@ struct Contents {
     generated: PathBuf,
     /// The lists of what the programs were made of.
     materials: Vec<PathBuf>,
-    /// What is packed as it stands.
+    /// What is packed as it is in the source tree.
     sources: Sources,
     /// What the programs need.
     kind: Kind,

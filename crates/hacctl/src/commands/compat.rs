@@ -14,15 +14,17 @@ pub(crate) fn run(command: CompatCommand, json: bool) -> Result<ExitCode, Failur
     // A folder that somebody named and that is not there is most likely a slip.
     if !folder.is_dir() {
         let name = folder.display();
-        return Err(if folder.exists() {
-            Failure { exit_code: 73, ..Failure::usage(format!("{name} is not a folder; nothing was installed")) }
-                .with_remedy("Name a folder that you may write to, such as /usr/local/sbin.")
+        let (sentence, remedy) = if folder.exists() {
+            (
+                format!("{name} is not a folder"),
+                "Name a folder that you may write to, such as /usr/local/sbin.".to_owned(),
+            )
         } else {
-            Failure { exit_code: 73, ..Failure::usage(format!("there is no folder {name}; nothing was installed")) }
-                .with_remedy(format!(
-                    "Make it with 'mkdir -p {name}', or name one that is there, such as /usr/local/sbin."
-                ))
-        });
+            let make = format!("Make it with 'mkdir -p {name}', or name one that is there, such as /usr/local/sbin.");
+            (format!("there is no folder {name}"), make)
+        };
+        let failure = Failure { exit_code: 73, ..Failure::usage(format!("{sentence}; nothing was installed")) };
+        return Err(failure.with_remedy(remedy));
     }
     let names: Vec<&str> = hac_compat::NAMES.iter().chain(crate::names::NAMES).copied().collect();
     hac_compat::install_names(&folder, &program, &names).map_err(|error| match error {

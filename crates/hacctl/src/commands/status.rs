@@ -57,7 +57,7 @@ enum Form {
     Simple,
 }
 
-/// `hacctl mon`: once, or again and again on a terminal and as JSON, until Ctrl-C. Goes on showing that there is no connection while there is none.
+/// `hacctl mon` as text or JSON: once, or again and again until Ctrl-C. While there is no connection, that is what it shows.
 pub(crate) async fn mon(context: &Context, what: &MonArgs) -> Result<ExitCode, Failure> {
     loop {
         let report = Report::get(context).await;

@@ -171,18 +171,13 @@ fn range(text: &str) -> Option<(u64, u64)> {
 fn the_crmsh_of_this_host_makes_the_same() {
     let Some(crmsh) = Crmsh::new("kept") else { return };
     let wanted = std::env::var("HACD_CRMSH").unwrap_or_default();
-    let cases = match wanted.as_str() {
-        "" | "all" => cases(),
-        some if range(some).is_some() => {
-            let (from, to) = range(some).unwrap_or_default();
-            cases()
-                .into_iter()
-                .zip(1..)
-                .filter(|(_, number)| (from..=to).contains(number))
-                .map(|(text, _)| text)
-                .collect()
+    let cases = match (wanted.as_str(), range(&wanted)) {
+        ("" | "all", _) => cases(),
+        (_, Some((from, to))) => {
+            let some = cases().into_iter().zip(1..).filter(|(_, number)| (from..=to).contains(number));
+            some.map(|(text, _)| text).collect()
         }
-        file => {
+        (file, None) => {
             let text = fs::read_to_string(file).expect("HACD_CRMSH is the name of a file, or all");
             text.split("\n\n").filter(|text| !text.trim().is_empty()).map(str::to_owned).collect()
         }

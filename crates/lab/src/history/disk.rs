@@ -11,7 +11,8 @@ use crate::{Cluster, Error, Host};
 const PLACE: &str = "/var/own";
 /// What fills it.
 const FILLING: &str = "/var/own/filling";
-/// How large it is unless somebody says otherwise: it has room for all that a daemon keeps at most (journals 32 MiB, earlier states 16) and for the log of an hour.
+/// How large it is unless somebody says otherwise: there is room for all that a daemon keeps at most (journals 32 MiB, earlier
+/// states 16), and for the log of an hour.
 pub const DISK: &str = "256M";
 
 /// Mounts it and puts what the daemon keeps, and its log, on it. What filled it before is gone.

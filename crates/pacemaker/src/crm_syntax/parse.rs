@@ -82,14 +82,7 @@ fn keyword(token: &Token) -> Result<&'static str, SyntaxError> {
         let remedy = "Write what it is, such as 'primitive'; perhaps a variable of your script is empty.";
         return Err(token.error("a statement begins with an empty word", remedy));
     }
-    if let Some(exact) = KEYWORDS.iter().find(|k| **k == word) {
-        return Ok(exact);
-    }
-    let mut candidates: Vec<&'static str> = KEYWORDS.iter().copied().filter(|k| k.starts_with(word)).collect();
-    // Who left a letter out did not abbreviate.
-    if candidates.is_empty() && hac_model::nearest(word, KEYWORDS.iter().copied()).is_none() {
-        candidates = KEYWORDS.iter().copied().filter(|k| is_subsequence(word, k)).collect();
-    }
+    let mut candidates = hac_model::abbreviated(word, KEYWORDS);
     // Two spellings of one thing.
     candidates.retain(|k| !matches!(*k, "collocation" | "master") || candidates_alone(word, k));
     match candidates[..] {
@@ -139,13 +132,7 @@ const NOT_OFFERED: &[(&str, &str)] = &[
 /// Whether an alternative spelling is the only one that `word` can mean.
 fn candidates_alone(word: &str, spelling: &str) -> bool {
     let other = if spelling == "master" { "ms" } else { "colocation" };
-    !other.starts_with(word) && !is_subsequence(word, other)
-}
-
-/// Whether the letters of `word` are in `of` in this order, the first one first.
-fn is_subsequence(word: &str, of: &str) -> bool {
-    let mut letters = of.chars();
-    word.chars().next() == of.chars().next() && word.chars().all(|c| letters.any(|l| l == c))
+    !other.starts_with(word) && !hac_model::is_spread(word, other)
 }
 
 fn modgroup(words: &mut Words) -> Result<Change, SyntaxError> {
