@@ -32,6 +32,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
         ("what_passes_has_neither_key_nor_code", capture),
         ("a_node_that_was_removed_ends_and_says_why", removed),
         ("a_node_that_is_off_is_removed_with_a_word", off),
+        ("a_pair_is_made_and_ended_with_the_lines_of_crm", as_crm),
     ]
 }
 
@@ -109,6 +110,10 @@ impl<'t> World<'t> {
     }
 
     fn start(&self, host: u8) -> anyhow::Result<()> {
+        self.start_as(host, &format!("n{host}"))
+    }
+
+    fn start_as(&self, host: u8, name: &str) -> anyhow::Result<()> {
         let log = fs::File::create(self.path(host, "out"))?;
         let child = Command::new(self.tools.directory().join("hacd"))
             .arg("--config")
@@ -117,7 +122,7 @@ impl<'t> World<'t> {
             .arg(self.path(host, "state"))
             .arg("--socket")
             .arg(self.path(host, "sock"))
-            .args(["--node", &format!("n{host}")])
+            .args(["--node", name])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -548,4 +553,59 @@ fn off(tools: &Tools) -> anyhow::Result<()> {
     ensure!(refused.status.code() == Some(107) && said.contains("--node-is-off"), "{said}");
     world.exec(1, &["node", "remove", "n2", "--yes", "--node-is-off", "killed by the test"])?;
     world.wait_members(&[1])
+}
+
+/// `crm cluster init`, `join` and `remove`, with crm's options.
+fn as_crm(tools: &Tools) -> anyhow::Result<()> {
+    let world = World::new(tools)?;
+    let hostname = fs::read_to_string("/proc/sys/kernel/hostname")?;
+    let first = hostname.trim().split('.').next().unwrap_or_default();
+    let local = world.place.path("local.toml");
+    fs::write(&local, "[logging]\nto_syslog = \"no\"\n")?;
+    let (local, port, own) = (local.display().to_string(), PORT.to_string(), world.own(1));
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let [config, config_at, state, state_at, ..] = own[..] else { bail!("{own:?}") };
+    let address = world.address(1);
+    let init = ["cluster", "init", "-y", "-u", "-n", "grown", "-i", &address, "--port", &port, "--include", &local];
+    let rest = [config, config_at, state, state_at, "--no-start"];
+    let refused = world.run(1, &[&init[..], &["-s", "/dev/sdb"], &rest].concat())?;
+    ensure!(refused.status.code() == Some(64) && !world.path(1, "hacd.toml").exists(), "{refused:?}");
+    world.exec(1, &[&init[..], &rest].concat())?;
+    world.start_as(1, first)?;
+    world.wait("the first node acts", 1, |status| status["quorum"]["quorate"] == true)?;
+    let again = world.run(1, &[&init[..], &rest].concat())?;
+    ensure!(again.status.code() == Some(73), "{again:?}");
+
+    let code = world.invite(&[])?;
+    let (door, own) = (format!("root@{}", world.door()), world.own(2));
+    let mut words = vec!["cluster", "join", "-y", "-c", &door, "-i"];
+    let address = world.address(2);
+    words.push(&address);
+    // The address has been named in crm's way.
+    let named = own.iter().position(|word| word == "--address").context("is named")?;
+    words.extend(
+        own.iter().enumerate().filter(|(at, _)| *at != named && *at != named + 1).map(|(_, word)| word.as_str()),
+    );
+    let mut joining = world.hacctl(2, &words);
+    let joining = joining.env("HACD_JOIN_CODE", code).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    world.go_with(2, joining)?;
+    let joined = |status: &Value| {
+        let nodes = status["members"]["nodes"].as_array().cloned().unwrap_or_default();
+        nodes.len() == 2 && nodes.iter().all(|node| node["state"] == "joined")
+    };
+    world.wait("both are members", 1, joined)?;
+    world.wait("both are members", 2, joined)?;
+
+    // Without -y a terminal is needed, and there is none.
+    let unasked = world.run(1, &["cluster", "remove", "n2"])?;
+    ensure!(!unasked.status.success() && joined(&world.status(1)?), "{unasked:?}");
+    let nobody = world.run(1, &["cluster", "remove", "-y"])?;
+    let said = String::from_utf8_lossy(&nobody.stderr);
+    ensure!(nobody.status.code() == Some(64) && said.contains("missing argument: <NODE>"), "{said}");
+    let dry = world.exec(1, &["--dry-run", "cluster", "remove", "-c", "n2"])?;
+    ensure!(dry.contains("nothing was changed") && joined(&world.status(1)?), "{dry}");
+    world.exec(1, &["cluster", "remove", "-c", &world.address(2), "-y"])?;
+    world.wait("one node is left", 1, |status| {
+        status["members"]["nodes"].as_array().is_some_and(|nodes| nodes.len() == 1)
+    })
 }

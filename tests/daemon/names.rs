@@ -503,8 +503,18 @@ fn wrong_words(cluster: &Cluster<'_>) -> anyhow::Result<()> {
         ("configure apply /nonexistent", 66, "could not read /nonexistent"),
         ("configure save /nonexistent/file", 73, "could not write"),
         ("configure group g web web", 64, "named twice"),
-        ("cluster init", 64, "hacctl init"),
-        ("corosync set totem.token 1", 64, "hacd does not have"),
+        ("cluster init -y", 73, "it is part of a cluster"),
+        ("cluster init -N root@other.example", 64, "does not log in to other hosts"),
+        ("cluster remove nowhere -y", 105, "is not a cluster node"),
+        ("cluster remove -c 192.0.2.1 -y", 105, "no node has the address 192.0.2.1"),
+        ("cluster start --all", 64, "does not log in to other hosts"),
+        ("cluster copy FILE", 64, "hacctl does not log in to other hosts. For each node: 'scp"),
+        ("cluster diff FILE", 64, "hacctl does not log in to other hosts. For each node: 'ssh"),
+        ("cluster rename other", 64, "Stop hacd on all nodes"),
+        ("cluster crash_test --kill-corosync", 64, "'hacctl test failover'"),
+        ("corosync reload", 64, "hacd reads hacd.toml when it starts"),
+        ("corosync push secondary", 64, "does not log in to other hosts"),
+        ("corosync diff --checksum", 64, "does not log in to other hosts"),
         ("site ticket grant t", 64, "may be managed by booth"),
         ("site ticket revoke t --force", 105, "no ticket t is known"),
         ("ra list upstart", 105, "no agents of upstart"),
@@ -523,6 +533,7 @@ fn wrong_words(cluster: &Cluster<'_>) -> anyhow::Result<()> {
 
 /// Programs of Pacemaker, Corosync and pcs.
 fn other_names(cluster: &Cluster<'_>) -> anyhow::Result<()> {
+    more::set_in_file(cluster)?;
     for (name, words, code, part) in [
         (
             "crm_mon",

@@ -60,6 +60,11 @@ impl Failure {
         Self { exit_code: 66, message, remedy: None }
     }
 
+    /// A file that was named cannot be written.
+    pub(crate) fn unwritten(name: &dyn Display, error: &io::Error) -> Self {
+        Self { exit_code: 73, ..Self::system(&format!("could not write {name}"), error) }
+    }
+
     /// There is no daemon to talk to (Pacemaker's exit code 102).
     pub(crate) fn disconnected(message: impl Into<String>) -> Self {
         Self { exit_code: 102, message: message.into(), remedy: None }

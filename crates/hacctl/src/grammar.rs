@@ -84,6 +84,8 @@ pub(crate) enum Kind {
     Text,
     /// A statement in the words of `crm configure`: the rest of the line.
     Statement,
+    /// Options of another program and their values, read by the command itself: the rest of the line but for `--help`.
+    Foreign,
 }
 
 impl Kind {

@@ -1,5 +1,6 @@
 //! `cibadmin` on a running cluster, `hacctl history` over nodes and restarts, and a program of others that calls the names.
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -7,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use hac_lab::Tools;
 
-use super::{Cluster, split};
+use super::{Cluster, Said, split};
 
 /// The objects of `cibadmin` are those of `configure show`, and what it changes is agreed by the cluster.
 pub(super) fn cibadmin(cluster: &Cluster<'_>) -> anyhow::Result<()> {
@@ -256,5 +257,46 @@ pub(super) fn json(tools: &Tools) -> anyhow::Result<()> {
             said.code
         );
     }
+    Ok(())
+}
+
+/// `corosync set`: one value of hacd.toml, judged by the daemon before it is written.
+pub(super) fn set_in_file(cluster: &Cluster<'_>) -> anyhow::Result<()> {
+    let file = cluster.place.path("set.toml");
+    let key = cluster.place.path("key").display().to_string();
+    // This host alone, so that the daemon that judges it knows which node it is.
+    let text = format!(
+        "[totem]\nauthkey = \"{key}\"\n[[nodelist.node]]\nname = \"one\"\nnodeid = 1\nring0_addr = \"127.0.0.1\"\n"
+    );
+    fs::write(&file, text)?;
+    let at = file.display().to_string();
+    let path = format!("{}:{}", cluster.tools.directory().display(), std::env::var("PATH").unwrap_or_default());
+    let set = |words: &[&str]| {
+        let mut command = Command::new(cluster.place.path("bin/crm"));
+        Said::of(&command.args(words).env("HACD_CONFIG", &at).env("PATH", &path).stdin(Stdio::null()).output()?)
+    };
+    let before = fs::read_to_string(&file)?;
+    for (words, code, said) in [
+        (&["corosync", "set", "totem.token", "soon"][..], 78, "nothing was changed"),
+        (&["corosync", "set", "totem.tokn", "3000"], 78, "nothing was changed"),
+        (&["corosync", "set", "nodelist.node", "3000"], 78, "hacctl corosync edit"),
+        (&["corosync", "set", "token", "3000"], 64, "hacctl corosync set totem.token 3000"),
+        (&["corosync", "set", "totem.token"], 64, "missing argument: <VALUE>"),
+    ] {
+        let answer = set(words)?;
+        ensure!(answer.code == code && answer.err.contains(said), "{words:?}: {} {}", answer.code, answer.err);
+        ensure!(fs::read_to_string(&file)? == before, "{words:?} changed the file");
+    }
+    let dry = set(&["--dry-run", "corosync", "set", "totem.token", "3000"])?;
+    ensure!(dry.code == 0 && dry.out.contains("totem.token is 3000"), "{}{}", dry.out, dry.err);
+    ensure!(fs::read_to_string(&file)? == before, "a dry run changed the file");
+    let done = set(&["corosync", "set", "totem.token", "3000"])?;
+    ensure!(done.code == 0 && done.err.contains("on one after the other"), "{}", done.err);
+    ensure!(set(&["corosync", "get", "totem.token"])?.out.trim() == "3000", "not set, or masked");
+    let renamed = set(&["corosync", "set", "totem.cluster_name", "other"])?;
+    ensure!(renamed.code == 0 && renamed.err.contains("stop hacd on all of them"), "{}", renamed.err);
+    let left: Vec<_> =
+        fs::read_dir(file.parent().context("a folder")?)?.flatten().map(|entry| entry.file_name()).collect();
+    ensure!(!left.iter().any(|name| name.to_string_lossy().ends_with(".new")), "{left:?}");
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! `hacctl cluster`, `hacctl corosync` and `hacctl maintenance`: crm's words for what belongs to no resource and no node.
 
+mod set;
+mod setup;
+
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +18,11 @@ use crate::terminal;
 const FILE: &str = "/etc/hacd/hacd.toml";
 /// The unit of the daemon.
 const UNIT: &str = "hacd.service";
+/// How a changed configuration comes into force.
+const THEN: &str = "to the other nodes and restart hacd on one after the other: 'systemctl restart hacd'";
+/// What is said of a third vote from outside.
+const NO_DEVICE: &str = "hacd has no quorum device";
+const NO_DEVICE_INSTEAD: &str = "Add a third node, or use two_node; 'hacctl quorum' shows the votes.";
 
 /// Carries out `cluster ...`.
 pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Failure> {
@@ -24,6 +32,7 @@ pub(crate) async fn run(context: &Context, call: &Call) -> Result<ExitCode, Fail
         "wait_for_startup" => wait(context, call.get("SECONDS")).await,
         "run" => remote(call.all("COMMAND")),
         "start" | "stop" | "restart" | "enable" | "disable" => systemd(context, call).await,
+        "init" | "join" | "remove" => setup::run(context, call).await,
         _ => Ok(ExitCode::SUCCESS),
     }
 }
@@ -105,10 +114,10 @@ async fn systemd(context: &Context, call: &Call) -> Result<ExitCode, Failure> {
         }
         Err(_) => here.trim().to_owned(),
     };
-    let others: Vec<&String> = call.all("NODE").iter().filter(|node| **node != here).collect();
-    if !others.is_empty() {
-        let names: Vec<&str> = others.iter().map(|name| name.as_str()).collect();
-        return Err(Failure::usage(format!("hacctl does not log in to other hosts: {}", names.join(", ")))
+    let others: Vec<&str> = call.all("NODE").iter().map(String::as_str).filter(|node| *node != here).collect();
+    if !others.is_empty() || call.has("--all") {
+        let names = if call.has("--all") { "--all".to_owned() } else { others.join(", ") };
+        return Err(Failure::usage(format!("hacctl does not log in to other hosts: {names}"))
             .with_remedy(format!("Type there: systemctl {verb} {UNIT}")));
     }
     if matches!(verb, "stop" | "restart") {
@@ -155,6 +164,7 @@ pub(crate) async fn corosync(context: &Context, call: &Call) -> Result<ExitCode,
         "get" => get(call.must("PATH")?)?,
         "log" => log(context.json)?,
         "edit" => edit(context)?,
+        "set" => set::run(context, &path(), call.must("PATH")?, call.must("VALUE")?)?,
         "link" if matches!(call.get("|"), None | Some("show")) => return members::run(context, true).await,
         "link" => {
             return Err(Failure::usage("links are changed in hacd.toml").with_remedy(
@@ -164,8 +174,7 @@ pub(crate) async fn corosync(context: &Context, call: &Call) -> Result<ExitCode,
         "status" => match call.get("|") {
             Some("quorum") => return quorum::run(context, None).await,
             Some("qdevice" | "qnetd") => {
-                return Err(Failure::new(ErrorCode::Invalid, "hacd has no quorum device")
-                    .with_remedy("Add a third node, or use two_node; 'hacctl quorum' shows the votes."));
+                return Err(Failure::new(ErrorCode::Invalid, NO_DEVICE).with_remedy(NO_DEVICE_INSTEAD));
             }
             _ => return members::run(context, true).await,
         },
@@ -186,21 +195,53 @@ fn file() -> Result<String, Failure> {
     })
 }
 
+/// Whether the value of a key is shown to nobody. In `[totem]` there is a token that is a time, and a key that is a file.
+fn is_masked(table: &str, key: &str) -> bool {
+    table != "totem" && hac_model::is_secret(key)
+}
+
 /// The file with the values of secrets masked.
 fn shown(text: &str) -> String {
-    let mask = |line: &str| match line.split_once('=') {
-        Some((name, _)) if hac_model::is_secret(name.trim()) => format!("{name}= \"{}\"", hac_model::MASK),
-        _ => line.to_owned(),
+    let mut table = String::new();
+    let mask = |line: &str| {
+        if let Some(name) = line.trim().strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            table = name.0.trim_matches(['[', ' ']).to_owned();
+        }
+        match line.split_once('=') {
+            Some((name, _)) if is_masked(&table, name.trim()) => format!("{name}= \"{}\"", hac_model::MASK),
+            _ => line.to_owned(),
+        }
     };
     text.lines().map(mask).collect::<Vec<_>>().join("\n")
 }
 
+/// A value with all secrets in it masked.
+fn masked(table: &str, key: &str, value: toml::Value) -> toml::Value {
+    match value {
+        toml::Value::Table(below) => {
+            let within = |(name, value): (String, toml::Value)| {
+                let value = masked(key, &name, value);
+                (name, value)
+            };
+            toml::Value::Table(below.into_iter().map(within).collect())
+        }
+        toml::Value::Array(list) => {
+            toml::Value::Array(list.into_iter().map(|value| masked(table, key, value)).collect())
+        }
+        _ if is_masked(table, key) => toml::Value::String(hac_model::MASK.to_owned()),
+        other => other,
+    }
+}
+
+/// The file is no TOML.
+fn untold(error: &toml::de::Error) -> Failure {
+    Failure { exit_code: 78, ..Failure::usage(terminal::harmless(error.message())) }
+        .with_remedy("'hacd --check' names the place.")
+}
+
 /// `corosync get totem.token`.
 fn get(path: &str) -> Result<(), Failure> {
-    let table: toml::Table = toml::from_str(&file()?).map_err(|error| {
-        Failure { exit_code: 78, ..Failure::usage(terminal::harmless(error.message())) }
-            .with_remedy("'hacd --check' names the place.")
-    })?;
+    let table: toml::Table = toml::from_str(&file()?).map_err(|error| untold(&error))?;
     let mut value = &toml::Value::Table(table);
     for word in path.split('.') {
         let next = match value {
@@ -213,10 +254,9 @@ fn get(path: &str) -> Result<(), Failure> {
                 .with_remedy("'hacctl corosync show' prints the file; what is not in it has its default.")
         })?;
     }
-    let masked = path.rsplit('.').next().is_some_and(hac_model::is_secret);
-    let text = match value {
-        _ if masked => hac_model::MASK.to_owned(),
-        toml::Value::String(text) => text.clone(),
+    let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let text = match masked(table, key, value.clone()) {
+        toml::Value::String(text) => text,
         other => other.to_string(),
     };
     terminal::print(&terminal::harmless(&text))
@@ -246,18 +286,14 @@ fn edit(context: &Context) -> Result<(), Failure> {
     let path = path();
     file()?;
     super::configure::editor(std::path::Path::new(&path))?;
-    let check = Command::new("hacd").args(["--check", "--config", &path]).status();
-    if check.is_ok_and(|status| !status.success()) {
+    if !set::is_accepted(std::path::Path::new(&path)) {
         return Err(Failure {
             exit_code: 78,
             ..Failure::usage(format!("{path} is wrong (see above); hacd would not start with it"))
         }
         .with_remedy("Put that place right with 'hacctl corosync edit'."));
     }
-    context.done(
-        &format!("copy {path} to the other nodes and restart hacd on one after the other: 'systemctl restart hacd'"),
-        None,
-    )
+    context.done(&format!("copy {path} {THEN}"), None)
 }
 
 /// Carries out `maintenance on|off [RSC]`.
@@ -276,4 +312,18 @@ pub(crate) async fn maintenance(context: &Context, call: &Call) -> Result<ExitCo
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_the_file_are_masked_and_times_are_not() {
+        let text =
+            "[totem]\ntoken = 1000\nauthkey = \"/k\"\n[[primitive]]\nid = \"ip\"\n[primitive.params]\ndo_token = \"T\"";
+        assert_eq!(shown(text), text.replace("\"T\"", "\"********\""));
+        let whole = masked("", "", toml::Value::Table(toml::from_str(text).expect("TOML"))).to_string();
+        assert!(whole.contains("1000") && whole.contains("/k") && !whole.contains("\"T\""), "{whole}");
+    }
 }

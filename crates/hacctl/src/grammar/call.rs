@@ -100,6 +100,13 @@ impl Call {
         while let Some(word) = rest.next() {
             let statement = call.kind(at) == Some(Kind::Statement);
             let value = call.kind(at) == Some(Kind::Value);
+            if call.kind(at) == Some(Kind::Foreign) {
+                match word.as_str() {
+                    "-h" | "--help" => call.everywhere.help = true,
+                    _ => call.given[at].push(word.clone()),
+                }
+                continue;
+            }
             if call.everywhere.take(word, &mut rest)? {
                 continue;
             }

@@ -161,7 +161,7 @@ fn of_kind(kind: Kind, known: &Known) -> Vec<Candidate> {
         Kind::Word(words) => words.iter().map(|word| candidate(*word, "")).collect(),
         Kind::Lifetime => ["forever", "reboot", "PT5M"].map(|word| candidate(word, "")).to_vec(),
         Kind::Parameter => known.parameters.iter().map(|(name, help)| candidate(name.clone(), help)).collect(),
-        Kind::File | Kind::Value | Kind::Text | Kind::Statement => Vec::new(),
+        Kind::File | Kind::Value | Kind::Text | Kind::Statement | Kind::Foreign => Vec::new(),
     }
 }
 

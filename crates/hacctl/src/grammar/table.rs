@@ -1,6 +1,6 @@
 //! The table itself.
 
-use super::Kind::{Agent, File, Lifetime, Node, Object, Parameter, Resource, Statement, Text, Value, Word};
+use super::Kind::{Agent, File, Foreign, Lifetime, Node, Object, Parameter, Resource, Statement, Text, Value, Word};
 use super::Need::{Any, Maybe, One, Some};
 use super::{Argument as A, Command, Level};
 
@@ -37,6 +37,7 @@ const NAME: A = A(Maybe, Parameter, "NAME");
 const VALUE: A = A(Maybe, Value, "VALUE");
 const IDS: A = A(Any, Object, "ID");
 const FILE: A = A(One, File, "FILE");
+const OPTIONS: &[A] = &[A(Any, Foreign, "OPTION")];
 const STATEMENT: A = A(Some, Statement, "...");
 
 /// How hosts come and go.
@@ -264,24 +265,41 @@ const RA: &[Command] = &[
 const CLUSTER: &[Command] = &[
     c(&["status"], &[], "Whether the daemon runs, and who is in the cluster"),
     c(&["health"], &[], "Whether anything is wrong"),
-    c(&["start"], &[NODES], "Start the daemon on this node"),
-    c(&["stop"], &[NODES], "Stop the daemon on this node"),
-    c(&["restart"], &[NODES], "Restart the daemon on this node"),
-    c(&["enable"], &[NODES], "Start the daemon when this node boots"),
-    c(&["disable"], &[NODES], "Do not start the daemon when this node boots"),
+    o(&["start"], &[NODES], &["--all"], "Start the daemon on this node"),
+    o(&["stop"], &[NODES], &["--all"], "Stop the daemon on this node"),
+    o(&["restart"], &[NODES], &["--all"], "Restart the daemon on this node"),
+    o(&["enable"], &[NODES], &["--all"], "Start the daemon when this node boots"),
+    o(&["disable"], &[NODES], &["--all"], "Do not start the daemon when this node boots"),
     c(&["wait_for_startup", "wait-for-startup"], &[A(Maybe, Text, "SECONDS")], "Wait until this node takes part"),
     c(&["run"], &[A(Some, Value, "COMMAND")], "Run a command here, and say how to run it on the others"),
-    not(&["init"], "'hacctl init' makes a cluster of this host, 'hacctl join' adds others."),
-    not(&["join"], JOIN),
+    c(
+        &["init"],
+        OPTIONS,
+        "Make a cluster of this host, as 'hacctl init' does; takes its options, and crm's -n, -i, -y, -q",
+    ),
+    c(
+        &["join"],
+        OPTIONS,
+        "Make this host a node, as 'hacctl join' does; takes its options, and crm's -c HOST, -i, -y, -q",
+    ),
+    c(
+        &["remove"],
+        OPTIONS,
+        "Take nodes out for good, as 'hacctl node remove' does; takes its options, and crm's -c, -y",
+    ),
     not(&["add"], JOIN),
-    not(&["remove"], REMOVE),
-    not(&["copy"], "Use 'scp -p FILE NODE:FILE' for each node; hacctl does not log in to other hosts."),
-    not(&["diff"], "Use 'ssh NODE cat FILE | diff FILE -' for each node; hacctl does not log in to other hosts."),
+    not(&["copy"], "hacctl does not log in to other hosts. For each node: 'scp -p FILE NODE:FILE'."),
+    not(&["diff"], "hacctl does not log in to other hosts. For each node: 'ssh NODE cat FILE | diff FILE -'."),
     not(
         &["rename"],
-        "Change totem.cluster_name in hacd.toml on all nodes, then restart hacd on one node after the other.",
+        "Nodes that call their cluster differently do not hear each other. Stop hacd on all nodes, \
+         'hacctl corosync set totem.cluster_name NAME' on each, start it again.",
     ),
-    not(&["crash_test"], "'hacctl test failover' tries a failover and measures it."),
+    not(
+        &["crash_test"],
+        "hacctl breaks nothing on purpose without watching it. 'hacctl test failover' takes a node away and measures what follows, \
+         'hacctl node fence NODE' has one shot.",
+    ),
     not(&["geo_init"], "hacd has no clusters of clusters."),
     not(&["geo_join"], "hacd has no clusters of clusters."),
     not(&["geo_init_arbitrator"], "hacd has no clusters of clusters."),
@@ -302,14 +320,25 @@ const COROSYNC: &[Command] = &[
     ),
     c(&["log"], &[], "The end of the log"),
     c(&["edit"], &[], "hacd.toml in an editor, checked afterwards"),
-    not(
+    c(
         &["set"],
-        "Edit /etc/hacd/hacd.toml ('hacctl corosync edit'), copy it to all nodes, then restart hacd on one node after the other.",
+        &[A(One, Text, "PATH"), A(One, Value, "VALUE")],
+        "Set a value in hacd.toml of this node, such as totem.token 3000",
     ),
-    not(&["reload"], "Restart hacd on one node after the other: 'systemctl restart hacd' hands resources over first."),
-    not(&["push"], "Use 'scp -p /etc/hacd/hacd.toml NODE:/etc/hacd/'; hacctl does not log in to other hosts."),
-    not(&["pull"], "Use 'scp -p NODE:/etc/hacd/hacd.toml /etc/hacd/'; hacctl does not log in to other hosts."),
-    not(&["diff"], "Use 'ssh NODE cat /etc/hacd/hacd.toml | diff /etc/hacd/hacd.toml -'."),
+    not(
+        &["reload"],
+        "hacd reads hacd.toml when it starts. Restart it on one node after the other: 'systemctl restart hacd' hands resources over \
+         first.",
+    ),
+    not(
+        &["push"],
+        "hacctl does not log in to other hosts. For each node: 'scp -p /etc/hacd/hacd.toml NODE:/etc/hacd/'.",
+    ),
+    not(&["pull"], "hacctl does not log in to other hosts. Use 'scp -p NODE:/etc/hacd/hacd.toml /etc/hacd/'."),
+    not(
+        &["diff"],
+        "hacctl does not log in to other hosts. For each node: 'ssh NODE cat /etc/hacd/hacd.toml | diff /etc/hacd/hacd.toml -'.",
+    ),
     not(&["add-node"], JOIN),
     not(&["del-node"], REMOVE),
 ];

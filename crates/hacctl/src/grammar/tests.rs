@@ -65,7 +65,7 @@ fn what_is_wrong_is_named_with_the_form() {
         ("node unstandby a", "node.unstandby: No such command", "'hacctl node online NODE'"),
         ("node standby --timeout soon", "'soon' is no time to wait", "--timeout 60"),
         ("configure role a read cib", "hacd does not have 'configure role'", "access rules"),
-        ("cluster init", "hacd does not have 'cluster init'", "hacctl init"),
+        ("cluster crash_test", "hacd does not have 'cluster crash_test'", "hacctl test failover"),
     ] {
         let Err(failure) = read(line) else { panic!("{line} is read") };
         assert_eq!(failure.exit_code, 64, "{line}");
