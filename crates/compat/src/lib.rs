@@ -112,9 +112,16 @@ pub fn run() -> Option<ExitCode> {
         Ok(words) => program(name, &words),
         Err(_) => Said::failed(exit::USAGE, format!("{name}: an argument is not UTF-8")),
     };
-    // Who does not listen misses it.
-    let _ = std::io::stdout().write_all(line(&said.out).as_bytes());
-    let _ = std::io::stderr().write_all(line(&said.err).as_bytes());
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(line(&said.out).as_bytes()).and_then(|()| out.flush());
+    let said = match written {
+        // Who does not listen misses it.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Said::failed(74, format!("{name}: could not print: {error}"))
+        }
+        _ => said,
+    };
+    let _ = std::io::stderr().write_all(line(&hac_model::plain(&said.err)).as_bytes());
     Some(ExitCode::from(said.code))
 }
 

@@ -82,14 +82,15 @@ impl Failure {
 
     /// Prints it to stderr, as text or as JSON.
     pub(crate) fn print(&self, json: bool) {
+        let message = hac_model::plain(&self.message);
         if json {
             let value = serde_json::json!({
-                "error": { "exit_code": self.exit_code, "message": self.message, "remedy": self.remedy() }
+                "error": { "exit_code": self.exit_code, "message": message, "remedy": self.remedy() }
             });
             eprintln!("{value}");
             return;
         }
-        eprintln!("ERROR: {}", readable(&self.message));
+        eprintln!("ERROR: {}", readable(&message));
         if let Some(remedy) = self.remedy() {
             eprintln!("  {}", readable(remedy));
         }
@@ -125,7 +126,9 @@ impl From<&clap::Error> for Failure {
         let text = error.render().to_string().replace(" --socket <PATH>", "");
         let mut paragraphs = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
         let first = paragraphs.next().unwrap_or_default();
-        if let Some(failure) = below(error).or_else(|| of_crm(error)).or_else(|| ambiguous(error)) {
+        if let Some(failure) =
+            below(error).or_else(|| valueless(error)).or_else(|| of_crm(error)).or_else(|| ambiguous(error))
+        {
             return failure;
         }
         let message = first
@@ -155,23 +158,54 @@ fn no_command(error: &clap::Error) -> Option<&str> {
     }
 }
 
-/// What is said of a word that is none of those which a command takes: the words that it takes.
-fn below(error: &clap::Error) -> Option<Failure> {
+/// The command whose form the error shows, and its words.
+fn of_usage(error: &clap::Error) -> Option<(clap::Command, String)> {
     use clap::CommandFactory as _;
     use clap::error::{ContextKind, ContextValue};
-    let word = no_command(error)?;
-    let is_missing = error.kind() == clap::error::ErrorKind::MissingSubcommand;
     let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
     let usage = usage.to_string();
     // `Usage: hacctl recipe [OPTIONS] <COMMAND>`
-    let path: Vec<&str> = usage.split_whitespace().skip(2).take_while(|word| !word.starts_with(['[', '<'])).collect();
+    let words = usage.split_whitespace().skip(2);
+    let path: Vec<&str> = words.take_while(|word| !word.starts_with(['[', '<', '-'])).collect();
     let mut command = crate::args::Arguments::command();
     for name in &path {
         command = command.find_subcommand(name)?.clone();
     }
+    Some((command, path.join(" ")))
+}
+
+/// What is said of a word that has no place, in a command where it may be the value of an option.
+fn valueless(error: &clap::Error) -> Option<Failure> {
+    use clap::error::{ContextKind, ContextValue, ErrorKind};
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
+    if error.kind() != ErrorKind::UnknownArgument || word.starts_with('-') {
+        return None;
+    }
+    let (command, path) = of_usage(error)?;
+    let options: Vec<String> = command
+        .get_arguments()
+        .filter(|option| option.get_action().takes_values() && !option.is_positional() && !option.is_hide_set())
+        .filter_map(|option| {
+            let value = option.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+            Some(format!("--{} {}", option.get_long()?, value?))
+        })
+        .collect();
+    let sentence = format!("'{}' has no place after 'hacctl {path}'", crate::terminal::harmless(word));
+    let more = format!("'hacctl {path} --help' says more.");
+    Some(Failure::usage(sentence).with_remedy(match &options[..] {
+        [] => format!("Leave it out; {more}"),
+        [only] => format!("As a value it belongs behind its option: {only}. {more}"),
+        several => format!("As a value it belongs behind its option, one of {}. {more}", several.join(", ")),
+    }))
+}
+
+/// What is said of a word that is none of those which a command takes: the words that it takes.
+fn below(error: &clap::Error) -> Option<Failure> {
+    let word = no_command(error)?;
+    let is_missing = error.kind() == clap::error::ErrorKind::MissingSubcommand;
+    let (command, path) = of_usage(error)?;
     let known: Vec<&str> =
         command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(clap::Command::get_name).collect();
-    let path = path.join(" ");
     if path.is_empty() || known.is_empty() {
         return None;
     }
@@ -297,6 +331,33 @@ mod tests {
 
         let failure = refused("hacctl --timeout soon status");
         assert!(failure.message.contains("'soon'"), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_word_that_is_the_value_of_an_option_is_told_which_options_there_are() {
+        for (line, word, options) in [
+            ("join 10.0.0.1 MAPLE-7", "MAPLE-7", "one of --code CODE, --code-file FILE, --node NAME, "),
+            ("init lbcluster", "lbcluster", "one of --name NAME, --node NAME, "),
+            ("mon 5", "5", "its option: --interval SECONDS. "),
+            ("keygen /tmp/key", "/tmp/key", "one of --key-file FILE, --size BYTES. "),
+            ("upgrade revert 1", "1", "its option: --to LEVEL. "),
+            ("recipe active-passive 203.0.113.5", "203.0.113.5", "--address IP"),
+            ("simulate state.xml", "state.xml", "--xml-file FILE"),
+            ("events yesterday", "yesterday", "--since "),
+            ("key rotate now", "now", "Leave it out"),
+            ("verify all", "all", "Leave it out"),
+        ] {
+            let failure = refused(&format!("hacctl {line}"));
+            assert_eq!(failure.exit_code, 64, "{line}");
+            assert!(
+                failure.message.starts_with(&format!("'{word}' has no place after 'hacctl ")),
+                "{}",
+                failure.message
+            );
+            let remedy = failure.remedy.unwrap_or_default();
+            assert!(remedy.contains(options), "{line}: {remedy}");
+        }
+        assert!(refused("hacctl join 10.0.0.1 --cod X").message.contains("unexpected argument '--cod'"));
     }
 
     #[test]

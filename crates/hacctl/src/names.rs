@@ -33,6 +33,17 @@ pub(crate) fn line_of(words: &[String]) -> Result<Option<Vec<String>>, crate::fa
     if called() == "crm_simulate" { simulate::line(words).map(Some) } else { Ok(None) }
 }
 
+/// Prints a text, and the exit code of that.
+fn printed(text: &str) -> ExitCode {
+    match crate::terminal::print(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(false);
+            ExitCode::from(failure.exit_code)
+        }
+    }
+}
+
 /// Runs as another program than `hacctl` and `crm`, if this process was called so.
 pub(crate) fn run() -> Option<ExitCode> {
     let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -40,18 +51,10 @@ pub(crate) fn run() -> Option<ExitCode> {
         "assign-ip" => Some(assign_ip::run(&words)),
         "pcs" => Some(pcs::run(&words)),
         "crm_simulate" if words.iter().any(|word| word == "--version" || word == "-$") => {
-            // Writing to a terminal that is gone is no failure.
-            let _ = crate::terminal::print(&format!(
-                "Pacemaker {}\nWritten for hacd {}",
-                hac_compat::VERSION,
-                env!("CARGO_PKG_VERSION")
-            ));
-            Some(ExitCode::SUCCESS)
+            Some(printed(&format!("Pacemaker {}\nWritten for hacd {}", hac_compat::VERSION, env!("CARGO_PKG_VERSION"))))
         }
         "crm" if words.first().is_some_and(|word| word == "--version") => {
-            // Writing to a terminal that is gone is no failure.
-            let _ = crate::terminal::print(&format!("crm 5.0.0 (hacctl {})", env!("CARGO_PKG_VERSION")));
-            Some(ExitCode::SUCCESS)
+            Some(printed(&format!("crm 5.0.0 (hacctl {})", env!("CARGO_PKG_VERSION"))))
         }
         "hacctl" if words.first().is_some_and(|word| word == "pcs") => {
             Some(pcs::run(words.get(1..).unwrap_or_default()))

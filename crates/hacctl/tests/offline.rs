@@ -80,7 +80,7 @@ fn simulate_says_by_its_exit_code_what_is_wrong() {
     assert!(out.contains("Start      web     ( n2 )"), "{out}");
 
     fails(&["simulate", "-x", &folder.path("nothing.xml")], 66, "nothing.xml");
-    fails(&["simulate", "-x", &folder.path("")], 66, "could not read");
+    fails(&["simulate", "-x", &folder.path("")], 66, "is a folder, not a file");
     for (name, text) in [
         ("empty.xml", &b""[..]),
         ("cut.xml", &STATE.as_bytes()[..STATE.len() / 2]),
@@ -413,6 +413,132 @@ fn a_folder_in_place_of_a_file_is_called_one() {
         let (code, out, err) = run(&words);
         let sentence = format!("ERROR: {name} is a folder, not a file\n  Name ");
         assert!(code == 66 && out.is_empty() && err.starts_with(&sentence), "{words:?}: {code}\n{out}{err}");
+    }
+}
+
+/// Lines in which `FILE` is read, under all names; `NAME=VALUE` in front is for the environment.
+const READ: &[&str] = &[
+    "hacctl import FILE",
+    "hacctl -f FILE",
+    "crm -f FILE",
+    "hacctl simulate -x FILE",
+    "hacctl explain web -x FILE",
+    "hacctl configure apply FILE",
+    "hacctl configure import FILE",
+    "hacctl configure diff FILE",
+    "crm configure load update FILE",
+    "crm configure load xml replace FILE",
+    "hacctl secret set token --file FILE",
+    "hacctl invite --code-file FILE",
+    "hacctl join 127.0.0.1 --code-file FILE --config FOLDER/c --state FOLDER/s --no-start",
+    "hacctl init --include FILE --address 127.0.0.1 --config FOLDER/c --state FOLDER/s --no-start",
+    "HACD_CONFIG=FILE crm corosync show",
+    "HACD_CONFIG=FILE crm corosync get totem.token",
+    "HACD_CONFIG=FILE crm corosync set totem.token 3000",
+    "HACD_CONFIG=FILE crm corosync edit",
+    "crm_simulate -x FILE",
+    "crm_simulate -S -x FILE",
+    "crm_verify -x FILE",
+    "crm_verify -V -x FILE",
+    "cibadmin -C -o resources -x FILE",
+    "cibadmin --replace -x FILE",
+    "CIB_file=FILE cibadmin -Q",
+    "CIB_file=FILE cibadmin -D -o resources -X <primitive/>",
+    "CIB_file=FILE crm_mon -1",
+    "CIB_file=FILE crm_attribute -n x -G",
+    "CIB_file=FILE crm_attribute -n x -v 1",
+    "CIB_file=FILE crm_failcount -G -r web",
+    "CIB_file=FILE crm_standby -G",
+    "CIB_file=FILE crm_resource -L",
+    "CIB_file=FILE crm_resource -r web -p a -v 1",
+    "CIB_file=FILE crm_ticket -L",
+    "CIB_file=FILE crm_verify -L",
+    "CIB_file=FILE crm_node -l",
+    "CIB_file=FILE stonith_admin -L",
+    "corosync-keygen -r FILE -k FOLDER/k",
+];
+
+/// Lines in which `FILE` is written.
+const WRITTEN: &[&str] = &[
+    "hacctl keygen -k FILE",
+    "corosync-keygen -k FILE",
+    "hacctl report FILE/x",
+    "hacctl simulate -x CIB.XML --dot FILE",
+    "hacctl simulate -x CIB.XML --graph FILE",
+    "crm_simulate -S -x CIB.XML -D FILE",
+    "crm_simulate -S -x CIB.XML -G FILE",
+    "CIB_file=CIB.XML crm_mon -1 --output-to FILE",
+    "CIB_file=CIB.XML crm_mon -1 --output-as html --output-to FILE",
+    "CIB_file=CIB.XML cibadmin -Q --output-to FILE",
+    "hacctl compat install FILE",
+    "hacctl man FILE",
+    "hacctl init --address 127.0.0.1 --config FILE/c --state FOLDER/s --no-start",
+];
+
+/// Nothing that a person reads is in the words of the system.
+#[test]
+fn a_file_that_cannot_be_had_is_told_in_plain_words() {
+    let on = OnFile::new("plain");
+    let folder = on.folder.path("");
+    let plain = on.folder.file("plain", "");
+    // A part of the kernel that nobody can read from its beginning, root neither.
+    let unreadable = "/proc/self/mem";
+    let missing = on.folder.path("none");
+    let below = format!("{plain}/below");
+    let inside = on.folder.path("none/below");
+    let (reads, writes) = ([&*missing, folder.trim_end_matches('/'), &below, unreadable], [&*inside, &*below]);
+    let rows = READ.iter().flat_map(|line| reads.iter().map(move |place| (line, *place, true)));
+    let rows = rows.chain(WRITTEN.iter().flat_map(|line| writes.iter().map(move |place| (line, *place, false))));
+    let mut bad = Vec::new();
+    for (line, place, is_read) in rows {
+        let line =
+            line.replace("FILE", place).replace("FOLDER", folder.trim_end_matches('/')).replace("CIB.XML", &on.cib);
+        let (before, words): (Vec<&str>, Vec<&str>) = line.split(' ').partition(|word| word.contains('='));
+        let mut command = on.command(&words.join(" "));
+        command.env_remove("CIB_file").env("HACD_SOCKET", on.folder.path("no-socket"));
+        command.envs(before.iter().filter_map(|word| word.split_once('=')));
+        let output = command.output().expect("starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        let system = ["os error", "No such file", "s a directory", "ot a directory", "nput/output", "panicked"];
+        let foreign = system.iter().any(|word| said.contains(word));
+        let names_folder = place != folder.trim_end_matches('/') || said.contains("is a folder");
+        if foreign || said.is_empty() || is_read && (output.status.success() || !names_folder) {
+            bad.push(format!("{line}\n  {:?} {}", output.status.code(), said.trim()));
+        }
+    }
+    assert!(bad.is_empty(), "{} lines:\n{}", bad.len(), bad.join("\n"));
+}
+
+/// A reader that is gone has seen enough; a disk that is full has not kept what was printed, and that is a failure.
+#[test]
+fn an_output_that_takes_no_more_is_told_unless_its_reader_went_away() {
+    let on = OnFile::new("output");
+    for line in [
+        "hacctl --help",
+        "hacctl completion bash",
+        "hacctl simulate -x CIB.XML",
+        "hacctl --json explain web -x CIB.XML",
+        "crm configure help",
+        "crm --version",
+        "crm_simulate -x CIB.XML",
+        "crm_simulate --version",
+        "cibadmin -Q",
+        "crm_mon -1",
+        "crm_mon -1 --output-as xml",
+        "crm_resource -L",
+        "crm_verify --help",
+    ] {
+        let line = line.replace("CIB.XML", &on.cib);
+        let mut child = on.command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("ERROR") && !said.contains("could not") && !said.contains("panicked"), "{line}: {said}");
+
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("is there");
+        let output = on.command(&line).stdout(full).output().expect("starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains("could not print: the disk is full"), "{line}: {said}");
     }
 }
 

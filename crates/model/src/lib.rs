@@ -16,6 +16,7 @@ pub mod level_two;
 mod nearest;
 mod nvset;
 mod operation;
+mod plain;
 mod resource;
 mod secret;
 mod shared;
@@ -30,6 +31,7 @@ pub use invocation::{FenceOrder, Invocation, InvocationId, OUTPUT_MAX, Outcome, 
 pub use nearest::{abbreviated, is_spread, nearest};
 pub use nvset::{Expression, NvPair, NvSet, Rule};
 pub use operation::{ExecStatus, OcfCode, OperationKey, TransitionKey, operation_key};
+pub use plain::plain;
 pub use resource::{
     Agent, Bundle, Clone, FencingLevel, FencingTarget, Group, NoAgent, Operation, Primitive, Resource, Tag, Template,
 };

@@ -82,7 +82,9 @@ impl Agent {
             Ok(mut child) => {
                 std::thread::spawn(move || child.wait());
             }
-            Err(error) => eprintln!("crm_mon: could not start {}: {error}", self.program),
+            Err(error) => {
+                eprintln!("crm_mon: {}", hac_model::plain(&format!("could not start {}: {error}", self.program)))
+            }
         }
     }
 }

@@ -469,7 +469,7 @@ fn keep(state: &Path, record: &Record) {
         .open(file(state))
         .and_then(|mut out| out.write_all(format!("{line}\n").as_bytes()));
     if let Err(error) = written {
-        eprintln!("WARNING: the result could not be kept: {error}");
+        eprintln!("WARNING: {}", hac_model::plain(&format!("the result could not be kept: {error}")));
     }
 }
 

@@ -137,7 +137,7 @@ const PACKED: &[(&[u8], &str, &str)] = &[
 pub(super) fn load(file: &Path) -> Result<Cib, Failure> {
     let name = file.display();
     let bytes = read(file).map_err(|error| {
-        Failure { exit_code: 66, ..Failure::system(&format!("could not read {name}"), &error) }.with_remedy(
+        Failure::unread(&name, &error).with_remedy(
             "Name a file with a CIB in it, as 'cibadmin -Q' or 'hacctl configure save xml FILE' writes one.",
         )
     })?;

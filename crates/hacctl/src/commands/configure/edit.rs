@@ -160,7 +160,7 @@ pub(crate) fn edit(file: &Path) -> Result<(), Failure> {
 
 fn remove(file: &Path) {
     if let Err(error) = fs::remove_file(file) {
-        eprintln!("WARNING: could not remove {}: {error}", file.display());
+        eprintln!("WARNING: {}", hac_model::plain(&format!("could not remove {}: {error}", file.display())));
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn key_mode(host: &Host) -> Vec<Finding> {
     let about = match fs::symlink_metadata(&key).and_then(|_| fs::metadata(&key)) {
         Ok(about) => about,
         Err(error) => {
-            let sentence = format!("the key {name} cannot be looked at: {error}");
+            let sentence = hac_model::plain(&format!("the key {name} cannot be looked at: {error}"));
             let remedy = "'hacctl init' or 'hacctl join' writes one; as another user than root this cannot be seen.";
             return vec![Finding::new("key-mode", Severity::Error, sentence, remedy)];
         }
@@ -85,7 +85,7 @@ pub(super) fn toml(host: &Host) -> Vec<Finding> {
     let about = match fs::metadata(&host.config) {
         Ok(about) => about,
         Err(error) => {
-            let sentence = format!("{file} cannot be read: {error}");
+            let sentence = hac_model::plain(&format!("{file} cannot be read: {error}"));
             return vec![Finding::new("toml", Severity::Error, sentence, "'hacctl init' or 'hacctl join' writes one.")];
         }
     };
