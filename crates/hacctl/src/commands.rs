@@ -39,6 +39,7 @@ mod status;
 mod ticket;
 mod told;
 mod undo;
+mod untried;
 mod upgrade;
 mod verify;
 mod web;
@@ -82,6 +83,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 
 /// Carries out what needs no daemon; nothing if the command needs one.
 pub(crate) fn offline(command: &Command, arguments: &Arguments) -> Result<Option<ExitCode>, Failure> {
+    if arguments.dry_run {
+        untried::command(command)?;
+    }
     let done = match command {
         Command::Keygen(keygen) => keygen::run(keygen, arguments.json)?,
         Command::Simulate(simulate) => match &simulate.xml_file {
@@ -134,6 +138,9 @@ fn level_of(command: &Command) -> Option<(&'static str, &[String])> {
 
 /// Carries out a command.
 pub(crate) async fn dispatch(context: &Context, command: Command) -> Result<ExitCode, Failure> {
+    if context.consent.dry_run {
+        untried::command(&command)?;
+    }
     if let Command::Ticket(words) = &command {
         let words: Vec<String> = std::iter::once("ticket".to_owned()).chain(words.words.iter().cloned()).collect();
         return Box::pin(in_level(context, "site", &words)).await;
@@ -190,6 +197,9 @@ pub(crate) async fn in_level(context: &Context, name: &str, words: &[String]) ->
     // What stood before the level counts as what stands behind it.
     call.everywhere.force |= context.consent.force;
     let context = &context.with(&call.everywhere);
+    if context.consent.dry_run {
+        untried::in_level(name, call.command.name())?;
+    }
     match name {
         "resource" => resource::run(context, &call).await,
         "node" => node::run(context, &call).await,

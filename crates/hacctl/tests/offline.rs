@@ -509,6 +509,46 @@ fn a_file_that_cannot_be_had_is_told_in_plain_words() {
     assert!(bad.is_empty(), "{} lines:\n{}", bad.len(), bad.join("\n"));
 }
 
+/// With `--dry-run` nothing is done, also where nobody can say what would be.
+#[test]
+fn a_dry_run_of_what_knows_none_is_refused_and_does_nothing() {
+    let folder = Folder::new("dry");
+    let (config, state, link) = (folder.path("hacd.toml"), folder.path("state"), folder.path("names"));
+    fs::create_dir(&link).expect("can be made");
+    let own = ["--address", "127.0.0.1", "--config", &config, "--state", &state, "--no-start"];
+    let host = ["--code", "2YFR-7717-SZMG-949X-0N71-34VQ-XQVY", "--config", &config, "--state", &state, "--no-start"];
+    let (key, report) = (folder.path("key"), folder.path("report"));
+    for words in [
+        &[&["init"][..], &own].concat()[..],
+        &[&["cluster", "init"][..], &own].concat(),
+        &[&["join", "127.0.0.1"][..], &host].concat(),
+        &["invite"],
+        &["invite", "cancel"],
+        &["secret", "set", "t", "--file", "/dev/null"],
+        &["secret", "delete", "t"],
+        &["key", "rotate"],
+        &["upgrade", "finish"],
+        &["upgrade", "revert", "--to", "1"],
+        &["upgrade", "hold", "1h"],
+        &["quorum", "unblock"],
+        &["quorum", "trust"],
+        &["keygen", "-k", &key],
+        &["compat", "install", &link],
+        &["report", &report],
+        &["cluster", "run", "date"],
+        &["fence", "forget"],
+        &["cib", "new", "trial"],
+        &["configure", "conflict", "clear"],
+    ] {
+        fails(&[&["--dry-run"], words].concat(), 64, "nothing was done (--dry-run)");
+    }
+    let left: Vec<_> = fs::read_dir(&folder.0).expect("is there").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(left, ["names"], "only the empty folder");
+    assert_eq!(fs::read_dir(&link).expect("is there").count(), 0);
+    let (code, out, _) = run(&["--dry-run", "invite", "--print-code"]);
+    assert!(code == 0 && !out.is_empty(), "it changes nothing anyway");
+}
+
 /// A reader that is gone has seen enough; a disk that is full has not kept what was printed, and that is a failure.
 #[test]
 fn an_output_that_takes_no_more_is_told_unless_its_reader_went_away() {

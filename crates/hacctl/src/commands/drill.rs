@@ -139,11 +139,11 @@ async fn failover(context: &Context, args: &FailoverArgs) -> Result<ExitCode, Fa
         moving.join(", "),
         url.as_deref().map_or_else(String::new, |url| format!("; {url} is asked for all the time"))
     );
-    if args.dry_run {
+    if args.dry_run || context.consent.dry_run {
         terminal::print(&format!("nothing is in the way; {}\n", terminal::harmless(&what)))?;
         return Ok(ExitCode::SUCCESS);
     }
-    if !args.yes {
+    if !args.yes && !context.consent.yes {
         terminal::confirm(&what, "--yes does it without asking, --dry-run only says whether it could be done.")?;
     }
     let prober = url.as_deref().map(Prober::start).transpose()?;

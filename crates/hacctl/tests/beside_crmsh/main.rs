@@ -62,8 +62,10 @@ enum Way {
     Lines,
 }
 
-/// Whether a text has something that crmsh does in one way alone. In a file it leaves what constraints name as it stands,
-/// though a group or a clone below takes it and the constraint means nothing then; it refuses a second line of a section, and
+/// Whether a text has something that crmsh does in one way alone. With `load` (not with `crm -f` and not on its standard
+/// input) it leaves what constraints name as it stands, though a group or a clone below takes it; then crmsh itself warns of
+/// them ("apply constraints to container"), and Pacemaker ignores those on what is cloned. So they are moved here in each way,
+/// with a warning for each. With `load` it refuses a second line of a section, and
 /// XML in quotes; it writes what is not ASCII as a number. Line by line it does all that, and so does hacctl always.
 fn only_line_by_line(text: &str) -> bool {
     let first = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
