@@ -76,7 +76,8 @@ impl Cloud {
         if let Some(client) = slot.as_ref() {
             return Ok(client.clone());
         }
-        let client = api::client(&self.addresses).map_err(|error| {
+        let proved = api::is_proved(&self.api_url) || api::is_proved(&self.metadata_url);
+        let client = api::client(&self.addresses, proved).map_err(|error| {
             Finished::failed(Exit::Generic, format!("could not prepare HTTPS: {error}; is ca-certificates installed?"))
         })?;
         Ok(slot.insert(client).clone())
@@ -140,5 +141,16 @@ pub(crate) fn token<'a>(name: &str, text: &'a str) -> Result<&'a str, String> {
         Ok(text)
     } else {
         Err(format!("{name} has characters in it that no token has; was it copied whole?"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::api::is_proved;
+
+    #[test]
+    fn only_a_plain_address_does_without_certificates() {
+        assert!(is_proved("https://api.digitalocean.com") && is_proved("HTTP://x") && is_proved("x"));
+        assert!(!is_proved("http://169.254.169.254"));
     }
 }

@@ -119,7 +119,7 @@ impl Tellings {
     /// # Errors
     /// One clause, without the address: why it could not be posted, or what was answered.
     pub(crate) async fn post(&self, posting: Posting) -> Result<(), String> {
-        let made = || crate::cloud::api::client(&self.addresses).map_err(|error| error.without_url().to_string());
+        let made = || crate::cloud::api::client(&self.addresses, true).map_err(|error| error.without_url().to_string());
         let client = self.http.get_or_init(made);
         let Posting { url, headers, body } = posting;
         let mut request = client.as_ref().map_err(Clone::clone)?.post(url).timeout(POST).body(body);

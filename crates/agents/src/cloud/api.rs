@@ -22,11 +22,19 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Longest pause before another try, unless the API asks for more.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// A client that follows no redirect: the token goes where it was meant to go and nowhere else.
-pub(crate) fn client(addresses: &Addresses) -> reqwest::Result<reqwest::Client> {
+/// Whether a server at this address proves who it is.
+pub(crate) fn is_proved(url: &str) -> bool {
+    !url.starts_with("http://")
+}
+
+/// A client that follows no redirect: the token goes where it was meant to go and nowhere else. If it is for no server that proves
+/// who it is, the certificates of this host are not read: that takes as long as a ring to form.
+pub(crate) fn client(addresses: &Addresses, proved: bool) -> reqwest::Result<reqwest::Client> {
     // Only fails if it is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder();
+    let builder = if proved { builder } else { builder.tls_certs_only([]) };
+    builder
         .pool_idle_timeout(IDLE)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
