@@ -178,9 +178,9 @@ const CONSTRAINTS: &[Line] = &[
     ("resource move d secondary 300", 64, "'300' has no place here", "resource move RSC [NODE] [LIFETIME] [force]"),
     ("node standby Primary", 105, "Node \"Primary\" is not a cluster node", "Did you mean primary?"),
     (
-        "configure load update /nonexistent",
+        "configure load update ABSENT",
         66,
-        "could not read /nonexistent",
+        "ABSENT: there is no such file or folder",
         "Name a file that 'hacctl configure save FILE' wrote",
     ),
     ("configure load update /tmp", 66, "/tmp is a folder, not a file", "Name a file"),
@@ -204,7 +204,7 @@ const CONSTRAINTS: &[Line] = &[
     ("join 127.0.0.9 --code 7KQ2-M0VX", 73, "hacd runs on this host already", "'hacctl status' shows which one"),
     ("--timeout abc status", 64, "invalid value 'abc'", "'hacctl --help' lists the commands"),
     ("--timeout 3 --timeout 4 status", 64, "cannot be used multiple times", "'hacctl --help'"),
-    ("--socket /nonexistent/socket status", 102, "hacd is not running here", "--check"),
+    ("--socket ABSENT/socket status", 102, "hacd is not running here", "--check"),
 ];
 
 /// What is taken with a warning because it may be meant, and how it is taken back.

@@ -19,6 +19,9 @@ use crate::configuration::Place;
 
 type Test = fn(&Tools) -> anyhow::Result<()>;
 
+/// In a line that is typed: a path in the test's own folder at which nothing is.
+const ABSENT: &str = "ABSENT";
+
 pub(crate) fn cases() -> Vec<(&'static str, Test)> {
     vec![
         ("the_tutorials_lines_work_one_by_one_through_their_names", tutorial),
@@ -167,7 +170,9 @@ impl<'a> Cluster<'a> {
     /// Runs a program by its name on a node, with this text as standard input.
     pub(crate) fn run(&self, node: usize, name: &str, words: &[&str], input: &str) -> anyhow::Result<Said> {
         let mut command = Command::new(self.place.path("bin").join(name));
-        command.args(words).env("HACD_SOCKET", self.socket(node)).env("XDG_STATE_HOME", self.place.path("home"));
+        let absent = self.place.path(ABSENT).display().to_string();
+        command.args(words.iter().map(|word| word.replace(ABSENT, &absent)));
+        command.env("HACD_SOCKET", self.socket(node)).env("XDG_STATE_HOME", self.place.path("home"));
         command.env_remove("VISUAL").env("EDITOR", "sed -i s/203.0.113.25/203.0.113.26/");
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.with_context(|| format!("{name} starts"))?;
@@ -500,8 +505,8 @@ fn wrong_words(cluster: &Cluster<'_>) -> anyhow::Result<()> {
         ("configure erase", 107, "CIB erase aborted (nothing was deleted)"),
         ("configure load replace /dev/null", 64, "there is nothing to load"),
         ("configure load sideways /dev/null", 64, "load needs a way and a file"),
-        ("configure apply /nonexistent", 66, "could not read /nonexistent"),
-        ("configure save /nonexistent/file", 73, "could not write"),
+        ("configure apply ABSENT", 66, "ABSENT: there is no such file or folder"),
+        ("configure save ABSENT/file", 73, "could not write"),
         ("configure group g web web", 64, "named twice"),
         ("cluster init -y", 73, "it is part of a cluster"),
         ("cluster init -N root@other.example", 64, "does not log in to other hosts"),
@@ -622,8 +627,8 @@ fn script(tools: &Tools) -> anyhow::Result<()> {
     ensure!(shown.contains("maintenance-mode=false") && shown.contains("location l c 7: primary"), "{shown}");
     // Nothing at all is no script.
     ensure!(configure("")?.code == 64, "an empty input");
-    let missing = cluster.run(0, "crm", &["-f", "/nonexistent"], "")?;
-    ensure!(missing.code == 66 && missing.err.contains("/nonexistent"), "{}", missing.err);
+    let missing = cluster.run(0, "crm", &["-f", ABSENT], "")?;
+    ensure!(missing.code == 66 && missing.err.contains(ABSENT), "{}", missing.err);
     // The configuration as a file, there and back.
     let toml = cluster.must("configure export toml")?;
     let file = cluster.place.path("cluster.toml");

@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn every_class_that_may_be_configured_has_a_standard_and_the_other_way_round() {
-        let agents = Agents::new(testing::options(std::path::Path::new("/nonexistent")));
+        let agents = Agents::new(testing::options(testing::absent()));
         let classes: Vec<&str> = agents.standards.keys().copied().collect();
         let mut configurable = Agent::RUN_CLASSES.to_vec();
         configurable.sort_unstable();

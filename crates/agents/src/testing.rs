@@ -13,6 +13,12 @@ use crate::Options;
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+/// A path at which nothing is.
+pub(crate) fn absent() -> std::path::PathBuf {
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("hacd-absent-{}-{count}", std::process::id()))
+}
+
 /// Options of a node that reaches no cloud.
 pub(crate) fn options(ocf_root: impl Into<std::path::PathBuf>) -> Options {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -22,7 +28,7 @@ pub(crate) fn options(ocf_root: impl Into<std::path::PathBuf>) -> Options {
         node_id: 1,
         nodes: 2,
         ocf_root: ocf_root.into(),
-        fence_agents: "/nonexistent".into(),
+        fence_agents: absent(),
         tools: Some("/run/hacd/hacd.bin".into()),
         environment: [("HA_debug".to_owned(), "0".to_owned())].into(),
         prefer_script: false,

@@ -23,7 +23,7 @@ impl Folder {
 
     fn lsb(&self) -> Lsb {
         let runs = Arc::new(Runs::new(self.0.join("runs")));
-        Lsb::in_folder(self.0.join("init.d"), &options("/nonexistent"), Arc::default(), runs)
+        Lsb::in_folder(self.0.join("init.d"), &options(crate::testing::absent()), Arc::default(), runs)
     }
 }
 

@@ -35,7 +35,7 @@ impl Folder {
         );
         fs::write(&path, text).expect("written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
-        let options = Options { fence_agents: self.0.clone(), ..options("/nonexistent") };
+        let options = Options { fence_agents: self.0.clone(), ..options(crate::testing::absent()) };
         let cloud = Arc::new(Cloud::new(&options));
         Stonith::new(&options, cloud, Arc::default(), Arc::new(Runs::new(self.0.join("runs"))))
     }

@@ -40,7 +40,7 @@ async fn a_drop_in_is_written_and_taken_away_and_others_stay() {
 
 #[tokio::test]
 async fn a_host_without_systemd_says_so_and_is_not_asked_again() {
-    let folder = PathBuf::from("/nonexistent/systemd");
+    let folder = crate::testing::absent();
     let systemd = Systemd { folder, looks: Arc::default(), connection: Mutex::default() };
     let agent: Agent = "systemd:nginx".parse().expect("a name");
     let ran = systemd.run(&crate::testing::invocation(agent, "monitor")).await;

@@ -5,6 +5,11 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+/// A program that is not there.
+fn absent() -> String {
+    crate::testing::absent().display().to_string()
+}
+
 fn nginx() -> Nginx {
     Nginx::new(Arc::default(), Arc::new(Runs::new(crate::testing::options("/nowhere").runs)))
 }
@@ -30,11 +35,12 @@ fn invocation(action: &str, params: &[(&str, &str)]) -> Invocation {
 #[tokio::test]
 async fn without_the_program_a_start_says_so_and_a_stop_is_done() {
     let file = std::env::temp_dir().join(format!("hacd-no-nginx-{}.conf", std::process::id()));
-    fs::write(&file, "pid /nonexistent/nginx.pid;\n").expect("written");
-    let params = [("httpd", "/nonexistent/nginx"), ("configfile", file.to_str().expect("text"))];
+    let program = absent();
+    fs::write(&file, format!("pid {program}.pid;\n")).expect("written");
+    let params = [("httpd", &*program), ("configfile", file.to_str().expect("text"))];
     let started = nginx().run(&invocation("start", &params)).await;
     assert_eq!(started.rc, 5);
-    assert!(started.exit_reason.is_some_and(|reason| reason.contains("/nonexistent/nginx")));
+    assert!(started.exit_reason.is_some_and(|reason| reason.contains(&program)));
     assert_eq!(nginx().run(&invocation("stop", &params)).await, Finished::with(Exit::Success));
     assert_eq!(nginx().run(&invocation("monitor", &params)).await, Finished::with(Exit::NotRunning));
     fs::remove_file(&file).expect("removed");
@@ -65,8 +71,9 @@ async fn files_that_would_hang_hold_up_no_action() {
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a FIFO");
     let names = base.join("names.conf");
     fs::write(&names, format!("pid {};\n", fifo.display())).expect("written");
+    let program = absent();
     for file in [&fifo, &names] {
-        let params = [("httpd", "/nonexistent/nginx"), ("configfile", file.to_str().expect("text"))];
+        let params = [("httpd", &*program), ("configfile", file.to_str().expect("text"))];
         for action in ["monitor", "stop"] {
             let agent = nginx();
             let wanted = invocation(action, &params);
@@ -169,8 +176,9 @@ fn only_what_nginx_says_of_its_configuration_counts() {
 
 #[tokio::test]
 async fn a_configuration_that_nginx_does_not_take_is_told_before_it_is_started() {
-    let found = nginx().prove(&invocation("validate-all", &[("httpd", "/nonexistent/nginx")])).await;
-    assert!(found[0].sentence.contains("/nonexistent/nginx"), "{found:?}");
+    let program = absent();
+    let found = nginx().prove(&invocation("validate-all", &[("httpd", &program)])).await;
+    assert!(found[0].sentence.contains(&program), "{found:?}");
     if !Path::new("/usr/sbin/nginx").is_file() {
         eprintln!("nginx is not installed here: not tried further");
         return;

@@ -120,7 +120,8 @@ async fn a_missing_or_unusable_agent_says_so() {
     let locked = root.ocf().run(&invocation("locked", "start")).await;
     assert_eq!((locked.rc, locked.status), (4, ExecStatus::Error));
     root.script("unread", "exit 0");
-    fs::write(root.0.join("resource.d/test/unread"), "#!/nonexistent/sh\nexit 0\n").expect("written");
+    fs::write(root.0.join("resource.d/test/unread"), format!("#!{}\nexit 0\n", crate::testing::absent().display()))
+        .expect("written");
     let unread = root.ocf().run(&invocation("unread", "start")).await;
     assert_eq!((unread.rc, unread.status), (1, ExecStatus::Error), "{unread:?}");
     root.script("plain", "");
