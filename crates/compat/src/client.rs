@@ -40,7 +40,9 @@ pub(crate) enum Ask<'a> {
 
 /// Asks, and reads the answer.
 pub(crate) fn ask<A: DeserializeOwned>(ask: &Ask<'_>, patience: Option<Duration>) -> Result<A, Trouble> {
-    if let Some(name) = crate::file::named() {
+    // What is installed stands in no file.
+    let of_agents = matches!(ask, Ask::Get(path) if path.starts_with(hac_api::route::AGENTS));
+    if let Some(name) = crate::file::named().filter(|_| !of_agents) {
         let answer = crate::file::answer(ask, &name)?;
         return serde_json::from_value(answer).map_err(|error| Trouble::Refused(exit::ERROR, error.to_string()));
     }

@@ -74,6 +74,11 @@ fn unknown(id: &str) -> Said {
     Said::failed(exit::NO_SUCH, format!("{PROGRAM}: No such ticket '{id}'"))
 }
 
+/// What Pacemaker's says where the CIB has no such element.
+fn missing(what: &str) -> Said {
+    Said::failed(exit::NO_SUCH, format!("{PROGRAM}: Could not {what}: No such device or address"))
+}
+
 fn is_granted(ticket: &TicketState) -> bool {
     ticket.granted.as_deref().and_then(parse_bool) == Some(true)
 }
@@ -150,12 +155,15 @@ fn send(id: &str, values: Vec<(String, Option<String>)>, forget: bool) -> Ends<S
 fn ask(given: &Given, cib: &Cib, ticket: Option<&str>, known: Option<&TicketState>) -> Ends<Said> {
     let command = given.last(&ASKS).unwrap_or("info");
     if command == "constraints" {
-        return Ok(constraints(cib, ticket));
+        return constraints(cib, ticket);
     }
     if let (Some(id), None) = (ticket, known) {
-        return match given.value("default").filter(|_| command == "get-attr") {
-            Some(default) => Ok(Said::printed(default)),
-            None => Err(unknown(id)),
+        return match (command, given.value("default")) {
+            ("get-attr", Some(default)) => Ok(Said::printed(default)),
+            // As Pacemaker's, without a word.
+            ("get-attr", None) => Err(Said::failed(exit::NO_SUCH, String::new())),
+            ("query-xml", _) => Err(missing("query ticket XML")),
+            _ => Err(unknown(id)),
         };
     }
     let shown: Vec<&TicketState> = known.map_or_else(|| cib.status.tickets.iter().collect(), |ticket| vec![ticket]);
@@ -222,8 +230,8 @@ fn xml(ticket: &TicketState) -> String {
     text
 }
 
-fn constraints(cib: &Cib, only: Option<&str>) -> Said {
-    let mut text = "Constraints XML:\n\n".to_owned();
+fn constraints(cib: &Cib, only: Option<&str>) -> Ends<Said> {
+    let mut text = String::new();
     for constraint in &cib.configuration.constraints {
         if let Constraint::Ticket(ticket) = constraint
             && only.is_none_or(|only| only == ticket.ticket)
@@ -231,7 +239,11 @@ fn constraints(cib: &Cib, only: Option<&str>) -> Said {
             text.push_str(&element(constraint));
         }
     }
-    Said::printed(text)
+    if text.is_empty() {
+        Err(missing("show ticket constraints"))
+    } else {
+        Ok(Said::printed(format!("Constraints XML:\n\n{text}")))
+    }
 }
 
 /// The element of a constraint, with its sets.
@@ -336,11 +348,13 @@ mod tests {
         assert_eq!(asked("-t tB -G owner --quiet"), "\"1\"\n");
         assert_eq!(asked("-t tA -G owner -d 7"), "7\n");
         assert_eq!(asked("-t tA -G owner"), "105 crm_ticket: Attribute 'owner' not found for ticket 'tA'");
-        assert_eq!(asked("-t no -G granted"), "105 crm_ticket: No such ticket 'no'");
+        assert_eq!(asked("-t no -G granted"), "105 ");
+        assert_eq!(asked("-t no -q"), "105 crm_ticket: Could not query ticket XML: No such device or address");
         assert_eq!(
             asked("-c -t tB"),
             "Constraints XML:\n\n<rsc_ticket id=\"c\" rsc=\"web\" ticket=\"tB\" loss-policy=\"stop\"/>\n"
         );
-        assert_eq!(asked("-c -t tA"), "Constraints XML:\n\n");
+        let none = "105 crm_ticket: Could not show ticket constraints: No such device or address";
+        assert_eq!(asked("-c -t tA"), none);
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn standby(words: &[String]) -> Ends<Said> {
                     ended => return ended,
                 }
             }
-            Ok(Said::printed(if given.has("quiet") { "off" } else { "scope=status name=standby value=off" }))
+            Ok(Said::printed(if given.has("quiet") { "off" } else { "scope=status  name=standby value=off" }))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `crm_resource` beside Debian's, on one file: what is said and the exit code are the same.
+//! `crm_resource` and what monitoring and scripts call, beside Debian's, on one file: what is said and the exit code are the same.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,10 +44,56 @@ const LINES: &[&str] = &[
     "-W -r off",
 ];
 
+/// What scripts, monitoring and modules of configuration management ask, each with its program.
+const CALLS: &[&str] = &[
+    "cibadmin -Q",
+    "cibadmin -Q -o crm_config",
+    "cibadmin -Q --scope nodes",
+    "cibadmin -Q --xpath //primitive",
+    "cibadmin -Q --xpath //nvpair[@name='stonith-enabled']",
+    "cibadmin -Q -A /cib/configuration/nodes/node[@uname='n1']",
+    "cibadmin -Q -e --xpath //primitive[@id='web']",
+    "cibadmin -Q -n",
+    "crm_attribute -G -n stonith-enabled",
+    "crm_attribute -G -q -n stonith-enabled",
+    "crm_attribute -q -G -n no-quorum-policy",
+    "crm_attribute -G -n no-quorum-policy -d stop",
+    "crm_attribute -t crm_config --name stonith-enabled --query",
+    "crm_attribute -N n1 -n standby -l forever -G -q",
+    "crm_attribute -N n1 -n standby -G -d off -q",
+    "crm_attribute -N nosuch -n standby -G",
+    "crm_failcount -G -r web -N n1",
+    "crm_failcount -G -r web -N n1 -q",
+    "crm_failcount -G -r nosuch -N n1",
+    "crm_standby -G -N n1",
+    "crm_standby -G -N n1 -q",
+    "crm_master -G -r s -N n1",
+    "crm_resource -q -W -r web",
+    "crm_resource --locate --resource web --quiet",
+    "crm_resource -W -r nosuch",
+    "crm_resource -r off --meta --get-parameter target-role",
+    "crm_resource -r web -m -g priority",
+    "crm_resource -r nosuch -g x",
+    "crm_resource --list-raw",
+    "crm_mon -1 --include=none,nodes",
+    "crm_mon -1 --include=none,resources",
+    "crm_mon -1 --exclude=all --include=failures",
+    "crm_ticket -L",
+    "crm_ticket -c",
+    "crm_ticket -c -t t1",
+    "crm_ticket -t t1 -q",
+    "crm_ticket -t t1 -G granted",
+    "crm_ticket -t t1 -G granted -d false",
+];
+
 /// Exit code, standard output, standard error; without the version and the path of the program.
 fn run(program: &Path, line: &str, cib: &Path) -> (Option<i32>, String, String) {
     let mut command = Command::new(program);
-    command.args(line.split(' ')).env("CIB_file", cib).stdin(Stdio::null());
+    command
+        .args(line.split(' '))
+        .env("CIB_file", cib)
+        .env("HACD_SOCKET", "/nonexistent/hacd.sock")
+        .stdin(Stdio::null());
     let output = command.output().expect("starts");
     let text = |bytes: &[u8]| {
         let text = String::from_utf8(bytes.to_vec()).expect("is UTF-8").replace("/usr/sbin/", "");
@@ -83,5 +129,36 @@ fn crm_resource_tells_what_debians_tells() {
     assert!(out.contains(" Stopped (disabled): gone_stop_0 (node=n2, call=4, rc=0, "), "{out}");
     let (_, out, _) = run(&own, "-q -r g", &cib);
     assert!(out.starts_with("g1\t(ocf:pacemaker:Dummy):\t Started n1\ng2\t"), "{out}");
+    fs::remove_dir_all(&folder).expect("can be removed");
+}
+
+#[test]
+fn what_scripts_ask_is_answered_as_debians_programs_answer() {
+    let folder = std::env::temp_dir().join(format!("hacctl-beside-calls-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("can be made");
+    let cib = folder.join("cib.xml");
+    fs::write(&cib, CIB).expect("can be written");
+    let mut wrong = Vec::new();
+    for call in CALLS {
+        let (program, line) = call.split_once(' ').expect("a program and what it is asked");
+        let (debian, own) = (Path::new("/usr/sbin").join(program), folder.join(program));
+        if !own.exists() {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hacctl"), &own).expect("can be made");
+        }
+        let ours = run(&own, line, &cib);
+        assert_ne!(ours.0, Some(64), "{call} is known: {ours:?}");
+        if debian.exists() {
+            let theirs = run(&debian, line, &cib);
+            if theirs != ours {
+                wrong.push(format!("{call}\n  there: {theirs:?}\n  here:  {ours:?}"));
+            }
+        } else {
+            eprintln!("{call} not compared: no Pacemaker is installed here");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // What is installed stands in no file: the daemon is asked, and there is none.
+    let (code, out, err) = run(&folder.join("crm_resource"), "--list-ocf-providers", &cib);
+    assert!(code == Some(102) && out.is_empty() && !err.contains("missing field"), "{code:?} {out} {err}");
     fs::remove_dir_all(&folder).expect("can be removed");
 }

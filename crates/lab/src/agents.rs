@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-pub use recipes::{Recipe, reason, recipe};
+pub use recipes::{Recipe, Shape, reason, recipe};
 
 use crate::bench::pause;
 use crate::run::wait_for;
@@ -56,8 +56,7 @@ pub fn table(tools: &Tools, only: &str, out: &mut dyn Write) -> Result<(), Error
                 let trial = Trial { cluster: &cluster, agent: &agent, recipe, name: format!("tried{number}") };
                 let (steps, trouble) = trial.run();
                 let step = |index| if index < steps { "yes" } else { "-" };
-                let role = if recipe.promotable { "promotes" } else { "" };
-                let remark = trouble.unwrap_or_else(|| role.to_owned());
+                let remark = trouble.unwrap_or_else(|| recipe.shape.remark().to_owned());
                 format!("| `{agent}` | {read} | {} | {} | {} | {remark} |", step(0), step(1), step(2))
             }
             Some(recipe) => format!("| `{agent}` | {read} | | | | {} is missing here |", recipe.needs),
@@ -80,7 +79,12 @@ struct Trial<'a> {
 impl Trial<'_> {
     /// What is started and stopped: the resource, or its clone.
     fn id(&self) -> String {
-        if self.recipe.promotable { format!("{}-clone", self.name) } else { self.name.clone() }
+        match self.recipe.shape {
+            Shape::Single => self.name.clone(),
+            Shape::Promotable | Shape::Chosen | Shape::Everywhere | Shape::EverywherePromoted => {
+                format!("{}-clone", self.name)
+            }
+        }
     }
 
     /// How many of the three steps were done, and what went wrong with the next one.
@@ -113,15 +117,33 @@ impl Trial<'_> {
         let first = self.cluster.host(1);
         first.write("/etc/hacd/tried.crm", &self.lines())?;
         first.exec(&["hacctl", "-F", "configure", "load", "update", "/etc/hacd/tried.crm"])?;
-        let place = self.placed(None)?;
-        self.watched(place)?;
-        *done = 1;
-        let other = self.cluster.other(place)?;
-        self.cluster.hacctl(1, &["--wait", "--timeout", "90", "resource", "move", &id, Plan::name(other)])?;
-        self.placed(Some(other))?;
-        self.watched(other)?;
-        if !self.recipe.promotable {
-            self.proven(self.cluster.host(place), false)?;
+        match self.recipe.shape {
+            Shape::Single | Shape::Promotable => {
+                let place = self.placed(None)?;
+                self.watched(place)?;
+                *done = 1;
+                let other = self.cluster.other(place)?;
+                self.cluster.hacctl(1, &["--wait", "--timeout", "90", "resource", "move", &id, Plan::name(other)])?;
+                self.placed(Some(other))?;
+                self.watched(other)?;
+                if self.recipe.shape == Shape::Single {
+                    self.proven(self.cluster.host(place), false)?;
+                }
+            }
+            Shape::Chosen => {
+                let place = self.placed(None)?;
+                self.watched(place)?;
+                *done = 1;
+                let node = |word| ["--wait", "--timeout", "90", "node", word, Plan::name(place)];
+                self.cluster.hacctl(1, &node("standby"))?;
+                let other = self.cluster.other(place)?;
+                let moved = self.placed(Some(other)).and_then(|_| self.proven(self.cluster.host(place), false));
+                self.cluster.hacctl(1, &node("online"))?;
+                moved?;
+                self.placed(Some(other))?;
+                self.cluster.lab().hosts().iter().try_for_each(|host| self.watched(host.number()))?;
+            }
+            Shape::Everywhere | Shape::EverywherePromoted => self.leaves_and_returns(done)?,
         }
         *done = 2;
         self.cluster.hacctl(1, &["-y", "--wait", "--timeout", "90", "resource", "stop", &id])?;
@@ -133,6 +155,38 @@ impl Trial<'_> {
         Ok(())
     }
 
+    /// One that runs on all hosts starts, leaves a host that is on standby, goes on elsewhere, and comes back.
+    fn leaves_and_returns(&self, done: &mut usize) -> Result<(), Error> {
+        let everywhere = [1, 2];
+        self.runs_on(&everywhere)?;
+        everywhere.iter().try_for_each(|&host| self.watched(host))?;
+        *done = 1;
+        let (stays, leaves) = (1, 2);
+        self.cluster.hacctl(1, &["--wait", "--timeout", "90", "node", "standby", Plan::name(leaves)])?;
+        let left = self.runs_on(&[stays]).and_then(|()| {
+            self.proven(self.cluster.host(leaves), false)?;
+            self.watched(stays)
+        });
+        self.cluster.hacctl(1, &["--wait", "--timeout", "90", "node", "online", Plan::name(leaves)])?;
+        left?;
+        self.runs_on(&everywhere)?;
+        everywhere.iter().try_for_each(|&host| self.watched(host))
+    }
+
+    /// Waits until it runs (is promoted, if it is promotable) on these hosts and no other.
+    fn runs_on(&self, hosts: &[usize]) -> Result<(), Error> {
+        let wanted = hosts.iter().map(|&host| Plan::name(host).to_owned()).collect();
+        let reached = wait_for(&format!("it runs on {wanted:?}"), LIMIT, || {
+            let status = self.cluster.status(1)?;
+            let roles = if self.recipe.shape == Shape::EverywherePromoted { &status.promoted } else { &status.clones };
+            let right = roles.get(&self.id()) == Some(&wanted) && self.cluster.is_settled(1);
+            // One that failed and is settled gets no better.
+            let lost = !right && !self.failed().is_empty() && self.cluster.is_settled(1);
+            (right || lost).then_some(right)
+        })?;
+        if reached { Ok(()) } else { Err(Error::Invalid("it does not run".to_owned())) }
+    }
+
     /// What an administrator would give `crm configure`.
     fn lines(&self) -> String {
         let (name, agent) = (&self.name, self.agent);
@@ -141,11 +195,19 @@ impl Trial<'_> {
         let primitive = format!(
             "primitive {name} ocf:{agent}{params} op start timeout=60s op stop timeout=60s op monitor interval=5s timeout=60s"
         );
-        if self.recipe.promotable {
-            let watched = "op monitor interval=6s role=Master timeout=60s";
-            format!("{primitive} {watched}\nclone {name}-clone {name} meta promotable=true notify=true\n")
-        } else {
-            format!("{primitive}\n")
+        let promoted = "op monitor interval=6s role=Master timeout=60s";
+        match self.recipe.shape {
+            Shape::Single => format!("{primitive}\n"),
+            Shape::Promotable | Shape::Chosen => {
+                format!("{primitive} {promoted}\nclone {name}-clone {name} meta promotable=true notify=true\n")
+            }
+            Shape::Everywhere => {
+                format!("{primitive}\nclone {name}-clone {name} meta notify=true interleave=true\n")
+            }
+            Shape::EverywherePromoted => format!(
+                "{primitive} {promoted}\n\
+                 clone {name}-clone {name} meta promotable=true promoted-max=2 notify=true interleave=true\n"
+            ),
         }
     }
 
@@ -154,7 +216,7 @@ impl Trial<'_> {
         let end = std::time::Instant::now() + LIMIT;
         wait_for("it runs", LIMIT, || {
             let status = self.cluster.status(1)?;
-            let name = if self.recipe.promotable {
+            let name = if matches!(self.recipe.shape, Shape::Promotable | Shape::Chosen) {
                 status.promoted.get(&self.id()).and_then(|names| names.first()).cloned()
             } else {
                 status.place(&self.name).map(str::to_owned)

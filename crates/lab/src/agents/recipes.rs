@@ -11,12 +11,63 @@ pub struct Recipe {
     pub before: &'static str,
     /// Shell that succeeds exactly where it runs (a pattern for `pgrep -f` must not match itself); empty where there is no such thing.
     pub proof: &'static str,
-    /// Whether it is tried as a promotable clone.
-    pub promotable: bool,
+    /// How its instances are spread.
+    pub shape: Shape,
+}
+
+/// How the instances of an agent are spread over the hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One instance, which moves.
+    Single,
+    /// A promotable clone with one promoted instance, which moves.
+    Promotable,
+    /// The same with an agent that chooses the promoted instance by itself: it moves when its host goes on standby.
+    Chosen,
+    /// One instance on each host, which speak to each other: one leaves its host and comes back.
+    Everywhere,
+    /// The same, and all are promoted.
+    EverywherePromoted,
+}
+
+impl Shape {
+    /// What the table says of it.
+    pub const fn remark(self) -> &'static str {
+        match self {
+            Self::Single => "",
+            Self::Promotable => "promotes",
+            Self::Chosen => "promotes the instance that it chooses: moves is a standby of its host",
+            Self::Everywhere => "on both hosts: moves is a standby of one and its return",
+            Self::EverywherePromoted => "on both hosts, promotes both: moves is a standby of one and its return",
+        }
+    }
 }
 
 /// Agent, file that it needs, parameters, what is done before, what proves that it runs.
 type Line = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+/// A MariaDB that can be part of a Galera cluster, and has been one alone.
+macro_rules! galera {
+    () => {
+        "rm -rf /var/lib/tried && install -d -o mysql -g mysql /run/mysqld /var/log/mysql &&
+    mariadb-install-db --user=mysql --datadir=/var/lib/tried --skip-test-db >/dev/null 2>&1
+    printf \"[mysqld]\\nuser=mysql\\ndatadir=/var/lib/tried\\nsocket=/run/mysqld/mysqld.sock\\n\
+    pid-file=/run/mysqld/mysqld.pid\\nlog-error=/var/log/mysql/error.log\\nbinlog_format=ROW\\ninnodb_autoinc_lock_mode=2\\n\
+    wsrep_on=ON\\nwsrep_provider=/usr/lib/galera/libgalera_smm.so\\nwsrep_cluster_name=tried\\nwsrep_sst_method=rsync\\n\
+    wsrep_node_name=$(hostname)\\nwsrep_node_address=$(hostname -i)\\n\" >/etc/mysql/tried.cnf
+    mariadbd --defaults-file=/etc/mysql/tried.cnf --wsrep-new-cluster --wsrep-cluster-address=gcomm:// >/dev/null 2>&1 &
+    for n in $(seq 200); do mariadb-admin -S /run/mysqld/mysqld.sock ping >/dev/null 2>&1 && break; sleep 0.1; done
+    mariadb-admin -S /run/mysqld/mysqld.sock shutdown && wait"
+    };
+}
+const GALERA: &str = galera!();
+/// The same, left running.
+const GARBD: &str = concat!(
+    galera!(),
+    " && chown mysql /var/log && { mariadbd --defaults-file=/etc/mysql/tried.cnf --wsrep-new-cluster \
+     --wsrep-cluster-address=gcomm:// >/dev/null 2>&1 & }
+    for n in $(seq 200); do mariadb-admin -S /run/mysqld/mysqld.sock ping >/dev/null 2>&1 && break; sleep 0.1; done"
+);
 
 /// Agents that run as one instance.
 const SINGLE: &[Line] = &[
@@ -148,6 +199,15 @@ const SINGLE: &[Line] = &[
     ("heartbeat:dovecot", "/usr/sbin/dovecot", "", "", "pidof dovecot"),
     ("heartbeat:dummypy", "/usr/bin/python3", "state=/run/tried.state", "", ""),
     ("heartbeat:ethmonitor", "/bin/ip", "interface=eth0", "", ""),
+    (
+        "heartbeat:garbd",
+        "/usr/bin/garbd",
+        "binary=/usr/bin/garbd wsrep_cluster_address=\"gcomm://127.0.0.1:4567\" wsrep_cluster_name=tried pid=/run/garbd.pid \
+         options=\"-o gmcast.listen_addr=tcp://127.0.0.1:5567\"",
+        // A server on each host, for whose cluster it votes.
+        GARBD,
+        "pidof garbd",
+    ),
     ("heartbeat:gcp-ilb", "/bin/nc", "port=60000", "", "pgrep -f 6000[0]"),
     ("heartbeat:iface-bridge", "/usr/sbin/brctl", "bridge_name=br9 bridge_slaves=", "", "ip link show br9"),
     ("heartbeat:iface-macvlan", "/bin/ip", "device=eth0 name=mv9 mode=bridge", "", "ip link show mv9"),
@@ -287,11 +347,36 @@ const SINGLE: &[Line] = &[
         "heartbeat:varnish",
         "/usr/sbin/varnishd",
         "name=tried pid=/run/varnish.pid mgmt_address=127.0.0.1:6082 config=/etc/varnish/default.vcl \
-         maxfiles=1024 max_locked_memory=64",
-        "",
-        "pidof varnishd",
+         listen_address=0.0.0.0:6081 varnish_user=vcache \
+         backend_size=16M maxfiles=1024 max_locked_memory=64",
+        // The agent calls it with -u and -g, which it has not known since release 4.1; what stands before it takes them out.
+        "cp /usr/sbin/varnishd /usr/local/sbin/tried-varnishd && cat >/usr/local/sbin/varnishd <<'END'
+#!/bin/sh
+for word; do
+    shift
+    case $skip$word in
+    -u | -g) skip=$word ;;
+    -u*) user=${word} skip= ;;
+    -g*) skip= ;;
+    *) set -- \"$@\" \"$word\" ;;
+    esac
+done
+exec /usr/local/sbin/tried-varnishd -j unix,user=$user \"$@\"
+END
+         chmod +x /usr/local/sbin/varnishd && { mountpoint -q /usr/sbin/varnishd || \
+         mount --bind /usr/local/sbin/varnishd /usr/sbin/varnishd; }",
+        "pidof tried-varnishd",
     ),
-    ("heartbeat:vsftpd", "/usr/sbin/vsftpd", "", "mkdir -p /run/vsftpd/empty", "pidof vsftpd"),
+    (
+        "heartbeat:vsftpd",
+        "/usr/sbin/vsftpd",
+        // Its start looks for a process of the name that it is given, its monitor for one with `vsftpd` in its name, and under
+        // the name itself it would find the agent.
+        "binpath=my-vsftpd conffile=/etc/tried-vsftpd.conf",
+        "mkdir -p /run/vsftpd/empty && ln -sf /usr/sbin/vsftpd /usr/local/sbin/my-vsftpd && \
+         printf 'listen=YES\nbackground=YES\nsecure_chroot_dir=/run/vsftpd/empty\n' >/etc/tried-vsftpd.conf",
+        "pgrep -x my-vsft[p]d",
+    ),
     (
         "heartbeat:zabbixserver",
         "/usr/sbin/zabbix_server",
@@ -317,6 +402,69 @@ const PROMOTABLE: &[Line] = &[
     ("heartbeat:conntrackd", "/usr/sbin/conntrackd", "", "", ""),
     ("pacemaker:Stateful", "/bin/sh", "", "", ""),
 ];
+
+/// Promotable agents that choose the promoted instance by themselves.
+const CHOSEN: &[Line] = &[
+    (
+        "heartbeat:mariadb",
+        "/usr/sbin/mariadbd",
+        "binary=/usr/sbin/mariadbd client_binary=/usr/bin/mariadb config=/etc/mysql/tried.cnf datadir=/var/lib/tried \
+         log=/var/log/mysql/error.log node_list=\"primary secondary\" replication_user=repl replication_passwd=replpass \
+         test_user=repl test_passwd=replpass",
+        // The same first transactions on both hosts; a position to replicate from that both know.
+        "rm -rf /var/lib/tried && install -d -o mysql -g mysql /run/mysqld /var/log/mysql &&
+         mariadb-install-db --user=mysql --datadir=/var/lib/tried --skip-test-db >/dev/null 2>&1
+         printf \"[mysqld]\\nuser=mysql\\ndatadir=/var/lib/tried\\nsocket=/run/mysqld/mysqld.sock\\n\
+         pid-file=/run/mysqld/mysqld.pid\\nbind-address=0.0.0.0\\nlog-bin=bin\\nlog-slave-updates\\n\
+         server-id=$(hostname -i | cut -d. -f4)\\n\" >/etc/mysql/tried.cnf
+         mariadbd --defaults-file=/etc/mysql/tried.cnf --server-id=99 >/dev/null 2>&1 &
+         for n in $(seq 200); do mariadb-admin -S /run/mysqld/mysqld.sock ping >/dev/null 2>&1 && break; sleep 0.1; done
+         printf \"GRANT ALL ON *.* TO repl@'%%' IDENTIFIED BY 'replpass' WITH GRANT OPTION;
+         GRANT ALL ON *.* TO repl@localhost IDENTIFIED BY 'replpass' WITH GRANT OPTION;
+         SET GLOBAL gtid_slave_pos = @@gtid_binlog_pos;\" | mariadb -S /run/mysqld/mysqld.sock &&
+         mariadb-admin -S /run/mysqld/mysqld.sock shutdown && wait",
+        "pidof mariadbd",
+    ),
+    (
+        "heartbeat:rabbitmq-server-ha",
+        "/usr/sbin/rabbitmq-server",
+        "erlang_cookie=tried avoid_using_iptables=true",
+        RABBIT,
+        "pgrep -f rabbi[t]mq_server",
+    ),
+];
+
+/// What both agents for RabbitMQ need before.
+const RABBIT: &str = "install -d -o rabbitmq -g rabbitmq /run/rabbitmq /var/log/rabbitmq && rm -rf /var/lib/rabbitmq/mnesia && \
+                      printf tried >/var/lib/rabbitmq/.erlang.cookie && \
+                      chown rabbitmq:rabbitmq /var/lib/rabbitmq /var/lib/rabbitmq/.erlang.cookie && \
+                      chmod 400 /var/lib/rabbitmq/.erlang.cookie";
+
+/// Agents whose instances on all hosts make a cluster of their own.
+const EVERYWHERE: &[Line] = &[
+    (
+        "heartbeat:CTDB",
+        "/usr/sbin/ctdbd",
+        // A folder of the machine, which all hosts of a lab share.
+        "ctdb_recovery_lock=/tmp/hac-lab-ctdb.lock",
+        "mkdir -p /run/ctdb /var/log/ctdb /var/lib/ctdb/volatile /var/lib/ctdb/persistent /var/lib/ctdb/state && \
+         getent hosts primary secondary | cut -d' ' -f1 >/etc/ctdb/nodes",
+        "pidof ctdbd",
+    ),
+    ("heartbeat:rabbitmq-cluster", "/usr/sbin/rabbitmq-server", "", RABBIT, "pgrep -f rabbi[t]mq_server"),
+];
+
+/// The same, and all instances are promoted.
+const EVERYWHERE_PROMOTED: &[Line] = &[(
+    "heartbeat:galera",
+    "/usr/lib/galera/libgalera_smm.so",
+    "binary=/usr/bin/mysqld_safe client_binary=/usr/bin/mariadb config=/etc/mysql/tried.cnf datadir=/var/lib/tried \
+     user=mysql group=mysql pid=/run/mysqld/mysqld.pid socket=/run/mysqld/mysqld.sock log=/var/log/mysql/error.log \
+     wsrep_cluster_address=\"gcomm://primary,secondary\"",
+    // Each host has been a cluster of one before; the one that joins gets the state of the other.
+    GALERA,
+    "pidof mariadbd",
+)];
 
 /// Why agents are not tried that have no recipe.
 const REASONS: &[(&str, &[&str])] = &[
@@ -394,26 +542,25 @@ const REASONS: &[(&str, &[&str])] = &[
     ("asks machinectl, which answers only where systemd is the first process", &["machine-info"]),
     ("its start fails by hand, too: it finds no file with a process number", &["Pure-FTPd"]),
     ("its start fails where no Windows host takes messages", &["WinPopup"]),
-    ("needs a file that all hosts lock, on a cluster filesystem", &["CTDB"]),
-    (
-        "could run, but nobody has written a set-up for its cluster of servers",
-        &["galera", "garbd", "mariadb", "rabbitmq-"],
-    ),
     ("is the connection to a remote node, which hacd has inside", &["pacemaker:remote"]),
 ];
 
 /// How an agent, `PROVIDER:TYPE`, is tried.
 pub fn recipe(agent: &str) -> Option<Recipe> {
-    let of = |lines: &[Line], promotable| {
+    let of = |lines: &[Line], shape| {
         lines.iter().find(|line| line.0 == agent).map(|&(_, needs, params, before, proof)| Recipe {
             needs,
             params,
             before,
             proof,
-            promotable,
+            shape,
         })
     };
-    of(SINGLE, false).or_else(|| of(PROMOTABLE, true))
+    of(SINGLE, Shape::Single)
+        .or_else(|| of(PROMOTABLE, Shape::Promotable))
+        .or_else(|| of(CHOSEN, Shape::Chosen))
+        .or_else(|| of(EVERYWHERE, Shape::Everywhere))
+        .or_else(|| of(EVERYWHERE_PROMOTED, Shape::EverywherePromoted))
 }
 
 /// Why an agent without a recipe is not tried.
@@ -426,17 +573,21 @@ pub fn reason(agent: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{PROMOTABLE, SINGLE, reason, recipe};
+    use super::{CHOSEN, EVERYWHERE, EVERYWHERE_PROMOTED, PROMOTABLE, SINGLE, Shape, reason, recipe};
 
     #[test]
     fn every_agent_is_tried_once_or_has_a_reason() {
-        let mut names: Vec<&str> = SINGLE.iter().chain(PROMOTABLE).map(|line| line.0).collect();
+        let mut names: Vec<&str> =
+            [SINGLE, PROMOTABLE, CHOSEN, EVERYWHERE, EVERYWHERE_PROMOTED].concat().iter().map(|line| line.0).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert!(recipe("heartbeat:nginx").is_some_and(|recipe| !recipe.promotable && recipe.proof == "pidof nginx"));
-        assert!(recipe("pacemaker:Stateful").is_some_and(|recipe| recipe.promotable));
+        assert!(
+            recipe("heartbeat:nginx")
+                .is_some_and(|recipe| recipe.shape == Shape::Single && recipe.proof == "pidof nginx")
+        );
+        assert!(recipe("pacemaker:Stateful").is_some_and(|recipe| recipe.shape == Shape::Promotable));
         assert_eq!(reason("heartbeat:awsvip"), "asks the interface of a cloud provider, with credentials");
         assert_eq!(reason("heartbeat:unheard-of"), "not tried: it wants a set-up of its own");
     }
