@@ -31,6 +31,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Test)> {
         ("a_guest_that_dies_joins_with_the_same_command", dying_guest),
         ("what_passes_has_neither_key_nor_code", capture),
         ("a_node_that_was_removed_ends_and_says_why", removed),
+        ("the_only_node_is_not_emptied_before_its_removal_is_refused", only),
         ("a_node_that_is_off_is_removed_with_a_word", off),
         ("a_pair_is_made_and_ended_with_the_lines_of_crm", as_crm),
     ]
@@ -538,6 +539,23 @@ fn removed(tools: &Tools) -> anyhow::Result<()> {
     let output = joining.wait_with_output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     world.wait_members(&[1, 2])
+}
+
+/// Nothing is on standby after a removal that could not be.
+fn only(tools: &Tools) -> anyhow::Result<()> {
+    let world = World::new(tools)?;
+    world.init()?;
+    for words in [["node", "remove", "n1", "--yes"], ["cluster", "remove", "n1", "-y"]] {
+        let refused = world.run(1, &words)?;
+        let said = String::from_utf8_lossy(&refused.stderr);
+        ensure!(
+            refused.status.code() == Some(107) && said.contains("n1 is the only node; nothing was changed"),
+            "{said}"
+        );
+        let shown = world.exec(1, &["node", "show"])?;
+        ensure!(shown.contains("member") && !shown.contains("standby"), "{shown}");
+    }
+    Ok(())
 }
 
 fn off(tools: &Tools) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use super::{Context, NO_DEVICE, NO_DEVICE_INSTEAD};
 use crate::args::{Arguments, Command};
-use crate::commands::{init, join, node};
+use crate::commands::{init, join, node, remove};
 use crate::failure::Failure;
 use crate::grammar::{Call, Level, Options};
 use crate::{progress, terminal};
@@ -162,8 +162,15 @@ async fn remove(context: &Context, call: &Call, line: &Line) -> Result<ExitCode,
     if line.hosts.is_empty() {
         return Err(Failure::usage("missing argument: <NODE>").with_remedy(call.write()));
     }
+    // A slip in a later name is told before the first node is taken out.
+    let mut names = Vec::new();
     for host in &line.hosts {
-        let host = named(context, host).await?;
+        names.push(named(context, host).await?);
+    }
+    let status = context.client.status().await?;
+    names.iter().try_for_each(|name| node::find(&status, Some(name)).map(|_| ()))?;
+    remove::refuse_all(&status, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    for host in names {
         let call = Call::read(level, command, &[vec![host], line.options.clone()].concat())?;
         Box::pin(node::run(&context.with(&call.everywhere), &call)).await?;
     }
