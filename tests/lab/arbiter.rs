@@ -69,11 +69,12 @@ fn state(cluster: &Cluster, host: usize) -> String {
     told.map(|arbiter| arbiter.state).unwrap_or_default()
 }
 
-fn is_quorate(cluster: &Cluster, host: usize) -> bool {
+pub(crate) fn is_quorate(cluster: &Cluster, host: usize) -> bool {
     cluster.told(host).is_some_and(|status| status.quorum.quorate)
 }
 
-fn wait_state(cluster: &Cluster, host: usize, wanted: &str) -> anyhow::Result<()> {
+/// Waits until a host says this of its arbiter.
+pub(crate) fn wait_state(cluster: &Cluster, host: usize, wanted: &str) -> anyhow::Result<()> {
     wait(&format!("the arbiter is {wanted} at host {host}"), || state(cluster, host) == wanted)
         .with_context(|| format!("it is {}", state(cluster, host)))
 }

@@ -5,6 +5,7 @@
 
 mod api;
 mod arbiter;
+mod claims;
 mod cloud_init;
 mod common;
 mod databases;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         fencing::one(),
         ready::one(),
         arbiter::one(),
+        claims::one(),
     ]
     .concat();
     let both = [("native", Agents::Native), ("packaged", Agents::Packaged)];

@@ -41,6 +41,7 @@ use hac_model::{Agent, ExecStatus, Invocation, OcfCode, Outcome};
 
 pub use cloud::Addresses;
 pub use exit::{Exit, Finished};
+pub use ocf::{AddressAction, AddressActions};
 pub use prove::{Depth, Missing, Proof};
 pub use standard::{Doing, Implementation, Listed, Standard};
 pub use tell::{Posting, Telling, cannot_tell};
@@ -101,6 +102,7 @@ pub struct Agents {
     looks: Arc<Looks>,
     runs: Arc<Runs>,
     tellings: Tellings,
+    cloud: Arc<cloud::Cloud>,
     nodes: usize,
 }
 
@@ -117,7 +119,7 @@ impl Agents {
             Arc::new(stonith::Stonith::new(&options, Arc::clone(&cloud), Arc::clone(&looks), Arc::clone(&runs)));
         let service = Arc::new(lsb::Service::new(Arc::clone(&lsb), Arc::clone(&systemd)));
         let tellings = Tellings::new(&options, Arc::clone(&looks), Arc::clone(&runs));
-        let ocf = Arc::new(ocf::Ocf::new(options, cloud, Arc::clone(&looks), Arc::clone(&runs)));
+        let ocf = Arc::new(ocf::Ocf::new(options, Arc::clone(&cloud), Arc::clone(&looks), Arc::clone(&runs)));
         let standards: BTreeMap<&'static str, Arc<dyn Standard>> = BTreeMap::from([
             ("ocf", ocf as _),
             ("systemd", systemd as _),
@@ -125,7 +127,7 @@ impl Agents {
             ("service", service as _),
             ("stonith", stonith as _),
         ]);
-        Self { standards, looks, runs, tellings, nodes }
+        Self { standards, looks, runs, tellings, cloud, nodes }
     }
 
     /// How runs are kept together on this host, for people.
@@ -233,6 +235,18 @@ impl Agents {
     pub fn members(&self, count: usize) {
         let whole = count >= self.nodes;
         self.standards.values().for_each(|standard| standard.members(whole));
+    }
+
+    /// This node alone decides although not all nodes are members: it has the vote of an arbiter, and another node that has taken
+    /// something since has not.
+    pub fn decides_alone(&self) {
+        self.standards.values().for_each(|standard| standard.members(true));
+    }
+
+    /// What was ordered of an address of the cloud that this node is in: see [`AddressActions`].
+    #[must_use]
+    pub fn address_actions(&self) -> AddressActions {
+        AddressActions::new(Arc::clone(&self.cloud))
     }
 
     /// The agents that this node knows, sorted by name.

@@ -7,6 +7,8 @@
 //! | `ocf:heartbeat:nginx`, inside | [`nginx`] |
 
 mod floatip;
+
+pub use floatip::{AddressAction, AddressActions};
 mod nginx;
 mod script;
 

@@ -394,7 +394,7 @@ impl Checker<'_> {
             nodes.first().map(|node| (node.id, node.name.clone()))
         })?;
         let arbiter = self.arbiter(nodes.len());
-        let quorum = self.quorum(node, &nodes, arbiter.is_some());
+        let quorum = self.quorum(node, &nodes, arbiter.as_ref());
         let (authkey, authkey_file) = authkey?;
         let ring = self.ring(node, &nodes, authkey)?;
         let watchdog = self.watchdog(ring.timers.token_for(nodes.len()));
@@ -554,14 +554,15 @@ impl Checker<'_> {
         Page { at, actions, certificate }
     }
 
-    fn quorum(&mut self, node: NodeId, nodes: &[Node], arbiter: bool) -> hac_quorum::Config {
+    fn quorum(&mut self, node: NodeId, nodes: &[Node], arbiter: Option<&crate::arbiter::Place>) -> hac_quorum::Config {
         let section = self.document.section(Table::Quorum);
         let voters = nodes.iter().map(|n| hac_quorum::Voter { node: n.id, name: n.name.clone(), votes: n.votes });
         let mut config = hac_quorum::Config::new(node, voters.collect());
         config.expected_votes = section.number("expected_votes").and_then(|n| u32::try_from(n).ok());
         config.two_node = section.bool("two_node").unwrap_or(false);
         config.wait_for_all = section.bool("wait_for_all");
-        config.arbiter = arbiter;
+        config.arbiter = arbiter.is_some();
+        config.arbiter_model = arbiter.map(crate::arbiter::Place::model).unwrap_or_default();
         config.last_man_standing = section.bool("last_man_standing").unwrap_or(false);
         if let Some(window) = section.number("last_man_standing_window") {
             config.last_man_standing_window = Duration::from_millis(window);

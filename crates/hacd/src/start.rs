@@ -265,7 +265,7 @@ fn serve(
     let (system, node) = (config.system.clone(), place.node);
     let proves = config.agents.prove_interval;
     let (metrics, web) = (config.metrics, config.web.clone().and_then(api::Web::new).map(Arc::new));
-    let arbiter = Asker::new(config.arbiter.clone(), clients.clone());
+    let arbiter = Asker::new(config.arbiter.clone(), agents, clients.clone());
     let guard = config.watchdog.as_ref().map(|it| Guard::new(Petting::new(it.times), Device::at(&it.device)));
     let (config, now) = (node_config(config), clock::now());
     let recording = open_recording(arguments, &config, &stored, entropy, now)?;

@@ -60,8 +60,7 @@ pub use watchdog::{Armed, Deed, Duty, Petting, Times};
 pub use wire::{stored_cib, stored_cluster};
 
 pub use hac_quorum::{
-    Answer as ArbiterAnswer, ArbiterRequest, CALL as ARBITER_CALL, Found as ArbiterFound, Mark as ArbiterMark,
-    Outcome as ArbiterOutcome,
+    Answer as ArbiterAnswer, ArbiterRequest, Found as ArbiterFound, Mark as ArbiterMark, Outcome as ArbiterOutcome,
 };
 
 pub use hac_crm::executor::{ExecStatus, Invocation, InvocationId, Outcome, ProcessRef, WatchId};

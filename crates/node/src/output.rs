@@ -75,7 +75,7 @@ pub enum Output {
     /// [`Node::handle_answered`](crate::Node::handle_answered). If no answer comes, whoever asked waits until its time is up.
     Ask(QuestionId, String),
     /// Ask the arbiter's store, beside everything else, and answer with [`Node::handle_arbiter`](crate::Node::handle_arbiter)
-    /// within [`hac_quorum::CALL`]; if no answer comes, it is asked again.
+    /// within [`hac_quorum::Model::call`]; if no answer comes, it is asked again.
     Arbiter {
         /// To be given back with the answer.
         id: u64,

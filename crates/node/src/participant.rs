@@ -246,7 +246,7 @@ impl Participant {
             parts: Parts::default(),
             replica,
             quorum: hac_quorum::Engine::new(config.quorum.clone())?,
-            arbiter: config.quorum.arbiter.then(|| ThirdVote::new(me, register)),
+            arbiter: config.quorum.arbiter.then(|| ThirdVote::new(me, config.quorum.arbiter_model, register)),
             executor,
             proposals: Proposals::new(me),
             durable: Durable::default(),

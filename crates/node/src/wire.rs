@@ -206,6 +206,9 @@ pub(crate) struct NewRegister {
     pub(crate) register: Register,
     /// The membership that is quorate by it; none if it was written for all nodes.
     pub(crate) claimed: Option<RingId>,
+    /// The membership in which it was read of a list that anybody may add to; none if it was written by compare-and-swap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) read_in: Option<RingId>,
 }
 
 impl Proposed {

@@ -16,6 +16,10 @@
 //! Nothing here is a lease: who has won keeps the vote until it meets the other node, whether the store can be reached or not.
 //! An answer that proves nothing counts as none. With all nodes together the store decides nothing; it is only looked at.
 //! See `docs/decisions/0046-third-vote.md`.
+//!
+//! The store may be a provider's list of actions on an address ([`Model::ActionLog`]): a change of it takes as long as an
+//! assignment, and the list is changed by every assignment, also by those that the cluster orders itself. While all nodes are
+//! members its last action is taken for what is known. See `docs/decisions/0047-claims.md`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -23,14 +27,17 @@ use std::time::Duration;
 use hac_types::{Member, NodeId, Timestamp, mutant};
 use serde::{Deserialize, Serialize};
 
-/// How long whoever asks the store may take for one request, whatever it tries meanwhile.
-pub const CALL: Duration = Duration::from_secs(3);
-
-/// How long its answer is waited for: it keeps to [`CALL`] by itself.
-const ANSWER: Duration = Duration::from_millis(3500);
+/// How much longer than [`Model::call`] an answer is waited for, which keeps to that by itself.
+const LATE: Duration = Duration::from_millis(500);
 
 /// How long a node that was quorate neither starts nor stops anything because of a claim that is not decided.
 const SUSPENDED: Duration = Duration::from_secs(5);
+
+/// The same where a change takes as long as a provider needs to assign an address.
+const SUSPENDED_LONG: Duration = Duration::from_secs(30);
+
+/// How soon it is looked whether what a provider has accepted was carried out.
+const UNDERWAY: Duration = Duration::from_secs(1);
 
 /// How soon a claim is tried again while it is waited for.
 const SOON: Duration = Duration::from_millis(250);
@@ -41,8 +48,37 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How often the store is looked at while all nodes are members.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// How long the one that has less to lose waits before it claims.
-pub const GRACE: Duration = Duration::from_secs(1);
+/// What kind of store has the register.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Model {
+    /// One that compares and swaps, at once (etcd).
+    #[default]
+    Register,
+    /// A provider's list of actions on an address.
+    ActionLog,
+}
+
+impl Model {
+    /// How long whoever asks the store may take for one request, whatever it tries meanwhile. A provider may be slow, and an
+    /// order that nobody has answered is worth nothing.
+    #[must_use]
+    pub const fn call(self) -> Duration {
+        match self {
+            Self::Register => Duration::from_secs(3),
+            Self::ActionLog => Duration::from_secs(10),
+        }
+    }
+
+    /// How long the one that has less to lose waits before it claims. Where a claim moves the address, it is to be in the list
+    /// before the other one looks.
+    #[must_use]
+    pub const fn grace(self) -> Duration {
+        match self {
+            Self::Register => Duration::from_secs(1),
+            Self::ActionLog => Duration::from_secs(3),
+        }
+    }
+}
 
 /// What the cluster knows of the register: part of its state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,6 +118,8 @@ pub struct Mark {
 pub enum Request {
     /// What is in the register? Not from a copy that may be old.
     Read,
+    /// What was the first change after this revision? Asked of a list of actions.
+    Since(u64),
     /// Put this there if it was changed last at this revision (0: if there is none), and say what is there if not.
     Swap {
         /// The revision.
@@ -109,6 +147,8 @@ pub enum Outcome {
     Swapped,
     /// This is there; nothing was changed.
     Found(Option<Found>),
+    /// An action is under way: what is there is known when it has ended.
+    Underway,
 }
 
 /// What is in the register.
@@ -196,6 +236,7 @@ struct Asked {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arbiter {
     me: Member,
+    model: Model,
     register: Option<Register>,
     /// The highest revision that was seen of the store that is known.
     newest: u64,
@@ -209,9 +250,10 @@ pub struct Arbiter {
 impl Arbiter {
     /// A node that has just started, with what its state says.
     #[must_use]
-    pub const fn new(me: Member, register: Option<Register>) -> Self {
+    pub const fn new(me: Member, model: Model, register: Option<Register>) -> Self {
         Self {
             me,
+            model,
             register,
             newest: 0,
             place: Place::Idle,
@@ -226,6 +268,12 @@ impl Arbiter {
     #[must_use]
     pub const fn register(&self) -> Option<&Register> {
         self.register.as_ref()
+    }
+
+    /// What kind of store it is.
+    #[must_use]
+    pub const fn model(&self) -> Model {
+        self.model
     }
 
     /// How it stands with the store.
@@ -276,7 +324,7 @@ impl Arbiter {
                     self.place = Place::Lost(why.clone());
                     return self.outputs.push_back(Output::Without(why));
                 }
-                self.place = Place::Claiming { until: Some(now + grace + SUSPENDED), next: now + grace };
+                self.place = Place::Claiming { until: Some(now + grace + self.suspended()), next: now + grace };
             }
         }
     }
@@ -381,8 +429,14 @@ impl Arbiter {
             self.outputs.push_back(Output::Without(format!("the arbiter gives no vote: {why}")));
         }
         match &self.place {
-            Place::Together { next, .. } | Place::Claiming { next, .. } if self.asked.is_none() && *next <= now => {
-                self.ask(now, Request::Read, None);
+            Place::Together { next, .. } if self.asked.is_none() && *next <= now => self.ask(now, Request::Read, None),
+            Place::Claiming { next, .. } if self.asked.is_none() && *next <= now => {
+                let known = self.register.as_ref().map_or(0, |register| register.revision);
+                let request = match self.model {
+                    Model::Register => Request::Read,
+                    Model::ActionLog => Request::Since(known),
+                };
+                self.ask(now, request, None);
             }
             Place::Storing { register, again } if *again <= now => {
                 let register = register.clone();
@@ -413,6 +467,9 @@ impl Arbiter {
             return self.strange(now, why);
         }
         self.newest = if trusting { answer.revision } else { self.newest.max(answer.revision) };
+        if answer.outcome == Outcome::Underway {
+            return self.underway(now);
+        }
         match self.place {
             Place::Claiming { .. } => self.claim(now, &asked, answer),
             Place::Together { .. } => self.look(now, &asked, answer),
@@ -448,7 +505,9 @@ impl Arbiter {
         let Answer { store, revision, outcome } = answer;
         let found = match (outcome, asked.swaps) {
             (Outcome::Swapped, Some(epoch)) => return self.store(now, Register { epoch, revision, store }),
-            (Outcome::Swapped, None) => return self.silent(now, "it answers what was not asked".to_owned()),
+            (Outcome::Swapped, None) | (Outcome::Underway, _) => {
+                return self.silent(now, "it answers what was not asked".to_owned());
+            }
             (Outcome::Found(found), _) => found,
         };
         self.health = Health::Ready;
@@ -480,6 +539,10 @@ impl Arbiter {
         }
         let why = match &found.mark {
             Some(mark) => format!("the arbiter's vote went to node {} (epoch {})", mark.node, mark.epoch),
+            None if self.model == Model::ActionLog => format!(
+                "the address was assigned by somebody else since both nodes were members (action {})",
+                found.revision
+            ),
             None => "what is at the arbiter was not written by this cluster".to_owned(),
         };
         self.lose(why);
@@ -499,9 +562,14 @@ impl Arbiter {
                 }
                 return self.outputs.push_back(Output::Store(Register { epoch, revision, store }));
             }
-            (Outcome::Swapped, None) => return self.silent(now, "it answers what was not asked".to_owned()),
+            (Outcome::Swapped, None) | (Outcome::Underway, _) => {
+                return self.silent(now, "it answers what was not asked".to_owned());
+            }
             (Outcome::Found(found), _) => found,
         };
+        if self.model == Model::ActionLog && self.take_over(&found, store, steward, trusting) {
+            return;
+        }
         let known = self.register.clone();
         // A claim of one of these nodes that was answered too late, or whose answer nobody stored.
         let is_ours = |found: &Found| {
@@ -517,6 +585,7 @@ impl Arbiter {
                 return;
             }
             (None, None) => 0,
+            (None, Some(found)) if self.model == Model::ActionLog => found.revision,
             (_, Some(found)) if trusting || is_ours(found) => found.revision,
             (_, None) if trusting => 0,
             (Some(_), None) => return self.strange(now, "what this cluster had there is gone".to_owned()),
@@ -533,6 +602,55 @@ impl Arbiter {
         let base = Register { epoch, revision: expected, store };
         let mark = self.mark(&base, Vec::new());
         self.ask(now, Request::Swap { expected, mark }, Some(epoch.saturating_add(1)));
+    }
+
+    /// While all nodes are members the last action on the address is what they know from now on, whoever has ordered it: nobody
+    /// claims. Of a list that nobody agreed on yet the first action is one of the steward, which changes nothing and shows that it can.
+    fn take_over(&mut self, found: &Option<Found>, store: u64, steward: bool, trusting: bool) -> bool {
+        let known = self.register.clone();
+        let Some(found) = found else { return false };
+        let mine = found.mark.as_ref().is_some_and(|mark| mark.node == self.me.node);
+        match &known {
+            Some(known) if known.revision == found.revision && !trusting => return false,
+            None if !mine && !trusting => return false,
+            Some(_) | None => {}
+        }
+        self.health = Health::Ready;
+        if let Place::Together { trusting, .. } = &mut self.place {
+            *trusting = false;
+        }
+        if steward || trusting {
+            let epoch = known.map_or(0, |known| known.epoch).saturating_add(1);
+            self.outputs.push_back(Output::Store(Register { epoch, revision: found.revision, store }));
+        }
+        true
+    }
+
+    /// What somebody has ordered is being carried out.
+    fn underway(&mut self, now: Timestamp) {
+        if matches!(self.health, Health::Silent(_)) {
+            self.health = Health::Unknown;
+        }
+        if let Place::Together { next, .. } | Place::Claiming { next, .. } = &mut self.place {
+            *next = now + UNDERWAY;
+        }
+    }
+
+    /// An operation of the cluster has ended which may have moved the address: the list of actions is looked at soon, while all
+    /// nodes are members, because a node that is alone takes what it does not know for somebody else's.
+    pub fn moved(&mut self, now: Timestamp) {
+        if self.model == Model::ActionLog
+            && let Place::Together { next, .. } = &mut self.place
+        {
+            *next = (*next).min(now + UNDERWAY);
+        }
+    }
+
+    const fn suspended(&self) -> Duration {
+        match self.model {
+            Model::Register => SUSPENDED,
+            Model::ActionLog => SUSPENDED_LONG,
+        }
     }
 
     /// Whether an answer can be of the store that this cluster knows, as it was or later.
@@ -573,7 +691,10 @@ impl Arbiter {
                     self.outputs.push_back(Output::NotTrusted(why.clone()));
                 }
             }
-            Place::Claiming { until, next } => *next = now + if until.is_some() { SOON } else { AGAIN },
+            Place::Claiming { until, next } => {
+                let soon = if self.model == Model::ActionLog { UNDERWAY } else { SOON };
+                *next = now + if until.is_some() { soon } else { AGAIN };
+            }
             Place::Idle | Place::Storing { .. } | Place::Won | Place::Lost(_) => {}
         }
     }
@@ -591,7 +712,7 @@ impl Arbiter {
 
     fn ask(&mut self, now: Timestamp, request: Request, swaps: Option<u64>) {
         self.last += 1;
-        self.asked = Some(Asked { id: self.last, due: now + ANSWER, swaps });
+        self.asked = Some(Asked { id: self.last, due: now + self.model.call() + LATE, swaps });
         self.outputs.push_back(Output::Ask(self.last, request));
     }
 

@@ -6,6 +6,8 @@ use hac_types::NodeId;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::arbiter::Model;
+
 /// A configured node and its weight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Voter {
@@ -52,6 +54,8 @@ pub struct Config {
     pub allow_downscale: bool,
     /// `arbiter.model`: of two nodes, the one that has the vote of a store outside goes on alone.
     pub arbiter: bool,
+    /// What kind of store that is.
+    pub arbiter_model: Model,
 }
 
 impl Config {
@@ -72,6 +76,7 @@ impl Config {
             last_man_standing_window: Self::LAST_MAN_STANDING_WINDOW,
             allow_downscale: false,
             arbiter: false,
+            arbiter_model: Model::Register,
         }
     }
 

@@ -18,14 +18,15 @@
 //!
 //! `last_man_standing` believes, as in Corosync, that nodes missing for a whole window are down: who uses it must fence.
 
+mod action_log;
 mod arbiter;
 mod config;
 mod coordinator;
 mod engine;
 
+pub use action_log::{Action, ActionLog, Progress};
 pub use arbiter::{
-    Answer, Arbiter, CALL, Found, GRACE, Health, Mark, Outcome, Output as ArbiterOutput, Register,
-    Request as ArbiterRequest,
+    Answer, Arbiter, Found, Health, Mark, Model, Outcome, Output as ArbiterOutput, Register, Request as ArbiterRequest,
 };
 pub use config::{Config, ConfigError, TieBreaker, Voter};
 pub use coordinator::{Candidate, coordinator};

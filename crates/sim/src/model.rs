@@ -16,10 +16,11 @@ pub const PROPERTIES: &[&str] = &["Q-2", "Q-10", "Q-12"];
 pub const STATES_MAX: usize = 6_000_000;
 
 /// What must have happened in all of them together.
-pub const COVERAGE: &[&str] = &["a node has won", "a node is without the vote", "the store was set back"];
+pub const COVERAGE: &[&str] =
+    &["a node has won", "a node is without the vote", "the store was set back", "an assignment was not carried out"];
 
 /// How many small worlds there are.
-pub const WORLDS: u64 = 4;
+pub const WORLDS: u64 = 9;
 
 /// Searches the world of this number, counted from 1.
 #[must_use]

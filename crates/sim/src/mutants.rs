@@ -126,7 +126,9 @@ pub const MUTANTS: &[Mutant] = &[
     cluster("watchdog-too-short", "a time is counted on that is shorter than a node needs until it is gone"),
     cluster("watchdog-order-ignored", "a node goes on that hears that its own watchdog is waited for"),
     cluster("orphan-not-awaited", "a daemon starts beside the agents of its earlier life"),
+    model("claimed-before-the-end", "an assignment counts as carried out while it may yet end as an error"),
     model("compares-with-what-is-there", "a claim replaces what it finds at the arbiter, and not what it knows"),
+    model("last-assignment-wins", "whom the address was assigned to last has the vote"),
     model("lease-decides", "who has lost the arbiter's vote claims it again after a while"),
     model("numbered-keys", "epochs are counted by who meets, and who can make the next one has the arbiter's vote"),
     model("other-nonce-wins", "what anybody wrote after what is known counts as the own claim"),
@@ -134,6 +136,7 @@ pub const MUTANTS: &[Mutant] = &[
     model("rollback-trusted", "a store that is another one, or was set back, is believed"),
     model("two-node-with-arbiter", "one of two nodes may act alone although there is an arbiter"),
     model("vote-kept-in-meeting", "who has won keeps the vote although the other may know by now what it knows"),
+    model("unanswered-is-mine", "an assignment that nobody knows is the one that was not answered"),
     model("unknown-is-won", "a claim that was not answered counts as won"),
 ];
 

@@ -14,9 +14,12 @@
 // Numbers from outside come in here.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod actions;
 mod api;
 mod prove;
 mod start;
+
+pub use actions::{AddressAction, AddressActions};
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

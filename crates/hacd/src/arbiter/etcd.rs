@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio_rustls::rustls;
 use zeroize::Zeroizing;
 
-use super::Place;
+use super::Etcd;
 use crate::files;
 use crate::storage::words;
 
@@ -37,7 +37,7 @@ const FILE_MAX: u64 = 1 << 20;
 
 /// A client of one store.
 pub(super) struct Client {
-    place: Place,
+    place: Etcd,
     http: Mutex<Option<reqwest::Client>>,
     addresses: Addresses,
     /// The member that answered last.
@@ -67,7 +67,7 @@ impl From<Trouble> for String {
 
 impl Client {
     /// Of the store at this place. Nothing is read or sent yet.
-    pub(super) fn new(place: Place) -> Self {
+    pub(super) fn new(place: Etcd) -> Self {
         let addresses = Addresses::default();
         Self { place, http: Mutex::new(None), addresses, first: AtomicUsize::new(0), token: Mutex::new(None) }
     }
@@ -239,7 +239,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 /// Path and body of a request.
 fn body(key: &str, request: &ArbiterRequest) -> (&'static str, Value) {
     match request {
-        ArbiterRequest::Read => ("/v3/kv/range", json!({ "key": key })),
+        ArbiterRequest::Read | ArbiterRequest::Since(_) => ("/v3/kv/range", json!({ "key": key })),
         ArbiterRequest::Swap { expected, mark } => {
             let value = STANDARD.encode(text(mark));
             let compare = json!({
@@ -297,7 +297,7 @@ fn read(answer: &Value, request: &ArbiterRequest) -> Option<ArbiterAnswer> {
     let store = number(header.get("cluster_id")?)?;
     let revision = number(header.get("revision")?)?;
     let outcome = match request {
-        ArbiterRequest::Read => found(answer)?,
+        ArbiterRequest::Read | ArbiterRequest::Since(_) => found(answer)?,
         ArbiterRequest::Swap { .. } if answer["succeeded"] == true => ArbiterOutcome::Swapped,
         ArbiterRequest::Swap { .. } => found(answer["responses"].get(0)?.get("response_range")?)?,
     };

@@ -443,9 +443,23 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         Arbiter,
         "model",
-        Choice(&["none", "etcd"]),
+        Choice(&["none", "etcd", "digitalocean"]),
         "none",
         "Where the third vote of two nodes is: one of them goes on alone when it gets that. Not with two_node.",
+    ),
+    key(
+        Arbiter,
+        "address",
+        Text,
+        "",
+        "With digitalocean: the reserved IPv4 address whose list of actions decides; the one that the cluster serves.",
+    ),
+    key(
+        Arbiter,
+        "token_file",
+        Path,
+        "",
+        "With digitalocean: a file with a token that may read and assign that address, and nothing else.",
     ),
     key(
         Arbiter,

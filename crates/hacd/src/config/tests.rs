@@ -359,14 +359,32 @@ fn an_arbiter_takes_the_place_of_two_node_and_says_what_is_missing() {
     let with = |text: &str, lines: &str| read_on(&format!("{text}[arbiter]\n{lines}"), &own, None);
     let etcd = "model = \"etcd\"\nendpoints = [\"https://10.9.0.1:2379/\"]\n";
     let config = with(&without, etcd).expect("right");
-    let place = config.arbiter.expect("a place");
+    let Some(crate::arbiter::Place::Etcd(place)) = config.arbiter else { panic!("{:?}", config.arbiter) };
     assert_eq!((place.endpoints, place.prefix.as_str()), (vec!["https://10.9.0.1:2379".to_owned()], "/hacd/"));
     assert!(config.quorum.arbiter && config.quorum.expected() == 3);
+    let list = "model = \"digitalocean\"\naddress = \"203.0.113.25\"\ntoken_file = \"/etc/hacd/token\"\n";
+    let config = with(&without, list).expect("right");
+    assert!(
+        config.quorum.arbiter && config.quorum.expected() == 3 && config.warnings.is_empty(),
+        "{:?}",
+        config.warnings
+    );
+    assert_eq!(config.quorum.arbiter_model, hac_quorum::Model::ActionLog);
+    let unused = with(&without, &format!("{etcd}address = \"203.0.113.25\"\n")).expect("right").warnings.join("\n");
+    assert!(unused.contains("arbiter.address: is not used: set arbiter.model to \"digitalocean\""), "{unused}");
     assert!(!with(&without, "model = \"none\"\n").expect("right").quorum.arbiter);
     for (text, lines, part) in [
         (TUTORIAL, etcd, "quorum.two_node: cannot be used with an arbiter"),
         (&without, "model = \"etcd\"\n", "arbiter.endpoints: names no member"),
         (&without, "model = \"etcd\"\nendpoints = [\"10.9.0.1\"]\n", "arbiter.endpoints: \"10.9.0.1\" is no URL"),
+        (&without, "model = \"digitalocean\"\n", "arbiter.address: names no address"),
+        (
+            &without,
+            &list.replace("203.0.113.25", "2001:db8::1"),
+            "is an IPv6 address, of which the provider keeps no list",
+        ),
+        (&without, &list.replace("203.0.113.25", "here"), "arbiter.address: \"here\" is no IPv4 address"),
+        (&without, &list.replace("token_file", "#token_file"), "arbiter.token_file: is missing"),
         (&without, &format!("{etcd}cert_file = \"/c\"\n"), "arbiter.key_file is missing"),
         (&without, &format!("{etcd}user = \"hacd\"\n"), "arbiter.password_file is missing"),
     ] {

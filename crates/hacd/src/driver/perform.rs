@@ -163,6 +163,9 @@ impl Thread {
         if let Event::View { members, .. } = event {
             self.parts.agents.members(members.len());
         }
+        if matches!(event, Event::Quorum { quorate: true, .. }) && self.parts.arbiter.exists() {
+            self.parts.agents.decides_alone();
+        }
         self.news |= matches!(event, Event::View { .. } | Event::Active { .. } | Event::Quorum { .. });
     }
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hac_crm::cib::Refusal;
+use hac_crm::cib::{OpResult, Refusal};
 use hac_model::{ExecStatus, OcfCode, ResourceHistory};
-use hac_quorum::{Arbiter, ArbiterOutput, GRACE, Health, Register};
+use hac_quorum::{Arbiter, ArbiterOutput, Health, Model, Register};
 use hac_types::{Member, NodeId, Timestamp, View};
 
 use super::Participant;
@@ -30,8 +30,14 @@ pub(super) struct ThirdVote {
 
 impl ThirdVote {
     /// Of a node that has just started, with what its state says.
-    pub(super) const fn new(me: Member, register: Option<Register>) -> Self {
-        Self { machine: Arbiter::new(me, register), without: None, untold: Vec::new(), trusting: None, told: None }
+    pub(super) const fn new(me: Member, model: Model, register: Option<Register>) -> Self {
+        Self {
+            machine: Arbiter::new(me, model, register),
+            without: None,
+            untold: Vec::new(),
+            trusting: None,
+            told: None,
+        }
     }
 }
 
@@ -105,7 +111,8 @@ impl Participant {
             if state.id == me { mine = active } else { theirs = theirs.max(active) }
         }
         let first = mine > theirs || (mine == theirs && led);
-        if first { Duration::ZERO } else { GRACE }
+        let grace = self.arbiter.as_ref().map_or(Duration::ZERO, |arbiter| arbiter.machine.model().grace());
+        if first { Duration::ZERO } else { grace }
     }
 
     /// Does what the claim wants done.
@@ -163,9 +170,27 @@ impl Participant {
         if self.proposals.has_register(&register) {
             return;
         }
-        let claimed = self.ring().filter(|_| !self.quorum.is_whole());
+        let whole = self.quorum.is_whole();
+        let claimed = self.ring().filter(|_| !whole);
+        let lists = self.arbiter.as_ref().is_some_and(|arbiter| arbiter.machine.model() == Model::ActionLog);
+        let read_in = self.ring().filter(|_| whole && lists);
         let deadline = request.map(|_| now.mono + self.request_timeout);
-        self.propose(now, Proposed::SetRegister(NewRegister { register, claimed }), request, deadline);
+        self.propose(now, Proposed::SetRegister(NewRegister { register, claimed, read_in }), request, deadline);
+    }
+
+    /// Whether what was read of a list of actions may become what all know: only if it is delivered to all in the membership in which
+    /// it was read. Then no action in it is a claim of a node that was lost meanwhile, which this node has not noticed yet.
+    pub(super) fn is_read_in_time(&self, new: &NewRegister) -> bool {
+        new.read_in.is_none_or(|ring| !self.is_breaking() && self.ring() == Some(ring))
+    }
+
+    /// An operation has ended at the outside.
+    pub(super) fn tell_arbiter_of(&mut self, now: Now, result: &OpResult) {
+        if result.op.interval_ms == 0
+            && let Some(arbiter) = &mut self.arbiter
+        {
+            arbiter.machine.moved(now.mono);
+        }
     }
 
     /// The state has another register, and all members have stored it.

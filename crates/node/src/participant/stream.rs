@@ -65,6 +65,7 @@ impl Participant {
                 self.advance_configuration(now);
             }
             _ if processed => self.refuse(id, self.done(Vec::new())),
+            Proposed::SetRegister(ref new) if !self.is_read_in_time(new) => self.refuse(id, self.done(Vec::new())),
             Proposed::SetLevel { .. }
             | Proposed::SetNodes(_)
             | Proposed::SetRegister(_)
@@ -110,7 +111,10 @@ impl Participant {
     fn follow_change(&mut self, now: Now, command: &Command, applied: &Applied) {
         let Command::Status(change) = command else { return };
         match change {
-            StatusChange::OpResult(result) => self.effects.event(result_event(result)),
+            StatusChange::OpResult(result) => {
+                self.effects.event(result_event(result));
+                self.tell_arbiter_of(now, result);
+            }
             StatusChange::Quorum(quorate) if matches!(applied, Applied::Changed(_)) => {
                 let waiting_for = self.quorum.status().waiting_for;
                 self.effects.event(Event::Quorum { quorate: *quorate, waiting_for });

@@ -109,7 +109,7 @@ fn new_nodes() -> NewNodes {
 
 fn new_register() -> NewRegister {
     let register = Register { epoch: 3, revision: 300, store: u64::MAX };
-    NewRegister { register, claimed: Some(RING) }
+    NewRegister { register, claimed: Some(RING), read_in: None }
 }
 
 fn bodies() -> Vec<(&'static str, Body)> {

@@ -12,7 +12,7 @@ fn at(millis: u64) -> Timestamp {
 }
 
 fn node(id: u32) -> Arbiter {
-    Arbiter::new(Member { node: NodeId(id), incarnation: Incarnation(9) }, Some(KNOWN))
+    Arbiter::new(Member { node: NodeId(id), incarnation: Incarnation(9) }, Model::Register, Some(KNOWN))
 }
 
 fn outputs(arbiter: &mut Arbiter) -> Vec<Output> {
@@ -72,7 +72,7 @@ fn who_can_replace_the_register_has_the_vote_when_that_is_stored() {
 #[test]
 fn the_other_one_has_lost_until_both_have_met() {
     let mut arbiter = node(2);
-    arbiter.alone(at(0), GRACE);
+    arbiter.alone(at(0), Model::Register.grace());
     assert_eq!(arbiter.poll_timeout(), Some(at(1000)), "it lets the other go first");
     let (id, _) = claiming(&mut arbiter, 1000);
     arbiter.answered(at(1001), id, Ok(found(91, Some(mark(5, 1, "1-0000000000000009-4-40")))));
@@ -138,7 +138,7 @@ fn every_wait_of_a_claim_ends_and_it_goes_on_beside() {
 #[test]
 fn together_the_store_decides_nothing_and_the_steward_writes_for_both() {
     let (me, none) = (Member { node: NodeId(1), incarnation: Incarnation(9) }, None);
-    let mut steward = Arbiter::new(me, none);
+    let mut steward = Arbiter::new(me, Model::Register, none);
     steward.together(at(0), None, true);
     steward.handle_timeout(at(0));
     let (id, _) = asked(&mut steward);

@@ -1,10 +1,12 @@
 //! Two nodes and the store that has the third vote. Requests and answers may be lost, late or doubled; nodes are cut off from
-//! each other, meet again half-way, crash and start with what is on their disks; the store is set back.
+//! each other, meet again half-way, crash and start with what is on their disks; the store is set back. The store is a register
+//! that compares and swaps, or a provider's list of actions on an address, which end one after the other, well or not.
 
 use std::time::Duration;
 
 use hac_quorum::{
-    Answer, Arbiter, ArbiterOutput, ArbiterRequest, Config, Engine, Found, Mark, Outcome, Register, Voter,
+    Action, ActionLog, Answer, Arbiter, ArbiterOutput, ArbiterRequest, Config, Engine, Found, Mark, Model, Outcome,
+    Progress, Register, Voter,
 };
 use hac_types::{Incarnation, Member, NodeId, RingId, Timestamp};
 
@@ -17,6 +19,8 @@ const NOW: Timestamp = Timestamp::ZERO;
 /// How much may happen.
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct Bounds {
+    /// What the store is.
+    pub model: Model,
     /// Requests of each node.
     pub asks: u8,
     /// Timeouts of each node.
@@ -33,18 +37,53 @@ pub struct Bounds {
     pub doubles: u8,
     /// Times that the store is set back.
     pub restores: u8,
+    /// Actions that the nodes order together, which are no claims.
+    pub moves: u8,
+    /// Actions that end without having been carried out.
+    pub errors: u8,
+    /// Times that a list lacks what was accepted last.
+    pub stale: u8,
 }
+
+/// Of these nothing happens in most worlds.
+const REGISTER: Bounds = Bounds {
+    model: Model::Register,
+    asks: 3,
+    timeouts: 2,
+    cuts: 1,
+    heals: 0,
+    crashes: 0,
+    changes: 0,
+    doubles: 0,
+    restores: 0,
+    moves: 0,
+    errors: 0,
+    stale: 0,
+};
+
+/// A claim needs one request more: it looks, orders, and looks again.
+const LOG: Bounds = Bounds { model: Model::ActionLog, asks: 4, ..REGISTER };
 
 /// The worlds that are searched: each has more of something.
 pub const WORLDS: &[Bounds] = &[
     // A cut, with all that the network does.
-    Bounds { asks: 3, timeouts: 2, cuts: 1, heals: 0, crashes: 0, changes: 0, doubles: 1, restores: 0 },
+    Bounds { doubles: 1, ..REGISTER },
     // The store is another one, after a cut.
-    Bounds { asks: 3, timeouts: 2, cuts: 1, heals: 0, crashes: 0, changes: 0, doubles: 0, restores: 1 },
+    Bounds { restores: 1, ..REGISTER },
     // Two cuts, and what is half done between them.
-    Bounds { asks: 3, timeouts: 2, cuts: 2, heals: 1, crashes: 0, changes: 1, doubles: 0, restores: 0 },
+    Bounds { cuts: 2, heals: 1, changes: 1, ..REGISTER },
     // Nodes that crash and forget what they did.
-    Bounds { asks: 3, timeouts: 1, cuts: 1, heals: 1, crashes: 1, changes: 1, doubles: 0, restores: 0 },
+    Bounds { timeouts: 1, heals: 1, crashes: 1, changes: 1, ..REGISTER },
+    // A list of actions: a cut, with all that the network does.
+    Bounds { doubles: 1, ..LOG },
+    // Assignments that are not carried out, and lists that lack the last one.
+    Bounds { asks: 5, errors: 1, stale: 1, ..LOG },
+    // The address was moved before the cut, or is being moved.
+    Bounds { moves: 1, errors: 1, changes: 1, ..LOG },
+    // Two cuts, and what is half done between them.
+    Bounds { cuts: 2, heals: 1, changes: 1, ..LOG },
+    // Nodes that crash and forget what they have ordered.
+    Bounds { timeouts: 1, heals: 1, crashes: 1, changes: 1, ..LOG },
 ];
 
 /// Where a node is.
@@ -64,6 +103,8 @@ enum View {
 struct Node {
     life: u64,
     machine: Arbiter,
+    /// What it knows of the actions that it has ordered.
+    log: ActionLog,
     view: View,
     /// It was told that it has the vote.
     won: bool,
@@ -84,6 +125,19 @@ struct Store {
     id: u64,
     revision: u64,
     there: Option<(u64, Mark)>,
+    /// What was ordered, if it is a list of actions.
+    actions: Vec<Action>,
+}
+
+/// What the store says before the node has made an answer of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Reply {
+    /// It compares and swaps itself.
+    Register(Answer),
+    /// It has accepted an action under this number.
+    Accepted(u64, Mark),
+    /// What it has, for this request.
+    List(ArbiterRequest, Vec<Action>),
 }
 
 /// See the head of this file.
@@ -96,8 +150,10 @@ pub struct Pair {
     linked: bool,
     /// What both share when they meet.
     met: (Option<Register>, u8),
+    /// What one of them has read of a list, and proposes to both.
+    proposed: Option<Register>,
     requests: Vec<(usize, u64, u64, ArbiterRequest)>,
-    answers: Vec<(usize, u64, u64, Answer)>,
+    answers: Vec<(usize, u64, u64, Reply)>,
     /// The newest state that a quorate node made.
     newest: u8,
     left: Bounds,
@@ -118,12 +174,22 @@ pub enum Step {
     Persist(usize),
     /// What was to be stored is.
     Stored(usize),
+    /// What one has proposed is delivered to both.
+    Deliver,
     /// Something is due.
     Timeout(usize),
     /// A request arrives.
     Arrive(usize),
     /// A request arrives, and will again.
     Double(usize),
+    /// A request arrives, and what answers it does not know yet what was accepted last.
+    Stale(usize),
+    /// The first action that is under way is carried out.
+    Complete,
+    /// The first action that is under way ends without that.
+    Fail,
+    /// The cluster moves the address.
+    Move,
     /// An answer arrives.
     Answer(usize),
     /// Those who may change the state.
@@ -149,7 +215,8 @@ impl Pair {
         let mark = Mark { epoch: 1, node: NodeId(1), incarnation: 1, nonce: "first".to_owned(), members: Vec::new() };
         let node = |index| Node {
             life: 1,
-            machine: Arbiter::new(me(index, 1), Some(register.clone())),
+            machine: Arbiter::new(me(index, 1), left.model, Some(register.clone())),
+            log: ActionLog::default(),
             view: View::Meeting,
             won: false,
             lost: false,
@@ -159,13 +226,15 @@ impl Pair {
             asks: 0,
             timeouts: 0,
         };
-        let store = Store { id: 7, revision: 1, there: Some((1, mark)) };
+        let first = Action { id: 1, progress: Progress::Completed };
+        let store = Store { id: 7, revision: 1, there: Some((1, mark)), actions: vec![first] };
         Self {
             nodes: [node(0), node(1)],
             backup: store.clone(),
             store,
             linked: true,
             met: (Some(register.clone()), 0),
+            proposed: None,
             requests: Vec::new(),
             answers: Vec::new(),
             newest: 0,
@@ -201,9 +270,16 @@ impl Pair {
                     }
                     if node.asks < self.left.asks {
                         node.asks += 1;
+                        if let ArbiterRequest::Swap { mark, .. } = &request {
+                            node.log.ordering(mark);
+                        }
                         self.requests.push((index, node.life, id, request));
                         self.requests.sort();
                     }
+                }
+                // What was read of a list counts when both were there after it was read: the stream delivers it to both.
+                ArbiterOutput::Store(register) if self.left.model == Model::ActionLog && node.view == View::Both => {
+                    self.proposed = Some(register);
                 }
                 ArbiterOutput::Store(register) => node.storing = Some(register),
                 ArbiterOutput::Won => {
@@ -236,14 +312,57 @@ impl Pair {
     }
 
     /// What the store does with a request.
-    fn serve(&mut self, request: &ArbiterRequest) -> Answer {
+    fn serve(&mut self, request: &ArbiterRequest) -> Reply {
+        match (self.left.model, request) {
+            (Model::Register, _) => Reply::Register(self.compare_and_swap(request)),
+            (Model::ActionLog, ArbiterRequest::Swap { mark, .. }) => Reply::Accepted(self.accept(), mark.clone()),
+            (Model::ActionLog, _) => Reply::List(request.clone(), self.store.actions.clone()),
+        }
+    }
+
+    /// A provider takes an order.
+    fn accept(&mut self) -> u64 {
+        self.store.revision += 1;
+        self.store.actions.push(Action { id: self.store.revision, progress: Progress::Underway });
+        self.store.revision
+    }
+
+    /// What a node makes of what the store said.
+    fn read(&mut self, index: usize, reply: Reply) -> Answer {
+        let (id, log) = (7, &mut self.nodes[index].log);
+        match reply {
+            Reply::Register(answer) => answer,
+            Reply::Accepted(revision, mark) => {
+                log.ordered(revision, mark);
+                Answer { store: id, revision, outcome: Outcome::Underway }
+            }
+            Reply::List(request, actions) => {
+                let revision = actions.iter().map(|action| action.id).max().unwrap_or_default();
+                let outcome = match request {
+                    ArbiterRequest::Since(known) => log.since(known, &actions),
+                    ArbiterRequest::Read | ArbiterRequest::Swap { .. } => log.last(&actions),
+                };
+                Answer { store: id, revision, outcome }
+            }
+        }
+    }
+
+    /// The first action that is under way ends.
+    fn end(&mut self, progress: Progress) {
+        if let Some(action) = self.store.actions.iter_mut().find(|action| action.progress == Progress::Underway) {
+            action.progress = progress;
+        }
+    }
+
+    /// What a register does with a request.
+    fn compare_and_swap(&mut self, request: &ArbiterRequest) -> Answer {
         let store = &mut self.store;
         let found = |store: &Store| {
             let found = store.there.clone();
             Outcome::Found(found.map(|(revision, mark)| Found { revision, mark: Some(mark) }))
         };
         let outcome = match request {
-            ArbiterRequest::Read => found(store),
+            ArbiterRequest::Read | ArbiterRequest::Since(_) => found(store),
             ArbiterRequest::Swap { expected, mark } => {
                 if store.there.as_ref().map_or(0, |(revision, _)| *revision) == *expected {
                     store.revision += 1;
@@ -266,6 +385,7 @@ impl Pair {
         // The state that counts is that of the last quorate membership.
         let state = self.nodes.iter().map(|node| node.state).max().unwrap_or_default();
         self.met = (register, state);
+        self.proposed = None;
         for node in &mut self.nodes {
             node.view = View::Meeting;
             node.state = state;
@@ -278,7 +398,7 @@ impl Pair {
     fn store(&mut self, index: usize) {
         let node = &mut self.nodes[index];
         let Some(register) = node.storing.take() else { return };
-        let together = node.view == View::Both && self.linked;
+        let together = self.left.model == Model::Register && node.view == View::Both && self.linked;
         node.disk = (Some(register.clone()), node.state);
         node.machine.stored(&register);
         let other = &mut self.nodes[1 - index];
@@ -353,6 +473,24 @@ impl World for Pair {
             steps.extend((0..self.requests.len()).map(Step::Double));
         }
         steps.extend((0..self.answers.len()).map(Step::Answer));
+        if self.proposed.is_some() && both(View::Both) && self.linked {
+            steps.push(Step::Deliver);
+        }
+        let underway = self.store.actions.iter().any(|action| action.progress == Progress::Underway);
+        if underway {
+            steps.push(Step::Complete);
+            if self.left.errors > 0 {
+                steps.push(Step::Fail);
+            }
+        }
+        if self.left.stale > 0 {
+            let reads = self.requests.iter().map(|request| !matches!(request.3, ArbiterRequest::Swap { .. }));
+            steps.extend(reads.enumerate().filter(|(_, reads)| *reads).map(|(at, _)| Step::Stale(at)));
+        }
+        // What is ordered together may be carried out after they have lost each other.
+        if self.left.moves > 0 && self.nodes.iter().any(|node| node.view == View::Both) {
+            steps.push(Step::Move);
+        }
         if self.left.restores > 0 && self.store.revision > self.backup.revision {
             steps.push(Step::Restore);
         }
@@ -370,6 +508,7 @@ impl World for Pair {
                 node.view = View::Alone;
                 node.storing = None;
                 node.machine.alone(NOW, Duration::ZERO);
+                self.proposed = None;
                 return self.drain(index, NOW, counts);
             }
             Step::Meet => self.meet(),
@@ -387,6 +526,14 @@ impl World for Pair {
             Step::Stored(index) => {
                 self.store(index);
                 return self.drain(index, NOW, counts);
+            }
+            Step::Deliver => {
+                let register = self.proposed.take();
+                for node in &mut self.nodes {
+                    if register.as_ref() > node.machine.register() {
+                        node.storing.clone_from(&register);
+                    }
+                }
             }
             Step::Timeout(index) => {
                 let node = &mut self.nodes[index];
@@ -408,9 +555,28 @@ impl World for Pair {
                 self.answers.push((index, life, id, answer));
                 self.answers.sort();
             }
+            Step::Stale(at) => {
+                self.left.stale -= 1;
+                let (index, life, id, request) = self.requests.remove(at);
+                let mut actions = self.store.actions.clone();
+                actions.pop();
+                self.answers.push((index, life, id, Reply::List(request, actions)));
+                self.answers.sort();
+            }
+            Step::Complete => self.end(Progress::Completed),
+            Step::Fail => {
+                self.left.errors -= 1;
+                self.end(Progress::Errored);
+                counts.sometimes("an assignment was not carried out");
+            }
+            Step::Move => {
+                self.left.moves -= 1;
+                self.accept();
+            }
             Step::Answer(at) => {
-                let (index, life, id, answer) = self.answers.remove(at);
+                let (index, life, id, reply) = self.answers.remove(at);
                 if self.nodes[index].life == life && self.runs(index) {
+                    let answer = self.read(index, reply);
                     self.nodes[index].machine.answered(NOW, id, Ok(answer));
                     return self.drain(index, NOW, counts);
                 }
@@ -427,7 +593,8 @@ impl World for Pair {
                 let node = &mut self.nodes[index];
                 node.life += 1;
                 node.lost = false;
-                node.machine = Arbiter::new(me(index, node.life), node.disk.0.clone());
+                node.machine = Arbiter::new(me(index, node.life), self.left.model, node.disk.0.clone());
+                node.log = ActionLog::default();
                 node.state = node.disk.1;
                 node.view = View::Alone;
                 node.machine.alone(NOW, Duration::ZERO);
@@ -451,9 +618,14 @@ impl World for Pair {
             Step::Activate(index) => of("is active with the other", index),
             Step::Persist(index) => of("has on its disk what it knows", index),
             Step::Stored(index) => of("has stored the register", index),
+            Step::Deliver => "both are told what the list says".to_owned(),
             Step::Timeout(index) => of("has waited", index),
             Step::Arrive(at) => format!("request {at} arrives"),
             Step::Double(at) => format!("request {at} arrives, and will again"),
+            Step::Stale(at) => format!("request {at} arrives, and its answer lacks what was accepted last"),
+            Step::Complete => "an assignment is carried out".to_owned(),
+            Step::Fail => "an assignment is not carried out".to_owned(),
+            Step::Move => "the cluster moves the address".to_owned(),
             Step::Answer(at) => format!("answer {at} arrives"),
             Step::Change(index) => of("changes the state, alone or with the other", index),
             Step::Crash(index) => of("crashes", index),

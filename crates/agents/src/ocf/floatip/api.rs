@@ -111,7 +111,7 @@ impl Api<'_> {
     }
 
     /// A request below the address. If the family at hand does not know it, the other one is tried and kept.
-    async fn either(&mut self, method: Method, below: &str, body: Option<&Value>) -> Result<Value, Trouble> {
+    pub(super) async fn either(&mut self, method: Method, below: &str, body: Option<&Value>) -> Result<Value, Trouble> {
         let families = match (self.address.contains(':'), self.family) {
             (true, _) => [Some(Family::Reserved6), None],
             (false, Family::Floating) => [Some(Family::Floating), Some(Family::Reserved)],

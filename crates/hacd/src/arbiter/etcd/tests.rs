@@ -98,7 +98,7 @@ fn http(status: &str, body: &str) -> String {
 
 fn client(addresses: &[SocketAddr]) -> Client {
     let endpoints = addresses.iter().map(|address| format!("http://{address}")).collect();
-    Client::new(Place { endpoints, prefix: "/hacd/".to_owned(), ca_file: None, identity: None, user: None })
+    Client::new(Etcd { endpoints, prefix: "/hacd/".to_owned(), ca_file: None, identity: None, user: None })
 }
 
 #[tokio::test]

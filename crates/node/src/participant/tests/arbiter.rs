@@ -191,3 +191,56 @@ fn only_the_half_that_has_won_shoots_and_it_does_so_after_that() {
     let shot = [shots(&mut cluster, 1), shots(&mut cluster, 2)];
     assert_eq!(shot.map(|count| count > 0), won, "the winner, and nobody else");
 }
+
+#[test]
+fn a_list_of_actions_is_taken_over_by_both_and_decides_between_two_halves() {
+    let mut cluster = Cluster::with_list();
+    let epoch = |cluster: &Cluster, node: u32| cluster.report(node).quorum.arbiter.map(|arbiter| arbiter.epoch);
+    cluster.view(&[1, 2]);
+    cluster.advance(GRACE);
+    assert_eq!((state(&cluster, 1), state(&cluster, 2)), ("ready".to_owned(), "ready".to_owned()));
+    let first = epoch(&cluster, 1);
+    assert_eq!(cluster.store.as_ref().map(|store| store.revision), Some(2), "one order shows that it can be done");
+    // The cluster moves the address: both know that soon.
+    let moved = cluster.store.as_mut().map(|store| store.order(hac_quorum::Progress::Completed));
+    assert_eq!(moved, Some(3));
+    cluster.advance(Duration::from_secs(61));
+    assert_eq!((epoch(&cluster, 1), epoch(&cluster, 2)), (first.map(|it| it + 1), first.map(|it| it + 1)));
+    for round in 0..3 {
+        cluster.split(&[&[1], &[2]]);
+        cluster.advance(Duration::from_secs(10));
+        assert_eq!((state(&cluster, 1), state(&cluster, 2)), ("won".to_owned(), "lost".to_owned()), "round {round}");
+        assert!(is_quorate(&cluster, 1) && !is_quorate(&cluster, 2));
+        assert_eq!(cluster.store.as_ref().map(|store| store.revision), Some(4 + round), "one order a cut");
+        cluster.view(&[1, 2]);
+        cluster.advance(GRACE);
+        assert_eq!((state(&cluster, 1), state(&cluster, 2)), ("ready".to_owned(), "ready".to_owned()));
+    }
+}
+
+#[test]
+fn who_is_alone_waits_for_what_is_under_way_and_gives_way_to_what_it_does_not_know() {
+    let mut cluster = Cluster::with_list();
+    cluster.view(&[1, 2]);
+    cluster.advance(GRACE);
+    let id = cluster.store.as_mut().map(|store| store.order(hac_quorum::Progress::Underway));
+    cluster.view(&[2]);
+    cluster.advance(Duration::from_secs(20));
+    assert_eq!(state(&cluster, 2), "asked", "the action may yet fail");
+    let end = |cluster: &mut Cluster, progress| {
+        let list = cluster.store.as_mut().and_then(|store| store.list.as_mut());
+        list.into_iter().flatten().filter(|action| Some(action.id) == id).for_each(|action| action.progress = progress);
+    };
+    end(&mut cluster, hac_quorum::Progress::Errored);
+    cluster.advance(GRACE);
+    cluster.advance(GRACE);
+    assert_eq!(state(&cluster, 2), "won", "it came to nothing");
+    cluster.view(&[1, 2]);
+    cluster.advance(GRACE);
+    cluster.store.as_mut().map(|store| store.order(hac_quorum::Progress::Completed));
+    cluster.view(&[2]);
+    cluster.advance(Duration::from_secs(10));
+    assert_eq!(state(&cluster, 2), "lost", "somebody else has moved the address since");
+    let without = cluster.report(2).quorum.arbiter.map(|arbiter| arbiter.sentence).unwrap_or_default();
+    assert!(without.contains("assigned by somebody else"), "{without}");
+}

@@ -211,6 +211,7 @@ impl Cluster {
             ids.iter().map(|&id| hac_quorum::Voter { node: NodeId(id), name: format!("node{id}"), votes: 1 }).collect();
         let mut quorum = hac_quorum::Config::new(NodeId(id), voters);
         quorum.arbiter = self.store.is_some();
+        quorum.arbiter_model = self.store.as_ref().map(Store::model).unwrap_or_default();
         quorum.two_node = ids.len() == 2 && !quorum.arbiter;
         Config {
             totem: hac_totem::Config {
@@ -258,6 +259,16 @@ impl Cluster {
     pub(crate) fn with_store() -> Self {
         let mut cluster = Self::new(2);
         cluster.store = Some(Store { id: 7, revision: 1, ..Store::default() });
+        [1, 2].into_iter().for_each(|id| cluster.start(id));
+        cluster
+    }
+
+    /// Two hosts whose third vote is a list of actions.
+    pub(crate) fn with_list() -> Self {
+        let mut cluster = Self::new(2);
+        let mut store = Store { id: 7, ..Store::default() };
+        store.order(hac_quorum::Progress::Completed);
+        cluster.store = Some(store);
         [1, 2].into_iter().for_each(|id| cluster.start(id));
         cluster
     }
@@ -409,10 +420,10 @@ impl Cluster {
                         outcome.into_iter().for_each(|outcome| host.give(now, Incoming::Outcome(id, outcome)));
                     }
                     Output::CancelInvocation(_) => host.cancelled += 1,
-                    Output::Arbiter { id, request, .. } => {
+                    Output::Arbiter { id: asked, request, .. } => {
                         if let Some(store) = &mut self.store {
-                            let answer = store.serve(request);
-                            host.give(now, Incoming::Arbiter(id, answer));
+                            let answer = store.serve(id, request);
+                            host.give(now, Incoming::Arbiter(asked, answer));
                         }
                     }
                     Output::Fenced { why, .. } => host.fenced = Some(why),

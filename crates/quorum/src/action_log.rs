@@ -1,0 +1,155 @@
+//! A provider's list of what was done with one address, read as a register that is changed by compare-and-swap.
+//!
+//! The provider gives every action a number, in the order in which it accepted them, and carries out one after the other. To
+//! change the register is to order an assignment; the change was made if, of all that was ordered after the number that the
+//! cluster knows, this one is the first that was carried out. That is decided from the list alone and when nothing before it
+//! is under way any more: where the address points says nothing (somebody may have ordered it since), nor does an order that
+//! nobody answered. See `docs/decisions/0047-claims.md`.
+
+use std::collections::BTreeMap;
+
+use hac_types::mutant;
+
+use crate::arbiter::{Found, Mark, Outcome};
+
+/// What was ordered, as the provider lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Action {
+    /// Its number: later ones have higher ones.
+    pub id: u64,
+    /// What became of it.
+    pub progress: Progress,
+}
+
+/// What became of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Progress {
+    /// It may yet end either way.
+    Underway,
+    /// It was carried out.
+    Completed,
+    /// It was not, and will not be.
+    Errored,
+}
+
+/// What this life of a node knows of the actions that it has ordered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActionLog {
+    /// The change that each one was to make.
+    mine: BTreeMap<u64, Mark>,
+    /// The last one that was ordered and not answered yet.
+    unanswered: Option<Mark>,
+}
+
+impl ActionLog {
+    /// How many own actions are remembered: no claim comes near it.
+    const MINE_MAX: usize = 256;
+
+    /// An action is about to be ordered for this change.
+    pub fn ordering(&mut self, mark: &Mark) {
+        self.unanswered = Some(mark.clone());
+    }
+
+    /// The provider has accepted it under this number.
+    pub fn ordered(&mut self, id: u64, mark: Mark) {
+        self.unanswered = None;
+        self.mine.insert(id, mark);
+        while self.mine.len() > Self::MINE_MAX {
+            self.mine.pop_first();
+        }
+    }
+
+    /// The last action of all, which the two nodes take for what they know from now on; nothing as long as one is under way.
+    #[must_use]
+    pub fn last(&self, actions: &[Action]) -> Outcome {
+        if actions.iter().any(|action| action.progress == Progress::Underway) {
+            return Outcome::Underway;
+        }
+        let last = actions.iter().map(|action| action.id).max();
+        Outcome::Found(last.map(|revision| Found { revision, mark: self.mine.get(&revision).cloned() }))
+    }
+
+    /// What changed the register after this number: the first action that was carried out. The number itself if there was none.
+    /// `actions` has all with higher numbers.
+    #[must_use]
+    pub fn since(&self, known: u64, actions: &[Action]) -> Outcome {
+        let mut after: Vec<&Action> = actions.iter().filter(|action| action.id > known).collect();
+        after.sort();
+        if mutant("last-assignment-wins") {
+            after.reverse();
+        }
+        let none = Found { revision: known, mark: None };
+        for action in after {
+            match action.progress {
+                Progress::Errored => {}
+                Progress::Underway if !mutant("claimed-before-the-end") => return Outcome::Underway,
+                Progress::Underway | Progress::Completed => {
+                    let mut mark = self.mine.get(&action.id).cloned();
+                    if mutant("unanswered-is-mine") {
+                        mark = mark.or_else(|| self.unanswered.clone());
+                    }
+                    return Outcome::Found(Some(Found { revision: action.id, mark }));
+                }
+            }
+        }
+        Outcome::Found(Some(none))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What a list says.
+    use hac_types::NodeId;
+
+    use super::*;
+
+    fn mark(node: u32) -> Mark {
+        Mark { epoch: 5, node: NodeId(node), incarnation: 1, nonce: "n".to_owned(), members: Vec::new() }
+    }
+
+    fn list(actions: &[(u64, Progress)]) -> Vec<Action> {
+        actions.iter().map(|(id, progress)| Action { id: *id, progress: *progress }).collect()
+    }
+
+    fn found(revision: u64, mark: Option<Mark>) -> Outcome {
+        Outcome::Found(Some(Found { revision, mark }))
+    }
+
+    #[test]
+    fn the_first_that_was_carried_out_changed_the_register() {
+        use Progress::{Completed, Errored, Underway};
+        let mut log = ActionLog::default();
+        log.ordering(&mark(1));
+        log.ordered(12, mark(1));
+        // In the order of the API, which is not that of the numbers.
+        assert_eq!(
+            log.since(10, &list(&[(13, Completed), (12, Completed), (10, Completed)])),
+            found(12, Some(mark(1)))
+        );
+        assert_eq!(
+            log.since(10, &list(&[(12, Completed), (11, Completed)])),
+            found(11, None),
+            "the other one was first"
+        );
+        assert_eq!(log.since(10, &list(&[(12, Completed), (11, Errored)])), found(12, Some(mark(1))));
+        assert_eq!(
+            log.since(10, &list(&[(12, Completed), (11, Underway)])),
+            Outcome::Underway,
+            "11 may yet be carried out"
+        );
+        assert_eq!(log.since(10, &list(&[(12, Underway)])), Outcome::Underway, "it may yet end as an error");
+        assert_eq!(log.since(10, &list(&[(12, Errored), (9, Completed)])), found(10, None), "nothing has changed it");
+        assert_eq!(log.since(10, &[]), found(10, None));
+    }
+
+    #[test]
+    fn the_last_one_of_all_is_what_two_nodes_agree_on_when_nothing_is_under_way() {
+        use Progress::{Completed, Errored, Underway};
+        let mut log = ActionLog::default();
+        log.ordered(12, mark(1));
+        assert_eq!(log.last(&list(&[(12, Completed), (14, Errored)])), found(14, None));
+        assert_eq!(log.last(&list(&[(12, Completed), (9, Completed)])), found(12, Some(mark(1))));
+        assert_eq!(log.last(&list(&[(12, Underway), (14, Errored)])), Outcome::Underway);
+        assert_eq!(log.last(&[]), Outcome::Found(None));
+    }
+}
