@@ -11,6 +11,7 @@ mod gate;
 mod metadata;
 mod several;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,9 @@ pub(crate) const LOOK_MIN: Duration = Duration::from_millis(20);
 /// Longest pause between two looks at what is about to be there.
 pub(crate) const LOOK_MAX: Duration = Duration::from_millis(500);
 
+/// How long after a claim a start takes it for what brings the address.
+const CLAIM_LASTS: Duration = Duration::from_secs(60);
+
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub(crate) struct Cloud {
@@ -35,6 +39,8 @@ pub(crate) struct Cloud {
     http: Mutex<Option<reqwest::Client>>,
     addresses: Addresses,
     droplet: Mutex<Option<u64>>,
+    /// By address: the action that was ordered last to bring it here, by who claimed it.
+    claimed: Mutex<BTreeMap<String, (u64, Instant)>>,
     gate: Gate,
     api_patience: Patience,
     metadata_patience: Patience,
@@ -49,6 +55,7 @@ impl Cloud {
             http: Mutex::default(),
             addresses: Addresses::default(),
             droplet: Mutex::default(),
+            claimed: Mutex::default(),
             gate: Gate::default(),
             api_patience: Patience::default(),
             metadata_patience: Patience::default(),
@@ -98,6 +105,17 @@ impl Cloud {
     pub(crate) fn control<'a>(&'a self, token: &'a str, deadline: Instant) -> Result<Control<'a>, Finished> {
         let (http, url, addresses) = (self.http()?, self.api_url.as_str(), &self.addresses);
         Ok(Control { http, url, token, gate: &self.gate, patience: &self.api_patience, addresses, deadline })
+    }
+
+    /// A claim has ordered this action, which brings the address here: who is to start it next need not order another.
+    pub(crate) fn claimed(&self, address: &str, action: u64) {
+        lock(&self.claimed).insert(address.to_owned(), (action, Instant::now()));
+    }
+
+    /// The action of a claim that was made just now, once.
+    pub(crate) fn take_claim(&self, address: &str) -> Option<u64> {
+        let claim = lock(&self.claimed).remove(address);
+        claim.filter(|(_, at)| at.elapsed() < CLAIM_LASTS).map(|(action, _)| action)
     }
 
     /// Whether the API has not answered for so long: then a connection to it is about to be closed, or there is none.

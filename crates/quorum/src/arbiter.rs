@@ -21,11 +21,14 @@
 //! assignment, and the list is changed by every assignment, also by those that the cluster orders itself. While all nodes are
 //! members its last action is taken for what is known. See `docs/decisions/0047-claims.md`.
 
+mod words;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use hac_types::{Member, NodeId, Timestamp, mutant};
-use serde::{Deserialize, Serialize};
+
+pub use self::words::{Answer, Found, Mark, Model, Outcome, Register, Request};
 
 /// How much longer than [`Model::call`] an answer is waited for, which keeps to that by itself.
 const LATE: Duration = Duration::from_millis(500);
@@ -47,118 +50,6 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// How often the store is looked at while all nodes are members.
 const LOOK: Duration = Duration::from_secs(60);
-
-/// What kind of store has the register.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Model {
-    /// One that compares and swaps, at once (etcd).
-    #[default]
-    Register,
-    /// A provider's list of actions on an address.
-    ActionLog,
-}
-
-impl Model {
-    /// How long whoever asks the store may take for one request, whatever it tries meanwhile. A provider may be slow, and an
-    /// order that nobody has answered is worth nothing.
-    #[must_use]
-    pub const fn call(self) -> Duration {
-        match self {
-            Self::Register => Duration::from_secs(3),
-            Self::ActionLog => Duration::from_secs(10),
-        }
-    }
-
-    /// How long the one that has less to lose waits before it claims. Where a claim moves the address, it is to be in the list
-    /// before the other one looks.
-    #[must_use]
-    pub const fn grace(self) -> Duration {
-        match self {
-            Self::Register => Duration::from_secs(1),
-            Self::ActionLog => Duration::from_secs(3),
-        }
-    }
-}
-
-/// What the cluster knows of the register: part of its state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Register {
-    /// Counts its changes.
-    pub epoch: u64,
-    /// The revision of the store at which it was changed last.
-    pub revision: u64,
-    /// Which store that is: numbers of two stores have nothing to do with each other.
-    pub store: u64,
-}
-
-impl Register {
-    /// The newest of these: what counts when members come together whose states are one from then on.
-    pub fn newest<'a>(known: impl Iterator<Item = &'a Self>) -> Option<&'a Self> {
-        known.max()
-    }
-}
-
-/// What lies in the register, for people and for who wrote it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Mark {
-    /// Counts the changes.
-    pub epoch: u64,
-    /// Who wrote it.
-    pub node: NodeId,
-    /// In which life.
-    pub incarnation: u64,
-    /// Tells this change from all others. The same for each attempt at it, so that one whose answer was lost is recognised.
-    pub nonce: String,
-    /// For whom it speaks.
-    pub members: Vec<NodeId>,
-}
-
-/// What the store is asked.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Request {
-    /// What is in the register? Not from a copy that may be old.
-    Read,
-    /// What was the first change after this revision? Asked of a list of actions.
-    Since(u64),
-    /// Put this there if it was changed last at this revision (0: if there is none), and say what is there if not.
-    Swap {
-        /// The revision.
-        expected: u64,
-        /// What to put there.
-        mark: Mark,
-    },
-}
-
-/// What the store answers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Answer {
-    /// Which store this is.
-    pub store: u64,
-    /// Its revision: that of the change, if it was made.
-    pub revision: u64,
-    /// What came of the request.
-    pub outcome: Outcome,
-}
-
-/// What came of a request.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Outcome {
-    /// The change was made.
-    Swapped,
-    /// This is there; nothing was changed.
-    Found(Option<Found>),
-    /// An action is under way: what is there is known when it has ended.
-    Underway,
-}
-
-/// What is in the register.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Found {
-    /// When it was changed last.
-    pub revision: u64,
-    /// What it is; nothing if none of ours wrote it.
-    pub mark: Option<Mark>,
-}
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -376,6 +376,31 @@ impl Pair {
         Answer { store: store.id, revision: store.revision, outcome }
     }
 
+    /// What happens at a provider by itself.
+    fn provide(&mut self, step: Step, counts: &mut Counts) {
+        match step {
+            Step::Stale(at) => {
+                self.left.stale -= 1;
+                let (index, life, id, request) = self.requests.remove(at);
+                let mut actions = self.store.actions.clone();
+                actions.pop();
+                self.answers.push((index, life, id, Reply::List(request, actions)));
+                self.answers.sort();
+            }
+            Step::Complete => self.end(Progress::Completed),
+            Step::Fail => {
+                self.left.errors -= 1;
+                self.end(Progress::Errored);
+                counts.sometimes("an assignment was not carried out");
+            }
+            Step::Move => {
+                self.left.moves -= 1;
+                self.accept();
+            }
+            _ => {}
+        }
+    }
+
     /// They meet, and compare their states.
     fn meet(&mut self) {
         self.linked = true;
@@ -555,24 +580,7 @@ impl World for Pair {
                 self.answers.push((index, life, id, answer));
                 self.answers.sort();
             }
-            Step::Stale(at) => {
-                self.left.stale -= 1;
-                let (index, life, id, request) = self.requests.remove(at);
-                let mut actions = self.store.actions.clone();
-                actions.pop();
-                self.answers.push((index, life, id, Reply::List(request, actions)));
-                self.answers.sort();
-            }
-            Step::Complete => self.end(Progress::Completed),
-            Step::Fail => {
-                self.left.errors -= 1;
-                self.end(Progress::Errored);
-                counts.sometimes("an assignment was not carried out");
-            }
-            Step::Move => {
-                self.left.moves -= 1;
-                self.accept();
-            }
+            Step::Stale(_) | Step::Complete | Step::Fail | Step::Move => self.provide(step, counts),
             Step::Answer(at) => {
                 let (index, life, id, reply) = self.answers.remove(at);
                 if self.nodes[index].life == life && self.runs(index) {

@@ -28,7 +28,7 @@ pub struct AddressAction {
     pub done: Option<bool>,
 }
 
-/// See the [module documentation](self).
+/// What was ordered of the addresses of the cloud, read and added to.
 #[derive(Debug)]
 pub struct AddressActions {
     cloud: Arc<Cloud>,
@@ -88,7 +88,11 @@ impl AddressActions {
         let body = json!({ "type": "assign", "droplet_id": droplet });
         let answer = api.either(Method::POST, "/actions", Some(&body)).await.map_err(said)?;
         let id = answer.pointer("/action/id").and_then(Value::as_u64);
-        id.ok_or_else(|| "it has accepted an assignment without saying its number".to_owned())
+        let id = id.ok_or_else(|| "it has accepted an assignment without saying its number".to_owned())?;
+        if !stay {
+            self.cloud.claimed(address, id);
+        }
+        Ok(id)
     }
 
     fn api<'a>(&'a self, address: &'a str, token: &'a str, limit: Duration) -> Result<Api<'a>, String> {

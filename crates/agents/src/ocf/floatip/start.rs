@@ -93,8 +93,9 @@ impl FloatIp {
         let metadata = self.cloud.metadata(api.control.deadline);
         let metadata = metadata.map_err(|failed| Trouble::Metadata(failed.exit_reason.unwrap_or_default()))?;
         let before = tokio::time::timeout(BEFORE, metadata.has(api.address));
-        if let Some(action) = self.known(api.address).action {
-            // An earlier start ran out of time. Its action may be long over, and the address elsewhere again.
+        let claim = self.cloud.take_claim(api.address);
+        if let Some(action) = self.known(api.address).action.or(claim) {
+            // An earlier start ran out of time, or this node has claimed the address. Its action may be long over, and the address elsewhere again.
             let trust = matches!(before.await, Ok(Ok(false)));
             self.watch(api, &metadata, action, trust).await?;
             match api.assignment().await {

@@ -255,24 +255,6 @@ impl Cluster {
         cluster
     }
 
-    /// Two hosts with a store that has the third vote.
-    pub(crate) fn with_store() -> Self {
-        let mut cluster = Self::new(2);
-        cluster.store = Some(Store { id: 7, revision: 1, ..Store::default() });
-        [1, 2].into_iter().for_each(|id| cluster.start(id));
-        cluster
-    }
-
-    /// Two hosts whose third vote is a list of actions.
-    pub(crate) fn with_list() -> Self {
-        let mut cluster = Self::new(2);
-        let mut store = Store { id: 7, ..Store::default() };
-        store.order(hac_quorum::Progress::Completed);
-        cluster.store = Some(store);
-        [1, 2].into_iter().for_each(|id| cluster.start(id));
-        cluster
-    }
-
     /// A host starts with a program that knows levels 1 to `max`.
     pub(crate) fn start_with(&mut self, id: u32, max: u16) {
         self.hosts.get_mut(&id).unwrap().max = max;

@@ -74,3 +74,23 @@ impl Store {
         Answer { store: self.id, revision: self.revision, outcome }
     }
 }
+
+impl super::cluster::Cluster {
+    /// Two hosts with a store that has the third vote.
+    pub(crate) fn with_store() -> Self {
+        let mut cluster = Self::new(2);
+        cluster.store = Some(Store { id: 7, revision: 1, ..Store::default() });
+        [1, 2].into_iter().for_each(|id| cluster.start(id));
+        cluster
+    }
+
+    /// Two hosts whose third vote is a list of actions.
+    pub(crate) fn with_list() -> Self {
+        let mut cluster = Self::new(2);
+        let mut store = Store { id: 7, ..Store::default() };
+        store.order(Progress::Completed);
+        cluster.store = Some(store);
+        [1, 2].into_iter().for_each(|id| cluster.start(id));
+        cluster
+    }
+}
