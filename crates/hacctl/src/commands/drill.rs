@@ -163,8 +163,7 @@ async fn failover(context: &Context, args: &FailoverArgs) -> Result<ExitCode, Fa
     let outcome = drill.act(prober.as_ref(), baseline).await;
     // Whatever came of it, nothing of it stays.
     let undone = drill.undo().await;
-    let moved = outcome?;
-    undone?;
+    let moved = ended(outcome, undone)?;
     progress::show("waiting until all is as before", drill.settle()).await?;
     if prober.is_some() {
         tokio::time::sleep(baseline.min(Duration::from_secs(2))).await;
@@ -185,6 +184,18 @@ async fn failover(context: &Context, args: &FailoverArgs) -> Result<ExitCode, Fa
     report(context, &record, &moved, gap.as_ref(), max_gap)?;
     drill.compare().await?;
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What came of a drill, and with a failure whether anything of it is left.
+fn ended<T>(outcome: Result<T, Failure>, undone: Result<(), Failure>) -> Result<T, Failure> {
+    match (outcome, undone) {
+        (Ok(moved), Ok(())) => Ok(moved),
+        (Err(failure), Ok(())) => Err(failure.and("Nothing of the test is left.")),
+        (Err(failure), Err(_)) | (Ok(_), Err(failure)) => Err(failure.and(
+            "Constraints of the test ('drill-...' in 'hacctl configure show') may be left: they end by themselves, \
+             and 'hacctl configure delete ID' ends one at once.",
+        )),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, Failure> {
@@ -336,7 +347,7 @@ impl Drill<'_> {
         loop {
             tokio::select! {
                 _ = &mut interrupted => {
-                    return Err(Failure { exit_code: 130, ..Failure::usage("the test was interrupted; what it did is undone") }
+                    return Err(Failure { exit_code: 130, ..Failure::usage("the test was interrupted") }
                         .with_remedy("'hacctl status' shows how things stand."));
                 }
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -359,7 +370,7 @@ impl Drill<'_> {
                 } else {
                     "not everything runs elsewhere"
                 };
-                let text = format!("{what} after {seconds} s; what the test did is undone");
+                let text = format!("{what} after {seconds} s");
                 return Err(Failure::new(ErrorCode::Timeout, text).with_remedy(
                     "'hacctl explain' says what is in the way; --url names a page that this host reaches wherever it is served.",
                 ));

@@ -123,3 +123,15 @@ fn what_came_of_a_drill_is_kept() {
     assert_eq!(last(&state), Some(1), "one that failed proves nothing");
     fs::remove_dir_all(state).expect("removed");
 }
+
+#[test]
+fn what_could_not_be_taken_back_is_told() {
+    let failed = || Failure::new(ErrorCode::Timeout, "it did not move").with_remedy("Look.");
+    let remedy = |outcome, undone| ended::<()>(outcome, undone).expect_err("it failed").remedy.unwrap_or_default();
+    assert_eq!(remedy(Err(failed()), Ok(())), "Look. Nothing of the test is left.");
+    for outcome in [Err(failed()), Ok(())] {
+        let told = remedy(outcome, Err(failed()));
+        assert!(told.contains("may be left") && told.contains("'hacctl configure delete ID'"), "{told}");
+    }
+    assert_eq!(ended(Ok(1), Ok(())), Ok(1));
+}
