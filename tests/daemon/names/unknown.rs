@@ -69,7 +69,7 @@ const NAMES: &[(&str, &[&str], i32, &str)] = &[
     ("crm_mon", &["-1", "--include", "nope"], 64, "there is no section 'nope'"),
     ("crm_mon", &["-1", "-m7"], 64, "Fence history must be 0-3"),
     ("crm_mon", &["-W"], 64, "--watch-fencing requires --external-agent"),
-    ("crm_ticket", &["-t", "nope", "-q"], 105, "No such ticket 'nope'"),
+    ("crm_ticket", &["-t", "nope", "-q"], 105, "Could not query ticket XML: No such device or address"),
 ];
 
 pub(super) fn refused(tools: &Tools) -> anyhow::Result<()> {
