@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use hac_lab::databases::{Database, Engine, Stack};
-use hac_lab::{Cluster, Plan, wait_for};
+use hac_lab::writers::{self, Harm};
+use hac_lab::{Cluster, Plan, Tools, wait_for};
 
 use crate::Test;
 use crate::common::{Env, assert_contains, wait_online};
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Vec<(&'static str, Test, Option<String>)> {
         ("stateful_is_promoted_demoted_and_moved", plain, stateful),
         ("postgresql_under_paf_loses_its_primary_and_no_write", paf_fails_over, missing(Engine::Paf)),
         ("postgresql_under_paf_is_moved_demoted_and_promoted", paf_is_moved, missing(Engine::Paf)),
+        ("of_two_hosts_with_fencing_never_both_take_writes", never_both, missing(Engine::Paf)),
         ("postgresql_under_pgsql_loses_its_primary_and_no_write", pgsql, missing(Engine::Pgsql)),
         ("redis_fails_over_and_switches_over", redis, missing(Engine::Redis)),
     ]
@@ -136,6 +138,16 @@ fn redis(env: &Env) -> anyhow::Result<()> {
         fails_over(database)?;
         switches_over(database)
     })
+}
+
+/// One run of each harm that is soon over; `hac-lab writers` does them all, and many times.
+fn never_both(_: &Env) -> anyhow::Result<()> {
+    let mut told = Vec::new();
+    let harms = [Harm::PowerOff, Harm::Cut, Harm::Deaf, Harm::Kill];
+    writers::run(&Tools::find()?, &harms, 1, &mut told)?;
+    let told = String::from_utf8(told)?;
+    ensure!(told.lines().count() == harms.len(), "{told}");
+    Ok(())
 }
 
 fn with_database(

@@ -19,14 +19,7 @@ pub(crate) fn one() -> Vec<(&'static str, Test)> {
 
 /// Configures the provider's device; who aims at the first host waits for it.
 fn with_device(cluster: &Cluster) -> anyhow::Result<()> {
-    let map = format!("pcmk_host_map={}:{};{}:{}", Plan::name(1), Plan::droplet(1), Plan::name(2), Plan::droplet(2));
-    let delay = format!("pcmk_delay_base={}:4s;{}:0s", Plan::name(1), Plan::name(2));
-    let token = format!("api_token={TOKEN}");
-    let device = ["configure", "primitive", "Power", "stonith:fence_digitalocean", "params", &token, &map, &delay];
-    cluster.hacctl(1, &[&device[..], &["op", "monitor", "interval=60s"]].concat())?;
-    cluster.hacctl(1, &["configure", "property", "stonith-action=off"])?;
-    cluster.hacctl(1, &["configure", "property", "stonith-enabled=true"])?;
-    let status = cluster.wait_status(1, "the device is started", LIMIT, |status| status.place("Power").is_some())?;
+    let status = cluster.fence_by_cloud(LIMIT)?;
     ensure!(!status.text.contains(TOKEN), "the token is shown:\n{}", status.text);
     assert_contains(&status.text, "Protected by: ")?;
     wait("nothing is in progress", || cluster.is_settled(1))

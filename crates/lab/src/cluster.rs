@@ -396,6 +396,22 @@ impl Cluster {
         files::tutorial_lines(self.lab.hosts(), token)
     }
 
+    /// Configures the provider's fence device for two hosts, which switches them off; who aims at the first host waits 4 s.
+    ///
+    /// # Errors
+    /// When the configuration is refused, or the device is not started in `limit`.
+    pub fn fence_by_cloud(&self, limit: Duration) -> Result<Status, Error> {
+        let map =
+            format!("pcmk_host_map={}:{};{}:{}", Plan::name(1), Plan::droplet(1), Plan::name(2), Plan::droplet(2));
+        let delay = format!("pcmk_delay_base={}:4s;{}:0s", Plan::name(1), Plan::name(2));
+        let token = format!("api_token={}", TOKEN);
+        let device = ["configure", "primitive", "Power", "stonith:fence_digitalocean", "params", &token, &map, &delay];
+        self.hacctl(1, &[&device[..], &["op", "monitor", "interval=60s"]].concat())?;
+        self.hacctl(1, &["configure", "property", "stonith-action=off"])?;
+        self.hacctl(1, &["configure", "property", "stonith-enabled=true"])?;
+        self.wait_status(1, "the device is started", limit, |status| status.place("Power").is_some())
+    }
+
     /// Types the tutorial's lines on a host, `hacctl` in place of `crm`.
     ///
     /// # Errors

@@ -227,6 +227,17 @@ impl<'a> Database<'a> {
         self.writer.as_ref().ok_or_else(|| Error::Invalid("nobody writes yet".to_owned()))
     }
 
+    /// A client that writes to the instance of one host, whatever that is at the time, and counts what it takes, whether a standby
+    /// has it or not. Of PostgreSQL; Redis takes writes for a moment whenever it starts, before its agent makes it a replica.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn writer_to(&self, host: usize) -> Result<Writer, Error> {
+        let client = self.cluster.lab().plan().client_namespace();
+        let target = SocketAddr::from((self.cluster.host(host).public(), self.engine.speech().1));
+        Writer::start(client, target, Speech::PostgresAlone)
+    }
+
     fn run(&self, host: &Host, words: &[&str]) -> Result<String, Error> {
         host.exec(&[&["sh", "-c", self.engine.script(), "sh"], words].concat())
     }

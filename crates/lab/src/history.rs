@@ -7,7 +7,7 @@
 
 mod check;
 mod clock;
-mod disk;
+pub(crate) mod disk;
 mod manager;
 mod nemesis;
 

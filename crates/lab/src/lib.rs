@@ -39,6 +39,7 @@ pub mod history;
 pub mod hostile;
 pub mod setup;
 pub mod soak;
+pub mod writers;
 
 mod capture;
 mod cluster;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use hac_lab::bench::{self, Messaging, Profile, Scenario};
 use hac_lab::databases::Engine;
-use hac_lab::{Error, RingNode, Tools, demo, history, hostile, setup, soak};
+use hac_lab::{Error, RingNode, Tools, demo, history, hostile, setup, soak, writers};
 
 /// The laboratory of hacd; never installed on a node.
 #[derive(Debug, Parser)]
@@ -51,6 +51,15 @@ enum Command {
         /// Runs of agents
         #[arg(long, default_value_t = 20_000)]
         runs: u64,
+    },
+    /// Hurt a database on two hosts with fencing while both are written to: never two that take writes
+    Writers {
+        /// Runs of each kind of harm
+        #[arg(long, default_value_t = 30)]
+        runs: u32,
+        /// Only these: power-off, cut, mute, deaf, freeze, kill, hang, disk
+        #[arg(long, value_delimiter = ',')]
+        harm: Vec<String>,
     },
     /// Hurt a cluster while clients write and read, and judge what they were told
     History {
@@ -255,6 +264,17 @@ fn run(command: Command) -> Result<(), Error> {
             prepare()?;
             setup::install(&mut out)?;
             soak::run(&Tools::find()?, restarts, runs, &mut out)
+        }
+        Command::Writers { runs, harm } => {
+            let harms = harm.iter().map(|name| {
+                let known = writers::Harm::named(name);
+                known.ok_or_else(|| Error::Invalid(format!("there is no harm '{name}'; see hac-lab writers --help")))
+            });
+            let harms = harms.collect::<Result<Vec<_>, _>>()?;
+            let harms = if harms.is_empty() { writers::Harm::ALL.to_vec() } else { harms };
+            prepare()?;
+            setup::install(&mut out)?;
+            writers::run(&Tools::find()?, &harms, runs, &mut out)
         }
         Command::History { minutes, hosts, seed, disk } => {
             prepare()?;

@@ -25,6 +25,8 @@ pub(super) enum Speech {
     Postgres,
     /// Redis's protocol. A number counts when one replica has it.
     Redis,
+    /// As [`Speech::Postgres`]. A number counts when the server has it, whatever standbys have.
+    PostgresAlone,
 }
 
 /// The client; it stops when it is dropped.
@@ -104,6 +106,10 @@ fn talk(
             Speech::Postgres => {
                 query(&mut stream, &format!("insert into entries values ({number})"))?;
             }
+            // Another client may have used the number.
+            Speech::PostgresAlone => {
+                query(&mut stream, &format!("insert into entries values ({number}) on conflict do nothing"))?;
+            }
             Speech::Redis => {
                 if command(&mut stream, &["SADD", "entries", &number.to_string()])? != [":1"]
                     || command(&mut stream, &["WAIT", "1", "300"])? == [":0"]
@@ -124,7 +130,7 @@ pub(super) fn numbers(namespace: String, target: SocketAddr, speech: Speech) -> 
     let thread = spawn_in(Some(namespace), "reader", move || {
         let mut stream = connect(target, speech, limit)?;
         let rows = match speech {
-            Speech::Postgres => query(&mut stream, "select n from entries")?,
+            Speech::Postgres | Speech::PostgresAlone => query(&mut stream, "select n from entries")?,
             Speech::Redis => command(&mut stream, &["SMEMBERS", "entries"])?,
         };
         Ok(rows.iter().filter_map(|row| row.parse().ok()).collect())
@@ -141,11 +147,14 @@ fn connect(target: SocketAddr, speech: Speech, limit: Duration) -> io::Result<Tc
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
-    if speech == Speech::Postgres {
+    if matches!(speech, Speech::Postgres | Speech::PostgresAlone) {
         let mut body = 0x0003_0000_u32.to_be_bytes().to_vec();
         body.extend(b"user\0postgres\0database\0postgres\0\0");
         stream.write_all(&framed(&body))?;
         answer(&mut stream)?;
+    }
+    if speech == Speech::PostgresAlone {
+        query(&mut stream, "set synchronous_commit to local")?;
     }
     Ok(stream)
 }

@@ -33,7 +33,7 @@ const FREEZE: &str = r#"exec 4<"$1" && fsfreeze -f /proc/self/fd/4 && { sleep "$
 ///
 /// # Errors
 /// When this machine has no loop devices or lacks a program.
-pub(super) fn prepare(cluster: &Cluster, size: &str) -> Result<(), Error> {
+pub(crate) fn prepare(cluster: &Cluster, size: &str) -> Result<(), Error> {
     for host in cluster.lab().hosts() {
         let image = host.directory().join("own.img");
         let image = image.to_string_lossy();
@@ -48,7 +48,7 @@ pub(super) fn prepare(cluster: &Cluster, size: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// When it cannot be frozen.
-pub(super) fn freeze(host: &Host, time: Duration) -> Result<(), Error> {
+pub(crate) fn freeze(host: &Host, time: Duration) -> Result<(), Error> {
     let mut command = Command::new("sh");
     command.args(["-c", FREEZE, "sh"]).arg(host.outside(PLACE)?).arg(format!("{:.3}", time.as_secs_f64()));
     // A Ctrl-C ends this program, but not what thaws the disk.
