@@ -213,6 +213,12 @@ fn seeds(project: &Project, which: Seeds, log: &mut Log, tally: &mut Tally) {
             });
         }
     }
+    stage("small worlds of the simulator, from end to end", log, tally, |stage| {
+        let mut command = Command::new(&simulator);
+        command.args(["--only", "model", "--once"]);
+        stage.seeds("model", &mut command);
+        Ok(())
+    });
     stage("deliberate bugs", log, tally, |stage| {
         if !stage.build(&mut sim::build_with_mutants(project), |_| true) {
             return Ok(());

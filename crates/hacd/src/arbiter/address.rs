@@ -37,32 +37,33 @@ impl Client {
     /// A clause, without the token: it could not be, or nobody knows whether it was.
     pub(super) async fn ask(&self, request: &ArbiterRequest, limit: Duration) -> Result<ArbiterAnswer, String> {
         let token = self.token()?;
-        let address = self.place.address.to_string();
-        let store = u64::from(u32::from(self.place.address));
         match request {
-            ArbiterRequest::Read => {
-                let actions = self.actions.list(&address, &token, None, limit).await?;
-                Ok(answer(
-                    store,
-                    &actions,
-                    |log| log.last(&actions.iter().map(action).collect::<Vec<_>>()),
-                    &self.log(),
-                ))
-            }
-            ArbiterRequest::Since(known) => {
-                let actions = self.actions.list(&address, &token, Some(*known), limit).await?;
-                let outcome = |log: &ActionLog| log.since(*known, &actions.iter().map(action).collect::<Vec<_>>());
-                Ok(answer(store, &actions, outcome, &self.log()))
-            }
+            ArbiterRequest::Read => self.look(&token, None, limit).await,
+            ArbiterRequest::Since(known) => self.look(&token, Some(*known), limit).await,
             ArbiterRequest::Swap { mark, .. } => {
                 self.log().ordering(mark);
                 // What is written for both nodes changes nothing: the address stays where it is.
                 let stay = mark.members.is_empty();
-                let revision = self.actions.order(&address, &token, stay, limit).await?;
+                let revision = self.actions.order(&self.place.address.to_string(), &token, stay, limit).await?;
                 self.log().ordered(revision, mark.clone());
-                Ok(ArbiterAnswer { store, revision, outcome: ArbiterOutcome::Underway })
+                Ok(ArbiterAnswer { store: self.store(), revision, outcome: ArbiterOutcome::Underway })
             }
         }
+    }
+
+    /// What the list says: the first change after what is known, or the last of all.
+    async fn look(&self, token: &str, known: Option<u64>, limit: Duration) -> Result<ArbiterAnswer, String> {
+        let listed = self.actions.list(&self.place.address.to_string(), token, known, limit).await?;
+        let actions: Vec<Action> = listed.iter().map(action).collect();
+        let revision = actions.iter().map(|action| action.id).max().unwrap_or_default();
+        let log = self.log();
+        let outcome = known.map_or_else(|| log.last(&actions), |known| log.since(known, &actions));
+        Ok(ArbiterAnswer { store: self.store(), revision, outcome })
+    }
+
+    /// Which list it is: numbers of two addresses have nothing to do with each other.
+    fn store(&self) -> u64 {
+        u64::from(u32::from(self.place.address))
     }
 
     fn log(&self) -> MutexGuard<'_, ActionLog> {
@@ -81,16 +82,6 @@ impl Client {
         }
         Ok(Zeroizing::new(token.to_owned()))
     }
-}
-
-fn answer(
-    store: u64,
-    actions: &[AddressAction],
-    outcome: impl FnOnce(&ActionLog) -> ArbiterOutcome,
-    log: &ActionLog,
-) -> ArbiterAnswer {
-    let revision = actions.iter().map(|action| action.id).max().unwrap_or_default();
-    ArbiterAnswer { store, revision, outcome: outcome(log) }
 }
 
 fn action(listed: &AddressAction) -> Action {

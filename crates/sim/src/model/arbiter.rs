@@ -645,13 +645,14 @@ impl World for Pair {
 
 #[cfg(test)]
 mod tests {
-    //! The worlds are searched to their end.
+    //! The smaller worlds are searched to their end; all of them are by `hac-sim --only model`, in a build that is fast enough.
     use super::*;
     use crate::model::search;
 
     #[test]
     fn of_two_nodes_without_each_other_at_most_one_has_the_vote() {
-        for bounds in WORLDS {
+        // A cut, a store that is another one, crashes; and crashes with a list of actions.
+        for bounds in [0, 1, 3, 8].map(|index| &WORLDS[index]) {
             let found = search(Pair::new(*bounds));
             let violation = found.violation.map(|(violation, way)| format!("{violation}: {}", way.join("; ")));
             assert_eq!(violation, None, "after {} states", found.states);
