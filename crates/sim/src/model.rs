@@ -20,7 +20,7 @@ pub const COVERAGE: &[&str] =
     &["a node has won", "a node is without the vote", "the store was set back", "an assignment was not carried out"];
 
 /// How many small worlds there are.
-pub const WORLDS: u64 = 9;
+pub const WORLDS: u64 = 11;
 
 /// Searches the world of this number, counted from 1.
 #[must_use]
