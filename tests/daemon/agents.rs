@@ -220,7 +220,7 @@ fn promotion(tools: &Tools) -> anyhow::Result<()> {
         (&["crm_node", "-p"], (0, "node1\n")),
         (&["crm_node", "-q"], (0, "1\n")),
         (&["crm_node", "-i"], (0, "1\n")),
-        (&["crm_standby", "-G", "-N", "node1"], (0, "scope=status name=standby value=off\n")),
+        (&["crm_standby", "-G", "-N", "node1"], (0, "scope=status  name=standby value=off\n")),
         (&["crm_failcount", "-G", "-r", "db"], (0, "scope=status  name=fail-count-db value=0\n")),
         (&["crm_resource", "-W", "-r", "dbs"], (0, "resource dbs is running on: node1 Promoted\n")),
         (&["crm_resource", "-Q", "-W", "-r", "db"], (0, "node1\n")),
@@ -258,7 +258,12 @@ fn tickets(tools: &Tools) -> anyhow::Result<()> {
         anyhow::Ok(())
     };
     tool(&alone, &["crm_ticket", "-t", "T", "-g"], 107, "Ticket modification not allowed without --force")?;
-    tool(&alone, &["crm_ticket", "-t", "T", "-q"], 105, "crm_ticket: No such ticket 'T'")?;
+    tool(
+        &alone,
+        &["crm_ticket", "-t", "T", "-q"],
+        105,
+        "crm_ticket: Could not query ticket XML: No such device or address",
+    )?;
     let grant =
         ["crm_ticket", "-t", "T", "-g", "--force", "-S", "owner", "--attr-value=7", "-S", "term", "--attr-value=1"];
     tool(&alone, &grant, 0, "")?;
