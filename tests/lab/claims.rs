@@ -111,7 +111,11 @@ fn halves(env: &Env) -> anyhow::Result<()> {
         let begin = Instant::now();
         cluster.lab().power_off(after)?;
         steady(cluster, Some(before), begin)?;
-        ensure!(is_quorate(cluster, before), "it acts without the vote");
+        // The address is there as soon as the claim is carried out; that it was is looked at once a second.
+        wait("it has the vote", || is_quorate(cluster, before))?;
+        wait("the address is started", || {
+            cluster.status(before).is_some_and(|status| status.place("FloatIP") == Some(Plan::name(before)))
+        })?;
         let claims = cluster.lab().cloud().assigns(begin);
         ensure!(claims.len() == 1, "the claim moves the address, and nothing else has to: {claims:?}");
         Ok(())
