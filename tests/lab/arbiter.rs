@@ -79,6 +79,16 @@ pub(crate) fn wait_state(cluster: &Cluster, host: usize, wanted: &str) -> anyhow
         .with_context(|| format!("it is {}", state(cluster, host)))
 }
 
+/// Cuts the link; the host with the address, which gets the vote, and the other one, which does not.
+pub(crate) fn decided_cut(cluster: &Cluster) -> anyhow::Result<(usize, usize)> {
+    let active = cluster.active()?;
+    let other = cluster.other(active)?;
+    cluster.lab().network()?.cut()?;
+    wait_state(cluster, active, "won")?;
+    wait_state(cluster, other, "lost")?;
+    Ok((active, other))
+}
+
 fn halves(env: &Env, kind: StoreKind) -> anyhow::Result<()> {
     with_store(env, kind, |cluster, _store| {
         bring_up(cluster)?;
@@ -89,11 +99,8 @@ fn halves(env: &Env, kind: StoreKind) -> anyhow::Result<()> {
         assert_contains(&shown, "Qdevice")?;
         assert_contains(&shown, "Arbiter: ready")?;
         for round in 1..=2 {
-            let (active, begin) = (cluster.active()?, Instant::now());
-            let other = cluster.other(active)?;
-            cluster.lab().network()?.cut()?;
-            wait_state(cluster, active, "won")?;
-            wait_state(cluster, other, "lost")?;
+            let begin = Instant::now();
+            let (active, other) = decided_cut(cluster)?;
             wait("the one that won acts", || is_quorate(cluster, active))?;
             wait("the other stops what it has", || cluster.nginx(other).is_none())?;
             sleep(GIVEN_UP);

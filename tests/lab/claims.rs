@@ -8,7 +8,7 @@ use hac_lab::cloud::{Fault, Rule, TOKEN, When};
 use hac_lab::{Cluster, Plan};
 
 use crate::Test;
-use crate::arbiter::{is_quorate, wait_state};
+use crate::arbiter::{decided_cut, is_quorate, wait_state};
 use crate::common::{Env, assert_contains, bring_up, steady, wait, wait_online};
 
 /// The daemon's configuration on a host.
@@ -86,11 +86,8 @@ fn halves(env: &Env) -> anyhow::Result<()> {
         assert_contains(&shown, "Expected votes:   3")?;
         assert_contains(&shown, "Arbiter: ready")?;
         for round in 1..=2 {
-            let (active, begin) = (cluster.active()?, Instant::now());
-            let other = cluster.other(active)?;
-            cluster.lab().network()?.cut()?;
-            wait_state(cluster, active, "won")?;
-            wait_state(cluster, other, "lost")?;
+            let begin = Instant::now();
+            let (active, other) = decided_cut(cluster)?;
             assert_lasts(cluster, active)?;
             ensure!(cluster.active()? == active, "round {round}: the address has moved");
             let claims = cluster.lab().cloud().assigns(begin);

@@ -199,7 +199,7 @@ fn valueless(error: &clap::Error) -> Option<Failure> {
     }))
 }
 
-/// What is said of a word that is none of those which a command takes: the words that it takes.
+/// The words that a command takes, for one that it does not take.
 fn below(error: &clap::Error) -> Option<Failure> {
     let word = no_command(error)?;
     let is_missing = error.kind() == clap::error::ErrorKind::MissingSubcommand;

@@ -134,12 +134,11 @@ impl Trial<'_> {
                 let place = self.placed(None)?;
                 self.watched(place)?;
                 *done = 1;
-                let node = |word| ["--wait", "--timeout", "90", "node", word, Plan::name(place)];
-                self.cluster.hacctl(1, &node("standby"))?;
                 let other = self.cluster.other(place)?;
-                let moved = self.placed(Some(other)).and_then(|_| self.proven(self.cluster.host(place), false));
-                self.cluster.hacctl(1, &node("online"))?;
-                moved?;
+                self.while_away(place, || {
+                    self.placed(Some(other))?;
+                    self.proven(self.cluster.host(place), false)
+                })?;
                 self.placed(Some(other))?;
                 self.cluster.lab().hosts().iter().try_for_each(|host| self.watched(host.number()))?;
             }
@@ -155,6 +154,15 @@ impl Trial<'_> {
         Ok(())
     }
 
+    /// Looks while a host is on standby, which it is not any more afterwards.
+    fn while_away(&self, host: usize, look: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let node = |word| ["--wait", "--timeout", "90", "node", word, Plan::name(host)];
+        self.cluster.hacctl(1, &node("standby"))?;
+        let seen = look();
+        self.cluster.hacctl(1, &node("online"))?;
+        seen
+    }
+
     /// One that runs on all hosts starts, leaves a host that is on standby, goes on elsewhere, and comes back.
     fn leaves_and_returns(&self, done: &mut usize) -> Result<(), Error> {
         let everywhere = [1, 2];
@@ -162,13 +170,11 @@ impl Trial<'_> {
         everywhere.iter().try_for_each(|&host| self.watched(host))?;
         *done = 1;
         let (stays, leaves) = (1, 2);
-        self.cluster.hacctl(1, &["--wait", "--timeout", "90", "node", "standby", Plan::name(leaves)])?;
-        let left = self.runs_on(&[stays]).and_then(|()| {
+        self.while_away(leaves, || {
+            self.runs_on(&[stays])?;
             self.proven(self.cluster.host(leaves), false)?;
             self.watched(stays)
-        });
-        self.cluster.hacctl(1, &["--wait", "--timeout", "90", "node", "online", Plan::name(leaves)])?;
-        left?;
+        })?;
         self.runs_on(&everywhere)?;
         everywhere.iter().try_for_each(|&host| self.watched(host))
     }

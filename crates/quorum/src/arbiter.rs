@@ -500,11 +500,12 @@ impl Arbiter {
     fn take_over(&mut self, found: &Option<Found>, store: u64, steward: bool, trusting: bool) -> bool {
         let known = self.register.clone();
         let Some(found) = found else { return false };
-        let mine = found.mark.as_ref().is_some_and(|mark| mark.node == self.me.node);
-        match &known {
-            Some(known) if known.revision == found.revision && !trusting => return false,
-            None if !mine && !trusting => return false,
-            Some(_) | None => {}
+        let is_news = match &known {
+            Some(known) => known.revision != found.revision,
+            None => found.mark.as_ref().is_some_and(|mark| mark.node == self.me.node),
+        };
+        if !is_news && !trusting {
+            return false;
         }
         self.health = Health::Ready;
         if let Place::Together { trusting, .. } = &mut self.place {

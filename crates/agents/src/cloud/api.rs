@@ -222,6 +222,11 @@ impl Patience {
     /// Never more.
     const MAX: Duration = Duration::from_secs(30);
 
+    /// Of who waits this long at first.
+    pub(crate) const fn of(limit: Duration) -> Self {
+        Self(Mutex::new(Some(limit)))
+    }
+
     /// How long is waited at present.
     pub(crate) fn now(&self) -> Duration {
         lock(&self.0).unwrap_or(Self::MIN)

@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::api::{Api, Family};
-use crate::cloud::{Cloud, Need, Patience, Refused, Trouble};
+use crate::cloud::{Cloud, Control, Need, Patience, Refused, Trouble};
 use crate::look::lock;
 
 /// Most actions on a page of the list.
@@ -32,13 +32,12 @@ pub struct AddressAction {
 #[derive(Debug)]
 pub struct AddressActions {
     cloud: Arc<Cloud>,
-    patience: Patience,
     family: std::sync::Mutex<Family>,
 }
 
 impl AddressActions {
     pub(crate) fn new(cloud: Arc<Cloud>) -> Self {
-        Self { cloud, patience: Patience::default(), family: std::sync::Mutex::default() }
+        Self { cloud, family: std::sync::Mutex::default() }
     }
 
     /// The actions on this address: all with a higher number than `known`, or the last ones and whatever is under way. Takes
@@ -53,12 +52,14 @@ impl AddressActions {
         known: Option<u64>,
         limit: Duration,
     ) -> Result<Vec<AddressAction>, String> {
-        let mut api = self.api(address, token, limit)?;
+        let patience = Patience::of(limit);
+        let mut api = self.api(address, token, limit, &patience)?;
         let mut all: Vec<AddressAction> = Vec::new();
         for page in 1..=PAGES_MAX {
             let below = format!("/actions?page={page}&per_page={PAGE}");
             let answer = api.either(Method::GET, &below, None).await.map_err(|trouble| words(&trouble, address))?;
-            let read = page_of(&answer).ok_or_else(|| "its list of actions is none".to_owned())?;
+            let read =
+                page_of(&answer).ok_or_else(|| "it answers with something other than a list of actions".to_owned())?;
             let last = read.is_empty() || answer.pointer("/links/pages/next").is_none_or(Value::is_null);
             all.extend(read);
             // With the newest first there is nothing new behind one that is known.
@@ -78,7 +79,9 @@ impl AddressActions {
     /// # Errors
     /// A clause, without the token: it was refused, or nobody knows whether it was accepted.
     pub async fn order(&self, address: &str, token: &str, stay: bool, limit: Duration) -> Result<u64, String> {
-        let mut api = self.api(address, token, limit)?;
+        // An order that is not waited for to its end is lost.
+        let patience = Patience::of(limit);
+        let mut api = self.api(address, token, limit, &patience)?;
         let said = |trouble: Trouble| words(&trouble, address);
         let holder = if stay { api.assignment().await.map_err(said)?.droplet } else { None };
         let droplet = match holder {
@@ -95,13 +98,17 @@ impl AddressActions {
         Ok(id)
     }
 
-    fn api<'a>(&'a self, address: &'a str, token: &'a str, limit: Duration) -> Result<Api<'a>, String> {
+    fn api<'a>(
+        &'a self,
+        address: &'a str,
+        token: &'a str,
+        limit: Duration,
+        patience: &'a Patience,
+    ) -> Result<Api<'a>, String> {
         let now = Instant::now();
         let deadline = now.checked_add(limit).unwrap_or(now);
         let control = self.cloud.control(token, deadline).map_err(|failed| failed.exit_reason.unwrap_or_default())?;
-        // An order that is not waited for to its end is lost.
-        self.patience.grow(limit);
-        let control = crate::cloud::Control { patience: &self.patience, ..control };
+        let control = Control { patience, ..control };
         Ok(Api { control, address, family: *lock(&self.family), need: Need::Urgent })
     }
 }

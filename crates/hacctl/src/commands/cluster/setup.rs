@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::process::{Command as Process, ExitCode};
 
 use clap::{CommandFactory as _, Parser as _};
+use hac_api::{ErrorCode, Status};
 
 use super::{Context, NO_DEVICE, NO_DEVICE_INSTEAD};
 use crate::args::{Arguments, Command};
@@ -163,11 +164,8 @@ async fn remove(context: &Context, call: &Call, line: &Line) -> Result<ExitCode,
         return Err(Failure::usage("missing argument: <NODE>").with_remedy(call.write()));
     }
     // A slip in a later name is told before the first node is taken out.
-    let mut names = Vec::new();
-    for host in &line.hosts {
-        names.push(named(context, host).await?);
-    }
     let status = context.client.status().await?;
+    let names = line.hosts.iter().map(|host| named(&status, host)).collect::<Result<Vec<_>, _>>()?;
     names.iter().try_for_each(|name| node::find(&status, Some(name)).map(|_| ()))?;
     remove::refuse_all(&status, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
     for host in names {
@@ -178,15 +176,14 @@ async fn remove(context: &Context, call: &Call, line: &Line) -> Result<ExitCode,
 }
 
 /// The name of a node that may be given by an address.
-async fn named(context: &Context, node: &str) -> Result<String, Failure> {
+fn named(status: &Status, node: &str) -> Result<String, Failure> {
     if node.parse::<IpAddr>().is_err() {
         return Ok(node.to_owned());
     }
-    let status = context.client.status().await?;
     let mut nodes = status.members.nodes.iter();
     let found = nodes.find(|entry| entry.addresses.iter().any(|address| address.ip == node));
     found.map(|entry| entry.name.clone()).ok_or_else(|| {
-        Failure::new(hac_api::ErrorCode::NoSuch, format!("no node has the address {node}"))
+        Failure::new(ErrorCode::NoSuch, format!("no node has the address {node}"))
             .with_remedy("'hacctl node server' lists the addresses of all nodes.")
     })
 }
