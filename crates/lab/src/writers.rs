@@ -19,6 +19,8 @@ const STANDS_STILL: Duration = Duration::from_secs(60);
 const DISK_FROZEN: Duration = Duration::from_secs(12);
 /// How long it is looked on after the other host has taken over, or nothing has followed.
 const LOOK_ON: Duration = Duration::from_secs(4);
+/// How often a host gets its power back after one run: it may be shot when the network is whole again.
+const MENDS: u32 = 3;
 /// Who takes no write for so long has stopped doing so.
 const PAUSE: Duration = Duration::from_millis(100);
 /// An answer may be read so much later than it was given.
@@ -187,11 +189,18 @@ impl<'a> Pair<'a> {
         self.judge(begin)
     }
 
-    /// Whoever has lost its power gets it back and takes part.
+    /// Whoever has lost its power gets it back and takes part, also if it loses it only now.
     fn mend(&self) -> Result<(), Error> {
-        for host in [1, 2] {
-            if !self.cluster().host(host).is_on() {
+        let off = || [1, 2].into_iter().filter(|host| !self.cluster().host(*host).is_on());
+        for _ in 1..MENDS {
+            for host in off() {
                 self.database.rejoin(host)?;
+            }
+            if self.at_rest().is_ok() {
+                return Ok(());
+            }
+            if off().next().is_none() {
+                break;
             }
         }
         self.at_rest()
