@@ -3,6 +3,8 @@
 //! Secrets are masked; a mask that comes back stands for the secret that is there. The status of a running cluster is
 //! written by the cluster alone.
 
+mod digest;
+
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -88,7 +90,8 @@ const HELP: &str = "Usage: cibadmin COMMAND [OPTIONS]\n\
     -R, --replace    put objects in the place of those of their ids\n  -D, --delete     remove objects; with -A the first that a path leads to\n  \
     -d, --delete-all remove all that a path leads to (-A, --force)\n  -P, --patch      carry out a difference that crm_diff wrote\n  \
     -E, --erase      remove everything (--force; with CIB_file)\n  -B, --bump       count the version up\n  -u, --upgrade    nothing: the form is the newest\n  \
-    -a, --empty      print an empty CIB\n\nData: -X TEXT   -x FILE   -p (standard input)\nWhere: -o SECTION   -A PATH";
+    -a, --empty      print an empty CIB\n  \
+    -5, --md5-sum, -6, --md5-sum-versioned   the digest of the data\n\nData: -X TEXT   -x FILE   -p (standard input)\nWhere: -o SECTION   -A PATH";
 
 /// Runs with these words.
 pub(crate) fn run(words: &[String]) -> Ends<Said> {
@@ -101,12 +104,7 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
     };
     match command {
         "empty" => return Ok(Said::printed(empty(given.value("empty")))),
-        "md5-sum" | "md5-sum-versioned" => {
-            let err = format!(
-                "{PROGRAM}: hacd keeps no such digest; the version that 'hacctl status --json' shows changes with every change"
-            );
-            return Err(Said::failed(exit::USAGE, err));
-        }
+        "md5-sum" | "md5-sum-versioned" => return sum(command, &given),
         "erase" | "upgrade" | "delete-all" if !given.has("force") => {
             let err = "The supplied command is considered dangerous.  To prevent accidental destruction of the cluster, \
                        the --force flag is required in order to proceed.";
@@ -115,19 +113,19 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
         "upgrade" => return Ok(Said::nothing()),
         _ => {}
     }
-    if let Some(name) = section(&given).filter(|name| !is_section(name)) {
-        let near = hac_model::nearest(name, SECTIONS.iter().copied()).map(|near| format!("; did you mean {near}?"));
-        let err = format!(
-            "{PROGRAM}: there is no section '{name}'{}\nThe sections are: cib, configuration, {}, status",
-            near.unwrap_or_default(),
-            SECTIONS.join(", ")
-        );
+    let unknown = section(&given).filter(|name| !is_section(name)).map(no_section);
+    if let Some(err) = unknown.as_ref().filter(|_| command != "query") {
         return Err(Said::failed(exit::USAGE, err));
     }
     let path = given.value("xpath").map(Path::read).transpose();
-    let path = path.map_err(|error| Said::failed(exit::CONFIG, format!("{PROGRAM}: --xpath: {error}")))?;
+    let path = path.map_err(|error| {
+        let said = failed(&Refused::Missing);
+        Said { err: format!("{PROGRAM}: --xpath: {error}\n{}", said.err), ..said }
+    })?;
     if command == "query" {
-        return query(&load()?.0, &given, path.as_ref());
+        let said = query(&load()?.0, &given, path.as_ref())?;
+        // As Pacemaker does, the whole is shown; what may have been meant is said beside it.
+        return Ok(Said { err: unknown.unwrap_or_default(), ..said });
     }
     let data = data(command, &given)?;
     let (mut root, live) = load()?;
@@ -138,17 +136,37 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
         None => in_section(&mut root, command, section, data.as_ref(), given.has("allow-create")),
     };
     done.map_err(|why| {
-        let said = failed(command, &why);
+        let said = failed(&why);
         let list = data.as_ref().filter(|_| why == Refused::Exists).map(|data| refused(command, &why, data));
         Said { out: list.unwrap_or_default(), ..said }
     })?;
-    if root == before {
+    if root == before && command != "bump" {
         return Ok(Said::nothing());
     }
     if command != "patch" {
-        count(&mut root, &before);
+        count(&mut root, &before, command == "bump");
     }
-    store(command, &root, &before, live)
+    store(&root, &before, live)
+}
+
+/// The digest of a document.
+fn sum(command: &str, given: &Given) -> Ends<Said> {
+    if given.last(&["xml-text", "xml-file", "xml-pipe"]).is_none() {
+        return Err(Said::failed(exit::USAGE, "Please supply XML to process with -X, -x or -p"));
+    }
+    let Some(document) = data(command, given)? else { return Ok(Said::nothing()) };
+    let (digest, err) = digest::of(&document, command == "md5-sum-versioned");
+    Ok(Said { err, ..Said::printed(digest) })
+}
+
+/// What is said of a section that there is not.
+fn no_section(name: &str) -> String {
+    let near = hac_model::nearest(name, SECTIONS.iter().copied()).map(|near| format!("; did you mean {near}?"));
+    format!(
+        "{PROGRAM}: there is no section '{name}'{}\nThe sections are: cib, configuration, {}, status",
+        near.unwrap_or_default(),
+        SECTIONS.join(", ")
+    )
 }
 
 /// The section that is named; nothing is the whole document.
@@ -157,14 +175,14 @@ fn section(given: &Given) -> Option<&str> {
 }
 
 /// What a call that cannot be carried out says, and how it ends.
-fn failed(command: &str, why: &Refused) -> Said {
+fn failed(why: &Refused) -> Said {
     let code = match why {
         Refused::Exists => 108,
         Refused::Missing => exit::NO_SUCH,
         Refused::Invalid => exit::CONFIG,
         Refused::Old => 103,
     };
-    Said::failed(code, format!("Call {} failed: {why}", call(command)))
+    Said::failed(code, format!("Call failed: {why}"))
 }
 
 /// What was not done, as XML on standard output.
@@ -195,12 +213,12 @@ fn empty(schema: Option<&str>) -> String {
 /// The document, and the state of the cluster that it is; none where it is a file.
 fn load() -> Ends<(Node, Option<Cib>)> {
     if let Some(name) = file::named() {
-        let text = file::text(&name).map_err(|trouble| troubled("query", trouble))?;
+        let text = file::text(&name).map_err(troubled)?;
         let root = Node::parse(text)
             .map_err(|error| Said::failed(exit::CONFIG, format!("{PROGRAM}: Couldn't parse CIB_file: {error}")))?;
         return Ok((root, None));
     }
-    let answer: CibResponse = client::ask(&Ask::Get(route::CIB), None).map_err(|trouble| troubled("query", trouble))?;
+    let answer: CibResponse = client::ask(&Ask::Get(route::CIB), None).map_err(troubled)?;
     let unreadable = |error: &dyn std::fmt::Display| {
         Said::failed(exit::ERROR, format!("{PROGRAM}: hacd answers something else: {error}"))
     };
@@ -209,15 +227,15 @@ fn load() -> Ends<(Node, Option<Cib>)> {
     Ok((root, Some(cib)))
 }
 
-fn troubled(command: &str, trouble: Trouble) -> Said {
+fn troubled(trouble: Trouble) -> Said {
     match trouble {
         Trouble::Nobody => Said::failed(
             exit::DISCONNECT,
             "cibadmin: Could not connect to the CIB: Transport endpoint is not connected\n\
              cibadmin: Init failed, could not perform requested operations: Transport endpoint is not connected",
         ),
-        Trouble::Late => Said::failed(124, format!("Call {} failed: Timer expired", call(command))),
-        Trouble::Refused(code, why) => Said::failed(code, format!("Call {} failed: {why}", call(command))),
+        Trouble::Late => Said::failed(124, "Call failed: Timer expired"),
+        Trouble::Refused(code, why) => Said::failed(code, format!("Call failed: {why}")),
     }
 }
 
@@ -227,7 +245,7 @@ fn query(root: &Node, given: &Given, path: Option<&Path>) -> Ends<Said> {
         let places = path.find(root);
         let nodes: Vec<&Node> = places.iter().filter_map(|place| root.at(place)).collect();
         return match nodes.as_slice() {
-            [] => Err(failed("query", &Refused::Missing)),
+            [] => Err(failed(&Refused::Missing)),
             _ if given.has("node-path") => {
                 Ok(Said::printed(places.iter().map(|place| root.path(place)).collect::<Vec<_>>().join("\n")))
             }
@@ -240,10 +258,10 @@ fn query(root: &Node, given: &Given, path: Option<&Path>) -> Ends<Said> {
             }
         };
     }
-    let Some(scope) = section(given) else { return Ok(Said::printed(shown(root))) };
+    let Some(scope) = section(given).filter(|name| is_section(name)) else { return Ok(Said::printed(shown(root))) };
     match frame(root, scope) {
         Some(node) => Ok(Said::printed(shown(node))),
-        None => Err(failed("query", &Refused::Missing)),
+        None => Err(failed(&Refused::Missing)),
     }
 }
 
@@ -435,13 +453,13 @@ fn in_section(
 }
 
 /// Counts the version up, unless the change says itself what it is.
-fn count(root: &mut Node, before: &Node) {
+fn count(root: &mut Node, before: &Node, bump: bool) {
     let version = |node: &Node| ["admin_epoch", "epoch", "num_updates"].map(|name| node.get(name).map(str::to_owned));
     if version(root) != version(before) {
         return;
     }
     let number = |name: &str| root.get(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
-    if root.child("configuration") == before.child("configuration") {
+    if !bump && root.child("configuration") == before.child("configuration") {
         let updates = number("num_updates").saturating_add(1).to_string();
         root.set("num_updates", Some(&updates));
     } else {
@@ -452,12 +470,11 @@ fn count(root: &mut Node, before: &Node) {
 }
 
 /// Puts the changed document into effect: in the file, or as a change of the cluster's configuration.
-fn store(command: &str, root: &Node, before: &Node, live: Option<Cib>) -> Ends<Said> {
+fn store(root: &Node, before: &Node, live: Option<Cib>) -> Ends<Said> {
     let text = root.text();
     let nonconforming = |error: &dyn std::fmt::Display| {
         let err = format!(
-            "Call {} failed: Update does not conform to the configured schema\n{PROGRAM}: {error}; nothing was changed",
-            call(command)
+            "Call failed: Update does not conform to the configured schema\n{PROGRAM}: {error}; nothing was changed"
         );
         Said::failed(exit::CONFIG, err)
     };
@@ -465,7 +482,7 @@ fn store(command: &str, root: &Node, before: &Node, live: Option<Cib>) -> Ends<S
         None => {
             cib_xml::read_valid(&text).map_err(|error| nonconforming(&error))?;
             let name = file::named().unwrap_or_default();
-            return file::write(&name, &text).map_err(|trouble| troubled(command, trouble)).map(|()| Said::nothing());
+            return file::write(&name, &text).map_err(troubled).map(|()| Said::nothing());
         }
         Some(old) => {
             let new = cib_xml::read_part(&text).map_err(|error| nonconforming(&error))?;
@@ -495,7 +512,6 @@ fn store(command: &str, root: &Node, before: &Node, live: Option<Cib>) -> Ends<S
     };
     let body = serde_json::to_vec(&request)
         .map_err(|error| Said::failed(exit::ERROR, format!("{PROGRAM}: could not write the request: {error}")))?;
-    client::ask::<serde_json::Value>(&Ask::Post(route::CONFIGURE, body), None)
-        .map_err(|trouble| troubled(command, trouble))?;
+    client::ask::<serde_json::Value>(&Ask::Post(route::CONFIGURE, body), None).map_err(troubled)?;
     Ok(Said::nothing())
 }

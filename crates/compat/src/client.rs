@@ -116,7 +116,7 @@ fn unchunk(mut body: &[u8]) -> Option<Vec<u8>> {
 
 /// `GET`, for `program`; `unreachable` is what it says without a daemon.
 pub(crate) fn get<A: DeserializeOwned>(program: &str, path: &str, unreachable: &str) -> Ends<A> {
-    ask(&Ask::Get(path), None).map_err(|trouble| said(program, trouble, unreachable))
+    ask(&Ask::Get(path), None).map_err(|trouble| troubled(program, trouble, unreachable))
 }
 
 /// `POST`. Without `wait` it is enough that it is under way.
@@ -127,11 +127,12 @@ pub(crate) fn post(program: &str, path: &str, body: &impl Serialize, wait: bool,
     match answer {
         Ok(_) => Ok(()),
         Err(Trouble::Late) if !wait => Ok(()),
-        Err(trouble) => Err(said(program, trouble, unreachable)),
+        Err(trouble) => Err(troubled(program, trouble, unreachable)),
     }
 }
 
-fn said(program: &str, trouble: Trouble, unreachable: &str) -> Said {
+/// What a program says where there is no answer.
+pub(crate) fn troubled(program: &str, trouble: Trouble, unreachable: &str) -> Said {
     match trouble {
         Trouble::Nobody => Said::failed(exit::DISCONNECT, unreachable),
         Trouble::Late => Said::failed(124, format!("{program}: Error performing operation: Timer expired")),

@@ -126,7 +126,8 @@ pub fn run() -> Option<ExitCode> {
 }
 
 fn line(text: &str) -> String {
-    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    // What ends with a blank goes on in the same line: `Digest: `.
+    let end = if text.is_empty() || text.ends_with(['\n', ' ']) { "" } else { "\n" };
     format!("{text}{end}")
 }
 

@@ -17,7 +17,7 @@ use hac_scheduler::view::ClusterView;
 use self::agent::Agent;
 use crate::client::{self, Trouble};
 use crate::options::{COMMON, Given, Spec, Value, escaped};
-use crate::{Ends, Said, exit};
+use crate::{Ends, Said, exit, file};
 
 const PROGRAM: &str = "crm_mon";
 
@@ -353,8 +353,14 @@ fn look(form: Form, options: &Options, request: &str, page: &Page, agent: Option
         Err(trouble) => return Err(unreachable(form, request, &trouble)),
     };
     // Readers of this text know no line with the cluster's name.
-    let (cluster_name, stack) = (String::new(), "corosync (hacd)".to_owned());
-    let facts = Facts { cluster_name, stack, ..facts(&status) };
+    let (cluster_name, from_file) = (String::new(), file::named().is_some());
+    let property = |name| cib.configuration.crm_config.iter().find_map(|set| set.get(name).map(str::to_owned));
+    let stack = if from_file { property("cluster-infrastructure") } else { Some("corosync (hacd)".to_owned()) };
+    let stack = stack.unwrap_or_else(|| "unknown".to_owned());
+    let mut facts = Facts { cluster_name, stack, from_file, ..facts(&status) };
+    if from_file && facts.dc_version.is_empty() {
+        facts.dc_version = "unknown".to_owned();
+    }
     if let Some(agent) = agent {
         agent.look(&cib);
     }
@@ -363,16 +369,45 @@ fn look(form: Form, options: &Options, request: &str, page: &Page, agent: Option
     cib.info.update_client.clone_from(&status.last_change.client);
     cib.info.update_origin.clone_from(&status.last_change.origin);
     Ok(match form {
-        Form::Text => Said::printed(mon::render(&facts, &view, &cib, options)),
+        Form::Text => Said::printed(zoneless(&mon::render(&facts, &view, &cib, options))),
         Form::Html => Said::printed(mon::html(&facts, &view, &cib, options, page)),
         Form::Xml => Said::printed(mon::xml(&facts, &view, &cib, options, Some(request))),
         Form::OldXml => Said::printed(mon::xml(&facts, &view, &cib, options, None)),
         Form::None => Said::nothing(),
         Form::Simple => {
-            let verdict = crate::verdict(&status, &view);
+            let verdict = crate::verdict::as_plugin(&status, &view);
             Said { code: verdict.code, ..Said::printed(verdict.line) }
         }
     })
+}
+
+/// The text with times as Pacemaker's program writes them, which does not name the zone, where the host's zone is UTC. Elsewhere
+/// it stays: who reads them would take them for the host's.
+fn zoneless(text: &str) -> String {
+    let zone = match std::env::var("TZ") {
+        Ok(zone) => zone,
+        Err(_) => fs::read_link("/etc/localtime").map(|path| path.display().to_string()).unwrap_or_default(),
+    };
+    let zone = zone.trim_start_matches(':').rsplit("zoneinfo/").next().unwrap_or_default().to_owned();
+    if !matches!(zone.as_str(), "" | "UTC" | "UTC0" | "Etc/UTC" | "Etc/UCT" | "Zulu" | "Universal" | "Etc/Universal") {
+        return text.to_owned();
+    }
+    // A date ends with the year.
+    let year = |before: &str| {
+        before.len() > 5 && before.ends_with(|c: char| c.is_ascii_digit()) && {
+            let last = before.rsplit(' ').next().unwrap_or_default();
+            last.len() == 4 && last.bytes().all(|byte| byte.is_ascii_digit())
+        }
+    };
+    let mut parts = text.split(" UTC");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        if !year(&out) || part.starts_with(|c: char| c.is_alphanumeric()) {
+            out.push_str(" UTC");
+        }
+        out.push_str(part);
+    }
+    out
 }
 
 fn ask() -> Result<(Status, ClusterView, Cib), Trouble> {
@@ -399,6 +434,7 @@ pub fn facts(status: &Status) -> Facts {
         quorate: status.quorum.quorate,
         now: mon::wall_time(status.now_ms),
         stack: String::new(),
+        from_file: false,
     }
 }
 

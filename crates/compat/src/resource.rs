@@ -3,13 +3,16 @@
 mod agents;
 mod change;
 mod look;
+mod place;
+mod why;
 
 use hac_api::{CibResponse, Status, route};
 use hac_model::{Cib, NvSet, Primitive, Resource, Role};
+use hac_pacemaker::xml_tree::Node;
 use hac_scheduler::view::{ClusterView, ResourceKind, ResourceView};
 
 use crate::options::{COMMON, Given, Spec, Value, document, escaped};
-use crate::{Ends, Said, client, exit, variable};
+use crate::{Ends, Said, client, exit, file, variable};
 
 const PROGRAM: &str = "crm_resource";
 
@@ -39,6 +42,9 @@ const OPTIONS: &[Spec] = &[
     Spec("n", &["operation"], Value::Yes),
     Spec("I", &["interval"], Value::Yes),
     Spec("u", &["lifetime"], Value::Yes),
+    Spec("", &["promoted", "master"], Value::No),
+    Spec("e", &["expired"], Value::No),
+    Spec("Y", &["why"], Value::No),
     Spec("t", &["resource-type"], Value::Yes),
     Spec("s", &["set-name"], Value::Yes),
     Spec("Q", &["quiet"], Value::No),
@@ -63,7 +69,7 @@ const INSTEAD: &[(&str, &[&str], &str)] = &[
     ("S", &["set-property"], "hacctl configure edit RSC"),
     ("", &["restart"], "hacctl resource restart RSC"),
     ("F", &["fail"], "hacctl simulate --op-fail RSC:monitor=1@NODE"),
-    ("Y", &["why"], "hacctl explain RSC"),
+    ("c", &["list-cts"], "hacctl status --json"),
     ("", &["force-check", "force-start", "force-stop", "force-promote", "force-demote"], "hacctl resource operations RSC"),
     ("", &["validate"], "hacctl configure verify"),
     ("", &["digests"], "hacctl explain RSC"),
@@ -89,6 +95,7 @@ const COMMANDS: &[&str] = &[
     "list-operations",
     "list-all-operations",
     "wait",
+    "why",
 ];
 
 const HELP: &str = "Usage: crm_resource -L | -l | -W -r RSC | -q -r RSC | -g NAME [-m | -z] -r RSC\n       \
@@ -100,7 +107,9 @@ const HELP: &str = "Usage: crm_resource -L | -l | -W -r RSC | -q -r RSC | -g NAM
     -r, --resource=RSC     the resource\n  -Q, --quiet            only the value\n  \
     -p, --set-parameter=NAME, -d, --delete-parameter=NAME, -v, --parameter-value=VALUE\n  \
     -M, --move             to a node, or away from where it is\n  -B, --ban              keep it off a node\n  \
-    -U, --clear            remove what --move and --ban left\n  -C, --cleanup          forget failures\n  \
+    -U, --clear            remove what --move and --ban left; with -e, --expired only what is over\n  \
+    --promoted             with --move and --ban: of the promoted role alone; -u, --lifetime=PT1H for so long\n  \
+    -Y, --why              why resources run or do not\n  -C, --cleanup          forget failures\n  \
     -R, --refresh          forget all that is known, and look again\n  \
     -a, --constraints      what is said of where it may be; -A, --stack with what those hang on\n  \
     --wait                 until nothing is under way (-T, --timeout)\n  \
@@ -132,7 +141,8 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
         ("list-operations" | "list-all-operations", named) => {
             look::operations(command == "list-all-operations", named.as_deref(), &given, request.as_deref())
         }
-        (_, None) => Err(Said::failed(exit::USAGE, format!("{PROGRAM}: Must supply a resource ID with -r/--resource"))),
+        ("why", named) => why::run(named.as_deref(), &given, request.as_deref()),
+        (_, None) => Err(no_resource()),
         ("constraints" | "stack", Some(id)) => look::constraints(&id, command == "stack", request.as_deref()),
         ("locate", Some(id)) => locate(&id, &given, request.as_deref()),
         ("query-xml" | "query-xml-raw", Some(id)) => query(&id, request.as_deref()),
@@ -169,9 +179,18 @@ fn unreadable(error: serde_json::Error) -> Said {
     Said::failed(exit::ERROR, format!("{PROGRAM}: hacd answers something else: {error}"))
 }
 
+fn no_resource() -> Said {
+    Said::failed(exit::USAGE, format!("{PROGRAM}: Must supply a resource id with -r"))
+}
+
 fn not_found(id: &str) -> Said {
     let err = format!("{PROGRAM}: Resource '{id}' not found\nError performing operation: No such object");
     Said::failed(exit::NO_SUCH, err)
+}
+
+/// Refuses a resource that there is not.
+pub(crate) fn must_exist(id: &str) -> Ends<()> {
+    if named(&view()?.resources, id).is_empty() { Err(not_found(id)) } else { Ok(()) }
 }
 
 fn list(command: &str, request: Option<&str>) -> Ends<Said> {
@@ -179,7 +198,11 @@ fn list(command: &str, request: Option<&str>) -> Ends<Said> {
     let mut names = Vec::new();
     view.resources.iter().for_each(|resource| primitives(resource, &mut names));
     if let Some(request) = request {
-        let items: String = names.iter().map(|name| format!("    <item>{}</item>\n", escaped(name))).collect();
+        if command == "list" {
+            return Ok(document(request, &hac_pacemaker::mon::resources_xml(&view, None, 1)));
+        }
+        let item = |name: &String| format!("    <item name=\"resource\">{}</item>\n", escaped(name));
+        let items: String = names.iter().map(item).collect();
         let count = names.len();
         return Ok(document(
             request,
@@ -226,8 +249,12 @@ fn locate(id: &str, given: &Given, request: Option<&str>) -> Ends<Said> {
             let state = if *promoted { " state=\"promoted\"" } else { "" };
             format!("    <node{state}>{}</node>\n", escaped(node))
         };
-        let inside: String = nodes.iter().map(line).collect();
-        return Ok(document(request, &format!("  <nodes resource=\"{}\">\n{inside}  </nodes>\n", escaped(id))));
+        let (inside, id) = (nodes.iter().map(line).collect::<String>(), escaped(id));
+        let element = match inside.as_str() {
+            "" => format!("  <nodes resource=\"{id}\"/>\n"),
+            inside => format!("  <nodes resource=\"{id}\">\n{inside}  </nodes>\n"),
+        };
+        return Ok(document(request, &element));
     }
     if nodes.is_empty() {
         return Ok(Said { err: format!("resource {id} is NOT running"), ..Said::nothing() });
@@ -260,13 +287,31 @@ fn query(id: &str, request: Option<&str>) -> Ends<Said> {
         Found::Whole(resource) => hac_pacemaker::crm_syntax::resource_xml(resource),
         Found::Part(primitive) => hac_pacemaker::crm_syntax::resource_xml(&Resource::Primitive(primitive.clone())),
     };
+    // A file has it as it was written.
+    let element = written(id)?.unwrap_or(element);
+    let view = view()?;
     if let Some(request) = request {
-        let inside = format!("  <resource_config>\n    <xml><![CDATA[{element}]]></xml>\n  </resource_config>\n");
+        let shown = named(&view.resources, id).into_iter().next();
+        let shown = shown.map(|shown| hac_pacemaker::mon::resources_xml(&view, Some(shown), 2)).unwrap_or_default();
+        let inside =
+            format!("  <resource_config>\n{shown}    <xml><![CDATA[{element}]]></xml>\n  </resource_config>\n");
         return Ok(document(request, &inside));
     }
-    let view = view()?;
     let parts = named(&view.resources, id).first().map(|resource| hac_pacemaker::mon::parts(&view, resource));
     Ok(Said::printed(format!("{}Resource XML:\n{element}", parts.unwrap_or_default())))
+}
+
+/// The element of a resource in `CIB_file`, if it stands there by itself: not one that a template makes whole.
+fn written(id: &str) -> Ends<Option<String>> {
+    fn find<'a>(node: &'a Node, id: &str) -> Option<&'a Node> {
+        node.children.iter().find_map(|child| if child.get("id") == Some(id) { Some(child) } else { find(child, id) })
+    }
+    let Some(name) = file::named() else { return Ok(None) };
+    let text = file::text(&name).map_err(|trouble| client::troubled(PROGRAM, trouble, UNREACHABLE))?;
+    let Ok(root) = Node::parse(text) else { return Ok(None) };
+    let resources = root.child("configuration").and_then(|configuration| configuration.child("resources"));
+    let found = resources.and_then(|resources| find(resources, id));
+    Ok(found.filter(|found| found.get("template").is_none()).map(Node::text))
 }
 
 /// A resource of the configuration, at whatever depth.
@@ -348,12 +393,25 @@ fn value(id: &str, command: &str, given: &Given, request: Option<&str>) -> Ends<
         }
     };
     let Some(value) = value else {
-        return Ok(Said { err: format!("Attribute '{name}' not found for '{id}'"), ..Said::nothing() });
+        let err = format!("Attribute '{name}' not found for '{id}'");
+        return Ok(match (request, command) {
+            (Some(request), "get-property") => document(request, ""),
+            (Some(request), _) => {
+                let (request, err) = (escaped(request), escaped(&err));
+                Said::printed(format!(
+                    "<pacemaker-result api-version=\"2.38\" request=\"{request}\">\n  <status code=\"0\" message=\"OK\">\n    \
+                     <errors>\n      <error>{err}</error>\n    </errors>\n  </status>\n</pacemaker-result>"
+                ))
+            }
+            // Of what the element does not have nothing is said.
+            (None, "get-property") => Said::nothing(),
+            (None, _) => Said { err, ..Said::nothing() },
+        });
     };
     Ok(match request {
         Some(request) => {
             let item = format!("    <item name=\"{}\">{}</item>\n", escaped(name), escaped(&value));
-            document(request, &format!("  <list name=\"attributes\">\n{item}  </list>\n"))
+            document(request, &format!("  <list name=\"attributes\" count=\"1\">\n{item}  </list>\n"))
         }
         None => Said::printed(format!("{value}\n")),
     })

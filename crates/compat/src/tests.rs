@@ -56,7 +56,8 @@ fn wrong_words_are_refused_with_the_exit_codes_of_pacemaker() {
     );
     assert_eq!(refused("crm_attribute --output-as=bogus -n a").0, 1);
     for line in [
-        "crm_resource -M -r a -u PT1H",
+        "crm_resource --digests -r a -N n",
+        "crm_resource -c",
         "crm_resource --force-check -r a",
         "crm_resource --restart -r a",
         "crm_node -R a",

@@ -35,7 +35,18 @@ pub fn not_running(view: &ClusterView) -> Vec<String> {
 /// Judges how the cluster stands.
 #[must_use]
 pub fn verdict(status: &Status, view: &ClusterView) -> Verdict {
-    let (critical, warnings) = (critical(status, view), warnings(status, view));
+    let mut warnings = warnings(status, view);
+    let disabled = view.resources.iter().filter(|r| !r.flags.removed && r.target_role == Some(Role::Stopped));
+    warnings.extend(disabled.map(|r| format!("disabled: {}", r.name)));
+    judged(critical(status, view), warnings, view)
+}
+
+/// The same for `crm_mon -s`, which takes a resource that somebody stopped for well: so does Pacemaker's.
+pub(crate) fn as_plugin(status: &Status, view: &ClusterView) -> Verdict {
+    judged(critical(status, view), warnings(status, view), view)
+}
+
+fn judged(critical: Vec<String>, warnings: Vec<String>, view: &ClusterView) -> Verdict {
     let (code, line) = match (critical.is_empty(), warnings.is_empty()) {
         (true, true) => (0, format!("CLUSTER OK: {}", all_is_well(view))),
         (true, false) => (1, format!("CLUSTER WARN: {}", warnings.join(", "))),
@@ -76,8 +87,6 @@ fn warnings(status: &Status, view: &ClusterView) -> Vec<String> {
             found.push(line);
         }
     }
-    let disabled = view.resources.iter().filter(|r| !r.flags.removed && r.target_role == Some(Role::Stopped));
-    found.extend(disabled.map(|r| format!("disabled: {}", r.name)));
     if view.maintenance_mode {
         found.push("maintenance mode: nothing is recovered".to_owned());
     }
@@ -181,5 +190,10 @@ mod tests {
         let mut none = cluster([true, true], [false, false]);
         none.0.dc = None;
         assert_eq!(said(&none), (1, "CLUSTER WARN: No DC".into()));
+        let mut stopped = cluster([true, true], [false, false]);
+        let off = ResourceView { name: "off".into(), target_role: Some(Role::Stopped), ..ResourceView::default() };
+        stopped.1.resources.push(off);
+        assert_eq!(said(&stopped), (1, "CLUSTER WARN: disabled: off".into()));
+        assert_eq!(as_plugin(&stopped.0, &stopped.1).code, 0, "Pacemaker's takes it for well");
     }
 }

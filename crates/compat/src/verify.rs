@@ -7,6 +7,7 @@ use hac_api::{CibResponse, route};
 use hac_crm::cib::{Agents, Finding, Severity, verify};
 use hac_model::Cib;
 use hac_pacemaker::cib_xml;
+use hac_pacemaker::xml_tree::Node;
 
 use crate::options::{COMMON, Given, Spec, Value};
 use crate::{Ends, Said, client, exit};
@@ -47,13 +48,19 @@ pub(crate) fn run(words: &[String]) -> Ends<Said> {
         Some("xml-file") => {
             let path = given.value("xml-file").unwrap_or_default();
             let file = File::open(path);
-            let file = file
-                .map_err(|error| Said::failed(exit::NO_INPUT, format!("{PROGRAM}: could not read {path}: {error}")))?;
-            parsed(file, path)?
+            let what = format!("input file: {path}");
+            let file = file.map_err(|error| no_document(&format!("{what}: {error}")))?;
+            parsed(file, &what, &given)?
         }
-        Some("xml-text") => parsed(given.value("xml-text").unwrap_or_default().as_bytes(), "input string")?,
-        Some("xml-pipe") => parsed(std::io::stdin().lock(), "STDIN")?,
-        _ => return Err(Said::failed(exit::ERROR, format!("{PROGRAM}: No input specified"))),
+        Some("xml-text") => {
+            let text = given.value("xml-text").unwrap_or_default();
+            parsed(text.as_bytes(), &format!("input string: {text}"), &given)?
+        }
+        Some("xml-pipe") => parsed(std::io::stdin().lock(), "input from STDIN.", &given)?,
+        _ => {
+            let err = "No configuration source specified.  Use --help for usage information.";
+            return Err(Said::failed(exit::ERROR, format!("{PROGRAM}: {err}")));
+        }
     };
     let findings = verify(&cib.configuration, &Agents::default());
     Ok(judged(&findings, given.has("verbose"), given.has("quiet")))
@@ -64,12 +71,45 @@ fn live() -> Ends<Cib> {
     serde_json::from_value(answer.cib).map_err(|error| Said::failed(exit::ERROR, format!("{PROGRAM}: {error}")))
 }
 
-fn parsed(input: impl Read, what: &str) -> Ends<Cib> {
+fn no_document(what: &str) -> Said {
+    Said::failed(exit::ERROR, format!("{PROGRAM}: Couldn't parse {what}"))
+}
+
+fn parsed(input: impl Read, what: &str, given: &Given) -> Ends<Cib> {
     let mut text = String::new();
-    let read = input.take(INPUT_MAX).read_to_string(&mut text);
-    read.map_err(|error| Said::failed(exit::NO_INPUT, format!("{PROGRAM}: could not read {what}: {error}")))?;
-    cib_xml::read(&text)
-        .map_err(|error| Said::failed(exit::CONFIG, format!("{PROGRAM}: Couldn't parse {what}: {error}")))
+    input.take(INPUT_MAX).read_to_string(&mut text).map_err(|error| no_document(&format!("{what}: {error}")))?;
+    let document = Node::parse(&text).map_err(|_| no_document(what))?;
+    let wrong = |why: &dyn std::fmt::Display| {
+        let finding = Finding {
+            severity: Severity::Error,
+            subject: "cib".to_owned(),
+            sentence: why.to_string(),
+            remedy: String::new(),
+            misspelt: false,
+            of_agent: false,
+        };
+        judged(&[finding], given.has("verbose"), given.has("quiet"))
+    };
+    if let Some(missing) = missing(&document) {
+        return Err(wrong(&missing));
+    }
+    cib_xml::read(&text).map_err(|error| wrong(&error))
+}
+
+/// What every document has and this one has not.
+fn missing(document: &Node) -> Option<String> {
+    let no = |section: &str| format!("the document has no section <{section}>");
+    let Some(configuration) = document.child("configuration") else { return Some(no("configuration")) };
+    let section = ["crm_config", "nodes", "resources", "constraints"]
+        .into_iter()
+        .find(|name| configuration.child(name).is_none());
+    if let Some(section) = section {
+        return Some(no(section));
+    }
+    // One that names a schema counts its versions.
+    document.get("validate-with").filter(|schema| *schema != "none")?;
+    let counter = ["admin_epoch", "epoch", "num_updates"].into_iter().find(|name| document.get(name).is_none());
+    counter.map(|name| format!("the document does not say its {name}"))
 }
 
 /// What is said of a configuration, and how the program ends.
@@ -129,10 +169,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        assert_eq!(ran(&[]), (1, "crm_verify: No input specified".to_owned()));
-        assert_eq!(ran(&["-X", "no document"]).0, 78);
+        assert_eq!(
+            ran(&[]),
+            (1, "crm_verify: No configuration source specified.  Use --help for usage information.".to_owned())
+        );
+        assert_eq!(ran(&["-X", "no document"]), (1, "crm_verify: Couldn't parse input string: no document".to_owned()));
         let absent = std::env::temp_dir().join(format!("hac-compat-absent-{}", std::process::id()));
-        assert_eq!(ran(&["-x", &absent.display().to_string()]).0, 66);
+        assert_eq!(ran(&["-x", &absent.display().to_string()]).0, 1);
         let (code, said) = ran(&["-L", "-S", "file"]);
         assert!(code == 64 && said.contains("hacctl"), "{said}");
     }

@@ -1,7 +1,7 @@
 //! `crm_master`, `crm_standby` and `crm_failcount`: old names for what is done with attributes.
 
 use crate::options::{COMMON, Given, Spec, Value};
-use crate::{Ends, Said, attribute, client, exit, facts, variable};
+use crate::{Ends, Said, attribute, client, exit, facts, file, resource, variable};
 use hac_api::{Command, CommandRequest, route};
 
 const OPTIONS: &[Spec] = &[
@@ -99,12 +99,18 @@ pub(crate) fn failcount(words: &[String]) -> Ends<Said> {
         return Ok(Said { err, ..Said::nothing() });
     }
     let known = facts::attributes(PROGRAM, None, attribute::UNREACHABLE)?;
+    if file::named().is_some() && !given.has("node") && variable("OCF_RESKEY_CRM_meta_on_node").is_none() {
+        // A file does not say which of its nodes this one is.
+        return Err(Said { out: HELP.to_owned(), ..Said::failed(exit::USAGE, "error: node name required") });
+    }
     let named = facts::meant(&known, given.value("node"));
     let Some(node) = facts::node(&known, &named) else {
-        return Err(Said::failed(exit::NO_SUCH, format!("{PROGRAM}: Could not map name={named} to a UUID")));
+        let err = format!("crm_attribute: Could not map name={named} to a UUID");
+        return Err(Said::failed(exit::NO_SUCH, err));
     };
     let interval = given.value("interval").and_then(hac_model::parse_duration_ms).unwrap_or(0);
     if command == "delete" {
+        resource::must_exist(&resource)?;
         let operation = given.value("operation").map(str::to_owned);
         let interval_ms = operation.is_some().then_some(interval);
         let (of, on) = (Some(resource.clone()), Some(node.name.clone()));

@@ -241,8 +241,9 @@ fn cibadmin_asks_a_file() {
     on.says("cibadmin -Q", 0, "<cib crm_feature_set", "");
     on.says("cibadmin -Q -o resources", 0, "<resources>\n  <primitive id=\"web\"", "");
     on.says("cibadmin --query --scope=constraints -n", 0, "<constraints/>", "");
-    on.says("cibadmin -Q -o nosuch", 64, "", "there is no section 'nosuch'");
-    on.says("cibadmin -Q -o resource", 64, "", "did you mean resources?");
+    on.says("cibadmin -Q -o nosuch", 0, "<cib crm_feature_set", "there is no section 'nosuch'");
+    on.says("cibadmin -D -o nosuch -X <a/>", 64, "", "there is no section 'nosuch'");
+    on.says("cibadmin -Q -o resource", 0, "<cib crm_feature_set", "did you mean resources?");
     on.says("crm_mon -1 -Unone,summary,nodes,resources,failures -Ioptions", 0, "* STONITH of failed nodes ", "");
     on.says("crm_mon -1 -m7", 64, "", "Fence history must be 0-3");
     on.says("crm_mon -1 --include=list", 64, "", "--include options: all, attributes, bans[:PREFIX]");
@@ -251,12 +252,13 @@ fn cibadmin_asks_a_file() {
     on.says("cibadmin -Q -A //node", 0, "<xpath-query>\n  <node id=\"1\" uname=\"n1\"/>", "");
     on.says("cibadmin -Q --xpath //node[@uname='n2']/@id", 0, "<node id=\"2\" uname=\"n2\"/>\n", "");
     on.says("cibadmin -Q -A //node[@id='2'] -e", 0, "/cib/configuration/nodes/node[@id='2']\n", "");
-    on.says("cibadmin -Q -A //nothing", 105, "", "Call cib_query failed: No such device or address");
-    on.says("cibadmin -Q -A nothing", 78, "", "column 1 of the path");
+    on.says("cibadmin -Q -A //nothing", 105, "", "Call failed: No such device or address");
+    on.says("cibadmin -Q -A nothing", 105, "", "column 1 of the path");
     on.says("cibadmin -a", 0, "<cib crm_feature_set=\"3.20.0\" validate-with=\"pacemaker-3.9\"", "");
     on.says("cibadmin", 64, "", "must specify a command");
     on.says("cibadmin -Z", 64, "", "Unknown option -Z");
-    on.says("cibadmin -5", 64, "", "hacctl status");
+    on.says("cibadmin -5", 64, "", "Please supply XML");
+    on.says("cibadmin -5 -X <a/>", 0, "36f3fe87323978c81376fbe84b315483", "Digest: ");
 }
 
 #[test]
@@ -266,14 +268,14 @@ fn cibadmin_changes_a_file() {
     let object = on.folder.file("object.xml", new.replace('\u{a0}', " "));
     on.makes(&format!("cibadmin -C -o resources -x {object}"), "", "<primitive id=\"b\"");
     on.makes(&format!("cibadmin -C -x {object}"), "", "epoch=\"2\"");
-    on.makes("cibadmin -B", "", "epoch=\"1\"");
+    on.makes("cibadmin -B", "", "epoch=\"2\" num_updates=\"0\"");
     let there =
         on.folder.file("there.xml", "<primitive id=\"web\" class=\"ocf\" provider=\"pacemaker\" type=\"Dummy\"/>");
     on.says(
         &format!("cibadmin -C -o resources -x {there}"),
         108,
         "<failed_update id=\"web\" object_type=\"primitive\" operation=\"cib_create\" reason=\"File exists\">",
-        "Call cib_create failed: File exists",
+        "Call failed: File exists",
     );
     let value = on.folder.file("value.xml", "<nvpair id=\"options-fencing\" value=\"true\"/>");
     on.makes(&format!("cibadmin -M -x {value}"), "", "name=\"stonith-enabled\" value=\"true\"");
@@ -296,7 +298,7 @@ fn cibadmin_changes_a_file() {
         &format!("cibadmin -C -o resources -x {misspelt}"),
         78,
         "",
-        "Call cib_create failed: Update does not conform to the configured schema",
+        "Call failed: Update does not conform to the configured schema",
     );
     let diff = on.folder.file(
         "diff.xml",

@@ -201,7 +201,7 @@ impl Trial<'_> {
         let primitive = format!(
             "primitive {name} ocf:{agent}{params} op start timeout=60s op stop timeout=60s op monitor interval=5s timeout=60s"
         );
-        let promoted = "op monitor interval=6s role=Master timeout=60s";
+        let promoted = "op monitor interval=6s role=Master timeout=60s op promote timeout=60s op demote timeout=60s";
         match self.recipe.shape {
             Shape::Single => format!("{primitive}\n"),
             Shape::Promotable | Shape::Chosen => {

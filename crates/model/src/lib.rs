@@ -41,7 +41,7 @@ pub use status::{
     AgentRelease, HeldAttribute, HeldValue, Lack, NodeState, Noticed, OpHistory, Readiness, ResourceHistory, Status,
     TicketState,
 };
-pub use value::{INFINITY, computed, parse_bool, parse_duration_ms, parse_score};
+pub use value::{INFINITY, computed, parse_bool, parse_duration_ms, parse_lifetime_s, parse_score};
 pub use work::{FenceAction, Migration, NoSuch, OnFail, Role, Task};
 
 use serde::{Deserialize, Serialize};

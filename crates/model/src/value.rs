@@ -74,6 +74,36 @@ pub fn parse_duration_ms(text: &str) -> Option<u64> {
     Some(number.saturating_mul(per_unit_us) / 1_000)
 }
 
+/// Reads how long something holds, `PT5M`, `P1DT12H` or `10m`, in seconds. Months and years have no fixed length and are
+/// no such time.
+#[must_use]
+pub fn parse_lifetime_s(text: &str) -> Option<i64> {
+    let Some(mut rest) = text.strip_prefix('P') else {
+        return i64::try_from(parse_duration_ms(text)? / 1000).ok();
+    };
+    let (mut seconds, mut in_time, mut any) = (0_i64, false, false);
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix('T') {
+            (rest, in_time) = (after, true);
+            continue;
+        }
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: i64 = rest.get(..end)?.parse().ok()?;
+        let unit = match (rest.as_bytes().get(end)?, in_time) {
+            (b'W', false) => 604_800,
+            (b'D', false) => 86_400,
+            (b'H', true) => 3600,
+            (b'M', true) => 60,
+            (b'S', true) => 1,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
+        rest = rest.get(end..)?.get(1..)?;
+        any = true;
+    }
+    any.then_some(seconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -34,7 +34,8 @@ pub(crate) fn last(record: &Record, last: bool) -> String {
 }
 
 /// A time in seconds since 1970 as `2026-01-04 10:00:00Z`.
-pub(crate) fn iso(secs: i64) -> String {
+#[must_use]
+pub fn iso(secs: i64) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
     let time = time::OffsetDateTime::from_unix_timestamp(secs).ok().and_then(|time| time.format(&format).ok());
     time.unwrap_or_default()

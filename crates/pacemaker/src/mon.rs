@@ -43,6 +43,8 @@ pub struct Facts {
     pub now: WallTime,
     /// What the cluster is built on, for readers who expect a name; empty is hacd.
     pub stack: String,
+    /// It is a file that is shown, and no cluster.
+    pub from_file: bool,
 }
 
 /// What is shown.
@@ -119,7 +121,7 @@ pub fn render(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options) -
             lines.plain("");
         }
     };
-    if options.shows(Section::Nodes) {
+    if options.shows(Section::Nodes) && !view.nodes.is_empty() {
         separate(&mut lines);
         lines.plain("Node List:");
         if options.by_node {
@@ -226,6 +228,12 @@ pub fn resources(view: &ClusterView) -> String {
     lines.finish()
 }
 
+/// The element of all resources, or that of one of them, `depth` levels below the root.
+#[must_use]
+pub fn resources_xml(view: &ClusterView, only: Option<&ResourceView>, depth: usize) -> String {
+    xml::element(view, only, depth)
+}
+
 /// Where each part of one resource is, a line each.
 #[must_use]
 pub fn parts(view: &ClusterView, resource: &ResourceView) -> String {
@@ -272,7 +280,9 @@ fn summary_items(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options
             Some(dc) => {
                 let quorum = if facts.quorate { "with quorum" } else { "WITHOUT quorum" };
                 let mixed = if facts.mixed_version { "MIXED-VERSION " } else { "" };
-                format!("{dc} (version {}) - {mixed}partition {quorum}", facts.dc_version)
+                let id = view.nodes.iter().find(|node| options.detail && node.name == *dc);
+                let id = id.map(|node| format!(" ({})", node.id)).unwrap_or_default();
+                format!("{dc}{id} (version {}) - {mixed}partition {quorum}", facts.dc_version)
             }
             None => "NONE".to_owned(),
         };
@@ -282,7 +292,8 @@ fn summary_items(facts: &Facts, view: &ClusterView, cib: &Cib, options: &Options
         // A state from a file was seen by nobody in particular.
         let on = if facts.node.is_empty() { String::new() } else { format!(" on {}", facts.node) };
         items.push(format!("Last updated: {}{on}", date(facts.now.as_secs())));
-        items.extend(last_change(cib));
+        let nobody = facts.from_file.then(|| "Last change:  ".to_owned());
+        items.extend(last_change(cib).or(nobody));
     }
     if options.shows(Section::Counts) {
         let nodes = view.nodes.len();
@@ -333,6 +344,10 @@ fn by_node(lines: &mut Lines, show: Show<'_>, options: &Options) {
         show.view.resources.iter().for_each(|resource| active_on(node, resource, &mut active));
         if !active.is_empty() {
             lines.item(2, "Resources:");
+        }
+        if options.brief {
+            more::brief_on(lines, &node.name, &active);
+            continue;
         }
         for primitive in active {
             lines.item(3, &primitive_line(primitive, show, false));

@@ -7,7 +7,7 @@ mod resources;
 use hac_scheduler::view::ClusterView;
 
 pub(crate) use nodes::{label, node_list, state};
-pub(crate) use resources::{is_active, is_shown, primitive_line, resource_list};
+pub(crate) use resources::{group_head, is_active, is_shown, primitive_line, resource, resource_list};
 
 /// What is shown of a cluster's resources.
 #[derive(Clone, Copy, Debug)]

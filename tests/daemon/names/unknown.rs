@@ -59,8 +59,8 @@ const LINES: &[Line] = &[
 
 /// Lines of the other names.
 const NAMES: &[(&str, &[&str], i32, &str)] = &[
-    ("cibadmin", &["-Q", "-o", "nope"], 64, "there is no section 'nope'"),
-    ("cibadmin", &["-Q", "-o", "resource"], 64, "did you mean resources?"),
+    ("cibadmin", &["-Q", "-o", "nope"], 0, "there is no section 'nope'"),
+    ("cibadmin", &["-Q", "-o", "resource"], 0, "did you mean resources?"),
     ("cibadmin", &["-C", "-o", "nope", "-X", "<tag id='t'/>"], 64, "there is no section 'nope'"),
     ("stonith_admin", &["-H", "nope"], 105, "Node \"nope\" is not a cluster node"),
     ("stonith_admin", &["-F", "nope"], 105, "Node \"nope\" is not a cluster node"),

@@ -1,10 +1,10 @@
-//! What `crm_resource` changes: parameters and meta-attributes, where a resource may be, what is known of it.
+//! What `crm_resource` changes: parameters and meta-attributes, what is known of a resource.
 
 use hac_api::Command;
 use hac_crm::cib::{Change, Object, PutMode};
-use hac_model::{Cib, Constraint, Location, LocationSubject, LocationTarget, NvPair, NvSet, Primitive};
+use hac_model::{NvPair, NvSet, Primitive};
 
-use super::{Found, PROGRAM, UNREACHABLE, cib, inside, named, not_found, places, view};
+use super::{Found, PROGRAM, UNREACHABLE, cib, inside, named, no_resource, not_found, place, view};
 use crate::options::Given;
 use crate::{Ends, Said, exit, facts};
 
@@ -12,14 +12,14 @@ use crate::{Ends, Said, exit, facts};
 pub(super) fn run(command: &'static str, id: Option<&str>, given: &Given) -> Ends<Said> {
     match (command, id) {
         ("cleanup" | "refresh", id) => forget(command, id, given),
-        (_, None) => Err(Said::failed(exit::USAGE, format!("{PROGRAM}: Must supply a resource ID with -r/--resource"))),
-        ("move" | "ban", Some(id)) => place(command, id, given),
-        ("clear", Some(id)) => clear(id, given),
+        ("clear", id) if id.is_some() || given.has("expired") => place::clear(id, given),
+        (_, None) => Err(no_resource()),
+        ("move" | "ban", Some(id)) => place::place(command, id, given),
         (_, Some(id)) => value(command, id, given),
     }
 }
 
-fn configure(changes: &[Change]) -> Ends<()> {
+pub(super) fn configure(changes: &[Change]) -> Ends<()> {
     facts::configure(PROGRAM, changes, UNREACHABLE)
 }
 
@@ -103,6 +103,9 @@ fn value(command: &'static str, id: &str, given: &Given) -> Ends<Said> {
         return Ok(Said::nothing());
     }
     configure(std::slice::from_ref(&change))?;
+    if given.has("quiet") {
+        return Ok(Said::nothing());
+    }
     let set = sets.first().map_or_else(|| format!("{base}-{}", kind.set()), |set| set.id.clone());
     let pair = old.map_or_else(|| format!("{set}-{name}"), |pair| pair.id.clone());
     Ok(Said::printed(match (new, old) {
@@ -123,111 +126,6 @@ fn with_utilization(primitive: &Primitive, name: &str, new: Option<&str>) -> Cha
         primitive.utilization.iter_mut().take(1).for_each(|set| set.pairs.push(pair.clone()));
     }
     Change::Put { object: Object::Primitive(primitive), mode: PutMode::Upsert }
-}
-
-/// `-M`, `-B`: a constraint that stays until `-U`.
-fn place(command: &str, id: &str, given: &Given) -> Ends<Said> {
-    if given.has("lifetime") {
-        let err = format!(
-            "{PROGRAM}: hacd does not offer --lifetime under this name; use 'hacctl resource {command} {id} NODE LIFETIME'"
-        );
-        return Err(Said::failed(exit::USAGE, err));
-    }
-    let view = view()?;
-    let found = named(&view.resources, id);
-    if found.is_empty() {
-        return Err(not_found(id));
-    }
-    let known = |name: &str| view.nodes.iter().find(|node| node.name.eq_ignore_ascii_case(name));
-    let node = match given.value("node") {
-        Some(name) => Some(known(name).map(|node| node.name.clone()).ok_or_else(|| {
-            let err = format!("{PROGRAM}: Node '{name}' not found\nError performing operation: Node not found");
-            Said::failed(exit::NO_HOST, err)
-        })?),
-        None => None,
-    };
-    let mut active = Vec::new();
-    found.iter().for_each(|resource| places(resource, &mut active));
-    let cib = cib()?;
-    let (banned, node) = match (command, node, active.as_slice()) {
-        ("move", Some(node), _) => (false, node),
-        (_, Some(node), _) => (true, node),
-        // Away from where it is.
-        (_, None, [(only, _)]) => (true, only.clone()),
-        (_, None, several) => {
-            let done = if command == "move" { "moved" } else { "banned" };
-            let err = format!(
-                "{PROGRAM}: Resource '{id}' not {done}: active in {} locations.\nTo {} it {} a specific location, specify a node",
-                several.len(),
-                if command == "move" { "move" } else { "prevent" },
-                if command == "move" { "to" } else { "from running on" }
-            );
-            return Err(Said::failed(exit::USAGE, err));
-        }
-    };
-    let constraint = if banned { format!("cli-ban-{id}-on-{node}") } else { format!("cli-prefer-{id}") };
-    if !banned && preferred(&cib, &constraint).is_some_and(|there| there == node) {
-        return Err(Said::failed(108, "Error performing operation: Requested item already exists"));
-    }
-    let score = if banned { "-INFINITY" } else { "INFINITY" };
-    let location = Location {
-        id: constraint.clone(),
-        subject: LocationSubject::Resource(id.to_owned()),
-        role: Some("Started".to_owned()),
-        resource_discovery: None,
-        target: LocationTarget::Node { node: node.clone(), score: Some(score.to_owned()) },
-        lifetime: Vec::new(),
-    };
-    let mut changes = Vec::new();
-    // What was banned there before would be in the way.
-    let opposite = if banned { format!("cli-prefer-{id}") } else { format!("cli-ban-{id}-on-{node}") };
-    if !banned && preferred(&cib, &opposite).is_some() {
-        changes.push(Change::Delete { id: opposite, force: true });
-    }
-    changes.push(Change::Put { object: Object::Constraint(Constraint::Location(location)), mode: PutMode::Upsert });
-    configure(&changes)?;
-    if !banned {
-        return Ok(Said::nothing());
-    }
-    let err = format!(
-        "WARNING: Creating rsc_location constraint '{constraint}' with a score of -INFINITY for resource {id} on {node}.\n\
-         \tThis will prevent {id} from running on {node} until the constraint is removed using the clear option or by editing the CIB with an appropriate tool\n\
-         \tThis will be the case even if {node} is the last node in the cluster"
-    );
-    Ok(Said { err, ..Said::nothing() })
-}
-
-/// The node of a location constraint.
-fn preferred(cib: &Cib, constraint: &str) -> Option<String> {
-    cib.configuration.constraints.iter().find_map(|known| match known {
-        Constraint::Location(location) if location.id == constraint => match &location.target {
-            LocationTarget::Node { node, .. } => Some(node.clone()),
-            LocationTarget::Rules(_) => Some(String::new()),
-        },
-        _ => None,
-    })
-}
-
-/// `-U`: removes what `-M` and `-B` left.
-fn clear(id: &str, given: &Given) -> Ends<Said> {
-    let cib = cib()?;
-    let node = given.value("node");
-    let ban = format!("cli-ban-{id}-on-");
-    let prefer = format!("cli-prefer-{id}");
-    let is_one = |constraint: &str| match constraint.strip_prefix(&ban) {
-        Some(on) => node.is_none_or(|node| node == on),
-        None => {
-            constraint == prefer && node.is_none_or(|node| preferred(&cib, constraint).is_some_and(|on| on == node))
-        }
-    };
-    let gone: Vec<String> =
-        cib.configuration.constraints.iter().map(|known| known.id().to_owned()).filter(|id| is_one(id)).collect();
-    if gone.is_empty() {
-        return Ok(Said::nothing());
-    }
-    let changes: Vec<Change> = gone.iter().map(|id| Change::Delete { id: id.clone(), force: true }).collect();
-    configure(&changes)?;
-    Ok(Said::printed(gone.iter().map(|id| format!("Removing constraint: {id}\n")).collect::<String>()))
 }
 
 /// `-C`, `-R`: forgets failures, or all that is known.

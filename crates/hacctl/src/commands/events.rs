@@ -226,7 +226,7 @@ pub(crate) fn since(option: &str, word: &str, now_ms: i64) -> Result<i64, Failur
     if let Some(ms) = hac_model::parse_duration_ms(word).and_then(|ms| i64::try_from(ms).ok()) {
         return Ok(now_ms.saturating_sub(ms));
     }
-    if let Some(seconds) = super::resource::duration_s(word) {
+    if let Some(seconds) = hac_model::parse_lifetime_s(word) {
         return Ok(now_ms.saturating_sub(seconds.saturating_mul(1000)));
     }
     let time = hac_pacemaker::simulate::Clock::given(word).map(|clock| clock.time_for(&hac_model::Cib::default()).0);

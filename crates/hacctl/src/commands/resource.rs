@@ -11,7 +11,6 @@ use hac_model::{Cib, NvSet, Primitive, Resource, Role};
 use hac_pacemaker::crm_commands;
 use hac_scheduler::view::{ClusterView, ResourceView};
 
-pub(crate) use constraint::duration_s;
 pub(crate) use values::set_pair;
 
 use super::reached::{Goal, active_on, settled, views};

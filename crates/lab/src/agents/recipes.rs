@@ -203,7 +203,7 @@ const SINGLE: &[Line] = &[
         "heartbeat:garbd",
         "/usr/bin/garbd",
         "binary=/usr/bin/garbd wsrep_cluster_address=\"gcomm://127.0.0.1:4567\" wsrep_cluster_name=tried pid=/run/garbd.pid \
-         options=\"-o gmcast.listen_addr=tcp://127.0.0.1:5567\"",
+         options=\"gmcast.listen_addr=tcp://127.0.0.1:5567\"",
         // A server on each host, for whose cluster it votes.
         GARBD,
         "pidof garbd",
@@ -429,7 +429,7 @@ const CHOSEN: &[Line] = &[
         "heartbeat:rabbitmq-server-ha",
         "/usr/sbin/rabbitmq-server",
         "erlang_cookie=tried avoid_using_iptables=true",
-        RABBIT,
+        RABBIT_HA,
         "pgrep -f rabbi[t]mq_server",
     ),
 ];
@@ -439,6 +439,16 @@ const RABBIT: &str = "install -d -o rabbitmq -g rabbitmq /run/rabbitmq /var/log/
                       printf tried >/var/lib/rabbitmq/.erlang.cookie && \
                       chown rabbitmq:rabbitmq /var/lib/rabbitmq /var/lib/rabbitmq/.erlang.cookie && \
                       chmod 400 /var/lib/rabbitmq/.erlang.cookie";
+
+/// The same, and `hacd`'s programs in the places of the machine's: this agent calls those of Pacemaker by their paths. They are
+/// mounted in the host's own mount namespace alone; what has another name than a host of the lab is left as it is.
+const RABBIT_HA: &str = "case $(cat /proc/sys/kernel/hostname) in primary|secondary) ;; *) exit 1 ;; esac && \
+                         mount --make-rprivate / && for n in attrd_updater cibadmin crm_attribute crm_master crm_mon crm_node crm_resource; do \
+                         own=$(ls -d /run/hacd/*.bin/$n | head -n 1) && mount --bind $(readlink -f $own) /usr/sbin/$n || exit 1; done && \
+                         install -d -o rabbitmq -g rabbitmq /run/rabbitmq /var/log/rabbitmq && rm -rf /var/lib/rabbitmq/mnesia && \
+                         printf tried >/var/lib/rabbitmq/.erlang.cookie && \
+                         chown rabbitmq:rabbitmq /var/lib/rabbitmq /var/lib/rabbitmq/.erlang.cookie && \
+                         chmod 400 /var/lib/rabbitmq/.erlang.cookie";
 
 /// Agents whose instances on all hosts make a cluster of their own.
 const EVERYWHERE: &[Line] = &[

@@ -10,16 +10,16 @@ pub(super) fn page(text: &str, page: &Page) -> String {
         out.push_str("Content-Type: text/html\n\n");
     }
     out.push_str(&format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n <head>\n  <meta charset=\"utf-8\">\n  <title>{title}</title>\n"
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<title>{title}</title>\n<meta charset=\"utf-8\">\n"
     ));
     if let Some(seconds) = page.refresh_s {
-        out.push_str(&format!("  <meta http-equiv=\"refresh\" content=\"{seconds}\">\n"));
+        out.push_str(&format!("<meta http-equiv=\"refresh\" content=\"{seconds}\">\n"));
     }
     match &page.stylesheet {
-        Some(url) => out.push_str(&format!("  <link rel=\"stylesheet\" href=\"{}\">\n", escaped(url))),
-        None => out.push_str(&format!("  <style>{STYLE}</style>\n")),
+        Some(url) => out.push_str(&format!("<link rel=\"stylesheet\" href=\"{}\">\n", escaped(url))),
+        None => out.push_str(&format!("<style>{STYLE}</style>\n")),
     }
-    out.push_str(" </head>\n <body>\n");
+    out.push_str("</head>\n<body>\n");
     let mut depth = 0;
     for line in text.lines() {
         let item = line.trim_start().strip_prefix("* ");
@@ -42,12 +42,14 @@ pub(super) fn page(text: &str, page: &Page) -> String {
         }
     }
     out.push_str(&"</ul>\n".repeat(depth));
-    out.push_str(" </body>\n</html>\n");
+    out.push_str("</body>\n</html>\n");
     out
 }
 
-const STYLE: &str = ".bold{font-weight:bold}.online{color:green}.offline{color:red}.maint{color:blue}.standby{color:orange}\
-    .rsc-failed{color:red}.rsc-ok{color:green}.warning{color:red;font-weight:bold}";
+const STYLE: &str = ".bold { font-weight: bold }\n.online { color: green }\n.offline { color: red }\n.maint { color: blue }\n\
+    .standby { color: blue }\n.health_red { color: red }\n.health_yellow { color: GoldenRod }\n.rsc-failed { color: red }\n\
+    .rsc-failure-ignored { color: DarkGreen }\n.rsc-managed { color: blue }\n.rsc-multiple { color: orange }\n\
+    .rsc-ok { color: green }\n.warning { color: red; font-weight: bold }";
 
 /// An item with the class that its words have.
 fn marked(item: &str) -> String {

@@ -16,45 +16,73 @@ pub(super) fn nodes(lines: &mut Lines, view: &ClusterView) {
     }
 }
 
-/// A line per agent: how many are active of how many, and where.
+/// A line for each agent and node instead of one for each resource: how many are active of how many. Groups have such lines
+/// of their own; clones and bundles are as they are.
 pub(super) fn brief(lines: &mut Lines, show: Show<'_>) {
     lines.plain(if show.inactive { "Full List of Resources:" } else { "Active Resources:" });
-    let mut primitives = Vec::new();
-    show.view.resources.iter().for_each(|resource| collect(resource, &mut primitives));
-    // Agent, and the nodes with how many are active there; none is the empty name.
-    let mut agents: BTreeMap<String, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
-    for primitive in primitives {
-        let ResourceKind::Primitive { agent } = &primitive.kind else { continue };
-        let entry = agents.entry(agent.to_string()).or_default();
-        entry.0 += 1;
-        match primitive.nodes.first().filter(|_| primitive.flags.active) {
-            Some(node) => *entry.1.entry(node).or_default() += 1,
-            None => *entry.1.entry("").or_default() += 1,
-        }
-    }
-    let mut any = false;
-    for (agent, (all, places)) in &agents {
-        for (node, count) in places {
-            let line = match (*node, show.inactive) {
-                ("", false) => continue,
-                ("", true) => format!("0/{all}\t({agent}):\tStopped"),
-                (node, true) => format!("{count}/{all}\t({agent}):\tActive {node}"),
-                (node, false) => format!("{count}\t({agent}):\tActive {node}"),
-            };
-            any = true;
-            lines.item(1, &line);
-        }
-    }
-    if !any {
+    let shown = show.view.resources.iter().filter(|resource| standing::is_shown(resource, show));
+    let (primitives, others): (Vec<&ResourceView>, Vec<&ResourceView>) =
+        shown.partition(|resource| matches!(resource.kind, ResourceKind::Primitive { .. }));
+    if primitives.is_empty() && others.is_empty() {
         lines.item(1, if show.inactive { "No resources" } else { "No active resources" });
+    }
+    agents(&primitives, None).iter().for_each(|agent| lines.item(1, &agent.line(show.inactive)));
+    for other in others {
+        if matches!(other.kind, ResourceKind::Group) {
+            standing::group_head(lines, 1, other, show);
+            let members: Vec<&ResourceView> = other.children.iter().collect();
+            agents(&members, None).iter().for_each(|agent| lines.item(2, &agent.line(true)));
+        } else {
+            standing::resource(lines, 1, other, show);
+        }
     }
 }
 
-fn collect<'a>(resource: &'a ResourceView, found: &mut Vec<&'a ResourceView>) {
-    if matches!(resource.kind, ResourceKind::Primitive { .. }) {
-        found.push(resource);
+/// What is active on one node, as such lines.
+pub(super) fn brief_on(lines: &mut Lines, node: &str, active: &[&ResourceView]) {
+    for agent in agents(active, Some(node)) {
+        lines.item(3, &format!("{}\t({}):\tActive ", agent.active, agent.name));
     }
-    resource.children.iter().for_each(|child| collect(child, found));
+}
+
+/// Resources of one agent on one node.
+struct Agent<'a> {
+    name: String,
+    /// None where none is active anywhere.
+    node: Option<&'a str>,
+    active: usize,
+    all: usize,
+}
+
+impl Agent<'_> {
+    fn line(&self, of_all: bool) -> String {
+        let Self { name, node, active, all } = self;
+        let count = if of_all { format!("{active}/{all}") } else { active.to_string() };
+        let node = node.map(|node| format!(" {node}")).unwrap_or_default();
+        format!("{count}\t({name}):\tActive{node}")
+    }
+}
+
+fn agents<'a>(primitives: &[&'a ResourceView], only: Option<&str>) -> Vec<Agent<'a>> {
+    // Agent, and the nodes with how many are active there.
+    let mut agents: BTreeMap<String, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
+    for primitive in primitives {
+        let ResourceKind::Primitive { agent } = &primitive.kind else { continue };
+        let (all, places) = agents.entry(agent.to_string()).or_default();
+        *all += 1;
+        let here = |node: &&String| only.is_none_or(|only| only == *node);
+        if let Some(node) = primitive.nodes.iter().find(here).filter(|_| primitive.flags.active) {
+            *places.entry(node).or_default() += 1;
+        }
+    }
+    let lines = |(name, (all, places)): (String, (usize, BTreeMap<&'a str, usize>))| {
+        let of = |node, active| Agent { name: name.clone(), node, active, all };
+        if places.is_empty() {
+            return vec![of(None, 0)];
+        }
+        places.into_iter().map(|(node, active)| of(Some(node), active)).collect()
+    };
+    agents.into_iter().flat_map(lines).collect()
 }
 
 /// Attributes of nodes; those that hold secrets are masked.

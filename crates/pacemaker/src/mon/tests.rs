@@ -70,6 +70,7 @@ fn facts() -> Facts {
         quorate: true,
         now: WallTime::from_secs(1_795_332_969),
         stack: String::new(),
+        from_file: false,
     }
 }
 

@@ -126,7 +126,9 @@ fn date(secs: i64) -> String {
 
 fn summary(document: &mut Document, facts: &Facts, view: &ClusterView, cib: &Cib) {
     let section = document.element("summary").open();
-    document.element("stack").with("type", "corosync").with("pacemakerd-state", "running").empty();
+    let stack = if facts.from_file { facts.stack.as_str() } else { "corosync" };
+    let running = (!facts.from_file).then_some("running");
+    document.element("stack").with("type", stack).opt("pacemakerd-state", running).empty();
     let dc = facts.dc.as_ref();
     let id = dc.and_then(|dc| view.nodes.iter().find(|node| node.name == *dc)).map(|node| node.id.clone());
     let id = id.or_else(|| dc.and_then(|dc| cib.node_id(dc)).map(str::to_owned));
@@ -211,6 +213,16 @@ fn nodes(document: &mut Document, view: &ClusterView) {
             .empty();
     }
     document.close(section);
+}
+
+/// The element of all resources, or that of one of them, `depth` levels below the root.
+pub(super) fn element(view: &ClusterView, only: Option<&ResourceView>, depth: usize) -> String {
+    let mut document = Document { text: String::new(), depth };
+    match only {
+        Some(only) => resource(&mut document, only, view, !only.flags.unique),
+        None => resources(&mut document, view),
+    }
+    document.text
 }
 
 fn resources(document: &mut Document, view: &ClusterView) {

@@ -46,7 +46,7 @@ fn is_guest_connection(resource: &ResourceView, view: &ClusterView) -> bool {
 }
 
 /// Prints one resource with all that is inside.
-pub(super) fn resource(lines: &mut Lines, depth: usize, resource: &ResourceView, show: Show<'_>) {
+pub(crate) fn resource(lines: &mut Lines, depth: usize, resource: &ResourceView, show: Show<'_>) {
     match &resource.kind {
         ResourceKind::Primitive { .. } => lines.item(depth, &primitive_line(resource, show, show.places)),
         ResourceKind::Group => group(lines, depth, resource, show),
@@ -58,13 +58,23 @@ pub(super) fn resource(lines: &mut Lines, depth: usize, resource: &ResourceView,
     }
 }
 
-fn group(lines: &mut Lines, depth: usize, group: &ResourceView, show: Show<'_>) {
+/// The line above the members of a group. Where only active ones follow, it says how many there are besides.
+pub(crate) fn group_head(lines: &mut Lines, depth: usize, group: &ResourceView, show: Show<'_>) {
     let mut flags = Vec::new();
+    let resting = group.children.iter().filter(|member| !is_active(member, show.view)).count();
+    let resting = format!("{resting} member{} inactive", if resting == 1 { "" } else { "s" });
+    if !show.inactive && !resting.starts_with("0 ") {
+        flags.push(resting.as_str());
+    }
     if is_disabled(group) {
         flags.push("disabled");
     }
     flags.extend(unmanaged_flag(group));
     lines.item(depth, &format!("Resource Group: {}{}:", group.id, parenthesised(&flags)));
+}
+
+fn group(lines: &mut Lines, depth: usize, group: &ResourceView, show: Show<'_>) {
+    group_head(lines, depth, group, show);
     for member in group.children.iter().filter(|member| show.inactive || is_active(member, show.view)) {
         resource(lines, depth + 1, member, show);
     }

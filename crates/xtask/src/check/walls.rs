@@ -54,7 +54,7 @@ const WALLS: &[Wall] = &[
     edge(
         "hac-compat",
         &["hac-api", "hac-crm", "hac-model", "hac-pacemaker", "hac-scheduler", "hac-types"],
-        &["regex-lite", "serde", "serde_json"],
+        &["md-5", "regex-lite", "serde", "serde_json"],
     ),
     edge(
         "hac-agents",

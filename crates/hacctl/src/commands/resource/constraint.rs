@@ -2,6 +2,7 @@
 
 use hac_api::ErrorCode;
 use hac_crm::cib::Change;
+use hac_model::parse_lifetime_s;
 use hac_pacemaker::crm_commands;
 use hac_scheduler::view::ClusterView;
 use time::macros::format_description;
@@ -82,38 +83,10 @@ fn end(lifetime: Option<&str>) -> Result<Option<String>, Failure> {
             "Write a duration such as PT5M, PT2H, P1D or 10m; without one it lasts until 'resource clear'.",
         )
     };
-    let seconds = duration_s(word).filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
+    let seconds = parse_lifetime_s(word).filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
     let end = OffsetDateTime::now_utc().checked_add(Duration::seconds(seconds)).ok_or_else(wrong)?;
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
     end.format(format).map(Some).map_err(|_| wrong())
-}
-
-/// Reads `PT5M`, `P1DT12H` or `10m`, in seconds. Months and years have no fixed length and are refused.
-pub(crate) fn duration_s(word: &str) -> Option<i64> {
-    let Some(mut rest) = word.strip_prefix('P') else {
-        return i64::try_from(hac_model::parse_duration_ms(word)? / 1000).ok();
-    };
-    let (mut seconds, mut in_time, mut any) = (0_i64, false, false);
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix('T') {
-            (rest, in_time) = (after, true);
-            continue;
-        }
-        let end = rest.find(|c: char| !c.is_ascii_digit())?;
-        let number: i64 = rest.get(..end)?.parse().ok()?;
-        let unit = match (rest.as_bytes().get(end)?, in_time) {
-            (b'W', false) => 604_800,
-            (b'D', false) => 86_400,
-            (b'H', true) => 3600,
-            (b'M', true) => 60,
-            (b'S', true) => 1,
-            _ => return None,
-        };
-        seconds = seconds.checked_add(number.checked_mul(unit)?)?;
-        rest = rest.get(end + 1..)?;
-        any = true;
-    }
-    any.then_some(seconds)
 }
 
 /// `resource clear`: deletes what `move` and `ban` left, of one node or of all.
@@ -177,10 +150,10 @@ mod tests {
         for (word, seconds) in
             [("PT5M", 300), ("P1DT12H", 129_600), ("P2W", 1_209_600), ("10m", 600), ("30", 30), ("PT1H30M5S", 5405)]
         {
-            assert_eq!(duration_s(word), Some(seconds), "{word}");
+            assert_eq!(parse_lifetime_s(word), Some(seconds), "{word}");
         }
         for word in ["P", "PT", "P5M", "PT5", "soon", "PT5D", "P99999999999999999999D"] {
-            assert_eq!(duration_s(word), None, "{word}");
+            assert_eq!(parse_lifetime_s(word), None, "{word}");
         }
         assert_eq!(end(None), Ok(None));
         assert_eq!(end(Some("forever")), Ok(None));
