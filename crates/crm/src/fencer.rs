@@ -16,7 +16,7 @@ mod safety;
 pub mod watchdog;
 
 pub use protection::{Protection, protection};
-pub use safety::{Class, Safety, is_exclusive, safety};
+pub use safety::{Class, Safety, is_address, is_exclusive, safety};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -69,30 +69,32 @@ impl ActionLog {
         Outcome::Found(last.map(|revision| Found { revision, mark: self.mine.get(&revision).cloned() }))
     }
 
-    /// What changed the register after this number: the first action that was carried out. The number itself if there was none.
-    /// `actions` has all with higher numbers.
+    /// What changed the register after this number: the actions that were carried out, in their order, as far as nothing before
+    /// them is under way. `actions` has all with higher numbers.
     #[must_use]
     pub fn since(&self, known: u64, actions: &[Action]) -> Outcome {
         let mut after: Vec<&Action> = actions.iter().filter(|action| action.id > known).collect();
         after.sort();
+        let last = after.last().map_or(known, |action| action.id);
         if mutant("last-assignment-wins") {
             after.reverse();
         }
-        let none = Found { revision: known, mark: None };
+        let (mut changes, mut certain) = (Vec::new(), true);
         for action in after {
-            match action.progress {
-                Progress::Errored => {}
-                Progress::Underway if !mutant("claimed-before-the-end") => return Outcome::Underway,
-                Progress::Underway | Progress::Completed => {
-                    let mut mark = self.mine.get(&action.id).cloned();
-                    if mutant("unanswered-is-mine") {
-                        mark = mark.or_else(|| self.unanswered.clone());
-                    }
-                    return Outcome::Found(Some(Found { revision: action.id, mark }));
-                }
+            if action.progress == Progress::Errored {
+                continue;
             }
+            certain &= action.progress == Progress::Completed;
+            if !certain && !mutant("claimed-before-the-end") {
+                break;
+            }
+            let mut mark = self.mine.get(&action.id).cloned();
+            if mutant("unanswered-is-mine") {
+                mark = mark.or_else(|| self.unanswered.clone());
+            }
+            changes.push(Found { revision: action.id, mark });
         }
-        Outcome::Found(Some(none))
+        Outcome::Since { changes, last: certain.then_some(last) }
     }
 }
 
@@ -115,31 +117,43 @@ mod tests {
         Outcome::Found(Some(Found { revision, mark }))
     }
 
+    fn since(changes: &[(u64, Option<Mark>)], last: Option<u64>) -> Outcome {
+        let changes =
+            changes.iter().map(|(revision, mark)| Found { revision: *revision, mark: mark.clone() }).collect();
+        Outcome::Since { changes, last }
+    }
+
     #[test]
-    fn the_first_that_was_carried_out_changed_the_register() {
+    fn what_was_carried_out_changed_the_register_one_after_the_other() {
         use Progress::{Completed, Errored, Underway};
         let mut log = ActionLog::default();
         log.ordering(&mark(1));
         log.ordered(12, mark(1));
+        let mine = || (12, Some(mark(1)));
         // In the order of the API, which is not that of the numbers.
         assert_eq!(
             log.since(10, &list(&[(13, Completed), (12, Completed), (10, Completed)])),
-            found(12, Some(mark(1)))
+            since(&[mine(), (13, None)], Some(13))
         );
         assert_eq!(
             log.since(10, &list(&[(12, Completed), (11, Completed)])),
-            found(11, None),
+            since(&[(11, None), mine()], Some(12)),
             "the other one was first"
         );
-        assert_eq!(log.since(10, &list(&[(12, Completed), (11, Errored)])), found(12, Some(mark(1))));
+        assert_eq!(log.since(10, &list(&[(12, Completed), (11, Errored)])), since(&[mine()], Some(12)));
         assert_eq!(
             log.since(10, &list(&[(12, Completed), (11, Underway)])),
-            Outcome::Underway,
+            since(&[], None),
             "11 may yet be carried out"
         );
-        assert_eq!(log.since(10, &list(&[(12, Underway)])), Outcome::Underway, "it may yet end as an error");
-        assert_eq!(log.since(10, &list(&[(12, Errored), (9, Completed)])), found(10, None), "nothing has changed it");
-        assert_eq!(log.since(10, &[]), found(10, None));
+        assert_eq!(log.since(10, &list(&[(13, Underway), (12, Completed)])), since(&[mine()], None));
+        assert_eq!(log.since(10, &list(&[(12, Underway)])), since(&[], None), "it may yet end as an error");
+        assert_eq!(
+            log.since(10, &list(&[(12, Errored), (9, Completed)])),
+            since(&[], Some(12)),
+            "nothing has changed it"
+        );
+        assert_eq!(log.since(10, &[]), since(&[], Some(10)));
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //! assignment, and the list is changed by every assignment, also by those that the cluster orders itself. While all nodes are
 //! members its last action is taken for what is known. See `docs/decisions/0047-claims.md`.
 
+mod list;
 mod words;
 
 use std::collections::VecDeque;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use hac_types::{Member, NodeId, Timestamp, mutant};
 
-pub use self::words::{Answer, Found, Mark, Model, Outcome, Register, Request};
+pub use self::words::{Answer, Found, Mark, Model, Moving, Outcome, Register, Request};
 
 /// How much longer than [`Model::call`] an answer is waited for, which keeps to that by itself.
 const LATE: Duration = Duration::from_millis(500);
@@ -50,6 +51,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// How often the store is looked at while all nodes are members.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// Why an answer is none.
+const UNASKED: &str = "it answers what was not asked";
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +97,8 @@ enum Place {
         next: Timestamp,
         /// A person said that what is there is to be believed.
         trusting: bool,
+        /// The cluster moves the address itself, and what it has ordered was not seen yet.
+        moving: bool,
     },
     /// The vote is claimed.
     Claiming {
@@ -134,6 +140,8 @@ pub struct Arbiter {
     place: Place,
     asked: Option<Asked>,
     last: u64,
+    /// Counts the times that the other node was met: what was ordered before is no claim any more.
+    meetings: u64,
     health: Health,
     outputs: VecDeque<Output>,
 }
@@ -150,6 +158,7 @@ impl Arbiter {
             place: Place::Idle,
             asked: None,
             last: 0,
+            meetings: 0,
             health: Health::Unknown,
             outputs: VecDeque::new(),
         }
@@ -195,7 +204,7 @@ impl Arbiter {
         {
             register.epoch += 1;
         }
-        self.place = Place::Together { steward, next: now, trusting: false };
+        self.place = Place::Together { steward, next: now, trusting: false, moving: false };
     }
 
     /// The members have not all nodes, and the arbiter's vote would make them quorate: it is claimed after `grace`.
@@ -224,6 +233,10 @@ impl Arbiter {
     /// what this one has won.
     pub fn meet(&mut self) {
         self.rest();
+        // The other one may come to know what this one has ordered, and claim after it.
+        if self.model == Model::ActionLog && !mutant("claims-outlive-a-meeting") {
+            self.meetings += 1;
+        }
         if matches!(self.place, Place::Won) && !mutant("vote-kept-in-meeting") {
             self.place = Place::Idle;
         }
@@ -260,6 +273,9 @@ impl Arbiter {
         if matches!(&self.place, Place::Storing { register: awaited, .. } if awaited == register) {
             self.place = Place::Won;
             self.outputs.push_back(Output::Won);
+        }
+        if register.moving == Some(Moving::Announced) {
+            self.announce();
         }
         // Somebody else may have written it: whether this node reaches the store is to be seen.
         if self.health != Health::Ready
@@ -320,12 +336,13 @@ impl Arbiter {
             self.outputs.push_back(Output::Without(format!("the arbiter gives no vote: {why}")));
         }
         match &self.place {
-            Place::Together { next, .. } if self.asked.is_none() && *next <= now => self.ask(now, Request::Read, None),
-            Place::Claiming { next, .. } if self.asked.is_none() && *next <= now => {
-                let known = self.register.as_ref().map_or(0, |register| register.revision);
-                let request = match self.model {
-                    Model::Register => Request::Read,
-                    Model::ActionLog => Request::Since(known),
+            Place::Together { trusting: true, next, .. } if self.asked.is_none() && *next <= now => {
+                self.ask(now, Request::Read, None);
+            }
+            Place::Together { next, .. } | Place::Claiming { next, .. } if self.asked.is_none() && *next <= now => {
+                let request = match (self.model, &self.register) {
+                    (Model::ActionLog, Some(known)) => Request::Since(known.revision),
+                    _ => Request::Read,
                 };
                 self.ask(now, request, None);
             }
@@ -362,7 +379,9 @@ impl Arbiter {
             return self.underway(now);
         }
         match self.place {
+            Place::Claiming { .. } if self.model == Model::ActionLog => self.claim_in_list(now, &asked, answer),
             Place::Claiming { .. } => self.claim(now, &asked, answer),
+            Place::Together { .. } if matches!(answer.outcome, Outcome::Since { .. }) => self.settle(now, answer),
             Place::Together { .. } => self.look(now, &asked, answer),
             Place::Idle | Place::Storing { .. } | Place::Won | Place::Lost(_) => {}
         }
@@ -371,6 +390,12 @@ impl Arbiter {
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Whether the answer to this request would be heard.
+    #[must_use]
+    pub fn waits_for(&self, id: u64) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.id == id)
     }
 
     /// The same with all times counted from `now`: machines that will do the same are equal. For who enumerates states.
@@ -395,9 +420,11 @@ impl Arbiter {
         let Some(known) = self.register.clone() else { return };
         let Answer { store, revision, outcome } = answer;
         let found = match (outcome, asked.swaps) {
-            (Outcome::Swapped, Some(epoch)) => return self.store(now, Register { epoch, revision, store }),
-            (Outcome::Swapped, None) | (Outcome::Underway, _) => {
-                return self.silent(now, "it answers what was not asked".to_owned());
+            (Outcome::Swapped, Some(epoch)) => {
+                return self.store(now, Register { epoch, revision, store, moving: None });
+            }
+            (Outcome::Swapped, None) | (Outcome::Underway | Outcome::Since { .. }, _) => {
+                return self.silent(now, UNASKED.to_owned());
             }
             (Outcome::Found(found), _) => found,
         };
@@ -411,7 +438,7 @@ impl Arbiter {
             if (mine && found.revision > known.revision)
                 || (mutant("pointer-decides") && mark.node == self.me.node && found.revision == known.revision)
             {
-                return self.store(now, Register { epoch: mark.epoch, revision: found.revision, store });
+                return self.store(now, Register { epoch: mark.epoch, revision: found.revision, store, moving: None });
             }
         }
         let numbered = mutant("numbered-keys") && found.mark.as_ref().is_some_and(|mark| mark.epoch < next);
@@ -430,10 +457,6 @@ impl Arbiter {
         }
         let why = match &found.mark {
             Some(mark) => format!("the arbiter's vote went to node {} (epoch {})", mark.node, mark.epoch),
-            None if self.model == Model::ActionLog => format!(
-                "the address was assigned by somebody else since both nodes were members (action {})",
-                found.revision
-            ),
             None => "what is at the arbiter was not written by this cluster".to_owned(),
         };
         self.lose(why);
@@ -441,7 +464,7 @@ impl Arbiter {
 
     /// An answer while all nodes are members.
     fn look(&mut self, now: Timestamp, asked: &Asked, answer: Answer) {
-        let Place::Together { steward, trusting, next } = &mut self.place else { return };
+        let Place::Together { steward, trusting, next, .. } = &mut self.place else { return };
         *next = now + LOOK;
         let (steward, trusting) = (*steward, *trusting);
         let Answer { store, revision, outcome } = answer;
@@ -451,10 +474,10 @@ impl Arbiter {
                 if let Place::Together { trusting, .. } = &mut self.place {
                     *trusting = false;
                 }
-                return self.outputs.push_back(Output::Store(Register { epoch, revision, store }));
+                return self.outputs.push_back(Output::Store(Register { epoch, revision, store, moving: None }));
             }
-            (Outcome::Swapped, None) | (Outcome::Underway, _) => {
-                return self.silent(now, "it answers what was not asked".to_owned());
+            (Outcome::Swapped, None) | (Outcome::Underway | Outcome::Since { .. }, _) => {
+                return self.silent(now, UNASKED.to_owned());
             }
             (Outcome::Found(found), _) => found,
         };
@@ -490,32 +513,9 @@ impl Arbiter {
         }
         let there = found.and_then(|found| found.mark).map_or(0, |mark| mark.epoch);
         let epoch = known.as_ref().map_or(0, |known| known.epoch).max(there);
-        let base = Register { epoch, revision: expected, store };
+        let base = Register { epoch, revision: expected, store, moving: None };
         let mark = self.mark(&base, Vec::new());
         self.ask(now, Request::Swap { expected, mark }, Some(epoch.saturating_add(1)));
-    }
-
-    /// While all nodes are members the last action on the address is what they know from now on, whoever has ordered it: nobody
-    /// claims. Of a list that nobody agreed on yet the first action is one of the steward, which changes nothing and shows that it can.
-    fn take_over(&mut self, found: &Option<Found>, store: u64, steward: bool, trusting: bool) -> bool {
-        let known = self.register.clone();
-        let Some(found) = found else { return false };
-        let is_news = match &known {
-            Some(known) => known.revision != found.revision,
-            None => found.mark.as_ref().is_some_and(|mark| mark.node == self.me.node),
-        };
-        if !is_news && !trusting {
-            return false;
-        }
-        self.health = Health::Ready;
-        if let Place::Together { trusting, .. } = &mut self.place {
-            *trusting = false;
-        }
-        if steward || trusting {
-            let epoch = known.map_or(0, |known| known.epoch).saturating_add(1);
-            self.outputs.push_back(Output::Store(Register { epoch, revision: found.revision, store }));
-        }
-        true
     }
 
     /// What somebody has ordered is being carried out.
@@ -525,16 +525,6 @@ impl Arbiter {
         }
         if let Place::Together { next, .. } | Place::Claiming { next, .. } = &mut self.place {
             *next = now + UNDERWAY;
-        }
-    }
-
-    /// An operation of the cluster has ended which may have moved the address: the list of actions is looked at soon, while all
-    /// nodes are members, because a node that is alone takes what it does not know for somebody else's.
-    pub fn moved(&mut self, now: Timestamp) {
-        if self.model == Model::ActionLog
-            && let Place::Together { next, .. } = &mut self.place
-        {
-            *next = (*next).min(now + UNDERWAY);
         }
     }
 
@@ -623,9 +613,10 @@ impl Arbiter {
         Mark { epoch, node, incarnation, nonce: self.nonce(known), members }
     }
 
-    /// Names the change that this life of this node would make to a register that is so.
+    /// Names the change that this life of this node would make to a register that is so, before it meets the other one again.
     fn nonce(&self, known: &Register) -> String {
-        format!("{}-{:016x}{}", self.me.node, self.me.incarnation.0, after(known))
+        let meetings = if self.meetings == 0 { String::new() } else { format!("-{}", self.meetings) };
+        format!("{}-{:016x}{meetings}{}", self.me.node, self.me.incarnation.0, after(known))
     }
 }
 

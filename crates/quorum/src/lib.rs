@@ -26,7 +26,8 @@ mod engine;
 
 pub use action_log::{Action, ActionLog, Progress};
 pub use arbiter::{
-    Answer, Arbiter, Found, Health, Mark, Model, Outcome, Output as ArbiterOutput, Register, Request as ArbiterRequest,
+    Answer, Arbiter, Found, Health, Mark, Model, Moving, Outcome, Output as ArbiterOutput, Register,
+    Request as ArbiterRequest,
 };
 pub use config::{Config, ConfigError, TieBreaker, Voter};
 pub use coordinator::{Candidate, coordinator};

@@ -3,9 +3,8 @@
 
 pub mod arbiter;
 
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use crate::check::Violation;
 
@@ -13,14 +12,19 @@ use crate::check::Violation;
 pub const PROPERTIES: &[&str] = &["Q-2", "Q-10", "Q-12"];
 
 /// More states than these, and the world is not small.
-pub const STATES_MAX: usize = 6_000_000;
+pub const STATES_MAX: usize = 12_000_000;
 
 /// What must have happened in all of them together.
-pub const COVERAGE: &[&str] =
-    &["a node has won", "a node is without the vote", "the store was set back", "an assignment was not carried out"];
+pub const COVERAGE: &[&str] = &[
+    "a node has won",
+    "a node is without the vote",
+    "the store was set back",
+    "an assignment was not carried out",
+    "a node has won while the cluster moved the address",
+];
 
 /// How many small worlds there are.
-pub const WORLDS: u64 = 11;
+pub const WORLDS: u64 = 17;
 
 /// Searches the world of this number, counted from 1.
 #[must_use]
@@ -88,7 +92,8 @@ pub struct Found {
 #[must_use]
 pub fn search<W: World>(start: W) -> Found {
     let mut found = Found::default();
-    let mut seen = HashSet::from([digest(&start)]);
+    let mut seen: HashSet<u128, BuildHasherDefault<Same>> = HashSet::default();
+    seen.insert(digest(&start));
     let mut ways: Vec<Option<(usize, W::Step)>> = vec![None];
     let mut open = VecDeque::from([(0, start)]);
     while let Some((number, world)) = open.pop_front() {
@@ -114,13 +119,71 @@ pub fn search<W: World>(start: W) -> Found {
 
 /// Two hashes side by side, made with fixed keys: the chance that two states of millions share both is none.
 fn digest(world: &impl Hash) -> u128 {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        salt.hash(&mut hasher);
-        world.hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(1) << 64 | half(2)
+    let mut twins = Twins(0x9e37_79b9_7f4a_7c15, 0xd1b5_4a32_d192_ed03);
+    world.hash(&mut twins);
+    u128::from(fold(twins.0, TWINS.1)) << 64 | u128::from(fold(twins.1, TWINS.0))
+}
+
+/// What the two hashes multiply with.
+const TWINS: (u64, u64) = (0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db);
+
+/// Two hashes in one pass: half of the time of a search is spent here.
+struct Twins(u64, u64);
+
+/// Both halves of a product in one: each bit of it depends on all of `word`.
+fn fold(word: u64, by: u64) -> u64 {
+    let bytes = (u128::from(word) * u128::from(by)).to_le_bytes();
+    let (low, high) = bytes.split_at(8);
+    let half = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or_default();
+    half(low) ^ half(high)
+}
+
+impl Hasher for Twins {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(u64::from(word));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        *self = Self(fold(self.0 ^ word, TWINS.0).rotate_left(23), fold(self.1.rotate_left(29) ^ word, TWINS.1));
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(u64::try_from(word).unwrap_or(u64::MAX));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Takes a digest for its own hash.
+#[derive(Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, digest: u128) {
+        self.0 = u64::try_from(digest & u128::from(u64::MAX)).unwrap_or_default();
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// The steps that lead to a state, and one more.

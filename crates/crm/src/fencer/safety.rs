@@ -1,12 +1,18 @@
 //! What each resource is that two nodes may run at once, and whether that can happen.
 
-use hac_model::{Cib, Clone as Copies, NvSet, Resource, parse_bool};
+use hac_model::{Agent, Cib, Clone as Copies, NvSet, Resource, parse_bool};
 use serde::Serialize;
 
 use super::{Protection, property, protection};
 
 /// The agent whose address the provider has in one place only.
 pub(super) const ADDRESS: &str = "ocf:digitalocean:floatip";
+
+/// Whether this agent moves the provider's address.
+#[must_use]
+pub fn is_address(agent: &Agent) -> bool {
+    agent.to_string() == ADDRESS
+}
 
 /// What it means that a resource runs on two nodes that do not see each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

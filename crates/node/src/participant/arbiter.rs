@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hac_crm::cib::{OpResult, Refusal};
-use hac_model::{ExecStatus, OcfCode, ResourceHistory};
+use hac_crm::fencer;
+use hac_crm::work::Work;
+use hac_model::{ExecStatus, OcfCode, ResourceHistory, Task};
 use hac_quorum::{Arbiter, ArbiterOutput, Health, Model, Register};
 use hac_types::{Member, NodeId, Timestamp, View};
 
@@ -184,12 +186,24 @@ impl Participant {
         new.read_in.is_none_or(|ring| !self.is_breaking() && self.ring() == Some(ring))
     }
 
+    /// An operation is about to begin: both nodes are to know it before, if it moves the address.
+    pub(super) fn tell_arbiter_before(&mut self, work: &Work) {
+        if let Work::Operation(op) = work
+            && op.interval_ms == 0
+            && op.task == Task::Start
+            && fencer::is_address(&op.agent)
+            && let Some(arbiter) = &mut self.arbiter
+        {
+            arbiter.machine.moving();
+        }
+    }
+
     /// An operation has ended at the outside.
     pub(super) fn tell_arbiter_of(&mut self, now: Now, result: &OpResult) {
         if result.op.interval_ms == 0
             && let Some(arbiter) = &mut self.arbiter
         {
-            arbiter.machine.moved(now.mono);
+            arbiter.machine.moved(now.mono, fencer::is_address(&result.agent));
         }
     }
 

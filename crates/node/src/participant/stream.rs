@@ -150,6 +150,7 @@ impl Participant {
         if let Work::Fence(run) = &order.work {
             self.hear_of_watchdog(now, run);
         }
+        self.tell_arbiter_before(&order.work);
         if order.by == self.name && !self.is_breaking() && !self.fenced {
             self.executor.limit(Limits::of(&self.replica.cib.configuration, self.cores).node_action_limit);
             self.executor.handle_order(now.mono, &order);

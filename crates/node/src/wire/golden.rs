@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use hac_crm::fencer::requests::{Attempt, Step, Wanted};
 use hac_crm::work::{FenceRun, Work};
 use hac_model::{FenceAction, Migration, Task};
+use hac_quorum::Moving;
 use hac_scheduler::plan::ResourceOp;
 use hac_types::LevelWindow;
 use proptest::prelude::*;
@@ -107,8 +108,8 @@ fn new_nodes() -> NewNodes {
     NewNodes { base: 7, nodes: vec![node(1, 1), node(300, 0)], statement: "it is off".to_owned() }
 }
 
-fn new_register() -> NewRegister {
-    let register = Register { epoch: 3, revision: 300, store: u64::MAX };
+fn new_register(moving: Option<Moving>) -> NewRegister {
+    let register = Register { epoch: 3, revision: 300, store: u64::MAX, moving };
     NewRegister { register, claimed: Some(RING), read_in: None }
 }
 
@@ -140,7 +141,8 @@ fn bodies() -> Vec<(&'static str, Body)> {
         ("propose rotate", what(Proposed::RotateKey { sealed: vec![1, 2, 255], force: true })),
         ("propose level", what(Proposed::SetLevel { to: Level(2) })),
         ("propose nodes", what(Proposed::SetNodes(new_nodes()))),
-        ("propose register", what(Proposed::SetRegister(new_register()))),
+        ("propose register", what(Proposed::SetRegister(new_register(None)))),
+        ("propose register moving", what(Proposed::SetRegister(new_register(Some(Moving::Expected))))),
         ("vote", Body::Vote(vote)),
         ("order operation", order(Work::run(operation(Task::Start)))),
         ("order migration", order(Work::run(operation(Task::MigrateTo)))),

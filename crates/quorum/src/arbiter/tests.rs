@@ -5,7 +5,7 @@ use hac_types::Incarnation;
 use super::*;
 use crate::{Config, Engine, Voter};
 
-const KNOWN: Register = Register { epoch: 4, revision: 40, store: 7 };
+const KNOWN: Register = Register { epoch: 4, revision: 40, store: 7, moving: None };
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -59,7 +59,7 @@ fn who_can_replace_the_register_has_the_vote_when_that_is_stored() {
     let (id, mark) = claiming(&mut arbiter, 0);
     assert_eq!((mark.epoch, mark.node), (5, NodeId(1)));
     arbiter.answered(at(5), id, Ok(swapped(91)));
-    let won = Register { epoch: 5, revision: 91, store: 7 };
+    let won = Register { epoch: 5, revision: 91, store: 7, moving: None };
     assert_eq!(outputs(&mut arbiter), [Output::Store(won.clone())], "not before it is stored");
     assert!(!arbiter.has_won());
     arbiter.stored(&won);
@@ -82,7 +82,7 @@ fn the_other_one_has_lost_until_both_have_met() {
     arbiter.rest();
     arbiter.alone(at(2000), Duration::ZERO);
     assert_eq!(arbiter.poll_timeout(), None);
-    arbiter.together(at(3000), Some(Register { epoch: 5, revision: 91, store: 7 }), false);
+    arbiter.together(at(3000), Some(Register { epoch: 5, revision: 91, store: 7, moving: None }), false);
     arbiter.alone(at(4000), Duration::ZERO);
     assert_eq!(arbiter.poll_timeout(), Some(at(4000)));
 }
@@ -97,7 +97,7 @@ fn a_change_whose_answer_was_lost_is_recognised_by_its_mark() {
     let (id, request) = asked(&mut arbiter);
     assert_eq!(request, Request::Read);
     arbiter.answered(at(1201), id, Ok(found(91, Some(sent))));
-    assert_eq!(outputs(&mut arbiter), [Output::Store(Register { epoch: 5, revision: 91, store: 7 })]);
+    assert_eq!(outputs(&mut arbiter), [Output::Store(Register { epoch: 5, revision: 91, store: 7, moving: None })]);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn together_the_store_decides_nothing_and_the_steward_writes_for_both() {
     let (id, request) = asked(&mut steward);
     assert!(matches!(request, Request::Swap { expected: 0, mark: Mark { epoch: 1, .. } }), "{request:?}");
     steward.answered(at(2), id, Ok(swapped(13)));
-    let first = Register { epoch: 1, revision: 13, store: 7 };
+    let first = Register { epoch: 1, revision: 13, store: 7, moving: None };
     assert_eq!(outputs(&mut steward), [Output::Store(first.clone())]);
     steward.stored(&first);
     assert_eq!((steward.health(), steward.has_won()), (&Health::Ready, false));
@@ -168,7 +168,7 @@ fn what_somebody_else_wrote_is_replaced_when_a_person_says_so() {
     let (id, request) = asked(&mut arbiter);
     assert!(matches!(request, Request::Swap { expected: 77, mark: Mark { epoch: 5, .. } }), "{request:?}");
     arbiter.answered(at(4), id, Ok(Answer { store: 8, ..swapped(78) }));
-    let new = Register { epoch: 5, revision: 78, store: 8 };
+    let new = Register { epoch: 5, revision: 78, store: 8, moving: None };
     assert_eq!(outputs(&mut arbiter), [Output::Store(new.clone())]);
     arbiter.stored(&new);
     assert_eq!(arbiter.register(), Some(&new));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hac_types::NodeId;
+use hac_types::{NodeId, mutant};
 use serde::{Deserialize, Serialize};
 
 /// What kind of store has the register.
@@ -46,9 +46,35 @@ pub struct Register {
     pub revision: u64,
     /// Which store that is: numbers of two stores have nothing to do with each other.
     pub store: u64,
+    /// Whether the cluster is moving the address itself: the first change after `revision` is that move then, and the second
+    /// one decides. Only of a list of actions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moving: Option<Moving>,
+}
+
+/// How far two nodes are with saying that the cluster moves the address itself. Both go through both of these, one step at a time
+/// and in either direction, so that never one counts the move and the other one does not: what makes a node win that is at
+/// [`Announced`](Self::Announced) makes the other one lose wherever that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Moving {
+    /// The other node may or may not count it: the first change and the second one must both be one's own.
+    Announced,
+    /// The other node has it announced at least: the second change decides.
+    Expected,
 }
 
 impl Register {
+    /// Which changes after `revision` must be a node's own for it to win, counted from 0: from the one to the other.
+    #[must_use]
+    pub(crate) fn deciding(&self) -> std::ops::RangeInclusive<usize> {
+        match self.moving {
+            None => 0..=0,
+            Some(Moving::Announced) if mutant("announced-is-expected") => 1..=1,
+            Some(Moving::Announced) => 0..=1,
+            Some(Moving::Expected) => 1..=1,
+        }
+    }
+
     /// The newest of these: what counts when members come together whose states are one from then on.
     pub fn newest<'a>(known: impl Iterator<Item = &'a Self>) -> Option<&'a Self> {
         known.max()
@@ -75,7 +101,7 @@ pub struct Mark {
 pub enum Request {
     /// What is in the register? Not from a copy that may be old.
     Read,
-    /// What was the first change after this revision? Asked of a list of actions.
+    /// What was changed after this revision? Asked of a list of actions.
     Since(u64),
     /// Put this there if it was changed last at this revision (0: if there is none), and say what is there if not.
     Swap {
@@ -106,6 +132,13 @@ pub enum Outcome {
     Found(Option<Found>),
     /// An action is under way: what is there is known when it has ended.
     Underway,
+    /// What was changed after what is known, one after the other, as far as it is certain: up to the first action that is under way.
+    Since {
+        /// The changes.
+        changes: Vec<Found>,
+        /// The last action of all, if none is under way.
+        last: Option<u64>,
+    },
 }
 
 /// What is in the register.

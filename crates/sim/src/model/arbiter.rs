@@ -10,85 +10,17 @@ use hac_quorum::{
 };
 use hac_types::{Incarnation, Member, NodeId, RingId, Timestamp};
 
+mod steps;
+mod worlds;
+
+pub use self::steps::Step;
+use self::steps::words;
+pub use self::worlds::{Bounds, WORLDS};
 use super::{Counts, World};
 use crate::check::Violation;
 
 /// The moment at which everything happens but timeouts: what is to happen first is searched in every order.
 const NOW: Timestamp = Timestamp::ZERO;
-
-/// How much may happen.
-#[derive(Clone, Copy, Debug, Hash)]
-pub struct Bounds {
-    /// What the store is.
-    pub model: Model,
-    /// Requests of each node.
-    pub asks: u8,
-    /// Timeouts of each node.
-    pub timeouts: u8,
-    /// Times that the nodes lose each other.
-    pub cuts: u8,
-    /// Times that they meet again.
-    pub heals: u8,
-    /// Crashes.
-    pub crashes: u8,
-    /// Changes of the state.
-    pub changes: u8,
-    /// Requests that arrive twice.
-    pub doubles: u8,
-    /// Times that the store is set back.
-    pub restores: u8,
-    /// Actions that the nodes order together, which are no claims.
-    pub moves: u8,
-    /// Actions that end without having been carried out.
-    pub errors: u8,
-    /// Times that a list lacks what was accepted last.
-    pub stale: u8,
-}
-
-/// Of these nothing happens in most worlds.
-const REGISTER: Bounds = Bounds {
-    model: Model::Register,
-    asks: 3,
-    timeouts: 2,
-    cuts: 1,
-    heals: 0,
-    crashes: 0,
-    changes: 0,
-    doubles: 0,
-    restores: 0,
-    moves: 0,
-    errors: 0,
-    stale: 0,
-};
-
-/// A claim needs one request more: it looks, orders, and looks again.
-const LOG: Bounds = Bounds { model: Model::ActionLog, asks: 4, ..REGISTER };
-
-/// The worlds that are searched: each has more of something.
-pub const WORLDS: &[Bounds] = &[
-    // A cut, with all that the network does.
-    Bounds { doubles: 1, ..REGISTER },
-    // The store is another one, after a cut.
-    Bounds { restores: 1, ..REGISTER },
-    // Two cuts, and what is half done between them.
-    Bounds { cuts: 2, heals: 1, changes: 1, ..REGISTER },
-    // Nodes that crash and forget what they did.
-    Bounds { timeouts: 1, heals: 1, crashes: 1, changes: 1, ..REGISTER },
-    // A list of actions: a cut, with all that the network does.
-    Bounds { doubles: 1, ..LOG },
-    // Assignments that are not carried out, and are ordered again.
-    Bounds { asks: 6, timeouts: 3, errors: 1, ..LOG },
-    // Lists that lack the last one.
-    Bounds { asks: 5, timeouts: 3, stale: 1, ..LOG },
-    // The address was moved before the cut, or is being moved.
-    Bounds { moves: 1, errors: 1, changes: 1, ..LOG },
-    // Two cuts, and what is half done between them.
-    Bounds { cuts: 2, heals: 1, changes: 1, ..LOG },
-    // A node that crashes, forgets what it has ordered, and meets the other one again.
-    Bounds { asks: 3, cuts: 0, heals: 1, crashes: 1, changes: 1, ..LOG },
-    // One that crashes after a cut.
-    Bounds { asks: 3, crashes: 1, changes: 1, ..LOG },
-];
 
 /// Where a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +54,8 @@ struct Node {
     disk: (Option<Register>, u8),
     asks: u8,
     timeouts: u8,
+    /// What it knew when it found itself alone.
+    base: u64,
 }
 
 #[derive(Clone, Hash)]
@@ -131,6 +65,8 @@ struct Store {
     there: Option<(u64, Mark)>,
     /// What was ordered, if it is a list of actions.
     actions: Vec<Action>,
+    /// The last move of the cluster itself.
+    moved: u64,
 }
 
 /// What the store says before the node has made an answer of it.
@@ -163,49 +99,6 @@ pub struct Pair {
     left: Bounds,
 }
 
-/// One thing that happens.
-#[derive(Clone, Copy, Debug)]
-pub enum Step {
-    /// They lose each other.
-    Cut,
-    /// A node notices that it is alone.
-    Notice(usize),
-    /// They meet, and compare their states.
-    Meet,
-    /// A node takes part in what they met for.
-    Activate(usize),
-    /// What a node knows is on its disk.
-    Persist(usize),
-    /// What was to be stored is.
-    Stored(usize),
-    /// What one has proposed is delivered to both.
-    Deliver,
-    /// Something is due.
-    Timeout(usize),
-    /// A request arrives.
-    Arrive(usize),
-    /// A request arrives, and will again.
-    Double(usize),
-    /// A request arrives, and what answers it does not know yet what was accepted last.
-    Stale(usize),
-    /// The first action that is under way is carried out.
-    Complete,
-    /// The first action that is under way ends without that.
-    Fail,
-    /// The cluster moves the address.
-    Move,
-    /// An answer arrives.
-    Answer(usize),
-    /// Those who may change the state.
-    Change(usize),
-    /// A node crashes.
-    Crash(usize),
-    /// A node starts.
-    Start(usize),
-    /// The store is another one that has what this one had once.
-    Restore,
-}
-
 fn me(index: usize, life: u64) -> Member {
     let node = NodeId(u32::try_from(index).unwrap_or_default() + 1);
     Member { node, incarnation: Incarnation(life) }
@@ -215,7 +108,7 @@ impl Pair {
     /// Both have just met; the register is as both know it.
     #[must_use]
     pub fn new(left: Bounds) -> Self {
-        let register = Register { epoch: 1, revision: 1, store: 7 };
+        let register = Register { epoch: 1, revision: 1, store: 7, moving: None };
         let mark = Mark { epoch: 1, node: NodeId(1), incarnation: 1, nonce: "first".to_owned(), members: Vec::new() };
         let node = |index| Node {
             life: 1,
@@ -229,10 +122,11 @@ impl Pair {
             disk: (Some(register.clone()), 0),
             asks: 0,
             timeouts: 0,
+            base: 0,
         };
         let first = Action { id: 1, progress: Progress::Completed };
-        let store = Store { id: 7, revision: 1, there: Some((1, mark)), actions: vec![first] };
-        Self {
+        let store = Store { id: 7, revision: 1, there: Some((1, mark)), actions: vec![first], moved: 0 };
+        let mut pair = Self {
             nodes: [node(0), node(1)],
             backup: store.clone(),
             store,
@@ -243,7 +137,13 @@ impl Pair {
             answers: Vec::new(),
             newest: 0,
             left,
+        };
+        for step in left.before {
+            pair.happen(*step, &mut Counts::default()).expect("it may happen");
         }
+        pair.left.before = &[];
+        pair.forget();
+        pair
     }
 
     /// Whether a node may act, as the code of the daemon judges it.
@@ -289,6 +189,11 @@ impl Pair {
                 ArbiterOutput::Won => {
                     node.won = true;
                     counts.sometimes("a node has won");
+                    let won = node.machine.register().map_or(0, |register| register.revision);
+                    let moved = Action { id: self.store.moved, progress: Progress::Completed };
+                    if (node.base + 1..won).contains(&moved.id) && self.store.actions.contains(&moved) {
+                        counts.sometimes("a node has won while the cluster moved the address");
+                    }
                 }
                 ArbiterOutput::Without(_) => counts.sometimes("a node is without the vote"),
                 ArbiterOutput::NotTrusted(_) => {}
@@ -399,7 +304,7 @@ impl Pair {
             }
             Step::Move => {
                 self.left.moves -= 1;
-                self.accept();
+                self.store.moved = self.accept();
             }
             _ => {}
         }
@@ -449,6 +354,36 @@ impl Pair {
         }
     }
 
+    /// Forgets what nobody asks for any more, so that states are equal in which the same may happen.
+    fn forget(&mut self) {
+        let Self { nodes, requests, answers, left, .. } = self;
+        let is_awaited = |index: usize, life: u64, id: u64| {
+            let node: &Node = &nodes[index];
+            node.life == life && node.view != View::Down && node.machine.waits_for(id)
+        };
+        requests.retain(|(index, life, id, request)| {
+            matches!(request, ArbiterRequest::Swap { .. }) || is_awaited(*index, *life, *id)
+        });
+        answers.retain(|(index, life, id, reply)| {
+            let is_own = nodes[*index].life == *life && nodes[*index].view != View::Down;
+            (is_own && matches!(reply, Reply::Accepted(..))) || is_awaited(*index, *life, *id)
+        });
+        // Nobody starts any more.
+        if left.starts == 0 || (left.crashes == 0 && nodes.iter().all(|node| node.view != View::Down)) {
+            for node in nodes {
+                node.disk = (None, 0);
+                // Nor asks anything, if they do not meet any more either.
+                if left.heals == 0
+                    && node.view != View::Both
+                    && node.view != View::Meeting
+                    && node.machine.poll_timeout().is_none()
+                {
+                    (node.asks, node.timeouts) = (0, 0);
+                }
+            }
+        }
+    }
+
     fn runs(&self, index: usize) -> bool {
         self.nodes[index].view != View::Down
     }
@@ -469,14 +404,17 @@ impl World for Pair {
         for (index, node) in self.nodes.iter().enumerate() {
             match node.view {
                 View::Down => {
-                    steps.push(Step::Start(index));
+                    steps.extend((self.left.starts > 0).then_some(Step::Start(index)));
                     continue;
                 }
                 View::Both | View::Meeting if !self.linked => steps.push(Step::Notice(index)),
                 View::Meeting => steps.push(Step::Activate(index)),
                 View::Both | View::Alone => {}
             }
-            if node.disk != (node.machine.register().cloned(), node.state) {
+            if self.left.crashes > 0
+                && self.left.starts > 0
+                && node.disk != (node.machine.register().cloned(), node.state)
+            {
                 steps.push(Step::Persist(index));
             }
             if node.storing.is_some() {
@@ -502,8 +440,15 @@ impl World for Pair {
             steps.extend((0..self.requests.len()).map(Step::Double));
         }
         steps.extend((0..self.answers.len()).map(Step::Answer));
-        if self.proposed.is_some() && both(View::Both) && self.linked {
+        // One change of what all store comes after the other.
+        let stored = self.nodes.iter().all(|node| node.storing.is_none());
+        if self.proposed.is_some() && both(View::Both) && self.linked && stored {
             steps.push(Step::Deliver);
+        }
+        // It is the steward who says it.
+        if self.nodes[0].view == View::Both {
+            steps.extend((self.left.told > 0).then_some(Step::Tell));
+            steps.extend((self.left.ends > 0).then_some(Step::End));
         }
         let underway = self.store.actions.iter().any(|action| action.progress == Progress::Underway);
         if underway {
@@ -516,8 +461,8 @@ impl World for Pair {
             let reads = self.requests.iter().map(|request| !matches!(request.3, ArbiterRequest::Swap { .. }));
             steps.extend(reads.enumerate().filter(|(_, reads)| *reads).map(|(at, _)| Step::Stale(at)));
         }
-        // What is ordered together may be carried out after they have lost each other.
-        if self.left.moves > 0 && self.nodes.iter().any(|node| node.view == View::Both) {
+        // What was to be ordered together may be ordered when they have lost each other.
+        if self.left.moves > 0 {
             steps.push(Step::Move);
         }
         if self.left.restores > 0 && self.store.revision > self.backup.revision {
@@ -527,6 +472,19 @@ impl World for Pair {
     }
 
     fn take(&mut self, step: Step, counts: &mut Counts) -> Result<(), Violation> {
+        let taken = self.happen(step, counts);
+        self.forget();
+        taken
+    }
+
+    fn tell(step: Step) -> String {
+        words(step)
+    }
+}
+
+impl Pair {
+    /// This happens.
+    fn happen(&mut self, step: Step, counts: &mut Counts) -> Result<(), Violation> {
         match step {
             Step::Cut => {
                 self.linked = false;
@@ -536,6 +494,7 @@ impl World for Pair {
                 let node = &mut self.nodes[index];
                 node.view = View::Alone;
                 node.storing = None;
+                node.base = node.machine.register().map_or(0, |register| register.revision);
                 node.machine.alone(NOW, Duration::ZERO);
                 self.proposed = None;
                 return self.drain(index, NOW, counts);
@@ -544,7 +503,7 @@ impl World for Pair {
             Step::Activate(index) => {
                 let node = &mut self.nodes[index];
                 node.view = View::Both;
-                (node.won, node.lost) = (false, false);
+                (node.won, node.lost, node.base) = (false, false, 0);
                 node.machine.together(NOW, self.met.0.clone(), index == 0);
                 return self.drain(index, NOW, counts);
             }
@@ -585,6 +544,15 @@ impl World for Pair {
                 self.answers.sort();
             }
             Step::Stale(_) | Step::Complete | Step::Fail | Step::Move => self.provide(step, counts),
+            Step::Tell => {
+                self.left.told -= 1;
+                self.nodes[0].machine.moving();
+                return self.drain(0, NOW, counts);
+            }
+            Step::End => {
+                self.left.ends -= 1;
+                self.nodes[0].machine.moved(NOW, true);
+            }
             Step::Answer(at) => {
                 let (index, life, id, reply) = self.answers.remove(at);
                 if self.nodes[index].life == life && self.runs(index) {
@@ -602,6 +570,7 @@ impl World for Pair {
                 (node.won, node.storing) = (false, None);
             }
             Step::Start(index) => {
+                self.left.starts -= 1;
                 let node = &mut self.nodes[index];
                 node.life += 1;
                 node.lost = false;
@@ -609,6 +578,7 @@ impl World for Pair {
                 node.log = ActionLog::default();
                 node.state = node.disk.1;
                 node.view = View::Alone;
+                node.base = node.machine.register().map_or(0, |register| register.revision);
                 node.machine.alone(NOW, Duration::ZERO);
                 return self.drain(index, NOW, counts);
             }
@@ -619,31 +589,6 @@ impl World for Pair {
             }
         }
         self.judge(counts)
-    }
-
-    fn tell(step: Step) -> String {
-        let of = |what: &str, index: usize| format!("node {} {what}", index + 1);
-        match step {
-            Step::Cut => "the nodes lose each other".to_owned(),
-            Step::Notice(index) => of("notices that it is alone", index),
-            Step::Meet => "the nodes meet".to_owned(),
-            Step::Activate(index) => of("is active with the other", index),
-            Step::Persist(index) => of("has on its disk what it knows", index),
-            Step::Stored(index) => of("has stored the register", index),
-            Step::Deliver => "both are told what the list says".to_owned(),
-            Step::Timeout(index) => of("has waited", index),
-            Step::Arrive(at) => format!("request {at} arrives"),
-            Step::Double(at) => format!("request {at} arrives, and will again"),
-            Step::Stale(at) => format!("request {at} arrives, and its answer lacks what was accepted last"),
-            Step::Complete => "an assignment is carried out".to_owned(),
-            Step::Fail => "an assignment is not carried out".to_owned(),
-            Step::Move => "the cluster moves the address".to_owned(),
-            Step::Answer(at) => format!("answer {at} arrives"),
-            Step::Change(index) => of("changes the state, alone or with the other", index),
-            Step::Crash(index) => of("crashes", index),
-            Step::Start(index) => of("starts", index),
-            Step::Restore => "the store is replaced by one that was restored".to_owned(),
-        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Tests: the third vote, from the loss of the other node to what the coordinator decides.
 
 use hac_crm::cib::{Object, PutMode};
-use hac_crm::executor::Outcome;
+use hac_crm::executor::{Invocation, Outcome};
+use hac_model::Task;
 
 use super::*;
 
@@ -243,4 +244,60 @@ fn who_is_alone_waits_for_what_is_under_way_and_gives_way_to_what_it_does_not_kn
     assert_eq!(state(&cluster, 2), "lost", "somebody else has moved the address since");
     let without = cluster.report(2).quorum.arbiter.map(|arbiter| arbiter.sentence).unwrap_or_default();
     assert!(without.contains("assigned by somebody else"), "{without}");
+}
+
+#[test]
+fn who_loses_the_other_while_the_cluster_moves_the_address_does_not_take_the_move_for_a_claim() {
+    let mut cluster = Cluster::with_list();
+    // Whatever is started takes its time.
+    let is_start = |invocation: &Invocation| invocation.task == Task::Start;
+    cluster.agents_answer(|it| (it.task != Task::Start).then(|| Outcome { rc: 7, ..Outcome::default() }));
+    cluster.view(&[1, 2]);
+    cluster.advance(GRACE);
+    let before = cluster.report(1).quorum.arbiter.map(|arbiter| arbiter.epoch);
+    let address = hac_model::Primitive {
+        id: "FloatIP".to_owned(),
+        agent: "ocf:digitalocean:floatip".parse().expect("an agent"),
+        ..hac_model::Primitive::default()
+    };
+    let put = Change::Put { object: Object::Primitive(address), mode: PutMode::Create };
+    let pairs = vec![("stonith-enabled".to_owned(), Some("false".to_owned()))];
+    let disabled = Change::SetProperties { section: Section::CrmConfig, set: None, pairs };
+    let (client, user) = ("test".to_owned(), "root".to_owned());
+    let reply = cluster.ask(
+        1,
+        Request::Configure(Configure { changes: vec![disabled, put], client, user, ..Configure::default() }),
+    );
+    assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
+    cluster.advance(GRACE);
+    let started = [1, 2].map(|node| cluster.invoked(node).into_iter().find(is_start));
+    let (at, start) = match started {
+        [Some(start), None] => (1, start),
+        [None, Some(start)] => (2, start),
+        other => panic!("one of them starts it: {other:?}"),
+    };
+    let epoch = |cluster: &Cluster, node: u32| cluster.report(node).quorum.arbiter.map(|arbiter| arbiter.epoch);
+    let told = before.map(|epoch| epoch + 2);
+    assert_eq!((epoch(&cluster, 1), epoch(&cluster, 2)), (told, told), "both know of the move before it is made");
+    // It comes to nothing: none is expected any more, and one order decides.
+    let failed = Outcome { rc: 1, exit_reason: Some("no".to_owned()), ..Outcome::default() };
+    cluster.agent_ends(at, &start, failed);
+    let revision = |cluster: &Cluster| cluster.store.as_ref().map(|store| store.revision);
+    let starts: Vec<_> = (0..5)
+        .flat_map(|_| {
+            cluster.advance(GRACE);
+            [1, 2].map(|node| cluster.invoked(node).into_iter().find(is_start).map(|_| node))
+        })
+        .flatten()
+        .collect();
+    // It is tried again, and is under way when that node dies.
+    let at = *starts.first().expect("it is started again");
+    cluster.store.as_mut().map(|store| store.order(hac_quorum::Progress::Completed));
+    let moved = revision(&cluster);
+    cluster.kill(at);
+    let other = 3 - at;
+    cluster.view(&[other]);
+    cluster.advance(Duration::from_secs(20));
+    assert_eq!(state(&cluster, other), "won", "{:?}", cluster.report(other).quorum.arbiter);
+    assert_eq!(revision(&cluster), moved.map(|moved| moved + 1), "one order after the move decides");
 }
