@@ -115,7 +115,10 @@ impl Replica {
                 }
             },
             Proposed::SetRegister(new) => {
-                if Some(&new.register) <= self.register.as_ref() {
+                let known = self.register.as_ref();
+                let is_news = Some(&new.register) > known;
+                // What was read of a list, or said of it, is a step from what was known then, and from nothing else.
+                if !is_news || (new.read_in.is_some() && !new.register.follows(known)) {
                     return Applied::Unchanged;
                 }
                 self.register = Some(new.register.clone());

@@ -12,7 +12,7 @@ use crate::check::Violation;
 pub const PROPERTIES: &[&str] = &["Q-2", "Q-10", "Q-12"];
 
 /// More states than these, and the world is not small.
-pub const STATES_MAX: usize = 12_000_000;
+pub const STATES_MAX: usize = 6_000_000;
 
 /// What must have happened in all of them together.
 pub const COVERAGE: &[&str] = &[

@@ -9,7 +9,8 @@
 use hac_types::{Timestamp, mutant};
 
 use super::{
-    Answer, Arbiter, Asked, Found, Health, LOOK, Model, Moving, Outcome, Output, Place, Register, Request, UNASKED, UNDERWAY,
+    Answer, Arbiter, Asked, Found, Health, LOOK, Model, Moving, Outcome, Output, Place, Register, Request, UNASKED,
+    UNDERWAY,
 };
 
 impl Arbiter {
@@ -69,15 +70,19 @@ impl Arbiter {
     /// What a list of actions says while all nodes are members: what was changed is known from now on, whoever has ordered it,
     /// because nobody claims. If nothing was, and no move goes on, none is expected any more.
     pub(super) fn settle(&mut self, now: Timestamp, answer: Answer) {
-        let (Some(known), Outcome::Since { changes, last }) = (self.register.clone(), answer.outcome) else { return };
+        let (Some(known), Outcome::Since { mut changes, last }) = (self.register.clone(), answer.outcome) else {
+            return;
+        };
         let Some(revision) = last else { return self.underway(now) };
+        // More may be known than when it was asked.
+        changes.retain(|found| found.revision > known.revision);
         let Place::Together { steward, next, moving, .. } = &mut self.place else { return };
         (*next, self.health) = (now + LOOK, Health::Ready);
         if changes.is_empty() && known.moving.is_some() {
             return self.announce();
         }
         *moving &= changes.is_empty();
-        if revision == known.revision {
+        if revision <= known.revision {
             return self.announce();
         }
         if *steward {

@@ -75,6 +75,14 @@ impl Register {
         }
     }
 
+    /// Whether what all members are to store is the next step from what they know. What was proposed beside another change is none:
+    /// after that it might lead past a step.
+    #[must_use]
+    pub fn follows(&self, known: Option<&Self>) -> bool {
+        Some(self) > known
+            && (self.epoch == known.map_or(0, |known| known.epoch).saturating_add(1) || mutant("steps-are-skipped"))
+    }
+
     /// The newest of these: what counts when members come together whose states are one from then on.
     pub fn newest<'a>(known: impl Iterator<Item = &'a Self>) -> Option<&'a Self> {
         known.max()

@@ -2,6 +2,7 @@
 //! each other, meet again half-way, crash and start with what is on their disks; the store is set back. The store is a register
 //! that compares and swaps, or a provider's list of actions on an address, which end one after the other, well or not.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use hac_quorum::{
@@ -90,8 +91,8 @@ pub struct Pair {
     linked: bool,
     /// What both share when they meet.
     met: (Option<Register>, u8),
-    /// What one of them has read of a list, and proposes to both.
-    proposed: Option<Register>,
+    /// What one of them has read of a list, or says of it, and proposes to both: in this order.
+    proposed: VecDeque<Register>,
     requests: Vec<(usize, u64, u64, ArbiterRequest)>,
     answers: Vec<(usize, u64, u64, Reply)>,
     /// The newest state that a quorate node made.
@@ -132,7 +133,7 @@ impl Pair {
             store,
             linked: true,
             met: (Some(register.clone()), 0),
-            proposed: None,
+            proposed: VecDeque::new(),
             requests: Vec::new(),
             answers: Vec::new(),
             newest: 0,
@@ -183,7 +184,7 @@ impl Pair {
                 }
                 // What was read of a list counts when both were there after it was read: the stream delivers it to both.
                 ArbiterOutput::Store(register) if self.left.model == Model::ActionLog && node.view == View::Both => {
-                    self.proposed = Some(register);
+                    self.proposed.push_back(register);
                 }
                 ArbiterOutput::Store(register) => node.storing = Some(register),
                 ArbiterOutput::Won => {
@@ -319,7 +320,7 @@ impl Pair {
         // The state that counts is that of the last quorate membership.
         let state = self.nodes.iter().map(|node| node.state).max().unwrap_or_default();
         self.met = (register, state);
-        self.proposed = None;
+        self.proposed.clear();
         for node in &mut self.nodes {
             node.view = View::Meeting;
             node.state = state;
@@ -442,7 +443,7 @@ impl World for Pair {
         steps.extend((0..self.answers.len()).map(Step::Answer));
         // One change of what all store comes after the other.
         let stored = self.nodes.iter().all(|node| node.storing.is_none());
-        if self.proposed.is_some() && both(View::Both) && self.linked && stored {
+        if !self.proposed.is_empty() && both(View::Both) && self.linked && stored {
             steps.push(Step::Deliver);
         }
         // It is the steward who says it.
@@ -496,7 +497,7 @@ impl Pair {
                 node.storing = None;
                 node.base = node.machine.register().map_or(0, |register| register.revision);
                 node.machine.alone(NOW, Duration::ZERO);
-                self.proposed = None;
+                self.proposed.clear();
                 return self.drain(index, NOW, counts);
             }
             Step::Meet => self.meet(),
@@ -516,9 +517,9 @@ impl Pair {
                 return self.drain(index, NOW, counts);
             }
             Step::Deliver => {
-                let register = self.proposed.take();
+                let register = self.proposed.pop_front();
                 for node in &mut self.nodes {
-                    if register.as_ref() > node.machine.register() {
+                    if register.as_ref().is_some_and(|register| register.follows(node.machine.register())) {
                         node.storing.clone_from(&register);
                     }
                 }
@@ -600,8 +601,8 @@ mod tests {
 
     #[test]
     fn of_two_nodes_without_each_other_at_most_one_has_the_vote() {
-        // A cut, a store that is another one, and crashes.
-        for bounds in [0, 1, 3].map(|index| &WORLDS[index]) {
+        // A cut, a store that is another one, crashes, and a claim from before a meeting.
+        for bounds in [0, 1, 3, 9].map(|index| &WORLDS[index]) {
             let found = search(Pair::new(*bounds));
             let violation = found.violation.map(|(violation, way)| format!("{violation}: {}", way.join("; ")));
             assert_eq!(violation, None, "after {} states", found.states);

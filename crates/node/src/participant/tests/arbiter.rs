@@ -264,10 +264,8 @@ fn who_loses_the_other_while_the_cluster_moves_the_address_does_not_take_the_mov
     let pairs = vec![("stonith-enabled".to_owned(), Some("false".to_owned()))];
     let disabled = Change::SetProperties { section: Section::CrmConfig, set: None, pairs };
     let (client, user) = ("test".to_owned(), "root".to_owned());
-    let reply = cluster.ask(
-        1,
-        Request::Configure(Configure { changes: vec![disabled, put], client, user, ..Configure::default() }),
-    );
+    let reply = cluster
+        .ask(1, Request::Configure(Configure { changes: vec![disabled, put], client, user, ..Configure::default() }));
     assert!(matches!(reply, Some(Reply::Done { .. })), "{reply:?}");
     cluster.advance(GRACE);
     let started = [1, 2].map(|node| cluster.invoked(node).into_iter().find(is_start));

@@ -85,6 +85,18 @@ const CLAIMED: &[Step] = &[
 /// The cluster is about to move the address, and both are being told.
 const TOLD: &[Step] = &[Step::Activate(0), Step::Activate(1), Step::Tell, Step::Deliver];
 
+/// A move has ended before it was made, which both are being told, and the next one begins.
+const WAVERING: &[Step] = &[
+    Step::Activate(0),
+    Step::Activate(1),
+    Step::Tell,
+    Step::Deliver,
+    Step::End,
+    Step::Stored(0),
+    Step::Stored(1),
+    Step::Tell,
+];
+
 /// The cluster moves the address itself, and both are told before.
 const MOVES: Bounds = Bounds { moves: 1, told: 1, ends: 1, ..LOG };
 
@@ -122,5 +134,6 @@ pub const WORLDS: &[Bounds] = &[
     Bounds { asks: 4, before: TOLD, ..MOVES },
     // A cut while it is about to: what the nodes order themselves takes the place of the move.
     Bounds { asks: 5, timeouts: 3, moves: 0, ends: 0, before: TOLD, ..MOVES },
-    Bounds { asks: 5, timeouts: 3, moves: 1, ends: 0, before: TOLD, ..MOVES },
+    // A cut while one move has ended, and the next one is announced.
+    Bounds { asks: 5, timeouts: 3, moves: 0, told: 2, before: WAVERING, ..MOVES },
 ];
