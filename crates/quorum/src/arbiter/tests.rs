@@ -220,3 +220,88 @@ fn a_node_that_was_not_told_of_the_arbiter_does_not_go_on_alone() {
     assert!(!engine.bar_two_node(true).quorate);
     assert!(engine.bar_two_node(false).quorate);
 }
+
+/// A node with a list of actions as the register, which knows this.
+fn lister(register: Register) -> Arbiter {
+    Arbiter::new(Member { node: NodeId(1), incarnation: Incarnation(9) }, Model::ActionLog, Some(register))
+}
+
+/// What a list says: these changes since what is known, and nothing under way.
+fn listed(changes: &[(u64, Option<Mark>)]) -> Answer {
+    let changes: Vec<Found> =
+        changes.iter().map(|(revision, mark)| Found { revision: *revision, mark: mark.clone() }).collect();
+    let last = Some(changes.last().map_or(KNOWN.revision, |found| found.revision));
+    Answer { store: 7, revision: 90, outcome: Outcome::Since { changes, last } }
+}
+
+/// It is alone, has looked, and this is what it finds: what it wants then.
+fn finds(arbiter: &mut Arbiter, changes: &[(u64, Option<Mark>)]) -> Vec<Output> {
+    arbiter.alone(at(0), Duration::ZERO);
+    arbiter.handle_timeout(at(0));
+    let (id, request) = asked(arbiter);
+    assert_eq!(request, Request::Since(40));
+    arbiter.answered(at(1), id, Ok(listed(changes)));
+    outputs(arbiter)
+}
+
+#[test]
+fn while_the_cluster_moves_the_address_the_second_change_decides() {
+    let own = |register: &Register| lister(register.clone()).mark(register, vec![NodeId(1)]);
+    let wins = |wanted: &[Output]| matches!(wanted, [Output::Store(register)] if register.moving.is_none());
+    let orders = |wanted: &[Output]| matches!(wanted, [Output::Ask(_, Request::Swap { .. })]);
+    let loses = |wanted: &[Output]| matches!(wanted, [Output::Without(_)]);
+    let expected = Register { moving: Some(Moving::Expected), ..KNOWN };
+    let mine = Some(own(&expected));
+    assert!(orders(&finds(&mut lister(expected.clone()), &[])), "its order takes the place of the move");
+    assert!(orders(&finds(&mut lister(expected.clone()), &[(41, None)])), "that was the move");
+    assert!(orders(&finds(&mut lister(expected.clone()), &[(41, mine.clone())])), "it has taken its place");
+    assert!(wins(&finds(&mut lister(expected.clone()), &[(41, None), (42, mine.clone())])));
+    assert!(loses(&finds(&mut lister(expected.clone()), &[(41, mine.clone()), (42, None), (43, mine)])));
+    // The other one may or may not count the move.
+    let announced = Register { moving: Some(Moving::Announced), ..KNOWN };
+    let mine = Some(own(&announced));
+    assert!(orders(&finds(&mut lister(announced.clone()), &[(41, mine.clone())])));
+    assert!(wins(&finds(&mut lister(announced.clone()), &[(41, mine.clone()), (42, mine.clone())])));
+    assert!(loses(&finds(&mut lister(announced.clone()), &[(41, None)])));
+    assert!(loses(&finds(&mut lister(announced), &[(41, mine), (42, None)])));
+}
+
+#[test]
+fn what_was_ordered_before_a_meeting_is_no_claim_after_it() {
+    let mut arbiter = lister(KNOWN);
+    let wanted = finds(&mut arbiter, &[]);
+    let [Output::Ask(_, Request::Swap { mark, .. })] = &wanted[..] else { panic!("{wanted:?}") };
+    arbiter.meet();
+    arbiter.together(at(2), Some(KNOWN), false);
+    arbiter.rest();
+    let wanted = finds(&mut arbiter, &[(41, Some(mark.clone()))]);
+    assert!(matches!(&wanted[..], [Output::Without(_)]), "the other one may claim after it: {wanted:?}");
+}
+
+#[test]
+fn a_move_is_announced_and_expected_one_step_after_the_other_and_back() {
+    let mut steward = lister(KNOWN);
+    steward.together(at(0), Some(KNOWN), true);
+    let step = |steward: &mut Arbiter| match &outputs(steward)[..] {
+        [Output::Store(register)] => register.clone(),
+        other => panic!("{other:?}"),
+    };
+    steward.moving();
+    let announced = step(&mut steward);
+    assert_eq!((announced.moving, announced.epoch), (Some(Moving::Announced), 5));
+    steward.stored(&announced);
+    let expected = step(&mut steward);
+    assert_eq!((expected.moving, expected.epoch), (Some(Moving::Expected), 6));
+    assert!(expected.follows(Some(&announced)) && !expected.follows(Some(&KNOWN)), "one step at a time");
+    steward.stored(&expected);
+    assert!(outputs(&mut steward).is_empty());
+    // Nothing is moved, and the operation has ended.
+    steward.moved(at(1), true);
+    steward.handle_timeout(at(1001));
+    let (id, _) = asked(&mut steward);
+    steward.answered(at(1002), id, Ok(listed(&[])));
+    let announced = step(&mut steward);
+    assert_eq!((announced.moving, announced.epoch), (Some(Moving::Announced), 7));
+    steward.stored(&announced);
+    assert_eq!(step(&mut steward), Register { epoch: 8, ..KNOWN });
+}

@@ -2,7 +2,6 @@
 
 use hac_crm::cib::{Object, PutMode};
 use hac_crm::executor::{Invocation, Outcome};
-use hac_model::Task;
 
 use super::*;
 
@@ -250,8 +249,11 @@ fn who_is_alone_waits_for_what_is_under_way_and_gives_way_to_what_it_does_not_kn
 fn who_loses_the_other_while_the_cluster_moves_the_address_does_not_take_the_move_for_a_claim() {
     let mut cluster = Cluster::with_list();
     // Whatever is started takes its time.
-    let is_start = |invocation: &Invocation| invocation.task == Task::Start;
-    cluster.agents_answer(|it| (it.task != Task::Start).then(|| Outcome { rc: 7, ..Outcome::default() }));
+    let is_start = |invocation: &Invocation| invocation.action == "start";
+    cluster.agents_answer(|it| {
+        let rc = if it.action == "monitor" { 7 } else { 0 };
+        (it.action != "start").then(|| Outcome { rc, ..Outcome::default() })
+    });
     cluster.view(&[1, 2]);
     cluster.advance(GRACE);
     let before = cluster.report(1).quorum.arbiter.map(|arbiter| arbiter.epoch);
