@@ -45,14 +45,14 @@ impl Arbiter {
         let (deciding, nonce) = (known.deciding(), self.nonce(&known));
         let is_mine =
             |found: &Found| found.mark.as_ref().is_some_and(|mark| mark.nonce == nonce || mutant("other-nonce-wins"));
-        let decided = changes.iter().enumerate().filter(|(place, _)| deciding.contains(place));
+        let mut decided = changes.iter().enumerate().filter(|(place, _)| deciding.contains(place));
         if let Some((_, other)) = decided.clone().find(|(_, found)| !is_mine(found)) {
             let action = other.revision;
             return self.lose(format!(
                 "the address was assigned by somebody else since both nodes were members (action {action})"
             ));
         }
-        if let Some((_, found)) = decided.last().filter(|(place, _)| place == deciding.end()) {
+        if let Some((_, found)) = decided.next_back().filter(|(place, _)| place == deciding.end()) {
             let (epoch, revision) = (known.epoch.saturating_add(1), found.revision);
             return self.store(now, Register { epoch, revision, store: answer.store, moving: None });
         }
