@@ -137,10 +137,7 @@ pub const MUTANTS: &[Mutant] = &[
     model("other-nonce-wins", "what anybody wrote after what is known counts as the own claim"),
     model("pointer-decides", "who finds its own name at the arbiter has its vote"),
     model("rollback-trusted", "a store that is another one, or was set back, is believed"),
-    model(
-        "steps-are-skipped",
-        "what was proposed of a move of the address counts although another change came before it",
-    ),
+    model("steps-are-skipped", "what was proposed beside another change counts as a step of a move of the address"),
     model("two-node-with-arbiter", "one of two nodes may act alone although there is an arbiter"),
     model("vote-kept-in-meeting", "who has won keeps the vote although the other may know by now what it knows"),
     model("unanswered-is-mine", "an assignment that nobody knows is the one that was not answered"),
