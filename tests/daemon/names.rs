@@ -578,7 +578,7 @@ fn other_names(cluster: &Cluster<'_>) -> anyhow::Result<()> {
         ("crm_resource", &["-r", "web", "-g", "httpd"], 0, "/usr/sbin/nginx"),
         ("crm_resource", &["-r", "web", "-d", "httpd"], 0, "Deleted 'web' option: id="),
         ("crm_resource", &["-r", "web", "-m", "-p", "priority", "-v", "3"], 0, "name=priority value=3"),
-        ("crm_resource", &["-r", "web", "-M", "-N", "nowhere"], 68, ""),
+        ("crm_resource", &["-r", "web", "-M", "-N", "nowhere"], 105, ""),
         ("crm_resource", &["-r", "web", "-M", "-N", "secondary"], 0, ""),
         ("crm_resource", &["-r", "web", "-U"], 0, "Removing constraint: cli-prefer-web"),
         ("crm_resource", &["-r", "web", "-C"], 0, "Cleaned up web on all nodes"),
