@@ -192,18 +192,15 @@ impl<'a> Pair<'a> {
     /// Whoever has lost its power gets it back and takes part, also if it loses it only now.
     fn mend(&self) -> Result<(), Error> {
         let off = || [1, 2].into_iter().filter(|host| !self.cluster().host(*host).is_on());
-        for _ in 1..MENDS {
-            for host in off() {
-                self.database.rejoin(host)?;
-            }
-            if self.at_rest().is_ok() {
-                return Ok(());
-            }
-            if off().next().is_none() {
+        let mut rest = Ok(());
+        for _ in 0..MENDS {
+            off().try_for_each(|host| self.database.rejoin(host))?;
+            rest = self.at_rest();
+            if rest.is_ok() || off().next().is_none() {
                 break;
             }
         }
-        self.at_rest()
+        rest
     }
 
     /// Nothing on a host runs, its database included.

@@ -52,7 +52,9 @@ pub fn ban(resource: &str, node: &str, end: Option<&str>) -> Change {
     location(ban_id(resource, node), resource, node, "-INFINITY", end)
 }
 
-fn prefer_id(resource: &str) -> String {
+/// The name of the constraint that [`prefer`] makes.
+#[must_use]
+pub fn prefer_id(resource: &str) -> String {
     format!("cli-prefer-{resource}")
 }
 
@@ -76,6 +78,7 @@ pub fn left_by_moves(configuration: &Configuration, resource: &str, node: Option
     configuration.constraints.iter().filter(meant).map(|constraint| constraint.id().to_owned()).collect()
 }
 
+/// Whether a location constraint is about this node.
 fn names_node(constraint: &Constraint, name: &str) -> bool {
     let Constraint::Location(location) = constraint else { return false };
     match &location.target {
@@ -86,49 +89,78 @@ fn names_node(constraint: &Constraint, name: &str) -> bool {
     }
 }
 
-/// Until `end` by a rule, as crm_resource writes it.
-fn target(id: &str, node: &str, score: &str, end: Option<&str>) -> LocationTarget {
-    let Some(end) = end else {
-        return LocationTarget::Node { node: node.to_owned(), score: Some(score.to_owned()) };
-    };
+/// Holds a resource to a node, or away from it.
+#[derive(Debug)]
+pub struct Placing<'a> {
+    /// The name of the constraint.
+    pub id: String,
+    /// The resource.
+    pub resource: &'a str,
+    /// The node.
+    pub node: &'a str,
+    /// How much: `INFINITY` or `-INFINITY`.
+    pub score: &'a str,
+    /// The role that is meant.
+    pub role: Option<&'a str>,
+    /// How long, as a date in ISO 8601; without one for ever.
+    pub end: Option<&'a str>,
+    /// The names of what says how long: of the rule, of its node, of its date.
+    pub parts: [String; 3],
+}
+
+impl Placing<'_> {
+    /// The change that does so, until `end` by a rule as crm_resource writes it.
+    #[must_use]
+    pub fn change(self) -> Change {
+        let Self { id, resource, node, score, role, end, parts } = self;
+        let target = match end {
+            None => LocationTarget::Node { node: node.to_owned(), score: Some(score.to_owned()) },
+            Some(end) => LocationTarget::Rules(vec![until(parts, node, score, end)]),
+        };
+        let constraint = Constraint::Location(Location {
+            id,
+            subject: LocationSubject::Resource(resource.to_owned()),
+            role: role.map(str::to_owned),
+            resource_discovery: None,
+            target,
+            lifetime: Vec::new(),
+        });
+        Change::Put { object: Object::Constraint(constraint), mode: PutMode::Upsert }
+    }
+}
+
+fn until([rule, here, date]: [String; 3], node: &str, score: &str, end: &str) -> Rule {
     let here = Expression::Attribute {
-        id: format!("{id}-expr"),
+        id: here,
         attribute: "#uname".to_owned(),
         operation: "eq".to_owned(),
         value: Some(node.to_owned()),
         value_type: Some("string".to_owned()),
         value_source: None,
     };
-    let until = Expression::Date {
-        id: format!("{id}-lifetime-end"),
+    let date = Expression::Date {
+        id: date,
         operation: Some("lt".to_owned()),
         start: None,
         end: Some(end.to_owned()),
         duration: None,
         spec: None,
     };
-    LocationTarget::Rules(vec![Rule {
-        id: format!("{id}-rule"),
+    Rule {
+        id: rule,
         id_ref: None,
         boolean_op: Some("and".to_owned()),
         score: Some(score.to_owned()),
         score_attribute: None,
         role: None,
-        expressions: vec![here, until],
-    }])
+        expressions: vec![here, date],
+    }
 }
 
 fn location(id: String, resource: &str, node: &str, score: &str, end: Option<&str>) -> Change {
-    let target = target(&id, node, score, end);
-    let constraint = Constraint::Location(Location {
-        id,
-        subject: LocationSubject::Resource(resource.to_owned()),
-        role: end.is_none().then(|| "Started".to_owned()),
-        resource_discovery: None,
-        target,
-        lifetime: Vec::new(),
-    });
-    Change::Put { object: Object::Constraint(constraint), mode: PutMode::Upsert }
+    let parts = ["rule", "expr", "lifetime-end"].map(|part| format!("{id}-{part}"));
+    let role = end.is_none().then_some("Started");
+    Placing { id, resource, node, score, role, end, parts }.change()
 }
 
 #[cfg(test)]

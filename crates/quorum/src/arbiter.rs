@@ -52,7 +52,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How often the store is looked at while all nodes are members.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// Why an answer is none.
+/// What is said of an answer that does not fit its question.
 const UNASKED: &str = "it answers what was not asked";
 
 /// What is to be done.

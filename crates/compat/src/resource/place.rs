@@ -1,7 +1,8 @@
 //! Where a resource may be, as `crm_resource` has it said: `--move`, `--ban` and `--clear`.
 
-use hac_crm::cib::{Change, Object, PutMode};
-use hac_model::{Constraint, Expression, Location, LocationSubject, LocationTarget, Rule, parse_lifetime_s};
+use hac_crm::cib::Change;
+use hac_model::{Constraint, Expression, Location, LocationTarget, parse_lifetime_s};
+use hac_pacemaker::crm_commands::{Placing, ban_id, left_by_moves, prefer_id};
 use hac_pacemaker::fencing::iso as iso_date;
 use hac_scheduler::view::ClusterView;
 
@@ -97,73 +98,25 @@ fn end(lifetime: &str) -> Ends<String> {
     Ok(iso_date(file::now().as_secs().saturating_add(seconds)))
 }
 
-fn prefer_id(id: &str) -> String {
-    format!("cli-prefer-{id}")
-}
-
-fn ban_id(id: &str, node: &str) -> String {
-    format!("cli-ban-{id}-on-{node}")
-}
-
+/// As crm_resource writes it: its rules have other names than those of crm.
 fn constraint(name: String, id: &str, node: &str, role: &str, score: &str, until: Option<&str>) -> Change {
-    // The parts of a rule have the names that Pacemaker gives them.
-    let part = |what: &str, of_move: &str| match name.strip_prefix("cli-prefer-") {
-        Some(resource) => format!("cli-prefer-{of_move}-{resource}"),
-        None => format!("{name}-{what}"),
+    let parts = match name.strip_prefix("cli-prefer-") {
+        Some(resource) => ["rule", "expr", "lifetime-end"].map(|part| format!("cli-prefer-{part}-{resource}")),
+        None => ["rule", "expr", "lifetime"].map(|part| format!("{name}-{part}")),
     };
-    let target = match until {
-        None => LocationTarget::Node { node: node.to_owned(), score: Some(score.to_owned()) },
-        Some(until) => LocationTarget::Rules(vec![Rule {
-            id: part("rule", "rule"),
-            id_ref: None,
-            boolean_op: Some("and".to_owned()),
-            score: Some(score.to_owned()),
-            score_attribute: None,
-            role: None,
-            expressions: vec![
-                Expression::Attribute {
-                    id: part("expr", "expr"),
-                    attribute: "#uname".to_owned(),
-                    operation: "eq".to_owned(),
-                    value: Some(node.to_owned()),
-                    value_type: Some("string".to_owned()),
-                    value_source: None,
-                },
-                Expression::Date {
-                    id: part("lifetime", "lifetime-end"),
-                    operation: Some("lt".to_owned()),
-                    start: None,
-                    end: Some(until.to_owned()),
-                    duration: None,
-                    spec: None,
-                },
-            ],
-        }]),
-    };
-    let location = Location {
-        id: name,
-        subject: LocationSubject::Resource(id.to_owned()),
-        role: Some(role.to_owned()),
-        resource_discovery: None,
-        target,
-        lifetime: Vec::new(),
-    };
-    Change::Put { object: Object::Constraint(Constraint::Location(location)), mode: PutMode::Upsert }
+    Placing { id: name, resource: id, node, score, role: Some(role), end: until, parts }.change()
 }
 
 /// `-U`: removes what `-M` and `-B` left, with `-e` only what is over.
 pub(super) fn clear(id: Option<&str>, given: &Given) -> Ends<Said> {
     let cib = cib()?;
-    let node = given.value("node");
     let now = iso_date(file::now().as_secs());
+    let left = id.map(|id| left_by_moves(&cib.configuration, id, given.value("node")));
     let is_one = |constraint: &&Constraint| {
         let name = constraint.id();
-        let of_it = match id {
+        let of_it = match &left {
             None => name.starts_with("cli-ban-") || name.starts_with("cli-prefer-"),
-            Some(id) => match name.strip_prefix(&ban_id(id, "")) {
-                Some(on) => node.is_none_or(|node| node == on),
-                None => name == prefer_id(id) && node.is_none_or(|node| names(constraint, node)),
-            },
+            Some(left) => left.iter().any(|left| left == name),
         };
         of_it && (!given.has("expired") || is_over(constraint, &now))
     };
@@ -177,25 +130,10 @@ pub(super) fn clear(id: Option<&str>, given: &Given) -> Ends<Said> {
     Ok(Said::printed(gone.iter().map(|id| format!("Removing constraint: {id}\n")).collect::<String>()))
 }
 
-fn rules(constraint: &Constraint) -> &[Rule] {
-    match constraint {
-        Constraint::Location(Location { target: LocationTarget::Rules(rules), .. }) => rules,
-        _ => &[],
-    }
-}
-
-/// Whether a location constraint is about this node.
-fn names(constraint: &Constraint, name: &str) -> bool {
-    let by_rule = rules(constraint).iter().flat_map(|rule| &rule.expressions).any(
-        |expression| matches!(expression, Expression::Attribute { attribute, value: Some(value), .. } if attribute == "#uname" && value == name),
-    );
-    by_rule
-        || matches!(constraint, Constraint::Location(Location { target: LocationTarget::Node { node, .. }, .. }) if node == name)
-}
-
 /// Whether the time of what `-M` or `-B` wrote is over. Its dates are in UTC and sort as text.
 fn is_over(constraint: &Constraint, now: &str) -> bool {
-    rules(constraint).iter().flat_map(|rule| &rule.expressions).any(
+    let Constraint::Location(Location { target: LocationTarget::Rules(rules), .. }) = constraint else { return false };
+    rules.iter().flat_map(|rule| &rule.expressions).any(
         |expression| matches!(expression, Expression::Date { operation: Some(operation), end: Some(end), .. } if operation == "lt" && end.as_str() < now),
     )
 }

@@ -435,20 +435,25 @@ const CHOSEN: &[Line] = &[
 ];
 
 /// What both agents for RabbitMQ need before.
-const RABBIT: &str = "install -d -o rabbitmq -g rabbitmq /run/rabbitmq /var/log/rabbitmq && rm -rf /var/lib/rabbitmq/mnesia && \
-                      printf tried >/var/lib/rabbitmq/.erlang.cookie && \
-                      chown rabbitmq:rabbitmq /var/lib/rabbitmq /var/lib/rabbitmq/.erlang.cookie && \
-                      chmod 400 /var/lib/rabbitmq/.erlang.cookie";
+macro_rules! rabbit {
+    () => {
+        "install -d -o rabbitmq -g rabbitmq /run/rabbitmq /var/log/rabbitmq && rm -rf /var/lib/rabbitmq/mnesia && \
+         printf tried >/var/lib/rabbitmq/.erlang.cookie && \
+         chown rabbitmq:rabbitmq /var/lib/rabbitmq /var/lib/rabbitmq/.erlang.cookie && \
+         chmod 400 /var/lib/rabbitmq/.erlang.cookie"
+    };
+}
+
+const RABBIT: &str = rabbit!();
 
 /// The same, and `hacd`'s programs in the places of the machine's: this agent calls those of Pacemaker by their paths. They are
 /// mounted in the host's own mount namespace alone; what has another name than a host of the lab is left as it is.
-const RABBIT_HA: &str = "case $(cat /proc/sys/kernel/hostname) in primary|secondary) ;; *) exit 1 ;; esac && \
-                         mount --make-rprivate / && for n in attrd_updater cibadmin crm_attribute crm_master crm_mon crm_node crm_resource; do \
-                         own=$(ls -d /run/hacd/*.bin/$n | head -n 1) && mount --bind $(readlink -f $own) /usr/sbin/$n || exit 1; done && \
-                         install -d -o rabbitmq -g rabbitmq /run/rabbitmq /var/log/rabbitmq && rm -rf /var/lib/rabbitmq/mnesia && \
-                         printf tried >/var/lib/rabbitmq/.erlang.cookie && \
-                         chown rabbitmq:rabbitmq /var/lib/rabbitmq /var/lib/rabbitmq/.erlang.cookie && \
-                         chmod 400 /var/lib/rabbitmq/.erlang.cookie";
+const RABBIT_HA: &str = concat!(
+    "case $(cat /proc/sys/kernel/hostname) in primary|secondary) ;; *) exit 1 ;; esac && \
+     mount --make-rprivate / && for n in attrd_updater cibadmin crm_attribute crm_master crm_mon crm_node crm_resource; do \
+     own=$(ls -d /run/hacd/*.bin/$n | head -n 1) && mount --bind $(readlink -f $own) /usr/sbin/$n || exit 1; done && ",
+    rabbit!()
+);
 
 /// Agents whose instances on all hosts make a cluster of their own.
 const EVERYWHERE: &[Line] = &[

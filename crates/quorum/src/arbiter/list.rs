@@ -1,10 +1,10 @@
 //! The claim where a provider's list of actions on an address is the register: which of the changes decides, and how two nodes
 //! that are members come to know it alike, also while the cluster moves the address itself.
 //!
-//! Every change that was carried out has a place in the list, the same for everybody who reads it. As a rule the first one after
-//! what is known decides. While the cluster moves the address it is the second one, whoever has ordered the first: nobody has to
-//! know whether that was the move, a claim, or an order that comes late. All that matters is that the two nodes do not count
-//! differently, which is why they go from the one to the other by way of [`Moving::Announced`].
+//! The list is the same for everybody who reads it, and each change that was carried out has its place there. Normally the first
+//! change after the known number decides. While the cluster moves the address, the second one does, and it does not matter who
+//! ordered the first: it may be the move, a claim, or a late order. Both nodes must count in the same way. Therefore they change
+//! from one way to the other in two steps; between them is [`Moving::Announced`].
 
 use hac_types::{Timestamp, mutant};
 

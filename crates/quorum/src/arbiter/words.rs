@@ -75,8 +75,8 @@ impl Register {
         }
     }
 
-    /// Whether what all members are to store is the next step from what they know. What was proposed beside another change is none:
-    /// after that it might lead past a step.
+    /// Whether this is the next step after what all members know, and may be stored. A proposal that was made before another
+    /// change was delivered is not: it could skip a step.
     #[must_use]
     pub fn follows(&self, known: Option<&Self>) -> bool {
         Some(self) > known
