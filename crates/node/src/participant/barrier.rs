@@ -242,7 +242,7 @@ impl Participant {
         let version = self.replica.cib.version;
         let same_configuration = self.replica.cib.configuration_digest() == old;
         if same_configuration && (older.admin_epoch, older.epoch) == (version.admin_epoch, version.epoch) {
-            return;
+            return self.discard_superseded();
         }
         self.store_present(now);
     }

@@ -28,6 +28,8 @@ pub(super) struct Disk {
     writing: BTreeMap<PersistId, (Timestamp, Purpose)>,
     /// What counts is not on its way to the disk: it is stored when nothing else is being stored, and not before this.
     stale: Option<Timestamp>,
+    /// What was prepared and is in the state that counts, or did not count: it is removed when that state is on the disk.
+    superseded: Vec<u64>,
     /// Why the newest configuration is not on this node's disk.
     pub(super) undurable: Option<String>,
     /// Why the ring's number is not on this node's disk.
@@ -62,7 +64,15 @@ pub(super) enum Purpose {
 impl Disk {
     /// A disk whose generations are numbered up to `generation`.
     pub(super) const fn new(generation: u64) -> Self {
-        Self { generation, last_id: 0, writing: BTreeMap::new(), stale: None, undurable: None, ring_number: None }
+        Self {
+            generation,
+            last_id: 0,
+            writing: BTreeMap::new(),
+            stale: None,
+            superseded: Vec::new(),
+            undurable: None,
+            ring_number: None,
+        }
     }
 
     /// A number above all others.
@@ -191,6 +201,19 @@ impl Participant {
         self.effects.persist(id, what);
     }
 
+    /// What an earlier life had prepared is not needed any more when the state is on the disk that takes its place, and not
+    /// before: others may have counted on it, and this state may be on too few other disks.
+    pub(super) fn discard_when_stored(&mut self, generation: u64) {
+        self.disk.superseded.push(generation);
+    }
+
+    /// The state that counts is on the disk, unless something is still on its way there.
+    pub(super) fn discard_superseded(&mut self) {
+        if self.disk.stale.is_none() && self.disk.undurable.is_none() && !self.disk.is_storing() {
+            std::mem::take(&mut self.disk.superseded).into_iter().for_each(|generation| self.discard(generation));
+        }
+    }
+
     /// Has a state that was given up kept.
     pub(super) fn keep_lost(&mut self, now: Now, file: String, bytes: Vec<u8>) {
         let id = self.disk.begin(now.mono, Purpose::Lost);
@@ -258,6 +281,7 @@ impl Participant {
             self.disk.stale = Some(now.mono + STORE_AGAIN);
         } else if self.disk.stale.is_none() && !self.disk.is_storing() {
             self.disk.undurable = None;
+            self.discard_superseded();
             self.announce_caught_up();
         }
         for (proposal, reply) in answers {

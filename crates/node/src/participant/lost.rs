@@ -100,8 +100,10 @@ impl Participant {
                      that; the configuration of {donor} counts, changes stored here are {lost}"
                 )
             });
+            self.discard(generation);
+        } else {
+            self.discard_when_stored(generation);
         }
-        self.discard(generation);
         kept
     }
 

@@ -147,6 +147,7 @@ impl Participant {
                 // The state that counts is this node's own.
                 let (donor, trail, cib) = (comparison.donor, self.replica.trail.clone(), Arc::clone(&self.replica.cib));
                 self.give_up_offer(now, donor, &trail, &cib);
+                self.discard_superseded();
             }
         }
     }

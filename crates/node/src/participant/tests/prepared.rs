@@ -81,6 +81,29 @@ fn what_two_of_three_agreed_upon_is_not_lost_because_the_third_was_away() {
     assert_eq!(delay(&cluster, 1), Some("80s"));
 }
 
+/// Seed 8187 of the simulator.
+#[test]
+fn what_was_prepared_is_kept_until_the_state_that_has_it_is_on_the_disk() {
+    for full in [true, false] {
+        let mut cluster = Cluster::new(3);
+        cluster.view(&[1, 2, 3]);
+        cluster.view(&[1, 3]);
+        acknowledged_by_1_prepared_on_3(&mut cluster, "80s");
+        cluster.start(1);
+        // The state is taken over, and the disk refuses it, or the power fails before it is there.
+        (cluster.disk(3).full, cluster.disk(3).slow) = (full, !full);
+        cluster.view(&[1, 3]);
+        assert_eq!(delay(&cluster, 3), Some("80s"));
+        assert_eq!(cluster.disk(3).prepared.len(), 1);
+        cluster.power_off(1);
+        cluster.disk(3).full = false;
+        restart(&mut cluster, &[3]);
+        cluster.view(&[2, 3]);
+        assert_eq!([2, 3].map(|node| delay(&cluster, node)), [Some("80s"); 2]);
+        assert_eq!(cluster.disk(3).prepared.len(), 0);
+    }
+}
+
 #[test]
 fn what_was_prepared_stays_open_until_most_of_the_votes_are_there_whatever_is_stored_meanwhile() {
     let mut cluster = Cluster::new(5);
