@@ -28,7 +28,8 @@ pub struct Status {
     /// How far this node is in taking part.
     pub sync: Sync,
     /// Whether this node has not met most of the votes since it started: its configuration is what its own disk had, with
-    /// what was changed here since, and may be older than what the same node told before, and than what others have.
+    /// what was changed here since, and may be older than what the same node told before, and than what others have. Or it
+    /// took its configuration over from another node, and that is on too few disks to be found again after a fall of power.
     pub uncompared: bool,
     /// Whether nothing is in progress.
     pub settled: bool,

@@ -174,6 +174,8 @@ pub(crate) struct Participant {
     lived: Option<RingId>,
     /// Its state was compared with that of most of the votes in its present life: nothing that counted is missing in it.
     compared: bool,
+    /// It took a configuration over that is on too few disks: after a fall of power an older one may be shown.
+    unkept: bool,
     /// What people were shown before the membership broke up, while a change that was made since may be taken back.
     shown: Option<Arc<Cib>>,
     /// All nodes are members that know the next level.
@@ -256,6 +258,7 @@ impl Participant {
             offer,
             lived: None,
             compared: mutant("uncompared-unsaid"),
+            unkept: false,
             shown: None,
             raising: None,
             learner: None,
@@ -322,6 +325,7 @@ impl Participant {
     fn settle(&mut self, now: Now) {
         self.follow_arbiter(now);
         self.compared |= self.is_active() && self.quorum.is_majority();
+        self.unkept = self.unkept && !self.is_kept();
         if !self.may_begin() {
             self.executor.hold();
         } else if self.executor.is_held() {

@@ -31,7 +31,8 @@ pub struct Report {
     pub ring: Option<RingId>,
     /// How far it is in taking part.
     pub sync: SyncState,
-    /// Whether its state was compared with that of most of the votes since it started. Until then it is what its disk had.
+    /// Whether its state was compared with that of most of the votes since it started (until then it is what its disk had),
+    /// and what it took over is on enough disks.
     pub compared: bool,
     /// All configured nodes, ascending by id.
     pub members: Vec<MemberReport>,
@@ -94,7 +95,7 @@ pub struct KeyMember {
 pub struct Standing {
     /// How far the node is in taking part.
     pub sync: SyncState,
-    /// Whether its state was compared with that of most of the votes since it started.
+    /// Whether its state was compared with that of most of the votes since it started, and is on enough disks.
     pub compared: bool,
     /// The ring in service.
     pub ring: Option<RingId>,

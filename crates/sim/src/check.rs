@@ -85,6 +85,8 @@ pub struct Checks {
     /// Two sides were quorate at once (which `two_node` permits), or one acknowledged a change without the other (which
     /// `no-quorum-policy=ignore` permits): what was acknowledged on one of them may be lost.
     pub split: bool,
+    /// The highest number of a ring that was active with quorum.
+    pub(crate) highest_ring: u64,
     /// How often each property was looked at.
     pub executed: BTreeMap<&'static str, u64>,
     /// How often something interesting happened.
@@ -99,6 +101,9 @@ impl Checks {
         self.journals.told(host, told);
         if let Event::View { ring, members, .. } = event {
             self.coordinator.saw_view(*ring, members);
+        }
+        if let Event::Active { ring, quorate: true, .. } = event {
+            self.highest_ring = self.highest_ring.max(ring.seq);
         }
         if let Some(name) = coverage::of_event(event) {
             self.happened(name);
@@ -168,10 +173,16 @@ impl Checks {
         self.forks.reported((id, now.mono), changes, bytes, &here);
     }
 
-    /// A node is something else than before, in a cluster of so many.
-    pub(crate) fn shows(&mut self, host: &Host, nodes: usize) {
+    /// What nodes have shown of the configuration and have to show again, unless it was told as lost.
+    pub(crate) fn shown(&self) -> Vec<String> {
+        self.reads.shown().filter(|mark| !self.forks.told(mark)).cloned().collect()
+    }
+
+    /// A node is something else than before.
+    pub(crate) fn shows(&mut self, id: u32, hosts: &BTreeMap<u32, Host>) {
+        let Some(host) = hosts.get(&id) else { return };
         let told = |mark: &str| self.forks.told(mark);
-        let (violation, older) = self.reads.look(host, nodes, told, &mut self.executed);
+        let (violation, older) = self.reads.look(host, hosts, told, &mut self.executed);
         if older {
             self.happened("a node showed an older state after its start");
         }

@@ -457,9 +457,8 @@ impl World {
         let voted = host.seen.and_then(|(standing, _)| standing.voting);
         host.seen = seen;
         self.note_level(id, before, seen.map(|(standing, _)| standing.level));
-        let nodes = self.hosts.len();
+        self.checks.shows(id, &self.hosts);
         let Some(host) = self.hosts.get_mut(&id) else { return };
-        self.checks.shows(host, nodes);
         let acts = seen.filter(|(standing, _)| standing.takes_part() && standing.quorate);
         let ring = acts.and_then(|(standing, _)| standing.ring);
         if host.acts_since.map(|(ring, _)| ring) != ring {

@@ -75,7 +75,7 @@ impl Participant {
             name: self.name.clone(),
             software: self.version.clone(),
             keys: self.keys.standing(),
-            undurable: self.disk.undurable.clone(),
+            undurable: self.unreliable(),
             levels: self.levels,
             cluster: self.replica.cluster.clone(),
             few: self.few_may_configure(),
@@ -244,6 +244,7 @@ impl Participant {
         if same_configuration && (older.admin_epoch, older.epoch) == (version.admin_epoch, version.epoch) {
             return self.discard_superseded();
         }
+        self.unkept = true;
         self.store_present(now);
     }
 

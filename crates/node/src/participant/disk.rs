@@ -136,6 +136,26 @@ impl Participant {
             self.effects.remark(Level::Error, format!("the ring's number could not be stored: {why}"));
         }
         self.disk.ring_number = result.err();
+        self.announce_caught_up();
+    }
+
+    /// Why nobody is to count on this disk. One that does not take the ring's number does not remember in which ring it has
+    /// stored anything: a later ring of most of the votes might have a lower number, and what is agreed there would give way
+    /// to what was only prepared in this one.
+    pub(super) fn unreliable(&self) -> Option<String> {
+        let number = self.disk.ring_number.as_ref().map(|why| format!("it does not take the ring's number: {why}"));
+        self.disk.undurable.clone().or(number)
+    }
+
+    /// Whether what this node has in memory is on its disk, or on those of as many others as are needed for a quorum: then
+    /// it is found again whatever loses its power.
+    pub(super) fn is_kept(&self) -> bool {
+        let counts = |purpose: &Purpose| matches!(purpose, Purpose::Store(..) | Purpose::Commit(_));
+        let on_its_way = self.disk.writing.values().any(|(_, purpose)| counts(purpose));
+        let here = self.disk.undurable.is_none() && self.disk.stale.is_none() && !on_its_way;
+        let members = self.view.iter().flat_map(|view| view.members.iter().map(|member| member.node));
+        let others = members.filter(|&node| node != self.me.node && !self.durable.behind.contains_key(&node));
+        here || self.is_active() && self.is_enough(&others.collect())
     }
 
     /// Has a candidate stored, to vote on it.
@@ -304,7 +324,7 @@ impl Participant {
 
     /// Tells those who think that this disk is behind that it is not.
     pub(super) fn announce_caught_up(&mut self) {
-        if self.is_active() && self.disk.undurable.is_none() && self.durable.behind.contains_key(&self.me.node) {
+        if self.is_active() && self.unreliable().is_none() && self.durable.behind.contains_key(&self.me.node) {
             self.broadcast(Body::Stored(self.replica.cib.version));
         }
     }

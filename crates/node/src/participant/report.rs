@@ -20,6 +20,11 @@ const UNCOMPARED: &str = "this node has not met most of the votes since it start
 /// What to do about it.
 const MEET: &str = "Start the other nodes, or look at the network between them; 'hacctl node remove' takes out one that is gone \
                     for good.";
+/// The configuration that this node shows would not survive it.
+const UNKEPT: &str = "this node took its configuration over from another one, and it is neither on its own disk nor on enough \
+                      others: after a fall of power an older one may be shown";
+/// What to do about it.
+const STORE: &str = "Look at the disk of /var/lib/hacd; it is stored by itself when the disk answers.";
 
 /// What this node remembers of another (or of itself).
 #[derive(Clone, Debug)]
@@ -98,7 +103,7 @@ impl Participant {
             started: self.started,
             ring: self.ring(),
             sync: self.sync_state(),
-            compared: self.compared,
+            compared: self.is_compared(),
             members: self.member_reports(now, links),
             quorum: self.quorum_report(),
             dc: dc.map(|dc| self.name_of(dc.node)),
@@ -116,12 +121,17 @@ impl Participant {
         }
     }
 
+    /// Whether what this node shows will not be taken back.
+    const fn is_compared(&self) -> bool {
+        self.compared && !self.unkept
+    }
+
     /// How things stand, in short.
     pub(crate) fn standing(&self) -> Standing {
         let active = self.is_active();
         Standing {
             sync: self.sync_state(),
-            compared: self.compared,
+            compared: self.is_compared(),
             ring: self.ring(),
             dc: self.replica.dc.filter(|_| active),
             quorate: active && self.replica.cib.info.have_quorum,
@@ -236,6 +246,10 @@ impl Participant {
         }
         if !self.compared && self.names.len() > 1 {
             add(Severity::Warning, UNCOMPARED.to_owned(), MEET);
+        }
+        // While all is well that takes no longer than a write.
+        if self.unkept && self.unreliable().is_some() {
+            add(Severity::Warning, UNKEPT.to_owned(), STORE);
         }
         self.arbiter_problems(&mut add);
         self.watchdog_problems(&mut add);

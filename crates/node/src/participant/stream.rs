@@ -266,7 +266,7 @@ impl Participant {
 
     /// Whether a change that only these have stored survives: any partition that can be quorate later has one of them,
     /// or, in a partition that has not the votes for that, most of its members have stored it.
-    fn is_enough(&self, stored: &BTreeSet<NodeId>) -> bool {
+    pub(super) fn is_enough(&self, stored: &BTreeSet<NodeId>) -> bool {
         let votes = |node: NodeId| self.quorum.votes_of(node);
         let have: u32 = stored.iter().map(|&node| votes(node)).sum();
         let present: u32 = self.view.iter().flat_map(|view| &view.members).map(|member| votes(member.node)).sum();

@@ -298,18 +298,23 @@ impl World {
         self.trace.line(self.now, id, what);
     }
 
-    /// All hosts lose their power at once, and this one its disk, if all that was acknowledged is on each of the others':
-    /// of what all have stored, nothing is lost with one disk. A cluster whose key is on no disk any more would be another one.
+    /// All hosts lose their power at once, and this one its disk, if all that was acknowledged or shown is on each of the
+    /// others', and the number of each quorate ring: of what all have stored, nothing is lost with one disk. What a quorum has
+    /// stored is on too few when one of its disks is gone, and a majority of which one has lost its disk and the other has
+    /// forgotten the ring's number (its disk refused it, or it was not in that ring) begins with a lower one: what it agrees on
+    /// gives way later to what somebody has prepared in the ring that both do not know. See
+    /// `docs/decisions/0066-numbers-and-copies.md`. A cluster whose key is on no disk any more would be another one.
     pub fn black_out(&mut self, lost: u32) {
         let ids: Vec<u32> = self.hosts.keys().copied().collect();
         self.checks.happened("all power was lost");
         for &id in &ids {
             self.kill(id, Power::Off);
         }
-        let marks = acknowledged(&self.asked);
+        let marks: Vec<String> = acknowledged(&self.asked).into_iter().chain(self.checks.shown()).collect();
+        let highest = self.checks.highest_ring;
         let others = || self.hosts.values().filter(|host| host.id != lost);
         let key_is_kept = others().any(|host| !host.disk.lacks_key);
-        if key_is_kept && others().all(|host| host.disk.holds(&marks)) {
+        if key_is_kept && others().all(|host| host.disk.holds(&marks) && host.disk.ring_seq >= highest) {
             if let Some(host) = self.hosts.get_mut(&lost) {
                 host.disk.wipe();
             }

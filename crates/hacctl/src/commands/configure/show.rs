@@ -23,7 +23,7 @@ pub(super) async fn run(context: &Context, call: &Call) -> Result<(), Failure> {
     };
     if uncompared {
         eprintln!(
-            "NOTE: this node has not met most of the votes since it started: another may have a newer configuration"
+            "NOTE: another node may have a newer configuration, or this one is on too few disks; 'hacctl status' says which"
         );
     }
     let patterns: Vec<String> =

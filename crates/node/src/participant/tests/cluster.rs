@@ -21,7 +21,7 @@ pub(crate) struct Disk {
     pub(crate) prepared: BTreeMap<u64, Vec<u8>>,
     pub(crate) committed: Option<u64>,
     pub(crate) content: Option<Vec<u8>>,
-    highest: u64,
+    pub(crate) highest: u64,
     pub(crate) full: bool,
     /// States that were given up.
     pub(crate) lost: Vec<(String, Vec<u8>)>,
@@ -330,6 +330,12 @@ impl Cluster {
     pub(crate) fn view(&mut self, members: &[u32]) {
         self.form(members);
         self.settle();
+    }
+
+    /// The ring's number is on the disk of this node, or could not be put there.
+    pub(crate) fn ring_number(&mut self, id: u32, result: Result<(), String>) {
+        let now = self.now;
+        self.hosts.get_mut(&id).unwrap().give(now, Incoming::RingNumber(result));
     }
 
     /// These sides form a membership each.

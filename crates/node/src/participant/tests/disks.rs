@@ -243,3 +243,65 @@ fn a_change_made_while_the_view_broke_up_is_acknowledged_with_what_is_known_of_t
     let told = warnings(cluster.reply(1, id));
     assert_eq!(told, ["node1 has not stored the newest configuration: no space left on device"]);
 }
+
+/// Seed 3871 of the simulator.
+#[test]
+fn a_disk_without_the_rings_number_is_not_counted_on() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    cluster.ring_number(1, Err("input/output error".to_owned()));
+    cluster.view(&[1, 2]);
+    let before = cluster.disk(2).highest;
+    let reply = cluster.ask(2, set_property("cluster-delay", "80s"));
+    let Some(Reply::NotStored(refusal)) = reply else { panic!("{reply:?}") };
+    assert_eq!(
+        refusal.sentence,
+        "node1 could not store the change: it does not take the ring's number: input/output error; nothing was changed"
+    );
+    assert_eq!(cluster.disk(2).highest, before, "nothing that counts nowhere is left behind");
+    // Two others are enough without it.
+    cluster.view(&[1, 2, 3]);
+    let told = warnings(cluster.ask(2, set_property("cluster-delay", "80s")));
+    assert_eq!(told.len(), 1, "{told:?}");
+    cluster.view(&[1, 2]);
+    cluster.ring_number(1, Ok(()));
+    cluster.settle();
+    let told = warnings(cluster.ask(2, set_property("cluster-delay", "81s")));
+    assert_eq!(told, [""; 0]);
+}
+
+/// Seed 2835 of the simulator.
+#[test]
+fn who_took_over_what_is_on_too_few_disks_says_so() {
+    let mut cluster = Cluster::new(3);
+    cluster.view(&[1, 2, 3]);
+    cluster.view(&[1, 2]);
+    cluster.ask(1, set_property("cluster-delay", "80s"));
+    cluster.power_off(1);
+    cluster.disk(3).full = true;
+    cluster.view(&[2, 3]);
+    assert_eq!(cluster.cib(3).configuration.property("cluster-delay"), Some("80s"));
+    let says = |cluster: &Cluster, node| {
+        let report = cluster.report(node);
+        let told = report.problems.iter().any(|p| p.sentence.contains("after a fall of power"));
+        (report.compared, told)
+    };
+    assert_eq!([2, 3].map(|node| says(&cluster, node)), [(true, false), (false, true)]);
+    // It would be found again with two other disks that have it.
+    cluster.start(1);
+    cluster.view(&[1, 2, 3]);
+    assert_eq!(says(&cluster, 3), (true, false));
+    // It would with this one as well.
+    cluster.ask(1, set_property("cluster-delay", "81s"));
+    cluster.power_off(3);
+    cluster.disk(3).full = false;
+    cluster.disk(3).slow = true;
+    cluster.start(3);
+    cluster.view(&[2, 3]);
+    assert_eq!(says(&cluster, 3), (false, false), "nobody knows yet that it takes long");
+    while cluster.disk(3).waits() > 0 {
+        cluster.end_a_write(3);
+        cluster.settle();
+    }
+    assert_eq!(says(&cluster, 3), (true, false));
+}
