@@ -14,6 +14,8 @@
 //! already, those who have stored it follow at once; where nobody does, it is proposed again as soon as all configured
 //! nodes are there. A disk that does not answer in time counts as one that cannot store it; when it answers later, the
 //! rotation is proposed again too. A rotation that was begun is therefore finished, unless a person replaces the key files by hand.
+//! Another key that is proposed meanwhile takes no effect, and whoever wanted it is told when the first one is used: members who
+//! hear of it in a regular view would put it in the place of the first, and those for whom that view breaks up would not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -167,6 +169,10 @@ impl Participant {
         };
         if self.is_mine(id) {
             self.keys.waiting.insert(id);
+        }
+        if self.keys.round.as_ref().is_some_and(|round| round.next != next.fingerprint()) {
+            // Those for whom the membership breaks up already do not hear this one, and may use the first.
+            return;
         }
         let members = self.view.iter().flat_map(|view| view.members.iter().map(|member| member.node));
         let mut required: BTreeSet<NodeId> = members.collect();

@@ -289,6 +289,54 @@ fn a_member_that_missed_the_last_word_follows_those_who_use_the_next_key() {
 }
 
 #[test]
+fn a_second_key_that_only_some_hear_of_before_the_membership_breaks_up_keeps_nobody_from_the_first() {
+    let third = AuthKey::new(vec![0x33; 64]).unwrap();
+    for heard in 0..=3 {
+        let mut cluster = Cluster::new(3);
+        cluster.view(&[1, 2, 3]);
+        (1..=3).for_each(|node| cluster.disk(node).slow = true);
+        let another = Rotate { next: third.clone(), salt: [5; 16], force: false };
+        let (from, second) = cluster.capture(3, Request::RotateKey(another));
+        let first = cluster.request(1, rotate(false));
+        cluster.settle();
+        let told = cluster.words_after_writing();
+        assert_eq!(told.len(), 3);
+        (1..=heard).for_each(|node| cluster.deliver_bytes(node, from, &second));
+        // Whatever those who heard of it do of that is not told in this membership any more.
+        cluster.words_after_writing();
+        for node in 1..=3 {
+            let late = (node > heard).then(|| (from, second.clone()));
+            cluster.break_up(node, &late.into_iter().chain(told.clone()).collect::<Vec<_>>());
+        }
+        cluster.view(&[1, 2, 3]);
+        assert_all_use(&mut cluster, &[1, 2, 3], &next_key());
+        let reply = cluster.reply(1, first);
+        assert!(matches!(reply, Some(Reply::Done { .. })), "{heard}: {reply:?}");
+    }
+}
+
+#[test]
+fn of_two_keys_that_are_wanted_at_once_all_use_the_first_and_both_who_asked_are_told() {
+    let mut cluster = Cluster::new(2);
+    cluster.view(&[1, 2]);
+    cluster.disk(2).slow = true;
+    let another = Rotate { next: AuthKey::new(vec![0x33; 64]).unwrap(), salt: [5; 16], force: false };
+    let first = cluster.capture(1, rotate(false));
+    let second = cluster.capture(2, Request::RotateKey(another));
+    cluster.inject(&first);
+    cluster.inject(&second);
+    cluster.disk(2).slow = false;
+    while cluster.disk(2).waits() > 0 {
+        cluster.end_a_write(2);
+    }
+    assert_all_use(&mut cluster, &[1, 2], &next_key());
+    for node in [1, 2] {
+        let reply = cluster.reply(node, RequestId(1));
+        assert!(matches!(reply, Some(Reply::Done { .. })), "node {node}: {reply:?}");
+    }
+}
+
+#[test]
 fn an_unfinished_rotation_is_finished_by_force_without_those_who_are_away() {
     let mut cluster = Cluster::new(3);
     cluster.view(&[1, 2, 3]);
