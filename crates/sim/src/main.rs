@@ -57,6 +57,7 @@ impl Arguments {
             jobs: jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
             trace: self.trace,
             mutant: None,
+            only: |_| true,
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Sweep {
     pub trace: bool,
     /// The deliberate bug that is switched on.
     pub mutant: Option<&'static str>,
+    /// Seeds that stand for anything else are passed over.
+    pub only: fn(&Options) -> bool,
 }
 
 /// What came of one seed.
@@ -98,7 +100,11 @@ impl Sweep {
                     hac_types::switch_mutant(self.mutant);
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
-                        if index >= self.seeds || sender.send(self.one(self.from.wrapping_add(index))).is_err() {
+                        let seed = self.from.wrapping_add(index);
+                        if index >= self.seeds {
+                            return;
+                        }
+                        if (self.only)(&self.options(seed)) && sender.send(self.one(seed)).is_err() {
                             return;
                         }
                     }

@@ -26,7 +26,7 @@ pub(super) fn problems(root: &Path, problems: &mut Vec<String>) -> anyhow::Resul
         }
     }
     let list = std::fs::read_to_string(root.join(LIST)).unwrap_or_default();
-    let kinds = ["    ring(\"", "    cluster(\"", "    model(\""];
+    let kinds = ["    ring(\"", "    cluster(\"", "    fencing(\"", "    watchdog(\"", "    model(\""];
     let entries = kinds.iter().flat_map(|kind| list.split(kind).skip(1));
     let listed: BTreeSet<String> = entries.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
     for name in planted.symmetric_difference(&listed) {
