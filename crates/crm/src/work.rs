@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cib::observed::place_of;
 use crate::cib::{OpStarted, StatusChange};
 use crate::fencer::requests::{Attempt, Step};
 use hac_model::{Agent, Cib, ExecStatus, OcfCode, OpHistory, Task, operation_key};
@@ -126,7 +125,7 @@ impl Order {
         }
         let id = cib.node_id(&self.at)?;
         let state = cib.status.nodes.iter().find(|state| state.id == id)?;
-        let of = state.resources.get(place_of(state, &op.resource)?).filter(|of| of.agent == *op.agent)?;
+        let of = state.resources.get(state.resources.place(&op.resource)?).filter(|of| of.agent == *op.agent)?;
         let (source, target) = ends(op);
         let same = |known: &&OpHistory| {
             known.is_pending()

@@ -10,6 +10,7 @@ mod alert;
 mod constraint;
 mod fence_device;
 pub mod fencing;
+mod histories;
 mod invocation;
 #[cfg(feature = "level2")]
 pub mod level_two;
@@ -27,6 +28,7 @@ mod work;
 pub use alert::{Alert, NOTICE_EVENTS, NOTICE_FORMS, Notice, Recipient, Select, SelectedAttribute};
 pub use constraint::{Colocation, Constraint, Location, LocationSubject, LocationTarget, Order, ResourceSet, Ticket};
 pub use fence_device::{FenceAbilities, FenceDevice, HostCheck, RETRY_PAUSE, is_tried_again};
+pub use histories::Histories;
 pub use invocation::{FenceOrder, Invocation, InvocationId, OUTPUT_MAX, Outcome, ProcessRef, WatchId};
 pub use nearest::{abbreviated, is_spread, nearest};
 pub use nvset::{Expression, NvPair, NvSet, Rule};

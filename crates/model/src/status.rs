@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fencing::Requests;
-use super::{Agent, ExecStatus, NvSet, OcfCode, Shared, Task, TransitionKey};
+use super::{Agent, ExecStatus, Histories, NvSet, OcfCode, Task, TransitionKey};
 
 /// The status section.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +156,7 @@ pub struct NodeState {
     /// Transient capacity.
     pub utilization: Vec<NvSet>,
     /// History of its resources.
-    pub resources: Vec<Shared<ResourceHistory>>,
+    pub resources: Histories,
 }
 
 /// What a node did with a resource.

@@ -5,7 +5,6 @@
 
 use hac_model::{Cib, ExecStatus, OcfCode, OpHistory, ResourceHistory, Task, parse_bool};
 
-use super::observed::place_of;
 use super::tree::{self, Kind};
 
 /// Notes what follows from a result that `node` recorded for `resource`: a stop while the node leaves locks it, a probe that
@@ -17,8 +16,8 @@ pub(super) fn note(cib: &mut Cib, node: &str, resource: &str, op: &OpHistory) ->
     let since = since.filter(|since| *since > 0 && stopped && is_wanted(cib) && is_lockable(cib, resource));
     let Some(id) = cib.node_id(node).map(str::to_owned) else { return false };
     let Some(state) = cib.status.nodes.iter_mut().find(|state| state.id == id) else { return false };
-    let place = place_of(state, resource);
-    let Some(of) = place.and_then(|place| state.resources.get_mut(place)) else { return false };
+    let place = state.resources.place(resource);
+    let Some(of) = place.and_then(|place| state.resources.at_mut(place)) else { return false };
     let lock = if found_nothing { of.shutdown_lock } else { since };
     let changed = of.shutdown_lock != lock;
     if changed {

@@ -1,7 +1,5 @@
 //! Carries out a [`StatusChange`].
 
-use std::cell::Cell;
-
 use hac_types::{WallTime, mutant};
 
 use crate::fencer;
@@ -289,13 +287,11 @@ fn node_state(cib: &mut Cib, node: &NodePresence, changes: &mut Changes) -> bool
 /// Keeps an entry in the history of `resource` on `node`.
 fn record(cib: &mut Cib, node: &str, resource: &str, agent: &Agent, op: &OpHistory) -> Done {
     let state = state_mut(cib, node)?;
-    let index = place_of(state, resource).unwrap_or_else(|| {
-        state.resources.push(ResourceHistory { id: resource.to_owned(), ..ResourceHistory::default() }.into());
-        let last = state.resources.len() - 1;
-        looked_for(state, last);
-        last
+    let known = state.resources.place(resource);
+    let place = known.unwrap_or_else(|| {
+        state.resources.put(ResourceHistory { id: resource.to_owned(), ..ResourceHistory::default() })
     });
-    let Some(of) = state.resources.get_mut(index) else { return Ok(false) };
+    let Some(of) = state.resources.at_mut(place) else { return Ok(false) };
     // What is only ordered says nothing of the agent by which the resource runs so far.
     let agent = (of.ops.is_empty() || !op.is_pending()) && replace(&mut of.agent, agent.clone());
     Ok(history::record(of, op) || agent)
@@ -316,41 +312,6 @@ fn may_arrive(cib: &mut Cib, resource: &str, op: &OpHistory, changes: &mut Chang
     changed
 }
 
-thread_local! {
-    /// Where histories were looked for last: results of a node come about in the order of the resources. Several nodes may share
-    /// a place, at the price of a longer search.
-    static LAST_PLACES: [Cell<usize>; 16] = const { [const { Cell::new(0) }; 16] };
-}
-
-/// Where the last history of a node was found, for the next search.
-fn looked_for(state: &NodeState, place: usize) {
-    LAST_PLACES.with(|places| places[shared_by(state)].set(place));
-}
-
-fn shared_by(state: &NodeState) -> usize {
-    state.id.bytes().map(usize::from).sum::<usize>() % 16
-}
-
-/// Where the history of `resource` is. There is one at most, so it does not matter where the search begins: near the last one,
-/// because with ten thousand resources it would else be what takes longest.
-pub(crate) fn place_of(state: &NodeState, resource: &str) -> Option<usize> {
-    let resources = &state.resources;
-    let begin = LAST_PLACES.with(|places| places[shared_by(state)].get());
-    let (before, after) = resources.split_at(begin.min(resources.len()));
-    let mut behind = before.iter().rev().zip((0..before.len()).rev());
-    let mut ahead = after.iter().zip(before.len()..);
-    loop {
-        let next = [ahead.next(), behind.next()];
-        if let [None, None] = next {
-            return None;
-        }
-        if let Some((_, place)) = next.into_iter().flatten().find(|(of, _)| of.id == resource) {
-            looked_for(state, place);
-            return Some(place);
-        }
-    }
-}
-
 fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime, changes: &mut Changes) -> Done {
     if result.op.operation == "notify" {
         return Ok(false);
@@ -368,9 +329,13 @@ fn op_result(cib: &mut Cib, result: &OpResult, wall: WallTime, changes: &mut Cha
 
 fn op_cancelled(cib: &mut Cib, cancelled: &OpCancelled) -> Done {
     let state = state_mut(cib, &cancelled.node)?;
-    let of = state.resources.iter_mut().find(|of| of.id == cancelled.resource);
+    let place = state.resources.place(&cancelled.resource);
+    let of = place.and_then(|place| state.resources.at_mut(place));
     let changed = of.is_some_and(|of| history::forget_operation(of, &cancelled.task, cancelled.interval_ms));
-    state.resources.retain(|of| !of.ops.is_empty());
+    // To take hold of the list for nothing would cost the next one who looks for something in it.
+    if state.resources.iter().any(|of| of.ops.is_empty()) {
+        state.resources.retain(|of| !of.ops.is_empty());
+    }
     Ok(changed)
 }
 

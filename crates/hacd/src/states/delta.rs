@@ -2,8 +2,8 @@
 
 use hac_model::fencing::Requests;
 use hac_model::{
-    Cib, CibInfo, Configuration, HeldAttribute, NodeState, Noticed, Readiness, ResourceHistory, Shared, TicketState,
-    Version,
+    Cib, CibInfo, Configuration, HeldAttribute, Histories, NodeState, Noticed, Readiness, ResourceHistory, Shared,
+    TicketState, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,7 @@ pub(super) struct Foreign;
 
 impl NodeDelta {
     fn between(before: Option<&NodeState>, after: &NodeState) -> Self {
-        let head = |node: &NodeState| NodeState { resources: Vec::new(), ..node.clone() };
+        let head = |node: &NodeState| NodeState { resources: Histories::default(), ..node.clone() };
         let none = Vec::new();
         let old = before.map_or(&none, |before| &before.resources);
         let set = after.resources.iter().enumerate().filter(|(place, of)| old.get(*place) != Some(*of));

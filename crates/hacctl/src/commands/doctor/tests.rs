@@ -132,7 +132,7 @@ const BROKEN: &[(&str, Severity, Break)] = &[
         of.cib
             .status
             .nodes
-            .push(hac_model::NodeState { resources: vec![history.into()], ..hac_model::NodeState::default() });
+            .push(hac_model::NodeState { resources: vec![history.into()].into(), ..hac_model::NodeState::default() });
     }),
     ("placement", Severity::Warning, |of| of.cib.configuration.constraints.clear()),
     ("secrets", Severity::Error, |of| of.cib.configuration.crm_config[1].pairs[0].name = "secret-other".to_owned()),
