@@ -12,13 +12,13 @@ use tokio::sync::mpsc;
 use super::steps::Steps;
 use crate::storage::Times;
 
-/// Places of either queue. What does not fit stays with its sender, which has its own bound.
+/// Places of either queue, each for what is put in at one time. What does not fit stays with its sender, which has its own bound.
 const PLACES: usize = 1024;
 
 /// The cluster half's end.
 pub(super) struct Above {
     /// Events of the ring half.
-    pub(super) events: mpsc::Receiver<Up>,
+    pub(super) events: Arrivals<Up>,
     /// Orders for it.
     pub(super) orders: Way<Down>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Above {
 /// The ring half's end.
 pub(super) struct Below {
     /// Orders of the cluster half.
-    pub(super) orders: mpsc::Receiver<Down>,
+    pub(super) orders: Arrivals<Down>,
     /// Events for it.
     pub(super) events: Way<Up>,
 }
@@ -35,33 +35,66 @@ pub(super) struct Below {
 pub(super) fn channel() -> (Above, Below) {
     let (up, events) = mpsc::channel(PLACES);
     let (down, orders) = mpsc::channel(PLACES);
-    let above = Above { events, orders: Way { places: down, rest: VecDeque::new() } };
-    (above, Below { orders, events: Way { places: up, rest: VecDeque::new() } })
+    let above = Above { events: Arrivals::of(events), orders: Way::of(down) };
+    (above, Below { orders: Arrivals::of(orders), events: Way::of(up) })
+}
+
+/// The end of a queue at which its content arrives, in order.
+pub(super) struct Arrivals<T> {
+    places: mpsc::Receiver<Vec<T>>,
+    /// What came together with what was taken.
+    arrived: VecDeque<T>,
+}
+
+impl<T> Arrivals<T> {
+    fn of(places: mpsc::Receiver<Vec<T>>) -> Self {
+        Self { places, arrived: VecDeque::new() }
+    }
+
+    /// The next one; nothing if there will be none. Safe to be dropped.
+    pub(super) async fn recv(&mut self) -> Option<T> {
+        while self.arrived.is_empty() {
+            self.arrived = self.places.recv().await?.into();
+        }
+        self.arrived.pop_front()
+    }
+
+    /// The next one, if it has arrived.
+    pub(super) fn try_recv(&mut self) -> Option<T> {
+        while self.arrived.is_empty() {
+            self.arrived = self.places.try_recv().ok()?.into();
+        }
+        self.arrived.pop_front()
+    }
 }
 
 /// A queue into which is put without waiting.
 pub(super) struct Way<T> {
-    places: mpsc::Sender<T>,
+    places: mpsc::Sender<Vec<T>>,
     /// What has found no place yet, in order.
     rest: VecDeque<T>,
 }
 
 impl<T> Way<T> {
+    fn of(places: mpsc::Sender<Vec<T>>) -> Self {
+        Self { places, rest: VecDeque::new() }
+    }
+
     /// Puts one in, behind all others, of which the other end hears by [`Self::push`]: it is woken once for several.
     pub(super) fn put(&mut self, value: T) {
         self.rest.push_back(value);
     }
 
-    /// Puts in what there is room for.
+    /// Puts in what waits, if there is room: all of it takes one place. One by one, the other end would run as soon as the first
+    /// is there, find no more, and have to be woken anew.
     pub(super) fn push(&mut self) {
-        while let Some(value) = self.rest.pop_front() {
-            if let Err(error) = self.places.try_send(value) {
-                // If nobody is at the other end any more, nothing has to be told.
-                if let mpsc::error::TrySendError::Full(value) = error {
-                    self.rest.push_front(value);
-                }
-                return;
-            }
+        if self.rest.is_empty() {
+            return;
+        }
+        match self.places.try_send(self.rest.drain(..).collect()) {
+            // If nobody is at the other end any more, nothing has to be told.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+            Err(mpsc::error::TrySendError::Full(values)) => self.rest = values.into(),
         }
     }
 
@@ -148,14 +181,17 @@ mod tests {
     #[tokio::test]
     async fn what_finds_no_place_keeps_its_order() {
         let (mut above, mut below) = channel();
-        for number in 0..PLACES as u64 + 10 {
+        for number in 0..2 * PLACES as u64 + 10 {
             above.orders.put(Down::Seen(number));
+            if number % 2 == 1 {
+                above.orders.push();
+            }
         }
-        above.orders.push();
+        assert!(above.orders.waits(), "what found no place");
         let mut taken = Vec::new();
-        while taken.len() < PLACES + 10 {
+        while taken.len() < 2 * PLACES + 10 {
             match below.orders.try_recv() {
-                Ok(Down::Seen(number)) => taken.push(number),
+                Some(Down::Seen(number)) => taken.push(number),
                 _ => {
                     above.orders.room().await;
                     above.orders.go_on();

@@ -252,7 +252,7 @@ impl Thread {
         for _ in 0..BATCH {
             let Some(event) = next.take() else { break };
             self.event(event);
-            next = self.above.events.try_recv().ok();
+            next = self.above.events.try_recv();
         }
         if let Some(event) = next {
             self.event(event);

@@ -213,7 +213,7 @@ impl Thread {
             self.perform_outputs();
             count += 1;
             if count < ORDERS && now.mono.since(*begin.get_or_insert(now.mono)) < LONG {
-                next = self.below.orders.try_recv().ok();
+                next = self.below.orders.try_recv();
             }
         }
         self.shared.count(self.udp.counters());
