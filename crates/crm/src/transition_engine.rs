@@ -67,6 +67,8 @@ pub struct TransitionEngine {
     /// Number of the last transition.
     number: u64,
     current: Option<Transition>,
+    /// Since when what recurs has been giving way, if it did in the last plan and that was abandoned.
+    giving_way: Option<Timestamp>,
     /// A new decision is needed and was asked for.
     asked: bool,
     outputs: VecDeque<Output>,
@@ -76,7 +78,7 @@ impl TransitionEngine {
     /// An engine without a plan. `uuid` must be unique to this life of this node; it ends every transition key.
     #[must_use]
     pub fn new(uuid: impl Into<String>) -> Self {
-        Self { uuid: uuid.into(), number: 0, current: None, asked: false, outputs: VecDeque::new() }
+        Self { uuid: uuid.into(), number: 0, current: None, giving_way: None, asked: false, outputs: VecDeque::new() }
     }
 
     /// Begins to carry a plan out. If another is not over yet, that one is abandoned and a new decision asked for when
@@ -87,7 +89,7 @@ impl TransitionEngine {
         }
         self.asked = false;
         self.number += 1;
-        self.current = Some(Transition::new(self.number, self.uuid.clone(), plan, limits));
+        self.current = Some(Transition::new(self.number, self.uuid.clone(), plan, limits, self.giving_way.take()));
         self.advance(now);
     }
 
@@ -126,6 +128,7 @@ impl TransitionEngine {
     /// Forgets everything: this node no longer coordinates. Nothing is output.
     pub fn reset(&mut self) {
         self.current = None;
+        self.giving_way = None;
         self.asked = false;
         self.outputs.clear();
     }
@@ -275,6 +278,7 @@ impl TransitionEngine {
         let Some(transition) = &mut self.current else { return };
         self.outputs.extend(transition.fire(now));
         if let Some(summary) = transition.ended() {
+            self.giving_way = transition.giving_way().filter(|_| matches!(summary.end, End::Aborted(_)));
             self.current = None;
             let reason = match &summary.end {
                 End::Aborted(reason) => Some(reason.clone()),

@@ -16,6 +16,10 @@ use hac_scheduler::plan::{Action, ActionKind, Fencing, Plan, ResourceOp};
 /// Longest pause before an agent that could not ask is tried again; see the executor.
 const WAITING_MAX: Duration = Duration::from_secs(300);
 
+/// How long what recurs gives way to all else of the plan, from when the first of it could begin: services run sooner if nobody looks
+/// at those that do while others are still to be started, and to look so much later does no harm.
+const GIVES_WAY: Duration = Duration::from_secs(1);
+
 /// In place of a node that carries it out: each attempt at a fencing names its own.
 const FENCING: &str = "";
 
@@ -63,6 +67,10 @@ pub(super) struct Transition {
     /// Actions that can begin, as far as the plan goes, by the node that carries them out; under none what is nobody's.
     ready: BTreeMap<Option<String>, Lane>,
     flights: Flights,
+    /// How many actions that do not recur have not ended.
+    changing: usize,
+    /// Since when something that recurs could begin and gave way.
+    giving_way: Option<Timestamp>,
     /// Actions in flight that nobody was ordered to do, because it was under way: by the key of what is.
     taken_up: BTreeMap<String, usize>,
     /// Actions in flight whose agents could not ask and are tried again.
@@ -73,7 +81,8 @@ pub(super) struct Transition {
 }
 
 impl Transition {
-    pub(super) fn new(number: u64, uuid: String, plan: Plan, limits: Limits) -> Self {
+    /// What recurs has been giving way since `giving_way`, if it did when the plan before was abandoned.
+    pub(super) fn new(number: u64, uuid: String, plan: Plan, limits: Limits, giving_way: Option<Timestamp>) -> Self {
         let actions = plan.actions;
         let mut dependents = vec![Vec::new(); actions.len()];
         let mut stages = Vec::with_capacity(actions.len());
@@ -91,9 +100,12 @@ impl Transition {
             }
             stages.push(Stage::Waiting(inputs.len()));
         }
+        let changing = actions.iter().filter(|action| !is_recurring(action)).count();
         Self {
             number,
             uuid,
+            changing,
+            giving_way,
             actions,
             limits,
             stages,
@@ -127,15 +139,18 @@ impl Transition {
         }
     }
 
-    /// Begins what can begin, in the order of the plan, except that what recurs gives way to all else.
+    /// Begins what can begin, in the order of the plan, except that what recurs gives way to all else, though not for long.
     pub(super) fn fire(&mut self, now: Timestamp) -> Vec<Output> {
         let mut outputs = Vec::new();
         // An action that is done at once may make an earlier one ready: start over until nothing more begins.
-        while let Some(index) = self.next_ready() {
+        while let Some(index) = self.next_ready(now) {
             self.no_longer_ready(index);
             self.fired += 1;
             self.set(index, Stage::InFlight);
             outputs.extend(self.begin(now, index));
+        }
+        if self.giving_way.is_none() && self.first_ready(false, true).is_some() {
+            self.giving_way = Some(now);
         }
         outputs
     }
@@ -148,17 +163,22 @@ impl Transition {
         });
     }
 
-    fn next_ready(&self) -> Option<usize> {
-        self.first_ready(false).or_else(|| self.first_ready(true).filter(|_| self.nothing_under_way()))
+    fn next_ready(&self, now: Timestamp) -> Option<usize> {
+        let patient = self.giving_way.is_none_or(|since| now < since + GIVES_WAY);
+        let recurring = self.changing == 0 || !patient;
+        let begins = self.first_ready(false, recurring);
+        begins.or_else(|| self.first_ready(true, true).filter(|_| self.nothing_under_way()))
     }
 
-    /// The first action that can begin; with `lingering` also a stop that would rather let others go first.
-    fn first_ready(&self, lingering: bool) -> Option<usize> {
+    /// The first action that can begin; with `lingering` also a stop that would rather let others go first, with `recurring` also
+    /// what recurs.
+    fn first_ready(&self, lingering: bool, recurring: bool) -> Option<usize> {
         let full = self.limits.batch_limit > 0 && self.flights.len() >= self.limits.batch_limit;
         let open = |node: &Option<String>| node.as_deref().is_none_or(|node| !full && !self.flights.is_full(node));
         let lanes = self.ready.iter().filter(|(node, _)| open(node));
         let firsts = lanes.filter_map(|(node, lane)| {
-            lane.iter().copied().find(|&(_, index)| {
+            let mut turns = lane.iter().copied().take_while(|(recurs, _)| recurring || !recurs);
+            turns.find(|&(_, index)| {
                 let Some(action) = self.actions.get(index) else { return false };
                 let wanted = self.abort.is_none() || action.priority >= INFINITY;
                 let in_time = lingering || !action.rather_after.iter().any(|first| self.is_ahead(*first));
@@ -423,7 +443,15 @@ impl Transition {
     }
 
     pub(super) fn timeout(&self) -> Option<Timestamp> {
-        self.flights.timeout()
+        // Before that somebody else's end may let it begin; after it, nothing waits for the time.
+        let giving_way =
+            self.giving_way.map(|since| since + GIVES_WAY).filter(|_| self.first_ready(false, true).is_some());
+        self.flights.timeout().into_iter().chain(giving_way).min()
+    }
+
+    /// Since when what recurs has been giving way, if it has.
+    pub(super) const fn giving_way(&self) -> Option<Timestamp> {
+        self.giving_way
     }
 
     pub(super) fn awaited(&self) -> Vec<(String, String)> {
@@ -436,7 +464,7 @@ impl Transition {
 
     /// How it went, if nothing is in flight and nothing can begin.
     pub(super) fn ended(&self) -> Option<Summary> {
-        if !self.flights.is_empty() || self.next_ready().is_some() {
+        if !self.flights.is_empty() || self.first_ready(true, true).is_some() {
             return None;
         }
         let done = self.stages.iter().filter(|stage| **stage == Stage::Done).count();
@@ -456,8 +484,11 @@ impl Transition {
     }
 
     fn set(&mut self, index: usize, stage: Stage) {
-        if let Some(slot) = self.stages.get_mut(index) {
-            *slot = stage;
+        let Some(slot) = self.stages.get_mut(index) else { return };
+        let has_ended = |stage: Stage| matches!(stage, Stage::Done | Stage::Failed);
+        let before = std::mem::replace(slot, stage);
+        if has_ended(stage) && !has_ended(before) && !self.actions.get(index).is_some_and(is_recurring) {
+            self.changing = self.changing.saturating_sub(1);
         }
     }
 
