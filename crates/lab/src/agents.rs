@@ -34,15 +34,21 @@ pub fn installed() -> Vec<String> {
     all
 }
 
+/// Two hosts that are online, without resources.
+fn begin(tools: &Tools) -> Result<Cluster, Error> {
+    let cluster = Cluster::new(tools, 2, Agents::Packaged, "prefer = \"script\"\n")?;
+    cluster.start_all()?;
+    cluster.wait_status(1, "both hosts are online", LIMIT, |status| status.online.len() == 2)?;
+    cluster.hacctl(1, &["configure", "property", "stonith-enabled=false", "no-quorum-policy=ignore"])?;
+    Ok(cluster)
+}
+
 /// Goes through all agents (or those whose name contains `only`) on two hosts and prints a table in Markdown.
 ///
 /// # Errors
 /// When the lab cannot be built. What an agent does wrong is in the table.
 pub fn table(tools: &Tools, only: &str, out: &mut dyn Write) -> Result<(), Error> {
-    let cluster = Cluster::new(tools, 2, Agents::Packaged, "prefer = \"script\"\n")?;
-    cluster.start_all()?;
-    cluster.wait_status(1, "both hosts are online", LIMIT, |status| status.online.len() == 2)?;
-    cluster.hacctl(1, &["configure", "property", "stonith-enabled=false", "no-quorum-policy=ignore"])?;
+    let mut cluster = begin(tools)?;
     let failed = Error::system("cannot write");
     let mut say = |line: &str| writeln!(out, "{line}");
     say("| agent | meta-data | starts, is watched | moves | stops | remark |\n|---|---|---|---|---|---|")
@@ -52,9 +58,11 @@ pub fn table(tools: &Tools, only: &str, out: &mut dyn Write) -> Result<(), Error
         let read = if read { "read" } else { "NOT READ" };
         let line = match recipe(&agent) {
             Some(recipe) if Path::new(recipe.needs).exists() => {
-                // A name of its own: what cannot be stopped stays behind, and is not the next one's.
                 let trial = Trial { cluster: &cluster, agent: &agent, recipe, name: format!("tried{number}") };
                 let (steps, trouble) = trial.run();
+                // What it left behind, on disks and as processes, is not the next one's.
+                drop(cluster);
+                cluster = begin(tools)?;
                 let step = |index| if index < steps { "yes" } else { "-" };
                 let remark = trouble.unwrap_or_else(|| recipe.shape.remark().to_owned());
                 format!("| `{agent}` | {read} | {} | {} | {} | {remark} |", step(0), step(1), step(2))
