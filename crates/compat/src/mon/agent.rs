@@ -180,7 +180,7 @@ mod tests {
         let resource = ResourceHistory { id: "web".to_owned(), ops: vec![op], ..ResourceHistory::default() };
         let node = NodeState { id: "1".to_owned(), uname: Some("n1".to_owned()), ..NodeState::default() };
         let mut cib = Cib::default();
-        cib.status.nodes = vec![NodeState { resources: vec![resource.into()], ..node }];
+        cib.status.nodes = vec![NodeState { resources: vec![resource.into()].into(), ..node }];
         cib
     }
 
