@@ -167,15 +167,6 @@ impl Participant {
                 return;
             }
         };
-        // Who has told that it stored the next key must not drop it for another one: those to whom this proposal comes while the
-        // view breaks up do not begin with it, and may go on with the one before.
-        if self.keys.round.as_ref().is_some_and(|round| round.next != next.fingerprint()) {
-            let refusal = Refusal::new(
-                "the key is being changed by somebody else; it was not changed again",
-                "See `hacctl key status`, and rotate again if it is still wanted.",
-            );
-            return self.answer(id, Reply::Refused(refusal.of(RefusalKind::Old)));
-        }
         if self.is_mine(id) {
             self.keys.waiting.insert(id);
         }

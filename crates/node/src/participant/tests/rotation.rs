@@ -67,32 +67,6 @@ fn nobody_uses_the_next_key_while_a_member_has_not_stored_it() {
     assert_eq!(told.sentence, "a rotation of the authkey is not finished: node3 has not stored it");
 }
 
-/// Seed 6051 of the simulator: two were at it, and of a view that broke up one member began with the second key after it had
-/// stored the first, with which the others went on.
-#[test]
-fn a_second_key_does_not_take_the_place_of_one_that_members_have_stored() {
-    let mut cluster = Cluster::new(3);
-    cluster.view(&[1, 2, 3]);
-    cluster.disk(3).slow = true;
-    let first = cluster.request(1, rotate(false));
-    // It has not heard of the first one, so it brings its own.
-    let next = AuthKey::new(vec![0x77; 128]).unwrap();
-    let second = cluster.request(2, Request::RotateKey(Rotate { next, salt: [5; 16], force: false }));
-    cluster.settle();
-    assert_eq!(accepted(&mut cluster, 1).1, Some(next_key()), "it has told that it stored this");
-    let Some(Reply::Refused(refusal)) = cluster.reply(2, second) else { panic!("{:?}", cluster.reply(2, second)) };
-    assert_eq!(refusal.sentence, "the key is being changed by somebody else; it was not changed again");
-    cluster.end_a_write(3);
-    cluster.settle();
-    cluster.disk(3).slow = false;
-    while cluster.disk(3).waits() > 0 {
-        cluster.end_a_write(3);
-    }
-    cluster.settle();
-    assert!(matches!(cluster.reply(1, first), Some(Reply::Done { .. })), "{:?}", cluster.reply(1, first));
-    assert_all_use(&mut cluster, &[1, 2, 3], &next_key());
-}
-
 #[test]
 fn a_rotation_waits_for_nodes_that_are_away_unless_it_is_forced() {
     let mut cluster = Cluster::new(3);
