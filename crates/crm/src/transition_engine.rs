@@ -11,7 +11,7 @@
 //! What goes wrong with an action:
 //! * its agent could not ask: its node says so and tries again. It is waited for, but it keeps nothing else waiting: when the
 //!   plan is abandoned, it is taken up by the next one. A new coordinator orders it again, because nobody tries what was
-//!   ordered in a view that is over,
+//!   ordered in a view that is over; when it hears of that only after it has decided, it decides again,
 //! * another result than expected: the rest is abandoned, and a new decision is asked for,
 //! * no result within its own timeout and [`Limits::cluster_delay`]: recorded as failed, likewise,
 //! * a node could not be fenced: what waits for that stays undone, and a new decision is asked for, which tries it again. Where
@@ -31,7 +31,7 @@ use md5::{Digest as _, Md5};
 
 use hac_types::{Timestamp, mutant};
 
-use crate::cib::{Applied, Changes, Command, OpResult, StatusChange, history};
+use crate::cib::{Applied, Changes, Command, OpResult, OpStarted, StatusChange, history};
 use crate::fencer::requests::Consequence;
 use crate::work::Order;
 use hac_model::{Cib, FenceAction};
@@ -189,10 +189,7 @@ impl TransitionEngine {
         let expected = self.confirm(now, change);
         let reason = match change {
             StatusChange::OpStarted(started) => {
-                if let (Some(transition), Some(_)) = (&mut self.current, &started.op.exit_reason) {
-                    transition.waits(now, &started.op.transition_key);
-                }
-                None
+                started.op.exit_reason.as_ref().and_then(|_| self.put_off(now, started))
             }
             StatusChange::LetGo { .. }
             | StatusChange::Dc { .. }
@@ -234,6 +231,16 @@ impl TransitionEngine {
             Some(reason) => self.abort(now, reason),
             None => self.advance(now),
         }
+    }
+
+    /// The agent of what was begun could not ask. Its node tries again what this coordinator ordered; what an earlier one ordered
+    /// nobody tries before it is ordered again. A plan may wait for that, or may have left it alone because it was under way.
+    fn put_off(&mut self, now: Timestamp, started: &OpStarted) -> Option<Abort> {
+        let own = started.op.ordered_by().is_some_and(|key| key.uuid == self.uuid);
+        if let Some(transition) = &mut self.current {
+            transition.waits(now, &started.op.transition_key, own);
+        }
+        (!own).then(|| Abort::Other(format!("{} on {} could not ask", started.op.operation_key, started.node)))
     }
 
     /// What follows from a step of fencing for the plan, if anything does.

@@ -295,13 +295,12 @@ impl Transition {
         true
     }
 
-    /// The action under this key waits until its agent can ask; that was said just now.
-    pub(super) fn waits(&mut self, now: Timestamp, key: &str) {
+    /// The action under this key waits until its agent can ask; that was said just now. What is not this coordinator's `own` was
+    /// taken up while its agent ran, and is not waited for: nobody tries it any more before it is ordered again.
+    pub(super) fn waits(&mut self, now: Timestamp, key: &str, own: bool) {
         let Some(index) = self.awaited_by(key) else { return };
-        if TransitionKey::parse(key).is_none_or(|key| key.uuid != self.uuid) {
-            // An earlier coordinator's, taken up while its agent ran: nobody tries it any more before it is ordered again.
-            self.fail(index, None);
-            return self.abort(Abort::Other(format!("{key} could not ask")));
+        if !own {
+            return self.fail(index, None);
         }
         let Some(ActionKind::Resource(op)) = self.actions.get(index).map(|action| &action.kind) else { return };
         let time = order_time(op) + WAITING_MAX;

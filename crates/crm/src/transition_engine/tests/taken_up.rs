@@ -203,6 +203,20 @@ fn what_waits_since_an_earlier_coordinator_is_ordered_again() {
 }
 
 #[test]
+fn what_was_begun_before_this_coordinator_and_could_not_ask_is_decided_on_whatever_the_plan_was() {
+    let (before, _) = begun(digested("A_stop_0", "d", &[]));
+    let next = || Bench { engine: TransitionEngine::new("v"), ..Bench::new() };
+    // Nobody tries it any more: a plan that left it alone, because it was under way, was made of another state.
+    let mut bench = next();
+    assert_eq!(bench.deliver(waits(&before)), ["replan: A_stop_0 on primary could not ask"]);
+    let mut bench = next();
+    bench.start(vec![op("B_start_0", &[])]);
+    assert_eq!(bench.deliver(waits(&before)), [""; 0], "what is under way ends first");
+    let lines = bench.answer(0, 0);
+    assert_eq!(lines.last().map(String::as_str), Some("replan: A_stop_0 on primary could not ask"), "{lines:?}");
+}
+
+#[test]
 fn what_waits_is_waited_for_if_nothing_else_happens() {
     let mut bench = Bench::new();
     bench.start(vec![op("A_start_0", &[]), op("A_monitor_10000", &[0])]);
