@@ -2,7 +2,6 @@
 //! holds across its lives: what it shows after a start and before it has compared its state with that of most of the votes
 //! may be older, and says so. Where one of two sides may go on alone a change is taken back when its proposer makes it
 //! again; a cluster of two is not judged.
-
 //!
 //! What it shows with that mark binds it only if a quorum of disks has it, committed or prepared: what fewer have may come to
 //! nothing when all who have it lose their power, and that is what the mark says too. Without the mark all of it binds.
