@@ -62,6 +62,7 @@ use reading::{Observe, Reading};
 pub use digests::{digest, restart_digest, secure_digest};
 pub use drawing::{Drawing, DrawnAction};
 pub use fencing::devices::levels as fence_levels;
+pub use names::base_name;
 pub use view::{ClusterView, Role};
 
 /// Blocks of names and values with what they refer to in its place, as [`values`] reads them.

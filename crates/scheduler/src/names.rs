@@ -1,7 +1,8 @@
 //! Names of nodes and resources: their order, and what is an instance's number.
 
 /// A resource id without its instance number.
-pub(crate) fn base_name(id: &str) -> &str {
+#[must_use]
+pub fn base_name(id: &str) -> &str {
     match id.rsplit_once(':') {
         Some((base, number))
             if !base.is_empty() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>

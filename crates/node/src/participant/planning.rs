@@ -10,13 +10,17 @@
 //! While a plan is being made the cluster goes on: results are recorded, nodes come and go, monitors run. A state that
 //! never rests is planned all the same: after [`OUTDATED_MAX`] plans in a row that came too late, the next one begins
 //! although the state has changed, and is abandoned after its first orders. That is what happens to any plan when a
-//! change is delivered just after it began.
+//! change is delivered just after it began. But nothing is ordered of a resource of which something else is known by then:
+//! it may run meanwhile, here or elsewhere.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hac_crm::transition_engine::{Abort, Limits};
-use hac_scheduler::plan::{Decision, Plan};
+use hac_model::{Cib, NodeState};
+use hac_scheduler::base_name;
+use hac_scheduler::plan::{Action, ActionKind, Decision, Plan};
 use hac_types::{Timestamp, WallTime, mutant};
 use serde::{Deserialize, Serialize};
 
@@ -61,8 +65,8 @@ impl std::fmt::Display for Unplannable {
 /// Where the coordinator is with its next plan.
 #[derive(Debug, Default)]
 pub(super) struct Planning {
-    /// The plan that is being made, and when it is no longer waited for.
-    current: Option<(DecideId, Timestamp)>,
+    /// The plan that is being made, when it is no longer waited for, and the state of which it is made.
+    current: Option<(DecideId, Timestamp, Arc<Cib>)>,
     /// Plans in a row that were outdated.
     outdated: u32,
     /// Why the state cannot be planned, how often in a row a pause was of no use, and when that was counted.
@@ -77,7 +81,7 @@ impl Planning {
 
     /// When it is no longer waited for.
     pub(super) fn timeout(&self) -> Option<Timestamp> {
-        self.current.map(|(_, until)| until)
+        self.current.as_ref().map(|(_, until, _)| *until)
     }
 
     /// Why the state cannot be planned.
@@ -94,16 +98,16 @@ impl Coordinator {
         self.dirty = false;
         self.not_before = None;
         self.engine.decision_begun();
-        self.planning.current = Some((id, seat.now.mono + BUDGET));
         let (cib, wall) = (Arc::clone(&seat.replica.cib), seat.now.wall);
+        self.planning.current = Some((id, seat.now.mono + BUDGET, Arc::clone(&cib)));
         seat.effects.output(Output::Decide { id, cib, wall, level: seat.view_level, budget: BUDGET });
     }
 
     /// The answer to an [`Output::Decide`]. One that is not waited for any more is ignored.
     pub(super) fn handle_decided(&mut self, seat: &mut Seat<'_>, id: DecideId, result: Result<Plan, Unplannable>) {
         let planning = &mut self.planning;
-        let awaited = planning.current.take_if(|(current, _)| *current == id).is_some();
-        if !awaited && !mutant("late-plan-used") {
+        let awaited = planning.current.take_if(|(current, ..)| *current == id).map(|(.., cib)| cib);
+        if awaited.is_none() && !mutant("late-plan-used") {
             return;
         }
         match result {
@@ -113,10 +117,13 @@ impl Coordinator {
                 planning.outdated += 1;
                 seat.effects.count("node.outdated_plans");
             }
-            Ok(plan) => {
+            Ok(mut plan) => {
                 planning.outdated = 0;
                 planning.failed = None;
                 let outdated = std::mem::take(&mut self.dirty);
+                if let Some(then) = awaited.filter(|_| outdated) {
+                    leave_changed(&mut plan, &then, &seat.replica.cib);
+                }
                 self.carry_out(seat, plan);
                 if outdated {
                     let why = "the state changed while it was planned".to_owned();
@@ -129,7 +136,7 @@ impl Coordinator {
 
     /// No plan came in time.
     pub(super) fn expire_planning(&mut self, seat: &mut Seat<'_>) {
-        if self.planning.current.take_if(|(_, until)| *until <= seat.now.mono).is_some() {
+        if self.planning.current.take_if(|(_, until, _)| *until <= seat.now.mono).is_some() {
             self.plan_failed(seat, Unplannable::TooSlow(BUDGET));
         }
     }
@@ -175,6 +182,45 @@ impl Coordinator {
             seat.effects.event(Event::Transition { number: self.engine.number(), actions, decisions });
         }
         self.take_from_engine(seat);
+    }
+}
+
+/// Keeps what was planned of the state `then` from what is otherwise known of `now`: a resource with another history on any node, a
+/// node that came or went, and a node that is let go when it has nothing left.
+fn leave_changed(plan: &mut Plan, then: &Cib, now: &Cib) {
+    let (mut resources, mut nodes) = (BTreeSet::new(), BTreeSet::new());
+    for (state, other) in
+        now.status.nodes.iter().map(|state| (state, then)).chain(then.status.nodes.iter().map(|state| (state, now)))
+    {
+        let other = other.status.nodes.iter().find(|other| other.id == state.id);
+        let known =
+            |other: &NodeState| (other.in_ccm.clone(), other.crmd.clone(), other.join.clone(), other.expected.clone());
+        if other.map(known) != Some(known(state)) {
+            nodes.extend(state.uname.as_deref());
+        }
+        for of in &state.resources {
+            let before = other.and_then(|other| other.resources.get(other.resources.place(&of.id)?));
+            if before != Some(of) {
+                resources.insert(base_name(&of.id));
+            }
+        }
+    }
+    let is_left = |action: &Action| match &action.kind {
+        ActionKind::Resource(op) | ActionKind::Cancel(op) => resources.contains(base_name(&op.resource)),
+        ActionKind::ClearFailCount { resource, .. } | ActionKind::DeleteHistory { resource, .. } => {
+            resources.contains(base_name(resource))
+        }
+        ActionKind::Fence(fencing) => nodes.contains(fencing.target.as_str()),
+        ActionKind::Shutdown => true,
+        ActionKind::Pseudo => false,
+    };
+    let never = plan.actions.len();
+    for action in &mut plan.actions {
+        let node = action.node.as_deref();
+        if is_left(action) || node.is_some_and(|node| nodes.contains(node)) {
+            // What waits for something that is not in the plan never begins.
+            action.inputs.push(never);
+        }
     }
 }
 

@@ -95,3 +95,47 @@ fn a_plan_of_an_earlier_membership_means_nothing() {
     cluster.planned(1, None);
     assert!(cluster.report(1).settled, "{:?}", cluster.report(1).waiting_for);
 }
+
+/// Seed 3666 of the simulator: a start that had succeeded meanwhile was ordered again.
+#[test]
+fn nothing_is_ordered_of_what_is_otherwise_since_the_plan_was_made() {
+    use hac_model::{OpHistory, ResourceHistory, Task};
+    use hac_scheduler::plan::ResourceOp;
+    let mut then = Cib::default();
+    let state = |id: &str, name: &str| NodeState {
+        id: id.to_owned(),
+        uname: Some(name.to_owned()),
+        in_ccm: Some("true".to_owned()),
+        ..NodeState::default()
+    };
+    then.status.nodes = vec![state("1", "one"), state("2", "two"), state("3", "three")];
+    let mut now = then.clone();
+    let ops = vec![OpHistory { id: "A_last_0".to_owned(), ..OpHistory::default() }];
+    now.status.nodes[1].resources.put(ResourceHistory { id: "A:1".to_owned(), ops, ..ResourceHistory::default() });
+    now.status.nodes[2].in_ccm = Some("false".to_owned());
+    let op = |resource: &str, node: &str| Action {
+        inputs: Vec::new(),
+        rather_after: Vec::new(),
+        key: format!("{resource}_start_0"),
+        node: Some(node.to_owned()),
+        node_id: None,
+        router_node: None,
+        priority: 0,
+        downed: Vec::new(),
+        meta: Default::default(),
+        kind: ActionKind::Resource(Box::new(ResourceOp {
+            resource: resource.to_owned(),
+            task: Task::Start,
+            ..ResourceOp::default()
+        })),
+    };
+    let left = |then: &Cib, now: &Cib| {
+        let actions = vec![op("A:0", "one"), op("B", "one"), op("B", "three"), op("A", "two")];
+        let mut plan = Plan { actions, ..Plan::default() };
+        leave_changed(&mut plan, then, now);
+        plan.actions.iter().map(|action| !action.inputs.is_empty()).collect::<Vec<_>>()
+    };
+    assert_eq!(left(&then, &now), [true, false, true, true]);
+    assert_eq!(left(&now, &then), [true, false, true, true], "what is gone counts as well");
+    assert_eq!(left(&now, &now.clone()), [false; 4]);
+}
