@@ -6,7 +6,8 @@
 //! the plan makes it stop beginning actions; when those that are on their way have ended, it asks for a new decision.
 //!
 //! What an earlier coordinator began goes on when it is gone. The new one plans it again, as Pacemaker does, but does not
-//! order it again: it waits for the result of what is under way ([`Output::TakenUp`]).
+//! order it again: it waits for the result of what is under way ([`Output::TakenUp`]). Nor does it order anything else of a
+//! resource at a node from which, or to which, that is being migrated.
 //!
 //! What goes wrong with an action:
 //! * its agent could not ask: its node says so and tries again. It is waited for, but it keeps nothing else waiting: when the
@@ -152,7 +153,7 @@ impl TransitionEngine {
     /// delivered, nothing is under way any more.
     pub fn poll_output(&mut self, cib: &Cib) -> Option<Output> {
         Some(match self.outputs.pop_front()? {
-            Output::Run(run) if self.take_up(&run, cib) => Output::TakenUp(run),
+            Output::Run(run) if self.take_up(&run, cib) || self.hold_back(&run, cib) => Output::TakenUp(run),
             output => output,
         })
     }
@@ -165,6 +166,15 @@ impl TransitionEngine {
             return false;
         }
         self.current.as_mut().is_some_and(|transition| transition.take_up(&order.transition_key, earlier))
+    }
+
+    /// Keeps an order back while a migration of its resource that an earlier coordinator began is under way where it is to be carried
+    /// out: when that ends, in whatever way, it is decided anew.
+    fn hold_back(&mut self, order: &Order, cib: &Cib) -> bool {
+        let Some(migration) = order.amid_migration(cib).filter(|_| !mutant("ordered-amid-a-migration")) else {
+            return false;
+        };
+        self.current.as_mut().is_some_and(|transition| transition.hold_back(&order.transition_key, migration))
     }
 
     /// Number of the last transition; they are numbered from 1.

@@ -136,6 +136,23 @@ impl Order {
         };
         of.ops.iter().find(same)
     }
+
+    /// The migration that, as `cib` tells, is under way of the resource at the node and is not what this orders. Where the
+    /// resource is when that has ended nobody knows before, and a result of this would take the place of what tells it.
+    #[must_use]
+    pub fn amid_migration<'a>(&self, cib: &'a Cib) -> Option<&'a OpHistory> {
+        let (Work::Operation(op) | Work::Migration(op)) = &self.work else { return None };
+        let id = cib.node_id(&self.at)?;
+        let state = cib.status.nodes.iter().find(|state| state.id == id)?;
+        let of = state.resources.get(state.resources.place(&op.resource)?)?;
+        let migrates = |known: &&OpHistory| {
+            known.is_pending()
+                && known.exit_reason.is_none()
+                && matches!(known.task(), Some(Task::MigrateTo | Task::MigrateFrom))
+                && known.transition_key != self.transition_key
+        };
+        of.ops.iter().find(migrates)
+    }
 }
 
 /// What is to be recorded when `op` is ordered at a node under this key; `None` if nothing is.

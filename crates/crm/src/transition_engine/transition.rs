@@ -73,6 +73,8 @@ pub(super) struct Transition {
     giving_way: Option<Timestamp>,
     /// Actions in flight that nobody was ordered to do, because it was under way: by the key of what is.
     taken_up: BTreeMap<String, usize>,
+    /// Actions in flight that were not ordered, because of a migration of an earlier coordinator: by the key of that.
+    held_back: BTreeMap<String, BTreeSet<usize>>,
     /// Actions in flight whose agents could not ask and are tried again.
     waiting: BTreeSet<usize>,
     abort: Option<Abort>,
@@ -113,6 +115,7 @@ impl Transition {
             ready,
             flights: Flights::new(limits.node_action_limit, limits.cluster_delay),
             taken_up: BTreeMap::new(),
+            held_back: BTreeMap::new(),
             waiting: BTreeSet::new(),
             abort: None,
             fired: 0,
@@ -295,6 +298,14 @@ impl Transition {
         true
     }
 
+    /// The action in flight that `order` names is not ordered before `migration` has ended, and then decided anew. Whether there is
+    /// such an action.
+    pub(super) fn hold_back(&mut self, order: &str, migration: &OpHistory) -> bool {
+        let Some(index) = self.action_of(order) else { return false };
+        self.held_back.entry(migration.transition_key.clone()).or_default().insert(index);
+        true
+    }
+
     /// The action under this key waits until its agent can ask; that was said just now. What is not this coordinator's `own` was
     /// taken up while its agent ran, and is not waited for: nobody tries it any more before it is ordered again.
     pub(super) fn waits(&mut self, now: Timestamp, key: &str, own: bool) {
@@ -350,6 +361,12 @@ impl Transition {
     }
 
     fn confirm_result(&mut self, now: Timestamp, result: &OpResult) -> Confirmed {
+        // That it has a result abandons the plan, since nobody waited for it.
+        for index in self.held_back.remove(&result.op.transition_key).into_iter().flatten() {
+            if self.stages.get(index) == Some(&Stage::InFlight) {
+                self.fail(index, None);
+            }
+        }
         let awaited = self.awaited_by(&result.op.transition_key).filter(|_| !mutant("result-forgotten"));
         let Some(index) = awaited else { return Confirmed::NotAwaited };
         self.flights.heard(now, index);
@@ -427,7 +444,8 @@ impl Transition {
             let node = action.node.clone().unwrap_or_default();
             let by = by(action).unwrap_or_default();
             let problem = format!("no result of {key} came from {by} in time");
-            if let ActionKind::Resource(op) = &action.kind {
+            let held_back = self.held_back.values().any(|held| held.contains(&index));
+            if let (ActionKind::Resource(op), false) = (&action.kind, held_back) {
                 // The order may yet be delivered, before this and not after it. A new plan before that might order the
                 // same a second time.
                 outputs.push(Output::Status(lost_result((by, &node), op, &self.key(index, op.expected_rc))));

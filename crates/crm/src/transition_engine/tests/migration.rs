@@ -97,6 +97,33 @@ fn the_next_coordinator_takes_up_a_half_that_is_under_way() {
     }
 }
 
+/// Seed 4026 of the simulator: what another order's result said took the place of what told where the machine is.
+#[test]
+fn the_next_coordinator_orders_nothing_else_of_a_machine_before_a_half_that_is_under_way_has_ended() {
+    for ends_well in [true, false] {
+        let mut world = migrating("migrate_to");
+        if !ends_well {
+            world.broken.push(("primary".into(), "vm".into()));
+        }
+        // It is to be stopped now, and stay so.
+        let resources = &mut world.cib.configuration.resources;
+        let machine = resources.iter_mut().find_map(|resource| match resource {
+            Resource::Primitive(primitive) if primitive.id == "vm" => Some(primitive),
+            _ => None,
+        });
+        machine.expect("it is configured").meta =
+            pairs(&[("allow-migrate", "true"), ("resource-stickiness", "1"), ("target-role", "Stopped")]);
+        world.new_coordinator("v".into());
+        world.drain();
+        assert!(of_machine(&world).is_empty() && is_at(&world, "migrate_to"), "{}", world.story);
+        end(&mut world);
+        world.settle();
+        assert!(!world.running().iter().any(|up| up.starts_with("vm")), "{:?}\n{}", world.running(), world.story);
+        assert!(world.engine.is_idle(), "{:?}", world.engine.awaited());
+        world.assert_agreed();
+    }
+}
+
 /// To the scheduler, as to Pacemaker's, a stop under way on the source is news that is later than the migration: it takes the
 /// machine to be on both nodes.
 #[test]
