@@ -171,14 +171,14 @@ impl Participant {
     /// Has a state that was taken over stored.
     pub(super) fn store(&mut self, now: Now, bytes: Vec<u8>) {
         let generation = self.disk.next_generation();
+        self.keep_offer(now);
         let id = self.disk.begin(now.mono, Purpose::Store(generation, Vec::new()));
         let what = Persist::CibPrepare { generation, bytes };
         self.effects.persist(id, what);
-        self.keep_offer(now);
     }
 
-    /// What an earlier life had prepared and nobody could judge yet is stored again behind what counts meanwhile: of what was
-    /// prepared only that is read at a start which is newer.
+    /// What an earlier life had prepared and nobody could judge yet is stored again under a higher number than what counts meanwhile,
+    /// and before it: of what was prepared only the newest is read at a start, and only if it is newer than what counts.
     fn keep_offer(&mut self, now: Now) {
         let Some(bytes) = self.offer.as_ref().and_then(Offered::bytes) else { return };
         let generation = self.disk.next_generation();

@@ -104,6 +104,34 @@ fn what_was_prepared_is_kept_until_the_state_that_has_it_is_on_the_disk() {
     }
 }
 
+/// Seed 3557 of the simulator.
+#[test]
+fn what_was_prepared_is_stored_again_before_anything_that_would_hide_it() {
+    for written in 0..4 {
+        let mut cluster = Cluster::new(5);
+        cluster.view(&[1, 2, 3, 4, 5]);
+        let old = cluster.disk(3).content.clone();
+        cluster.ask(1, set_property("cluster-recheck-interval", "5min"));
+        cluster.view(&[1, 2, 3]);
+        acknowledged_by_1_prepared_on_3(&mut cluster, "80s");
+        cluster.power_off(2);
+        cluster.power_off(3);
+        cluster.disk(3).content = old;
+        cluster.start(3);
+        // It takes over what another has, and its power fails when so many of its writes have ended.
+        cluster.disk(3).slow = true;
+        cluster.view(&[3, 4]);
+        for _ in 0..written {
+            if cluster.disk(3).waits() > 0 {
+                cluster.end_a_write(3);
+            }
+        }
+        restart(&mut cluster, &[3]);
+        cluster.view(&[3, 4, 5]);
+        assert_eq!(delay(&cluster, 3), Some("80s"), "after {written} writes");
+    }
+}
+
 #[test]
 fn what_was_prepared_stays_open_until_most_of_the_votes_are_there_whatever_is_stored_meanwhile() {
     let mut cluster = Cluster::new(5);
