@@ -167,6 +167,8 @@ const REMEMBERED: &[(&str, u64)] = &[
     ("packet-of-another-ring", 56),
     ("unknown-skipped", 950),
     ("key-told-too-early", 107),
+    ("withheld-for-ever", 182),
+    ("key-used-too-early", 268),
     ("ordered-again", 164),
     ("ordered-amid-a-migration", 4026),
     ("prepared-forgotten", 105),
