@@ -361,8 +361,8 @@ impl Transition {
     }
 
     fn confirm_result(&mut self, now: Timestamp, result: &OpResult) -> Confirmed {
-        // That it has a result abandons the plan, since nobody waited for it.
-        for index in self.held_back.remove(&result.op.transition_key).into_iter().flatten() {
+        let held_back = self.held_back.remove(&result.op.transition_key).unwrap_or_default();
+        for &index in &held_back {
             if self.stages.get(index) == Some(&Stage::InFlight) {
                 self.fail(index, None);
             }
@@ -370,6 +370,10 @@ impl Transition {
         let awaited = self.awaited_by(&result.op.transition_key).filter(|_| !mutant("result-forgotten"));
         let Some(index) = awaited else { return Confirmed::NotAwaited };
         self.flights.heard(now, index);
+        if !held_back.is_empty() {
+            // What was held back was not ordered: as after a result that nobody waited for, it is decided anew.
+            self.abort(Abort::Other("a migration that kept others back has ended".to_owned()));
+        }
         // Nobody depends on what an agent answers to a notification.
         if !history::is_unexpected(&result.op) || result.op.task() == Some(Task::Notify) {
             self.done(index);

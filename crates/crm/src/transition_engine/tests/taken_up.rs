@@ -217,6 +217,24 @@ fn what_was_begun_before_this_coordinator_and_could_not_ask_is_decided_on_whatev
 }
 
 #[test]
+fn what_a_migration_has_held_back_is_decided_anew_when_that_was_taken_up_and_ends() {
+    let migration = || {
+        let mut action = digested("A_start_0", "d", &[]);
+        if let ActionKind::Resource(op) = &mut action.kind {
+            op.task = hac_model::Task::MigrateTo;
+        }
+        action
+    };
+    let (before, cib) = begun(migration());
+    let mut bench = Bench { engine: TransitionEngine::new("v"), cib, ..Bench::new() };
+    let lines = bench.start(vec![migration(), op("A_monitor_0", &[])]);
+    assert_eq!(lines, ["taken up 0:1:0:v", "taken up 1:1:7:v"]);
+    let lines = bench.deliver(result(&before, 0));
+    let replan = "replan: a migration that kept others back has ended";
+    assert_eq!(lines.last().map(String::as_str), Some(replan), "{lines:?}");
+}
+
+#[test]
 fn what_waits_is_waited_for_if_nothing_else_happens() {
     let mut bench = Bench::new();
     bench.start(vec![op("A_start_0", &[]), op("A_monitor_10000", &[0])]);
