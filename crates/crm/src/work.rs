@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cib::{OpStarted, StatusChange};
 use crate::fencer::requests::{Attempt, Step};
-use hac_model::{Agent, Cib, ExecStatus, OcfCode, OpHistory, Task, operation_key};
+use hac_model::{Agent, Cib, ExecStatus, OcfCode, OpHistory, ResourceHistory, Task, operation_key};
 use hac_scheduler::plan::ResourceOp;
 
 /// An order to a node, made by the coordinator's transition engine and delivered in the ordered stream.
@@ -123,9 +123,7 @@ impl Order {
         if op.interval_ms != 0 || !is_told_by_parameters(op.task) {
             return None;
         }
-        let id = cib.node_id(&self.at)?;
-        let state = cib.status.nodes.iter().find(|state| state.id == id)?;
-        let of = state.resources.get(state.resources.place(&op.resource)?).filter(|of| of.agent == *op.agent)?;
+        let of = self.history(&op.resource, cib).filter(|of| of.agent == *op.agent)?;
         let (source, target) = ends(op);
         let same = |known: &&OpHistory| {
             known.is_pending()
@@ -142,16 +140,20 @@ impl Order {
     #[must_use]
     pub fn amid_migration<'a>(&self, cib: &'a Cib) -> Option<&'a OpHistory> {
         let (Work::Operation(op) | Work::Migration(op)) = &self.work else { return None };
-        let id = cib.node_id(&self.at)?;
-        let state = cib.status.nodes.iter().find(|state| state.id == id)?;
-        let of = state.resources.get(state.resources.place(&op.resource)?)?;
         let migrates = |known: &&OpHistory| {
             known.is_pending()
                 && known.exit_reason.is_none()
                 && matches!(known.task(), Some(Task::MigrateTo | Task::MigrateFrom))
                 && known.transition_key != self.transition_key
         };
-        of.ops.iter().find(migrates)
+        self.history(&op.resource, cib)?.ops.iter().find(migrates)
+    }
+
+    /// What `cib` knows of the resource at the node that this is for.
+    fn history<'a>(&self, resource: &str, cib: &'a Cib) -> Option<&'a ResourceHistory> {
+        let id = cib.node_id(&self.at)?;
+        let histories = &cib.status.nodes.iter().find(|state| state.id == id)?.resources;
+        histories.get(histories.place(resource)?).map(|of| &**of)
     }
 }
 

@@ -53,12 +53,12 @@ pub fn table(tools: &Tools, only: &str, out: &mut dyn Write) -> Result<(), Error
     let mut say = |line: &str| writeln!(out, "{line}");
     say("| agent | meta-data | starts, is watched | moves | stops | remark |\n|---|---|---|---|---|---|")
         .map_err(failed)?;
-    for (number, agent) in installed().into_iter().enumerate().filter(|(_, agent)| agent.contains(only)) {
+    for agent in installed().into_iter().filter(|agent| agent.contains(only)) {
         let read = cluster.try_hacctl(1, &["ra", "info", &format!("ocf:{agent}")])?.status.success();
         let read = if read { "read" } else { "NOT READ" };
         let line = match recipe(&agent) {
             Some(recipe) if Path::new(recipe.needs).exists() => {
-                let trial = Trial { cluster: &cluster, agent: &agent, recipe, name: format!("tried{number}") };
+                let trial = Trial { cluster: &cluster, agent: &agent, recipe, name: "trial".to_owned() };
                 let (steps, trouble) = trial.run();
                 // What it left behind, on disks and as processes, is not the next one's.
                 drop(cluster);

@@ -86,15 +86,6 @@ impl FromIterator<Shared<ResourceHistory>> for Histories {
     }
 }
 
-impl IntoIterator for Histories {
-    type Item = Shared<ResourceHistory>;
-    type IntoIter = std::vec::IntoIter<Self::Item>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.list.into_iter()
-    }
-}
-
 impl<'a> IntoIterator for &'a Histories {
     type Item = &'a Shared<ResourceHistory>;
     type IntoIter = std::slice::Iter<'a, Shared<ResourceHistory>>;

@@ -102,7 +102,7 @@ pub struct Placing<'a> {
     pub score: &'a str,
     /// The role that is meant.
     pub role: Option<&'a str>,
-    /// How long, as a date in ISO 8601; without one for ever.
+    /// When it ends, as a date in ISO 8601; without one it does not end.
     pub end: Option<&'a str>,
     /// The names of what says how long: of the rule, of its node, of its date.
     pub parts: [String; 3],

@@ -193,9 +193,7 @@ fn leave_changed(plan: &mut Plan, then: &Cib, now: &Cib) {
         now.status.nodes.iter().map(|state| (state, then)).chain(then.status.nodes.iter().map(|state| (state, now)))
     {
         let other = other.status.nodes.iter().find(|other| other.id == state.id);
-        let known =
-            |other: &NodeState| (other.in_ccm.clone(), other.crmd.clone(), other.join.clone(), other.expected.clone());
-        if other.map(known) != Some(known(state)) {
+        if other.map(presence) != Some(presence(state)) {
             nodes.extend(state.uname.as_deref());
         }
         for of in &state.resources {
@@ -222,6 +220,11 @@ fn leave_changed(plan: &mut Plan, then: &Cib, now: &Cib) {
             action.inputs.push(never);
         }
     }
+}
+
+/// What tells whether a node is there.
+fn presence(state: &NodeState) -> [Option<&str>; 4] {
+    [&state.in_ccm, &state.crmd, &state.join, &state.expected].map(Option::as_deref)
 }
 
 /// When to decide again although nothing happens: when the plan says that time alone changes something, and at the

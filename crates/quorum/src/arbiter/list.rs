@@ -1,7 +1,7 @@
 //! The claim where a provider's list of actions on an address is the register: which of the changes decides, and how two nodes
 //! that are members come to know it alike, also while the cluster moves the address itself.
 //!
-//! The list is the same for everybody who reads it, and each change that was carried out has its place there. Normally the first
+//! Every reader sees the same list, and each change that was carried out has its place there. Normally the first
 //! change after the known number decides. While the cluster moves the address, the second one does, and it does not matter who
 //! ordered the first: it may be the move, a claim, or a late order. Both nodes must count in the same way. Therefore they change
 //! from one way to the other in two steps; between them is [`Moving::Announced`].

@@ -38,6 +38,22 @@ fn acknowledged_by_1_prepared_on_3(cluster: &mut Cluster, value: &str) {
     restart(cluster, &[3]);
 }
 
+/// Of five nodes 1 and 2 are gone, and 3 has something prepared of which it does not know whether it counts. The newest state that
+/// counted cannot be read there any more: it takes over that of another.
+fn open_on_3_which_must_take_over() -> Cluster {
+    let mut cluster = Cluster::new(5);
+    cluster.view(&[1, 2, 3, 4, 5]);
+    let old = cluster.disk(3).content.clone();
+    cluster.ask(1, set_property("cluster-recheck-interval", "5min"));
+    cluster.view(&[1, 2, 3]);
+    acknowledged_by_1_prepared_on_3(&mut cluster, "80s");
+    cluster.power_off(2);
+    cluster.power_off(3);
+    cluster.disk(3).content = old;
+    cluster.start(3);
+    cluster
+}
+
 /// Seed 22845 of the simulator.
 #[test]
 fn what_a_node_alone_had_prepared_does_not_take_the_place_of_what_the_others_agreed_upon_since() {
@@ -108,16 +124,7 @@ fn what_was_prepared_is_kept_until_the_state_that_has_it_is_on_the_disk() {
 #[test]
 fn what_was_prepared_is_stored_again_before_anything_that_would_hide_it() {
     for written in 0..4 {
-        let mut cluster = Cluster::new(5);
-        cluster.view(&[1, 2, 3, 4, 5]);
-        let old = cluster.disk(3).content.clone();
-        cluster.ask(1, set_property("cluster-recheck-interval", "5min"));
-        cluster.view(&[1, 2, 3]);
-        acknowledged_by_1_prepared_on_3(&mut cluster, "80s");
-        cluster.power_off(2);
-        cluster.power_off(3);
-        cluster.disk(3).content = old;
-        cluster.start(3);
+        let mut cluster = open_on_3_which_must_take_over();
         // It takes over what another has, and its power fails when so many of its writes have ended.
         cluster.disk(3).slow = true;
         cluster.view(&[3, 4]);
@@ -134,17 +141,7 @@ fn what_was_prepared_is_stored_again_before_anything_that_would_hide_it() {
 
 #[test]
 fn what_was_prepared_stays_open_until_most_of_the_votes_are_there_whatever_is_stored_meanwhile() {
-    let mut cluster = Cluster::new(5);
-    cluster.view(&[1, 2, 3, 4, 5]);
-    let old = cluster.disk(3).content.clone();
-    cluster.ask(1, set_property("cluster-recheck-interval", "5min"));
-    cluster.view(&[1, 2, 3]);
-    acknowledged_by_1_prepared_on_3(&mut cluster, "80s");
-    cluster.power_off(2);
-    // The newest state that counted cannot be read any more: it takes over that of another.
-    cluster.power_off(3);
-    cluster.disk(3).content = old;
-    cluster.start(3);
+    let mut cluster = open_on_3_which_must_take_over();
     for _ in 0..2 {
         cluster.view(&[3, 4]);
         assert_eq!(delay(&cluster, 3), None);
